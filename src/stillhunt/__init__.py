@@ -1,0 +1,1 @@
+"""stillhunt finds who is distilling your model."""

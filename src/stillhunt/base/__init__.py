@@ -1,0 +1,1 @@
+"""The ground: tables, settings, errors, engines. Imports no room."""

@@ -1,0 +1,264 @@
+"""Every setting, declared once: default, unit and reason.
+
+Precedence: command-line flag (or keyword) > `STILLHUNT_*` variable > `./stillhunt.toml` > default.
+Nested settings use a double underscore in variables (`STILLHUNT_SCORE__PRIOR_BITS=-12`) and a table in
+TOML (`[score]`). `stillhunt config show --origin` prints each value and where it came from.
+
+Thresholds here are not from taste: each reason names the measurement or the rule behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stillhunt.base.errors import ConfigError
+
+ENV_PREFIX = "STILLHUNT_"
+SETTINGS_FILE = "stillhunt.toml"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CollectSettings(_Group):
+    """Reading of logs."""
+
+    source: str = Field("default", description="Name given to this log; part of the key for duplicates.", max_length=64)
+    identity_key: str = Field(
+        "",
+        description="Secret for the keyed hashes of addresses, cards and e-mail. Empty: a fresh random key for each "
+        "run, so hashes of two runs cannot be compared. Findings never depend on it.",
+    )
+    rejects_limit: float = Field(
+        0.01, ge=0, le=1, description="Share of rows in rejects above which the exit code is 4 (partial input)."
+    )
+    max_text_bytes: int = Field(
+        1 << 20,
+        ge=1024,
+        description="Bytes kept of one text field; longer ones are sampled at head, tail and middle, never only cut.",
+    )
+    max_field_bytes: int = Field(
+        1024, ge=64, description="Bytes kept of ids, user agents and other short fields; longer rows go to rejects."
+    )
+    max_line_bytes: int = Field(
+        256 << 20, ge=1 << 16, description="Bytes of one JSON or CSV line; longer lines go to rejects unread."
+    )
+    batch_rows: int = Field(65_536, ge=1, description="Rows handled at a time; bounds memory, changes no result.")
+    future_days: float = Field(
+        2.0, ge=0, description="Days a timestamp may lie ahead of this machine's clock before the row is rejected."
+    )
+
+
+class LinkSettings(_Group):
+    """Which slices are alike beyond chance."""
+
+    min_slice_requests: int = Field(
+        4, ge=2, description="Requests a slice needs before anything is inferred from it; below, chance rules."
+    )
+    max_key_accounts: int = Field(
+        200,
+        ge=2,
+        description="Accounts on one address, prefix or card above which the key is a hub (carrier NAT, office) and "
+        "earns nothing by itself.",
+    )
+
+
+class ResolveSettings(_Group):
+    """Groups of slices into campaigns."""
+
+    min_accounts: int = Field(
+        5, ge=2, description="Accounts a campaign needs; the design's first correct call asks for five."
+    )
+
+
+class ScoreSettings(_Group):
+    """From evidence to verdicts."""
+
+    prior_bits: float = Field(
+        -13.0,
+        description="log2 odds that a candidate group is a harvesting operation before any evidence: about one "
+        "candidate in 8,000.",
+    )
+    family_cap_bits: float = Field(
+        16.0, gt=0, description="Most bits one family may add: no single kind of evidence can convict by itself."
+    )
+    act_probability: float = Field(
+        0.99, gt=0, lt=1, description="P(account harvests) from which the verdict is act; 99 % precision is the target."
+    )
+    review_probability: float = Field(
+        0.5, gt=0, lt=1, description="P from which the verdict is review: more likely than not."
+    )
+    family_floor_bits: float = Field(
+        3.0, gt=0, description="Bits from which a family counts as one of the two independent families."
+    )
+
+
+class SanctionedSettings(_Group):
+    """Programmes that are allowed to do what a campaign does; respected, and still shown."""
+
+    accounts: tuple[str, ...] = Field((), description="Account ids under contract, own evaluations, known researchers.")
+    organizations: tuple[str, ...] = Field((), description="Organisation ids of the same kind.")
+
+
+class Price(_Group):
+    """List price of one model."""
+
+    input: float = Field(ge=0, description="Price of a million input tokens.")
+    output: float = Field(ge=0, description="Price of a million output tokens.")
+
+
+class ReportSettings(_Group):
+    """What the report shows."""
+
+    currency: str = Field("USD", description="Currency of the price table.", max_length=8)
+    prices: dict[str, Price] = Field(
+        default_factory=dict, description="Model -> list price of a million tokens; others use default_price."
+    )
+    default_price: Price = Field(
+        Price(input=3.0, output=15.0), description="List price of models that the table does not name."
+    )
+    excerpts: bool = Field(True, description="Show short redacted excerpts of prompts; off for reports that travel.")
+    excerpt_chars: int = Field(320, ge=40, le=2000, description="Characters of one excerpt.")
+
+
+class Config(BaseModel):
+    """All settings of a hunt, frozen.
+
+    Raises:
+        ConfigError: through `Config.load`, for an unknown or malformed setting.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(0, ge=0, description="Seed of every keyed sample and split; same seed, same answer.")
+    threads: int = Field(0, ge=0, description="Worker threads; 0 = one per core. Changes no result.")
+    memory_limit_gb: float = Field(
+        2.0, gt=0, description="Memory the SQL engine may use before it spills to disk, GiB."
+    )
+    engine: Literal["duckdb"] = Field("duckdb", description="SQL engine.")
+    collect: CollectSettings = Field(default_factory=CollectSettings)
+    link: LinkSettings = Field(default_factory=LinkSettings)
+    resolve: ResolveSettings = Field(default_factory=ResolveSettings)
+    score: ScoreSettings = Field(default_factory=ScoreSettings)
+    sanctioned: SanctionedSettings = Field(default_factory=SanctionedSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
+
+    @model_validator(mode="after")
+    def _thresholds_in_order(self) -> Config:
+        if self.score.review_probability > self.score.act_probability:
+            raise ValueError("score.review_probability is above score.act_probability")
+        return self
+
+    @classmethod
+    def load(
+        cls, overrides: dict[str, Any] | None = None, *, environ: dict[str, str] | None = None, file: Path | None = None
+    ) -> Config:
+        """Settings merged from file, environment and overrides.
+
+        Args:
+            overrides: nested mapping of flags given on the command line; wins over all else.
+            environ: environment to read `STILLHUNT_*` from; the process's own when None.
+            file: settings file; `./stillhunt.toml` when None, and then it may be absent.
+
+        Raises:
+            ConfigError: unknown setting, wrong type, value out of range, unreadable file.
+        """
+        merged = _merge(_file_layer(file), _environment_layer(os.environ if environ is None else environ))
+        merged = _merge(merged, overrides or {})
+        try:
+            return cls(**merged)
+        except ValidationError as error:
+            first = error.errors()[0]
+            setting = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise ConfigError(
+                f"{first['msg']} (got {first.get('input')!r:.80})",
+                where=f"setting {setting}",
+                next_step="'stillhunt config show' lists every setting with its unit and reason",
+            ) from error
+
+
+def setting_origins(
+    overrides: dict[str, Any] | None = None, *, environ: dict[str, str] | None = None, file: Path | None = None
+) -> list[tuple[str, Any, str, str]]:
+    """Each setting's dotted name, effective value, origin (default, file, environment, flag) and reason."""
+    config = Config.load(overrides, environ=environ, file=file)
+    layers = (
+        ("flag", overrides or {}),
+        ("environment", _environment_layer(os.environ if environ is None else environ)),
+        ("file", _file_layer(file)),
+    )
+    rows = []
+    for name, value, description in _walk(config, ""):
+        origin = next((label for label, layer in layers if _has(layer, name.split("."))), "default")
+        rows.append((name, value, origin, description))
+    return rows
+
+
+def _walk(model: BaseModel, prefix: str) -> list[tuple[str, Any, str]]:
+    rows: list[tuple[str, Any, str]] = []
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        dotted = f"{prefix}{name}"
+        if isinstance(value, _Group) and not isinstance(value, Price):
+            rows += _walk(value, dotted + ".")
+        else:
+            rows.append((dotted, value, info.description or ""))
+    return rows
+
+
+def _has(layer: dict[str, Any], path: list[str]) -> bool:
+    for part in path:
+        if not isinstance(layer, dict) or part not in layer:
+            return False
+        layer = layer[part]
+    return True
+
+
+def _file_layer(file: Path | None) -> dict[str, Any]:
+    path = Path(SETTINGS_FILE) if file is None else file
+    if file is None and not path.exists():
+        return {}
+    try:
+        with path.open("rb") as handle:
+            return tomllib.load(handle)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"settings file cannot be read: {error}", where=str(path), next_step="mend or remove it"
+        ) from error
+
+
+def _environment_layer(environ: Any) -> dict[str, Any]:
+    layer: dict[str, Any] = {}
+    for name in sorted(environ):
+        if not name.startswith(ENV_PREFIX) or name == ENV_PREFIX + "REQUIRE_SERVICES":
+            continue
+        path = name[len(ENV_PREFIX) :].lower().split("__")
+        target = layer
+        for part in path[:-1]:
+            target = target.setdefault(part, {})
+        target[path[-1]] = _parse(environ[name])
+    return layer
+
+
+def _parse(text: str) -> Any:
+    """A variable's text as TOML value where it is one (numbers, true, lists), else as plain text."""
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for name, value in high.items():
+        if isinstance(value, dict) and isinstance(merged.get(name), dict):
+            merged[name] = _merge(merged[name], value)
+        else:
+            merged[name] = value
+    return merged

@@ -1,0 +1,49 @@
+"""What a SQL engine must offer; only `engine_*.py` files know a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import pyarrow as pa
+
+
+class Engine(Protocol):
+    """A SQL engine over Arrow tables.
+
+    Statements use the small common subset of SQL that `sqlglot` can transpile: no engine hash, no approximate
+    aggregate, no unordered list, and sums over integers only, so that every engine gives the same answer.
+    """
+
+    name: str
+
+    def register(self, table_name: str, table: pa.Table) -> None:
+        """Make an Arrow table known under a name; an earlier one of that name is replaced."""
+
+    def sql(self, statement: str, *, purpose: str) -> pa.Table:
+        """Run one statement.
+
+        Args:
+            statement: SQL text.
+            purpose: what it is for, in words; shown when it fails.
+
+        Raises:
+            EngineError: the engine refused or failed.
+        """
+
+    def scan(self, relation: object) -> Iterator[pa.RecordBatch]:
+        """Stream a native relation of this engine as Arrow batches."""
+
+    def write_parquet(self, table: pa.Table, path: Path) -> None:
+        """Write a table as one Parquet file, beside its final name and then renamed."""
+
+    def close(self) -> None:
+        """Free the engine's memory and files."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,78 @@
+"""DuckDB behind the engine protocol; the only file that knows DuckDB."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillhunt.base.errors import EngineError
+
+
+class DuckDBEngine:
+    """An in-process DuckDB connection that spills to disk above its memory limit.
+
+    Args:
+        threads: worker threads; 0 = one per core.
+        memory_gb: memory before spilling, GiB.
+    """
+
+    name = "duckdb"
+
+    def __init__(self, *, threads: int = 0, memory_gb: float = 2.0) -> None:
+        self._connection = duckdb.connect(":memory:")
+        self._connection.execute(f"SET threads = {threads or os.cpu_count() or 1}")
+        self._connection.execute(f"SET memory_limit = '{memory_gb:.3f}GiB'")
+        self._connection.execute("SET TimeZone = 'UTC'")
+        # Hostile logs must not reach the network or other files through SQL functions.
+        self._connection.execute("SET autoinstall_known_extensions = false")
+        self._connection.execute("SET autoload_known_extensions = false")
+
+    def register(self, table_name: str, table: pa.Table) -> None:
+        """Make an Arrow table known under a name; an earlier one of that name is replaced."""
+        self._connection.register(table_name, table)
+
+    def sql(self, statement: str, *, purpose: str) -> pa.Table:
+        """Run one statement; raises EngineError with the purpose and the SQL text."""
+        try:
+            return self._connection.sql(statement).to_arrow_table()
+        except duckdb.Error as error:
+            raise EngineError(
+                f"{purpose} failed: {error}", where="SQL: " + " ".join(statement.split())[:400]
+            ) from error
+
+    def scan(self, relation: object) -> Iterator[pa.RecordBatch]:
+        """Stream a DuckDB relation as Arrow batches."""
+        if not isinstance(relation, duckdb.DuckDBPyRelation):
+            raise EngineError(f"{type(relation).__name__} is not a DuckDB relation", where="hunt(requests=...)")
+        reader = relation.to_arrow_reader(65_536)
+        yield from reader
+
+    def write_parquet(self, table: pa.Table, path: Path) -> None:
+        """Write a table as one Parquet file, beside its final name and then renamed."""
+        beside = path.with_name(path.name + ".part")
+        pq.write_table(table, beside, compression="zstd")
+        beside.replace(path)
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def is_relation(value: object) -> bool:
+    """True for a DuckDB relation, so that the public door can accept one without knowing DuckDB."""
+    return isinstance(value, duckdb.DuckDBPyRelation)

@@ -1,0 +1,325 @@
+"""Every table that crosses a door, declared once: names, Arrow types, nullability, meaning.
+
+Rooms hand over Arrow tables and nothing else; `Table.check` is called at each door. `stillhunt schema`
+prints this file's content and `docs/tables.md` is generated from it, so a column exists in one place only.
+The case tables (`CASE_TABLES`) are a contract with the outside: their names and types change only
+together with `CASE_VERSION`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from stillhunt.base.errors import ContractError
+
+CASE_VERSION = 1
+"""Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
+
+FAMILIES = ("content", "queue", "timing", "network", "identity", "conduct")
+"""Evidence families. Two independent ones are needed before an account is flagged."""
+
+VERDICTS = ("act", "review", "none")
+ROLES = ("operator", "shared", "victim", "unknown")
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+STRINGS = pa.list_(pa.string())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, whether it may hold nulls, and what it means."""
+
+    name: str
+    type: pa.DataType
+    nullable: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table between two rooms, or one file of the case folder."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema, in declared column order."""
+        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in declared order."""
+        return tuple(c.name for c in self.columns)
+
+    def empty(self) -> pa.Table:
+        """An empty table of this shape."""
+        return self.arrow.empty_table()
+
+    def build(self, **columns: object) -> pa.Table:
+        """A checked table from one array or list per column.
+
+        Args:
+            columns: one value per declared column; a missing nullable column becomes all null.
+
+        Raises:
+            ContractError: a column is missing, unknown, of another length or type.
+        """
+        unknown = set(columns) - set(self.names)
+        if unknown:
+            raise ContractError(f"unknown columns {sorted(unknown)}", where=f"table {self.name}")
+        length = max((len(v) for v in columns.values()), default=0)  # type: ignore[arg-type]  # sized by contract
+        arrays = []
+        for column in self.columns:
+            if column.name not in columns:
+                if not column.nullable:
+                    raise ContractError("required column missing", where=f"{self.name}.{column.name}")
+                arrays.append(pa.nulls(length, column.type))
+                continue
+            value = columns[column.name]
+            try:
+                arrays.append(_as_type(value, column.type))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+                raise ContractError(str(error), where=f"{self.name}.{column.name}") from error
+        try:
+            table = pa.Table.from_arrays(arrays, schema=self.arrow)
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise ContractError(str(error), where=f"table {self.name}") from error
+        return self.check(table)
+
+    def check(self, table: pa.Table) -> pa.Table:
+        """Return the table if it has exactly this shape.
+
+        Raises:
+            ContractError: a column is missing, in excess, of another type, or null where it must not be.
+        """
+        if table.schema.names != list(self.names):
+            raise ContractError(
+                f"columns are {table.schema.names}, declared are {list(self.names)}", where=f"table {self.name}"
+            )
+        for column in self.columns:
+            got = table.schema.field(column.name).type
+            if got != column.type:
+                raise ContractError(f"type is {got}, declared is {column.type}", where=f"{self.name}.{column.name}")
+            if not column.nullable and table.column(column.name).null_count:
+                raise ContractError("nulls in a column that must not have any", where=f"{self.name}.{column.name}")
+        return table
+
+
+def _as_type(value: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    if isinstance(value, pa.Array | pa.ChunkedArray):
+        return value if value.type == wanted else value.cast(wanted)
+    return pa.array(value, wanted)
+
+
+def _c(name: str, type_: pa.DataType, nullable: bool, meaning: str) -> Column:
+    return Column(name, type_, nullable, meaning)
+
+
+REQUESTS = Table(
+    "requests",
+    "One row per API call, as collect hands it on.",
+    (
+        _c("request_id", pa.string(), False, "Id of the call, unique within its source."),
+        _c("timestamp", TIMESTAMP, False, "When the call arrived, UTC, microseconds."),
+        _c("account_id", pa.string(), False, "Account that is billed for the call."),
+        _c("model", pa.string(), False, "Model the client asked for."),
+        _c("source", pa.string(), False, "Name of the log it came from; a configured word, never a path."),
+        _c("prompt", pa.large_string(), True, "New user or tool content of this call; resent history is removed."),
+        _c("system_prompt", pa.large_string(), True, "System instructions of the call."),
+        _c("response", pa.large_string(), True, "The answer's text."),
+        _c("conversation_id", pa.string(), True, "Conversation or session the call belongs to."),
+        _c("turn", pa.int32(), True, "Position in the conversation, from 0."),
+        _c("organization_id", pa.string(), True, "Organisation the account declares."),
+        _c("api_key_id", pa.string(), True, "Id of the API key (never the key)."),
+        _c("end_user_id", pa.string(), True, "End user named by the client."),
+        _c("client_ip", pa.uint64(), True, "Keyed hash of the client address."),
+        _c("client_prefix", pa.uint64(), True, "Keyed hash of its /24 (IPv4) or /48 (IPv6)."),
+        _c("asn", pa.int64(), True, "Autonomous system number of the client."),
+        _c("country", pa.string(), True, "Two-letter country of the client."),
+        _c("user_agent", pa.string(), True, "User-Agent header, bounded."),
+        _c("tls_fingerprint", pa.string(), True, "JA3/JA4 or the like."),
+        _c("channel", pa.string(), True, "API, batch, subscription, cloud reseller ..."),
+        _c("input_tokens", pa.int64(), True, "Tokens sent."),
+        _c("output_tokens", pa.int64(), True, "Tokens answered."),
+        _c("temperature", pa.float64(), True, "Sampling temperature."),
+        _c("top_p", pa.float64(), True, "Nucleus sampling parameter."),
+        _c("max_tokens", pa.int64(), True, "Largest answer the client asked for."),
+        _c("tools", pa.string(), True, "Tool definitions, as text, bounded."),
+        _c("status", pa.int32(), True, "HTTP status of the answer."),
+        _c("origin_file", pa.int32(), False, "Index of the input file, in sorted order of paths."),
+        _c("origin_row", pa.int64(), False, "Row number within the input file, from 0."),
+    ),
+)
+
+ACCOUNTS = Table(
+    "accounts",
+    "One row per account, from the operator's customer table; optional.",
+    (
+        _c("account_id", pa.string(), False, "Account, as in requests."),
+        _c("created_at", TIMESTAMP, True, "When it was opened."),
+        _c("organization_id", pa.string(), True, "Organisation it declares."),
+        _c("plan", pa.string(), True, "Price plan."),
+        _c("email_domain", pa.string(), True, "Domain of its e-mail address."),
+        _c("email_hash", pa.uint64(), True, "Keyed hash of the address."),
+        _c("payment_fingerprint", pa.uint64(), True, "Keyed hash of the card or account that pays."),
+        _c("payment_country", pa.string(), True, "Country of the payment instrument."),
+        _c("phone_country", pa.string(), True, "Country of the phone number."),
+        _c("signup_ip", pa.uint64(), True, "Keyed hash of the address it was opened from."),
+        _c("signup_prefix", pa.uint64(), True, "Keyed hash of that address's /24 or /48."),
+        _c("signup_country", pa.string(), True, "Country it was opened from."),
+        _c("declared_use", pa.string(), True, "Purpose the customer stated."),
+    ),
+)
+
+REJECTS = Table(
+    "rejects",
+    "Rows that could not be used, each with its reason; nothing vanishes silently.",
+    (
+        _c("source", pa.string(), False, "File or table the row came from (name, not full path)."),
+        _c("place", pa.string(), False, "Line or row number, and the column where one is at fault."),
+        _c("reason", pa.string(), False, "Why it was set aside."),
+        _c("raw", pa.string(), False, "The row's beginning, bounded, control characters removed."),
+    ),
+)
+
+SKETCHES = Table(
+    "sketches",
+    "One row per request after the text pass: fingerprints instead of text.",
+    (
+        _c("request_id", pa.string(), False, "As in requests."),
+        _c("source", pa.string(), False, "As in requests."),
+        _c("account_id", pa.string(), False, "As in requests."),
+        _c("timestamp", TIMESTAMP, False, "As in requests."),
+        _c("conversation", pa.uint64(), False, "Fixed hash of account and conversation; of the request where none."),
+        _c("turn", pa.int32(), True, "As in requests."),
+        _c("organization_id", pa.string(), True, "As in requests."),
+        _c("model", pa.string(), False, "As in requests."),
+        _c("client_ip", pa.uint64(), True, "As in requests."),
+        _c("client_prefix", pa.uint64(), True, "As in requests."),
+        _c("asn", pa.int64(), True, "As in requests."),
+        _c("country", pa.string(), True, "As in requests."),
+        _c("user_agent", pa.string(), True, "As in requests."),
+        _c("tls_fingerprint", pa.string(), True, "As in requests."),
+        _c("channel", pa.string(), True, "As in requests."),
+        _c("input_tokens", pa.int64(), True, "As in requests."),
+        _c("output_tokens", pa.int64(), True, "As in requests."),
+        _c("temperature", pa.float64(), True, "As in requests."),
+        _c("top_p", pa.float64(), True, "As in requests."),
+        _c("max_tokens", pa.int64(), True, "As in requests."),
+        _c("status", pa.int32(), True, "As in requests."),
+        _c("content_hash", pa.uint64(), False, "Fixed hash of the row's content, to settle duplicate ids."),
+        _c("whole", pa.uint64(), False, "Hash of the normalised prompt; 0 where there is none."),
+        _c("skeleton", pa.uint64(), False, "Hash of the prompt's frequent words in order, rare words masked."),
+        _c("phrases", pa.list_(pa.uint64()), False, "Winnowed word-shingle hashes of head, tail and keyed middle."),
+        _c("system_phrases", pa.list_(pa.uint64()), False, "The same of the system prompt."),
+        _c("topic_words", pa.list_(pa.uint16()), False, "Buckets of a keyed sample of the prompt's content words."),
+        _c("bands", pa.list_(pa.uint64()), False, "MinHash band keys for near-duplicates."),
+        _c("conduct", pa.uint32(), False, "Conduct flags, one bit each, see extract/conduct.py."),
+        _c("words", pa.int32(), False, "Words in the prompt."),
+        _c("script", pa.uint8(), False, "Dominant script of the prompt, see extract/words.py."),
+        _c("origin_file", pa.int32(), False, "As in requests."),
+        _c("origin_row", pa.int64(), False, "As in requests."),
+    ),
+)
+
+CASE_ACCOUNTS = Table(
+    "case_accounts",
+    "accounts.parquet: every account seen, with its score and verdict.",
+    (
+        _c("account_id", pa.string(), False, "Account, as in the logs."),
+        _c("score", pa.float64(), False, "Probability that the account harvests, 0 to 1."),
+        _c("verdict", pa.string(), False, "act, review or none."),
+        _c("flagged", pa.bool_(), False, "True where the verdict is act."),
+        _c("sanctioned", pa.bool_(), False, "True where the settings declare the account's programme."),
+        _c("campaign_id", pa.string(), True, "Its main campaign; null where it has none."),
+        _c("reasons", STRINGS, False, "Short statements, the strongest first."),
+        _c("requests", pa.int64(), False, "Requests of the account in the logs."),
+        _c("harvest_requests", pa.int64(), False, "Estimated number of them that harvest."),
+    ),
+)
+
+MEMBERS = Table(
+    "members",
+    "members.parquet: which accounts serve which campaign; many to many.",
+    (
+        _c("account_id", pa.string(), False, "Account."),
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("role", pa.string(), False, "operator, shared, victim or unknown."),
+        _c("requests", pa.int64(), False, "Its requests in this campaign."),
+        _c("share", pa.float64(), False, "Those as a share of the account's traffic, 0 to 1."),
+        _c("score", pa.float64(), False, "P(campaign) times P(member given campaign)."),
+    ),
+)
+
+SLICES = Table(
+    "slices",
+    "slices.parquet: one account's traffic in one content cluster.",
+    (
+        _c("slice_id", pa.string(), False, "Slice."),
+        _c("account_id", pa.string(), False, "Account."),
+        _c("campaign_id", pa.string(), True, "Campaign the slice belongs to; null where none."),
+        _c("requests", pa.int64(), False, "Requests in the slice."),
+        _c("harvest_requests", pa.int64(), False, "Those counted as harvested."),
+    ),
+)
+
+HARVEST = Table(
+    "harvest",
+    "harvest.parquet: the requests counted as harvested.",
+    (
+        _c("request_id", pa.string(), False, "Request."),
+        _c("slice_id", pa.string(), False, "Slice it belongs to."),
+        _c("campaign_id", pa.string(), False, "Campaign it belongs to."),
+    ),
+)
+
+CAMPAIGNS = Table(
+    "campaigns",
+    "campaigns.parquet: one row per campaign, the strongest first.",
+    (
+        _c("campaign_id", pa.string(), False, "Stable id, made from the members found first."),
+        _c("score", pa.float64(), False, "Probability that this is one harvesting operation, 0 to 1."),
+        _c("verdict", pa.string(), False, "act, review or none."),
+        _c("accounts", pa.int64(), False, "Member accounts."),
+        _c("requests", pa.int64(), False, "Requests counted as harvested."),
+        _c("first_seen", TIMESTAMP, False, "First harvested request."),
+        _c("last_seen", TIMESTAMP, False, "Last harvested request."),
+        _c("skills", STRINGS, False, "What is being taken, in words."),
+        _c("models", STRINGS, False, "Models it is taken from, the most used first."),
+        _c("families", STRINGS, False, "Evidence families that speak for it."),
+        _c("output_tokens", pa.int64(), False, "Tokens answered to the harvested requests."),
+        _c("list_value", pa.float64(), False, "Their value at list price, in the price table's currency."),
+    ),
+)
+
+EVIDENCE = Table(
+    "evidence",
+    "evidence.parquet: every piece of evidence, in bits, with the requests behind it.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign it speaks of."),
+        _c("account_id", pa.string(), True, "Account it speaks of; null: the whole campaign."),
+        _c("family", pa.string(), False, "content, queue, timing, network, identity or conduct; prior for the start."),
+        _c("kind", pa.string(), False, "Name of the test."),
+        _c("statement", pa.string(), False, "The finding in one sentence."),
+        _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative speaks against."),
+        _c("request_ids", STRINGS, False, "Requests that show it, at most 50."),
+        _c("request_count", pa.int64(), False, "How many requests stand behind it."),
+    ),
+)
+
+INPUT_TABLES = (REQUESTS, ACCOUNTS)
+DOOR_TABLES = (SKETCHES,)
+CASE_TABLES: dict[str, Table] = {
+    "accounts": CASE_ACCOUNTS,
+    "members": MEMBERS,
+    "slices": SLICES,
+    "harvest": HARVEST,
+    "campaigns": CAMPAIGNS,
+    "evidence": EVIDENCE,
+    "rejects": REJECTS,
+}
+"""File stem in the case folder -> its table."""

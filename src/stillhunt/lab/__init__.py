@@ -1,0 +1,1 @@
+"""Seeded worlds and benchmarks; uses the public door only."""

@@ -1,0 +1,1 @@
+"""Which slices are one operator: SKETCHES -> LINKS."""

@@ -1,0 +1,1 @@
+"""LINKS -> CAMPAIGNS as sets of slices, and their members."""

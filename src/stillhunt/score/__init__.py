@@ -1,0 +1,1 @@
+"""Evidence in bits -> calibrated scores and verdicts."""

@@ -1,0 +1,1 @@
+"""Scores -> case folder, report, explanations."""
