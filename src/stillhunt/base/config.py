@@ -91,9 +91,7 @@ class ScoreSettings(_Group):
     act_probability: float = Field(
         0.99, gt=0, lt=1, description="P(account harvests) from which the verdict is act; 99 % precision is the target."
     )
-    review_probability: float = Field(
-        0.5, gt=0, lt=1, description="P from which the verdict is review: more likely than not."
-    )
+    review_probability: float = Field(0.5, gt=0, lt=1, description="P from which a person should look: even odds.")
     family_floor_bits: float = Field(
         3.0, gt=0, description="Bits from which a family counts as one of the two independent families."
     )
@@ -138,9 +136,7 @@ class Config(BaseModel):
 
     seed: int = Field(0, ge=0, description="Seed of every keyed sample and split; same seed, same answer.")
     threads: int = Field(0, ge=0, description="Worker threads; 0 = one per core. Changes no result.")
-    memory_limit_gb: float = Field(
-        2.0, gt=0, description="Memory the SQL engine may use before it spills to disk, GiB."
-    )
+    memory_limit_gb: float = Field(2.0, gt=0, description="Memory of the SQL engine before it spills to disk, GiB.")
     engine: Literal["duckdb"] = Field("duckdb", description="SQL engine.")
     collect: CollectSettings = Field(default_factory=CollectSettings)
     link: LinkSettings = Field(default_factory=LinkSettings)

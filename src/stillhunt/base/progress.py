@@ -1,0 +1,40 @@
+"""How long steps tell how far they are; the command line shows bars, the library stays silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[int], None]
+"""Called with the number of units done since the last call."""
+
+
+class Progress(Protocol):
+    """Receiver of progress; `stage` opens one step and yields the function that advances it."""
+
+    def stage(self, name: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Open one step.
+
+        Args:
+            name: what is being done, two or three words.
+            total: units to do; None where unknown.
+            unit: what is counted: "rows", "bytes", "accounts".
+        """
+
+    def note(self, text: str) -> None:
+        """Tell the user one line, such as a column that is absent."""
+
+
+class Silent:
+    """Progress that shows nothing."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open a step that nobody watches."""
+        del name, total, unit
+        yield lambda _done: None
+
+    def note(self, text: str) -> None:
+        """Drop the line."""
+        del text
