@@ -20,6 +20,8 @@ from stillhunt.base.errors import ConfigError
 
 ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
+SECRET_SETTINGS = frozenset({"collect.identity_key"})
+"""Settings whose value is never shown or written: screens and run.json say only whether they are set."""
 
 
 class _Group(BaseModel):
@@ -238,12 +240,12 @@ def _environment_layer(environ: Any) -> dict[str, Any]:
         target = layer
         for part in path[:-1]:
             target = target.setdefault(part, {})
-        target[path[-1]] = _parse(environ[name])
+        target[path[-1]] = parse_value(environ[name])
     return layer
 
 
-def _parse(text: str) -> Any:
-    """A variable's text as TOML value where it is one (numbers, true, lists), else as plain text."""
+def parse_value(text: str) -> Any:
+    """The value in a variable or flag: a TOML value where it is one (number, true, list), else the plain text."""
     try:
         return tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
