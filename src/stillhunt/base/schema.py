@@ -25,6 +25,7 @@ ROLES = ("operator", "shared", "victim", "unknown")
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 STRINGS = pa.list_(pa.string())
+SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
 
 
 @dataclass(frozen=True)
@@ -311,6 +312,30 @@ EVIDENCE = Table(
     ),
 )
 
+SAMPLES = Table(
+    "samples",
+    "samples.parquet: short redacted excerpts of a campaign's requests, for a person to read.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign the request belongs to."),
+        _c("account_id", pa.string(), False, "Account that sent it."),
+        _c("request_id", pa.string(), False, "Request."),
+        _c("timestamp", TIMESTAMP, False, "When it arrived."),
+        _c("text", pa.string(), False, "Excerpt of the prompt, bounded, redacted, without control characters."),
+        _c("marks", SPANS, False, "Spans of the excerpt, in characters, that the campaign's requests share."),
+    ),
+)
+
+TIMELINE = Table(
+    "timeline",
+    "timeline.parquet: harvested requests and active accounts per campaign and time bucket.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("bucket", TIMESTAMP, False, "Start of the bucket; buckets of one campaign are equally long."),
+        _c("requests", pa.int64(), False, "Harvested requests in the bucket."),
+        _c("accounts", pa.int64(), False, "Accounts that sent them."),
+    ),
+)
+
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
 DOOR_TABLES = (SKETCHES,)
 CASE_TABLES: dict[str, Table] = {
@@ -323,3 +348,6 @@ CASE_TABLES: dict[str, Table] = {
     "rejects": REJECTS,
 }
 """File stem in the case folder -> its table."""
+
+CASE_VIEWS: dict[str, Table] = {"samples": SAMPLES, "timeline": TIMELINE}
+"""File stem in the case folder -> table that only readers of the report need; no finding depends on it."""
