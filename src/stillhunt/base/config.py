@@ -174,8 +174,10 @@ class Config(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             setting = ".".join(str(part) for part in first["loc"]) or "settings"
+            got = "a hidden value" if setting in SECRET_SETTINGS else f"{first.get('input')!r:.80}"
+            what = "no such setting" if first["type"] == "extra_forbidden" else f"{first['msg']} (got {got})"
             raise ConfigError(
-                f"{first['msg']} (got {first.get('input')!r:.80})",
+                what,
                 where=f"setting {setting}",
                 next_step="'stillhunt config show' lists every setting with its unit and reason",
             ) from error

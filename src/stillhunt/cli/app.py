@@ -1,0 +1,234 @@
+"""Commands and options, and the one place where errors become messages and exit codes.
+
+Command bodies live in the sibling modules and are imported inside the commands: pyarrow, numba and pydantic
+cost most of a second, and `--help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from stillhunt._version import __version__
+from stillhunt.base.errors import StillhuntError
+
+EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
+
+app = typer.Typer(
+    name="stillhunt",
+    help="Find who is distilling your model: harvesting campaigns in LLM API request logs.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+lab_app = typer.Typer(no_args_is_help=True, help="Seeded worlds to try the hunt on.")
+config_app = typer.Typer(no_args_is_help=True, help="Settings: what they are and where each value comes from.")
+app.add_typer(lab_app, name="lab")
+app.add_typer(config_app, name="config")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; errors stay.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated."),
+]
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stillhunt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    del version  # its callback has done the work
+
+
+@app.command()
+def hunt(
+    logs: Annotated[
+        list[str],
+        typer.Argument(metavar="LOGS", help="Request logs: files, folders, globs; Parquet, JSONL, CSV; .gz, .zst."),
+    ],
+    accounts: Annotated[
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="CASE", help="Case folder to write; without it, only print findings."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing case folder.")] = False,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="CANONICAL=FIELD", help="Which field of the logs holds a column."),
+    ] = None,
+    accounts_mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
+    ] = None,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Find campaigns in request logs; print them, and write a case folder with the report."""
+    from stillhunt.cli.hunting import HuntOrder, run_hunt  # start-up time
+
+    order = HuntOrder(
+        logs=tuple(logs),
+        accounts=accounts,
+        out=out,
+        force=force,
+        mapping=_pairs(mapping, "--map"),
+        accounts_mapping=_pairs(accounts_mapping, "--map-accounts"),
+        settings=_pairs(settings, "--set"),
+        settings_file=settings_file,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(run_hunt(order))
+
+
+@app.command()
+def explain(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder that 'hunt --out' wrote.")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Say why a campaign or an account was, or was not, flagged: every piece of evidence in bits."""
+    from stillhunt.cli.lookups import run_explain  # start-up time
+
+    run_explain(case, identifier, as_json=as_json)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the world and the case.")] = Path(
+        "stillhunt-demo"
+    ),
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another world of the same kind.")] = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Build a seeded world with two campaigns in it, hunt it, and compare with the truth; no network."""
+    from stillhunt.cli.demo import run_demo  # start-up time
+
+    run_demo(out, seed=seed, quiet=quiet)
+
+
+@app.command()
+def schema(
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table; all without it.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the tables: what goes in, what a case folder holds, and what each column means."""
+    from stillhunt.cli.lookups import run_schema  # start-up time
+
+    run_schema(table, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Check this machine: Python, dependencies, cores, memory, disk, caches; say what to mend."""
+    from stillhunt.cli.doctor import run_doctor  # start-up time
+
+    raise typer.Exit(run_doctor(as_json=as_json))
+
+
+@config_app.command("show")
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print every setting with its value and reason."""
+    from stillhunt.cli.lookups import run_config_show  # start-up time
+
+    run_config_show(_pairs(settings, "--set"), settings_file, origin=origin, as_json=as_json)
+
+
+@lab_app.command("world")
+def lab_world(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
+    rung: Annotated[int, typer.Option("--rung", min=0, max=6, help="Rung of the ladder; 0 = honest traffic only.")] = 1,
+    accounts: Annotated[int, typer.Option("--accounts", min=1, help="Honest accounts.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days of traffic.")] = 14,
+    seed: SeedOption = 0,
+    quiet: QuietFlag = False,
+) -> None:
+    """Write a seeded world: request logs, accounts, and the truth about them."""
+    from stillhunt.cli.demo import run_lab_world  # start-up time
+
+    run_lab_world(out, {"rung": rung, "accounts": accounts, "days": days, "seed": seed}, quiet=quiet)
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """`name=value` texts as a mapping; a text without a name or an equals sign is a usage error."""
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{text!r} is not of the form name=value", param_hint=option)
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    Raises:
+        SystemExit: always; the codes are listed in `stillhunt.cli.findings.EXIT_MEANINGS`.
+    """
+    signal.signal(signal.SIGTERM, _leave_on_sigterm)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character must not end the hunt.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except SystemExit as leaving:
+        if leaving.code == 130:
+            _say("interrupted: nothing half-written was left behind")
+        raise
+    except KeyboardInterrupt:
+        _say("interrupted: nothing half-written was left behind")
+        sys.exit(130)
+    except StillhuntError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except Exception:
+        _say(traceback.format_exc())
+        _say("error: this is a fault of stillhunt itself; please report it with the lines above")
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _leave_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+    """Unwind like an interrupt, so that temporary folders are removed."""
+    del frame
+    sys.exit(128 + number)
+
+
+def _say(text: str) -> None:
+    """One message on stderr; error texts quote file names and log content, so they are made safe like those."""
+    from stillhunt.cli.terminal import printable_lines  # start-up time
+
+    sys.stderr.write(printable_lines(text.rstrip("\n")) + "\n")

@@ -1,0 +1,152 @@
+"""`stillhunt doctor`: can this machine hunt, and what to mend if not."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import stillhunt
+from stillhunt._version import __version__
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+
+OLDEST_PYTHON = (3, 11)
+MEMORY_NEEDED_GB = 2.5  # the 16 million request case
+DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
+DEPENDENCIES = tuple(
+    ["duckdb", "jinja2", "msgspec", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "typer", "zstandard"]
+)
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination: what was looked at, ok, warn or fail, what was seen, what to do."""
+
+    name: str
+    state: str
+    seen: str
+    advice: str = ""
+
+
+def run_doctor(*, as_json: bool) -> int:
+    """Examine the machine and print one line per check.
+
+    Args:
+        as_json: print JSON.
+
+    Returns:
+        1 where a check failed, else 0.
+    """
+    checks = examine()
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        console = output_console()
+        for check in checks:
+            advice = f"; {check.advice}" if check.advice else ""
+            print_columns(console, [(check.state, check.name, check.seen + advice)], (STYLES[check.state],), (4, 11))
+    return 1 if any(check.state == "fail" for check in checks) else 0
+
+
+def examine() -> list[Check]:
+    """All checks, in the order in which they matter."""
+    checks: tuple[Callable[[], Check], ...] = (_python, _cores, _memory, _disk, _writable, _settings, _kernel_cache)
+    return [Check("stillhunt", "ok", __version__), *(check() for check in checks), *map(_dependency, DEPENDENCIES)]
+
+
+def _python() -> Check:
+    seen = f"{platform.python_version()} ({platform.python_implementation()}, {platform.machine()})"
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("python", "fail", seen, "install Python 3.11 or newer")
+    return Check("python", "ok", seen)
+
+
+def _dependency(name: str) -> Check:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        return Check(name, "fail", f"cannot be imported: {error}", "install stillhunt again in a fresh environment")
+    return Check(name, "ok", importlib.metadata.version(name))
+
+
+def _cores() -> Check:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    advice = "" if usable > 1 else "one core works, at half the speed or less"
+    return Check("cores", "ok" if usable > 1 else "warn", f"{usable} usable", advice)
+
+
+def _memory() -> Check:
+    try:
+        total_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return Check("memory", "warn", "cannot be told on this system")
+    limit_gb = min(total_gb, _container_limit_gb())
+    if limit_gb < MEMORY_NEEDED_GB:
+        advice = "large logs will spill to disk: lower it with --set memory_limit_gb=1"
+        return Check("memory", "warn", f"{limit_gb:.1f} GB", advice)
+    return Check("memory", "ok", f"{limit_gb:.1f} GB")
+
+
+def _container_limit_gb() -> float:
+    """Memory limit of the container (cgroup v2), GB; infinite where there is none."""
+    try:
+        return int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")) / 1e9
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def _disk() -> Check:
+    here = shutil.disk_usage(Path.cwd()).free / 1e9
+    temporary = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
+    seen = f"{here:.1f} GB free here, {temporary:.1f} GB in {tempfile.gettempdir()}"
+    if min(here, temporary) < DISK_NEEDED_GB:
+        return Check("disk", "warn", seen, "free some space, or set TMPDIR to a larger disk")
+    return Check("disk", "ok", seen)
+
+
+def _writable() -> Check:
+    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return Check("writing", "fail", f"{folder}: {error.strerror}", "work in a folder you may write to")
+    return Check("writing", "ok", "this folder and the temporary one")
+
+
+def _settings() -> Check:
+    try:
+        Config.load()
+    except ConfigError as error:
+        return Check("settings", "fail", f"{error.what} [{error.where}]", error.next_step)
+    return Check("settings", "ok", "valid")
+
+
+def _kernel_cache() -> Check:
+    """Whether each kernels.py has compiled code newer than itself, where numba looks for it."""
+    package = Path(stillhunt.__file__).parent
+    cold = [str(path.relative_to(package)) for path in sorted(package.rglob("kernels.py")) if not _is_compiled(path)]
+    if cold:
+        advice = "the first hunt compiles for some seconds; 'python -m stillhunt.extract' does it now"
+        return Check("numba cache", "warn", f"cold: {', '.join(cold)}", advice)
+    return Check("numba cache", "ok", "warm")
+
+
+def _is_compiled(kernels: Path) -> bool:
+    folders = [kernels.parent / "__pycache__"]
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        folders = [Path(os.environ["NUMBA_CACHE_DIR"])]
+    changed = kernels.stat().st_mtime
+    return any(
+        index.stat().st_mtime >= changed for folder in folders for index in folder.rglob(f"{kernels.stem}.*.nbi")
+    )

@@ -1,0 +1,126 @@
+"""`stillhunt hunt`: checks that cost nothing first, then the hunt, the case folder, the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import stillhunt
+from stillhunt.base.config import Config, parse_value
+from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.cli.findings import Findings, gather_findings
+from stillhunt.cli.progress import open_progress
+from stillhunt.cli.screen import print_findings
+from stillhunt.cli.terminal import output_console, print_json
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class HuntOrder:
+    """What the user asked for, as given on the command line."""
+
+    logs: tuple[str, ...]
+    accounts: str | None = None
+    out: Path | None = None
+    force: bool = False
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    accounts_mapping: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    settings_file: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+
+
+def run_hunt(order: HuntOrder) -> int:
+    """Hunt, write the case, print the findings.
+
+    Args:
+        order: what was asked for.
+
+    Returns:
+        The exit code: 0 nothing found, 3 findings, 4 partial input.
+
+    Raises:
+        StillhuntError: settings, input or output cannot be used.
+    """
+    config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    if order.out is not None:
+        refuse_existing(order.out, force=order.force)
+    _, findings = hunt_and_write(order, config)
+    case_folder = None if order.out is None else str(order.out)
+    if order.as_json:
+        print_json(findings.as_dict(case_folder))
+    else:
+        print_findings(output_console(), findings, case_folder)
+    return findings.exit_code
+
+
+def hunt_and_write(order: HuntOrder, config: Config) -> tuple[stillhunt.Case, Findings]:
+    """Hunt under a progress display and write the case folder if one was asked for."""
+    with open_progress(quiet=order.quiet) as progress:
+        case = stillhunt.hunt(
+            list(order.logs),
+            order.accounts,
+            config,
+            mapping=dict(order.mapping) or None,
+            accounts_mapping=dict(order.accounts_mapping) or None,
+            progress=progress,
+        )
+        if order.out is not None:
+            with progress.stage("writing the case", None, "files"):
+                case.write(order.out, force=order.force)
+    return case, gather_findings(case.tables, case.run, config.collect.rejects_limit)
+
+
+def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """`section.name=value` pairs as the nested mapping that `Config.load` takes.
+
+    Args:
+        pairs: dotted name -> text of the value; read as TOML where it is TOML.
+
+    Raises:
+        ConfigError: one pair names a setting, another one names a setting inside it.
+    """
+    nested: dict[str, Any] = {}
+    for dotted, text in pairs.items():
+        *sections, name = dotted.split(".")
+        target = nested
+        for section in sections:
+            inner = target.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(
+                    f"{section!r} is given a value and settings of its own",
+                    where=f"--set {dotted}",
+                    next_step="'stillhunt config show' lists every setting with its unit and reason",
+                )
+            target = inner
+        target[name] = parse_value(text)
+    return nested
+
+
+def refuse_existing(out: Path, *, force: bool) -> None:
+    """Refuse a target that must not be overwritten, before any work is done.
+
+    Args:
+        out: the case folder to be written.
+        force: replace an earlier case; anything that is not one is refused all the same.
+
+    Raises:
+        OutputError: the target exists and may not be replaced.
+    """
+    if not out.exists() and not out.is_symlink():
+        return
+    if not force:
+        raise OutputError(
+            "the case folder exists already", where=str(out), next_step="name another --out, or add --force"
+        )
+    is_empty_folder = out.is_dir() and not any(out.iterdir())
+    if not is_empty_folder and not (out / RUN_FILE).is_file():
+        raise OutputError(
+            "this is not a case folder, so --force does not replace it",
+            where=str(out),
+            next_step="name another --out, or remove it yourself",
+        )

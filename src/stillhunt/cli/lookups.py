@@ -1,0 +1,120 @@
+"""Commands that only look things up: explain, schema, config show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import stillhunt
+from stillhunt.base.config import SECRET_SETTINGS, setting_origins
+from stillhunt.base.errors import InputError
+from stillhunt.base.schema import CASE_TABLES, DOOR_TABLES, INPUT_TABLES, Table
+from stillhunt.cli.hunting import nested_settings
+from stillhunt.cli.terminal import output_console, print_columns, print_json, printable, printable_lines
+
+HIDDEN = "(set, not shown)"
+
+
+def run_explain(folder: Path, identifier: str, *, as_json: bool) -> None:
+    """Print why a campaign or an account got its verdict.
+
+    Args:
+        folder: the case folder.
+        identifier: campaign or account id, as it is or as the terminal showed it.
+        as_json: print JSON.
+
+    Raises:
+        CaseError: no case there, or no such id in it.
+    """
+    case = stillhunt.Case.read(folder)
+    explanation = case.explain(_original_id(case.tables, identifier))
+    if as_json:
+        print_json(explanation.as_dict())
+    else:
+        output_console().print(printable_lines(explanation.text()))
+
+
+def _original_id(tables: Mapping[str, Any], shown: str) -> str:
+    """The id behind its escaped form, so that what the screen printed can be pasted back."""
+    if "\\" not in shown:
+        return shown
+    known = [
+        *tables["campaigns"].column("campaign_id").to_pylist(),
+        *tables["accounts"].column("account_id").to_pylist(),
+    ]
+    return shown if shown in known else next((name for name in known if printable(name) == shown), shown)
+
+
+def named_tables() -> dict[str, Table]:
+    """Every table a user meets, by the name `stillhunt schema` knows it by."""
+    inputs = {table.name: table for table in INPUT_TABLES}
+    case = {f"{stem}.parquet": table for stem, table in CASE_TABLES.items()}
+    return {**inputs, **case, **{table.name: table for table in DOOR_TABLES}}
+
+
+def run_schema(name: str | None, *, as_json: bool) -> None:
+    """Print tables and the meaning of their columns.
+
+    Args:
+        name: one table; all when None.
+        as_json: print JSON.
+
+    Raises:
+        InputError: no table of that name.
+    """
+    tables = named_tables()
+    if name is not None:
+        if name not in tables:
+            raise InputError("no such table", where=name, next_step=f"the tables are {', '.join(tables)}")
+        tables = {name: tables[name]}
+    if as_json:
+        print_json({key: _table_document(table) for key, table in tables.items()})
+        return
+    console = output_console()
+    for key, table in tables.items():
+        print_columns(console, [(key, table.meaning.removeprefix(f"{key}: "))], ("bold",))
+        rows = [
+            (f"  {c.name}", str(c.type), "optional" if c.nullable else "required", c.meaning) for c in table.columns
+        ]
+        print_columns(console, rows, ("", "dim", "dim"))
+        console.print()
+
+
+def _table_document(table: Table) -> dict[str, Any]:
+    columns = [
+        {"name": c.name, "type": str(c.type), "nullable": c.nullable, "meaning": c.meaning} for c in table.columns
+    ]
+    return {"meaning": table.meaning, "columns": columns}
+
+
+def run_config_show(settings: Mapping[str, str], file: Path | None, *, origin: bool, as_json: bool) -> None:
+    """Print every setting.
+
+    Args:
+        settings: `--set` pairs, dotted name -> text.
+        file: settings file; None = ./stillhunt.toml if there is one.
+        origin: say where each value comes from.
+        as_json: print JSON, always with the origin.
+
+    Raises:
+        ConfigError: a setting is unknown or malformed.
+    """
+    rows = [
+        (name, HIDDEN if name in SECRET_SETTINGS and value else value, source, reason)
+        for name, value, source, reason in setting_origins(nested_settings(settings), file=file)
+    ]
+    if as_json:
+        print_json({n: {"value": v, "origin": source, "reason": reason} for n, v, source, reason in rows})
+        return
+    lines = [(n, setting_text(v), *((source,) if origin else ()), reason) for n, v, source, reason in rows]
+    print_columns(output_console(), lines, ("", "bold"))
+
+
+def setting_text(value: object) -> str:
+    """A setting's value on one line, as it could stand after `--set name=`."""
+    if hasattr(value, "model_dump"):
+        return ", ".join(f"{name} {part}" for name, part in value.model_dump().items())
+    if isinstance(value, tuple | dict):
+        return ", ".join(str(part) for part in value) or "(none)"
+    return str(value).lower() if isinstance(value, bool) else str(value) or "(none)"

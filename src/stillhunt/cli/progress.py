@@ -1,0 +1,131 @@
+"""Progress on stderr: bars with rates on a terminal, one line per finished step elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from stillhunt.base.progress import Advance, Progress, Silent
+from stillhunt.cli.terminal import message_console, printable
+
+MEGABYTE = 1_000_000
+
+
+def open_progress(*, quiet: bool) -> AbstractContextManager[Progress]:
+    """Progress that suits the terminal: silent when quiet, bars on a terminal, plain lines elsewhere."""
+    if quiet:
+        return nullcontext(Silent())
+    console = message_console()
+    if console.is_terminal and not console.is_dumb_terminal:
+        return _bars(console)
+    return nullcontext(LineProgress(console))
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description:<24}", markup=False),
+        BarColumn(bar_width=28),
+        _AmountColumn(),
+        TimeElapsedColumn(),
+    )
+    with RichProgress(*columns, console=console, refresh_per_second=6) as bars:
+        yield BarProgress(bars)
+
+
+class BarProgress:
+    """Progress as bars that stay on the screen when their step is done.
+
+    Args:
+        bars: a started rich progress display.
+    """
+
+    def __init__(self, bars: RichProgress) -> None:
+        self._bars = bars
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open one step: its bar advances by what the yielded function is told."""
+        task = self._bars.add_task(printable(name), total=total, unit=unit)
+        yield lambda done: self._bars.advance(task, done)
+        completed = self._bars.tasks[task].completed
+        self._bars.update(task, total=max(completed, 1), completed=max(completed, 1), amount=completed)
+        self._bars.stop_task(task)
+
+    def note(self, text: str) -> None:
+        """Show one line above the bars."""
+        self._bars.console.print(printable(text))
+
+
+class _AmountColumn(ProgressColumn):
+    """What is done of what there is, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        done = int(task.fields.get("amount", task.completed))
+        rate = done / task.elapsed if task.elapsed else None
+        return Text(amount(done, None if task.finished else task.total, rate, task.fields["unit"]))
+
+
+class LineProgress:
+    """Progress as one line per finished step, for logs and pipes.
+
+    Args:
+        console: where the lines go.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open one step; its line comes when it ends."""
+        del total
+        lock = threading.Lock()
+        done = 0
+        started = time.monotonic()
+
+        def advance(count: int) -> None:
+            nonlocal done
+            with lock:
+                done += count
+
+        yield advance
+        seconds = time.monotonic() - started
+        rate = done / seconds if seconds > 0 else None
+        self._console.print(f"{printable(name)}: {amount(done, None, rate, unit)}, {seconds:.1f} s")
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(printable(text))
+
+
+def amount(done: float, total: float | None, rate: float | None, unit: str) -> str:
+    """How much is done and how fast, in words.
+
+    Args:
+        done: units done.
+        total: units to do; None where unknown or reached.
+        rate: units per second; None where it cannot be told yet.
+        unit: "rows", "bytes", "accounts" ...; bytes are shown as MB.
+
+    Returns:
+        For example `12,000/50,000 rows, 48,211 rows/s` or `12.0 MB, 85.1 MB/s`.
+    """
+    of_total = "" if total is None else f"/{_number(total, unit)}"
+    speed = "" if rate is None else f", {_number(rate, unit)} {_label(unit)}/s"
+    return f"{_number(done, unit)}{of_total} {_label(unit)}{speed}"
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value / MEGABYTE:,.1f}" if unit == "bytes" else f"{value:,.0f}"
+
+
+def _label(unit: str) -> str:
+    return "MB" if unit == "bytes" else printable(unit)

@@ -1,0 +1,178 @@
+"""The findings on the screen: what was found, how sure, why, what could not be checked, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from stillhunt.cli.findings import Campaign, Findings
+from stillhunt.cli.terminal import print_columns, printable
+
+CAMPAIGNS_SHOWN = 20
+REASONS_SHOWN = 3
+REJECT_REASONS_SHOWN = 3
+STATEMENT_CHARS = 240
+INDENT = 9
+DETAIL_LABEL = 7
+VERDICT_STYLES = {"act": "bold red", "review": "bold yellow", "none": "dim"}
+COLUMNS = ("verdict", "campaign", "sure", "accounts", "requests", "first seen", "last seen")
+
+
+def print_findings(console: Console, findings: Findings, case_folder: str | None) -> None:
+    """Print the findings of one hunt.
+
+    Args:
+        console: where to.
+        findings: what was found.
+        case_folder: where the case was written; None when it was not.
+    """
+    console.print(_headline(findings))
+    worth_showing = [campaign for campaign in findings.campaigns if campaign.row["verdict"] != "none"]
+    _print_campaigns(console, worth_showing[:CAMPAIGNS_SHOWN], _currency(findings))
+    rest = len(worth_showing) - CAMPAIGNS_SHOWN
+    if rest > 0:
+        console.print(f"\n... and {rest:,} more campaigns in campaigns.parquet")
+    console.print()
+    print_columns(console, _without_repeats(_facts(findings, worth_showing, case_folder)), ("dim",))
+
+
+def probability_words(probability: float) -> str:
+    """A probability as people read it: never 100 %, because no evidence is that good."""
+    if probability > 0.999:
+        return "> 99.9 %"
+    return "< 0.1 %" if probability < 0.001 else f"{100 * probability:.1f} %"
+
+
+def _headline(findings: Findings) -> Text:
+    act, review = findings.of_verdict("act"), findings.of_verdict("review")
+    read = f"{findings.count('requests'):,} requests of {findings.count('accounts'):,} accounts"
+    if not act and not review:
+        return Text.assemble(("No campaign found", "bold"), f" in {read}.")
+    requests = sum(campaign.row["requests"] for campaign in (*act, *review))
+    accounts = sum(campaign.row["accounts"] for campaign in (*act, *review))
+    share = requests / max(findings.count("requests"), 1)
+    counts = " and ".join(
+        f"{len(group):,} campaign{'' if len(group) == 1 else 's'} {words}"
+        for group, words in ((act, "to act on"), (review, "to review"))
+        if group
+    )
+    return Text.assemble(
+        (counts[0].upper() + counts[1:], "bold"),
+        f": {accounts:,} accounts took {requests:,} answers, {100 * share:.1f} % of {read}.",
+    )
+
+
+def _print_campaigns(console: Console, campaigns: Sequence[Campaign], currency: str) -> None:
+    if not campaigns:
+        return
+    cells = [_cells(campaign.row) for campaign in campaigns]
+    widths = [max(cell_len(text) for text in column) for column in zip(COLUMNS, *cells, strict=True)]
+    widths[0] = max(widths[0], INDENT - 2)
+    console.print()
+    console.print(_line(COLUMNS, widths, "dim", "dim"))
+    for campaign, row_cells in zip(campaigns, cells, strict=True):
+        console.print(_line(row_cells, widths, VERDICT_STYLES.get(campaign.row["verdict"], ""), ""))
+        for label, text in _details(campaign, currency):
+            print_columns(console, [("", label, text)], ("", "dim"), (INDENT - 2, DETAIL_LABEL))
+
+
+def _currency(findings: Findings) -> str:
+    return str(findings.run.get("settings", {}).get("report", {}).get("currency", ""))
+
+
+def _cells(row: Any) -> tuple[str, ...]:
+    return (
+        row["verdict"],
+        printable(row["campaign_id"], 48),
+        probability_words(row["score"]),
+        f"{row['accounts']:,}",
+        f"{row['requests']:,}",
+        _day(row["first_seen"]),
+        _day(row["last_seen"]),
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: str) -> Text:
+    line = Text(no_wrap=True, overflow="ignore")
+    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - cell_len(cell))
+        right_aligned = COLUMNS[index] in ("sure", "accounts", "requests")
+        line.append(space + cell if right_aligned else cell + space, first_style if index == 0 else style)
+        line.append("  ")
+    line.rstrip()
+    return line
+
+
+def _details(campaign: Campaign, currency: str) -> list[tuple[str, str]]:
+    row = campaign.row
+    taken = ", ".join(row["skills"]) or "no single skill"
+    models = ", ".join(row["models"][:2]) + (" ..." if len(row["models"]) > 2 else "")
+    value = f"{row['output_tokens']:,} output tokens, {row['list_value']:,.0f} {currency} at list price".replace(
+        "  ", " "
+    )
+    details = [("taken", f"{taken} from {models or 'unknown models'}; {value}")]
+    in_favour = [reason for reason in campaign.reasons if reason.bits > 0]
+    against = [reason for reason in campaign.reasons if reason.bits < 0]
+    for position, reason in enumerate(in_favour[:REASONS_SHOWN]):
+        details.append(("" if position else "why", f"{reason.family} {reason.bits:+.1f} bits: {reason.statement}"))
+    if len(in_favour) > REASONS_SHOWN:
+        more = sum(reason.bits for reason in in_favour[REASONS_SHOWN:])
+        details.append(("", f"and {len(in_favour) - REASONS_SHOWN} more, {more:+.1f} bits"))
+    if against:
+        strongest = against[-1]
+        details.append(("against", f"{strongest.family} {strongest.bits:+.1f} bits: {strongest.statement}"))
+    return [(label, printable(text, STATEMENT_CHARS)) for label, text in details]
+
+
+def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | None) -> list[tuple[str, str]]:
+    facts = [
+        ("not checked", f"{entry['family']}: {entry['sentence']}")
+        for entry in findings.run.get("coverage", [])
+        if not entry["available"]
+    ]
+    facts += [
+        ("in part", f"{entry['family']}: {entry['sentence']}")
+        for entry in findings.run.get("coverage", [])
+        if entry["available"] and entry["missing"]
+    ]
+    if findings.count("rejects"):
+        facts.append(("set aside", _rejects(findings)))
+    weaker = len(findings.campaigns) - len(findings.of_verdict("act")) - len(findings.of_verdict("review"))
+    if weaker:
+        facts.append(("left alone", f"{weaker:,} candidate groups below the review threshold"))
+    return facts + _next_steps(shown, case_folder)
+
+
+def _rejects(findings: Findings) -> str:
+    top = [f"{reason} ({rows:,})" for reason, rows in list(findings.rejects.items())[:REJECT_REASONS_SHOWN]]
+    more = ", ..." if len(findings.rejects) > REJECT_REASONS_SHOWN else ""
+    over = f"; above the limit of {100 * findings.rejects_limit:g} %, so this input is partial"
+    return f"{findings.count('rejects'):,} rows, {100 * findings.rejected_share:.2f} %: {', '.join(top)}{more}" + (
+        over if findings.rejected_share > findings.rejects_limit else ""
+    )
+
+
+def _next_steps(shown: Sequence[Campaign], case_folder: str | None) -> list[tuple[str, str]]:
+    if case_folder is None:
+        return [("next", "add --out CASE to keep the report and to ask why with 'stillhunt explain'")]
+    folder = shlex.quote(case_folder)
+    example = shlex.quote(printable(shown[0].row["campaign_id"])) if shown else "ACCOUNT_ID"
+    return [("report", f"{case_folder}/report.html"), ("next", f"stillhunt explain {folder} {example}")]
+
+
+def _without_repeats(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same facts, each label only on its first line."""
+    return [
+        ("" if position and facts[position - 1][0] == label else label, text)
+        for position, (label, text) in enumerate(facts)
+    ]
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else moment.strftime("%Y-%m-%d")
