@@ -22,8 +22,18 @@ from stillhunt.cli.terminal import output_console, print_columns, print_json
 OLDEST_PYTHON = (3, 11)
 MEMORY_NEEDED_GB = 2.5  # the 16 million request case
 DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
-DEPENDENCIES = tuple(
-    ["duckdb", "jinja2", "msgspec", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "typer", "zstandard"]
+DEPENDENCIES = (
+    "duckdb",
+    "jinja2",
+    "msgspec",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "scipy",
+    "typer",
+    "zstandard",
 )
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -133,20 +143,17 @@ def _settings() -> Check:
 
 
 def _kernel_cache() -> Check:
-    """Whether each kernels.py has compiled code newer than itself, where numba looks for it."""
+    """Whether every room with kernels has compiled code newer than they are, where numba looks for it."""
     package = Path(stillhunt.__file__).parent
-    cold = [str(path.relative_to(package)) for path in sorted(package.rglob("kernels.py")) if not _is_compiled(path)]
+    rooms = sorted({path.parent for path in package.rglob("kernels*.py")})
+    cold = [room.name for room in rooms if not _is_compiled(room)]
     if cold:
         advice = "the first hunt compiles for some seconds; 'python -m stillhunt.extract' does it now"
         return Check("numba cache", "warn", f"cold: {', '.join(cold)}", advice)
     return Check("numba cache", "ok", "warm")
 
 
-def _is_compiled(kernels: Path) -> bool:
-    folders = [kernels.parent / "__pycache__"]
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        folders = [Path(os.environ["NUMBA_CACHE_DIR"])]
-    changed = kernels.stat().st_mtime
-    return any(
-        index.stat().st_mtime >= changed for folder in folders for index in folder.rglob(f"{kernels.stem}.*.nbi")
-    )
+def _is_compiled(room: Path) -> bool:
+    cache = Path(os.environ.get("NUMBA_CACHE_DIR") or room / "__pycache__")
+    changed = max(path.stat().st_mtime for path in room.glob("kernels*.py"))
+    return any(index.stat().st_mtime >= changed for index in cache.rglob("kernels*.nbi"))

@@ -68,6 +68,7 @@ class _AmountColumn(ProgressColumn):
     """What is done of what there is, and how fast."""
 
     def render(self, task: Task) -> Text:
+        """The column's text for one bar."""
         done = int(task.fields.get("amount", task.completed))
         rate = done / task.elapsed if task.elapsed else None
         return Text(amount(done, None if task.finished else task.total, rate, task.fields["unit"]))

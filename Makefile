@@ -1,0 +1,62 @@
+# Two commands for a start: `make setup` and `make demo`. Needs Python 3.11 or newer, and nothing else.
+
+# The first of these that runs and is new enough; name another with `make PYTHON=...`.
+CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
+PYTHON ?= $(shell for name in $(CANDIDATES); do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.stillhunt-setup
+PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
+PYTEST_OPTIONS ?= -n auto
+
+.PHONY: help setup demo test lint format docs transcript bench dist clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make .venv with everything for use and development; only once
+
+# The stamp is the last thing written: an interrupted set-up is taken up again, and a venv that no longer runs is made anew.
+$(STAMP): pyproject.toml
+	@sh .ci/make_venv.sh "$(PYTHON)" "$(VENV)"
+	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev]'
+	$(PY) -m stillhunt.extract
+	@touch $@
+
+demo: setup ## hunt a simulated world and print what was found
+	$(PY) -m stillhunt demo --out demo
+
+lint: setup ## format, style, types, and who may import whom
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(PY) $(VENV)/bin/lint-imports
+
+test: lint ## all checks, then all tests
+	$(PY) -m pytest $(PYTEST_OPTIONS)
+
+format: setup ## put the code in its form
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+docs: setup ## write the generated pages again
+	$(PY) docs/generate.py
+
+transcript: setup ## run the README's example again and put its output in
+	bash docs/transcript.sh
+
+bench: setup ## speed of each part, one table per script
+	@for script in benchmarks/speed/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean environment
+	rm -rf dist
+	$(PY) -m build --outdir dist
+	@sh .ci/make_venv.sh "$(PYTHON)" dist/venv
+	dist/venv/bin/python -m pip install $(PIP_OPTIONS) --quiet dist/*.whl
+	cd dist && venv/bin/stillhunt demo --out demo
+
+clean: ## remove what the other targets made, the .venv too
+	rm -rf $(VENV) dist demo stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

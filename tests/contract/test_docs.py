@@ -1,0 +1,93 @@
+"""The generated pages are current, and the hand-written ones name what they must."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from types import ModuleType
+
+import pytest
+from source_tree import ROOT
+from typer.main import get_command
+
+from stillhunt.base.config import Config, setting_origins
+from stillhunt.base.schema import CASE_TABLES, DOOR_TABLES, INPUT_TABLES
+from stillhunt.cli.app import EPILOG, app
+from stillhunt.cli.findings import EXIT_MEANINGS
+
+DOCS = ROOT / "docs"
+
+
+def load_generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+generator = load_generator()
+
+
+@pytest.mark.parametrize("name", sorted(generator.PAGES))
+def test_generated_page_is_current(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == generator.PAGES[name](), "run 'make docs'"
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    for name, command in generator.walk_commands(get_command(app), "stillhunt"):
+        section = page.split(f"\n## {name}\n", 1)
+        assert len(section) == 2, f"no section for {name}"
+        text = section[1].split("\n## ", 1)[0]
+        for parameter in command.params:
+            assert parameter.help or parameter.param_type_name == "argument", f"{name} {parameter.name} has no help"
+            if not generator.OTHERS_OPTIONS & set(parameter.opts) and parameter.param_type_name == "option":
+                assert all(f"`{spelling}`" in text for spelling in parameter.opts), f"{name} {parameter.name}"
+
+
+def test_every_setting_has_a_reason_and_is_documented() -> None:
+    page = (DOCS / "settings.md").read_text(encoding="utf-8")
+    rows = setting_origins(environ={})
+    assert len(rows) > 20
+    for name, _, _, reason in rows:
+        assert len(reason) > 8, f"{name} needs unit and reason"
+        assert f"`{name}`" in page
+
+
+def test_every_column_has_a_meaning_and_is_documented() -> None:
+    page = (DOCS / "tables.md").read_text(encoding="utf-8")
+    for table in (*INPUT_TABLES, *DOOR_TABLES, *CASE_TABLES.values()):
+        assert table.meaning.endswith(".")
+        for column in table.columns:
+            assert column.meaning.endswith("."), f"{table.name}.{column.name}"
+            assert f"`{column.name}`" in page
+
+
+def test_case_tables_of_the_design_are_all_there() -> None:
+    assert set(CASE_TABLES) == {"accounts", "members", "slices", "harvest", "campaigns", "evidence", "rejects"}
+
+
+def test_exit_codes_are_told_everywhere() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for code in EXIT_MEANINGS:
+        assert re.search(rf"\b{code} ", EPILOG)
+        assert re.search(rf"\| {code} \|", readme), f"README does not name exit code {code}"
+
+
+def test_defaults_load_without_any_file_or_variable() -> None:
+    assert Config.load(environ={}) == Config()
+
+
+def test_pages_name_no_path_of_a_machine() -> None:
+    for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]:
+        found = re.findall(r"(?<![\w.])/(?:root|home|tmp|Users|work)/\S+", page.read_text(encoding="utf-8"))
+        assert not found, f"{page.name}: {found}"
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: object) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    dead = [target for target in targets if not (page.parent / target).exists()]
+    assert not dead

@@ -1,0 +1,107 @@
+"""Small rules that hold everywhere: reasons beside suppressions, no sleeping tests, errors that say what to do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from source_tree import PACKAGE, ROOT, functions_of, place, python_files, tree_of
+
+SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)")
+REASONED = re.compile(SUPPRESSION.pattern + r"(?::\s*[A-Z0-9, ]+|\[[a-z, -]+\])?\s+[#-]+\s*\w.*\w")
+USER_ERRORS = ("InputError", "ConfigError", "OutputError", "CaseError")
+SLEEPERS = ("sleep", "wait_for_timeout")
+
+OURS = python_files("src", "tests", "benchmarks", "docs")
+ids = {"ids": lambda path: str(path.relative_to(ROOT))}
+
+
+def suppressions_without_reason(text: str) -> list[str]:
+    """Lines that silence a checker and do not say, after the rule's name and a `#` or `-`, why."""
+    lines = [line.strip() for line in text.splitlines() if SUPPRESSION.search(line)]
+    return [line for line in lines if not REASONED.search(line)]
+
+
+@pytest.mark.parametrize("path", [path for path in OURS if path.name != Path(__file__).name], **ids)
+def test_suppressions_have_reasons(path: Path) -> None:
+    assert not suppressions_without_reason(path.read_text(encoding="utf-8"))
+
+
+def test_suppression_without_reason_is_caught() -> None:
+    assert suppressions_without_reason("x = 1  # noqa: E501") == ["x = 1  # noqa: E501"]
+    assert suppressions_without_reason("x = 1  # type: ignore[arg-type]")
+    assert not suppressions_without_reason("x = 1  # noqa: E501 - a table is easier to read in one line")
+    assert not suppressions_without_reason("x = 1  # type: ignore[arg-type]  # sized by contract")
+    assert not suppressions_without_reason("x = 1  # noqa: E501  # the table is easier to read in one line")
+
+
+def raised_user_errors(path: Path) -> list[ast.Call]:
+    """Every `SomeUserError(...)` built in a file."""
+    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in USER_ERRORS]
+
+
+@pytest.mark.parametrize("path", python_files("src"), **ids)
+def test_user_errors_say_what_to_do_next(path: Path) -> None:
+    """A user error without `next_step` leaves the reader alone; `where` is empty only where there is no place."""
+    silent = [
+        place(path, call)
+        for call in raised_user_errors(path)
+        if not any(keyword.arg in ("next_step", None) for keyword in call.keywords)
+    ]
+    assert not silent, f"add next_step= to {silent}"
+
+
+def test_some_user_errors_were_looked_at() -> None:
+    assert sum(len(raised_user_errors(path)) for path in python_files("src")) >= 8
+
+
+@pytest.mark.parametrize("path", python_files("tests"), **ids)
+def test_no_test_sleeps(path: Path) -> None:
+    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    names = [getattr(call.func, "attr", getattr(call.func, "id", "")) for call in calls]
+    assert not set(names) & set(SLEEPERS), f"{path} sleeps: wait for a condition instead"
+
+
+@pytest.mark.parametrize("path", python_files("src"), **ids)
+def test_public_functions_have_docstrings(path: Path) -> None:
+    bare = [
+        place(path, function)
+        for function in functions_of(path)
+        if not function.name.startswith("_") and not ast.get_docstring(function) and not is_nested(path, function)
+    ]
+    assert not bare, f"no docstring: {bare}"
+
+
+def is_nested(path: Path, function: ast.AST) -> bool:
+    return any(function in ast.walk(outer) for outer in functions_of(path) if outer is not function)
+
+
+def test_function_level_imports_say_why() -> None:
+    """Imports inside functions hide the graph; each needs a comment on its line."""
+    silent = [
+        place(path, node)
+        for path in python_files("src")
+        for function in functions_of(path)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom) and "#" not in line_of(path, node)
+    ]
+    assert not silent, f"say why the import is not at the top: {silent}"
+
+
+def line_of(path: Path, node: ast.stmt) -> str:
+    return path.read_text(encoding="utf-8").splitlines()[node.lineno - 1]
+
+
+def test_nothing_prints_from_the_library() -> None:
+    """Only the command line talks to the terminal."""
+    talkers = [
+        place(path, node)
+        for path in python_files("src")
+        if path.relative_to(PACKAGE).parts[0] != "cli"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not talkers

@@ -1,0 +1,55 @@
+"""The import contracts of pyproject.toml hold, and would be noticed if they did not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from source_tree import ROOT
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter on the copy of the package in a folder, with the contracts of that folder."""
+    code = (
+        "import sys; sys.path.insert(0, 'src');"
+        "from importlinter.application.use_cases import lint_imports;"
+        "from importlinter.configuration import configure; configure();"
+        "sys.exit(not lint_imports(config_filename='pyproject.toml', cache_dir=None))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "vendor", "data"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_contracts_hold(house: Path) -> None:
+    result = lint_imports(house)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "contract"),
+    [
+        ("link/__init__.py", "import stillhunt.collect", "rooms never import each other"),
+        ("base/errors.py", "import stillhunt.score", "rooms never import each other"),
+        ("score/__init__.py", "import duckdb", "Only the engine files know an engine"),
+        ("resolve/__init__.py", "import numba", "Only kernels.py knows numba"),
+        ("triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
+    ],
+)
+def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:
+    path = house / "src" / "stillhunt" / module
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{statement}\n", encoding="utf-8")
+    result = lint_imports(house)
+    assert result.returncode == 1, result.stdout + result.stderr
+    broken = [line for line in result.stdout.splitlines() if "BROKEN" in line]
+    assert any(contract in line for line in broken), result.stdout
