@@ -58,12 +58,14 @@ class Findings:
 
     Args:
         campaigns: ranked: act before review before none, then by score, accounts and id.
+        accounts_involved: accounts that serve at least one campaign to act on or review, each counted once.
         run: the content of run.json.
         rejects: reason -> rows set aside, the most frequent first.
         rejects_limit: share of rejected rows above which the input counts as partial.
     """
 
     campaigns: tuple[Campaign, ...]
+    accounts_involved: int
     run: Mapping[str, Any]
     rejects: Mapping[str, int] = field(default_factory=dict)
     rejects_limit: float = 1.0
@@ -131,9 +133,16 @@ def gather_findings(tables: Mapping[str, Any], run: Mapping[str, Any], rejects_l
         )
         for row in tables["campaigns"].to_pylist()
     ]
+    shown = {campaign.row["campaign_id"] for campaign in campaigns if campaign.row["verdict"] in ("act", "review")}
+    members = zip(
+        tables["members"].column("account_id").to_pylist(),
+        tables["members"].column("campaign_id").to_pylist(),
+        strict=True,
+    )
     counted = Counter(tables["rejects"].column("reason").to_pylist())
     return Findings(
         campaigns=tuple(sorted(campaigns, key=_rank)),
+        accounts_involved=len({account for account, campaign in members if campaign in shown}),
         run=run,
         rejects=dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))),
         rejects_limit=rejects_limit,

@@ -9,7 +9,7 @@ from typing import Any
 import stillhunt
 from stillhunt.base.config import SECRET_SETTINGS, setting_origins
 from stillhunt.base.errors import InputError
-from stillhunt.base.schema import CASE_TABLES, DOOR_TABLES, INPUT_TABLES, Table
+from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS, DOOR_TABLES, INPUT_TABLES, Table
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.terminal import output_console, print_columns, print_json, printable, printable_lines
 
@@ -49,7 +49,7 @@ def _original_id(tables: Mapping[str, Any], shown: str) -> str:
 def named_tables() -> dict[str, Table]:
     """Every table a user meets, by the name `stillhunt schema` knows it by."""
     inputs = {table.name: table for table in INPUT_TABLES}
-    case = {f"{stem}.parquet": table for stem, table in CASE_TABLES.items()}
+    case = {f"{stem}.parquet": table for stem, table in {**CASE_TABLES, **CASE_VIEWS}.items()}
     return {**inputs, **case, **{table.name: table for table in DOOR_TABLES}}
 
 

@@ -16,6 +16,7 @@ from stillhunt.base.progress import Advance, Progress, Silent
 from stillhunt.cli.terminal import message_console, printable
 
 MEGABYTE = 1_000_000
+REFRESHES_PER_SECOND = 6  # drawing takes time from the hunt's two cores
 
 
 def open_progress(*, quiet: bool) -> AbstractContextManager[Progress]:
@@ -30,14 +31,18 @@ def open_progress(*, quiet: bool) -> AbstractContextManager[Progress]:
 
 @contextmanager
 def _bars(console: Console) -> Iterator[Progress]:
-    columns = (
+    with RichProgress(*bar_columns(), console=console, refresh_per_second=REFRESHES_PER_SECOND) as bars:
+        yield BarProgress(bars)
+
+
+def bar_columns() -> tuple[ProgressColumn, ...]:
+    """What one bar shows: the step, the bar, amount and rate, time."""
+    return (
         TextColumn("{task.description:<24}", markup=False),
         BarColumn(bar_width=28),
         _AmountColumn(),
         TimeElapsedColumn(),
     )
-    with RichProgress(*columns, console=console, refresh_per_second=6) as bars:
-        yield BarProgress(bars)
 
 
 class BarProgress:

@@ -51,21 +51,26 @@ def probability_words(probability: float) -> str:
 
 def _headline(findings: Findings) -> Text:
     act, review = findings.of_verdict("act"), findings.of_verdict("review")
-    read = f"{findings.count('requests'):,} requests of {findings.count('accounts'):,} accounts"
+    read = f"{_counted(findings.count('requests'), 'request')} of {_counted(findings.count('accounts'), 'account')}"
     if not act and not review:
         return Text.assemble(("No campaign found", "bold"), f" in {read}.")
     requests = sum(campaign.row["requests"] for campaign in (*act, *review))
-    accounts = sum(campaign.row["accounts"] for campaign in (*act, *review))
     share = requests / max(findings.count("requests"), 1)
-    counts = " and ".join(
-        f"{len(group):,} campaign{'' if len(group) == 1 else 's'} {words}"
-        for group, words in ((act, "to act on"), (review, "to review"))
-        if group
+    groups = [(act, "to act on"), (review, "to review")]
+    counts = [f"{len(group):,} {words}" for group, words in groups if group]
+    counts[0] = counts[0].replace(" ", f" {_plural(len(act or review), 'campaign')} ", 1)
+    taken = (
+        f": {_counted(findings.accounts_involved, 'account')} took {requests:,} answers, {100 * share:.1f} % of {read}."
     )
-    return Text.assemble(
-        (counts[0].upper() + counts[1:], "bold"),
-        f": {accounts:,} accounts took {requests:,} answers, {100 * share:.1f} % of {read}.",
-    )
+    return Text.assemble((" and ".join(counts), "bold"), taken)
+
+
+def _plural(number: int, noun: str) -> str:
+    return noun if number == 1 else noun + "s"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {_plural(number, noun)}"
 
 
 def _print_campaigns(console: Console, campaigns: Sequence[Campaign], currency: str) -> None:
@@ -145,7 +150,7 @@ def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | Non
         facts.append(("set aside", _rejects(findings)))
     weaker = len(findings.campaigns) - len(findings.of_verdict("act")) - len(findings.of_verdict("review"))
     if weaker:
-        facts.append(("left alone", f"{weaker:,} candidate groups below the review threshold"))
+        facts.append(("left alone", f"{_counted(weaker, 'group')} below the review threshold"))
     return facts + _next_steps(shown, case_folder)
 
 
@@ -153,8 +158,9 @@ def _rejects(findings: Findings) -> str:
     top = [f"{reason} ({rows:,})" for reason, rows in list(findings.rejects.items())[:REJECT_REASONS_SHOWN]]
     more = ", ..." if len(findings.rejects) > REJECT_REASONS_SHOWN else ""
     over = f"; above the limit of {100 * findings.rejects_limit:g} %, so this input is partial"
-    return f"{findings.count('rejects'):,} rows, {100 * findings.rejected_share:.2f} %: {', '.join(top)}{more}" + (
-        over if findings.rejected_share > findings.rejects_limit else ""
+    return (
+        f"{_counted(findings.count('rejects'), 'row')}, {100 * findings.rejected_share:.2f} %: {', '.join(top)}{more}"
+        + (over if findings.rejected_share > findings.rejects_limit else "")
     )
 
 

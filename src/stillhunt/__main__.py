@@ -1,0 +1,5 @@
+"""`python -m stillhunt` is `stillhunt`."""
+
+from stillhunt.cli import main
+
+main()

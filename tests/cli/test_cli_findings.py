@@ -1,0 +1,146 @@
+"""Ranking, exit codes, the JSON document and the screen, from small real tables."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from case_tables import campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
+from rich.console import Console
+
+from stillhunt.cli.findings import Findings, gather_findings
+from stillhunt.cli.screen import print_findings, probability_words
+
+TWO_CAMPAIGNS = {
+    "campaigns": [
+        campaign_row("c-weak", "none", 0.2),
+        campaign_row("c-look", "review", 0.9996, accounts=7),
+        campaign_row("c-act", "act", 0.995),
+    ],
+    "members": [
+        member_row("a1", "c-act"),
+        member_row("a2", "c-act"),
+        member_row("a2", "c-look"),
+        member_row("a3", "c-look"),
+        member_row("a4", "c-weak"),
+    ],
+    "evidence": [
+        evidence_row("c-act", "prior", -13.0, "one candidate in 8,000"),
+        evidence_row("c-act", "identity", 9.0, "two cards pay for 70 accounts"),
+        evidence_row("c-act", "queue", 14.0, "items never repeat across accounts"),
+        evidence_row("c-act", "conduct", -2.5, "some conversations have follow-ups"),
+        evidence_row("c-act", "queue", 5.0, "one member", account_id="a1"),
+    ],
+}
+
+HEADLINE = (
+    "1 campaign to act on and 1 to review: 3 accounts took 9,792 answers, 9.8 % of 100,000 requests of 3,000 accounts."
+)
+
+
+def findings_of(rejected: int = 0, limit: float = 0.01, **rows: Any) -> Findings:
+    return gather_findings(case_tables(**rows), run_record(rejects=rejected), limit)
+
+
+def screen(findings: Findings, case_folder: str | None = "case", width: int | None = None) -> str:
+    file = io.StringIO()
+    options = {} if width is None else {"force_terminal": True, "width": width, "color_system": None}
+    print_findings(
+        Console(file=file, markup=False, highlight=False, soft_wrap=width is None, **options), findings, case_folder
+    )
+    return file.getvalue()
+
+
+def test_campaigns_are_ranked_by_verdict_before_score() -> None:
+    ranked = [campaign.row["campaign_id"] for campaign in findings_of(**TWO_CAMPAIGNS).campaigns]
+    assert ranked == ["c-act", "c-look", "c-weak"]
+
+
+def test_row_order_of_the_tables_changes_nothing() -> None:
+    turned = {stem: rows[::-1] for stem, rows in TWO_CAMPAIGNS.items()}
+    assert screen(findings_of(**turned)) == screen(findings_of(**TWO_CAMPAIGNS))
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "rejects", "code"),
+    [
+        ([], 0, 0),
+        (["none"], 0, 0),
+        (["review"], 0, 3),
+        (["act"], 0, 3),
+        (["act"], 1_000, 3),
+        (["act"], 2_000, 4),
+        ([], 2_000, 4),
+    ],
+)
+def test_exit_code(verdicts: list[str], rejects: int, code: int) -> None:
+    rows = [campaign_row(f"c{position}", verdict, 0.9) for position, verdict in enumerate(verdicts)]
+    assert findings_of(rejects, campaigns=rows).exit_code == code
+
+
+def test_json_document_holds_the_findings_and_their_reasons() -> None:
+    document = json.loads(json.dumps(findings_of(**TWO_CAMPAIGNS).as_dict("case"), default=str))
+    assert document["exit_code"] == 3
+    assert document["report"] == "case/report.html"
+    first = document["campaigns"][0]
+    assert first["campaign_id"] == "c-act"
+    assert [reason["family"] for reason in first["why"]] == ["queue", "identity", "conduct"]
+
+
+def test_screen_in_a_pipe() -> None:
+    rejects = [reject_row("bad timestamp"), reject_row("bad timestamp"), reject_row("negative tokens")]
+    assert screen(findings_of(3, **TWO_CAMPAIGNS, rejects=rejects)).splitlines() == [
+        HEADLINE,
+        "",
+        "verdict  campaign      sure  accounts  requests  first seen  last seen",
+        "act      c-act       99.5 %        70     4,896  2026-11-03  2026-11-14",
+        "         taken    data analysis, SQL from large-2; 3,100,000 output tokens, 46 USD at list price",
+        "         why      queue +14.0 bits: items never repeat across accounts",
+        "                  identity +9.0 bits: two cards pay for 70 accounts",
+        "         against  conduct -2.5 bits: some conversations have follow-ups",
+        "review   c-look    > 99.9 %         7     4,896  2026-11-03  2026-11-14",
+        "         taken    data analysis, SQL from large-2; 3,100,000 output tokens, 46 USD at list price",
+        "",
+        "not checked  identity: no accounts table",
+        "set aside    3 rows, 0.00 %: bad timestamp (2), negative tokens (1)",
+        "left alone   1 group below the review threshold",
+        "report       case/report.html",
+        "next         stillhunt explain case c-act",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_screen_fits_a_terminal(width: int) -> None:
+    console = Console(width=width)
+    lines = screen(findings_of(**TWO_CAMPAIGNS), width=width).splitlines()
+    too_wide = [line for line in lines if console.measure(line).maximum > max(width, 72)]
+    assert not too_wide
+
+
+def test_nothing_found_says_what_was_read() -> None:
+    shown = screen(findings_of(), None)
+    assert shown.startswith("No campaign found in 100,000 requests of 3,000 accounts.")
+    assert "--out CASE" in shown
+
+
+def test_hostile_text_reaches_the_screen_escaped() -> None:
+    campaigns = [campaign_row("c\x1b[2J\u202e", "act", 0.999, skills=["\x1b]0;x\x07"], models=["m\r"])]
+    evidence = [evidence_row("c\x1b[2J\u202e", "queue", 3.0, "said \x1b[31m\nreport  fake.html")]
+    shown = screen(findings_of(1, campaigns=campaigns, evidence=evidence, rejects=[reject_row("\x1b[0m")]), "ca\x1bse")
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert sum(line.startswith("report") for line in shown.splitlines()) == 1
+
+
+def test_many_campaigns_are_cut_and_counted() -> None:
+    rows = [campaign_row(f"c{number:03}", "act", 0.999) for number in range(30)]
+    shown = screen(findings_of(campaigns=rows))
+    assert "and 10 more campaigns" in shown
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"), [(1.0, "> 99.9 %"), (0.5, "50.0 %"), (0.0, "< 0.1 %"), (0.999, "99.9 %")]
+)
+def test_probability_is_never_certain(probability: float, words: str) -> None:
+    assert probability_words(probability) == words
