@@ -26,11 +26,11 @@ app = typer.Typer(
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 lab_app = typer.Typer(no_args_is_help=True, help="Seeded worlds to try the hunt on.")
-config_app = typer.Typer(no_args_is_help=True, help="Settings: what they are and where each value comes from.")
+config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(lab_app, name="lab")
 app.add_typer(config_app, name="config")
 
@@ -89,7 +89,10 @@ def hunt(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Find campaigns in request logs; print them, and write a case folder with the report."""
+    """Find campaigns in request logs.
+
+    Prints the findings and, with --out, writes a case folder: the report, the tables, and how they came about.
+    """
     from stillhunt.cli.hunting import HuntOrder, run_hunt  # start-up time
 
     order = HuntOrder(
@@ -113,7 +116,10 @@ def explain(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Say why a campaign or an account was, or was not, flagged: every piece of evidence in bits."""
+    """Say why a campaign or an account was flagged.
+
+    Shows every piece of evidence in bits, for and against; also for accounts that were left alone.
+    """
     from stillhunt.cli.lookups import run_explain  # start-up time
 
     run_explain(case, identifier, as_json=as_json)
@@ -127,7 +133,11 @@ def demo(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another world of the same kind.")] = None,
     quiet: QuietFlag = False,
 ) -> None:
-    """Build a seeded world with two campaigns in it, hunt it, and compare with the truth; no network."""
+    """Hunt a simulated world and compare with its truth.
+
+    Builds a seeded world with two campaigns among honest customers, hunts it like anybody's logs, and prints what was
+    found, missed and wrongly accused. Takes less than a minute and no network.
+    """
     from stillhunt.cli.demo import run_demo  # start-up time
 
     run_demo(out, seed=seed, quiet=quiet)
@@ -138,7 +148,10 @@ def schema(
     table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table; all without it.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print the tables: what goes in, what a case folder holds, and what each column means."""
+    """Print the tables and what their columns mean.
+
+    Those that go in (requests, accounts), and those of a case folder.
+    """
     from stillhunt.cli.lookups import run_schema  # start-up time
 
     run_schema(table, as_json=as_json)
@@ -146,7 +159,10 @@ def schema(
 
 @app.command()
 def doctor(as_json: JsonFlag = False) -> None:
-    """Check this machine: Python, dependencies, cores, memory, disk, caches; say what to mend."""
+    """Check whether this machine is fit for a hunt.
+
+    Looks at Python, dependencies, cores, memory, disk, permissions, settings and caches, and says what to mend.
+    """
     from stillhunt.cli.doctor import run_doctor  # start-up time
 
     raise typer.Exit(run_doctor(as_json=as_json))
@@ -174,7 +190,10 @@ def lab_world(
     seed: SeedOption = 0,
     quiet: QuietFlag = False,
 ) -> None:
-    """Write a seeded world: request logs, accounts, and the truth about them."""
+    """Write a simulated world.
+
+    Request logs, the table of accounts, and the truth about them, from one seed.
+    """
     from stillhunt.cli.demo import run_lab_world  # start-up time
 
     run_lab_world(out, {"rung": rung, "accounts": accounts, "days": days, "seed": seed}, quiet=quiet)

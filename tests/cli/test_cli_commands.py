@@ -1,0 +1,153 @@
+"""The commands as a user runs them: real processes, what they print where, and how they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "stillhunt"]
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run stillhunt in a folder with a clean environment."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STILLHUNT_", "COLUMNS"))}
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        cwd=cwd,
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_version(tmp_path: Path) -> None:
+    result = run("--version", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.startswith("stillhunt ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--bogus"],
+        ["hunt"],
+        ["hunt", "a.jsonl", "--map", "account_id"],
+        ["hunt", "a.jsonl", "--set", "=3"],
+        ["hunt", "a.jsonl", "--bogus"],
+        ["lab", "world", "out", "--rung", "99"],
+        ["config", "show", "extra"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_leave_with_2(tmp_path: Path, arguments: list[str]) -> None:
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "setting"),
+    [
+        (["config", "show", "--set", "score.prior_bist=-12"], {}, "score.prior_bist"),
+        (["config", "show", "--set", "score.prior_bits=many"], {}, "score.prior_bits"),
+        (["config", "show", "--set", "score=1", "--set", "score.prior_bits=1"], {}, "score"),
+        (["config", "show", "--settings", "absent.toml"], {}, "absent.toml"),
+        (["hunt", "a.jsonl"], {"STILLHUNT_SCOER__PRIOR_BITS": "-12"}, "scoer"),
+        (["hunt", "a.jsonl", "--set", "score.review_probability=0.999"], {}, "review_probability"),
+    ],
+)
+def test_configuration_errors_leave_with_5(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], setting: str
+) -> None:
+    result = run(*arguments, cwd=tmp_path, **environment)
+    assert result.returncode == 5
+    assert setting in result.stderr
+    assert "next:" in result.stderr
+    assert result.stdout == ""
+
+
+def test_settings_come_from_flag_then_environment_then_file(tmp_path: Path) -> None:
+    (tmp_path / "stillhunt.toml").write_text("seed = 1\nthreads = 1\n[score]\nprior_bits = -11.0\n", encoding="utf-8")
+    result = run("config", "show", "--json", "--set", "seed=3", cwd=tmp_path, STILLHUNT_SEED="2", STILLHUNT_THREADS="2")
+    shown = json.loads(result.stdout)
+    assert (shown["seed"]["value"], shown["seed"]["origin"]) == (3, "flag")
+    assert (shown["threads"]["value"], shown["threads"]["origin"]) == (2, "environment")
+    assert (shown["score.prior_bits"]["value"], shown["score.prior_bits"]["origin"]) == (-11.0, "file")
+    assert shown["memory_limit_gb"]["origin"] == "default"
+
+
+@pytest.mark.parametrize("extra", [["--json"], ["--origin"], []])
+def test_the_identity_key_is_never_shown(tmp_path: Path, extra: list[str]) -> None:
+    result = run("config", "show", *extra, cwd=tmp_path, STILLHUNT_COLLECT__IDENTITY_KEY="hunter2-secret")
+    assert result.returncode == 0
+    assert "hunter2" not in result.stdout + result.stderr
+    wrong = run("config", "show", cwd=tmp_path, STILLHUNT_COLLECT__IDENTITY_KEY="[123456]")
+    assert wrong.returncode == 5
+    assert "123456" not in wrong.stderr
+
+
+def test_schema_as_text_and_json(tmp_path: Path) -> None:
+    text = run("schema", "campaigns.parquet", cwd=tmp_path)
+    assert text.returncode == 0
+    assert "list_value" in text.stdout
+    document = json.loads(run("schema", "--json", cwd=tmp_path).stdout)
+    assert {"requests", "accounts", "campaigns.parquet", "evidence.parquet"} <= set(document)
+    unknown = run("schema", "\x1b[31mnope", cwd=tmp_path)
+    assert unknown.returncode == 1
+    assert "\\x1b[31mnope" in unknown.stderr
+    assert "\x1b" not in unknown.stderr
+
+
+def test_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
+    result = run("doctor", "--json", cwd=tmp_path)
+    checks = {check["name"]: check for check in json.loads(result.stdout)}
+    assert result.returncode == 0, result.stdout
+    assert checks["python"]["state"] == "ok"
+    assert checks["pyarrow"]["state"] == "ok"
+    assert all(check["advice"] for check in checks.values() if check["state"] != "ok")
+
+
+def test_doctor_finds_faults(tmp_path: Path) -> None:
+    (tmp_path / "stillhunt.toml").write_text("nonsense = [", encoding="utf-8")
+    result = run("doctor", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "fail  settings" in result.stdout
+
+
+def test_help_names_every_exit_code(tmp_path: Path) -> None:
+    result = run("--help", cwd=tmp_path, COLUMNS="200", TERM="dumb")
+    assert "130 interrupted" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"set -o pipefail; '{sys.executable}' -m stillhunt schema --json | head -n 1; echo ${{PIPESTATUS[0]}}",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.stdout.split() == ["{", "0"]
+    assert result.stderr == ""
+
+
+def test_not_a_case_folder(tmp_path: Path) -> None:
+    result = run("explain", "nowhere", "x", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "next:" in result.stderr
+    assert "Traceback" not in result.stderr
