@@ -1,0 +1,232 @@
+"""Text to tokens: the byte-level kernels, and the only file of this room that knows numba.
+
+A text is read in chunks of CHUNK bytes. Blocks of 64 plain ASCII bytes are classified with vector instructions
+into bit masks; any other block is decoded code point by code point. Both write folded bytes into one scratch text
+and note where tokens start and end, so a second loop can hash tokens without caring which path they came from.
+Assumes a little-endian machine, as all of numba's CPU targets are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba.extending import intrinsic
+
+U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+CHUNK = 8192
+"""Source bytes tokenised at a time."""
+KEPT = 4096
+"""Tokens from the start of a text that are kept; of longer texts the middle is read a second time."""
+RING = 256
+"""Last tokens of a text that are kept."""
+SPARE = 256
+"""Room for tokens of a second reading."""
+TOKEN_BYTES = 64
+"""A longer token is cut into pieces of at most so many bytes, each a token."""
+
+# Low bits of a token hash: what kind of token it is.
+KIND_MASK = np.uint64(3)
+KIND_OTHER, KIND_CONTENT, KIND_NUMBER, KIND_CHARACTER = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+
+# Odd constants of xxHash64 and the finaliser of MurmurHash3 (both public domain): fixed for ever under SKETCH_VERSION.
+P1 = np.uint64(0x9E3779B185EBCA87)
+P2 = np.uint64(0xC2B2AE3D27D4EB4F)
+P3 = np.uint64(0x165667B19E3779F9)
+M1 = np.uint64(0xFF51AFD7ED558CCD)
+M2 = np.uint64(0xC4CEB9FE1A85EC53)
+NUMBER_TOKEN = np.uint64(0x8E5D3A6FB1C24796) & ~KIND_MASK | KIND_NUMBER
+
+_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
+_BIT6 = np.uint64(0x4040404040404040)
+_LOW = np.uint64(0x0101010101010101)
+_U0, _U1, _U6, _U7, _U29, _U32, _U33, _U56, _U63, _U64 = (np.uint64(n) for n in (0, 1, 6, 7, 29, 32, 33, 56, 63, 64))
+_SPACE = np.uint8(32)
+
+
+class Work(NamedTuple):
+    """Scratch of one thread; all sizes are constants, so no text can make memory grow."""
+
+    text: U8
+    starts: I32
+    ends: I32
+    pad: U8
+    hashes: U64
+    before: U8
+    after: U8
+    scripts: I64
+    state: I64
+
+
+def new_work() -> Work:
+    """Fresh scratch."""
+    tokens = KEPT + RING + SPARE
+    return Work(
+        np.zeros(CHUNK * 3 // 2 + 1024, np.uint8),
+        np.zeros(CHUNK + 512, np.int32),
+        np.zeros(CHUNK + 512, np.int32),
+        np.zeros(64, np.uint8),
+        np.zeros(tokens, np.uint64),
+        np.zeros(tokens, np.uint8),
+        np.zeros(tokens, np.uint8),
+        np.zeros(16, np.int64),
+        np.zeros(8, np.int64),
+    )
+
+
+# Slots of Work.state: how the splitting of one text stands between chunks.
+AT, OPEN, WRITTEN, MARKS, STARTS, ENDS = 0, 1, 2, 3, 4, 5
+
+
+def part(function: _Function) -> _Function:
+    """Compile a function as a piece that door kernels are made of."""
+    return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy")(function))
+
+
+def door(function: _Function) -> _Function:
+    """Compile a function that Python calls, with its machine code kept on disk."""
+    return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", cache=True)(function))
+
+
+_I8, _I64 = ir.IntType(8), ir.IntType(64)
+_VECTOR = ir.VectorType(_I8, 64)
+
+
+def _splat(value: int) -> ir.Constant:
+    return ir.Constant(_VECTOR, [value] * 64)
+
+
+def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+@intrinsic
+def load64(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+    """Eight bytes from any byte position, as one little-endian number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _element(context, builder, signature.args[0], arguments[0], arguments[1])
+        loaded = builder.load(builder.bitcast(pointer, _I64.as_pointer()))
+        loaded.align = 1
+        return loaded
+
+    return numba.types.uint64(array, numba.types.int64), generate
+
+
+@intrinsic
+def trailing_zeros(typing_context: Any, value: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+    """Number of zero bits below the lowest one bit."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # same
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return numba.types.int64(numba.types.uint64), generate
+
+
+@intrinsic
+def ones(typing_context: Any, value: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+    """Number of one bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # same
+        return builder.ctpop(arguments[0])
+
+    return numba.types.int64(numba.types.uint64), generate
+
+
+@intrinsic
+def classify64(typing_context: Any, source: Any, at: Any, target: Any, to: Any) -> Any:  # noqa: ARG001  # same
+    """Lower-case 64 bytes of source into target; masks of token bytes, letters, non-ASCII bytes and code marks."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        b = builder
+        pointer = _element(context, b, signature.args[0], arguments[0], arguments[1])
+        raw = b.load(b.bitcast(pointer, _VECTOR.as_pointer()))
+        raw.align = 1
+        upper = b.icmp_unsigned("<", b.sub(raw, _splat(65)), _splat(26))
+        lower = b.select(upper, b.add(raw, _splat(32)), raw)
+        letters = b.icmp_unsigned("<", b.sub(lower, _splat(97)), _splat(26))
+        token = b.or_(letters, b.icmp_unsigned("<", b.sub(raw, _splat(48)), _splat(10)))
+        token = b.or_(token, b.icmp_unsigned("==", raw, _splat(95)))
+        token = b.or_(token, b.icmp_unsigned("==", raw, _splat(39)))
+        high = b.icmp_unsigned(">=", raw, _splat(128))
+        marks = b.icmp_unsigned("==", raw, _splat(ord("{")))
+        for mark in "}[];=<>\\`":
+            marks = b.or_(marks, b.icmp_unsigned("==", raw, _splat(ord(mark))))
+        out = _element(context, b, signature.args[2], arguments[2], arguments[3])
+        stored = b.store(lower, b.bitcast(out, _VECTOR.as_pointer()))
+        stored.align = 1
+        return context.make_tuple(b, signature.return_type, [b.bitcast(m, _I64) for m in (token, letters, high, marks)])
+
+    masks = numba.types.UniTuple(numba.types.uint64, 4)
+    return masks(source, numba.types.int64, target, numba.types.int64), generate
+
+
+@part
+def mix(value: np.uint64) -> np.uint64:
+    """Finaliser of MurmurHash3: every input bit reaches every output bit."""
+    value ^= value >> _U33
+    value *= M1
+    value ^= value >> _U33
+    value *= M2
+    return value ^ (value >> _U33)
+
+
+@part
+def hash_bytes(data: U8, begin: int, end: int, seed: np.uint64) -> np.uint64:
+    """64-bit hash of data[begin:end], four lanes of eight bytes at a time (the construction of xxHash64)."""
+    a, b, c, d = seed + P1, seed + P2, seed ^ P3, seed - P1
+    at = begin
+    while at + 32 <= end:
+        a = (a ^ load64(data, at)) * P1
+        b = (b ^ load64(data, at + 8)) * P2
+        c = (c ^ load64(data, at + 16)) * P1
+        d = (d ^ load64(data, at + 24)) * P2
+        a ^= a >> _U32
+        b ^= b >> _U29
+        c ^= c >> _U32
+        d ^= d >> _U29
+        at += 32
+    h = mix(a) + mix(b + P3) * P2 + mix(c ^ P2) * P3 + mix(d + P1) * P1 + np.uint64(end - begin)
+    while at + 8 <= end:
+        h = mix(h ^ load64(data, at)) * P1
+        at += 8
+    rest = _U0
+    shift = _U0
+    while at < end:
+        rest |= np.uint64(data[at]) << shift
+        shift += np.uint64(8)
+        at += 1
+    return mix(h ^ rest)
+
+
+@part
+def hash_token(text: U8, begin: int, end: int) -> np.uint64:
+    """Hash of one token of at most TOKEN_BYTES, its low bits saying whether it is made of three or more letters."""
+    h = np.uint64(end - begin) * P1
+    letters_only = True
+    points = 0
+    at = begin
+    while at < end:
+        mask = _ONES if end - at >= 8 else _ONES >> np.uint64(64 - 8 * (end - at))
+        x = load64(text, at) & mask
+        h = (h ^ x) * P2
+        h ^= h >> _U32
+        # A byte is part of a letter when bits 6 and 5 are set (a-z; not digits, _ or ') or bit 7 is (beyond ASCII).
+        letter = ((x & (x << _U1)) | (x >> _U1)) & _BIT6
+        letters_only = letters_only and letter == (mask & _BIT6)
+        points += ones(~((x >> _U7) & ~(x >> _U6)) & _LOW & mask)
+        at += 8
+    kind = KIND_CONTENT if letters_only and points >= 3 else KIND_OTHER
+    return (mix(h) & ~KIND_MASK) | kind

@@ -1,0 +1,127 @@
+"""Conduct flags of one text: lexicon phrases found in a trie over word ids; compiled by `kernels.py`'s decorators."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stillhunt.extract.kernels import I64, MARKS, U16, U32, U64, Work, part, trailing_zeros
+
+_U0, _U1 = np.uint64(0), np.uint64(1)
+_NEVER = -1_000_000
+START_TOKENS = 3
+"""An opener must begin within so many tokens."""
+SHORT_TOKENS = 12
+"""A follow-up by a person has at most so many words."""
+DENSE_LEAST, DENSE_SHARE = 4, 33
+"""A text is dense with code marks from so many of them, and one in so many bytes."""
+_LESS, _GREATER, _SLASH, _OPEN_BRACKET, _CLOSE_BRACKET = 60, 62, 47, 91, 93
+_QUOTES = (34, 39, 96, 42)
+
+
+class Lexicon(NamedTuple):
+    """The conduct lexicon, compiled by `conduct.compile_lexicon`.
+
+    A phrase is a path of word ids in a trie: `roots[id]` starts it, `keys` (node << 16 | id) -> `nodes` continues
+    it, `features[node]` has one bit for each feature that a phrase ending there shows. `flags[place, feature]` holds
+    the conduct flags of a feature: 0 anywhere, 1 at the start, 2 in a short text, 3 as a tag, 4 in quotes, 5 in a text
+    dense with code marks.
+    `pairs[p]` is (first feature, second feature, most tokens between, flags).
+    """
+
+    roots: U16
+    keys: U32
+    nodes: U16
+    features: U64
+    flags: U32
+    pairs: I64
+    partners: U64
+
+
+@part
+def next_node(node: int, word: int, keys: U32, nodes: U16) -> int:
+    """Trie node after one more word; 0 = no phrase goes on like this."""
+    mask = keys.size - 1
+    key = np.uint32(node << 16 | word)
+    slot = (np.int64(key) * 0x9E3779B1 >> 15) & mask
+    while keys[slot] != 0:
+        if keys[slot] == key:
+            return np.int64(nodes[slot])
+        slot = (slot + 1) & mask
+    return 0
+
+
+@part
+def enclosure(before: int, after: int) -> int:
+    """3 for a token written as a tag (<x>, </x>, [x]), 4 for one in quotes, 0 otherwise."""
+    if (before in (_LESS, _SLASH) and after == _GREATER) or (before == _OPEN_BRACKET and after == _CLOSE_BRACKET):
+        return 3
+    if before == after and before in _QUOTES:
+        return 4
+    return 0
+
+
+@part
+def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, work: Work, last: I64) -> int:
+    """Flags of a text.
+
+    Args:
+        word_ids: vocabulary id of each bounded token.
+        sizes: number of bounded tokens, tokens of the whole text, bytes of the whole text.
+        lexicon: compiled lexicon.
+        work: scratch with the bytes around each token.
+        last: scratch of 64, last position at which a feature was seen.
+
+    Returns:
+        The flags.
+    """
+    roots, keys, nodes, features = lexicon.roots, lexicon.keys, lexicon.nodes, lexicon.features
+    n, total, size = sizes
+    flags, seen = np.int64(0), _U0
+    dense = work.state[MARKS] >= DENSE_LEAST and work.state[MARKS] * DENSE_SHARE >= size
+    last[:] = _NEVER
+    for i in range(n):
+        node = np.int64(roots[word_ids[i]])
+        at = i
+        while node != 0:
+            found = features[node]
+            while found != _U0:
+                feature = trailing_zeros(found)
+                found &= found - _U1
+                seen |= _U1 << np.uint64(feature)
+                last[feature] = i
+                flags |= feature_flags(feature, (i, at, total), lexicon.flags, work)
+                if dense:
+                    flags |= np.int64(lexicon.flags[5, feature])
+                if lexicon.partners[feature] & seen != _U0:
+                    flags |= pair_flags(feature, lexicon.pairs, last)
+            at += 1
+            node = next_node(node, np.int64(word_ids[at]), keys, nodes) if at < n else 0
+    return flags
+
+
+@part
+def feature_flags(feature: int, place: tuple[int, int, int], table: U32, work: Work) -> int:
+    """Flags that one feature shows by itself, given its first and last token and the tokens of the text."""
+    first, final, total = place
+    result = np.int64(table[0, feature])
+    if first < START_TOKENS:
+        result |= np.int64(table[1, feature])
+    if total <= SHORT_TOKENS:
+        result |= np.int64(table[2, feature])
+    around = enclosure(np.int64(work.before[first]), np.int64(work.after[final]))
+    if around != 0:
+        result |= np.int64(table[around, feature])
+    return result
+
+
+@part
+def pair_flags(feature: int, pairs: I64, last: I64) -> int:
+    """Flags of the pairs that the feature, just seen, completes."""
+    result = np.int64(0)
+    for p in range(pairs.shape[0]):
+        if pairs[p, 0] == feature or pairs[p, 1] == feature:
+            if abs(last[pairs[p, 0]] - last[pairs[p, 1]]) <= pairs[p, 2]:
+                result |= pairs[p, 3]
+    return result

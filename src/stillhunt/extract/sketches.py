@@ -1,0 +1,176 @@
+"""REQUESTS -> SKETCHES: columns in, columns out, the kernels between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillhunt.base.config import Config
+from stillhunt.base.schema import REQUESTS, SKETCHES
+from stillhunt.extract.conduct import SYSTEM_FLAGS
+from stillhunt.extract.kernels import U64, Work, new_work
+from stillhunt.extract.kernels_prints import BANDS, PHRASES, SYSTEM_PHRASES, TOPICS
+from stillhunt.extract.kernels_rows import (
+    Scratch,
+    Sketches,
+    Texts,
+    chain_rows,
+    hash_rows,
+    new_scratch,
+    sketch_rows,
+    sketch_system_rows,
+)
+from stillhunt.extract.tables import constant_tables
+
+ROWS = 65_536
+"""Rows sketched at a time; bounds memory, changes no result."""
+
+_COPIED = tuple(name for name in SKETCHES.names if name in REQUESTS.names)
+_SEED_ACCOUNT, _SEED_CONVERSATION, _SEED_REQUEST = np.uint64(0x5EED0001), np.uint64(0x5EED0002), np.uint64(0x5EED0003)
+_SEED_MODEL, _SEED_PROMPT = np.uint64(0x5EED0004), np.uint64(0x5EED0005)
+
+
+def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
+    """Sketch every request by itself: what comes out of a row depends on that row and the seed alone.
+
+    Args:
+        requests: REQUESTS table of any length.
+        config: settings; only `seed` is used, for the place of the keyed middle of long prompts.
+
+    Returns:
+        SKETCHES table, row for row in the same order.
+
+    Raises:
+        ContractError: the table is not a REQUESTS table.
+    """
+    REQUESTS.check(requests)
+    if requests.num_rows == 0:
+        return SKETCHES.empty()
+    work, scratch = new_work(), new_scratch()
+    pieces = []
+    for batch in requests.combine_chunks().to_batches(max_chunksize=ROWS):
+        pieces.append(_sketch_batch(batch, config.seed, work, scratch))
+    return SKETCHES.check(pa.Table.from_batches(pieces, schema=SKETCHES.arrow))
+
+
+def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch) -> pa.RecordBatch:
+    rows = batch.num_rows
+    tables = constant_tables()
+    prompts = _texts(batch.column("prompt"))
+    out = _new_sketches(rows)
+    sketch_rows(prompts, tables, work, scratch, out, np.uint64(seed))
+    system_phrases = np.empty(rows * SYSTEM_PHRASES, np.uint64), np.zeros(rows + 1, np.int32)
+    system_conduct = np.empty(rows, np.uint32)
+    sketch_system_rows(_texts(batch.column("system_prompt")), tables, work, scratch, system_phrases, system_conduct)
+    columns: dict[str, pa.Array] = {name: batch.column(name) for name in _COPIED}
+    columns["conversation"] = pa.array(_conversations(batch))
+    columns["content_hash"] = pa.array(_content_hashes(batch, prompts, out.whole))
+    columns["whole"] = pa.array(out.whole)
+    columns["skeleton"] = pa.array(out.skeleton)
+    columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
+    columns["system_phrases"] = _lists(*system_phrases)
+    columns["topic_words"] = _lists(out.topics, out.topic_offsets)
+    columns["bands"] = _lists(out.bands, out.band_offsets)
+    columns["conduct"] = pa.array(out.conduct | (system_conduct & np.uint32(SYSTEM_FLAGS)))
+    columns["words"] = pa.array(out.words)
+    columns["script"] = pa.array(out.script)
+    return pa.RecordBatch.from_arrays([columns[name] for name in SKETCHES.names], schema=SKETCHES.arrow)
+
+
+def _new_sketches(rows: int) -> Sketches:
+    # The lists' worst case is reserved, not touched: pages that no value reaches cost no memory.
+    return Sketches(
+        whole=np.empty(rows, np.uint64),
+        skeleton=np.empty(rows, np.uint64),
+        words=np.empty(rows, np.int32),
+        script=np.empty(rows, np.uint8),
+        conduct=np.empty(rows, np.uint32),
+        phrases=np.empty(rows * PHRASES, np.uint64),
+        phrase_offsets=np.zeros(rows + 1, np.int32),
+        topics=np.empty(rows * TOPICS, np.uint16),
+        topic_offsets=np.zeros(rows + 1, np.int32),
+        bands=np.empty(rows * BANDS, np.uint64),
+        band_offsets=np.zeros(rows + 1, np.int32),
+    )
+
+
+def _lists(values: npt.NDArray[Any], offsets: npt.NDArray[np.int32]) -> pa.ListArray:
+    # The copy frees the worst-case reservation.
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[: offsets[-1]].copy()))
+
+
+def _texts(column: pa.Array) -> Texts:
+    """The bytes of a string column and where each row's begin and end; null and empty are alike."""
+    wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    _validity, offset_buffer, data_buffer = column.buffers()
+    if offset_buffer is None or len(column) == 0:
+        offsets = np.zeros(len(column) + 1, np.int64)
+    else:
+        raw = np.frombuffer(offset_buffer, np.int64 if wide else np.int32)
+        offsets = raw[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(0, np.uint8)
+    if data.flags.writeable:  # one array type for the kernels, whoever owns the buffer
+        data = data.view()
+        data.flags.writeable = False
+    begins, ends = offsets[:-1].copy(), offsets[1:].copy()
+    if column.null_count:
+        absent = column.is_null().to_numpy(zero_copy_only=False)
+        ends[absent] = begins[absent]
+    return Texts(data, begins, ends)
+
+
+def _hash_column(column: pa.Array, seed: np.uint64) -> U64:
+    hashes = np.empty(len(column), np.uint64)
+    hash_rows(_texts(column), seed, hashes)
+    return hashes
+
+
+def _conversations(batch: pa.RecordBatch) -> U64:
+    """Hash of account and conversation; of account and request where there is no conversation; never 0."""
+    hashes = _hash_column(batch.column("account_id"), _SEED_ACCOUNT)
+    conversations = batch.column("conversation_id")
+    inner = _hash_column(conversations, _SEED_CONVERSATION)
+    if conversations.null_count:
+        absent = conversations.is_null().to_numpy(zero_copy_only=False)
+        inner[absent] = _hash_column(batch.column("request_id"), _SEED_REQUEST)[absent]
+    chain_rows(hashes, inner)
+    return np.maximum(hashes, np.uint64(1))
+
+
+def _content_hashes(batch: pa.RecordBatch, prompts: Texts, whole: U64) -> U64:
+    """Fixed hash of what makes a row's content, so that of duplicate ids the same one is kept everywhere."""
+    rows = batch.num_rows
+    hashes = _hash_column(batch.column("request_id"), _SEED_REQUEST)
+    prompt = np.empty(rows, np.uint64)
+    hash_rows(prompts, _SEED_PROMPT, prompt)
+    tokens = batch.column("output_tokens")
+    present = tokens.is_valid().to_numpy(zero_copy_only=False).astype(np.uint64)
+    for values in (
+        batch.column("timestamp").cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64),
+        _hash_column(batch.column("account_id"), _SEED_ACCOUNT),
+        _hash_column(batch.column("model"), _SEED_MODEL),
+        whole,
+        prompt,
+        tokens.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64),
+        present,
+    ):
+        chain_rows(hashes, np.array(values))
+    return hashes
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from the disk cache, by sketching a tiny table."""
+    row = {
+        "request_id": "r",
+        "timestamp": 0,
+        "account_id": "a",
+        "model": "m",
+        "source": "default",
+        "prompt": "warm up",
+        "origin_file": 0,
+        "origin_row": 0,
+    }
+    sketch_requests(REQUESTS.build(**{name: [value] for name, value in row.items()}), Config())

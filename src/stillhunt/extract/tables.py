@@ -1,0 +1,103 @@
+"""The constant tables that kernels read, built once a process from words, stop words and the conduct lexicon."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from stillhunt.extract.conduct import FEATURES, compile_rules
+from stillhunt.extract.kernels import U64, new_work
+from stillhunt.extract.kernels_conduct import Lexicon
+from stillhunt.extract.kernels_prints import Vocabulary
+from stillhunt.extract.kernels_rows import Tables, Texts, list_tokens
+from stillhunt.extract.lexicon import phrases_by_feature
+from stillhunt.extract.stopwords import all_stop_words
+from stillhunt.extract.words import code_point_table
+
+_VOCABULARY_SLOTS = 1 << 14
+_TRIE_SLOTS = 1 << 15
+_BLOOM_WORDS = 1 << 10
+
+
+@cache
+def constant_tables() -> Tables:
+    """All constant tables, the same in every process."""
+    stop_tokens = tokenise(all_stop_words())
+    phrases = phrases_by_feature()
+    phrase_tokens = tokenise([phrase for phrase, _ in phrases])
+    ids = _number_words([*stop_tokens, *phrase_tokens])
+    stop_ids = {ids[int(word)] for tokens in stop_tokens for word in tokens}
+    paths = [
+        ([ids[int(word)] for word in tokens], feature)
+        for tokens, (_, feature) in zip(phrase_tokens, phrases, strict=True)
+    ]
+    return Tables(code_point_table(), _vocabulary(ids, stop_ids), _lexicon(paths, len(ids) + 1))
+
+
+def tokenise(texts: list[str]) -> list[U64]:
+    """Token hashes of short texts, by the same kernel that reads prompts.
+
+    Args:
+        texts: any number of texts of at most `KEPT` tokens.
+
+    Returns:
+        One uint64 array per text.
+    """
+    encoded = [text.encode() for text in texts]
+    data = np.frombuffer(b"".join(encoded), np.uint8)
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    begins = ends - np.array([len(text) for text in encoded], np.int64)
+    out = np.empty(data.size + 1, np.uint64)
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    list_tokens(Texts(data, begins, ends), code_point_table(), new_work(), out, offsets)
+    return [out[offsets[i] : offsets[i + 1]] for i in range(len(texts))]
+
+
+def _number_words(token_lists: list[U64]) -> dict[int, int]:
+    """Ids from 1, in order of the hashes, so that they do not depend on the order of the lists."""
+    known = sorted({int(word) for tokens in token_lists for word in tokens})
+    return {word: number for number, word in enumerate(known, start=1)}
+
+
+def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
+    bloom = np.zeros(_BLOOM_WORDS, np.uint64)
+    keys = np.zeros(_VOCABULARY_SLOTS, np.uint64)
+    values = np.zeros(_VOCABULARY_SLOTS, np.uint16)
+    stops = np.zeros(len(ids) + 1, np.uint8)
+    for word, number in ids.items():
+        bit = word >> 48
+        bloom[bit >> 6] |= np.uint64(1 << (bit & 63))
+        slot = (word >> 24) & (_VOCABULARY_SLOTS - 1)
+        while keys[slot]:
+            slot = (slot + 1) & (_VOCABULARY_SLOTS - 1)
+        keys[slot], values[slot] = word, number
+        stops[number] = number in stop_ids
+    return Vocabulary(bloom, keys, values, stops)
+
+
+def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
+    children: dict[tuple[int, int], int] = {}
+    features = [0]
+    roots = np.zeros(words, np.uint16)
+    for path, feature in paths:
+        node = 0
+        for word in path:
+            step = (node, word)
+            if step not in children:
+                children[step] = len(features)
+                features.append(0)
+            node = children[step]
+        features[node] |= 1 << FEATURES.index(feature)
+    keys = np.zeros(_TRIE_SLOTS, np.uint32)
+    nodes = np.zeros(_TRIE_SLOTS, np.uint16)
+    for (node, word), child in children.items():
+        if node == 0:
+            roots[word] = child
+            continue
+        key = node << 16 | word
+        slot = (key * 0x9E3779B1 >> 15) & (_TRIE_SLOTS - 1)
+        while keys[slot]:
+            slot = (slot + 1) & (_TRIE_SLOTS - 1)
+        keys[slot], nodes[slot] = key, child
+    return Lexicon(roots, keys, nodes, np.array(features, np.uint64), *compile_rules())

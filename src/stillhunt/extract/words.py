@@ -1,0 +1,224 @@
+"""What a word is: classes, folding and scripts of code points, as one table that kernels read.
+
+The table is fixed for ever under a `SKETCH_VERSION`: it is built from the Unicode 3.2 data that every Python
+ships unchanged, so the same text gives the same hashes on every interpreter. Code points assigned later are
+letters outside the symbol blocks; they take part in words unfolded.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+SKETCH_VERSION = 1
+"""Version of every hash and bucket in SKETCHES; sketches of two versions must not be compared."""
+
+SCRIPTS = (
+    "none",
+    "latin",
+    "greek",
+    "cyrillic",
+    "hebrew",
+    "arabic",
+    "devanagari",
+    "indic",
+    "thai",
+    "lao",
+    "khmer",
+    "myanmar",
+    "han",
+    "japanese",
+    "hangul",
+    "other",
+)
+"""Script names; the index is the code in SKETCHES.script. Han beside kana counts as japanese."""
+
+SEPARATOR, LETTER, CHARACTER, IGNORED = 0, 1, 2, 3
+"""Class of a code point: ends a word; part of a word; a word by itself; not seen at all."""
+
+CLASS_SHIFT, SCRIPT_SHIFT = 21, 24
+FOLDED_MASK = (1 << CLASS_SHIFT) - 1
+
+MATH_FIRST, MATH_STOP = 0x1D400, 0x1D800
+"""Mathematical letters: look-alikes of plain ones that evasive text is written in, so they are folded too."""
+
+TABLE_SIZE = 0x10000 + MATH_STOP - MATH_FIRST
+
+_CODE_MARKS = "{}[];=<>\\`"
+_UNICODE = unicodedata.ucd_3_2_0
+
+# Block borders (first, last, script code) of the Unicode standard, coarse where words do not depend on it.
+_BLOCKS = (
+    (0x0041, 0x024F, "latin"),
+    (0x0250, 0x02FF, "latin"),
+    (0x0370, 0x03FF, "greek"),
+    (0x0400, 0x052F, "cyrillic"),
+    (0x0590, 0x05FF, "hebrew"),
+    (0x0600, 0x077F, "arabic"),
+    (0x08A0, 0x08FF, "arabic"),
+    (0x0900, 0x097F, "devanagari"),
+    (0x0980, 0x0DFF, "indic"),
+    (0x0E00, 0x0E7F, "thai"),
+    (0x0E80, 0x0EFF, "lao"),
+    (0x1000, 0x109F, "myanmar"),
+    (0x1100, 0x11FF, "hangul"),
+    (0x1780, 0x17FF, "khmer"),
+    (0x1E00, 0x1EFF, "latin"),
+    (0x1F00, 0x1FFF, "greek"),
+    (0x2C60, 0x2C7F, "latin"),
+    (0x3005, 0x3007, "han"),
+    (0x3041, 0x30FF, "japanese"),
+    (0x3130, 0x318F, "hangul"),
+    (0x31F0, 0x31FF, "japanese"),
+    (0x3400, 0x4DBF, "han"),
+    (0x4E00, 0x9FFF, "han"),
+    (0xA9E0, 0xA9FF, "myanmar"),
+    (0xAA60, 0xAA7F, "myanmar"),
+    (0xAC00, 0xD7FF, "hangul"),
+    (0xF900, 0xFAFF, "han"),
+    (0xFB50, 0xFDFF, "arabic"),
+    (0xFE70, 0xFEFE, "arabic"),
+)
+
+# Scripts written without spaces: one character is one word.
+_UNSPACED = frozenset({"thai", "lao", "khmer", "myanmar", "han", "japanese"})
+
+# Marks that only decorate (accents, vowel points, joiners): writing with or without them must give the same word.
+_IGNORED = (
+    (0x00AD, 0x00AD),
+    (0x0300, 0x036F),
+    (0x0591, 0x05C7),
+    (0x0640, 0x0640),
+    (0x064B, 0x0655),
+    (0x0670, 0x0670),
+    (0x180B, 0x180E),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+)
+
+# Blocks of symbols and punctuation in which code points were assigned after Unicode 3.2.
+_LATER_SYMBOLS = (
+    (0x2000, 0x2BFF),
+    (0x2E00, 0x2E7F),
+    (0x2FE0, 0x303F),
+    (0x31C0, 0x31EF),
+    (0x3200, 0x33FF),
+    (0x4DC0, 0x4DFF),
+    (0xA700, 0xA71F),
+    (0xFE10, 0xFE1F),
+    (0xFFF0, 0xFFFF),
+)
+
+
+_IGNORED_POINTS = frozenset(point for first, last in _IGNORED for point in range(first, last + 1))
+
+
+def _within(code_point: int, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return any(first <= code_point <= last for first, last in ranges)
+
+
+def _plain_form(character: str) -> str:
+    return _UNICODE.normalize("NFKC", character)
+
+
+def _strip_accents(character: str) -> str:
+    parts = _UNICODE.normalize("NFD", character)
+    if len(parts) > 1 and all(ord(mark) in _IGNORED_POINTS for mark in parts[1:]):
+        return parts[0]
+    return character
+
+
+def fold(character: str) -> str:
+    """The character that stands for it in a word: lower case, plain form, no accent, ASCII digit.
+
+    Args:
+        character: one code point.
+
+    Returns:
+        One code point; the same one where folding would change the length or leave Unicode 3.2.
+    """
+    if _UNICODE.category(character) == "Nd":
+        return str(_UNICODE.digit(character))
+    if character == "\u2019":
+        return "'"
+    if not _UNICODE.category(character).startswith("L"):
+        return character
+    folded = character
+    for _ in range(3):  # compatibility form, accent and case feed one another; three rounds reach the fixed point
+        before = folded
+        for step in (_plain_form, _strip_accents, str.casefold):
+            changed = step(folded)
+            if len(changed) == 1 and ord(changed) < 0x10000 and _UNICODE.category(changed).startswith("L"):
+                folded = changed
+        if folded == before:
+            break
+    return folded
+
+
+def classify(code_point: int) -> int:
+    """Class of a code point (SEPARATOR, LETTER, CHARACTER or IGNORED) after folding."""
+    if code_point in _IGNORED_POINTS:
+        return IGNORED
+    character = chr(code_point)
+    if character in "'_":
+        return LETTER
+    category = _UNICODE.category(character)
+    if category == "Cn":
+        if _within(code_point, _LATER_SYMBOLS):
+            return SEPARATOR
+    elif not (category[0] in "LM" or category in ("Nd", "Nl")):
+        return SEPARATOR
+    return CHARACTER if SCRIPTS[script_of(code_point)] in _UNSPACED and category != "Nd" else LETTER
+
+
+def script_of(code_point: int) -> int:
+    """Script code of a letter, an index into SCRIPTS."""
+    for first, last, name in _BLOCKS:
+        if first <= code_point <= last:
+            return SCRIPTS.index(name)
+    return SCRIPTS.index("other")
+
+
+def _entry(code_point: int) -> int:
+    folded = ord(fold(chr(code_point)))
+    kind = IGNORED if code_point in _IGNORED_POINTS else classify(folded)
+    if kind in (SEPARATOR, IGNORED):
+        # The script bits of an ASCII separator say whether it is a mark that code is full of.
+        script = int(code_point < 0x80 and chr(code_point) in _CODE_MARKS)
+        return code_point | kind << CLASS_SHIFT | script << SCRIPT_SHIFT
+    script = 0 if chr(folded) in "0123456789'_" else script_of(folded)
+    return folded | kind << CLASS_SHIFT | script << SCRIPT_SHIFT
+
+
+@cache
+def code_point_table() -> npt.NDArray[np.uint32]:
+    """One entry per code point below 0x10000, then the mathematical letters.
+
+    Returns:
+        uint32 of length TABLE_SIZE: folded code point in bits 0-20, class in 21-23, script in 24-27.
+    """
+    table = np.zeros(TABLE_SIZE, dtype=np.uint32)
+    han = SCRIPTS.index("han")
+    hangul = SCRIPTS.index("hangul")
+    other = SCRIPTS.index("other")
+    for code_point in (*range(0x3400), *range(0xA490, 0xAC00), *range(0xF900, 0x10000)):
+        table[code_point] = _entry(code_point)
+    # The large blocks fold to themselves; a loop over 30,000 characters would be felt at start-up.
+    for first, last, kind, script in (
+        (0x3400, 0x4DBF, CHARACTER, han),
+        (0x4E00, 0x9FFF, CHARACTER, han),
+        (0xA000, 0xA48F, LETTER, other),
+        (0xAC00, 0xD7FF, LETTER, hangul),
+    ):
+        block = np.arange(first, last + 1, dtype=np.uint32)
+        table[first : last + 1] = block | np.uint32(kind << CLASS_SHIFT | script << SCRIPT_SHIFT)
+    for offset, code_point in enumerate(range(MATH_FIRST, MATH_STOP)):
+        table[0x10000 + offset] = _entry(code_point)
+    table.flags.writeable = False
+    return table
