@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-PROGRAM = [sys.executable, "-m", "stillhunt"]
-
-
-def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run stillhunt in a folder with a clean environment."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STILLHUNT_", "COLUMNS"))}
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        cwd=cwd,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+from running import run
 
 
 def test_version(tmp_path: Path) -> None:

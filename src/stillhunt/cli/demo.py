@@ -36,7 +36,7 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
         OutputError: the folder holds something else.
     """
     started = time.monotonic()
-    _clear_earlier_demo(out)
+    clear_earlier_demo(out)
     spec = demo_spec() if seed is None else dataclasses.replace(demo_spec(), seed=seed)
     world = _build_and_write(spec, out / WORLD_FOLDER, quiet=quiet)
     order = HuntOrder(
@@ -81,7 +81,7 @@ def _build_and_write(spec: WorldSpec, out: Path, *, quiet: bool) -> World:
     return world
 
 
-def _clear_earlier_demo(out: Path) -> None:
+def clear_earlier_demo(out: Path) -> None:
     """Remove an earlier demo from its folder; refuse a folder that holds anything else."""
     if not out.exists():
         return
