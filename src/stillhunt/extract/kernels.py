@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba.extending import intrinsic
+from numba.extending import intrinsic as numba_intrinsic
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -100,6 +100,12 @@ def door(function: _Function) -> _Function:
     return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", cache=True)(function))
 
 
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a function that writes machine instructions itself."""
+    return cast("Callable[..., Any]", numba_intrinsic(function))
+
+
+_types: Any = numba.types  # half of numba is annotated, so strict mypy would refuse calls to the other half
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
 _VECTOR = ir.VectorType(_I8, 64)
 
@@ -122,7 +128,7 @@ def load64(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 
         loaded.align = 1
         return loaded
 
-    return numba.types.uint64(array, numba.types.int64), generate
+    return _types.uint64(array, _types.int64), generate
 
 
 @intrinsic
@@ -132,7 +138,7 @@ def trailing_zeros(typing_context: Any, value: Any) -> Any:  # noqa: ARG001  # n
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # same
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
-    return numba.types.int64(numba.types.uint64), generate
+    return _types.int64(_types.uint64), generate
 
 
 @intrinsic
@@ -142,7 +148,7 @@ def ones(typing_context: Any, value: Any) -> Any:  # noqa: ARG001  # numba's cal
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # same
         return builder.ctpop(arguments[0])
 
-    return numba.types.int64(numba.types.uint64), generate
+    return _types.int64(_types.uint64), generate
 
 
 @intrinsic
@@ -169,8 +175,14 @@ def classify64(typing_context: Any, source: Any, at: Any, target: Any, to: Any) 
         stored.align = 1
         return context.make_tuple(b, signature.return_type, [b.bitcast(m, _I64) for m in (token, letters, high, marks)])
 
-    masks = numba.types.UniTuple(numba.types.uint64, 4)
-    return masks(source, numba.types.int64, target, numba.types.int64), generate
+    masks = _types.UniTuple(_types.uint64, 4)
+    return masks(source, _types.int64, target, _types.int64), generate
+
+
+@part
+def signed(value: Any) -> int:
+    """As int64: numba turns uint64 mixed with int64 into a float."""
+    return np.int64(value)  # type: ignore[return-value]  # compiled code knows no other int
 
 
 @part

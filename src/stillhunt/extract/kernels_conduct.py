@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import I64, MARKS, U16, U32, U64, Work, part, trailing_zeros
+from stillhunt.extract.kernels import I64, MARKS, U16, U32, U64, Work, part, signed, trailing_zeros
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _NEVER = -1_000_000
@@ -44,10 +44,10 @@ def next_node(node: int, word: int, keys: U32, nodes: U16) -> int:
     """Trie node after one more word; 0 = no phrase goes on like this."""
     mask = keys.size - 1
     key = np.uint32(node << 16 | word)
-    slot = (np.int64(key) * 0x9E3779B1 >> 15) & mask
+    slot = (signed(key) * 0x9E3779B1 >> 15) & mask
     while keys[slot] != 0:
         if keys[slot] == key:
-            return np.int64(nodes[slot])
+            return signed(nodes[slot])
         slot = (slot + 1) & mask
     return 0
 
@@ -78,11 +78,11 @@ def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, w
     """
     roots, keys, nodes, features = lexicon.roots, lexicon.keys, lexicon.nodes, lexicon.features
     n, total, size = sizes
-    flags, seen = np.int64(0), _U0
+    flags, seen = signed(0), _U0
     dense = work.state[MARKS] >= DENSE_LEAST and work.state[MARKS] * DENSE_SHARE >= size
     last[:] = _NEVER
     for i in range(n):
-        node = np.int64(roots[word_ids[i]])
+        node = signed(roots[word_ids[i]])
         at = i
         while node != 0:
             found = features[node]
@@ -93,11 +93,11 @@ def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, w
                 last[feature] = i
                 flags |= feature_flags(feature, (i, at, total), lexicon.flags, work)
                 if dense:
-                    flags |= np.int64(lexicon.flags[5, feature])
+                    flags |= signed(lexicon.flags[5, feature])
                 if lexicon.partners[feature] & seen != _U0:
                     flags |= pair_flags(feature, lexicon.pairs, last)
             at += 1
-            node = next_node(node, np.int64(word_ids[at]), keys, nodes) if at < n else 0
+            node = next_node(node, signed(word_ids[at]), keys, nodes) if at < n else 0
     return flags
 
 
@@ -105,23 +105,23 @@ def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, w
 def feature_flags(feature: int, place: tuple[int, int, int], table: U32, work: Work) -> int:
     """Flags that one feature shows by itself, given its first and last token and the tokens of the text."""
     first, final, total = place
-    result = np.int64(table[0, feature])
+    result = signed(table[0, feature])
     if first < START_TOKENS:
-        result |= np.int64(table[1, feature])
+        result |= signed(table[1, feature])
     if total <= SHORT_TOKENS:
-        result |= np.int64(table[2, feature])
-    around = enclosure(np.int64(work.before[first]), np.int64(work.after[final]))
+        result |= signed(table[2, feature])
+    around = enclosure(signed(work.before[first]), signed(work.after[final]))
     if around != 0:
-        result |= np.int64(table[around, feature])
+        result |= signed(table[around, feature])
     return result
 
 
 @part
 def pair_flags(feature: int, pairs: I64, last: I64) -> int:
     """Flags of the pairs that the feature, just seen, completes."""
-    result = np.int64(0)
+    result = signed(0)
     for p in range(pairs.shape[0]):
-        if pairs[p, 0] == feature or pairs[p, 1] == feature:
-            if abs(last[pairs[p, 0]] - last[pairs[p, 1]]) <= pairs[p, 2]:
-                result |= pairs[p, 3]
+        near = abs(last[pairs[p, 0]] - last[pairs[p, 1]]) <= pairs[p, 2]
+        if near and feature in (pairs[p, 0], pairs[p, 1]):
+            result |= signed(pairs[p, 3])
     return result

@@ -22,6 +22,7 @@ from stillhunt.extract.kernels import (
     Work,
     mix,
     part,
+    signed,
 )
 from stillhunt.extract.kernels_tokens import scan
 
@@ -64,14 +65,14 @@ class Vocabulary(NamedTuple):
 @part
 def word_id(token: np.uint64, bloom: U64, keys: U64, ids: U16) -> int:
     """Id of a token in the vocabulary; 0 = unknown."""
-    bit = np.int64(token >> _U48)
+    bit = signed(token >> _U48)
     if (bloom[bit >> 6] >> np.uint64(bit & 63)) & _U1 == _U0:
         return 0
     mask = keys.size - 1
-    slot = np.int64(token >> np.uint64(24)) & mask
+    slot = signed(token >> np.uint64(24)) & mask
     while keys[slot] != _U0:
         if keys[slot] == token:
-            return np.int64(ids[slot])
+            return signed(ids[slot])
         slot = (slot + 1) & mask
     return 0
 
@@ -79,7 +80,7 @@ def word_id(token: np.uint64, bloom: U64, keys: U64, ids: U16) -> int:
 @part
 def keyed_place(whole: np.uint64, seed: np.uint64, first: int, stop: int) -> int:
     """A position in [first, stop), fixed by the text's own hash and the seed."""
-    return first + np.int64(mix(whole ^ (seed * P1)) % np.uint64(stop - first))
+    return first + signed(mix(whole ^ (seed * P1)) % np.uint64(stop - first))
 
 
 @part
@@ -251,7 +252,7 @@ def minhash_slots(hashes: U64, span: tuple[int, int], slots: U32) -> None:
     """Lower the one-permutation MinHash slots by all word 3-shingles of a region."""
     for at in range(span[0], span[1] - 2):
         h = mix(hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3)
-        slot = np.int64(h >> _U59)
+        slot = signed(h >> _U59)
         slots[slot] = min(slots[slot], np.uint32(h & np.uint64(0xFFFFFFFF)))
 
 

@@ -9,7 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import I32, I64, KEPT, P1, P2, U8, U16, U32, U64, Work, door, hash_bytes, mix, part
+from stillhunt.extract.kernels import (
+    I32,
+    I64,
+    KEPT,
+    P1,
+    P2,
+    U8,
+    U16,
+    U32,
+    U64,
+    Work,
+    door,
+    hash_bytes,
+    mix,
+    part,
+    signed,
+)
 from stillhunt.extract.kernels_conduct import Lexicon, find_conduct
 from stillhunt.extract.kernels_prints import (
     BOUNDED,
@@ -104,14 +120,14 @@ def _digest() -> int:
 @part
 def dominant_script(scripts: I64) -> int:
     """Code of the script most letters belong to; han and kana count together."""
-    best, most = 0, np.int64(0)
+    best, most = 0, signed(0)
     both = scripts[_HAN] + scripts[_JAPANESE]
     for code in range(1, scripts.size):
         letters = scripts[code]
         if code == _HAN:
-            letters = both if scripts[_JAPANESE] * _JAPANESE_SHARE < both else np.int64(0)
+            letters = both if scripts[_JAPANESE] * _JAPANESE_SHARE < both else signed(0)
         elif code == _JAPANESE:
-            letters = both if scripts[_JAPANESE] * _JAPANESE_SHARE >= both else np.int64(0)
+            letters = both if scripts[_JAPANESE] * _JAPANESE_SHARE >= both else signed(0)
         if letters > most:
             best, most = code, letters
     return best

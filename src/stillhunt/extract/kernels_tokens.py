@@ -28,6 +28,7 @@ from stillhunt.extract.kernels import (
     mix,
     ones,
     part,
+    signed,
     trailing_zeros,
 )
 from stillhunt.extract.words import (
@@ -54,20 +55,20 @@ _IGNORED_CLASS = 3
 @part
 def decode(data: U8, at: int, end: int) -> tuple[int, int]:
     """Code point at a byte position and its length in bytes; (-1, 1) where the bytes are not valid UTF-8."""
-    lead = np.int64(data[at])
+    lead = signed(data[at])
     if lead < 0x80:
         return lead, 1
     if 0xC2 <= lead < 0xE0 and at + 1 < end:
-        b = np.int64(data[at + 1])
+        b = signed(data[at + 1])
         if b & 0xC0 == 0x80:
             return (lead & 0x1F) << 6 | (b & 0x3F), 2
     elif 0xE0 <= lead < 0xF0 and at + 2 < end:
-        b, c = np.int64(data[at + 1]), np.int64(data[at + 2])
+        b, c = signed(data[at + 1]), signed(data[at + 2])
         point = (lead & 0x0F) << 12 | (b & 0x3F) << 6 | (c & 0x3F)
         if b & 0xC0 == 0x80 and c & 0xC0 == 0x80 and point >= 0x800 and not 0xD800 <= point < 0xE000:
             return point, 3
     elif 0xF0 <= lead < 0xF5 and at + 3 < end:
-        b, c, d = np.int64(data[at + 1]), np.int64(data[at + 2]), np.int64(data[at + 3])
+        b, c, d = signed(data[at + 1]), signed(data[at + 2]), signed(data[at + 3])
         point = (lead & 0x07) << 18 | (b & 0x3F) << 12 | (c & 0x3F) << 6 | (d & 0x3F)
         if b & 0xC0 == 0x80 and c & 0xC0 == 0x80 and d & 0xC0 == 0x80 and 0x10000 <= point < 0x110000:
             return point, 4
@@ -81,9 +82,9 @@ def look_up(point: int, table: U32) -> tuple[int, int, int]:
     if point < 0x10000:
         if point < 0:
             return SEPARATOR, 0, 32
-        entry = np.int64(table[point])
+        entry = signed(table[point])
     elif MATH_FIRST <= point < MATH_STOP:
-        entry = np.int64(table[0x10000 + point - MATH_FIRST])
+        entry = signed(table[0x10000 + point - MATH_FIRST])
     elif 0x1B000 <= point < 0x1B170:  # historic and small kana
         return CHARACTER, _JAPANESE, point
     elif 0x1D000 <= point < 0x1FC00:  # music, mathematics, games, pictures
@@ -207,7 +208,7 @@ def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
                 n_ends += 1
             stops &= stops - _U1
         last = np.uint64(size - 1)
-        state[OPEN] = np.int64((token >> last) & _U1)
+        state[OPEN] = signed((token >> last) & _U1)
         state[STARTS], state[ENDS] = n_starts, n_ends
         state[AT], state[WRITTEN] = at + size, written + size
 
@@ -270,8 +271,8 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
         held = state[STARTS]
         carried = 0
         for i in range(held):
-            s = np.int64(starts[i]) >> 1
-            e = np.int64(ends[i]) if i < complete else state[WRITTEN]
+            s = signed(starts[i]) >> 1
+            e = signed(ends[i]) if i < complete else state[WRITTEN]
             if i > 0:
                 cut_before = 0
             digit = 48 <= text[s] < 58
