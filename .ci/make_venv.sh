@@ -9,6 +9,10 @@ if [ -z "$python" ]; then
     echo "stillhunt needs Python 3.11 or newer and found none; install it, or name one: make PYTHON=/path/to/python3" >&2
     exit 1
 fi
+if ! command -v "$python" >/dev/null; then
+    echo "there is no program called $python; name a Python 3.11 or newer: make PYTHON=/path/to/python3" >&2
+    exit 1
+fi
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "stillhunt needs Python 3.11 or newer; this is $("$python" --version 2>&1)" >&2
     exit 1
