@@ -16,7 +16,7 @@ from stillhunt.cli.progress import BarProgress, LineProgress, amount, bar_column
 @pytest.mark.parametrize(
     ("done", "total", "rate", "unit", "words"),
     [
-        (12_000, 50_000, 48_211.4, "rows", "12,000/50,000 rows, 48,211 rows/s"),
+        (12_000, 50_000, 48_211.4, "rows", "12,000/50,000 rows, 48,211/s"),
         (12e6, None, 85.1e6, "bytes", "12.0 MB, 85.1 MB/s"),
         (0, None, None, "accounts", "0 accounts"),
     ],
@@ -31,10 +31,13 @@ def test_lines_elsewhere() -> None:
     with progress.stage("reading", 100, "rows") as advance:
         advance(60)
         advance(40)
+    with progress.stage("writing", None, "files"):
+        pass
     progress.note("no column \x1b[31mresponse")
-    first, second = file.getvalue().splitlines()
-    assert re.fullmatch(r"reading: 100 rows, [\d,]+ rows/s, \d+\.\d s", first)
-    assert second == "no column \\x1b[31mresponse"
+    first, second, third = file.getvalue().splitlines()
+    assert re.fullmatch(r"reading: 100 rows, [\d,]+/s, \d+\.\d s", first)
+    assert re.fullmatch(r"writing: \d+\.\d s", second)
+    assert third == "no column \\x1b[31mresponse"
 
 
 def test_no_advance_is_lost_between_threads() -> None:

@@ -105,3 +105,18 @@ def test_nothing_prints_from_the_library() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not talkers
+
+
+@pytest.mark.parametrize("path", [path for path in python_files("tests") if path.name != Path(__file__).name], **ids)
+def test_generated_examples_are_the_same_every_time(path: Path) -> None:
+    """Hypothesis draws new examples in every run unless told otherwise; a red run must be one that others see too."""
+    text = path.read_text(encoding="utf-8")
+    if "from hypothesis import" in text and "@given" in text:
+        assert "derandomize=True" in text or "@seed(" in text or has_derandomized_profile(), (
+            f"{path}: add derandomize=True"
+        )
+
+
+def has_derandomized_profile() -> bool:
+    conftest = ROOT / "tests" / "conftest.py"
+    return conftest.exists() and "derandomize=True" in conftest.read_text(encoding="utf-8")

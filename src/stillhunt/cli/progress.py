@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
 from stillhunt.base.progress import Advance, Progress, Silent
@@ -38,9 +39,9 @@ def _bars(console: Console) -> Iterator[Progress]:
 def bar_columns() -> tuple[ProgressColumn, ...]:
     """What one bar shows: the step, the bar, amount and rate, time."""
     return (
-        TextColumn("{task.description:<24}", markup=False),
-        BarColumn(bar_width=28),
-        _AmountColumn(),
+        TextColumn("{task.description:<20}", markup=False, table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=16),
+        _AmountColumn(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
     )
 
@@ -75,6 +76,8 @@ class _AmountColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """The column's text for one bar."""
         done = int(task.fields.get("amount", task.completed))
+        if not done and task.finished:
+            return Text("done")
         rate = done / task.elapsed if task.elapsed else None
         return Text(amount(done, None if task.finished else task.total, rate, task.fields["unit"]))
 
@@ -105,7 +108,8 @@ class LineProgress:
         yield advance
         seconds = time.monotonic() - started
         rate = done / seconds if seconds > 0 else None
-        self._console.print(f"{printable(name)}: {amount(done, None, rate, unit)}, {seconds:.1f} s")
+        parts = [amount(done, None, rate, unit)] if done else []
+        self._console.print(f"{printable(name)}: {', '.join([*parts, f'{seconds:.1f} s'])}")
 
     def note(self, text: str) -> None:
         """Print one line."""
@@ -122,10 +126,10 @@ def amount(done: float, total: float | None, rate: float | None, unit: str) -> s
         unit: "rows", "bytes", "accounts" ...; bytes are shown as MB.
 
     Returns:
-        For example `12,000/50,000 rows, 48,211 rows/s` or `12.0 MB, 85.1 MB/s`.
+        For example `12,000/50,000 rows, 48,211/s` or `12.0 MB, 85.1 MB/s`.
     """
     of_total = "" if total is None else f"/{_number(total, unit)}"
-    speed = "" if rate is None else f", {_number(rate, unit)} {_label(unit)}/s"
+    speed = "" if rate is None else f", {_number(rate, unit)}{' MB' if unit == 'bytes' else ''}/s"
     return f"{_number(done, unit)}{of_total} {_label(unit)}{speed}"
 
 
