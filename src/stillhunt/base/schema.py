@@ -227,6 +227,45 @@ SKETCHES = Table(
     ),
 )
 
+SLICED = Table(
+    "sliced",
+    "One row per request, in the sketches' order: where it falls.",
+    (
+        _c("cluster", pa.int32(), False, "Content cluster; -1 where none."),
+        _c("matched", pa.int16(), False, "Phrases of that cluster in the request."),
+        _c("half", pa.int8(), False, "0 or 1, drawn per conversation: groups found on one are judged on the other."),
+        _c("topic", pa.int16(), False, "Topic; -1 where its words tell none."),
+        _c("fresh", pa.bool_(), False, "False where the account already sent the very same prompt."),
+    ),
+)
+
+LINKS = Table(
+    "links",
+    "One row per slice and group found: what ties the slice to the group, on the half that did not form it.",
+    (
+        _c("group", pa.int32(), False, "Group, numbered in order of cluster, half and discovery."),
+        _c("cluster", pa.int32(), False, "Content cluster of the slice."),
+        _c("formed_on", pa.int8(), False, "Half on which the group was found."),
+        _c("account_id", pa.string(), False, "Account of the slice."),
+        _c("member", pa.bool_(), False, "True where the slice is in the group on the half that formed it."),
+        _c("content_microbits", pa.int64(), False, "Held-out bits of the phrase mixture, in millionths."),
+        _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture, in millionths."),
+    ),
+)
+
+CANDIDATES = Table(
+    "candidates",
+    "One row per slice of a candidate campaign.",
+    (
+        _c("candidate", pa.int32(), False, "Candidate campaign."),
+        _c("cluster", pa.int32(), False, "Content cluster of the slice."),
+        _c("account_id", pa.string(), False, "Account of the slice."),
+        _c("formed", pa.int8(), False, "Halves that formed it: 1 the first, 2 the second, 3 both, 0 joined later."),
+        _c("content_microbits", pa.int64(), False, "Held-out bits of the phrase mixture over both halves, in millionths."),
+        _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both halves, in millionths."),
+    ),
+)
+
 CASE_ACCOUNTS = Table(
     "case_accounts",
     "accounts.parquet: every account seen, with its score and verdict.",
@@ -337,7 +376,7 @@ TIMELINE = Table(
 )
 
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
-DOOR_TABLES = (SKETCHES,)
+DOOR_TABLES = (SKETCHES, SLICED, LINKS, CANDIDATES,)
 CASE_TABLES: dict[str, Table] = {
     "accounts": CASE_ACCOUNTS,
     "members": MEMBERS,

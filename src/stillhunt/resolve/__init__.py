@@ -1,1 +1,73 @@
-"""LINKS -> CAMPAIGNS as sets of slices, and their members."""
+"""LINKS -> CANDIDATES: campaigns as sets of slices; one account may serve several."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.config import Config
+from stillhunt.base.schema import CANDIDATES
+from stillhunt.resolve.candidates import (
+    Candidate,
+    FoundGroup,
+    claim_slices,
+    merge_candidates,
+    pair_halves,
+)
+
+__all__ = ["resolve_campaigns"]
+
+
+def resolve_campaigns(links: pa.Table, config: Config) -> pa.Table:
+    """Candidate campaigns from the groups found.
+
+    Args:
+        links: LINKS.
+        config: settings.
+
+    Returns:
+        CANDIDATES, numbered by size; empty where no group stands.
+    """
+    by_cluster: dict[int, list[FoundGroup]] = defaultdict(list)
+    for group in _groups(links):
+        by_cluster[group.cluster].append(group)
+    least = config.resolve.min_accounts
+    candidates: list[Candidate] = []
+    for cluster in sorted(by_cluster):
+        candidates += claim_slices(pair_halves(by_cluster[cluster]), least=least)
+    return _table(merge_candidates(candidates, least=least))
+
+
+def _groups(links: pa.Table) -> list[FoundGroup]:
+    number = links.column("group").to_numpy()
+    cluster = links.column("cluster").to_numpy()
+    formed_on = links.column("formed_on").to_numpy()
+    account = links.column("account_id").to_pylist()
+    member = links.column("member").to_numpy()
+    content = links.column("content_microbits").to_pylist()
+    queue = links.column("queue_microbits").to_pylist()
+    groups = []
+    bounds = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
+    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        rows = range(start, end)
+        groups.append(
+            FoundGroup(
+                cluster=int(cluster[start]),
+                formed_on=int(formed_on[start]),
+                members=frozenset(account[r] for r in rows if member[r]),
+                bits={account[r]: (content[r], queue[r]) for r in rows},
+            )
+        )
+    return groups
+
+
+def _table(candidates: list[Candidate]) -> pa.Table:
+    rows = [
+        (number, cluster, account, link.formed, link.content, link.queue)
+        for number, candidate in enumerate(candidates)
+        for (cluster, account), link in sorted(candidate.slices.items())
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(CANDIDATES.names)
+    return CANDIDATES.build(**{name: list(column) for name, column in zip(CANDIDATES.names, columns, strict=True)})

@@ -1,0 +1,154 @@
+"""Loops that numpy cannot express; each has a plain-Python twin in tests/link."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+MAX_PHRASES_A_REQUEST = 48
+"""Phrases of one request that are paired; bounds the work that one hostile prompt can cause."""
+
+
+def account_pairs(account: Ints, row: Ints, phrase: Ints, size: int) -> tuple[Ints, Ints, Ints]:
+    """Count for each pair of phrases the accounts that have both in one request, at least twice.
+
+    Args:
+        account, row, phrase: one entry per occurrence, rows ascending (and with them accounts).
+        size: number of phrase codes.
+
+    Returns:
+        Arrays left < right < size and the number of accounts.
+    """
+    keys = _pairs_by_account(account, row, phrase, np.int64(size), np.int64(MAX_PHRASES_A_REQUEST))
+    pair, accounts = np.unique(keys, return_counts=True)
+    left, right = np.divmod(pair, max(size, 1))
+    return left, right, accounts
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+def _pairs_by_account(account: Ints, row: Ints, phrase: Ints, size: int, limit: int) -> Ints:
+    total = len(row)
+    out = np.empty(1024, np.int64)
+    used = 0
+    buffer = np.empty(1024, np.int64)
+    start = 0
+    while start < total:
+        end = start
+        filled = 0
+        while end < total and account[end] == account[start]:
+            first = end
+            while end < total and row[end] == row[first]:
+                end += 1
+            stop = min(end, first + limit)
+            width = stop - first
+            need = filled + width * (width - 1) // 2
+            if need > len(buffer):
+                grown = np.empty(max(need, 2 * len(buffer)), np.int64)
+                grown[:filled] = buffer[:filled]
+                buffer = grown
+            for i in range(first, stop):
+                for j in range(i + 1, stop):
+                    low = min(phrase[i], phrase[j])
+                    high = max(phrase[i], phrase[j])
+                    buffer[filled] = low * size + high
+                    filled += 1
+        ordered = np.sort(buffer[:filled])
+        position = 0
+        while position < filled:
+            run = position
+            while run < filled and ordered[run] == ordered[position]:
+                run += 1
+            if run - position >= 2:
+                if used == len(out):
+                    wider = np.empty(2 * len(out), np.int64)
+                    wider[:used] = out[:used]
+                    out = wider
+                out[used] = ordered[position]
+                used += 1
+            position = run
+        start = end
+    return out[:used]
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+def word_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np.int32], sample: Ints) -> Ints:
+    """One step of subspace iteration: X'X B over the sampled requests, in integers.
+
+    Args:
+        offsets: words of request r stand at offsets[r] : offsets[r + 1].
+        word, weights: bucket and integer weight of each word of each request.
+        basis: one vector per bucket.
+        sample: requests to use.
+    """
+    buckets, dimensions = basis.shape
+    out = np.zeros((buckets, dimensions), np.int64)
+    total = np.empty(dimensions, np.int64)
+    for s in range(len(sample)):
+        first, last = offsets[sample[s]], offsets[sample[s] + 1]
+        total[:] = 0
+        for i in range(first, last):
+            for d in range(dimensions):
+                total[d] += weights[i] * np.int64(basis[word[i], d])
+        for d in range(dimensions):
+            total[d] >>= 8
+        for i in range(first, last):
+            for d in range(dimensions):
+                out[word[i], d] += weights[i] * total[d]
+    return out
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+def orthonormal(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Modified Gram-Schmidt in one fixed order, so that no thread count changes a bit of it."""
+    rows, dimensions = columns.shape
+    work = np.ascontiguousarray(columns.T)
+    for d in range(dimensions):
+        for earlier in range(d):
+            dot = 0.0
+            for r in range(rows):
+                dot += work[d, r] * work[earlier, r]
+            for r in range(rows):
+                work[d, r] -= dot * work[earlier, r]
+        square = 0.0
+        for r in range(rows):
+            square += work[d, r] * work[d, r]
+        length = np.sqrt(square)
+        for r in range(rows):
+            work[d, r] = work[d, r] / length if length > 0.0 else 0.0
+    return np.ascontiguousarray(work.T)
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+def request_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Weighted sum of the basis vectors of each request's words, scaled down to 32 bits."""
+    dimensions = basis.shape[1]
+    vectors = np.zeros((len(offsets) - 1, dimensions), np.int32)
+    total = np.empty(dimensions, np.int64)
+    for r in range(len(offsets) - 1):
+        total[:] = 0
+        for i in range(offsets[r], offsets[r + 1]):
+            for d in range(dimensions):
+                total[d] += weights[i] * np.int64(basis[word[i], d])
+        for d in range(dimensions):
+            vectors[r, d] = total[d] >> 6
+    return vectors
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+def nearest_topics(vectors: npt.NDArray[np.int32], centres: npt.NDArray[np.int32]) -> Ints:
+    """Index of the centre with the largest dot product; the first on ties."""
+    count, dimensions = vectors.shape
+    best = np.zeros(count, np.int64)
+    for r in range(count):
+        highest = np.int64(-(2**62))
+        for t in range(len(centres)):
+            dot = np.int64(0)
+            for d in range(dimensions):
+                dot += np.int64(vectors[r, d]) * np.int64(centres[t, d])
+            if dot > highest:
+                highest = dot
+                best[r] = t
+    return best
