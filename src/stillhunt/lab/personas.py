@@ -1,0 +1,124 @@
+"""Honest personas: the table of their laws, and how accounts of one persona are made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stillhunt.lab.clock import Rhythm
+from stillhunt.lab.dress import DRESSES, dress_wordy
+from stillhunt.lab.gather import GATHERINGS
+from stillhunt.lab.grammar import integer_stream
+from stillhunt.lab.resale import draw_resold
+from stillhunt.lab.scene import Draft, People, Scene, draw_people
+from stillhunt.lab.traffic import Recipe, draw_loads, draw_rows
+from stillhunt.lab.wrappers import Skill, load_skills
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_MACHINE = Rhythm(hours="round", presence=0.5, gap=8.0, gap_sigma=1.3)
+_SERVICE = Rhythm(hours="evening", presence=0.8, day_sigma=0.9, gap=50.0, gap_sigma=1.6)
+_OFFICE = Rhythm(hours="office", presence=0.55, weekend=0.15, gap=70.0, gap_sigma=1.3)
+
+CHAT = Recipe(
+    "chat", 0.0, load=14, load_sigma=1.25, session=3.5, follow=0.45, talkers=0.9, taste=3.0, program="browser",
+    moving=0.25, paid=0.35, fresh=0.34, answer=420, verbosity=2.2, rhythm=Rhythm(presence=0.5),
+)  # fmt: skip
+"""People who chat; takes all accounts that no other persona takes."""
+
+RECIPES: tuple[Recipe, ...] = (
+    Recipe("developer", 0.15, least=5, load=34, load_sigma=1.15, session=5, follow=0.3, talkers=0.55, taste=2.5,
+           program="mixed", moving=0.3, paid=0.7, answer=600, verbosity=2.6, rhythm=_OFFICE),
+    Recipe("generalist", 0.04, least=4, load=45, load_sigma=0.9, session=5, follow=0.4, talkers=0.8, taste=45.0,
+           program="mixed", moving=0.35, paid=0.75, answer=600, verbosity=2.6, rhythm=Rhythm(presence=0.8)),
+    Recipe("app", 0.085, least=5, load=75, load_sigma=1.1, session=4, taste=0.7, moving=0.1, paid=0.85, fresh=0.25,
+           answer=220, verbosity=2.0, rhythm=_SERVICE),
+    Recipe("framework", 0.06, least=8, load=62, load_sigma=1.1, session=5, follow=0.3, talkers=0.3, taste=2.0,
+           paid=0.75, answer=450, rhythm=_SERVICE),
+    Recipe("framework_random", 0.012, least=6, load=60, load_sigma=1.0, session=5, taste=2.0, paid=0.75, answer=450,
+           rhythm=_SERVICE),
+    Recipe("seat", 0.05, least=12, load=24, load_sigma=0.95, session=4, follow=0.4, talkers=0.85, taste=2.0,
+           program="mixed", moving=0.05, paid=1.0, fresh=0.2, group=14, rhythm=_OFFICE),
+    Recipe("class", 0.035, least=24, load=13, load_sigma=0.7, session=4, follow=0.35, talkers=0.8, taste=1.0,
+           program="browser", moving=0.3, paid=0.1, fresh=1.0, group=24),
+    Recipe("benchmark", 0.005, least=4, load=330, load_sigma=0.6, session=90, session_sigma=0.6, taste=5.0,
+           paid=0.8, answer=300, rhythm=replace(_MACHINE, presence=0.25)),
+    Recipe("batch", 0.005, least=3, load=1000, load_sigma=0.6, session=180, session_sigma=0.9, taste=1.5, moving=0.0,
+           paid=1.0, answer=700, rhythm=replace(_MACHINE, gap=5.0)),
+    Recipe("one_template", 0.012, least=5, load=130, load_sigma=0.55, session=14, session_sigma=0.9, taste=1.5,
+           moving=0.1, paid=0.8, fresh=0.4, answer=700, rhythm=Rhythm(presence=0.4, gap=25.0)),
+    Recipe("reseller", 0.0008, least=2, load=2600, load_sigma=0.5, paid=1.0, moving=0.0),
+    Recipe("serverless", 0.02, least=8, load=60, load_sigma=1.1, session=3, taste=0.7, paid=0.8, answer=220,
+           moving=0.0, rhythm=_SERVICE),
+    Recipe("vendor", 0.0006, least=2, load=900, load_sigma=0.3, session=60, taste=40.0, paid=1.0, answer=900,
+           moving=0.0, group=3, rhythm=_MACHINE),
+    Recipe("nightly", 0.01, least=3, load=240, load_sigma=0.7, session=25, session_sigma=0.2, taste=2.0, paid=0.9,
+           fresh=0.15, answer=250, moving=0.3, rhythm=Rhythm("nightly", 0.9, 0.3, 1.0, 2.0, 0.6)),
+    Recipe("backfill", 0.002, least=2, load=900, load_sigma=0.7, session=260, session_sigma=0.8, taste=4.0, paid=1.0,
+           answer=60, verbosity=9.0, moving=0.0, rhythm=replace(_MACHINE, presence=0.15, gap=2.0)),
+)  # fmt: skip
+"""Every other persona; `share` of the honest accounts, at least `least` of each."""
+
+WORDY = ("batch", "one_template", "vendor")
+"""Personas that use the same template grammars as campaigns."""
+
+
+def persona_counts(accounts: int) -> list[tuple[Recipe, int]]:
+    """How many accounts each persona has in a world of `accounts` honest ones; chat takes the rest.
+
+    Small worlds keep some of each kind as far as there is room.
+    """
+    counts = [(recipe, max(round(recipe.share * accounts), min(recipe.least, accounts // 40))) for recipe in RECIPES]
+    left = accounts - sum(count for _, count in counts)
+    return [(CHAT, max(left, 0)), *counts]
+
+
+def build_persona(scene: Scene, recipe: Recipe, count: int) -> tuple[People, Draft]:
+    """All accounts of one persona and their requests.
+
+    Args:
+        scene: world.
+        recipe: laws.
+        count: accounts.
+    """
+    rng = scene.rng(f"persona/{recipe.persona}")
+    people = draw_people(scene, rng, recipe.persona, count, paid=recipe.paid, fresh=recipe.fresh)
+    group = np.arange(count) // recipe.group
+    gathering = GATHERINGS.get(recipe.persona)
+    if gathering is not None:
+        gathering(scene, rng, people, group)
+    loads = draw_loads(rng, recipe, people, scene)
+    if recipe.persona == "reseller":
+        return people, draw_resold(scene, rng, CHAT, people, loads)
+    if recipe.persona in WORDY:
+        return people, _wordy(scene, rng, recipe, people, loads)
+    taste = _shared_taste(scene, rng, recipe, group) if recipe.persona in ("seat", "class") else None
+    draft = draw_rows(scene, rng, recipe, people, loads, taste)
+    dress = DRESSES.get(recipe.persona)
+    if dress is not None:
+        dress(scene, rng, people, draft, group)
+    return people, draft
+
+
+def _shared_taste(scene: Scene, rng: np.random.Generator, recipe: Recipe, group: Array) -> Array:
+    """Members lean to their group's subjects, each in a way of their own."""
+    groups = int(group.max(initial=-1)) + 1
+    centre = rng.dirichlet(5.0 * scene.popularity, groups)
+    mixed = 0.6 * centre[group] + 0.4 * scene.popularity
+    return rng.gamma(recipe.taste * 3.0 * mixed, 1.0) + 1e-9
+
+
+def _wordy(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array) -> Draft:
+    """One wordy template per author, over the topics of its skill."""
+    skills = load_skills()
+    draws = integer_stream(rng)
+    chosen: list[Skill] = [skills[next(draws) % len(skills)] for _ in range(-(-len(people) // recipe.group))]
+    weights = np.full((len(people), len(scene.popularity)), 1e-9)
+    for account in range(len(people)):
+        topics = scene.grammar.topic_codes(chosen[account // recipe.group].topics)
+        weights[account, topics] += rng.gamma(recipe.taste / len(topics), 1.0, len(topics))
+    draft = draw_rows(scene, rng, recipe, people, loads, weights)
+    dress_wordy(rng, draft, people, chosen, recipe.group)
+    return draft

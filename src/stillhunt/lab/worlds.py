@@ -1,0 +1,160 @@
+"""The door of the worlds: seeded logs of an API with known truth."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.progress import Progress, Silent
+from stillhunt.lab.assemble import assemble
+from stillhunt.lab.campaigns import CampaignSpec, build_campaign
+from stillhunt.lab.personas import build_persona, persona_counts
+from stillhunt.lab.scene import open_scene
+
+ROWS_PER_FILE = 250_000
+SANCTIONED_FILE = "stillhunt.toml"
+
+
+@dataclass(frozen=True)
+class WorldSpec:
+    """What to build.
+
+    Args:
+        accounts: honest accounts.
+        days: length of the log.
+        seed: seed of everything; the honest part does not depend on the campaigns.
+        campaigns: operations hidden in it; none = an honest world.
+    """
+
+    accounts: int = 2000
+    days: int = 14
+    seed: int = 0
+    campaigns: tuple[CampaignSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("accounts", self.accounts, 10), ("days", self.days, 2), ("seed", self.seed, 0)):
+            if value < least:
+                raise ConfigError(f"{name} is {value}", where="WorldSpec", next_step=f"use {least} or more")
+
+
+@dataclass(frozen=True)
+class World:
+    """A built world.
+
+    Args:
+        requests: the log, by time.
+        accounts: the operator's customer table.
+        truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
+        truth_requests: request_id, account_id, campaign (empty = honest).
+        sanctioned: organisations under contract to make synthetic data; honest, and to be declared in the settings.
+    """
+
+    requests: pa.Table
+    accounts: pa.Table
+    truth_accounts: pa.Table
+    truth_requests: pa.Table
+    sanctioned: tuple[str, ...]
+
+
+def spec_for_rung(
+    rung: int,
+    *,
+    accounts: int = 2000,
+    days: int = 14,
+    seed: int = 0,
+    campaign_accounts: int = 60,
+    campaigns: int = 1,
+    cover_share: float | None = None,
+) -> WorldSpec:
+    """A world with campaigns of one rung.
+
+    Args:
+        rung: 0 = honest only, 1 to 6.
+        accounts: honest accounts.
+        days: length of the log.
+        seed: seed.
+        campaign_accounts: accounts of each campaign.
+        campaigns: number of campaigns.
+        cover_share: share of the campaign accounts' traffic that is cover; the rung's default when None.
+
+    Raises:
+        ConfigError: unknown rung or a number out of range.
+    """
+    operations = tuple(
+        CampaignSpec(rung, campaign_accounts, cover_share=cover_share) for _ in range(campaigns if rung else 0)
+    )
+    return WorldSpec(accounts, days, seed, operations)
+
+
+def demo_spec() -> WorldSpec:
+    """The world of `stillhunt demo`: 3,000 honest accounts, one crude and one careful operation."""
+    return WorldSpec(
+        accounts=2_900, seed=7, campaigns=(CampaignSpec(2, 70, name="crude"), CampaignSpec(6, 50, name="careful"))
+    )
+
+
+def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
+    """Build a world; the same spec gives the same bytes.
+
+    Args:
+        spec: what to build.
+        progress: receiver of progress; silent when None.
+    """
+    scene = open_scene(spec.seed, spec.days)
+    parts = []
+    total = spec.accounts + sum(campaign.accounts for campaign in spec.campaigns)
+    with (progress or Silent()).stage("building world", total, "accounts") as advance:
+        for recipe, count in persona_counts(spec.accounts):
+            if count:
+                parts.append(build_persona(scene, recipe, count))
+                advance(count)
+        for place, campaign in enumerate(spec.campaigns):
+            parts.append(build_campaign(scene, campaign, campaign.name or f"c{place}", place))
+            advance(campaign.accounts)
+    vendors = [people.organization for people, _ in parts if people.persona[0] == "vendor"]
+    sanctioned = tuple(sorted({str(name) for name in np.concatenate(vendors)} if vendors else ()))
+    return World(*assemble(scene, parts), sanctioned=sanctioned)
+
+
+def write_world(world: World, out: Path) -> None:
+    """Write a world's folder, beside its final name and then renamed.
+
+    Args:
+        world: what to write.
+        out: folder to make; may exist if empty.
+
+    Raises:
+        OutputError: the folder holds something, or cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError("the world's folder is not empty", where=str(out), next_step="choose another or empty it")
+    beside = out.with_name(out.name + ".part")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        for folder in ("requests", "truth"):
+            (beside / folder).mkdir(parents=True)
+        for number, first in enumerate(range(0, max(world.requests.num_rows, 1), ROWS_PER_FILE)):
+            _write(world.requests.slice(first, ROWS_PER_FILE), beside / "requests" / f"part-{number:04d}.parquet")
+        _write(world.accounts, beside / "accounts.parquet")
+        _write(world.truth_accounts, beside / "truth" / "accounts.parquet")
+        _write(world.truth_requests, beside / "truth" / "requests.parquet")
+        if world.sanctioned:
+            names = ", ".join(f'"{name}"' for name in world.sanctioned)
+            (beside / SANCTIONED_FILE).write_text(f"[sanctioned]\norganizations = [{names}]\n", "utf-8")
+        if out.exists():
+            out.rmdir()
+        beside.replace(out)
+    except OSError as error:
+        raise OutputError(
+            f"the world cannot be written: {error}", where=str(out), next_step="check space and permissions"
+        ) from error
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd")
