@@ -1,1 +1,8 @@
 """Scores -> case folder, report, explanations."""
+
+from stillhunt.triage.case import Case
+from stillhunt.triage.explain import Explanation
+from stillhunt.triage.redact import excerpt
+from stillhunt.triage.samples import sample_table, timeline_table
+
+__all__ = ["Case", "Explanation", "excerpt", "sample_table", "timeline_table"]

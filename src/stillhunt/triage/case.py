@@ -1,0 +1,179 @@
+"""A case: the tables of one hunt, what explains them, and the folder they live in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup, escape
+
+from stillhunt.base.errors import CaseError, ContractError
+from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS
+from stillhunt.triage import plain
+from stillhunt.triage.explain import Explanation
+from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
+from stillhunt.triage.lookup import explain_id
+from stillhunt.triage.report import render_report
+from stillhunt.triage.sums import in_words
+
+_ROWS_IN_NOTEBOOK = 12
+
+
+class Case:
+    """The result of a hunt: tables, explanations, and the case folder.
+
+    Attributes:
+        tables: file stem -> Arrow table, as `base/schema.py` declares them in `CASE_TABLES`.
+        samples: redacted excerpts of the campaigns' requests.
+        timeline: requests and accounts per campaign and time bucket.
+        run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
+
+    Args:
+        tables: one table per key of `CASE_TABLES`.
+        samples: SAMPLES table; none shown where it is None.
+        timeline: TIMELINE table; no chart where it is None.
+        run: content of run.json.
+
+    Raises:
+        ContractError: a table is missing or has another shape; a score or bit is not a finite number.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, pa.Table],
+        samples: pa.Table | None = None,
+        timeline: pa.Table | None = None,
+        run: Mapping[str, Any] | None = None,
+    ) -> None:
+        missing = set(CASE_TABLES) - set(tables)
+        if missing:
+            raise ContractError(f"tables missing: {sorted(missing)}", where="Case")
+        if not isinstance(tables, StoredTables):  # those are checked when they are read
+            tables = {name: table.check(tables[name]) for name, table in CASE_TABLES.items()}
+        self.tables = tables
+        self.samples = CASE_VIEWS["samples"].check(samples) if samples is not None else CASE_VIEWS["samples"].empty()
+        self.timeline = (
+            CASE_VIEWS["timeline"].check(timeline) if timeline is not None else CASE_VIEWS["timeline"].empty()
+        )
+        self.run: dict[str, Any] = public_run(run or {})
+        for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
+            if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():
+                raise ContractError("a number is not finite", where=f"{name}.{column}")
+
+    @property
+    def accounts(self) -> pa.Table:
+        """Every account seen, with score and verdict."""
+        return self.tables["accounts"]
+
+    @property
+    def members(self) -> pa.Table:
+        """Which accounts serve which campaign."""
+        return self.tables["members"]
+
+    @property
+    def slices(self) -> pa.Table:
+        """Each account's traffic by content cluster."""
+        return self.tables["slices"]
+
+    @property
+    def harvest(self) -> pa.Table:
+        """The requests counted as harvested."""
+        return self.tables["harvest"]
+
+    @property
+    def campaigns(self) -> pa.Table:
+        """One row per campaign, the strongest first."""
+        return self.tables["campaigns"]
+
+    @property
+    def evidence(self) -> pa.Table:
+        """Every piece of evidence, in bits."""
+        return self.tables["evidence"]
+
+    @property
+    def rejects(self) -> pa.Table:
+        """Rows that could not be used, with reasons."""
+        return self.tables["rejects"]
+
+    def explain(self, wanted_id: str) -> Explanation:
+        """Why an account or campaign has its score.
+
+        Args:
+            wanted_id: campaign or account.
+
+        Raises:
+            CaseError: no account or campaign has this id; the nearest ones are named.
+        """
+        return explain_id(self.tables, self.run, wanted_id)
+
+    def report(self) -> str:
+        """The report as one self-contained HTML page."""
+        return render_report(self.tables, self.samples, self.timeline, self.run)
+
+    def write(self, folder: str | Path, *, force: bool = False) -> Path:
+        """Write the case folder, whole or not at all.
+
+        Args:
+            folder: where; its parent is made if need be.
+            force: replace a case folder that is there.
+
+        Returns:
+            The folder's absolute path.
+
+        Raises:
+            OutputError: it exists, the disk is full, or permission is missing.
+        """
+        tables = {**self.tables, "samples": self.samples, "timeline": self.timeline}
+        return write_folder(Path(folder), tables, self.run, self.report(), force=force)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Open a case folder; its longest tables are read when first asked for.
+
+        Raises:
+            CaseError: missing, damaged, or of another version.
+        """
+        run = read_run(Path(folder))
+        views = StoredTables(Path(folder), tuple(CASE_VIEWS))
+        try:
+            return cls(StoredTables(Path(folder), tuple(CASE_TABLES)), views["samples"], views["timeline"], run)
+        except ContractError as error:
+            raise CaseError(
+                f"the case folder is damaged: {error.what}",
+                where=f"{folder} {error.where}",
+                next_step="run the hunt again",
+            ) from error
+
+    def __repr__(self) -> str:
+        verdicts = self.campaigns["verdict"].to_pylist()
+        found = f"{verdicts.count('act')} to act on, {verdicts.count('review')} to review"
+        return f"Case({len(verdicts)} campaigns: {found}; {self.accounts.num_rows} accounts)"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks; all text escaped, no script."""
+        columns = ["campaign_id", "verdict", "score", "accounts", "requests"]
+        rows = self.campaigns.select(columns).slice(0, _ROWS_IN_NOTEBOOK).to_pylist()
+        cells = [
+            Markup("<tr><td>{}</td><td>{}</td><td>{} ({})</td><td>{}</td><td>{}</td></tr>").format(
+                plain.shorten(row["campaign_id"], 48),
+                plain.shorten(row["verdict"], 12),
+                plain.probability(row["score"]),
+                in_words(row["score"]),
+                plain.count(row["accounts"]),
+                plain.count(row["requests"]),
+            )
+            for row in rows
+        ]
+        head = Markup(
+            "<tr><th>campaign</th><th>verdict</th><th>probability</th><th>accounts</th><th>requests</th></tr>"
+        )
+        more = self.campaigns.num_rows - len(rows)
+        foot = Markup("<p>and {} more</p>").format(plain.count(more)) if more > 0 else Markup("")
+        return str(
+            Markup("<div><p>{}</p><table>{}{}</table>{}</div>").format(
+                escape(repr(self)), head, Markup("").join(cells), foot
+            )
+        )

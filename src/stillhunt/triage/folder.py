@@ -1,0 +1,292 @@
+"""The case folder on disk: written whole or not at all, the same bytes for the same findings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillhunt.base.errors import CaseError, ContractError, OutputError
+from stillhunt.base.schema import CASE_TABLES, CASE_VERSION, CASE_VIEWS, Table
+
+RUN_FILE = "run.json"
+REPORT_FILE = "report.html"
+TABLES: dict[str, Table] = {**CASE_TABLES, **CASE_VIEWS}
+
+_ROW_GROUP = 1 << 20
+_LATE_TABLES = ("slices", "harvest")
+"""Tables as long as the traffic: opened with the case, read when first asked for."""
+
+_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
+    "accounts": (("account_id", "ascending"),),
+    "members": (("campaign_id", "ascending"), ("account_id", "ascending")),
+    "slices": (("slice_id", "ascending"), ("account_id", "ascending")),
+    "harvest": (("campaign_id", "ascending"), ("slice_id", "ascending"), ("request_id", "ascending")),
+    "campaigns": (("score", "descending"), ("requests", "descending"), ("campaign_id", "ascending")),
+    "evidence": (
+        ("campaign_id", "ascending"),
+        ("of_account", "ascending"),
+        ("account_id", "ascending"),
+        ("bits", "descending"),
+        ("family", "ascending"),
+        ("kind", "ascending"),
+        ("statement", "ascending"),
+        ("request_count", "descending"),
+        ("cited", "ascending"),
+    ),
+    "rejects": (("source", "ascending"), ("place", "ascending"), ("reason", "ascending"), ("raw", "ascending")),
+    "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
+    "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),
+}
+_SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
+_REDACTED = "redacted"
+
+
+def canonical_order(name: str, table: pa.Table) -> pa.Table:
+    """A case table in the one order in which it is written, whatever order it came in.
+
+    Args:
+        name: file stem, a key of `TABLES`.
+        table: rows in any order.
+    """
+    return table.take(indices) if (indices := _order_indices(name, table)) is not None else table
+
+
+def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
+    """Row numbers in canonical order; None where the table is in that order already."""
+    keys = _ORDER[name]
+    if name == "evidence":
+        # rows on the whole campaign come first; joined ids break ties between rows that are equal in all else
+        table = table.append_column("of_account", pc.cast(pc.is_valid(table["account_id"]), pa.int8()))
+        table = table.append_column("cited", pc.binary_join(table["request_ids"], " "))
+    columns = table.select([column for column, _ in keys])
+    if table.num_rows < 2 or (name == "harvest" and _is_ascending(columns)):
+        return None
+    return pc.sort_indices(columns, sort_keys=list(keys))
+
+
+def _is_ascending(columns: pa.Table) -> bool:
+    """True if rows ascend by all columns, left to right; far cheaper than the sort that it may save."""
+    before, after = columns.slice(0, columns.num_rows - 1), columns.slice(1)
+    rising: Any = False
+    for name in reversed(columns.column_names):
+        equal = pc.equal(before[name], after[name])
+        later = pc.and_(equal, rising) if rising is not False else equal
+        rising = pc.or_(pc.less(before[name], after[name]), later)
+    return bool(pc.all(rising).as_py())
+
+
+def write_folder(
+    folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: str, *, force: bool = False
+) -> Path:
+    """Write a case folder: into a hidden folder beside it first, then in place with one rename.
+
+    The folder is readable by its owner only: it holds account ids and excerpts of traffic.
+
+    Args:
+        folder: where the case shall be.
+        tables: one table per key of `TABLES`, in any row order.
+        run: content of run.json; values of secret settings are replaced here once more.
+        report: content of report.html.
+        force: replace a case folder that is there; anything that is not a case folder is never replaced.
+
+    Returns:
+        The folder's absolute path.
+
+    Raises:
+        OutputError: it exists, the disk is full, or permission is missing; nothing is left half-written.
+    """
+    target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link at the target itself
+    _refuse_existing(target, force=force)
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        for name in TABLES:
+            _write_table(temporary / f"{name}.parquet", name, tables[name])
+        _write_text(
+            temporary / RUN_FILE, json.dumps(public_run(run), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+        )
+        _write_text(temporary / REPORT_FILE, report)
+        _sync(temporary)
+        _put_in_place(temporary, target)
+        _sync(target.parent)
+    except OSError as error:
+        raise OutputError(
+            f"the case folder cannot be written: {error.strerror or error}",
+            where=str(target),
+            next_step="nothing was left behind; free space or choose another folder with --out",
+        ) from error
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _refuse_existing(target: Path, *, force: bool) -> None:
+    if not os.path.lexists(target):
+        return
+    if not force:
+        raise OutputError("the case folder exists", where=str(target), next_step="--force replaces it")
+    is_ours = (
+        target.is_dir() and not target.is_symlink() and (not any(target.iterdir()) or (target / RUN_FILE).is_file())
+    )
+    if not is_ours:
+        raise OutputError(
+            "what is there is not a case folder, so it is not replaced",
+            where=str(target),
+            next_step="choose another name",
+        )
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Rename the finished folder; an old one is moved aside and removed only when the new one stands."""
+    aside: Path | None = None
+    try:
+        if os.path.lexists(target):
+            aside = temporary.with_suffix(".old")
+            target.rename(aside)
+        temporary.rename(target)
+    except BaseException:  # also an interrupt between the two renames: the old case must come back
+        if aside is not None and aside.exists() and not target.exists():
+            aside.rename(target)
+        raise
+    if aside is not None:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_table(path: Path, name: str, table: pa.Table) -> None:
+    table = TABLES[name].check(table).replace_schema_metadata(None)
+    indices = _order_indices(name, table)
+    with path.open("wb") as handle:
+        with pq.ParquetWriter(handle, TABLES[name].arrow, compression="zstd") as writer:
+            for start in range(0, table.num_rows, _ROW_GROUP):
+                # one row group at a time: the whole table is never in memory twice, and pages do not
+                # depend on how the rows were chunked
+                if indices is None:
+                    rows = table.slice(start, _ROW_GROUP)
+                else:
+                    rows = table.take(indices.slice(start, _ROW_GROUP))
+                writer.write_table(rows.combine_chunks(), row_group_size=_ROW_GROUP)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's entries last through a power cut, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def public_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's record without the values of secret settings."""
+    return {**run, "settings": _without_secrets(run.get("settings", {}), "")}
+
+
+def _without_secrets(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _without_secrets(part, str(key)) for key, part in value.items()}
+    if isinstance(value, str) and value and _SECRET_NAME.search(name):
+        return _REDACTED
+    return value
+
+
+class StoredTables(Mapping[str, pa.Table]):
+    """The tables of a case folder; the long ones are read when first asked for.
+
+    All files are opened and their columns checked at once, so a damaged folder is found early, and a case
+    that is replaced on disk stays readable to those who opened it before.
+
+    Args:
+        folder: a case folder.
+        names: file stems to offer.
+
+    Raises:
+        CaseError: a file is missing, is no Parquet, or has other columns than declared.
+    """
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._files = {name: self._guard(name, partial(self._open, name)) for name in names}
+        self._read = {name: self._load(name) for name in names if name not in _LATE_TABLES}
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._read:
+            self._read[name] = self._load(name)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def _open(self, name: str) -> pq.ParquetFile:
+        file = pq.ParquetFile(self._folder / f"{name}.parquet")
+        TABLES[name].check(file.schema_arrow.empty_table())
+        return file
+
+    def _load(self, name: str) -> pa.Table:
+        return self._guard(name, partial(self._read_checked, name))
+
+    def _read_checked(self, name: str) -> pa.Table:
+        table = TABLES[name].check(self._files[name].read())
+        table.validate(full=True)  # text that is not UTF-8 would fail later, far from its cause
+        return table
+
+    def _guard(self, name: str, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except (OSError, pa.ArrowException, ContractError) as error:
+            raise CaseError(
+                f"the case folder is damaged: {error}",
+                where=str(self._folder / f"{name}.parquet"),
+                next_step="run the hunt again, or restore the folder",
+            ) from error
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The content of run.json.
+
+    Raises:
+        CaseError: no such folder, not a case folder, or a case of another version.
+    """
+    path = folder / RUN_FILE
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CaseError(
+            "this is not a case folder: run.json is missing or unreadable",
+            where=str(folder),
+            next_step="'stillhunt hunt LOGS --out FOLDER' writes one",
+        ) from error
+    version = run.get("case_version") if isinstance(run, dict) else None
+    if version != CASE_VERSION:
+        raise CaseError(
+            f"the case has version {version!r:.20}, this stillhunt reads version {CASE_VERSION}",
+            where=str(path),
+            next_step="run the hunt again, or use the stillhunt that wrote it",
+        )
+    return dict(run)

@@ -1,0 +1,155 @@
+"""Scores as sums of evidence, rebuilt from the evidence table.
+
+For a campaign, log2 odds = the sum of its evidence rows without an account (the prior is one of them) and
+P = 1 / (1 + 2^-odds). For an account, P = P(campaign) x P(member | campaign); the second factor comes from the
+evidence rows that name both. An account in several campaigns has the score of its main campaign, the highest.
+Bits are stored after caps, so nothing but addition happens here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.triage.folder import canonical_order
+
+PRIOR = "prior"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One piece of evidence in a score."""
+
+    family: str
+    kind: str
+    statement: str
+    bits: float
+    request_count: int
+    request_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Evidence that adds up: to a campaign, or to one account's membership in it."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def prior_bits(self) -> float:
+        """Log2 odds before any evidence."""
+        return math.fsum(term.bits for term in self.terms if term.family == PRIOR)
+
+    @property
+    def log2_odds(self) -> float:
+        """Prior plus evidence, in bits; the exact sum, so the order of rows plays no part."""
+        return math.fsum(term.bits for term in self.terms)
+
+    @property
+    def probability(self) -> float:
+        """1 / (1 + 2^-log2 odds)."""
+        return probability_of(self.log2_odds)
+
+    @property
+    def supporting(self) -> tuple[Term, ...]:
+        """Evidence for, the strongest first."""
+        return tuple(term for term in self.terms if term.family != PRIOR and term.bits > 0)
+
+    @property
+    def opposing(self) -> tuple[Term, ...]:
+        """Evidence against, the strongest first."""
+        against = [term for term in self.terms if term.family != PRIOR and term.bits < 0]
+        return tuple(sorted(against, key=lambda term: term.bits))
+
+    @property
+    def family_bits(self) -> dict[str, float]:
+        """Family -> its bits, the strongest first; without the prior."""
+        names = sorted({term.family for term in self.terms if term.family != PRIOR})
+        totals = {name: math.fsum(t.bits for t in self.terms if t.family == name) for name in names}
+        return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One account's part in one campaign."""
+
+    account_id: str
+    campaign_id: str
+    role: str
+    requests: int
+    share: float
+    stored_score: float
+    campaign: Sum
+    member: Sum
+
+    @property
+    def probability(self) -> float:
+        """P(campaign) x P(member | campaign)."""
+        return self.campaign.probability * self.member.probability
+
+
+def probability_of(log2_odds: float) -> float:
+    """Probability from log2 odds, without overflow at either end."""
+    if log2_odds >= 0:
+        return 1.0 / (1.0 + math.exp2(-min(log2_odds, 1000.0)))
+    odds = math.exp2(max(log2_odds, -1000.0))
+    return odds / (1.0 + odds)
+
+
+def in_words(probability: float) -> str:
+    """A probability in words, on the scale of US Intelligence Community Directive 203 (2015), section D.6.e."""
+    scale = (
+        (0.95, "almost certain"),
+        (0.8, "very likely"),
+        (0.55, "likely"),
+        (0.45, "a roughly even chance"),
+        (0.2, "unlikely"),
+        (0.05, "very unlikely"),
+    )
+    return next((words for least, words in scale if probability >= least), "almost no chance")
+
+
+def campaign_sum(evidence: pa.Table, campaign_id: str) -> Sum:
+    """What a campaign's score is made of.
+
+    Args:
+        evidence: the EVIDENCE table, in any row order.
+        campaign_id: campaign; an unknown one has no terms.
+    """
+    of_campaign = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_null(evidence["account_id"]))
+    rows = canonical_order("evidence", evidence.filter(of_campaign)).to_pylist()
+    return Sum(tuple(_term(row) for row in rows))
+
+
+def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, Sum]:
+    """What the memberships of a campaign are made of, account by account.
+
+    Args:
+        evidence: the EVIDENCE table, in any row order.
+        campaign_id: campaign.
+        account_id: only this account, with the ids of its requests; None: all, without those ids.
+    """
+    wanted = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_valid(evidence["account_id"]))
+    if account_id is not None:
+        wanted = pc.and_(wanted, pc.equal(evidence["account_id"], account_id))
+    rows = canonical_order("evidence", evidence.filter(wanted))
+    if account_id is None:
+        rows = rows.drop_columns(["request_ids"])
+    terms: dict[str, list[Term]] = {}
+    for row in rows.to_pylist():
+        terms.setdefault(row["account_id"], []).append(_term(row))
+    return {name: Sum(tuple(parts)) for name, parts in terms.items()}
+
+
+def _term(row: dict[str, Any]) -> Term:
+    return Term(
+        family=row["family"],
+        kind=row["kind"],
+        statement=row["statement"],
+        bits=row["bits"],
+        request_count=row["request_count"],
+        request_ids=tuple(row.get("request_ids", ())),
+    )

@@ -1,0 +1,228 @@
+"""What the report shows, prepared from the case tables: bounded, in reading order, numbers in words."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import ScoreSettings
+from stillhunt.base.schema import VERDICTS
+from stillhunt.triage import change, charts, plain, sentences
+from stillhunt.triage.lookup import score_settings
+from stillhunt.triage.sums import Sum, campaign_sum, in_words
+
+CAMPAIGNS_IN_DETAIL = 200
+MEMBERS_AT_FIRST = 50
+MEMBERS_PER_CAMPAIGN = 5000
+MEMBERS_IN_ALL = 30_000
+_SAMPLES_SHOWN = 6
+_BUCKETS_SHOWN = 500
+_ID_CHARS = 64
+_NAME_CHARS = 80
+
+
+@dataclass(frozen=True)
+class MemberRow:
+    """One line of a members table; the raw numbers are there to sort by."""
+
+    account: str
+    role: str
+    verdict: str
+    requests: int
+    share: float
+    score: float
+
+
+@dataclass(frozen=True)
+class SampleCard:
+    """One excerpt, cut into pieces that are marked or not."""
+
+    account: str
+    request: str
+    when: str
+    pieces: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class CampaignView:
+    """One campaign as the report tells it."""
+
+    number: int
+    name: str
+    verdict: str
+    claim: str
+    words: str
+    probability: str
+    score: float
+    accounts: int
+    requests: int
+    facts: tuple[tuple[str, str], ...]
+    skills: tuple[str, ...]
+    models: tuple[str, ...]
+    waterfall: charts.Waterfall
+    opposing: tuple[tuple[str, str], ...]
+    change: tuple[str, ...]
+    limits: tuple[str, ...]
+    steps: tuple[str, ...]
+    spark: charts.Sparkline
+    buckets: tuple[dict[str, Any], ...]
+    members: tuple[MemberRow, ...]
+    members_total: int
+    samples: tuple[SampleCard, ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables a report needs, cut per campaign once."""
+
+    accounts: pa.Table
+    members: pa.Table
+    evidence: pa.Table
+    samples: pa.Table
+    timeline: pa.Table
+
+
+def campaign_views(
+    campaigns: list[dict[str, Any]], tables: Tables, run: Mapping[str, Any], period: tuple[datetime, datetime]
+) -> list[CampaignView]:
+    """The campaigns as the report tells them.
+
+    Args:
+        campaigns: rows of the CAMPAIGNS table, in reading order.
+        tables: where their evidence, members, samples and timelines are.
+        run: content of run.json; settings are read from it.
+        period: begin and end of the common time axis.
+    """
+    views: list[CampaignView] = []
+    budget = MEMBERS_IN_ALL
+    for number, row in enumerate(campaigns, start=1):
+        own = _cut(tables, row["campaign_id"])
+        members = _member_rows(own, min(MEMBERS_PER_CAMPAIGN, max(budget, MEMBERS_AT_FIRST)))
+        budget -= len(members)
+        views.append(_campaign_view(number, row, own, members, run, period))
+    return views
+
+
+def reading_order(campaigns: pa.Table) -> list[dict[str, Any]]:
+    """Campaign rows: to act on, to review, others; within each the most probable and the largest first."""
+    rank = {verdict: place for place, verdict in enumerate(VERDICTS)}
+    rows: list[dict[str, Any]] = campaigns.to_pylist()
+    rows.sort(
+        key=lambda row: (rank.get(row["verdict"], len(rank)), -row["score"], -row["requests"], row["campaign_id"])
+    )
+    return rows
+
+
+def _cut(tables: Tables, campaign_id: str) -> Tables:
+    def of(table: pa.Table) -> pa.Table:
+        return table.filter(pc.equal(table["campaign_id"], campaign_id))
+
+    return Tables(tables.accounts, of(tables.members), of(tables.evidence), of(tables.samples), of(tables.timeline))
+
+
+def _campaign_view(
+    number: int,
+    row: dict[str, Any],
+    own: Tables,
+    members: tuple[MemberRow, ...],
+    run: Mapping[str, Any],
+    period: tuple[datetime, datetime],
+) -> CampaignView:
+    settings: ScoreSettings = score_settings(run)
+    total: Sum = campaign_sum(own.evidence, row["campaign_id"])
+    roles = Counter(own.members["role"].to_pylist())
+    buckets = own.timeline.sort_by("bucket").slice(0, _BUCKETS_SHOWN).to_pylist()
+    act_bits = math.log2(settings.act_probability / (1 - settings.act_probability))
+    opposing = tuple((plain.shorten(term.statement, 400), plain.bits(term.bits)) for term in total.opposing[:12])
+    return CampaignView(
+        number=number,
+        name=plain.shorten(row["campaign_id"], _ID_CHARS),
+        verdict=row["verdict"] if row["verdict"] in VERDICTS else "none",
+        claim=sentences.campaign_claim(row, total.family_bits, settings.family_floor_bits),
+        words=in_words(row["score"]),
+        probability=plain.probability(row["score"]),
+        score=min(max(row["score"], 0.0), 1.0),
+        accounts=row["accounts"],
+        requests=row["requests"],
+        facts=_facts(row, roles, run),
+        skills=tuple(plain.shorten(skill, _NAME_CHARS) for skill in row["skills"][:12]),
+        models=tuple(plain.shorten(model, _NAME_CHARS) for model in row["models"][:12]),
+        waterfall=charts.waterfall(total, act_bits),
+        opposing=opposing,
+        change=change.of_campaign(total, row["verdict"], settings),
+        limits=sentences.limits_of(row, roles),
+        steps=sentences.before_acting(row, roles),
+        spark=charts.sparkline(buckets, *period),
+        buckets=tuple(buckets),
+        members=members,
+        members_total=own.members.num_rows,
+        samples=_sample_cards(own.samples),
+    )
+
+
+def currency_of(run: Mapping[str, Any]) -> str:
+    """Currency of the price table that the run used."""
+    return plain.shorten(str(run.get("settings", {}).get("report", {}).get("currency", "USD")), 8)
+
+
+def _facts(row: dict[str, Any], roles: Mapping[str, int], run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    all_requests = run.get("counts", {}).get("requests", 0)
+    role_words = plain.join_words(
+        [f"{plain.count(roles[role])} {plain.shorten(role, 12)}" for role in sorted(roles)][:5]
+    )
+    per_account = row["requests"] / row["accounts"] if row["accounts"] else 0.0
+    return (
+        ("Accounts", plain.count(row["accounts"]) + (f" ({role_words})" if role_words else "")),
+        ("Requests", f"{plain.count(row['requests'])}, {per_account:,.0f} per account"),
+        ("Share of all traffic", plain.percent(row["requests"] / all_requests) if all_requests else "unknown"),
+        ("Output tokens", plain.amount(row["output_tokens"])),
+        ("At list price", plain.money(row["list_value"], currency_of(run))),
+        ("Seen", plain.period(row["first_seen"], row["last_seen"])),
+    )
+
+
+def _member_rows(own: Tables, limit: int) -> tuple[MemberRow, ...]:
+    keys = [("score", "descending"), ("requests", "descending"), ("account_id", "ascending")]
+    top = own.members.take(pc.sort_indices(own.members, sort_keys=keys).slice(0, limit))
+    places = pc.index_in(top["account_id"], value_set=own.accounts["account_id"])
+    verdicts = own.accounts["verdict"].take(places).to_pylist()
+    return tuple(
+        MemberRow(
+            account=plain.shorten(row["account_id"], _ID_CHARS),
+            role=plain.shorten(row["role"], 12),
+            verdict=plain.shorten(verdict or "unknown", 12),
+            requests=row["requests"],
+            share=row["share"],
+            score=row["score"],
+        )
+        for row, verdict in zip(top.to_pylist(), verdicts, strict=True)
+    )
+
+
+def _sample_cards(samples: pa.Table) -> tuple[SampleCard, ...]:
+    cards = []
+    for row in samples.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).to_pylist()[:_SAMPLES_SHOWN]:
+        pieces: list[tuple[str, bool]] = []
+        position, text = 0, row["text"]
+        for mark in sorted(row["marks"], key=lambda mark: mark["start"]):
+            start, end = max(mark["start"], position), min(mark["end"], len(text))
+            if start < end:
+                pieces += [(text[position:start], False), (text[start:end], True)]
+                position = end
+        pieces.append((text[position:], False))
+        cards.append(
+            SampleCard(
+                account=plain.shorten(row["account_id"], 40),
+                request=plain.shorten(row["request_id"], 40),
+                when=f"{row['timestamp']:%Y-%m-%d %H:%M} UTC",
+                pieces=tuple((plain.escape_controls(piece), marked) for piece, marked in pieces if piece),
+            )
+        )
+    return tuple(cards)
