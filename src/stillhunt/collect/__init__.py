@@ -1,1 +1,7 @@
 """Files, tables and vendor logs -> REQUESTS, ACCOUNTS, REJECTS."""
+
+from stillhunt.collect.accounts import open_accounts
+from stillhunt.collect.coverage import FamilyCoverage, coverage
+from stillhunt.collect.requests import InputFile, RequestLog, open_requests
+
+__all__ = ["FamilyCoverage", "InputFile", "RequestLog", "coverage", "open_accounts", "open_requests"]

@@ -1,0 +1,183 @@
+"""Which inputs there are: files, folders, patterns and tables in memory, in one fixed order."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stillhunt.base.engine import Engine
+from stillhunt.base.errors import EngineError, InputError
+from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+
+COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
+DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+"""Files of other names in a folder are no logs; a file that is named itself is always read."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """One file to read."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """One table in memory, or one stream of batches that can be read only once."""
+
+    name: str
+    table: pa.Table | None
+    stream: Iterator[pa.RecordBatch] | None
+
+
+Found = FoundFile | FoundTable
+
+
+def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
+    """All inputs in sorted order of names, which gives each its index.
+
+    Args:
+        sources: a path, pattern, folder or table, or a list or tuple of them.
+        engine: scans relations of its own kind.
+        rejects: takes folders that cannot be opened; what else there is still gets read.
+
+    Raises:
+        InputError: a path or pattern matches nothing, or an object is no table.
+    """
+    items = list(sources) if isinstance(sources, list | tuple) else [sources]
+    if not items:
+        raise InputError("no input given", next_step="name a file, a folder or a table")
+    found: dict[tuple[str, str], Found] = {}
+    for number, item in enumerate(items):
+        if isinstance(item, str | os.PathLike):
+            for file in _files(os.fspath(item), rejects):
+                # One file given twice, by itself and by its folder, is read once.
+                found.setdefault(("file", str(file.path.absolute())), file)
+        else:
+            table = _table(item, number, engine)
+            found[("table", f"{number:09d}")] = table
+    # Names may repeat (one file name in two folders); then the place they came from decides.
+    return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
+
+
+def _files(given: str, rejects: Rejects) -> list[FoundFile]:
+    path = Path(given)
+    if path.is_dir():
+        return _folder(path, rejects)
+    if path.exists() or path.is_symlink():
+        return [FoundFile(path.name, path)]
+    if glob.has_magic(given):
+        matches = [Path(p) for p in sorted(glob.glob(given, recursive=True))]  # noqa: PTH207  # Path.glob refuses absolute patterns
+        files = [
+            file
+            for match in matches
+            for file in (_folder(match, rejects) if match.is_dir() else [FoundFile(match.name, match)])
+        ]
+        if files:
+            return _told_apart(files)
+        raise InputError(
+            "no file matches the pattern",
+            where=printable(given, NAME_CHARACTERS),
+            next_step="check it, and quote it for the shell",
+        )
+    raise InputError("no such file or folder", where=printable(given, NAME_CHARACTERS), next_step="check the path")
+
+
+def _folder(folder: Path, rejects: Rejects) -> list[FoundFile]:
+    closed: list[str] = []
+
+    def note(error: OSError) -> None:
+        name = Path(str(error.filename)).name
+        closed.append(name)
+        rejects.add(name, "folder", f"cannot be read: {error.strerror or type(error).__name__}")
+
+    files = []
+    for current, folders, names in os.walk(folder, onerror=note, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in sorted(names):
+            if not name.startswith((".", "_")) and _looks_like_data(name):
+                path = Path(current) / name
+                files.append(FoundFile(path.relative_to(folder).as_posix(), path))
+    if not files and not closed:
+        raise InputError(
+            "the folder holds no log files",
+            where=printable(str(folder), NAME_CHARACTERS),
+            next_step=f"files must end in one of {', '.join(DATA_SUFFIXES)} (.gz and .zst too), or be named singly",
+        )
+    return files
+
+
+def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
+    """Files of equal base names get as much of their path as tells them apart."""
+    if len({file.name for file in files}) == len(files):
+        return files
+    common = Path(os.path.commonpath([file.path.absolute().parent for file in files]))
+    return [FoundFile(file.path.absolute().relative_to(common).as_posix(), file.path) for file in files]
+
+
+def _looks_like_data(name: str) -> bool:
+    lowered = name.lower()
+    for suffix in COMPRESSION_SUFFIXES:
+        lowered = lowered.removesuffix(suffix)
+    return lowered.endswith(DATA_SUFFIXES)
+
+
+def _table(item: Any, number: int, engine: Engine) -> FoundTable:
+    """Arrow, Polars, pandas and engine relations, told apart by what they can do: neither library is imported."""
+    name = f"table {number}"
+    if isinstance(item, pa.Table):
+        return FoundTable(name, item, None)
+    if isinstance(item, pa.RecordBatch):
+        return FoundTable(name, pa.Table.from_batches([item]), None)
+    if isinstance(item, pa.RecordBatchReader):
+        return FoundTable(name, None, iter(item))
+    module = type(item).__module__.split(".")[0]
+    if module == "polars" and hasattr(item, "collect"):
+        item = item.collect()
+    if module == "polars" and hasattr(item, "to_arrow"):
+        return FoundTable(name, item.to_arrow(), None)
+    if module == "pandas" and hasattr(item, "columns"):
+        return FoundTable(name, pandas_table(item), None)
+    try:
+        return FoundTable(name, None, _checked_scan(engine.scan(item)))
+    except EngineError:
+        pass
+    if hasattr(item, "__arrow_c_stream__"):
+        return FoundTable(name, None, iter(pa.RecordBatchReader.from_stream(item)))
+    raise InputError(
+        f"{type(item).__name__} is no input",
+        where="requests or accounts",
+        next_step="give a path, an Arrow table, a Polars or pandas frame, or a relation of the engine",
+    )
+
+
+def _checked_scan(scan: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The scan with its first batch already asked for: generators refuse an object only then."""
+    first = next(scan, None)
+
+    def everything() -> Iterator[pa.RecordBatch]:
+        if first is not None:
+            yield first
+            yield from scan
+
+    return everything()
+
+
+def pandas_table(frame: Any) -> pa.Table:
+    """A pandas frame as Arrow; columns of mixed objects, which Arrow refuses, go through JSON values."""
+    arrays, names = [], []
+    for name in frame.columns:
+        try:
+            array = pa.Array.from_pandas(frame[name])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            array = pa.array([None if v is None or v != v else str(v) for v in frame[name]], pa.large_string())
+        arrays.append(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
+        names.append(str(name))
+    return pa.Table.from_arrays(arrays, names=names)

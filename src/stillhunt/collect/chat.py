@@ -1,0 +1,154 @@
+"""Chat messages in a log: what is new in this call, and what the system was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.collect.fields import Column, decode_json
+from stillhunt.collect.strings import text_buffers
+
+SYSTEM_ROLES = frozenset(("system", "developer"))
+ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
+DEEPEST = 8
+"""Levels of nested content parts that are read; real ones have two."""
+_OPENING_BRACKET = 0x5B
+
+
+class Chat(NamedTuple):
+    """Text of one call: the new content, and the system instructions where the messages hold any."""
+
+    prompt: str | None
+    system_prompt: str | None
+
+
+def read_chat(value: Any) -> Chat | None:
+    """New content and system text of a list of chat messages; None where the value is no such list.
+
+    New is the last run of user and tool messages after the last answer; where the call ends in an answer that the
+    model shall continue, the run before it.
+
+    Args:
+        value: list of {role, content} or {role, parts}, as objects or JSON text, or an object with `messages`.
+    """
+    if isinstance(value, str | bytes):
+        value = decode_json(value)
+    if isinstance(value, Mapping):
+        value = value.get("messages")
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
+        return None
+    if not all(isinstance(m, Mapping) and isinstance(m.get("role"), str) for m in value):
+        return None
+    if not any("content" in m or "parts" in m for m in value):
+        return None
+    return Chat(_new_content(value), _joined(m for m in value if m["role"].lower() in SYSTEM_ROLES))
+
+
+def _new_content(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    run: list[Mapping[str, Any]] = []
+    for message in reversed(messages):
+        role = message["role"].lower()
+        if role in SYSTEM_ROLES:
+            continue
+        if role in ANSWER_ROLES:
+            if run:
+                break
+            continue
+        run.append(message)
+    # A call of nothing but answers is odd, but text must not vanish because of its role.
+    return _joined(reversed(run)) or _joined(m for m in messages[-1:] if m["role"].lower() not in SYSTEM_ROLES)
+
+
+def _joined(messages: Iterable[Mapping[str, Any]]) -> str | None:
+    texts = [content_text(m["content"] if m.get("content") is not None else m.get("parts")) for m in messages]
+    return "\n".join(text for text in texts if text) or None
+
+
+def content_text(content: Any) -> str:
+    """Text of one message: its text parts line by line, then how many images it carried."""
+    texts: list[str] = []
+    images = _gather(content, texts, DEEPEST)
+    if images:
+        texts.append(f"[images: {images}]")
+    return "\n".join(texts)
+
+
+def _gather(content: Any, texts: list[str], depth: int) -> int:
+    if isinstance(content, str):
+        if content:
+            texts.append(content)
+        return 0
+    if depth == 0:
+        return 0
+    if isinstance(content, Mapping):
+        kind = content.get("type")
+        if isinstance(kind, str) and "image" in kind:
+            return 1
+        for key in ("text", "content", "result", "output"):
+            if content.get(key) is not None:
+                return _gather(content[key], texts, depth - 1)
+        return 0
+    if isinstance(content, Sequence) and not isinstance(content, bytes):
+        return sum(_gather(part, texts, depth - 1) for part in content)
+    return 0
+
+
+def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Replace prompts that are JSON chat arrays by their new content.
+
+    Args:
+        prompts: large_string.
+        systems: large_string of the same length; kept where a row has one.
+    """
+    rows = _rows_opening_with_bracket(prompts)
+    found: dict[int, Chat] = {}
+    for row in rows:
+        chat = read_chat(prompts[row].as_py())
+        if chat is not None:
+            found[row] = chat
+    return _replace(prompts, systems, found)
+
+
+def _rows_opening_with_bracket(prompts: pa.Array) -> list[int]:
+    offsets, data = text_buffers(prompts)
+    filled = np.flatnonzero(offsets[1:] > offsets[:-1])
+    return [int(row) for row in filled[data[offsets[:-1][filled]] == _OPENING_BRACKET]]
+
+
+def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
+    """Prompts from a `messages` column, for rows that have no prompt of their own."""
+    missing = np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False))
+    found: dict[int, Chat] = {}
+    for row in missing:
+        value = messages[row] if isinstance(messages, list) else messages[int(row)].as_py()
+        chat = read_chat(value)
+        if chat is not None:
+            found[int(row)] = chat
+    return _replace(prompts, systems, found)
+
+
+def _replace(prompts: pa.Array, systems: pa.Array, found: Mapping[int, Chat]) -> tuple[pa.Array, pa.Array]:
+    if not found:
+        return prompts, systems
+    mask = np.zeros(len(prompts), np.bool_)
+    mask[list(found)] = True
+    ordered = [found[row] for row in sorted(found)]
+    prompts = _overwrite(prompts, mask, [_clean(chat.prompt) for chat in ordered])
+    free = mask & systems.is_null().to_numpy(zero_copy_only=False)
+    told = [_clean(found[int(row)].system_prompt) for row in np.flatnonzero(free)]
+    return prompts, _overwrite(systems, free, told)
+
+
+def _clean(text: str | None) -> str | None:
+    return text if text is None or text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _overwrite(values: pa.Array, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], new: list[str | None]) -> pa.Array:
+    if not mask.any():
+        return values
+    places = np.arange(len(values))
+    places[mask] = len(values) + np.arange(len(new))
+    return pa.concat_arrays([values, pa.array(new, pa.large_string())]).take(pa.array(places))

@@ -1,0 +1,126 @@
+"""What the input allows to find: which evidence families have their columns, and what is lost without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from stillhunt.base.schema import ACCOUNTS, FAMILIES
+
+
+@dataclass(frozen=True)
+class FamilyCoverage:
+    """One evidence family and the columns it lives on.
+
+    Args:
+        family: content, queue, timing, network, identity or conduct.
+        available: whether it can yield any evidence.
+        missing: columns without values, `accounts.` before those of the accounts table.
+        sentence: for the screen.
+    """
+
+    family: str
+    available: bool
+    missing: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class _Need:
+    any_of: tuple[str, ...]
+    helpful: tuple[tuple[str, str], ...]
+    yields: str
+
+
+# Per family: columns of which one is enough to yield evidence, columns that add to it (with what each adds), and
+# what the family shows.
+_NEEDS = {
+    "content": _Need(
+        ("prompt", "system_prompt"),
+        (
+            ("prompt", "shared templates and paraphrased work lists in prompts"),
+            ("system_prompt", "shared system prompts"),
+            ("response", "harvests that show only in the answers"),
+        ),
+        "which accounts send the same work",
+    ),
+    "queue": _Need(
+        ("prompt",),
+        (("prompt", "work lists dealt out to many accounts"), ("conversation_id", "which calls are one task")),
+        "one work list dealt out to many accounts",
+    ),
+    "timing": _Need(
+        ("timestamp",),
+        (("status", "fail-over after refusals"), ("conversation_id", "pace within conversations")),
+        "common starts, stops and hand-overs",
+    ),
+    "network": _Need(
+        ("client_ip", "asn", "tls_fingerprint", "user_agent"),
+        (
+            ("client_ip", "shared addresses and prefixes"),
+            ("asn", "shared networks"),
+            ("country", "contradictions of place and clock"),
+            ("user_agent", "shared clients"),
+            ("tls_fingerprint", "shared client software under false names"),
+        ),
+        "shared addresses and clients",
+    ),
+    "identity": _Need(
+        (
+            "accounts.payment_fingerprint",
+            "accounts.email_hash",
+            "accounts.email_domain",
+            "accounts.signup_ip",
+            "accounts.created_at",
+            "accounts.organization_id",
+            "organization_id",
+        ),
+        (
+            ("accounts.payment_fingerprint", "shared cards"),
+            ("accounts.email_domain", "sign-ups by one mail domain"),
+            ("accounts.signup_ip", "shared sign-up addresses"),
+            ("accounts.created_at", "bursts of sign-ups"),
+            ("accounts.declared_use", "traffic that contradicts the declared use"),
+        ),
+        "who pays and signs up together",
+    ),
+    "conduct": _Need(
+        ("prompt", "system_prompt", "output_tokens"),
+        (
+            ("prompt", "elicited reasoning, grading and cleaning"),
+            ("output_tokens", "long full answers only"),
+            ("turn", "conversations without a second turn"),
+            ("temperature", "constant parameters"),
+        ),
+        "what an account makes the model do",
+    ),
+}
+
+
+def coverage(present: frozenset[str], accounts: pa.Table | None) -> list[FamilyCoverage]:
+    """What is absent for each evidence family and what that costs.
+
+    Args:
+        present: optional request columns that carry values (`RequestLog.present`).
+        accounts: ACCOUNTS, or None where the user has no such table.
+
+    Returns:
+        One per family, in the order of `schema.FAMILIES`.
+    """
+    have = set(present) | {"timestamp"}
+    if accounts is not None:
+        have |= {f"accounts.{name}" for name in ACCOUNTS.names if accounts.column(name).null_count < accounts.num_rows}
+    return [_of_family(family, _NEEDS[family], have, accounts is None) for family in FAMILIES]
+
+
+def _of_family(family: str, need: _Need, have: set[str], no_accounts: bool) -> FamilyCoverage:
+    missing = tuple(name for name, _cost in need.helpful if name not in have)
+    available = any(name in have for name in need.any_of)
+    if not available:
+        named = "an accounts table" if family == "identity" and no_accounts else " or ".join(need.any_of)
+        return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.yields}, for want of {named}")
+    if not missing:
+        return FamilyCoverage(family, True, missing, f"{family}: complete")
+    lost = "; ".join(f"without {name} no {cost}" for name, cost in need.helpful if name not in have)
+    return FamilyCoverage(family, True, missing, f"{family}: partly; {lost}")

@@ -1,0 +1,265 @@
+"""Columnar inputs: Parquet files and tables in memory, batch by batch, only the columns that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillhunt.collect.fields import Column, FieldMap, from_arrow, missing_columns_advice
+from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
+from stillhunt.collect.standardise import RawBatch
+from stillhunt.collect.strings import object_text
+
+BATCH_BYTES = 64 << 20
+"""Decoded bytes aimed at in one batch; long prompts make batches shorter."""
+FEWEST_ROWS = 64
+_PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
+
+
+class UnusableInputError(Exception):
+    """A whole input that cannot be used: `reason`, what can be done about it, and the rows lost where known."""
+
+    def __init__(self, reason: str, place: str = "file", next_step: str = "", rows: int = 1) -> None:
+        super().__init__(reason)
+        self.rows = rows
+        self.reason = reason
+        self.place = place
+        self.next_step = next_step
+
+
+class Reader(Protocol):
+    """One opened input."""
+
+    name: str
+    index: int
+    rewindable: bool
+    """Whether it can be read again quickly, and then gives the same rows."""
+    rows_expected: int | None
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows.
+
+        Args:
+            wanted: our names of the columns to read.
+            rejects: takes what cannot be decoded.
+        """
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes if reading gave it, else the empty string."""
+
+
+@dataclass
+class ColumnarRows:
+    """Arrow batches -> RawBatch, shared by all columnar readers."""
+
+    name: str
+    index: int
+    fields: FieldMap
+
+    def wrap(self, batch: pa.RecordBatch, wanted: Sequence[str], first_row: int) -> RawBatch:
+        """One batch whose first row has the given number."""
+        columns: dict[str, Column] = {}
+        for ours in wanted:
+            column = from_arrow(batch, self.fields.paths[ours])
+            if column is not None:
+                columns[ours] = column
+        return RawBatch(
+            columns=columns,
+            rows=batch.num_rows,
+            source=self.name,
+            origin_file=self.index,
+            origin_rows=np.arange(first_row, first_row + batch.num_rows, dtype=np.int64),
+            place=lambda row: f"row {first_row + row}",
+            raw=lambda row: _row_text(columns, row),
+        )
+
+
+def _row_text(columns: dict[str, Any], row: int) -> str:
+    parts: list[str] = []
+    size = 0
+    for name, column in columns.items():
+        try:
+            value = column[row] if isinstance(column, list) else column[row].as_py()
+        except (UnicodeDecodeError, ValueError, OverflowError):
+            value = "(not shown)"
+        text = object_text(value)
+        if text is not None:
+            parts.append(f"{name}={text[:RAW_CHARACTERS]}")
+            size += len(parts[-1])
+        if size > RAW_CHARACTERS:
+            break
+    return " ".join(parts)
+
+
+def check_columns(fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1) -> None:
+    """Raise UnusableInputError where a required column is absent; `rows` are then lost."""
+    missing = fields.missing(required, frozenset(found))
+    if missing:
+        reason, next_step = missing_columns_advice(missing, found)
+        raise UnusableInputError(reason, f"column {missing[0]}", next_step, max(rows, 1))
+
+
+class ParquetReader:
+    """A Parquet file."""
+
+    rewindable = True
+
+    def __init__(self, path: Path, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
+        self.name, self.index, self._path, self._rows = rows.name, rows.index, path, rows
+        self._batch_rows = batch_rows
+        with self._open() as file:
+            self.rows_expected: int | None = file.metadata.num_rows
+            check_columns(rows.fields, required, file.schema_arrow.names, file.metadata.num_rows)
+
+    def _open(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self._path)
+        except _PARQUET_ERRORS as error:
+            raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
+
+    def digest(self) -> str:
+        """Nothing: columns are read in pieces, so the file is hashed apart."""
+        return ""
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader; a damaged row group is set aside and the next one is read."""
+        yield from self.row_groups(wanted, rejects, None)
+
+    def group_of(self, row: int) -> int:
+        """The row group that holds a row."""
+        with self._open() as file:
+            sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
+        return int(np.searchsorted(np.cumsum(sizes), row, side="right"))
+
+    def row_groups(self, wanted: Sequence[str], rejects: Rejects, only: frozenset[int] | None) -> Iterator[RawBatch]:
+        """Rows of some row groups (None: of all)."""
+        with self._open() as file:
+            columns = _physical_columns(file.schema_arrow, self._rows.fields, wanted)
+            first_row = 0
+            for group in range(file.metadata.num_row_groups):
+                size = file.metadata.row_group(group).num_rows
+                if only is None or group in only:
+                    yield from self._group(file, group, columns, (wanted, first_row, rejects))
+                first_row += size
+
+    def _group(
+        self, file: pq.ParquetFile, group: int, columns: list[str], task: tuple[Sequence[str], int, Rejects]
+    ) -> Iterator[RawBatch]:
+        wanted, first_row, rejects = task
+        facts = file.metadata.row_group(group)
+        done = 0
+        size = self._rows_at_a_time(facts, columns)
+        batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=True)
+        while True:
+            try:
+                batch = next(batches, None)
+            except _PARQUET_ERRORS as error:
+                place = f"row group {group}, rows {first_row + done} to {first_row + facts.num_rows - 1}"
+                rejects.add(
+                    self.name, place, f"Parquet data is damaged: {_first_line(error)}", rows=facts.num_rows - done
+                )
+                return
+            if batch is None:
+                return
+            yield self._rows.wrap(batch, wanted, first_row + done)
+            done += batch.num_rows
+
+    def _rows_at_a_time(self, facts: Any, columns: list[str]) -> int:
+        heads = {column.split(".")[0] for column in columns}
+        size = sum(
+            facts.column(i).total_uncompressed_size
+            for i in range(facts.num_columns)
+            if facts.column(i).path_in_schema.split(".")[0] in heads
+        )
+        if facts.num_rows == 0 or size == 0:
+            return self._batch_rows
+        return int(min(self._batch_rows, max(FEWEST_ROWS, BATCH_BYTES * facts.num_rows // size)))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
+
+
+def _physical_columns(schema: pa.Schema, fields: FieldMap, wanted: Sequence[str]) -> list[str]:
+    """Top-level columns to decode: for each of ours the first of its candidates that exists."""
+    names = frozenset(schema.names)
+    needed: dict[str, None] = {}
+    for ours in wanted:
+        for path in fields.paths[ours]:
+            parts = path.split(".")
+            head = next((h for n in range(len(parts), 0, -1) if (h := ".".join(parts[:n])) in names), None)
+            if head is not None:
+                needed[head] = None
+                break
+    return list(needed)
+
+
+class TableReader:
+    """An Arrow table in memory."""
+
+    rewindable = True
+
+    def __init__(self, table: pa.Table, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
+        check_columns(rows.fields, required, table.schema.names, table.num_rows)
+        self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
+        self._batch_rows = batch_rows
+        self.rows_expected: int | None = table.num_rows
+
+    def digest(self) -> str:
+        """Nothing: a table has no bytes of its own."""
+        return ""
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader."""
+        del rejects
+        columns = _physical_columns(self._table.schema, self._rows.fields, wanted)
+        yield from wrap_all(self._table.select(columns).to_batches(max_chunksize=self._batch_rows), self._rows, wanted)
+
+
+class StreamReader:
+    """Arrow batches that can be read only once."""
+
+    rewindable = False
+
+    def __init__(
+        self, stream: Iterator[pa.RecordBatch], rows: ColumnarRows, required: Sequence[str], batch_rows: int
+    ) -> None:
+        self.name, self.index, self._rows, self._batch_rows = rows.name, rows.index, rows, batch_rows
+        self._stream = stream
+        self._first = next(stream, None)
+        self.rows_expected: int | None = None
+        if self._first is not None:
+            check_columns(rows.fields, required, self._first.schema.names)
+
+    def digest(self) -> str:
+        """Nothing: a stream has no bytes of its own."""
+        return ""
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader."""
+        del rejects
+        yield from wrap_all(self._small_batches(), self._rows, wanted)
+
+    def _small_batches(self) -> Iterator[pa.RecordBatch]:
+        batch = self._first
+        while batch is not None:
+            for start in range(0, batch.num_rows, self._batch_rows):
+                yield batch.slice(start, self._batch_rows)
+            batch = next(self._stream, None)
+
+
+def wrap_all(
+    batches: Iterator[pa.RecordBatch] | list[pa.RecordBatch], rows: ColumnarRows, wanted: Sequence[str]
+) -> Iterator[RawBatch]:
+    """Number the rows of successive batches."""
+    first_row = 0
+    for batch in batches:
+        yield rows.wrap(batch, wanted, first_row)
+        first_row += batch.num_rows

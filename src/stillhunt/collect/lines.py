@@ -1,0 +1,276 @@
+"""JSON lines and JSON arrays, plain or compressed: one record at a time, broken ones set aside."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stillhunt.collect.fields import FieldMap, python_column, step_down
+from stillhunt.collect.files import UnusableInputError, check_columns
+from stillhunt.collect.kernels import split_array
+from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
+from stillhunt.collect.standardise import RawBatch
+from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+
+BATCH_BYTES = 32 << 20
+"""Bytes of lines gathered before they are handed on."""
+PROBED_LINES = 200
+PROBED_BYTES = 4 << 20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NUMBERED = "line {}"
+_RAW_BYTES = 4 * RAW_CHARACTERS
+
+
+@dataclass
+class TextFile:
+    """What every reader of a text file is given.
+
+    Args:
+        path: the file.
+        name: as shown.
+        index: of the input.
+        fields: where our columns are.
+        batch_rows: rows handed on at a time.
+        longest: bytes allowed in one line or record.
+    """
+
+    path: Path
+    name: str
+    index: int
+    fields: FieldMap
+    batch_rows: int
+    longest: int
+
+
+@dataclass
+class Gathered:
+    """Records waiting to become a batch."""
+
+    values: list[tuple[Any, ...]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, values: tuple[Any, ...], number: int, raw: bytes) -> None:
+        """Keep one record."""
+        self.values.append(values)
+        self.numbers.append(number)
+        self.raws.append(raw[:_RAW_BYTES])
+        self.size += len(raw)
+
+
+class JsonReader:
+    """A file of JSON objects, one a line, or in one array."""
+
+    rewindable = False
+
+    def __init__(self, file: TextFile, required: Sequence[str], *, array: bool) -> None:
+        self.name, self.index = file.name, file.index
+        self.rows_expected: int | None = None
+        self._file, self._array = file, array
+        self._source = HashedFile(file.path)
+        check_columns(file.fields, required, self._probe())
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk, once all of it has been read."""
+        return self._source.sha256()
+
+    def _records(self, source: HashedFile) -> Iterator[Line]:
+        pieces = decompressed(source.pieces())
+        if self._array:
+            return array_elements(pieces, self._file.longest)
+        return lines(pieces, self._file.longest)
+
+    def _probe(self) -> list[str]:
+        """Names found in the first records."""
+        found: dict[str, None] = {}
+        seen = size = 0
+        try:
+            for line in self._records(HashedFile(self._file.path)):
+                record = lenient_object(line.data) if line.whole else None
+                found.update(dict.fromkeys(record or ()))
+                seen, size = seen + 1, size + len(line.data)
+                if found and (seen >= PROBED_LINES or size >= PROBED_BYTES):
+                    break
+        except DamagedFileError as error:
+            if not found:
+                raise UnusableInputError(str(error)) from error
+        if not found:
+            raise UnusableInputError("no JSON object in it" if seen else "the file is empty")
+        return list(found)
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader."""
+        decode = _decoder(self._file.fields, wanted)
+        waiting = Gathered()
+        try:
+            for line in self._records(self._source):
+                if not line.whole:
+                    reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
+                    self._refuse(line, reason, rejects)
+                    continue
+                data = line.data
+                if line.number == 0 and data.startswith(BYTE_ORDER_MARK):
+                    data = data[len(BYTE_ORDER_MARK) :]
+                if not data or data.isspace():
+                    continue
+                values = decode(data)
+                if isinstance(values, str):
+                    self._refuse(line, values, rejects)
+                    continue
+                waiting.add(values, line.number, data)
+                if len(waiting.values) >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                    yield text_batch(self._file, waiting, wanted, self._place)
+                    waiting = Gathered()
+        except DamagedFileError as error:
+            rejects.add(self.name, "end of what can be read", str(error))
+        if waiting.values:
+            yield text_batch(self._file, waiting, wanted, self._place)
+
+    def _refuse(self, line: Line, reason: str, rejects: Rejects) -> None:
+        rejects.add(self.name, self._place(line.number), reason, line.data[:_RAW_BYTES].decode("utf-8", "replace"))
+
+    def _place(self, number: int) -> str:
+        return f"element {number + 1}" if self._array else f"line {number + 1}"
+
+
+def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
+    """Records gathered -> RawBatch.
+
+    Args:
+        file: where they come from.
+        waiting: the records.
+        wanted: our names, in the order of the values.
+        place: record number -> its place in words.
+    """
+    columns = {
+        name: python_column(list(column))
+        for name, column in zip(wanted, zip(*waiting.values, strict=True), strict=True)
+    }
+    return RawBatch(
+        columns=columns,
+        rows=len(waiting.values),
+        source=file.name,
+        origin_file=file.index,
+        origin_rows=np.asarray(waiting.numbers, np.int64),
+        place=lambda row: place(waiting.numbers[row]),
+        raw=lambda row: waiting.raws[row].decode("utf-8", "replace"),
+    )
+
+
+def lenient_object(data: bytes) -> dict[str, Any] | None:
+    """A JSON object, even with broken UTF-8, bare control characters, NaN or lone surrogates; else None."""
+    try:
+        value = json.loads(data.decode("utf-8", "replace").lstrip("\ufeff"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _decoder(fields: FieldMap, wanted: Sequence[str]) -> Callable[[bytes], tuple[Any, ...] | str]:
+    """Bytes of a line -> wanted values in order, or the reason why it cannot be read.
+
+    Fields that nobody wants are skipped by the decoder without building objects, which is most of the speed.
+    """
+    names = fields.candidates()
+    attributes = [f"f{n}" for n in range(len(names))]
+    line_type = msgspec.defstruct(
+        "LogLine", [(a, Any, None) for a in attributes], rename=dict(zip(attributes, names, strict=True)), gc=False
+    )
+    decoder = msgspec.json.Decoder(line_type)
+    fetch = _fetcher(fields, wanted, names)
+
+    def decode(data: bytes) -> tuple[Any, ...] | str:
+        try:
+            line = decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            record = lenient_object(data)
+            if record is None:
+                return "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
+            return fetch(tuple(record.get(name) for name in names))
+        return fetch(msgspec.structs.astuple(line))
+
+    return decode
+
+
+def _fetcher(
+    fields: FieldMap, wanted: Sequence[str], names: Sequence[str]
+) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Values of all candidate names -> values of our columns."""
+    position = {name: n for n, name in enumerate(names)}
+    ways: list[list[tuple[int, tuple[str, ...]]]] = []
+    for ours in wanted:
+        steps = []
+        for path in fields.paths[ours]:
+            parts = path.split(".")
+            steps += [(position[".".join(parts[:n])], tuple(parts[n:])) for n in range(len(parts), 0, -1)]
+        ways.append(steps)
+    if all(len(way) == 1 for way in ways) and len(ways) > 1:
+        return operator.itemgetter(*(way[0][0] for way in ways))
+
+    def fetch(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(_first_value(values, way) for way in ways)
+
+    return fetch
+
+
+def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]) -> Any:
+    for position, steps in way:
+        value = values[position]
+        if value is not None:
+            value = step_down(value, steps)
+            if value is not None:
+                return value
+    return None
+
+
+def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
+    """Elements of one JSON array as if each were a line; what follows its end counts as one broken element."""
+    state = np.zeros(3, np.int64)
+    number, opened = 0, False
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if not opened:
+            piece = piece.split(b"[", 1)[1]
+            opened = True
+        ends = np.empty(len(piece), np.int64)
+        found = split_array(np.frombuffer(piece, np.uint8), state, ends)
+        start = 0
+        for end in ends[:found].tolist():
+            closing = end < 0
+            stop = -end - 1 if closing else end
+            parts.append(piece[start:stop])
+            yield _element(number, parts, size + stop - start, longest)
+            parts, size, number, start = [], 0, number + 1, stop + 1
+            if closing:
+                yield from _after_array(number, piece[start:], pieces)
+                return
+        size += len(piece) - start
+        parts = [(parts[0] if parts else piece[start:])[:_RAW_BYTES]] if size > longest else [*parts, piece[start:]]
+    if opened:
+        rest = b"".join(parts)
+        if rest.strip():
+            yield _element(number, [rest], size, longest)
+        yield Line(number + 1, b"the array is not closed")
+
+
+def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
+    data = b"".join(parts)
+    return Line(number, data[:_RAW_BYTES], whole=False) if size > longest else Line(number, data.strip())
+
+
+def _after_array(number: int, rest: bytes, pieces: Iterator[bytes]) -> Iterator[Line]:
+    rest = rest.strip()
+    for piece in pieces:
+        if len(rest) < _RAW_BYTES:
+            rest = (rest + piece).strip()
+    if rest:
+        yield Line(number, b"after the array: " + rest[:_RAW_BYTES])

@@ -1,0 +1,71 @@
+"""Rows set aside: counted, explained, bounded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from stillhunt.base.schema import REJECTS
+
+KEPT_ROWS = 100_000
+"""Rejects kept in memory; the rest is only counted, so that a broken log cannot fill it."""
+RAW_CHARACTERS = 200
+NAME_CHARACTERS = 200
+REASON_CHARACTERS = 400
+
+REPLACEMENT = "\ufffd"
+UNPRINTABLE = re.compile(
+    # Control characters of both sets, then invisible, direction-changing and tag characters: with these a log
+    # line can repaint a terminal or make two ids look alike. Lone surrogates cannot be written as UTF-8 at all.
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def printable(text: str, limit: int) -> str:
+    """The text's beginning without control characters.
+
+    Args:
+        text: anything from a log.
+        limit: characters kept; a longer text ends in an ellipsis and is not longer than this.
+    """
+    # Cut first: cleaning 50 MB to show 200 characters would be slow. Cleaning only removes characters.
+    cleaned = UNPRINTABLE.sub("", text[: 4 * limit])
+    if len(cleaned) > limit or (len(text) > 4 * limit):
+        return cleaned[: limit - 1] + "…"
+    return cleaned
+
+
+@dataclass
+class Rejects:
+    """Collector of rows set aside, in the order in which they are met."""
+
+    rows: int = 0
+    first: str = ""
+    _kept: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in REJECTS.names})
+
+    def add(self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1) -> None:
+        """Set one row, or a damaged stretch of a file, aside.
+
+        Args:
+            source: name of the file or table, not its full path.
+            place: line or row, and the column at fault where there is one.
+            reason: why, in words.
+            raw: the row's beginning; cleaned and cut here.
+            rows: how many rows are lost by it.
+        """
+        self.rows += rows
+        source, place = printable(source, NAME_CHARACTERS), printable(place, NAME_CHARACTERS)
+        reason = printable(reason, REASON_CHARACTERS)
+        if not self.first:
+            self.first = f"{source}, {place}: {reason}"
+        if len(self._kept["source"]) < KEPT_ROWS:
+            values = (source, place, reason, printable(raw, RAW_CHARACTERS))
+            for name, value in zip(REJECTS.names, values, strict=True):
+                self._kept[name].append(value)
+
+    def table(self) -> pa.Table:
+        """REJECTS, at most KEPT_ROWS rows."""
+        return REJECTS.build(**self._kept)

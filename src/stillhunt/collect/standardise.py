@@ -1,0 +1,312 @@
+"""One batch of a log, as found -> checked columns; rows with unusable values go to rejects with the reason.
+
+Every kind of value has two ways: a vector check over the whole column, and one value at a time for columns in which
+something is wrong. Both accept the same values and give the same result, so what becomes of a row never depends on
+the rows beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config
+from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
+from stillhunt.collect.chat import fill_from_messages, unfold_prompts
+from stillhunt.collect.fields import Column
+from stillhunt.collect.identity import IdentityHasher, email_domain, normal_email
+from stillhunt.collect.numbers import floats, integers
+from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.strings import Faults, as_text, bounded_texts, short_strings, texts
+from stillhunt.collect.timestamps import (
+    EARLIEST_ACCOUNT,
+    EARLIEST_REQUEST,
+    BadValueError,
+    TimeRange,
+    many_times,
+    one_time,
+    time_range,
+)
+
+REQUIRED = "required value is missing"
+SHORT_REQUEST_COLUMNS = (
+    "request_id",
+    "account_id",
+    "model",
+    "source",
+    "conversation_id",
+    "organization_id",
+    "api_key_id",
+    "end_user_id",
+    "country",
+    "tls_fingerprint",
+    "channel",
+)
+INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
+FLOAT_COLUMNS = ("temperature", "top_p")
+BOUNDED_TEXT_COLUMNS = ("system_prompt", "response", "tools")
+"""Long texts that are sampled here; the prompt is sampled later, once resent history is off it."""
+SHORT_ACCOUNT_COLUMNS = (
+    "account_id",
+    "organization_id",
+    "plan",
+    "payment_country",
+    "phone_country",
+    "signup_country",
+    "declared_use",
+)
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Rows of one source as found.
+
+    Args:
+        columns: our name -> values; absent columns are not in it.
+        rows: number of rows.
+        source: name of the file or table.
+        origin_file: its index.
+        origin_rows: row numbers within it, int64.
+        place: row of the batch -> its place in words.
+        raw: row of the batch -> its text, for rejects.
+    """
+
+    columns: Mapping[str, Column]
+    rows: int
+    source: str
+    origin_file: int
+    origin_rows: npt.NDArray[np.int64]
+    place: Callable[[int], str]
+    raw: Callable[[int], str]
+
+
+@dataclass
+class Rules:
+    """What values must satisfy; one per run, so that the clock is read once."""
+
+    config: Config
+    hasher: IdentityHasher
+    request_times: TimeRange
+    account_times: TimeRange
+    replaced_texts: int = 0
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        """Rules from the settings and this machine's clock."""
+        days = config.collect.future_days
+        return cls(
+            config,
+            IdentityHasher(config.collect.identity_key),
+            time_range(EARLIEST_REQUEST, days),
+            time_range(EARLIEST_ACCOUNT, days),
+        )
+
+
+@dataclass
+class _Build:
+    """Columns made so far, and for each refused row the first column at fault."""
+
+    raw: RawBatch
+    rules: Rules
+    columns: dict[str, pa.Array] = field(default_factory=dict)
+    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def values(self, name: str) -> Column:
+        """Raw values of a column; nulls where the source has none."""
+        found = self.raw.columns.get(name)
+        return pa.nulls(self.raw.rows) if found is None else found
+
+    def put(self, name: str, values: pa.Array, faults: Faults | None = None, broken: int = 0) -> None:
+        """Store a finished column."""
+        self.columns[name] = values
+        self.rules.replaced_texts += broken
+        for row, reason in (faults or {}).items():
+            self.faults.setdefault(row, (name, reason))
+
+    def require(self, names: tuple[str, ...]) -> None:
+        """Refuse rows that lack a required value."""
+        for name in names:
+            values = self.columns[name]
+            if values.null_count:
+                for row in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)):
+                    self.faults.setdefault(int(row), (name, REQUIRED))
+
+    def short(self, name: str, *, cut: bool = False) -> None:
+        """A short string column."""
+        limit = self.rules.config.collect.max_field_bytes
+        self.put(name, *short_strings(self.values(name), limit, cut=cut))
+
+    def time(self, name: str, allowed: TimeRange) -> None:
+        """A timestamp column."""
+        self.put(name, *times(self.values(name), allowed))
+
+    def text(self, name: str) -> pa.Array:
+        """A long text column, not yet bounded."""
+        values, broken = texts(self.values(name))
+        self.rules.replaced_texts += broken
+        return values
+
+    def accepted(self, rejects: Rejects) -> npt.NDArray[np.bool_]:
+        """Which rows stay; the others are entered in rejects."""
+        good = np.ones(self.raw.rows, np.bool_)
+        for row in sorted(self.faults):
+            name, reason = self.faults[row]
+            good[row] = False
+            rejects.add(self.raw.source, f"{self.raw.place(row)}, column {name}", reason, self.raw.raw(row))
+        return good
+
+
+def times(values: Column, allowed: TimeRange) -> tuple[pa.Array, Faults]:
+    """A column of times as timestamps, and the rows whose value is refused."""
+    faults: Faults = {}
+    fast = many_times(values)
+    if fast is not None:
+        micros, valid = fast
+        wrong = valid & ((micros < allowed.earliest) | (micros > allowed.latest))
+        faults = {int(row): allowed.complaint(int(micros[row])) for row in np.flatnonzero(wrong)}
+        return pa.array(micros, pa.int64(), mask=~valid | wrong).cast(TIMESTAMP), faults
+    result: list[int | None] = []
+    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
+        moment = None
+        try:
+            moment = one_time(value)
+            if moment is not None and not allowed.earliest <= moment <= allowed.latest:
+                faults[row], moment = allowed.complaint(moment), None
+        except BadValueError as error:
+            faults[row] = str(error)
+        result.append(moment)
+    return pa.array(result, pa.int64()).cast(TIMESTAMP), faults
+
+
+def standardise_requests(raw: RawBatch, rules: Rules, rejects: Rejects) -> pa.Table:
+    """REQUESTS rows of one batch, the prompt still with resent history and at full length.
+
+    Args:
+        raw: the batch as found.
+        rules: what values must satisfy.
+        rejects: takes the rows that cannot be used.
+    """
+    build = _Build(raw, rules)
+    config = rules.config
+    for name in SHORT_REQUEST_COLUMNS:
+        build.short(name)
+    build.put("source", _source_names(build.columns["source"], config.collect.source))
+    build.time("timestamp", rules.request_times)
+    _put_texts(build)
+    build.short("user_agent", cut=True)
+    for name, bits in INTEGER_COLUMNS.items():
+        build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
+    for name in FLOAT_COLUMNS:
+        build.put(name, *floats(build.values(name)))
+    address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
+    build.put("client_ip", address, broken=broken)
+    build.put("client_prefix", prefix)
+    build.require(("request_id", "timestamp", "account_id", "model"))
+    build.put("origin_file", pa.array(np.full(raw.rows, raw.origin_file, np.int32)))
+    build.put("origin_row", pa.array(raw.origin_rows, pa.int64()))
+    return _finish(build, REQUESTS.arrow, rejects)
+
+
+def standardise_keys(raw: RawBatch, rules: Rules) -> pa.Table:
+    """Account, conversation, time and turn of the rows where these are usable."""
+    build = _Build(raw, rules)
+    build.short("account_id")
+    build.short("conversation_id")
+    build.time("timestamp", rules.request_times)
+    build.put("turn", *integers(build.values("turn"), INTEGER_COLUMNS["turn"]))
+    build.require(("account_id", "timestamp"))
+    return _finish(build, pa.schema([REQUESTS.arrow.field(name) for name in build.columns]), Rejects())
+
+
+def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
+    """Prompts and system prompts of all rows, at full length."""
+    build = _Build(raw, rules)
+    return _prompts_and_systems(build)
+
+
+def _finish(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
+    batch = pa.RecordBatch.from_arrays([build.columns[name] for name in schema.names], names=schema.names)
+    if build.faults:
+        batch = batch.filter(pa.array(build.accepted(rejects)))
+    return pa.Table.from_batches([pa.RecordBatch.from_arrays(batch.columns, schema=schema)], schema=schema)
+
+
+def _source_names(values: pa.Array, configured: str) -> pa.Array:
+    """The log's own source column where it has one, as a word: of a path only the last part."""
+    if values.null_count == len(values):
+        return pa.repeat(pa.scalar(configured), len(values))
+    coded = values.dictionary_encode()
+    words = [
+        name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or configured for name in coded.dictionary.to_pylist()
+    ]
+    return pc.fill_null(pa.array(words, pa.string()).take(coded.indices), configured)
+
+
+def _prompts_and_systems(build: _Build) -> tuple[pa.Array, pa.Array]:
+    prompts, systems = unfold_prompts(build.text("prompt"), build.text("system_prompt"))
+    if "messages" in build.raw.columns and prompts.null_count:
+        prompts, systems = fill_from_messages(prompts, systems, build.values("messages"))
+    return prompts, systems
+
+
+def _put_texts(build: _Build) -> None:
+    config = build.rules.config
+    prompts, systems = _prompts_and_systems(build)
+    build.put("prompt", prompts)
+    finished = {"system_prompt": systems, "response": build.text("response"), "tools": build.text("tools")}
+    for name in BOUNDED_TEXT_COLUMNS:
+        build.put(
+            name,
+            bounded_texts(finished[name], config.collect.max_text_bytes, config.seed).cast(
+                REQUESTS.arrow.field(name).type
+            ),
+        )
+
+
+def standardise_accounts(
+    raw: RawBatch, rules: Rules, rejects: Rejects
+) -> tuple[pa.Table, list[str], npt.NDArray[np.int64]]:
+    """ACCOUNTS rows of one batch, for each a text of its values before hashing (to settle duplicates), their rows."""
+    build = _Build(raw, rules)
+    limit = rules.config.collect.max_field_bytes
+    for name in SHORT_ACCOUNT_COLUMNS:
+        build.short(name, cut=name == "declared_use")
+    build.time("created_at", rules.account_times)
+    mails, domains = _mail_columns(build)
+    build.put("email_domain", *short_strings(domains, limit))
+    hashed, broken = rules.hasher.secrets(mails, "email", limit)
+    build.put("email_hash", hashed, broken=broken)
+    cards, broken = rules.hasher.secrets(build.values("payment_fingerprint"), "card", limit)
+    build.put("payment_fingerprint", cards, broken=broken)
+    address, prefix, broken = rules.hasher.addresses(build.values("signup_ip"), limit)
+    build.put("signup_ip", address, broken=broken)
+    build.put("signup_prefix", prefix)
+    build.require(("account_id",))
+    contents = _contents(build, mails)
+    kept = np.array([row for row in range(raw.rows) if row not in build.faults], np.int64)
+    return _finish(build, ACCOUNTS.arrow, rejects), [contents[row] for row in kept], kept
+
+
+def _mail_columns(build: _Build) -> tuple[list[str | None], list[str | None]]:
+    """What stands for each e-mail address, and its domain: from the address, else from hash and domain columns."""
+    mails = [None if v is None else normal_email(v) for v in as_text(build.values("email"))[0].to_pylist()]
+    given = as_text(build.values("email_hash"))[0].to_pylist()
+    named = as_text(build.values("email_domain"))[0].to_pylist()
+    keys = [mail or hashed for mail, hashed in zip(mails, given, strict=True)]
+    domains = [
+        email_domain(name) if name else (email_domain(mail) if mail and "@" in mail else None)
+        for name, mail in zip(named, mails, strict=True)
+    ]
+    return keys, domains
+
+
+def _contents(build: _Build, mails: list[str | None]) -> list[str]:
+    plain = [build.columns[name].to_pylist() for name in (*SHORT_ACCOUNT_COLUMNS, "email_domain")]
+    created = build.columns["created_at"].cast(pa.int64()).to_pylist()
+    hidden = [as_text(build.values(name))[0].to_pylist() for name in ("payment_fingerprint", "signup_ip")]
+    return [repr(row) for row in zip(*plain, created, mails, *hidden, strict=True)]
