@@ -180,8 +180,14 @@ def test_hostile_ids_never_act_on_the_terminal(tmp_path: Path) -> None:
     assert document.stdout.isascii()
 
 
-def test_interrupt_leaves_nothing_behind(tmp_path: Path, world: Path) -> None:
-    """SIGINT as soon as the hunt has told of its first step: 130, a message, no case folder, no temporary one."""
+def listen_to_interrupts() -> None:
+    """The tests themselves may run in the background, where SIGINT is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupt_leaves_nothing_behind(tmp_path: Path, world: Path, number: int, code: int) -> None:
+    """A signal as soon as the hunt has told of its first step: a message, no case folder, no temporary one."""
     hunt = subprocess.Popen(
         [*PROGRAM, "hunt", str(world / "requests"), "--out", "case"],
         cwd=tmp_path,
@@ -189,13 +195,14 @@ def test_interrupt_leaves_nothing_behind(tmp_path: Path, world: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=listen_to_interrupts,
     )
     with hunt:
         assert hunt.stderr is not None
         first = hunt.stderr.readline()
-        hunt.send_signal(signal.SIGINT)
+        hunt.send_signal(number)
         out, errors = hunt.communicate(timeout=60)
-    assert hunt.returncode == 130, (first, errors)
+    assert hunt.returncode == code, (first, errors)
     assert errors.splitlines()[-1].startswith("interrupted")
     assert "Traceback" not in errors
     assert out == ""

@@ -185,8 +185,8 @@ def config_show(
 def lab_world(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
     rung: Annotated[int, typer.Option("--rung", min=0, max=6, help="Rung of the ladder; 0 = honest traffic only.")] = 1,
-    accounts: Annotated[int, typer.Option("--accounts", min=1, help="Honest accounts.")] = 2000,
-    days: Annotated[int, typer.Option("--days", min=1, help="Days of traffic.")] = 14,
+    accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
     seed: SeedOption = 0,
     quiet: QuietFlag = False,
 ) -> None:
@@ -216,34 +216,47 @@ def main() -> NoReturn:
     Raises:
         SystemExit: always; the codes are listed in `stillhunt.cli.findings.EXIT_MEANINGS`.
     """
-    signal.signal(signal.SIGTERM, _leave_on_sigterm)
+    signals = _watch_signals()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the hunt.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except SystemExit as leaving:
-        if leaving.code == 130:
+    except (SystemExit, KeyboardInterrupt, Exception) as leaving:
+        # Libraries turn an interrupt into errors of their own (the SQL engine does), so the signal decides.
+        if signals or isinstance(leaving, KeyboardInterrupt):
             _say("interrupted: nothing half-written was left behind")
-        raise
-    except KeyboardInterrupt:
-        _say("interrupted: nothing half-written was left behind")
-        sys.exit(130)
-    except StillhuntError as error:
-        _say(f"error: {error}")
-        sys.exit(error.exit_code)
-    except Exception:
-        _say(traceback.format_exc())
-        _say("error: this is a fault of stillhunt itself; please report it with the lines above")
-        sys.exit(1)
+            sys.exit(128 + (signals or [signal.SIGINT])[0])
+        sys.exit(_exit_code_of(leaving))
     sys.exit(0)
 
 
-def _leave_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
-    """Unwind like an interrupt, so that temporary folders are removed."""
-    del frame
-    sys.exit(128 + number)
+def _watch_signals() -> list[int]:
+    """Let SIGTERM unwind like an interrupt, so that temporary folders go, and remember which signals came."""
+    seen: list[int] = []
+
+    def note_and_interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a job in the background was told not to listen
+            signal.signal(number, note_and_interrupt)
+    return seen
+
+
+def _exit_code_of(leaving: BaseException) -> int | str | None:
+    """The exit code of what ended a command, after saying what the user must know."""
+    if isinstance(leaving, SystemExit):
+        return leaving.code
+    if isinstance(leaving, StillhuntError):
+        _say(f"error: {leaving}")
+        return leaving.exit_code
+    _say("".join(traceback.format_exception(leaving)))
+    _say("error: this is a fault of stillhunt itself; please report it with the lines above")
+    return 1
 
 
 def _say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import shutil
 import time
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from stillhunt.cli.hunting import HuntOrder, hunt_and_write
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console
-from stillhunt.lab.worlds import World, WorldSpec, build_world, demo_spec, spec_for_rung, write_world
+from stillhunt.lab.worlds import SANCTIONED_FILE, World, WorldSpec, build_world, demo_spec, spec_for_rung, write_world
 
 WORLD_FOLDER = "world"
 CASE_FOLDER = "case"
@@ -45,7 +46,7 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
         out=out / CASE_FOLDER,
         quiet=quiet,
     )
-    case, findings = hunt_and_write(order, Config.load())
+    case, findings = hunt_and_write(order, Config.load(file=_settings_of_world(out / WORLD_FOLDER)))
     console = output_console()
     print_findings(console, findings, str(out / CASE_FOLDER))
     _print_truth(console, world, case.tables, findings)
@@ -63,22 +64,31 @@ def run_lab_world(out: Path, spec_options: Mapping[str, int], *, quiet: bool) ->
     Raises:
         OutputError: the folder exists and is not empty, or cannot be written.
     """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):  # before the work; write_world would say it after
+        raise OutputError("the folder is not empty", where=str(out), next_step="name another one, or empty it")
     options = dict(spec_options)
     world = _build_and_write(spec_for_rung(options.pop("rung"), **options), out, quiet=quiet)
     console = output_console()
     console.print(f"{world.requests.num_rows:,} requests of {world.accounts.num_rows:,} accounts in {out}")
-    console.print(f"next: stillhunt hunt {out / 'requests'} --accounts {out / 'accounts.parquet'} --out CASE")
+    file = _settings_of_world(out)
+    settings = "" if file is None else f" --settings {shlex.quote(str(file))}"
+    logs, accounts = shlex.quote(str(out / "requests")), shlex.quote(str(out / "accounts.parquet"))
+    console.print(f"next: stillhunt hunt {logs} --accounts {accounts}{settings} --out CASE")
 
 
 def _build_and_write(spec: WorldSpec, out: Path, *, quiet: bool) -> World:
     with open_progress(quiet=quiet) as progress:
-        with progress.stage("building the world", None, "requests") as advance:
-            world = build_world(spec)
-            advance(world.requests.num_rows)
+        world = build_world(spec, progress)
         with progress.stage("writing the world", None, "requests") as advance:
             write_world(world, out)
             advance(world.requests.num_rows)
     return world
+
+
+def _settings_of_world(folder: Path) -> Path | None:
+    """The settings that a world brings: the programmes that its operator allows."""
+    file = folder / SANCTIONED_FILE
+    return file if file.exists() else None
 
 
 def clear_earlier_demo(out: Path) -> None:
