@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+UNWANTED = ("STILLHUNT_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 PROGRAM = [sys.executable, "-m", "stillhunt"]
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
     """The environment without settings of ours and without the width of somebody's terminal."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STILLHUNT_", "COLUMNS"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
     return {**kept, **changes}
 
 

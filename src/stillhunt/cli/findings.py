@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow.compute as pc
+
 EXIT_NOTHING = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -124,9 +126,10 @@ def gather_findings(tables: Mapping[str, Any], run: Mapping[str, Any], rejects_l
         The ranked campaigns with their evidence, the strongest statement first.
     """
     reasons: dict[str, list[Reason]] = {}
-    for row in tables["evidence"].to_pylist():
-        if row["account_id"] is None and row["family"] != "prior":
-            reasons.setdefault(row["campaign_id"], []).append(Reason(row["family"], row["bits"], row["statement"]))
+    evidence = tables["evidence"].select(["campaign_id", "account_id", "family", "bits", "statement"])
+    of_whole_campaigns = pc.and_(pc.is_null(evidence["account_id"]), pc.not_equal(evidence["family"], "prior"))
+    for row in evidence.filter(of_whole_campaigns).to_pylist():
+        reasons.setdefault(row["campaign_id"], []).append(Reason(row["family"], row["bits"], row["statement"]))
     campaigns = [
         Campaign(
             row, tuple(sorted(reasons.get(row["campaign_id"], []), key=lambda r: (-r.bits, r.family, r.statement)))

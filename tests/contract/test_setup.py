@@ -1,0 +1,75 @@
+"""The first minute of a newcomer: the targets that the README names exist, and a missing Python is named."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from source_tree import ROOT
+
+
+def make_venv(python: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", str(ROOT / ".ci" / "make_venv.sh"), python, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_target_that_the_docs_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"setup", "demo", "test", "bench", "dist"} <= targets
+    for page in ("README.md", "CONTRIBUTING.md"):
+        named = re.findall(r"(?:^    |`)make ([a-z]+)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert named
+        assert set(named) <= targets
+
+
+def test_no_python_is_said_clearly(tmp_path: Path) -> None:
+    result = make_venv("", tmp_path / "venv")
+    assert result.returncode == 1
+    assert "needs Python 3.11 or newer and found none" in result.stderr
+
+
+def test_python_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = make_venv("python-of-tomorrow", tmp_path / "venv")
+    assert result.returncode == 1
+    assert "no program called python-of-tomorrow" in result.stderr
+
+
+def test_old_python_is_named(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.18 && exit\nexit 1\n', encoding="utf-8")
+    old.chmod(0o755)
+    result = make_venv(str(old), tmp_path / "venv")
+    assert result.returncode == 1
+    assert "this is Python 3.9.18" in result.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_broken_environment_is_made_anew_or_its_fault_told(tmp_path: Path) -> None:
+    """A Python without venv and without pip: the half-made folder goes, and the package to install is named."""
+    bare = tmp_path / "python3"
+    bare.write_text(
+        '#!/bin/sh\n[ "$1" = -c ] && exit 0\n[ "$2" = venv ] && mkdir -p "$3" && exit 1\nexit 1\n', encoding="utf-8"
+    )
+    bare.chmod(0o755)
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    result = make_venv(str(bare), tmp_path / "venv")
+    assert result.returncode == 1
+    assert "apt-get install python3-venv" in result.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("script", [".ci/run", ".ci/make_venv.sh", "docs/transcript.sh"])
+def test_scripts_are_well_formed_and_executable(script: str) -> None:
+    path = ROOT / script
+    shell = shutil.which("bash")
+    assert shell is not None
+    assert subprocess.run([shell, "-n", str(path)], check=False, timeout=20).returncode == 0
+    assert path.stat().st_mode & 0o111
