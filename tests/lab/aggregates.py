@@ -20,8 +20,9 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float:
 def one_value_auc(values: pd.Series, positive: np.ndarray) -> tuple[float, str]:
     """Best AUC of "the account has exactly this value", over all values."""
     best = (0.5, "")
-    for value in sorted(set(values[positive].astype(str))):
-        has = (values.astype(str) == value).to_numpy()
+    words = np.array([str(value) for value in values])
+    for value in sorted(set(words[positive].tolist())):
+        has = words == value
         score = 0.5 + abs(has[positive].mean() - has[~positive].mean()) / 2
         best = max(best, (float(score), value))
     return best
@@ -89,7 +90,12 @@ def account_aggregates(world: World) -> tuple[pd.DataFrame, pd.DataFrame, np.nda
         table[f"{column}_shared"] = accounts[column].map(accounts[column].value_counts()).fillna(0)
     shared = requests.groupby("client_ip").account_id.nunique()
     table["address_shared"] = g.client_ip.first().map(shared)
-    typical = pd.DataFrame({c: g[c].first() for c in ("asn", "country", "user_agent", "tls_fingerprint", "model", "temperature", "max_tokens")})
+    typical = pd.DataFrame(
+        {
+            c: g[c].first()
+            for c in ("asn", "country", "user_agent", "tls_fingerprint", "model", "temperature", "max_tokens")
+        }
+    )
     for column in ("plan", "email_domain", "payment_country", "phone_country", "signup_country"):
         typical[column] = accounts[column]
     return table, typical, (truth.loc[table.index].campaign != "").to_numpy()

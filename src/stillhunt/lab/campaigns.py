@@ -15,19 +15,18 @@ import numpy as np
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.lab import clock
-from stillhunt.lab.grammar import compose_items, draw_sentences, integer_stream, read_data
+from stillhunt.lab.grammar import compose_follow_ups, compose_items, draw_sentences, integer_stream, read_data
 from stillhunt.lab.personas import CHAT
 from stillhunt.lab.recruits import recruit_pool, recruit_workers
 from stillhunt.lab.resale import draw_resold
+from stillhunt.lab.rungs import RUNGS, Rung, draw_slots
 from stillhunt.lab.scene import ORIGIN, Draft, People, Scene, merge_drafts
-from stillhunt.lab.traffic import draw_rows, set_answers
+from stillhunt.lab.traffic import draw_rows, set_answers, set_parameters
 from stillhunt.lab.wrappers import Family, Sentence, draw_family, draw_template, load_skills, paraphrase
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-RUNGS = (1, 2, 3, 4, 5, 6)
-_PAUSE = 10 * clock.HOUR
-_SECOND_STAGE = 0.12
+_SECOND_STAGE = 0.1
 """Share of items that get a second turn (check, harder variant), as multi-stage recipes do."""
 
 
@@ -72,29 +71,6 @@ class CampaignSpec:
 
 
 @dataclass(frozen=True)
-class _Rung:
-    """Defaults of one rung: daily harvest per account, share of days worked, cover, templates per skill, width."""
-
-    daily: float
-    presence: float
-    cover: float
-    templates: int
-    temperatures: tuple[float, ...]
-    rooms: tuple[float, ...]
-    schedule: Literal["queue", "shifts", "human", "jitter"]
-
-
-_RUNGS = {
-    1: _Rung(38.0, 1.0, 0.0, 1, (0.7,), (4096.0,), "queue"),
-    2: _Rung(24.0, 1.0, 0.0, 2, (0.7,), (4096.0,), "queue"),
-    3: _Rung(13.0, 0.45, 0.0, 3, (0.7,), (4096.0,), "shifts"),
-    4: _Rung(10.0, 0.5, 0.0, 3, (0.7,), (4096.0,), "human"),
-    5: _Rung(9.5, 0.5, 0.0, 4, (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), (2048.0, 3072.0, 4096.0, np.nan), "jitter"),
-    6: _Rung(6.5, 0.5, 0.5, 0, (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), (2048.0, 3072.0, 4096.0, np.nan), "jitter"),
-}
-
-
-@dataclass(frozen=True)
 class _Queue:
     """One lab's plan: skills, topic weights per skill, templates."""
 
@@ -103,7 +79,7 @@ class _Queue:
     templates: tuple[tuple[str, ...], ...]
     topics: Array
     skill_share: Array
-    stages: tuple[str, ...]
+    stage: str
 
 
 def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> tuple[People, Draft]:
@@ -116,7 +92,7 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
         place: place among the world's campaigns; separates their chance.
     """
     rng = scene.rng(f"campaign/{place}/{spec.rung}/{spec.kind}")
-    rung = _RUNGS[spec.rung]
+    rung = RUNGS[spec.rung]
     start = ORIGIN + int(rng.uniform(0.04, 0.18) * scene.days * clock.DAY)
     if spec.kind == "pool":
         people = recruit_pool(scene, rng, spec.accounts)
@@ -131,6 +107,9 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
         harvested = np.bincount(draft.owner, minlength=len(people))
         loads = np.maximum(1, np.round(harvested * share / (1.0 - share))).astype(np.int64)
         draft = merge_drafts(draft, draw_resold(scene, rng, CHAT, people, loads))
+        # All of it leaves through the reseller's relay, whoever asked.
+        relays = _different_stacks(scene, rng, 3)
+        draft.client = rng.choice(relays, len(people))[draft.owner]
     else:
         people = recruit_workers(scene, rng, spec.rung, spec.accounts, start)
         share = rung.cover if spec.cover_share is None else spec.cover_share
@@ -142,7 +121,7 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
 
 
 def _plan(scene: Scene, rng: np.random.Generator, spec: CampaignSpec, name: str) -> _Queue:
-    rung = _RUNGS[spec.rung]
+    rung = RUNGS[spec.rung]
     grammars = load_skills()
     count = int(rng.integers(1, 5)) if spec.skills is None else spec.skills
     draws = integer_stream(rng)
@@ -156,62 +135,29 @@ def _plan(scene: Scene, rng: np.random.Generator, spec: CampaignSpec, name: str)
         topics[row, kept] = rng.dirichlet(np.full(len(kept), 3.0))
     fixed = read_data("systems")["stages"]["fixed"]
     return _Queue(
-        name, families, templates, topics, rng.dirichlet(np.full(count, 4.0)), (fixed[next(draws) % len(fixed)],)
+        name, families, templates, topics, rng.dirichlet(np.full(count, 4.0)), fixed[next(draws) % len(fixed)]
     )
 
 
 def _harvest(
-    scene: Scene, rng: np.random.Generator, queue: _Queue, people: People, order: tuple[CampaignSpec, _Rung, int]
+    scene: Scene, rng: np.random.Generator, queue: _Queue, people: People, order: tuple[CampaignSpec, Rung, int]
 ) -> Draft:
     """Deal the queue: slots of time per worker first, then items at random onto the slots."""
     spec, rung, start = order
     daily = rung.daily if spec.requests_per_account_day is None else spec.requests_per_account_day
-    owner, time = _slots(scene, rng, rung, people, (start, daily))
+    owner, time = draw_slots(scene, rng, rung, people, (start, daily))
     skills = len(queue.families)
     skill = rng.choice(skills, len(owner), p=queue.skill_share)
     if spec.specialised:
         skill = (np.arange(len(people)) % skills)[owner]
     topic = clock.draw_columns(rng, queue.topics, skill)
     language = np.where(rng.random(len(owner)) < 0.94, 0, rng.integers(0, len(scene.grammar.languages), len(owner)))
-    sentences = draw_sentences(rng, np.full(len(owner), 1.7))
+    sentences = draw_sentences(rng, np.full(len(owner), 1.5))
     items = compose_items(scene.grammar, rng, topic, language, sentences)
     prompt = _wrap(integer_stream(rng), queue, skill, items)
-    draft = _stage_two(rng, _columns(rng, people, (owner, time, topic, language), prompt, queue), queue, rung)
+    draft = _stage_two(scene, rng, _columns(rng, people, (owner, time, topic, language), prompt, queue), queue, rung)
     _operate(scene, rng, people, draft, rung)
     return draft.keep(draft.time < scene.end)
-
-
-def _slots(
-    scene: Scene, rng: np.random.Generator, rung: _Rung, people: People, pace: tuple[int, float]
-) -> tuple[Array, Array]:
-    """Worker and time of each unit of work; the whole queue starts, pauses and stops together."""
-    start, daily = pace
-    stop = scene.end - int(rng.uniform(0.0, 0.1) * scene.days * clock.DAY)
-    first, last = (start - ORIGIN) // clock.DAY, max((start - ORIGIN) // clock.DAY + 1, -((ORIGIN - stop) // clock.DAY))
-    days = int(last - first)
-    # Equalised loads: every worker gets the same number of days, dealt at random, and nearly the same work on each.
-    worked = max(1, round(rung.presence * days))
-    order = rng.permuted(np.tile(np.arange(days), (len(people), 1)), axis=1)[:, :worked]
-    spread = 0.35 if rung.schedule == "jitter" else 0.12
-    work = rng.poisson(daily * np.exp(rng.normal(-(spread**2) / 2, spread, order.shape)))
-    if rung.schedule in ("human", "jitter"):
-        work = np.clip(work, min(5, int(daily)), max(20, int(2 * daily)))
-    owner = np.repeat(np.repeat(np.arange(len(people)), worked), work.ravel())
-    day = np.repeat(order.ravel(), work.ravel())
-    if rung.schedule == "queue":
-        hour = (rng.random(len(owner)) * clock.DAY).astype(np.int64)
-    elif rung.schedule == "shifts":
-        begin = rng.integers(0, 24, order.shape)
-        hour = (np.repeat(begin.ravel(), work.ravel()) * clock.HOUR + (rng.random(len(owner)) * 7 * clock.HOUR)).astype(
-            np.int64
-        ) % clock.DAY
-    else:
-        centre = rng.normal(15.0, 2.5, len(people))
-        hour = clock.human_hours(rng, owner, people.zone, centre, 2.4 if rung.schedule == "human" else 3.4)
-    time = ORIGIN + (first + day) * clock.DAY + hour
-    pause = start + int(rng.uniform(0.3, 0.7) * (stop - start))
-    idle = (time < start) | (time >= stop) | ((time >= pause) & (time < pause + _PAUSE))
-    return owner[~idle], time[~idle]
 
 
 def _wrap(draws: Iterator[int], queue: _Queue, skill: Array, items: list[str]) -> list[str]:
@@ -249,46 +195,70 @@ def _columns(
     )
 
 
-def _stage_two(rng: np.random.Generator, draft: Draft, queue: _Queue, rung: _Rung) -> Draft:
+def _stage_two(scene: Scene, rng: np.random.Generator, draft: Draft, queue: _Queue, rung: Rung) -> Draft:
     again = draft.keep(rng.random(len(draft)) < _SECOND_STAGE)
     again.turn = again.turn + 1
     again.time = again.time + (rng.gamma(3.0, 15.0, len(again)) * clock.SECOND).astype(np.int64)
-    if rung.templates:
-        again.prompt = [queue.stages[0]] * len(again)
+    if rung.schedule == "queue":
+        again.prompt = [queue.stage] * len(again)
     else:
         draws = integer_stream(rng)
         options = [Sentence.parse(text) for text in read_data("systems")["stages"]["check"]]
-        again.prompt = [options[next(draws) % len(options)].say(draws) for _ in range(len(again))]
+        asides = compose_follow_ups(scene.grammar, rng, again.topic, again.language)
+        again.prompt = [f"{options[next(draws) % len(options)].say(draws)} {aside}" for aside in asides]
     both = merge_drafts(draft, again)
     both.conversation = np.concatenate([draft.conversation, again.conversation])
     return both
 
 
-def _operate(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, rung: _Rung) -> None:
+def _operate(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, rung: Rung) -> None:
     """One to three client programs for the whole operation, the best model mostly, parameters of the rung."""
-    count = 1 if rung.schedule == "queue" else 3
-    stacks = rng.choice(len(scene.clients.weight), count, p=scene.clients.weight, replace=False)
-    draft.client = stacks[rng.integers(0, count, len(people))][draft.owner]
-    best = 0.97 if rung.schedule in ("queue", "shifts") else 0.85
-    draft.model = np.where(rng.random(len(draft)) < best, 0, 1)
-    draft.temperature = rng.choice(rung.temperatures, len(draft))
-    draft.max_tokens = rng.choice(rung.rooms, len(draft))
-    set_answers(rng, draft, np.full(len(people), 620.0))
+    stacks = _different_stacks(scene, rng, rung.stacks)
+    stack = rng.integers(0, rung.stacks, len(people))
+    draft.client = stacks[stack][draft.owner]
+    loyal = rng.random(len(people)) < (0.8 if rung.schedule == "queue" else 0.45)
+    best = np.where(loyal, 1.0, rng.uniform(0.6, 0.95, len(people)))
+    draft.model = np.where(rng.random(len(draft)) < best[draft.owner], 0, 1)
+    if rung.own_parameters:
+        set_parameters(rng, draft, np.zeros(len(people), bool))
+        draft.max_tokens[draft.max_tokens < 2048] = np.nan  # whole answers are wanted
+    else:
+        warm, room = rng.permutation([0.7, 1.0, np.nan]), rng.permutation([4096.0, np.nan, np.nan])
+        if rung.stacks == 1:
+            warm, room = np.array([0.7]), np.array([4096.0])
+        draft.temperature, draft.max_tokens = warm[stack][draft.owner], room[stack][draft.owner]
+    set_answers(rng, draft, np.full(len(people), 560.0))
+
+
+def _different_stacks(scene: Scene, rng: np.random.Generator, count: int) -> Array:
+    """Popular client programs with fingerprints of their own."""
+    clients = scene.clients
+    candidates = rng.choice(len(clients.weight), 40, p=clients.weight, replace=False)
+    first_of = {clients.fingerprints[code]: code for code in reversed(candidates.tolist())}
+    return np.array([code for code in candidates.tolist() if first_of[clients.fingerprints[code]] == code][:count])
 
 
 def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:
     """Chat in front of the harvest: the same laws as honest chat, on the workers' own lines and programs."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     loads = np.maximum(1, np.round(harvested * share / (1.0 - share))).astype(np.int64)
-    first = int(draft.time.min(initial=scene.end - 1))
-    cover = draw_rows(
-        scene, rng, replace(CHAT, program="sdk", moving=0.1, session=2.5, session_sigma=0.5), people, loads
-    )
-    # Cover starts with the operation, not before it.
-    cover.time = first + (cover.time - ORIGIN) * (scene.end - first) // (scene.end - ORIGIN)
-    own = np.zeros(len(people), np.int64)
-    own[draft.owner] = draft.client
-    cover.client = own[cover.owner]
+    recipe = replace(CHAT, browsers=0.0, moving=0.0)
+    cover = draw_rows(scene, rng, recipe, people, loads)
+    # Cover is played between leases: each conversation moves to an hour or so from a unit of work.
+    by_owner = np.argsort(draft.owner, kind="stable")
+    begin = np.cumsum(harvested) - harvested
+    head = np.flatnonzero(cover.turn == 0)
+    keeper = cover.owner[head]
+    near = by_owner[begin[keeper] + (rng.random(len(head)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
+    moved = draft.time[near] + (rng.normal(0.0, 0.8, len(head)) * clock.HOUR).astype(np.int64) - cover.time[head]
+    shift = np.zeros(int(cover.conversation.max(initial=-1)) + 1, np.int64)
+    shift[cover.conversation[head]] = moved
+    cover.time = cover.time + shift[cover.conversation]
+    cover = cover.keep((cover.time >= draft.time.min()) & (cover.time < scene.end) & (harvested[cover.owner] > 0))
+    for name in ("client", "temperature", "max_tokens"):  # the same program speaks for both
+        own = np.zeros(len(people), getattr(draft, name).dtype)
+        own[draft.owner] = getattr(draft, name)
+        setattr(cover, name, own[cover.owner])
     return cover
 
 

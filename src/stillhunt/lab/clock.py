@@ -122,7 +122,8 @@ def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array
     # Rows laid end to end are one sorted line, so one binary search serves all rows.
     line = (cumulative + np.arange(len(weights))[:, None]).ravel()
     found: Array = np.searchsorted(line, rows + rng.random(len(rows)), side="right")
-    return np.clip(found - rows * weights.shape[1], 0, weights.shape[1] - 1)
+    columns: Array = np.clip(found - rows * weights.shape[1], 0, weights.shape[1] - 1)
+    return columns
 
 
 def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Array, spread: float) -> Array:
@@ -139,7 +140,8 @@ def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Arr
     # Nobody is awake at four in the morning: hours in the dead of night are folded to the other side of noon.
     local = np.where((local % 24) < 6.5, local + 9.0, local)
     utc: Array = (local - zone[owner]) % 24
-    return (utc * HOUR).astype(np.int64)
+    moment: Array = (utc * HOUR).astype(np.int64)
+    return moment
 
 
 def _hour_of_day(rng: np.random.Generator, owner: Array, zone: Array, hours: Hours) -> Array:

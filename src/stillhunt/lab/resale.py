@@ -31,7 +31,7 @@ def draw_resold(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: 
     behind = np.repeat(np.arange(len(people)), users)
     # Some want chat, some run little programs: what is resold is as mixed as the population.
     crowd = draw_people(scene, rng, "end user", len(behind), paid=0.0, fresh=0.0)
-    wide = replace(recipe, taste=4.0, program="sdk", moving=0.0)
+    wide = replace(recipe, taste=4.0, browsers=0.0, moving=0.0)
     draft = draw_rows(scene, rng, wide, crowd, draw_loads(rng, wide, crowd, scene))
     draft.owner = behind[draft.owner]
     lines = (people.address[:, None] >> 8 << 8) + rng.integers(1, 255, (len(people), _LINES))
@@ -39,5 +39,5 @@ def draw_resold(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: 
     programs = rng.choice(len(scene.clients.weight), (len(people), 2), p=scene.clients.weight)
     draft.client = programs[draft.owner, rng.integers(0, 2, len(draft))]
     draft.model = draw_models(rng, len(people), draft.owner)
-    set_parameters(rng, draft, len(people), bare=False)
+    set_parameters(rng, draft, np.zeros(len(people), bool))
     return draft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Recipe:
         talkers: share of accounts that continue conversations at all.
         taste: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
         verbosity: median sentences of a fresh prompt.
-        program: what calls the API.
+        browsers: share of accounts used by hand in a browser, without parameters; the rest run programs.
         moving: share of requests that come from other lines than the account's main one.
         paid: share of accounts with a card.
         fresh: share of accounts opened lately.
@@ -52,7 +52,7 @@ class Recipe:
     talkers: float = 0.0
     taste: float = 3.0
     verbosity: float = 2.0
-    program: Literal["browser", "mixed", "sdk"] = "sdk"
+    browsers: float = 0.0
     moving: float = 0.15
     paid: float = 0.7
     fresh: float = 0.3
@@ -85,6 +85,7 @@ def draw_rows(
     if taste is None:
         taste = draw_taste(scene, rng, recipe, len(people))
     owner = sessions.owner
+    browsing = rng.random(len(people)) < recipe.browsers
     topic = clock.draw_columns(rng, taste, owner[fresh])[conversation]
     spoken = np.where(rng.random(fresh.sum()) < 0.92, people.language[owner[fresh]], 0)[conversation]
     prompt = _texts(scene, rng, recipe, (owner, turn, topic, spoken), len(people))
@@ -96,7 +97,7 @@ def draw_rows(
         topic=topic,
         language=spoken,
         address=_addresses(rng, people, sessions, recipe.moving),
-        client=_clients(scene, rng, recipe, len(people), owner),
+        client=_clients(scene, rng, browsing, owner),
         model=draw_models(rng, len(people), owner),
         system=np.full(len(owner), -1),
         temperature=np.full(len(owner), np.nan),
@@ -105,8 +106,8 @@ def draw_rows(
         campaign=np.full(len(owner), "", object),
         prompt=prompt,
     )
-    set_parameters(rng, draft, len(people), bare=recipe.program == "browser")
-    set_answers(rng, draft, recipe.answer * np.exp(rng.normal(0.0, 0.9, len(people))))
+    set_parameters(rng, draft, browsing)
+    set_answers(rng, draft, recipe.answer * np.exp(rng.normal(0.0, 1.0, len(people))))
     return draft.keep(draft.time < scene.end)
 
 
@@ -117,26 +118,33 @@ def draw_taste(scene: Scene, rng: np.random.Generator, recipe: Recipe, count: in
 
 def draw_models(rng: np.random.Generator, accounts: int, owner: Array) -> Array:
     """Model per request: most accounts have one favourite and nearly half never leave it."""
-    favourite = rng.choice(len(MODELS), accounts, p=[0.42, 0.36, 0.22])
-    loyalty = np.where(rng.random(accounts) < 0.55, 1.0, rng.beta(4.0, 2.0, accounts))
+    favourite = rng.choice(len(MODELS), accounts, p=[0.48, 0.34, 0.18])
+    loyalty = np.where(rng.random(accounts) < 0.6, 1.0, rng.beta(4.0, 2.0, accounts))
     other = rng.choice(len(MODELS), len(owner), p=[0.35, 0.40, 0.25])
     return np.where(rng.random(len(owner)) < loyalty[owner], favourite[owner], other)
 
 
-def set_parameters(rng: np.random.Generator, draft: Draft, accounts: int, *, bare: bool) -> None:
-    """Sampling parameters: constant for most programs, varied by some, absent for people in a browser."""
-    if bare:
-        return
+def set_parameters(rng: np.random.Generator, draft: Draft, bare: Array) -> None:
+    """Sampling parameters: constant for most programs, varied by some, absent for people in a browser.
+
+    Args:
+        rng: generator.
+        draft: requests; gets `temperature` and `max_tokens`.
+        bare: accounts that never send any, shape (accounts,).
+    """
+    accounts = len(bare)
     warm = rng.choice(
         [np.nan, 0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 1.0], accounts, p=[0.3, 0.15, 0.1, 0.06, 0.05, 0.18, 0.04, 0.12]
     )
     room = rng.choice([np.nan, 256, 512, 1024, 2048, 4096, 8192], accounts, p=[0.35, 0.06, 0.1, 0.17, 0.14, 0.13, 0.05])
     draft.temperature = warm[draft.owner]
-    draft.max_tokens = room[draft.owner].astype(float)
+    draft.max_tokens = room[draft.owner]
     restless = (rng.random(accounts) < 0.2)[draft.owner] & (rng.random(len(draft)) < 0.5)
     draft.temperature[restless] = np.round(rng.random(int(restless.sum())), 1)
     roomy = (rng.random(accounts) < 0.15)[draft.owner] & (rng.random(len(draft)) < 0.5)
     draft.max_tokens[roomy] = rng.choice([1000, 1500, 3000, 4000], int(roomy.sum()))
+    draft.temperature[bare[draft.owner]] = np.nan
+    draft.max_tokens[bare[draft.owner]] = np.nan
 
 
 def set_answers(rng: np.random.Generator, draft: Draft, median: Array) -> None:
@@ -181,7 +189,7 @@ def _texts(
     scene: Scene, rng: np.random.Generator, recipe: Recipe, columns: tuple[Array, Array, Array, Array], accounts: int
 ) -> list[str]:
     owner, turn, topic, spoken = columns
-    verbosity = np.exp(rng.normal(np.log(recipe.verbosity), 0.55, accounts))
+    verbosity = np.exp(rng.normal(np.log(recipe.verbosity), 0.65, accounts))
     # A later turn is a short reaction most of the time and a new question on the matter otherwise.
     short = (turn > 0) & (rng.random(len(turn)) < 0.7)
     long = np.flatnonzero(~short)
@@ -216,16 +224,12 @@ def _addresses(rng: np.random.Generator, people: People, sessions: Sessions, mov
     return np.where(shift > 0, (main >> 16 << 16) + shift, main)
 
 
-def _clients(scene: Scene, rng: np.random.Generator, recipe: Recipe, accounts: int, owner: Array) -> Array:
-    clients = scene.clients
+def _clients(scene: Scene, rng: np.random.Generator, browsing: Array, owner: Array) -> Array:
+    """One program per account; three in ten use a second one for part of their work."""
+    clients, accounts = scene.clients, len(browsing)
     programs = rng.choice(len(clients.weight), (2, accounts), p=clients.weight)
     browsers = rng.choice(len(clients.weight), (2, accounts), p=clients.browser_weight)
-    if recipe.program == "browser":
-        own = browsers
-    elif recipe.program == "mixed":
-        own = np.where(rng.random(accounts) < 0.5, browsers, programs)
-    else:
-        own = programs
+    own: Array = np.where(browsing, browsers, programs)
     second = (rng.random(accounts) < 0.3)[owner] & (rng.random(len(owner)) < 0.4)
     chosen: Array = np.where(second, own[1][owner], own[0][owner])
     return chosen

@@ -1,0 +1,111 @@
+"""What each rung of the evasion ladder changes by default, and when a campaign's workers work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from stillhunt.lab import clock
+from stillhunt.lab.scene import ORIGIN, People, Scene
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+PAUSE = 10 * clock.HOUR
+"""Every campaign stands still once for this long: an empty queue, a broken proxy, a ban wave."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Defaults of one rung.
+
+    Args:
+        daily: harvest requests per account on a day of work.
+        presence: share of the operation's days on which an account works.
+        lease: tasks that a worker takes from the queue at a time.
+        cover: share of the accounts' traffic that is not harvest.
+        templates: fixed templates per skill; 0 = every request is paraphrased.
+        stacks: client programs of the whole operation.
+        schedule: queue = round the clock; shifts = any hour, in shifts; human = waking hours of each account's zone;
+            jitter = the same with uneven days and gaps.
+        own_parameters: sampling parameters drawn per account instead of per client program.
+    """
+
+    daily: float
+    presence: float
+    lease: float
+    cover: float
+    templates: int
+    stacks: int
+    schedule: Literal["queue", "shifts", "human", "jitter"]
+    own_parameters: bool
+
+
+RUNGS = {
+    1: Rung(38.0, 1.0, 6.0, 0.0, 1, 1, "queue", False),
+    2: Rung(24.0, 1.0, 6.0, 0.0, 2, 1, "queue", False),
+    3: Rung(12.0, 0.34, 6.0, 0.0, 3, 3, "shifts", False),
+    4: Rung(10.0, 0.36, 5.0, 0.0, 3, 3, "human", False),
+    5: Rung(10.0, 0.36, 5.0, 0.0, 4, 3, "jitter", True),
+    6: Rung(5.5, 0.36, 4.0, 0.5, 0, 3, "jitter", True),
+}
+
+
+def draw_slots(
+    scene: Scene, rng: np.random.Generator, rung: Rung, people: People, pace: tuple[int, float]
+) -> tuple[Array, Array]:
+    """Worker and time of each unit of work; the whole queue starts, pauses and stops together.
+
+    Args:
+        scene: world.
+        rng: generator.
+        rung: defaults.
+        people: workers.
+        pace: start of the operation in microseconds since the epoch, requests per account and day of work.
+
+    Returns:
+        Worker and microseconds since the epoch of each unit, lease by lease.
+    """
+    start, daily = pace
+    stop = scene.end - int(rng.uniform(0.0, 0.1) * scene.days * clock.DAY)
+    first = (start - ORIGIN) // clock.DAY
+    days = max(1, -((ORIGIN - stop) // clock.DAY) - first)
+    # Equalised loads: every worker gets the same number of days, dealt at random, and nearly the same work on each.
+    worked = max(1, round(rung.presence * days))
+    day = rng.permuted(np.tile(np.arange(days), (len(people), 1)), axis=1)[:, :worked].ravel()
+    uneven = 0.35 if rung.schedule == "jitter" else 0.12
+    work = rng.poisson(daily * np.exp(rng.normal(-(uneven**2) / 2, uneven, len(day))))
+    if rung.schedule in ("human", "jitter"):
+        work = np.clip(work, min(5, int(daily)), max(20, int(2 * daily)))  # "low and slow": 5 to 20 a day
+    owner, day, sizes = _leases(rng, np.repeat(np.arange(len(people)), worked), day, work, rung.lease)
+    begin = ORIGIN + (first + day) * clock.DAY + _hours(rng, rung, people, owner)
+    rhythm = clock.Rhythm(gap=40.0, gap_sigma=1.5 if rung.schedule == "jitter" else 1.0)
+    slots = clock.expand_sessions(rng, owner, begin, sizes, rhythm)
+    pause = start + int(rng.uniform(0.3, 0.7) * (stop - start))
+    idle = (slots.time < start) | (slots.time >= stop) | ((slots.time >= pause) & (slots.time < pause + PAUSE))
+    return slots.owner[~idle], slots.time[~idle]
+
+
+def _leases(
+    rng: np.random.Generator, owner: Array, day: Array, work: Array, lease: float
+) -> tuple[Array, Array, Array]:
+    """Cut each worker's day into leases: owner, day and size of each."""
+    parts = np.maximum(1, rng.poisson(work / lease))
+    parts = np.minimum(parts, np.maximum(work, 1))
+    row = np.repeat(np.arange(len(work)), parts)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(parts) - parts, parts)
+    sizes = work[row] // parts[row] + (place < work[row] % parts[row])
+    kept = sizes > 0
+    return owner[row][kept], day[row][kept], sizes[kept]
+
+
+def _hours(rng: np.random.Generator, rung: Rung, people: People, owner: Array) -> Array:
+    if rung.schedule == "queue":
+        return (rng.random(len(owner)) * clock.DAY).astype(np.int64)
+    if rung.schedule == "shifts":
+        shift = rng.random(len(people)) * 24
+        local = (shift[owner] + rng.random(len(owner)) * 8) % 24
+        return (local * clock.HOUR).astype(np.int64)
+    spread = 2.4 if rung.schedule == "human" else 3.2
+    return clock.human_hours(rng, owner, people.zone, rng.normal(16.0, 2.5, len(people)), spread)
