@@ -79,6 +79,17 @@ class ResolveSettings(_Group):
     )
 
 
+class FamilyCaps(_Group):
+    """Most bits of each evidence family."""
+
+    content: float = Field(8.0, gt=0, description="Phrases of one template mixed alike.")
+    queue: float = Field(14.0, gt=0, description="One work list: subjects dealt alike, no repeats, equal loads.")
+    timing: float = Field(8.0, gt=0, description="Busy and idle together.")
+    network: float = Field(8.0, gt=0, description="Addresses, networks and client stacks.")
+    identity: float = Field(8.0, gt=0, description="Cards, domains, sign-up sessions, organisations.")
+    conduct: float = Field(4.0, gt=0, description="How the requests are made.")
+
+
 class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
@@ -87,8 +98,15 @@ class ScoreSettings(_Group):
         description="log2 odds that a candidate group is a harvesting operation before any evidence: about one "
         "candidate in 8,000.",
     )
-    family_cap_bits: float = Field(
-        16.0, gt=0, description="Most bits one family may add: no single kind of evidence can convict by itself."
+    family_cap_bits: FamilyCaps = Field(
+        default_factory=lambda: FamilyCaps(),
+        description="Most bits each family may add or take: no single kind of evidence can convict by itself.",
+    )
+    linkage_cap_bits: float = Field(
+        12.0,
+        gt=0,
+        description="Most bits of identity, network and timing together: they say 'one operator', and about one group "
+        "of one operator in 4,000 harvests.",
     )
     act_probability: float = Field(
         0.99, gt=0, lt=1, description="P(account harvests) from which the verdict is act; 99 % precision is the target."

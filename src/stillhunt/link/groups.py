@@ -13,7 +13,7 @@ import numpy as np
 
 from stillhunt.link.alike import effective_choices, phrase_bits, profile_distances, topic_bits
 from stillhunt.link.slices import ClusterSlices, Floats, Ints
-from stillhunt.link.split import join_groups
+from stillhunt.link.split import join_groups, split_group
 
 SEEDERS = 600
 """Slices of a cluster among which seeds are sought (the rest only joins); keeps the search linear in slices."""
@@ -58,8 +58,9 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
     if usable.sum() < least:
         return []
     sets = _separate(slices, formed_on, usable, least)
-    sets = join_groups(slices, formed_on, sets, least)
-    sets = _compete(slices, formed_on, usable, sets, least)
+    sets = [part for members in sets for part in split_group(slices, formed_on, members, least)]
+    sets = _compete(slices, formed_on, usable, join_groups(slices, formed_on, sets), least)
+    sets = _compete(slices, formed_on, usable, join_groups(slices, formed_on, sets), least)
     judged = 1 - formed_on
     groups = []
     for members in sets:

@@ -37,14 +37,13 @@ def split_group(slices: ClusterSlices, side: int, members: Ints, least: int, dep
     return [piece for part in parts for piece in split_group(slices, side, part, least, depth + 1)]
 
 
-def join_groups(slices: ClusterSlices, side: int, sets: list[Ints], least: int) -> list[Ints]:
-    """Join groups that the other half cannot tell apart, the largest first, then split what should be apart.
+def join_groups(slices: ClusterSlices, side: int, sets: list[Ints]) -> list[Ints]:
+    """Join groups that the other half cannot tell apart, the largest first.
 
     Args:
         slices: slices of one content cluster.
         side: half on which the groups were found.
         sets: positions of each group's slices.
-        least: slices that each part needs.
     """
     whole: list[Ints] = []
     for members in sorted(sets, key=lambda found: (-len(found), found[0])):
@@ -55,7 +54,7 @@ def join_groups(slices: ClusterSlices, side: int, sets: list[Ints], least: int) 
                 break
         else:
             whole.append(members)
-    return [part for members in whole for part in split_group(slices, side, members, least)]
+    return whole
 
 
 def _two_parts(slices: ClusterSlices, side: int, members: Ints) -> list[Ints]:

@@ -1,1 +1,44 @@
 """Evidence in bits -> calibrated scores and verdicts."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Progress
+from stillhunt.score.candidate import read_candidates
+from stillhunt.score.frame import build_frame
+from stillhunt.score.tables import case_tables
+from stillhunt.score.verdict import judge
+
+__all__ = ["score_campaigns"]
+
+
+def score_campaigns(
+    tables: tuple[pa.Table, pa.Table, pa.Table], accounts: pa.Table | None, config: Config, progress: Progress
+) -> dict[str, pa.Table]:
+    """Judge every candidate and fill the case tables (all but the rejects).
+
+    Args:
+        tables: SKETCHES in canonical order, SLICED row for row with it, CANDIDATES.
+        accounts: ACCOUNTS, or None where the operator has none.
+        config: settings.
+        progress: told of each candidate.
+    """
+    sketches, sliced, candidates = tables
+    frame = build_frame(sketches, sliced, accounts)
+    found = read_candidates(candidates, frame)
+    judged = []
+    with progress.stage("weighing evidence", len(found), "candidates") as advance:
+        for candidate in found:
+            judged.append(
+                judge(
+                    frame,
+                    candidate,
+                    config.score,
+                    least=config.link.min_slice_requests,
+                    least_accounts=config.resolve.min_accounts,
+                )
+            )
+            advance(1)
+    return case_tables(frame, judged, config)

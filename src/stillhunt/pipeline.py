@@ -1,0 +1,178 @@
+"""The spine: the rooms in the order in which data walks through them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt._version import __version__
+from stillhunt.base.config import Config
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.progress import Progress, Silent
+from stillhunt.base.schema import CASE_VERSION
+from stillhunt.collect import RequestLog, coverage, open_accounts, open_requests
+from stillhunt.extract import SKETCH_VERSION, merge_sketches, sketch_requests
+from stillhunt.link import link_slices
+from stillhunt.resolve import resolve_campaigns
+from stillhunt.score import score_campaigns
+from stillhunt.triage import Case, sample_table, timeline_table
+
+SAMPLED_REQUESTS = 24
+"""Requests of each campaign whose text is read again, to choose the excerpts of the report from."""
+
+
+def hunt(
+    requests: Any,
+    accounts: Any = None,
+    config: Config | None = None,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    accounts_mapping: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Case:
+    """Hunt for distillation campaigns in request logs.
+
+    Args:
+        requests: path or list of paths (files, folders, globs), Arrow table, DuckDB relation, Polars or pandas frame.
+        accounts: the customer table in the same forms; evidence of identity needs it.
+        config: settings; those of file and environment when None.
+        mapping: canonical column -> field of the log, nested by dots.
+        accounts_mapping: the same for the customer table.
+        progress: told of each step; silent when None.
+
+    Returns:
+        The case: tables, explanations, and `write`.
+
+    Raises:
+        InputError: nothing can be read, or a required column is missing.
+        ConfigError: a setting is wrong.
+    """
+    config = config or Config.load()
+    progress = progress or Silent()
+    clock = _Clock()
+    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
+        with clock.stage("accounts"):
+            customers, bad_customers = open_accounts(
+                accounts, mapping=accounts_mapping, config=config, engine=engine, progress=progress
+            )
+        with clock.stage("collect and extract") as stage:
+            log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+            sketches, conflicts, repeats = merge_sketches(list(_sketched(log, config)))
+            stage["rows"] = sketches.num_rows
+        covered = coverage(log.present, customers)
+        for family in covered:
+            if family.missing:
+                progress.note(family.sentence)
+        with clock.stage("link") as stage:
+            sliced, links = link_slices(sketches, config, progress)
+            stage["rows"] = links.num_rows
+        with clock.stage("resolve") as stage:
+            candidates = resolve_campaigns(links, config)
+            stage["rows"] = candidates.num_rows
+        with clock.stage("score"):
+            tables = score_campaigns((sketches, sliced, candidates), customers, config, progress)
+        with clock.stage("excerpts"):
+            samples = _samples(log, sketches, tables, config)
+            timeline = _timeline(sketches, tables["harvest"])
+    tables["rejects"] = pa.concat_tables([log.rejects(), conflicts, bad_customers]).combine_chunks()
+    run = {
+        "version": __version__,
+        "case_version": CASE_VERSION,
+        "sketch_version": SKETCH_VERSION,
+        "inputs": [asdict(one) for one in log.inputs],
+        "settings": config.model_dump(mode="json"),
+        "seed": config.seed,
+        "timings": clock.timings,
+        "coverage": [asdict(family) for family in covered],
+        "counts": _counts(tables, sketches, rejected=log.rejected_rows + conflicts.num_rows, repeats=repeats),
+    }
+    return Case(tables, samples, timeline, run)
+
+
+def _sketched(log: RequestLog, config: Config) -> Iterator[pa.Table]:
+    """Sketches of each batch, a few batches in flight at a time; their order does not matter."""
+    workers = config.threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers, "stillhunt-extract") as pool:
+        pending: deque[Future[pa.Table]] = deque()
+        for batch in log.batches():
+            pending.append(pool.submit(sketch_requests, batch, config))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _samples(log: RequestLog, sketches: pa.Table, tables: dict[str, pa.Table], config: Config) -> pa.Table | None:
+    """Excerpts of a few requests of each campaign, their text read again from the log."""
+    if not config.report.excerpts or not tables["harvest"].num_rows:
+        return None
+    chosen = []
+    for campaign in pc.unique(tables["harvest"].column("campaign_id")).to_pylist():
+        own = tables["harvest"].filter(pc.equal(tables["harvest"].column("campaign_id"), campaign))
+        spread = np.unique(np.linspace(0, own.num_rows - 1, SAMPLED_REQUESTS).astype(np.int64))
+        chosen.append(own.take(pa.array(spread)))
+    picked = pa.concat_tables(chosen)
+    rows = _positions(sketches, picked)
+    origins = list(
+        zip(sketches["origin_file"].take(rows).to_pylist(), sketches["origin_row"].take(rows).to_pylist(), strict=True)
+    )
+    prompts = pa.table(
+        {
+            "campaign_id": picked["campaign_id"],
+            "account_id": sketches["account_id"].take(rows),
+            "request_id": picked["request_id"],
+            "timestamp": sketches["timestamp"].take(rows),
+            "prompt": pa.array([prompt for prompt, _ in log.texts(origins)], pa.large_string()),
+        }
+    )
+    return sample_table(prompts, chars=config.report.excerpt_chars)
+
+
+def _positions(sketches: pa.Table, harvest: pa.Table) -> pa.Array:
+    """Rows of the sketches that hold these harvested requests."""
+    return pc.index_in(harvest["request_id"].combine_chunks(), value_set=sketches["request_id"].combine_chunks())
+
+
+def _timeline(sketches: pa.Table, harvest: pa.Table) -> pa.Table | None:
+    if not harvest.num_rows:
+        return None
+    rows = _positions(sketches, harvest)
+    return timeline_table(harvest["campaign_id"], sketches["account_id"].take(rows), sketches["timestamp"].take(rows))
+
+
+def _counts(tables: dict[str, pa.Table], sketches: pa.Table, *, rejected: int, repeats: int) -> dict[str, int]:
+    verdicts = tables["campaigns"]["verdict"].to_pylist()
+    return {
+        "requests": sketches.num_rows,
+        "accounts": tables["accounts"].num_rows,
+        "rejects": rejected,
+        "duplicates": repeats,
+        "campaigns": sum(v == "act" for v in verdicts),
+        "review": sum(v == "review" for v in verdicts),
+        "flagged": pc.sum(tables["accounts"]["flagged"]).as_py() or 0,
+    }
+
+
+class _Clock:
+    """Wall time of each stage, for run.json."""
+
+    def __init__(self) -> None:
+        self.timings: list[dict[str, Any]] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "rows": 0}
+        start = time.perf_counter()
+        yield entry
+        entry["seconds"] = round(time.perf_counter() - start, 3)
+        self.timings.append(entry)

@@ -1,0 +1,278 @@
+"""The tests: each looks at one candidate and returns findings in bits.
+
+Content, topics and times are judged on the half of the conversations that did not form the group; sharing of keys took
+no part in forming it. What speaks against earns negative bits by the same tests.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillhunt.score import baseline
+from stillhunt.score.candidate import Candidate
+from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled
+from stillhunt.score.findings import Finding
+from stillhunt.score.frame import Floats, Frame, Ints
+from stillhunt.score.shared import SharedKey, shared_address, shared_value
+
+EXAMPLES = 50
+TIME_BIN = 12 * 3_600_000_000
+MEMBER_CAP = 6.0
+"""Most bits that one key may say about one member's part in the campaign."""
+LOAD_CAP = 6.0
+"""Equal loads are also what a roster of equal machines shows."""
+CONTENT_SCALE = 20.0
+"""Bits over all slices that count as one unit; two bits of evidence for each doubling (honest groups reach 1-7 by
+sharing the phrases of public data sets)."""
+REPEATED = 0.02
+"""Share of prompts that several members send, up to which items count as not repeated: retries and tiny tasks."""
+
+
+def gather_evidence(frame: Frame, candidate: Candidate, *, least: int) -> list[Finding]:
+    """All findings about one candidate, before caps.
+
+    Args:
+        frame: the log.
+        candidate: the candidate.
+        least: requests a slice needs; loads cut off near it are not judged.
+    """
+    findings = [
+        _phrase_mixture(candidate),
+        _topic_mixture(frame, candidate),
+        _no_repeats(frame, candidate),
+        _even_loads(candidate, least),
+        _common_times(frame, candidate),
+        _follow_ups(frame, candidate),
+        *_shared_stacks(frame, candidate),
+    ]
+    organisation = _declared_organisation(frame, candidate)
+    if organisation is not None:
+        findings.append(organisation)
+    else:
+        findings += _shared_customers(frame, candidate)
+        findings += _shared_addresses(frame, candidate)
+    return [f for f in findings if f.bits != 0.0 or f.member_bits is not None]
+
+
+def _phrase_mixture(candidate: Candidate) -> Finding:
+    total = float(np.clip(candidate.content, -MEMBER_CAP * 2, MEMBER_CAP * 2).sum())
+    bits = float(np.sign(total) * np.log2(1.0 + abs(total) / CONTENT_SCALE) * 2.0)
+    accounts = len(candidate.accounts)
+    return Finding(
+        "content",
+        "phrase_mixture",
+        f"{accounts} accounts mix the phrases of one template as if dealt from one source: "
+        f"{total:.0f} bits over all slices on requests that did not form the group",
+        bits,
+        _examples(candidate.rows),
+        len(candidate.rows),
+        np.clip(candidate.per_account(candidate.content), -2 * MEMBER_CAP, 2 * MEMBER_CAP),
+    )
+
+
+def _topic_mixture(frame: Frame, candidate: Candidate) -> Finding:
+    found = _held_out(frame, candidate, frame.topic)
+    bits = index_bits(found, baseline.TOPICS)
+    compared = "as alike as dealing at random gives" if bits > 0 else "as different as separate customers' are"
+    return Finding(
+        "queue",
+        "topic_mixture",
+        f"the subjects of its {found.accounts} accounts are {compared}: index {found.index:.2f} on requests that did "
+        f"not form the group (1 = dealt at random; honest groups of this size {_usual(found, baseline.TOPICS):.1f})",
+        bits,
+        _examples(candidate.rows),
+        len(candidate.rows),
+        np.clip(candidate.per_account(candidate.queue), -MEMBER_CAP, MEMBER_CAP),
+    )
+
+
+def _usual(found: Homogeneity, base: baseline.Overdispersion) -> float:
+    return 1.0 + max(found.size - 1.0, 0.0) * base.honest_median
+
+
+def _held_out(frame: Frame, candidate: Candidate, category: Ints) -> Homogeneity:
+    """Homogeneity within each content cluster, each half judged for the slices that the other half formed."""
+    parts = []
+    for cluster in np.unique(candidate.slice_cluster):
+        inside = candidate.slice_cluster[candidate.row_slice] == cluster
+        for half in (0, 1):
+            formed = (candidate.formed[candidate.row_slice] & (1 << (1 - half))) > 0
+            chosen = inside & formed & (frame.half[candidate.rows] == half)
+            chosen &= frame.fresh[candidate.rows] & (category[candidate.rows] >= 0)
+            parts.append(homogeneity(candidate.row_account[chosen], category[candidate.rows[chosen]]))
+    return pooled(parts)
+
+
+def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
+    whole = frame.columns["whole"][candidate.rows]
+    pairs = np.unique(np.stack([whole, candidate.row_account]), axis=1)
+    _, senders = np.unique(pairs[0], return_counts=True)
+    repeated = float((senders > 1).mean()) if len(senders) else 0.0
+    if repeated <= REPEATED:
+        bits = 1.5 * (1.0 - repeated / REPEATED)
+        statement = (
+            f"each of its {len(senders):,} distinct prompts was sent by one account only ({repeated:.1%} repeat)"
+        )
+    else:
+        bits = -max(1.0, 20.0 * (repeated - REPEATED))
+        statement = f"{repeated:.0%} of its prompts were sent by several accounts: a public set or an assignment"
+    return Finding("queue", "no_repeats", statement, bits, _examples(candidate.rows), len(candidate.rows))
+
+
+def _even_loads(candidate: Candidate, least: int) -> Finding:
+    loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
+    found = load_evenness(loads)
+    truncated = float(loads.mean()) < 3 * least
+    bits = 0.0 if truncated else min(index_bits(found, baseline.LOADS), LOAD_CAP)
+    return Finding(
+        "queue",
+        "even_loads",
+        f"loads are {'equalised' if bits > 0 else 'as uneven as separate customers are'}: {loads.mean():.0f} requests "
+        f"an account, spread {loads.std():.1f} (dealt at random {np.sqrt(loads.mean()):.1f})",
+        bits,
+        count=len(candidate.rows),
+    )
+
+
+def _common_times(frame: Frame, candidate: Candidate) -> Finding:
+    found = _held_out(frame, candidate, frame.time // TIME_BIN)
+    bits = index_bits(found, baseline.TIMES)
+    return Finding(
+        "timing",
+        "common_times",
+        f"its accounts are busy and idle {'together, as one queue drains' if bits > 0 else 'each at its own times'}: "
+        f"index {found.index:.2f} over 12-hour bins (honest groups of this size {_usual(found, baseline.TIMES):.1f})",
+        bits,
+        count=len(candidate.rows),
+    )
+
+
+def _follow_ups(frame: Frame, candidate: Candidate) -> Finding:
+    turn = frame.sketches.column("turn")
+    chosen = turn.take(candidate.rows).combine_chunks()
+    known = len(chosen) - chosen.null_count
+    if not known:
+        return Finding("conduct", "follow_ups", "turns are not known", 0.0)
+    later = int(np.count_nonzero(np.nan_to_num(chosen.to_numpy(zero_copy_only=False).astype(float)) > 0))
+    share = later / known
+    bits = 1.5 if share < 0.01 and known >= 50 else -min(8.0 * share, 6.0)
+    statement = (
+        "nobody ever asks back: all its requests are first turns"
+        if bits > 0
+        else f"{share:.0%} of its requests are follow-ups in a conversation, as people write them"
+    )
+    return Finding("conduct", "follow_ups", statement, bits, _examples(candidate.rows), known)
+
+
+def _shared_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
+    stack = frame.columns["stack"]
+    if (stack < 0).all():
+        return []
+    member = candidate.is_member(frame)
+    of_account = _commonest(frame.account, stack, frame.accounts)
+    own = _commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
+    of_account[candidate.accounts] = own
+    found = shared_value(of_account, member)
+    bits = min(found.bits, 6.0)
+    return [
+        Finding(
+            "network",
+            "client_stacks",
+            f"{found.sharing} of {len(candidate.accounts)} accounts use {found.values} client stacks (SDK and TLS) "
+            "that are rarer outside",
+            bits,
+            count=len(candidate.rows),
+            member_bits=np.clip(found.member_bits, -3.0, 3.0),
+        )
+    ]
+
+
+def _commonest(account: Ints, value: Ints, accounts: int) -> Ints:
+    """Most frequent known value of each account; the smaller code on ties, -1 where none."""
+    known = value >= 0
+    out = np.full(accounts, -1, np.int64)
+    if not known.any():
+        return out
+    width = int(value.max()) + 1
+    key, count = np.unique(account[known] * width + value[known], return_counts=True)
+    owner, code = np.divmod(key, width)
+    order = np.lexsort((code, -count, owner))
+    first = np.unique(owner[order], return_index=True)[1]
+    out[owner[order][first]] = code[order][first]
+    return out
+
+
+def _declared_organisation(frame: Frame, candidate: Candidate) -> Finding | None:
+    """One customer that says so is not a hidden operation: what its seats share is explained."""
+    declared = frame.customers.get("organization_id", np.full(frame.accounts, -1, np.int64)).copy()
+    logged = _commonest(frame.account, frame.columns["organization_id"], frame.accounts)
+    # The log's own organisation only fills gaps; its codes are shifted so that they cannot meet the table's.
+    declared = np.where(declared >= 0, declared, np.where(logged >= 0, logged + declared.max(initial=0) + 1, -1))
+    own = declared[candidate.accounts]
+    if (own < 0).all():
+        return None
+    share = np.bincount(own[own >= 0]).max() / len(own)
+    if share < 0.5:
+        return None
+    bits = np.where(own == np.bincount(own[own >= 0]).argmax(), -4.0, 0.0)
+    return Finding(
+        "identity",
+        "declared_organisation",
+        f"{share:.0%} of its accounts declare one organisation: what they share is explained by one known customer",
+        -6.0,
+        count=len(candidate.rows),
+        member_bits=bits,
+    )
+
+
+CUSTOMER_KEYS = (
+    ("payment_fingerprint", "payment instruments"),
+    ("email_domain", "mail domains"),
+    ("signup_prefix", "sign-up networks"),
+    ("created_at", "sign-up sessions of 12 hours"),
+)
+
+
+def _shared_customers(frame: Frame, candidate: Candidate) -> list[Finding]:
+    member = candidate.is_member(frame)
+    findings = []
+    for name, words in CUSTOMER_KEYS:
+        if name not in frame.customers or (frame.customers[name] < 0).all():
+            continue
+        found = shared_value(frame.customers[name], member)
+        findings.append(_sharing("identity", name, words, found, candidate))
+    return findings
+
+
+def _shared_addresses(frame: Frame, candidate: Candidate) -> list[Finding]:
+    findings = []
+    member = candidate.is_member(frame)
+    for name, words in (("client_ip", "addresses"), ("client_prefix", "networks (/24 or /48)")):
+        values = frame.columns[name]
+        known = values >= 0
+        if not known.any():
+            continue
+        width = int(values.max()) + 1
+        pairs = np.unique(frame.account[known] * width + values[known])
+        found = shared_address(pairs // width, pairs % width, member)
+        findings.append(_sharing("network", name, words, found, candidate))
+    return findings
+
+
+def _sharing(family: str, kind: str, words: str, found: SharedKey, candidate: Candidate) -> Finding:
+    members: Floats = np.clip(found.member_bits, -MEMBER_CAP, MEMBER_CAP)
+    return Finding(
+        family,
+        kind,
+        f"{found.sharing} of {len(candidate.accounts)} accounts share {found.values} {words} "
+        "more than outsiders' use explains",
+        found.bits,
+        count=len(candidate.rows),
+        member_bits=members,
+    )
+
+
+def _examples(rows: Ints) -> Ints:
+    if len(rows) <= EXAMPLES:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, EXAMPLES).astype(np.int64)]

@@ -1,0 +1,76 @@
+"""One piece of evidence before caps, and the caps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from stillhunt.score.frame import Floats, Ints
+
+LINKAGE = ("identity", "network", "timing")
+"""Families that say "one operator", which is not yet "one that harvests"."""
+HARVEST = ("content", "queue")
+"""Families that say "one plan is dealt out"; at least one of the two that convict must be among them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one test found about one candidate.
+
+    Attributes:
+        family, kind: evidence family and name of the test.
+        statement: one sentence with its figures.
+        bits: log2 likelihood ratio for the whole candidate.
+        rows: requests that show it, at most 50, as positions in the sketches.
+        count: requests behind it.
+        member_bits: bits for each member account, in the order of the candidate's accounts; None where the test says
+            nothing of single accounts.
+    """
+
+    family: str
+    kind: str
+    statement: str
+    bits: float
+    rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    count: int = 0
+    member_bits: Floats | None = None
+
+
+def capped(findings: list[Finding], caps: dict[str, float], linkage_cap: float) -> list[Finding]:
+    """Scale the positive findings of each family down to its cap, and those of the linkage families to theirs.
+
+    Evidence that several accounts have one operator cannot by itself say that the operator harvests: companies,
+    classes and families share cards and addresses too. However strong, linkage earns at most the odds by which
+    harvesting operations outnumber honest single operators among candidates.
+
+    Args:
+        findings: raw findings of one candidate.
+        caps: most bits of each family, either way.
+        linkage_cap: most bits of identity, network and timing together.
+    """
+    scaled = [_scaled(f, caps[f.family], [g for g in findings if g.family == f.family]) for f in findings]
+    linkage = sum(f.bits for f in scaled if f.family in LINKAGE and f.bits > 0)
+    if linkage <= linkage_cap:
+        return scaled
+    share = linkage_cap / linkage
+    return [replace(f, bits=f.bits * share) if f.family in LINKAGE and f.bits > 0 else f for f in scaled]
+
+
+def _scaled(finding: Finding, cap: float, family: list[Finding]) -> Finding:
+    total = sum(f.bits for f in family)
+    if abs(total) <= cap:
+        return finding
+    # Only the side that exceeds is scaled, so that what speaks against is never shrunk by what speaks for.
+    side = [f.bits for f in family if f.bits * total > 0]
+    other = total - sum(side)
+    share = max((np.sign(total) * cap - other) / sum(side), 0.0)
+    return replace(finding, bits=float(finding.bits * share)) if finding.bits * total > 0 else finding
+
+
+def family_bits(findings: list[Finding]) -> dict[str, float]:
+    """Sum of bits of each family."""
+    totals: dict[str, float] = {}
+    for finding in findings:
+        totals[finding.family] = totals.get(finding.family, 0.0) + finding.bits
+    return totals

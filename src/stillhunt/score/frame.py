@@ -1,0 +1,143 @@
+"""Everything the evidence looks at, as arrays in the sketches' order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Sketches, slices and the customer table, coded.
+
+    Attributes:
+        account_ids: distinct accounts, ascending.
+        account: account code of each request, ascending along the rows.
+        cluster, half, topic, fresh: as in SLICED.
+        time: microseconds since 1970.
+        columns: further columns of the sketches by name, each coded as small integers (-1 = unknown).
+        customers: columns of ACCOUNTS by name, one code an account (-1 = unknown).
+        customer_organisations: organisation of each account by ACCOUNTS, where there is that table.
+        sketches: the table itself, for the few columns read once.
+    """
+
+    account_ids: list[str]
+    account: Ints
+    cluster: Ints
+    half: Ints
+    topic: Ints
+    fresh: Flags
+    time: Ints
+    columns: dict[str, Ints]
+    customers: dict[str, Ints]
+    customer_organisations: list[str | None] | None
+    sketches: pa.Table
+
+    @property
+    def accounts(self) -> int:
+        """Number of accounts."""
+        return len(self.account_ids)
+
+    def organisations(self, names: set[str]) -> Flags:
+        """True for the accounts that declare one of the named organisations, in either table.
+
+        Args:
+            names: organisation ids.
+        """
+        found = np.zeros(self.accounts, bool)
+        if not names:
+            return found
+        wanted = pa.array(sorted(names), pa.string())
+        logged = pc.is_in(self.sketches.column("organization_id"), value_set=wanted).to_numpy()
+        found[np.unique(self.account[logged])] = True
+        if self.customer_organisations is not None:
+            found |= np.array([name in names for name in self.customer_organisations], bool)
+        return found
+
+
+CODED_COLUMNS = ("model", "client_ip", "client_prefix", "asn", "organization_id", "whole", "turn", "channel")
+SIGNUP_HOURS = 12
+"""Width of the bins in which sign-up bursts are seen: an operator's working session."""
+
+
+def build_frame(sketches: pa.Table, sliced: pa.Table, accounts: pa.Table | None) -> Frame:
+    """Code the tables.
+
+    Args:
+        sketches: SKETCHES in canonical order.
+        sliced: SLICED, row for row with it.
+        accounts: ACCOUNTS, or None.
+    """
+    account, ids = _code(sketches.column("account_id"))
+    columns = {name: _code(sketches.column(name))[0] for name in CODED_COLUMNS}
+    columns["stack"] = _joint(sketches.column("user_agent"), sketches.column("tls_fingerprint"))
+    return Frame(
+        account_ids=[str(i) for i in ids],
+        account=account,
+        cluster=sliced.column("cluster").to_numpy().astype(np.int64),
+        half=sliced.column("half").to_numpy().astype(np.int64),
+        topic=sliced.column("topic").to_numpy().astype(np.int64),
+        fresh=sliced.column("fresh").to_numpy(),
+        time=sketches.column("timestamp").cast(pa.int64()).to_numpy(),
+        columns=columns,
+        customers=_customers(accounts, ids),
+        customer_organisations=_organisations(accounts, ids),
+        sketches=sketches,
+    )
+
+
+def _code(column: pa.ChunkedArray) -> tuple[Ints, list[object]]:
+    """Codes in order of first appearance, -1 for null, and the distinct values."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], column.type).dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, encoded.dictionary.to_pylist()
+
+
+def _joint(first: pa.ChunkedArray, second: pa.ChunkedArray) -> Ints:
+    """One code for each pair of values; -1 where both are unknown."""
+    left, right = _code(first)[0], _code(second)[0]
+    _, codes = np.unique(left * (right.max(initial=0) + 2) + right, return_inverse=True)
+    joint: Ints = np.where((left < 0) & (right < 0), -1, codes.astype(np.int64))
+    return joint
+
+
+def _customers(accounts: pa.Table | None, ids: list[object]) -> dict[str, Ints]:
+    if accounts is None:
+        return {}
+    position = pc.index_in(pa.array(ids, pa.string()), value_set=accounts.column("account_id").combine_chunks())
+    found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    out: dict[str, Ints] = {}
+    for name in ("organization_id", "email_domain", "payment_fingerprint", "signup_ip", "signup_prefix"):
+        codes = _code(accounts.column(name))[0]
+        out[name] = _aligned(codes, found)
+    created = accounts.column("created_at").cast(pa.int64())
+    hours = pc.fill_null(created, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    bins = np.where(hours < 0, -1, hours // (SIGNUP_HOURS * 3_600_000_000))
+    out["created_at"] = _aligned(bins, found)
+    return out
+
+
+def _organisations(accounts: pa.Table | None, ids: list[object]) -> list[str | None] | None:
+    if accounts is None:
+        return None
+    known = dict(
+        zip(accounts.column("account_id").to_pylist(), accounts.column("organization_id").to_pylist(), strict=True)
+    )
+    return [known.get(account) for account in ids]
+
+
+def _aligned(codes: Ints, found: Ints) -> Ints:
+    if not len(codes):
+        return np.full(len(found), -1, np.int64)
+    aligned: Ints = np.where(found >= 0, codes[np.maximum(found, 0)], -1)
+    return aligned

@@ -1,0 +1,106 @@
+"""Keys shared beyond chance: cards, domains, sign-up sessions, addresses, client stacks.
+
+Each key is judged by a mixture: with probability s a member draws its value from the operation's own pool, else from
+the public like everybody. A value counts by how much commoner it is among the *other* members than among outsiders,
+so popular values (a mail provider, a carrier NAT) earn nothing, and a campaign that is a third of all accounts cannot
+hide by being common: outsiders alone make the rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.score.frame import Flags, Floats, Ints
+
+SHARES = tuple(s / 20 for s in range(1, 20))
+"""Values of s that are tried; choosing one costs log2 of their number."""
+PUBLIC_SHARE = 0.01
+PUBLIC_COUNT = 5
+"""A value that so many outsiders have is the public's (a mail provider, a large carrier): neither for nor against."""
+COST = float(np.log2(len(SHARES)))
+
+
+@dataclass(frozen=True)
+class SharedKey:
+    """How far the members of a candidate share one key.
+
+    Attributes:
+        bits: for the whole candidate; 0 where sharing does not beat chance.
+        member_bits: for each member.
+        share: estimated part of the members that draw from the operation's own pool.
+        values: distinct values that at least two members share.
+        sharing: members that share a value with another one.
+    """
+
+    bits: float
+    member_bits: Floats
+    share: float
+    values: int
+    sharing: int
+
+
+def shared_value(values: Ints, member: Flags) -> SharedKey:
+    """Sharing of a key of which every account has one value.
+
+    Args:
+        values: value code of each account of the log; -1 unknown.
+        member: True for the members.
+    """
+    size = int(values.max(initial=-1)) + 1
+    known_in, known_out = member & (values >= 0), ~member & (values >= 0)
+    inside = np.bincount(values[known_in], minlength=size)
+    outside = np.bincount(values[known_out], minlength=size)
+    own = values[member]
+    known = own >= 0
+    safe = np.maximum(own, 0)
+    others = np.where(known, (inside[safe] if size else 0) - 1, 0)
+    among_members = others / max(int(known_in.sum()) - 1, 1)
+    among_outsiders = ((outside[safe] if size else np.zeros(len(own))) + 1.0) / (int(known_out.sum()) + 1.0)
+    common = (among_outsiders > PUBLIC_SHARE) & ((outside[safe] if size else np.zeros(len(own))) >= PUBLIC_COUNT)
+    ratio = np.where(known & ~common, among_members / among_outsiders, 1.0)
+    return _judged(ratio, own, others * known)
+
+
+def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> SharedKey:
+    """Sharing of a key of which an account may have many values, such as addresses.
+
+    An account is judged by its most telling value; having many values to choose from is charged for.
+
+    Args:
+        pair_account, pair_value: distinct (account, value) pairs of the log.
+        member: True for the members.
+    """
+    size = int(pair_value.max(initial=-1)) + 1
+    members = np.flatnonzero(member)
+    position = np.full(len(member), -1, np.int64)
+    position[members] = np.arange(len(members))
+    inside_pair = member[pair_account]
+    inside = np.bincount(pair_value[inside_pair], minlength=size)
+    outside = np.bincount(pair_value[~inside_pair], minlength=size)
+    account, value = position[pair_account[inside_pair]], pair_value[inside_pair]
+    others = inside[value] - 1
+    held = np.bincount(account, minlength=len(members))
+    outsiders = max(len(member) - len(members), 1)
+    ratio = (others / max(len(members) - 1, 1)) / ((outside[value] + 1.0) / (outsiders + 1.0)) / held[account]
+    order = np.lexsort((value, -ratio, account))
+    first = np.unique(account[order], return_index=True)[1]
+    best = np.ones(len(members))
+    chosen = np.full(len(members), -1, np.int64)
+    shared = np.zeros(len(members), np.int64)
+    best[account[order][first]] = ratio[order][first]
+    chosen[account[order][first]] = value[order][first]
+    shared[account[order][first]] = others[order][first]
+    return _judged(best, chosen, shared)
+
+
+def _judged(ratio: Floats, own: Ints, others: Ints) -> SharedKey:
+    tables = [np.log2((1.0 - s) + s * ratio) for s in SHARES]
+    totals = [float(t.sum()) for t in tables]
+    best = int(np.argmax(totals))
+    sharing = others > 0
+    values = len(np.unique(own[sharing])) if sharing.any() else 0
+    if totals[best] <= COST:
+        return SharedKey(0.0, np.zeros(len(ratio)), 0.0, values, int(sharing.sum()))
+    return SharedKey(totals[best] - COST, tables[best], SHARES[best], values, int(sharing.sum()))
