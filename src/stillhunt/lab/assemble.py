@@ -18,6 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _CHARACTERS_PER_TOKEN = 3.8
 _MASK = (1 << 64) - 1
+_WRITTEN = tuple(f.name for f in fields(Draft) if f.name not in ("prompt", "topic", "language"))
 
 
 def assemble(scene: Scene, parts: list[tuple[People, Draft]]) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
@@ -30,19 +31,16 @@ def assemble(scene: Scene, parts: list[tuple[People, Draft]]) -> tuple[pa.Table,
     Returns:
         requests (by time), accounts, truth of accounts, truth of requests.
     """
-    rng = scene.rng("assemble")
-    offsets = np.cumsum([0] + [len(people) for people, _ in parts])
     people = _all_people([people for people, _ in parts])
-    columns, prompts = _all_rows([draft for _, draft in parts], offsets)
-    prompts, columns = _retry(rng, prompts, columns)
+    columns, prompts = _all_rows(scene, parts)
+    request_ids = _ids("rq", len(prompts), scene.seed, 2)  # before sorting: campaigns do not rename honest requests
     order = np.argsort(columns["time"], kind="stable")
     columns = {name: values[order] for name, values in columns.items()}
-    prompts = prompts.take(pa.array(order))
+    prompts, request_ids = prompts.take(pa.array(order)), request_ids.take(pa.array(order))
     account_ids = _ids("acc", len(people), scene.seed, 1)
-    request_ids = _ids("rq", len(order), scene.seed, 2)
     owners = pa.DictionaryArray.from_arrays(pa.array(columns["owner"], pa.int32()), account_ids).cast(pa.string())
     requests = _requests(scene, columns, prompts, request_ids, owners)
-    _open_before_use(rng, people, columns)
+    _open_before_use(scene.rng("opening"), people, columns)
     truth_requests = pa.table(
         {"request_id": request_ids, "account_id": owners, "campaign": pa.array(columns["campaign"], pa.string())}
     )
@@ -62,39 +60,46 @@ def _all_people(blocks: list[People]) -> People:
     return People(**{f.name: np.concatenate([getattr(block, f.name) for block in blocks]) for f in fields(People)})
 
 
-def _all_rows(drafts: list[Draft], offsets: Array) -> tuple[dict[str, Array], pa.ChunkedArray]:
-    columns: dict[str, list[Array]] = {
-        f.name: [] for f in fields(Draft) if f.name not in ("prompt", "topic", "language")
-    }
+def _all_rows(scene: Scene, parts: list[tuple[People, Draft]]) -> tuple[dict[str, Array], pa.ChunkedArray]:
+    columns: dict[str, list[Array]] = {name: [] for name in (*_WRITTEN, "status")}
     texts = []
-    conversations = 0
-    for draft, offset in zip(drafts, offsets.tolist(), strict=False):
-        for name, parts in columns.items():
-            parts.append(getattr(draft, name))
-        columns["owner"][-1] = draft.owner + offset
-        columns["conversation"][-1] = draft.conversation + conversations
+    accounts = conversations = 0
+    for place, (people, draft) in enumerate(parts):
+        row, status, delay = _retry(scene.rng(f"retry/{place}"), draft.owner, draft.time)
+        for name in _WRITTEN:
+            columns[name].append(getattr(draft, name)[row])
+        columns["status"].append(status)
+        columns["time"][-1] += delay
+        columns["owner"][-1] += accounts
+        columns["conversation"][-1] += conversations
+        accounts += len(people)
         conversations += int(draft.conversation.max(initial=-1)) + 1
-        texts.append(pa.array(draft.prompt, pa.large_string()))
+        texts.append(pa.array(draft.prompt, pa.large_string()).take(pa.array(row)))
         draft.prompt = []  # Python strings take four times the room; a world of a million rows must fit
-    return {name: np.concatenate(parts) for name, parts in columns.items()}, pa.chunked_array(texts, pa.large_string())
+    return {name: np.concatenate(values) for name, values in columns.items()}, pa.chunked_array(
+        texts, pa.large_string()
+    )
 
 
-def _retry(
-    rng: np.random.Generator, prompts: pa.ChunkedArray, columns: dict[str, Array]
-) -> tuple[pa.ChunkedArray, dict[str, Array]]:
-    """Refused and failed calls: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows."""
-    order = np.lexsort((columns["time"], columns["owner"]))
+def _retry(rng: np.random.Generator, owner: Array, time: Array) -> tuple[Array, Array, Array]:
+    """Refused and failed calls: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
+
+    Args:
+        rng: generator.
+        owner: account per request, shape (n,).
+        time: microseconds, shape (n,).
+
+    Returns:
+        Row, HTTP status and delay in microseconds of every call; the first n calls are the rows themselves.
+    """
+    order = np.lexsort((time, owner))
     gap = np.full(len(order), clock.DAY)
-    same = np.diff(columns["owner"][order]) == 0
-    gap[order[1:]] = np.where(same, np.diff(columns["time"][order]), clock.DAY)
+    gap[order[1:]] = np.where(np.diff(owner[order]) == 0, np.diff(time[order]), clock.DAY)
     chance = 0.003 + 0.025 * (gap < 4 * clock.SECOND)
     luck = rng.random(len(gap))
     status = np.where(luck < chance, 429, np.where(luck < chance + 0.003, 503, 200))
     status[(luck >= chance + 0.003) & (luck < chance + 0.005)] = 500
-    columns["status"] = status
-    rows = [np.arange(len(gap))]
-    statuses = [status]
-    delays = [np.zeros(len(gap), np.int64)]
+    rows, statuses, delays = [np.arange(len(gap))], [status], [np.zeros(len(gap), np.int64)]
     failed = np.flatnonzero(status != 200)
     late = np.zeros(len(failed), np.int64)
     for attempt in range(3):
@@ -106,11 +111,7 @@ def _retry(
         statuses.append(outcome)
         delays.append(late)
         failed, late = failed[outcome != 200], late[outcome != 200]
-    picked = np.concatenate(rows)
-    columns = {name: values[picked] for name, values in columns.items()}
-    columns["status"] = np.concatenate(statuses)
-    columns["time"] = columns["time"] + np.concatenate(delays)
-    return prompts.take(pa.array(picked)), columns
+    return np.concatenate(rows), np.concatenate(statuses), np.concatenate(delays)
 
 
 def _requests(

@@ -23,13 +23,13 @@ _SERVICE = Rhythm(hours="evening", presence=0.8, day_sigma=0.9, gap=50.0, gap_si
 _OFFICE = Rhythm(hours="office", presence=0.55, weekend=0.15, gap=70.0, gap_sigma=1.3)
 
 CHAT = Recipe(
-    "chat", 0.0, load=12, load_sigma=1.2, session=2.5, follow=0.45, talkers=0.85, taste=3.0, browsers=0.65,
+    "chat", 0.0, load=12, load_sigma=1.2, session=2.5, follow=0.45, talkers=0.85, taste=6.0, browsers=0.65,
     moving=0.25, paid=0.35, fresh=0.34, answer=480, verbosity=2.6, rhythm=Rhythm(presence=0.55),
 )  # fmt: skip
 """People who chat; takes all accounts that no other persona takes."""
 
 RECIPES: tuple[Recipe, ...] = (
-    Recipe("developer", 0.15, least=5, load=28, load_sigma=1.1, session=4, follow=0.3, talkers=0.55, taste=2.5,
+    Recipe("developer", 0.15, least=5, load=28, load_sigma=1.1, session=4, follow=0.3, talkers=0.55, taste=4.0,
            browsers=0.35, moving=0.3, paid=0.7, answer=650, verbosity=3.2, rhythm=_OFFICE),
     Recipe("generalist", 0.04, least=4, load=42, load_sigma=0.9, session=4, follow=0.4, talkers=0.8, taste=45.0,
            browsers=0.4, moving=0.35, paid=0.75, answer=650, verbosity=3.0, rhythm=Rhythm(presence=0.8)),
@@ -45,7 +45,7 @@ RECIPES: tuple[Recipe, ...] = (
            browsers=0.9, moving=0.3, paid=0.1, fresh=1.0, group=24),
     Recipe("benchmark", 0.005, least=4, load=300, load_sigma=0.6, session=90, session_sigma=0.6, taste=5.0,
            paid=0.8, answer=300, rhythm=replace(_MACHINE, presence=0.25)),
-    Recipe("batch", 0.005, least=3, load=800, load_sigma=0.6, session=150, session_sigma=0.9, taste=1.5, moving=0.0,
+    Recipe("batch", 0.005, least=3, load=600, load_sigma=0.6, session=150, session_sigma=0.9, taste=1.5, moving=0.0,
            paid=1.0, answer=700, rhythm=replace(_MACHINE, gap=5.0)),
     Recipe("one_template", 0.012, least=5, load=120, load_sigma=0.5, session=14, session_sigma=0.9, taste=1.5,
            moving=0.1, paid=0.8, fresh=0.4, answer=700, rhythm=Rhythm(presence=0.4, gap=25.0)),
@@ -56,7 +56,7 @@ RECIPES: tuple[Recipe, ...] = (
            moving=0.0, group=3, rhythm=_MACHINE),
     Recipe("nightly", 0.01, least=3, load=220, load_sigma=0.6, session=25, session_sigma=0.2, taste=2.0, paid=0.9,
            fresh=0.15, answer=250, moving=0.3, rhythm=Rhythm("nightly", 0.9, 0.3, 1.0, 2.0, 0.6)),
-    Recipe("backfill", 0.002, least=2, load=800, load_sigma=0.6, session=260, session_sigma=0.8, taste=4.0, paid=1.0,
+    Recipe("backfill", 0.002, least=2, load=400, load_sigma=0.6, session=260, session_sigma=0.8, taste=4.0, paid=1.0,
            answer=60, verbosity=9.0, moving=0.0, rhythm=replace(_MACHINE, presence=0.15, gap=2.0)),
 )  # fmt: skip
 """Every other persona; `share` of the honest accounts, at least `least` of each."""

@@ -112,8 +112,12 @@ def draw_rows(
 
 
 def draw_taste(scene: Scene, rng: np.random.Generator, recipe: Recipe, count: int) -> Array:
-    """Each account's own topic weights: Dirichlet around the population's, shape (count, topics)."""
-    return rng.gamma(recipe.taste * scene.popularity, 1.0, (count, len(scene.popularity))) + 1e-9
+    """Each account's own topic weights: Dirichlet around the population's, shape (count, topics).
+
+    How narrow it is differs by account: among those who chat some have one hobby and some ask about everything.
+    """
+    breadth = recipe.taste * np.exp(rng.normal(0.0, 0.9, (count, 1)))
+    return rng.gamma(breadth * scene.popularity, 1.0) + 1e-9
 
 
 def draw_models(rng: np.random.Generator, accounts: int, owner: Array) -> Array:

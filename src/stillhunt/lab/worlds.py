@@ -41,6 +41,9 @@ class WorldSpec:
         for name, value, least in (("accounts", self.accounts, 10), ("days", self.days, 2), ("seed", self.seed, 0)):
             if value < least:
                 raise ConfigError(f"{name} is {value}", where="WorldSpec", next_step=f"use {least} or more")
+        names = [campaign_name(campaign, place) for place, campaign in enumerate(self.campaigns)]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"two campaigns have one name: {names}", where="WorldSpec", next_step="rename one")
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,16 @@ def spec_for_rung(
     return WorldSpec(accounts, days, seed, operations)
 
 
+def campaign_name(campaign: CampaignSpec, place: int) -> str:
+    """Name of a campaign in the truth: its own, or its place among the world's campaigns."""
+    return campaign.name or f"c{place}"
+
+
 def demo_spec() -> WorldSpec:
-    """The world of `stillhunt demo`: 3,000 honest accounts, one crude and one careful operation."""
-    return WorldSpec(
-        accounts=2_900, seed=7, campaigns=(CampaignSpec(2, 70, name="crude"), CampaignSpec(6, 50, name="careful"))
-    )
+    """The world of `stillhunt demo`: about 2,700 accounts, one crude and one careful operation among them."""
+    crude = CampaignSpec(2, 70, name="crude", requests_per_account_day=20.0)
+    careful = CampaignSpec(6, 50, name="careful")
+    return WorldSpec(accounts=2_600, seed=7, campaigns=(crude, careful))
 
 
 def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
@@ -115,7 +123,7 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
                 parts.append(build_persona(scene, recipe, count))
                 advance(count)
         for place, campaign in enumerate(spec.campaigns):
-            parts.append(build_campaign(scene, campaign, campaign.name or f"c{place}", place))
+            parts.append(build_campaign(scene, campaign, campaign_name(campaign, place), place))
             advance(campaign.accounts)
     vendors = [people.organization for people, _ in parts if people.persona[0] == "vendor"]
     sanctioned = tuple(sorted({str(name) for name in np.concatenate(vendors)} if vendors else ()))

@@ -1,0 +1,41 @@
+"""No single column, and no single number computed per account, may give a careful campaign away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from aggregates import account_aggregates, auc, one_value_auc
+
+from stillhunt.lab.worlds import build_world, spec_for_rung
+
+LIMIT = 0.8
+
+
+def test_auc_on_hand_made_cases() -> None:
+    positive = np.array([False, False, True, True])
+    assert auc(np.array([1.0, 2.0, 3.0, 4.0]), positive) == 1.0
+    assert auc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == 0.0
+    assert auc(np.array([1.0, 1.0, 1.0, 1.0]), positive) == 0.5
+    assert auc(np.array([1.0, 3.0, 2.0, 4.0]), positive) == 0.75
+    assert one_value_auc(pd.Series(["a", "b", "c", "c"]), positive) == (1.0, "c")
+
+
+@pytest.mark.parametrize("rung", [3, 4, 5, 6])
+def test_no_single_column_separates_the_classes(rung: int) -> None:
+    world = build_world(spec_for_rung(rung, accounts=1200, seed=20 + rung, campaigns=3, campaign_accounts=50))
+    numbers, typical, harvests = account_aggregates(world)
+    telling = {}
+    for column in numbers:
+        score = auc(numbers[column].to_numpy(float), harvests)
+        telling[column] = max(score, 1.0 - score)
+    for column in typical:
+        telling[f"{column} is one value"] = one_value_auc(typical[column], harvests)[0]
+    assert {column: round(score, 3) for column, score in telling.items() if score > LIMIT} == {}
+
+
+def test_the_naive_rung_is_told_apart_easily() -> None:
+    """The measure can fail: on rung 1 a shared card alone separates the classes."""
+    world = build_world(spec_for_rung(1, accounts=1200, seed=21, campaign_accounts=60))
+    numbers, _, harvests = account_aggregates(world)
+    assert auc(numbers["payment_fingerprint_shared"].to_numpy(float), harvests) > 0.95
