@@ -48,7 +48,7 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
                 7011,
                 "7,011 work items, none sent twice, although every account uses the same skeletons.",
             ),
-            ("identity", "payment_shared", 5.6, 0, "Two payment instruments pay for 88 of the accounts."),
+            ("network", "shared_addresses", 5.6, 0, "Fifteen addresses carry 88 of the accounts, and nobody else."),
             (
                 "timing",
                 "failover",
@@ -103,7 +103,7 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
         "models": ["small-2026-02"],
         "evidence": (
             ("content", "shared_template", 12.1, 910, "91 % of the requests share one system prompt and one skeleton."),
-            ("identity", "signup_burst", 3.4, 0, "17 of the accounts were opened within two days."),
+            ("timing", "common_start", 3.4, 0, "17 of the accounts sent their first request within two hours."),
             (
                 "queue",
                 "repeats",
@@ -248,7 +248,7 @@ def _add_member(rows: Any, plan: dict[str, Any], index: int, campaign: float, ra
     for family, kind, bits, count, statement in pieces:
         rows["evidence"].append(_piece(campaign_id, account_id, family, kind, bits, count, statement))
     score = campaign * probability_of(math.fsum(bits for _, _, bits, _, _ in pieces))
-    verdict = "act" if plan["verdict"] == "act" and score >= 0.95 else "review"
+    verdict = "act" if plan["verdict"] == "act" and score >= 0.99 else "review"
     rows["members"].append(
         {
             "account_id": account_id,

@@ -58,7 +58,7 @@ def of_account(main: Membership | None, *, sanctioned: bool, settings: ScoreSett
         spare = main.member.log2_odds - _log2_odds(needed)
         sentences.append(
             f"Signs that the traffic is its own (human follow-ups, own topics, repeats) worth {spare:.1f} bits would "
-            f"bring it below {plain.percent(settings.review_probability)}, the line for review."
+            f"bring it below {_line(settings.review_probability)}, the line for review."
         )
     if sanctioned:
         sentences.append("Its programme is declared in the settings; without that the score alone would decide.")
@@ -68,15 +68,16 @@ def of_account(main: Membership | None, *, sanctioned: bool, settings: ScoreSett
 
 
 def _margin(log2_odds: float, settings: ScoreSettings) -> str:
-    for name, threshold in (("act", settings.act_probability), ("review", settings.review_probability)):
-        line = _log2_odds(threshold)
-        if log2_odds >= line:
-            return (
-                f"It stands {log2_odds - line:.1f} bits above the line for {name} ({plain.percent(threshold)}, "
-                f"{plain.bits(line)} bits)."
-            )
-    missing = _log2_odds(settings.review_probability) - log2_odds
-    return f"It lacks {missing:.1f} bits to the line for review ({plain.percent(settings.review_probability)})."
+    act, review = settings.act_probability, settings.review_probability
+    above_act, above_review = log2_odds - _log2_odds(act), log2_odds - _log2_odds(review)
+    if above_act >= 0:
+        return f"It stands {above_act:.1f} bits above the line for act ({_line(act)})."
+    if above_review >= 0:
+        return (
+            f"It stands {above_review:.1f} bits above the line for review ({_line(review)}) and lacks {-above_act:.1f} "
+            f"bits to the line for act ({_line(act)})."
+        )
+    return f"It lacks {-above_review:.1f} bits to the line for review ({_line(review)})."
 
 
 def _without_strongest(total: Sum, family: str, family_bits: float, settings: ScoreSettings) -> str:
@@ -93,3 +94,7 @@ def _without_strongest(total: Sum, family: str, family_bits: float, settings: Sc
 
 def _log2_odds(probability: float) -> float:
     return math.log2(probability / (1 - probability))
+
+
+def _line(threshold: float) -> str:
+    return f"{threshold * 100:.6g} %"

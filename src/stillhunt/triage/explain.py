@@ -104,7 +104,7 @@ class Explanation:
             lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)")]
         if self.kind == "account" and self.memberships:
             main = self.memberships[0]
-            product = f"{main.campaign.probability:.6f} x {main.member.probability:.6f} = {main.probability:.6f}"
+            product = f"{_factor(main.campaign)} x {_factor(main.member)} = {main.probability:.6f}"
             lines += ["", "Its part in the campaign, in bits", *_sum_lines(main.member, "P(member | campaign)")]
             lines += ["", f"  P(account) = {product}"]
             lines += _other_campaigns(self.memberships[1:])
@@ -140,8 +140,13 @@ def _sum_lines(part: Sum, name: str) -> list[str]:
                 initial_indent=f"  {plain.bits(term.bits):>7}  ",
                 subsequent_indent=" " * 11,
             )
-    lines.append(f"  {plain.bits(part.log2_odds):>7}  log2 odds, so {name} = {part.probability:.6f}")
+    lines.append(f"  {plain.bits(part.log2_odds):>7}  log2 odds, so {name} = {plain.exact_probability(part.log2_odds)}")
     return lines
+
+
+def _factor(part: Sum) -> str:
+    shown = plain.exact_probability(part.log2_odds)
+    return f"({shown})" if " " in shown else shown
 
 
 def _member_lines(members: Sequence[Membership]) -> list[str]:

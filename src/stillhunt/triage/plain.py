@@ -32,8 +32,6 @@ _UNSAFE_CODES = [
 UNSAFE = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE_CODES) + "]")
 """Characters that may command a terminal, turn the reading direction, or be invisible."""
 
-_FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
-
 ELLIPSIS = "\u2026"
 
 
@@ -60,11 +58,6 @@ def shorten(text: str, limit: int) -> str:
         return shown
     tail = limit // 4 if limit >= 24 else 0
     return shown[: limit - tail - 1] + ELLIPSIS + (shown[-tail:] if tail else "")
-
-
-def defuse_formula(text: str) -> str:
-    """A cell that a spreadsheet shows and never evaluates."""
-    return "'" + text if text.lstrip(" ").startswith(_FORMULA_START) else text
 
 
 def count(number: int) -> str:
@@ -102,10 +95,8 @@ def percent(share: float) -> str:
         return "100 %"
     if share < 0.001:
         return "under 0.1 %"
-    if share > 0.9999:
-        return "over 99.99 %"
     if share > 0.99:
-        return f"{math.floor(share * 10_000) / 100:.2f} %"
+        return "over 99 %"
     return f"{share * 100:.2g} %" if share < 0.1 else f"{share * 100:.0f} %"
 
 
@@ -120,6 +111,13 @@ def probability(value: float) -> str:
     if value > 0.99 or value < 0.01:
         return f"{math.floor(value * 10_000) / 100:.2f} %"
     return f"{math.floor(value * 1000) / 10:.1f} %"
+
+
+def exact_probability(log2_odds: float) -> str:
+    """A probability with enough digits to multiply by hand; near one, as its distance from one."""
+    if log2_odds < 13:
+        return f"{1 / (1 + 2**-log2_odds):.6f}" if log2_odds > -13 else f"{math.exp2(max(log2_odds, -1000.0)):.2g}"
+    return f"1 \u2212 {math.exp2(max(-log2_odds, -1000.0)):.2g}"
 
 
 def bits(value: float) -> str:

@@ -41,8 +41,8 @@ def render_report(tables: Mapping[str, pa.Table], samples: pa.Table, timeline: p
     rows = view.reading_order(tables["campaigns"])
     shown = [row for row in rows if row["verdict"] in ("act", "review")][: view.CAMPAIGNS_IN_DETAIL]
     period = _period(rows)
-    parts = view.Tables(tables["accounts"], tables["members"], tables["evidence"], samples, timeline)
-    campaigns = view.campaign_views(shown, parts, run, period)
+    parts = view.Tables(tables["members"], tables["evidence"], samples, timeline)
+    campaigns = view.campaign_views(shown, parts, tables["accounts"], run, period)
     style, script, library = (
         _asset("templates", "report.css"),
         _asset("templates", "report.js"),

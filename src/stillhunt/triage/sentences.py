@@ -110,9 +110,10 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
     ]
     bystanders = roles.get("shared", 0) + roles.get("victim", 0)
     if bystanders:
+        theirs = "it was taken from its owner" if bystanders == 1 else "they were taken from their owners"
         sentences.append(
-            f"That each member takes part knowingly. Of {plain.plural(bystanders, 'account')} the traffic is partly "
-            "the owner's own, or the account may have been taken from somebody."
+            "That each member takes part knowingly. Part of the traffic of "
+            f"{plain.plural(bystanders, 'account')} is honest, or {theirs}."
         )
     sentences.append(
         f"A loss. The list price of {plain.amount(campaign['output_tokens'])} tokens says what the answers would cost, "

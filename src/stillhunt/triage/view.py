@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,8 @@ MEMBERS_AT_FIRST = 50
 MEMBERS_PER_CAMPAIGN = 5000
 MEMBERS_IN_ALL = 30_000
 _SAMPLES_SHOWN = 6
-_BUCKETS_SHOWN = 500
+_BUCKETS_SHOWN = 300
+_SAMPLE_CHARS = 2000
 _ID_CHARS = 64
 _NAME_CHARS = 80
 
@@ -80,9 +81,8 @@ class CampaignView:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables a report needs, cut per campaign once."""
+    """The tables a report needs, of all campaigns or cut to one."""
 
-    accounts: pa.Table
     members: pa.Table
     evidence: pa.Table
     samples: pa.Table
@@ -90,16 +90,22 @@ class Tables:
 
 
 def campaign_views(
-    campaigns: list[dict[str, Any]], tables: Tables, run: Mapping[str, Any], period: tuple[datetime, datetime]
+    campaigns: list[dict[str, Any]],
+    tables: Tables,
+    accounts: pa.Table,
+    run: Mapping[str, Any],
+    period: tuple[datetime, datetime],
 ) -> list[CampaignView]:
     """The campaigns as the report tells them.
 
     Args:
         campaigns: rows of the CAMPAIGNS table, in reading order.
-        tables: where their evidence, members, samples and timelines are.
+        tables: where their members, evidence, samples and timelines are.
+        accounts: the accounts table; members are shown with their account's verdict.
         run: content of run.json; settings are read from it.
         period: begin and end of the common time axis.
     """
+    tables = replace(tables, members=_with_verdicts(tables.members, accounts))
     views: list[CampaignView] = []
     budget = MEMBERS_IN_ALL
     for number, row in enumerate(campaigns, start=1):
@@ -120,11 +126,16 @@ def reading_order(campaigns: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
+def _with_verdicts(members: pa.Table, accounts: pa.Table) -> pa.Table:
+    places = pc.index_in(members["account_id"], value_set=accounts["account_id"])
+    return members.append_column("verdict", accounts["verdict"].take(places))
+
+
 def _cut(tables: Tables, campaign_id: str) -> Tables:
     def of(table: pa.Table) -> pa.Table:
         return table.filter(pc.equal(table["campaign_id"], campaign_id))
 
-    return Tables(tables.accounts, of(tables.members), of(tables.evidence), of(tables.samples), of(tables.timeline))
+    return Tables(of(tables.members), of(tables.evidence), of(tables.samples), of(tables.timeline))
 
 
 def _campaign_view(
@@ -191,18 +202,16 @@ def _facts(row: dict[str, Any], roles: Mapping[str, int], run: Mapping[str, Any]
 def _member_rows(own: Tables, limit: int) -> tuple[MemberRow, ...]:
     keys = [("score", "descending"), ("requests", "descending"), ("account_id", "ascending")]
     top = own.members.take(pc.sort_indices(own.members, sort_keys=keys).slice(0, limit))
-    places = pc.index_in(top["account_id"], value_set=own.accounts["account_id"])
-    verdicts = own.accounts["verdict"].take(places).to_pylist()
     return tuple(
         MemberRow(
             account=plain.shorten(row["account_id"], _ID_CHARS),
             role=plain.shorten(row["role"], 12),
-            verdict=plain.shorten(verdict or "unknown", 12),
+            verdict=plain.shorten(row["verdict"] or "unknown", 12),
             requests=row["requests"],
             share=row["share"],
             score=row["score"],
         )
-        for row, verdict in zip(top.to_pylist(), verdicts, strict=True)
+        for row in top.to_pylist()
     )
 
 
@@ -210,7 +219,7 @@ def _sample_cards(samples: pa.Table) -> tuple[SampleCard, ...]:
     cards = []
     for row in samples.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).to_pylist()[:_SAMPLES_SHOWN]:
         pieces: list[tuple[str, bool]] = []
-        position, text = 0, row["text"]
+        position, text = 0, row["text"][:_SAMPLE_CHARS]
         for mark in sorted(row["marks"], key=lambda mark: mark["start"]):
             start, end = max(mark["start"], position), min(mark["end"], len(text))
             if start < end:

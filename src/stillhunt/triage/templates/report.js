@@ -9,8 +9,8 @@
   // CSS variables as colours: charts follow light, dark and print without being drawn again.
   const color = (name) => `var(--${name})`;
   const grouped = (value) => Math.round(value).toLocaleString("en-US");
-  const percent = (share) => (share <= 0 ? "0 %" : share >= 1 ? "100 %" : share < 0.001 ? "under 0.1 %" : share > 0.9999 ? "over 99.99 %"
-    : share > 0.99 ? `${(Math.floor(share * 1e4) / 100).toFixed(2)} %` : share < 0.1 ? `${+(share * 100).toPrecision(2)} %` : `${Math.round(share * 100)} %`);
+  const percent = (share) => (share <= 0 ? "0 %" : share >= 1 ? "100 %" : share < 0.001 ? "under 0.1 %"
+    : share > 0.99 ? "over 99 %" : share < 0.1 ? `${+(share * 100).toPrecision(2)} %` : `${Math.round(share * 100)} %`);
   const probability = (p) => (p > 0.9999 ? "over 99.99 %" : p < 0.0001 ? "under 0.01 %"
     : p > 0.99 || p < 0.01 ? `${(Math.floor(p * 1e4) / 100).toFixed(2)} %` : `${(Math.floor(p * 1e3) / 10).toFixed(1)} %`);
   const moment = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
@@ -104,7 +104,11 @@
     places.forEach((place) => near.observe(place));
   }
   function fit(width) {
-    drawn.forEach((chart, place) => { chart.resize({ width: width || place.clientWidth || 720 }); scalable(place); });
+    drawn.forEach((chart, place) => {
+      chart.resize({ width: width || place.clientWidth || 720 });
+      chart.getZr().flush();  // drawn now, not at the next frame: the printer does not wait
+      scalable(place);
+    });
   }
   addEventListener("beforeprint", () => { places.forEach(draw); fit(PAPER_WIDTH); });
   addEventListener("afterprint", () => fit(0));
@@ -119,11 +123,7 @@
     for (const row of rows) {
       const line = body.insertRow();
       const shown = [row[0], row[1], row[2], grouped(row[3]), percent(row[4]), probability(row[5])];
-      shown.forEach((text, i) => {
-        const cell = line.insertCell();
-        cell.textContent = text;
-        if (i === 0) cell.className = "id"; else if (i >= NUMERIC_FROM) cell.className = "number";
-      });
+      for (const text of shown) line.insertCell().textContent = text;
     }
     table.tBodies[0].replaceWith(body);
   }

@@ -1,0 +1,152 @@
+"""An explanation adds up to the stored score, from what is on disk, and says it in plain text."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stillhunt.base.errors import CaseError
+from stillhunt.triage import Case
+from stillhunt.triage.sums import in_words, probability_of
+
+from .fixtures import build, demo_case
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return demo_case()
+
+
+@pytest.fixture(scope="module")
+def folder(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return case.write(tmp_path_factory.mktemp("cases") / "case")
+
+
+def by_hand(evidence: list[dict[str, object]], campaign_id: str, account_id: str | None) -> float:
+    """The design's formula in plain Python, straight from the file's rows."""
+    own = [row["bits"] for row in evidence if row["campaign_id"] == campaign_id and row["account_id"] == account_id]
+    return 1 / (1 + 2 ** -math.fsum(own))  # type: ignore[arg-type]  # bits are floats by contract
+
+
+def test_every_campaign_and_account_is_rebuilt_from_the_file(case: Case, folder: Path) -> None:
+    evidence = pq.read_table(folder / "evidence.parquet").to_pylist()
+    read = Case.read(folder)
+    for row in read.campaigns.to_pylist():
+        explanation = read.explain(row["campaign_id"])
+        assert explanation.probability == by_hand(evidence, row["campaign_id"], None) == row["score"]
+        assert explanation.agrees
+        assert len(explanation.memberships) == row["accounts"]
+        for part in explanation.memberships[::7]:
+            wanted = row["score"] * by_hand(evidence, row["campaign_id"], part.account_id)
+            account = read.explain(part.account_id)
+            assert account.probability == pytest.approx(wanted, abs=1e-15)
+            assert account.probability == part.probability
+            assert account.agrees
+
+
+@pytest.mark.parametrize(
+    ("wanted_id", "file"),
+    [
+        ("hunt-c41d08be", "campaign.txt"),
+        ("hunt-0e9b55d7", "review.txt"),
+        ("91c2-acct-0003", "account.txt"),
+        ("customer-0001", "honest.txt"),
+    ],
+)
+def test_text_is_the_golden_one(case: Case, wanted_id: str, file: str) -> None:
+    assert case.explain(wanted_id).text() == (GOLDEN / file).read_text(encoding="utf-8")
+
+
+def test_json_has_the_same_numbers(case: Case) -> None:
+    explanation = case.explain("91c2-acct-0003")
+    data = json.loads(json.dumps(explanation.as_dict(), allow_nan=False))
+    main = data["memberships"][0]
+    assert data["score"] == explanation.probability
+    assert math.fsum(term["bits"] for term in data["evidence"]) == pytest.approx(data["log2_odds"])
+    assert math.fsum(term["bits"] for term in main["evidence"]) == pytest.approx(main["log2_odds"])
+    assert data["evidence"][0]["request_ids"]
+
+
+def test_a_score_that_does_not_add_up_is_said_so(case: Case) -> None:
+    rows = case.campaigns.to_pylist()
+    rows[0]["score"] = 0.5
+    bent = Case({**case.tables, "campaigns": build("campaigns", rows)}, case.samples, case.timeline, case.run)
+    explanation = bent.explain(rows[0]["campaign_id"])
+    assert not explanation.agrees
+    assert "Warning: the tables say 0.500000" in explanation.text()
+
+
+def test_account_in_two_campaigns_has_the_higher_score(case: Case) -> None:
+    members, evidence = case.members.to_pylist(), case.evidence.to_pylist()
+    account = "91c2-acct-0000"
+    other = next(row for row in members if row["campaign_id"] == "hunt-0e9b55d7")
+    members.append({**other, "account_id": account})
+    evidence += [
+        {**row, "account_id": account}
+        for row in case.evidence.to_pylist()
+        if row["account_id"] == other["account_id"] and row["campaign_id"] == "hunt-0e9b55d7"
+    ]
+    both = Case({**case.tables, "members": build("members", members), "evidence": build("evidence", evidence)})
+    explanation = both.explain(account)
+    assert [m.campaign_id for m in explanation.memberships] == ["hunt-7f3a91c2", "hunt-0e9b55d7"]
+    assert explanation.probability == explanation.memberships[0].probability
+    assert "Other campaigns it serves" in explanation.text()
+
+
+def test_unknown_id_names_the_nearest(case: Case) -> None:
+    with pytest.raises(CaseError, match=r"nearest: 91c2-acct-0003") as caught:
+        case.explain("91c2-act-0003")
+    assert "no account or campaign" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "hostile", ["", "../../etc/passwd", "\x1b[2J\u202e", "x" * 1_000_000, "'; DROP TABLE accounts"]
+)
+def test_hostile_ids_are_refused_in_safe_words(case: Case, hostile: str) -> None:
+    with pytest.raises(CaseError) as caught:
+        case.explain(hostile)
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_hostile_statements_cannot_command_the_terminal(case: Case) -> None:
+    rows = case.evidence.to_pylist()
+    for row in rows:
+        row["statement"] = "\x1b]0;owned\x07\u202e" + "A" * 1000 + "\nfake line"
+    text = Case({**case.tables, "evidence": build("evidence", rows)}).explain("hunt-7f3a91c2").text()
+    assert not any(ord(character) < 32 and character != "\n" for character in text)
+    assert "\u202e" not in text
+    assert "\\x1b]0;owned" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_row_order_changes_nothing(case: Case) -> None:
+    turned = {name: table.take(pa.array(range(table.num_rows)[::-1])) for name, table in case.tables.items()}
+    other = Case(turned, case.samples, case.timeline, case.run)
+    for wanted_id in ("hunt-7f3a91c2", "91c2-acct-0003"):
+        assert other.explain(wanted_id) == case.explain(wanted_id)
+
+
+@pytest.mark.parametrize("log2_odds", [-1e6, -2000.0, -13.0, 0.0, 13.0, 2000.0, 1e6])
+def test_probability_neither_overflows_nor_leaves_its_range(log2_odds: float) -> None:
+    assert 0.0 <= probability_of(log2_odds) <= 1.0
+    assert probability_of(log2_odds) == pytest.approx(1.0 - probability_of(-log2_odds))
+
+
+def test_words_of_estimative_probability() -> None:
+    assert [in_words(p) for p in (0.97, 0.9, 0.6, 0.5, 0.3, 0.1, 0.01)] == [
+        "almost certain",
+        "very likely",
+        "likely",
+        "a roughly even chance",
+        "unlikely",
+        "very unlikely",
+        "almost no chance",
+    ]

@@ -1,0 +1,267 @@
+"""The report is self-contained, deterministic, bounded, and no log text can become markup in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from stillhunt.base.schema import CASE_TABLES
+from stillhunt.triage import Case, view
+from stillhunt.triage.charts import WATERFALL_WIDTH, sparkline, waterfall
+from stillhunt.triage.sums import PRIOR, Sum, Term
+
+from .fixtures import START, build, demo_case, run_record
+
+HOSTILE = (
+    '</script><script>window.owned=1</script><img src=x onerror="owned=1">{{7*7}}'
+    "\u202e\x1b[2J\u2028\x00=cmd|'/c calc'!A1"
+)
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return demo_case()
+
+
+@pytest.fixture(scope="module")
+def page(case: Case) -> str:
+    return case.report()
+
+
+class Elements(HTMLParser):
+    """Start tags with their attributes, scripts and styles with their text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.text: list[str] = []
+        self._inside = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag in self.raw:
+            self._inside = tag
+            self.raw[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.raw[self._inside][-1] += data
+        else:
+            self.text.append(data)
+
+
+def visible(page: str) -> str:
+    return " ".join("".join(Elements(page).text).split())
+
+
+def hostile_case(text: str = HOSTILE) -> Case:
+    """The demo case with every free string replaced, ids kept distinct."""
+    case = demo_case()
+
+    def bent(name: str, table: pa.Table) -> pa.Table:
+        rows = table.to_pylist()
+        for row in rows:
+            for column, value in row.items():
+                if column in ("verdict", "family"):
+                    continue
+                if isinstance(value, str):
+                    row[column] = text + value
+                elif isinstance(value, list) and value and isinstance(value[0], str):
+                    row[column] = [text + part for part in value]
+        return build(name, rows)
+
+    tables = {name: bent(name, table) for name, table in case.tables.items()}
+    run = json.loads(json.dumps(case.run))
+    run["inputs"][0]["name"] = text
+    run["coverage"][0]["sentence"] = run["coverage"][0]["family"] = run["version"] = text
+    run["settings"]["report"]["currency"] = text
+    return Case(tables, bent("samples", case.samples), bent("timeline", case.timeline), run)
+
+
+def test_says_what_was_found(page: str) -> None:
+    text = visible(page)
+    for wanted in (
+        "Evidence indicates two harvesting campaigns: 180 accounts sent 10,826 requests from 2 to 16 March 2026",
+        "Evidence suggests, without settling it, that 20 accounts act as one operation",
+        "What speaks against it",
+        "What this does not prove",
+        "Before you act",
+        "300 accounts were scored and left alone. 12 of them resembled a campaign",
+        "2 belong to programmes",
+        "timestamp is missing",
+        "No accounts table: shared payment and sign-up bursts cannot be seen.",
+        "The first 50 of 120 members",
+        "step-by-step mathematical reasoning",
+        "USD 127",
+        "5e5e5e5e",
+    ):
+        assert wanted in text
+
+
+def test_nothing_is_fetched_and_only_our_own_scripts_may_run(page: str) -> None:
+    elements = Elements(page)
+    for tag, attributes in elements.tags:
+        assert not {"src", "srcset", "action", "data", "poster", "style"} & set(attributes), tag
+        assert not any(name.startswith("on") for name in attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+        assert tag not in ("link", "iframe", "object", "embed", "img", "base", "form")
+    policy = next(a["content"] for t, a in elements.tags if a.get("http-equiv") == "Content-Security-Policy") or ""
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    allowed = set(re.findall(r"'sha256-([^']+)'", policy))
+    runnable = [text for text in elements.raw["script"] if not text.startswith("[")] + elements.raw["style"]
+    assert len(runnable) == 3
+    assert {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in runnable} == allowed
+
+
+def test_hostile_text_stays_text() -> None:
+    page = hostile_case().report()
+    own, honest = Elements(page), Elements(demo_case().report())
+    count = [tag for tag, _ in own.tags].count
+    assert count("script") == 3
+    assert count("img") == 0
+    assert own.raw["style"] == honest.raw["style"]
+    assert own.raw["script"][1:] == honest.raw["script"][1:]
+    assert not any(character in page for character in "\u202e\x1b\u2028\x00")
+    assert "{{7*7}}" in visible(page)
+    data = json.loads(own.raw["script"][0])
+    assert data[0]["members"][0][0].startswith("</script><script>")
+    assert "\\u202e" in visible(page)
+
+
+def test_megabyte_fields_stay_bounded() -> None:
+    case = demo_case()
+    huge = "A<" * 500_000
+    rows = {name: table.to_pylist() for name, table in case.tables.items()}
+    for row in rows["campaigns"]:
+        row["skills"] = [huge] * 50
+        row["models"] = [huge] * 50
+    for row in rows["evidence"][:3]:
+        row["statement"] = huge
+    rows["rejects"][0]["reason"] = huge
+    samples = case.samples.to_pylist()
+    samples[0]["text"] = huge
+    tables = {name: build(name, part) for name, part in rows.items()}
+    page = Case(tables, build("samples", samples), case.timeline, case.run).report()
+    assert len(page) < len(case.report()) + 200_000
+
+
+def test_same_case_same_page_and_timings_stay_out(case: Case, page: str) -> None:
+    slower = {**case.run, "timings": [{"stage": "collect", "seconds": 99.0, "rows": 1}]}
+    assert Case(case.tables, case.samples, case.timeline, slower).report() == page
+    turned = {name: table.take(pa.array(range(table.num_rows)[::-1])) for name, table in case.tables.items()}
+    assert Case(turned, case.samples, case.timeline, case.run).report() == page
+
+
+def test_no_finding_is_not_called_clean() -> None:
+    tables = {name: table.empty() for name, table in CASE_TABLES.items()}
+    text = visible(Case(tables, run=run_record(tables)).report())
+    assert "No harvesting campaign is established in 0 requests" in text
+    assert "evidence that the logs do not carry cannot be found" in text
+
+
+def test_empty_run_record_is_enough() -> None:
+    tables = {name: table.empty() for name, table in CASE_TABLES.items()}
+    assert "did not record which kinds of evidence" in visible(Case(tables).report())
+
+
+def test_marks_and_labels_in_samples(page: str) -> None:
+    assert "<mark>You are a careful mathematics tutor. Solve the problem below" in page
+    assert "sk-live" not in page
+    assert "[key]" in page
+    assert "[e-mail]" in page
+
+
+def many(case: Case, times: int) -> Case:
+    """The strongest campaign, many times under other names."""
+
+    def copies(table: pa.Table) -> pa.Table:
+        own = table.filter(pc.equal(table["campaign_id"], "hunt-7f3a91c2"))
+        parts = []
+        for number in range(times):
+            part = own
+            for column, prefix in (("campaign_id", f"{number:04d}-"), ("account_id", f"org-{number:04d}-")):
+                if column in own.schema.names:
+                    place = own.schema.get_field_index(column)
+                    named = pc.binary_join_element_wise(prefix, own[column], "")
+                    part = part.set_column(place, own.schema.field(place), named)
+            parts.append(part)
+        return pa.concat_tables(parts)
+
+    tables = {name: copies(table) for name, table in case.tables.items() if name not in ("rejects", "harvest")}
+    tables |= {"rejects": case.rejects, "harvest": case.harvest}
+    return Case(tables, copies(case.samples), copies(case.timeline), case.run)
+
+
+def test_two_hundred_campaigns_stay_small_and_quick(case: Case) -> None:
+    big = many(case, 210)
+    begin = time.process_time()
+    page = big.report()
+    assert time.process_time() - begin < 15
+    assert len(page.encode()) < 15_000_000
+    assert page.count('<article class="case') == view.CAMPAIGNS_IN_DETAIL
+    assert "10 more cases are in" in visible(page)
+
+
+def test_members_beyond_the_bound_are_said_to_be_elsewhere(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "MEMBERS_PER_CAMPAIGN", 70)
+    page = case.report()
+    assert "Show 70" in page
+    assert "All are in <code>members.parquet</code>" in page
+    data = json.loads(Elements(page).raw["script"][0])
+    assert [len(entry["members"]) for entry in data] == [70, 60, 20]
+
+
+def piece(family: str, bits: float) -> Term:
+    return Term(family, family, f"{family} says {bits}", bits, 3, ())
+
+
+def test_waterfall_bars_join_and_add_up() -> None:
+    total = Sum((piece(PRIOR, -13.0), piece("queue", 9.0), piece("content", 12.0), piece("conduct", -2.5)))
+    drawn = waterfall(total, 6.6)
+    assert [row.kind for row in drawn.rows] == ["prior", "for", "for", "against", "total"]
+    assert [row.bits for row in drawn.rows] == ["−13.0", "+9.0", "+12.0", "−2.5", "+5.5"]
+    for before, row in zip(drawn.rows, drawn.rows[1:-1], strict=False):
+        assert before.joint == pytest.approx(row.x if row.kind == "for" else row.x + row.width, abs=0.02)
+    assert drawn.rows[-1].joint == drawn.rows[-2].joint
+    assert all(row.x >= -0.01 and row.x + row.width <= WATERFALL_WIDTH + 1 for row in drawn.rows)
+
+
+def test_waterfall_folds_the_weakest_of_many() -> None:
+    total = Sum((piece(PRIOR, -13.0), *(piece("content", 0.01 * n) for n in range(1, 101))))
+    drawn = waterfall(total, 6.6)
+    assert len(drawn.rows) == 26
+    assert any("77 weaker pieces" in row.statement for row in drawn.rows)
+    assert drawn.rows[-1].joint == pytest.approx(drawn.rows[-2].joint, abs=0.02)
+
+
+def test_sparkline_keeps_all_requests() -> None:
+    rows = [{"bucket": START.replace(hour=h), "requests": 10 * (h + 1), "accounts": 1} for h in range(0, 24, 3)]
+    drawn = sparkline(rows, START, START.replace(hour=23))
+    assert max(height for _, height in drawn.bars) == 1.0
+    assert all(0 <= x < 1 and 0 < height <= 1 for x, height in drawn.bars)
+    assert sparkline([], START, START).bars == ()
+
+
+def test_vendored_files_are_what_they_were() -> None:
+    vendor = Path(view.__file__).parent / "vendor"
+    listed = dict(reversed(line.split("  ")) for line in (vendor / "SHA256SUMS").read_text().splitlines())
+    assert set(listed) == {path.name for path in vendor.iterdir()} - {"SHA256SUMS", "README.md"}
+    for name, wanted in listed.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == wanted
