@@ -84,7 +84,7 @@ def run_record(**counts: int) -> dict[str, Any]:
                 "family": "identity",
                 "available": False,
                 "missing": ["payment_fingerprint"],
-                "sentence": "no accounts table",
+                "sentence": "identity: not looked at, no accounts table",
             },
         ],
         "settings": {"report": {"currency": "USD"}},

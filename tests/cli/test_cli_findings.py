@@ -30,6 +30,7 @@ TWO_CAMPAIGNS = {
         evidence_row("c-act", "prior", -13.0, "one candidate in 8,000"),
         evidence_row("c-act", "identity", 9.0, "two cards pay for 70 accounts"),
         evidence_row("c-act", "queue", 14.0, "items never repeat across accounts"),
+        evidence_row("c-act", "queue", 2.0, "loads are equal"),
         evidence_row("c-act", "conduct", -2.5, "some conversations have follow-ups"),
         evidence_row("c-act", "queue", 5.0, "one member", account_id="a1"),
     ],
@@ -86,7 +87,7 @@ def test_json_document_holds_the_findings_and_their_reasons() -> None:
     assert document["report"] == "case/report.html"
     first = document["campaigns"][0]
     assert first["campaign_id"] == "c-act"
-    assert [reason["family"] for reason in first["why"]] == ["queue", "identity", "conduct"]
+    assert [reason["family"] for reason in first["why"]] == ["queue", "identity", "queue", "conduct"]
 
 
 def test_screen_in_a_pipe() -> None:
@@ -97,13 +98,13 @@ def test_screen_in_a_pipe() -> None:
         "verdict  campaign      sure  accounts  requests  first seen  last seen",
         "act      c-act       99.5 %        70     4,896  2026-11-03  2026-11-14",
         "         taken    data analysis, SQL from large-2; 3,100,000 output tokens, 46 USD at list price",
-        "         why      queue +14.0 bits: items never repeat across accounts",
+        "         why      queue +16.0 bits: items never repeat across accounts",
         "                  identity +9.0 bits: two cards pay for 70 accounts",
         "         against  conduct -2.5 bits: some conversations have follow-ups",
         "review   c-look    > 99.9 %         7     4,896  2026-11-03  2026-11-14",
         "         taken    data analysis, SQL from large-2; 3,100,000 output tokens, 46 USD at list price",
         "",
-        "not checked  identity: no accounts table",
+        "not checked  identity: not looked at, no accounts table",
         "set aside    3 rows, 0.00 %: bad timestamp (2), negative tokens (1)",
         "left alone   1 group below the review threshold",
         "report       case/report.html",

@@ -9,6 +9,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from running import PROGRAM, clean_environment, run
 
@@ -168,15 +169,16 @@ def test_hostile_ids_never_act_on_the_terminal(tmp_path: Path) -> None:
     lines = [log_line(n, HOSTILE_ID if n % 2 else "other", "tell me\x1b[2J about \u202e tides") for n in range(40)]
     path.write_text("\n".join([*lines, "{\x1b[5m broken"]) + "\n", encoding="utf-8")
     hunt = run("hunt", path.name, "--out", "case", cwd=tmp_path)
-    explained = run("explain", "case", HOSTILE_ID, cwd=tmp_path)
-    unknown = run("explain", "case", HOSTILE_ID[:-2], cwd=tmp_path)
+    known = pq.read_table(tmp_path / "case" / "accounts.parquet").column("account_id").to_pylist()
+    explained = run("explain", "case", known[0], cwd=tmp_path)
+    unknown = run("explain", "case", HOSTILE_ID, cwd=tmp_path)
     absent = run("hunt", "absent\x1b[31m.jsonl", cwd=tmp_path)
     assert (hunt.returncode, explained.returncode, unknown.returncode, absent.returncode) == (4, 0, 1, 1)
     for result in (hunt, explained, unknown, absent):
         for line in (result.stdout + result.stderr).splitlines():
             assert line.isprintable(), ascii(line)
-    document = run("explain", "case", HOSTILE_ID, "--json", cwd=tmp_path)
-    assert json.loads(document.stdout)["id"] == HOSTILE_ID
+    document = run("explain", "case", known[0], "--json", cwd=tmp_path)
+    assert json.loads(document.stdout)["id"] == known[0]
     assert document.stdout.isascii()
 
 

@@ -11,7 +11,7 @@ from stillhunt.base.config import SECRET_SETTINGS, setting_origins
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS, DOOR_TABLES, INPUT_TABLES, Table
 from stillhunt.cli.hunting import nested_settings
-from stillhunt.cli.terminal import output_console, print_columns, print_json, printable, printable_lines
+from stillhunt.cli.terminal import output_console, print_columns, print_json, printable_lines
 
 HIDDEN = "(set, not shown)"
 
@@ -21,29 +21,18 @@ def run_explain(folder: Path, identifier: str, *, as_json: bool) -> None:
 
     Args:
         folder: the case folder.
-        identifier: campaign or account id, as it is or as the terminal showed it.
+        identifier: campaign or account id.
         as_json: print JSON.
 
     Raises:
         CaseError: no case there, or no such id in it.
     """
     case = stillhunt.Case.read(folder)
-    explanation = case.explain(_original_id(case.tables, identifier))
+    explanation = case.explain(identifier)
     if as_json:
         print_json(explanation.as_dict())
     else:
         output_console().print(printable_lines(explanation.text()))
-
-
-def _original_id(tables: Mapping[str, Any], shown: str) -> str:
-    """The id behind its escaped form, so that what the screen printed can be pasted back."""
-    if "\\" not in shown:
-        return shown
-    known = [
-        *tables["campaigns"].column("campaign_id").to_pylist(),
-        *tables["accounts"].column("account_id").to_pylist(),
-    ]
-    return shown if shown in known else next((name for name in known if printable(name) == shown), shown)
 
 
 def named_tables() -> dict[str, Table]:

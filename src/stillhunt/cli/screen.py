@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from stillhunt.cli.findings import Campaign, Findings
+from stillhunt.cli.findings import Campaign, Findings, Reason
 from stillhunt.cli.terminal import print_columns, printable
 
 CAMPAIGNS_SHOWN = 20
-REASONS_SHOWN = 3
+FAMILIES_SHOWN = 3
 REJECT_REASONS_SHOWN = 3
 STATEMENT_CHARS = 240
 INDENT = 9
@@ -122,30 +123,32 @@ def _details(campaign: Campaign, currency: str) -> list[tuple[str, str]]:
         "  ", " "
     )
     details = [("taken", f"{taken} from {models or 'unknown models'}; {value}")]
-    in_favour = [reason for reason in campaign.reasons if reason.bits > 0]
+    in_favour = _by_family(campaign)
     against = [reason for reason in campaign.reasons if reason.bits < 0]
-    for position, reason in enumerate(in_favour[:REASONS_SHOWN]):
+    for position, reason in enumerate(in_favour[:FAMILIES_SHOWN]):
         details.append(("" if position else "why", f"{reason.family} {reason.bits:+.1f} bits: {reason.statement}"))
-    if len(in_favour) > REASONS_SHOWN:
-        more = sum(reason.bits for reason in in_favour[REASONS_SHOWN:])
-        details.append(("", f"and {len(in_favour) - REASONS_SHOWN} more, {more:+.1f} bits"))
+    if rest := in_favour[FAMILIES_SHOWN:]:
+        details.append(("", "and " + ", ".join(f"{reason.family} {reason.bits:+.1f} bits" for reason in rest)))
     if against:
         strongest = against[-1]
         details.append(("against", f"{strongest.family} {strongest.bits:+.1f} bits: {strongest.statement}"))
     return [(label, printable(text, STATEMENT_CHARS)) for label, text in details]
 
 
+def _by_family(campaign: Campaign) -> list[Reason]:
+    """What speaks for a campaign, one line for each family: its bits together, and its strongest statement."""
+    families: dict[str, Reason] = {}
+    for reason in campaign.reasons:  # the strongest first
+        if reason.bits > 0:
+            first = families.setdefault(reason.family, Reason(reason.family, 0.0, reason.statement))
+            families[reason.family] = replace(first, bits=first.bits + reason.bits)
+    return sorted(families.values(), key=lambda reason: (-reason.bits, reason.family))
+
+
 def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | None) -> list[tuple[str, str]]:
-    facts = [
-        ("not checked", f"{entry['family']}: {entry['sentence']}")
-        for entry in findings.run.get("coverage", [])
-        if not entry["available"]
-    ]
-    facts += [
-        ("in part", f"{entry['family']}: {entry['sentence']}")
-        for entry in findings.run.get("coverage", [])
-        if entry["available"] and entry["missing"]
-    ]
+    coverage = findings.run.get("coverage", [])
+    facts = [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
+    facts += [("in part", entry["sentence"]) for entry in coverage if entry["available"] and entry["missing"]]
     if findings.count("rejects"):
         facts.append(("set aside", _rejects(findings)))
     weaker = len(findings.campaigns) - len(findings.of_verdict("act")) - len(findings.of_verdict("review"))
