@@ -23,7 +23,7 @@ setup: $(STAMP) ## make .venv with everything for use and development; only once
 $(STAMP): pyproject.toml
 	@sh .ci/make_venv.sh "$(PYTHON)" "$(VENV)"
 	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev]'
-	$(PY) -m stillhunt.extract
+	$(PY) -m stillhunt doctor --warm
 	@touch $@
 
 demo: setup ## hunt a simulated world and print what was found

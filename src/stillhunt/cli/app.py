@@ -158,14 +158,19 @@ def schema(
 
 
 @app.command()
-def doctor(as_json: JsonFlag = False) -> None:
+def doctor(
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile the kernels now, so that the first hunt is quick.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Check whether this machine is fit for a hunt.
 
     Looks at Python, dependencies, cores, memory, disk, permissions, settings and caches, and says what to mend.
     """
     from stillhunt.cli.doctor import run_doctor  # start-up time
 
-    raise typer.Exit(run_doctor(as_json=as_json))
+    raise typer.Exit(run_doctor(warm=warm, as_json=as_json))
 
 
 @config_app.command("show")

@@ -48,15 +48,18 @@ class Check:
     advice: str = ""
 
 
-def run_doctor(*, as_json: bool) -> int:
+def run_doctor(*, warm: bool, as_json: bool) -> int:
     """Examine the machine and print one line per check.
 
     Args:
+        warm: compile the kernels first.
         as_json: print JSON.
 
     Returns:
         1 where a check failed, else 0.
     """
+    if warm:
+        warm_kernels()
     checks = examine()
     if as_json:
         print_json([asdict(check) for check in checks])
@@ -66,6 +69,14 @@ def run_doctor(*, as_json: bool) -> int:
             advice = f"; {check.advice}" if check.advice else ""
             print_columns(console, [(check.state, check.name, check.seen + advice)], (STYLES[check.state],), (4, 11))
     return 1 if any(check.state == "fail" for check in checks) else 0
+
+
+def warm_kernels() -> None:
+    """Compile every kernel into numba's cache, by hunting a world too small to wait for."""
+    from stillhunt.lab.worlds import build_world, spec_for_rung  # start-up time of the other checks
+
+    world = build_world(spec_for_rung(1, accounts=150, days=4, campaign_accounts=12))
+    stillhunt.hunt(world.requests, world.accounts, Config())
 
 
 def examine() -> list[Check]:
@@ -148,7 +159,7 @@ def _kernel_cache() -> Check:
     rooms = sorted({path.parent for path in package.rglob("kernels*.py")})
     cold = [room.name for room in rooms if not _is_compiled(room)]
     if cold:
-        advice = "the first hunt compiles for some seconds; 'python -m stillhunt.extract' does it now"
+        advice = "the first hunt compiles for some seconds; 'stillhunt doctor --warm' does it now"
         return Check("numba cache", "warn", f"cold: {', '.join(cold)}", advice)
     return Check("numba cache", "ok", "warm")
 
