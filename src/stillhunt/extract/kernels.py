@@ -51,6 +51,7 @@ NUMBER_TOKEN = np.uint64(0x8E5D3A6FB1C24796) & ~KIND_MASK | KIND_NUMBER
 
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _BIT6 = np.uint64(0x4040404040404040)
+_BIT7 = np.uint64(0x8080808080808080)
 _LOW = np.uint64(0x0101010101010101)
 _U0, _U1, _U6, _U7, _U29, _U32, _U33, _U56, _U63, _U64 = (np.uint64(n) for n in (0, 1, 6, 7, 29, 32, 33, 56, 63, 64))
 _SPACE = np.uint8(32)
@@ -60,13 +61,13 @@ class Work(NamedTuple):
     """Scratch of one thread; all sizes are constants, so no text can make memory grow."""
 
     text: U8
-    starts: I32
-    ends: I32
+    edges: I32
     pad: U8
     hashes: U64
     before: U8
     after: U8
     scripts: I64
+    first_scripts: I64
     state: I64
 
 
@@ -75,29 +76,31 @@ def new_work() -> Work:
     tokens = KEPT + RING + SPARE
     return Work(
         np.zeros(CHUNK * 3 // 2 + 1024, np.uint8),
-        np.zeros(CHUNK + 512, np.int32),
-        np.zeros(CHUNK + 512, np.int32),
+        np.zeros(2 * CHUNK + 1024, np.int32),
         np.zeros(64, np.uint8),
         np.zeros(tokens, np.uint64),
         np.zeros(tokens, np.uint8),
         np.zeros(tokens, np.uint8),
+        np.zeros(16, np.int64),
         np.zeros(16, np.int64),
         np.zeros(8, np.int64),
     )
 
 
 # Slots of Work.state: how the splitting of one text stands between chunks.
-AT, OPEN, WRITTEN, MARKS, STARTS, ENDS = 0, 1, 2, 3, 4, 5
+AT, WRITTEN, MARKS, EDGES = 0, 1, 2, 3
 
 
 def part(function: _Function) -> _Function:
     """Compile a function as a piece that door kernels are made of."""
-    return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy")(function))
+    return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", _nrt=False)(function))
 
 
 def door(function: _Function) -> _Function:
     """Compile a function that Python calls, with its machine code kept on disk."""
-    return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", cache=True)(function))
+    return cast(
+        "_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", _nrt=False, cache=True)(function)
+    )
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,7 +136,7 @@ def load64(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 
 
 @intrinsic
 def trailing_zeros(typing_context: Any, value: Any) -> Any:  # noqa: ARG001  # numba's calling convention
-    """Number of zero bits below the lowest one bit."""
+    """Number of zero bits below the lowest one bit; 64 for none."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # same
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -225,20 +228,31 @@ def hash_bytes(data: U8, begin: int, end: int, seed: np.uint64) -> np.uint64:
 
 @part
 def hash_token(text: U8, begin: int, end: int) -> np.uint64:
-    """Hash of one token of at most TOKEN_BYTES, its low bits saying whether it is made of three or more letters."""
+    """Hash of one token of 1 to TOKEN_BYTES bytes, its low bits saying whether it is made of three or more letters.
+
+    Sixteen bytes a round, so that nearly all words take one round and no branch depends on their length.
+    """
     h = np.uint64(end - begin) * P1
-    letters_only = True
-    points = 0
+    unlike = _U0
+    points = end - begin
     at = begin
-    while at < end:
-        mask = _ONES if end - at >= 8 else _ONES >> np.uint64(64 - 8 * (end - at))
-        x = load64(text, at) & mask
+    while True:
+        left = end - at
+        mask = _ONES >> np.uint64(64 - 8 * min(left, 8))
+        rest = _ONES >> np.uint64(64 - 8 * min(max(left - 8, 1), 8)) if left > 8 else _U0
+        x, y = load64(text, at) & mask, load64(text, at + 8) & rest
         h = (h ^ x) * P2
         h ^= h >> _U32
+        h = (h ^ y) * P3
+        h ^= h >> _U29
         # A byte is part of a letter when bits 6 and 5 are set (a-z; not digits, _ or ') or bit 7 is (beyond ASCII).
-        letter = ((x & (x << _U1)) | (x >> _U1)) & _BIT6
-        letters_only = letters_only and letter == (mask & _BIT6)
-        points += ones(~((x >> _U7) & ~(x >> _U6)) & _LOW & mask)
-        at += 8
-    kind = KIND_CONTENT if letters_only and points >= 3 else KIND_OTHER
+        unlike |= (((x & (x << _U1)) | (x >> _U1)) ^ mask) & mask & _BIT6
+        unlike |= (((y & (y << _U1)) | (y >> _U1)) ^ rest) & rest & _BIT6
+        if (x | y) & _BIT7 != _U0:
+            # Bytes 10xxxxxx continue a code point.
+            points -= ones((x >> _U7) & ~(x >> _U6) & _LOW) + ones((y >> _U7) & ~(y >> _U6) & _LOW)
+        at += 16
+        if at >= end:
+            break
+    kind = KIND_CONTENT if unlike == _U0 and points >= 3 else KIND_OTHER
     return (mix(h) & ~KIND_MASK) | kind

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import I64, MARKS, U16, U32, U64, Work, part, signed, trailing_zeros
+from stillhunt.extract.kernels import I32, I64, MARKS, U16, U32, U64, Work, part, signed, trailing_zeros
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _NEVER = -1_000_000
@@ -39,6 +39,13 @@ class Lexicon(NamedTuple):
     partners: U64
 
 
+class ConductScratch(NamedTuple):
+    """Memory of one thread: tokens at which a phrase may start, and where each feature was seen last."""
+
+    starts: I32
+    last: I64
+
+
 @part
 def next_node(node: int, word: int, keys: U32, nodes: U16) -> int:
     """Trie node after one more word; 0 = no phrase goes on like this."""
@@ -63,7 +70,9 @@ def enclosure(before: int, after: int) -> int:
 
 
 @part
-def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, work: Work, last: I64) -> int:
+def find_conduct(
+    word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, work: Work, scratch: ConductScratch
+) -> int:
     """Flags of a text.
 
     Args:
@@ -71,17 +80,24 @@ def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, w
         sizes: number of bounded tokens, tokens of the whole text, bytes of the whole text.
         lexicon: compiled lexicon.
         work: scratch with the bytes around each token.
-        last: scratch of 64, last position at which a feature was seen.
+        scratch: scratch of this kernel.
 
     Returns:
         The flags.
     """
-    roots, keys, nodes, features = lexicon.roots, lexicon.keys, lexicon.nodes, lexicon.features
     n, total, size = sizes
-    flags, seen = signed(0), _U0
+    roots, keys, nodes, features = lexicon.roots, lexicon.keys, lexicon.nodes, lexicon.features
+    starts, last = scratch.starts, scratch.last
+    flags, seen = 0, _U0
     dense = work.state[MARKS] >= DENSE_LEAST and work.state[MARKS] * DENSE_SHARE >= size
-    last[:] = _NEVER
+    count = 0
     for i in range(n):
+        starts[count] = i
+        count += roots[word_ids[i]] != 0
+    word_ids[n] = 0  # no phrase goes on behind the last token
+    last[:] = _NEVER
+    for k in range(count):
+        i = signed(starts[k])
         node = signed(roots[word_ids[i]])
         at = i
         while node != 0:
@@ -97,7 +113,7 @@ def find_conduct(word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, w
                 if lexicon.partners[feature] & seen != _U0:
                     flags |= pair_flags(feature, lexicon.pairs, last)
             at += 1
-            node = next_node(node, signed(word_ids[at]), keys, nodes) if at < n else 0
+            node = next_node(node, signed(word_ids[at]), keys, nodes)
     return flags
 
 

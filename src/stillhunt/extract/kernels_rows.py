@@ -13,8 +13,10 @@ from stillhunt.extract.kernels import (
     I32,
     I64,
     KEPT,
+    MARKS,
     P1,
     P2,
+    RING,
     U8,
     U16,
     U32,
@@ -26,29 +28,35 @@ from stillhunt.extract.kernels import (
     part,
     signed,
 )
-from stillhunt.extract.kernels_conduct import Lexicon, find_conduct
-from stillhunt.extract.kernels_prints import (
-    BOUNDED,
-    HEAD,
-    MIDDLE,
-    PHRASES,
-    SPARE_AT,
-    SYSTEM_HEAD,
-    SYSTEM_PHRASES,
-    SYSTEM_TAIL,
-    TAIL,
-    Vocabulary,
-    band_keys,
-    lay_regions,
-    skeleton_of,
-    thin,
-    topic_buckets,
-    winnow,
-    word_id,
-)
+from stillhunt.extract.kernels_conduct import ConductScratch, Lexicon, find_conduct
+from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
 from stillhunt.extract.kernels_tokens import scan
+from stillhunt.extract.kernels_words import (
+    MINHASH_LEAST,
+    SLOTS,
+    Vocabulary,
+    WordScratch,
+    band_keys,
+    lower_minima,
+    name_words,
+    rank_words,
+    topic_buckets,
+)
 from stillhunt.extract.words import SCRIPTS
 
+HEAD, MIDDLE, TAIL = 96, 48, 48
+"""Tokens of the three regions that phrases come from."""
+SYSTEM_HEAD, SYSTEM_TAIL = 48, 24
+"""The same of a system prompt."""
+WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
+"""Tokens of the three regions that topics, near-duplicates and conduct are read from."""
+BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
+SPARE_AT = KEPT + RING
+"""Where the keyed middle for phrases is laid in Work.hashes."""
+
+_MOST = 2**31 - 1
+_EMPTY = np.uint32(0xFFFFFFFF)
+_UNSPACED_FIRST, _UNSPACED_LAST = SCRIPTS.index("thai"), SCRIPTS.index("japanese")
 _HAN, _JAPANESE = SCRIPTS.index("han"), SCRIPTS.index("japanese")
 _JAPANESE_SHARE = 8
 """Han text is Japanese from one kana in so many characters: Chinese has none."""
@@ -73,12 +81,10 @@ class Tables(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one thread besides `Work`."""
 
-    word_ids: U16
-    stops: U8
-    shingles: U64
     found: U64
-    slots: U32
-    last: I64
+    phrases: PhraseScratch
+    words: WordScratch
+    conduct: ConductScratch
 
 
 class Sketches(NamedTuple):
@@ -100,19 +106,26 @@ class Sketches(NamedTuple):
 def new_scratch() -> Scratch:
     """Fresh scratch."""
     return Scratch(
-        np.zeros(BOUNDED, np.uint16),
-        np.zeros(BOUNDED, np.uint8),
         np.zeros(256, np.uint64),
-        np.zeros(256, np.uint64),
-        np.zeros(32, np.uint32),
-        np.zeros(64, np.int64),
+        PhraseScratch(
+            np.zeros(256, np.uint64), np.zeros(256, np.uint8), np.zeros(256, np.uint8), np.zeros(256, np.uint8)
+        ),
+        WordScratch(
+            ids=np.zeros(BOUNDED + 1, np.uint16),
+            stops=np.zeros(BOUNDED, np.uint8),
+            ranks=np.zeros(2 * BOUNDED + 1, np.uint16),
+            seen=np.zeros(1024, np.uint64),
+            seen_words=np.zeros(16, np.uint64),
+            minima=np.zeros(SLOTS, np.uint32),
+        ),
+        ConductScratch(np.zeros(BOUNDED + 1, np.int32), np.zeros(64, np.int64)),
     )
 
 
 def _digest() -> int:
     """Digest of the kernels' sources: numba's disk cache looks at the door's own file only, this at all of them."""
     digest = hashlib.sha256()
-    for name in ("kernels.py", "kernels_tokens.py", "kernels_prints.py", "kernels_conduct.py"):
+    for name in ("kernels.py", "kernels_tokens.py", "kernels_phrases.py", "kernels_words.py", "kernels_conduct.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())
     return int.from_bytes(digest.digest()[:7], "little")
 
@@ -134,26 +147,105 @@ def dominant_script(scripts: I64) -> int:
 
 
 @part
-def name_words(hashes: U64, n: int, vocabulary: Vocabulary, scratch: Scratch) -> None:
-    """Look up the bounded tokens in the vocabulary: ids and stop marks."""
-    bloom, keys, ids, stops = vocabulary.bloom, vocabulary.keys, vocabulary.ids, vocabulary.stops
-    for i in range(n):
-        word = word_id(hashes[i], bloom, keys, ids)
-        scratch.word_ids[i] = word
-        scratch.stops[i] = stops[word]
+def keyed_place(whole: np.uint64, seed: np.uint64, first: int, stop: int) -> int:
+    """A position in [first, stop), fixed by the text's own hash and the seed."""
+    return first + signed(mix(whole ^ (seed * P1)) % np.uint64(stop - first))
 
 
 @part
-def region_phrases(hashes: U64, total: int, laid: int, scratch: Scratch) -> int:
-    """Phrases of a prompt's head, keyed middle and tail, in scratch.found; returns their number."""
-    shingles, found = scratch.shingles, scratch.found
+def lay_regions(data: U8, span: tuple[int, int], table: U32, work: Work, seed: np.uint64) -> tuple[int, int, np.uint64]:
+    """Tokenise one text and lay its bounded regions side by side at the start of work.hashes.
+
+    Returns:
+        Number of tokens of the text, number of tokens laid (at most BOUNDED) and the whole hash. Of texts longer than
+        the phrase regions, the phrase middle lies at SPARE_AT.
+    """
+    n, whole = scan(data, span[0], span[1], table, work, (0, KEPT, 0))
+    hashes, before, after = work.hashes, work.before, work.after
+    phrase_at = keyed_place(whole, seed, HEAD, n - TAIL - MIDDLE + 1) if n > HEAD + MIDDLE + TAIL else 0
+    wide_at = keyed_place(whole, ~seed, WIDE_HEAD, n - WIDE_TAIL - WIDE_MIDDLE + 1) if n > BOUNDED else 0
+    if phrase_at > 0 and n <= KEPT:
+        for i in range(MIDDLE):
+            hashes[SPARE_AT + i] = hashes[phrase_at + i]
+    if n <= BOUNDED:
+        return n, n, whole
+    if n <= KEPT:
+        for i in range(WIDE_MIDDLE):
+            hashes[WIDE_HEAD + i] = hashes[wide_at + i]
+            before[WIDE_HEAD + i] = before[wide_at + i]
+            after[WIDE_HEAD + i] = after[wide_at + i]
+    tail = WIDE_HEAD + WIDE_MIDDLE
+    for i in range(WIDE_TAIL):
+        number = n - WIDE_TAIL + i
+        place = number if number < KEPT else KEPT + (number & (RING - 1))
+        hashes[tail + i] = hashes[place]
+        before[tail + i] = before[place]
+        after[tail + i] = after[place]
+    if n > KEPT:
+        marks = work.state[MARKS]
+        for code in range(work.scripts.size):
+            work.first_scripts[code] = work.scripts[code]
+        scan(data, span[0], span[1], table, work, (phrase_at, phrase_at + MIDDLE, SPARE_AT))
+        scan(data, span[0], span[1], table, work, (wide_at, wide_at + WIDE_MIDDLE, WIDE_HEAD))
+        work.state[MARKS] = marks
+        for code in range(work.scripts.size):
+            work.scripts[code] = work.first_scripts[code]
+    return n, BOUNDED, whole
+
+
+@part
+def region_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int:
+    """Phrases of a prompt's head, keyed middle and tail, in scratch.found; returns their number.
+
+    `sizes` is the number of tokens of the text and the number laid.
+    """
+    total, laid = sizes
+    found = scratch.found
     if total <= HEAD + MIDDLE + TAIL:
-        count = winnow(hashes, (0, total), shingles, found, 0)
+        count = winnow(hashes, (0, total), scratch.phrases, found, 0)
     else:
-        count = winnow(hashes, (0, HEAD), shingles, found, 0)
-        count = winnow(hashes, (SPARE_AT, SPARE_AT + MIDDLE), shingles, found, count)
-        count = winnow(hashes, (laid - TAIL, laid), shingles, found, count)
+        count = winnow(hashes, (0, HEAD), scratch.phrases, found, 0)
+        count = winnow(hashes, (SPARE_AT, SPARE_AT + MIDDLE), scratch.phrases, found, count)
+        count = winnow(hashes, (laid - TAIL, laid), scratch.phrases, found, count)
     return thin(found, count, PHRASES)
+
+
+@part
+def system_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int:
+    """The same of a system prompt's head and tail."""
+    total, laid = sizes
+    found = scratch.found
+    if total <= SYSTEM_HEAD + SYSTEM_TAIL:
+        count = winnow(hashes, (0, total), scratch.phrases, found, 0)
+    else:
+        count = winnow(hashes, (0, SYSTEM_HEAD), scratch.phrases, found, 0)
+        count = winnow(hashes, (laid - SYSTEM_TAIL, laid), scratch.phrases, found, count)
+    return thin(found, count, SYSTEM_PHRASES)
+
+
+@part
+def near_duplicate_bands(hashes: U64, sizes: tuple[int, int], minima: U32, out: U64, cursor: int) -> int:
+    """Append the band keys of a text, none below MINHASH_LEAST tokens; shingles do not cross region borders."""
+    total, laid = sizes
+    if total < MINHASH_LEAST:
+        return cursor
+    minima[:] = _EMPTY
+    if total <= BOUNDED:
+        lower_minima(hashes, 0, laid, minima)
+    else:
+        lower_minima(hashes, 0, WIDE_HEAD, minima)
+        lower_minima(hashes, WIDE_HEAD, WIDE_HEAD + WIDE_MIDDLE, minima)
+        lower_minima(hashes, WIDE_HEAD + WIDE_MIDDLE, laid, minima)
+    return band_keys(minima, out, cursor)
+
+
+@part
+def has_characters(scripts: I64) -> bool:
+    """True for a text with a script that is written without spaces."""
+    letters = signed(0)
+    for code in range(_UNSPACED_FIRST, _UNSPACED_LAST + 1):
+        letters += scripts[code]
+    return letters > 0
 
 
 def _make_sketch_rows(digest: int) -> Callable[..., int]:
@@ -166,20 +258,21 @@ def _make_sketch_rows(digest: int) -> Callable[..., int]:
         for row in range(texts.begins.size):
             span = (texts.begins[row], texts.ends[row])
             total, laid, whole = lay_regions(texts.data, span, tables.code_points, work, seed)
-            name_words(hashes, laid, tables.vocabulary, scratch)
-            count = region_phrases(hashes, total, laid, scratch)
+            sizes = (total, laid)
+            out.whole[row] = whole
+            out.words[row] = min(total, _MOST)
+            out.script[row] = dominant_script(work.scripts)
+            out.skeleton[row] = name_words(hashes, laid, HEAD, tables.vocabulary, scratch.words)
+            count = region_phrases(hashes, sizes, scratch)
             for i in range(count):
                 out.phrases[phrase_at + i] = scratch.found[i]
             phrase_at += count
-            topic_at = topic_buckets(work, scratch.stops, laid, out.topics, topic_at)
-            band_at = band_keys(hashes, laid, scratch.slots, out.bands, band_at)
-            sizes = (laid, total, span[1] - span[0])
-            flags = find_conduct(scratch.word_ids, sizes, tables.lexicon, work, scratch.last)
-            out.whole[row] = whole
-            out.skeleton[row] = skeleton_of(hashes, scratch.stops, laid)
-            out.words[row] = min(total, 2147483647)
-            out.script[row] = dominant_script(work.scripts)
-            out.conduct[row] = flags
+            count = rank_words(work, laid, has_characters(work.scripts), scratch.words)
+            topic_at = topic_buckets(scratch.words, count, out.topics, topic_at)
+            band_at = near_duplicate_bands(hashes, sizes, scratch.words.minima, out.bands, band_at)
+            out.conduct[row] = find_conduct(
+                scratch.words.ids, (laid, total, span[1] - span[0]), tables.lexicon, work, scratch.conduct
+            )
             out.phrase_offsets[row + 1] = phrase_at
             out.topic_offsets[row + 1] = topic_at
             out.band_offsets[row + 1] = band_at
@@ -199,21 +292,18 @@ def _make_sketch_system_rows(digest: int) -> Callable[..., int]:
         at = 0
         for row in range(texts.begins.size):
             span = (texts.begins[row], texts.ends[row])
-            total, laid, _whole = lay_regions(texts.data, span, tables.code_points, work, np.uint64(0))
-            name_words(hashes, laid, tables.vocabulary, scratch)
-            if total <= SYSTEM_HEAD + SYSTEM_TAIL:
-                count = winnow(hashes, (0, total), scratch.shingles, found, 0)
-            else:
-                count = winnow(hashes, (0, SYSTEM_HEAD), scratch.shingles, found, 0)
-                count = winnow(hashes, (laid - SYSTEM_TAIL, laid), scratch.shingles, found, count)
-            count = thin(found, count, SYSTEM_PHRASES)
-            for i in range(count):
-                phrases[0][at + i] = found[i]
-            at += count
+            conduct[row] = 0
+            if span[0] < span[1]:
+                total, laid, _whole = lay_regions(texts.data, span, tables.code_points, work, np.uint64(0))
+                name_words(hashes, laid, 0, tables.vocabulary, scratch.words)
+                count = system_phrases(hashes, (total, laid), scratch)
+                for i in range(count):
+                    phrases[0][at + i] = found[i]
+                at += count
+                conduct[row] = find_conduct(
+                    scratch.words.ids, (laid, total, span[1] - span[0]), tables.lexicon, work, scratch.conduct
+                )
             phrases[1][row + 1] = at
-            sizes = (laid, total, span[1] - span[0])
-            flags = find_conduct(scratch.word_ids, sizes, tables.lexicon, work, scratch.last)
-            conduct[row] = flags
         return digest
 
     return sketch_system_rows

@@ -7,17 +7,15 @@ import numpy as np
 from stillhunt.extract.kernels import (
     AT,
     CHUNK,
-    ENDS,
+    EDGES,
     KEPT,
     KIND_CHARACTER,
     KIND_MASK,
     MARKS,
     NUMBER_TOKEN,
-    OPEN,
     P2,
     P3,
     RING,
-    STARTS,
     TOKEN_BYTES,
     U8,
     U32,
@@ -35,6 +33,7 @@ from stillhunt.extract.words import (
     CHARACTER,
     CLASS_SHIFT,
     FOLDED_MASK,
+    IGNORED,
     LETTER,
     MATH_FIRST,
     MATH_STOP,
@@ -43,13 +42,13 @@ from stillhunt.extract.words import (
     SEPARATOR,
 )
 
-_U0, _U1, _U32, _U63 = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(63)
+_U0, _U1, _U32 = np.uint64(0), np.uint64(1), np.uint64(32)
+_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _LATIN = SCRIPTS.index("latin")
 _OTHER = SCRIPTS.index("other")
 _HAN = SCRIPTS.index("han")
 _JAPANESE = SCRIPTS.index("japanese")
 _INVALID = -1
-_IGNORED_CLASS = 3
 
 
 @part
@@ -92,7 +91,7 @@ def look_up(point: int, table: U32) -> tuple[int, int, int]:
     elif 0x20000 <= point < 0x40000:  # supplementary ideographs
         return CHARACTER, _HAN, point
     elif 0xE0000 <= point < 0xE1000:  # tags and variation selectors
-        return _IGNORED_CLASS, 0, 32
+        return IGNORED, 0, 32
     elif point >= 0xF0000:  # private use
         return SEPARATOR, 0, 32
     else:
@@ -131,86 +130,75 @@ def split_points(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
         stop: first byte position at which to stop, once a code point is complete.
         end: end of this text; nothing behind it is read.
         table: `words.code_point_table()`.
-        work: scratch; `state` is moved on.
+        work: scratch; `state` is moved on. Edges alternate between start and end of a token, shifted left by one;
+            the low bit of a start marks a character that is a word by itself.
     """
-    text, starts, ends, scripts, state = work.text, work.starts, work.ends, work.scripts, work.state
-    at, opened, written = state[AT], state[OPEN], state[WRITTEN]
-    n_starts, n_ends, marks = state[STARTS], state[ENDS], state[MARKS]
+    text, edges, scripts, state = work.text, work.edges, work.scripts, work.state
+    at, written, n_edges, marks = state[AT], state[WRITTEN], state[EDGES], state[MARKS]
     while at < stop:
         point, size = decode(data, at, end)
         kind, script, folded = look_up(point, table)
         if kind == LETTER:
-            if opened == 0:
-                starts[n_starts] = written << 1
-                n_starts += 1
-                opened = 1
+            if n_edges & 1 == 0:
+                edges[n_edges] = written << 1
+                n_edges += 1
             written = write_point(text, written, folded)
             scripts[script] += 1
-        elif kind == SEPARATOR:
-            if opened != 0:
-                ends[n_ends] = written
-                n_ends += 1
-                opened = 0
-            text[written] = point if 0 <= point < 0x80 else 32
-            written += 1
-            marks += script
-        elif kind == CHARACTER:
-            if opened != 0:
-                ends[n_ends] = written
-                n_ends += 1
-                opened = 0
-            starts[n_starts] = written << 1 | 1
-            n_starts += 1
-            written = write_point(text, written, folded)
-            ends[n_ends] = written
-            n_ends += 1
-            scripts[script] += 1
+        elif kind != IGNORED:
+            if n_edges & 1 != 0:
+                edges[n_edges] = written << 1
+                n_edges += 1
+            if kind == SEPARATOR:
+                text[written] = point if 0 <= point < 0x80 else 32
+                written += 1
+                marks += script
+            else:
+                edges[n_edges] = written << 1 | 1
+                written = write_point(text, written, folded)
+                edges[n_edges + 1] = written << 1
+                n_edges += 2
+                scripts[script] += 1
         at += size
-    state[AT], state[OPEN], state[WRITTEN] = at, opened, written
-    state[STARTS], state[ENDS], state[MARKS] = n_starts, n_ends, marks
+    state[AT], state[WRITTEN], state[EDGES], state[MARKS] = at, written, n_edges, marks
 
 
 @part
 def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
     """Split from state[AT] until `stop`, by blocks of 64 bytes; blocks with non-ASCII bytes take the general path."""
-    text, starts, ends, pad, state = work.text, work.starts, work.ends, work.pad, work.state
-    while state[AT] < stop:
-        at, written = state[AT], state[WRITTEN]
+    text, edges, pad, state = work.text, work.edges, work.pad, work.state
+    at, written, n_edges = state[AT], state[WRITTEN], state[EDGES]
+    latin, marked = 0, 0
+    while at < stop:
         size = min(end - at, 64)
-        if size == 64:
+        if at + 64 <= data.size:
             token, letters, high, marks = classify64(data, at, text, written)
         else:
             for i in range(size):
                 pad[i] = data[at + i]
             token, letters, high, marks = classify64(pad, 0, text, written)
-            inside = (_U1 << np.uint64(size)) - _U1
-            token &= inside
-            letters &= inside
-            high &= inside
-            marks &= inside
-        if high != _U0:
+        inside = _ONES >> np.uint64(64 - size)
+        if high & inside != _U0:
+            state[AT], state[WRITTEN], state[EDGES] = at, written, n_edges
             split_points(data, at + size, end, table, work)
+            at, written, n_edges = state[AT], state[WRITTEN], state[EDGES]
             continue
-        work.scripts[_LATIN] += ones(letters)
-        state[MARKS] += ones(marks)
-        before = (token << _U1) | np.uint64(state[OPEN])
-        begins = token & ~before
-        stops = before & ~token
-        n_starts, n_ends = state[STARTS], state[ENDS]
-        while begins != _U0:
-            starts[n_starts] = (written + trailing_zeros(begins)) << 1
-            begins &= begins - _U1
-            n_starts += 1
-        while stops != _U0:
-            place = trailing_zeros(stops)
-            if place < size:
-                ends[n_ends] = written + place
-                n_ends += 1
-            stops &= stops - _U1
-        last = np.uint64(size - 1)
-        state[OPEN] = signed((token >> last) & _U1)
-        state[STARTS], state[ENDS] = n_starts, n_ends
-        state[AT], state[WRITTEN] = at + size, written + size
+        token &= inside
+        latin += ones(letters & inside)
+        marked += ones(marks & inside)
+        changes = (token ^ ((token << _U1) | np.uint64(n_edges & 1))) & inside
+        count = ones(changes)
+        done = 0
+        while done < count:  # eight at a time without asking: the branches of a bit-by-bit loop cannot be predicted
+            for i in range(8):
+                edges[n_edges + done + i] = (written + trailing_zeros(changes)) << 1
+                changes &= changes - _U1
+            done += 8
+        n_edges += count
+        at += size
+        written += size
+    state[AT], state[WRITTEN], state[EDGES] = at, written, n_edges
+    state[MARKS] += marked
+    work.scripts[_LATIN] += latin
 
 
 @part
@@ -221,7 +209,7 @@ def keep(work: Work, number: int, token: np.uint64, around: tuple[int, int], spa
         work: scratch.
         number: position of the token in its text.
         token: its hash.
-        around: folded bytes before and after it.
+        around: where the folded bytes before and after it lie in work.text.
         span: first token to keep, first not to keep, slot of the first; outside, the ring of last tokens is used
             when the span starts at 0 (the first reading).
     """
@@ -233,8 +221,91 @@ def keep(work: Work, number: int, token: np.uint64, around: tuple[int, int], spa
     else:
         return
     work.hashes[place] = token
-    work.before[place] = around[0]
-    work.after[place] = around[1]
+    work.before[place] = work.text[around[0]]
+    work.after[place] = work.text[around[1]]
+
+
+@part
+def emit_pieces(
+    work: Work, token: tuple[int, int, int], entered: int, run: tuple[int, np.uint64, bool], span: tuple[int, int, int]
+) -> tuple[int, np.uint64, bool, int, int]:
+    """Emit a token that is long, still open at the end of a chunk, or carried over from the chunk before.
+
+    Args:
+        work: scratch.
+        token: its start and end in work.text, and 1 if it is complete, 0 if more of it may follow.
+        entered: how it was entered: 0 at its start, 1 in a word of which pieces were emitted, 2 in a number.
+        run: tokens so far, running hash, whether the last token was a number.
+        span: as in `keep`.
+
+    Returns:
+        `run` after it, the start of what is left of an open token, and how the next chunk enters it.
+    """
+    number, whole, in_number = run
+    text = work.text
+    s, e, complete = token
+    if entered == 2 or (entered == 0 and s < e and 48 <= text[s] < 58):
+        if not in_number:
+            whole = chain(whole, NUMBER_TOKEN)
+            keep(work, number, NUMBER_TOKEN, (s - 1, e), span)
+            number += 1
+        return number, whole, True, e, 2
+    while e - s > TOKEN_BYTES or (complete == 1 and s < e):
+        cut = e
+        if e - s > TOKEN_BYTES:
+            cut = s + TOKEN_BYTES
+            while text[cut] & 0xC0 == 0x80:
+                cut -= 1
+        piece = hash_token(text, s, cut)
+        whole = chain(whole, piece)
+        keep(work, number, piece, (s - 1, cut), span)
+        number += 1
+        in_number = False
+        s = cut
+        entered = 1
+    return number, whole, in_number, s, entered
+
+
+@part
+def chain(running: np.uint64, token: np.uint64) -> np.uint64:
+    """Running hash over tokens in order."""
+    running = (running ^ token) * P2
+    return running ^ (running >> _U32)
+
+
+@part
+def emit_chunk(
+    work: Work, entered: int, run: tuple[int, np.uint64, bool], span: tuple[int, int, int]
+) -> tuple[int, np.uint64, bool, int, int]:
+    """Hash and store the tokens of one split chunk; arguments and result as in `emit_pieces`."""
+    number, whole, in_number = run
+    text, edges, state = work.text, work.edges, work.state
+    n_edges = state[EDGES]
+    left = state[WRITTEN]
+    for i in range(0, n_edges, 2):
+        start = signed(edges[i])
+        s = start >> 1
+        complete = i + 1 < n_edges
+        e = signed(edges[i + 1]) >> 1 if complete else state[WRITTEN]
+        if e - s > TOKEN_BYTES or not complete or (i == 0 and entered != 0):
+            token = (s, e, 1 if complete else 0)
+            number, whole, in_number, left, entered = emit_pieces(
+                work, token, entered, (number, whole, in_number), span
+            )
+            if complete:
+                entered = 0
+            continue
+        digit = 48 <= text[s] < 58
+        if digit and in_number:
+            continue
+        in_number = digit
+        h = NUMBER_TOKEN if digit else hash_token(text, s, e)
+        if start & 1 != 0:
+            h = (h & ~KIND_MASK) | KIND_CHARACTER
+        whole = chain(whole, h)
+        keep(work, number, h, (s - 1, e), span)
+        number += 1
+    return number, whole, in_number, left, entered
 
 
 @part
@@ -252,69 +323,29 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
     Returns:
         Number of tokens and the hash over all of them in order, 0 for none.
     """
-    text, starts, ends, state = work.text, work.starts, work.ends, work.state
+    text, edges, state = work.text, work.edges, work.state
     work.scripts[:] = 0
     state[:] = 0
     state[AT], state[WRITTEN] = begin, 1
     text[0] = 32
-    number, whole = 0, P3
-    in_number, cut_before = False, 0
+    number, whole, in_number, entered = 0, P3, False, 0
     while True:
         split_chunk(data, min(state[AT] + CHUNK, end), end, table, work)
+        written = state[WRITTEN]
+        text[written] = 32
         final = state[AT] >= end
-        text[state[WRITTEN]] = 32
-        if final and state[OPEN] != 0:
-            ends[state[ENDS]] = state[WRITTEN]
-            state[ENDS] += 1
-            state[OPEN] = 0
-        complete = state[ENDS]
-        held = state[STARTS]
-        carried = 0
-        for i in range(held):
-            s = signed(starts[i]) >> 1
-            e = signed(ends[i]) if i < complete else state[WRITTEN]
-            if i > 0:
-                cut_before = 0
-            digit = 48 <= text[s] < 58
-            if (cut_before == 0 and digit) or cut_before == 2:
-                if not in_number:
-                    whole = (whole ^ NUMBER_TOKEN) * P2
-                    whole ^= whole >> _U32
-                    keep(work, number, NUMBER_TOKEN, (text[s - 1], text[e]), span)
-                    number += 1
-                    in_number = True
-                if i >= complete:
-                    cut_before = 2
-                    s = e
-            else:
-                in_number = False
-                while e - s > TOKEN_BYTES or (i < complete and s < e):
-                    cut = e
-                    if e - s > TOKEN_BYTES:
-                        cut = s + TOKEN_BYTES
-                        while text[cut] & 0xC0 == 0x80:
-                            cut -= 1
-                    token = hash_token(text, s, cut)
-                    if starts[i] & 1 != 0:
-                        token = (token & ~KIND_MASK) | KIND_CHARACTER
-                    whole = (whole ^ token) * P2
-                    whole ^= whole >> _U32
-                    keep(work, number, token, (text[s - 1], text[cut]), span)
-                    number += 1
-                    s = cut
-                    cut_before = 1
-            carried = e - s
-            if i >= complete:
-                for j in range(carried + 1):
-                    text[j] = text[s - 1 + j]
+        if final and state[EDGES] & 1 != 0:
+            edges[state[EDGES]] = written << 1
+            state[EDGES] += 1
+        number, whole, in_number, left, entered = emit_chunk(work, entered, (number, whole, in_number), span)
         if final or (span[0] != 0 and number >= span[1]):
             break
-        if state[OPEN] == 0:
-            text[0] = text[state[WRITTEN] - 1]
-            carried = 0
-            cut_before = 0
-        starts[0] = 2
-        state[STARTS] = state[OPEN]
-        state[ENDS] = 0
-        state[WRITTEN] = 1 + carried
-    return number, mix(whole) if number > 0 else _U0
+        # What is left of an open token moves to the front, with the byte before it.
+        state[EDGES] &= 1
+        if state[EDGES] == 0:
+            left = written
+        for i in range(written - left + 1):
+            text[i] = text[left - 1 + i]
+        edges[0] = 2
+        state[WRITTEN] = written - left + 1
+    return number, (mix(whole) | _U1) if number > 0 else _U0

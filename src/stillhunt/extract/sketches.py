@@ -12,7 +12,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract.conduct import SYSTEM_FLAGS
 from stillhunt.extract.kernels import U64, Work, new_work
-from stillhunt.extract.kernels_prints import BANDS, PHRASES, SYSTEM_PHRASES, TOPICS
+from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES
 from stillhunt.extract.kernels_rows import (
     Scratch,
     Sketches,
@@ -23,6 +23,7 @@ from stillhunt.extract.kernels_rows import (
     sketch_rows,
     sketch_system_rows,
 )
+from stillhunt.extract.kernels_words import BANDS, TOPICS
 from stillhunt.extract.tables import constant_tables
 
 ROWS = 65_536

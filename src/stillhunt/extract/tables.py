@@ -9,15 +9,13 @@ import numpy as np
 from stillhunt.extract.conduct import FEATURES, compile_rules
 from stillhunt.extract.kernels import U64, new_work
 from stillhunt.extract.kernels_conduct import Lexicon
-from stillhunt.extract.kernels_prints import Vocabulary
 from stillhunt.extract.kernels_rows import Tables, Texts, list_tokens
+from stillhunt.extract.kernels_words import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, Vocabulary
 from stillhunt.extract.lexicon import phrases_by_feature
 from stillhunt.extract.stopwords import all_stop_words
 from stillhunt.extract.words import code_point_table
 
-_VOCABULARY_SLOTS = 1 << 14
 _TRIE_SLOTS = 1 << 15
-_BLOOM_WORDS = 1 << 10
 
 
 @cache
@@ -61,19 +59,22 @@ def _number_words(token_lists: list[U64]) -> dict[int, int]:
 
 
 def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
-    bloom = np.zeros(_BLOOM_WORDS, np.uint64)
-    keys = np.zeros(_VOCABULARY_SLOTS, np.uint64)
-    values = np.zeros(_VOCABULARY_SLOTS, np.uint16)
+    words = np.zeros(len(ids) + 1, np.uint64)
+    words[1:] = sorted(ids)
+    multiplier = np.uint64(0x9E3779B97F4A7C15)
+    while True:  # the first multiplier under which no bucket overflows
+        chosen = (words[1:] * multiplier) >> np.uint64(BUCKET_SHIFT)
+        if np.bincount(chosen.astype(np.int64)).max() <= BUCKET_WORDS:
+            break
+        multiplier += np.uint64(2)
+    buckets = np.zeros((BUCKETS, BUCKET_WORDS), np.uint16)
+    filled = np.zeros(BUCKETS, np.int64)
+    for number, bucket in enumerate(chosen.astype(np.int64).tolist(), start=1):
+        buckets[bucket, filled[bucket]] = number
+        filled[bucket] += 1
     stops = np.zeros(len(ids) + 1, np.uint8)
-    for word, number in ids.items():
-        bit = word >> 48
-        bloom[bit >> 6] |= np.uint64(1 << (bit & 63))
-        slot = (word >> 24) & (_VOCABULARY_SLOTS - 1)
-        while keys[slot]:
-            slot = (slot + 1) & (_VOCABULARY_SLOTS - 1)
-        keys[slot], values[slot] = word, number
-        stops[number] = number in stop_ids
-    return Vocabulary(bloom, keys, values, stops)
+    stops[sorted(stop_ids)] = 1
+    return Vocabulary(multiplier, buckets, words, stops)
 
 
 def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:

@@ -1,0 +1,146 @@
+"""Phrases of one text: winnowed shingles of tokens; compiled by `kernels.py`'s decorators."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stillhunt.extract.kernels import KIND_CHARACTER, KIND_MASK, P1, P2, P3, U8, U64, mix, part, signed
+
+WORD_SHINGLE, CHARACTER_SHINGLE, WINDOW = 4, 6, 4
+PHRASES, SYSTEM_PHRASES = 64, 24
+
+_U0, _U1 = np.uint64(0), np.uint64(1)
+_PHRASE_KEY = np.uint64(0xA0761D6478BD642F)
+_SHORT_KEY = np.uint64(0xE7037ED1A0B428DB)
+
+
+class PhraseScratch(NamedTuple):
+    """Memory of one thread for the phrases of one region, and the set of those found."""
+
+    shingles: U64
+    marks: U8
+    places: U8
+    slots: U8
+
+
+@part
+def lay_shingles(hashes: U64, begin: int, stop: int, shingles: U64) -> int:
+    """Hash every phrase of a region: 4 words, or 6 characters where at least 3 of the 4 tokens are characters.
+
+    Returns:
+        Number of shingles laid into `shingles`; a phrase that would run out of the region has none.
+    """
+    n = stop - begin - WORD_SHINGLE + 1
+    characters = 0
+    for i in range(begin, stop):
+        characters += (hashes[i] & KIND_MASK) == KIND_CHARACTER
+    for i in range(n):
+        at = begin + i
+        shingles[i] = mix(hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3 + hashes[at + 3] * _PHRASE_KEY)
+    if characters < 3:
+        return max(n, 0)
+    laid = 0
+    for i in range(n):
+        at = begin + i
+        among = 0
+        for j in range(WORD_SHINGLE):
+            among += (hashes[at + j] & KIND_MASK) == KIND_CHARACTER
+        h = shingles[i]
+        if among >= 3:
+            if at + CHARACTER_SHINGLE > stop:
+                continue
+            h = mix(h + hashes[at + 4] * P2 + hashes[at + 5] * P3)
+        shingles[laid] = h
+        laid += 1
+    return laid
+
+
+@part
+def mark_least(shingles: U64, n: int, marks: U8) -> None:
+    """Mark each shingle that is the least of some window of 4 in a row, the rightmost of equals.
+
+    That holds when the window fits between the nearest smaller-or-equal shingle on its right and the nearest smaller
+    one on its left; counted without branches, as they would be unpredictable.
+    """
+    if n < WINDOW:
+        least = 0
+        for i in range(n):
+            marks[i] = 0
+            least = i if shingles[i] <= shingles[least] else least
+        marks[least] = 1
+        return
+    for i in range(n):
+        h = shingles[i]
+        left1 = i >= 1 and shingles[max(i - 1, 0)] >= h
+        left2 = left1 and i >= 2 and shingles[max(i - 2, 0)] >= h
+        left3 = left2 and i >= 3 and shingles[max(i - 3, 0)] >= h
+        right1 = i + 1 < n and shingles[min(i + 1, n - 1)] > h
+        right2 = right1 and i + 2 < n and shingles[min(i + 2, n - 1)] > h
+        right3 = right2 and i + 3 < n and shingles[min(i + 3, n - 1)] > h
+        marks[i] = left1 + left2 + left3 + right1 + right2 + right3 >= WINDOW - 1
+
+
+@part
+def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U64, count: int) -> int:
+    """Append the winnowed shingles of a region to `found`.
+
+    Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003. Any run of 7 words (9 characters) shared by two regions
+    shares a fingerprint. A region of fewer than 4 words (6 characters) has one fingerprint of all its tokens.
+
+    Args:
+        hashes: token hashes.
+        span: first token of the region and the one behind its last.
+        scratch: memory for shingles and for finding duplicates.
+        found: fingerprints so far, each once, in order of first position.
+        count: number of them.
+
+    Returns:
+        New number.
+    """
+    shingles, marks, places, slots = scratch.shingles, scratch.marks, scratch.places, scratch.slots
+    if span[1] <= span[0]:
+        return count
+    n = lay_shingles(hashes, span[0], span[1], shingles)
+    if n == 0:
+        h = _SHORT_KEY
+        for at in range(span[0], span[1]):
+            h = mix(h ^ hashes[at]) * P1
+        shingles[0] = h
+        n = 1
+    mark_least(shingles, n, marks)
+    picked = 0
+    for i in range(n):
+        shingles[picked] = shingles[i]
+        picked += marks[i]
+    for i in range(picked):
+        h = shingles[i] | _U1
+        # A sparse set needs no clearing: an entry counts only if `slots` points back at it.
+        slot = signed(h >> np.uint64(56))
+        known = False
+        while True:
+            place = signed(places[slot])
+            if place >= count or slots[place] != slot:
+                break
+            if found[place] == h:
+                known = True
+                break
+            slot = (slot + 1) & 255
+        if not known:
+            places[slot] = count
+            slots[count] = slot
+            found[count] = h
+            count += 1
+    return count
+
+
+@part
+def thin(found: U64, count: int, limit: int) -> int:
+    """Cut a list of phrases to `limit`: the middle ones go, five eighths of the rest stay in front."""
+    if count <= limit:
+        return count
+    front = limit - limit * 3 // 8
+    for i in range(limit - front):
+        found[front + i] = found[count - (limit - front) + i]
+    return limit

@@ -1,0 +1,65 @@
+"""Every kernel against its plain-Python twin."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import text_oracle as oracle
+from hostile_texts import WORDS, encoded, requests, unchecked_strings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.base.config import Config
+from stillhunt.extract import sketch_requests
+from stillhunt.extract.kernels import CHUNK, KEPT
+from stillhunt.extract.kernels_rows import Texts, hash_rows
+
+
+def assert_like_oracle(prompts: list[bytes], seed: int = 0) -> None:
+    table = sketch_requests(requests(prompts), Config(seed=seed))
+    for row, prompt in zip(table.to_pylist(), prompts, strict=True):
+        expected = oracle.sketch(prompt, seed)
+        assert {name: row[name] for name in expected} == expected, prompt[:200]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(encoded, min_size=1, max_size=12), st.integers(0, 3))
+def test_arbitrary_text_gives_what_the_plain_twin_gives(prompts: list[bytes], seed: int) -> None:
+    assert_like_oracle(prompts, seed)
+
+
+@pytest.mark.parametrize("size", [63, 64, 65, 127, 128, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 7, 40_000])
+@pytest.mark.parametrize("alphabet", ["ab ", "a", "1a ", "1", "é a", "й", "的一 ", "ก", "a😀 1"])
+def test_lengths_around_block_and_chunk_borders(size: int, alphabet: str) -> None:
+    draw = random.Random(f"{size} {alphabet}")
+    text = "".join(draw.choice(alphabet) for _ in range(size))
+    assert_like_oracle([text.encode(), text.encode()[:size], text.encode()[1:]])
+
+
+@pytest.mark.parametrize("count", [191, 192, 193, 799, 800, 801, 1200, KEPT - 1, KEPT, KEPT + 1, KEPT + 150, 9000])
+def test_numbers_of_tokens_around_region_borders(count: int) -> None:
+    draw = random.Random(count)
+    words = [draw.choice([*WORDS, "alpha", "βήτα", "漢字", "x9", "12"]) for _ in range(count)]
+    plain = [f"w{draw.randrange(10**9)}" for _ in range(count)]
+    assert_like_oracle([" ".join(words).encode(), " ".join(plain).encode()], seed=count)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.lists(st.binary(max_size=100), min_size=1, max_size=8), st.integers(0, 2**64 - 1))
+def test_byte_hash_is_what_the_plain_twin_gives(values: list[bytes], seed: int) -> None:
+    data = np.frombuffer(b"".join(values), np.uint8)
+    ends = np.cumsum([len(v) for v in values], dtype=np.int64)
+    begins = ends - np.array([len(v) for v in values], np.int64)
+    out = np.empty(len(values), np.uint64)
+    hash_rows(Texts(data, begins, ends), np.uint64(seed), out)
+    assert out.tolist() == [oracle.hash_bytes(value, seed) for value in values]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(encoded, min_size=1, max_size=6))
+def test_system_prompts_give_what_the_plain_twin_gives(prompts: list[bytes]) -> None:
+    table = sketch_requests(requests([b""] * len(prompts), system_prompt=unchecked_strings(prompts)), Config())
+    for got, prompt in zip(table["system_phrases"].to_pylist(), prompts, strict=True):
+        assert got == oracle.system_phrases([t.hash for t in oracle.tokens(prompt)[0]])

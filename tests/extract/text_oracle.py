@@ -1,0 +1,336 @@
+"""Plain-Python twin of the text kernels: slow, obvious, written from the description and not from the kernels.
+
+It shares with them only the constant tables (stop words, lexicon, code points) and the numbers that are fixed for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stillhunt.extract import kernels, kernels_conduct, kernels_phrases, kernels_words
+from stillhunt.extract.conduct import BITS, PAIR_RULES, SINGLE_RULES
+from stillhunt.extract.lexicon import phrases_by_feature
+from stillhunt.extract.stopwords import all_stop_words
+from stillhunt.extract.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
+
+MASK = (1 << 64) - 1
+P1, P2, P3 = int(kernels.P1), int(kernels.P2), int(kernels.P3)
+M1, M2 = int(kernels.M1), int(kernels.M2)
+NUMBER = int(kernels.NUMBER_TOKEN)
+OTHER, CONTENT, CHAR = 0, 1, 3
+HEAD, MIDDLE, TAIL = 96, 48, 48
+WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
+BOUNDED = 800
+TABLE = code_point_table().tolist()
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token with the folded bytes around it."""
+
+    hash: int
+    before: int
+    after: int
+
+    @property
+    def kind(self) -> int:
+        return self.hash & 3
+
+
+def mix(h: int) -> int:
+    h ^= h >> 33
+    h = h * M1 & MASK
+    h ^= h >> 33
+    h = h * M2 & MASK
+    return h ^ (h >> 33)
+
+
+def hash_bytes(data: bytes, seed: int) -> int:
+    lanes = [(seed + P1) & MASK, (seed + P2) & MASK, seed ^ P3, (seed - P1) & MASK]
+    factors, shifts = (P1, P2, P1, P2), (32, 29, 32, 29)
+    body = len(data) // 32 * 32
+    for at in range(0, body, 32):
+        for lane in range(4):
+            word = int.from_bytes(data[at + 8 * lane : at + 8 * lane + 8], "little")
+            lanes[lane] = (lanes[lane] ^ word) * factors[lane] & MASK
+            lanes[lane] ^= lanes[lane] >> shifts[lane]
+    a, b, c, d = lanes
+    h = (mix(a) + mix((b + P3) & MASK) * P2 + mix(c ^ P2) * P3 + mix((d + P1) & MASK) * P1 + len(data)) & MASK
+    rest = data[body:]
+    for at in range(0, len(rest) // 8 * 8, 8):
+        h = mix(h ^ int.from_bytes(rest[at : at + 8], "little")) * P1 & MASK
+    return mix(h ^ int.from_bytes(rest[len(rest) // 8 * 8 :], "little"))
+
+
+def hash_word(word: bytes) -> int:
+    h = len(word) * P1 & MASK
+    for at in range(0, len(word), 16):
+        x = int.from_bytes(word[at : at + 8], "little")
+        y = int.from_bytes(word[at + 8 : at + 16], "little")
+        h = (h ^ x) * P2 & MASK
+        h ^= h >> 32
+        h = (h ^ y) * P3 & MASK
+        h ^= h >> 29
+    plain = all(b >= 128 or ord("a") <= b <= ord("z") for b in word)
+    points = sum(b & 0xC0 != 0x80 for b in word)
+    return mix(h) & ~3 | (CONTENT if plain and points >= 3 else OTHER)
+
+
+def look_up(point: int) -> tuple[int, int, int]:
+    """Class, script, folded code point."""
+    if point < 0x10000 or 0x1D400 <= point < 0x1D800:
+        entry = TABLE[point if point < 0x10000 else 0x10000 + point - 0x1D400]
+        return entry >> 21 & 7, entry >> 24 & 15, entry & 0x1FFFFF
+    if 0x1B000 <= point < 0x1B170:
+        return CHARACTER, SCRIPTS.index("japanese"), point
+    if 0x1D000 <= point < 0x1FC00 or point >= 0xF0000:
+        return SEPARATOR, 0, point
+    if 0x20000 <= point < 0x40000:
+        return CHARACTER, SCRIPTS.index("han"), point
+    if 0xE0000 <= point < 0xE1000:
+        return IGNORED, 0, point
+    return LETTER, SCRIPTS.index("other"), point
+
+
+def runs(data: bytes) -> tuple[list[tuple[bytes, bool, int, int]], list[int], int]:
+    """Maximal tokens as (folded bytes, is a character, byte before, byte after), letters by script, code marks."""
+    text, spans, open_at = bytearray(b" "), [], None
+    scripts, marks = [0] * 16, 0
+    for character in data.decode("utf-8", errors="replace"):
+        kind, script, folded = look_up(ord(character))
+        if kind == LETTER:
+            if open_at is None:
+                open_at = len(text)
+            text += chr(folded).encode()
+            scripts[script] += 1
+            continue
+        if kind == IGNORED:
+            continue
+        if open_at is not None:
+            spans.append((open_at, len(text), False))
+            open_at = None
+        if kind == SEPARATOR:
+            text += character.encode() if ord(character) < 128 else b" "
+            marks += script
+        else:
+            spans.append((len(text), len(text) + len(chr(folded).encode()), True))
+            text += chr(folded).encode()
+            scripts[script] += 1
+    if open_at is not None:
+        spans.append((open_at, len(text), False))
+    text += b" "
+    return [(bytes(text[s:e]), character, text[s - 1], text[e]) for s, e, character in spans], scripts, marks
+
+
+def tokens(data: bytes) -> tuple[list[Token], list[int], int]:
+    found, scripts, marks = runs(data)
+    result: list[Token] = []
+    for word, character, before, after in found:
+        if 48 <= word[0] < 58:
+            if not result or result[-1].hash != NUMBER:
+                result.append(Token(NUMBER, before, after))
+            continue
+        while len(word) > 64:
+            cut = 64
+            while word[cut] & 0xC0 == 0x80:
+                cut -= 1
+            result.append(Token(hash_word(word[:cut]), before, word[cut]))
+            before, word = word[cut - 1], word[cut:]
+        h = hash_word(word)
+        result.append(Token(h & ~3 | CHAR if character else h, before, after))
+    return result, scripts, marks
+
+
+def chain(values: list[int]) -> int:
+    if not values:
+        return 0
+    h = P3
+    for value in values:
+        h = (h ^ value) * P2 & MASK
+        h ^= h >> 32
+    return mix(h) | 1
+
+
+def place(whole: int, seed: int, first: int, stop: int) -> int:
+    return first + mix(whole ^ (seed * P1 & MASK)) % (stop - first)
+
+
+def phrases_of_region(region: list[int]) -> list[int]:
+    shingles = []
+    for at in range(len(region) - 3):
+        four = region[at : at + 4]
+        key = int(kernels_phrases._PHRASE_KEY)
+        h = mix((four[0] * P1 + four[1] * P2 + four[2] * P3 + four[3] * key) & MASK)
+        if sum(t & 3 == CHAR for t in four) >= 3:
+            if at + 6 > len(region):
+                continue
+            h = mix((h + region[at + 4] * P2 + region[at + 5] * P3) & MASK)
+        shingles.append(h)
+    if not region:
+        return []
+    if not shingles:
+        h = int(kernels_phrases._SHORT_KEY)
+        for token in region:
+            h = mix(h ^ token) * P1 & MASK
+        return [h | 1]
+    picked = set()
+    for first in range(max(len(shingles) - 3, 1)):
+        window = range(first, min(first + 4, len(shingles)))
+        picked.add(min(window, key=lambda i: (shingles[i], -i)))
+    return [shingles[i] | 1 for i in sorted(picked)]
+
+
+def distinct(values: list[int], limit: int) -> list[int]:
+    unique = list(dict.fromkeys(values))
+    if len(unique) <= limit:
+        return unique
+    back = limit * 3 // 8
+    return unique[: limit - back] + unique[len(unique) - back :]
+
+
+def phrases(hashes: list[int], whole: int, seed: int) -> list[int]:
+    n = len(hashes)
+    if n <= HEAD + MIDDLE + TAIL:
+        return distinct(phrases_of_region(hashes), 64)
+    middle = place(whole, seed, HEAD, n - TAIL - MIDDLE + 1)
+    regions = (hashes[:HEAD], hashes[middle : middle + MIDDLE], hashes[n - TAIL :])
+    return distinct([h for region in regions for h in phrases_of_region(region)], 64)
+
+
+def system_phrases(hashes: list[int]) -> list[int]:
+    if len(hashes) <= 72:
+        return distinct(phrases_of_region(hashes), 24)
+    return distinct(phrases_of_region(hashes[:48]) + phrases_of_region(hashes[-24:]), 24)
+
+
+def bounded(items: list[Token], whole: int, seed: int) -> list[list[Token]]:
+    n = len(items)
+    if n <= BOUNDED:
+        return [items]
+    middle = place(whole, ~seed & MASK, WIDE_HEAD, n - WIDE_TAIL - WIDE_MIDDLE + 1)
+    return [items[:WIDE_HEAD], items[middle : middle + WIDE_MIDDLE], items[n - WIDE_TAIL :]]
+
+
+STOPS = {tuple(t.hash for t in tokens(word.encode())[0]) for word in all_stop_words()}
+STOPS = {h for word in STOPS for h in word}
+
+
+def skeleton(hashes: list[int]) -> int:
+    if not hashes:
+        return 0
+    parts: list[int] = []
+    for h in hashes[:HEAD]:
+        if h in STOPS:
+            parts.append(h)
+        elif not parts or parts[-1] != P2:
+            parts.append(P2)
+    h = P3
+    for part in parts:
+        h = (h ^ part) * P1 & MASK
+        h ^= h >> 32
+    return mix(h) | 1
+
+
+def topics(items: list[Token]) -> list[int]:
+    key = int(kernels_words._TOPIC_KEY)
+    ranks = set()
+    for i, token in enumerate(items):
+        if token.hash in STOPS:
+            continue
+        if token.kind == CONTENT:
+            ranks.add(mix(token.hash ^ key) >> 48)
+        former = items[i - 1] if i > 0 else None
+        if former and token.kind == former.kind == CHAR and token.before >= 128 and former.hash not in STOPS:
+            ranks.add(mix(((token.hash + former.hash * P2) & MASK) ^ key) >> 48)
+    return sorted(ranks)[:24]
+
+
+def bands(regions: list[list[Token]]) -> list[int]:
+    if sum(map(len, regions)) < 8:
+        return []
+    slots: dict[int, int] = {}
+    for region in regions:
+        for a, b, c in zip(region, region[1:], region[2:], strict=False):
+            h = mix((a.hash * P1 + b.hash * P2 + c.hash * P3) & MASK)
+            slots[h >> 59] = min(slots.get(h >> 59, 1 << 32), h & 0xFFFFFFFF)
+    empty = 0xFFFFFFFF
+    slots = {slot: value for slot, value in slots.items() if value != empty}
+    full = []
+    for slot in range(32):
+        distance = next(d for d in range(32) if (slot + d) % 32 in slots)
+        full.append((slots[(slot + distance) % 32] + distance * 0x9E3779B1) & 0xFFFFFFFF)
+    keys = []
+    for band in range(8):
+        h = (band + 1) * P3 & MASK
+        for value in full[band * 4 : band * 4 + 4]:
+            h = (h ^ value) * P1 & MASK
+            h ^= h >> 32
+        keys.append(mix(h))
+    return keys
+
+
+PHRASES = {}
+for _phrase, _feature in phrases_by_feature():
+    PHRASES.setdefault(tuple(t.hash for t in tokens(_phrase.encode())[0]), set()).add(_feature)
+LONGEST = max(map(len, PHRASES))
+PLACES = ("anywhere", "start", "short", "tag", "quotes", "marks")
+
+
+def enclosure(before: int, after: int) -> int | None:
+    if (before in b"</" and after == ord(">")) or (before == ord("[") and after == ord("]")):
+        return 3
+    return 4 if before == after and before in b"\"'`*" else None
+
+
+def conduct(items: list[Token], total: int, size: int, marks: int) -> int:
+    flags = 0
+    last: dict[str, int] = {}
+    dense = marks >= kernels_conduct.DENSE_LEAST and marks * kernels_conduct.DENSE_SHARE >= size
+    for first in range(len(items)):
+        for length in range(1, LONGEST + 1):
+            run = tuple(t.hash for t in items[first : first + length])
+            if len(run) < length:
+                break
+            for feature in PHRASES.get(run, ()):
+                last[feature] = first
+                shown = {0, enclosure(items[first].before, items[first + length - 1].after)}
+                shown |= {1} if first < 3 else set()
+                shown |= {2} if total <= 12 else set()
+                shown |= {5} if dense else set()
+                for name, where, flag in SINGLE_RULES:
+                    if name == feature and where in shown:
+                        flags |= BITS[flag]
+                for one, other, distance, flag in PAIR_RULES:
+                    both = one in last and other in last
+                    if both and feature in (one, other) and abs(last[one] - last[other]) <= distance:
+                        flags |= BITS[flag]
+    return flags
+
+
+def script(scripts: list[int]) -> int:
+    han, japanese = SCRIPTS.index("han"), SCRIPTS.index("japanese")
+    letters = list(scripts)
+    letters[0] = 0
+    both = scripts[han] + scripts[japanese]
+    kana = scripts[japanese] * 8 >= both
+    letters[han], letters[japanese] = (0, both) if kana else (both, 0)
+    return letters.index(max(letters)) if max(letters) else 0
+
+
+def sketch(prompt: bytes, seed: int) -> dict[str, object]:
+    """All columns that come from the prompt alone."""
+    items, scripts, marks = tokens(prompt)
+    hashes = [t.hash for t in items]
+    whole = chain(hashes)
+    regions = bounded(items, whole, seed)
+    laid = [t for region in regions for t in region]
+    return {
+        "whole": whole,
+        "skeleton": skeleton(hashes),
+        "phrases": phrases(hashes, whole, seed),
+        "topic_words": topics(laid),
+        "bands": bands(regions),
+        "words": len(items),
+        "script": script(scripts),
+        "conduct": conduct(laid, len(items), len(prompt), marks),
+    }
