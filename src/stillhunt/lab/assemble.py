@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from stillhunt.base.schema import TIMESTAMP
 from stillhunt.lab import clock
 from stillhunt.lab.places import format_address
-from stillhunt.lab.scene import MODELS, Draft, People, Scene
+from stillhunt.lab.scene import MODELS, ORIGIN, Draft, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_INCIDENT = 40 * 60 * clock.SECOND
 _CHARACTERS_PER_TOKEN = 3.8
 _MASK = (1 << 64) - 1
 _WRITTEN = tuple(f.name for f in fields(Draft) if f.name not in ("prompt", "topic", "language"))
@@ -64,8 +65,9 @@ def _all_rows(scene: Scene, parts: list[tuple[People, Draft]]) -> tuple[dict[str
     columns: dict[str, list[Array]] = {name: [] for name in (*_WRITTEN, "status")}
     texts = []
     accounts = conversations = 0
+    incident = ORIGIN + int(scene.rng("incident").uniform(0.2, 0.8) * scene.days * clock.DAY)
     for place, (people, draft) in enumerate(parts):
-        row, status, delay = _retry(scene.rng(f"retry/{place}"), draft.owner, draft.time)
+        row, status, delay = _retry(scene.rng(f"retry/{place}"), draft.owner, draft.time, incident)
         for name in _WRITTEN:
             columns[name].append(getattr(draft, name)[row])
         columns["status"].append(status)
@@ -81,13 +83,14 @@ def _all_rows(scene: Scene, parts: list[tuple[People, Draft]]) -> tuple[dict[str
     )
 
 
-def _retry(rng: np.random.Generator, owner: Array, time: Array) -> tuple[Array, Array, Array]:
+def _retry(rng: np.random.Generator, owner: Array, time: Array, incident: int) -> tuple[Array, Array, Array]:
     """Refused and failed calls: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
 
     Args:
         rng: generator.
         owner: account per request, shape (n,).
         time: microseconds, shape (n,).
+        incident: start of the provider's own outage; most calls fail while it lasts.
 
     Returns:
         Row, HTTP status and delay in microseconds of every call; the first n calls are the rows themselves.
@@ -99,6 +102,8 @@ def _retry(rng: np.random.Generator, owner: Array, time: Array) -> tuple[Array, 
     luck = rng.random(len(gap))
     status = np.where(luck < chance, 429, np.where(luck < chance + 0.003, 503, 200))
     status[(luck >= chance + 0.003) & (luck < chance + 0.005)] = 500
+    down = (time >= incident) & (time < incident + _INCIDENT)
+    status[down & (rng.random(len(gap)) < 0.7)] = 503
     rows, statuses, delays = [np.arange(len(gap))], [status], [np.zeros(len(gap), np.int64)]
     failed = np.flatnonzero(status != 200)
     late = np.zeros(len(failed), np.int64)

@@ -244,13 +244,13 @@ def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft,
     loads = np.maximum(1, np.round(harvested * share / (1.0 - share))).astype(np.int64)
     recipe = replace(CHAT, browsers=0.0, moving=0.0)
     cover = draw_rows(scene, rng, recipe, people, loads)
-    # Cover is played between leases: each conversation moves to an hour or so from a unit of work.
+    # Cover is played between leases: each conversation moves close to a unit of work.
     by_owner = np.argsort(draft.owner, kind="stable")
     begin = np.cumsum(harvested) - harvested
     head = np.flatnonzero(cover.turn == 0)
     keeper = cover.owner[head]
     near = by_owner[begin[keeper] + (rng.random(len(head)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
-    moved = draft.time[near] + (rng.normal(0.0, 0.8, len(head)) * clock.HOUR).astype(np.int64) - cover.time[head]
+    moved = draft.time[near] + (rng.normal(0.0, 0.4, len(head)) * clock.HOUR).astype(np.int64) - cover.time[head]
     shift = np.zeros(int(cover.conversation.max(initial=-1)) + 1, np.int64)
     shift[cover.conversation[head]] = moved
     cover.time = cover.time + shift[cover.conversation]

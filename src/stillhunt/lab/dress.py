@@ -17,7 +17,7 @@ from stillhunt.lab.grammar import (
     read_data,
 )
 from stillhunt.lab.scene import ORIGIN, Draft, People, Scene
-from stillhunt.lab.wrappers import Skill, draw_family, draw_template
+from stillhunt.lab.wrappers import Skill, draw_family, draw_template, load_skills
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Dress = Callable[[Scene, np.random.Generator, People, Draft, Array], None]
@@ -25,6 +25,27 @@ Dress = Callable[[Scene, np.random.Generator, People, Draft, Array], None]
 BENCHMARK_SETS = 5
 BENCHMARK_ITEMS = 400
 _ASSIGNMENT_ITEMS = 7
+PUBLIC_TEMPLATES = 15
+_PUBLIC_USERS = 0.07
+"""Share of ordinary people who use a template they found."""
+
+
+def dress_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+    """Wordy templates from public prompt collections: strangers share them, each for subjects of their own."""
+    del group  # strangers
+    # From the scene, not from the persona: chat users and developers read the same collections.
+    draws = integer_stream(scene.rng("public templates"))
+    skills = load_skills()
+    templates = [
+        draw_template(draws, draw_family(draws, skills[next(draws) % len(skills)], width=5))
+        for _ in range(PUBLIC_TEMPLATES)
+    ]
+    popularity = 1.0 / np.arange(1, PUBLIC_TEMPLATES + 1)
+    chosen = rng.choice(PUBLIC_TEMPLATES, len(people), p=popularity / popularity.sum())
+    share = np.where(rng.random(len(people)) < _PUBLIC_USERS, rng.uniform(0.1, 0.7, len(people)), 0.0)
+    used = (draft.turn == 0) & (rng.random(len(draft)) < share[draft.owner])
+    for place in np.flatnonzero(used).tolist():
+        draft.prompt[place] = templates[chosen[draft.owner[place]]] + draft.prompt[place]
 
 
 def dress_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
@@ -196,6 +217,9 @@ def _one(options: list[Pattern], draws: Iterator[int]) -> Pattern:
 
 
 DRESSES: dict[str, Dress] = {
+    "chat": dress_public,
+    "developer": dress_public,
+    "generalist": dress_public,
     "app": dress_app,
     "serverless": dress_app,
     "framework": dress_framework,

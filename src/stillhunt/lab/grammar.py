@@ -26,6 +26,7 @@ _DRIFT = 0.15
 """Share of context sentences that speak of another topic, as people's requests do."""
 _BLOCK = 0.3
 """Share of prompts that carry a pasted block where their topic's group has one."""
+_CLAUSE = ("subject", "verb", "object", "tail", "end")
 _ALTERNATIVES = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{([a-zA-Z])\}")
 
@@ -64,6 +65,7 @@ class Tongue:
     follow_rich: tuple[Pattern, ...]
     blocks: tuple[Pattern, ...]
     connectives: tuple[str, ...]
+    clauses: tuple[tuple[Pattern, ...], ...]
     space: str
 
 
@@ -186,13 +188,7 @@ def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, cou
         here = pools
         if next(draws) % 1000 < _DRIFT * 1000:
             here = grammar.pools[language][next(draws) % len(grammar.topics)]
-        pattern = _pick(tongue.contexts, draws)
-        sentence = pattern.fill(here, draws)
-        if tongue.connectives and next(draws) % 5 == 0:
-            if not pattern.text.startswith(("%s", "I ")):
-                sentence = sentence[0].lower() + sentence[1:]
-            sentence = tongue.connectives[next(draws) % len(tongue.connectives)] + sentence
-        parts.append(sentence)
+        parts.append(_context(tongue, here, draws))
     if count > 2 and next(draws) % 4 == 0:  # some people tell the story first and ask at the end
         parts = [*parts[1:], parts[0]]
     if limited:
@@ -201,6 +197,22 @@ def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, cou
     if tongue.blocks and next(draws) % 1000 < _BLOCK * 1000:
         text += _pick(tongue.blocks, draws).fill(pools, draws)
     return text
+
+
+def _context(tongue: Tongue, pools: Pools, draws: Iterator[int]) -> str:
+    if tongue.clauses and next(draws) % 5 < 3:
+        subject, verb, thing, tail, end = (_pick(part, draws) for part in tongue.clauses)
+        first = subject
+        sentence = f"{subject.fill(pools, draws)} {verb.fill(pools, draws)} {thing.fill(pools, draws)}"
+        sentence += tail.fill(pools, draws) + end.text
+    else:
+        first = _pick(tongue.contexts, draws)
+        sentence = first.fill(pools, draws)
+    if tongue.connectives and next(draws) % 5 == 0:
+        if not first.text.startswith(("%s", "I ")):
+            sentence = sentence[0].lower() + sentence[1:]
+        sentence = tongue.connectives[next(draws) % len(tongue.connectives)] + sentence
+    return sentence
 
 
 def _pick(patterns: tuple[Pattern, ...], draws: Iterator[int]) -> Pattern:
@@ -235,6 +247,7 @@ def _english(patterns: dict[str, Any], group: str) -> Tongue:
         follow_rich=_parse(follow["rich"]),
         blocks=tuple(Pattern.parse(block) for block in blocks),
         connectives=tuple(patterns["noise"]["connectives"]),
+        clauses=tuple(_parse(patterns["clauses"][part]) for part in _CLAUSE),
         space=" ",
     )
 
@@ -248,6 +261,7 @@ def _foreign(tongue: dict[str, list[str]], code: str) -> Tongue:
         follow_rich=_parse(tongue["follow"][4:]),
         blocks=(),
         connectives=(),
+        clauses=(),
         space="" if code in ("zh", "ja") else " ",
     )
 

@@ -24,7 +24,7 @@ _OFFICE = Rhythm(hours="office", presence=0.55, weekend=0.15, gap=70.0, gap_sigm
 
 CHAT = Recipe(
     "chat", 0.0, load=12, load_sigma=1.2, session=2.5, follow=0.45, talkers=0.85, taste=6.0, browsers=0.65,
-    moving=0.25, paid=0.35, fresh=0.34, answer=480, verbosity=2.6, rhythm=Rhythm(presence=0.55),
+    moving=0.2, paid=0.35, fresh=0.34, answer=480, verbosity=2.6, rhythm=Rhythm(presence=0.55),
 )  # fmt: skip
 """People who chat; takes all accounts that no other persona takes."""
 
