@@ -32,10 +32,11 @@ class _Feed:
         self.number = 0
         self.size = 0
         self.head = b""
+        self.broken = False
 
     def start_record(self) -> None:
         """Forget the last record."""
-        self.size, self.head = 0, b""
+        self.size, self.head, self.broken = 0, b"", False
 
     def __iter__(self) -> _Feed:
         return self
@@ -49,7 +50,11 @@ class _Feed:
         self.size += len(data) + 1
         if not line.whole or self.size > self._longest:
             raise RecordTooLongError
-        return data.decode("utf-8", "replace") + "\n"
+        try:
+            return data.decode() + "\n"
+        except UnicodeDecodeError:
+            self.broken = True
+            return data.decode("utf-8", "replace") + "\n"
 
 
 class CsvReader:
@@ -127,6 +132,7 @@ class CsvReader:
                 if reason or record is None:
                     rejects.add(self.name, f"line {feed.number + 1}", reason, feed.head.decode("utf-8", "replace"))
                 else:
+                    rejects.replaced_texts += feed.broken
                     yield number, feed.number + 1, record, feed.head
                 number += 1
         except DamagedFileError as error:

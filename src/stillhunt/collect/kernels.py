@@ -89,7 +89,7 @@ def _word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG001  #
     return numba.types.uint64(data, numba.types.int64), generate
 
 
-_load = cast(Callable[[U8, int], np.uint64], _word)
+_load = cast("Callable[[U8, int], np.uint64]", _word)
 
 
 @_inline
@@ -329,9 +329,9 @@ def cut_heads(offsets: I64, data: U8, cuts: I64, new_offsets: I64, new_data: U8)
     written = 0
     for row in range(cuts.size):
         new_offsets[row] = written
-        for i in range(offsets[row] + cuts[row], offsets[row + 1]):
-            new_data[written] = data[i]
-            written += 1
+        start, end = offsets[row] + cuts[row], offsets[row + 1]
+        new_data[written : written + end - start] = data[start:end]
+        written += end - start
     new_offsets[cuts.size] = written
 
 

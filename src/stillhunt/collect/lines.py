@@ -108,7 +108,7 @@ class JsonReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        decode = _decoder(self._file.fields, wanted)
+        decode = _decoder(self._file.fields, wanted, rejects)
         waiting = Gathered()
         try:
             for line in self._records(self._source):
@@ -165,6 +165,15 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
     )
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are valid UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def lenient_object(data: bytes) -> dict[str, Any] | None:
     """A JSON object, even with broken UTF-8, bare control characters, NaN or lone surrogates; else None."""
     try:
@@ -174,7 +183,7 @@ def lenient_object(data: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _decoder(fields: FieldMap, wanted: Sequence[str]) -> Callable[[bytes], tuple[Any, ...] | str]:
+def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Callable[[bytes], tuple[Any, ...] | str]:
     """Bytes of a line -> wanted values in order, or the reason why it cannot be read.
 
     Fields that nobody wants are skipped by the decoder without building objects, which is most of the speed.
@@ -194,6 +203,7 @@ def _decoder(fields: FieldMap, wanted: Sequence[str]) -> Callable[[bytes], tuple
             record = lenient_object(data)
             if record is None:
                 return "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
+            rejects.replaced_texts += not is_utf8(data)
             return fetch(tuple(record.get(name) for name in names))
         return fetch(msgspec.structs.astuple(line))
 

@@ -31,6 +31,8 @@ def printable(text: str, limit: int) -> str:
         text: anything from a log.
         limit: characters kept; a longer text ends in an ellipsis and is not longer than this.
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     # Cut first: cleaning 50 MB to show 200 characters would be slow. Cleaning only removes characters.
     cleaned = UNPRINTABLE.sub("", text[: 4 * limit])
     if len(cleaned) > limit or (len(text) > 4 * limit):
@@ -44,6 +46,8 @@ class Rejects:
 
     rows: int = 0
     first: str = ""
+    replaced_texts: int = 0
+    """Values (in text files: records) that were kept with broken UTF-8 replaced."""
     _kept: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in REJECTS.names})
 
     def add(self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1) -> None:
@@ -57,14 +61,13 @@ class Rejects:
             rows: how many rows are lost by it.
         """
         self.rows += rows
+        if len(self._kept["source"]) >= KEPT_ROWS:
+            return
         source, place = printable(source, NAME_CHARACTERS), printable(place, NAME_CHARACTERS)
         reason = printable(reason, REASON_CHARACTERS)
-        if not self.first:
-            self.first = f"{source}, {place}: {reason}"
-        if len(self._kept["source"]) < KEPT_ROWS:
-            values = (source, place, reason, printable(raw, RAW_CHARACTERS))
-            for name, value in zip(REJECTS.names, values, strict=True):
-                self._kept[name].append(value)
+        self.first = self.first or f"{source}, {place}: {reason}"
+        for name, value in zip(REJECTS.names, (source, place, reason, printable(raw, RAW_CHARACTERS)), strict=True):
+            self._kept[name].append(value)
 
     def table(self) -> pa.Table:
         """REJECTS, at most KEPT_ROWS rows."""

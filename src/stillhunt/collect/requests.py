@@ -83,6 +83,11 @@ class RequestLog:
         """Rows set aside so far, also those beyond what `rejects` keeps."""
         return self._rejects.rows
 
+    @property
+    def replaced_texts(self) -> int:
+        """Texts kept so far with broken UTF-8 replaced by U+FFFD."""
+        return self._rejects.replaced_texts
+
     def rejects(self) -> pa.Table:
         """REJECTS: what was set aside and why; at most 100,000 rows, the rest is only counted."""
         return self._rejects.table()
@@ -109,8 +114,8 @@ class RequestLog:
             yield from self._emit(order, history)
             late = {i: _hash_file(found) for i, found in self._files() if i not in early and not self._digest(i)}
             self._record_inputs({**{i: future.result() for i, future in early.items()}, **late})
-        if self._rules.replaced_texts:
-            self._progress.note(f"{self._rules.replaced_texts} texts held broken UTF-8; it was replaced by U+FFFD")
+        if self.replaced_texts:
+            self._progress.note(f"{self.replaced_texts} texts held broken UTF-8; it was replaced by U+FFFD")
         if self.rows == 0 and self._rejects.rows:
             raise InputError("no row of the log can be used", where=self._rejects.first, next_step=NOTHING_USABLE)
 
@@ -256,7 +261,9 @@ def _with_bounded_prompts(table: pa.Table, config: Config) -> pa.Table:
 
 
 def _hash_file(found: FoundFile) -> tuple[str, int]:
-    """SHA-256 and size of a file; empty where it cannot be read."""
+    """SHA-256 and size of a file; empty where it cannot be read or has no end (a device)."""
+    if not found.path.is_file():
+        return "", 0
     source = HashedFile(found.path)
     try:
         for _piece in source.pieces():

@@ -93,7 +93,6 @@ class Rules:
     hasher: IdentityHasher
     request_times: TimeRange
     account_times: TimeRange
-    replaced_texts: int = 0
 
     @classmethod
     def of(cls, config: Config) -> Rules:
@@ -115,6 +114,7 @@ class _Build:
     rules: Rules
     columns: dict[str, pa.Array] = field(default_factory=dict)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    broken: int = 0
 
     def values(self, name: str) -> Column:
         """Raw values of a column; nulls where the source has none."""
@@ -124,7 +124,7 @@ class _Build:
     def put(self, name: str, values: pa.Array, faults: Faults | None = None, broken: int = 0) -> None:
         """Store a finished column."""
         self.columns[name] = values
-        self.rules.replaced_texts += broken
+        self.broken += broken
         for row, reason in (faults or {}).items():
             self.faults.setdefault(row, (name, reason))
 
@@ -148,7 +148,7 @@ class _Build:
     def text(self, name: str) -> pa.Array:
         """A long text column, not yet bounded."""
         values, broken = texts(self.values(name))
-        self.rules.replaced_texts += broken
+        self.broken += broken
         return values
 
     def accepted(self, rejects: Rejects) -> npt.NDArray[np.bool_]:
@@ -230,6 +230,7 @@ def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
 
 
 def _finish(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
+    rejects.replaced_texts += build.broken
     batch = pa.RecordBatch.from_arrays([build.columns[name] for name in schema.names], names=schema.names)
     if build.faults:
         batch = batch.filter(pa.array(build.accepted(rejects)))

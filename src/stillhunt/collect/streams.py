@@ -13,6 +13,8 @@ import zstandard
 
 PIECE = 1 << 20
 """Bytes handed on at a time."""
+GZIP_STEP = 1 << 14
+"""Compressed bytes given to gzip at a time: what one step unfolds to is lost if it ends in damage."""
 ZSTD_STEP = 2048
 """Compressed bytes given to zstd at a time: 4 of them can unfold into 128 KiB, so this bounds a bomb to 64 MiB."""
 ZSTD_WINDOW = 1 << 27
@@ -76,11 +78,16 @@ def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         yield from rest
 
 
+def _steps(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), size):
+            yield piece[start : start + size]
+
+
 def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
     inflater = zlib.decompressobj(wbits=31)
     try:
-        for piece in pieces:
-            waiting = piece
+        for waiting in _steps(pieces, GZIP_STEP):
             while waiting:
                 if inflater.eof:  # another member follows, or padding
                     waiting = waiting.lstrip(b"\x00")
@@ -102,17 +109,15 @@ def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
     frame = maker.decompressobj()
     inside = False
     try:
-        for piece in pieces:
-            for start in range(0, len(piece), ZSTD_STEP):
-                waiting = piece[start : start + ZSTD_STEP]
-                while waiting:
-                    if frame.eof:
-                        frame = maker.decompressobj()
-                    content = frame.decompress(waiting)
-                    inside = not frame.eof
-                    if content:
-                        yield content
-                    waiting = frame.unused_data if frame.eof else b""
+        for waiting in _steps(pieces, ZSTD_STEP):
+            while waiting:
+                if frame.eof:
+                    frame = maker.decompressobj()
+                content = frame.decompress(waiting)
+                inside = not frame.eof
+                if content:
+                    yield content
+                waiting = frame.unused_data if frame.eof else b""
     except zstandard.ZstdError as error:
         raise DamagedFileError(f"zstd data is damaged: {error}") from error
     if inside:
