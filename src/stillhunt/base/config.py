@@ -63,12 +63,6 @@ class LinkSettings(_Group):
     min_slice_requests: int = Field(
         4, ge=2, description="Requests a slice needs before anything is inferred from it; below, chance rules."
     )
-    max_key_accounts: int = Field(
-        200,
-        ge=2,
-        description="Accounts on one address, prefix or card above which the key is a hub (carrier NAT, office) and "
-        "earns nothing by itself.",
-    )
 
 
 class ResolveSettings(_Group):

@@ -261,7 +261,12 @@ CANDIDATES = Table(
         _c("cluster", pa.int32(), False, "Content cluster of the slice."),
         _c("account_id", pa.string(), False, "Account of the slice."),
         _c("formed", pa.int8(), False, "Halves that formed it: 1 the first, 2 the second, 3 both, 0 joined later."),
-        _c("content_microbits", pa.int64(), False, "Held-out bits of the phrase mixture over both halves, in millionths."),
+        _c(
+            "content_microbits",
+            pa.int64(),
+            False,
+            "Held-out bits of the phrase mixture over both halves, in millionths.",
+        ),
         _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both halves, in millionths."),
     ),
 )
@@ -376,7 +381,12 @@ TIMELINE = Table(
 )
 
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
-DOOR_TABLES = (SKETCHES, SLICED, LINKS, CANDIDATES,)
+DOOR_TABLES = (
+    SKETCHES,
+    SLICED,
+    LINKS,
+    CANDIDATES,
+)
 CASE_TABLES: dict[str, Table] = {
     "accounts": CASE_ACCOUNTS,
     "members": MEMBERS,

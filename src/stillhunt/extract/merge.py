@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -69,7 +70,7 @@ def merge_sketches(parts: list[pa.Table]) -> tuple[pa.Table, pa.Table, int]:
     return table.filter(pa.array(keep)).combine_chunks(), rejects, exact
 
 
-def _repeats(table: pa.Table) -> np.ndarray:
+def _repeats(table: pa.Table) -> npt.NDArray[np.int64]:
     """(key, row) of every row whose (source, request id) occurs more than once, by key, then row."""
     if not table.num_rows:
         return np.zeros((0, 2), np.int64)
@@ -86,8 +87,8 @@ def _repeats(table: pa.Table) -> np.ndarray:
     return np.stack([ordered[same], order[same]], axis=1)
 
 
-def _codes(column: pa.ChunkedArray) -> np.ndarray:
+def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     encoded = pc.dictionary_encode(column.combine_chunks())
     array = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    codes: np.ndarray = array.indices.to_numpy().astype(np.int64)
+    codes: npt.NDArray[np.int64] = array.indices.to_numpy().astype(np.int64)
     return codes

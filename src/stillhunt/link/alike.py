@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from stillhunt.link.slices import ClusterSlices, Floats, Ints
+from stillhunt.link.coding import Floats, Ints
+from stillhunt.link.slices import ClusterSlices
 
 OWN_HABIT = 0.5
 """Intra-class correlation of phrase use in honest slices: an account of its own either uses a phrase or not."""
@@ -77,7 +78,9 @@ def _together(request: Ints, phrase: Ints, size: int) -> Floats:
     _, position = np.unique(request, return_inverse=True)
     table = np.zeros((int(position.max(initial=-1)) + 1, size), np.float32)
     table[position, phrase] = 1.0
-    return (table.T @ table).astype(np.float64)  # counts below 2^24: exact in float32, whatever the order
+    # Counts below 2^24 are exact in float32, whatever the order in which a threaded product adds them.
+    counts: Floats = (table.T @ table).astype(np.float64)
+    return counts
 
 
 def topic_bits(slices: ClusterSlices, side: int, members: Ints, judged: int) -> Floats:
@@ -86,7 +89,8 @@ def topic_bits(slices: ClusterSlices, side: int, members: Ints, judged: int) -> 
     mean = (pooled + 0.5) / (pooled.sum() + 0.5 * len(pooled))
     counts = slices.topics[judged].astype(np.float64)
     dealt = (counts * np.log(mean)).sum(axis=1)
-    return (dealt - own_taste(counts, mean)) / LOG2
+    bits: Floats = (dealt - own_taste(counts, mean)) / LOG2
+    return bits
 
 
 def own_taste(counts: Floats, mean: Floats) -> Floats:
@@ -115,4 +119,5 @@ def profile_distances(counts: Ints, size: Ints) -> Floats:
         pooled = (counts[:, phrase][:, None] + counts[:, phrase][None, :] + 0.5) / (n[:, None] + n[None, :] + 1.0)
         variance = pooled * (1.0 - pooled) * (inverse[:, None] + inverse[None, :]) + 1e-3
         distances += (column[:, None] - column[None, :]) ** 2 / variance
-    return distances / max(counts.shape[1], 1)
+    mean: Floats = distances / max(counts.shape[1], 1)
+    return mean

@@ -15,6 +15,7 @@ import pyarrow as pa
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -108,4 +109,5 @@ def _first_of(account: Ints, whole: Hashes) -> Flags:
     first[1:] = (account[order][1:] != account[order][:-1]) | (whole[order][1:] != whole[order][:-1])
     fresh = np.empty(len(account), bool)
     fresh[order] = first
-    return fresh & (whole != 0)
+    answer: Flags = fresh & (whole != 0)
+    return answer

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.link.alike import effective_choices, phrase_bits, profile_distances, topic_bits
-from stillhunt.link.slices import ClusterSlices, Floats, Ints
+from stillhunt.link.coding import Flags, Floats, Ints
+from stillhunt.link.slices import ClusterSlices
 from stillhunt.link.split import join_groups, split_group
 
 SEEDERS = 600
@@ -70,7 +71,7 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
     return groups
 
 
-def _separate(slices: ClusterSlices, side: int, usable: np.ndarray, least: int) -> list[Ints]:
+def _separate(slices: ClusterSlices, side: int, usable: Flags, least: int) -> list[Ints]:
     candidates = np.flatnonzero(usable)
     if len(candidates) > SEEDERS:
         # Spread evenly over the accounts, whose ids are opaque: a sample that row order cannot move.
@@ -97,7 +98,7 @@ def _separate(slices: ClusterSlices, side: int, usable: np.ndarray, least: int) 
     return sets
 
 
-def _settle(slices: ClusterSlices, side: int, free: np.ndarray, members: Ints, least: int) -> Ints:
+def _settle(slices: ClusterSlices, side: int, free: Flags, members: Ints, least: int) -> Ints:
     """Let slices join and leave until the group stands; empty where it falls apart."""
     for _ in range(ROUNDS):
         joined = np.flatnonzero((_bits(slices, side, members) > 0) & free)
@@ -109,7 +110,7 @@ def _settle(slices: ClusterSlices, side: int, free: np.ndarray, members: Ints, l
     return members
 
 
-def _compete(slices: ClusterSlices, side: int, usable: np.ndarray, sets: list[Ints], least: int) -> list[Ints]:
+def _compete(slices: ClusterSlices, side: int, usable: Flags, sets: list[Ints], least: int) -> list[Ints]:
     """Give each slice to the group that explains it best."""
     for _ in range(ROUNDS):
         if not sets:

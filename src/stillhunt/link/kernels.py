@@ -16,19 +16,21 @@ def account_pairs(account: Ints, row: Ints, phrase: Ints, size: int) -> tuple[In
     """Count for each pair of phrases the accounts that have both in one request, at least twice.
 
     Args:
-        account, row, phrase: one entry per occurrence, rows ascending (and with them accounts).
+        account: one entry per occurrence, ascending.
+        row: request of each occurrence, ascending.
+        phrase: its phrase code.
         size: number of phrase codes.
 
     Returns:
         Arrays left < right < size and the number of accounts.
     """
-    keys = _pairs_by_account(account, row, phrase, np.int64(size), np.int64(MAX_PHRASES_A_REQUEST))
+    keys = _pairs_by_account(account, row, phrase, size, MAX_PHRASES_A_REQUEST)
     pair, accounts = np.unique(keys, return_counts=True)
     left, right = np.divmod(pair, max(size, 1))
     return left, right, accounts
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+@nb.njit(cache=True, nogil=True)
 def _pairs_by_account(account: Ints, row: Ints, phrase: Ints, size: int, limit: int) -> Ints:
     total = len(row)
     out = np.empty(1024, np.int64)
@@ -73,13 +75,14 @@ def _pairs_by_account(account: Ints, row: Ints, phrase: Ints, size: int, limit: 
     return out[:used]
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+@nb.njit(cache=True, nogil=True)
 def word_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np.int32], sample: Ints) -> Ints:
     """One step of subspace iteration: X'X B over the sampled requests, in integers.
 
     Args:
         offsets: words of request r stand at offsets[r] : offsets[r + 1].
-        word, weights: bucket and integer weight of each word of each request.
+        word: bucket of each word of each request.
+        weights: its integer weight.
         basis: one vector per bucket.
         sample: requests to use.
     """
@@ -100,7 +103,7 @@ def word_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np
     return out
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+@nb.njit(cache=True, nogil=True)
 def orthonormal(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Modified Gram-Schmidt in one fixed order, so that no thread count changes a bit of it."""
     rows, dimensions = columns.shape
@@ -121,7 +124,7 @@ def orthonormal(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.ascontiguousarray(work.T)
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+@nb.njit(cache=True, nogil=True)
 def request_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Weighted sum of the basis vectors of each request's words, scaled down to 32 bits."""
     dimensions = basis.shape[1]
@@ -137,17 +140,22 @@ def request_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray
     return vectors
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[misc]  # numba is untyped
+@nb.njit(cache=True, nogil=True)
 def nearest_topics(vectors: npt.NDArray[np.int32], centres: npt.NDArray[np.int32]) -> Ints:
-    """Index of the centre with the largest dot product; the first on ties."""
+    """Index of the centre with the largest dot product; the first on ties.
+
+    Args:
+        vectors: rows of length at most 127, so that products fit 32 bits and the loop runs in vector registers.
+        centres: rows of the same length.
+    """
     count, dimensions = vectors.shape
     best = np.zeros(count, np.int64)
     for r in range(count):
-        highest = np.int64(-(2**62))
+        highest = np.int32(-(2**31))
         for t in range(len(centres)):
-            dot = np.int64(0)
+            dot = np.int32(0)
             for d in range(dimensions):
-                dot += np.int64(vectors[r, d]) * np.int64(centres[t, d])
+                dot = np.int32(dot + vectors[r, d] * centres[t, d])
             if dot > highest:
                 highest = dot
                 best[r] = t

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.link.coding import Coded, Hashes, Ints
+from stillhunt.link.coding import Coded, Floats, Hashes, Ints
 
 MIN_PROMPTS = 3
 """Distinct prompts of one account in which a phrase must recur; two happen by chance in every long log."""
@@ -74,10 +74,10 @@ def shared_habits(coded: Coded) -> Habits:
     )
 
 
-def _common_rate(account: Ints, phrase: Ints, count: Ints, prompts: Ints, size: int) -> np.ndarray:
+def _common_rate(account: Ints, phrase: Ints, count: Ints, prompts: Ints, size: int) -> Floats:
     """Rate of each phrase over the accounts that do not lean on it, with half a count added."""
     hot = (count >= MIN_PROMPTS) & (count > HOT_RATE * prompts[account])
     seen = np.bincount(phrase[~hot], weights=count[~hot].astype(np.float64), minlength=size)
     left_out = np.bincount(phrase[hot], weights=prompts[account[hot]].astype(np.float64), minlength=size)
-    common: np.ndarray = (seen + 0.5) / (prompts.sum() - left_out + 1.0)
+    common: Floats = (seen + 0.5) / (prompts.sum() - left_out + 1.0)
     return common

@@ -10,8 +10,6 @@ from stillhunt.link.clusters import Clusters
 from stillhunt.link.coding import Coded, Ints
 from stillhunt.link.topics import TOPICS
 
-Floats = np.ndarray
-
 
 @dataclass(frozen=True)
 class ClusterSlices:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.link.alike import LOG2, deviations, effective_choices
-from stillhunt.link.slices import ClusterSlices, Floats, Ints
+from stillhunt.link.coding import Floats, Ints
+from stillhunt.link.slices import ClusterSlices
 
 GAIN_BITS = 20.0
 """Bits that a split must gain on the half that did not choose it."""
@@ -26,6 +27,7 @@ def split_group(slices: ClusterSlices, side: int, members: Ints, least: int, dep
         side: half on which the group was found and the split is chosen.
         members: positions of the group's slices.
         least: slices that each part needs.
+        depth: splits above this one; bounds the recursion.
     """
     if len(members) < 2 * least or depth >= DEEPEST:
         return [members]
@@ -63,9 +65,10 @@ def _two_parts(slices: ClusterSlices, side: int, members: Ints) -> list[Ints]:
     standard = (counts - size[:, None] * rate) / np.sqrt(size[:, None] * rate * (1 - rate) + 0.25)
     direction = standard[0] + 1e-3
     for _ in range(20):
-        direction = standard.T @ (standard @ direction)
+        # einsum runs in one fixed order; a threaded matrix product might not.
+        direction = np.einsum("ij,i->j", standard, np.einsum("ij,j->i", standard, direction))
         direction /= np.sqrt((direction**2).sum()) + 1e-12
-    second = standard @ direction > 0
+    second = np.einsum("ij,j->i", standard, direction) > 0
     for _ in range(ROUNDS):
         if second.all() or not second.any():
             break

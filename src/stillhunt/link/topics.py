@@ -13,10 +13,13 @@ cluster's accounts; judged by accounts, not requests, so that one large pipeline
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from stillhunt.link.clusters import Clusters
-from stillhunt.link.coding import Coded, Flags, Ints
+from stillhunt.link.coding import Coded, Flags, Hashes, Ints
 from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+
+Vectors = npt.NDArray[np.int32]
 
 BUCKETS = 1 << 16
 DIMENSIONS = 64
@@ -64,18 +67,18 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
         return topics
     key = _keys(coded, seed)[known]
     sample = known[np.argsort(key, kind="stable")[:SAMPLE]]
-    topics[known] = nearest_topics(vectors[known], _centres(vectors[np.intersect1d(sample, known)]))
+    topics[known] = nearest_topics(_unit_rows(vectors[known]), _centres(vectors[np.intersect1d(sample, known)]))
     return topics
 
 
-def _keys(coded: Coded, seed: int) -> np.ndarray:
+def _keys(coded: Coded, seed: int) -> Hashes:
     """A number for each request from its own words alone, to draw a sample that no row order can move."""
     mixed = (coded.word.astype(np.uint64) + np.uint64(seed * 2 + 1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     total = np.zeros(coded.rows, np.uint64)
     np.add.at(total, coded.word_row, mixed)
-    keys: np.ndarray = total ^ (total >> np.uint64(31))
+    keys: Hashes = total ^ (total >> np.uint64(31))
     return keys
 
 
@@ -111,7 +114,7 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
     return scaled
 
 
-def _word_basis(offsets: Ints, word: Ints, weights: Ints, sample: Ints, seed: int) -> np.ndarray:
+def _word_basis(offsets: Ints, word: Ints, weights: Ints, sample: Ints, seed: int) -> Vectors:
     """Leading directions of the sample's word space: one integer vector a bucket."""
     generator = np.random.Generator(np.random.PCG64(seed))
     basis = generator.integers(-SCALE, SCALE, size=(BUCKETS, DIMENSIONS)).astype(np.int32)
@@ -121,13 +124,13 @@ def _word_basis(offsets: Ints, word: Ints, weights: Ints, sample: Ints, seed: in
     return basis
 
 
-def _centres(sample: np.ndarray) -> np.ndarray:
+def _centres(sample: Vectors) -> Vectors:
     """Spherical k-means; starts are the sample points farthest from each other, in keyed order."""
     unit = _unit_rows(sample)
     chosen = [0]
     nearest = unit.astype(np.int64) @ unit[0].astype(np.int64)
     for _ in range(TOPICS - 1):
-        # Points at a quarter of the distance order, not the very farthest: those are outliers.
+        # An eighth into the order of distance, not the very farthest: those are outliers.
         order = np.argsort(nearest, kind="stable")
         chosen.append(int(order[len(order) // 8]))
         nearest = np.maximum(nearest, unit.astype(np.int64) @ unit[chosen[-1]].astype(np.int64))
@@ -141,6 +144,8 @@ def _centres(sample: np.ndarray) -> np.ndarray:
     return centres
 
 
-def _unit_rows(vectors: np.ndarray) -> np.ndarray:
+def _unit_rows(vectors: Vectors | Ints) -> Vectors:
+    """Rows scaled to length 127, so that a dot product of two fits 32 bits."""
     lengths = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1))
-    return np.rint(127 * vectors / np.maximum(lengths[:, None], 1e-9)).astype(np.int32)
+    unit: Vectors = np.rint(127 * vectors / np.maximum(lengths[:, None], 1e-9)).astype(np.int32)
+    return unit

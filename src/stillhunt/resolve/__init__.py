@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +51,7 @@ def _groups(links: pa.Table) -> list[FoundGroup]:
     queue = links.column("queue_microbits").to_pylist()
     groups = []
     bounds = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         rows = range(start, end)
         groups.append(
             FoundGroup(

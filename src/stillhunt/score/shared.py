@@ -69,7 +69,8 @@ def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> Share
     An account is judged by its most telling value; having many values to choose from is charged for.
 
     Args:
-        pair_account, pair_value: distinct (account, value) pairs of the log.
+        pair_account: account of each distinct (account, value) pair of the log.
+        pair_value: value of that pair.
         member: True for the members.
     """
     size = int(pair_value.max(initial=-1)) + 1

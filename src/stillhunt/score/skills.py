@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 
 SKILLS = (
     (1 << 0, "reasoning traces"),
@@ -24,7 +25,7 @@ SHARE = 0.25
 MOST = 5
 
 
-def skills_of(conduct: np.ndarray) -> list[str]:
+def skills_of(conduct: npt.NDArray[np.uint32]) -> list[str]:
     """Skills named by the conduct flags of a campaign's requests, the commonest first.
 
     Args:

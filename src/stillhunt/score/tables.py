@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
-from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, EVIDENCE, HARVEST, MEMBERS, SLICES
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame, Ints
+from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES
+from stillhunt.score.evidence_table import evidence_table
+from stillhunt.score.frame import Flags, Frame
 from stillhunt.score.skills import models_of, skills_of
-from stillhunt.score.verdict import Judged, member_evidence
+from stillhunt.score.verdict import Judged
 
 LEFT_ALONE = 20
 """Candidates with verdict none that are still shown, so that a reader sees what was looked at."""
-MEMBER_EXAMPLES = 5
 OPERATOR_SHARE = 0.8
 """Share of an account's traffic from which it serves the campaign alone."""
 
@@ -39,7 +39,7 @@ def case_tables(frame: Frame, judged: list[Judged], config: Config) -> dict[str,
     return {
         "campaigns": _campaigns(frame, shown, names, config),
         "members": _members(frame, shown, names),
-        "evidence": _evidence(frame, shown, names, config),
+        "evidence": evidence_table(frame, shown, names, config),
         "harvest": _harvest(frame, shown, names),
         "slices": _slices(frame, shown, names),
         "accounts": _accounts(frame, shown, names, sanctioned, config),
@@ -62,17 +62,12 @@ def _campaign_ids(frame: Frame, shown: list[Judged]) -> list[str]:
     return names
 
 
-def _text(rows: Ints, frame: Frame, column: str) -> list[str]:
-    values: list[str] = frame.sketches.column(column).take(rows).to_pylist()
-    return values
-
-
 def _slice_id(frame: Frame, account: int, cluster: int) -> str:
     return f"{frame.account_ids[account]}/{'rest' if cluster < 0 else cluster}"
 
 
 def _campaigns(frame: Frame, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
-    columns = defaultdict(list)
+    columns: defaultdict[str, list[Any]] = defaultdict(list)
     for judged, name in zip(shown, names, strict=True):
         rows = judged.candidate.rows
         taken = frame.sketches.select(["model", "input_tokens", "output_tokens", "conduct"]).take(rows)
@@ -105,7 +100,7 @@ def _campaigns(frame: Frame, shown: list[Judged], names: list[str], config: Conf
 
 def _members(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
     total = np.bincount(frame.account, minlength=frame.accounts)
-    columns = defaultdict(list)
+    columns: defaultdict[str, list[Any]] = defaultdict(list)
     for judged, name in zip(shown, names, strict=True):
         candidate = judged.candidate
         requests = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
@@ -118,67 +113,6 @@ def _members(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
             columns["share"].append(float(share[position]))
             columns["score"].append(float(judged.probability * judged.member_probability[position]))
     return MEMBERS.build(**columns) if shown else MEMBERS.empty()
-
-
-def _evidence(frame: Frame, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
-    columns = defaultdict(list)
-
-    def add(name: str, account: str | None, finding: Finding, bits: float, rows: Ints, count: int) -> None:
-        columns["campaign_id"].append(name)
-        columns["account_id"].append(account)
-        columns["family"].append(finding.family)
-        columns["kind"].append(finding.kind)
-        columns["statement"].append(finding.statement)
-        columns["bits"].append(bits)
-        columns["request_ids"].append(_text(rows, frame, "request_id"))
-        columns["request_count"].append(count)
-
-    for judged, name in zip(shown, names, strict=True):
-        prior = Finding(
-            "prior", "prior", "odds that a group like this harvests, before any evidence", config.score.prior_bits
-        )
-        add(name, None, prior, prior.bits, prior.rows, 0)
-        for finding in judged.findings:
-            if finding.bits != 0.0:
-                add(name, None, finding, finding.bits, finding.rows, finding.count)
-        _member_rows(frame, judged, lambda *row, name=name: add(name, *row))
-    return EVIDENCE.build(**columns) if shown else EVIDENCE.empty()
-
-
-def _member_rows(frame: Frame, judged: Judged, add: object) -> None:
-    candidate = judged.candidate
-    table = member_evidence(judged.findings, len(candidate.accounts))
-    order = np.argsort(candidate.row_account, kind="stable")
-    bounds = np.searchsorted(candidate.row_account[order], np.arange(len(candidate.accounts) + 1))
-    even = Finding("prior", "prior", "even odds that an account in the group is part of it", 0.0)
-    for position, account in enumerate(candidate.accounts):
-        own = candidate.rows[order[bounds[position] : bounds[position + 1]]]
-        who = frame.account_ids[account]
-        add(who, even, 0.0, own[:0], 0)  # type: ignore[operator]  # a closure of this module
-        for row, finding in enumerate(judged.findings):
-            bits = float(table[row, position])
-            if bits != 0.0:
-                said = Finding(finding.family, finding.kind, _member_statement(finding.kind, bits), bits)
-                add(who, said, bits, own[:MEMBER_EXAMPLES], len(own))  # type: ignore[operator]  # as above
-
-
-_MEMBER_WORDS = {
-    "phrase_mixture": ("its phrases are mixed as the group mixes them", "its phrases are mixed in a way of its own"),
-    "topic_mixture": ("its subjects are dealt as the group's are", "its subjects are its own"),
-    "client_stacks": ("it uses one of the group's client stacks", "its client stack is its own"),
-    "payment_fingerprint": ("it pays with an instrument that others of the group use", "its payment is its own"),
-    "email_domain": ("its mail domain is one of the group's", "its mail domain is common or its own"),
-    "signup_prefix": ("it was opened from a network of the group", "it was opened from a network of its own"),
-    "created_at": ("it was opened in a sign-up session of the group", "it was opened at a time of its own"),
-    "client_ip": ("it sends from an address of the group", "its addresses are its own"),
-    "client_prefix": ("it sends from a network of the group", "its networks are its own"),
-    "declared_organisation": ("it declares another organisation", "it is a seat of the declared organisation"),
-}
-
-
-def _member_statement(kind: str, bits: float) -> str:
-    fits, differs = _MEMBER_WORDS[kind]
-    return fits if bits > 0 else differs
 
 
 def _harvest(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
@@ -225,14 +159,14 @@ def _slices(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
     )
 
 
-def _sanctioned(frame: Frame, config: Config) -> np.ndarray:
+def _sanctioned(frame: Frame, config: Config) -> Flags:
     named = set(config.sanctioned.accounts)
     sanctioned = np.array([a in named for a in frame.account_ids], bool)
     organisations = frame.organisations(set(config.sanctioned.organizations))
     return sanctioned | organisations
 
 
-def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: np.ndarray, config: Config) -> pa.Table:
+def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
     count = frame.accounts
     score, harvested = np.zeros(count), np.zeros(count, np.int64)
     campaign: list[str | None] = [None] * count

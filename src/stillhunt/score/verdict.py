@@ -15,7 +15,7 @@ from stillhunt.base.config import ScoreSettings
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.evidence import gather_evidence
 from stillhunt.score.findings import HARVEST, Finding, capped, family_bits
-from stillhunt.score.frame import Floats, Frame
+from stillhunt.score.frame import Flags, Floats, Frame
 
 MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 """Most bits of each family about one member's part."""
@@ -124,7 +124,7 @@ def member_evidence(findings: list[Finding], members: int) -> Floats:
     return table
 
 
-def _without(candidate: Candidate, stays: np.ndarray) -> Candidate:
+def _without(candidate: Candidate, stays: Flags) -> Candidate:
     kept_slice = stays[candidate.slice_account]
     position = np.cumsum(stays) - 1
     slice_position = np.cumsum(kept_slice) - 1
