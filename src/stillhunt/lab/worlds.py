@@ -103,7 +103,7 @@ def campaign_name(campaign: CampaignSpec, place: int) -> str:
 def demo_spec() -> WorldSpec:
     """The world of `stillhunt demo`: 3,000 accounts, one crude and one careful operation among them."""
     crude = CampaignSpec(2, 70, name="crude", requests_per_account_day=20.0)
-    careful = CampaignSpec(6, 50, name="careful", requests_per_account_day=6.0)
+    careful = CampaignSpec(6, 50, name="careful", requests_per_account_day=8.0)
     return WorldSpec(accounts=2_880, days=11, seed=7, campaigns=(crude, careful))
 
 
