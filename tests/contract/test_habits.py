@@ -70,13 +70,15 @@ def test_public_functions_have_docstrings(path: Path) -> None:
     bare = [
         place(path, function)
         for function in functions_of(path)
-        if not function.name.startswith("_") and not ast.get_docstring(function) and not is_nested(path, function)
+        if not function.name.startswith("_") and not ast.get_docstring(function) and not is_private(path, function)
     ]
     assert not bare, f"no docstring: {bare}"
 
 
-def is_nested(path: Path, function: ast.AST) -> bool:
-    return any(function in ast.walk(outer) for outer in functions_of(path) if outer is not function)
+def is_private(path: Path, function: ast.AST) -> bool:
+    """Inside another function, or a method of a private class."""
+    classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef) and node.name.startswith("_")]
+    return any(function in ast.walk(outer) for outer in (*functions_of(path), *classes) if outer is not function)
 
 
 def test_function_level_imports_say_why() -> None:
