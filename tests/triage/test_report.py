@@ -219,6 +219,20 @@ def test_two_hundred_campaigns_stay_small_and_quick(case: Case) -> None:
     assert "10 more cases are in" in visible(page)
 
 
+def test_declared_programmes_and_weak_groups_are_shown(case: Case) -> None:
+    campaigns, accounts = case.campaigns.to_pylist(), case.accounts.to_pylist()
+    for row in campaigns:
+        row["verdict"] = "none" if row["campaign_id"] == "hunt-0e9b55d7" else row["verdict"]
+    for row in accounts:
+        row["sanctioned"] = row["sanctioned"] or row["account_id"].startswith("08be")
+    bent = {**case.tables, "campaigns": build("campaigns", campaigns), "accounts": build("accounts", accounts)}
+    text = visible(Case(bent, case.samples, case.timeline, case.run).report())
+    assert "In declared programmes60 accounts" in text
+    assert "operator allowed" in text or "operatorallowed" in text
+    assert "1 group stayed below the line for review" in text
+    assert "hunt-0e9b55d7" not in text
+
+
 def test_members_beyond_the_bound_are_said_to_be_elsewhere(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "MEMBERS_PER_CAMPAIGN", 70)
     page = case.report()
@@ -257,6 +271,27 @@ def test_sparkline_keeps_all_requests() -> None:
     assert max(height for _, height in drawn.bars) == 1.0
     assert all(0 <= x < 1 and 0 < height <= 1 for x, height in drawn.bars)
     assert sparkline([], START, START).bars == ()
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_text_colours_have_enough_contrast() -> None:
+    """WCAG 2.2, 1.4.3: at least 4.5 to 1 for text, in light, dark and print."""
+    style = (Path(view.__file__).parent / "templates" / "report.css").read_text()
+    themes = re.findall(r":root \{(.*?)\}", style, re.S)
+    assert len(themes) == 3
+    for theme in themes:
+        colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", theme)) | {
+            "paper": re.findall(r"--paper: (#\w+)", theme)[0]
+        }
+        paper = colors["paper"] if len(colors["paper"]) == 7 else "#ffffff"
+        for name in ("ink", "soft", "against", "act", "review"):
+            high, low = sorted((luminance(colors[name]), luminance(paper)), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (theme[:40], name)
 
 
 def test_vendored_files_are_what_they_were() -> None:

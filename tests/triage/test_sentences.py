@@ -51,8 +51,8 @@ def test_opening_follows_the_verdict(verdict: str, opening: str) -> None:
 def test_case_verdict() -> None:
     review = {**CAMPAIGN, "verdict": "review"}
     assert sentences.case_verdict([CAMPAIGN, CAMPAIGN, review], 120, 100_000) == (
-        "Evidence indicates two harvesting campaigns: 120 accounts sent 9,792 requests from 3 to 16 March 2026, 9.8 % of "
-        "all traffic."
+        "Evidence indicates two harvesting campaigns: 120 accounts sent 9,792 requests from 3 to 16 March 2026, 9.8 % "
+        "of all traffic."
     )
     assert sentences.case_verdict([review], 0, 5000) == (
         "No harvesting campaign is established in 5,000 requests; one case should be looked at by a person."

@@ -39,7 +39,8 @@ def render_report(tables: Mapping[str, pa.Table], samples: pa.Table, timeline: p
         run: content of run.json. Its timings stay out, so that equal findings make an equal page.
     """
     rows = view.reading_order(tables["campaigns"])
-    shown = [row for row in rows if row["verdict"] in ("act", "review")][: view.CAMPAIGNS_IN_DETAIL]
+    findings = [row for row in rows if row["verdict"] in ("act", "review")]
+    shown = findings[: view.CAMPAIGNS_IN_DETAIL]
     period = _period(rows)
     parts = view.Tables(tables["members"], tables["evidence"], samples, timeline)
     campaigns = view.campaign_views(shown, parts, tables["accounts"], run, period)
@@ -58,7 +59,8 @@ def render_report(tables: Mapping[str, pa.Table], samples: pa.Table, timeline: p
             library=Markup(library),  # noqa: S704 - our own vendored file, held by its SHA-256
             chart_data=Markup(_json_for_script(_chart_data(campaigns))),  # noqa: S704 - escaped there
             campaigns=campaigns,
-            hidden_campaigns=sum(row["verdict"] in ("act", "review") for row in rows) - len(shown),
+            hidden_campaigns=len(findings) - len(shown),
+            weak_groups=plain.plural(weak, "group") if (weak := len(rows) - len(findings)) else "",
             verdict=sentences.case_verdict(rows, _members_to_act_on(rows, tables), _all_requests(tables, run)),
             period=plain.period(*period) if rows else "",
             axis=(plain.day(period[0]), plain.day(period[1])) if rows else None,

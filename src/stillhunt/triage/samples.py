@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ from stillhunt.triage.redact import Span, excerpt
 
 _RUN_WORDS = 5
 """Words in a row that must recur to be marked; shorter ones recur by chance in any language."""
+
+_Integers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 _TEXT_CHARS = 65_536
 _MOST_BUCKETS = 240
@@ -69,20 +71,17 @@ def timeline_table(
     campaigns, campaign_names = _codes(campaign_ids)
     accounts, account_names = _codes(account_ids)
     seconds = np.asarray(pc.cast(timestamps, pa.int64()).to_numpy()) // 1_000_000
-    by_campaign = np.argsort(campaigns, kind="stable")
+    # a 16-bit key is sorted by counting, many times faster than 64 bits
+    by_campaign = np.argsort(campaigns.astype(np.uint16) if len(campaign_names) < 1 << 16 else campaigns, kind="stable")
     bounds = np.searchsorted(campaigns[by_campaign], np.arange(len(campaign_names) + 1))
     parts = []
     for code in sorted(range(len(campaign_names)), key=campaign_names.__getitem__):
         own = by_campaign[bounds[code] : bounds[code + 1]]
-        width = _bucket_width(int(seconds[own].min()), int(seconds[own].max()))
-        buckets = seconds[own] // width
-        starts, requests = np.unique(buckets, return_counts=True)
-        pairs = np.unique((buckets - starts[0]) * len(account_names) + accounts[own])
-        active = np.unique(pairs // len(account_names), return_counts=True)[1]
+        starts, requests, active = _counts_per_bucket(seconds[own], accounts[own], len(account_names))
         parts.append(
             TIMELINE.build(
                 campaign_id=[campaign_names[code]] * len(starts),
-                bucket=pa.array(starts * width * 1_000_000, pa.int64()).cast(TIMELINE.arrow.field("bucket").type),
+                bucket=pa.array(starts * 1_000_000, pa.int64()).cast(TIMELINE.arrow.field("bucket").type),
                 requests=requests,
                 accounts=active,
             )
@@ -90,7 +89,29 @@ def timeline_table(
     return pa.concat_tables(parts) if parts else TIMELINE.empty()
 
 
-def _codes(values: pa.ChunkedArray) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[str]]:
+def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: int) -> tuple[_Integers, ...]:
+    """Start in seconds, requests and distinct accounts of each bucket that is not empty.
+
+    Args:
+        seconds: time of each request, since 1970.
+        accounts: its account, as a code from 0.
+        all_accounts: number of account codes.
+    """
+    width = _bucket_width(int(seconds.min()), int(seconds.max()))
+    buckets = seconds // width
+    first = int(buckets.min())
+    buckets -= first
+    requests = np.bincount(buckets)
+    present = np.zeros(all_accounts, np.bool_)
+    present[accounts] = True
+    own_code = np.cumsum(present) - 1
+    seen = np.zeros((len(requests), int(present.sum())), np.bool_)
+    seen[buckets, own_code[accounts]] = True
+    filled = np.flatnonzero(requests)
+    return (filled + first) * width, requests[filled], seen[filled].sum(axis=1)
+
+
+def _codes(values: pa.ChunkedArray) -> tuple[_Integers, list[str]]:
     encoded = pc.dictionary_encode(values).combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()

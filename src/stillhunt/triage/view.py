@@ -19,6 +19,9 @@ from stillhunt.triage.lookup import score_settings
 from stillhunt.triage.sums import Sum, campaign_sum, in_words
 
 CAMPAIGNS_IN_DETAIL = 200
+ALLOWED = "allowed"
+"""Shown instead of a verdict for accounts whose programme the settings declare."""
+
 MEMBERS_AT_FIRST = 50
 MEMBERS_PER_CAMPAIGN = 5000
 MEMBERS_IN_ALL = 30_000
@@ -128,7 +131,9 @@ def reading_order(campaigns: pa.Table) -> list[dict[str, Any]]:
 
 def _with_verdicts(members: pa.Table, accounts: pa.Table) -> pa.Table:
     places = pc.index_in(members["account_id"], value_set=accounts["account_id"])
-    return members.append_column("verdict", accounts["verdict"].take(places))
+    sanctioned = pc.fill_null(accounts["sanctioned"].take(places), False)
+    shown = pc.if_else(sanctioned, ALLOWED, accounts["verdict"].take(places))
+    return members.append_column("verdict", shown)
 
 
 def _cut(tables: Tables, campaign_id: str) -> Tables:
@@ -149,6 +154,7 @@ def _campaign_view(
     settings: ScoreSettings = score_settings(run)
     total: Sum = campaign_sum(own.evidence, row["campaign_id"])
     roles = Counter(own.members["role"].to_pylist())
+    allowed = own.members["verdict"].to_pylist().count(ALLOWED)
     buckets = own.timeline.sort_by("bucket").slice(0, _BUCKETS_SHOWN).to_pylist()
     act_bits = math.log2(settings.act_probability / (1 - settings.act_probability))
     opposing = tuple((plain.shorten(term.statement, 400), plain.bits(term.bits)) for term in total.opposing[:12])
@@ -162,7 +168,7 @@ def _campaign_view(
         score=min(max(row["score"], 0.0), 1.0),
         accounts=row["accounts"],
         requests=row["requests"],
-        facts=_facts(row, roles, run),
+        facts=_facts(row, roles, allowed, run),
         skills=tuple(plain.shorten(skill, _NAME_CHARS) for skill in row["skills"][:12]),
         models=tuple(plain.shorten(model, _NAME_CHARS) for model in row["models"][:12]),
         waterfall=charts.waterfall(total, act_bits),
@@ -183,7 +189,9 @@ def currency_of(run: Mapping[str, Any]) -> str:
     return plain.shorten(str(run.get("settings", {}).get("report", {}).get("currency", "USD")), 8)
 
 
-def _facts(row: dict[str, Any], roles: Mapping[str, int], run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _facts(
+    row: dict[str, Any], roles: Mapping[str, int], allowed: int, run: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
     all_requests = run.get("counts", {}).get("requests", 0)
     role_words = plain.join_words(
         [f"{plain.count(roles[role])} {plain.shorten(role, 12)}" for role in sorted(roles)][:5]
@@ -196,6 +204,7 @@ def _facts(row: dict[str, Any], roles: Mapping[str, int], run: Mapping[str, Any]
         ("Output tokens", plain.amount(row["output_tokens"])),
         ("At list price", plain.money(row["list_value"], currency_of(run))),
         ("Seen", plain.period(row["first_seen"], row["last_seen"])),
+        *([("In declared programmes", plain.plural(allowed, "account"))] if allowed else []),
     )
 
 
