@@ -27,6 +27,10 @@ def config(**collect: Any) -> Config:
     return Config.load({"collect": {**KEY["collect"], **collect}}, environ={})
 
 
+DEFAULT = config()
+ENGINE = DuckDBEngine(threads=1)
+
+
 def row(number: int = 0, **values: Any) -> dict[str, Any]:
     """One plain request."""
     plain = {
@@ -40,9 +44,7 @@ def row(number: int = 0, **values: Any) -> dict[str, Any]:
 
 
 def opened(sources: Any, *, mapping: dict[str, str] | None = None, settings: Config | None = None) -> RequestLog:
-    return open_requests(
-        sources, mapping=mapping, config=settings or config(), engine=DuckDBEngine(threads=1), progress=Silent()
-    )
+    return open_requests(sources, mapping=mapping, config=settings or DEFAULT, engine=ENGINE, progress=Silent())
 
 
 def collected(

@@ -46,14 +46,19 @@ def test_a_parquet_file_without_rows_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_required_column_says_which_and_prints_a_map_line(tmp_path: Path) -> None:
-    path = write_parquet(tmp_path / "a.parquet", [{"request_id": "r", "model_name": "m", "user_id": "u", "timestamp": 1}])
+    path = write_parquet(
+        tmp_path / "a.parquet", [{"request_id": "r", "model_name": "m", "user_id": "u", "timestamp": 1}]
+    )
     with pytest.raises(InputError) as caught:
         collected(path)
     text = str(caught.value)
     assert "account_id, model is missing" in text
     assert "request_id, model_name, user_id, timestamp" in text
     assert "--map account_id=user_id --map model=model_name" in text
-    rows, _log = collected(write_parquet(path, [{**row(1, model_name="m", user_id="u")}]), mapping={"account_id": "user_id", "model": "model_name"})
+    rows, _log = collected(
+        write_parquet(path, [{**row(1, model_name="m", user_id="u")}]),
+        mapping={"account_id": "user_id", "model": "model_name"},
+    )
     assert rows[0]["account_id"] == "u"
 
 
@@ -155,7 +160,9 @@ def test_invalid_utf8_is_replaced_and_counted(tmp_path: Path) -> None:
 
 def test_lone_surrogates_in_json_do_not_stop_the_run(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"request_id":"r\\ud800","timestamp":1767225600,"account_id":"a","model":"m","prompt":"x\\udfff"}\n')
+    path.write_text(
+        '{"request_id":"r\\ud800","timestamp":1767225600,"account_id":"a","model":"m","prompt":"x\\udfff"}\n'
+    )
     rows, _log = collected(path)
     assert "\ufffd" in rows[0]["prompt"]
 
@@ -270,7 +277,11 @@ def test_files_with_different_schemas_in_one_run(tmp_path: Path) -> None:
     write_lines(tmp_path / "b.jsonl", [row(2, timestamp="2026-01-01T00:00:00Z", status="200")])
     write_csv(tmp_path / "c.csv", [row(3, temperature=0.5)])
     rows, log = collected(tmp_path)
-    assert [(r["input_tokens"], r["status"], r["temperature"]) for r in rows] == [(3, None, None), (None, 200, None), (None, None, 0.5)]
+    assert [(r["input_tokens"], r["status"], r["temperature"]) for r in rows] == [
+        (3, None, None),
+        (None, 200, None),
+        (None, None, 0.5),
+    ]
     assert {"input_tokens", "status", "temperature", "prompt"} == set(log.present)
 
 

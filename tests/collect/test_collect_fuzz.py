@@ -21,12 +21,19 @@ HEADER = b"request_id,timestamp,account_id,model,prompt"
 
 JSON_BYTES = st.one_of(
     st.binary(max_size=40),
-    st.sampled_from([GOOD_LINE, GOOD_LINE[:-3], b"{}", b"[]", b"[{}]", b"", b" ", b"\xef\xbb\xbf", b'{"request_id":{}}']),
+    st.sampled_from(
+        [GOOD_LINE, GOOD_LINE[:-3], b"{}", b"[]", b"[{}]", b"", b" ", b"\xef\xbb\xbf", b'{"request_id":{}}']
+    ),
     st.dictionaries(
-        st.sampled_from(["request_id", "timestamp", "account_id", "model", "prompt", "input_tokens", "client_ip", "messages"]),
+        st.sampled_from(
+            ["request_id", "timestamp", "account_id", "model", "prompt", "input_tokens", "client_ip", "messages"]
+        ),
         st.recursive(
             st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=8)),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["role", "content", "x"]), inner, max_size=3),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["role", "content", "x"]), inner, max_size=3)
+            ),
             max_leaves=6,
         ),
         max_size=8,
@@ -34,11 +41,21 @@ JSON_BYTES = st.one_of(
 )
 CSV_BYTES = st.one_of(
     st.binary(max_size=30),
-    st.sampled_from([GOOD_RECORD, b'r1,1767225600,a1,m1,"quoted ""text"""', b'"', b",,,,", b"\r", b"\x00,\x00", b"r1,1767225600\xff,a,m,x"]),
+    st.sampled_from(
+        [
+            GOOD_RECORD,
+            b'r1,1767225600,a1,m1,"quoted ""text"""',
+            b'"',
+            b",,,,",
+            b"\r",
+            b"\x00,\x00",
+            b"r1,1767225600\xff,a,m,x",
+        ]
+    ),
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=80)
 @given(st.lists(JSON_BYTES, max_size=6))
 def test_json_lines(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     data = b"\n".join([GOOD_LINE, *pieces, GOOD_LINE])
@@ -51,14 +68,14 @@ def test_json_lines(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes
     assert all(printable(text, 10**6) == text for reject in log.rejects().to_pylist() for text in reject.values())
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=80)
 @given(st.lists(CSV_BYTES, max_size=6))
 def test_csv_records(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     data = b"\n".join([HEADER, GOOD_RECORD, *pieces]) + b"\n"
     path = tmp_path_factory.mktemp("fuzz") / "a.csv"
     path.write_bytes(data)
     rows, log = collected(path)
-    assert 1 <= len(rows)
+    assert len(rows) >= 1
     assert len(rows) + log.rejected_rows == 1 + records_of(data.split(b"\n", 2)[2])
 
 
@@ -78,8 +95,11 @@ def records_of(data: bytes) -> int:
         count += bool(record) and record != [""]
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
-@given(st.binary(max_size=200), st.sampled_from(["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz", "a", "a.zst"]))
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz", "a", "a.zst"]),
+)
 def test_any_file_at_all(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str) -> None:
     path = tmp_path_factory.mktemp("fuzz") / name
     for content in (data, b"PAR1" + data + b"PAR1", b"\x1f\x8b\x08" + data, b"\x28\xb5\x2f\xfd" + data, b"[{" + data):
@@ -89,7 +109,15 @@ def test_any_file_at_all(tmp_path_factory: pytest.TempPathFactory, data: bytes, 
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(st.lists(st.one_of(st.integers(), st.text(max_size=5), st.dictionaries(st.text(max_size=3), st.text(max_size=9), max_size=3)), max_size=6), st.integers(1, 9))
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(), st.text(max_size=5), st.dictionaries(st.text(max_size=3), st.text(max_size=9), max_size=3)
+        ),
+        max_size=6,
+    ),
+    st.integers(1, 9),
+)
 def test_array_elements_are_those_of_json(
     tmp_path_factory: pytest.TempPathFactory, values: list[object], indent: int
 ) -> None:

@@ -86,7 +86,11 @@ def test_agrees_with_a_search_over_all_pairs(seed: int) -> None:
 @settings(derandomize=True, deadline=None, max_examples=80)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["", "a", "ab", "x" * 64, "x" * 65, "x" * 128, "é" * 40]), st.text(max_size=70), st.integers(0, 9)),
+        st.tuples(
+            st.sampled_from(["", "a", "ab", "x" * 64, "x" * 65, "x" * 128, "é" * 40]),
+            st.text(max_size=70),
+            st.integers(0, 9),
+        ),
         min_size=2,
         max_size=14,
     )
@@ -149,7 +153,11 @@ def test_chat_arrays_hold_their_own_history() -> None:
     import json
 
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "one"}]
-    later = [*messages, {"role": "assistant", "content": "1"}, {"role": "user", "content": [{"type": "text", "text": "two"}]}]
+    later = [
+        *messages,
+        {"role": "assistant", "content": "1"},
+        {"role": "user", "content": [{"type": "text", "text": "two"}]},
+    ]
     rows = [row(0, prompt=json.dumps(messages)), row(1, prompt=json.dumps(later), system_prompt="own")]
     rows = [{"system_prompt": None, **r} for r in rows]
     found, _log = collected(pa.Table.from_pylist(rows))

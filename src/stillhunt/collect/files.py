@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -156,19 +157,21 @@ class ParquetReader:
         done = 0
         size = self._rows_at_a_time(facts, columns)
         batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=True)
-        while True:
-            try:
-                batch = next(batches, None)
-            except _PARQUET_ERRORS as error:
-                place = f"row group {group}, rows {first_row + done} to {first_row + facts.num_rows - 1}"
-                rejects.add(
-                    self.name, place, f"Parquet data is damaged: {_first_line(error)}", rows=facts.num_rows - done
-                )
-                return
-            if batch is None:
-                return
-            yield self._rows.wrap(batch, wanted, first_row + done)
-            done += batch.num_rows
+        with ThreadPoolExecutor(1, "stillhunt-decode") as pool:  # the next batch is decoded while this one is used
+            following = pool.submit(next, batches, None)
+            while True:
+                try:
+                    batch = following.result()
+                except _PARQUET_ERRORS as error:
+                    place = f"row group {group}, rows {first_row + done} to {first_row + facts.num_rows - 1}"
+                    reason = f"Parquet data is damaged: {_first_line(error)}"
+                    rejects.add(self.name, place, reason, rows=facts.num_rows - done)
+                    return
+                if batch is None:
+                    return
+                following = pool.submit(next, batches, None)
+                yield self._rows.wrap(batch, wanted, first_row + done)
+                done += batch.num_rows
 
     def _rows_at_a_time(self, facts: Any, columns: list[str]) -> int:
         heads = {column.split(".")[0] for column in columns}

@@ -71,6 +71,8 @@ class Survey:
         self.secret = random_words(KEYS)
         self._once = np.zeros(SEEN_BITS // 64, np.uint64)
         self._twice = np.zeros(SEEN_BITS // 64, np.uint64)
+        self.any_group = False
+        """Whether any group has several rows."""
         self.spans: dict[int, tuple[int, int, bool]] = {}
         """Input -> (first order, last order, whether its rows come in order)."""
 
@@ -78,7 +80,7 @@ class Survey:
         """Look at the key columns of some rows of one input."""
         if table.num_rows == 0:
             return
-        mark_seen(self.groups(table), self._once, self._twice)
+        self.any_group |= mark_seen(self.groups(table), self._once, self._twice) > 0
         orders = row_orders(table)
         first, last, sorted_so_far = self.spans.get(origin_file, (int(orders[0]), int(orders[0]), True))
         in_order = sorted_so_far and int(orders[0]) >= last and bool(np.all(orders[1:] >= orders[:-1]))
@@ -98,11 +100,6 @@ class Survey:
         found = np.zeros(groups.size, np.bool_)
         was_seen(groups, self._twice, found)
         return found
-
-    @property
-    def any_group(self) -> bool:
-        """Whether any group has several rows."""
-        return bool(self._twice.any())
 
     def file_order(self) -> tuple[list[int], bool]:
         """Inputs in the order of their first rows, and whether reading them so gives all rows in time order."""

@@ -7,10 +7,10 @@ are equal never depends on the key, and nothing else may.
 
 from __future__ import annotations
 
-import functools
 import hmac
 import ipaddress
 import secrets
+import socket
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,12 @@ from stillhunt.collect.strings import as_text, cut_at
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48
+LONGEST_LIST = 32
+"""Addresses of one list that are looked at."""
 CACHED_VALUES = 1 << 18
 """Distinct values whose hash is remembered; bounds memory, changes no result."""
 
+_Pair = tuple[int | None, int | None]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -36,17 +39,16 @@ def address_and_prefix(text: str) -> tuple[str, str | None]:
     Returns:
         (address, prefix); for text that holds no address the text itself in lower case, and None.
     """
-    first: _Address | None = None
-    for part in text.split(",")[:32]:
-        address = _parse(part)
-        if address is None:
-            continue
-        if address.is_global:
-            first = address
-            break
-        first = first or address
-    if first is None:
+    try:  # nearly all addresses in a log; ten times as fast as the general way
+        packed = socket.inet_pton(socket.AF_INET, text)
+        return text, f"{packed[0]}.{packed[1]}.{packed[2]}.0/24"
+    except (OSError, ValueError):
+        parts = text.split(",")[:LONGEST_LIST]
+    parsed = [address for part in parts if (address := _parse(part)) is not None]
+    if not parsed:
         return text.strip().lower(), None
+    # Asking whether an address is public is slow; where there is but one, it does not matter.
+    first = parsed[0] if len(parsed) == 1 else next((a for a in parsed if a.is_global), parsed[0])
     bits = IPV4_PREFIX_BITS if first.version == 4 else IPV6_PREFIX_BITS
     return str(first), str(ipaddress.ip_network((first, bits), strict=False))
 
@@ -88,8 +90,7 @@ class IdentityHasher:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode() if key else secrets.token_bytes(32)
-        self._hash = functools.lru_cache(CACHED_VALUES)(self._digest)
-        self._addresses = functools.lru_cache(CACHED_VALUES)(self._address)
+        self._pairs: dict[str, _Pair] = {}
 
     def hash(self, domain: str, value: str) -> int:
         """Hash of one value, 1 to 2^64 - 1.
@@ -98,17 +99,20 @@ class IdentityHasher:
             domain: kind of value ("address", "card"); equal texts of two kinds get unrelated hashes.
             value: the normalised value.
         """
-        return self._hash(domain, value)
-
-    def _digest(self, domain: str, value: str) -> int:
         digest = hmac.digest(self._key, f"{domain}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
         return int.from_bytes(digest[:8], "big") or 1
 
-    def _address(self, text: str) -> tuple[int | None, int | None]:
-        if not text.strip():
-            return None, None
-        address, prefix = address_and_prefix(text)
-        return self._digest("address", address), None if prefix is None else self._digest("prefix", prefix)
+    def _address(self, text: str, limit: int) -> _Pair:
+        pair: _Pair = (None, None)
+        short = cut_at(text.encode(), limit)
+        if short.strip():
+            address, prefix = address_and_prefix(short)
+            pair = self.hash("address", address), None if prefix is None else self.hash("prefix", prefix)
+        if len(self._pairs) >= CACHED_VALUES:
+            self._pairs.clear()
+        if short == text:  # longer texts would let a client choose how much memory this takes
+            self._pairs[text] = pair
+        return pair
 
     def addresses(self, values: Column, limit: int) -> tuple[pa.Array, pa.Array, int]:
         """Keyed hashes of a column of client addresses and of their prefixes.
@@ -121,7 +125,8 @@ class IdentityHasher:
             (addresses uint64, prefixes uint64, values with replaced UTF-8).
         """
         coded, texts, broken = _distinct(values)
-        pairs = [self._addresses(cut_at(text.encode(), limit)) for text in texts]
+        known = self._pairs
+        pairs = [known.get(text) or self._address(text, limit) for text in texts]
         return _spread([a for a, _p in pairs], coded), _spread([p for _a, p in pairs], coded), broken
 
     def secrets(self, values: Column, domain: str, limit: int) -> tuple[pa.Array, int]:

@@ -302,16 +302,19 @@ def hash_rows(offsets: I64, data: U8, secret: U64, hashes: U64) -> None:
 
 
 @_kernel
-def mark_seen(hashes: U64, once: U64, twice: U64) -> None:
-    """Two bit maps over hashes: met at least once, met at least twice (false positives only)."""
+def mark_seen(hashes: U64, once: U64, twice: U64) -> int:
+    """Two bit maps over hashes: met at least once, met at least twice (false positives only); how many were met."""
+    met = 0
     last = np.uint64(once.size * 64 - 1)
     for row in range(hashes.size):
         bit = hashes[row] & last
         word, flag = bit >> np.uint64(6), _U1 << (bit & np.uint64(63))
         if once[word] & flag:
             twice[word] |= flag
+            met += 1
         else:
             once[word] |= flag
+    return met
 
 
 @_kernel
