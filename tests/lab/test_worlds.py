@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
@@ -187,3 +193,50 @@ def test_data_files_parse_and_agree() -> None:
     assert set(files["topics"]) == set(files["tongues"]["phrases"])
     for skill in files["wrappers"].values():
         assert set(skill["topics"]) <= set(files["topics"])
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    accounts=st.integers(10, 90),
+    days=st.integers(2, 30),
+    seed=st.integers(0, 2**31),
+    rung=st.integers(1, 6),
+    workers=st.integers(2, 20),
+    kind=st.sampled_from(["dedicated", "pool"]),
+)
+def test_the_smallest_worlds_hold_together(
+    accounts: int, days: int, seed: int, rung: int, workers: int, kind: Literal["dedicated", "pool"]
+) -> None:
+    world = build_world(WorldSpec(accounts, days, seed, (CampaignSpec(rung, workers, kind=kind),)))
+    assert world.accounts.num_rows == accounts + workers
+    harvested = [name for name in world.truth_requests.column("campaign").to_pylist() if name]
+    assert harvested
+    times = world.requests.column("timestamp").cast(pa.int64()).to_numpy()
+    assert (np.diff(times) >= 0).all()
+    assert times[-1] - times[0] < (days + 0.01) * 86_400 * 1_000_000
+    assert min(world.requests.column("input_tokens").to_pylist()) >= 1
+
+
+def test_no_process_state_enters_a_world() -> None:
+    """Another process with another string-hash seed builds the same rows."""
+    program = (
+        "import hashlib, pyarrow as pa\n"
+        "from stillhunt.lab.campaigns import CampaignSpec\n"
+        "from stillhunt.lab.worlds import WorldSpec, build_world\n"
+        "world = build_world(WorldSpec(60, 4, 2, (CampaignSpec(6, 5), CampaignSpec(3, 5, kind='pool'))))\n"
+        "sink = pa.BufferOutputStream()\n"
+        "pa.ipc.new_stream(sink, world.requests.schema).write_table(world.requests)\n"
+        "print(hashlib.sha256(sink.getvalue()).hexdigest())\n"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert len(digests.pop().strip()) == 64
