@@ -1,0 +1,249 @@
+"""How well the hunt does on worlds with known truth: one row per world, then the mean of each kind.
+
+Examples, from the repository's root:
+
+    python benchmarks/quality/hunt_worlds.py                            rungs 0 to 6, three seeds, 2,000 accounts
+    python benchmarks/quality/hunt_worlds.py --rungs 6 --pool --seeds 5
+    python benchmarks/quality/hunt_worlds.py --honest                   three honest worlds of 20,000 accounts
+    python benchmarks/quality/hunt_worlds.py FOLDER...                  worlds on disk: requests/, accounts, truth/
+
+Settings come from `stillhunt.toml` and `STILLHUNT_*` as everywhere, so a setting can be tried:
+`STILLHUNT_SCORE__PRIOR_BITS=-12 python benchmarks/quality/hunt_worlds.py`. Exit code 1 where an honest account was
+flagged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from measures import Quality, measure, upper_bound
+
+import stillhunt
+from stillhunt.lab.campaigns import CampaignSpec
+from stillhunt.lab.worlds import World, WorldSpec, build_world, spec_for_rung
+
+FIRST_SEED = 101
+SHARES = ("recall", "precision", "bcubed_f1", "request_recall", "request_precision", "request_ari")
+HONEST_ACCOUNTS = 20_000
+STRONGEST = 5
+HEADER = (
+    f"{'world':<26}{'rows':>10}{'recall':>8}{'precis.':>8}{'false':>6}{'B3 F1':>7}{'rq rec':>8}{'rq prec':>8}"
+    f"{'ARI':>7}{'act':>5}{'rev':>5}{'s':>7}  false accounts by persona; recall of each campaign"
+)
+
+
+@dataclass(frozen=True)
+class Hunted:
+    """One world after its hunt."""
+
+    kind: str
+    name: str
+    rows: int
+    quality: Quality
+    seconds: float
+    case: stillhunt.Case
+    personas: dict[str, str]
+
+
+def hunt_world(kind: str, name: str, world: World, threads: int) -> Hunted:
+    """Hunt in a world and measure the case.
+
+    Args:
+        kind: what its rows are averaged with.
+        name: shown in the table.
+        world: logs and truth.
+        threads: worker threads; 0 = one per core.
+    """
+    config = stillhunt.Config.load({"threads": threads, "sanctioned": {"organizations": list(world.sanctioned)}})
+    started = time.perf_counter()
+    case = stillhunt.hunt(world.requests, world.accounts, config)
+    seconds = time.perf_counter() - started
+    quality = measure(case.tables, world.truth_accounts, world.truth_requests)
+    truth = world.truth_accounts
+    label = [c or p for p, c in zip(truth["persona"].to_pylist(), truth["campaign"].to_pylist(), strict=True)]
+    personas = dict(zip(truth["account_id"].to_pylist(), label, strict=True))
+    return Hunted(kind, name, world.requests.num_rows, quality, seconds, case, personas)
+
+
+def built_worlds(arguments: argparse.Namespace) -> Iterator[tuple[str, str, World]]:
+    """Kind, name and world of every lab world that was asked for, one at a time."""
+    seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
+    sizes = {"accounts": arguments.accounts, "days": arguments.days}
+    if arguments.honest:
+        for seed in seeds:
+            yield "honest", f"honest seed {seed}", build_world(WorldSpec(seed=seed, **sizes))
+        return
+    for rung in arguments.rungs:
+        for seed in seeds:
+            spec = spec_for_rung(
+                rung,
+                seed=seed,
+                campaign_accounts=arguments.campaign_accounts,
+                campaigns=arguments.campaigns,
+                **sizes,
+            )
+            yield f"rung {rung}", f"rung {rung} seed {seed}", build_world(spec)
+    if arguments.pool:
+        for seed in seeds:
+            pool = CampaignSpec(6, arguments.campaign_accounts, name="pool", kind="pool")
+            yield "pool", f"pool seed {seed}", build_world(WorldSpec(seed=seed, campaigns=(pool,), **sizes))
+
+
+def stored_world(folder: Path) -> World:
+    """A world on disk: requests/*.parquet, accounts.parquet, truth/, and stillhunt.toml where it has one."""
+    settings = folder / "stillhunt.toml"
+    declared = stillhunt.Config.load(environ={}, file=settings).sanctioned.organizations if settings.exists() else ()
+    return World(
+        requests=pa.concat_tables([pq.read_table(part) for part in sorted((folder / "requests").glob("*.parquet"))]),
+        accounts=pq.read_table(folder / "accounts.parquet"),
+        truth_accounts=pq.read_table(folder / "truth" / "accounts.parquet"),
+        truth_requests=pq.read_table(folder / "truth" / "requests.parquet"),
+        sanctioned=declared,
+    )
+
+
+def row_text(name: str, rows: int, quality: Quality, seconds: float) -> str:
+    """One row of the table."""
+    false = sum(quality.false_by_persona.values())
+    numbers = (
+        f"{_share(quality.recall):>8}{_share(quality.precision):>8}{false:>6}{_share(quality.bcubed_f1):>7}"
+        f"{_share(quality.request_recall):>8}{_share(quality.request_precision):>8}{_share(quality.request_ari):>7}"
+        f"{quality.acts:>5}{quality.reviews:>5}{seconds:>7.1f}"
+    )
+    notes = [f"{persona} {count}" for persona, count in quality.false_by_persona.items()]
+    notes += [f"{name}={recall:.2f}" for name, recall in quality.recall_by_campaign.items()]
+    return f"{name:<26}{rows:>10,}{numbers}  {' '.join(notes)}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def mean_quality(all_hunted: Sequence[Hunted]) -> Quality:
+    """Mean of each share over worlds, sums of each count."""
+    qualities = [hunted.quality for hunted in all_hunted]
+
+    def mean(name: str) -> float | None:
+        known = [value for quality in qualities if (value := getattr(quality, name)) is not None]
+        return sum(known) / len(known) if known else None
+
+    false: Counter[str] = Counter()
+    for quality in qualities:
+        false.update(quality.false_by_persona)
+    return Quality(
+        **{name: mean(name) for name in SHARES},
+        false_by_persona=dict(sorted(false.items())),
+        honest_accounts=sum(quality.honest_accounts for quality in qualities),
+        recall_by_campaign={},
+        acts=sum(quality.acts for quality in qualities),
+        reviews=sum(quality.reviews for quality in qualities),
+    )
+
+
+def strongest_candidates(hunted: Hunted) -> list[str]:
+    """The candidates with the highest log2 odds: who they are, and the bits of each test."""
+    campaigns, evidence = hunted.case.tables["campaigns"], hunted.case.tables["evidence"]
+    bits: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "kind", "bits"))
+    for campaign, account, kind, value in zip(*columns, strict=True):
+        if account is None:
+            bits[campaign].append((kind, value))
+    who: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    members = hunted.case.tables["members"]
+    for campaign, account in zip(members["campaign_id"].to_pylist(), members["account_id"].to_pylist(), strict=True):
+        who[campaign][hunted.personas.get(account, "unknown")] += 1
+    lines = []
+    verdicts = dict(zip(campaigns["campaign_id"].to_pylist(), campaigns["verdict"].to_pylist(), strict=True))
+    for campaign in sorted(bits, key=lambda c: (-sum(v for _, v in bits[c]), c))[:STRONGEST]:
+        odds = sum(value for _, value in bits[campaign])
+        groups = ", ".join(f"{n} {persona}" for persona, n in who[campaign].most_common(4))
+        tests = " ".join(f"{kind} {value:+.1f}" for kind, value in bits[campaign] if kind != "prior")
+        lines.append(f"    {odds:+7.1f} bits, {verdicts[campaign]:<6} {groups}: {tests}")
+    return lines
+
+
+def print_totals(all_hunted: list[Hunted]) -> None:
+    """Means by kind of world, and the bound of false campaigns over honest worlds."""
+    kinds = dict.fromkeys(hunted.kind for hunted in all_hunted)
+    print("\nmean of shares, sum of counts")
+    for kind in kinds:
+        own = [hunted for hunted in all_hunted if hunted.kind == kind]
+        rows = sum(hunted.rows for hunted in own)
+        print(row_text(f"{kind} ({len(own)})", rows, mean_quality(own), sum(h.seconds for h in own) / len(own)))
+    honest = [hunted for hunted in all_hunted if hunted.quality.recall is None]
+    if honest:
+        false, accounts = sum(h.quality.acts for h in honest), sum(h.quality.honest_accounts for h in honest)
+        reviews = sum(h.quality.reviews for h in honest)
+        print(
+            f"\n{len(honest)} honest worlds, {accounts:,} accounts: {false} false campaigns (95 % bound "
+            f"{upper_bound(false, len(honest)):.2f} a world), {reviews} review cases "
+            f"({1e6 * reviews / accounts:.0f} per million accounts)"
+        )
+
+
+def as_record(hunted: Hunted) -> dict[str, Any]:
+    """A row for machines."""
+    known = {"kind": hunted.kind, "name": hunted.name, "rows": hunted.rows, "seconds": hunted.seconds}
+    return {**known, **asdict(hunted.quality)}
+
+
+def read_rungs(text: str) -> list[int]:
+    """`0-6` or `1,3,6` as a list of rungs."""
+    first, dash, last = text.partition("-")
+    return list(range(int(first), int(last) + 1)) if dash else [int(part) for part in text.split(",")]
+
+
+def read_arguments(words: list[str] | None) -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path, help="worlds on disk; none = build lab worlds")
+    parser.add_argument("--rungs", type=read_rungs, default=read_rungs("0-6"), help="0-6 or 1,3,6")
+    parser.add_argument("--seeds", type=int, default=3, help="worlds of each kind")
+    parser.add_argument("--accounts", type=int, help="honest accounts (2,000; 20,000 with --honest)")
+    parser.add_argument("--days", type=int, default=14)
+    parser.add_argument("--campaign-accounts", type=int, default=60)
+    parser.add_argument("--campaigns", type=int, default=1, help="campaigns in each world")
+    parser.add_argument("--pool", action="store_true", help="also a pool that serves two labs and real customers")
+    parser.add_argument("--honest", action="store_true", help="honest worlds only")
+    parser.add_argument("--strongest", action="store_true", help="list the strongest candidates of every world")
+    parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
+    parser.add_argument("--json", type=Path, help="also write the rows as JSON lines")
+    arguments = parser.parse_args(words)
+    arguments.accounts = arguments.accounts or (HONEST_ACCOUNTS if arguments.honest else 2_000)
+    return arguments
+
+
+def main(words: list[str] | None = None) -> int:
+    """Print the table; 1 where an honest account was flagged."""
+    arguments = read_arguments(words)
+    worlds = (
+        (("stored", folder.name, stored_world(folder)) for folder in arguments.folders)
+        if arguments.folders
+        else built_worlds(arguments)
+    )
+    print(HEADER)
+    all_hunted = []
+    for kind, name, world in worlds:
+        hunted = hunt_world(kind, name, world, arguments.threads)
+        all_hunted.append(hunted)
+        print(row_text(name, hunted.rows, hunted.quality, hunted.seconds), flush=True)
+        if arguments.honest or arguments.strongest:
+            print("\n".join(strongest_candidates(hunted)), flush=True)
+    print_totals(all_hunted)
+    if arguments.json:
+        arguments.json.write_text("".join(json.dumps(as_record(hunted)) + "\n" for hunted in all_hunted), "utf-8")
+    return int(any(hunted.quality.false_by_persona for hunted in all_hunted))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
