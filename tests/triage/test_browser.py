@@ -166,5 +166,7 @@ def test_prints_light_with_whole_charts(browser: Any, report: Path) -> None:
         "[...document.querySelectorAll('.chart svg')].map((svg) => svg.getAttribute('viewBox'))"
     )
     assert all(width.startswith("0 0 690 ") for width in widths)
+    drawn = visit.page.evaluate("[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBBox().width)")
+    assert max(drawn) <= 691
     assert visit.complaints == []
     visit.page.close()

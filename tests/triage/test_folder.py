@@ -211,6 +211,23 @@ def test_text_that_is_not_utf8_is_named(case: Case, tmp_path: Path) -> None:
         Case.read(written)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"settings": []},
+        {"counts": 3},
+        {"coverage": ["x"]},
+        {"inputs": "x"},
+        {"settings": {"score": {"act_probability": 7}}},
+    ],
+)
+def test_run_record_of_the_wrong_kind(case: Case, tmp_path: Path, part: dict[str, Any]) -> None:
+    written = case.write(tmp_path / "case")
+    (written / "run.json").write_text(json.dumps({**case.run, **part}))
+    with pytest.raises(CaseError, match=r"run\.json"):
+        Case.read(written).explain("hunt-c41d08be")
+
+
 @pytest.mark.parametrize("bad", ["{", "[]", "{}", '{"case_version": 999}', '{"case_version": "' + "9" * 10_000 + '"}'])
 def test_bad_run_record(case: Case, tmp_path: Path, bad: str) -> None:
     written = case.write(tmp_path / "case")

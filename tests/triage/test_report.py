@@ -164,6 +164,7 @@ def test_megabyte_fields_stay_bounded() -> None:
 
 def test_same_case_same_page_and_timings_stay_out(case: Case, page: str) -> None:
     slower = {**case.run, "timings": [{"stage": "collect", "seconds": 99.0, "rows": 1}]}
+    slower["settings"] = {**case.run["settings"], "threads": 7, "memory_limit_gb": 1.0}
     assert Case(case.tables, case.samples, case.timeline, slower).report() == page
     turned = {name: table.take(pa.array(range(table.num_rows)[::-1])) for name, table in case.tables.items()}
     assert Case(turned, case.samples, case.timeline, case.run).report() == page
@@ -174,6 +175,18 @@ def test_no_finding_is_not_called_clean() -> None:
     text = visible(Case(tables, run=run_record(tables)).report())
     assert "No harvesting campaign is established in 0 requests" in text
     assert "evidence that the logs do not carry cannot be found" in text
+
+
+def test_coverage_names_each_gap_once(case: Case) -> None:
+    gap = {
+        "family": "network",
+        "available": True,
+        "missing": ["asn"],
+        "sentence": "network: partly; without asn no hosts",
+    }
+    text = visible(Case(case.tables, run={**case.run, "coverage": [gap]}).report())
+    assert "Network and clientsin part Partly; without asn no hosts" in text
+    assert text.count("asn") == 1
 
 
 def test_empty_run_record_is_enough() -> None:

@@ -75,7 +75,7 @@ def waterfall(total: Sum, act_bits: float) -> Waterfall:
 def _row(term: Term, side: str, left: float, right: float, joint: float) -> WaterfallRow:
     return WaterfallRow(
         family=FAMILY_WORDS.get(term.family, plain.shorten(term.family.capitalize(), 24)),
-        statement=plain.shorten(term.statement, _STATEMENT_CHARS),
+        statement=plain.sentence_case(plain.shorten(term.statement, _STATEMENT_CHARS)),
         bits=plain.bits(term.bits),
         requests=plain.count(term.request_count) if term.request_count else "",
         kind=side,

@@ -51,6 +51,7 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
 }
 _SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
 _REDACTED = "redacted"
+_RUN_PARTS: dict[str, type] = {"settings": dict, "counts": dict, "inputs": list, "coverage": list}
 
 
 def canonical_order(name: str, table: pa.Table) -> pa.Table:
@@ -289,4 +290,21 @@ def read_run(folder: Path) -> dict[str, Any]:
             where=str(path),
             next_step="run the hunt again, or use the stillhunt that wrote it",
         )
+    _check_shape(run, path)
     return dict(run)
+
+
+def _check_shape(run: dict[str, Any], path: Path) -> None:
+    """Refuse a record whose parts are of another kind, before something far away trips over them."""
+    wrong = [name for name, kind in _RUN_PARTS.items() if not isinstance(run.get(name, kind()), kind)]
+    wrong += [
+        name
+        for name in ("inputs", "coverage")
+        if name not in wrong and not all(isinstance(row, dict) for row in run.get(name, []))
+    ]
+    if wrong:
+        raise CaseError(
+            f"the case folder is damaged: {', '.join(wrong)} in run.json cannot be read",
+            where=str(path),
+            next_step="run the hunt again, or restore the folder",
+        )

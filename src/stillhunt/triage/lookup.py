@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import ValidationError
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
@@ -51,9 +52,18 @@ def explain_id(tables: Mapping[str, pa.Table], run: Mapping[str, Any], wanted_id
 
 
 def score_settings(run: Mapping[str, Any]) -> ScoreSettings:
-    """The score settings that a run recorded; defaults for those that it did not."""
+    """The score settings that a run recorded; defaults for those that it did not.
+
+    Raises:
+        CaseError: they are of the wrong kind or out of range.
+    """
     recorded = run.get("settings", {}).get("score", {})
-    return ScoreSettings(**{name: value for name, value in recorded.items() if name in ScoreSettings.model_fields})
+    try:
+        return ScoreSettings(**{name: value for name, value in recorded.items() if name in ScoreSettings.model_fields})
+    except (ValidationError, AttributeError) as error:
+        raise CaseError(
+            "the score settings that the run recorded cannot be read", where="run.json settings.score"
+        ) from error
 
 
 def _explain_campaign(

@@ -60,6 +60,11 @@ def shorten(text: str, limit: int) -> str:
     return shown[: limit - tail - 1] + ELLIPSIS + (shown[-tail:] if tail else "")
 
 
+def sentence_case(text: str) -> str:
+    """A statement with a capital at its beginning, as it stands in a table of sentences."""
+    return text[:1].upper() + text[1:]
+
+
 def count(number: int) -> str:
     """A whole number with thousands separators."""
     return f"{number:,}"

@@ -24,6 +24,7 @@ _ROOM = resources.files("stillhunt.triage")
 _NAME_CHARS = 80
 _SENTENCE_CHARS = 300
 _REASONS_SHOWN = 12
+_WITHOUT_EFFECT = ("threads", "memory_limit_gb", "engine", "batch_rows")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -166,16 +167,20 @@ def _headline(
     ]
 
 
-def _coverage(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "family": sentences.FAMILY_WORDS.get(str(row.get("family")), plain.shorten(str(row.get("family")), 24)),
-            "state": "missing" if not row.get("available") else "partial" if row.get("missing") else "available",
-            "missing": ", ".join(plain.shorten(str(name), 40) for name in row.get("missing", [])[:8]),
-            "sentence": plain.shorten(str(row.get("sentence", "")), _SENTENCE_CHARS),
-        }
-        for row in run.get("coverage", [])
-    ]
+def _coverage(run: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [_coverage_part(row) for row in run.get("coverage", [])]
+
+
+def _coverage_part(row: Mapping[str, Any]) -> dict[str, str]:
+    family, missing = str(row.get("family", "")), [str(name) for name in row.get("missing", [])]
+    sentence = str(row.get("sentence", "")).removeprefix(f"{family}: ")  # the strip names the family itself
+    unsaid = [name for name in missing if name not in sentence]
+    return {
+        "family": sentences.FAMILY_WORDS.get(family, plain.shorten(family, 24)),
+        "state": "missing" if not row.get("available") else "partial" if missing else "available",
+        "missing": ", ".join(plain.shorten(name, 40) for name in unsaid[:8]),
+        "sentence": plain.sentence_case(plain.shorten(sentence, _SENTENCE_CHARS)),
+    }
 
 
 def _left_alone(tables: Mapping[str, pa.Table]) -> dict[str, int]:
@@ -216,5 +221,13 @@ def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
             for item in run.get("inputs", [])[:100]
         ],
         "more_inputs": max(0, len(run.get("inputs", [])) - 100),
-        "settings": plain.shorten(json.dumps(run.get("settings", {}), sort_keys=True), 4000),
+        "settings": plain.shorten(json.dumps(_settings_with_effect(run), sort_keys=True), 4000),
     }
+
+
+def _settings_with_effect(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those that change no finding: the same findings make the same page on any machine."""
+    settings = {name: value for name, value in run.get("settings", {}).items() if name not in _WITHOUT_EFFECT}
+    if isinstance(settings.get("collect"), Mapping):
+        settings["collect"] = {k: v for k, v in settings["collect"].items() if k not in _WITHOUT_EFFECT}
+    return settings

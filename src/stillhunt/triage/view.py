@@ -157,7 +157,9 @@ def _campaign_view(
     allowed = own.members["verdict"].to_pylist().count(ALLOWED)
     buckets = own.timeline.sort_by("bucket").slice(0, _BUCKETS_SHOWN).to_pylist()
     act_bits = math.log2(settings.act_probability / (1 - settings.act_probability))
-    opposing = tuple((plain.shorten(term.statement, 400), plain.bits(term.bits)) for term in total.opposing[:12])
+    opposing = tuple(
+        (plain.sentence_case(plain.shorten(term.statement, 400)), plain.bits(term.bits)) for term in total.opposing[:12]
+    )
     return CampaignView(
         number=number,
         name=plain.shorten(row["campaign_id"], _ID_CHARS),
@@ -198,7 +200,7 @@ def _facts(
     )
     per_account = row["requests"] / row["accounts"] if row["accounts"] else 0.0
     return (
-        ("Accounts", plain.count(row["accounts"]) + (f" ({role_words})" if role_words else "")),
+        ("Accounts", plain.count(row["accounts"]) + (f" ({role_words})" if len(roles) > 1 else "")),
         ("Requests", f"{plain.count(row['requests'])}, {per_account:,.0f} per account"),
         ("Share of all traffic", plain.percent(row["requests"] / all_requests) if all_requests else "unknown"),
         ("Output tokens", plain.amount(row["output_tokens"])),

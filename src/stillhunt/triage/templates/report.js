@@ -32,9 +32,11 @@
   });
   const axisLook = {
     axisLine: { lineStyle: { color: color("faint") } }, axisTick: { show: false },
-    axisLabel: { color: color("soft"), fontSize: 12 }, splitLine: { lineStyle: { color: color("rule") } },
+    axisLabel: { color: color("soft"), fontSize: 12, alignMinLabel: "left", alignMaxLabel: "right" }, splitLine: { lineStyle: { color: color("rule") } },
     nameTextStyle: { color: color("soft"), fontSize: 12, align: "left" },
   };
+
+  const upright = { alignMinLabel: null, alignMaxLabel: null };  // on a vertical axis labels stay right-aligned
 
   function timelineOption(data) {
     const step = data.times.length > 1 ? Math.min(...data.times.slice(1).map((t, i) => t - data.times[i])) : 36e5;
@@ -43,7 +45,7 @@
     const time = (grid, labels) => ({ ...axisLook, type: "time", gridIndex: grid, min: first, max: last, splitLine: { show: false },
       axisLabel: { ...axisLook.axisLabel, show: labels, formatter: shortDay, hideOverlap: true } });
     const value = (grid, name) => ({ ...axisLook, type: "value", gridIndex: grid, name, nameGap: 10, splitNumber: grid ? 2 : 4, minInterval: 1,
-      axisLine: { show: false }, axisLabel: { ...axisLook.axisLabel, formatter: grouped } });
+      axisLine: { show: false }, axisLabel: { ...axisLook.axisLabel, ...upright, formatter: grouped } });
     return { ...base,
       grid: [{ left: 56, right: 8, top: 28, height: "48%", outerBoundsMode: "none" }, { left: 56, right: 8, bottom: 26, height: "18%", outerBoundsMode: "none" }],
       axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: color("faint") } },
@@ -76,7 +78,7 @@
       xAxis: { ...axisLook, type: wide ? "log" : "value", min: wide ? undefined : 0,
         splitLine: { show: false }, axisLabel: { ...axisLook.axisLabel, formatter: grouped } },
       yAxis: { ...axisLook, type: "value", min: 0, max: 100, interval: 50, name: "Share of its traffic", nameGap: 10, axisLine: { show: false },
-        axisLabel: { ...axisLook.axisLabel, formatter: "{value} %" } },
+        axisLabel: { ...axisLook.axisLabel, ...upright, formatter: "{value} %" } },
       series: [points("members", (m) => !bystander(m), false, "for"), points("bystanders", bystander, true, "against")] };
   }
 
