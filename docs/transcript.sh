@@ -2,6 +2,7 @@
 # Run the README's example and put its true output between the transcript marks. `make transcript` calls this.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+EXPLAIN_LINES=32
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -19,7 +20,9 @@ run() {
     campaign=$(python -c '
 import pyarrow.parquet as pq
 print(pq.read_table("stillhunt-demo/case/campaigns.parquet").column("campaign_id")[0])')
-    run stillhunt explain stillhunt-demo/case "$campaign" | head -n 30 | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+    run stillhunt explain stillhunt-demo/case "$campaign" > explained
+    sed -n "1,${EXPLAIN_LINES}p" explained
+    if [ "$(wc -l < explained)" -gt "$EXPLAIN_LINES" ]; then printf '...\n'; fi
     printf '```\n'
 } > transcript.md
 
