@@ -341,7 +341,7 @@ def test_deeply_nested_json_is_set_aside(tmp_path: Path) -> None:
 def test_when_no_row_is_usable_the_first_reason_is_named(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", [row(n, timestamp="never") for n in range(3)])
     log = opened(path)
-    with pytest.raises(InputError, match="a.jsonl, line 1, column timestamp: not a time"):
+    with pytest.raises(InputError, match=r"a\.jsonl, line 1, column timestamp: not a time"):
         list(log.batches())
     assert log.rejected_rows == 3
 

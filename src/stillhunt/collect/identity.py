@@ -13,19 +13,22 @@ import secrets
 import socket
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.collect.fields import Column
-from stillhunt.collect.strings import as_text, cut_at
+from stillhunt.collect.kernels import I64, KEYS, U64, enter, hash_rows, look_up
+from stillhunt.collect.strings import as_text, cut_at, text_buffers
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48
 LONGEST_LIST = 32
 """Addresses of one list that are looked at."""
-CACHED_VALUES = 1 << 18
+CACHED_VALUES = 1 << 20
 """Distinct values whose hash is remembered; bounds memory, changes no result."""
 
-_Pair = tuple[int | None, int | None]
+_FIRST_SLOTS = 1 << 10
+_PROCESS_KEY = secrets.token_bytes(32)
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -81,16 +84,55 @@ def email_domain(text: str) -> str:
     return text.strip().strip("<>").lower().rsplit("@", 1)[-1].rstrip(".")
 
 
+class _Memory:
+    """Pairs of hashes known for texts, by a hash of the text."""
+
+    def __init__(self) -> None:
+        self._keys = np.zeros(_FIRST_SLOTS, np.uint64)
+        self._indices = np.zeros(_FIRST_SLOTS, np.int64)
+        self._count = 0
+        self.pairs: npt.NDArray[np.uint64] = np.zeros((_FIRST_SLOTS // 2, 2), np.uint64)
+
+    def places(self, names: U64) -> I64:
+        """Index into `pairs` of each name, -1 where it is unknown."""
+        found = np.empty(names.size, np.int64)
+        look_up(names, self._keys, self._indices, found)
+        return found
+
+    def add(self, names: U64, pairs: npt.NDArray[np.uint64]) -> None:
+        """Remember distinct new names."""
+        known, values = self._keys[self._keys != 0], self.pairs
+        order = self._indices[self._keys != 0]
+        if self._count + names.size > len(self.pairs):
+            slots = _FIRST_SLOTS
+            while slots < 4 * (self._count + names.size):
+                slots *= 2
+            self._keys, self._indices = np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
+            self.pairs = np.zeros((slots // 2, 2), np.uint64)
+            self.pairs[: self._count] = values[: self._count]
+            enter(known, order, self._keys, self._indices)
+        enter(names, np.arange(self._count, self._count + names.size), self._keys, self._indices)
+        self.pairs[self._count : self._count + names.size] = pairs
+        self._count += names.size
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to start anew."""
+        return self._count > CACHED_VALUES
+
+
 class IdentityHasher:
     """Keyed hashes of identity values.
 
     Args:
-        key: the user's secret; empty for a random one that lives as long as this object.
+        key: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
+            requests and of accounts still compare.
     """
 
     def __init__(self, key: str) -> None:
-        self._key = key.encode() if key else secrets.token_bytes(32)
-        self._pairs: dict[str, _Pair] = {}
+        self._key = key.encode() if key else _PROCESS_KEY
+        self._words = random_words(KEYS)
+        self._memory = _Memory()
 
     def hash(self, domain: str, value: str) -> int:
         """Hash of one value, 1 to 2^64 - 1.
@@ -102,17 +144,12 @@ class IdentityHasher:
         digest = hmac.digest(self._key, f"{domain}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
         return int.from_bytes(digest[:8], "big") or 1
 
-    def _address(self, text: str, limit: int) -> _Pair:
-        pair: _Pair = (None, None)
-        short = cut_at(text.encode(), limit)
-        if short.strip():
-            address, prefix = address_and_prefix(short)
-            pair = self.hash("address", address), None if prefix is None else self.hash("prefix", prefix)
-        if len(self._pairs) >= CACHED_VALUES:
-            self._pairs.clear()
-        if short == text:  # longer texts would let a client choose how much memory this takes
-            self._pairs[text] = pair
-        return pair
+    def _address(self, text: str, limit: int) -> tuple[int, int]:
+        short = cut_at(text.encode(), limit).strip()
+        if not short:
+            return 0, 0
+        address, prefix = address_and_prefix(short)
+        return self.hash("address", address), 0 if prefix is None else self.hash("prefix", prefix)
 
     def addresses(self, values: Column, limit: int) -> tuple[pa.Array, pa.Array, int]:
         """Keyed hashes of a column of client addresses and of their prefixes.
@@ -124,28 +161,36 @@ class IdentityHasher:
         Returns:
             (addresses uint64, prefixes uint64, values with replaced UTF-8).
         """
-        coded, texts, broken = _distinct(values)
-        known = self._pairs
-        pairs = [known.get(text) or self._address(text, limit) for text in texts]
-        return _spread([a for a, _p in pairs], coded), _spread([p for _a, p in pairs], coded), broken
+        text, broken = as_text(values)
+        if text.null_count == len(text):
+            return pa.nulls(len(text), pa.uint64()), pa.nulls(len(text), pa.uint64()), broken
+        names = np.zeros(len(text), np.uint64)
+        hash_rows(*text_buffers(text), self._words, names)
+        if self._memory.full:
+            self._memory = _Memory()
+        places = self._memory.places(names)
+        if int(places.min()) < 0:
+            unknown, rows = np.unique(names[places < 0], return_index=True)
+            rows = np.flatnonzero(places < 0)[rows]
+            new = [self._address(t or "", limit) for t in text.take(pa.array(rows)).to_pylist()]
+            self._memory.add(unknown, np.array(new, np.uint64))
+            places = self._memory.places(names)
+        pairs = self._memory.pairs[places]
+        return _or_null(pairs[:, 0]), _or_null(pairs[:, 1]), broken
 
     def secrets(self, values: Column, domain: str, limit: int) -> tuple[pa.Array, int]:
         """Keyed hashes of a column of card or e-mail values; (uint64, values with replaced UTF-8)."""
-        coded, texts, broken = _distinct(values)
-        clean = [cut_at(text.strip().encode(), limit) for text in texts]
-        return _spread([self.hash(domain, text) if text else None for text in clean], coded), broken
+        text, broken = as_text(values)
+        coded = text.dictionary_encode()
+        clean = [cut_at(value.strip().encode(), limit) for value in coded.dictionary.to_pylist()]
+        hashes = pa.array([self.hash(domain, value) if value else None for value in clean], pa.uint64())
+        return hashes.take(coded.indices), broken
 
 
-def _distinct(values: Column) -> tuple[pa.DictionaryArray, list[str], int]:
-    text, broken = as_text(values)
-    coded = text.dictionary_encode()
-    return coded, coded.dictionary.to_pylist(), broken
+def _or_null(hashes: U64) -> pa.Array:
+    return pa.array(hashes, mask=hashes == 0)
 
 
-def _spread(distinct: list[int | None], coded: pa.DictionaryArray) -> pa.Array:
-    return pa.array(distinct, pa.uint64()).take(coded.indices)
-
-
-def random_words(count: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def random_words(count: int) -> U64:
     """Secret words for hashes that never leave the process."""
     return np.frombuffer(secrets.token_bytes(8 * count), np.uint64).copy()

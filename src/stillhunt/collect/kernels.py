@@ -302,6 +302,23 @@ def hash_rows(offsets: I64, data: U8, secret: U64, hashes: U64) -> None:
 
 
 @_kernel
+def look_up(names: U64, keys: U64, indices: I64, found: I64) -> None:
+    """Index stored for each name in an open-addressing table, -1 where there is none."""
+    for row in range(names.size):
+        slot = _find(keys, _never_zero(names[row]))
+        found[row] = indices[slot] if keys[slot] != _U0 else -1
+
+
+@_kernel
+def enter(names: U64, values: I64, keys: U64, indices: I64) -> None:
+    """Store an index for each name; the table must have room."""
+    for row in range(names.size):
+        slot = _find(keys, _never_zero(names[row]))
+        keys[slot] = _never_zero(names[row])
+        indices[slot] = values[row]
+
+
+@_kernel
 def mark_seen(hashes: U64, once: U64, twice: U64) -> int:
     """Two bit maps over hashes: met at least once, met at least twice (false positives only); how many were met."""
     met = 0
