@@ -70,6 +70,16 @@ def test_same_bytes_for_any_row_order_and_chunking(case: Case, tmp_path: Path) -
     assert content(case.write(tmp_path / "a")) == content(other.write(tmp_path / "b"))
 
 
+def test_evidence_that_differs_only_in_its_requests_has_one_order(case: Case, tmp_path: Path) -> None:
+    rows = case.evidence.to_pylist()
+    rows += [{**rows[0], "request_ids": [f"r{number}"]} for number in (3, 1, 2)]
+    written = [
+        Case({**case.tables, "evidence": build("evidence", order)}, run=case.run).write(tmp_path / name)
+        for name, order in (("a", rows), ("b", rows[::-1]))
+    ]
+    assert content(written[0]) == content(written[1])
+
+
 def test_folder_is_private(case: Case, tmp_path: Path) -> None:
     assert case.write(tmp_path / "case").stat().st_mode & 0o077 == 0
 

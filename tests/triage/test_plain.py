@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +15,16 @@ from stillhunt.triage import plain
 
 def test_controls_become_visible() -> None:
     assert plain.escape_controls("a\x1b[31m\u202e\n\U000e0041b") == "a\\x1b[31m\\u202e\\x0a\\U000e0041b"
+
+
+def test_every_control_and_format_character_is_unsafe() -> None:
+    """Against Python's own Unicode tables; only the two joiners that scripts need may pass."""
+    passing = [
+        code
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp") and not plain.UNSAFE.match(chr(code))
+    ]
+    assert passing == [0x200C, 0x200D]
 
 
 def test_joiners_of_living_scripts_stay() -> None:

@@ -85,6 +85,12 @@ def test_mark_on_a_secret_covers_its_label() -> None:
     assert [shown[a:b] for a, b in marks] == ["[key]"]
 
 
+def test_mark_that_ends_before_a_secret_does_not_cover_its_label() -> None:
+    shown, marks = excerpt("card:4111111111111111 and:more", 100, [(0, 5), (21, 30)])
+    assert shown == "card:[card number] and:more"
+    assert [shown[a:b] for a, b in marks] == ["card:", " and:more"]
+
+
 def test_excerpt_goes_to_the_first_mark() -> None:
     text = "x " * 50_000 + "shared words here " + "y " * 50_000
     shown, marks = excerpt(text, 120, [(100_000, 100_017)])

@@ -140,6 +140,7 @@ def test_hostile_text_stays_text() -> None:
     assert own.raw["script"][1:] == honest.raw["script"][1:]
     assert not any(character in page for character in "\u202e\x1b\u2028\x00")
     assert "{{7*7}}" in visible(page)
+    assert not set("<>&\u2028") & set(own.raw["script"][0])
     data = json.loads(own.raw["script"][0])
     assert data[0]["members"][0][0].startswith("</script><script>")
     assert "\\u202e" in visible(page)

@@ -214,7 +214,7 @@ def _apply(text: str, spans: Sequence[Span], focus: int, edits: Sequence[_Edit])
         index = bisect_right(starts, offset - 1 if is_end else offset) - 1
         if index < 0:
             return offset
-        if offset < ends[index] or (is_end and offset == ends[index]):
+        if offset < ends[index]:
             return new_ends[index] if is_end else new_starts[index]
         return offset - ends[index] + new_ends[index]
 
