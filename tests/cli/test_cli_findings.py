@@ -81,6 +81,10 @@ def test_exit_code(verdicts: list[str], rejects: int, code: int) -> None:
     assert findings_of(rejects, campaigns=rows).exit_code == code
 
 
+def test_a_higher_limit_accepts_the_same_input() -> None:
+    assert findings_of(2_000, limit=0.5).exit_code == 0
+
+
 def test_json_document_holds_the_findings_and_their_reasons() -> None:
     document = json.loads(json.dumps(findings_of(**TWO_CAMPAIGNS).as_dict("case"), default=str))
     assert document["exit_code"] == 3
