@@ -8,15 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.fields import Column
-from stillhunt.collect.strings import Faults
+from stillhunt.collect.strings import Faults, text_buffers
 from stillhunt.collect.timestamps import BadValueError
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-_DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,4})?")
+LONGEST_NUMBER = 400
+"""Characters of a number written as text; float64 has no number that needs more before the point."""
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NULL_WORDS = frozenset(("", "null", "none", "nan", "\\n"))
 _LIMITS = {32: 2**31 - 1, 64: 2**63 - 1}
 _DIGIT_ZERO = np.uint8(48)
@@ -91,6 +94,8 @@ def _one_number(value: Any, prefix: str) -> int | float | None:
     text = value.strip()
     if text.lower() in _NULL_WORDS:
         return None
+    if len(text) > LONGEST_NUMBER:
+        raise BadValueError("not a number")
     if prefix and text[: len(prefix)].upper() == prefix:
         text = text[len(prefix) :]
     if _INTEGER.fullmatch(text):
@@ -141,8 +146,16 @@ def _fast_integers(values: Column, target: pa.DataType) -> pa.Array | None:
 
 
 def _all_bytes_are_digits(values: pa.Array) -> bool:
-    data = values.cast(pa.large_string()).buffers()[2]
-    return data is None or not bool(np.any((np.frombuffer(data, np.uint8) - _DIGIT_ZERO) >= 10))
+    return _all_short(values) and not bool(np.any((_used_bytes(values) - _DIGIT_ZERO) >= 10))
+
+
+def _all_short(values: pa.Array) -> bool:
+    return (pc.max(pc.binary_length(values)).as_py() or 0) <= LONGEST_NUMBER
+
+
+def _used_bytes(values: pa.Array) -> npt.NDArray[np.uint8]:
+    offsets, data = text_buffers(values.cast(pa.large_string()))
+    return data[offsets[0] : offsets[-1]]
 
 
 def floats(values: Column) -> tuple[pa.Array, Faults]:
@@ -170,8 +183,7 @@ def _fast_floats(values: Column) -> pa.Array | None:
     if pa.types.is_null(kind):
         return values.cast(pa.float64())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        data = values.cast(pa.large_string()).buffers()[2]
-        if data is not None and not bool(_FLOAT_BYTES[np.frombuffer(data, np.uint8)].all()):
+        if not _all_short(values) or not bool(_FLOAT_BYTES[_used_bytes(values)].all()):
             return None
     elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         return None
