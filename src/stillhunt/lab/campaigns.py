@@ -231,11 +231,16 @@ def _operate(scene: Scene, rng: np.random.Generator, people: People, draft: Draf
 
 
 def _different_stacks(scene: Scene, rng: np.random.Generator, count: int) -> Array:
-    """Popular client programs with fingerprints of their own."""
+    """Popular client programs that differ in name and in fingerprint."""
     clients = scene.clients
-    candidates = rng.choice(len(clients.weight), 40, p=clients.weight, replace=False)
-    first_of = {clients.fingerprints[code]: code for code in reversed(candidates.tolist())}
-    return np.array([code for code in candidates.tolist() if first_of[clients.fingerprints[code]] == code][:count])
+    chosen: list[int] = []
+    seen: set[str] = set()
+    for code in rng.choice(len(clients.weight), 40, p=clients.weight, replace=False).tolist():
+        marks = {clients.user_agents[code], clients.fingerprints[code]}
+        if len(chosen) < count and not marks & seen:
+            chosen.append(code)
+            seen |= marks
+    return np.array(chosen)
 
 
 def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:

@@ -45,10 +45,10 @@ class Rung:
 RUNGS = {
     1: Rung(38.0, 1.0, 6.0, 0.0, 1, 1, "queue", False),
     2: Rung(24.0, 1.0, 6.0, 0.0, 2, 1, "queue", False),
-    3: Rung(9.0, 0.42, 5.0, 0.0, 3, 3, "shifts", False),
-    4: Rung(8.5, 0.42, 5.0, 0.0, 3, 3, "human", False),
-    5: Rung(8.5, 0.42, 5.0, 0.0, 4, 3, "jitter", True),
-    6: Rung(4.5, 0.42, 4.0, 0.5, 0, 3, "jitter", True),
+    3: Rung(9.5, 0.38, 5.0, 0.0, 3, 3, "shifts", False),
+    4: Rung(9.0, 0.38, 5.0, 0.0, 3, 3, "human", False),
+    5: Rung(9.0, 0.38, 5.0, 0.0, 4, 3, "jitter", True),
+    6: Rung(4.3, 0.4, 4.0, 0.5, 0, 3, "jitter", True),
 }
 
 
