@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import operator
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from stillhunt.collect.fields import FieldMap, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
@@ -97,12 +99,11 @@ class CsvReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        ways = _ways(self._header, self._file.fields, wanted)
+        fetch = _fetcher(self._header, self._file.fields, wanted)
         waiting = Gathered()
         places: dict[int, int] = {}
         for number, place, record, head in self._records(rejects):
-            values = tuple(_value(record, way) for way in ways)
-            waiting.add(values, number, head)
+            waiting.add(fetch(record), number, head)
             waiting.size += sum(map(len, record)) - len(head)
             places[number] = place
             if len(waiting.values) >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
@@ -153,28 +154,30 @@ def _placed(places: dict[int, int]) -> Callable[[int], str]:
     return lambda number: f"line {places[number]}"
 
 
-def _ways(header: Sequence[str], fields: FieldMap, wanted: Sequence[str]) -> list[list[tuple[int, tuple[str, ...]]]]:
+def _fetcher(header: Sequence[str], fields: FieldMap, wanted: Sequence[str]) -> Callable[[list[str]], tuple[Any, ...]]:
+    """Fields of a record -> values of our columns; a column that the file lacks, and an empty field, are ""."""
     position: dict[str, int] = {}
     for n, name in enumerate(header):
         position.setdefault(name, n)
-    ways = []
+    ways: list[list[tuple[int, tuple[str, ...]]]] = []
     for ours in wanted:
         way = []
         for path in fields.paths[ours]:
             parts = path.split(".")
-            for n in range(len(parts), 0, -1):
-                head = ".".join(parts[:n])
-                if head in position:
-                    way.append((position[head], tuple(parts[n:])))
+            heads = [(".".join(parts[:n]), tuple(parts[n:])) for n in range(len(parts), 0, -1)]
+            way += [(position[head], steps) for head, steps in heads if head in position]
         ways.append(way)
-    return ways
+    if len(wanted) > 1 and all(not way or (len(way) == 1 and not way[0][1]) for way in ways):
+        pick = operator.itemgetter(*(way[0][0] if way else len(header) for way in ways))
+        return lambda record: pick([*record, ""])
+    return lambda record: tuple(_value(record, way) for way in ways)
 
 
-def _value(record: list[str], way: list[tuple[int, tuple[str, ...]]]) -> object:
+def _value(record: list[str], way: list[tuple[int, tuple[str, ...]]]) -> Any:
     for position, steps in way:
         text = record[position]
         if text:
             value = step_down(text, steps)
             if value is not None:
                 return value
-    return None
+    return ""

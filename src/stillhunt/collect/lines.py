@@ -60,10 +60,11 @@ class Gathered:
 
     def add(self, values: tuple[Any, ...], number: int, raw: bytes) -> None:
         """Keep one record."""
+        size = len(raw)
         self.values.append(values)
         self.numbers.append(number)
-        self.raws.append(raw[:_RAW_BYTES])
-        self.size += len(raw)
+        self.raws.append(raw if size <= _RAW_BYTES else raw[:_RAW_BYTES])
+        self.size += size
 
 
 class JsonReader:
@@ -151,7 +152,8 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
         place: record number -> its place in words.
     """
     columns = {
-        name: python_column(list(column))
+        # Empty text is null everywhere; said here, columns of numbers in CSV stay plain.
+        name: python_column([None if v == "" else v for v in column] if "" in column else list(column))
         for name, column in zip(wanted, zip(*waiting.values, strict=True), strict=True)
     }
     return RawBatch(

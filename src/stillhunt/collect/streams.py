@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import zstandard
 
@@ -124,8 +124,7 @@ def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise DamagedFileError("zstd data is cut short")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line without its end; `whole` is False where it was longer than allowed and only its head is kept."""
 
     number: int
@@ -150,8 +149,12 @@ def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
     for piece in pieces:
         ended = piece.split(b"\n")
         for part in ended[:-1]:
-            yield _line(number, parts, size, part, longest)
-            parts, size, number = [], 0, number + 1
+            if size or len(part) > longest or part.endswith(b"\r"):
+                yield _line(number, parts, size, part, longest)
+                parts, size = [], 0
+            else:
+                yield Line(number, part)
+            number += 1
         rest = ended[-1]
         size += len(rest)
         if size > longest:
