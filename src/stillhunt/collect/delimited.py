@@ -106,10 +106,10 @@ class CsvReader:
             waiting.add(fetch(record), number, head)
             waiting.size += sum(map(len, record)) - len(head)
             places[number] = place
-            if len(waiting.values) >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+            if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
                 yield text_batch(self._file, waiting, wanted, _placed(places))
                 waiting, places = Gathered(), {}
-        if waiting.values:
+        if waiting.rows:
             yield text_batch(self._file, waiting, wanted, _placed(places))
 
     def _records(self, rejects: Rejects) -> Iterator[tuple[int, int, list[str], bytes]]:

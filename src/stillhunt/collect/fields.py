@@ -192,6 +192,8 @@ def python_column(values: list[Any]) -> Column:
     Mixed columns are not unified here: 1 and 1.5 as floats would lose digits of large neighbours, and what a
     value becomes would then depend on the rows beside it.
     """
+    if values.count(None) == len(values):
+        return pa.nulls(len(values))
     kinds = set(map(type, values)) - {type(None)}
     try:
         if kinds == {str}:
@@ -202,4 +204,4 @@ def python_column(values: list[Any]) -> Column:
             return pa.array(values, pa.float64())
     except (pa.ArrowInvalid, OverflowError, UnicodeError):
         return values
-    return values if kinds else pa.nulls(len(values))
+    return values

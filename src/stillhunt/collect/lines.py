@@ -23,6 +23,8 @@ BATCH_BYTES = 32 << 20
 """Bytes of lines gathered before they are handed on."""
 PROBED_LINES = 200
 PROBED_BYTES = 4 << 20
+TURNED_RECORDS = 256
+"""Records kept as tuples at a time."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBERED = "line {}"
 _RAW_BYTES = 4 * RAW_CHARACTERS
@@ -51,9 +53,14 @@ class TextFile:
 
 @dataclass
 class Gathered:
-    """Records waiting to become a batch."""
+    """Records waiting to become a batch.
 
-    values: list[tuple[Any, ...]] = field(default_factory=list)
+    Tuples of records are turned into columns early and often: a hundred thousand living tuples keep Python's cycle
+    collector busy for longer than all the decoding takes.
+    """
+
+    columns: list[list[Any]] = field(default_factory=list)
+    records: list[tuple[Any, ...]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     size: int = 0
@@ -61,10 +68,25 @@ class Gathered:
     def add(self, values: tuple[Any, ...], number: int, raw: bytes) -> None:
         """Keep one record."""
         size = len(raw)
-        self.values.append(values)
+        self.records.append(values)
+        if len(self.records) >= TURNED_RECORDS:
+            self.turn()
         self.numbers.append(number)
         self.raws.append(raw if size <= _RAW_BYTES else raw[:_RAW_BYTES])
         self.size += size
+
+    def turn(self) -> None:
+        """Move waiting records into the columns."""
+        if not self.columns and self.records:
+            self.columns = [[] for _ in self.records[0]]
+        for column, part in zip(self.columns, zip(*self.records, strict=True), strict=False):
+            column.extend(part)
+        self.records = []
+
+    @property
+    def rows(self) -> int:
+        """Records gathered."""
+        return len(self.numbers)
 
 
 class JsonReader:
@@ -127,12 +149,12 @@ class JsonReader:
                     self._refuse(line, values, rejects)
                     continue
                 waiting.add(values, line.number, data)
-                if len(waiting.values) >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
                     yield text_batch(self._file, waiting, wanted, self._place)
                     waiting = Gathered()
         except DamagedFileError as error:
             rejects.add(self.name, "end of what can be read", str(error))
-        if waiting.values:
+        if waiting.rows:
             yield text_batch(self._file, waiting, wanted, self._place)
 
     def _refuse(self, line: Line, reason: str, rejects: Rejects) -> None:
@@ -151,14 +173,15 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
         wanted: our names, in the order of the values.
         place: record number -> its place in words.
     """
+    waiting.turn()
     columns = {
         # Empty text is null everywhere; said here, columns of numbers in CSV stay plain.
-        name: python_column([None if v == "" else v for v in column] if "" in column else list(column))
-        for name, column in zip(wanted, zip(*waiting.values, strict=True), strict=True)
+        name: python_column([None if v == "" else v for v in column] if "" in column else column)
+        for name, column in zip(wanted, waiting.columns, strict=True)
     }
     return RawBatch(
         columns=columns,
-        rows=len(waiting.values),
+        rows=waiting.rows,
         source=file.name,
         origin_file=file.index,
         origin_rows=np.asarray(waiting.numbers, np.int64),
