@@ -77,7 +77,7 @@ def hunt(
             sliced, links = link_slices(sketches, config, progress)
             stage["rows"] = links.num_rows
         with clock.stage("resolve") as stage:
-            candidates = resolve_campaigns(links, config)
+            candidates = resolve_campaigns(links, sketches, sliced, config)
             stage["rows"] = candidates.num_rows
         with clock.stage("score"):
             tables = score_campaigns((sketches, sliced, candidates), customers, config, progress)

@@ -33,6 +33,8 @@ COMMONEST = 0.08
 RAREST = 5
 ITERATIONS = 6
 SCALE = 1 << 12
+LEAST_WORDS = 3
+"""Telling words a request needs: "go on" and "try again" are about nothing, and would make everybody alike."""
 WRAPPER_RATE = 0.04
 WRAPPER_ACCOUNTS = 0.34
 """Share of a cluster's accounts in which a word must recur to count as wrapping."""
@@ -56,7 +58,7 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     row, word = coded.word_row[keep], coded.word[keep]
     offsets = np.searchsorted(row, np.arange(rows + 1))
     weights = _row_weights(row, weight[word], rows)
-    known = np.flatnonzero(np.diff(offsets) > 0)
+    known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
     key = _keys(coded, seed)[known]
     sample = np.sort(known[np.argsort(key, kind="stable")[:SAMPLE]])
     basis = _word_basis(offsets, word, weights, sample, seed)

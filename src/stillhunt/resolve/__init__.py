@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES
@@ -21,11 +22,13 @@ from stillhunt.resolve.candidates import (
 __all__ = ["resolve_campaigns"]
 
 
-def resolve_campaigns(links: pa.Table, config: Config) -> pa.Table:
+def resolve_campaigns(links: pa.Table, sketches: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
     """Candidate campaigns from the groups found.
 
     Args:
         links: LINKS.
+        sketches: SKETCHES, for the accounts of the requests.
+        sliced: SLICED, row for row with them.
         config: settings.
 
     Returns:
@@ -38,7 +41,23 @@ def resolve_campaigns(links: pa.Table, config: Config) -> pa.Table:
     candidates: list[Candidate] = []
     for cluster in sorted(by_cluster):
         candidates += claim_slices(pair_halves(by_cluster[cluster]), least=least)
-    return _table(merge_candidates(candidates, least=least))
+    return _table(merge_candidates(candidates, _slice_counts(sketches, sliced)))
+
+
+def _slice_counts(sketches: pa.Table, sliced: pa.Table) -> dict[int, dict[str, int]]:
+    """Distinct prompts of each account in each content cluster."""
+    table = pa.table({"account_id": sketches["account_id"], "cluster": sliced["cluster"], "fresh": sliced["fresh"]})
+    table = table.filter(pc.and_(pc.greater_equal(table["cluster"], 0), table["fresh"]))
+    counted = table.group_by(["cluster", "account_id"]).aggregate([("fresh", "count")])
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    for cluster, account, number in zip(
+        counted["cluster"].to_pylist(),
+        counted["account_id"].to_pylist(),
+        counted["fresh_count"].to_pylist(),
+        strict=True,
+    ):
+        counts[cluster][account] = number
+    return counts
 
 
 def _groups(links: pa.Table) -> list[FoundGroup]:

@@ -2,22 +2,24 @@
 
 Three steps, each near-linear: the group that one half found and the group that the other half found of the same
 cluster are one candidate (pair); a slice goes to the candidate that explains it best (claim); candidates of several
-clusters that serve the same accounts are one campaign of several skills, while a small leftover whose accounts belong
-to larger campaigns adds to nothing new (merge).
+clusters between which the accounts' requests split as one queue would split them are one campaign of several skills
+(merge).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PAIR_OVERLAP = 0.47
 """Jaccard of the member sets that the two halves found, from which they are one group."""
-SAME_ACCOUNTS = 0.73
-"""Share of the larger account set that two candidates must have in common to be one campaign. Two labs in one pool
-share two thirds of the smaller set and half of the larger; skills dealt from one queue share nearly all."""
-ABSORBED = 0.6
-"""Share of a candidate's accounts in larger ones from which it is a leftover of theirs."""
+OVERLAP = 0.5
+"""Share of the smaller account set that two candidates must have in common to be compared at all."""
+ONE_QUEUE = 5.0
+"""Index of the accounts' mix of two candidates (chi-square over degrees of freedom) up to which one queue feeds both.
+Skills dealt from one queue give about 1, leased in batches 2-3; two labs on one pool 20 and more, for each account
+serves one lab, the other, or both."""
 VIEW_CAP = 12_000_000
 """Most microbits that one view on one half may say about one slice."""
 
@@ -135,12 +137,12 @@ def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
     return [c for c in candidates if len(c.slices) >= least and c.strength > 0]
 
 
-def merge_candidates(candidates: list[Candidate], *, least: int) -> list[Candidate]:
-    """Campaigns: candidates of the same accounts joined, leftovers absorbed.
+def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[str, int]]) -> list[Candidate]:
+    """Campaigns: candidates that one queue feeds are joined, whatever template each shows.
 
     Args:
         candidates: candidates of all clusters.
-        least: accounts a campaign needs.
+        counts: requests of each account in each content cluster, however few.
     """
     ordered = sorted(candidates, key=lambda c: (-len(c.slices), -c.strength, min(c.slices)))
     merged: list[Candidate] = []
@@ -150,24 +152,35 @@ def merge_candidates(candidates: list[Candidate], *, least: int) -> list[Candida
         for account in candidate.accounts:
             for number in by_account[account]:
                 shared[number] += 1
-        same = [n for n, common in shared.items() if common >= SAME_ACCOUNTS * len(merged[n].accounts)]
-        same = [n for n in same if shared[n] >= SAME_ACCOUNTS * len(candidate.accounts)]
-        if same:
-            chosen = max(same, key=lambda n: (shared[n], -n))
-            _absorb(merged[chosen], candidate, by_account, chosen)
-        elif len({a for a in candidate.accounts if by_account[a]}) < ABSORBED * len(candidate.accounts):
-            merged.append(candidate)
-            for account in candidate.accounts:
-                by_account[account].append(len(merged) - 1)
-        elif len(candidate.accounts) >= 2 * least and candidate.strength > 4 * VIEW_CAP:
-            # Another campaign on the same accounts (a pool that serves several customers), not a leftover.
-            merged.append(candidate)
-            for account in candidate.accounts:
-                by_account[account].append(len(merged) - 1)
+        size = len(candidate.accounts)
+        same = [
+            n
+            for n, common in shared.items()
+            if common >= OVERLAP * min(size, len(merged[n].accounts))
+            and _mix_index(merged[n], candidate, counts) <= ONE_QUEUE
+        ]
+        chosen = max(same, key=lambda n: (shared[n], -n)) if same else len(merged)
+        if not same:
+            merged.append(Candidate())
+        for account in candidate.accounts - merged[chosen].accounts:
+            by_account[account].append(chosen)
+        merged[chosen].slices.update(candidate.slices)
     return merged
 
 
-def _absorb(target: Candidate, other: Candidate, by_account: dict[str, list[int]], number: int) -> None:
-    for account in other.accounts - target.accounts:
-        by_account[account].append(number)
-    target.slices.update(other.slices)
+def _mix_index(left: Candidate, right: Candidate, counts: Mapping[int, Mapping[str, int]]) -> float:
+    """Chi-square over degrees of freedom of the split of each account's requests between two candidates."""
+    accounts = sorted(left.accounts | right.accounts)
+    first = _requests(left, accounts, counts)
+    second = _requests(right, accounts, counts)
+    total = [a + b for a, b in zip(first, second, strict=True)]
+    share = sum(first) / max(sum(total), 1)
+    if not 0.0 < share < 1.0 or len(accounts) < 2:
+        return 0.0
+    square = sum((a - t * share) ** 2 / (t * share * (1.0 - share)) for a, t in zip(first, total, strict=True) if t)
+    return square / (len(accounts) - 1)
+
+
+def _requests(candidate: Candidate, accounts: list[str], counts: Mapping[int, Mapping[str, int]]) -> list[int]:
+    clusters = sorted({cluster for cluster, _ in candidate.slices})
+    return [sum(counts[cluster].get(account, 0) for cluster in clusters) for account in accounts]

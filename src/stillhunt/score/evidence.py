@@ -24,6 +24,13 @@ LOAD_CAP = 6.0
 CONTENT_SCALE = 20.0
 """Bits over all slices that count as one unit; two bits of evidence for each doubling (honest groups reach 1-7 by
 sharing the phrases of public data sets)."""
+LEAST_LIFT_BITS = 4.0
+"""Phrases whose share of the members' traffic is 16 times the public's are everybody's language and tell nothing; from
+256 times they count in full."""
+STACK_CAP = 4.0
+"""A popular framework brings its own client, so that its users share both; stacks alone stay weak evidence."""
+SOME_BACK = 0.03
+"""Share of follow-ups that cover traffic leaks into a campaign's slices."""
 REPEATED = 0.02
 """Share of prompts that several members send, up to which items count as not repeated: retries and tiny tasks."""
 
@@ -37,7 +44,7 @@ def gather_evidence(frame: Frame, candidate: Candidate, *, least: int) -> list[F
         least: requests a slice needs; loads cut off near it are not judged.
     """
     findings = [
-        _phrase_mixture(candidate),
+        _phrase_mixture(frame, candidate, least),
         _topic_mixture(frame, candidate),
         _no_repeats(frame, candidate),
         _even_loads(candidate, least),
@@ -54,20 +61,36 @@ def gather_evidence(frame: Frame, candidate: Candidate, *, least: int) -> list[F
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None]
 
 
-def _phrase_mixture(candidate: Candidate) -> Finding:
+def _phrase_mixture(frame: Frame, candidate: Candidate, least: int) -> Finding:
     total = float(np.clip(candidate.content, -MEMBER_CAP * 2, MEMBER_CAP * 2).sum())
-    bits = float(np.sign(total) * np.log2(1.0 + abs(total) / CONTENT_SCALE) * 2.0)
     accounts = len(candidate.accounts)
+    lift = _template_lift(frame, candidate, least)
+    known = float(np.clip((np.log2(lift) - LEAST_LIFT_BITS) / LEAST_LIFT_BITS, 0.0, 1.0))
+    bits = float(np.sign(total) * np.log2(1.0 + abs(total) / CONTENT_SCALE) * 2.0) * known
     return Finding(
         "content",
         "phrase_mixture",
-        f"{accounts} accounts mix the phrases of one template as if dealt from one source: "
-        f"{total:.0f} bits over all slices on requests that did not form the group",
+        f"{accounts} accounts mix the phrases of one template as if dealt from one source ({total:.0f} bits over all "
+        f"slices on requests that did not form the group), {lift:,.0f} times the public's use of it",
         bits,
         _examples(candidate.rows),
         len(candidate.rows),
         np.clip(candidate.per_account(candidate.content), -2 * MEMBER_CAP, 2 * MEMBER_CAP),
     )
+
+
+def _template_lift(frame: Frame, candidate: Candidate, least: int) -> float:
+    """Share of the members' traffic in these clusters over the share of casual users' traffic.
+
+    Accounts that lean on the template without being members (pipelines with the same wording) are left out: they are
+    neither the public nor the group.
+    """
+    inside = np.bincount(frame.account[np.isin(frame.cluster, candidate.slice_cluster)], minlength=frame.accounts)
+    total = np.bincount(frame.account, minlength=frame.accounts)
+    casual = ~candidate.is_member(frame) & (inside < least)
+    public = (float(inside[casual].sum()) + 1.0) / (float(total[casual].sum()) + 1.0)
+    own = float(np.median(inside[candidate.accounts] / np.maximum(total[candidate.accounts], 1)))
+    return max(own / public, 1.0)
 
 
 def _topic_mixture(frame: Frame, candidate: Candidate) -> Finding:
@@ -155,9 +178,9 @@ def _follow_ups(frame: Frame, candidate: Candidate) -> Finding:
         return Finding("conduct", "follow_ups", "turns are not known", 0.0)
     later = int(np.count_nonzero(np.nan_to_num(chosen.to_numpy(zero_copy_only=False).astype(float)) > 0))
     share = later / known
-    bits = 1.5 if share < 0.01 and known >= 50 else -min(8.0 * share, 6.0)
+    bits = 1.5 * (1.0 - share / SOME_BACK) if share < SOME_BACK and known >= 50 else -min(8.0 * share, 6.0)
     statement = (
-        "nobody ever asks back: all its requests are first turns"
+        f"hardly anybody asks back: {1 - share:.1%} of its requests are first turns"
         if bits > 0
         else f"{share:.0%} of its requests are follow-ups in a conversation, as people write them"
     )
@@ -173,7 +196,7 @@ def _shared_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
     own = _commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
     of_account[candidate.accounts] = own
     found = shared_value(of_account, member)
-    bits = min(found.bits, 6.0)
+    bits = min(found.bits, STACK_CAP)
     return [
         Finding(
             "network",

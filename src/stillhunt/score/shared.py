@@ -1,25 +1,30 @@
 """Keys shared beyond chance: cards, domains, sign-up sessions, addresses, client stacks.
 
-Each key is judged by a mixture: with probability s a member draws its value from the operation's own pool, else from
-the public like everybody. A value counts by how much commoner it is among the *other* members than among outsiders,
-so popular values (a mail provider, a carrier NAT) earn nothing, and a campaign that is a third of all accounts cannot
-hide by being common: outsiders alone make the rate.
+For each member: how unlikely is it that so many *other* members have its value, at the rate of the outsiders? The tail
+probability p becomes an e-value, 1 / (2 sqrt p) (Vovk and Wang 2021), whose mean under chance is at most 1, so summing
+its bits over a crowd earns nothing by luck. With probability s a member draws from the operation's own pool, else from
+the public like everybody. Popular values (a mail provider, a carrier NAT) are expected often and earn nothing, and a
+campaign that is a third of all accounts cannot hide by being common: outsiders alone make the rate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy.special import gammainc
 
 from stillhunt.score.frame import Flags, Floats, Ints
 
-SHARES = tuple(s / 20 for s in range(1, 20))
-"""Values of s that are tried; choosing one costs log2 of their number."""
-PUBLIC_SHARE = 0.01
-PUBLIC_COUNT = 5
-"""A value that so many outsiders have is the public's (a mail provider, a large carrier): neither for nor against."""
+SHARES = tuple(s / 20 for s in range(8, 20))
+"""Values of s that are tried; choosing one costs log2 of their number. None is below 0.4: who buys keys in bulk uses
+them for a good part of the accounts."""
 COST = float(np.log2(len(SHARES)))
+UNLIKE_ALL = 3.0
+"""Times the outsiders' rate that is still chance: customers of one subject differ from all customers by factors of two
+or three in countries, networks and age without any operator."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,9 @@ def shared_value(values: Ints, member: Flags) -> SharedKey:
     known = own >= 0
     safe = np.maximum(own, 0)
     others = np.where(known, (inside[safe] if size else 0) - 1, 0)
-    among_members = others / max(int(known_in.sum()) - 1, 1)
-    among_outsiders = ((outside[safe] if size else np.zeros(len(own))) + 1.0) / (int(known_out.sum()) + 1.0)
-    common = (among_outsiders > PUBLIC_SHARE) & ((outside[safe] if size else np.zeros(len(own))) >= PUBLIC_COUNT)
-    ratio = np.where(known & ~common, among_members / among_outsiders, 1.0)
-    return _judged(ratio, own, others * known)
+    rate: Floats = ((outside[safe] if size else np.zeros(len(own))) + 1.0) / (int(known_out.sum()) + 1.0)
+    chance = _tail(others, rate * max(int(known_in.sum()) - 1, 0))
+    return _judged(np.where(known, chance, 1.0), own, others * known)
 
 
 def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> SharedKey:
@@ -84,24 +87,33 @@ def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> Share
     others = inside[value] - 1
     held = np.bincount(account, minlength=len(members))
     outsiders = max(len(member) - len(members), 1)
-    ratio = (others / max(len(members) - 1, 1)) / ((outside[value] + 1.0) / (outsiders + 1.0)) / held[account]
-    order = np.lexsort((value, -ratio, account))
+    chance = _tail(others, (outside[value] + 1.0) / (outsiders + 1.0) * max(len(members) - 1, 0)) * held[account]
+    order = np.lexsort((value, chance, account))
     first = np.unique(account[order], return_index=True)[1]
     best = np.ones(len(members))
     chosen = np.full(len(members), -1, np.int64)
     shared = np.zeros(len(members), np.int64)
-    best[account[order][first]] = ratio[order][first]
+    best[account[order][first]] = np.minimum(chance[order][first], 1.0)
     chosen[account[order][first]] = value[order][first]
     shared[account[order][first]] = others[order][first]
     return _judged(best, chosen, shared)
 
 
-def _judged(ratio: Floats, own: Ints, others: Ints) -> SharedKey:
-    tables = [np.log2((1.0 - s) + s * ratio) for s in SHARES]
+def _tail(others: Ints, expected: npt.NDArray[np.floating[Any]]) -> Floats:
+    """Chance that at least so many others have the value, at `UNLIKE_ALL` times the expected number (Poisson)."""
+    tail: Floats = np.where(others > 0, gammainc(np.maximum(others, 1), UNLIKE_ALL * expected), 1.0)
+    return tail
+
+
+def _judged(chance: Floats, own: Ints, others: Ints) -> SharedKey:
+    bits = -1.0 - 0.5 * np.log2(np.maximum(chance, 1e-300))
+    # Among k sharers only k - 1 coincidences are new: each tells of the others what they tell of it.
+    evidence = np.exp2(np.where(bits > 0, bits * others / (others + 1.0), bits))
+    tables = [np.log2((1.0 - s) + s * evidence) for s in SHARES]
     totals = [float(t.sum()) for t in tables]
     best = int(np.argmax(totals))
     sharing = others > 0
     values = len(np.unique(own[sharing])) if sharing.any() else 0
     if totals[best] <= COST:
-        return SharedKey(0.0, np.zeros(len(ratio)), 0.0, values, int(sharing.sum()))
+        return SharedKey(0.0, np.zeros(len(chance)), 0.0, values, int(sharing.sum()))
     return SharedKey(totals[best] - COST, tables[best], SHARES[best], values, int(sharing.sum()))
