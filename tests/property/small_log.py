@@ -1,0 +1,112 @@
+"""One small log with a plain campaign, hunted in many ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import stillhunt
+from stillhunt.base.config import Config
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.progress import Silent
+from stillhunt.collect import open_accounts, open_requests
+from stillhunt.extract import merge_sketches, sketch_requests
+from stillhunt.lab.campaigns import CampaignSpec
+from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.link import link_slices
+from stillhunt.resolve import resolve_campaigns
+from stillhunt.score import score_campaigns
+
+SEED = 5
+CONFLICTS = 5
+REPEATS = 7
+
+
+@dataclass(frozen=True)
+class SmallLog:
+    """A world's log with a few rows that repeat and a few whose ids clash; its campaign is far above the threshold."""
+
+    world: World
+    requests: pa.Table
+    accounts: pa.Table
+    config: Config
+
+    @property
+    def harvesters(self) -> set[str]:
+        """Accounts of the campaign."""
+        truth = self.world.truth_accounts
+        return set(truth.filter(pc.not_equal(truth["campaign"], ""))["account_id"].to_pylist())
+
+
+def build_small_log() -> SmallLog:
+    """About 430 accounts and 25,000 requests over a week."""
+    campaign = CampaignSpec(2, 24, name="plain", requests_per_account_day=40.0)
+    world = build_world(WorldSpec(accounts=400, days=7, seed=SEED, campaigns=(campaign,)))
+    first = world.requests.slice(100, CONFLICTS)
+    prompt = first.schema.get_field_index("prompt")
+    clash = first.set_column(
+        prompt, "prompt", pa.array(["another text under the same id"] * CONFLICTS, pa.large_string())
+    )
+    clash = clash.cast(world.requests.schema)
+    requests = pa.concat_tables([world.requests, clash, world.requests.slice(9_000, REPEATS)]).combine_chunks()
+    return SmallLog(world, requests, world.accounts, Config(sanctioned={"organizations": world.sanctioned}))
+
+
+def shuffled(table: pa.Table, seed: int) -> pa.Table:
+    """Rows in another order."""
+    return table.take(pa.array(np.random.default_rng(seed).permutation(table.num_rows)))
+
+
+def with_changes(config: Config, **changes: object) -> Config:
+    """Settings with nested changes: `with_changes(config, score={"prior_bits": -20})`."""
+    merged = config.model_dump()
+    for name, value in changes.items():
+        merged[name] = {**merged[name], **value} if isinstance(value, dict) else value
+    return Config(**merged)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What the rooms before the score hand over."""
+
+    sketches: pa.Table
+    sliced: pa.Table
+    links: pa.Table
+    candidates: pa.Table
+    customers: pa.Table | None
+
+    def scored(self, config: Config) -> dict[str, pa.Table]:
+        """Case tables under other settings of the score."""
+        return score_campaigns((self.sketches, self.sliced, self.candidates), self.customers, config, Silent())
+
+
+def run_stages(log: SmallLog) -> Stages:
+    """Walk the rooms one by one up to the score."""
+    with DuckDBEngine() as engine:
+        common = {"mapping": None, "config": log.config, "engine": engine, "progress": Silent()}
+        customers, _ = open_accounts(log.accounts, **common)
+        batches: Iterator[pa.Table] = open_requests(log.requests, **common).batches()
+        sketches, _, _ = merge_sketches([sketch_requests(batch, log.config) for batch in batches])
+    sliced, links = link_slices(sketches, log.config, Silent())
+    return Stages(sketches, sliced, links, resolve_campaigns(links, log.config), customers)
+
+
+def act_campaigns(tables: dict[str, pa.Table] | stillhunt.Case) -> list[set[str]]:
+    """Member sets of the campaigns with verdict act, in a fixed order."""
+    found = tables.tables if isinstance(tables, stillhunt.Case) else tables
+    campaigns, members = found["campaigns"], found["members"]
+    acts = campaigns.filter(pc.equal(campaigns["verdict"], "act"))["campaign_id"].to_pylist()
+    return sorted(
+        (set(members.filter(pc.equal(members["campaign_id"], name))["account_id"].to_pylist()) for name in acts),
+        key=sorted,
+    )
+
+
+def flagged_accounts(tables: dict[str, pa.Table] | stillhunt.Case) -> set[str]:
+    """Accounts with verdict act."""
+    accounts = (tables.tables if isinstance(tables, stillhunt.Case) else tables)["accounts"]
+    return set(accounts.filter(accounts["flagged"])["account_id"].to_pylist())

@@ -1,0 +1,282 @@
+"""The case tables agree with each other, with the log, and with the settings; every probability can be rebuilt."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from small_log import SmallLog, Stages, act_campaigns, flagged_accounts, with_changes
+
+import stillhunt
+from stillhunt.base.config import Config
+
+LINKAGE = ("identity", "network", "timing")
+PLAN = ("content", "queue")
+Tables = dict[str, pa.Table]
+
+
+@pytest.fixture(scope="session", params=["as found", "reviews too", "half of it sanctioned", "unmoved by evidence"])
+def judged(request: pytest.FixtureRequest, log: SmallLog, stages: Stages) -> tuple[Tables, Config]:
+    """Case tables and the settings that they were made with."""
+    config = {
+        "as found": log.config,
+        "reviews too": with_changes(log.config, score={"prior_bits": -6.0, "act_probability": 0.9999}),
+        "half of it sanctioned": with_changes(log.config, sanctioned={"accounts": tuple(sorted(log.harvesters)[::2])}),
+        "unmoved by evidence": with_changes(log.config, score={"prior_bits": -200.0}),
+    }[request.param]
+    return stages.scored(config), config
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def bits_by(tables: Tables) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
+    """Sums of bits of every campaign and of every member."""
+    campaign: defaultdict[str, float] = defaultdict(float)
+    member: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for row in rows_of(tables["evidence"]):
+        if row["account_id"] is None:
+            campaign[row["campaign_id"]] += row["bits"]
+        else:
+            member[row["campaign_id"], row["account_id"]] += row["bits"]
+    return campaign, member
+
+
+def probability(bits: float) -> float:
+    return 1.0 / (1.0 + 2.0**-bits)
+
+
+def families_of(tables: Tables) -> dict[str, Counter[str]]:
+    """Bits of each family about each whole campaign."""
+    totals: dict[str, Counter[str]] = {name: Counter() for name in tables["campaigns"]["campaign_id"].to_pylist()}
+    for row in rows_of(tables["evidence"]):
+        if row["account_id"] is None and row["family"] != "prior":
+            totals[row["campaign_id"]][row["family"]] += row["bits"]
+    return totals
+
+
+def test_the_settings_make_different_cases(log: SmallLog, stages: Stages) -> None:
+    """Else the checks below would all look at one case."""
+    found = stages.scored(log.config)
+    assert found["campaigns"].num_rows > 1
+    assert act_campaigns(found) == [log.harvesters]
+    unmoved = stages.scored(with_changes(log.config, score={"prior_bits": -200.0}))
+    assert set(unmoved["campaigns"]["verdict"].to_pylist()) == {"none"}
+
+
+def test_evidence_rebuilds_every_probability(judged: tuple[Tables, Config]) -> None:
+    tables, config = judged
+    campaign, member = bits_by(tables)
+    assert set(campaign) == set(tables["campaigns"]["campaign_id"].to_pylist())
+    for row in rows_of(tables["campaigns"]):
+        assert row["score"] == pytest.approx(probability(campaign[row["campaign_id"]]), abs=1e-9)
+    assert tables["members"].num_rows == len(member)
+    for row in rows_of(tables["members"]):
+        given = probability(member[row["campaign_id"], row["account_id"]])
+        assert row["score"] == pytest.approx(probability(campaign[row["campaign_id"]]) * given, abs=1e-9)
+    priors = tables["evidence"].filter(
+        pc.and_(pc.equal(tables["evidence"]["family"], "prior"), pc.is_null(tables["evidence"]["account_id"]))
+    )
+    assert set(priors["bits"].to_pylist()) == {config.score.prior_bits}
+
+
+def test_an_account_has_the_score_of_its_strongest_membership(judged: tuple[Tables, Config]) -> None:
+    tables, _ = judged
+    best: defaultdict[str, float] = defaultdict(float)
+    for row in rows_of(tables["members"]):
+        best[row["account_id"]] = max(best[row["account_id"]], row["score"])
+    for row in rows_of(tables["accounts"]):
+        assert row["score"] == best[row["account_id"]]
+
+
+def test_verdicts_follow_the_thresholds(judged: tuple[Tables, Config]) -> None:
+    tables, config = judged
+    settings = config.score
+    totals = families_of(tables)
+    for row in rows_of(tables["campaigns"]):
+        strong = {f for f, bits in totals[row["campaign_id"]].items() if bits >= settings.family_floor_bits}
+        assert set(row["families"]) == strong
+        if row["verdict"] == "act":
+            assert row["score"] >= settings.act_probability
+            assert len(strong) >= 2
+            assert strong & set(PLAN), "identity and network alone never convict"
+        if row["verdict"] == "review":
+            assert row["score"] >= settings.review_probability
+        if row["verdict"] != "none":
+            assert row["accounts"] >= config.resolve.min_accounts
+
+
+def test_flags_are_acts_and_name_a_live_campaign(judged: tuple[Tables, Config]) -> None:
+    tables, config = judged
+    verdict = dict(zip(*(tables["campaigns"][c].to_pylist() for c in ("campaign_id", "verdict")), strict=True))
+    memberships = set(zip(*(tables["members"][c].to_pylist() for c in ("account_id", "campaign_id")), strict=True))
+    for row in rows_of(tables["accounts"]):
+        assert row["flagged"] == (row["verdict"] == "act")
+        if row["campaign_id"] is not None:
+            assert verdict[row["campaign_id"]] in ("act", "review")
+            assert (row["account_id"], row["campaign_id"]) in memberships
+        if row["flagged"]:
+            assert verdict[row["campaign_id"]] == "act"
+            assert row["score"] >= config.score.act_probability
+            assert row["reasons"]
+        if row["verdict"] == "review":
+            assert row["score"] >= config.score.review_probability
+
+
+def test_bits_stay_within_their_caps(judged: tuple[Tables, Config]) -> None:
+    tables, config = judged
+    caps = config.score.family_cap_bits.model_dump()
+    for name, totals in families_of(tables).items():
+        for family, bits in totals.items():
+            assert abs(bits) <= caps[family] + 1e-9, (name, family)
+        assert (
+            sum(bits for f, bits in totals.items() if f in LINKAGE and bits > 0) <= config.score.linkage_cap_bits + 1e-9
+        )
+
+
+def test_every_harvested_request_belongs_to_its_slice_and_account(
+    judged: tuple[Tables, Config], stages: Stages
+) -> None:
+    tables, _ = judged
+    owner = dict(zip(*(stages.sketches[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
+    slices = {row["slice_id"]: row for row in rows_of(tables["slices"])}
+    members = set(zip(*(tables["members"][c].to_pylist() for c in ("account_id", "campaign_id")), strict=True))
+    assert len(slices) == tables["slices"].num_rows
+    for row in rows_of(tables["harvest"]):
+        own = slices[row["slice_id"]]
+        assert own["account_id"] == owner[row["request_id"]]
+        assert own["campaign_id"] == row["campaign_id"]
+        assert (own["account_id"], row["campaign_id"]) in members
+    listed = tables["harvest"]["request_id"].to_pylist()
+    assert len(set(listed)) == len(listed), "a request is harvested once"
+
+
+def test_counts_agree_between_the_tables(judged: tuple[Tables, Config], stages: Stages) -> None:
+    tables, _ = judged
+    live = {row["campaign_id"] for row in rows_of(tables["campaigns"]) if row["verdict"] != "none"}
+    harvested = Counter(tables["harvest"]["campaign_id"].to_pylist())
+    by_slice = Counter(tables["harvest"]["slice_id"].to_pylist())
+    in_members: Counter[str] = Counter()
+    by_account: Counter[str] = Counter()
+    for row in rows_of(tables["members"]):
+        in_members[row["campaign_id"]] += row["requests"]
+        by_account[row["account_id"]] += row["requests"] if row["campaign_id"] in live else 0
+    heads = Counter(tables["members"]["campaign_id"].to_pylist())
+    for row in rows_of(tables["campaigns"]):
+        assert row["accounts"] == heads[row["campaign_id"]]
+        assert row["requests"] == in_members[row["campaign_id"]]
+        assert harvested[row["campaign_id"]] == (row["requests"] if row["campaign_id"] in live else 0)
+    sent: Counter[str] = Counter()
+    for row in rows_of(tables["slices"]):
+        assert row["harvest_requests"] == by_slice[row["slice_id"]]
+        assert (row["campaign_id"] is not None) == (row["harvest_requests"] > 0)
+        sent[row["account_id"]] += row["requests"]
+    traffic = Counter(stages.sketches["account_id"].to_pylist())
+    for row in rows_of(tables["accounts"]):
+        assert row["requests"] == sent[row["account_id"]] == traffic[row["account_id"]]
+        assert row["harvest_requests"] == by_account[row["account_id"]]
+    for row in rows_of(tables["members"]):
+        assert row["share"] == pytest.approx(row["requests"] / traffic[row["account_id"]])
+
+
+def test_a_campaign_sums_up_its_requests(case: stillhunt.Case, log: SmallLog) -> None:
+    """Times, models, tokens and value, straight from the log."""
+    prices = log.config.report.default_price
+    by_id = {row["request_id"]: row for row in rows_of(log.requests.drop_columns(["prompt", "system_prompt"]))}
+    own: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows_of(case.harvest):
+        own[row["campaign_id"]].append(by_id[row["request_id"]])
+    for row in rows_of(case.campaigns):
+        if row["verdict"] == "none":
+            continue
+        requests = own[row["campaign_id"]]
+        assert row["first_seen"] == min(r["timestamp"] for r in requests)
+        assert row["last_seen"] == max(r["timestamp"] for r in requests)
+        assert row["output_tokens"] == sum(r["output_tokens"] or 0 for r in requests)
+        models = Counter(r["model"] for r in requests)
+        assert set(row["models"]) == set(models)
+        assert row["models"][0] == min(models, key=lambda model: (-models[model], model))
+        value = sum(
+            (r["input_tokens"] or 0) * prices.input + (r["output_tokens"] or 0) * prices.output for r in requests
+        )
+        assert row["list_value"] == pytest.approx(value / 1e6, abs=0.01)
+
+
+def test_cited_requests_exist_and_are_its_own(judged: tuple[Tables, Config], stages: Stages) -> None:
+    tables, _ = judged
+    owner = dict(zip(*(stages.sketches[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
+    members = set(zip(*(tables["members"][c].to_pylist() for c in ("account_id", "campaign_id")), strict=True))
+    for row in rows_of(tables["evidence"]):
+        assert len(row["request_ids"]) <= min(50, row["request_count"])
+        for request in row["request_ids"]:
+            assert (owner[request], row["campaign_id"]) in members
+            assert row["account_id"] in (None, owner[request])
+
+
+def test_campaigns_are_named_once_and_stand_by_strength(judged: tuple[Tables, Config]) -> None:
+    tables, _ = judged
+    names = tables["campaigns"]["campaign_id"].to_pylist()
+    assert len(set(names)) == len(names)
+    odds, _ = bits_by(tables)
+    for verdicts in (("act", "review"), ("none",)):
+        strengths = [odds[r["campaign_id"]] for r in rows_of(tables["campaigns"]) if r["verdict"] in verdicts]
+        assert np.all(np.diff(strengths) <= 1e-9)
+
+
+def test_sanctioned_programmes_are_shown_and_never_flagged(log: SmallLog, stages: Stages) -> None:
+    declared = set(sorted(log.harvesters)[::2])
+    tables = stages.scored(with_changes(log.config, sanctioned={"accounts": tuple(sorted(declared))}))
+    accounts = {row["account_id"]: row for row in rows_of(tables["accounts"])}
+    for name in sorted(declared):
+        assert accounts[name]["sanctioned"]
+        assert accounts[name]["verdict"] == "none"
+        assert "allowed" in accounts[name]["reasons"][0]
+        assert accounts[name]["score"] > 0.9, "the score stays what the evidence says"
+        assert accounts[name]["campaign_id"] is not None
+    assert flagged_accounts(tables) == log.harvesters - declared
+    assert act_campaigns(tables) == [log.harvesters], "a sanctioned member is still shown"
+
+
+def test_a_sanctioned_organisation_covers_its_accounts(log: SmallLog, stages: Stages) -> None:
+    known = log.accounts.filter(pc.is_valid(log.accounts["organization_id"]))
+    organisation, count = Counter(known["organization_id"].to_pylist()).most_common(1)[0]
+    assert count > 1
+    tables = stages.scored(with_changes(log.config, sanctioned={"organizations": (organisation,)}))
+    expected = set(known.filter(pc.equal(known["organization_id"], organisation))["account_id"].to_pylist())
+    shown = {row["account_id"] for row in rows_of(tables["accounts"]) if row["sanctioned"]}
+    assert shown == expected & set(log.requests["account_id"].to_pylist())
+
+
+def test_thresholds_act_as_they_say(log: SmallLog, stages: Stages) -> None:
+    found = stages.scored(log.config)
+    odds = max(bits_by(found)[0].values())
+    just_above = probability(odds + 0.5)
+    assert just_above < 1.0
+    stricter = stages.scored(with_changes(log.config, score={"act_probability": just_above}))
+    assert not flagged_accounts(stricter)
+    assert "review" in stricter["campaigns"]["verdict"].to_pylist()
+    assert set(stricter["accounts"]["verdict"].to_pylist()) == {"none", "review"}
+    strictest = {"act_probability": just_above, "review_probability": just_above}
+    silent = stages.scored(with_changes(log.config, score=strictest))
+    assert set(silent["campaigns"]["verdict"].to_pylist()) == {"none"}
+    assert silent["harvest"].num_rows == 0
+    assert silent["accounts"]["campaign_id"].null_count == silent["accounts"].num_rows
+    one_family = stages.scored(with_changes(log.config, score={"family_floor_bits": 100.0}))
+    assert not flagged_accounts(one_family), "no family stands, so nobody is flagged"
+    too_few = stages.scored(with_changes(log.config, resolve={"min_accounts": len(log.harvesters) + 1}))
+    assert not flagged_accounts(too_few)
+
+
+def test_prior_moves_every_campaign_by_the_same_bits(log: SmallLog, stages: Stages) -> None:
+    base, moved = (
+        bits_by(stages.scored(with_changes(log.config, score={"prior_bits": prior})))[0] for prior in (-13.0, -10.5)
+    )
+    assert base
+    for name in base.keys() & moved.keys():
+        assert moved[name] - base[name] == pytest.approx(2.5)
