@@ -92,7 +92,7 @@ def run_stages(log: SmallLog) -> Stages:
         batches: Iterator[pa.Table] = open_requests(log.requests, **common).batches()
         sketches, _, _ = merge_sketches([sketch_requests(batch, log.config) for batch in batches])
     sliced, links = link_slices(sketches, log.config, Silent())
-    return Stages(sketches, sliced, links, resolve_campaigns(links, log.config), customers)
+    return Stages(sketches, sliced, links, resolve_campaigns(links, sketches, sliced, log.config), customers)
 
 
 def act_campaigns(tables: dict[str, pa.Table] | stillhunt.Case) -> list[set[str]]:
