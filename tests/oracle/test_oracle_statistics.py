@@ -1,0 +1,229 @@
+"""Statistics and graph steps against other people's implementations, or against the slow direct way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import comb
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.stats import betabinom, chi2_contingency, poisson
+
+from stillhunt.link.alike import CONCENTRATION_WEIGHTS, CONCENTRATIONS, own_taste, profile_distances
+from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER, content_clusters
+from stillhunt.link.coding import Coded
+from stillhunt.link.phrases import Habits
+from stillhunt.score.dealt import RARE, homogeneity, load_evenness
+from stillhunt.score.shared import COST, SHARES, UNLIKE_ALL, shared_address, shared_value
+
+steady = settings(derandomize=True, deadline=None, max_examples=150)
+
+
+@steady
+@given(st.lists(st.lists(st.integers(RARE, 40), min_size=3, max_size=3), min_size=2, max_size=6))
+def test_homogeneity_is_the_chi_square_of_the_table(table: list[list[int]]) -> None:
+    account = np.repeat(np.arange(len(table)), [sum(row) for row in table])
+    category = np.concatenate([np.repeat(np.arange(3), row) for row in table])
+    order = np.random.default_rng(0).permutation(len(account))
+    found = homogeneity(account[order] * 7 + 3, category[order] * 5)
+    expected = chi2_contingency(np.array(table), correction=False)
+    assert found.chi_square == pytest.approx(expected.statistic)
+    assert found.freedom == expected.dof
+    assert found.index == pytest.approx(expected.statistic / expected.dof)
+    assert found.accounts == len(table)
+
+
+def test_rare_categories_are_pooled() -> None:
+    """Ten categories of one request each are one category of ten."""
+    account = np.repeat([0, 1], 40)
+    category = np.concatenate([[0] * 35, range(1, 6), [0] * 35, range(6, 11)])
+    pooled = np.minimum(category, 1)
+    table = [[35, 5], [35, 5]]
+    assert homogeneity(account, category) == homogeneity(account, pooled)
+    assert homogeneity(account, category).chi_square == pytest.approx(
+        chi2_contingency(table, correction=False).statistic
+    )
+
+
+@pytest.mark.parametrize(("account", "category"), [([], []), ([1, 1, 1], [0, 1, 2]), ([1, 1, 2, 2], [4, 4, 4, 4])])
+def test_homogeneity_of_too_little_has_no_freedom(account: list[int], category: list[int]) -> None:
+    found = homogeneity(np.array(account, np.int64), np.array(category, np.int64))
+    assert found.freedom == 0.0
+    assert np.isnan(found.index)
+
+
+@steady
+@given(st.lists(st.integers(0, 60), min_size=3, max_size=30))
+def test_load_evenness_is_the_index_of_dispersion(loads: list[int]) -> None:
+    assume(sum(loads))
+    found = load_evenness(np.array(loads, np.int64))
+    assert found.index == pytest.approx(np.var(loads, ddof=1) / np.mean(loads))
+
+
+def expected_sharing(chances: list[float], others: list[int]) -> float:
+    """Bits of a key by the definition: the best share of the pool, its choice paid for."""
+    evidence = []
+    for chance, n in zip(chances, others, strict=True):
+        bits = -1.0 - 0.5 * np.log2(max(chance, 1e-300))
+        evidence.append(2.0 ** (bits * n / (n + 1) if bits > 0 else bits))
+    best = max(sum(np.log2((1 - s) + s * e) for e in evidence) for s in SHARES)
+    return max(best - COST, 0.0)
+
+
+def at_least(others: int, expected: float) -> float:
+    """Chance of at least so many sharers."""
+    return float(poisson.sf(others - 1, UNLIKE_ALL * expected)) if others > 0 else 1.0
+
+
+@steady
+@given(st.lists(st.tuples(st.integers(-1, 6), st.booleans()), min_size=2, max_size=60))
+def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool]]) -> None:
+    assume(any(member for _, member in accounts))
+    found = shared_value(np.array([v for v, _ in accounts], np.int64), np.array([m for _, m in accounts]))
+    inside = Counter(v for v, member in accounts if member and v >= 0)
+    outside = Counter(v for v, member in accounts if not member and v >= 0)
+    members = [v for v, member in accounts if member]
+    chances, others = [], []
+    for value in members:
+        n = inside[value] - 1 if value >= 0 else 0
+        rate = (outside[value] + 1) / (outside.total() + 1)
+        chances.append(at_least(n, rate * (inside.total() - 1)) if value >= 0 else 1.0)
+        others.append(n)
+    assert found.bits == pytest.approx(expected_sharing(chances, others))
+    assert found.sharing == sum(n > 0 for n in others)
+    assert found.values == len({v for v, n in zip(members, others, strict=True) if n > 0})
+    assert len(found.member_bits) == len(members)
+    assert found.bits == 0.0 or found.bits == pytest.approx(found.member_bits.sum() - COST)
+
+
+@steady
+@given(st.lists(st.tuples(st.sets(st.integers(0, 6), max_size=3), st.booleans()), min_size=2, max_size=40))
+def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool]]) -> None:
+    members = [values for values, member in accounts if member]
+    assume(members)
+    pairs = [(number, value) for number, (values, _) in enumerate(accounts) for value in sorted(values)]
+    columns = np.array(pairs, np.int64).reshape(-1, 2)
+    found = shared_address(columns[:, 0], columns[:, 1], np.array([m for _, m in accounts]))
+    inside = Counter(value for values in members for value in values)
+    outside = Counter(value for values, member in accounts if not member for value in values)
+    outsiders = max(len(accounts) - len(members), 1)
+    chances, others = [], []
+    for values in members:
+        candidates = [
+            (
+                at_least(inside[v] - 1, (outside[v] + 1) / (outsiders + 1) * (len(members) - 1)) * len(values),
+                v,
+                inside[v] - 1,
+            )
+            for v in values
+        ]
+        chance, _, n = min(candidates, default=(1.0, -1, 0))
+        chances.append(min(chance, 1.0))
+        others.append(n)
+    assert found.bits == pytest.approx(expected_sharing(chances, others))
+    assert found.sharing == sum(n > 0 for n in others)
+
+
+@steady
+@given(st.integers(0, 30), st.integers(0, 30), st.floats(0.02, 0.98))
+def test_own_taste_is_a_mixture_of_beta_binomials(first: int, second: int, mean: float) -> None:
+    """With two categories each component is a beta-binomial; one order of draws instead of all of them."""
+    got = own_taste(np.array([[first, second]], np.float64), np.array([mean, 1.0 - mean]))
+    orders = comb(first + second, first)
+    probability = sum(
+        weight * betabinom.pmf(first, first + second, strength * mean, strength * (1.0 - mean)) / orders
+        for strength, weight in zip(CONCENTRATIONS, CONCENTRATION_WEIGHTS, strict=True)
+    )
+    assert got[0] == pytest.approx(np.log(probability), abs=1e-6)
+    assert sum(CONCENTRATION_WEIGHTS) == pytest.approx(1.0)
+
+
+def test_profile_distance_of_dealt_slices_is_one() -> None:
+    rng = np.random.default_rng(4)
+    counts = rng.binomial(12, 0.4, size=(60, 40))
+    distances = profile_distances(counts, np.full(60, 12))
+    assert distances[np.triu_indices(60, 1)].mean() == pytest.approx(1.0, abs=0.05)
+    assert np.array_equal(distances, distances.T)
+    assert not np.diag(distances).any()
+
+
+# Content clusters: the first cut is the connected components of the Jaccard graph.
+
+
+def coded_requests(requests: list[tuple[int, set[int]]]) -> tuple[Coded, Habits]:
+    """Requests of (account, phrases), by account; a phrase is a habit of an account that has it in two requests."""
+    requests = sorted(requests, key=lambda request: request[0])
+    account = np.array([a for a, _ in requests], np.int64)
+    pairs = [(row, phrase) for row, (_, phrases) in enumerate(requests) for phrase in sorted(phrases)]
+    row, phrase = (np.array(column, np.int64) for column in (zip(*pairs, strict=True) if pairs else ((), ())))
+    habits = sorted(habit for habit, times in Counter((int(account[r]), p) for r, p in pairs).items() if times >= 2)
+    size = max((p for _, p in pairs), default=-1) + 1
+    nothing = np.zeros(0, np.int64)
+    coded = Coded(
+        account_ids=[f"a{n}" for n in range(int(account.max(initial=-1)) + 1)],
+        account=account,
+        half=np.zeros(len(requests), np.int64),
+        fresh=np.ones(len(requests), bool),
+        phrase_row=row,
+        phrase=phrase.astype(np.uint64),
+        word_row=nothing,
+        word=nothing,
+    )
+    columns = np.array(habits, np.int64).reshape(-1, 2)
+    return coded, Habits(np.arange(size, dtype=np.uint64), columns[:, 0], columns[:, 1], row, phrase)
+
+
+def first_cut(requests: list[tuple[int, set[int]]], habits: Habits) -> list[set[int]]:
+    """Components of the graph of phrases that are habits of the same accounts, in the same requests, by networkx."""
+    users: dict[int, set[int]] = {}
+    for account, phrase in zip(habits.account.tolist(), habits.phrase.tolist(), strict=True):
+        users.setdefault(phrase, set()).add(account)
+    together: Counter[tuple[int, int, int]] = Counter()
+    for account, phrases in requests:
+        own = sorted(p for p in phrases if account in users.get(p, set()))
+        together.update((account, one, other) for i, one in enumerate(own) for other in own[i + 1 :])
+    graph = nx.Graph()
+    pairs = Counter((one, other) for (_, one, other), times in together.items() if times >= 2)
+    for (one, other), accounts in pairs.items():
+        either = len(users[one]) + len(users[other]) - accounts
+        if accounts >= MIN_TOGETHER and accounts / either >= CUTS[0]:
+            graph.add_edge(one, other)
+    return sorted((set(part) for part in nx.connected_components(graph)), key=min)
+
+
+def cohesion(habits: Habits, phrases: set[int]) -> float:
+    """Mean share of the phrases that an account uses, over the accounts that use any."""
+    used = Counter(a for a, p in zip(habits.account.tolist(), habits.phrase.tolist(), strict=True) if p in phrases)
+    return sum(used.values()) / len(used) / len(phrases)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_first_cut_is_the_connected_components(seed: int) -> None:
+    """Phrases in a row; a request holds some near a place of it, so that components of all sizes arise."""
+    rng = np.random.default_rng(seed)
+    places = rng.integers(0, 40, 9)
+    requests = [
+        (int(rng.integers(0, 7)), {int(p) for p in rng.choice(places) + rng.integers(0, 4, 3)}) for _ in range(220)
+    ]
+    coded, habits = coded_requests(requests)
+    found = content_clusters(coded, habits)
+    got = [set(np.flatnonzero(found.of_phrase == label).tolist()) for label in range(found.count)]
+    components = first_cut(requests, habits)
+    assert len(components) > 1
+    assert any(part in components for part in got)
+    assert all(any(part <= whole for whole in components) for part in got), "no cluster reaches over two components"
+    assert all(whole in got for whole in components if cohesion(habits, whole) >= COHESION), "what holds together stays"
+    assert sorted(got, key=min) == got, "labels go by the smallest phrase"
+
+
+def test_two_templates_of_the_same_accounts_are_two_clusters() -> None:
+    requests = [(account, set(block)) for account in range(5) for block in ((0, 1, 2), (3, 4)) for _ in range(3)]
+    coded, habits = coded_requests(requests)
+    found = content_clusters(coded, habits)
+    assert found.of_phrase.tolist() == [0, 0, 0, 1, 1]
+    assert first_cut(requests, habits) == [{0, 1, 2}, {3, 4}]
+    by_account = sorted(requests, key=lambda request: request[0])
+    assert found.of_request.tolist() == [0 if 0 in phrases else 1 for _, phrases in by_account]
