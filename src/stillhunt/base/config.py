@@ -88,19 +88,19 @@ class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
     prior_bits: float = Field(
-        -13.0,
-        description="log2 odds that a candidate group is a harvesting operation before any evidence: about one "
-        "candidate in 8,000.",
+        -12.0,
+        description="log2 odds that a candidate group is a harvesting operation before any evidence: about one in "
+        "4,000; the strongest of 580 honest candidates then stays below even odds.",
     )
     family_cap_bits: FamilyCaps = Field(
         default_factory=lambda: FamilyCaps(),
         description="Most bits each family may add or take: no single kind of evidence can convict by itself.",
     )
     linkage_cap_bits: float = Field(
-        12.0,
+        10.0,
         gt=0,
-        description="Most bits of identity, network and timing together: they say 'one operator', and about one group "
-        "of one operator in 4,000 harvests.",
+        description="Most bits of identity, network and timing together: they say 'one operator', and seats of one "
+        "company say so too; of 580 honest candidates the strongest lived on them alone.",
     )
     act_probability: float = Field(
         0.99, gt=0, lt=1, description="P(account harvests) from which the verdict is act; 99 % precision is the target."

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammainc
 
 from stillhunt.score.frame import Flags, Floats, Ints
@@ -61,7 +60,7 @@ def shared_value(values: Ints, member: Flags) -> SharedKey:
     known = own >= 0
     safe = np.maximum(own, 0)
     others = np.where(known, (inside[safe] if size else 0) - 1, 0)
-    rate: Floats = ((outside[safe] if size else np.zeros(len(own))) + 1.0) / (int(known_out.sum()) + 1.0)
+    rate = ((outside[safe] if size else np.zeros(len(own))) + 1.0) / (int(known_out.sum()) + 1.0)
     chance = _tail(others, rate * max(int(known_in.sum()) - 1, 0))
     return _judged(np.where(known, chance, 1.0), own, others * known)
 
@@ -99,7 +98,7 @@ def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> Share
     return _judged(best, chosen, shared)
 
 
-def _tail(others: Ints, expected: npt.NDArray[np.floating[Any]]) -> Floats:
+def _tail(others: Ints, expected: Any) -> Floats:
     """Chance that at least so many others have the value, at `UNLIKE_ALL` times the expected number (Poisson)."""
     tail: Floats = np.where(others > 0, gammainc(np.maximum(others, 1), UNLIKE_ALL * expected), 1.0)
     return tail
