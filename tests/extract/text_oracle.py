@@ -141,14 +141,11 @@ def tokens(data: bytes) -> tuple[list[Token], list[int], int]:
     return result, scripts, marks
 
 
-def chain(values: list[int]) -> int:
+def whole_hash(values: list[int]) -> int:
     if not values:
         return 0
-    h = P3
-    for value in values:
-        h = (h ^ value) * P2 & MASK
-        h ^= h >> 32
-    return mix(h) | 1
+    total = sum(mix((value + number * P1) & MASK) for number, value in enumerate(values, start=1))
+    return mix((total + len(values)) & MASK) | 1
 
 
 def place(whole: int, seed: int, first: int, stop: int) -> int:
@@ -321,7 +318,7 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     """All columns that come from the prompt alone."""
     items, scripts, marks = tokens(prompt)
     hashes = [t.hash for t in items]
-    whole = chain(hashes)
+    whole = whole_hash(hashes)
     regions = bounded(items, whole, seed)
     laid = [t for region in regions for t in region]
     return {

@@ -28,12 +28,17 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 CHUNK = 8192
 """Source bytes tokenised at a time."""
+ROOM = CHUNK // 2 + 256
+"""Most tokens of one chunk: every token is followed by a separator, or is a character of three bytes."""
 KEPT = 4096
-"""Tokens from the start of a text that are kept; of longer texts the middle is read a second time."""
-RING = 256
-"""Last tokens of a text that are kept."""
-SPARE = 256
-"""Room for tokens of a second reading."""
+"""Chunks that begin before this token are kept whole; of longer texts the middle is read a second time."""
+FRESH = 1024
+"""Slot at which the tokens of later chunks are laid, over others that are no longer needed."""
+LAST = 200
+"""Last tokens of a text of several chunks that are kept, at slot LAST_AT."""
+LAST_AT = KEPT + ROOM
+SPARE_AT = LAST_AT + LAST
+"""Slot for a few tokens of a second reading."""
 TOKEN_BYTES = 64
 """A longer token is cut into pieces of at most so many bytes, each a token."""
 
@@ -49,20 +54,24 @@ M1 = np.uint64(0xFF51AFD7ED558CCD)
 M2 = np.uint64(0xC4CEB9FE1A85EC53)
 NUMBER_TOKEN = np.uint64(0x8E5D3A6FB1C24796) & ~KIND_MASK | KIND_NUMBER
 
-_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _BIT6 = np.uint64(0x4040404040404040)
 _BIT7 = np.uint64(0x8080808080808080)
 _LOW = np.uint64(0x0101010101010101)
-_U0, _U1, _U6, _U7, _U29, _U32, _U33, _U56, _U63, _U64 = (np.uint64(n) for n in (0, 1, 6, 7, 29, 32, 33, 56, 63, 64))
-_SPACE = np.uint8(32)
+_U0, _U1, _U6, _U7, _U29, _U32, _U33 = (np.uint64(n) for n in (0, 1, 6, 7, 29, 32, 33))
 
 
 class Work(NamedTuple):
-    """Scratch of one thread; all sizes are constants, so no text can make memory grow."""
+    """Scratch of one thread; all sizes are constants, so no text can make memory grow.
+
+    `text` holds the folded bytes of one chunk, `edges` where its tokens start and end; `low[n]` and `high[n]` mask the
+    first and second eight bytes of a token of n bytes; `hashes`, `before` and `after` are tokens and the bytes around.
+    """
 
     text: U8
     edges: I32
     pad: U8
+    low: U64
+    high: U64
     hashes: U64
     before: U8
     after: U8
@@ -73,11 +82,13 @@ class Work(NamedTuple):
 
 def new_work() -> Work:
     """Fresh scratch."""
-    tokens = KEPT + RING + SPARE
+    tokens = SPARE_AT + 64
     return Work(
         np.zeros(CHUNK * 3 // 2 + 1024, np.uint8),
         np.zeros(2 * CHUNK + 1024, np.int32),
         np.zeros(64, np.uint8),
+        np.array([(1 << 8 * min(n, 8)) - 1 for n in range(17)], np.uint64),
+        np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(17)], np.uint64),
         np.zeros(tokens, np.uint64),
         np.zeros(tokens, np.uint8),
         np.zeros(tokens, np.uint8),
@@ -88,19 +99,24 @@ def new_work() -> Work:
 
 
 # Slots of Work.state: how the splitting of one text stands between chunks.
-AT, WRITTEN, MARKS, EDGES = 0, 1, 2, 3
+AT, WRITTEN, MARKS, EDGES, GENERAL, WRAPPED = 0, 1, 2, 3, 4, 5
+
+
+# No kernel allocates, so nothing needs numba's reference counts; they would cost two calls at each use of an array.
+_OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy", "_nrt": False}
 
 
 def part(function: _Function) -> _Function:
-    """Compile a function as a piece that door kernels are made of."""
-    return cast("_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", _nrt=False)(function))
+    """Compile a function as a piece that is written into each of its callers.
+
+    Always inlined: a call passes every array of a scratch tuple as seven words, which costs more than most pieces do.
+    """
+    return cast("_Function", numba.njit(**_OPTIONS, forceinline=True)(function))
 
 
 def door(function: _Function) -> _Function:
     """Compile a function that Python calls, with its machine code kept on disk."""
-    return cast(
-        "_Function", numba.njit(nogil=True, boundscheck=False, error_model="numpy", _nrt=False, cache=True)(function)
-    )
+    return cast("_Function", numba.njit(**_OPTIONS, cache=True)(function))
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,6 +148,27 @@ def load64(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 
         return loaded
 
     return _types.uint64(array, _types.int64), generate
+
+
+@intrinsic
+def get(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+    """array[index] for an index that is known to be inside: no negative index counts from the end."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_element(context, builder, signature.args[0], arguments[0], arguments[1]))
+
+    return array.dtype(array, _types.int64), generate
+
+
+@intrinsic
+def put(typing_context: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+    """array[index] = value, likewise."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _element(context, builder, signature.args[0], arguments[0], arguments[1]))
+        return context.get_dummy_value()
+
+    return _types.none(array, _types.int64, array.dtype), generate
 
 
 @intrinsic
@@ -227,32 +264,51 @@ def hash_bytes(data: U8, begin: int, end: int, seed: np.uint64) -> np.uint64:
 
 
 @part
-def hash_token(text: U8, begin: int, end: int) -> np.uint64:
-    """Hash of one token of 1 to TOKEN_BYTES bytes, its low bits saying whether it is made of three or more letters.
+def hash_pair(h: np.uint64, x: np.uint64, y: np.uint64) -> np.uint64:
+    """One round of the token hash over two words of eight bytes."""
+    h = (h ^ x) * P2
+    h ^= h >> _U32
+    h = (h ^ y) * P3
+    return h ^ (h >> _U29)
 
-    Sixteen bytes a round, so that nearly all words take one round and no branch depends on their length.
+
+@part
+def not_letters(x: np.uint64, mask: np.uint64) -> np.uint64:
+    """Nonzero if a byte under the mask is not part of a letter.
+
+    A byte is part of a letter when bits 6 and 5 are set (a-z; not digits, _ or ') or bit 7 is (beyond ASCII).
     """
-    h = np.uint64(end - begin) * P1
-    unlike = _U0
-    points = end - begin
-    at = begin
-    while True:
-        left = end - at
-        mask = _ONES >> np.uint64(64 - 8 * min(left, 8))
-        rest = _ONES >> np.uint64(64 - 8 * min(max(left - 8, 1), 8)) if left > 8 else _U0
-        x, y = load64(text, at) & mask, load64(text, at + 8) & rest
-        h = (h ^ x) * P2
-        h ^= h >> _U32
-        h = (h ^ y) * P3
-        h ^= h >> _U29
-        # A byte is part of a letter when bits 6 and 5 are set (a-z; not digits, _ or ') or bit 7 is (beyond ASCII).
-        unlike |= (((x & (x << _U1)) | (x >> _U1)) ^ mask) & mask & _BIT6
-        unlike |= (((y & (y << _U1)) | (y >> _U1)) ^ rest) & rest & _BIT6
-        if (x | y) & _BIT7 != _U0:
-            # Bytes 10xxxxxx continue a code point.
-            points -= ones((x >> _U7) & ~(x >> _U6) & _LOW) + ones((y >> _U7) & ~(y >> _U6) & _LOW)
+    return (((x & (x << _U1)) | (x >> _U1)) ^ mask) & mask & _BIT6
+
+
+@part
+def continuations(x: np.uint64) -> int:
+    """Bytes 10xxxxxx, which continue a code point."""
+    return signed(ones((x >> _U7) & ~(x >> _U6) & _LOW))
+
+
+@part
+def hash_token(work: Work, begin: int, end: int) -> np.uint64:
+    """Hash of the token work.text[begin:end] of 1 to TOKEN_BYTES bytes, its low bits saying what kind it is.
+
+    Nearly all words take one round of sixteen bytes, with no branch on their length.
+    """
+    text, size = work.text, end - begin
+    first = min(size, 16)
+    low, high = get(work.low, first), get(work.high, first)
+    x, y = load64(text, begin) & low, load64(text, begin + 8) & high
+    h = hash_pair(np.uint64(size) * P1, x, y)
+    unlike = not_letters(x, low) | not_letters(y, high)
+    points = size
+    if (x | y) & _BIT7 != _U0:
+        points -= continuations(x) + continuations(y)
+    at = begin + 16
+    while at < end:
+        first = min(end - at, 16)
+        low, high = get(work.low, first), get(work.high, first)
+        x, y = load64(text, at) & low, load64(text, at + 8) & high
+        h = hash_pair(h, x, y)
+        unlike |= not_letters(x, low) | not_letters(y, high)
+        points -= continuations(x) + continuations(y)
         at += 16
-        if at >= end:
-            break
-    kind = KIND_CONTENT if unlike == _U0 and points >= 3 else KIND_OTHER
-    return (mix(h) & ~KIND_MASK) | kind
+    return (mix(h) & ~KIND_MASK) | np.uint64((unlike == _U0) & (points >= 3))

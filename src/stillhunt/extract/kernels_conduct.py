@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import I32, I64, MARKS, U16, U32, U64, Work, part, signed, trailing_zeros
+from stillhunt.extract.kernels import I32, I64, MARKS, U8, U16, U32, U64, Work, get, part, put, signed, trailing_zeros
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
-_NEVER = -1_000_000
 START_TOKENS = 3
 """An opener must begin within so many tokens."""
 SHORT_TOKENS = 12
@@ -23,13 +22,16 @@ _QUOTES = (34, 39, 96, 42)
 class Lexicon(NamedTuple):
     """The conduct lexicon, compiled by `conduct.compile_lexicon`.
 
-    A phrase is a path of word ids in a trie: `roots[id]` starts it, `keys` (node << 16 | id) -> `nodes` continues
-    it, `features[node]` has one bit for each feature that a phrase ending there shows. `flags[place, feature]` holds
-    the conduct flags of a feature: 0 anywhere, 1 at the start, 2 in a short text, 3 as a tag, 4 in quotes, 5 in a text
-    dense with code marks.
-    `pairs[p]` is (first feature, second feature, most tokens between, flags).
+    A phrase is a path of word ids in a trie: `starts[id]` is 1 where the word alone is a phrase, `pairs_seen` has a bit
+    for the first two words of each longer one (with few false ones), `roots[id]` starts it, `keys` (node << 16 | id)
+    -> `nodes` continues it, and `features[node]` has one bit for each feature that a phrase ending there shows.
+    `flags[place, feature]` holds the conduct flags of a feature: 0 anywhere, 1 at the start, 2 in a short text, 3 as a
+    tag, 4 in quotes, 5 in a text dense with code marks. `pairs[p]` is (first feature, second feature, most tokens
+    between, flags).
     """
 
+    starts: U8
+    pairs_seen: U64
     roots: U16
     keys: U32
     nodes: U16
@@ -44,6 +46,12 @@ class ConductScratch(NamedTuple):
 
     starts: I32
     last: I64
+
+
+@part
+def pair_bit(word: int, following: int) -> int:
+    """Place of two words in the sieve of 2**16 bits."""
+    return (word * 40503 + following * 30011) & 0xFFFF
 
 
 @part
@@ -91,11 +99,12 @@ def find_conduct(
     flags, seen = 0, _U0
     dense = work.state[MARKS] >= DENSE_LEAST and work.state[MARKS] * DENSE_SHARE >= size
     count = 0
-    for i in range(n):
-        starts[count] = i
-        count += roots[word_ids[i]] != 0
     word_ids[n] = 0  # no phrase goes on behind the last token
-    last[:] = _NEVER
+    for i in range(n):  # common words begin many phrases, so most of them are sieved out by the word that follows
+        put(starts, count, i)
+        word, bit = signed(word_ids[i]), pair_bit(signed(word_ids[i]), signed(word_ids[i + 1]))
+        likely = (get(lexicon.pairs_seen, bit >> 6) >> np.uint64(bit & 63)) & _U1
+        count += signed(get(lexicon.starts, word)) | signed(likely)
     for k in range(count):
         i = signed(starts[k])
         node = signed(roots[word_ids[i]])
@@ -111,7 +120,7 @@ def find_conduct(
                 if dense:
                     flags |= signed(lexicon.flags[5, feature])
                 if lexicon.partners[feature] & seen != _U0:
-                    flags |= pair_flags(feature, lexicon.pairs, last)
+                    flags |= pair_flags(feature, lexicon.pairs, last, seen)
             at += 1
             node = next_node(node, signed(word_ids[at]), keys, nodes)
     return flags
@@ -133,11 +142,12 @@ def feature_flags(feature: int, place: tuple[int, int, int], table: U32, work: W
 
 
 @part
-def pair_flags(feature: int, pairs: I64, last: I64) -> int:
+def pair_flags(feature: int, pairs: I64, last: I64, seen: np.uint64) -> int:
     """Flags of the pairs that the feature, just seen, completes."""
     result = signed(0)
     for p in range(pairs.shape[0]):
-        near = abs(last[pairs[p, 0]] - last[pairs[p, 1]]) <= pairs[p, 2]
+        both = (seen >> np.uint64(pairs[p, 0])) & (seen >> np.uint64(pairs[p, 1])) & _U1
+        near = both != _U0 and abs(last[pairs[p, 0]] - last[pairs[p, 1]]) <= pairs[p, 2]
         if near and feature in (pairs[p, 0], pairs[p, 1]):
             result |= signed(pairs[p, 3])
     return result

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import KIND_CHARACTER, KIND_MASK, P1, P2, P3, U8, U64, mix, part, signed
+from stillhunt.extract.kernels import KIND_CHARACTER, KIND_MASK, P1, P2, P3, U8, U64, get, mix, part, put, signed
 
 WORD_SHINGLE, CHARACTER_SHINGLE, WINDOW = 4, 6, 4
 PHRASES, SYSTEM_PHRASES = 64, 24
+EDGE = WINDOW - 1
+"""Slots before the first and behind the last shingle of a region, for comparisons that reach over the edge."""
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _PHRASE_KEY = np.uint64(0xA0761D6478BD642F)
@@ -32,27 +34,28 @@ def lay_shingles(hashes: U64, begin: int, stop: int, shingles: U64) -> int:
     Returns:
         Number of shingles laid into `shingles`; a phrase that would run out of the region has none.
     """
-    n = stop - begin - WORD_SHINGLE + 1
+    n = max(stop - begin - WORD_SHINGLE + 1, 0)
     characters = 0
     for i in range(begin, stop):
         characters += (hashes[i] & KIND_MASK) == KIND_CHARACTER
     for i in range(n):
         at = begin + i
-        shingles[i] = mix(hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3 + hashes[at + 3] * _PHRASE_KEY)
+        h = hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3 + hashes[at + 3] * _PHRASE_KEY
+        shingles[EDGE + i] = mix(h)
     if characters < 3:
-        return max(n, 0)
+        return n
     laid = 0
     for i in range(n):
         at = begin + i
         among = 0
         for j in range(WORD_SHINGLE):
             among += (hashes[at + j] & KIND_MASK) == KIND_CHARACTER
-        h = shingles[i]
+        h = shingles[EDGE + i]
         if among >= 3:
             if at + CHARACTER_SHINGLE > stop:
                 continue
             h = mix(h + hashes[at + 4] * P2 + hashes[at + 5] * P3)
-        shingles[laid] = h
+        shingles[EDGE + laid] = h
         laid += 1
     return laid
 
@@ -68,18 +71,21 @@ def mark_least(shingles: U64, n: int, marks: U8) -> None:
         least = 0
         for i in range(n):
             marks[i] = 0
-            least = i if shingles[i] <= shingles[least] else least
+            least = i if shingles[EDGE + i] <= shingles[EDGE + least] else least
         marks[least] = 1
         return
+    for i in range(EDGE):  # nothing is smaller than 0, so no window reaches over the edges
+        shingles[i] = _U0
+        put(shingles, EDGE + n + i, _U0)
     for i in range(n):
-        h = shingles[i]
-        left1 = i >= 1 and shingles[max(i - 1, 0)] >= h
-        left2 = left1 and i >= 2 and shingles[max(i - 2, 0)] >= h
-        left3 = left2 and i >= 3 and shingles[max(i - 3, 0)] >= h
-        right1 = i + 1 < n and shingles[min(i + 1, n - 1)] > h
-        right2 = right1 and i + 2 < n and shingles[min(i + 2, n - 1)] > h
-        right3 = right2 and i + 3 < n and shingles[min(i + 3, n - 1)] > h
-        marks[i] = left1 + left2 + left3 + right1 + right2 + right3 >= WINDOW - 1
+        h = shingles[EDGE + i]
+        left1 = shingles[i + 2] >= h
+        left2 = left1 & (shingles[i + 1] >= h)
+        left3 = left2 & (shingles[i] >= h)
+        right1 = shingles[i + 4] > h
+        right2 = right1 & (shingles[i + 5] > h)
+        right3 = right2 & (shingles[i + 6] > h)
+        marks[i] = left3 | (left2 & right1) | (left1 & right2) | right3
 
 
 @part
@@ -107,30 +113,30 @@ def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U6
         h = _SHORT_KEY
         for at in range(span[0], span[1]):
             h = mix(h ^ hashes[at]) * P1
-        shingles[0] = h
+        shingles[EDGE] = h
         n = 1
     mark_least(shingles, n, marks)
     picked = 0
     for i in range(n):
-        shingles[picked] = shingles[i]
-        picked += marks[i]
+        put(shingles, picked, shingles[EDGE + i])
+        picked += signed(marks[i])
     for i in range(picked):
         h = shingles[i] | _U1
         # A sparse set needs no clearing: an entry counts only if `slots` points back at it.
         slot = signed(h >> np.uint64(56))
         known = False
         while True:
-            place = signed(places[slot])
-            if place >= count or slots[place] != slot:
+            place = signed(get(places, slot))
+            if place >= count or get(slots, place) != slot:
                 break
-            if found[place] == h:
+            if get(found, place) == h:
                 known = True
                 break
             slot = (slot + 1) & 255
         if not known:
-            places[slot] = count
-            slots[count] = slot
-            found[count] = h
+            put(places, slot, count)
+            put(slots, count, slot)
+            put(found, count, h)
             count += 1
     return count
 

@@ -10,17 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.extract.kernels import (
+    GENERAL,
     I32,
     I64,
     KEPT,
+    LAST_AT,
     MARKS,
     P1,
     P2,
-    RING,
+    SPARE_AT,
     U8,
     U16,
     U32,
     U64,
+    WRAPPED,
     Work,
     door,
     hash_bytes,
@@ -30,7 +33,7 @@ from stillhunt.extract.kernels import (
 )
 from stillhunt.extract.kernels_conduct import ConductScratch, Lexicon, find_conduct
 from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
-from stillhunt.extract.kernels_tokens import scan
+from stillhunt.extract.kernels_tokens import copy_tokens, scan
 from stillhunt.extract.kernels_words import (
     MINHASH_LEAST,
     SLOTS,
@@ -51,13 +54,12 @@ SYSTEM_HEAD, SYSTEM_TAIL = 48, 24
 WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
 """Tokens of the three regions that topics, near-duplicates and conduct are read from."""
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
-SPARE_AT = KEPT + RING
-"""Where the keyed middle for phrases is laid in Work.hashes."""
 
 _MOST = 2**31 - 1
+_U0 = np.uint64(0)
 _EMPTY = np.uint32(0xFFFFFFFF)
 _UNSPACED_FIRST, _UNSPACED_LAST = SCRIPTS.index("thai"), SCRIPTS.index("japanese")
-_HAN, _JAPANESE = SCRIPTS.index("han"), SCRIPTS.index("japanese")
+_LATIN, _HAN, _JAPANESE = SCRIPTS.index("latin"), SCRIPTS.index("han"), SCRIPTS.index("japanese")
 _JAPANESE_SHARE = 8
 """Han text is Japanese from one kana in so many characters: Chinese has none."""
 
@@ -85,6 +87,7 @@ class Scratch(NamedTuple):
     phrases: PhraseScratch
     words: WordScratch
     conduct: ConductScratch
+    rows: I32
 
 
 class Sketches(NamedTuple):
@@ -101,6 +104,9 @@ class Sketches(NamedTuple):
     topic_offsets: I32
     bands: U64
     band_offsets: I32
+    system_phrases: U64
+    system_offsets: I32
+    system_conduct: U32
 
 
 def new_scratch() -> Scratch:
@@ -108,7 +114,7 @@ def new_scratch() -> Scratch:
     return Scratch(
         np.zeros(256, np.uint64),
         PhraseScratch(
-            np.zeros(256, np.uint64), np.zeros(256, np.uint8), np.zeros(256, np.uint8), np.zeros(256, np.uint8)
+            np.zeros(264, np.uint64), np.zeros(256, np.uint8), np.zeros(256, np.uint8), np.zeros(256, np.uint8)
         ),
         WordScratch(
             ids=np.zeros(BOUNDED + 1, np.uint16),
@@ -119,6 +125,7 @@ def new_scratch() -> Scratch:
             minima=np.zeros(SLOTS, np.uint32),
         ),
         ConductScratch(np.zeros(BOUNDED + 1, np.int32), np.zeros(64, np.int64)),
+        np.zeros(1024, np.int32),
     )
 
 
@@ -131,8 +138,11 @@ def _digest() -> int:
 
 
 @part
-def dominant_script(scripts: I64) -> int:
+def dominant_script(work: Work) -> int:
     """Code of the script most letters belong to; han and kana count together."""
+    scripts = work.scripts
+    if work.state[GENERAL] == 0:
+        return _LATIN if scripts[_LATIN] > 0 else 0
     best, most = 0, signed(0)
     both = scripts[_HAN] + scripts[_JAPANESE]
     for code in range(1, scripts.size):
@@ -153,6 +163,13 @@ def keyed_place(whole: np.uint64, seed: np.uint64, first: int, stop: int) -> int
 
 
 @part
+def copy_counts(source: I64, target: I64) -> None:
+    """Copy an array; a slice assignment would allocate."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@part
 def lay_regions(data: U8, span: tuple[int, int], table: U32, work: Work, seed: np.uint64) -> tuple[int, int, np.uint64]:
     """Tokenise one text and lay its bounded regions side by side at the start of work.hashes.
 
@@ -160,36 +177,37 @@ def lay_regions(data: U8, span: tuple[int, int], table: U32, work: Work, seed: n
         Number of tokens of the text, number of tokens laid (at most BOUNDED) and the whole hash. Of texts longer than
         the phrase regions, the phrase middle lies at SPARE_AT.
     """
-    n, whole = scan(data, span[0], span[1], table, work, (0, KEPT, 0))
-    hashes, before, after = work.hashes, work.before, work.after
-    phrase_at = keyed_place(whole, seed, HEAD, n - TAIL - MIDDLE + 1) if n > HEAD + MIDDLE + TAIL else 0
-    wide_at = keyed_place(whole, ~seed, WIDE_HEAD, n - WIDE_TAIL - WIDE_MIDDLE + 1) if n > BOUNDED else 0
-    if phrase_at > 0 and n <= KEPT:
-        for i in range(MIDDLE):
-            hashes[SPARE_AT + i] = hashes[phrase_at + i]
+    n, whole, phrase_at, wide_at, marks, tail = 0, _U0, 0, 0, signed(0), 0
+    for reading in range(3):
+        wanted = (0, 0, 0)
+        if reading == 1:
+            wanted = (phrase_at, phrase_at + MIDDLE, SPARE_AT)
+        elif reading == 2:
+            wanted = (wide_at, wide_at + WIDE_MIDDLE, WIDE_HEAD)
+        read, running = scan(data, span[0], span[1], table, work, wanted)
+        if reading == 0:
+            n, whole = read, running
+            if n > HEAD + MIDDLE + TAIL:
+                phrase_at = keyed_place(whole, seed, HEAD, n - TAIL - MIDDLE + 1)
+            if n > BOUNDED:
+                wide_at = keyed_place(whole, ~seed, WIDE_HEAD, n - WIDE_TAIL - WIDE_MIDDLE + 1)
+            if work.state[WRAPPED] == 0:
+                break
+            marks = work.state[MARKS]
+            copy_counts(work.scripts, work.first_scripts)
+        tail = LAST_AT
+    if tail == LAST_AT:
+        work.state[MARKS] = marks
+        work.state[GENERAL] = 1
+        copy_counts(work.first_scripts, work.scripts)
+    elif phrase_at > 0:
+        copy_tokens(work, phrase_at, SPARE_AT, MIDDLE)
     if n <= BOUNDED:
         return n, n, whole
-    if n <= KEPT:
-        for i in range(WIDE_MIDDLE):
-            hashes[WIDE_HEAD + i] = hashes[wide_at + i]
-            before[WIDE_HEAD + i] = before[wide_at + i]
-            after[WIDE_HEAD + i] = after[wide_at + i]
-    tail = WIDE_HEAD + WIDE_MIDDLE
-    for i in range(WIDE_TAIL):
-        number = n - WIDE_TAIL + i
-        place = number if number < KEPT else KEPT + (number & (RING - 1))
-        hashes[tail + i] = hashes[place]
-        before[tail + i] = before[place]
-        after[tail + i] = after[place]
-    if n > KEPT:
-        marks = work.state[MARKS]
-        for code in range(work.scripts.size):
-            work.first_scripts[code] = work.scripts[code]
-        scan(data, span[0], span[1], table, work, (phrase_at, phrase_at + MIDDLE, SPARE_AT))
-        scan(data, span[0], span[1], table, work, (wide_at, wide_at + WIDE_MIDDLE, WIDE_HEAD))
-        work.state[MARKS] = marks
-        for code in range(work.scripts.size):
-            work.scripts[code] = work.first_scripts[code]
+    if tail != LAST_AT:
+        tail = n - WIDE_TAIL
+        copy_tokens(work, wide_at, WIDE_HEAD, WIDE_MIDDLE)
+    copy_tokens(work, tail, WIDE_HEAD + WIDE_MIDDLE, WIDE_TAIL)
     return n, BOUNDED, whole
 
 
@@ -200,27 +218,26 @@ def region_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
     `sizes` is the number of tokens of the text and the number laid.
     """
     total, laid = sizes
-    found = scratch.found
-    if total <= HEAD + MIDDLE + TAIL:
-        count = winnow(hashes, (0, total), scratch.phrases, found, 0)
-    else:
-        count = winnow(hashes, (0, HEAD), scratch.phrases, found, 0)
-        count = winnow(hashes, (SPARE_AT, SPARE_AT + MIDDLE), scratch.phrases, found, count)
-        count = winnow(hashes, (laid - TAIL, laid), scratch.phrases, found, count)
-    return thin(found, count, PHRASES)
+    regions, count = 3 if total > HEAD + MIDDLE + TAIL else 1, 0
+    for region in range(regions):
+        span = (0, HEAD if regions > 1 else total)
+        if region == 1:
+            span = (SPARE_AT, SPARE_AT + MIDDLE)
+        elif region == 2:
+            span = (laid - TAIL, laid)
+        count = winnow(hashes, span, scratch.phrases, scratch.found, count)
+    return thin(scratch.found, count, PHRASES)
 
 
 @part
 def system_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int:
     """The same of a system prompt's head and tail."""
     total, laid = sizes
-    found = scratch.found
-    if total <= SYSTEM_HEAD + SYSTEM_TAIL:
-        count = winnow(hashes, (0, total), scratch.phrases, found, 0)
-    else:
-        count = winnow(hashes, (0, SYSTEM_HEAD), scratch.phrases, found, 0)
-        count = winnow(hashes, (laid - SYSTEM_TAIL, laid), scratch.phrases, found, count)
-    return thin(found, count, SYSTEM_PHRASES)
+    regions, count = 2 if total > SYSTEM_HEAD + SYSTEM_TAIL else 1, 0
+    for region in range(regions):
+        span = (0, SYSTEM_HEAD if regions > 1 else total) if region == 0 else (laid - SYSTEM_TAIL, laid)
+        count = winnow(hashes, span, scratch.phrases, scratch.found, count)
+    return thin(scratch.found, count, SYSTEM_PHRASES)
 
 
 @part
@@ -230,83 +247,106 @@ def near_duplicate_bands(hashes: U64, sizes: tuple[int, int], minima: U32, out: 
     if total < MINHASH_LEAST:
         return cursor
     minima[:] = _EMPTY
-    if total <= BOUNDED:
-        lower_minima(hashes, 0, laid, minima)
-    else:
-        lower_minima(hashes, 0, WIDE_HEAD, minima)
-        lower_minima(hashes, WIDE_HEAD, WIDE_HEAD + WIDE_MIDDLE, minima)
-        lower_minima(hashes, WIDE_HEAD + WIDE_MIDDLE, laid, minima)
+    for region in range(3 if total > BOUNDED else 1):
+        first = 0 if region == 0 else WIDE_HEAD + (region - 1) * WIDE_MIDDLE
+        stop = laid if total <= BOUNDED else WIDE_HEAD + region * WIDE_MIDDLE
+        lower_minima(hashes, first, stop, minima)
     return band_keys(minima, out, cursor)
 
 
 @part
-def has_characters(scripts: I64) -> bool:
+def has_characters(work: Work) -> bool:
     """True for a text with a script that is written without spaces."""
+    if work.state[GENERAL] == 0:
+        return False
+    scripts = work.scripts
     letters = signed(0)
     for code in range(_UNSPACED_FIRST, _UNSPACED_LAST + 1):
         letters += scripts[code]
     return letters > 0
 
 
+@part
+def sketch_prompt(
+    texts: Texts, row: int, seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: Sketches
+) -> None:
+    """All columns that come from the prompt of one row; lists go behind those of the row before."""
+    hashes, words = work.hashes, scratch.words
+    span = (texts.begins[row], texts.ends[row])
+    total, laid, whole = lay_regions(texts.data, span, tables.code_points, work, seed)
+    sizes = (total, laid)
+    out.whole[row] = whole
+    out.words[row] = min(total, _MOST)
+    out.script[row] = dominant_script(work)
+    out.skeleton[row] = name_words(hashes, laid, HEAD, tables.vocabulary, words)
+    count = region_phrases(hashes, sizes, scratch)
+    at = out.phrase_offsets[row]
+    for i in range(count):
+        out.phrases[at + i] = scratch.found[i]
+    out.phrase_offsets[row + 1] = at + count
+    count = rank_words(work, laid, has_characters(work), words)
+    out.topic_offsets[row + 1] = topic_buckets(words, count, out.topics, signed(out.topic_offsets[row]))
+    out.band_offsets[row + 1] = near_duplicate_bands(
+        hashes, sizes, words.minima, out.bands, signed(out.band_offsets[row])
+    )
+    sizes_and_bytes = (laid, total, span[1] - span[0])
+    out.conduct[row] = find_conduct(words.ids, sizes_and_bytes, tables.lexicon, work, scratch.conduct)
+
+
+@part
+def same_bytes(data: U8, one: int, other: int, size: int) -> bool:
+    """True if the two stretches hold the same bytes."""
+    different = 0
+    for i in range(size):
+        different |= data[one + i] ^ data[other + i]
+    return different == 0
+
+
+@part
+def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: Scratch, out: Sketches) -> None:
+    """The columns that come from the system prompt; one that was seen a moment ago is copied from that row."""
+    begin, end = texts.begins[row], texts.ends[row]
+    at = out.system_offsets[row]
+    out.system_offsets[row + 1] = at
+    out.system_conduct[row] = 0
+    if begin >= end:
+        return
+    slot = signed(hash_bytes(texts.data, begin, end, P1) & np.uint64(scratch.rows.size - 1))
+    seen = scratch.rows[slot]
+    scratch.rows[slot] = row
+    alike = 0 <= seen < row and texts.ends[max(seen, 0)] - texts.begins[max(seen, 0)] == end - begin
+    if alike and same_bytes(texts.data, begin, texts.begins[seen], end - begin):
+        count = out.system_offsets[seen + 1] - out.system_offsets[seen]
+        for i in range(count):
+            out.system_phrases[at + i] = out.system_phrases[out.system_offsets[seen] + i]
+        out.system_offsets[row + 1] = at + count
+        out.system_conduct[row] = out.system_conduct[seen]
+        return
+    total, laid, _whole = lay_regions(texts.data, (begin, end), tables.code_points, work, P1)
+    name_words(work.hashes, laid, 0, tables.vocabulary, scratch.words)
+    count = system_phrases(work.hashes, (total, laid), scratch)
+    for i in range(count):
+        out.system_phrases[at + i] = scratch.found[i]
+    out.system_offsets[row + 1] = at + count
+    sizes = (laid, total, end - begin)
+    out.system_conduct[row] = find_conduct(scratch.words.ids, sizes, tables.lexicon, work, scratch.conduct)
+
+
 def _make_sketch_rows(digest: int) -> Callable[..., int]:
-    """Door over prompts; the digest is part of its key in numba's disk cache."""
+    """Door over prompts and system prompts; the digest is part of its key in numba's disk cache."""
 
     @door
-    def sketch_rows(texts: Texts, tables: Tables, work: Work, scratch: Scratch, out: Sketches, seed: np.uint64) -> int:
-        phrase_at, topic_at, band_at = 0, 0, 0
-        hashes = work.hashes
-        for row in range(texts.begins.size):
-            span = (texts.begins[row], texts.ends[row])
-            total, laid, whole = lay_regions(texts.data, span, tables.code_points, work, seed)
-            sizes = (total, laid)
-            out.whole[row] = whole
-            out.words[row] = min(total, _MOST)
-            out.script[row] = dominant_script(work.scripts)
-            out.skeleton[row] = name_words(hashes, laid, HEAD, tables.vocabulary, scratch.words)
-            count = region_phrases(hashes, sizes, scratch)
-            for i in range(count):
-                out.phrases[phrase_at + i] = scratch.found[i]
-            phrase_at += count
-            count = rank_words(work, laid, has_characters(work.scripts), scratch.words)
-            topic_at = topic_buckets(scratch.words, count, out.topics, topic_at)
-            band_at = near_duplicate_bands(hashes, sizes, scratch.words.minima, out.bands, band_at)
-            out.conduct[row] = find_conduct(
-                scratch.words.ids, (laid, total, span[1] - span[0]), tables.lexicon, work, scratch.conduct
-            )
-            out.phrase_offsets[row + 1] = phrase_at
-            out.topic_offsets[row + 1] = topic_at
-            out.band_offsets[row + 1] = band_at
+    def sketch_rows(
+        texts: tuple[Texts, Texts], seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: Sketches
+    ) -> int:
+        prompts, systems = texts
+        scratch.rows[:] = -1
+        for row in range(prompts.begins.size):
+            sketch_prompt(prompts, row, seed, tables, work, scratch, out)
+            sketch_system(systems, row, tables, work, scratch, out)
         return digest
 
     return sketch_rows
-
-
-def _make_sketch_system_rows(digest: int) -> Callable[..., int]:
-    """Door over system prompts."""
-
-    @door
-    def sketch_system_rows(
-        texts: Texts, tables: Tables, work: Work, scratch: Scratch, phrases: tuple[U64, I32], conduct: U32
-    ) -> int:
-        hashes, found = work.hashes, scratch.found
-        at = 0
-        for row in range(texts.begins.size):
-            span = (texts.begins[row], texts.ends[row])
-            conduct[row] = 0
-            if span[0] < span[1]:
-                total, laid, _whole = lay_regions(texts.data, span, tables.code_points, work, np.uint64(0))
-                name_words(hashes, laid, 0, tables.vocabulary, scratch.words)
-                count = system_phrases(hashes, (total, laid), scratch)
-                for i in range(count):
-                    phrases[0][at + i] = found[i]
-                at += count
-                conduct[row] = find_conduct(
-                    scratch.words.ids, (laid, total, span[1] - span[0]), tables.lexicon, work, scratch.conduct
-                )
-            phrases[1][row + 1] = at
-        return digest
-
-    return sketch_system_rows
 
 
 def _make_hash_rows(digest: int) -> Callable[..., int]:
@@ -340,7 +380,7 @@ def _make_list_tokens(digest: int) -> Callable[..., int]:
     def list_tokens(texts: Texts, code_points: U32, work: Work, out: U64, offsets: I32) -> int:
         at = 0
         for row in range(texts.begins.size):
-            count, _whole = scan(texts.data, texts.begins[row], texts.ends[row], code_points, work, (0, KEPT, 0))
+            count, _whole = scan(texts.data, texts.begins[row], texts.ends[row], code_points, work, (0, 0, 0))
             for i in range(min(count, KEPT)):
                 out[at + i] = work.hashes[i]
             at += min(count, KEPT)
@@ -352,7 +392,6 @@ def _make_list_tokens(digest: int) -> Callable[..., int]:
 
 _DIGEST = _digest()
 sketch_rows = _make_sketch_rows(_DIGEST)
-sketch_system_rows = _make_sketch_system_rows(_DIGEST)
 hash_rows = _make_hash_rows(_DIGEST)
 chain_rows = _make_chain_rows(_DIGEST)
 list_tokens = _make_list_tokens(_DIGEST)

@@ -8,24 +8,29 @@ from stillhunt.extract.kernels import (
     AT,
     CHUNK,
     EDGES,
+    FRESH,
+    GENERAL,
     KEPT,
     KIND_CHARACTER,
-    KIND_MASK,
+    LAST,
+    LAST_AT,
     MARKS,
     NUMBER_TOKEN,
-    P2,
-    P3,
-    RING,
+    P1,
     TOKEN_BYTES,
     U8,
     U32,
+    U64,
+    WRAPPED,
     WRITTEN,
     Work,
     classify64,
+    get,
     hash_token,
     mix,
     ones,
     part,
+    put,
     signed,
     trailing_zeros,
 )
@@ -42,7 +47,8 @@ from stillhunt.extract.words import (
     SEPARATOR,
 )
 
-_U0, _U1, _U32 = np.uint64(0), np.uint64(1), np.uint64(32)
+_U0, _U1 = np.uint64(0), np.uint64(1)
+_ZERO = np.uint8(48)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _LATIN = SCRIPTS.index("latin")
 _OTHER = SCRIPTS.index("other")
@@ -178,7 +184,7 @@ def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
             token, letters, high, marks = classify64(pad, 0, text, written)
         inside = _ONES >> np.uint64(64 - size)
         if high & inside != _U0:
-            state[AT], state[WRITTEN], state[EDGES] = at, written, n_edges
+            state[AT], state[WRITTEN], state[EDGES], state[GENERAL] = at, written, n_edges, 1
             split_points(data, at + size, end, table, work)
             at, written, n_edges = state[AT], state[WRITTEN], state[EDGES]
             continue
@@ -190,7 +196,7 @@ def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
         done = 0
         while done < count:  # eight at a time without asking: the branches of a bit-by-bit loop cannot be predicted
             for i in range(8):
-                edges[n_edges + done + i] = (written + trailing_zeros(changes)) << 1
+                put(edges, n_edges + done + i, (written + trailing_zeros(changes)) << 1)
                 changes &= changes - _U1
             done += 8
         n_edges += count
@@ -202,133 +208,126 @@ def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
 
 
 @part
-def keep(work: Work, number: int, token: np.uint64, around: tuple[int, int], span: tuple[int, int, int]) -> None:
-    """Store token number `number` of a text.
-
-    Args:
-        work: scratch.
-        number: position of the token in its text.
-        token: its hash.
-        around: where the folded bytes before and after it lie in work.text.
-        span: first token to keep, first not to keep, slot of the first; outside, the ring of last tokens is used
-            when the span starts at 0 (the first reading).
-    """
-    first, stop, slot = span
-    if first <= number < stop:
-        place = slot + number - first
-    elif first == 0:
-        place = KEPT + (number & (RING - 1))
-    else:
-        return
-    work.hashes[place] = token
-    work.before[place] = work.text[around[0]]
-    work.after[place] = work.text[around[1]]
+def store(work: Work, place: int, token: np.uint64, before: int, after: int) -> None:
+    """Store a token and the bytes at two positions of the scratch text."""
+    put(work.hashes, place, token)
+    put(work.before, place, get(work.text, before))
+    put(work.after, place, get(work.text, after))
 
 
 @part
 def emit_pieces(
-    work: Work, token: tuple[int, int, int], entered: int, run: tuple[int, np.uint64, bool], span: tuple[int, int, int]
-) -> tuple[int, np.uint64, bool, int, int]:
+    work: Work, token: tuple[int, int, bool], place: int, in_number: bool, entered: int
+) -> tuple[int, bool, int, int]:
     """Emit a token that is long, still open at the end of a chunk, or carried over from the chunk before.
 
     Args:
         work: scratch.
-        token: its start and end in work.text, and 1 if it is complete, 0 if more of it may follow.
+        token: its start and end in work.text, and whether it is complete.
+        place: next free slot.
+        in_number: whether the last token was a number.
         entered: how it was entered: 0 at its start, 1 in a word of which pieces were emitted, 2 in a number.
-        run: tokens so far, running hash, whether the last token was a number.
-        span: as in `keep`.
 
     Returns:
-        `run` after it, the start of what is left of an open token, and how the next chunk enters it.
+        Slot and `in_number` after it, the start of what is left of an open token, how the next chunk enters it.
     """
-    number, whole, in_number = run
     text = work.text
     s, e, complete = token
     if entered == 2 or (entered == 0 and s < e and 48 <= text[s] < 58):
         if not in_number:
-            whole = chain(whole, NUMBER_TOKEN)
-            keep(work, number, NUMBER_TOKEN, (s - 1, e), span)
-            number += 1
-        return number, whole, True, e, 2
-    while e - s > TOKEN_BYTES or (complete == 1 and s < e):
+            store(work, place, NUMBER_TOKEN, s - 1, e)
+            place += 1
+        return place, True, e, 2
+    while e - s > TOKEN_BYTES or (complete and s < e):
         cut = e
         if e - s > TOKEN_BYTES:
             cut = s + TOKEN_BYTES
             while text[cut] & 0xC0 == 0x80:
                 cut -= 1
-        piece = hash_token(text, s, cut)
-        whole = chain(whole, piece)
-        keep(work, number, piece, (s - 1, cut), span)
-        number += 1
+        store(work, place, hash_token(work, s, cut), s - 1, cut)
+        place += 1
         in_number = False
         s = cut
         entered = 1
-    return number, whole, in_number, s, entered
+    return place, in_number, s, entered
 
 
 @part
-def chain(running: np.uint64, token: np.uint64) -> np.uint64:
-    """Running hash over tokens in order."""
-    running = (running ^ token) * P2
-    return running ^ (running >> _U32)
-
-
-@part
-def emit_chunk(
-    work: Work, entered: int, run: tuple[int, np.uint64, bool], span: tuple[int, int, int]
-) -> tuple[int, np.uint64, bool, int, int]:
+def emit_chunk(work: Work, place: int, in_number: bool, entered: int) -> tuple[int, bool, int, int]:
     """Hash and store the tokens of one split chunk; arguments and result as in `emit_pieces`."""
-    number, whole, in_number = run
-    text, edges, state = work.text, work.edges, work.state
-    n_edges = state[EDGES]
-    left = state[WRITTEN]
+    text, edges = work.text, work.edges
+    n_edges = work.state[EDGES]
+    left = work.state[WRITTEN]
+    carried = 0 if entered != 0 else -1
     for i in range(0, n_edges, 2):
-        start = signed(edges[i])
+        start = signed(get(edges, i))
         s = start >> 1
         complete = i + 1 < n_edges
-        e = signed(edges[i + 1]) >> 1 if complete else state[WRITTEN]
-        if e - s > TOKEN_BYTES or not complete or (i == 0 and entered != 0):
-            token = (s, e, 1 if complete else 0)
-            number, whole, in_number, left, entered = emit_pieces(
-                work, token, entered, (number, whole, in_number), span
-            )
+        e = signed(get(edges, i + 1)) >> 1 if complete else work.state[WRITTEN]
+        if e - s > TOKEN_BYTES or i == carried or not complete:
+            place, in_number, left, entered = emit_pieces(work, (s, e, complete), place, in_number, entered)
             if complete:
                 entered = 0
             continue
-        digit = 48 <= text[s] < 58
-        if digit and in_number:
-            continue
+        token = hash_token(work, s, e) | (np.uint64(start & 1) * KIND_CHARACTER)
+        digit = bool(np.uint8(get(text, s) - _ZERO) < 10)
+        store(work, place, NUMBER_TOKEN if digit else token, s - 1, e)
+        place += 1 - signed(digit and in_number)
         in_number = digit
-        h = NUMBER_TOKEN if digit else hash_token(text, s, e)
-        if start & 1 != 0:
-            h = (h & ~KIND_MASK) | KIND_CHARACTER
-        whole = chain(whole, h)
-        keep(work, number, h, (s - 1, e), span)
-        number += 1
-    return number, whole, in_number, left, entered
+    return place, in_number, left, entered
+
+
+@part
+def sum_tokens(hashes: U64, first: int, stop: int, number: int) -> np.uint64:
+    """Order-dependent sum over hashes[first:stop], the first of which is token `number` of its text."""
+    total = _U0
+    for i in range(first, stop):
+        total += mix(hashes[i] + np.uint64(number + i - first + 1) * P1)
+    return total
+
+
+@part
+def copy_tokens(work: Work, source: int, target: int, count: int) -> None:
+    """Copy kept tokens to lower slots, or to slots that do not overlap."""
+    for i in range(count):
+        work.hashes[target + i] = work.hashes[source + i]
+        work.before[target + i] = work.before[source + i]
+        work.after[target + i] = work.after[source + i]
+
+
+@part
+def keep_last(work: Work, place: int, count: int) -> None:
+    """Append `count` tokens to the last LAST of the text."""
+    if count < LAST:
+        copy_tokens(work, LAST_AT + count, LAST_AT, LAST - count)
+    kept = min(count, LAST)
+    copy_tokens(work, place + count - kept, LAST_AT + LAST - kept, kept)
 
 
 @part
 def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int, int, int]) -> tuple[int, np.uint64]:
-    """Tokenise one text and keep a span of its tokens.
+    """Tokenise one text.
 
     Args:
         data: bytes of all texts.
         begin: first byte of this text.
         end: byte behind its last.
         table: `words.code_point_table()`.
-        work: scratch; `hashes`, `before`, `after`, `scripts` and state[MARKS] are the result.
-        span: which tokens to keep, as in `keep`; reading stops early when a second reading has its span.
+        work: scratch. After a first reading `hashes`, `before` and `after` hold the tokens from slot 0: all of them,
+            or if state[WRAPPED] is 1 the first FRESH and, at LAST_AT, the last LAST; `scripts` and state[MARKS] count
+            letters and code marks.
+        span: (0, 0, 0) for a first reading; for a second one the first token wanted, the one behind the last, and the
+            slot to copy them to.
 
     Returns:
-        Number of tokens and the hash over all of them in order, 0 for none.
+        Number of tokens and the hash over all of them in order, 0 for none; both are partial after a second reading.
     """
     text, edges, state = work.text, work.edges, work.state
     work.scripts[:] = 0
     state[:] = 0
     state[AT], state[WRITTEN] = begin, 1
     text[0] = 32
-    number, whole, in_number, entered = 0, P3, False, 0
+    number, whole, in_number, entered = 0, _U0, False, 0
     while True:
         split_chunk(data, min(state[AT] + CHUNK, end), end, table, work)
         written = state[WRITTEN]
@@ -337,8 +336,19 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
         if final and state[EDGES] & 1 != 0:
             edges[state[EDGES]] = written << 1
             state[EDGES] += 1
-        number, whole, in_number, left, entered = emit_chunk(work, entered, (number, whole, in_number), span)
-        if final or (span[0] != 0 and number >= span[1]):
+        wrapped = number > KEPT or span[1] > 0
+        place = FRESH if wrapped else number
+        stop, in_number, left, entered = emit_chunk(work, place, in_number, entered)
+        whole += sum_tokens(work.hashes, place, stop, number)
+        count = stop - place
+        state[WRAPPED] |= signed(wrapped)
+        if span[1] > 0:
+            first, last = max(span[0], number), min(span[1], number + count)
+            copy_tokens(work, place + first - number, span[2] + first - span[0], last - first)
+        elif number > 0 or not final:
+            keep_last(work, place, count)
+        number += count
+        if final or (span[1] > 0 and number >= span[1]):
             break
         # What is left of an open token moves to the front, with the byte before it.
         state[EDGES] &= 1
@@ -348,4 +358,4 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
             text[i] = text[left - 1 + i]
         edges[0] = 2
         state[WRITTEN] = written - left + 1
-    return number, (mix(whole) | _U1) if number > 0 else _U0
+    return number, (mix(whole + np.uint64(number)) | _U1) if number > 0 else _U0

@@ -18,8 +18,10 @@ from stillhunt.extract.kernels import (
     U32,
     U64,
     Work,
+    get,
     mix,
     part,
+    put,
     signed,
     trailing_zeros,
 )
@@ -44,7 +46,7 @@ _REST = P2
 class Vocabulary(NamedTuple):
     """Words the product knows, by token hash: stop words and the words of the conduct lexicon.
 
-    `buckets[b, 0..3]` are the ids whose token falls into bucket b (0 = none), `words[id]` the token of an id,
+    `buckets` holds for each bucket the four ids whose token falls into it (0 = none), `words[id]` the token of an id,
     `stops[id]` 1 for a stop word. Id 0 is any unknown word. Four comparisons without a branch beat a probing loop,
     as known and unknown words alternate unpredictably.
     """
@@ -76,22 +78,24 @@ def name_words(hashes: U64, n: int, head: int, vocabulary: Vocabulary, scratch: 
     """
     multiplier, buckets, words, stops = vocabulary.multiplier, vocabulary.buckets, vocabulary.words, vocabulary.stops
     ids, marks = scratch.ids, scratch.stops
-    skeleton, kept = P3, True
+    skeleton, kept = P3, ~_U0
     for i in range(n):
         token = hashes[i]
-        bucket = signed((token * multiplier) >> _BUCKET_SHIFT)
+        bucket = signed((token * multiplier) >> _BUCKET_SHIFT) * BUCKET_WORDS
         word = 0
         for j in range(BUCKET_WORDS):
-            candidate = signed(buckets[bucket, j])
-            word = candidate if words[candidate] == token else word
-        stop = stops[word]
+            candidate = signed(get(buckets, bucket + j))
+            word |= candidate * (get(words, candidate) == token)
+        stop = get(stops, word)
         ids[i] = word
         marks[i] = stop
         if i < head:
-            longer = (skeleton ^ (token if stop != 0 else _REST)) * P1
+            is_stop = _U0 - np.uint64(stop)
+            longer = (skeleton ^ ((token & is_stop) | (_REST & ~is_stop))) * P1
             longer ^= longer >> _U32
-            skeleton = longer if stop != 0 or kept else skeleton
-            kept = stop != 0
+            take = is_stop | kept
+            skeleton = (longer & take) | (skeleton & ~take)
+            kept = is_stop
     return (mix(skeleton) | _U1) if n > 0 else _U0
 
 
@@ -109,8 +113,8 @@ def rank_words(work: Work, n: int, characters: bool, scratch: WordScratch) -> in
     count = 0
     for i in range(n):
         token = hashes[i]
-        ranks[count] = mix(token ^ _TOPIC_KEY) >> _U48
-        count += (token & KIND_MASK == KIND_CONTENT) and stops[i] == 0
+        put(ranks, count, mix(token ^ _TOPIC_KEY) >> _U48)
+        count += (token & KIND_MASK == KIND_CONTENT) & (stops[i] == 0)
     if not characters:
         return count
     for i in range(1, n):
@@ -136,8 +140,8 @@ def topic_buckets(scratch: WordScratch, count: int, out: U16, cursor: int) -> in
     ranks, seen, seen_words = scratch.ranks, scratch.seen, scratch.seen_words
     for i in range(count):
         rank = signed(ranks[i])
-        seen[rank >> 6] |= _U1 << np.uint64(rank & 63)
-        seen_words[rank >> 12] |= _U1 << np.uint64((rank >> 6) & 63)
+        put(seen, rank >> 6, get(seen, rank >> 6) | (_U1 << np.uint64(rank & 63)))
+        put(seen_words, rank >> 12, get(seen_words, rank >> 12) | (_U1 << np.uint64((rank >> 6) & 63)))
     last = cursor + TOPICS
     for i in range(seen_words.size):
         groups = seen_words[i]
@@ -145,10 +149,10 @@ def topic_buckets(scratch: WordScratch, count: int, out: U16, cursor: int) -> in
         while groups != _U0:
             place = i << 6 | trailing_zeros(groups)
             groups &= groups - _U1
-            bits = seen[place]
-            seen[place] = _U0
+            bits = get(seen, place)
+            put(seen, place, _U0)
             while bits != _U0 and cursor < last:
-                out[cursor] = place << 6 | trailing_zeros(bits)
+                put(out, cursor, place << 6 | trailing_zeros(bits))
                 cursor += 1
                 bits &= bits - _U1
     return cursor
@@ -160,7 +164,7 @@ def lower_minima(hashes: U64, begin: int, stop: int, minima: U32) -> None:
     for at in range(begin, stop - 2):
         h = mix(hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3)
         slot = signed(h >> _U59)
-        minima[slot] = min(minima[slot], np.uint32(h & _LOW32))
+        put(minima, slot, min(get(minima, slot), np.uint32(h & _LOW32)))
 
 
 @part
@@ -174,9 +178,10 @@ def band_keys(minima: U32, out: U64, cursor: int) -> int:
         for row in range(BAND_ROWS):
             slot = band * BAND_ROWS + row
             distance = 0
-            while minima[(slot + distance) & (SLOTS - 1)] == _EMPTY:
+            while get(minima, (slot + distance) & (SLOTS - 1)) == _EMPTY:
                 distance += 1
-            value = (np.uint64(minima[(slot + distance) & (SLOTS - 1)]) + np.uint64(distance) * _STEP) & _LOW32
+            value = np.uint64(get(minima, (slot + distance) & (SLOTS - 1))) + np.uint64(distance) * _STEP
+            value &= _LOW32
             key = (key ^ value) * P1
             key ^= key >> _U32
         out[cursor + band] = mix(key)

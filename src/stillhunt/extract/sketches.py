@@ -21,7 +21,6 @@ from stillhunt.extract.kernels_rows import (
     hash_rows,
     new_scratch,
     sketch_rows,
-    sketch_system_rows,
 )
 from stillhunt.extract.kernels_words import BANDS, TOPICS
 from stillhunt.extract.tables import constant_tables
@@ -63,20 +62,17 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     tables = constant_tables()
     prompts = _texts(batch.column("prompt"))
     out = _new_sketches(rows)
-    sketch_rows(prompts, tables, work, scratch, out, np.uint64(seed))
-    system_phrases = np.empty(rows * SYSTEM_PHRASES, np.uint64), np.zeros(rows + 1, np.int32)
-    system_conduct = np.empty(rows, np.uint32)
-    sketch_system_rows(_texts(batch.column("system_prompt")), tables, work, scratch, system_phrases, system_conduct)
+    sketch_rows((prompts, _texts(batch.column("system_prompt"))), np.uint64(seed), tables, work, scratch, out)
     columns: dict[str, pa.Array] = {name: batch.column(name) for name in _COPIED}
     columns["conversation"] = pa.array(_conversations(batch))
     columns["content_hash"] = pa.array(_content_hashes(batch, prompts, out.whole))
     columns["whole"] = pa.array(out.whole)
     columns["skeleton"] = pa.array(out.skeleton)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
-    columns["system_phrases"] = _lists(*system_phrases)
+    columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
     columns["topic_words"] = _lists(out.topics, out.topic_offsets)
     columns["bands"] = _lists(out.bands, out.band_offsets)
-    columns["conduct"] = pa.array(out.conduct | (system_conduct & np.uint32(SYSTEM_FLAGS)))
+    columns["conduct"] = pa.array(out.conduct | (out.system_conduct & np.uint32(SYSTEM_FLAGS)))
     columns["words"] = pa.array(out.words)
     columns["script"] = pa.array(out.script)
     return pa.RecordBatch.from_arrays([columns[name] for name in SKETCHES.names], schema=SKETCHES.arrow)
@@ -96,6 +92,9 @@ def _new_sketches(rows: int) -> Sketches:
         topic_offsets=np.zeros(rows + 1, np.int32),
         bands=np.empty(rows * BANDS, np.uint64),
         band_offsets=np.zeros(rows + 1, np.int32),
+        system_phrases=np.empty(rows * SYSTEM_PHRASES, np.uint64),
+        system_offsets=np.zeros(rows + 1, np.int32),
+        system_conduct=np.empty(rows, np.uint32),
     )
 
 

@@ -74,15 +74,22 @@ def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
         filled[bucket] += 1
     stops = np.zeros(len(ids) + 1, np.uint8)
     stops[sorted(stop_ids)] = 1
-    return Vocabulary(multiplier, buckets, words, stops)
+    return Vocabulary(multiplier, buckets.reshape(-1), words, stops)
 
 
 def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
     children: dict[tuple[int, int], int] = {}
     features = [0]
     roots = np.zeros(words, np.uint16)
+    starts = np.zeros(words, np.uint8)
+    pairs_seen = np.zeros(1 << 10, np.uint64)
     for path, feature in paths:
         node = 0
+        if len(path) == 1:
+            starts[path[0]] = 1
+        else:
+            bit = (path[0] * 40503 + path[1] * 30011) & 0xFFFF
+            pairs_seen[bit >> 6] |= np.uint64(1 << (bit & 63))
         for word in path:
             step = (node, word)
             if step not in children:
@@ -101,4 +108,4 @@ def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
         while keys[slot]:
             slot = (slot + 1) & (_TRIE_SLOTS - 1)
         keys[slot], nodes[slot] = key, child
-    return Lexicon(roots, keys, nodes, np.array(features, np.uint64), *compile_rules())
+    return Lexicon(starts, pairs_seen, roots, keys, nodes, np.array(features, np.uint64), *compile_rules())
