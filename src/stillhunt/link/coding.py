@@ -17,7 +17,8 @@ Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX = 0x9E3779B97F4A7C15
+_WORD = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
 
 def keyed_bit(values: Hashes, seed: int) -> Ints:
     """0 or 1 for each 64-bit value, the same for equal values and seed."""
-    mixed = values ^ (np.uint64(seed + 1) * _MIX)
-    mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX
+    # Multiplied as Python integers: a scalar product that wraps would warn on the user's screen.
+    mixed = values ^ np.uint64((seed + 1) * _MIX & _WORD)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(_MIX)
     return ((mixed >> np.uint64(40)) & np.uint64(1)).astype(np.int64)
 
 
