@@ -69,10 +69,6 @@ def hunt(
             log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
             sketches, conflicts, repeats = merge_sketches(list(_sketched(log, config)))
             stage["rows"] = sketches.num_rows
-        covered = coverage(log.present, customers)
-        for family in covered:
-            if family.missing:
-                progress.note(family.sentence)
         with clock.stage("link") as stage:
             sliced, links = link_slices(sketches, config, progress)
             stage["rows"] = links.num_rows
@@ -86,17 +82,25 @@ def hunt(
             timeline = _timeline(sketches, tables["harvest"])
     tables["rejects"] = pa.concat_tables([log.rejects(), conflicts, bad_customers]).combine_chunks()
     run = {
+        **_facts(log, customers, config),
+        "timings": clock.timings,
+        "counts": _counts(tables, sketches, rejected=log.rejected_rows + conflicts.num_rows, repeats=repeats),
+    }
+    log.close()
+    return Case(tables, samples, timeline, run)
+
+
+def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[str, Any]:
+    """What the run was, for run.json: versions, inputs, settings, and what the logs could carry."""
+    return {
         "version": __version__,
         "case_version": CASE_VERSION,
         "sketch_version": SKETCH_VERSION,
         "inputs": [asdict(one) for one in log.inputs],
         "settings": config.model_dump(mode="json"),
         "seed": config.seed,
-        "timings": clock.timings,
-        "coverage": [asdict(family) for family in covered],
-        "counts": _counts(tables, sketches, rejected=log.rejected_rows + conflicts.num_rows, repeats=repeats),
+        "coverage": [asdict(family) for family in coverage(log.present, customers)],
     }
-    return Case(tables, samples, timeline, run)
 
 
 def _sketched(log: RequestLog, config: Config) -> Iterator[pa.Table]:

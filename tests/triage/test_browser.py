@@ -51,7 +51,7 @@ class Visit:
         self.page.on("dialog", lambda _: self.complaints.append("dialog"))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
-        self.page.wait_for_timeout(150)
+        self.page.wait_for_load_state("networkidle")
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +137,7 @@ def test_tooltip_is_plain_text(browser: Any, report: Path) -> None:
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
-    visit.page.wait_for_timeout(200)
-    assert "active accounts" in chart.locator(".tip").inner_text()
+    chart.locator(".tip", has_text="active accounts").wait_for(timeout=5000)
     assert visit.complaints == []
     visit.page.close()
 

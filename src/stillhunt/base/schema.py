@@ -8,11 +8,10 @@ together with `CASE_VERSION`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-from stillhunt.base.errors import ContractError
+from stillhunt.base.shape import Column as Column
+from stillhunt.base.shape import Table as Table
 
 CASE_VERSION = 1
 """Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
@@ -26,94 +25,6 @@ ROLES = ("operator", "shared", "victim", "unknown")
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 STRINGS = pa.list_(pa.string())
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, Arrow type, whether it may hold nulls, and what it means."""
-
-    name: str
-    type: pa.DataType
-    nullable: bool
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table between two rooms, or one file of the case folder."""
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-
-    @property
-    def arrow(self) -> pa.Schema:
-        """The Arrow schema, in declared column order."""
-        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names in declared order."""
-        return tuple(c.name for c in self.columns)
-
-    def empty(self) -> pa.Table:
-        """An empty table of this shape."""
-        return self.arrow.empty_table()
-
-    def build(self, **columns: object) -> pa.Table:
-        """A checked table from one array or list per column.
-
-        Args:
-            columns: one value per declared column; a missing nullable column becomes all null.
-
-        Raises:
-            ContractError: a column is missing, unknown, of another length or type.
-        """
-        unknown = set(columns) - set(self.names)
-        if unknown:
-            raise ContractError(f"unknown columns {sorted(unknown)}", where=f"table {self.name}")
-        length = max((len(v) for v in columns.values()), default=0)  # type: ignore[arg-type]  # sized by contract
-        arrays = []
-        for column in self.columns:
-            if column.name not in columns:
-                if not column.nullable:
-                    raise ContractError("required column missing", where=f"{self.name}.{column.name}")
-                arrays.append(pa.nulls(length, column.type))
-                continue
-            value = columns[column.name]
-            try:
-                arrays.append(_as_type(value, column.type))
-            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-                raise ContractError(str(error), where=f"{self.name}.{column.name}") from error
-        try:
-            table = pa.Table.from_arrays(arrays, schema=self.arrow)
-        except (pa.ArrowInvalid, ValueError) as error:
-            raise ContractError(str(error), where=f"table {self.name}") from error
-        return self.check(table)
-
-    def check(self, table: pa.Table) -> pa.Table:
-        """Return the table if it has exactly this shape.
-
-        Raises:
-            ContractError: a column is missing, in excess, of another type, or null where it must not be.
-        """
-        if table.schema.names != list(self.names):
-            raise ContractError(
-                f"columns are {table.schema.names}, declared are {list(self.names)}", where=f"table {self.name}"
-            )
-        for column in self.columns:
-            got = table.schema.field(column.name).type
-            if got != column.type:
-                raise ContractError(f"type is {got}, declared is {column.type}", where=f"{self.name}.{column.name}")
-            if not column.nullable and table.column(column.name).null_count:
-                raise ContractError("nulls in a column that must not have any", where=f"{self.name}.{column.name}")
-        return table
-
-
-def _as_type(value: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    if isinstance(value, pa.Array | pa.ChunkedArray):
-        return value if value.type == wanted else value.cast(wanted)
-    return pa.array(value, wanted)
 
 
 def _c(name: str, type_: pa.DataType, nullable: bool, meaning: str) -> Column:

@@ -294,7 +294,9 @@ def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config:
             raise InputError("nothing can be read", where=rejects.first, next_step="check names and permissions")
         name, cause = first
         raise InputError(
-            cause.reason, where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}", next_step=cause.next_step
+            cause.reason,
+            where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
+            next_step=cause.next_step or "give a file that holds requests",
         )
     return Opened(found, readers, rejects)
 

@@ -20,6 +20,8 @@ CONCENTRATION_WEIGHTS = (0.25, 0.25, 0.2, 0.2, 0.1)
 """How sharply honest templated slices keep to topics of their own: Dirichlet concentrations and their share."""
 WORST = 30.0
 """Mean square deviation at which a slice is as foreign as it can get; beyond, distance tells no more."""
+LEAST_VARIANCE = 0.25
+"""Of a count: keeps a phrase that hardly varies from deciding a distance."""
 LOG2 = float(np.log(2.0))
 
 
@@ -117,7 +119,10 @@ def profile_distances(counts: Ints, size: Ints) -> Floats:
     for phrase in range(counts.shape[1]):
         column = rate[:, phrase]
         pooled = (counts[:, phrase][:, None] + counts[:, phrase][None, :] + 0.5) / (n[:, None] + n[None, :] + 1.0)
-        variance = pooled * (1.0 - pooled) * (inverse[:, None] + inverse[None, :]) + 1e-3
+        variance = (
+            pooled * (1.0 - pooled) * (inverse[:, None] + inverse[None, :])
+            + LEAST_VARIANCE * inverse * inverse[:, None]
+        )
         distances += (column[:, None] - column[None, :]) ** 2 / variance
     mean: Floats = distances / max(counts.shape[1], 1)
     return mean

@@ -52,24 +52,22 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     rows = coded.rows
     frequency = np.bincount(coded.word, minlength=BUCKETS)
     telling = (frequency >= RAREST) & (frequency <= max(COMMONEST * rows, RAREST))
-    weight = np.zeros(BUCKETS, np.int64)
-    weight[telling] = np.rint(16 * np.log2(rows / frequency[telling])).astype(np.int64)
     keep = telling[coded.word] & ~_wrapper_words(coded, clusters)
-    row, word = coded.word_row[keep], coded.word[keep]
+    row = coded.word_row[keep]
+    # Only the words in use take part: their codes are as good as the buckets, and far fewer in a small log.
+    used, word = np.unique(coded.word[keep], return_inverse=True)
+    weight = np.rint(16 * np.log2(rows / np.maximum(frequency[used], 1))).astype(np.int64)
     offsets = np.searchsorted(row, np.arange(rows + 1))
     weights = _row_weights(row, weight[word], rows)
-    known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
-    key = _keys(coded, seed)[known]
-    sample = np.sort(known[np.argsort(key, kind="stable")[:SAMPLE]])
-    basis = _word_basis(offsets, word, weights, sample, seed)
-    vectors = request_vectors(offsets, word, weights, basis)
-    known = known[np.abs(vectors[known]).sum(axis=1) > 0]
     topics = np.full(rows, NO_TOPIC, np.int64)
+    known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
     if len(known) < TOPICS:
         return topics
-    key = _keys(coded, seed)[known]
-    sample = known[np.argsort(key, kind="stable")[:SAMPLE]]
-    topics[known] = nearest_topics(_unit_rows(vectors[known]), _centres(vectors[np.intersect1d(sample, known)]))
+    # In keyed order of their words, so that neither the order of rows nor the names of accounts move a centre.
+    sample = known[np.argsort(_keys(coded, seed)[known], kind="stable")[:SAMPLE]]
+    basis = _word_basis(offsets, word, weights, sample, _start(used, seed))
+    vectors = request_vectors(offsets, word, weights, basis)
+    topics[known] = nearest_topics(_unit_rows(vectors[known]), _centres(vectors[sample]))
     return topics
 
 
@@ -116,10 +114,14 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
     return scaled
 
 
-def _word_basis(offsets: Ints, word: Ints, weights: Ints, sample: Ints, seed: int) -> Vectors:
-    """Leading directions of the sample's word space: one integer vector a bucket."""
+def _start(used: Ints, seed: int) -> Vectors:
+    """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    basis = generator.integers(-SCALE, SCALE, size=(BUCKETS, DIMENSIONS)).astype(np.int32)
+    return generator.integers(-SCALE, SCALE, size=(BUCKETS, DIMENSIONS)).astype(np.int32)[used]
+
+
+def _word_basis(offsets: Ints, word: Ints, weights: Ints, sample: Ints, basis: Vectors) -> Vectors:
+    """Leading directions of the sample's word space: one integer vector a word."""
     for _ in range(ITERATIONS):
         projected = word_vectors(offsets, word, weights, basis, sample)
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)

@@ -34,4 +34,5 @@ TOPICS = Overdispersion(0.03, 1.6, 3e-4, 1.2, 0.95, 0.03)
 TIMES = Overdispersion(0.15, 1.2, 2e-3, 1.2, 0.5, 0.05)
 """Activity in 12-hour bins: bursts of honest accounts 0.08-0.7; many operations keep human hours instead."""
 LOADS = Overdispersion(0.7, 0.9, 0.02, 1.4, 0.75, 0.15)
-"""Requests per account: honest loads spread by 0.8 of their mean (0.4-2), a queue's by 0.1-0.3, leases and outages included."""
+"""Requests per account: honest loads spread by 0.8 of their mean (0.4-2), a queue's by 0.1-0.3, with leases and
+outages."""

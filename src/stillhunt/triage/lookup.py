@@ -62,7 +62,9 @@ def score_settings(run: Mapping[str, Any]) -> ScoreSettings:
         return ScoreSettings(**{name: value for name, value in recorded.items() if name in ScoreSettings.model_fields})
     except (ValidationError, AttributeError) as error:
         raise CaseError(
-            "the score settings that the run recorded cannot be read", where="run.json settings.score"
+            "the score settings that the run recorded cannot be read",
+            where="run.json settings.score",
+            next_step="hunt again; the case was changed by hand or by another version",
         ) from error
 
 
