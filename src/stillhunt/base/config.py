@@ -148,7 +148,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(0, ge=0, description="Seed of every keyed sample and split; same seed, same answer.")
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Seed of every keyed sample and split; same seed, same answer.")
     threads: int = Field(0, ge=0, description="Worker threads; 0 = one per core. Changes no result.")
     memory_limit_gb: float = Field(2.0, gt=0, description="Memory of the SQL engine before it spills to disk, GiB.")
     engine: Literal["duckdb"] = Field("duckdb", description="SQL engine.")

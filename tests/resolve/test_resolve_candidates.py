@@ -1,0 +1,227 @@
+"""Groups of two halves become candidates, slices go to one of them, and one queue is one campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.base.config import Config
+from stillhunt.base.schema import CANDIDATES, LINKS
+from stillhunt.resolve import resolve_campaigns
+from stillhunt.resolve.candidates import (
+    VIEW_CAP,
+    Candidate,
+    FoundGroup,
+    SliceLink,
+    claim_slices,
+    merge_candidates,
+    pair_halves,
+)
+
+BIT = 1_000_000
+
+
+def names(first: int, last: int) -> list[str]:
+    return [f"a{number:03d}" for number in range(first, last)]
+
+
+def group(
+    members: Iterable[str], *, formed_on: int, cluster: int = 0, bits: Mapping[str, tuple[int, int]] | None = None
+) -> FoundGroup:
+    """A group whose members earn three bits in each view, and whose other slices earn what is given."""
+    own = dict.fromkeys(members, (3 * BIT, 3 * BIT))
+    return FoundGroup(cluster, formed_on, frozenset(members), {**own, **(bits or {})})
+
+
+def candidate(accounts: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> Candidate:
+    return Candidate({(cluster, account): SliceLink(microbits // 2, microbits // 2, 3) for account in accounts})
+
+
+def even_counts(*candidates: Candidate, requests: int = 20) -> dict[int, dict[str, int]]:
+    """Every slice has the same number of requests."""
+    counts: dict[int, dict[str, int]] = {}
+    for one in candidates:
+        for cluster, account in one.slices:
+            counts.setdefault(cluster, {})[account] = requests
+    return counts
+
+
+def test_the_same_group_on_both_halves_is_one_candidate() -> None:
+    (found,) = pair_halves([group(names(0, 10), formed_on=0), group(names(1, 11), formed_on=1)])
+    assert found.accounts == set(names(0, 11))
+    formed = {account: link.formed for (_, account), link in found.slices.items()}
+    assert formed["a000"] == 1
+    assert formed["a005"] == 3
+    assert formed["a010"] == 2
+    assert found.slices[0, "a005"].total == 12 * BIT
+    assert found.strength == (2 * 6 + 9 * 12) * BIT
+
+
+def test_groups_that_overlap_little_stay_apart() -> None:
+    found = pair_halves([group(names(0, 10), formed_on=0), group(names(7, 17), formed_on=1)])
+    assert [one.accounts for one in found] == [set(names(0, 10)), set(names(7, 17))]
+
+
+def test_each_group_is_paired_once_and_with_its_nearest() -> None:
+    near, far = group(names(0, 10), formed_on=1), group(names(2, 12), formed_on=1)
+    found = pair_halves([group(names(0, 10), formed_on=0), far, near])
+    assert [one.accounts for one in found] == [set(names(0, 10)), set(names(2, 12))]
+    assert {link.formed for link in found[0].slices.values()} == {3}
+    assert {link.formed for link in found[1].slices.values()} == {2}
+
+
+def test_slices_join_later_by_their_bits_and_leave_by_them() -> None:
+    other = {"late": (2 * BIT, 0), "stranger": (-9 * BIT, 2 * BIT), "a000": (-8 * BIT, BIT)}
+    (found,) = pair_halves([group(names(0, 6), formed_on=0, bits=other)])
+    assert found.accounts == {*names(1, 6), "late"}
+    assert found.slices[0, "late"].formed == 0
+
+
+def test_one_view_is_capped() -> None:
+    """A long slice cannot outweigh everything with one view."""
+    bits = {"loud": (900 * BIT, -900 * BIT)}
+    found = pair_halves([group(names(0, 5), formed_on=0, bits=bits)])[0]
+    assert (0, "loud") not in found.slices
+    bits = {"loud": (900 * BIT, -5 * BIT)}
+    found = pair_halves([group(names(0, 5), formed_on=0, bits=bits)])[0]
+    assert found.slices[0, "loud"].content == VIEW_CAP
+
+
+def test_a_slice_goes_to_the_candidate_that_explains_it_best() -> None:
+    strong, weak = candidate(names(0, 8), 0, 20 * BIT), candidate(names(6, 14), 0, 8 * BIT)
+    first, second = claim_slices([strong, weak], least=5)
+    assert first.accounts == set(names(0, 8))
+    assert second.accounts == set(names(8, 14))
+
+
+def test_who_formed_a_group_is_claimed_before_who_only_fits() -> None:
+    formed, fits = candidate(names(0, 6), 0, 2 * BIT), candidate(names(0, 12), 0, 10 * BIT)
+    for account in names(0, 6):
+        fits.slices[0, account].formed = 0
+    first, second = claim_slices([formed, fits], least=5)
+    assert first.accounts == set(names(0, 6))
+    assert second.accounts == set(names(6, 12))
+
+
+def test_too_small_or_unbelieved_candidates_are_dropped() -> None:
+    assert claim_slices([candidate(names(0, 4), 0)], least=5) == []
+    assert len(claim_slices([candidate(names(0, 5), 0)], least=5)) == 1
+    assert claim_slices([candidate(names(0, 9), 0, -2 * BIT)], least=5) == []
+    assert claim_slices([], least=5) == []
+
+
+def test_skills_of_one_queue_are_one_campaign() -> None:
+    parts = [candidate(names(0, 30), cluster) for cluster in (0, 1, 2)]
+    (found,) = merge_candidates(parts, even_counts(*parts))
+    assert found.accounts == set(names(0, 30))
+    assert len(found.slices) == 90
+
+
+def test_two_labs_in_one_pool_are_two_campaigns() -> None:
+    """The pool's accounts serve one lab, the other, or both, so their mix differs far more than one queue's would."""
+    left, right = candidate(names(0, 40), 0), candidate(names(20, 60), 1)
+    found = merge_candidates([left, right], even_counts(left, right))
+    assert sorted(sorted(one.accounts) for one in found) == [names(0, 40), names(20, 60)]
+    assert {key for one in found for key in one.slices} == left.slices.keys() | right.slices.keys()
+
+
+def test_strangers_are_never_joined() -> None:
+    parts = [candidate(names(10 * n, 10 * n + 10), n) for n in range(4)]
+    assert len(merge_candidates(parts, even_counts(*parts))) == 4
+
+
+def test_one_account_in_common_chains_nothing() -> None:
+    """Each candidate shares one account with the next: a chain that connected components would make one campaign."""
+    parts = [candidate(names(9 * n, 9 * n + 10), n) for n in range(6)]
+    assert len(merge_candidates(parts, even_counts(*parts))) == 6
+
+
+def links_table(groups: list[FoundGroup]) -> pa.Table:
+    rows = [
+        (number, one.cluster, one.formed_on, account, account in one.members, *one.bits[account])
+        for number, one in enumerate(groups)
+        for account in sorted(one.bits)
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(LINKS.names)
+    return LINKS.build(**{name: list(column) for name, column in zip(LINKS.names, columns, strict=True)})
+
+
+def requests_of(groups: list[FoundGroup]) -> tuple[pa.Table, pa.Table]:
+    """What resolve looks at of SKETCHES and SLICED: ten distinct prompts of every slice."""
+    slices = sorted({(one.cluster, account) for one in groups for account in one.bits})
+    rows = [(account, cluster) for cluster, account in slices for _ in range(10)]
+    sketches = pa.table({"account_id": pa.array([account for account, _ in rows], pa.string())})
+    sliced = pa.table(
+        {
+            "cluster": pa.array([cluster for _, cluster in rows], pa.int32()),
+            "fresh": pa.array([True] * len(rows), pa.bool_()),
+        }
+    )
+    return sketches, sliced
+
+
+def resolved(groups: list[FoundGroup]) -> pa.Table:
+    return CANDIDATES.check(resolve_campaigns(links_table(groups), *requests_of(groups), Config()))
+
+
+def test_links_become_candidates() -> None:
+    groups = [
+        group(names(0, 10), formed_on=0),
+        group(names(0, 10), formed_on=1),
+        group(names(20, 26), formed_on=0, cluster=1),
+        group(names(0, 10), formed_on=0, cluster=2),
+    ]
+    table = resolved(groups)
+    got = {number: set() for number in table["candidate"].to_pylist()}
+    for row in table.to_pylist():
+        got[row["candidate"]].add((row["cluster"], row["account_id"]))
+    assert got == {
+        0: {(cluster, account) for cluster in (0, 2) for account in names(0, 10)},
+        1: {(1, account) for account in names(20, 26)},
+    }
+
+
+def test_nothing_found_is_an_empty_table() -> None:
+    assert resolved([]).num_rows == 0
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 1), st.sets(st.integers(0, 19), min_size=1), st.integers(-9, 9)),
+        max_size=8,
+    )
+)
+def test_every_slice_has_one_candidate_that_is_large_enough(drawn: list[tuple[int, int, set[int], int]]) -> None:
+    groups = [
+        group([f"a{n:03d}" for n in members], formed_on=half, cluster=cluster, bits={"late": (bits * BIT, 0)})
+        for cluster, half, members, bits in drawn
+    ]
+    table = resolved(groups)
+    slices = list(zip(table["cluster"].to_pylist(), table["account_id"].to_pylist(), strict=True))
+    assert len(set(slices)) == len(slices)
+    known = {(one.cluster, account) for one in groups for account in one.bits}
+    assert set(slices) <= known
+    sizes = np.bincount(table["candidate"].to_numpy()) if table.num_rows else np.zeros(0)
+    assert (sizes >= Config().resolve.min_accounts).all()
+    assert (table["content_microbits"].to_numpy() + table["queue_microbits"].to_numpy() > 0).all()
+
+
+@pytest.mark.parametrize("rename", [lambda name: name, lambda name: f"zz-{name}", lambda name: name[::-1]])
+def test_membership_does_not_hang_on_names(rename: Callable[[str], str]) -> None:
+    groups = [
+        group([rename(n) for n in names(0, 12)], formed_on=0),
+        group([rename(n) for n in names(2, 12)], formed_on=1),
+        group([rename(n) for n in names(12, 20)], formed_on=1),
+    ]
+    table = resolved(groups)
+    found: dict[int, set[str]] = {}
+    for row in table.to_pylist():
+        found.setdefault(row["candidate"], set()).add(row["account_id"])
+    expected = [{rename(n) for n in names(0, 12)}, {rename(n) for n in names(12, 20)}]
+    assert sorted(found.values(), key=len) == sorted(expected, key=len)
