@@ -29,6 +29,8 @@ LEAST_LIFT_BITS = 4.0
 256 times they count in full."""
 STACK_CAP = 4.0
 """A popular framework brings its own client, so that its users share both; stacks alone stay weak evidence."""
+PUBLIC_ITEMS = 0.1
+"""Share of such prompts from which the items themselves are shared; campaigns of the worlds stay below 3 %."""
 SOME_BACK = 0.03
 """Share of follow-ups that cover traffic leaks into a campaign's slices."""
 REPEATED = 0.02
@@ -131,14 +133,14 @@ def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
     pairs = np.unique(np.stack([whole, candidate.row_account]), axis=1)
     _, senders = np.unique(pairs[0], return_counts=True)
     repeated = float((senders > 1).mean()) if len(senders) else 0.0
+    bits = 1.5 * (1.0 - repeated / REPEATED) if repeated <= REPEATED else -min(20.0 * (repeated - REPEATED), 10.0)
     if repeated <= REPEATED:
-        bits = 1.5 * (1.0 - repeated / REPEATED)
-        statement = (
-            f"each of its {len(senders):,} distinct prompts was sent by one account only ({repeated:.1%} repeat)"
-        )
+        statement = f"nearly every one of its {len(senders):,} distinct prompts was sent by one account only"
+    elif repeated < PUBLIC_ITEMS:
+        statement = "some of its prompts were sent by several accounts"
     else:
-        bits = -max(1.0, 20.0 * (repeated - REPEATED))
-        statement = f"{repeated:.0%} of its prompts were sent by several accounts: a public set or an assignment"
+        statement = "many of its prompts were sent by several accounts, as with a public set or an assignment"
+    statement += f" ({repeated:.1%} of them repeat)"
     return Finding("queue", "no_repeats", statement, bits, _examples(candidate.rows), len(candidate.rows))
 
 
