@@ -1,0 +1,180 @@
+"""A small log told by hand: one candidate group among outsiders, each trait of the group chosen by the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Silent
+from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SKETCHES, SLICED, TIMESTAMP
+from stillhunt.score import score_campaigns
+
+DAY = 24 * 3_600_000_000
+DAYS = 10
+TOPICS = 24
+BIT = 1_000_000
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the candidate's members do.
+
+    Attributes:
+        members, outsiders: accounts.
+        prompts: requests of each member; outsiders send a third of that.
+        content_bits, queue_bits: held-out bits of each member's slice.
+        dealt: subjects dealt from one mixture; else each member has its own.
+        equal_loads: every member sends as much; else as unevenly as customers do.
+        repeated: share of the members' prompts that come from a set which all of them send.
+        follow_ups: share of later turns.
+        bursts: members work in the same half days; else each at times of its own.
+        linked: one card, one address, one client, one sign-up session for all members.
+        organisation: what the members declare; empty = nothing.
+        domains: shares of the public's mail domains; the rest has domains of its own. Members draw from them too.
+        carrier: share of all accounts, members and outsiders alike, that come through one address.
+    """
+
+    members: int = 20
+    outsiders: int = 240
+    prompts: int = 40
+    content_bits: float = 8.0
+    queue_bits: float = 5.0
+    dealt: bool = True
+    equal_loads: bool = True
+    repeated: float = 0.0
+    follow_ups: float = 0.0
+    bursts: bool = False
+    linked: bool = False
+    organisation: str = ""
+    domains: tuple[float, ...] = ()
+    carrier: float = 0.0
+    seed: int = 0
+
+    def names(self) -> list[str]:
+        """The members' account ids."""
+        return [f"m{number:03d}" for number in range(self.members)]
+
+
+def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Table]:
+    """Case tables of the story."""
+    rng = np.random.default_rng(story.seed)
+    owner, account_ids = _owners(rng, story)
+    sketches, sliced = _requests(rng, story, owner, account_ids)
+    candidates = CANDIDATES.build(
+        candidate=[0] * story.members,
+        cluster=[0] * story.members,
+        account_id=story.names(),
+        formed=[3] * story.members,
+        content_microbits=[round(story.content_bits * BIT)] * story.members,
+        queue_microbits=[round(story.queue_bits * BIT)] * story.members,
+    )
+    customers = _customers(rng, story, account_ids)
+    return score_campaigns((sketches, sliced, candidates), customers, config or Config(), Silent())
+
+
+def campaign_bits(tables: dict[str, pa.Table]) -> dict[str, float]:
+    """Bits of each test about the whole campaign."""
+    rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
+    return {row["kind"]: row["bits"] for row in rows}
+
+
+def statements(tables: dict[str, pa.Table]) -> dict[str, str]:
+    """Statement of each test about the whole campaign."""
+    rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
+    return {row["kind"]: row["statement"] for row in rows}
+
+
+def verdict(tables: dict[str, pa.Table]) -> str:
+    """Verdict of the only campaign."""
+    (found,) = tables["campaigns"]["verdict"].to_pylist()
+    return str(found)
+
+
+def _owners(rng: np.random.Generator, story: Story) -> tuple[Array, list[str]]:
+    loads = rng.poisson(story.prompts, story.members)
+    if not story.equal_loads:
+        loads = rng.lognormal(np.log(story.prompts), 1.2, story.members).astype(np.int64) + 4
+    others = rng.lognormal(np.log(story.prompts / 3), 1.0, story.outsiders).astype(np.int64) + 1
+    ids = [*story.names(), *(f"z{number:04d}" for number in range(story.outsiders))]
+    return np.repeat(np.arange(len(ids)), np.concatenate([loads, others])), ids
+
+
+def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[str]) -> tuple[pa.Table, pa.Table]:
+    rows = len(owner)
+    inside = owner < story.members
+    own_days = rng.integers(0, DAYS * 2, (len(ids), 6))
+    common = rng.choice(DAYS * 2, 6, replace=False)
+    half_day = own_days[owner, rng.integers(0, 6, rows)]
+    if story.bursts:
+        half_day = np.where(inside, common[rng.integers(0, 6, rows)], half_day)
+    time = np.sort(rng.integers(0, DAY // 2, rows)) + half_day * (DAY // 2)
+    order = np.lexsort((time, owner))
+    time = time[order]
+    tastes = rng.dirichlet(np.full(TOPICS, 0.3), len(ids))
+    if story.dealt:
+        tastes[: story.members] = rng.dirichlet(np.full(TOPICS, 2.0))
+    topic = (rng.random(rows)[:, None] > tastes.cumsum(axis=1)[owner]).sum(axis=1).clip(max=TOPICS - 1)
+    whole = np.arange(rows) + 1_000
+    public = inside & (rng.random(rows) < story.repeated)
+    whole[public] = rng.integers(1, 40, int(public.sum()))
+    behind = rng.random(len(ids)) < story.carrier
+    address = np.where(behind, 1, np.arange(len(ids)) + 10)
+    if story.linked:
+        address[: story.members] = 2
+    stack = (
+        np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
+    )
+    columns: dict[str, Any] = {name: pa.nulls(rows, SKETCHES.arrow.field(name).type) for name in SKETCHES.names}
+    for name in ("phrases", "system_phrases", "topic_words", "bands"):
+        columns[name] = pa.array([[]] * rows, SKETCHES.arrow.field(name).type)
+    for name in ("skeleton", "conduct", "script", "origin_file"):
+        columns[name] = np.zeros(rows, np.int64)
+    columns.update(
+        request_id=[f"r{number}" for number in range(rows)],
+        source=["default"] * rows,
+        account_id=[ids[number] for number in owner],
+        timestamp=pa.array(time, pa.int64()).cast(TIMESTAMP),
+        conversation=np.arange(rows),
+        turn=(rng.random(rows) < story.follow_ups).astype(np.int32),
+        model=["large"] * rows,
+        client_ip=address[owner].astype(np.uint64),
+        client_prefix=address[owner].astype(np.uint64),
+        user_agent=stack[owner].tolist(),
+        output_tokens=np.full(rows, 100),
+        content_hash=np.arange(rows),
+        whole=whole,
+        words=np.full(rows, 30),
+        origin_row=np.arange(rows),
+    )
+    sliced = SLICED.build(
+        cluster=np.where(inside, 0, -1),
+        matched=np.where(inside, 3, 0),
+        half=rng.integers(0, 2, rows),
+        topic=topic,
+        fresh=np.ones(rows, bool),
+    )
+    return SKETCHES.build(**columns), sliced
+
+
+def _customers(rng: np.random.Generator, story: Story, ids: list[str]) -> pa.Table:
+    count = len(ids)
+    inside = np.arange(count) < story.members
+    card = np.where(inside & story.linked, 5, np.arange(count) + 100)
+    # Honest sign-ups spread over two years.
+    created = rng.integers(0, 730 * DAY, count)
+    created[inside & story.linked] = 400 * DAY + rng.integers(0, DAY // 24, int((inside & story.linked).sum()))
+    place = (rng.random(count)[:, None] > np.cumsum(story.domains)[None, :]).sum(axis=1)
+    domains = [f"mail{p}.example" if p < len(story.domains) else f"own{n}.example" for n, p in enumerate(place)]
+    return ACCOUNTS.build(
+        account_id=ids,
+        created_at=pa.array(created, pa.int64()).cast(TIMESTAMP),
+        organization_id=[story.organisation or None if member else None for member in inside],
+        email_domain=domains,
+        payment_fingerprint=card.astype(np.uint64),
+        signup_prefix=card.astype(np.uint64),
+    )

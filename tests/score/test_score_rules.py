@@ -1,0 +1,192 @@
+"""The rules of inference: what may convict, what may not, and what speaks against."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from staged import Story, campaign_bits, score_story, statements, verdict
+
+from stillhunt.base.config import Config
+from stillhunt.score.baseline import TIMES, TOPICS, Overdispersion
+from stillhunt.score.dealt import Homogeneity, index_bits
+from stillhunt.score.findings import HARVEST, LINKAGE, Finding, capped, family_bits
+from stillhunt.score.verdict import sigmoid
+
+steady = settings(derandomize=True, deadline=None, max_examples=200)
+CAPS = Config().score.family_cap_bits.model_dump()
+LINKAGE_CAP = Config().score.linkage_cap_bits
+UNRELATED = Story(content_bits=0.0, queue_bits=0.0, dealt=False, equal_loads=False, repeated=0.5, follow_ups=0.3)
+
+bits = st.floats(-200.0, 200.0, allow_nan=False)
+findings = st.lists(
+    st.builds(lambda family, value: Finding(family, "test", "", value), st.sampled_from(sorted(CAPS)), bits),
+    max_size=12,
+)
+
+
+def test_a_dealt_and_linked_group_is_acted_on() -> None:
+    """The story that all others are compared with."""
+    tables = score_story(Story(linked=True, bursts=True))
+    assert verdict(tables) == "act"
+    flagged = tables["accounts"].filter(tables["accounts"]["flagged"])["account_id"].to_pylist()
+    assert flagged == Story().names()
+    assert set(tables["campaigns"]["families"][0].as_py()) >= {"content", "queue", "identity", "network"}
+
+
+def test_linkage_alone_never_convicts() -> None:
+    """One card, address, client, sign-up hour and working time: one operator, which is not yet one that harvests."""
+    tables = score_story(replace(UNRELATED, linked=True, bursts=True))
+    linkage = [r for r in tables["evidence"].to_pylist() if r["family"] in LINKAGE and r["account_id"] is None]
+    assert sum(row["bits"] for row in linkage) == pytest.approx(LINKAGE_CAP), "the link is seen, up to its cap"
+    assert verdict(tables) == "none"
+    assert not any(tables["accounts"]["flagged"].to_pylist())
+
+
+@steady
+@given(st.lists(st.builds(lambda f, v: Finding(f, "test", "", v), st.sampled_from(LINKAGE), bits), max_size=12))
+def test_linkage_cap_holds_however_strong(linkage: list[Finding]) -> None:
+    kept = capped(linkage, CAPS, LINKAGE_CAP)
+    assert sum(f.bits for f in kept if f.bits > 0) <= LINKAGE_CAP + 1e-9
+    probability = sigmoid(Config().score.prior_bits + sum(f.bits for f in kept))
+    assert probability < Config().score.review_probability
+    assert not {f.family for f in kept} & set(HARVEST), "and no verdict act without a family of HARVEST"
+
+
+@steady
+@given(findings)
+def test_caps_bound_each_family_and_turn_no_sign(raw: list[Finding]) -> None:
+    kept = capped(raw, CAPS, LINKAGE_CAP)
+    assert len(kept) == len(raw)
+    for family, total in family_bits(kept).items():
+        # Where linkage as a whole is scaled down, what speaks against in one of its families is not.
+        assert abs(total) <= CAPS[family] + 1e-9 or (total < 0 and family in LINKAGE)
+    for before, after in zip(raw, kept, strict=True):
+        assert before.bits * after.bits >= 0
+        assert abs(after.bits) <= abs(before.bits) + 1e-9
+    for family in sorted({f.family for f in raw}):
+        against = [(b.bits, a.bits) for b, a in zip(raw, kept, strict=True) if b.family == family and b.bits < 0]
+        if sum(b.bits for b in raw if b.family == family) >= 0:
+            assert all(after == before for before, after in against), (
+                "what speaks for never shrinks what speaks against"
+            )
+
+
+@steady
+@given(findings)
+def test_no_single_family_reaches_act(raw: list[Finding]) -> None:
+    """However strong: the prior outweighs the cap of every family but the work list, and that is one family."""
+    settings_ = Config().score
+    for family in CAPS:
+        own = capped([f for f in raw if f.family == family], CAPS, LINKAGE_CAP)
+        total = settings_.prior_bits + sum(f.bits for f in own)
+        assert sigmoid(total) < settings_.act_probability
+
+
+def test_a_declared_organisation_is_explained() -> None:
+    """The same seats with and without a declared organisation: what they share counts only without."""
+    seats = replace(UNRELATED, linked=True, content_bits=6.0)
+    hidden, declared = score_story(seats), score_story(replace(seats, organisation="org-1"))
+    assert campaign_bits(declared)["declared_organisation"] < 0
+    assert not campaign_bits(declared).keys() & {"payment_fingerprint", "created_at", "client_ip", "email_domain"}
+    assert declared["campaigns"]["score"][0].as_py() < hidden["campaigns"]["score"][0].as_py()
+    assert verdict(declared) == "none"
+    assert "100% of its accounts declare one organisation" in statements(declared)["declared_organisation"]
+
+
+@pytest.mark.parametrize("repeated", [0.2, 0.6, 0.95])
+def test_public_items_speak_against(repeated: float) -> None:
+    """A benchmark or an assignment: several accounts send the very same prompts."""
+    tables = score_story(Story(repeated=repeated))
+    assert campaign_bits(tables)["no_repeats"] < 0
+    assert "sent by several accounts" in statements(tables)["no_repeats"]
+    assert tables["campaigns"]["score"][0].as_py() < score_story(Story())["campaigns"]["score"][0].as_py()
+
+
+def test_popular_mail_domains_earn_nothing() -> None:
+    tables = score_story(Story(domains=(0.45, 0.25, 0.1)))
+    assert "email_domain" not in campaign_bits(tables)
+
+
+def test_everyone_at_the_most_popular_provider_earns_nothing() -> None:
+    """No member has a domain of its own, but four in ten customers have none either."""
+    public = Story(domains=(0.4, 0.3, 0.3))
+    assert "email_domain" not in campaign_bits(score_story(public))
+
+
+@pytest.mark.parametrize("carrier", [0.05, 0.2, 0.6])
+def test_carrier_addresses_earn_nothing(carrier: float) -> None:
+    tables = score_story(Story(carrier=carrier))
+    assert not campaign_bits(tables).keys() & {"client_ip", "client_prefix"}
+
+
+def test_a_campaign_that_is_most_of_the_log_is_not_common_for_that() -> None:
+    """Outsiders alone make the rate, so half of all accounts with one card are still a finding."""
+    tables = score_story(Story(members=100, outsiders=100, linked=True))
+    assert campaign_bits(tables)["payment_fingerprint"] > 1.0
+    assert verdict(tables) == "act"
+
+
+def test_follow_ups_speak_against() -> None:
+    alone, talking = (campaign_bits(score_story(Story(follow_ups=share))) for share in (0.0, 0.4))
+    assert alone["follow_ups"] > 0 > talking["follow_ups"]
+
+
+def test_own_subjects_and_uneven_loads_speak_against() -> None:
+    found = campaign_bits(score_story(replace(UNRELATED, repeated=0.0)))
+    assert found["topic_mixture"] < 0
+    assert found["even_loads"] < 0
+
+
+def test_even_loads_near_the_cut_off_are_not_judged() -> None:
+    """Slices below the least size are left out, which equalises the rest by itself."""
+    assert "even_loads" not in campaign_bits(score_story(Story(prompts=7)))
+
+
+def test_statements_contain_their_figures() -> None:
+    story = Story(linked=True, bursts=True, repeated=0.004, seed=3)
+    tables = score_story(story)
+    said = statements(tables)
+    assert len(said) >= 9
+    for kind, text in said.items():
+        assert kind == "prior" or re.search(r"\d", text), f"{kind} gives no figure: {text}"
+        assert "nan" not in text
+    assert said["phrase_mixture"].startswith(f"{story.members} accounts")
+    assert f"{story.members * story.content_bits:.0f} bits" in said["phrase_mixture"]
+    index = float(re.search(r"index ([\d.]+)", said["topic_mixture"]).group(1))  # type: ignore[union-attr]  # it must
+    assert index == pytest.approx(1.0, abs=0.25)
+    requests = tables["campaigns"]["requests"][0].as_py()
+    loads = np.array([row["requests"] for row in tables["members"].to_pylist()])
+    assert loads.sum() == requests
+    assert f"{loads.mean():.0f} requests an account, spread {loads.std():.1f}" in said["even_loads"]
+    assert f"{story.members} of {story.members} accounts share 1 payment instruments" in said["payment_fingerprint"]
+
+
+def test_too_few_or_unbelieved_members_are_no_campaign() -> None:
+    tables = score_story(Story(linked=True), Config(resolve={"min_accounts": 21}))
+    assert verdict(tables) == "none"
+    unbelieved = score_story(Story(content_bits=-6.0, queue_bits=-6.0))
+    assert verdict(unbelieved) == "none"
+    assert not any(unbelieved["accounts"]["flagged"].to_pylist())
+
+
+@steady
+@given(st.floats(0.3, 40.0), st.floats(5, 5_000), st.floats(2, 500), st.integers(3, 300))
+def test_index_bits_are_finite_and_bounded(index: float, freedom: float, size: float, accounts: int) -> None:
+    for baseline in (TOPICS, TIMES):
+        got = index_bits(Homogeneity(index * freedom, freedom, size, accounts), baseline)
+        assert np.isfinite(got)
+        assert got >= np.log2(1.0 - baseline.dealt_share) - 1e-9, "some operations deal no such view: bounded below"
+
+
+@pytest.mark.parametrize("baseline", [TOPICS, TIMES])
+def test_an_index_of_one_speaks_for_and_a_large_one_against(baseline: Overdispersion) -> None:
+    def at(index: float) -> float:
+        return index_bits(Homogeneity(index * 900.0, 900.0, 60.0, 30), baseline)
+
+    assert at(1.0) > 0 > at(6.0)
+    assert index_bits(Homogeneity(0.0, 0.0, 0.0, 5), baseline) == 0.0

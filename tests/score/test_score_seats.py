@@ -1,0 +1,43 @@
+"""Honest look-alikes of the lab, each alone and in number: none is accused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import stillhunt
+from stillhunt.base.config import Config
+from stillhunt.extract.conduct import CONDUCT_FLAGS
+from stillhunt.lab.assemble import assemble
+from stillhunt.lab.personas import CHAT, RECIPES, build_persona
+from stillhunt.lab.scene import open_scene
+from stillhunt.score.skills import SKILLS, models_of, skills_of
+
+CROWD = 150
+
+
+@pytest.mark.parametrize(("persona", "count"), [("seat", 70), ("class", 72), ("framework", 60), ("serverless", 60)])
+def test_look_alikes_are_not_accused(persona: str, count: int) -> None:
+    """Offices, classes, users of one framework and apps behind one address, a third of all accounts."""
+    scene = open_scene(17, 8)
+    recipe = next(recipe for recipe in RECIPES if recipe.persona == persona)
+    parts = [build_persona(scene, CHAT, CROWD), build_persona(scene, recipe, count)]
+    requests, accounts, truth, _ = assemble(scene, parts)
+    assert truth["persona"].to_pylist().count(persona) == count
+    case = stillhunt.hunt(requests, accounts, Config())
+    assert case.run["counts"]["flagged"] == 0
+    assert case.run["counts"]["campaigns"] == 0
+
+
+def test_skills_name_flags_that_exist() -> None:
+    known = {bit for bit, _, _ in CONDUCT_FLAGS}
+    assert {bit for bit, _ in SKILLS} <= known
+    assert len({name for _, name in SKILLS}) == len(SKILLS)
+
+
+def test_skills_and_models_are_named_by_frequency() -> None:
+    bits = {name: bit for bit, name in SKILLS}
+    conduct = np.array([bits["coding"]] * 6 + [bits["mathematics"]] * 4 + [0] * 2, np.uint32)
+    assert skills_of(conduct) == ["coding", "mathematics"]
+    assert skills_of(conduct[:0]) == ["general instruction following"]
+    assert models_of(["b", "a", "b", "c", "a"]) == ["a", "b", "c"]
