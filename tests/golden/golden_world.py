@@ -3,7 +3,7 @@
     python tests/golden/golden_world.py            print the answer
     python tests/golden/golden_world.py --write    store it in golden_case.json
 
-Write it anew only where a change was meant to move findings; read the difference, and say in the commit why it is right.
+Write it anew only where a change was to move findings; read the difference, and say in the commit why it is right.
 """
 
 from __future__ import annotations
