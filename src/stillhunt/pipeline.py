@@ -144,7 +144,14 @@ def _samples(log: RequestLog, sketches: pa.Table, tables: dict[str, pa.Table], c
 
 def _positions(sketches: pa.Table, harvest: pa.Table) -> pa.Array:
     """Rows of the sketches that hold these harvested requests."""
-    return pc.index_in(harvest["request_id"].combine_chunks(), value_set=sketches["request_id"].combine_chunks())
+    ids, wanted = sketches["request_id"].combine_chunks(), harvest["request_id"].combine_chunks()
+    if len(pc.unique(sketches["source"])) <= 1:
+        return pc.index_in(wanted, value_set=ids)
+    # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
+    rows = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
+    owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
+    known = pc.binary_join_element_wise(sketches["account_id"].combine_chunks().take(rows), ids.take(rows), "\n")
+    return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
 
 
 def _timeline(sketches: pa.Table, harvest: pa.Table) -> pa.Table | None:

@@ -172,6 +172,31 @@ def test_same_ids_in_two_sources_are_two_requests(tmp_path: Path) -> None:
     assert case.accounts["requests"].to_pylist() == [5, 5]
 
 
+def test_another_source_with_the_ids_of_harvested_requests_moves_no_sample(world: World, case: stillhunt.Case) -> None:
+    """The account named first in the alphabet has, in another log, the ids of a thousand harvested requests."""
+    taken = case.harvest["request_id"].to_pylist()[:1_000]
+    rows = world.requests.slice(0, len(taken)).to_pylist()
+    for number, (row, name) in enumerate(zip(rows, taken, strict=True)):
+        row.update(
+            account_id="0-elsewhere", request_id=name, prompt=f"What is {number} times seven?", system_prompt=None
+        )
+    other = pa.Table.from_pylist(rows, schema=world.requests.schema)
+    both = [
+        log.append_column("source", pa.array([source] * log.num_rows))
+        for source, log in (("east", world.requests), ("west", other))
+    ]
+    found = stillhunt.hunt(pa.concat_tables(both), world.accounts, Config(seed=4))
+    times = dict(zip(*(world.requests[c].to_pylist() for c in ("request_id", "timestamp")), strict=True))
+    hours = Counter(
+        times[name].replace(minute=0, second=0, microsecond=0) for name in found.harvest["request_id"].to_pylist()
+    )
+    shown: Counter[dt.datetime] = Counter()
+    for row in found.timeline.to_pylist():
+        shown[row["bucket"]] += row["requests"]
+    assert {hour: n for hour, n in shown.items() if n} == hours
+    assert set(found.samples["account_id"].to_pylist()) <= set(found.members["account_id"].to_pylist())
+
+
 def test_what_cannot_be_used_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         stillhunt.hunt(few_requests(3).drop_columns(["account_id"]), None, Config())
