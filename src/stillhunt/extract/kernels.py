@@ -52,26 +52,32 @@ P2 = np.uint64(0xC2B2AE3D27D4EB4F)
 P3 = np.uint64(0x165667B19E3779F9)
 M1 = np.uint64(0xFF51AFD7ED558CCD)
 M2 = np.uint64(0xC4CEB9FE1A85EC53)
+NOTE_SIZE, NOTE_KIND = np.uint64(31), np.uint64(8)
+"""Work.notes: the size of a token of up to 16 bytes, and from bit 8 on its kind where its bytes do not tell it. Size 0
+means that the hash is made already and stands in Work.firsts."""
 NUMBER_TOKEN = np.uint64(0x8E5D3A6FB1C24796) & ~KIND_MASK | KIND_NUMBER
 
 _BIT6 = np.uint64(0x4040404040404040)
-_BIT7 = np.uint64(0x8080808080808080)
 _LOW = np.uint64(0x0101010101010101)
-_U0, _U1, _U6, _U7, _U29, _U32, _U33 = (np.uint64(n) for n in (0, 1, 6, 7, 29, 32, 33))
+_U0, _U1, _U2, _U6, _U7, _U8, _U10 = (np.uint64(n) for n in (0, 1, 2, 6, 7, 8, 10))
+_U29, _U32, _U33, _U48, _U255 = (np.uint64(n) for n in (29, 32, 33, 48, 255))
+_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 class Work(NamedTuple):
     """Scratch of one thread; all sizes are constants, so no text can make memory grow.
 
-    `text` holds the folded bytes of one chunk, `edges` where its tokens start and end; `low[n]` and `high[n]` mask the
-    first and second eight bytes of a token of n bytes; `hashes`, `before` and `after` are tokens and the bytes around.
+    `text` holds the folded bytes of one chunk, `edges` where its tokens start and end; `firsts` and `seconds` the
+    sixteen bytes from the start of each, `notes` its size and kind; `hashes`, `before` and `after` are tokens and the
+    bytes around them.
     """
 
     text: U8
     edges: I32
     pad: U8
-    low: U64
-    high: U64
+    firsts: U64
+    seconds: U64
+    notes: U64
     hashes: U64
     before: U8
     after: U8
@@ -87,8 +93,9 @@ def new_work() -> Work:
         np.zeros(CHUNK * 3 // 2 + 1024, np.uint8),
         np.zeros(2 * CHUNK + 1024, np.int32),
         np.zeros(64, np.uint8),
-        np.array([(1 << 8 * min(n, 8)) - 1 for n in range(17)], np.uint64),
-        np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(17)], np.uint64),
+        np.zeros(ROOM, np.uint64),
+        np.zeros(ROOM, np.uint64),
+        np.zeros(ROOM, np.uint64),
         np.zeros(tokens, np.uint64),
         np.zeros(tokens, np.uint8),
         np.zeros(tokens, np.uint8),
@@ -288,27 +295,42 @@ def continuations(x: np.uint64) -> int:
 
 
 @part
-def hash_token(work: Work, begin: int, end: int) -> np.uint64:
-    """Hash of the token work.text[begin:end] of 1 to TOKEN_BYTES bytes, its low bits saying what kind it is.
+def low_bytes(count: np.uint64) -> np.uint64:
+    """Mask of the lowest 0 to 8 bytes; two shifts, as one by 64 bits is undefined."""
+    half = count << _U2
+    return ~((_ONES << half) << half)
 
-    Nearly all words take one round of sixteen bytes, with no branch on their length.
-    """
-    text, size = work.text, end - begin
-    first = min(size, 16)
-    low, high = get(work.low, first), get(work.high, first)
-    x, y = load64(text, begin) & low, load64(text, begin + 8) & high
-    h = hash_pair(np.uint64(size) * P1, x, y)
-    unlike = not_letters(x, low) | not_letters(y, high)
-    points = size
-    if (x | y) & _BIT7 != _U0:
-        points -= continuations(x) + continuations(y)
-    at = begin + 16
-    while at < end:
-        first = min(end - at, 16)
-        low, high = get(work.low, first), get(work.high, first)
+
+@part
+def hash_token(text: U8, begin: int, end: int) -> np.uint64:
+    """Hash of the token text[begin:end] of 1 to TOKEN_BYTES bytes, its low bits saying what kind it is."""
+    h = np.uint64(end - begin) * P1
+    unlike, points = _U0, end - begin
+    for at in range(begin, end, 16):
+        size = np.uint64(min(end - at, 16))
+        low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
         x, y = load64(text, at) & low, load64(text, at + 8) & high
         h = hash_pair(h, x, y)
         unlike |= not_letters(x, low) | not_letters(y, high)
         points -= continuations(x) + continuations(y)
-        at += 16
     return (mix(h) & ~KIND_MASK) | np.uint64((unlike == _U0) & (points >= 3))
+
+
+@part
+def hash_lanes(work: Work, place: int, count: int) -> None:
+    """Hash `count` tokens of at most 16 bytes, given by work.firsts, seconds and notes, into work.hashes.
+
+    The same hash as `hash_token`, as a loop over arrays without a branch, so that it runs on vectors of eight tokens.
+    """
+    firsts, seconds, notes, hashes = work.firsts, work.seconds, work.notes, work.hashes
+    for i in range(count):
+        note = notes[i]
+        size = note & NOTE_SIZE
+        low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
+        x, y = firsts[i] & low, seconds[i] & high
+        unlike = not_letters(x, low) | not_letters(y, high)
+        points = signed(size) - continuations(x) - continuations(y)
+        token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
+        token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
+        token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
+        put(hashes, place + i, firsts[i] if size == _U0 else token)

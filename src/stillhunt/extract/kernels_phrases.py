@@ -36,11 +36,12 @@ def lay_shingles(hashes: U64, begin: int, stop: int, shingles: U64) -> int:
     """
     n = max(stop - begin - WORD_SHINGLE + 1, 0)
     characters = 0
-    for i in range(begin, stop):
-        characters += (hashes[i] & KIND_MASK) == KIND_CHARACTER
+    for i in range(stop - begin):
+        characters += (get(hashes, begin + i) & KIND_MASK) == KIND_CHARACTER
     for i in range(n):
         at = begin + i
-        h = hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3 + hashes[at + 3] * _PHRASE_KEY
+        a, b, c, d = get(hashes, at), get(hashes, at + 1), get(hashes, at + 2), get(hashes, at + 3)
+        h = a * P1 + b * P2 + c * P3 + d * _PHRASE_KEY
         shingles[EDGE + i] = mix(h)
     if characters < 3:
         return n

@@ -43,6 +43,7 @@ from stillhunt.extract.kernels_words import (
     lower_minima,
     name_words,
     rank_words,
+    skeleton_of,
     topic_buckets,
 )
 from stillhunt.extract.words import SCRIPTS
@@ -123,6 +124,7 @@ def new_scratch() -> Scratch:
             seen=np.zeros(1024, np.uint64),
             seen_words=np.zeros(16, np.uint64),
             minima=np.zeros(SLOTS, np.uint32),
+            keys=np.zeros(BOUNDED, np.uint64),
         ),
         ConductScratch(np.zeros(BOUNDED + 1, np.int32), np.zeros(64, np.int64)),
         np.zeros(1024, np.int32),
@@ -241,17 +243,17 @@ def system_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
 
 
 @part
-def near_duplicate_bands(hashes: U64, sizes: tuple[int, int], minima: U32, out: U64, cursor: int) -> int:
+def near_duplicate_bands(hashes: U64, sizes: tuple[int, int], words: WordScratch, out: U64, cursor: int) -> int:
     """Append the band keys of a text, none below MINHASH_LEAST tokens; shingles do not cross region borders."""
     total, laid = sizes
     if total < MINHASH_LEAST:
         return cursor
-    minima[:] = _EMPTY
+    words.minima[:] = _EMPTY
     for region in range(3 if total > BOUNDED else 1):
         first = 0 if region == 0 else WIDE_HEAD + (region - 1) * WIDE_MIDDLE
         stop = laid if total <= BOUNDED else WIDE_HEAD + region * WIDE_MIDDLE
-        lower_minima(hashes, first, stop, minima)
-    return band_keys(minima, out, cursor)
+        lower_minima(hashes, first, stop, words.minima, words.keys)
+    return band_keys(words.minima, out, cursor)
 
 
 @part
@@ -278,7 +280,8 @@ def sketch_prompt(
     out.whole[row] = whole
     out.words[row] = min(total, _MOST)
     out.script[row] = dominant_script(work)
-    out.skeleton[row] = name_words(hashes, laid, HEAD, tables.vocabulary, words)
+    name_words(hashes, laid, tables.vocabulary, words)
+    out.skeleton[row] = skeleton_of(hashes, min(laid, HEAD), words.stops)
     count = region_phrases(hashes, sizes, scratch)
     at = out.phrase_offsets[row]
     for i in range(count):
@@ -286,9 +289,7 @@ def sketch_prompt(
     out.phrase_offsets[row + 1] = at + count
     count = rank_words(work, laid, has_characters(work), words)
     out.topic_offsets[row + 1] = topic_buckets(words, count, out.topics, signed(out.topic_offsets[row]))
-    out.band_offsets[row + 1] = near_duplicate_bands(
-        hashes, sizes, words.minima, out.bands, signed(out.band_offsets[row])
-    )
+    out.band_offsets[row + 1] = near_duplicate_bands(hashes, sizes, words, out.bands, signed(out.band_offsets[row]))
     sizes_and_bytes = (laid, total, span[1] - span[0])
     out.conduct[row] = find_conduct(words.ids, sizes_and_bytes, tables.lexicon, work, scratch.conduct)
 
@@ -323,7 +324,7 @@ def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: S
         out.system_conduct[row] = out.system_conduct[seen]
         return
     total, laid, _whole = lay_regions(texts.data, (begin, end), tables.code_points, work, P1)
-    name_words(work.hashes, laid, 0, tables.vocabulary, scratch.words)
+    name_words(work.hashes, laid, tables.vocabulary, scratch.words)
     count = system_phrases(work.hashes, (total, laid), scratch)
     for i in range(count):
         out.system_phrases[at + i] = scratch.found[i]

@@ -15,6 +15,7 @@ from stillhunt.extract.kernels import (
     LAST,
     LAST_AT,
     MARKS,
+    NOTE_KIND,
     NUMBER_TOKEN,
     P1,
     TOKEN_BYTES,
@@ -26,7 +27,9 @@ from stillhunt.extract.kernels import (
     Work,
     classify64,
     get,
+    hash_lanes,
     hash_token,
+    load64,
     mix,
     ones,
     part,
@@ -49,6 +52,7 @@ from stillhunt.extract.words import (
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _ZERO = np.uint8(48)
+_CHARACTER_NOTE = KIND_CHARACTER << NOTE_KIND
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _LATIN = SCRIPTS.index("latin")
 _OTHER = SCRIPTS.index("other")
@@ -208,81 +212,97 @@ def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
 
 
 @part
-def store(work: Work, place: int, token: np.uint64, before: int, after: int) -> None:
-    """Store a token and the bytes at two positions of the scratch text."""
-    put(work.hashes, place, token)
-    put(work.before, place, get(work.text, before))
-    put(work.after, place, get(work.text, after))
+def note_token(work: Work, place: int, lane: int, token: np.uint64, span: tuple[int, int]) -> None:
+    """Note a token that is hashed already, and the bytes around its span of the scratch text."""
+    put(work.firsts, lane, token)
+    put(work.notes, lane, _U0)
+    put(work.before, place + lane, get(work.text, span[0] - 1))
+    put(work.after, place + lane, get(work.text, span[1]))
 
 
 @part
-def emit_pieces(
-    work: Work, token: tuple[int, int, bool], place: int, in_number: bool, entered: int
+def note_pieces(
+    work: Work, token: tuple[int, int, bool], run: tuple[int, int, bool], entered: int
 ) -> tuple[int, bool, int, int]:
-    """Emit a token that is long, still open at the end of a chunk, or carried over from the chunk before.
+    """Note a token that is long, still open at the end of a chunk, or carried over from the chunk before.
 
     Args:
         work: scratch.
         token: its start and end in work.text, and whether it is complete.
-        place: next free slot.
-        in_number: whether the last token was a number.
-        entered: how it was entered: 0 at its start, 1 in a word of which pieces were emitted, 2 in a number.
+        run: slot of the chunk's first token, tokens of the chunk so far, and whether the last token was a number.
+        entered: how the token was entered: 0 at its start, 1 in a word of which pieces were noted, 2 in a number.
 
     Returns:
-        Slot and `in_number` after it, the start of what is left of an open token, how the next chunk enters it.
+        Tokens of the chunk, whether the last was a number, the start of what is left of an open token, and how the
+        next chunk enters it.
     """
     text = work.text
     s, e, complete = token
+    place, lane, in_number = run
     if entered == 2 or (entered == 0 and s < e and 48 <= text[s] < 58):
         if not in_number:
-            store(work, place, NUMBER_TOKEN, s - 1, e)
-            place += 1
-        return place, True, e, 2
+            note_token(work, place, lane, NUMBER_TOKEN, (s - 1, e))
+            lane += 1
+        return lane, True, e, 2
     while e - s > TOKEN_BYTES or (complete and s < e):
         cut = e
         if e - s > TOKEN_BYTES:
             cut = s + TOKEN_BYTES
             while text[cut] & 0xC0 == 0x80:
                 cut -= 1
-        store(work, place, hash_token(work, s, cut), s - 1, cut)
-        place += 1
+        note_token(work, place, lane, hash_token(text, s, cut), (s, cut))
+        lane += 1
         in_number = False
         s = cut
         entered = 1
-    return place, in_number, s, entered
+    return lane, in_number, s, entered
 
 
 @part
 def emit_chunk(work: Work, place: int, in_number: bool, entered: int) -> tuple[int, bool, int, int]:
-    """Hash and store the tokens of one split chunk; arguments and result as in `emit_pieces`."""
+    """Hash the tokens of one split chunk into work.hashes[place:].
+
+    Args:
+        work: scratch.
+        place: slot of the first token.
+        in_number: whether the token before was a number.
+        entered: how the chunk enters its first token, as in `note_pieces`.
+
+    Returns:
+        As `note_pieces`.
+    """
     text, edges = work.text, work.edges
     n_edges = work.state[EDGES]
-    left = work.state[WRITTEN]
+    lane, left = 0, work.state[WRITTEN]
     carried = 0 if entered != 0 else -1
     for i in range(0, n_edges, 2):
         start = signed(get(edges, i))
         s = start >> 1
         complete = i + 1 < n_edges
         e = signed(get(edges, i + 1)) >> 1 if complete else work.state[WRITTEN]
-        if e - s > TOKEN_BYTES or i == carried or not complete:
-            place, in_number, left, entered = emit_pieces(work, (s, e, complete), place, in_number, entered)
+        if e - s > 16 or i == carried or not complete:
+            lane, in_number, left, entered = note_pieces(work, (s, e, complete), (place, lane, in_number), entered)
             if complete:
                 entered = 0
             continue
-        token = hash_token(work, s, e) | (np.uint64(start & 1) * KIND_CHARACTER)
         digit = bool(np.uint8(get(text, s) - _ZERO) < 10)
-        store(work, place, NUMBER_TOKEN if digit else token, s - 1, e)
-        place += 1 - signed(digit and in_number)
+        put(work.firsts, lane, load64(text, s))
+        put(work.seconds, lane, load64(text, s + 8))
+        put(work.notes, lane, np.uint64(e - s) | (np.uint64(start & 1) * _CHARACTER_NOTE))
+        put(work.before, place + lane, get(text, s - 1))
+        put(work.after, place + lane, get(text, e))
+        lane += 1 - signed(digit and in_number)
         in_number = digit
-    return place, in_number, left, entered
+    hash_lanes(work, place, lane)
+    return lane, in_number, left, entered
 
 
 @part
 def sum_tokens(hashes: U64, first: int, stop: int, number: int) -> np.uint64:
     """Order-dependent sum over hashes[first:stop], the first of which is token `number` of its text."""
     total = _U0
-    for i in range(first, stop):
-        total += mix(hashes[i] + np.uint64(number + i - first + 1) * P1)
+    for i in range(stop - first):
+        total += mix(get(hashes, first + i) + np.uint64(number + i + 1) * P1)
     return total
 
 
@@ -290,9 +310,9 @@ def sum_tokens(hashes: U64, first: int, stop: int, number: int) -> np.uint64:
 def copy_tokens(work: Work, source: int, target: int, count: int) -> None:
     """Copy kept tokens to lower slots, or to slots that do not overlap."""
     for i in range(count):
-        work.hashes[target + i] = work.hashes[source + i]
-        work.before[target + i] = work.before[source + i]
-        work.after[target + i] = work.after[source + i]
+        put(work.hashes, target + i, get(work.hashes, source + i))
+        put(work.before, target + i, get(work.before, source + i))
+        put(work.after, target + i, get(work.after, source + i))
 
 
 @part
@@ -338,9 +358,8 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
             state[EDGES] += 1
         wrapped = number > KEPT or span[1] > 0
         place = FRESH if wrapped else number
-        stop, in_number, left, entered = emit_chunk(work, place, in_number, entered)
-        whole += sum_tokens(work.hashes, place, stop, number)
-        count = stop - place
+        count, in_number, left, entered = emit_chunk(work, place, in_number, entered)
+        whole += sum_tokens(work.hashes, place, place + count, number)
         state[WRAPPED] |= signed(wrapped)
         if span[1] > 0:
             first, last = max(span[0], number), min(span[1], number + count)

@@ -29,12 +29,14 @@ from stillhunt.extract.kernels import (
 TOPICS, SLOTS, BANDS, BAND_ROWS = 24, 32, 8, 4
 MINHASH_LEAST = 8
 """Fewest tokens of a text that gets near-duplicate bands."""
-BUCKET_SHIFT = 50
-"""A vocabulary bucket is chosen by the top bits of (token * multiplier)."""
-BUCKETS, BUCKET_WORDS = 1 << (64 - BUCKET_SHIFT), 4
+BUCKETS, BUCKET_WORDS = 4096, 8
+"""Shape of the vocabulary: the top 12 bits of (token * multiplier) choose a bucket, the next 8 are the word's tag."""
+BUCKET_SHIFT, TAG_SHIFT = 52, 44
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
-_BUCKET_SHIFT = np.uint64(BUCKET_SHIFT)
+_BUCKET_SHIFT, _TAG_SHIFT, _TAG = np.uint64(BUCKET_SHIFT), np.uint64(TAG_SHIFT), np.uint64(255)
+_EACH_LOW, _EACH_HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_UNKNOWN = np.uint16(0)
 _U32, _U48, _U59 = np.uint64(32), np.uint64(48), np.uint64(59)
 _LOW32 = np.uint64(0xFFFFFFFF)
 _EMPTY = np.uint32(0xFFFFFFFF)
@@ -46,13 +48,14 @@ _REST = P2
 class Vocabulary(NamedTuple):
     """Words the product knows, by token hash: stop words and the words of the conduct lexicon.
 
-    `buckets` holds for each bucket the four ids whose token falls into it (0 = none), `words[id]` the token of an id,
-    `stops[id]` 1 for a stop word. Id 0 is any unknown word. Four comparisons without a branch beat a probing loop,
-    as known and unknown words alternate unpredictably.
+    `tags` holds the eight tags of each bucket as one number, `ids` the eight ids; `words[id]` is the token of an id and
+    `stops[id]` 1 for a stop word. Id 0 is any unknown word. All tags of a bucket are compared at once and without a
+    branch, as known and unknown words alternate unpredictably.
     """
 
     multiplier: np.uint64
-    buckets: U16
+    tags: U64
+    ids: U16
     words: U64
     stops: U8
 
@@ -66,36 +69,41 @@ class WordScratch(NamedTuple):
     seen: U64
     seen_words: U64
     minima: U32
+    keys: U64
 
 
 @part
-def name_words(hashes: U64, n: int, head: int, vocabulary: Vocabulary, scratch: WordScratch) -> np.uint64:
+def name_words(hashes: U64, n: int, vocabulary: Vocabulary, scratch: WordScratch) -> None:
     """Look up tokens in the vocabulary: ids and stop marks into scratch.
 
-    Returns:
-        The skeleton: hash of the first `head` tokens with each run of words outside the stop list taken as one
-        blank; 0 for no token.
+    Three plain loops: each runs on vectors, and the compiler cannot make one unpredictable branch out of it.
     """
-    multiplier, buckets, words, stops = vocabulary.multiplier, vocabulary.buckets, vocabulary.words, vocabulary.stops
+    tags, numbers, words, stops = vocabulary.tags, vocabulary.ids, vocabulary.words, vocabulary.stops
     ids, marks = scratch.ids, scratch.stops
+    for i in range(n):
+        scrambled = hashes[i] * vocabulary.multiplier
+        bucket = signed(scrambled >> _BUCKET_SHIFT)
+        unlike = get(tags, bucket) ^ (((scrambled >> _TAG_SHIFT) & _TAG) * _EACH_LOW)
+        # The lowest bit set marks the lowest byte that is zero, a tag that matches; behind the last bucket lie zeros.
+        place = trailing_zeros((unlike - _EACH_LOW) & ~unlike & _EACH_HIGH) >> 3
+        ids[i] = get(numbers, bucket * BUCKET_WORDS + place)
+    for i in range(n):
+        ids[i] = ids[i] if get(words, signed(ids[i])) == hashes[i] else _UNKNOWN
+    for i in range(n):
+        marks[i] = get(stops, signed(ids[i]))
+
+
+@part
+def skeleton_of(hashes: U64, n: int, marks: U8) -> np.uint64:
+    """Hash of the first n tokens with each run of words outside the stop list taken as one blank; 0 for no token."""
     skeleton, kept = P3, ~_U0
     for i in range(n):
-        token = hashes[i]
-        bucket = signed((token * multiplier) >> _BUCKET_SHIFT) * BUCKET_WORDS
-        word = 0
-        for j in range(BUCKET_WORDS):
-            candidate = signed(get(buckets, bucket + j))
-            word |= candidate * (get(words, candidate) == token)
-        stop = get(stops, word)
-        ids[i] = word
-        marks[i] = stop
-        if i < head:
-            is_stop = _U0 - np.uint64(stop)
-            longer = (skeleton ^ ((token & is_stop) | (_REST & ~is_stop))) * P1
-            longer ^= longer >> _U32
-            take = is_stop | kept
-            skeleton = (longer & take) | (skeleton & ~take)
-            kept = is_stop
+        is_stop = _U0 - np.uint64(marks[i])
+        longer = (skeleton ^ ((hashes[i] & is_stop) | (_REST & ~is_stop))) * P1
+        longer ^= longer >> _U32
+        take = is_stop | kept
+        skeleton = (longer & take) | (skeleton & ~take)
+        kept = is_stop
     return (mix(skeleton) | _U1) if n > 0 else _U0
 
 
@@ -110,11 +118,12 @@ def rank_words(work: Work, n: int, characters: bool, scratch: WordScratch) -> in
         Their number.
     """
     hashes, before, stops, ranks = work.hashes, work.before, scratch.stops, scratch.ranks
-    count = 0
+    keys, count = scratch.keys, 0
+    for i in range(n):  # hashing apart from choosing, so that it runs on vectors
+        keys[i] = mix(hashes[i] ^ _TOPIC_KEY) >> _U48
     for i in range(n):
-        token = hashes[i]
-        put(ranks, count, mix(token ^ _TOPIC_KEY) >> _U48)
-        count += (token & KIND_MASK == KIND_CONTENT) & (stops[i] == 0)
+        put(ranks, count, keys[i])
+        count += (hashes[i] & KIND_MASK == KIND_CONTENT) & (stops[i] == 0)
     if not characters:
         return count
     for i in range(1, n):
@@ -159,12 +168,15 @@ def topic_buckets(scratch: WordScratch, count: int, out: U16, cursor: int) -> in
 
 
 @part
-def lower_minima(hashes: U64, begin: int, stop: int, minima: U32) -> None:
+def lower_minima(hashes: U64, begin: int, stop: int, minima: U32, keys: U64) -> None:
     """Lower the one-permutation MinHash minima by all word 3-shingles of a region."""
-    for at in range(begin, stop - 2):
-        h = mix(hashes[at] * P1 + hashes[at + 1] * P2 + hashes[at + 2] * P3)
-        slot = signed(h >> _U59)
-        put(minima, slot, min(get(minima, slot), np.uint32(h & _LOW32)))
+    n = stop - begin - 2
+    for i in range(n):  # hashing apart from lowering, so that it runs on vectors
+        at = begin + i
+        keys[i] = mix(get(hashes, at) * P1 + get(hashes, at + 1) * P2 + get(hashes, at + 2) * P3)
+    for i in range(n):
+        slot = signed(keys[i] >> _U59)
+        put(minima, slot, min(get(minima, slot), np.uint32(keys[i] & _LOW32)))
 
 
 @part

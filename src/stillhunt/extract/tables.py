@@ -10,12 +10,14 @@ from stillhunt.extract.conduct import FEATURES, compile_rules
 from stillhunt.extract.kernels import U64, new_work
 from stillhunt.extract.kernels_conduct import Lexicon
 from stillhunt.extract.kernels_rows import Tables, Texts, list_tokens
-from stillhunt.extract.kernels_words import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, Vocabulary
+from stillhunt.extract.kernels_words import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, TAG_SHIFT, Vocabulary
 from stillhunt.extract.lexicon import phrases_by_feature
 from stillhunt.extract.stopwords import all_stop_words
 from stillhunt.extract.words import code_point_table
 
 _TRIE_SLOTS = 1 << 15
+_FIRST_MULTIPLIER = 0x9E3779B97F4A8001
+"""Where the search for the vocabulary's multiplier starts: where it ends with the present words, so it is short."""
 
 
 @cache
@@ -61,20 +63,25 @@ def _number_words(token_lists: list[U64]) -> dict[int, int]:
 def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
     words = np.zeros(len(ids) + 1, np.uint64)
     words[1:] = sorted(ids)
-    multiplier = np.uint64(0x9E3779B97F4A7C15)
-    while True:  # the first multiplier under which no bucket overflows
-        chosen = (words[1:] * multiplier) >> np.uint64(BUCKET_SHIFT)
-        if np.bincount(chosen.astype(np.int64)).max() <= BUCKET_WORDS:
+    multiplier = _FIRST_MULTIPLIER
+    while True:  # the first multiplier under which no bucket overflows and no two of its words share a tag
+        scrambled = words[1:] * np.uint64(multiplier)
+        buckets = (scrambled >> np.uint64(BUCKET_SHIFT)).astype(np.int64)
+        places = (scrambled >> np.uint64(TAG_SHIFT)).astype(np.int64)
+        if np.bincount(buckets).max() <= BUCKET_WORDS and np.unique(places).size == places.size:
             break
-        multiplier += np.uint64(2)
-    buckets = np.zeros((BUCKETS, BUCKET_WORDS), np.uint16)
+        multiplier += 2
+    tags = np.zeros((BUCKETS, BUCKET_WORDS), np.uint8)
+    numbers = np.zeros((BUCKETS + 1, BUCKET_WORDS), np.uint16)
     filled = np.zeros(BUCKETS, np.int64)
-    for number, bucket in enumerate(chosen.astype(np.int64).tolist(), start=1):
-        buckets[bucket, filled[bucket]] = number
+    for number, place in enumerate(places.tolist(), start=1):
+        bucket, tag = divmod(place, 256)
+        tags[bucket, filled[bucket]] = tag
+        numbers[bucket, filled[bucket]] = number
         filled[bucket] += 1
     stops = np.zeros(len(ids) + 1, np.uint8)
     stops[sorted(stop_ids)] = 1
-    return Vocabulary(multiplier, buckets.reshape(-1), words, stops)
+    return Vocabulary(np.uint64(multiplier), tags.view("<u8").reshape(-1), numbers.reshape(-1), words, stops)
 
 
 def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
