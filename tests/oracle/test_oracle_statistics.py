@@ -78,53 +78,67 @@ def at_least(others: int, expected: float) -> float:
     return float(poisson.sf(others - 1, UNLIKE_ALL * expected)) if others > 0 else 1.0
 
 
+def expected_sharers(holders: list[int], outsiders: list[int], members: list[int]) -> float:
+    """Members that would have a value if each took that of a random outsider of its country.
+
+    Args:
+        holders: countries of the outsiders that have the value.
+        outsiders: countries of all outsiders.
+        members: countries of all members.
+    """
+    by_country = sum(members.count(home) / (outsiders.count(home) + 1) for home in holders)
+    return by_country + len(members) / (len(outsiders) + 1)
+
+
+countries = st.integers(-1, 1)
+
+
 @steady
-@given(st.lists(st.tuples(st.integers(-1, 6), st.booleans()), min_size=2, max_size=60))
-def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool]]) -> None:
-    assume(any(member for _, member in accounts))
-    found = shared_value(np.array([v for v, _ in accounts], np.int64), np.array([m for _, m in accounts]))
-    inside = Counter(v for v, member in accounts if member and v >= 0)
-    outside = Counter(v for v, member in accounts if not member and v >= 0)
-    members = [v for v, member in accounts if member]
-    chances, others = [], []
-    for value in members:
-        n = inside[value] - 1 if value >= 0 else 0
-        rate = (outside[value] + 1) / (outside.total() + 1)
-        chances.append(at_least(n, rate * (inside.total() - 1)) if value >= 0 else 1.0)
-        others.append(n)
+@given(st.lists(st.tuples(st.integers(-1, 6), st.booleans(), countries), min_size=2, max_size=60))
+def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool, int]]) -> None:
+    assume(any(member for _, member, _ in accounts))
+    values, member, home = (list(column) for column in zip(*accounts, strict=True))
+    found = shared_value(np.array(values, np.int64), np.array(member), np.array(home, np.int64))
+    inside = [(v, c) for v, m, c in accounts if m and v >= 0]
+    outside = [(v, c) for v, m, c in accounts if not m and v >= 0]
+    own = [v for v, m, _ in accounts if m]
+    others = [sum(v == value for v, _ in inside) - 1 if value >= 0 else 0 for value in own]
+    chances = [
+        at_least(
+            n, expected_sharers([c for v, c in outside if v == value], [c for _, c in outside], [c for _, c in inside])
+        )
+        for value, n in zip(own, others, strict=True)
+    ]
     assert found.bits == pytest.approx(expected_sharing(chances, others))
     assert found.sharing == sum(n > 0 for n in others)
-    assert found.values == len({v for v, n in zip(members, others, strict=True) if n > 0})
-    assert len(found.member_bits) == len(members)
+    assert found.values == len({v for v, n in zip(own, others, strict=True) if n > 0})
+    assert len(found.member_bits) == len(own)
     assert found.bits == 0.0 or found.bits == pytest.approx(found.member_bits.sum() - COST)
 
 
 @steady
-@given(st.lists(st.tuples(st.sets(st.integers(0, 6), max_size=3), st.booleans()), min_size=2, max_size=40))
-def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool]]) -> None:
-    members = [values for values, member in accounts if member]
-    assume(members)
-    pairs = [(number, value) for number, (values, _) in enumerate(accounts) for value in sorted(values)]
+@given(st.lists(st.tuples(st.sets(st.integers(0, 6), max_size=3), st.booleans(), countries), min_size=2, max_size=40))
+def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, int]]) -> None:
+    inside = [(values, c) for values, m, c in accounts if m]
+    outside = [(values, c) for values, m, c in accounts if not m]
+    assume(inside)
+    pairs = [(number, value) for number, (values, _, _) in enumerate(accounts) for value in sorted(values)]
     columns = np.array(pairs, np.int64).reshape(-1, 2)
-    found = shared_address(columns[:, 0], columns[:, 1], np.array([m for _, m in accounts]))
-    inside = Counter(value for values in members for value in values)
-    outside = Counter(value for values, member in accounts if not member for value in values)
-    outsiders = max(len(accounts) - len(members), 1)
-    chances, others = [], []
-    for values in members:
-        candidates = [
-            (
-                at_least(inside[v] - 1, (outside[v] + 1) / (outsiders + 1) * (len(members) - 1)) * len(values),
-                v,
-                inside[v] - 1,
-            )
-            for v in values
-        ]
-        chance, _, n = min(candidates, default=(1.0, -1, 0))
-        chances.append(min(chance, 1.0))
-        others.append(n)
-    assert found.bits == pytest.approx(expected_sharing(chances, others))
-    assert found.sharing == sum(n > 0 for n in others)
+    member, home = np.array([m for _, m, _ in accounts]), np.array([c for _, _, c in accounts], np.int64)
+    found = shared_address(columns[:, 0], columns[:, 1], member, home)
+
+    def judged(value: int) -> tuple[float, int, int]:
+        others = sum(value in values for values, _ in inside) - 1
+        holders = [c for values, c in outside if value in values]
+        expected = expected_sharers(holders, [c for _, c in outside], [c for _, c in inside])
+        return at_least(others, expected), value, others
+
+    best = [
+        min(((chance * len(values), value, n) for chance, value, n in map(judged, values)), default=(1.0, -1, 0))
+        for values, _ in inside
+    ]
+    assert found.bits == pytest.approx(expected_sharing([min(b[0], 1.0) for b in best], [b[2] for b in best]))
+    assert found.sharing == sum(b[2] > 0 for b in best)
 
 
 @steady
