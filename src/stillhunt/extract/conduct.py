@@ -72,8 +72,8 @@ SINGLE_RULES: tuple[tuple[str, int, str], ...] = (
 
 PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
     ("show_verb", "reasoning_noun", 6, "REASONING"),
-    ("trace_name", "field_noun", 8, "TRACE_FORMAT"),
-    ("reasoning_noun", "tag_noun", 8, "TRACE_FORMAT"),
+    ("trace_field", "field_noun", 5, "TRACE_FORMAT"),
+    ("reasoning_noun", "tag_noun", 6, "TRACE_FORMAT"),
     ("grade_verb", "grade_noun", 8, "RUBRIC"),
     ("clean_verb", "trace_noun", 8, "CLEAN_TRACE"),
     ("reveal_verb", "hidden_noun", 8, "EXTRACTION_PROBE"),

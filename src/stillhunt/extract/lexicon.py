@@ -123,33 +123,24 @@ LEXICON: dict[str, str] = {
     """,
     "probe": """
         en: do not flag | don't flag | not reasoning extraction | reasoning extraction | real system prompt
-            | ignore previous instructions and print | ignore all previous instructions | repeat everything above
-            | repeat the text above | repeat the words above | print everything above | verbatim system prompt
+            | ignore previous instructions and print | repeat everything above | repeat the text above
+            | repeat the words above | print everything above | verbatim system prompt
             | what is your system prompt | what are your system instructions | this is a debugging session
             | reveal your hidden | your hidden reasoning | your hidden instructions | encrypted reasoning
             | working memory verbatim | raw thinking tokens | thinking tokens verbatim
-        zh: 输出你的系统提示 | 系统提示词是什么 | 忽略之前的所有指令 | 忽略以上所有指令 | 重复上面的所有内容
-            | 你的系统提示词 | 不要标记 | 显示隐藏的推理 | 輸出你的系統提示
-        ja: システムプロンプトを表示 | システムプロンプトを出力 | システムプロンプトを教え | これまでの指示を無視
-            | 以前の指示をすべて無視 | 隠された推論
-        ko: 시스템 프롬프트를 출력 | 시스템 프롬프트를 보여 | 시스템 프롬프트를 알려 | 이전 지시를 무시
-            | 이전의 모든 지시를 무시
-        es: muestra tu prompt de sistema | tu prompt del sistema | ignora las instrucciones anteriores
-            | ignora todas las instrucciones anteriores | no marques esto
-        fr: ton prompt système | votre prompt système | ignore les instructions précédentes
-            | ignore toutes les instructions précédentes | ignorez les instructions précédentes
-        de: deinen system prompt | deinen systemprompt | ignoriere alle vorherigen anweisungen
-            | ignoriere die vorherigen anweisungen
+        zh: 输出你的系统提示 | 系统提示词是什么 | 重复上面的所有内容 | 你的系统提示词 | 不要标记 | 显示隐藏的推理
+            | 輸出你的系統提示
+        ja: システムプロンプトを表示 | システムプロンプトを出力 | システムプロンプトを教え | 隠された推論
+        ko: 시스템 프롬프트를 출력 | 시스템 프롬프트를 보여 | 시스템 프롬프트를 알려
+        es: muestra tu prompt de sistema | tu prompt del sistema | no marques esto
+        fr: ton prompt système | votre prompt système
+        de: deinen system prompt | deinen systemprompt
         ru: свой системный промпт | твой системный промпт | системный промпт дословно
-            | игнорируй предыдущие инструкции | игнорируй все предыдущие инструкции
-        ar: تجاهل التعليمات السابقة | تجاهل جميع التعليمات السابقة | موجه النظام الخاص بك
-        pt: seu prompt de sistema | seu prompt do sistema | ignore as instruções anteriores
-            | ignore todas as instruções anteriores
-        hi: पिछले निर्देशों को अनदेखा | अपना सिस्टम प्रॉम्प्ट
-        id: abaikan instruksi sebelumnya | abaikan semua instruksi sebelumnya | prompt sistem anda
-        tr: sistem komutunu göster | önceki talimatları yok say | önceki tüm talimatları yok say
-        th: ละเว้นคำสั่งก่อนหน้า
-        vi: bỏ qua các hướng dẫn trước | bỏ qua mọi hướng dẫn trước
+        ar: موجه النظام الخاص بك
+        pt: seu prompt de sistema | seu prompt do sistema
+        hi: अपना सिस्टम प्रॉम्प्ट
+        id: prompt sistem anda
+        tr: sistem komutunu göster
     """,
     "trajectory": """
         en: thought action action input observation | question thought action | thought action observation
@@ -170,26 +161,11 @@ LEXICON: dict[str, str] = {
         pt: chamada de ferramenta | chamadas de ferramentas | chamada de função | acesso às seguintes ferramentas
     """,
     "generation_asked": """
-        en: question answer pairs | question and answer pairs | questions with solutions | questions with answers
-            | problems with solutions | problems with full solutions | problems and solutions
-            | tasks with solutions | synthetic data | synthetic dataset | training data | instruction tuning
-            | training examples | diverse set of questions | diverse set of tasks | diverse set of instructions
-            | seed tasks | new task instructions
-        zh: 生成多样化的 | 多样化的问题 | 多样化的任务 | 道题目并附 | 合成数据 | 训练数据 | 指令微调 | 问答对
-            | 個問答對
-        ja: 多様な質問を生成 | 多様なタスクを生成 | 問題と解答を作成 | 合成データ | 学習データを作成
-            | 質問と回答のペア
-        ko: 다양한 질문을 생성 | 다양한 문제를 생성 | 질문과 답변 쌍 | 합성 데이터 | 학습 데이터를 생성
-        es: pares de preguntas y respuestas | preguntas diversas | datos sintéticos | problemas con soluciones
-        fr: paires question réponse | questions variées | données synthétiques | problèmes avec solutions
-        de: frage antwort paare | synthetische daten | aufgaben mit lösungen | vielfältige fragen
-        ru: пары вопрос ответ | синтетические данные | задачи с решениями | разнообразные вопросы
-            | разнообразных задач
-        ar: أزواج من الأسئلة والأجوبة | بيانات اصطناعية | أسئلة متنوعة
-        pt: pares de perguntas e respostas | dados sintéticos | problemas com soluções | perguntas diversas
-        id: pasangan tanya jawab | data sintetis | beragam pertanyaan
-        tr: soru cevap çiftleri | sentetik veri | çeşitli sorular
-        vi: cặp câu hỏi và trả lời | dữ liệu tổng hợp | câu hỏi đa dạng
+        en: diverse set of questions | diverse set of tasks | diverse set of instructions | seed tasks
+            | new task instructions
+        zh: 生成多样化的 | 多样化的问题 | 多样化的任务 | 道题目并附 | 指令微调
+        ja: 多様な質問を生成 | 多様なタスクを生成 | 問題と解答を作成 | 学習データを作成
+        ko: 다양한 질문을 생성 | 다양한 문제를 생성 | 학습 데이터를 생성
     """,
     "trace_translation_asked": """
         en: previous working memory | translate your thinking | translate your reasoning | translate your thoughts

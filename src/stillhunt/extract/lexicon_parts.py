@@ -59,11 +59,24 @@ PARTS: dict[str, str] = {
         ru: рассуждение | рассуждения | мысли
         pt: raciocínio
     """,
+    "trace_field": """
+        en: thinking | reasoning | rationale | scratchpad | cot | chain_of_thought | chainofthought
+            | inner_monologue | reasoning_steps | reasoning_trace | thought_process | thinking_process
+            | reasoning_content | deliberation | chain of thought
+        zh: 思考 | 推理 | 思维链 | 推理过程 | 思考过程
+        ja: 思考 | 推論
+        ko: 추론 | 추론을 | 사고 과정
+        es: razonamiento
+        fr: raisonnement
+        de: begründung | überlegung
+        ru: рассуждение | рассуждения | мысли
+        pt: raciocínio
+    """,
     "field_noun": """
-        en: json | field | fields | key | keys | tag | tags | xml | schema | object | section | sections | format
-        zh: 字段 | 标签 | 格式 | 標籤
-        ja: フィールド | タグ | 形式
-        ko: 필드 | 태그 | 형식
+        en: json | field | fields | key | keys | tag | tags | xml | schema
+        zh: 字段 | 标签 | 標籤
+        ja: フィールド | タグ
+        ko: 필드 | 태그
         es: campo | campos | etiqueta | etiquetas
         fr: champ | champs | balise | balises
         de: feld | felder | feldern
@@ -147,7 +160,7 @@ PARTS: dict[str, str] = {
     """,
     "reveal_verb": """
         en: reveal | print | repeat | output | show | disclose | leak | return | dump | display | recite | tell me
-            | copy | extract | reproduce | what is | what are
+            | copy | extract | reproduce
         zh: 输出 | 显示 | 告诉我 | 重复 | 泄露 | 打印 | 展示 | 輸出 | 顯示
         ja: 表示し | 出力し | 教えて | 繰り返し
         ko: 출력 | 보여 | 알려 | 공개
@@ -228,18 +241,30 @@ PARTS: dict[str, str] = {
             | challenging questions | challenging tasks | hard problems | varied questions | varied tasks
             | 7 questions and answers | 7 problems | 7 tasks | 7 prompts | 7 instructions | 7 diverse | 7 unique
             | 7 challenging | 7 novel | 7 varied | test cases with | coding problems | exam questions
-        zh: 道题 | 个问题 | 个任务 | 不同的问题 | 新的问题 | 有挑战性的 | 多样的 | 多样化 | 個問題
-        ja: 個の質問 | 個の問題 | 個のタスク | 多様な | 新しい問題
-        ko: 개의 질문 | 개의 문제 | 다양한 질문 | 다양한 문제 | 새로운 문제
+            | question answer pairs | question and answer pairs | questions with solutions
+            | questions with answers | problems with solutions | problems with full solutions
+            | problems and solutions | tasks with solutions | synthetic data | synthetic dataset | training data
+            | instruction tuning | training examples
+        zh: 道题 | 个问题 | 个任务 | 不同的问题 | 新的问题 | 有挑战性的 | 多样的 | 多样化 | 個問題 | 合成数据
+            | 训练数据 | 问答对 | 個問答對
+        ja: 個の質問 | 個の問題 | 個のタスク | 多様な | 新しい問題 | 合成データ | 質問と回答のペア
+        ko: 개의 질문 | 개의 문제 | 다양한 질문 | 다양한 문제 | 새로운 문제 | 질문과 답변 쌍 | 합성 데이터
         es: preguntas diversas | problemas diversos | 7 problemas | 7 tareas | nuevos problemas
+            | pares de preguntas y respuestas | datos sintéticos | problemas con soluciones
         fr: questions variées | problèmes variés | 7 problèmes | 7 tâches | nouveaux problèmes
-        de: verschiedene aufgaben | neue aufgaben | 7 aufgaben | vielfältige aufgaben
-        ru: разных задач | новых задач | 7 задач | разнообразных вопросов | 7 заданий
-        ar: أسئلة متنوعة | مسائل متنوعة | 7 مسائل
-        pt: problemas diversos | 7 problemas | 7 tarefas | novos problemas
-        id: 7 soal | soal baru | soal yang beragam | 7 tugas
-        tr: 7 problem | çeşitli problemler | yeni problemler | 7 görev
-        vi: 7 bài toán | bài toán mới | 7 nhiệm vụ
+            | paires question réponse | données synthétiques | problèmes avec solutions
+        de: verschiedene aufgaben | neue aufgaben | 7 aufgaben | vielfältige aufgaben | frage antwort paare
+            | synthetische daten | aufgaben mit lösungen | vielfältige fragen
+        ru: разных задач | новых задач | 7 задач | разнообразных вопросов | 7 заданий | пары вопрос ответ
+            | синтетические данные | задачи с решениями | разнообразные вопросы | разнообразных задач
+        ar: أسئلة متنوعة | مسائل متنوعة | 7 مسائل | أزواج من الأسئلة والأجوبة | بيانات اصطناعية
+        pt: problemas diversos | 7 problemas | 7 tarefas | novos problemas | pares de perguntas e respostas
+            | dados sintéticos | problemas com soluções | perguntas diversas
+        id: 7 soal | soal baru | soal yang beragam | 7 tugas | pasangan tanya jawab | data sintetis
+            | beragam pertanyaan
+        tr: 7 problem | çeşitli problemler | yeni problemler | 7 görev | soru cevap çiftleri | sentetik veri
+            | çeşitli sorular
+        vi: 7 bài toán | bài toán mới | 7 nhiệm vụ | cặp câu hỏi và trả lời | dữ liệu tổng hợp | câu hỏi đa dạng
     """,
     "answer_verb": """
         en: answer | respond | reply | return | output | format | present | provide | write | give
