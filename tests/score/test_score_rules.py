@@ -136,10 +136,12 @@ def test_follow_ups_speak_against() -> None:
     assert alone["follow_ups"] > 0 > talking["follow_ups"]
 
 
-def test_own_subjects_and_uneven_loads_speak_against() -> None:
-    found = campaign_bits(score_story(replace(UNRELATED, repeated=0.0)))
+@pytest.mark.parametrize("seed", range(4))
+def test_own_subjects_speak_against_and_uneven_loads_never_for(seed: int) -> None:
+    """Also where the members with the oddest loads leave first: who stays was chosen for loads that are alike."""
+    found = campaign_bits(score_story(replace(UNRELATED, repeated=0.0, seed=seed)))
     assert found["topic_mixture"] < 0
-    assert found["even_loads"] < 0
+    assert found.get("even_loads", 0.0) <= 0
 
 
 def test_even_loads_near_the_cut_off_are_not_judged() -> None:
