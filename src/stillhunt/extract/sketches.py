@@ -50,10 +50,7 @@ def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
     if requests.num_rows == 0:
         return SKETCHES.empty()
     work, scratch = new_work(), new_scratch()
-    pieces = [
-        _sketch_batch(batch, config.seed, work, scratch)
-        for batch in requests.combine_chunks().to_batches(max_chunksize=ROWS)
-    ]
+    pieces = [_sketch_batch(batch, config.seed, work, scratch) for batch in requests.to_batches(max_chunksize=ROWS)]
     return SKETCHES.check(pa.Table.from_batches(pieces, schema=SKETCHES.arrow))
 
 
