@@ -88,9 +88,9 @@ class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
     prior_bits: float = Field(
-        -12.0,
+        -11.0,
         description="log2 odds that a candidate group is a harvesting operation before any evidence: about one in "
-        "4,000; the strongest of 580 honest candidates then stays below even odds.",
+        "2,000; the strongest honest candidates of the worlds then stay below even odds.",
     )
     family_cap_bits: FamilyCaps = Field(
         default_factory=lambda: FamilyCaps(),

@@ -34,42 +34,32 @@ class _Need:
 
 
 # Per family: columns of which one is enough to yield evidence, columns that add to it (with what each adds), and
-# what the family shows.
+# what the family shows. Only what the tests of `score/evidence.py` really read is named here.
 _NEEDS = {
     "content": _Need(
         ("prompt", "system_prompt"),
-        (
-            ("prompt", "shared templates and paraphrased work lists in prompts"),
-            ("system_prompt", "shared system prompts"),
-            ("response", "harvests that show only in the answers"),
-        ),
-        "which accounts send the same work",
+        (("prompt", "templates in prompts"), ("system_prompt", "templates in system prompts")),
+        "shared templates, and so no group at all",
     ),
     "queue": _Need(
         ("prompt",),
-        (("prompt", "work lists dealt out to many accounts"), ("conversation_id", "which calls are one task")),
+        (("prompt", "work lists dealt out to many accounts"),),
         "one work list dealt out to many accounts",
     ),
-    "timing": _Need(
-        ("timestamp",),
-        (("status", "fail-over after refusals"), ("conversation_id", "pace within conversations")),
-        "common starts, stops and hand-overs",
-    ),
+    "timing": _Need(("timestamp",), (), "common starts, stops and pauses"),
     "network": _Need(
-        ("client_ip", "asn", "tls_fingerprint", "user_agent"),
+        ("client_ip", "tls_fingerprint", "user_agent"),
         (
-            ("client_ip", "shared addresses and prefixes"),
-            ("asn", "shared networks"),
-            ("country", "contradictions of place and clock"),
+            ("client_ip", "shared addresses and networks"),
             ("user_agent", "shared clients"),
             ("tls_fingerprint", "shared client software under false names"),
+            ("country", "allowance for what countrymen share by chance"),
         ),
         "shared addresses and clients",
     ),
     "identity": _Need(
         (
             "accounts.payment_fingerprint",
-            "accounts.email_hash",
             "accounts.email_domain",
             "accounts.signup_ip",
             "accounts.created_at",
@@ -79,22 +69,12 @@ _NEEDS = {
         (
             ("accounts.payment_fingerprint", "shared cards"),
             ("accounts.email_domain", "sign-ups by one mail domain"),
-            ("accounts.signup_ip", "shared sign-up addresses"),
+            ("accounts.signup_ip", "shared sign-up networks"),
             ("accounts.created_at", "bursts of sign-ups"),
-            ("accounts.declared_use", "traffic that contradicts the declared use"),
         ),
         "who pays and signs up together",
     ),
-    "conduct": _Need(
-        ("prompt", "system_prompt", "output_tokens"),
-        (
-            ("prompt", "elicited reasoning, grading and cleaning"),
-            ("output_tokens", "long full answers only"),
-            ("turn", "conversations without a second turn"),
-            ("temperature", "constant parameters"),
-        ),
-        "what an account makes the model do",
-    ),
+    "conduct": _Need(("turn",), (("turn", "conversations that nobody goes on with"),), "whether people ask back"),
 }
 
 

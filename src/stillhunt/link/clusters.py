@@ -48,34 +48,37 @@ class Clusters:
 def content_clusters(coded: Coded, habits: Habits) -> Clusters:
     """Cluster the habit phrases and assign each request to at most one cluster.
 
-    A request goes to the cluster with the most of its phrases. In accounts for which none of the cluster's phrases
-    is a habit (few requests yet), two phrases are asked for instead of one.
+    A request goes to the cluster with the most of its phrases, if they are enough.
     """
-    size = len(habits.phrases)
     of_phrase = _cluster_phrases(coded, habits)
-    accounts = len(coded.account_ids)
     count = int(of_phrase.max(initial=-1)) + 1
     cluster = of_phrase[habits.row_phrase]
     row, row_phrase, cluster = habits.row[cluster >= 0], habits.row_phrase[cluster >= 0], cluster[cluster >= 0]
     key, matched = np.unique(row * max(count, 1) + cluster, return_counts=True)
     pair_row, pair_cluster = np.divmod(key, max(count, 1))
-    habitual = np.zeros((accounts, 1), bool) if not count else _habitual(habits, of_phrase, accounts, count)
-    enough = (matched >= 2) | habitual[coded.account[pair_row], pair_cluster] if count else np.zeros(0, bool)
+    enough = _enough(coded, habits, of_phrase, (pair_row, pair_cluster, matched))
     pair_row, pair_cluster, matched = pair_row[enough], pair_cluster[enough], matched[enough]
     order = np.lexsort((pair_cluster, -matched, pair_row))
     first = np.unique(pair_row[order], return_index=True)[1]
     of_request = np.full(coded.rows, -1, np.int64)
     of_request[pair_row[order][first]] = pair_cluster[order][first]
     inside = of_request[row] == cluster
-    del size
     return Clusters(of_phrase, of_request, row[inside], row_phrase[inside], count)
 
 
-def _habitual(habits: Habits, of_phrase: Ints, accounts: int, count: int) -> Flags:
-    table = np.zeros((accounts, count), bool)
+def _enough(coded: Coded, habits: Habits, of_phrase: Ints, matches: tuple[Ints, Ints, Ints]) -> Flags:
+    """True for the (request, cluster) matches that count.
+
+    Two phrases always do. One phrase does in an account that has a habit among the cluster's phrases; anybody else may
+    hit on one by chance.
+    """
+    row, cluster, matched = matches
+    width = int(cluster.max(initial=0)) + 1
+    key = coded.account[row] * width + cluster
     known = of_phrase[habits.phrase] >= 0
-    table[habits.account[known], of_phrase[habits.phrase[known]]] = True
-    return table
+    habitual = habits.account[known] * width + of_phrase[habits.phrase[known]]
+    enough: Flags = (matched >= 2) | np.isin(key, habitual)
+    return enough
 
 
 def _cluster_phrases(coded: Coded, habits: Habits) -> Ints:

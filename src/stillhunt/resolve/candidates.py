@@ -16,10 +16,10 @@ PAIR_OVERLAP = 0.47
 """Jaccard of the member sets that the two halves found, from which they are one group."""
 OVERLAP = 0.5
 """Share of the smaller account set that two candidates must have in common to be compared at all."""
-ONE_QUEUE = 5.0
-"""Index of the accounts' mix of two candidates (chi-square over degrees of freedom) up to which one queue feeds both.
-Skills dealt from one queue give about 1, leased in batches 2-3; two labs on one pool 20 and more, for each account
-serves one lab, the other, or both."""
+ONE_QUEUE = 0.12
+"""Intra-class correlation of the accounts' mix of two candidates up to which one queue feeds both. Skills dealt from
+one queue give about 0, leased in batches 0.05; two labs on one pool 0.4 and more, for each account serves one lab, the
+other, or both."""
 VIEW_CAP = 12_000_000
 """Most microbits that one view on one half may say about one slice."""
 
@@ -157,7 +157,7 @@ def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[s
             n
             for n, common in shared.items()
             if common >= OVERLAP * min(size, len(merged[n].accounts))
-            and _mix_index(merged[n], candidate, counts) <= ONE_QUEUE
+            and _mix_correlation(merged[n], candidate, counts) <= ONE_QUEUE
         ]
         chosen = max(same, key=lambda n: (shared[n], -n)) if same else len(merged)
         if not same:
@@ -168,8 +168,11 @@ def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[s
     return merged
 
 
-def _mix_index(left: Candidate, right: Candidate, counts: Mapping[int, Mapping[str, int]]) -> float:
-    """Chi-square over degrees of freedom of the split of each account's requests between two candidates."""
+def _mix_correlation(left: Candidate, right: Candidate, counts: Mapping[int, Mapping[str, int]]) -> float:
+    """Intra-class correlation of the split of each account's requests between two candidates.
+
+    From the chi-square of homogeneity: its index is about 1 + (n - 1) r for accounts of n requests.
+    """
     accounts = sorted(left.accounts | right.accounts)
     first = _requests(left, accounts, counts)
     second = _requests(right, accounts, counts)
@@ -178,7 +181,8 @@ def _mix_index(left: Candidate, right: Candidate, counts: Mapping[int, Mapping[s
     if not 0.0 < share < 1.0 or len(accounts) < 2:
         return 0.0
     square = sum((a - t * share) ** 2 / (t * share * (1.0 - share)) for a, t in zip(first, total, strict=True) if t)
-    return square / (len(accounts) - 1)
+    size = sum(t * t for t in total) / sum(total)
+    return (square / (len(accounts) - 1) - 1.0) / max(size - 1.0, 1.0)
 
 
 def _requests(candidate: Candidate, accounts: list[str], counts: Mapping[int, Mapping[str, int]]) -> list[int]:

@@ -1,8 +1,7 @@
 """What honest accounts look like: frozen figures, measured, never learned from the log that is judged.
 
-A baseline learned from the judged log is one that a large campaign moves. These were measured on the honest accounts
-of seeded worlds of two generators (`benchmarks/quality/baseline.py` prints them again); a log's own traffic never
-enters. Spread is the standard deviation of the logarithm.
+A baseline learned from the judged log is one that a large campaign moves. These were set from the honest accounts of
+seeded worlds of two generators (the indices stand beside each); a log's own traffic never enters. Spread is the standard deviation of the logarithm.
 """
 
 from __future__ import annotations
@@ -36,3 +35,7 @@ TIMES = Overdispersion(0.15, 1.2, 2e-3, 1.2, 0.5, 0.05)
 LOADS = Overdispersion(0.7, 0.9, 0.02, 1.4, 0.75, 0.15)
 """Requests per account: honest loads spread by 0.8 of their mean (0.4-2), a queue's by 0.1-0.3, with leases and
 outages."""
+CUSTOMER_LOAD_SPREAD = 1.3
+"""Standard deviation of the log of honest accounts' loads around the middle of their group."""
+WORKER_LOAD_SPREAD = 0.6
+"""The same of workers; a queue gives 0.1-0.3, late joiners and early bans widen it."""

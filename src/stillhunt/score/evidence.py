@@ -12,7 +12,7 @@ from stillhunt.score import baseline
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled
 from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Floats, Frame, Ints
+from stillhunt.score.frame import Floats, Frame, Ints, commonest
 from stillhunt.score.shared import SharedKey, shared_address, shared_value
 
 EXAMPLES = 50
@@ -20,7 +20,9 @@ TIME_BIN = 12 * 3_600_000_000
 MEMBER_CAP = 6.0
 """Most bits that one key may say about one member's part in the campaign."""
 LOAD_CAP = 6.0
-"""Equal loads are also what a roster of equal machines shows."""
+LOADS_PER_SUBJECT = 2.0
+"""Equal loads are also what a class shows that does one assignment, or a roster of equal machines: they corroborate
+that subjects are dealt, at most so many bits for each bit of that, and establish nothing alone."""
 CONTENT_SCALE = 20.0
 """Bits over all slices that count as one unit; two bits of evidence for each doubling (honest groups reach 1-7 by
 sharing the phrases of public data sets)."""
@@ -31,6 +33,10 @@ STACK_CAP = 4.0
 """A popular framework brings its own client, so that its users share both; stacks alone stay weak evidence."""
 PUBLIC_ITEMS = 0.1
 """Share of such prompts from which the items themselves are shared; campaigns of the worlds stay below 3 %."""
+PUBLIC_DOMAIN = 5
+"""Times the group's size from which outsiders make a mail domain a public provider's."""
+OPENLY = 0.9
+"""Share of the accounts that must agree for a group to be one open customer."""
 SOME_BACK = 0.03
 """Share of follow-ups that cover traffic leaks into a campaign's slices."""
 REPEATED = 0.02
@@ -45,16 +51,17 @@ def gather_evidence(frame: Frame, candidate: Candidate, *, least: int) -> list[F
         candidate: the candidate.
         least: requests a slice needs; loads cut off near it are not judged.
     """
+    subjects = _topic_mixture(frame, candidate)
     findings = [
         _phrase_mixture(frame, candidate, least),
-        _topic_mixture(frame, candidate),
+        subjects,
         _no_repeats(frame, candidate),
-        _even_loads(candidate, least),
+        _even_loads(candidate, least, most=LOADS_PER_SUBJECT * max(subjects.bits, 0.0)),
         _common_times(frame, candidate),
         _follow_ups(frame, candidate),
         *_shared_stacks(frame, candidate),
     ]
-    organisation = _declared_organisation(frame, candidate)
+    organisation = _declared_organisation(frame, candidate) or _open_customer(frame, candidate)
     if organisation is not None:
         findings.append(organisation)
     else:
@@ -144,11 +151,11 @@ def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
     return Finding("queue", "no_repeats", statement, bits, _examples(candidate.rows), len(candidate.rows))
 
 
-def _even_loads(candidate: Candidate, least: int) -> Finding:
+def _even_loads(candidate: Candidate, least: int, most: float) -> Finding:
     loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
     found = load_evenness(loads)
     truncated = float(loads.mean()) < 3 * least
-    bits = 0.0 if truncated else min(index_bits(found, baseline.LOADS), LOAD_CAP)
+    bits = 0.0 if truncated else min(index_bits(found, baseline.LOADS), LOAD_CAP, most)
     return Finding(
         "queue",
         "even_loads",
@@ -156,7 +163,19 @@ def _even_loads(candidate: Candidate, least: int) -> Finding:
         f"an account, spread {loads.std():.1f} (dealt at random {np.sqrt(loads.mean()):.1f})",
         bits,
         count=len(candidate.rows),
+        member_bits=_load_fit(loads),
     )
+
+
+def _load_fit(loads: Ints) -> Floats:
+    """Bits of each member's load: near the group's middle as a worker's, or spread as customers' are (lognormal)."""
+    away = np.log(np.maximum(loads, 1) / max(float(np.median(loads)), 1.0))
+    bits: Floats = (
+        np.log(baseline.CUSTOMER_LOAD_SPREAD / baseline.WORKER_LOAD_SPREAD)
+        + 0.5 * (away / baseline.CUSTOMER_LOAD_SPREAD) ** 2
+        - 0.5 * (away / baseline.WORKER_LOAD_SPREAD) ** 2
+    ) / np.log(2.0)
+    return np.clip(bits, -MEMBER_CAP, MEMBER_CAP)
 
 
 def _common_times(frame: Frame, candidate: Candidate) -> Finding:
@@ -194,10 +213,10 @@ def _shared_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
     if (stack < 0).all():
         return []
     member = candidate.is_member(frame)
-    of_account = _commonest(frame.account, stack, frame.accounts)
-    own = _commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
+    of_account = commonest(frame.account, stack, frame.accounts)
+    own = commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
     of_account[candidate.accounts] = own
-    found = shared_value(of_account, member)
+    found = shared_value(of_account, member, frame.country)
     bits = min(found.bits, STACK_CAP)
     return [
         Finding(
@@ -212,25 +231,10 @@ def _shared_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
     ]
 
 
-def _commonest(account: Ints, value: Ints, accounts: int) -> Ints:
-    """Most frequent known value of each account; the smaller code on ties, -1 where none."""
-    known = value >= 0
-    out = np.full(accounts, -1, np.int64)
-    if not known.any():
-        return out
-    width = int(value.max()) + 1
-    key, count = np.unique(account[known] * width + value[known], return_counts=True)
-    owner, code = np.divmod(key, width)
-    order = np.lexsort((code, -count, owner))
-    first = np.unique(owner[order], return_index=True)[1]
-    out[owner[order][first]] = code[order][first]
-    return out
-
-
 def _declared_organisation(frame: Frame, candidate: Candidate) -> Finding | None:
     """One customer that says so is not a hidden operation: what its seats share is explained."""
     declared = frame.customers.get("organization_id", np.full(frame.accounts, -1, np.int64)).copy()
-    logged = _commonest(frame.account, frame.columns["organization_id"], frame.accounts)
+    logged = commonest(frame.account, frame.columns["organization_id"], frame.accounts)
     # The log's own organisation only fills gaps; its codes are shifted so that they cannot meet the table's.
     declared = np.where(declared >= 0, declared, np.where(logged >= 0, logged + declared.max(initial=0) + 1, -1))
     own = declared[candidate.accounts]
@@ -250,6 +254,42 @@ def _declared_organisation(frame: Frame, candidate: Candidate) -> Finding | None
     )
 
 
+def _open_customer(frame: Frame, candidate: Candidate) -> Finding | None:
+    """One mail domain of its own, one payer or one sign-up network, one country: a group that hides nothing.
+
+    The seats of a help desk look like this, and a class. An operation that rents identities gives them away by
+    contradictions: one card or one network with a dozen countries behind it.
+    """
+    domain = _agreement(frame, candidate, "email_domain")
+    payer = _agreement(frame, candidate, "payment_fingerprint")
+    network = _agreement(frame, candidate, "signup_prefix")
+    countries = [_agreement(frame, candidate, name) for name in ("signup_country", "payment_country")]
+    if min(domain, max(payer, network)) < OPENLY or any(0.0 < country < OPENLY for country in countries):
+        return None
+    values = frame.customers["email_domain"]
+    own = np.bincount(values[candidate.accounts][values[candidate.accounts] >= 0]).argmax()
+    if (values[~candidate.is_member(frame)] == own).sum() > PUBLIC_DOMAIN * len(candidate.accounts):
+        return None
+    together = "pay by one instrument" if payer >= OPENLY else "were opened from one network"
+    return Finding(
+        "identity",
+        "open_customer",
+        f"its accounts {together}, with one mail domain of their own and one country: a group that hides nothing",
+        -6.0,
+        count=len(candidate.rows),
+        member_bits=np.zeros(len(candidate.accounts)),
+    )
+
+
+def _agreement(frame: Frame, candidate: Candidate, name: str) -> float:
+    """Share of the members that have the commonest value of a customer column; 0 where it is not known."""
+    values = frame.customers.get(name)
+    if values is None:
+        return 0.0
+    own = values[candidate.accounts]
+    return float(np.bincount(own[own >= 0]).max() / len(own)) if (own >= 0).any() else 0.0
+
+
 CUSTOMER_KEYS = (
     ("payment_fingerprint", "payment instruments"),
     ("email_domain", "mail domains"),
@@ -264,7 +304,7 @@ def _shared_customers(frame: Frame, candidate: Candidate) -> list[Finding]:
     for name, words in CUSTOMER_KEYS:
         if name not in frame.customers or (frame.customers[name] < 0).all():
             continue
-        found = shared_value(frame.customers[name], member)
+        found = shared_value(frame.customers[name], member, frame.country)
         findings.append(_sharing("identity", name, words, found, candidate))
     return findings
 
@@ -279,7 +319,7 @@ def _shared_addresses(frame: Frame, candidate: Candidate) -> list[Finding]:
             continue
         width = int(values.max()) + 1
         pairs = np.unique(frame.account[known] * width + values[known])
-        found = shared_address(pairs // width, pairs % width, member)
+        found = shared_address(pairs // width, pairs % width, member, frame.country)
         findings.append(_sharing("network", name, words, found, candidate))
     return findings
 

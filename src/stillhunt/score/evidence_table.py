@@ -68,6 +68,7 @@ def _member_rows(frame: Frame, judged: Judged, name: str) -> list[Row]:
 _MEMBER_WORDS = {
     "phrase_mixture": ("its phrases are mixed as the group mixes them", "its phrases are mixed in a way of its own"),
     "topic_mixture": ("its subjects are dealt as the group's are", "its subjects are its own"),
+    "even_loads": ("its load is near the group's middle", "its load is far from the group's"),
     "client_stacks": ("it uses one of the group's client stacks", "its client stack is its own"),
     "payment_fingerprint": ("it pays with an instrument that others of the group use", "its payment is its own"),
     "email_domain": ("its mail domain is one of the group's", "its mail domain is common or its own"),
@@ -75,6 +76,7 @@ _MEMBER_WORDS = {
     "created_at": ("it was opened in a sign-up session of the group", "it was opened at a time of its own"),
     "client_ip": ("it sends from an address of the group", "its addresses are its own"),
     "client_prefix": ("it sends from a network of the group", "its networks are its own"),
+    "open_customer": ("it belongs to the one payer", "it belongs to the one payer"),
     "declared_organisation": ("it declares another organisation", "it is a seat of the declared organisation"),
 }
 

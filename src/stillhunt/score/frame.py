@@ -26,6 +26,7 @@ class Frame:
         columns: further columns of the sketches by name, each coded as small integers (-1 = unknown).
         customers: columns of ACCOUNTS by name, one code an account (-1 = unknown).
         customer_organisations: organisation of each account by ACCOUNTS, where there is that table.
+        country: country from which each account mostly sends; -1 unknown.
         sketches: the table itself, for the few columns read once.
     """
 
@@ -39,6 +40,7 @@ class Frame:
     columns: dict[str, Ints]
     customers: dict[str, Ints]
     customer_organisations: list[str | None] | None
+    country: Ints
     sketches: pa.Table
 
     @property
@@ -64,6 +66,14 @@ class Frame:
 
 
 CODED_COLUMNS = ("model", "client_ip", "client_prefix", "asn", "organization_id", "whole", "turn", "channel")
+CUSTOMER_COLUMNS = (
+    "organization_id",
+    "email_domain",
+    "payment_fingerprint",
+    "payment_country",
+    "signup_prefix",
+    "signup_country",
+)
 SIGNUP_HOURS = 12
 """Width of the bins in which sign-up bursts are seen: an operator's working session."""
 
@@ -90,8 +100,30 @@ def build_frame(sketches: pa.Table, sliced: pa.Table, accounts: pa.Table | None)
         columns=columns,
         customers=_customers(accounts, ids),
         customer_organisations=_organisations(accounts, ids),
+        country=commonest(account, _code(sketches.column("country"))[0], len(ids)),
         sketches=sketches,
     )
+
+
+def commonest(account: Ints, value: Ints, accounts: int) -> Ints:
+    """Most frequent known value of each account; the smaller code on ties, -1 where none.
+
+    Args:
+        account: account of each request.
+        value: value code of each request, -1 unknown.
+        accounts: number of accounts.
+    """
+    known = value >= 0
+    out = np.full(accounts, -1, np.int64)
+    if not known.any():
+        return out
+    width = int(value.max()) + 1
+    key, count = np.unique(account[known] * width + value[known], return_counts=True)
+    owner, code = np.divmod(key, width)
+    order = np.lexsort((code, -count, owner))
+    first = np.unique(owner[order], return_index=True)[1]
+    out[owner[order][first]] = code[order][first]
+    return out
 
 
 def _code(column: pa.ChunkedArray) -> tuple[Ints, list[object]]:
@@ -117,7 +149,7 @@ def _customers(accounts: pa.Table | None, ids: list[object]) -> dict[str, Ints]:
     position = pc.index_in(pa.array(ids, pa.string()), value_set=accounts.column("account_id").combine_chunks())
     found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     out: dict[str, Ints] = {}
-    for name in ("organization_id", "email_domain", "payment_fingerprint", "signup_ip", "signup_prefix"):
+    for name in CUSTOMER_COLUMNS:
         codes = _code(accounts.column(name))[0]
         out[name] = _aligned(codes, found)
     created = accounts.column("created_at").cast(pa.int64())

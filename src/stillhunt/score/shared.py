@@ -45,27 +45,28 @@ class SharedKey:
     sharing: int
 
 
-def shared_value(values: Ints, member: Flags) -> SharedKey:
+def shared_value(values: Ints, member: Flags, country: Ints) -> SharedKey:
     """Sharing of a key of which every account has one value.
 
     Args:
         values: value code of each account of the log; -1 unknown.
         member: True for the members.
+        country: country code of each account, -1 unknown; chance is reckoned within a country, or speakers of one
+            language would seem to share its carriers and mail providers.
     """
     size = int(values.max(initial=-1)) + 1
     known_in, known_out = member & (values >= 0), ~member & (values >= 0)
     inside = np.bincount(values[known_in], minlength=size)
-    outside = np.bincount(values[known_out], minlength=size)
     own = values[member]
     known = own >= 0
     safe = np.maximum(own, 0)
     others = np.where(known, (inside[safe] if size else 0) - 1, 0)
-    rate = ((outside[safe] if size else np.zeros(len(own))) + 1.0) / (int(known_out.sum()) + 1.0)
-    chance = _tail(others, rate * max(int(known_in.sum()) - 1, 0))
+    expected = _expected(values[known_out], country[known_out], country[known_in], size)
+    chance = _tail(others, expected[safe] if size else np.zeros(len(own)))
     return _judged(np.where(known, chance, 1.0), own, others * known)
 
 
-def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> SharedKey:
+def shared_address(pair_account: Ints, pair_value: Ints, member: Flags, country: Ints) -> SharedKey:
     """Sharing of a key of which an account may have many values, such as addresses.
 
     An account is judged by its most telling value; having many values to choose from is charged for.
@@ -74,6 +75,7 @@ def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> Share
         pair_account: account of each distinct (account, value) pair of the log.
         pair_value: value of that pair.
         member: True for the members.
+        country: country code of each account, as for `shared_value`.
     """
     size = int(pair_value.max(initial=-1)) + 1
     members = np.flatnonzero(member)
@@ -81,12 +83,12 @@ def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> Share
     position[members] = np.arange(len(members))
     inside_pair = member[pair_account]
     inside = np.bincount(pair_value[inside_pair], minlength=size)
-    outside = np.bincount(pair_value[~inside_pair], minlength=size)
     account, value = position[pair_account[inside_pair]], pair_value[inside_pair]
     others = inside[value] - 1
     held = np.bincount(account, minlength=len(members))
-    outsiders = max(len(member) - len(members), 1)
-    chance = _tail(others, (outside[value] + 1.0) / (outsiders + 1.0) * max(len(members) - 1, 0)) * held[account]
+    outside = pair_account[~inside_pair]
+    expected = _expected(pair_value[~inside_pair], country[outside], country[members], size, country[~member])
+    chance = _tail(others, expected[value]) * held[account]
     order = np.lexsort((value, chance, account))
     first = np.unique(account[order], return_index=True)[1]
     best = np.ones(len(members))
@@ -96,6 +98,25 @@ def shared_address(pair_account: Ints, pair_value: Ints, member: Flags) -> Share
     chosen[account[order][first]] = value[order][first]
     shared[account[order][first]] = others[order][first]
     return _judged(best, chosen, shared)
+
+
+def _expected(value: Ints, home: Ints, fellows: Ints, size: int, outsiders: Ints | None = None) -> Floats:
+    """Members expected to have each value if they were drawn from the outsiders of their own countries.
+
+    Args:
+        value: value of each outsider, or of each (outsider, value) pair.
+        home: that outsider's country, -1 unknown.
+        fellows: country of each member.
+        size: number of value codes.
+        outsiders: country of each outsider, where `value` has pairs.
+    """
+    crowd = home if outsiders is None else outsiders
+    countries = max(int(crowd.max(initial=-1)), int(fellows.max(initial=-1))) + 2
+    public = np.bincount(crowd + 1, minlength=countries)
+    drawn = np.bincount(fellows + 1, minlength=countries) / (public + 1.0)
+    expected = np.bincount(value, weights=drawn[home + 1], minlength=size)
+    # One more outsider with the value, wherever: a value that no outsider has is rare, not impossible.
+    return np.asarray(expected + len(fellows) / (len(crowd) + 1.0), np.float64)
 
 
 def _tail(others: Ints, expected: Any) -> Floats:

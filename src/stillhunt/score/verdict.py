@@ -2,7 +2,8 @@
 
 P(campaign) = sigmoid of prior plus capped bits; P(account) = P(campaign) x P(member | campaign), where the member's
 bits are those of its own slices and keys. `act` needs the probability and two independent families, one of which must
-say that a plan is dealt out (content or queue); `review` needs the lower probability.
+say that a plan is dealt out (content or queue); `review` needs the lower probability. A group that openly is one
+customer is never flagged, only shown for review.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from stillhunt.score.frame import Flags, Floats, Frame
 MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 """Most bits of each family about one member's part."""
 LIKELIER_THAN_NOT = 0.5
+OPEN_GROUPS = ("declared_organisation", "open_customer")
+"""Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
+help desk that deal out tickets cannot be told from a harvest by their logs."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def _judge_once(frame: Frame, candidate: Candidate, settings: ScoreSettings, lea
         bits=bits,
         probability=probability,
         families=families,
-        verdict=_verdict(probability, families, settings),
+        verdict=_verdict(probability, families, findings, settings),
         member_bits=member_bits,
         member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
     )
@@ -92,8 +96,9 @@ def sigmoid(bits: float) -> float:
     return float(1.0 / (1.0 + 2.0 ** (-bits)))
 
 
-def _verdict(probability: float, families: list[str], settings: ScoreSettings) -> str:
-    convinced = probability >= settings.act_probability
+def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
+    open_group = any(f.kind in OPEN_GROUPS for f in findings)
+    convinced = probability >= settings.act_probability and not open_group
     if convinced and len(families) >= 2 and any(f in HARVEST for f in families):
         return "act"
     if probability >= settings.review_probability and families:
