@@ -112,3 +112,14 @@ def load_evenness(loads: Ints) -> Homogeneity:
         return Homogeneity(0.0, 0.0, 0.0, count)
     square = float(((loads - mean) ** 2).sum() / mean)
     return Homogeneity(square, float(count - 1), mean + 1.0, count)
+
+
+TRIM = 0.05
+"""Share cut from each end of the loads: one stranger in the group must not hide that the rest are equal."""
+
+
+def trimmed(loads: Ints) -> Ints:
+    """Loads without the few smallest and largest, at least one of each; all of them in a group too small for that."""
+    cut = max(1, round(TRIM * len(loads)))
+    ordered: Ints = np.sort(loads)
+    return ordered[cut:-cut] if len(loads) >= 8 else ordered

@@ -10,7 +10,7 @@ import numpy as np
 
 from stillhunt.score import baseline
 from stillhunt.score.candidate import Candidate
-from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled
+from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled, trimmed
 from stillhunt.score.findings import Finding
 from stillhunt.score.frame import Floats, Frame, Ints, commonest
 from stillhunt.score.shared import SharedKey, shared_address, shared_value
@@ -43,20 +43,24 @@ REPEATED = 0.02
 """Share of prompts that several members send, up to which items count as not repeated: retries and tiny tasks."""
 
 
-def gather_evidence(frame: Frame, candidate: Candidate, *, least: int) -> list[Finding]:
+def gather_evidence(
+    frame: Frame, candidate: Candidate, *, least: int, found_as: Candidate | None = None
+) -> list[Finding]:
     """All findings about one candidate, before caps.
 
     Args:
         frame: the log.
         candidate: the candidate.
         least: requests a slice needs; loads cut off near it are not judged.
+        found_as: the candidate before strangers left it, some for their load: loads are judged on all of them, or
+            those who stayed would look equal by selection.
     """
     subjects = _topic_mixture(frame, candidate)
     findings = [
         _phrase_mixture(frame, candidate, least),
         subjects,
         _no_repeats(frame, candidate),
-        _even_loads(candidate, least, most=LOADS_PER_SUBJECT * max(subjects.bits, 0.0)),
+        _even_loads(found_as or candidate, candidate, least, most=LOADS_PER_SUBJECT * max(subjects.bits, 0.0)),
         _common_times(frame, candidate),
         _follow_ups(frame, candidate),
         *_shared_stacks(frame, candidate),
@@ -151,9 +155,9 @@ def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
     return Finding("queue", "no_repeats", statement, bits, _examples(candidate.rows), len(candidate.rows))
 
 
-def _even_loads(candidate: Candidate, least: int, most: float) -> Finding:
-    loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
-    found = load_evenness(loads)
+def _even_loads(found_as: Candidate, candidate: Candidate, least: int, most: float) -> Finding:
+    loads = np.bincount(found_as.row_account, minlength=len(found_as.accounts))
+    found = load_evenness(trimmed(loads))
     truncated = float(loads.mean()) < 3 * least
     bits = 0.0 if truncated else min(index_bits(found, baseline.LOADS), LOAD_CAP, most)
     return Finding(
@@ -163,7 +167,7 @@ def _even_loads(candidate: Candidate, least: int, most: float) -> Finding:
         f"an account, spread {loads.std():.1f} (dealt at random {np.sqrt(loads.mean()):.1f})",
         bits,
         count=len(candidate.rows),
-        member_bits=_load_fit(loads),
+        member_bits=_load_fit(np.bincount(candidate.row_account, minlength=len(candidate.accounts))),
     )
 
 

@@ -64,15 +64,19 @@ def judge(frame: Frame, candidate: Candidate, settings: ScoreSettings, *, least:
     judged = _judge_once(frame, candidate, settings, least)
     stays = judged.member_probability >= LIKELIER_THAN_NOT
     if not stays.all() and stays.sum() >= least_accounts:
-        judged = _judge_once(frame, _without(candidate, stays), settings, least)
+        judged = _judge_once(frame, _without(candidate, stays), settings, least, found_as=candidate)
     elif stays.sum() < least_accounts:
         judged = replace(judged, verdict="none")
     return judged
 
 
-def _judge_once(frame: Frame, candidate: Candidate, settings: ScoreSettings, least: int) -> Judged:
+def _judge_once(
+    frame: Frame, candidate: Candidate, settings: ScoreSettings, least: int, found_as: Candidate | None = None
+) -> Judged:
     findings = capped(
-        gather_evidence(frame, candidate, least=least), settings.family_cap_bits.model_dump(), settings.linkage_cap_bits
+        gather_evidence(frame, candidate, least=least, found_as=found_as),
+        settings.family_cap_bits.model_dump(),
+        settings.linkage_cap_bits,
     )
     bits = settings.prior_bits + sum(f.bits for f in findings)
     probability = sigmoid(bits)
