@@ -305,7 +305,10 @@ def same_bytes(data: U8, one: int, other: int, size: int) -> bool:
 
 @part
 def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: Scratch, out: Sketches) -> None:
-    """The columns that come from the system prompt; one that was seen a moment ago is copied from that row."""
+    """The columns that come from the system prompt; one that was seen a moment ago is copied from that row.
+
+    What scratch.rows holds from other batches does no harm: only an earlier row with the very same bytes is copied.
+    """
     begin, end = texts.begins[row], texts.ends[row]
     at = out.system_offsets[row]
     out.system_offsets[row + 1] = at
@@ -341,7 +344,6 @@ def _make_sketch_rows(digest: int) -> Callable[..., int]:
         texts: tuple[Texts, Texts], seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: Sketches
     ) -> int:
         prompts, systems = texts
-        scratch.rows[:] = -1
         for row in range(prompts.begins.size):
             sketch_prompt(prompts, row, seed, tables, work, scratch, out)
             sketch_system(systems, row, tables, work, scratch, out)
