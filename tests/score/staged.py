@@ -36,6 +36,8 @@ class Story:
         linked: one card, one address, one client, one sign-up session for all members.
         organisation: what the members declare; empty = nothing.
         domains: shares of the public's mail domains; the rest has domains of its own. Members draw from them too.
+        own_domain: members share one mail domain that nobody else has.
+        countries: countries that the members claim at sign-up.
         carrier: share of all accounts, members and outsiders alike, that come through one address.
     """
 
@@ -52,6 +54,8 @@ class Story:
     linked: bool = False
     organisation: str = ""
     domains: tuple[float, ...] = ()
+    own_domain: bool = False
+    countries: int = 5
     carrier: float = 0.0
     seed: int = 0
 
@@ -170,8 +174,12 @@ def _customers(rng: np.random.Generator, story: Story, ids: list[str]) -> pa.Tab
     created[inside & story.linked] = 400 * DAY + rng.integers(0, DAY // 24, int((inside & story.linked).sum()))
     place = (rng.random(count)[:, None] > np.cumsum(story.domains)[None, :]).sum(axis=1)
     domains = [f"mail{p}.example" if p < len(story.domains) else f"own{n}.example" for n, p in enumerate(place)]
+    if story.own_domain:
+        domains = ["firm.example" if member else domain for member, domain in zip(inside, domains, strict=True)]
+    country = [f"C{n % (story.countries if member else 7)}" for n, member in enumerate(inside)]
     return ACCOUNTS.build(
         account_id=ids,
+        signup_country=country,
         created_at=pa.array(created, pa.int64()).cast(TIMESTAMP),
         organization_id=[story.organisation or None if member else None for member in inside],
         email_domain=domains,

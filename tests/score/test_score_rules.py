@@ -38,6 +38,28 @@ def test_a_dealt_and_linked_group_is_acted_on() -> None:
     assert set(tables["campaigns"]["families"][0].as_py()) >= {"content", "queue", "identity", "network"}
 
 
+@pytest.mark.parametrize(
+    "story",
+    [
+        Story(linked=True, bursts=True, organisation="org-1"),
+        Story(linked=True, bursts=True, own_domain=True, countries=1),
+    ],
+    ids=["declared organisation", "help desk of one firm"],
+)
+def test_a_group_that_openly_is_one_customer_is_never_flagged(story: Story) -> None:
+    """Tickets dealt to the seats of one firm look like a harvest in every log; a person has to ask."""
+    tables = score_story(story)
+    assert verdict(tables) == "review"
+    assert not any(tables["accounts"]["flagged"].to_pylist())
+
+
+def test_one_card_behind_many_countries_is_no_open_customer() -> None:
+    """The contradiction is what rented identities show."""
+    tables = score_story(Story(linked=True, bursts=True, own_domain=True, countries=9))
+    assert verdict(tables) == "act"
+    assert "open_customer" not in campaign_bits(tables)
+
+
 def test_linkage_alone_never_convicts() -> None:
     """One card, address, client, sign-up hour and working time: one operator, which is not yet one that harvests."""
     tables = score_story(replace(UNRELATED, linked=True, bursts=True))
