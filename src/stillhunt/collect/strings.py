@@ -148,7 +148,9 @@ def _each(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
 
 
 def _empty_to_null(text: pa.Array, sizes: npt.NDArray[np.int64]) -> pa.Array:
-    empty = sizes == 0
+    # A null may have bytes beneath it (legal Arrow, and what Polars hands over): it stays null.
+    null = text.is_null().to_numpy(zero_copy_only=False)
+    empty = (sizes == 0) | null
     if int(empty.sum()) == text.null_count:
         return text
     values = text.buffers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
-from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES
+from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
 from stillhunt.score.evidence_table import evidence_table
 from stillhunt.score.frame import Flags, Frame
 from stillhunt.score.skills import models_of, skills_of
 from stillhunt.score.verdict import Judged
 
-LEFT_ALONE = 20
-"""Candidates with verdict none that are still shown, so that a reader sees what was looked at."""
+LEFT_ALONE = 500
+"""Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
 OPERATOR_SHARE = 0.8
 """Share of an account's traffic from which it serves the campaign alone."""
 
@@ -31,11 +32,12 @@ def case_tables(frame: Frame, judged: list[Judged], config: Config) -> dict[str,
         judged: candidates with their verdicts.
         config: settings (sanctioned programmes, prices, thresholds).
     """
+    sanctioned = _sanctioned(frame, config)
+    judged = [_respecting(j, sanctioned, config) for j in judged]
     shown = sorted(judged, key=lambda j: (-j.bits, -len(j.candidate.rows), j.candidate.number))
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
     names = _campaign_ids(frame, shown)
-    sanctioned = _sanctioned(frame, config)
     return {
         "campaigns": _campaigns(frame, shown, names, config),
         "members": _members(frame, shown, names),
@@ -44,6 +46,12 @@ def case_tables(frame: Frame, judged: list[Judged], config: Config) -> dict[str,
         "slices": _slices(frame, shown, names),
         "accounts": _accounts(frame, shown, names, sanctioned, config),
     }
+
+
+def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
+    """A campaign whose accounts belong to allowed programmes, but for too few to be one, asks for nothing."""
+    others = int((~sanctioned[judged.candidate.accounts]).sum())
+    return judged if others >= config.resolve.min_accounts else replace(judged, verdict="none")
 
 
 def _campaign_ids(frame: Frame, shown: list[Judged]) -> list[str]:
@@ -168,7 +176,7 @@ def _sanctioned(frame: Frame, config: Config) -> Flags:
 
 def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
     count = frame.accounts
-    score, harvested = np.zeros(count), np.zeros(count, np.int64)
+    score, main, harvested = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
     campaign: list[str | None] = [None] * count
     verdict = ["none"] * count
     reasons: list[list[str]] = [[] for _ in range(count)]
@@ -179,15 +187,14 @@ def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: F
         why = [f.statement for f in sorted(judged.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
         for position, account in enumerate(candidate.accounts):
             own = float(probability[position])
-            if judged.verdict != "none":
-                harvested[account] += requests[position]
-            if own <= score[account]:
-                continue
-            score[account] = own
+            score[account] = max(score[account], own)
             if judged.verdict == "none":
                 continue
-            campaign[account], reasons[account] = name, why
-            verdict[account] = _account_verdict(own, judged.verdict, config)
+            harvested[account] += requests[position]
+            said = _account_verdict(own, judged.verdict, config)
+            rank = (VERDICTS.index(verdict[account]), -main[account])
+            if (VERDICTS.index(said), -own) < rank:
+                campaign[account], reasons[account], verdict[account], main[account] = name, why, said, own
     for account in np.flatnonzero(sanctioned):
         verdict[account] = "none"
         reasons[account] = ["belongs to a programme that the settings declare as allowed", *reasons[account]]
