@@ -6,8 +6,10 @@ cost most of a second, and `--help` must answer at once.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -246,6 +248,15 @@ def _watch_signals() -> list[int]:
         seen.append(number)
         raise KeyboardInterrupt
 
+    def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+        # Python drops an interrupt that falls into a callback of the memory manager; it is sent once more, a moment
+        # later, when ordinary code runs again.
+        if isinstance(lost.exc_value, KeyboardInterrupt) and seen:
+            threading.Timer(0.02, os.kill, (os.getpid(), seen[-1])).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = interrupt_again
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # a job in the background was told not to listen
             signal.signal(number, note_and_interrupt)

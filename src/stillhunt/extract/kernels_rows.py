@@ -57,8 +57,7 @@ WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
 
 _MOST = 2**31 - 1
-_U0 = np.uint64(0)
-_EMPTY = np.uint32(0xFFFFFFFF)
+_U0, _EMPTY = np.uint64(0), np.uint32(0xFFFFFFFF)
 _UNSPACED_FIRST, _UNSPACED_LAST = SCRIPTS.index("thai"), SCRIPTS.index("japanese")
 _LATIN, _HAN, _JAPANESE = SCRIPTS.index("latin"), SCRIPTS.index("han"), SCRIPTS.index("japanese")
 _JAPANESE_SHARE = 8
