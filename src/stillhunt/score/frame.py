@@ -65,7 +65,7 @@ class Frame:
         return found
 
 
-CODED_COLUMNS = ("model", "client_ip", "client_prefix", "asn", "organization_id", "whole", "turn", "channel")
+CODED_COLUMNS = ("client_ip", "client_prefix", "organization_id", "whole")
 CUSTOMER_COLUMNS = (
     "organization_id",
     "email_domain",
