@@ -33,6 +33,8 @@ COMMONEST = 0.08
 RAREST = 5
 ITERATIONS = 6
 SCALE = 1 << 12
+BLOCK = 1 << 15
+"""Requests scaled at a time; bounds memory."""
 LEAST_WORDS = 3
 """Telling words a request needs: "go on" and "try again" are about nothing, and would make everybody alike."""
 WRAPPER_RATE = 0.04
@@ -67,7 +69,9 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     sample = known[np.argsort(_keys(coded, seed)[known], kind="stable")[:SAMPLE]]
     basis = _word_basis(offsets, word, weights, sample, _start(used, seed))
     vectors = request_vectors(offsets, word, weights, basis)
-    topics[known] = nearest_topics(_unit_rows(vectors[known]), _centres(vectors[sample]))
+    centres = _centres(vectors[sample])
+    for block in np.array_split(known, len(known) // BLOCK + 1):
+        topics[block] = nearest_topics(_unit_rows(vectors[block]), centres)
     return topics
 
 
