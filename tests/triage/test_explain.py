@@ -150,3 +150,10 @@ def test_words_of_estimative_probability() -> None:
         "very unlikely",
         "almost no chance",
     ]
+
+
+@pytest.mark.parametrize("wanted", [None, 5])
+def test_an_id_that_is_no_text_is_an_unknown_id(wanted: object) -> None:
+    """A notebook user passes what a frame holds; the answer is ours, not the table library's."""
+    with pytest.raises(CaseError):
+        demo_case().explain(wanted)  # type: ignore[arg-type]  # what a notebook passes

@@ -50,7 +50,7 @@ def phrase_bits(slices: ClusterSlices, side: int, members: Ints, judged: int) ->
 def deviations(counts: Ints, size: Floats, rate: Floats) -> Floats:
     """Mean squared standardised deviation of each slice's phrase counts from the rates."""
     expected = size[:, None] * rate
-    variance = expected * (1.0 - rate) + 0.25
+    variance = expected * (1.0 - rate) + LEAST_VARIANCE
     deviation: Floats = ((counts - expected) ** 2 / variance).mean(axis=1)
     return deviation
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.link.alike import LOG2, deviations, effective_choices
+from stillhunt.link.alike import LEAST_VARIANCE, LOG2, deviations, effective_choices
 from stillhunt.link.coding import Floats, Ints
 from stillhunt.link.slices import ClusterSlices
 
 GAIN_BITS = 20.0
-"""Bits that a split must gain on the half that did not choose it."""
+"""Bits that a split must gain on the half that did not choose it. Two labs of one grammar gained 56 on a sample world,
+parts of one plan lost 6."""
 ROUNDS = 12
 DEEPEST = 4
 
@@ -62,7 +63,7 @@ def join_groups(slices: ClusterSlices, side: int, sets: list[Ints]) -> list[Ints
 def _two_parts(slices: ClusterSlices, side: int, members: Ints) -> list[Ints]:
     counts, size = slices.phrases[side][members], slices.size[side][members].astype(np.float64)
     rate = (counts.sum(axis=0) + 0.5) / (size.sum() + 1.0)
-    standard = (counts - size[:, None] * rate) / np.sqrt(size[:, None] * rate * (1 - rate) + 0.25)
+    standard = (counts - size[:, None] * rate) / np.sqrt(size[:, None] * rate * (1 - rate) + LEAST_VARIANCE)
     direction = standard[0] + 1e-3
     for _ in range(20):
         # einsum runs in one fixed order; a threaded matrix product might not.

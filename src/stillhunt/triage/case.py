@@ -107,7 +107,7 @@ class Case:
         Raises:
             CaseError: no account or campaign has this id; the nearest ones are named.
         """
-        return explain_id(self.tables, self.run, wanted_id)
+        return explain_id(self.tables, self.run, str(wanted_id))
 
     def report(self) -> str:
         """The report as one self-contained HTML page."""
