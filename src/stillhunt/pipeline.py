@@ -24,7 +24,7 @@ from stillhunt.collect import RequestLog, coverage, open_accounts, open_requests
 from stillhunt.extract import SKETCH_VERSION, merge_sketches, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.score import score_campaigns
+from stillhunt.score import Budget, false_alarm_budget, score_campaigns
 from stillhunt.triage import Case, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
@@ -83,6 +83,7 @@ def hunt(
     tables["rejects"] = pa.concat_tables([log.rejects(), conflicts, bad_customers]).combine_chunks()
     run = {
         **_facts(log, customers, config),
+        "budget": asdict(_budget(sketches, config)),
         "timings": clock.timings,
         "counts": _counts(tables, sketches, rejected=log.rejected_rows + conflicts.num_rows, repeats=repeats),
     }
@@ -101,6 +102,12 @@ def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[
         "seed": config.seed,
         "coverage": [asdict(family) for family in coverage(log.present, customers)],
     }
+
+
+def _budget(sketches: pa.Table, config: Config) -> Budget:
+    """What the false-alarm budget asked of the verdict act in this log."""
+    times = sketches["timestamp"].cast(pa.int64()).to_numpy()
+    return false_alarm_budget(len(pc.unique(sketches["account_id"])), times, config.score)
 
 
 def _sketched(log: RequestLog, config: Config) -> Iterator[pa.Table]:

@@ -106,6 +106,12 @@ class ScoreSettings(_Group):
         0.99, gt=0, lt=1, description="P(account harvests) from which the verdict is act; 99 % precision is the target."
     )
     review_probability: float = Field(0.5, gt=0, lt=1, description="P from which a person should look: even odds.")
+    false_campaigns_per_month: float = Field(
+        1.0,
+        gt=0,
+        description="False campaigns with verdict act that are allowed in 30 days of hourly looks: the larger the log, "
+        "the more bits it asks; what falls short of them is put up for review.",
+    )
     family_floor_bits: float = Field(
         3.0, gt=0, description="Bits from which a family counts as one of the two independent families."
     )

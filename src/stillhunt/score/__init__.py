@@ -6,12 +6,13 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Progress
+from stillhunt.score.budget import Budget, false_alarm_budget
 from stillhunt.score.candidate import read_candidates
 from stillhunt.score.frame import build_frame
 from stillhunt.score.tables import case_tables
 from stillhunt.score.verdict import judge
 
-__all__ = ["score_campaigns"]
+__all__ = ["Budget", "false_alarm_budget", "score_campaigns"]
 
 
 def score_campaigns(
@@ -28,6 +29,7 @@ def score_campaigns(
     sketches, sliced, candidates = tables
     frame = build_frame(sketches, sliced, accounts)
     found = read_candidates(candidates, frame)
+    budget = false_alarm_budget(frame.accounts, frame.time, config.score)
     judged = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance:
         for candidate in found:
@@ -38,6 +40,7 @@ def score_campaigns(
                     config.score,
                     least=config.link.min_slice_requests,
                     least_accounts=config.resolve.min_accounts,
+                    required_bits=budget.required_bits,
                 )
             )
             advance(1)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.config import Config
+from stillhunt.base.config import Config, ScoreSettings
+from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import EVIDENCE
 from stillhunt.score.frame import Frame, Ints
 from stillhunt.score.verdict import Judged, member_evidence
@@ -36,9 +37,33 @@ def evidence_table(frame: Frame, shown: list[Judged], names: list[str], config: 
             if found.bits != 0.0:
                 examples = _request_ids(found.rows, frame)
                 rows.append((name, None, found.family, found.kind, found.statement, found.bits, examples, found.count))
+        if judged.held_back is not None and judged.verdict == "review":
+            text = budget_statement(judged, config.score, frame.accounts)
+            rows.append((name, None, "budget", "false_alarm_budget", text, 0.0, [], 0))
         rows += _member_rows(frame, judged, name)
     columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(EVIDENCE.names)
     return EVIDENCE.build(**{key: list(column) for key, column in zip(EVIDENCE.names, columns, strict=True)})
+
+
+def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> str:
+    """Why a campaign that is probable enough is only put up for review.
+
+    Args:
+        judged: a campaign that the false-alarm budget holds back.
+        settings: prior and budget.
+        accounts: accounts of the log.
+
+    Raises:
+        ContractError: the budget does not hold it back.
+    """
+    if judged.held_back is None:
+        raise ContractError("the false-alarm budget does not hold this campaign back", where="budget_statement")
+    allowed = settings.false_campaigns_per_month
+    return (
+        f"it would be act, but a budget of {allowed:g} false campaign{'s' * (allowed != 1)} in 30 days asks "
+        f"{judged.held_back:.1f} bits of evidence in a log of {accounts:,} accounts; it has "
+        f"{judged.bits - settings.prior_bits:.1f}"
+    )
 
 
 def _request_ids(rows: Ints, frame: Frame) -> list[str]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
-from stillhunt.score.evidence_table import evidence_table
+from stillhunt.score.evidence_table import budget_statement, evidence_table
 from stillhunt.score.frame import Flags, Frame
 from stillhunt.score.skills import models_of, skills_of
 from stillhunt.score.verdict import Judged
@@ -185,6 +185,8 @@ def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: F
         probability = judged.probability * judged.member_probability
         requests = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
         why = [f.statement for f in sorted(judged.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
+        if judged.held_back is not None and judged.verdict == "review":
+            why = [budget_statement(judged, config.score, count), *why]
         for position, account in enumerate(candidate.accounts):
             own = float(probability[position])
             score[account] = max(score[account], own)

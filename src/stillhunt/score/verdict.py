@@ -3,7 +3,8 @@
 P(campaign) = sigmoid of prior plus capped bits; P(account) = P(campaign) x P(member | campaign), where the member's
 bits are those of its own slices and keys. `act` needs the probability and two independent families, one of which must
 say that a plan is dealt out (content or queue); `review` needs the lower probability. A group that openly is one
-customer is never flagged, only shown for review.
+customer is never flagged, only shown for review; so is one whose bits honest groups may reach more often than the
+false-alarm budget allows (`budget.py`), however probable it is.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Judged:
         probability: P(campaign).
         families: evidence families above the floor, the strongest first.
         verdict: act, review or none.
+        held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
     """
@@ -47,11 +49,20 @@ class Judged:
     probability: float
     families: list[str]
     verdict: str
+    held_back: float | None
     member_bits: Floats
     member_probability: Floats
 
 
-def judge(frame: Frame, candidate: Candidate, settings: ScoreSettings, *, least: int, least_accounts: int) -> Judged:
+def judge(
+    frame: Frame,
+    candidate: Candidate,
+    settings: ScoreSettings,
+    *,
+    least: int,
+    least_accounts: int,
+    required_bits: float,
+) -> Judged:
     """Judge one candidate; accounts that are likelier strangers than members leave it, and it is judged again.
 
     Args:
@@ -60,6 +71,7 @@ def judge(frame: Frame, candidate: Candidate, settings: ScoreSettings, *, least:
         settings: prior, caps and thresholds.
         least: requests a slice needs.
         least_accounts: accounts a campaign needs; with fewer left the verdict is none.
+        required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
     judged = _judge_once(frame, candidate, settings, least)
     stays = judged.member_probability >= LIKELIER_THAN_NOT
@@ -67,6 +79,8 @@ def judge(frame: Frame, candidate: Candidate, settings: ScoreSettings, *, least:
         judged = _judge_once(frame, _without(candidate, stays), settings, least, found_as=candidate)
     elif stays.sum() < least_accounts:
         judged = replace(judged, verdict="none")
+    if judged.verdict == "act" and judged.bits - settings.prior_bits < required_bits:
+        judged = replace(judged, verdict="review", held_back=required_bits)
     return judged
 
 
@@ -90,6 +104,7 @@ def _judge_once(
         probability=probability,
         families=families,
         verdict=_verdict(probability, families, findings, settings),
+        held_back=None,
         member_bits=member_bits,
         member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
     )

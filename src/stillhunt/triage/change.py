@@ -23,7 +23,8 @@ def of_campaign(total: Sum, verdict: str, settings: ScoreSettings) -> tuple[str,
         verdict: act, review or none.
         settings: thresholds of the run.
     """
-    sentences = [_margin(total.log2_odds, settings)]
+    sentences = [plain.sentence_case(term.statement) + "." for term in total.terms if term.family == "budget"]
+    sentences.append(_margin(total.log2_odds, settings))
     families = [(name, value) for name, value in total.family_bits.items() if value > 0]
     if families:
         sentences.append(_without_strongest(total, *families[0], settings))

@@ -1,0 +1,172 @@
+"""Every candidate of many worlds, with its bits by family and the truth: the raw material of calibration and budget.
+
+A hunt keeps its candidates of verdict none in the case (up to 500), with their evidence, so nothing but the case and
+the world's truth is read. Rows of a world are kept in a folder named after the detector's source, so that a second run
+takes seconds and rows of two detectors never meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import stillhunt
+from stillhunt.base.schema import FAMILIES
+from stillhunt.lab.campaigns import CampaignSpec
+from stillhunt.lab.worlds import World, WorldSpec, build_world
+
+OPEN_KINDS = ("declared_organisation", "open_customer")
+"""Findings that keep a candidate from ever being flagged: such candidates cannot be false campaigns."""
+CAMPAIGN_SIZES = (12, 25, 60)
+"""Accounts of the campaigns of one world: weak ones too, or the middle of the scale stays empty."""
+MOSTLY = 0.5
+"""Share of a candidate's members that must harvest for it to be a true campaign."""
+
+
+@dataclass(frozen=True)
+class WorldKind:
+    """One world to hunt in.
+
+    Attributes:
+        rung: rung of its campaigns; 0 = honest.
+        seed: its seed.
+        accounts: honest accounts.
+        days: length of its log.
+    """
+
+    rung: int
+    seed: int
+    accounts: int = 2_000
+    days: int = 14
+
+    @property
+    def name(self) -> str:
+        """Name of the world, also of its files."""
+        return f"rung{self.rung:02d}-{self.accounts}x{self.days}-{self.seed}"
+
+    def build(self) -> World:
+        """The world itself."""
+        sizes = CAMPAIGN_SIZES if self.rung else ()
+        campaigns = tuple(CampaignSpec(self.rung, size, name=f"of{size}") for size in sizes)
+        return build_world(WorldSpec(self.accounts, self.days, self.seed, campaigns))
+
+
+def source_fingerprint() -> str:
+    """Hash of the detector's source files, and of the lab that builds the worlds."""
+    digest = hashlib.sha256()
+    home = Path(stillhunt.__file__).parent
+    rooms = ("base", "collect", "extract", "lab", "link", "resolve", "score")
+    for path in sorted(path for room in rooms for path in (home / room).rglob("*.py")):
+        digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.Table, pa.Table]:
+    """Candidates and accounts of the worlds, hunted now or read from the folder.
+
+    Args:
+        folder: where rows are kept.
+        kinds: worlds.
+        threads: worker threads of a hunt; 0 = one per core.
+
+    Returns:
+        Candidates (world, rung, seed, accounts, days, requests, bits, true, open, verdict, score, size, one column a
+        family) and accounts (world, score, harvests, verdict).
+    """
+    home = folder / source_fingerprint()
+    home.mkdir(parents=True, exist_ok=True)
+    found: list[tuple[pa.Table, pa.Table]] = []
+    for place, kind in enumerate(kinds, start=1):
+        paths = [home / f"{kind.name}-{part}.parquet" for part in ("candidates", "accounts")]
+        if not all(path.exists() for path in paths):
+            started = time.perf_counter()
+            for path, table in zip(paths, _hunted(kind, threads), strict=True):
+                beside = path.with_suffix(".part")
+                pq.write_table(table, beside)
+                beside.replace(path)
+            print(f"  {place}/{len(kinds)} {kind.name}: {time.perf_counter() - started:.1f} s", flush=True)
+        found.append((pq.read_table(paths[0]), pq.read_table(paths[1])))
+    return pa.concat_tables([c for c, _ in found]), pa.concat_tables([a for _, a in found])
+
+
+def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
+    world = kind.build()
+    case = hunt_world(world.requests, world, threads)
+    harvests = dict(
+        zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["campaign"].to_pylist(), strict=True)
+    )
+    facts = {
+        "world": kind.name,
+        "rung": kind.rung,
+        "seed": kind.seed,
+        "accounts": kind.accounts,
+        "days": kind.days,
+        "requests": world.requests.num_rows,
+    }
+    rows = [{**facts, **row} for row in candidate_rows(case, harvests)]
+    accounts = case.tables["accounts"]
+    of_accounts = pa.table(
+        {
+            "world": pa.array([kind.name] * accounts.num_rows, pa.string()),
+            "score": accounts["score"],
+            "harvests": pa.array([bool(harvests.get(a)) for a in accounts["account_id"].to_pylist()], pa.bool_()),
+            "verdict": accounts["verdict"],
+        }
+    )
+    return pa.Table.from_pylist(rows, candidate_schema()), of_accounts
+
+
+def hunt_world(requests: pa.Table, world: World, threads: int) -> stillhunt.Case:
+    """A hunt in (part of) a world, with the programmes declared that the world declares."""
+    settings = {"threads": threads, "sanctioned": {"organizations": list(world.sanctioned)}}
+    return stillhunt.hunt(requests, world.accounts, stillhunt.Config.load(settings, environ={}))
+
+
+def candidate_rows(case: stillhunt.Case, harvests: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """One row a candidate, prior excluded from its bits.
+
+    Args:
+        case: a hunt's case.
+        harvests: account -> its campaigns in the truth; empty = honest.
+    """
+    bits: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    opened = set()
+    evidence = case.tables["evidence"]
+    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
+    for campaign, account, family, kind, value in zip(*columns, strict=True):
+        if account is None and family in FAMILIES:
+            bits[campaign][family] += value
+            if kind in OPEN_KINDS:
+                opened.add(campaign)
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    listed = case.tables["members"]
+    for campaign, account in zip(listed["campaign_id"].to_pylist(), listed["account_id"].to_pylist(), strict=True):
+        members[campaign].append(account)
+    for row in case.tables["campaigns"].to_pylist():
+        own = row["campaign_id"]
+        guilty = sum(bool(harvests.get(account)) for account in members[own])
+        yield {
+            "bits": float(sum(bits[own][family] for family in FAMILIES)),
+            "true": guilty >= MOSTLY * len(members[own]),
+            "open": own in opened,
+            "verdict": row["verdict"],
+            "score": row["score"],
+            "size": len(members[own]),
+            **{family: float(bits[own][family]) for family in FAMILIES},
+        }
+
+
+def candidate_schema() -> pa.Schema:
+    """Columns of the candidates' rows."""
+    names = {"world": pa.string(), "rung": pa.int64(), "seed": pa.int64(), "accounts": pa.int64(), "days": pa.int64()}
+    names |= {"requests": pa.int64(), "bits": pa.float64(), "true": pa.bool_(), "open": pa.bool_()}
+    names |= {"verdict": pa.string(), "score": pa.float64(), "size": pa.int64()}
+    return pa.schema([*names.items(), *((family, pa.float64()) for family in FAMILIES)])

@@ -1,0 +1,108 @@
+"""How many bits a campaign needs so that false ones stay within what the operator allows.
+
+The score answers "how sure is this one?"; the budget answers "how many honest groups would look as sure in a month of
+looking?". The second grows with the log: a search among a million accounts meets odder strangers than one among a
+thousand. The null is that of the whole search: candidates which the hunt finds in honest worlds, their bits as they
+come out of it, whatever their cause.
+
+Above a high level the number of honest candidates falls off exponentially (peaks over threshold: Pickands 1975, Davison
+and Smith 1990; a fitted tail of the worlds is lighter, so this errs towards caution). Hourly looks at one log see one
+group again and again; what counts are the distinct excursions above the bar (Leadbetter 1983, Smith and Weissman 1994),
+measured by hunting every hour. Both figures enter as upper 95 % bounds. `benchmarks/quality/budget.py` measures them
+again and prints the constants below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+
+import numpy as np
+
+from stillhunt.base.config import ScoreSettings
+from stillhunt.score.frame import Ints
+
+DAY = 24 * 3_600_000_000
+
+
+@dataclass(frozen=True)
+class SearchNull:
+    """Honest candidates above high levels of bits.
+
+    Attributes:
+        level: bits (prior excluded) from which the tail is exponential.
+        per_thousand: honest candidates above that level at one look, for each thousand accounts of the log.
+        scale: bits over which their number falls by a factor of e.
+        days: length of the logs it was measured on.
+        per_day: growth of the number with the length of the log, as a power of days / `days`.
+        excursions: distinct excursions above a bar in 30 days of hourly looks, for each candidate above it at one look.
+    """
+
+    level: float
+    per_thousand: float
+    scale: float
+    days: float
+    per_day: float
+    excursions: float
+
+
+HONEST_SEARCH = SearchNull(level=5.0, per_thousand=1.9, scale=1.7, days=14.0, per_day=1.0, excursions=20.0)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the budget asks of a campaign in one log.
+
+    Attributes:
+        false_campaigns_per_month: false campaigns that the operator allows in 30 days.
+        accounts: accounts of the log.
+        days: from its first to its last request.
+        required_bits: bits, prior excluded, that the verdict act needs.
+    """
+
+    false_campaigns_per_month: float
+    accounts: int
+    days: float
+    required_bits: float
+
+
+def false_alarm_budget(accounts: int, times: Ints, settings: ScoreSettings) -> Budget:
+    """What the settings' budget asks of a campaign in a log.
+
+    Args:
+        accounts: accounts of the log.
+        times: times of its requests, microseconds since 1970, in any order.
+        settings: the budget.
+    """
+    days = round(float(np.ptp(times)) / DAY, 2) if len(times) else 0.0
+    allowed = settings.false_campaigns_per_month
+    return Budget(allowed, accounts, days, round(required_bits(accounts, days, allowed), 3))
+
+
+def required_bits(accounts: int, days: float, allowed: float, null: SearchNull = HONEST_SEARCH) -> float:
+    """Bits that keep the expected number of false campaigns in 30 days of hourly looks within what is allowed.
+
+    Args:
+        accounts: accounts of the log, 0 or more.
+        days: its length.
+        allowed: false campaigns in 30 days, above 0.
+        null: what the search finds among honest accounts.
+
+    Returns:
+        Bits, prior excluded; never below the level from which the null is known.
+    """
+    expected = expected_false(null.level, accounts, days, null)
+    return null.level + null.scale * log(max(expected / allowed, 1.0))
+
+
+def expected_false(bits: float, accounts: int, days: float, null: SearchNull = HONEST_SEARCH) -> float:
+    """Expected number of distinct honest candidates that rise above so many bits in 30 days of hourly looks.
+
+    Args:
+        bits: the bar, prior excluded, at or above the null's level.
+        accounts: accounts of the log.
+        days: its length; the days of the null at least, for shorter logs were not found to be safer.
+        null: what the search finds among honest accounts.
+    """
+    length = float(max(days / null.days, 1.0) ** null.per_day)
+    return null.excursions * null.per_thousand * accounts / 1000.0 * length * exp((null.level - bits) / null.scale)
