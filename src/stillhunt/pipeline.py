@@ -91,6 +91,45 @@ def hunt(
     return Case(tables, samples, timeline, run)
 
 
+@contextmanager
+def reading(
+    requests: Any,
+    accounts: Any = None,
+    config: Config | None = None,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    accounts_mapping: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Iterator[pa.Table], pa.Table | None]]:
+    """Logs as `hunt` reads them, for a lab that needs the rows and not the findings.
+
+    Args:
+        requests: as for `hunt`.
+        accounts: as for `hunt`.
+        config: as for `hunt`.
+        mapping: as for `hunt`.
+        accounts_mapping: as for `hunt`.
+        progress: as for `hunt`.
+
+    Yields:
+        (REQUESTS tables, to be read once while the context is open; ACCOUNTS, None where there are none).
+
+    Raises:
+        InputError: nothing can be read, or a required column is missing.
+    """
+    config = config or Config.load()
+    progress = progress or Silent()
+    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
+        customers, _ = open_accounts(
+            accounts, mapping=accounts_mapping, config=config, engine=engine, progress=progress
+        )
+        log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+        try:
+            yield log.batches(), customers
+        finally:
+            log.close()
+
+
 def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[str, Any]:
     """What the run was, for run.json: versions, inputs, settings, and what the logs could carry."""
     return {

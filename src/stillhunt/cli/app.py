@@ -206,6 +206,76 @@ def lab_world(
     run_lab_world(out, {"rung": rung, "accounts": accounts, "days": days, "seed": seed}, quiet=quiet)
 
 
+@lab_app.command("drill")
+def lab_drill(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOGS", help="Your request logs, in any form 'hunt' reads; never changed.")
+    ],
+    accounts: Annotated[
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for drill.md, drill.json, drill.svg.")
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option("--sizes", metavar="LIST", help="Accounts of the planted campaigns.")
+    ] = "10,30,100,300",
+    paces: Annotated[
+        str, typer.Option("--paces", metavar="LIST", help="Harvest requests per account and day.")
+    ] = "4,12,40",
+    kinds: Annotated[
+        str, typer.Option("--kinds", metavar="LIST", help="What stands around the items.")
+    ] = "template,paraphrase,bare",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Sizes 20 and 60 at 12 a day, whatever --sizes and --paces say.")
+    ] = False,
+    cover: Annotated[
+        float, typer.Option("--cover", min=0, max=0.9, help="Share of the planted accounts' traffic that is cover.")
+    ] = 0.0,
+    queue: Annotated[
+        int, typer.Option("--queue", min=100, help="Harvest requests of one campaign at most; then it ends.")
+    ] = 10_000,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, metavar="ACCOUNTS", help="Drill on so many accounts only; 0 = all.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is planted.")] = 0,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="CANONICAL=FIELD", help="Which field of the logs holds a column."),
+    ] = None,
+    accounts_mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
+    ] = None,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Plant campaigns into a copy of your own logs and say which would be found.
+
+    Planted accounts follow your own clock, texts, models and networks, and are hunted with your settings: which sizes
+    and paces are found, after how many harvested requests, and how many honest accounts are touched. All in memory.
+    """
+    from stillhunt.cli.drilling import DrillOrder, run_drill  # start-up time
+    from stillhunt.lab.drill.own_logs import Source  # start-up time
+
+    run_drill(
+        DrillOrder(
+            source=Source(logs, accounts, _pairs(mapping, "--map"), _pairs(accounts_mapping, "--map-accounts"), sample),
+            grid={"sizes": "20,60" if quick else sizes, "paces": "12" if quick else paces, "kinds": kinds},
+            cover=cover,
+            queue=queue,
+            seed=seed,
+            out=out,
+            settings=_pairs(settings, "--set"),
+            settings_file=settings_file,
+            as_json=as_json,
+            quiet=quiet,
+        )
+    )
+
+
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     """`name=value` texts as a mapping; a text without a name or an equals sign is a usage error."""
     pairs: dict[str, str] = {}

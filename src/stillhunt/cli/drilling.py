@@ -1,0 +1,95 @@
+"""`stillhunt lab drill`: what would be found in the operator's own logs, and what would not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from stillhunt.base.config import Config
+from stillhunt.cli.hunting import nested_settings
+from stillhunt.cli.progress import open_progress
+from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
+from stillhunt.lab.drill.grid import DrillResult, DrillSpec, drill
+from stillhunt.lab.drill.own_logs import Source
+from stillhunt.lab.drill.report import document, refuse_folder, sentences, table_rows, write_results
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DrillOrder:
+    """What the user asked for, as given on the command line; `grid` holds the texts of the grid's options."""
+
+    source: Source
+    grid: Mapping[str, str | None]
+    cover: float
+    queue: int
+    seed: int
+    out: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    settings_file: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+
+
+def run_drill(order: DrillOrder) -> None:
+    """Plant, hunt, print the power curve and write it where a folder was named.
+
+    Args:
+        order: what was asked for.
+
+    Raises:
+        StillhuntError: settings, logs or folder cannot be used.
+    """
+    config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    spec = _spec(order)
+    if order.out is not None:
+        refuse_folder(order.out, order.source.logs)
+    with open_progress(quiet=order.quiet) as progress:
+        result = drill(order.source, spec, config, progress)
+    if order.out is not None:
+        write_results(result, order.out)
+    if order.as_json:
+        print_json(document(result))
+    else:
+        _print(result, order.out)
+    if result.suspects and not order.quiet:
+        message_console().print(
+            f"note: {result.suspects:,} accounts are flagged without any plant and do not count as honest"
+        )
+
+
+def _spec(order: DrillOrder) -> DrillSpec:
+    given = order.grid
+    return DrillSpec(
+        sizes=_list(given["sizes"], int, "--sizes"),
+        paces=_list(given["paces"], float, "--paces"),
+        kinds=_list(given["kinds"], str, "--kinds"),  # type: ignore[arg-type]  # the spec refuses unknown kinds
+        cover=order.cover,
+        queue=order.queue,
+        seed=order.seed,
+    )
+
+
+def _list(text: str | None, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
+    """Values between commas."""
+    try:
+        return tuple(kind(part.strip()) for part in (text or "").split(",") if part.strip())
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no list of numbers such as 10,30", param_hint=option) from error
+
+
+def _print(result: DrillResult, out: Path | None) -> None:
+    console = output_console()
+    read = f"{result.requests:,} requests of {result.accounts:,} accounts over {result.days:.1f} days"
+    console.print(f"{read}, {result.hunts} hunts\n")
+    print_columns(console, table_rows(result), ("bold",))
+    console.print()
+    for sentence in sentences(result):
+        console.print(sentence)
+    if out is not None:
+        console.print(f"written: {out}/drill.md, drill.json, drill.svg")

@@ -1,0 +1,200 @@
+"""The operator's logs in memory, in a form that can be hunted again together with planted rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import InputError
+from stillhunt.base.progress import Progress
+from stillhunt.base.schema import REQUESTS
+from stillhunt.pipeline import reading
+
+MARK = "drill--"
+"""What the ids of all planted accounts, requests, conversations and cards begin with."""
+LARGEST_LOG = 1 << 30
+"""Bytes of rows kept in memory, answers left out; about a million requests. A hunt needs about as much again."""
+DERIVED_COLUMNS = ("client_prefix", "origin_file", "origin_row")
+"""Made by the hunt itself."""
+SECRETS = ("email_hash", "payment_fingerprint")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the logs are, as for `stillhunt.hunt`.
+
+    Args:
+        logs: paths or tables.
+        accounts: path or table of the customers; None where there is none.
+        mapping: our column -> theirs.
+        accounts_mapping: the same for the customers.
+        sample: accounts to drill on, drawn whole by a keyed hash of their id; 0 = all.
+    """
+
+    logs: Any
+    accounts: Any = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    accounts_mapping: Mapping[str, str] = field(default_factory=dict)
+    sample: int = 0
+
+
+@dataclass(frozen=True)
+class OwnLogs:
+    """The logs as a hunt takes them.
+
+    Args:
+        requests: by time; addresses are replaced by stand-ins of private ranges that are equal, and lie in one
+            network, exactly where the true ones do.
+        accounts: customers of those requests; None where there are none.
+        is_sample: whether accounts were left out.
+    """
+
+    requests: pa.Table
+    accounts: pa.Table | None
+    is_sample: bool
+
+
+def read_own_logs(source: Source, config: Config, progress: Progress) -> OwnLogs:
+    """Read the logs into memory; the files are opened for reading only.
+
+    Args:
+        source: where they are.
+        config: settings; `seed` keys the sample.
+        progress: told how far reading is.
+
+    Raises:
+        InputError: nothing can be read, the rows are too many for memory, or ids begin with the drill's own mark.
+    """
+    with reading(
+        source.logs,
+        source.accounts,
+        config,
+        mapping=dict(source.mapping) or None,
+        accounts_mapping=dict(source.accounts_mapping) or None,
+        progress=progress,
+    ) as (batches, customers):
+        tables, is_sample = _gather(batches, source.sample, config.seed)
+    requests = pa.concat_tables([REQUESTS.empty(), *tables])
+    if not requests.num_rows:
+        raise InputError("the logs hold no request", where="LOGS", next_step="give logs with some days of traffic")
+    requests = requests.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).combine_chunks()
+    if pc.any(pc.starts_with(pc.unique(requests["account_id"]), MARK)).as_py():
+        raise InputError(
+            f"account ids begin with {MARK!r}, the mark of planted accounts",
+            where="LOGS",
+            next_step="drill on the logs themselves, not on a drill's copy of them",
+        )
+    if customers is not None:
+        customers = customers.filter(pc.is_in(customers["account_id"], pc.unique(requests["account_id"])))
+    return OwnLogs(*_with_stand_ins(requests, customers), is_sample)
+
+
+def _gather(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[pa.Table], bool]:
+    """Rows of all accounts, or of those whose keyed hashes are the `sample` smallest."""
+    tables: list[pa.Table] = []
+    sampled: dict[str, bytes] = {}
+    bar: bytes | None = None
+    size = 0
+    for table in batches:
+        kept = table
+        if sample:
+            names = pc.unique(table["account_id"]).to_pylist()
+            drawn = {name: _draw(name, seed) for name in names}
+            sampled.update({name: value for name, value in drawn.items() if bar is None or value < bar})
+            kept = _of_accounts(table, sampled)
+        tables.append(_without_answers(kept))
+        size += tables[-1].nbytes
+        if sample and (len(sampled) > 2 * sample or size > LARGEST_LOG):
+            sampled, bar, tables = _prune(sampled, sample, bar, tables)
+            size = sum(one.nbytes for one in tables)
+        if size > LARGEST_LOG:
+            raise InputError(
+                f"the rows fill more than {LARGEST_LOG >> 20} MiB of memory, the limit of a drill",
+                where="LOGS",
+                next_step="drill on part of the accounts, for instance --sample 5000, or on fewer days",
+            )
+    if sample:
+        sampled, bar, tables = _prune(sampled, sample, bar, tables)
+    return tables, bar is not None
+
+
+def _draw(account: str, seed: int) -> bytes:
+    key = seed.to_bytes(8, "big")
+    return hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=16, key=key).digest()
+
+
+def _of_accounts(table: pa.Table, accounts: Iterable[str]) -> pa.Table:
+    return table.filter(pc.is_in(table["account_id"], pa.array(list(accounts), pa.string())))
+
+
+def _prune(
+    sampled: dict[str, bytes], sample: int, bar: bytes | None, tables: list[pa.Table]
+) -> tuple[dict[str, bytes], bytes | None, list[pa.Table]]:
+    if len(sampled) <= sample:
+        return sampled, bar, tables
+    ordered = sorted(sampled.items(), key=lambda pair: pair[1])
+    kept = dict(ordered[:sample])
+    return kept, ordered[sample][1], [_of_accounts(table, kept) for table in tables]
+
+
+def _without_answers(table: pa.Table) -> pa.Table:
+    """The hunt does not read the answers' text, which is most of many logs."""
+    field = table.schema.field("response")
+    return _replaced(table, field.name, pa.nulls(table.num_rows, field.type))
+
+
+def _with_stand_ins(requests: pa.Table, customers: pa.Table | None) -> tuple[pa.Table, pa.Table | None]:
+    """Hashed identities as texts that the hunt takes for identities again, equal where the hashes are."""
+    prefixes = [requests["client_prefix"], *([] if customers is None else [customers["signup_prefix"]])]
+    # Numbered by appearance, since nothing may depend on the key that the hashes were made with.
+    known = pc.unique(pa.chunked_array([chunk for column in prefixes for chunk in column.chunks], pa.uint64()))
+    requests = _replaced(requests, "client_ip", _addresses(requests["client_ip"], requests["client_prefix"], known))
+    requests = requests.drop_columns(list(DERIVED_COLUMNS))
+    if customers is not None:
+        texts = _addresses(customers["signup_ip"], customers["signup_prefix"], known)
+        customers = _replaced(customers, "signup_ip", texts).drop_columns(["signup_prefix"])
+        for name in SECRETS:
+            customers = _replaced(customers, name, customers[name].cast(pa.string()))
+    return requests, customers
+
+
+def _addresses(hashes: pa.ChunkedArray, prefixes: pa.ChunkedArray, known: pa.Array) -> pa.Array:
+    """A private IPv6 address per entry: its /48 tells the prefix, its last 64 bits the address."""
+    pairs = pa.table({"address": hashes, "network": pc.index_in(prefixes, known)})
+    distinct = pairs.group_by(["address", "network"], use_threads=False).aggregate([])
+    texts = list(map(_address, distinct["address"].to_pylist(), distinct["network"].to_pylist()))
+    places = pc.index_in(hashes, distinct["address"].combine_chunks())
+    return pa.array(texts, pa.string()).take(places.combine_chunks())
+
+
+def _address(address: int | None, network: int | None) -> str | None:
+    if address is None:
+        return None
+    return f"host-{address:016x}" if network is None else stand_in(network, 0, address)
+
+
+def stand_in(network: int, subnet: int, host: int) -> str:
+    """A private IPv6 address.
+
+    Args:
+        network: number of the /48, 40 bits.
+        subnet: 16 bits; 0 for the operator's own addresses.
+        host: 64 bits.
+    """
+    digits = f"fd{network:010x}{subnet:04x}{host:016x}"
+    return ":".join(digits[place : place + 4] for place in range(0, 32, 4))
+
+
+def network_of(address: str) -> int | None:
+    """Number of the /48 of a stand-in; None where the log's address was none."""
+    return None if address.startswith("host-") else int(address[2:14].replace(":", ""), 16)
+
+
+def _replaced(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)

@@ -1,0 +1,162 @@
+"""New prompts from the operator's own: sentences of two prompts about one subject, put together.
+
+What would betray a drill by itself is kept out. Sentences that recur in the log (templates, greetings, boilerplate)
+are not used, so no honest template is carried into a campaign; and within one planted account a prompt's sentences
+are used again only when all others of its subject have been, so the mixing does not itself make the recurring
+phrases that a hunt looks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stillhunt.base.errors import InputError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+PROMPTS_READ = 40_000
+"""Prompts that are taken apart at most; bounds time and memory."""
+PROMPTS_KEPT = 8_000
+RECURRENT = 3
+"""Prompts in which a sentence stands from which it is somebody's template or everybody's phrase."""
+SENTENCES = 6
+"""Sentences kept of a prompt, so that one pasted file does not become every item."""
+SHORTEST = 24
+LONGEST = 1_200
+"""Characters of an entry."""
+FEWEST_ENTRIES = 100
+_SEED_PROMPTS = 30
+_SUBJECT_WORDS = 80
+
+_BREAK = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}|\w{4,}")
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Prompts taken apart.
+
+    Args:
+        heads, tails: first and second half of each entry's sentences; a single sentence is a head, and a tail.
+        words: codes of the telling words of each entry, entry after entry.
+        entry: entry of each of `words`.
+        rarity: entries that hold each word, shape (vocabulary,).
+    """
+
+    heads: tuple[str, ...]
+    tails: tuple[str, ...]
+    words: Array
+    entry: Array
+    rarity: Array
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+
+def take_apart(prompts: Sequence[tuple[int, str]]) -> Stock:
+    """Make a stock of sentences.
+
+    Args:
+        prompts: (account number, prompt), in an order that favours nobody; the first `PROMPTS_READ` are read.
+
+    Raises:
+        InputError: too few prompts have sentences of their own.
+    """
+    whole = list(dict.fromkeys(prompts[:PROMPTS_READ]))
+    split = [_sentences(text) for _, text in whole]
+    seen = Counter(sentence for sentences in split for sentence in set(sentences))
+    per_account = max(4, -(-PROMPTS_KEPT // max(len({account for account, _ in whole}), 1)))
+    used: Counter[int] = Counter()
+    entries: dict[str, list[str]] = {}
+    for (account, _), sentences in zip(whole, split, strict=True):
+        own = [sentence for sentence in sentences if seen[sentence] < RECURRENT][:SENTENCES]
+        text = " ".join(own)
+        if SHORTEST <= len(text) <= LONGEST and used[account] < per_account and len(entries) < PROMPTS_KEPT:
+            used[account] += 1
+            entries.setdefault(text, own)
+    if len(entries) < FEWEST_ENTRIES:
+        raise InputError(
+            f"only {len(entries)} prompts have sentences of their own, too few to make items from",
+            where="LOGS",
+            next_step="drill on more of the log",
+        )
+    parts = list(entries.values())
+    halves = [max(1, len(own) // 2) for own in parts]
+    words, entry, rarity = _telling_words(list(entries))
+    return Stock(
+        tuple(" ".join(own[:half]) for own, half in zip(parts, halves, strict=True)),
+        tuple(" ".join(own[half:] or own) for own, half in zip(parts, halves, strict=True)),
+        words,
+        entry,
+        rarity,
+    )
+
+
+def _sentences(text: str) -> list[str]:
+    return [sentence for part in _BREAK.split(text[: 8 * LONGEST]) if (sentence := part.strip())]
+
+
+def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
+    """Words that stand in some entries and not in many: codes, their entries, and in how many each stands."""
+    held = [sorted({word.lower() for word in _WORD.findall(text)}) for text in texts]
+    counts = Counter(word for words in held for word in words)
+    most = max(10, len(texts) // 30)
+    code = {word: at for at, word in enumerate(sorted(w for w, n in counts.items() if 3 <= n <= most))}
+    entry = np.array([at for at, words in enumerate(held) for word in words if word in code], np.int64)
+    words = np.array([code[word] for words in held for word in words if word in code], np.int64)
+    return words, entry, np.bincount(words, minlength=len(code))
+
+
+def draw_subject(stock: Stock, rng: np.random.Generator, size: int) -> Array:
+    """Entries about one subject: those that share most telling words with a prompt drawn at random.
+
+    Args:
+        stock: entries.
+        rng: generator.
+        size: entries wanted; all where there are no more.
+
+    Returns:
+        Entry numbers, the closest first, shape (size,).
+    """
+    chance = rng.permutation(len(stock))  # settles ties, so that early entries are not preferred
+    seed = int(rng.integers(len(stock)))
+    words = stock.words[stock.entry == seed]
+    near = _closest(stock, words, chance, _SEED_PROMPTS)
+    inside = np.bincount(stock.words[np.isin(stock.entry, near)], minlength=len(stock.rarity))
+    # Words much more common here than anywhere: squared count over rarity, in integers.
+    telling = np.lexsort((np.arange(len(inside)), -(inside * inside * 1000 // np.maximum(stock.rarity, 1))))
+    words = telling[:_SUBJECT_WORDS][inside[telling[:_SUBJECT_WORDS]] > 0]
+    return _closest(stock, words, chance, size)
+
+
+def _closest(stock: Stock, words: Array, chance: Array, size: int) -> Array:
+    shared = np.bincount(stock.entry[np.isin(stock.words, words)], minlength=len(stock))
+    closest: Array = np.lexsort((chance, -shared))[:size]
+    return closest
+
+
+def deal_items(stock: Stock, rng: np.random.Generator, subject: Array, count: int) -> list[str]:
+    """New texts for one account: each head and each tail once before any comes again.
+
+    Args:
+        stock: entries.
+        rng: generator.
+        subject: entries to draw from, at least two.
+        count: texts wanted.
+
+    Returns:
+        Texts of the head of one entry and the tail of another.
+    """
+    items: list[str] = []
+    while len(items) < count:
+        order = rng.permutation(subject)
+        shift = 1 + int(rng.integers(len(order) - 1))
+        # Shifted within one order, so that a text never meets itself.
+        items += [f"{stock.heads[a]} {stock.tails[b]}" for a, b in zip(order, np.roll(order, shift), strict=True)]
+    return items[:count]
