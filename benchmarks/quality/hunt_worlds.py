@@ -26,9 +26,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from measures import Quality, measure, upper_bound
 
 import stillhunt
+from stillhunt.lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
 from stillhunt.lab.campaigns import CampaignSpec
 from stillhunt.lab.worlds import World, WorldSpec, build_world, spec_for_rung
 
@@ -68,7 +68,7 @@ def hunt_world(kind: str, name: str, world: World, threads: int) -> Hunted:
     started = time.perf_counter()
     case = stillhunt.hunt(world.requests, world.accounts, config)
     seconds = time.perf_counter() - started
-    quality = measure(case.tables, world.truth_accounts, world.truth_requests)
+    quality = measure(case_result(case.tables), Truth(world.truth_accounts, world.truth_requests))
     truth = world.truth_accounts
     label = [c or p for p, c in zip(truth["persona"].to_pylist(), truth["campaign"].to_pylist(), strict=True)]
     personas = dict(zip(truth["account_id"].to_pylist(), label, strict=True))
@@ -114,7 +114,7 @@ def stored_world(folder: Path) -> World:
 
 def row_text(name: str, rows: int, quality: Quality, seconds: float) -> str:
     """One row of the table."""
-    false = sum(quality.false_by_persona.values())
+    false = quality.false_accounts
     numbers = (
         f"{_share(quality.recall):>8}{_share(quality.precision):>8}{false:>6}{_share(quality.bcubed_f1):>7}"
         f"{_share(quality.request_recall):>8}{_share(quality.request_precision):>8}{_share(quality.request_ari):>7}"
@@ -147,6 +147,8 @@ def mean_quality(all_hunted: Sequence[Hunted]) -> Quality:
         recall_by_campaign={},
         acts=sum(quality.acts for quality in qualities),
         reviews=sum(quality.reviews for quality in qualities),
+        false_at_hits=[],
+        harvesting_accounts=sum(quality.harvesting_accounts for quality in qualities),
     )
 
 

@@ -1,19 +1,22 @@
-"""The measures of benchmarks/quality against their definitions, pair by pair and item by item."""
+"""The measures of the benchmark against their definitions, pair by pair and item by item."""
 
 from __future__ import annotations
 
-import sys
 from itertools import combinations
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "quality"))
-
-from measures import adjusted_rand_index, bcubed_f1, measure, upper_bound
+from stillhunt.lab.bench.measures import (
+    Truth,
+    adjusted_rand_index,
+    bcubed_f1,
+    case_result,
+    measure,
+    upper_bound,
+)
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
 partitions = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=25)
@@ -66,13 +69,14 @@ def test_measures_of_a_pool() -> None:
             {
                 "account_id": ["p", "q", "s", "h", "k"],
                 "flagged": [True, True, False, True, False],
+                "score": [0.99, 0.995, 0.6, 0.992, 0.0],
                 "campaign_id": ["c1", "c1", None, "c1", None],
             }
         ),
         "harvest": pa.table({"request_id": ["r1", "r3", "r5"], "campaign_id": ["c1", "c1", "c1"]}),
         "campaigns": pa.table({"verdict": ["act", "review", "none"]}),
     }
-    found = measure(tables, truth_accounts, truth_requests)
+    found = measure(case_result(tables), Truth(truth_accounts, truth_requests))
     assert found.recall == pytest.approx(2 / 3)
     assert found.precision == pytest.approx(2 / 3)
     assert found.false_by_persona == {"class": 1}
@@ -82,3 +86,6 @@ def test_measures_of_a_pool() -> None:
     assert found.recall_by_campaign == {"one": 0.5, "two": 1.0}
     assert (found.acts, found.reviews) == (1, 1)
     assert found.request_ari == pytest.approx(adjusted_rand_index("abba", "xyxy"))
+    # In order of score: q, h, p, s, and the rest have none.
+    assert found.false_at_hits == [0, 1, 1]
+    assert found.harvesting_accounts == 3

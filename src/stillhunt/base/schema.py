@@ -142,7 +142,7 @@ SLICED = Table(
     "sliced",
     "One row per request, in the sketches' order: where it falls.",
     (
-        _c("cluster", pa.int32(), False, "Content cluster; -1 where none."),
+        _c("cluster", pa.int32(), False, "Content cluster, or manner and client of a bare slice that was found; -1 where neither."),
         _c("matched", pa.int16(), False, "Phrases of that cluster in the request."),
         _c("half", pa.int8(), False, "0 or 1, drawn per conversation: groups found on one are judged on the other."),
         _c("topic", pa.int16(), False, "Topic; -1 where its words tell none."),
@@ -154,13 +154,20 @@ LINKS = Table(
     "links",
     "One row per slice and group found: what ties the slice to the group, on the half that did not form it.",
     (
-        _c("group", pa.int32(), False, "Group, numbered in order of cluster, half and discovery."),
-        _c("cluster", pa.int32(), False, "Content cluster of the slice."),
+        _c("group", pa.int32(), False, "Group, numbered in order of search, half and discovery."),
+        _c("search", pa.int32(), False, "Search that found it: a content cluster, or one for all bare slices."),
+        _c("cluster", pa.int32(), False, "Content cluster of the slice, or its manner and client where it has none."),
         _c("formed_on", pa.int8(), False, "Half on which the group was found."),
         _c("account_id", pa.string(), False, "Account of the slice."),
         _c("member", pa.bool_(), False, "True where the slice is in the group on the half that formed it."),
         _c("content_microbits", pa.int64(), False, "Held-out bits of the phrase mixture, in millionths."),
         _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture, in millionths."),
+        _c(
+            "work_microbits",
+            pa.int64(),
+            False,
+            "Bits of load, rate and client of a bare slice, in millionths: they say who belongs, not how sure it is.",
+        ),
     ),
 )
 
@@ -179,6 +186,7 @@ CANDIDATES = Table(
             "Held-out bits of the phrase mixture over both halves, in millionths.",
         ),
         _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both halves, in millionths."),
+        _c("bare", pa.bool_(), False, "True where the slice has no template and was found by its workload."),
     ),
 )
 

@@ -19,6 +19,7 @@ import typer
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.cli.benching import commands as bench_commands
 
 EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 lab_app = typer.Typer(no_args_is_help=True, help="Seeded worlds to try the hunt on.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(lab_app, name="lab")
+lab_app.add_typer(bench_commands)
 app.add_typer(config_app, name="config")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]

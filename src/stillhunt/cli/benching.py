@@ -1,0 +1,110 @@
+"""`stillhunt lab bench`: the benchmark, its progress, and the page it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+commands = typer.Typer()
+
+
+@commands.command("bench")
+def lab_bench(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the rows; what is there is not run again.")
+    ],
+    rungs: Annotated[str, typer.Option("--rungs", metavar="LIST", help="Rungs of the ladder: 1-11 or 1,3,6.")] = "1-11",
+    generator: Annotated[
+        list[str] | None,
+        typer.Option("--generator", metavar="NAME", help="first, second or texts; may be repeated. Without it: first."),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option("--texts", metavar="PARQUET", help="Corpus of generator texts: column text, and what it is."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=0, help="Worlds of each generator and rung.")] = 5,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first of them.")] = 1001,
+    accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts of a world.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
+    campaign_accounts: Annotated[
+        int, typer.Option("--campaign-accounts", min=5, help="Accounts of each campaign.")
+    ] = 60,
+    campaigns: Annotated[int, typer.Option("--campaigns", min=1, help="Campaigns in a world.")] = 1,
+    peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Run the peers beside stillhunt; --no-peers: stillhunt alone.")
+    ] = True,
+    honest: Annotated[int, typer.Option("--honest", min=0, help="Honest worlds, for false alarms.")] = 0,
+    honest_accounts: Annotated[
+        int, typer.Option("--honest-accounts", min=10, help="Accounts of each honest world.")
+    ] = 3000,
+    replay: Annotated[bool, typer.Option("--replay", help="Replay the logs for the first correct call.")] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Hunt without kinds of evidence and in poorer logs.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Markdown page to write when all is done.")
+    ] = None,
+    only_report: Annotated[
+        bool, typer.Option("--only-report", help="Run nothing; write the page from the rows that are there.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; errors stay.")
+    ] = False,
+) -> None:
+    """Measure stillhunt and its peers on worlds with known truth.
+
+    One row per world and method, each written when it is done: an interrupted bench goes on where it stopped.
+    """
+    options: dict[str, Any] = {
+        "generators": tuple(dict.fromkeys(generator or ["first"])),
+        "rungs": _rungs(rungs),
+        "texts": texts,
+        "seeds": seeds,
+        "first_seed": first_seed,
+        "accounts": accounts,
+        "days": days,
+        "campaign_accounts": campaign_accounts,
+        "campaigns": campaigns,
+        "peers": peers,
+        "honest": honest,
+        "honest_accounts": honest_accounts,
+        "replay": replay,
+        "ablations": ablations,
+    }
+    if only_report and report is None:
+        raise typer.BadParameter("needs --report FILE", param_hint="--only-report")
+    if not only_report:
+        _bench(out, options, quiet=quiet)
+    if report is not None:
+        _report(out, report)
+
+
+def _bench(out: Path, options: dict[str, Any], *, quiet: bool) -> None:
+    from stillhunt.cli.progress import open_progress  # start-up time
+    from stillhunt.cli.terminal import output_console  # start-up time
+    from stillhunt.lab.bench import Plan, run_bench  # start-up time
+
+    with open_progress(quiet=quiet) as progress:
+        done, there = run_bench(Plan(**options), out, progress)
+    output_console().print(f"{done} runs done, {there} were there; rows in {out}")
+
+
+def _report(out: Path, page: Path) -> None:
+    from stillhunt.cli.terminal import output_console  # start-up time
+    from stillhunt.lab.bench import write_report  # start-up time
+
+    output_console().print(f"{write_report(out, page)} rows in {page}")
+
+
+def _rungs(text: str) -> tuple[int, ...]:
+    """`1-11` or `1,3,6` or `1-4,8` as numbers, sorted."""
+    rungs: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            rungs.update(range(int(first), int(last if dash else first) + 1))
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is no list of rungs", param_hint="--rungs") from None
+    return tuple(sorted(rungs))

@@ -1,0 +1,72 @@
+"""stillhunt behind the same door as its peers, and a method timed on a world."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import stillhunt
+from stillhunt.lab.bench.measures import case_result
+from stillhunt.lab.peers import PEERS, Method, MethodResult, MethodSettings
+
+OURS = "stillhunt"
+GROUPING = ("shared_keys", "synchrotrap", "fraudar", "catchsync")
+"""Peers that name groups of accounts; the others can never name a campaign."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An answer and what it cost.
+
+    Attributes:
+        result: the answer.
+        cpu_seconds: of all threads of this process.
+        seconds: by the clock.
+    """
+
+    result: MethodResult
+    cpu_seconds: float
+    seconds: float
+
+
+def stillhunt_method(overrides: Mapping[str, Any] | None = None) -> Method:
+    """The hunt as a method.
+
+    Args:
+        overrides: settings in place of the defaults, nested.
+    """
+
+    def hunt(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+        config = stillhunt.Config.load(
+            {**(overrides or {}), "sanctioned": {"organizations": list(settings.sanctioned)}},
+            environ={},  # nothing of the environment or the folder: figures must not depend on where the bench runs
+            file=Path(os.devnull),
+        )
+        return case_result(stillhunt.hunt(requests, accounts, config).tables)
+
+    return hunt
+
+
+def method_of(name: str) -> Method:
+    """The method of a name: stillhunt's, or a peer's."""
+    return stillhunt_method() if name == OURS else PEERS[name]
+
+
+def run_timed(method: Method, requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> Timed:
+    """Run a method and take its time.
+
+    Args:
+        method: what to run.
+        requests: the log.
+        accounts: the customer table, or None.
+        settings: what it may use beside.
+    """
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = method(requests, accounts, settings)
+    return Timed(result, time.process_time() - cpu, time.perf_counter() - wall)
