@@ -33,6 +33,8 @@ LONGEST = 1_200
 FEWEST_ENTRIES = 100
 _SEED_PROMPTS = 30
 _SUBJECT_WORDS = 80
+_SHARED_BY = 3
+"""Of the seed prompts; a word of fewer is one prompt's own."""
 
 _BREAK = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}|\w{4,}")
@@ -106,7 +108,7 @@ def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
     """Words that stand in some entries and not in many: codes, their entries, and in how many each stands."""
     held = [sorted({word.lower() for word in _WORD.findall(text)}) for text in texts]
     counts = Counter(word for words in held for word in words)
-    most = max(10, len(texts) // 30)
+    most = max(10, len(texts) // 15)
     code = {word: at for at, word in enumerate(sorted(w for w, n in counts.items() if 3 <= n <= most))}
     entry = np.array([at for at, words in enumerate(held) for word in words if word in code], np.int64)
     words = np.array([code[word] for words in held for word in words if word in code], np.int64)
@@ -131,7 +133,7 @@ def draw_subject(stock: Stock, rng: np.random.Generator, size: int) -> Array:
     inside = np.bincount(stock.words[np.isin(stock.entry, near)], minlength=len(stock.rarity))
     # Words much more common here than anywhere: squared count over rarity, in integers.
     telling = np.lexsort((np.arange(len(inside)), -(inside * inside * 1000 // np.maximum(stock.rarity, 1))))
-    words = telling[:_SUBJECT_WORDS][inside[telling[:_SUBJECT_WORDS]] > 0]
+    words = telling[:_SUBJECT_WORDS][inside[telling[:_SUBJECT_WORDS]] >= _SHARED_BY]
     return _closest(stock, words, chance, size)
 
 

@@ -1,0 +1,76 @@
+"""`stillhunt lab drill` as a user runs it, and its page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stillhunt.cli.app import app
+from stillhunt.lab.drill.grid import LOOKS, DrillSpec
+from stillhunt.lab.drill.own_logs import LARGEST_LOG, MARK
+from stillhunt.lab.drill.plant import KINDS
+from stillhunt.lab.worlds import WorldSpec, build_world, write_world
+
+PAGE = Path(__file__).parents[2] / "docs" / "drill.md"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("command")
+    write_world(build_world(WorldSpec(accounts=150, days=4, seed=2)), out / "world")
+    return out
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stillhunt", "lab", "drill", "world/requests", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_drill_prints_one_document_and_writes_its_folder(folder: Path) -> None:
+    done = run(
+        folder, "--accounts", "world/accounts.parquet", "--sizes", "8", "--paces", "6", "--kinds", "bare",
+        "--cover", "0.2", "--seed", "3", "--json", "--out", "drill",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert printed == json.loads((folder / "drill" / "drill.json").read_text("utf-8"))
+    assert [(cell["kind"], cell["accounts"]) for cell in printed["cells"]] == [("bare", 8)]
+    assert printed["cells"][0]["found"] is False
+    assert "drilling: " in done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["drill", "world"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--sizes", "ten"), 2, "no list of numbers"),
+        (("--kinds", "verse"), 5, "choose of template, paraphrase, bare"),
+        (("--out", "world/requests/drill"), 1, "inside the logs"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(
+    folder: Path, options: tuple[str, ...], code: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, ["lab", "drill", "world/requests", *options])
+    said = done.output if code == 2 else str(done.exception)
+    assert getattr(done.exception, "exit_code", done.exit_code) == code
+    assert words in said
+    assert "reading" not in done.output
+
+
+def test_the_page_names_what_is_planted_and_the_limits_in_force() -> None:
+    page = " ".join(PAGE.read_text("utf-8").split())
+    for kind in KINDS:
+        assert f"| `{kind}` |" in page
+    assert f"`{MARK}`" in page
+    assert f"up to {LARGEST_LOG >> 30} GiB" in page
+    assert f"{DrillSpec().queue:,} requests" in page
+    assert f"{len(DrillSpec().sizes) * len(DrillSpec().paces) * len(KINDS)}" in page
+    for share in LOOKS[:5]:
+        assert f"1/{round(1 / share)}" in page
