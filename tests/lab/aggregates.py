@@ -7,6 +7,11 @@ import pandas as pd
 
 from stillhunt.lab.worlds import World
 
+_TYPICAL = (
+    "asn", "country", "user_agent", "tls_fingerprint", "model", "temperature", "max_tokens", "top_p", "channel",
+    "system_prompt", "tools",
+)  # fmt: skip
+
 
 def auc(scores: np.ndarray, positive: np.ndarray) -> float:
     """Chance that a positive scores above a negative; ties count half."""
@@ -54,7 +59,7 @@ def account_aggregates(world: World) -> tuple[pd.DataFrame, pd.DataFrame, np.nda
         "gap_median": g.gap.median().fillna(0),
         "gap_variation": (g.gap.std() / g.gap.mean()).fillna(0),
         "conversations": g.conversation_id.nunique() / n,
-        "turn": g.turn.mean(),
+        "turn": g.turn.mean().fillna(0),
         "addresses": g.client_ip.nunique(),
         "user_agents": g.user_agent.nunique(),
         "countries": g.country.nunique(),
@@ -77,6 +82,16 @@ def account_aggregates(world: World) -> tuple[pd.DataFrame, pd.DataFrame, np.nda
         "max_tokens": g.max_tokens.mean().fillna(-1),
         "no_max_tokens": requests.max_tokens.isna().groupby(requests.account_id).mean(),
         "refused": (requests.status != 200).groupby(requests.account_id).mean(),
+        "closed": (requests.status == 403).groupby(requests.account_id).mean(),
+        "limited": (requests.status == 429).groupby(requests.account_id).mean(),
+        "newest_model": (requests.model == "onyx-next").groupby(requests.account_id).mean(),
+        "api_keys": g.api_key_id.nunique(),
+        "end_users": g.end_user_id.nunique(),
+        "tools": requests.tools.notna().groupby(requests.account_id).mean(),
+        "top_p": g.top_p.mean().fillna(-1),
+        "no_top_p": requests.top_p.isna().groupby(requests.account_id).mean(),
+        "no_address": requests.client_ip.isna().groupby(requests.account_id).mean(),
+        "foreign_script": requests.prompt.str.contains("[^\u0000-\u024f]").groupby(requests.account_id).mean(),
     }
     table = pd.DataFrame(numbers)
     accounts = accounts.loc[table.index]
@@ -84,18 +99,18 @@ def account_aggregates(world: World) -> tuple[pd.DataFrame, pd.DataFrame, np.nda
     table["card"] = accounts.payment_fingerprint.notna().astype(float)
     table["card_abroad"] = (accounts.payment_country.fillna("") != accounts.signup_country).astype(float)
     table["phone_abroad"] = (accounts.phone_country != accounts.signup_country).astype(float)
+    table["use_stated"] = accounts.declared_use.notna().astype(float)
     table["moved_since_sign_up"] = (g.client_ip.first() != accounts.signup_ip).astype(float)
     table["organization"] = accounts.organization_id.notna().astype(float)
     for column in ("payment_fingerprint", "signup_ip", "email_domain", "organization_id"):
         table[f"{column}_shared"] = accounts[column].map(accounts[column].value_counts()).fillna(0)
     shared = requests.groupby("client_ip").account_id.nunique()
-    table["address_shared"] = g.client_ip.first().map(shared)
-    typical = pd.DataFrame(
-        {
-            c: g[c].first()
-            for c in ("asn", "country", "user_agent", "tls_fingerprint", "model", "temperature", "max_tokens")
-        }
-    )
-    for column in ("plan", "email_domain", "payment_country", "phone_country", "signup_country"):
+    table["address_shared"] = g.client_ip.first().map(shared).fillna(0)
+    tool_users = requests.groupby("tools").account_id.nunique()
+    table["tools_shared"] = g.tools.first().map(tool_users).fillna(0)
+    system_users = requests.groupby("system_prompt").account_id.nunique()
+    table["system_shared"] = g.system_prompt.first().map(system_users).fillna(0)
+    typical = pd.DataFrame({c: g[c].first() for c in _TYPICAL})
+    for column in ("plan", "email_domain", "payment_country", "phone_country", "signup_country", "declared_use"):
         typical[column] = accounts[column]
     return table, typical, (truth.loc[table.index].campaign != "").to_numpy()

@@ -193,7 +193,9 @@ def config_show(
 @lab_app.command("world")
 def lab_world(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
-    rung: Annotated[int, typer.Option("--rung", min=0, max=6, help="Rung of the ladder; 0 = honest traffic only.")] = 1,
+    rung: Annotated[
+        int, typer.Option("--rung", min=0, max=15, help="Rung of the ladder; 0 = honest only; 14 has none.")
+    ] = 1,
     accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts.")] = 2000,
     days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
     seed: SeedOption = 0,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stillhunt.lab import clock
+from stillhunt.lab.channels import API
 from stillhunt.lab.places import draw_cloud_addresses, draw_home_addresses
 from stillhunt.lab.scene import ORIGIN, People, Scene, new_cards, own_domains
 
@@ -30,6 +31,7 @@ def gather_office(scene: Scene, rng: np.random.Generator, people: People, group:
     people.organization = _organizations(rng, groups)[group]
     people.email_domain = own_domains(rng, groups)[group]
     people.plan[:] = "enterprise"
+    people.channel = people.channel[np.searchsorted(group, np.arange(groups))][group]
     opened = people.created[np.searchsorted(group, np.arange(groups))]
     people.created = opened[group] + (rng.random(len(people)) * 0.3 * clock.DAY).astype(np.int64)
 
@@ -42,6 +44,8 @@ def gather_class(scene: Scene, rng: np.random.Generator, people: People, group: 
     address = draw_home_addresses(rng, scene.places, country)
     people.address = address[group]
     people.signup_ip = address[group]
+    people.channel[:] = API
+    people.declared_use[:] = "education"
     domains = own_domains(rng, groups, ("edu",))
     people.email_domain = domains[group]
     lesson = ORIGIN + (rng.uniform(0.05, 0.5, groups) * scene.days * clock.DAY).astype(np.int64)
@@ -57,6 +61,7 @@ def gather_vendor(scene: Scene, rng: np.random.Generator, people: People, group:
 def gather_egress(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """Unrelated apps on one serverless platform leave by the same few addresses."""
     del group  # strangers
+    people.channel[:] = API  # another cloud would hide the address
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
     people.address = rng.choice(pool, len(people))
 

@@ -11,6 +11,7 @@ from stillhunt.lab.clock import Rhythm
 from stillhunt.lab.dress import DRESSES, dress_wordy
 from stillhunt.lab.gather import GATHERINGS
 from stillhunt.lab.grammar import integer_stream
+from stillhunt.lab.release import adopt_release, close_some
 from stillhunt.lab.resale import draw_resold
 from stillhunt.lab.scene import Draft, People, Scene, draw_people
 from stillhunt.lab.traffic import Recipe, draw_loads, draw_rows
@@ -64,6 +65,9 @@ RECIPES: tuple[Recipe, ...] = (
 WORDY = ("batch", "one_template", "vendor")
 """Personas that use the same template grammars as campaigns."""
 
+SANCTIONED = ("vendor",)
+"""Personas under a contract that the operator knows of."""
+
 
 def persona_counts(accounts: int) -> list[tuple[Recipe, int]]:
     """How many accounts each persona has in a world of `accounts` honest ones; chat takes the rest.
@@ -89,17 +93,23 @@ def build_persona(scene: Scene, recipe: Recipe, count: int) -> tuple[People, Dra
     gathering = GATHERINGS.get(recipe.persona)
     if gathering is not None:
         gathering(scene, rng, people, group)
+    draft = _persona_rows(scene, rng, recipe, people, group)
+    adopt_release(scene, people, draft, recipe.persona)
+    return people, close_some(scene, people, draft, recipe.persona)
+
+
+def _persona_rows(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, group: Array) -> Draft:
     loads = draw_loads(rng, recipe, people, scene)
     if recipe.persona == "reseller":
-        return people, draw_resold(scene, rng, CHAT, people, loads)
+        return draw_resold(scene, rng, CHAT, people, loads)
     if recipe.persona in WORDY:
-        return people, _wordy(scene, rng, recipe, people, loads)
+        return _wordy(scene, rng, recipe, people, loads)
     taste = _shared_taste(scene, rng, recipe, group) if recipe.persona in ("seat", "class") else None
     draft = draw_rows(scene, rng, recipe, people, loads, taste)
     dress = DRESSES.get(recipe.persona)
     if dress is not None:
         dress(scene, rng, people, draft, group)
-    return people, draft
+    return draft
 
 
 def _shared_taste(scene: Scene, rng: np.random.Generator, recipe: Recipe, group: Array) -> Array:

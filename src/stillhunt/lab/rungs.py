@@ -11,6 +11,7 @@ from stillhunt.lab import clock
 from stillhunt.lab.scene import ORIGIN, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Wording = Literal["fixed", "paraphrased", "oblique", "bare", "mixed"]
 
 PAUSE = 10 * clock.HOUR
 """Every campaign stands still once for this long: an empty queue, a broken proxy, a ban wave."""
@@ -23,33 +24,51 @@ class Rung:
     Args:
         daily: harvest requests per account on a day of work.
         presence: share of the operation's days on which an account works.
-        lease: tasks that a worker takes from the queue at a time.
         cover: share of the accounts' traffic that is not harvest.
-        templates: fixed templates per skill; 0 = every request is paraphrased.
+        templates: fixed templates per skill, where wording is fixed.
         stacks: client programs of the whole operation.
         schedule: queue = round the clock; shifts = any hour, in shifts; human = waking hours of each account's zone;
             jitter = the same with uneven days and gaps.
         own_parameters: sampling parameters drawn per account instead of per client program.
+        wording: what stands around the items; oblique = freshly worded, wants reasoning without asking for it;
+            mixed = each lab another one.
+        work: queue = one list of items dealt out; pool = lists of three labs and customers through a reseller;
+            relay = real users of a rival product; contractors = people who write by hand; customers = accounts that
+            sell their logs; company = a queue behind one company with clean papers.
+        probing: requests of the probing phase before, over those of the campaign itself.
+        lease: tasks that a worker takes from the queue at a time.
     """
 
     daily: float
     presence: float
-    lease: float
     cover: float
     templates: int
     stacks: int
     schedule: Literal["queue", "shifts", "human", "jitter"]
     own_parameters: bool
+    wording: Wording = "fixed"
+    work: Literal["queue", "pool", "relay", "contractors", "customers", "company"] = "queue"
+    probing: float = 0.0
+    lease: float = 5.0
 
 
 RUNGS = {
-    1: Rung(38.0, 1.0, 6.0, 0.0, 1, 1, "queue", False),
-    2: Rung(24.0, 1.0, 6.0, 0.0, 2, 1, "queue", False),
-    3: Rung(9.5, 0.38, 5.0, 0.0, 3, 3, "shifts", False),
-    4: Rung(9.0, 0.38, 5.0, 0.0, 3, 3, "human", False),
-    5: Rung(9.0, 0.38, 5.0, 0.0, 4, 3, "jitter", True),
-    6: Rung(4.3, 0.4, 4.0, 0.5, 0, 3, "jitter", True),
+    1: Rung(38.0, 1.0, 0.0, 1, 1, "queue", own_parameters=False, lease=6.0),
+    2: Rung(24.0, 1.0, 0.0, 2, 1, "queue", own_parameters=False, lease=6.0),
+    3: Rung(9.5, 0.38, 0.0, 3, 3, "shifts", own_parameters=False),
+    4: Rung(9.0, 0.38, 0.0, 3, 3, "human", own_parameters=False),
+    5: Rung(9.0, 0.38, 0.0, 4, 3, "jitter", own_parameters=True),
+    6: Rung(4.3, 0.4, 0.5, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
+    7: Rung(8.0, 0.38, 0.0, 0, 3, "jitter", own_parameters=True, wording="oblique", probing=0.05),
+    8: Rung(2.0, 0.28, 0.75, 4, 3, "jitter", own_parameters=True, wording="mixed", work="pool", lease=3.0),
+    9: Rung(9.0, 0.35, 0.0, 0, 3, "jitter", own_parameters=True, wording="bare", work="relay"),
+    10: Rung(5.8, 0.38, 0.3, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
+    11: Rung(7.0, 0.5, 0.3, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
+    12: Rung(5.0, 0.4, 0.25, 0, 3, "human", own_parameters=True, wording="bare", work="contractors"),
+    13: Rung(25.0, 1.0, 0.0, 0, 3, "human", own_parameters=True, wording="bare", work="customers"),
+    15: Rung(30.0, 0.7, 0.0, 0, 2, "queue", own_parameters=False, wording="paraphrased", work="company"),
 }
+"""Rung 14, cleaning what was taken, happens elsewhere and leaves no rows here."""
 
 
 def draw_slots(

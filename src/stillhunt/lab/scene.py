@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stillhunt.lab import clock
+from stillhunt.lab.channels import CHANNELS, PROGRAM_CHANNELS
 from stillhunt.lab.grammar import Grammar, load_grammar
 from stillhunt.lab.places import Clients, Places, draw_clients, draw_home_addresses, draw_places
 
@@ -18,16 +19,23 @@ Array = np.ndarray[Any, np.dtype[Any]]
 ORIGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * clock.SECOND
 """Start of every world, a Monday, microseconds since the epoch."""
 
-MODELS = ("onyx-large", "onyx-medium", "onyx-small")
-"""The provider's models, the best first."""
+MODELS = ("onyx-large", "onyx-medium", "onyx-small", "onyx-next")
+"""The provider's models, the best first; the last one is released while the log runs."""
 
 _POPULARITY_EXPONENT = 0.75
+_USES = ("coding", "customer support", "writing", "education", "research", "internal tools", "data analysis", "other")
 _PLANS = ("free", "payg", "pro")
 _MAIL = (
     ("gmail.com", 0.42), ("outlook.com", 0.12), ("hotmail.com", 0.05), ("icloud.com", 0.07), ("yahoo.com", 0.06),
     ("proton.me", 0.06), ("gmx.net", 0.04), ("qq.com", 0.04), ("mail.ru", 0.02),
     ("naver.com", 0.02), ("fastmail.com", 0.02),
 )  # fmt: skip
+
+
+_NOTHING_SENT: dict[str, Any] = {
+    "turn": 0, "client": 0, "model": 0, "system": -1, "temperature": np.nan, "max_tokens": np.nan, "output": 0,
+    "top_p": np.nan, "tools": -1, "end_user": -1, "status": 0, "campaign": np.array("", object),
+}  # fmt: skip
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Scene:
         clients: client programs.
         popularity: share of each topic in the population, shape (topics,).
         systems: system prompts so far; rows hold codes into it.
+        tools: tool definitions so far; rows hold codes into it.
     """
 
     seed: int
@@ -51,6 +60,7 @@ class Scene:
     clients: Clients
     popularity: Array
     systems: list[str] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
 
     def rng(self, name: str) -> np.random.Generator:
         """The generator of one named part; parts never disturb each other's chance."""
@@ -61,6 +71,17 @@ class Scene:
         self.systems.append(text)
         return len(self.systems) - 1
 
+    def tools_code(self, text: str) -> int:
+        """Code of a tool definition; the same text keeps its code."""
+        if text not in self.tools:
+            self.tools.append(text)
+        return self.tools.index(text)
+
+    @property
+    def release(self) -> int:
+        """When the last of `MODELS` is released, microseconds since the epoch."""
+        return ORIGIN + int(self.rng("release").uniform(0.4, 0.6) * self.days * clock.DAY)
+
     @property
     def end(self) -> int:
         """End of the world, microseconds since the epoch."""
@@ -69,7 +90,28 @@ class Scene:
 
 @dataclass
 class People:
-    """Accounts of one persona or campaign, one entry per account in every column."""
+    """Accounts of one persona or campaign, one entry per account in every column.
+
+    Args:
+        persona: name in the truth.
+        campaign: campaigns it works for, joined by "|"; empty = honest.
+        created: microseconds since the epoch.
+        organization: organisation it declares, or None.
+        plan: price plan.
+        email_domain: domain of its address.
+        payment: fingerprint of what pays, or None.
+        country: code of the country it lives in.
+        payment_country: code.
+        phone_country: code.
+        signup_ip: IPv4 as integer.
+        signup_country: code.
+        address: main line, IPv4 as integer.
+        zone: hours ahead of UTC.
+        language: code.
+        channel: code into `channels.CHANNELS`.
+        keys: API keys it uses.
+        declared_use: purpose the customer stated, or None.
+    """
 
     persona: Array
     campaign: Array
@@ -86,6 +128,9 @@ class People:
     address: Array
     zone: Array
     language: Array
+    channel: Array
+    keys: Array
+    declared_use: Array
 
     def __len__(self) -> int:
         return len(self.created)
@@ -109,6 +154,10 @@ class Draft:
         temperature: NaN = not sent.
         max_tokens: NaN = not sent.
         output: tokens answered.
+        top_p: NaN = not sent.
+        tools: code into `Scene.tools`, -1 = none.
+        end_user: end user whom the client names, counted within the draft, -1 = none.
+        status: HTTP status that is settled already (an account closed, a refusal by plan); 0 = as chance has it.
         campaign: name of the campaign a request harvests for, empty = honest.
         prompt: text.
     """
@@ -126,6 +175,10 @@ class Draft:
     temperature: Array
     max_tokens: Array
     output: Array
+    top_p: Array
+    tools: Array
+    end_user: Array
+    status: Array
     campaign: Array
     prompt: list[str]
 
@@ -139,17 +192,31 @@ class Draft:
         return Draft(prompt=[self.prompt[place] for place in places.tolist()], **columns)
 
 
+def new_draft(prompt: list[str], **columns: Array) -> Draft:
+    """A draft from the columns that matter; the others hold "nothing was sent".
+
+    Args:
+        prompt: text of each request.
+        columns: columns of `Draft` by name, each of the prompts' number; the owners at least.
+    """
+    count = len(prompt)
+    rest = {name: np.full(count, value) for name, value in _NOTHING_SENT.items() if name not in columns}
+    return Draft(prompt=prompt, **columns, **rest)
+
+
 def merge_drafts(first: Draft, second: Draft) -> Draft:
     """Rows of two drafts over the same people; conversations stay apart."""
     columns = {
         f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)])
         for f in fields(first)
-        if f.name not in ("prompt", "conversation")
+        if f.name not in ("prompt", "conversation", "end_user")
     }
-    shift = int(first.conversation.max(initial=-1)) + 1
+    shift, strangers = (int(column.max(initial=-1)) + 1 for column in (first.conversation, first.end_user))
+    users = np.where(second.end_user < 0, -1, second.end_user + strangers)
     return Draft(
         prompt=first.prompt + second.prompt,
         conversation=np.concatenate([first.conversation, second.conversation + shift]),
+        end_user=np.concatenate([first.end_user, users]),
         **columns,
     )
 
@@ -205,6 +272,9 @@ def draw_people(
         address=address,
         zone=places.zone[country],
         language=np.where(rng.random(count) < 0.75, language, 0),
+        channel=rng.choice(len(CHANNELS), count, p=PROGRAM_CHANNELS),
+        keys=rng.choice([1, 2, 3], count, p=[0.78, 0.16, 0.06]),
+        declared_use=where_none(rng.random(count) < 0.3, rng.choice(np.array(_USES, object), count)),
     )
 
 

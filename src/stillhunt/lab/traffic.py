@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from stillhunt.lab import clock
+from stillhunt.lab.channels import SUBSCRIPTION
 from stillhunt.lab.clock import Rhythm, Sessions
 from stillhunt.lab.grammar import compose_follow_ups, compose_items, draw_sentences
-from stillhunt.lab.scene import MODELS, ORIGIN, Draft, People, Scene
+from stillhunt.lab.scene import ORIGIN, Draft, People, Scene, new_draft
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+REASONING_LENGTH = 1.7
+"""Length of an answer that tells its reasoning over one that does not."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ def draw_rows(
     browsing = rng.random(len(people)) < recipe.browsers
     topic = clock.draw_columns(rng, taste, owner[fresh])[conversation]
     spoken = np.where(rng.random(fresh.sum()) < 0.92, people.language[owner[fresh]], 0)[conversation]
-    prompt = _texts(scene, rng, recipe, (owner, turn, topic, spoken), len(people))
-    draft = Draft(
+    draft = new_draft(
+        _texts(scene, rng, recipe, (owner, turn, topic, spoken), len(people)),
         owner=owner,
         time=sessions.time,
         conversation=conversation,
@@ -99,13 +103,8 @@ def draw_rows(
         address=_addresses(rng, people, sessions, recipe.moving),
         client=_clients(scene, rng, browsing, owner),
         model=draw_models(rng, len(people), owner),
-        system=np.full(len(owner), -1),
-        temperature=np.full(len(owner), np.nan),
-        max_tokens=np.full(len(owner), np.nan),
-        output=np.zeros(len(owner)),
-        campaign=np.full(len(owner), "", object),
-        prompt=prompt,
     )
+    people.channel[browsing] = SUBSCRIPTION  # whoever types into the provider's own page has one
     set_parameters(rng, draft, browsing)
     set_answers(rng, draft, recipe.answer * np.exp(rng.normal(0.0, 1.0, len(people))))
     return draft.keep(draft.time < scene.end)
@@ -121,10 +120,10 @@ def draw_taste(scene: Scene, rng: np.random.Generator, recipe: Recipe, count: in
 
 
 def draw_models(rng: np.random.Generator, accounts: int, owner: Array) -> Array:
-    """Model per request: most accounts have one favourite and nearly half never leave it."""
-    favourite = rng.choice(len(MODELS), accounts, p=[0.48, 0.34, 0.18])
+    """Model per request among those of the start: most accounts have one favourite, nearly half never leave it."""
+    favourite = rng.choice(3, accounts, p=[0.48, 0.34, 0.18])
     loyalty = np.where(rng.random(accounts) < 0.6, 1.0, rng.beta(4.0, 2.0, accounts))
-    other = rng.choice(len(MODELS), len(owner), p=[0.35, 0.40, 0.25])
+    other = rng.choice(3, len(owner), p=[0.35, 0.40, 0.25])
     return np.where(rng.random(len(owner)) < loyalty[owner], favourite[owner], other)
 
 
@@ -133,7 +132,7 @@ def set_parameters(rng: np.random.Generator, draft: Draft, bare: Array) -> None:
 
     Args:
         rng: generator.
-        draft: requests; gets `temperature` and `max_tokens`.
+        draft: requests; gets `temperature`, `max_tokens` and `top_p`.
         bare: accounts that never send any, shape (accounts,).
     """
     accounts = len(bare)
@@ -147,6 +146,8 @@ def set_parameters(rng: np.random.Generator, draft: Draft, bare: Array) -> None:
     draft.temperature[restless] = np.round(rng.random(int(restless.sum())), 1)
     roomy = (rng.random(accounts) < 0.15)[draft.owner] & (rng.random(len(draft)) < 0.5)
     draft.max_tokens[roomy] = rng.choice([1000, 1500, 3000, 4000], int(roomy.sum()))
+    nucleus = rng.choice([np.nan, 0.9, 0.95, 1.0], accounts, p=[0.86, 0.04, 0.06, 0.04])
+    draft.top_p = np.where(bare, np.nan, nucleus)[draft.owner]
     draft.temperature[bare[draft.owner]] = np.nan
     draft.max_tokens[bare[draft.owner]] = np.nan
 
@@ -157,6 +158,12 @@ def set_answers(rng: np.random.Generator, draft: Draft, median: Array) -> None:
     tokens *= np.where(draft.turn > 0, 0.6, 1.0)
     room = np.where(np.isnan(draft.max_tokens), 16_384, draft.max_tokens)
     draft.output = np.maximum(1, np.minimum(tokens, room)).astype(np.int64)
+
+
+def lengthen(draft: Draft, rows: Array) -> None:
+    """Answers to requests that want the reasoning told are longer, whoever asks, shape of `rows` (n,) bool."""
+    room = np.where(np.isnan(draft.max_tokens), 16_384, draft.max_tokens)
+    draft.output = np.where(rows, np.minimum(draft.output * REASONING_LENGTH, room), draft.output).astype(np.int64)
 
 
 def _sessions(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array) -> Sessions:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,8 +14,8 @@ from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.lab.assemble import assemble
 from stillhunt.lab.campaigns import CampaignSpec, build_campaign
-from stillhunt.lab.personas import build_persona, persona_counts
-from stillhunt.lab.scene import open_scene
+from stillhunt.lab.personas import SANCTIONED, build_persona, persona_counts
+from stillhunt.lab.scene import Draft, People, open_scene
 
 ROWS_PER_FILE = 250_000
 SANCTIONED_FILE = "stillhunt.toml"
@@ -55,7 +55,8 @@ class World:
         accounts: the operator's customer table.
         truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
         truth_requests: request_id, account_id, campaign (empty = honest).
-        sanctioned: organisations under contract to make synthetic data; honest, and to be declared in the settings.
+        sanctioned: organisations under contract to make synthetic data or to resell; honest, and to be declared in the
+            settings.
     """
 
     requests: pa.Table
@@ -78,7 +79,7 @@ def spec_for_rung(
     """A world with campaigns of one rung.
 
     Args:
-        rung: 0 = honest only, 1 to 6.
+        rung: 0 = honest only, 1 to 13, 15.
         accounts: honest accounts.
         days: length of the log.
         seed: seed.
@@ -115,19 +116,24 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
         progress: receiver of progress; silent when None.
     """
     scene = open_scene(spec.seed, spec.days)
-    parts = []
     total = spec.accounts + sum(campaign.accounts for campaign in spec.campaigns)
-    with (progress or Silent()).stage("building world", total, "accounts") as advance:
+    contracts: set[str] = set()
+
+    def parts(advance: Callable[[int], None]) -> Iterator[tuple[People, Draft]]:
         for recipe, count in persona_counts(spec.accounts):
             if count:
-                parts.append(build_persona(scene, recipe, count))
+                people, draft = build_persona(scene, recipe, count)
+                if recipe.persona in SANCTIONED:
+                    contracts.update(people.organization.tolist())
+                yield people, draft
                 advance(count)
         for place, campaign in enumerate(spec.campaigns):
-            parts.append(build_campaign(scene, campaign, campaign_name(campaign, place), place))
+            yield build_campaign(scene, campaign, campaign_name(campaign, place), place)
             advance(campaign.accounts)
-    vendors = [people.organization for people, _ in parts if people.persona[0] == "vendor"]
-    sanctioned = tuple(sorted({str(name) for name in np.concatenate(vendors)} if vendors else ()))
-    return World(*assemble(scene, parts), sanctioned=sanctioned)
+
+    with (progress or Silent()).stage("building world", total, "accounts") as advance:
+        tables = assemble(scene, parts(advance))
+    return World(*tables, sanctioned=tuple(sorted(contracts)))
 
 
 def write_world(world: World, out: Path) -> None:
