@@ -118,7 +118,7 @@ def test_the_copy_is_hunted_like_the_log() -> None:
 
 @pytest.mark.parametrize("kind", ["template", "paraphrase", "bare"])
 def test_planted_rows_are_labelled_new_and_in_the_log_s_own_values(ground: Ground, kind: str) -> None:
-    planted = plant(ground, Cell(kind, 25, 12.0), (0, 1), np.random.default_rng(1))
+    planted = plant(ground, Cell(kind, 25, 12.0), np.random.default_rng(1))
     own, rows = ground.own, planted.requests
     assert rows.schema == own.requests.schema
     assert planted.accounts is not None
@@ -150,7 +150,7 @@ def networks(addresses: set[str]) -> set[str]:
 
 
 def test_loads_are_equal_and_cover_has_its_share(ground: Ground) -> None:
-    planted = plant(ground, Cell("bare", 40, 10.0), (0, 1), np.random.default_rng(2))
+    planted = plant(ground, Cell("bare", 40, 10.0), np.random.default_rng(2))
     loads = np.array(planted.requests["account_id"].value_counts().field("counts").to_pylist())
     assert loads.std() / loads.mean() < 0.2
     cover = 1 - len(planted.harvest_times) / planted.requests.num_rows
@@ -159,13 +159,13 @@ def test_loads_are_equal_and_cover_has_its_share(ground: Ground) -> None:
 
 def test_a_queue_ends_the_campaign(ground: Ground) -> None:
     small = dataclasses.replace(ground, cover=0.0, queue=500)
-    planted = plant(small, Cell("bare", 50, 40.0), (0, 1), np.random.default_rng(3))
+    planted = plant(small, Cell("bare", 50, 40.0), np.random.default_rng(3))
     assert 350 < planted.requests.num_rows < 650
 
 
 def test_planting_repeats_under_a_seed(ground: Ground) -> None:
     cell = Cell("paraphrase", 10, 8.0)
-    one, two, other = (plant(ground, cell, (2, 3), np.random.default_rng(seed)) for seed in (4, 4, 5))
+    one, two, other = (plant(ground, cell, np.random.default_rng(seed)) for seed in (4, 4, 5))
     assert one.requests.equals(two.requests)
     assert one.accounts.equals(two.accounts)
     assert not one.requests["prompt"].equals(other.requests["prompt"])
@@ -198,7 +198,7 @@ def test_a_log_without_customers_and_addresses_can_be_planted(world: World, conf
     bare = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
     own = read_own_logs(Source(bare), config, Silent())
     ground = grid._ground(own, learn_manner(own, frozenset()), DrillSpec())
-    planted = plant(ground, Cell("template", 10, 10.0), (0, 1), np.random.default_rng(6))
+    planted = plant(ground, Cell("template", 10, 10.0), np.random.default_rng(6))
     assert planted.accounts is None
     filled = {name for name in planted.requests.schema.names if planted.requests[name].null_count == 0}
     assert filled == {"request_id", "timestamp", "account_id", "model", "source", "prompt"}
@@ -245,12 +245,10 @@ def planted_named(names: list[str]) -> Planted:
 
 def test_judging_asks_for_act_five_accounts_and_purity() -> None:
     mine = [f"{MARK}a{at}" for at in range(9)]
-    others = [f"{MARK}b{at}" for at in range(9)]
-    planted = [planted_named(mine), planted_named(others)]
+    planted = planted_named(mine)
 
     def sight(members: list[str], verdict: str) -> Sight:
-        sights, _ = judge(case_tables({"c": members}, {"c": verdict}, {}), planted, frozenset())
-        return sights[0]
+        return judge(case_tables({"c": members}, {"c": verdict}, {}), planted, frozenset())
 
     assert sight(mine, "act").correct
     assert not sight(mine, "review").correct
@@ -258,15 +256,15 @@ def test_judging_asks_for_act_five_accounts_and_purity() -> None:
     assert not sight(mine[:4], "act").correct
     assert sight([*mine, "honest"], "act").correct  # nine in ten
     assert not sight([*mine, "honest", "other"], "act").correct
-    assert sight(others, "act").verdict == "unseen"
+    assert sight(["a", "b", "c", "d", "e"], "act").verdict == "unseen"
 
 
-def test_touched_accounts_are_counted_where_they_were_touched() -> None:
+def test_touched_accounts_are_the_others_that_are_flagged_only_now() -> None:
     mine = [f"{MARK}a{at}" for at in range(9)]
     flagged = dict.fromkeys([*mine[:6], "x", "suspect"], "c") | {"y": "d", "suspect too": "d"}
     tables = case_tables({"c": [*mine, "x"], "d": ["y", "z"]}, {"c": "act", "d": "act"}, flagged)
-    sights, elsewhere = judge(tables, [planted_named(mine)], frozenset({"suspect", "suspect too"}))
-    assert (sights[0].flagged, sights[0].touched, elsewhere) == (6, 1, 1)
+    sight = judge(tables, planted_named(mine), frozenset({"suspect", "suspect too"}))
+    assert (sight.flagged, sight.touched) == (6, 2)
 
 
 def test_results_are_written_and_say_what_is_missed(result: tuple[DrillResult, bool], tmp_path: Path) -> None:
@@ -288,12 +286,11 @@ def test_the_first_call_is_the_first_of_those_that_stand(monkeypatch: pytest.Mon
     planted = dataclasses.replace(planted, harvest_times=np.arange(80))
     sights = {10: right, 20: wrong, 40: right, None: right}
     monkeypatch.setattr(grid, "LOOKS", (1 / 8, 1 / 4, 1 / 2))
-    monkeypatch.setattr(grid._Round, "_look", lambda _round, moment: ([sights[moment]], 0))
+    monkeypatch.setattr(grid._Looks, "_look", lambda _looks, moment: sights[moment])
     table = pa.table({"prompt": pa.array([], pa.string())})
     steps: list[int] = []
-    hunts = grid._Round(OwnLogs(table, None, False), [planted], frozenset(), Config(), steps.append)
-    results, _ = hunts.results()
-    assert results[0].first_call == 40
+    looks = grid._Looks(OwnLogs(table, None, False), planted, frozenset(), Config(), steps.append)
+    assert looks.result().first_call == 40
     assert sum(steps) == 4
 
 
@@ -305,10 +302,10 @@ def test_smallest_found_stops_at_the_first_gap(result: tuple[DrillResult, bool])
 
 
 def test_suspects_and_samples_are_told(result: tuple[DrillResult, bool]) -> None:
-    text = markdown(dataclasses.replace(result[0], suspects=7, is_sample=True, touched_elsewhere=2))
+    text = markdown(dataclasses.replace(result[0], suspects=7, is_sample=True, accounts=500))
     assert "7 accounts are flagged without any plant" in text
     assert "sample of the accounts" in text
-    assert "2 honest accounts were flagged in campaigns without a planted account" in text
+    assert "Campaigns of 60 accounts are more than 10 % of these 500 accounts" in text
 
 
 def test_what_cannot_be_drilled_is_refused(world: World, config: Config, own: OwnLogs, tmp_path: Path) -> None:

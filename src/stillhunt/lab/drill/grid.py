@@ -14,15 +14,15 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Advance, Progress, Silent
 from stillhunt.base.schema import TIMESTAMP
+from stillhunt.lab.clock import DAY
 from stillhunt.lab.drill.judge import Sight, judge
 from stillhunt.lab.drill.manner import Manner, learn_manner
 from stillhunt.lab.drill.own_logs import OwnLogs, Source, read_own_logs
-from stillhunt.lab.drill.plant import KINDS, SUBJECTS, Cell, Ground, Kind, Planted, plant
+from stillhunt.lab.drill.plant import KINDS, Cell, Ground, Kind, Planted, plant
 from stillhunt.lab.drill.texts import PROMPTS_READ, take_apart
-from stillhunt.lab.wrappers import load_skills
 
 LOOKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
-"""Shares of a round's harvest after which the log is cut and hunted, before the look at the whole log."""
+"""Shares of a campaign's harvest after which the log is cut and hunted, before the look at the whole log."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class CellResult:
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
         recall: share of its accounts that are flagged.
         first_call: harvest requests until the first look from which on every look calls it correctly; None if never.
-        touched: honest accounts flagged with it that are not flagged without it.
+        touched: honest accounts that are flagged in the whole log with it, and not without it.
     """
 
     kind: Kind
@@ -106,7 +106,6 @@ class DrillResult:
         is_sample: whether that is a sample of the accounts.
         days: length of the logs.
         suspects: accounts flagged without any plant; left out of all counts.
-        touched_elsewhere: honest accounts newly flagged in campaigns without a planted account, over all rounds.
         hunts: hunts done.
     """
 
@@ -117,7 +116,6 @@ class DrillResult:
     is_sample: bool
     days: float
     suspects: int
-    touched_elsewhere: int
     hunts: int
 
     def smallest_found(self, kind: Kind, pace: float) -> int | None:
@@ -136,8 +134,7 @@ def drill(
 ) -> DrillResult:
     """Plant every campaign of the grid into a copy of the logs in memory, hunt, and count.
 
-    Campaigns of one size and pace, one of each kind, share a log: they have no account, address, card, subject or
-    template in common, so that one hunt serves them all.
+    Each campaign is hunted by itself: where three shared a log they spoilt one another's figures.
 
     Args:
         source: the operator's logs; read, never written.
@@ -159,28 +156,23 @@ def drill(
     accounts = baseline.tables["accounts"]
     suspects = frozenset(accounts.filter(accounts["flagged"])["account_id"].to_pylist())
     ground = _ground(own, learn_manner(own, suspects), spec)
-    rounds = [(size, pace) for size in spec.sizes for pace in spec.paces]
-    cells: list[CellResult] = []
-    elsewhere = hunts = 0
-    with progress.stage("drilling", len(rounds) * (len(LOOKS) + 1), "hunts") as advance:
-        for size, pace in rounds:
-            planted = _plant_round(ground, spec, size, pace)
-            table = _Round(own, planted, suspects, config, advance)
-            results, others = table.results()
-            cells += results
-            elsewhere += others
-            hunts += table.hunts
-    order = {kind: at for at, kind in enumerate(spec.kinds)}
+    grid = [Cell(kind, size, pace) for kind in spec.kinds for pace in spec.paces for size in sorted(spec.sizes)]
+    results: list[CellResult] = []
+    hunts = 1
+    with progress.stage("drilling", len(grid) * (len(LOOKS) + 1), "hunts") as advance:
+        for cell in grid:
+            looks = _Looks(own, _planted(ground, spec, cell), suspects, config, advance)
+            results.append(looks.result())
+            hunts += looks.hunts
     return DrillResult(
         spec=spec,
-        cells=tuple(sorted(cells, key=lambda cell: (order[cell.kind], cell.pace, cell.accounts))),
+        cells=tuple(results),
         requests=own.requests.num_rows,
         accounts=accounts.num_rows,
         is_sample=own.is_sample,
-        days=(ground.manner.last - ground.manner.first) / 86_400e6,
+        days=(ground.manner.last - ground.manner.first) / DAY,
         suspects=len(suspects),
-        touched_elsewhere=elsewhere,
-        hunts=hunts + 1,
+        hunts=hunts,
     )
 
 
@@ -195,70 +187,57 @@ def _ground(own: OwnLogs, manner: Manner, spec: DrillSpec) -> Ground:
     return Ground(own, manner, stock, spec.cover, spec.queue)
 
 
-def _plant_round(ground: Ground, spec: DrillSpec, size: int, pace: float) -> list[Planted]:
-    if size > len(ground.manner.rows_of):
+def _planted(ground: Ground, spec: DrillSpec, cell: Cell) -> Planted:
+    honest = len(ground.manner.rows_of)
+    if cell.accounts > honest:
         raise InputError(
-            f"a campaign of {size} accounts is larger than the {len(ground.manner.rows_of)} honest ones of the logs",
+            f"a campaign of {cell.accounts} accounts is larger than the {honest} honest ones of the logs",
             where="drill",
             next_step="drill on more of the log, or give smaller --sizes",
         )
-    skills = np.random.default_rng([spec.seed, 1, size, round(1000 * pace)]).permutation(len(load_skills())).tolist()
-    planted = []
-    for kind in spec.kinds:
-        cell = Cell(kind, size, pace)
-        place = SUBJECTS * KINDS.index(kind)
-        rng = np.random.default_rng([spec.seed, 2, zlib.crc32(cell.name.encode())])
-        planted.append(plant(ground, cell, tuple(skills[place : place + SUBJECTS]), rng))
-    return planted
+    return plant(ground, cell, np.random.default_rng([spec.seed, 1, zlib.crc32(cell.name.encode())]))
 
 
-class _Round:
-    """The hunts over one log with its planted campaigns."""
+class _Looks:
+    """The hunts for one planted campaign."""
 
     def __init__(
-        self, own: OwnLogs, planted: list[Planted], suspects: frozenset[str], config: Config, advance: Advance
+        self, own: OwnLogs, planted: Planted, suspects: frozenset[str], config: Config, advance: Advance
     ) -> None:
         self._planted = planted
         self._suspects = suspects
         self._config = config
         self._advance = advance
-        papers = [table for table in (own.accounts, *(one.accounts for one in planted)) if table is not None]
+        papers = [table for table in (own.accounts, planted.accounts) if table is not None]
         self._accounts = pa.concat_tables(papers) if papers else None
-        self._requests = pa.concat_tables([own.requests, *(one.requests for one in planted)])
+        self._requests = pa.concat_tables([own.requests, planted.requests])
         self.hunts = 0
 
-    def results(self) -> tuple[list[CellResult], int]:
-        """One result a campaign, and honest accounts touched elsewhere; looks go back in time while any is called."""
-        final, elsewhere = self._look(None)
-        standing = {at: len(one.harvest_times) for at, one in enumerate(self._planted) if final[at].correct}
-        every = np.sort(np.concatenate([one.harvest_times for one in self._planted]))
-        open_ = set(standing)
-        for share in reversed(LOOKS):
-            if not open_:
+    def result(self) -> CellResult:
+        """What became of it; looks go back in time for as long as it is called correctly."""
+        cell, harvest = self._planted.cell, self._planted.harvest_times
+        final = self._look(None)
+        first_call = len(harvest) if final.correct else None
+        for share in reversed(LOOKS if final.correct else ()):
+            seen = int(share * len(harvest))
+            if not self._look(int(harvest[seen])).correct:
                 break
-            moment = int(every[min(int(share * len(every)), len(every) - 1)])
-            sights, _ = self._look(moment)
-            open_ = {at for at in open_ if sights[at].correct}
-            for at in open_:
-                standing[at] = int(np.searchsorted(self._planted[at].harvest_times, moment))
+            first_call = int(np.searchsorted(harvest, harvest[seen]))
         self._advance(len(LOOKS) + 1 - self.hunts)
-        return [
-            CellResult(
-                kind=one.cell.kind,
-                accounts=one.cell.accounts,
-                pace=one.cell.pace,
-                requests=len(one.harvest_times),
-                found=final[at].correct,
-                verdict=final[at].verdict,
-                recall=final[at].flagged / one.cell.accounts,
-                first_call=standing.get(at),
-                touched=final[at].touched,
-            )
-            for at, one in enumerate(self._planted)
-        ], elsewhere
+        return CellResult(
+            kind=cell.kind,
+            accounts=cell.accounts,
+            pace=cell.pace,
+            requests=len(harvest),
+            found=final.correct,
+            verdict=final.verdict,
+            recall=final.flagged / cell.accounts,
+            first_call=first_call,
+            touched=final.touched,
+        )
 
-    def _look(self, moment: int | None) -> tuple[list[Sight], int]:
-        """Hunt what the log held at a moment; all of it where that is None."""
+    def _look(self, moment: int | None) -> Sight:
+        """Hunt what the log held before a moment; all of it where that is None."""
         requests = self._requests
         if moment is not None:
             requests = requests.filter(pc.less(requests["timestamp"], pa.scalar(moment, TIMESTAMP)))

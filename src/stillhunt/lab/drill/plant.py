@@ -108,18 +108,16 @@ class _Draft:
     harvest: Array
 
 
-def plant(ground: Ground, cell: Cell, skills: tuple[int, ...], rng: np.random.Generator) -> Planted:
+def plant(ground: Ground, cell: Cell, rng: np.random.Generator) -> Planted:
     """Build one campaign.
 
     Args:
         ground: logs and what was learned from them.
         cell: what to plant.
-        skills: numbers of the instruction grammars that its templates come from, so that two campaigns of one hunt
-            do not share theirs.
         rng: generator.
     """
     people = rng.choice(private_customers(ground.own, ground.manner), cell.accounts)
-    draft = _without_known(ground, _with_cover(ground, _harvest(ground, cell, skills, rng), people, rng))
+    draft = _without_known(ground, _with_cover(ground, _harvest(ground, cell, rng), people, rng))
     order = np.argsort(draft.time, kind="stable")
     names = tuple(f"{MARK}{cell.name}-{at:04d}" for at in range(cell.accounts))
     requests = _requests(ground, cell, draft, (people, order), rng)
@@ -133,7 +131,7 @@ def plant(ground: Ground, cell: Cell, skills: tuple[int, ...], rng: np.random.Ge
     )
 
 
-def _harvest(ground: Ground, cell: Cell, skills: tuple[int, ...], rng: np.random.Generator) -> _Draft:
+def _harvest(ground: Ground, cell: Cell, rng: np.random.Generator) -> _Draft:
     manner = ground.manner
     start = manner.first + int(LEAD * (manner.last - manner.first))
     each = min(cell.pace * (manner.last - start) / DAY, ground.queue / cell.accounts)
@@ -144,7 +142,7 @@ def _harvest(ground: Ground, cell: Cell, skills: tuple[int, ...], rng: np.random
     size = max(400, 2 * int(loads.max()))
     subjects = [draw_subject(ground.stock, rng, size) for _ in range(SUBJECTS)]
     subject = np.where(rng.random(len(owner)) < rng.uniform(0.35, 0.65), 0, 1)
-    wrap = _wrapper(cell.kind, skills, rng)
+    wrap = _wrapper(cell.kind, rng)
     prompts = [""] * len(owner)
     for account in range(cell.accounts):
         for number in range(SUBJECTS):
@@ -171,8 +169,9 @@ def _slots(manner: Manner, loads: Array, span: tuple[int, int], rng: np.random.G
     return sessions.owner[kept], sessions.time[kept] + rng.integers(0, SECOND, int(kept.sum()))
 
 
-def _wrapper(kind: Kind, skills: tuple[int, ...], rng: np.random.Generator) -> Callable[[int, str], str]:
+def _wrapper(kind: Kind, rng: np.random.Generator) -> Callable[[int, str], str]:
     """What puts the campaign's words around an item of a subject."""
+    skills = rng.choice(len(load_skills()), SUBJECTS, replace=False).tolist()
     draws = integer_stream(rng)
     families = [draw_family(draws, load_skills()[skill], width=4) for skill in skills]
     templates = [draw_template(draws, family) for family in families]

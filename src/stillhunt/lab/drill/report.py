@@ -14,10 +14,12 @@ from stillhunt.base.errors import OutputError
 from stillhunt.lab.drill.grid import CellResult, DrillResult
 
 COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
+LARGE = 0.1
+"""Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
     "found: verdict act on at least five accounts, nine in ten of them from this campaign. first call: harvest "
-    "requests until the first look from which every look found it. honest touched: accounts flagged with it that "
-    "are not flagged without it."
+    "requests until the first look from which every look found it. honest touched: other accounts flagged with it "
+    "that are not flagged without it."
 )
 _COLOURS = ("#1b6ca8", "#c2571a", "#3d8b40", "#7a4ea3", "#8a6d3b", "#b0306a")
 _PANEL, _HEIGHT, _MARGIN = 280, 220, 46
@@ -85,10 +87,11 @@ def sentences(result: DrillResult) -> list[str]:
             f"{result.suspects:,} accounts are flagged without any plant. They are left out: nothing was learned from "
             "them, and they do not count as honest accounts touched. Hunt these logs first."
         )
-    if result.touched_elsewhere:
+    large = [size for size in sorted(spec.sizes) if size > LARGE * result.accounts]
+    if large:
         notes.append(
-            f"{result.touched_elsewhere:,} honest accounts were flagged in campaigns without a planted account, over "
-            f"{len(spec.sizes) * len(spec.paces)} rounds."
+            f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE:g} % of these "
+            f"{result.accounts:,} accounts, and so change what ordinary traffic is."
         )
     if result.is_sample:
         notes.append(
