@@ -7,7 +7,7 @@ where at least half of the smaller one's accounts are shared.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from candidates import OPEN_KINDS, hunt_world, source_fingerprint
+from candidates import OPEN_KINDS, source_fingerprint
 
+from stillhunt.base.config import Config
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.progress import Silent
 from stillhunt.base.schema import FAMILIES
-from stillhunt.lab.worlds import WorldSpec, build_world
+from stillhunt.collect import open_accounts, open_requests
+from stillhunt.extract import merge_sketches, sketch_requests
+from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.link import link_slices
+from stillhunt.resolve import resolve_campaigns
+from stillhunt.score import score_campaigns
 
 WINDOW_DAYS = 14
 SAME = 0.5
@@ -76,15 +84,11 @@ def gather_looks(folder: Path, stretches: Sequence[Stretch], threads: int) -> pa
 
 def _looked(stretch: Stretch, threads: int) -> pa.Table:
     span = WINDOW_DAYS * 24 + (stretch.looks - 1) * stretch.step_hours
-    world = build_world(WorldSpec(stretch.accounts, -(-span // 24), stretch.seed))
-    times = world.requests["timestamp"].cast(pa.int64())
-    begin = pc.min(times).as_py()
+    watched = Watched(build_world(WorldSpec(stretch.accounts, -(-span // 24), stretch.seed)), threads)
     tracks: list[frozenset[str]] = []
     rows: list[dict[str, Any]] = []
     for look in range(stretch.looks):
-        end = begin + (WINDOW_DAYS * 24 + look * stretch.step_hours) * HOUR
-        inside = pc.and_(pc.greater_equal(times, end - WINDOW_DAYS * 24 * HOUR), pc.less(times, end))
-        groups = _groups(hunt_world(world.requests.filter(inside), world, threads))
+        groups = groups_of(watched.tables(watched.begin + (WINDOW_DAYS * 24 + look * stretch.step_hours) * HOUR))
         numbers = follow(tracks, [members for members, _ in groups])
         for number, (_, bits) in zip(numbers, groups, strict=True):
             rows.append({"look": look, "track": number, "bits": bits})
@@ -92,11 +96,46 @@ def _looked(stretch: Stretch, threads: int) -> pa.Table:
     return pa.Table.from_pylist(named)
 
 
-def _groups(case: Any) -> list[tuple[frozenset[str], float]]:
+class Watched:
+    """A world whose text is read once and then searched again and again.
+
+    This is the second half of `stillhunt.hunt`; `tests/score/test_budget_months.py` holds that a look gives what a
+    whole hunt of the same requests gives.
+    """
+
+    def __init__(self, world: World, threads: int) -> None:
+        settings = {"threads": threads, "sanctioned": {"organizations": list(world.sanctioned)}}
+        self.config = Config.load(settings, environ={})
+        quiet = Silent()
+        with DuckDBEngine(threads=threads, memory_gb=self.config.memory_limit_gb) as engine:
+            self.customers, _ = open_accounts(
+                world.accounts, mapping=None, config=self.config, engine=engine, progress=quiet
+            )
+            log = open_requests(world.requests, mapping=None, config=self.config, engine=engine, progress=quiet)
+            parts = [sketch_requests(batch, self.config) for batch in log.batches()]
+            self.sketches, _, _ = merge_sketches(parts)
+            log.close()
+        self.times = self.sketches["timestamp"].cast(pa.int64())
+        self.begin = int(pc.min(self.times).as_py())
+
+    def tables(self, end: int) -> dict[str, pa.Table]:
+        """Case tables of a look: the requests of the trailing window.
+
+        Args:
+            end: end of the window, microseconds since 1970.
+        """
+        inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
+        sketches = self.sketches.filter(inside).combine_chunks()
+        sliced, links = link_slices(sketches, self.config, Silent())
+        candidates = resolve_campaigns(links, sketches, sliced, self.config)
+        return score_campaigns((sketches, sliced, candidates), self.customers, self.config, Silent())
+
+
+def groups_of(tables: Mapping[str, pa.Table]) -> list[tuple[frozenset[str], float]]:
     """Members and bits (prior excluded) of every candidate that could be flagged."""
     bits: dict[str, float] = {}
     opened = set()
-    evidence = case.tables["evidence"]
+    evidence = tables["evidence"]
     columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
     for campaign, account, family, kind, value in zip(*columns, strict=True):
         if account is None and family in FAMILIES:
@@ -104,7 +143,7 @@ def _groups(case: Any) -> list[tuple[frozenset[str], float]]:
             if kind in OPEN_KINDS:
                 opened.add(campaign)
     members: dict[str, set[str]] = {}
-    listed = case.tables["members"]
+    listed = tables["members"]
     for campaign, account in zip(listed["campaign_id"].to_pylist(), listed["account_id"].to_pylist(), strict=True):
         members.setdefault(campaign, set()).add(account)
     return [(frozenset(own), bits.get(c, 0.0)) for c, own in sorted(members.items()) if c not in opened]

@@ -34,19 +34,22 @@ class SearchNull:
         per_thousand: honest candidates above that level at one look, for each thousand accounts of the log.
         scale: bits over which their number falls by a factor of e.
         days: length of the logs it was measured on.
-        per_day: growth of the number with the length of the log, as a power of days / `days`.
-        excursions: distinct excursions above a bar in 30 days of hourly looks, for each candidate above it at one look.
+        rate_growth, scale_growth: powers of the log's length over `days` by which rate and scale grow.
+        month: distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.
     """
 
     level: float
     per_thousand: float
     scale: float
     days: float
-    per_day: float
-    excursions: float
+    rate_growth: float
+    scale_growth: float
+    month: float
 
 
-HONEST_SEARCH = SearchNull(level=5.0, per_thousand=1.9, scale=1.7, days=14.0, per_day=1.0, excursions=20.0)
+HONEST_SEARCH = SearchNull(
+    level=5.0, per_thousand=1.9, scale=1.7, days=14.0, rate_growth=1.3, scale_growth=0.8, month=20.0
+)
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,11 @@ def required_bits(accounts: int, days: float, allowed: float, null: SearchNull =
         Bits, prior excluded; never below the level from which the null is known.
     """
     expected = expected_false(null.level, accounts, days, null)
-    return null.level + null.scale * log(max(expected / allowed, 1.0))
+    return null.level + _scale(days, null) * log(max(expected / allowed, 1.0))
 
 
 def expected_false(bits: float, accounts: int, days: float, null: SearchNull = HONEST_SEARCH) -> float:
-    """Expected number of distinct honest candidates that rise above so many bits in 30 days of hourly looks.
+    """Expected number of distinct honest groups that rise above so many bits in 30 days of hourly looks.
 
     Args:
         bits: the bar, prior excluded, at or above the null's level.
@@ -104,5 +107,13 @@ def expected_false(bits: float, accounts: int, days: float, null: SearchNull = H
         days: its length; the days of the null at least, for shorter logs were not found to be safer.
         null: what the search finds among honest accounts.
     """
-    length = float(max(days / null.days, 1.0) ** null.per_day)
-    return null.excursions * null.per_thousand * accounts / 1000.0 * length * exp((null.level - bits) / null.scale)
+    at_level = null.month * null.per_thousand * accounts / 1000.0 * _growth(days, null, null.rate_growth)
+    return at_level * exp((null.level - bits) / _scale(days, null))
+
+
+def _scale(days: float, null: SearchNull) -> float:
+    return null.scale * _growth(days, null, null.scale_growth)
+
+
+def _growth(days: float, null: SearchNull, power: float) -> float:
+    return exp(power * log(max(days / null.days, 1.0)))

@@ -1,0 +1,230 @@
+"""Are the probabilities what they say, and are the families independent? Written to docs/calibration.md.
+
+Examples, from the repository's root:
+
+    python benchmarks/quality/calibration.py --rows FOLDER                       print the page
+    python benchmarks/quality/calibration.py --rows FOLDER --write               also write docs/calibration.md and .svg
+    python benchmarks/quality/calibration.py --rows FOLDER --honest 4 --seeds 1  a short look
+
+Every candidate of every world counts, whatever its verdict: its stated probability against the truth, weighted to the
+stated prior. Hunts are kept in FOLDER for each state of the detector's source, so a second run takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from candidates import WorldKind, gather, source_fingerprint
+from reliability import (
+    Bin,
+    brier,
+    calibration_error,
+    correlations,
+    fitted_line,
+    measured_bits,
+    plot,
+    reliability,
+    weights_at,
+)
+from tails import numbered
+
+from stillhunt import Config
+from stillhunt.base.schema import FAMILIES
+from stillhunt.lab.rungs import RUNGS
+
+DOCS = Path(__file__).parents[2] / "docs"
+HONEST_SEED, RUNG_SEED = 1_001, 2_001
+EDGES = (0.0, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
+BITS = (-40, -8, -4, -2, 0, 2, 4, 6, 8, 10, 12, 16, 20, 24, 40)
+GOAL = 0.2
+"""Largest correlation of two families that may count as independent."""
+
+
+def world_kinds(honest: int, seeds: int) -> list[WorldKind]:
+    """Honest worlds, and worlds with three campaigns each of every rung that the lab can build."""
+    kinds = [WorldKind(0, HONEST_SEED + number) for number in range(honest)]
+    return kinds + [WorldKind(rung, RUNG_SEED + number) for number in range(seeds) for rung in sorted(RUNGS) if rung]
+
+
+def bin_lines(bins: list[Bin]) -> list[str]:
+    """A reliability table in Markdown."""
+    lines = ["| stated | cases | of them true | mean stated | observed | 95 % interval |", "|---|---|---|---|---|---|"]
+    lines.extend(
+        f"| {one.low:g} - {one.high:g} | {one.count:,} | {one.true:,} | {one.stated:.4f} | {one.observed:.4f} "
+        f"| {one.observed_low:.3f} - {one.observed_high:.3f} |"
+        for one in bins
+    )
+    return lines
+
+
+def campaign_lines(candidates: pa.Table, prior_bits: float) -> tuple[list[str], dict[str, list[Bin]]]:
+    """Calibration of the candidates' probabilities, at the stated prior and at even odds."""
+    bits, true = candidates["bits"].to_numpy(), candidates["true"].to_numpy(zero_copy_only=False)
+    lines, curves = [], {}
+    for name, prior in ((f"at the stated prior ({prior_bits:g} bits)", prior_bits), ("at even odds (0 bits)", 0.0)):
+        probability = 1.0 / (1.0 + np.exp2(-(bits + prior)))
+        weight = weights_at(prior, true)
+        bins = reliability(probability, true, weight, EDGES)
+        error = calibration_error(probability, true, weight, EDGES)
+        lines += [
+            "",
+            (
+                f"**Candidates {name}**: expected calibration error {error:.4f}, Brier score "
+                f"{brier(probability, true, weight):.4f}."
+            ),
+            "",
+            *bin_lines(bins),
+        ]
+        curves[f"candidates {name}"] = bins
+    return lines, curves
+
+
+def bits_lines(candidates: pa.Table) -> list[str]:
+    """What the bits are worth."""
+    bits, true = candidates["bits"].to_numpy(), candidates["true"].to_numpy(zero_copy_only=False)
+    lines = ["| stated bits | honest | true | measured bits |", "|---|---|---|---|"]
+    for low, high, honest, found, measured in measured_bits(bits, true, BITS):
+        lines.append(f"| {low:g} to {high:g} | {honest:,} | {found:,} | {measured:+.1f} |")
+    e_value = float(np.log2(np.mean(np.exp2(bits[~true]))))
+    offset, slope = fitted_line(bits, true)
+    probability = 1.0 / (1.0 + np.exp2(-(offset + slope * bits)))
+    error = calibration_error(probability, true, weights_at(0.0, true), EDGES)
+    lines += [
+        "",
+        (
+            f"Best line (logistic, both classes weighing the same): measured bits = {offset:+.1f} {slope:+.2f} x "
+            f"stated bits; on that line the expected calibration error at even odds is {error:.4f}. A negative offset "
+            "is the price of the search: among many honest groups it finds the most alike. The prior pays for it."
+        ),
+        "",
+        (
+            f"Log2 of the mean of 2^bits over the {int((~true).sum()):,} honest candidates: {e_value:+.1f} "
+            "(0 or less for a likelihood ratio of candidates that no search has picked)."
+        ),
+    ]
+    return lines
+
+
+def account_lines(accounts: pa.Table) -> tuple[list[str], list[Bin]]:
+    """Calibration of the accounts' scores, at the worlds' own base rate."""
+    score, true = accounts["score"].to_numpy(), accounts["harvests"].to_numpy(zero_copy_only=False)
+    weight = np.full(len(score), 1.0 / len(score))
+    bins = reliability(score, true, weight, EDGES)
+    lines = [
+        (
+            f"{len(score):,} accounts, {int(true.sum()):,} of them harvest ({true.mean():.2%}): expected calibration "
+            f"error {calibration_error(score, true, weight, EDGES):.4f}, Brier score {brier(score, true, weight):.4f}."
+        ),
+        "",
+        *bin_lines(bins),
+    ]
+    return lines, bins
+
+
+def family_lines(candidates: pa.Table) -> list[str]:
+    """Correlation of the families' bits over honest candidates, with intervals."""
+    chosen = ~(candidates["true"].to_numpy(zero_copy_only=False) | candidates["open"].to_numpy(zero_copy_only=False))
+    honest = candidates.filter(pa.array(chosen))
+    world, worlds = numbered(honest["world"].to_pylist())
+    columns = np.stack([honest[family].to_numpy() for family in FAMILIES], axis=1)
+    value, low, high = correlations(columns, world, worlds)
+    lines = ["| |" + "|".join(FAMILIES) + "|", "|---|" + "---|" * len(FAMILIES)]
+    above = []
+    for row, family in enumerate(FAMILIES):
+        cells = []
+        for column, other in enumerate(FAMILIES):
+            if column >= row:
+                cells.append("")
+                continue
+            cells.append(f"{value[row, column]:+.2f} ({low[row, column]:+.2f} to {high[row, column]:+.2f})")
+            if abs(value[row, column]) > GOAL:
+                above.append(f"{family} with {other} ({value[row, column]:+.2f})")
+        lines.append(f"| {family} |" + "|".join(cells) + "|")
+    told = ", ".join(above) if above else "none"
+    lines += ["", f"{honest.num_rows:,} honest candidates of {worlds} worlds. Pairs beyond {GOAL} either way: {told}."]
+    return lines
+
+
+def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, str]:
+    """The page in Markdown, and its plot."""
+    prior = Config().score.prior_bits
+    of_campaigns, curves = campaign_lines(candidates, prior)
+    of_accounts, bins = account_lines(accounts)
+    worlds, true = len(set(candidates["world"].to_pylist())), int(candidates["true"].to_numpy(False).sum())
+    lines = [
+        "# Calibration",
+        f"<!-- Written by {command}; edit benchmarks/quality/calibration.py, not this page. -->",
+        "",
+        (
+            "Is a stated probability the share that is observed? Every candidate of every world counts, whatever its "
+            f"verdict: {candidates.num_rows:,} candidates of {worlds} worlds of 2,000 honest accounts and 14 days, "
+            f"{true} of them true campaigns (at least half of the members harvest), of 12, 25 and 60 accounts on rungs "
+            f"{', '.join(str(rung) for rung in sorted(set(candidates['rung'].to_pylist())) if rung)}. Detector source "
+            f"{source_fingerprint()}. The lab's worlds are what the constants were set on; worlds of another "
+            "construction are kept for the final scores and are not used here."
+        ),
+        "",
+        "![Stated probability against observed share](calibration.svg)",
+        "",
+        "## Campaigns",
+        "",
+        (
+            "Cases are weighted so that true campaigns have the base rate of the prior. At the stated prior nearly all "
+            "weight lies on honest candidates near probability 0, which makes the error small by itself; even odds put "
+            "half of the weight on each side and are the harder test of the bits."
+        ),
+        *of_campaigns,
+        "",
+        "## What the bits are worth",
+        "",
+        "Stated bits (prior excluded) against log2 of the ratio of the two classes' shares in the same bin.",
+        "",
+        *bits_lines(candidates),
+        "",
+        "## Accounts",
+        "",
+        *of_accounts,
+        "",
+        "## Families",
+        "",
+        (
+            "Pearson correlation of the families' bits over honest candidates that could be flagged, 95 % intervals "
+            f"by drawing whole worlds again. The goal is {GOAL} or less: a positive correlation counts one fact twice; "
+            "a negative one errs towards caution."
+        ),
+        "",
+        *family_lines(candidates),
+        "",
+    ]
+    return "\n".join(lines), plot({**curves, "accounts": bins}, "Reliability")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Gather, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, required=True, help="folder where hunts are kept")
+    parser.add_argument("--honest", type=int, default=24, help="honest worlds")
+    parser.add_argument("--seeds", type=int, default=4, help="worlds of each rung")
+    parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
+    parser.add_argument("--write", action="store_true", help="write docs/calibration.md and docs/calibration.svg")
+    arguments = parser.parse_args(words)
+    kinds = world_kinds(arguments.honest, arguments.seeds)
+    candidates, accounts = gather(arguments.rows, kinds, arguments.threads)
+    command = (
+        f"python benchmarks/quality/calibration.py --rows FOLDER --honest {arguments.honest} "
+        f"--seeds {arguments.seeds} --write"
+    )
+    text, picture = page(candidates, accounts, command)
+    print(text)
+    if arguments.write:
+        (DOCS / "calibration.md").write_text(text, "utf-8")
+        (DOCS / "calibration.svg").write_text(picture, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
