@@ -34,13 +34,13 @@ def resolve_campaigns(links: pa.Table, sketches: pa.Table, sliced: pa.Table, con
     Returns:
         CANDIDATES, numbered by size; empty where no group stands.
     """
-    by_cluster: dict[int, list[FoundGroup]] = defaultdict(list)
+    by_search: dict[int, list[FoundGroup]] = defaultdict(list)
     for group in _groups(links):
-        by_cluster[group.cluster].append(group)
+        by_search[group.search].append(group)
     least = config.resolve.min_accounts
     candidates: list[Candidate] = []
-    for cluster in sorted(by_cluster):
-        candidates += claim_slices(pair_halves(by_cluster[cluster]), least=least)
+    for search in sorted(by_search):
+        candidates += claim_slices(pair_halves(by_search[search]), least=least)
     return _table(merge_candidates(candidates, _slice_counts(sketches, sliced)))
 
 
@@ -62,22 +62,24 @@ def _slice_counts(sketches: pa.Table, sliced: pa.Table) -> dict[int, dict[str, i
 
 def _groups(links: pa.Table) -> list[FoundGroup]:
     number = links.column("group").to_numpy()
-    cluster = links.column("cluster").to_numpy()
+    search = links.column("search").to_numpy()
+    cluster = links.column("cluster").to_pylist()
     formed_on = links.column("formed_on").to_numpy()
     account = links.column("account_id").to_pylist()
     member = links.column("member").to_numpy()
     content = links.column("content_microbits").to_pylist()
     queue = links.column("queue_microbits").to_pylist()
+    work = links.column("work_microbits").to_pylist()
     groups = []
     bounds = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
     for start, end in pairwise(bounds):
         rows = range(start, end)
         groups.append(
             FoundGroup(
-                cluster=int(cluster[start]),
+                search=int(search[start]),
                 formed_on=int(formed_on[start]),
-                members=frozenset(account[r] for r in rows if member[r]),
-                bits={account[r]: (content[r], queue[r]) for r in rows},
+                members=frozenset((cluster[r], account[r]) for r in rows if member[r]),
+                bits={(cluster[r], account[r]): (content[r], queue[r], work[r]) for r in rows},
             )
         )
     return groups
@@ -85,7 +87,7 @@ def _groups(links: pa.Table) -> list[FoundGroup]:
 
 def _table(candidates: list[Candidate]) -> pa.Table:
     rows = [
-        (number, cluster, account, link.formed, link.content, link.queue)
+        (number, cluster, account, link.formed, link.content, link.queue, candidate.bare)
         for number, candidate in enumerate(candidates)
         for (cluster, account), link in sorted(candidate.slices.items())
     ]

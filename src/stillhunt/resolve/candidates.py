@@ -33,19 +33,21 @@ class SliceLink:
 
     content: int = 0
     queue: int = 0
+    work: int = 0
     formed: int = 0
 
     @property
     def total(self) -> int:
-        """Microbits of both views."""
-        return self.content + self.queue
+        """Microbits of all views."""
+        return self.content + self.queue + self.work
 
 
 @dataclass
 class Candidate:
-    """Slices that look dealt from one plan."""
+    """Slices that look dealt from one plan; bare ones were found by their workload."""
 
     slices: dict[SliceKey, SliceLink] = field(default_factory=dict)
+    bare: bool = False
 
     @property
     def accounts(self) -> set[str]:
@@ -60,16 +62,33 @@ class Candidate:
 
 @dataclass(frozen=True)
 class FoundGroup:
-    """One group of LINKS: who is in it, and the held-out microbits of every slice of its cluster."""
+    """One group of LINKS.
 
-    cluster: int
+    Attributes:
+        search: search that found it.
+        formed_on: half on which it was found.
+        members: slices that formed it.
+        bits: microbits of content, queue and work of every slice it was compared with.
+    """
+
+    search: int
     formed_on: int
-    members: frozenset[str]
-    bits: dict[str, tuple[int, int]]
+    members: frozenset[SliceKey]
+    bits: dict[SliceKey, tuple[int, int, int]]
+
+    @property
+    def bare(self) -> bool:
+        """True for a group found by its workload, without a template."""
+        return self.search < 0
+
+    @property
+    def claims(self) -> frozenset[SliceKey]:
+        """Slices by which it is recognised on the other half: a workload claims all that it was given."""
+        return frozenset(self.bits) if self.bare else self.members
 
 
 def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
-    """Candidates from the groups of one content cluster.
+    """Candidates from the groups of one search.
 
     Args:
         groups: groups found on either half.
@@ -78,10 +97,10 @@ def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
     second = [g for g in groups if g.formed_on == 1]
     overlaps = sorted(
         (
-            (-_jaccard(a.members, b.members), i, j)
+            (-_jaccard(a.claims, b.claims), i, j)
             for i, a in enumerate(first)
             for j, b in enumerate(second)
-            if _jaccard(a.members, b.members) >= PAIR_OVERLAP
+            if _jaccard(a.claims, b.claims) >= PAIR_OVERLAP
         ),
     )
     taken_first: set[int] = set()
@@ -97,18 +116,19 @@ def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
     return [_candidate(pair) for pair in pairs]
 
 
-def _jaccard(left: frozenset[str], right: frozenset[str]) -> float:
+def _jaccard(left: frozenset[SliceKey], right: frozenset[SliceKey]) -> float:
     return len(left & right) / len(left | right)
 
 
 def _candidate(pair: list[FoundGroup]) -> Candidate:
-    candidate = Candidate()
+    candidate = Candidate(bare=pair[0].bare)
     for group in pair:
-        for account, (content, queue) in group.bits.items():
-            link = candidate.slices.setdefault((group.cluster, account), SliceLink())
+        for key, (content, queue, work) in group.bits.items():
+            link = candidate.slices.setdefault(key, SliceLink())
             link.content += _capped(content)
             link.queue += _capped(queue)
-            if account in group.members:
+            link.work += _capped(work)
+            if key in group.members:
                 link.formed |= 1 << group.formed_on
     candidate.slices = {key: link for key, link in candidate.slices.items() if link.total > 0}
     return candidate
@@ -122,7 +142,7 @@ def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
     """Leave each slice with the candidate that explains it best; drop candidates that become too small.
 
     Args:
-        candidates: candidates of one content cluster.
+        candidates: candidates of one search.
         least: accounts a candidate needs.
     """
     best: dict[SliceKey, tuple[int, int]] = {}
@@ -134,7 +154,7 @@ def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
                 best[key] = claim
     for number, candidate in enumerate(candidates):
         candidate.slices = {k: v for k, v in candidate.slices.items() if best[k][1] == -number}
-    return [c for c in candidates if len(c.slices) >= least and c.strength > 0]
+    return [c for c in candidates if len(c.accounts) >= least and c.strength > 0]
 
 
 def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[str, int]]) -> list[Candidate]:
@@ -156,12 +176,13 @@ def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[s
         same = [
             n
             for n, common in shared.items()
-            if common >= OVERLAP * min(size, len(merged[n].accounts))
+            if merged[n].bare == candidate.bare
+            and common >= OVERLAP * min(size, len(merged[n].accounts))
             and _mix_correlation(merged[n], candidate, counts) <= ONE_QUEUE
         ]
         chosen = max(same, key=lambda n: (shared[n], -n)) if same else len(merged)
         if not same:
-            merged.append(Candidate())
+            merged.append(Candidate(bare=candidate.bare))
         for account in candidate.accounts - merged[chosen].accounts:
             by_account[account].append(chosen)
         merged[chosen].slices.update(candidate.slices)

@@ -40,3 +40,7 @@ CUSTOMER_LOAD_SPREAD = 1.3
 """Standard deviation of the log of honest accounts' loads around the middle of their group."""
 WORKER_LOAD_SPREAD = 0.6
 """The same of workers; a queue gives 0.1-0.3, late joiners and early bans widen it."""
+PLAN_LOAD_SPREAD = 0.3
+"""The same of workers who were found by their work: that of the law that found them."""
+CUSTOMER_SLICE_SPREAD = 1.0
+"""Standard deviation of the log of honest bare slices' loads, all personas together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ class Candidate:
         slice_cluster, slice_account: one entry a slice; the account as position in `accounts`.
         formed: halves that formed each slice's membership, as bits.
         content, queue: held-out bits of each slice.
+        bare: True where its slices show no template and were found by their workload.
         rows: requests of the slices, positions in the sketches, ascending.
         row_account: position in `accounts` of each of those requests.
         row_slice: slice of each of those requests.
@@ -35,6 +36,7 @@ class Candidate:
     rows: Ints
     row_account: Ints
     row_slice: Ints
+    bare: bool = False
 
     def is_member(self, frame: Frame) -> Flags:
         """True for the member accounts, one entry per account of the log."""
@@ -58,6 +60,7 @@ def read_candidates(candidates: pa.Table, frame: Frame) -> list[Candidate]:
     formed = candidates.column("formed").to_numpy().astype(np.int64)
     content = candidates.column("content_microbits").to_numpy() / 1e6
     queue = candidates.column("queue_microbits").to_numpy() / 1e6
+    bare = candidates.column("bare").to_numpy()
     clustered = np.flatnonzero(frame.cluster >= 0)
     row_key = frame.cluster[clustered] * frame.accounts + frame.account[clustered]
     order = np.argsort(row_key, kind="stable")
@@ -65,15 +68,14 @@ def read_candidates(candidates: pa.Table, frame: Frame) -> list[Candidate]:
     found = []
     for label in np.unique(number):
         own = number == label
-        found.append(
-            _candidate(
-                int(label),
-                cluster[own],
-                account[own],
-                (formed[own], content[own], queue[own]),
-                (row_key, clustered, frame.accounts),
-            )
+        candidate = _candidate(
+            int(label),
+            cluster[own],
+            account[own],
+            (formed[own], content[own], queue[own]),
+            (row_key, clustered, frame.accounts),
         )
+        found.append(replace(candidate, bare=bool(bare[own].any())))
     return found
 
 

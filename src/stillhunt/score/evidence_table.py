@@ -94,6 +94,7 @@ _MEMBER_WORDS = {
     "phrase_mixture": ("its phrases are mixed as the group mixes them", "its phrases are mixed in a way of its own"),
     "topic_mixture": ("its subjects are dealt as the group's are", "its subjects are its own"),
     "even_loads": ("its load is near the group's middle", "its load is far from the group's"),
+    "like_work": ("it does as much work as the others", "it does more or less work than the others"),
     "client_stacks": ("it uses one of the group's client stacks", "its client stack is its own"),
     "payment_fingerprint": ("it pays with an instrument that others of the group use", "its payment is its own"),
     "email_domain": ("its mail domain is one of the group's", "its mail domain is common or its own"),

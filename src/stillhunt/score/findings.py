@@ -10,6 +10,8 @@ from stillhunt.score.frame import Floats, Ints
 
 LINKAGE = ("identity", "network", "timing")
 """Families that say "one operator", which is not yet "one that harvests"."""
+EXAMPLES = 50
+"""Most requests that one finding names."""
 HARVEST = ("content", "queue")
 """Families that say "one plan is dealt out"; at least one of the two that convict must be among them."""
 
@@ -35,6 +37,17 @@ class Finding:
     rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     count: int = 0
     member_bits: Floats | None = None
+
+
+def examples(rows: Ints) -> Ints:
+    """At most `EXAMPLES` of the requests, evenly spread.
+
+    Args:
+        rows: positions in the sketches.
+    """
+    if len(rows) <= EXAMPLES:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, EXAMPLES).astype(np.int64)]
 
 
 def capped(findings: list[Finding], caps: dict[str, float], linkage_cap: float) -> list[Finding]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from stillhunt.score.log_facts import GroupTraits, Launch, find_launches, group_traits
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -21,10 +24,11 @@ class Frame:
     Attributes:
         account_ids: distinct accounts, ascending.
         account: account code of each request, ascending along the rows.
-        cluster, half, topic, fresh: as in SLICED.
+        cluster, bare, half, topic, fresh: as in SLICED.
         time: microseconds since 1970.
         columns: further columns of the sketches by name, each coded as small integers (-1 = unknown).
-        customers: columns of ACCOUNTS by name, one code an account (-1 = unknown).
+        customers: columns of ACCOUNTS by name, one code an account (-1 = unknown); `institution` is 1 where the mail
+            domain is one that only institutions get.
         customer_organisations: organisation of each account by ACCOUNTS, where there is that table.
         country: country from which each account mostly sends; -1 unknown.
         sketches: the table itself, for the few columns read once.
@@ -33,6 +37,7 @@ class Frame:
     account_ids: list[str]
     account: Ints
     cluster: Ints
+    bare: Flags
     half: Ints
     topic: Ints
     fresh: Flags
@@ -64,16 +69,90 @@ class Frame:
             found |= np.array([name in names for name in self.customer_organisations], bool)
         return found
 
+    def numbers(self, name: str, rows: Ints | None = None) -> Ints:
+        """A whole-number column of the sketches; -1 where unknown.
+
+        Args:
+            name: the column.
+            rows: positions in the sketches; all when None.
+        """
+        column = self.sketches.column(name)
+        column = column if rows is None else column.take(pa.array(rows))
+        numbers: Ints = pc.fill_null(column.cast(pa.int64()), -1).to_numpy()
+        return numbers
+
+    def rows_of(self, accounts: Ints) -> Ints:
+        """Positions in the sketches of all requests of some accounts, ascending.
+
+        Args:
+            accounts: account codes, ascending.
+        """
+        first = np.searchsorted(self.account, accounts)
+        lengths = np.searchsorted(self.account, accounts, side="right") - first
+        before = np.cumsum(lengths) - lengths
+        positions: Ints = np.repeat(first - before, lengths) + np.arange(int(lengths.sum()))
+        return positions
+
+    @cached_property
+    def model(self) -> Ints:
+        """Model of each request, coded in order of first appearance along the rows."""
+        return _code(self.sketches.column("model"))[0]
+
+    @cached_property
+    def settings(self) -> Ints:
+        """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
+        joint = np.full(len(self.time), -1, np.int64)
+        for name in ("temperature", "top_p", "max_tokens"):
+            # Thousandths: a client's 0.7 is 0.7 in single precision too.
+            thousandths = pc.round(pc.multiply(self.sketches.column(name).cast(pa.float64()), 1000.0))
+            code = _code(thousandths)[0]
+            _, mixed = np.unique(joint * (code.max(initial=-1) + 2) + code, return_inverse=True)
+            joint = np.where((joint < 0) & (code < 0), -1, mixed.astype(np.int64))
+        return joint
+
+    @cached_property
+    def usual_settings(self) -> Ints:
+        """Commonest of them of each account; -1 where it leaves them to the default."""
+        return commonest(self.account, self.settings, self.accounts)
+
+    @cached_property
+    def use(self) -> Ints:
+        """Tokens answered to each account."""
+        tokens = np.maximum(self.numbers("output_tokens"), 0)
+        return np.bincount(self.account, weights=tokens, minlength=self.accounts).astype(np.int64)
+
+    @cached_property
+    def manner(self) -> Ints:
+        """1 where a request sets a sampling parameter, 0 where not."""
+        given = [pc.is_valid(self.sketches.column(name)) for name in ("temperature", "top_p", "max_tokens")]
+        manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int64)
+        return manner
+
+    @cached_property
+    def groups(self) -> GroupTraits:
+        """Traits of the log's content clusters, counted once for all candidates."""
+        return group_traits(
+            np.where(self.bare, -1, self.cluster), self.numbers("conduct"), self.model, self.numbers("output_tokens")
+        )
+
+    @cached_property
+    def launches(self) -> tuple[Launch, ...]:
+        """Models that appeared while the log ran, found once for all candidates."""
+        return find_launches(self.account, self.time, self.model, self.accounts)
+
 
 CODED_COLUMNS = ("client_ip", "client_prefix", "organization_id", "whole")
 CUSTOMER_COLUMNS = (
     "organization_id",
+    "plan",
     "email_domain",
     "payment_fingerprint",
     "payment_country",
     "signup_prefix",
     "signup_country",
 )
+INSTITUTION = r"\.(edu|gov|ac)(\.[a-z]{2})?$"
+"""Mail domains that are given to institutions only: their people come from many countries and hide nothing by that."""
 SIGNUP_HOURS = 12
 """Width of the bins in which sign-up bursts are seen: an operator's working session."""
 
@@ -93,6 +172,7 @@ def build_frame(sketches: pa.Table, sliced: pa.Table, accounts: pa.Table | None)
         account_ids=[str(i) for i in ids],
         account=account,
         cluster=sliced.column("cluster").to_numpy().astype(np.int64),
+        bare=sliced.column("bare").to_numpy(),
         half=sliced.column("half").to_numpy().astype(np.int64),
         topic=sliced.column("topic").to_numpy().astype(np.int64),
         fresh=sliced.column("fresh").to_numpy(),
@@ -152,6 +232,9 @@ def _customers(accounts: pa.Table | None, ids: list[object]) -> dict[str, Ints]:
     for name in CUSTOMER_COLUMNS:
         codes = _code(accounts.column(name))[0]
         out[name] = _aligned(codes, found)
+    named = pc.fill_null(accounts.column("email_domain"), "")
+    institution = pc.match_substring_regex(named, INSTITUTION).combine_chunks().cast(pa.int64()).to_numpy()
+    out["institution"] = _aligned(institution, found)
     created = accounts.column("created_at").cast(pa.int64())
     hours = pc.fill_null(created, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     bins = np.where(hours < 0, -1, hours // (SIGNUP_HOURS * 3_600_000_000))

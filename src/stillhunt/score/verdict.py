@@ -164,4 +164,5 @@ def _without(candidate: Candidate, stays: Flags) -> Candidate:
         rows=candidate.rows[kept_row],
         row_account=position[candidate.row_account[kept_row]],
         row_slice=slice_position[candidate.row_slice[kept_row]],
+        bare=candidate.bare,
     )

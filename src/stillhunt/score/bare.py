@@ -1,0 +1,151 @@
+"""Evidence about candidates without a template, which were found by what their accounts ask and how much.
+
+Load and rate formed the group, so their evidence is that of the whole search: all slices of the manner with and
+without a plan among them. Its client stacks took no part and are compared with those of the other accounts that send
+requests in the same manner; so are follow-ups, which bare slices leave out by construction.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from stillhunt.score import baseline
+from stillhunt.score.candidate import Candidate
+from stillhunt.score.findings import Finding
+from stillhunt.score.frame import Flags, Floats, Frame, Ints, commonest
+from stillhunt.score.shared import shared_value
+
+LOAD_MEMBER_CAP = 6.0
+WORK_CAP = 6.0
+LEAST_LOAD = 8
+"""Distinct questions from which a bare slice is one; below, loads are cut off and their law with them."""
+SHARES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+COST = float(np.log2(len(SHARES) * 24))
+"""Shares tried, and about 24 loads that differ by a worker's spread."""
+STACK_MEMBER_CAP = 8.0
+"""Most bits that a stack may say about one member: no template brings the stack with it here."""
+
+
+def bare_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
+    """Client stacks that the accounts share beyond chance, judged on the slices that subjects and work formed.
+
+    Args:
+        frame: the log.
+        candidate: a bare candidate.
+    """
+    stack = frame.columns["stack"]
+    if (stack < 0).all():
+        return []
+    manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
+    alike = frame.manner == manner
+    of_account = commonest(frame.account[alike], stack[alike], frame.accounts)
+    formed = candidate.formed[candidate.row_slice] > 0
+    own = commonest(candidate.row_account[formed], stack[candidate.rows[formed]], len(candidate.accounts))
+    # Members that their stack helped to find are neither evidence nor public.
+    of_account[candidate.accounts] = own
+    found = shared_value(of_account, candidate.is_member(frame), frame.country)
+    used = commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
+    bits = _as_fellows(found.member_bits, own, used)
+    return [
+        Finding(
+            "network",
+            "client_stacks",
+            f"{found.sharing} of {len(candidate.accounts)} accounts, alike in subjects and work, also use "
+            f"{found.values} client stacks (SDK and TLS) that are rarer among others who send in the same manner",
+            found.bits,
+            count=len(candidate.rows),
+            member_bits=np.clip(bits, -3.0, STACK_MEMBER_CAP),
+        )
+    ]
+
+
+def _as_fellows(bits: Floats, judged: Ints, used: Ints) -> Floats:
+    """Bits of each member's stack; one that was not judged counts as much as those who are and use the same stack."""
+    fellows = {int(stack): float(bit) for stack, bit in zip(judged, bits, strict=True) if stack >= 0}
+    return np.array(
+        [
+            bit if stack >= 0 else fellows.get(int(other), 0.0)
+            for bit, stack, other in zip(bits, judged, used, strict=True)
+        ]
+    )
+
+
+def like_work(frame: Frame, candidate: Candidate) -> Finding:
+    """Do as many accounts do alike work as a plan's workers would, and no crowd of customers?
+
+    The log likelihood ratio of a mixture, workers near the group's load among customers, against customers alone, whose
+    loads are lognormal with a frozen spread. It is summed over all bare slices of the manner, so that the search for
+    the load at which most accounts stand earns nothing by itself; the choice of load and share is charged for.
+
+    Args:
+        frame: the log.
+        candidate: a bare candidate.
+    """
+    own = _slice_loads(frame, candidate.rows)
+    manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
+    crowd = np.log(_slice_loads(frame, np.flatnonzero(frame.bare & (frame.manner == manner))))
+    middle = float(np.median(np.log(own)))
+    customers = _customer_law(crowd)
+    spread = float(np.sqrt(np.exp(-middle) + baseline.PLAN_LOAD_SPREAD**2))
+    ratio = np.exp(_above_floor(crowd, middle, spread) - customers)
+    bits = max(float(np.log2(1.0 - share + share * ratio).sum()) for share in SHARES) - COST
+    loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
+    return Finding(
+        "queue",
+        "like_work",
+        f"{len(candidate.accounts)} accounts do alike work, about {np.median(own):.0f} questions each: "
+        f"{'more' if bits > 0 else 'no more'} than customers' loads would agree by chance ({max(bits, 0.0):.0f} bits)",
+        float(np.clip(bits, 0.0, WORK_CAP)),
+        count=len(candidate.rows),
+        member_bits=_load_fit(loads),
+    )
+
+
+def _slice_loads(frame: Frame, rows: Ints) -> Floats:
+    """Distinct questions of each bare slice among these requests that has enough to be one."""
+    counted = rows[frame.fresh[rows] & (frame.topic[rows] >= 0)]
+    slices = frame.cluster[counted] * frame.accounts + frame.account[counted]
+    _, loads = np.unique(slices, return_counts=True)
+    large: Floats = loads[loads >= LEAST_LOAD].astype(np.float64)
+    return large
+
+
+def _customer_law(loads: Floats) -> Floats:
+    """Log density of each log load under the customers' law, its middle fitted."""
+    middles = np.arange(0.0, np.log(1e5), 0.25)
+    laws = [_above_floor(loads, float(middle), baseline.CUSTOMER_SLICE_SPREAD) for middle in middles]
+    return max(laws, key=lambda law: float(law.sum()))
+
+
+def _above_floor(loads: Floats, middle: float, spread: float) -> Floats:
+    """Log density of a normal law of log loads, given that a slice is large enough to be one."""
+    floor = (np.log(LEAST_LOAD - 0.5) - middle) / spread
+    density: Floats = -0.5 * ((loads - middle) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
+    return density - float(log_ndtr(-floor))
+
+
+def _load_fit(loads: Ints) -> Floats:
+    """Bits of each member's load: near the group's middle as a worker's, or spread as customers' are (lognormal)."""
+    away = np.log(np.maximum(loads, 1) / max(float(np.median(loads)), 1.0))
+    bits: Floats = (
+        np.log(baseline.CUSTOMER_LOAD_SPREAD / baseline.PLAN_LOAD_SPREAD)
+        + 0.5 * (away / baseline.CUSTOMER_LOAD_SPREAD) ** 2
+        - 0.5 * (away / baseline.PLAN_LOAD_SPREAD) ** 2
+    ) / np.log(2.0)
+    return np.clip(bits, -LOAD_MEMBER_CAP, LOAD_MEMBER_CAP)
+
+
+def client_rows(frame: Frame, candidate: Candidate) -> Ints:
+    """All requests that the members send in the manner and with the clients of the candidate, follow-ups too.
+
+    Args:
+        frame: the log.
+        candidate: a bare candidate.
+    """
+    rows = frame.rows_of(candidate.accounts)
+    stack = frame.columns["stack"] + 1
+    width = int(stack.max(initial=0)) + 1
+    kind = (frame.account * 2 + frame.manner) * width + stack
+    same: Flags = np.isin(kind[rows], np.unique(kind[candidate.rows]))
+    return rows[same]
