@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.score import baseline
+from stillhunt.score.bare import bare_stacks, client_rows, like_work
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.conduct import asked_conduct, own_matters
 from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled, trimmed
@@ -16,6 +17,7 @@ from stillhunt.score.economics import economics
 from stillhunt.score.failover import failovers
 from stillhunt.score.findings import Finding, examples
 from stillhunt.score.frame import Floats, Frame, Ints, commonest
+from stillhunt.score.open_customers import declared_organisation, open_customers
 from stillhunt.score.pivot import new_model
 from stillhunt.score.shared import SharedKey, shared_address, shared_value
 from stillhunt.score.takeover import take_overs
@@ -37,10 +39,6 @@ STACK_CAP = 4.0
 """A popular framework brings its own client, so that its users share both; stacks alone stay weak evidence."""
 PUBLIC_ITEMS = 0.1
 """Share of such prompts from which the items themselves are shared; campaigns of the worlds stay below 3 %."""
-PUBLIC_DOMAIN = 5
-"""Times the group's size from which outsiders make a mail domain a public provider's."""
-OPENLY = 0.9
-"""Share of the accounts that must agree for a group to be one open customer."""
 SOME_BACK = 0.03
 """Share of follow-ups that cover traffic leaks into a campaign's slices."""
 REPEATED = 0.02
@@ -61,10 +59,9 @@ def gather_evidence(
     """
     subjects = _topic_mixture(frame, candidate)
     findings = [
-        _phrase_mixture(frame, candidate, least),
         subjects,
+        *(_bare if candidate.bare else _templated)(frame, candidate, subjects, least, found_as or candidate),
         _no_repeats(frame, candidate),
-        _even_loads(found_as or candidate, candidate, least, most=LOADS_PER_SUBJECT * max(subjects.bits, 0.0)),
         _common_times(frame, candidate),
         failovers(frame, candidate),
         take_overs(frame, candidate),
@@ -72,16 +69,34 @@ def gather_evidence(
         asked_conduct(frame, candidate),
         *own_matters(frame, candidate),
         *economics(frame, candidate),
-        _follow_ups(frame, candidate),
-        *_shared_stacks(frame, candidate),
     ]
-    organisation = _declared_organisation(frame, candidate) or _open_customer(frame, candidate)
+    organisation = declared_organisation(frame, candidate) or open_customers(frame, candidate)
     if organisation is not None:
         findings.append(organisation)
     else:
         findings += _shared_customers(frame, candidate)
         findings += _shared_addresses(frame, candidate)
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None]
+
+
+def _templated(frame: Frame, candidate: Candidate, subjects: Finding, least: int, found_as: Candidate) -> list[Finding]:
+    """What only a template shows."""
+    return [
+        _phrase_mixture(frame, candidate, least),
+        _even_loads(found_as, candidate, least, most=LOADS_PER_SUBJECT * max(subjects.bits, 0.0)),
+        _follow_ups(frame, candidate, candidate.rows),
+        *_shared_stacks(frame, candidate),
+    ]
+
+
+def _bare(frame: Frame, candidate: Candidate, subjects: Finding, least: int, found_as: Candidate) -> list[Finding]:
+    """The same for a group that its workload formed: work earns nothing, stacks more."""
+    del subjects, least, found_as
+    return [
+        _follow_ups(frame, candidate, client_rows(frame, candidate)),
+        like_work(frame, candidate),
+        *bare_stacks(frame, candidate),
+    ]
 
 
 def _phrase_mixture(frame: Frame, candidate: Candidate, least: int) -> Finding:
@@ -139,8 +154,10 @@ def _usual(found: Homogeneity, base: baseline.Overdispersion) -> float:
 def _held_out(frame: Frame, candidate: Candidate, category: Ints) -> Homogeneity:
     """Homogeneity within each content cluster, each half judged for the slices that the other half formed."""
     parts = []
-    for cluster in np.unique(candidate.slice_cluster):
-        inside = candidate.slice_cluster[candidate.row_slice] == cluster
+    # Bare slices of one plan are one table whatever client each uses.
+    table = np.zeros_like(candidate.slice_cluster) if candidate.bare else candidate.slice_cluster
+    for cluster in np.unique(table):
+        inside = table[candidate.row_slice] == cluster
         for half in (0, 1):
             formed = (candidate.formed[candidate.row_slice] & (1 << (1 - half))) > 0
             chosen = inside & formed & (frame.half[candidate.rows] == half)
@@ -205,9 +222,9 @@ def _common_times(frame: Frame, candidate: Candidate) -> Finding:
     )
 
 
-def _follow_ups(frame: Frame, candidate: Candidate) -> Finding:
+def _follow_ups(frame: Frame, candidate: Candidate, rows: Ints) -> Finding:
     turn = frame.sketches.column("turn")
-    chosen = turn.take(candidate.rows).combine_chunks()
+    chosen = turn.take(rows).combine_chunks()
     known = len(chosen) - chosen.null_count
     if not known:
         return Finding("conduct", "follow_ups", "turns are not known", 0.0)
@@ -243,65 +260,6 @@ def _shared_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
             member_bits=np.clip(found.member_bits, -3.0, 3.0),
         )
     ]
-
-
-def _declared_organisation(frame: Frame, candidate: Candidate) -> Finding | None:
-    """One customer that says so is not a hidden operation: what its seats share is explained."""
-    declared = frame.customers.get("organization_id", np.full(frame.accounts, -1, np.int64)).copy()
-    logged = commonest(frame.account, frame.columns["organization_id"], frame.accounts)
-    # The log's own organisation only fills gaps; its codes are shifted so that they cannot meet the table's.
-    declared = np.where(declared >= 0, declared, np.where(logged >= 0, logged + declared.max(initial=0) + 1, -1))
-    own = declared[candidate.accounts]
-    if (own < 0).all():
-        return None
-    share = np.bincount(own[own >= 0]).max() / len(own)
-    if share < 0.5:
-        return None
-    bits = np.where(own == np.bincount(own[own >= 0]).argmax(), -4.0, 0.0)
-    return Finding(
-        "identity",
-        "declared_organisation",
-        f"{share:.0%} of its accounts declare one organisation: what they share is explained by one known customer",
-        -6.0,
-        count=len(candidate.rows),
-        member_bits=bits,
-    )
-
-
-def _open_customer(frame: Frame, candidate: Candidate) -> Finding | None:
-    """One mail domain of its own, one payer or one sign-up network, one country: a group that hides nothing.
-
-    The seats of a help desk look like this, and a class. An operation that rents identities gives them away by
-    contradictions: one card or one network with a dozen countries behind it.
-    """
-    domain = _agreement(frame, candidate, "email_domain")
-    payer = _agreement(frame, candidate, "payment_fingerprint")
-    network = _agreement(frame, candidate, "signup_prefix")
-    countries = [_agreement(frame, candidate, name) for name in ("signup_country", "payment_country")]
-    if min(domain, max(payer, network)) < OPENLY or any(0.0 < country < OPENLY for country in countries):
-        return None
-    values = frame.customers["email_domain"]
-    own = np.bincount(values[candidate.accounts][values[candidate.accounts] >= 0]).argmax()
-    if (values[~candidate.is_member(frame)] == own).sum() > PUBLIC_DOMAIN * len(candidate.accounts):
-        return None
-    together = "pay by one instrument" if payer >= OPENLY else "were opened from one network"
-    return Finding(
-        "identity",
-        "open_customer",
-        f"its accounts {together}, with one mail domain of their own and one country: a group that hides nothing",
-        -6.0,
-        count=len(candidate.rows),
-        member_bits=np.zeros(len(candidate.accounts)),
-    )
-
-
-def _agreement(frame: Frame, candidate: Candidate, name: str) -> float:
-    """Share of the members that have the commonest value of a customer column; 0 where it is not known."""
-    values = frame.customers.get(name)
-    if values is None:
-        return 0.0
-    own = values[candidate.accounts]
-    return float(np.bincount(own[own >= 0]).max() / len(own)) if (own >= 0).any() else 0.0
 
 
 CUSTOMER_KEYS = (

@@ -24,10 +24,11 @@ class Frame:
     Attributes:
         account_ids: distinct accounts, ascending.
         account: account code of each request, ascending along the rows.
-        cluster, half, topic, fresh: as in SLICED.
+        cluster, bare, half, topic, fresh: as in SLICED.
         time: microseconds since 1970.
         columns: further columns of the sketches by name, each coded as small integers (-1 = unknown).
-        customers: columns of ACCOUNTS by name, one code an account (-1 = unknown).
+        customers: columns of ACCOUNTS by name, one code an account (-1 = unknown); `institution` is 1 where the mail
+            domain is one that only institutions get.
         customer_organisations: organisation of each account by ACCOUNTS, where there is that table.
         country: country from which each account mostly sends; -1 unknown.
         sketches: the table itself, for the few columns read once.
@@ -36,6 +37,7 @@ class Frame:
     account_ids: list[str]
     account: Ints
     cluster: Ints
+    bare: Flags
     half: Ints
     topic: Ints
     fresh: Flags
@@ -120,9 +122,18 @@ class Frame:
         return np.bincount(self.account, weights=tokens, minlength=self.accounts).astype(np.int64)
 
     @cached_property
+    def manner(self) -> Ints:
+        """1 where a request sets a sampling parameter, 0 where not."""
+        given = [pc.is_valid(self.sketches.column(name)) for name in ("temperature", "top_p", "max_tokens")]
+        manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int64)
+        return manner
+
+    @cached_property
     def groups(self) -> GroupTraits:
         """Traits of the log's content clusters, counted once for all candidates."""
-        return group_traits(self.cluster, self.numbers("conduct"), self.model, self.numbers("output_tokens"))
+        return group_traits(
+            np.where(self.bare, -1, self.cluster), self.numbers("conduct"), self.model, self.numbers("output_tokens")
+        )
 
     @cached_property
     def launches(self) -> tuple[Launch, ...]:
@@ -140,6 +151,8 @@ CUSTOMER_COLUMNS = (
     "signup_prefix",
     "signup_country",
 )
+INSTITUTION = r"\.(edu|gov|ac)(\.[a-z]{2})?$"
+"""Mail domains that are given to institutions only: their people come from many countries and hide nothing by that."""
 SIGNUP_HOURS = 12
 """Width of the bins in which sign-up bursts are seen: an operator's working session."""
 
@@ -159,6 +172,7 @@ def build_frame(sketches: pa.Table, sliced: pa.Table, accounts: pa.Table | None)
         account_ids=[str(i) for i in ids],
         account=account,
         cluster=sliced.column("cluster").to_numpy().astype(np.int64),
+        bare=sliced.column("bare").to_numpy(),
         half=sliced.column("half").to_numpy().astype(np.int64),
         topic=sliced.column("topic").to_numpy().astype(np.int64),
         fresh=sliced.column("fresh").to_numpy(),
@@ -218,6 +232,9 @@ def _customers(accounts: pa.Table | None, ids: list[object]) -> dict[str, Ints]:
     for name in CUSTOMER_COLUMNS:
         codes = _code(accounts.column(name))[0]
         out[name] = _aligned(codes, found)
+    named = pc.fill_null(accounts.column("email_domain"), "")
+    institution = pc.match_substring_regex(named, INSTITUTION).combine_chunks().cast(pa.int64()).to_numpy()
+    out["institution"] = _aligned(institution, found)
     created = accounts.column("created_at").cast(pa.int64())
     hours = pc.fill_null(created, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     bins = np.where(hours < 0, -1, hours // (SIGNUP_HOURS * 3_600_000_000))
