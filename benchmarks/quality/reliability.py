@@ -27,7 +27,8 @@ class Bin:
         low, high: bounds of the stated probability.
         count, true: cases in it, and those that are what was stated.
         stated, observed: weighted means.
-        observed_low, observed_high: exact 95 % interval (Clopper and Pearson 1934) at the effective number of cases.
+        observed_low, observed_high: exact 95 % interval (Clopper and Pearson 1934) of the unweighted share, put on the
+            scale of the weights.
     """
 
     low: float
@@ -57,7 +58,7 @@ def reliability(probability: Floats, true: Flags, weight: Floats, edges: Sequenc
     Args:
         probability: stated probability of each case.
         true: truth of each case.
-        weight: weight of each case.
+        weight: weight of each case; the same for all of one class.
         edges: bounds of the bins, ascending, from 0 to 1; the last bin includes 1.
     """
     place = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, len(edges) - 2)
@@ -67,23 +68,28 @@ def reliability(probability: Floats, true: Flags, weight: Floats, edges: Sequenc
         total = weight[own].sum()
         if not total:
             continue
-        observed = float(weight[own & true].sum() / total)
-        effective = float(total**2 / (weight[own] ** 2).sum())
-        hits = observed * effective
-        low, high = beta.ppf([0.025, 0.975], [hits, hits + 1.0], [effective - hits + 1.0, effective - hits])
+        count, hits = int(own.sum()), int((own & true).sum())
+        low, high = (float(q) for q in beta.ppf([0.025, 0.975], [hits, hits + 1], [count - hits + 1, count - hits]))
         bins.append(
             Bin(
                 low=edges[number],
                 high=edges[number + 1],
-                count=int(own.sum()),
-                true=int((own & true).sum()),
+                count=count,
+                true=hits,
                 stated=float((weight * probability)[own].sum() / total),
-                observed=observed,
-                observed_low=float(np.nan_to_num(low, nan=0.0)),
-                observed_high=float(np.nan_to_num(high, nan=1.0)),
+                observed=float(weight[own & true].sum() / total),
+                observed_low=_at_weights(0.0 if hits == 0 else low, true, weight),
+                observed_high=_at_weights(1.0 if hits == count else high, true, weight),
             )
         )
     return bins
+
+
+def _at_weights(share: float, true: Flags, weight: Floats) -> float:
+    """The share of true cases in a bin when each class has its weight."""
+    of_true = share * float(weight[true].max(initial=0.0))
+    of_honest = (1.0 - share) * float(weight[~true].max(initial=0.0))
+    return of_true / (of_true + of_honest) if of_true + of_honest else 0.0
 
 
 def calibration_error(probability: Floats, true: Flags, weight: Floats, edges: Sequence[float]) -> float:
