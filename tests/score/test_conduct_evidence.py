@@ -90,7 +90,7 @@ def test_mean_over_honest_groups_is_at_most_one() -> None:
     """Groups all or nothing, drawn as the null says, for every trait at once."""
     rng = np.random.default_rng(5)
     worth = []
-    for _ in range(400):
+    for _ in range(150):
         conduct = np.zeros(ROWS, np.int64)
         for trait in ASKS:
             share = rng.beta(trait.usual, 1.0 - trait.usual)

@@ -132,7 +132,7 @@ def test_a_wave_of_stops_is_one_coincidence() -> None:
 def test_unrelated_starts_are_no_take_over() -> None:
     rng = np.random.default_rng(8)
     worth = []
-    for _ in range(200):
+    for _ in range(80):
         stops = rng.uniform(2, 12, 9) * DAY
         starts = rng.uniform(0, 13, 9) * DAY
         worth.append(2.0 ** take_over_of(replacing(rng, starts - stops, stops=stops)).bits)
@@ -180,7 +180,7 @@ def test_users_of_one_framework_move_together_now_and_then() -> None:
     usual = 0.3
     worth = [
         2.0 ** pivot_of(launching(rng, float(rng.beta(usual * 2.5, (1 - usual) * 2.5)), usual, outsiders=60)).bits
-        for _ in range(60)
+        for _ in range(40)
     ]
     assert np.mean(worth) < 1.25
 
