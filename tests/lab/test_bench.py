@@ -67,13 +67,13 @@ def test_group_is_called_from_five_accounts_nine_in_ten_pure() -> None:
     harvesting = {f"x{i}": "c" for i in range(20)}
     truth = truth_of(harvesting, ["a", "b", "d"])
 
-    def called(accounts: list[str]) -> set[str]:
+    def called(accounts: list[str]) -> tuple[set[str], int]:
         return called_campaigns(MethodResult({}, frozenset(accounts), dict.fromkeys(accounts, "g")), truth)
 
-    assert called([f"x{i}" for i in range(5)]) == {"c"}
-    assert called([f"x{i}" for i in range(4)]) == set()
-    assert called([*(f"x{i}" for i in range(18)), "a", "b"]) == {"c"}
-    assert called([*(f"x{i}" for i in range(18)), "a", "b", "d"]) == set()
+    assert called([f"x{i}" for i in range(5)]) == ({"c"}, 0)
+    assert called([f"x{i}" for i in range(4)]) == (set(), 1)
+    assert called([*(f"x{i}" for i in range(18)), "a", "b"]) == ({"c"}, 0)
+    assert called([*(f"x{i}" for i in range(18)), "a", "b", "d"]) == (set(), 1)
 
 
 def replayed(called: set[int]) -> tuple[int | None, int]:
@@ -210,8 +210,10 @@ def test_cells() -> None:
     assert share_cell([0.5, 1.0, None]) == "0.750 (0.500–1.000)"
     assert share_cell([1.0, 1.0]) == "1.000"
     assert share_cell([None]) == "–"
-    calls = [{"harvested": 1000, "requests": n} for n in (100, 300, None)]
+    calls = [{"harvested": 1000, "requests": n, "looks": 9, "wrong_looks": 0} for n in (100, 300, None)]
     assert first_call_cell([{"calls": calls}], groups=True) == "300 (30.0%); worst never"
+    calls[2:] = [{"harvested": 1000, "requests": 100, "looks": 9, "wrong_looks": 2}]
+    assert first_call_cell([{"calls": calls[2:]}], groups=True) == "100 (10.0%); false groups at 2 of 9 looks"
     assert first_call_cell([{"calls": calls}], groups=False) == "names no campaign"
 
 

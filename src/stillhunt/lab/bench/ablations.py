@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from stillhunt.base.config import FamilyCaps
 
-NEARLY_NOTHING = 1e-9
-"""Bits left to a family that is switched off; a cap must be above 0."""
+NEARLY_NOTHING = 1e-18
+"""Bits left to a family that is switched off: a cap must be above 0; beside the prior this is no change at all."""
 KEPT_ROWS = 0.3
 
 FAMILIES = tuple(FamilyCaps.model_fields)

@@ -67,7 +67,7 @@ def recall_before_false(found: Sequence[Quality]) -> str:
 
 
 def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
-    """Harvested requests before the first correct call: median and worst over worlds and campaigns.
+    """Harvested requests before the first correct call, median and worst, and how often false groups were named.
 
     Args:
         rows: of the replays.
@@ -82,7 +82,10 @@ def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
     seen = [never if call["requests"] is None else float(call["requests"]) for call in calls]
     shares = [n / call["harvested"] if n < never else never for n, call in zip(seen, calls, strict=True)]
     places = sorted(zip(seen, shares, strict=True))
-    return f"{_call(median_high(places))}; worst {_call(places[-1])}"
+    middle, worst = _call(median_high(places)), _call(places[-1])
+    wrong, looks = (sum(call[name] for call in calls) for name in ("wrong_looks", "looks"))
+    false = f"; false groups at {wrong} of {looks} looks" if wrong else ""
+    return (middle if middle == worst else f"{middle}; worst {worst}") + false
 
 
 def _call(place: tuple[float, float]) -> str:

@@ -39,7 +39,8 @@ class FirstCall:
         harvested: its harvested requests at the end of the log.
         requests: harvested requests before the first correct call; None where there was none.
         hours: hours from its first harvested request to that look; None where there was none.
-        looks: looks taken.
+        looks: looks taken for it.
+        wrong_looks: looks of these at which a group to act on was named that is no true campaign.
     """
 
     campaign: str
@@ -47,26 +48,32 @@ class FirstCall:
     requests: int | None
     hours: float | None
     looks: int
+    wrong_looks: int
 
 
-def called_campaigns(result: MethodResult, truth: Truth) -> set[str]:
-    """True campaigns that an answer names rightly: a group of five and more, nine in ten of one campaign.
+def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]:
+    """What an answer names: true campaigns, by a group of five and more, nine in ten of one of them; and other groups.
 
     Args:
         result: the answer; its groups are those to act on.
         truth: of the whole log.
+
+    Returns:
+        Names of the true campaigns, and the number of groups that are none.
     """
     members: defaultdict[str, list[str]] = defaultdict(list)
     for account, group in result.groups.items():
         members[group].append(account)
-    called = set()
+    called, wrong = set(), 0
     for accounts in members.values():
         served = Counter(name for account in accounts for name in truth.serves.get(account, ()))
         if len(accounts) >= LEAST_ACCOUNTS and served:
             name, count = min(served.items(), key=lambda item: (-item[1], item[0]))
             if count >= PURITY * len(accounts):
                 called.add(name)
-    return called
+                continue
+        wrong += 1
+    return called, wrong
 
 
 def first_calls(
@@ -87,21 +94,23 @@ def first_calls(
     times: Array = requests["timestamp"].cast(pa.int64()).to_numpy()
     names = [truth.campaign[request] for request in requests["request_id"].to_pylist()]
     start, last = int(times.min()), int(times.max())
-    looks: dict[int, set[str]] = {}
+    looks: dict[int, tuple[set[str], int]] = {}
 
     def is_called(name: str, hour: int) -> bool:
         if hour not in looks:
             looks[hour] = called_campaigns(method(*_log_until(log, times, start + hour * HOUR), settings), truth)
-        return name in looks[hour]
+        return name in looks[hour][0]
 
     calls = []
     for name in sorted(set(names) - {""}):
         harvest = np.sort(times[np.array([other == name for other in names])])
-        before = len(looks)
+        before = set(looks)
         hour = _first_standing(partial(is_called, name), _hours(harvest, start, last))
         seen = None if hour is None else int(np.searchsorted(harvest, start + hour * HOUR))
         waited = None if hour is None else (start + hour * HOUR - int(harvest[0])) / HOUR
-        calls.append(FirstCall(name, len(harvest), seen, waited, len(looks) - before))
+        taken = [hour for hour in looks if hour not in before]
+        wrong = sum(looks[hour][1] > 0 for hour in taken)
+        calls.append(FirstCall(name, len(harvest), seen, waited, len(taken), wrong))
     return calls
 
 

@@ -155,5 +155,8 @@ def source_hash(*, detecting: bool) -> str:
 
 def _write_whole(path: Path, document: Any) -> None:
     beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(document) + "\n", "utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(document) + "\n", "utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)  # an interrupt leaves nothing half-written

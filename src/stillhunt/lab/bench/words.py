@@ -28,7 +28,8 @@ DEFINITIONS = """- **Recall, precision**: over accounts that are flagged. An acc
   told in harvested requests until then, their share of the campaign in brackets: median and worst over worlds. Looks:
   whenever the harvest has grown by a quarter, from 20 requests on, then every hour between the last such look that
   failed and the first that held. A call that came and went between two of the coarse looks is missed; the figure can
-  only be too late for it.
+  only be too late for it. A method that always names somebody is right early; at how many of the looks it named a
+  group that is no campaign stands beside it.
 - **False campaigns**: groups to act on in worlds without any, with the exact upper 95 % bound of their mean number
   (Poisson).
 - **CPU s / M rows**: CPU seconds of all threads per million requests, without reading files; kernels compiled before.
@@ -84,10 +85,10 @@ GENERATOR_MEANINGS = {
     "texts": "The second construction with prompts from a corpus of real texts in place of its own grammar.\n",
 }
 
-ABLATIONS = """Each kind of evidence switched off (its cap set to nothing), each alone, and poorer logs. The verdict
-`act` needs two independent kinds, so with one alone nobody is flagged by rule; what it is worth shows
-in the last two columns: the share of harvesting accounts that score above every honest account, and the average
-precision of the scores.
+ABLATIONS = """Each kind of evidence switched off (its cap set to nothing), each alone, and poorer logs. A kind
+that is switched off still serves the search for candidates: only its bits are gone. The verdict `act` needs two
+independent kinds, so with one alone nobody is flagged by rule; what it is worth shows in the last two columns: the
+share of harvesting accounts that score above every honest account, and the average precision of the scores.
 """
 
 KEPT_AT_FIRST = "Nothing has been written here yet."
