@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -35,11 +36,12 @@ def group(
 ) -> FoundGroup:
     """A group whose members earn three bits in each view, and whose other slices earn what is given."""
     own = dict.fromkeys(members, (3 * BIT, 3 * BIT))
-    return FoundGroup(cluster, formed_on, frozenset(members), {**own, **(bits or {})})
+    judged = {(cluster, account): (*pair, 0) for account, pair in {**own, **(bits or {})}.items()}
+    return FoundGroup(cluster, formed_on, frozenset((cluster, account) for account in members), judged)
 
 
 def candidate(accounts: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> Candidate:
-    return Candidate({(cluster, account): SliceLink(microbits // 2, microbits // 2, 3) for account in accounts})
+    return Candidate({(cluster, account): SliceLink(microbits // 2, microbits // 2, formed=3) for account in accounts})
 
 
 def even_counts(*candidates: Candidate, requests: int = 20) -> dict[int, dict[str, int]]:
@@ -135,6 +137,62 @@ def test_strangers_are_never_joined() -> None:
     assert len(merge_candidates(parts, even_counts(*parts))) == 4
 
 
+def test_bare_and_templated_slices_of_one_pool_stay_apart() -> None:
+    """What was found by work and what was found by words is one campaign only where the evidence says so, later."""
+    left, right = candidate(names(0, 30), 0), candidate(names(0, 30), 1)
+    right.bare = True
+    found = merge_candidates([left, right], even_counts(left, right))
+    assert sorted(one.bare for one in found) == [False, True]
+    right = replace(right, bare=False)
+    assert len(merge_candidates([left, right], even_counts(left, right))) == 1
+
+
+def bare_group(formed: Iterable[str], joined: Iterable[str] = (), *, formed_on: int, stack: int = 7) -> FoundGroup:
+    """A group found by its workload: four slices of five belong by their work alone."""
+    joined = list(joined)
+    bits = {(stack, account): (0, BIT, 4 * BIT) for account in [*formed, *joined]}
+    return FoundGroup(-1, formed_on, frozenset(bits) - {(stack, account) for account in joined}, bits)
+
+
+def test_workloads_are_recognised_by_all_that_they_were_given() -> None:
+    """Half of each group formed it and the other half joined by its clients: the same slices, though not the same
+    founders."""
+    first = bare_group(names(0, 10), names(10, 20), formed_on=0)
+    second = bare_group(names(10, 20), names(0, 10), formed_on=1)
+    (found,) = pair_halves([first, second])
+    assert found.bare
+    assert {link.formed for link in found.slices.values()} == {1, 2}
+    assert len(pair_halves([replace(first, search=3), replace(second, search=3)])) == 2, "templates: by their founders"
+
+
+def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
+    groups = [bare_group(names(0, 10), formed_on=half) for half in (0, 1)]
+    groups += [group(names(0, 10), formed_on=half, cluster=2) for half in (0, 1)]
+    groups[0].bits[7, "a000"] = (0, -3 * BIT, 2 * BIT)
+    groups[1].bits[7, "a000"] = (0, -3 * BIT, 2 * BIT)
+    table = resolved(groups)
+    bare = table.filter(table["bare"])
+    assert bare["account_id"].to_pylist() == names(1, 10), "whose subjects outweigh its work is out"
+    assert set(bare["cluster"].to_pylist()) == {7}
+    assert set(bare["queue_microbits"].to_pylist()) == {2 * BIT}
+    assert set(bare["content_microbits"].to_pylist()) == {0}
+    assert len(set(bare["candidate"].to_pylist())) == 1
+    assert table.num_rows - bare.num_rows == 10
+
+
+def test_one_account_serves_two_operators_with_two_clients() -> None:
+    groups = [bare_group(names(0, 30), formed_on=half, stack=7) for half in (0, 1)]
+    groups += [bare_group(names(20, 45), formed_on=half, stack=8) for half in (0, 1)]
+    table = resolved(groups)
+    found: dict[int, set[tuple[int, str]]] = {}
+    for row in table.to_pylist():
+        found.setdefault(row["candidate"], set()).add((row["cluster"], row["account_id"]))
+    assert list(found.values()) == [
+        {(7, account) for account in names(0, 30)},
+        {(8, account) for account in names(20, 45)},
+    ]
+
+
 def test_one_account_in_common_chains_nothing() -> None:
     """Each candidate shares one account with the next: a chain that connected components would make one campaign."""
     parts = [candidate(names(9 * n, 9 * n + 10), n) for n in range(6)]
@@ -143,9 +201,9 @@ def test_one_account_in_common_chains_nothing() -> None:
 
 def links_table(groups: list[FoundGroup]) -> pa.Table:
     rows = [
-        (number, one.cluster, one.formed_on, account, account in one.members, *one.bits[account])
+        (number, one.search, cluster, one.formed_on, account, (cluster, account) in one.members, *bits)
         for number, one in enumerate(groups)
-        for account in sorted(one.bits)
+        for (cluster, account), bits in sorted(one.bits.items())
     ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(LINKS.names)
     return LINKS.build(**{name: list(column) for name, column in zip(LINKS.names, columns, strict=True)})
@@ -153,7 +211,7 @@ def links_table(groups: list[FoundGroup]) -> pa.Table:
 
 def requests_of(groups: list[FoundGroup]) -> tuple[pa.Table, pa.Table]:
     """What resolve looks at of SKETCHES and SLICED: ten distinct prompts of every slice."""
-    slices = sorted({(one.cluster, account) for one in groups for account in one.bits})
+    slices = sorted({key for one in groups for key in one.bits})
     rows = [(account, cluster) for cluster, account in slices for _ in range(10)]
     sketches = pa.table({"account_id": pa.array([account for account, _ in rows], pa.string())})
     sliced = pa.table(
@@ -205,7 +263,7 @@ def test_every_slice_has_one_candidate_that_is_large_enough(drawn: list[tuple[in
     table = resolved(groups)
     slices = list(zip(table["cluster"].to_pylist(), table["account_id"].to_pylist(), strict=True))
     assert len(set(slices)) == len(slices)
-    known = {(one.cluster, account) for one in groups for account in one.bits}
+    known = {key for one in groups for key in one.bits}
     assert set(slices) <= known
     sizes = np.bincount(table["candidate"].to_numpy()) if table.num_rows else np.zeros(0)
     assert (sizes >= Config().resolve.min_accounts).all()

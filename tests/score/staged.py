@@ -76,6 +76,7 @@ def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Tabl
         formed=[3] * story.members,
         content_microbits=[round(story.content_bits * BIT)] * story.members,
         queue_microbits=[round(story.queue_bits * BIT)] * story.members,
+        bare=[False] * story.members,
     )
     customers = _customers(rng, story, account_ids)
     return score_campaigns((sketches, sliced, candidates), customers, config or Config(), Silent())
@@ -157,6 +158,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
     )
     sliced = SLICED.build(
         cluster=np.where(inside, 0, -1),
+        bare=np.zeros(rows, bool),
         matched=np.where(inside, 3, 0),
         half=rng.integers(0, 2, rows),
         topic=topic,
