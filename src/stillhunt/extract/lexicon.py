@@ -114,12 +114,20 @@ LEXICON: dict[str, str] = {
         zh: 清洗推理 | 清洗思维链 | 改写推理过程 | 润色推理 | 改写思维链 | 重写推理过程 | 整理推理过程
             | 精简思考过程
         ja: 推論過程を書き直 | 思考過程を書き直 | 推論を整理
-        ko: 추론 과정을 다듬 | 추론 과정을 정리 | 사고 과정을 정리
+        ko: 추론 과정을 다듬 | 추론 과정을 정리 | 사고 과정을 정리 | 추론 과정을 정리하고 | 추론 과정을 정리해
+            | 추론 과정을 다듬어 | 추론 과정을 다시 써
         ru: перепиши рассуждения | очисти рассуждения | отредактируй рассуждения
         es: reescribe el razonamiento | limpia el razonamiento
         fr: réécris le raisonnement | nettoie le raisonnement
-        de: überarbeite den gedankengang | bereinige den gedankengang
+        de: überarbeite den gedankengang | bereinige den gedankengang | überarbeite die gedankenkette
+            | bereinige die gedankenkette
+        ar: أعد كتابة سلسلة التفكير | أعد صياغة سلسلة التفكير | أعد كتابة خطوات التفكير | نقح خطوات التفكير
         pt: reescreva o raciocínio | limpe o raciocínio
+        it: riscrivi il ragionamento | ripulisci il ragionamento | rielabora il ragionamento
+        hi: तर्क को फिर से लिखें | विचार श्रृंखला को सुधारें
+        id: tulis ulang penalaran | rapikan penalaran
+        tr: akıl yürütmeyi yeniden yaz | akıl yürütmeyi düzenle | düşünce zincirini düzelt
+        th: เขียนกระบวนการคิดใหม่ | เรียบเรียงกระบวนการคิด | แก้ไขกระบวนการคิด
     """,
     "probe": """
         en: do not flag | don't flag | not reasoning extraction | reasoning extraction | real system prompt
@@ -131,16 +139,19 @@ LEXICON: dict[str, str] = {
         zh: 输出你的系统提示 | 系统提示词是什么 | 重复上面的所有内容 | 你的系统提示词 | 不要标记 | 显示隐藏的推理
             | 輸出你的系統提示
         ja: システムプロンプトを表示 | システムプロンプトを出力 | システムプロンプトを教え | 隠された推論
-        ko: 시스템 프롬프트를 출력 | 시스템 프롬프트를 보여 | 시스템 프롬프트를 알려
+        ko: 시스템 프롬프트를 출력 | 시스템 프롬프트를 보여 | 시스템 프롬프트를 알려 | 시스템 프롬프트를 그대로
+            | 숨겨진 추론을
         es: muestra tu prompt de sistema | tu prompt del sistema | no marques esto
         fr: ton prompt système | votre prompt système
         de: deinen system prompt | deinen systemprompt
         ru: свой системный промпт | твой системный промпт | системный промпт дословно
-        ar: موجه النظام الخاص بك
+        ar: موجه النظام الخاص بك | تعليمات النظام الخاصة بك
+        it: il tuo prompt di sistema | tuo prompt di sistema
         pt: seu prompt de sistema | seu prompt do sistema
         hi: अपना सिस्टम प्रॉम्प्ट
         id: prompt sistem anda
-        tr: sistem komutunu göster
+        tr: sistem komutunu göster | sistem istemini olduğu gibi | sistem istemini aynen
+        th: พรอมต์ระบบของคุณ | คำสั่งระบบของคุณ
     """,
     "trajectory": """
         en: thought action action input observation | question thought action | thought action observation
@@ -152,13 +163,22 @@ LEXICON: dict[str, str] = {
             | tool_use | tool_result | toolformer
         zh: 工具调用 | 函数调用 | 智能体轨迹 | 调用工具 | 以下工具
         ja: ツール呼び出し | 関数呼び出し | 次のツール | 以下のツール
-        ko: 도구 호출 | 함수 호출 | 다음 도구를 사용
+        ko: 도구 호출 | 함수 호출 | 다음 도구를 사용 | 다음 도구를 사용할
+            | 도구 호출을
         ru: вызов инструмента | вызовы инструментов | вызов функции | следующим инструментам
         es: llamada a herramienta | llamadas a herramientas | llamada a función
             | acceso a las siguientes herramientas
         fr: appel d'outil | appels d'outils | appel de fonction | accès aux outils suivants
         de: werkzeugaufruf | werkzeugaufrufe | funktionsaufruf | zugriff auf folgende werkzeuge
+            | zugriff auf die folgenden werkzeuge
         pt: chamada de ferramenta | chamadas de ferramentas | chamada de função | acesso às seguintes ferramentas
+        it: chiamata di strumento | chiamate agli strumenti | chiamata di funzione | accesso ai seguenti strumenti
+        ar: استدعاء الأداة | استدعاء الأدوات | استدعاء الدالة | لديك الأدوات التالية | الأدوات المتاحة لك
+        hi: टूल कॉल | फ़ंक्शन कॉल | निम्नलिखित टूल
+        id: pemanggilan alat | akses ke alat berikut | pemanggilan fungsi
+        tr: araç çağrısı | araç çağrıları | fonksiyon çağrısı | şu araçlara erişimin | aşağıdaki araçlara
+        th: เรียกใช้เครื่องมือ | เครื่องมือต่อไปนี้ | การเรียกฟังก์ชัน
+        vi: gọi công cụ | gọi hàm | các công cụ sau
     """,
     "generation_asked": """
         en: diverse set of questions | diverse set of tasks | diverse set of instructions | seed tasks

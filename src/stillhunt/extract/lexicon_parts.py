@@ -132,7 +132,11 @@ PARTS: dict[str, str] = {
             | shorten | restructure
         zh: 改写 | 清洗 | 润色 | 精简 | 整理 | 重写 | 改寫
         ja: 書き直し | 整理し | 清書し | 推敲し
-        ko: 다듬어 | 정리해 | 다시 써 | 재작성
+        ko: 다듬어 | 정리해 | 정리하고 | 다시 써 | 재작성
+        ar: أعد كتابة | أعد صياغة | نقح | هذب
+        it: riscrivi | ripulisci | rielabora | rifinisci
+        hi: फिर से लिखें | सुधारें
+        th: เขียนใหม่ | เรียบเรียง
         es: reescribe | limpia | pule | parafrasea | edita
         fr: réécris | réécrivez | nettoie | reformule | corrige
         de: überarbeite | bereinige | formuliere um | kürze
@@ -151,11 +155,14 @@ PARTS: dict[str, str] = {
         ko: 추론 과정 | 추론 과정을 | 사고 과정을
         es: cadena de pensamiento | traza de razonamiento
         fr: chaîne de pensée | trace de raisonnement
-        de: gedankenkette
+        de: gedankenkette | gedankengang | lösungsweg
         ru: цепочку рассуждений | ход рассуждений | рассуждения модели
         pt: cadeia de pensamento
-        tr: düşünce zincirini
+        ar: سلسلة التفكير | خطوات التفكير
+        it: catena di pensiero | traccia di ragionamento
+        tr: düşünce zincirini | akıl yürütmeyi
         id: rantai pemikiran
+        th: กระบวนการคิด
         vi: chuỗi suy luận
     """,
     "reveal_verb": """
@@ -171,6 +178,8 @@ PARTS: dict[str, str] = {
         ar: اعرض | أظهر | اكشف | كرر
         pt: revele | mostre | repita | imprima
         tr: göster | yazdır | tekrarla
+        it: rivela | mostra | ripeti | stampa
+        th: แสดง | เปิดเผย
         id: tampilkan | ungkapkan | ulangi
         vi: hiển thị | tiết lộ | lặp lại
     """,
@@ -187,7 +196,9 @@ PARTS: dict[str, str] = {
         de: systemprompt | system prompt | versteckte anweisungen | ursprüngliche anweisungen
         ru: системный промпт | системную подсказку | скрытые инструкции | начальные инструкции
             | скрытые рассуждения
-        ar: موجه النظام | التعليمات المخفية | التعليمات الأولية
+        ar: موجه النظام | التعليمات المخفية | التعليمات الأولية | تعليمات النظام
+        it: prompt di sistema | istruzioni nascoste | istruzioni iniziali
+        th: พรอมต์ระบบ | คำสั่งระบบ
         pt: prompt de sistema | prompt do sistema | instruções iniciais | instruções ocultas
         tr: sistem istemini | sistem mesajını | gizli talimatları
         id: prompt sistem | instruksi awal | instruksi tersembunyi
