@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stillhunt.lab import clock
+from stillhunt.lab.channels import SUBSCRIPTION
 from stillhunt.lab.grammar import (
     Pattern,
     compose_items,
@@ -16,7 +17,18 @@ from stillhunt.lab.grammar import (
     integer_stream,
     read_data,
 )
+from stillhunt.lab.oblique import ask_obliquely
 from stillhunt.lab.scene import ORIGIN, Draft, People, Scene
+from stillhunt.lab.teams import (
+    dress_audit_trail,
+    dress_ci_agent,
+    dress_gateway,
+    dress_grader,
+    dress_localisation,
+    dress_safety,
+    dress_team_key,
+)
+from stillhunt.lab.traffic import lengthen
 from stillhunt.lab.wrappers import Skill, draw_family, draw_template, load_skills
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -28,10 +40,14 @@ _ASSIGNMENT_ITEMS = 7
 PUBLIC_TEMPLATES = 15
 _PUBLIC_USERS = 0.07
 """Share of ordinary people who use a template they found."""
+_CURIOUS = 0.09
+"""Share of ordinary people who want the reasoning told for some of their requests: teachers, checkers, learners."""
+_ARMED = 0.25
+"""Share of programs that send tool definitions."""
 
 
 def dress_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """Wordy templates from public prompt collections: strangers share them, each for subjects of their own."""
+    """Wordy templates from public prompt collections, which strangers share, and people who want reasons told."""
     del group  # strangers
     # From the scene, not from the persona: chat users and developers read the same collections.
     draws = integer_stream(scene.rng("public templates"))
@@ -46,6 +62,17 @@ def dress_public(scene: Scene, rng: np.random.Generator, people: People, draft: 
     used = (draft.turn == 0) & (rng.random(len(draft)) < share[draft.owner])
     for place in np.flatnonzero(used).tolist():
         draft.prompt[place] = templates[chosen[draft.owner[place]]] + draft.prompt[place]
+    curious = np.where(rng.random(len(people)) < _CURIOUS, rng.uniform(0.05, 0.6, len(people)), 0.0)
+    asking = ~used & (draft.turn == 0) & (rng.random(len(draft)) < curious[draft.owner])
+    own = integer_stream(rng)
+    for place in np.flatnonzero(asking).tolist():
+        tongue = scene.grammar.languages[int(draft.language[place])]
+        draft.prompt[place] = ask_obliquely(own, draft.prompt[place], tongue)
+    lengthen(draft, asking)
+    sets = np.array([scene.tools_code(text) for text in read_data("systems")["tools"]["sets"]])
+    armed = np.where(rng.random(len(people)) < _ARMED, rng.choice(sets, len(people)), -1)
+    armed[people.channel == SUBSCRIPTION] = -1
+    draft.tools = armed[draft.owner]
 
 
 def dress_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
@@ -54,6 +81,10 @@ def dress_app(scene: Scene, rng: np.random.Generator, people: People, draft: Dra
     systems, prefixes = _app_texts(scene, rng, draft, len(people))
     style = rng.choice(3, len(people), p=[0.6, 0.25, 0.15])
     draft.system = np.where(style[draft.owner] != 1, systems[draft.owner], draft.system)
+    if len(draft):  # some name their users to the provider
+        names = rng.random(len(people)) < 0.35
+        user = draft.owner * 64 + rng.integers(0, 64, int(draft.conversation.max()) + 1)[draft.conversation]
+        draft.end_user = np.where(names[draft.owner], user, -1)
     prefixed = np.flatnonzero(style[draft.owner] != 0)
     for place in prefixed.tolist():
         draft.prompt[place] = f"{prefixes[int(draft.owner[place])]} {draft.prompt[place]}"
@@ -229,5 +260,14 @@ DRESSES: dict[str, Dress] = {
     "benchmark": dress_benchmark,
     "nightly": dress_nightly,
     "backfill": dress_backfill,
+    "workshop": dress_public,
+    "niche": dress_public,
+    "ci_agent": dress_ci_agent,
+    "gateway": dress_gateway,
+    "team_key": dress_team_key,
+    "audit_trail": dress_audit_trail,
+    "safety": dress_safety,
+    "grader": dress_grader,
+    "localisation": dress_localisation,
 }
 """Persona -> what is put around the words; others send them bare."""

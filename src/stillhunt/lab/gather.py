@@ -56,6 +56,7 @@ def gather_vendor(scene: Scene, rng: np.random.Generator, people: People, group:
     """A firm under contract to make synthetic data: organisation, card and address of its own."""
     gather_office(scene, rng, people, group)
     people.address = draw_cloud_addresses(rng, scene.places, _count(group))[group]
+    people.channel[:] = API  # a contract names the organisation, which an aggregator would withhold
 
 
 def gather_egress(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
@@ -73,6 +74,28 @@ def gather_cloud(scene: Scene, rng: np.random.Generator, people: People, group: 
     people.address = np.where(hosted, draw_cloud_addresses(rng, scene.places, len(people)), people.address)
     firm = rng.random(len(people)) < 0.25
     people.organization = np.where(firm, _organizations(rng, len(people)), people.organization)
+
+
+def gather_runners(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+    """Hosted runners of one pipeline service: unrelated projects leave by the same networks, lines change per run."""
+    del group  # strangers
+    pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
+    people.address = rng.choice(pool, len(people))
+    people.channel[:] = API
+
+
+def gather_room(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+    """People who meet in one room: its line and country, but cards, mail and sign-up of their own."""
+    groups = _count(group)
+    country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
+    _share_country(scene, people, country[group])
+    people.address = draw_home_addresses(rng, scene.places, country)[group]
+
+
+def gather_reseller(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+    """A firm with a contract to resell: an organisation, a card and a data centre of its own."""
+    gather_vendor(scene, rng, people, group)
+    people.declared_use[:] = "resale under contract"
 
 
 def _share_country(scene: Scene, people: People, country: Array) -> None:
@@ -105,5 +128,12 @@ GATHERINGS: dict[str, Gathering] = {
     "nightly": gather_cloud,
     "backfill": gather_cloud,
     "reseller": gather_cloud,
+    "ci_agent": gather_runners,
+    "gateway": gather_vendor,
+    "audit_trail": gather_office,
+    "contracted_reseller": gather_reseller,
+    "workshop": gather_room,
+    "grader": gather_vendor,
+    "localisation": gather_office,
 }
 """Persona -> what its accounts share; others are strangers at home."""
