@@ -102,9 +102,9 @@ def test_coverage_says_what_is_lost() -> None:
     assert "accounts table" in bare["identity"].sentence
     assert "prompt" in bare["content"].missing
     everything = {"prompt", "system_prompt", "response", "conversation_id", "status", "client_ip", "asn", "country"}
-    everything |= {"user_agent", "tls_fingerprint", "output_tokens", "turn", "temperature"}
+    everything |= {"user_agent", "tls_fingerprint", "output_tokens", "turn", "temperature", "max_tokens"}
     table, _rejects = open_accounts(
-        pa.Table.from_pylist([customer(1)]), mapping=None, config=DEFAULT, engine=ENGINE, progress=Silent()
+        pa.Table.from_pylist([customer(1, plan="pro")]), mapping=None, config=DEFAULT, engine=ENGINE, progress=Silent()
     )
     full = coverage(frozenset(everything), table)
     assert all(c.available and not c.missing and c.sentence == f"{c.family}: complete" for c in full)

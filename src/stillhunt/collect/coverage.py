@@ -46,7 +46,9 @@ _NEEDS = {
         (("prompt", "work lists dealt out to many accounts"),),
         "one work list dealt out to many accounts",
     ),
-    "timing": _Need(("timestamp",), (), "common starts, stops and pauses"),
+    "timing": _Need(
+        ("timestamp",), (("status", "refused work that others take over"),), "common starts, stops and pauses"
+    ),
     "network": _Need(
         ("client_ip", "tls_fingerprint", "user_agent"),
         (
@@ -74,7 +76,18 @@ _NEEDS = {
         ),
         "who pays and signs up together",
     ),
-    "conduct": _Need(("turn",), (("turn", "conversations that nobody goes on with"),), "whether people ask back"),
+    "conduct": _Need(
+        ("prompt", "turn"),
+        (
+            ("prompt", "requests that ask for reasoning, grading or the like"),
+            ("turn", "conversations that nobody goes on with"),
+            ("temperature", "settings held constant"),
+            ("max_tokens", "lengths held constant"),
+            ("output_tokens", "full answers and use beyond the plan"),
+            ("accounts.plan", "use weighed against the price paid"),
+        ),
+        "what is asked and whether people ask back",
+    ),
 }
 
 
