@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from candidates import WorldKind, gather, source_fingerprint
+from hunt_worlds import read_rungs
 from reliability import (
     Bin,
     brier,
@@ -44,10 +45,10 @@ GOAL = 0.2
 """Largest correlation of two families that may count as independent."""
 
 
-def world_kinds(honest: int, seeds: int) -> list[WorldKind]:
-    """Honest worlds, and worlds with three campaigns each of every rung that the lab can build."""
+def world_kinds(honest: int, seeds: int, rungs: list[int]) -> list[WorldKind]:
+    """Honest worlds, and worlds with three campaigns each of every rung that was asked for."""
     kinds = [WorldKind(0, HONEST_SEED + number) for number in range(honest)]
-    return kinds + [WorldKind(rung, RUNG_SEED + number) for number in range(seeds) for rung in sorted(RUNGS) if rung]
+    return kinds + [WorldKind(rung, RUNG_SEED + number) for number in range(seeds) for rung in rungs]
 
 
 def bin_lines(bins: list[Bin]) -> list[str]:
@@ -209,14 +210,17 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=Path, required=True, help="folder where hunts are kept")
     parser.add_argument("--honest", type=int, default=24, help="honest worlds")
     parser.add_argument("--seeds", type=int, default=4, help="worlds of each rung")
+    parser.add_argument(
+        "--rungs", type=read_rungs, default=sorted(set(RUNGS) - {0}), help="1-6 or 1,3,6; all the lab has"
+    )
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
     parser.add_argument("--write", action="store_true", help="write docs/calibration.md and docs/calibration.svg")
     arguments = parser.parse_args(words)
-    kinds = world_kinds(arguments.honest, arguments.seeds)
+    kinds = world_kinds(arguments.honest, arguments.seeds, arguments.rungs)
     candidates, accounts = gather(arguments.rows, kinds, arguments.threads)
     command = (
         f"python benchmarks/quality/calibration.py --rows FOLDER --honest {arguments.honest} "
-        f"--seeds {arguments.seeds} --write"
+        f"--seeds {arguments.seeds} --rungs {','.join(map(str, arguments.rungs))} --write"
     )
     text, picture = page(candidates, accounts, command)
     print(text)

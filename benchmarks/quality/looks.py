@@ -32,6 +32,7 @@ WINDOW_DAYS = 14
 SAME = 0.5
 """Share of the smaller group's accounts in both groups that makes them one."""
 HOUR = 3_600_000_000
+PROGRESS_LOOKS = 60
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def _looked(stretch: Stretch, threads: int) -> pa.Table:
         numbers = follow(tracks, [members for members, _ in groups])
         for number, (_, bits) in zip(numbers, groups, strict=True):
             rows.append({"look": look, "track": number, "bits": bits})
+        if look % PROGRESS_LOOKS == PROGRESS_LOOKS - 1:
+            print(f"  {stretch.name}: look {look + 1} of {stretch.looks}, {len(tracks)} groups so far", flush=True)
     named = [{"stretch": stretch.name, "step_hours": stretch.step_hours, **row} for row in rows]
     return pa.Table.from_pylist(named)
 

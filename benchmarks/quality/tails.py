@@ -64,13 +64,15 @@ def fit_tail(bits: Floats, world: Ints, worlds: int, accounts: int, level: float
 def tail_shape(bits: Floats, level: float) -> tuple[float, float]:
     """Shape of the generalised Pareto tail by the method of moments, and its standard error; 0 = exponential.
 
-    Hosking and Wallis (1987): below zero the tail is lighter than exponential.
+    Hosking and Wallis (1987): below zero the tail is lighter than exponential. Not a number with fewer than three.
 
     Args:
         bits: bits of the candidates.
         level: bits from which the tail is fitted.
     """
     excess = bits[bits > level] - level
+    if len(excess) < 3:
+        return float("nan"), float("nan")
     ratio = excess.mean() ** 2 / excess.var(ddof=1)
     return float(0.5 * (1.0 - ratio)), float(1.0 / np.sqrt(len(excess)))
 
