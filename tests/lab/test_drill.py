@@ -288,10 +288,8 @@ def test_the_first_call_is_the_first_of_those_that_stand(monkeypatch: pytest.Mon
     monkeypatch.setattr(grid, "LOOKS", (1 / 8, 1 / 4, 1 / 2))
     monkeypatch.setattr(grid._Looks, "_look", lambda _looks, moment: sights[moment])
     table = pa.table({"prompt": pa.array([], pa.string())})
-    steps: list[int] = []
-    looks = grid._Looks(OwnLogs(table, None, False), planted, frozenset(), Config(), steps.append)
+    looks = grid._Looks(OwnLogs(table, None, False), planted, frozenset(), Config())
     assert looks.result().first_call == 40
-    assert sum(steps) == 4
 
 
 def test_smallest_found_stops_at_the_first_gap(result: tuple[DrillResult, bool]) -> None:
@@ -299,6 +297,14 @@ def test_smallest_found_stops_at_the_first_gap(result: tuple[DrillResult, bool])
     found = {10: True, 30: False, 100: True, 300: True}
     cells = tuple(dataclasses.replace(cell, accounts=size, found=yes) for size, yes in found.items())
     assert dataclasses.replace(result[0], cells=cells).smallest_found("template", 14.0) == 100
+
+
+def test_an_impure_call_is_no_find_and_is_told(result: tuple[DrillResult, bool]) -> None:
+    mixed = dataclasses.replace(cell_of(result[0], "template"), found=False, verdict="act", first_call=None)
+    text = markdown(dataclasses.replace(result[0], cells=(mixed,)))
+    assert "| impure |" in text
+    assert "more than one in ten of the campaign's members are others" in text
+    assert "template: not found" in text
 
 
 def test_suspects_and_samples_are_told(result: tuple[DrillResult, bool]) -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.progress import Advance, Progress, Silent
+from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import TIMESTAMP
 from stillhunt.lab.clock import DAY
 from stillhunt.lab.drill.judge import Sight, judge
@@ -159,11 +159,12 @@ def drill(
     grid = [Cell(kind, size, pace) for kind in spec.kinds for pace in spec.paces for size in sorted(spec.sizes)]
     results: list[CellResult] = []
     hunts = 1
-    with progress.stage("drilling", len(grid) * (len(LOOKS) + 1), "hunts") as advance:
+    with progress.stage("drilling", len(grid), "campaigns") as advance:
         for cell in grid:
-            looks = _Looks(own, _planted(ground, spec, cell), suspects, config, advance)
+            looks = _Looks(own, _planted(ground, spec, cell), suspects, config)
             results.append(looks.result())
             hunts += looks.hunts
+            advance(1)
     return DrillResult(
         spec=spec,
         cells=tuple(results),
@@ -201,13 +202,10 @@ def _planted(ground: Ground, spec: DrillSpec, cell: Cell) -> Planted:
 class _Looks:
     """The hunts for one planted campaign."""
 
-    def __init__(
-        self, own: OwnLogs, planted: Planted, suspects: frozenset[str], config: Config, advance: Advance
-    ) -> None:
+    def __init__(self, own: OwnLogs, planted: Planted, suspects: frozenset[str], config: Config) -> None:
         self._planted = planted
         self._suspects = suspects
         self._config = config
-        self._advance = advance
         papers = [table for table in (own.accounts, planted.accounts) if table is not None]
         self._accounts = pa.concat_tables(papers) if papers else None
         self._requests = pa.concat_tables([own.requests, planted.requests])
@@ -223,7 +221,6 @@ class _Looks:
             if not self._look(int(harvest[seen])).correct:
                 break
             first_call = int(np.searchsorted(harvest, harvest[seen]))
-        self._advance(len(LOOKS) + 1 - self.hunts)
         return CellResult(
             kind=cell.kind,
             accounts=cell.accounts,
@@ -243,5 +240,4 @@ class _Looks:
             requests = requests.filter(pc.less(requests["timestamp"], pa.scalar(moment, TIMESTAMP)))
         case = stillhunt.hunt(requests, self._accounts, self._config)
         self.hunts += 1
-        self._advance(1)
         return judge(case.tables, self._planted, self._suspects)

@@ -19,7 +19,7 @@ from stillhunt.pipeline import reading
 MARK = "drill--"
 """What the ids of all planted accounts, requests, conversations and cards begin with."""
 LARGEST_LOG = 1 << 30
-"""Bytes of rows kept in memory, answers left out; about a million requests. A hunt needs about as much again."""
+"""Bytes of rows kept in memory, answers left out; a hunt takes about four times as much at its peak."""
 DERIVED_COLUMNS = ("client_prefix", "origin_file", "origin_row")
 """Made by the hunt itself."""
 SECRETS = ("email_hash", "payment_fingerprint")

@@ -87,6 +87,8 @@ def sentences(result: DrillResult) -> list[str]:
             f"{result.suspects:,} accounts are flagged without any plant. They are left out: nothing was learned from "
             "them, and they do not count as honest accounts touched. Hunt these logs first."
         )
+    if any(not cell.found and cell.verdict == "act" for cell in result.cells):
+        notes.append("impure: called with verdict act, but more than one in ten of the campaign's members are others.")
     large = [size for size in sorted(spec.sizes) if size > LARGE * result.accounts]
     if large:
         notes.append(
@@ -144,7 +146,7 @@ def picture(result: DrillResult) -> str:
     height = _HEIGHT + 3 * _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
-        "<style>text { font: 12px sans-serif }</style>",
+        "<style>text { font-family: sans-serif; font-size: 12px }</style>",
         "<title>Recall by campaign size; a full dot is a campaign that was found</title>",
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
     ]
