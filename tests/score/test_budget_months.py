@@ -30,9 +30,15 @@ def test_a_look_is_what_a_whole_hunt_finds() -> None:
     inside = pc.and_(pc.greater_equal(times, begin), pc.less(times, end))
     assert 0 < pc.sum(inside).as_py() < world.requests.num_rows
     looked = looks.groups_of(watched.tables(end))
-    hunted = looks.groups_of(candidates.hunt_world(world.requests.filter(inside), world, 1).tables)
+    case = candidates.hunt_world(world.requests.filter(inside), world, 1)
     assert len(looked) >= 1
-    assert sorted((sorted(m), b) for m, b in looked) == sorted((sorted(m), b) for m, b in hunted)
+    assert sorted((sorted(m), b) for m, b in looked) == sorted((sorted(m), b) for m, b in looks.groups_of(case.tables))
+    recorded = case.run["budget"]
+    assert recorded["accounts"] == case.tables["accounts"].num_rows
+    assert recorded["days"] == pytest.approx(looks.WINDOW_DAYS, abs=0.2)
+    assert recorded["false_campaigns_per_month"] == 1.0
+    asked = required_bits(recorded["accounts"], recorded["days"], 1.0)
+    assert recorded["required_bits"] == pytest.approx(asked, abs=1e-3)
 
 
 def test_groups_are_followed_by_their_members() -> None:
