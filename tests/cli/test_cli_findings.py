@@ -54,6 +54,16 @@ def screen(findings: Findings, case_folder: str | None = "case", width: int | No
     return file.getvalue()
 
 
+def test_a_campaign_that_the_budget_holds_back_says_so_on_the_screen_and_in_json() -> None:
+    why = "it would be act, but a budget of 1 false campaign in 30 days asks 20.1 bits"
+    rows = {"campaigns": [campaign_row("c-look", "review", 0.995)], "members": [member_row("a1", "c-look")]}
+    evidence = [evidence_row("c-look", "prior", -11.0, "odds"), evidence_row("c-look", "queue", 19.0, "dealt")]
+    held = findings_of(**rows, evidence=[*evidence, evidence_row("c-look", "budget", 0.0, why)])
+    assert f"held back  {why}" in screen(held)
+    assert {"family": "budget", "bits": 0.0, "statement": why} in held.campaigns[0].as_dict()["why"]
+    assert "held back" not in screen(findings_of(**rows, evidence=evidence))
+
+
 def test_campaigns_are_ranked_by_verdict_before_score() -> None:
     ranked = [campaign.row["campaign_id"] for campaign in findings_of(**TWO_CAMPAIGNS).campaigns]
     assert ranked == ["c-act", "c-look", "c-weak"]

@@ -129,6 +129,7 @@ def _details(campaign: Campaign, currency: str) -> list[tuple[str, str]]:
         details.append(("" if position else "why", f"{reason.family} {reason.bits:+.1f} bits: {reason.statement}"))
     if rest := in_favour[FAMILIES_SHOWN:]:
         details.append(("", "and " + ", ".join(f"{reason.family} {reason.bits:+.1f} bits" for reason in rest)))
+    details += [("held back", reason.statement) for reason in campaign.reasons if reason.family == "budget"]
     if against:
         strongest = against[-1]
         details.append(("against", f"{strongest.family} {strongest.bits:+.1f} bits: {strongest.statement}"))
