@@ -22,7 +22,7 @@ def lab_bench(
     ] = None,
     texts: Annotated[
         Path | None,
-        typer.Option("--texts", metavar="PARQUET", help="Corpus of generator texts: column text, and what it is."),
+        typer.Option("--texts", metavar="PARQUET", help="Real texts for generator texts: columns text, kind, topic."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=0, help="Worlds of each generator and rung.")] = 5,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first of them.")] = 1001,

@@ -17,7 +17,7 @@ from stillhunt.lab.peers.method import MethodResult, MethodSettings
 from stillhunt.lab.peers.objects import KINDS, shared_objects
 
 LEAST_ACCOUNTS = 5
-PUBLIC_SHARE = 0.05
+PUBLIC_SHARE = 0.02
 """Share of all accounts from which a key counts as public; at least `PUBLIC_LEAST` accounts."""
 PUBLIC_LEAST = 100
 TEMPLATE_USES = 10
