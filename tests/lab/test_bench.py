@@ -18,6 +18,7 @@ from stillhunt.lab.bench import run as bench_run
 from stillhunt.lab.bench.ablations import FAMILIES, VARIANTS, poorer_log
 from stillhunt.lab.bench.cells import equal_recall, first_call_cell, share_cell
 from stillhunt.lab.bench.measures import Truth, average_precision, false_at_recall, measure
+from stillhunt.lab.bench.methods import sparing
 from stillhunt.lab.bench.plan import Run, WorldKey, planned_runs
 from stillhunt.lab.bench.replay import called_campaigns, first_calls
 from stillhunt.lab.bench.report import BEGIN, END, render_page
@@ -114,6 +115,17 @@ def test_replay_ignores_a_call_that_does_not_stand_at_the_next_look() -> None:
     assert replayed(set())[0] is None
 
 
+def test_sanctioned_programmes_are_spared_by_peers_too() -> None:
+    def peer(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+        return MethodResult({"v": 2.0, "x": 1.0}, frozenset({"v", "x"}), {"v": "g", "x": "h"}, acts=2)
+
+    accounts = pa.table({"account_id": ["v", "x"], "organization_id": ["firm", None]})
+    settings = MethodSettings(0, lambda: pa.table({}), ("firm",))
+    found = sparing(peer)(pa.table({"account_id": ["v", "x"]}), accounts, settings)
+    assert found == MethodResult({"x": 1.0}, frozenset({"x"}), {"x": "h"}, acts=1)
+    assert sparing(peer)(accounts, None, NO_HISTORY).flagged == {"v", "x"}
+
+
 def test_ablations_cover_every_family_and_drop_what_they_say() -> None:
     assert {f"{kind}_{name}" for kind in ("without", "only") for name in FAMILIES} <= set(VARIANTS)
     log = pa.table({"request_id": [str(i) for i in range(1000)], "client_ip": ["a"] * 1000, "asn": [1] * 1000})
@@ -151,7 +163,7 @@ def test_bench_resumes_and_writes_every_part(tmp_path: Path, monkeypatch: pytest
     text = page.read_text("utf-8")
     for expected in ("### Rung 1, generator first", "without queue evidence", "| first | stillhunt | 1 | 40 |"):
         assert expected in text
-    assert "| 1 | 1 | 1.000 | 1.000 | 0 | 1.000 |" in text
+    assert "| 1 | 1 | 1.000 | 1.000 | 0 | 0.00% | 1.000 |" in text
 
 
 def test_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import stillhunt
 from stillhunt.lab.bench.measures import case_result
@@ -54,8 +55,34 @@ def stillhunt_method(overrides: Mapping[str, Any] | None = None) -> Method:
 
 
 def method_of(name: str) -> Method:
-    """The method of a name: stillhunt's, or a peer's."""
-    return stillhunt_method() if name == OURS else PEERS[name]
+    """The method of a name: stillhunt's, or a peer's that spares sanctioned programmes as the hunt does."""
+    return stillhunt_method() if name == OURS else sparing(PEERS[name])
+
+
+def sparing(peer: Method) -> Method:
+    """A peer that neither flags nor ranks the accounts of sanctioned organisations: any operator would see to that.
+
+    Args:
+        peer: the method as its paper has it.
+    """
+
+    def find(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+        found = peer(requests, accounts, settings)
+        spared: set[str] = set()
+        for known in (requests, accounts):
+            if known is not None and "organization_id" in known.column_names:
+                rows = pc.is_in(known["organization_id"], value_set=pa.array(settings.sanctioned, pa.string()))
+                spared.update(known["account_id"].filter(rows).to_pylist())
+        groups = {account: group for account, group in found.groups.items() if account not in spared}
+        return replace(
+            found,
+            scores={account: score for account, score in found.scores.items() if account not in spared},
+            flagged=found.flagged - spared,
+            groups=groups,
+            acts=len(set(groups.values())),
+        )
+
+    return find
 
 
 def run_timed(method: Method, requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> Timed:

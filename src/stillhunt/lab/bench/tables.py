@@ -56,6 +56,7 @@ def summary_table(rows: Sequence[Row], generator: str) -> str:
                 share_cell(q.recall for q in found),
                 share_cell(q.precision for q in found),
                 count_cell([q.false_accounts for q in found]),
+                f"{sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1):.2%}",
                 share_cell(q.bcubed_f1 for q in found),
                 share_cell(q.request_ari for q in found),
                 share_cell(q.request_recall for q in found),
@@ -63,7 +64,17 @@ def summary_table(rows: Sequence[Row], generator: str) -> str:
                 first_call_cell(replays, groups=True),
             ]
         )
-    head = ["rung", "worlds", "recall", "precision", "false accounts", "B-cubed F1", "ARI", "harvest caught"]
+    head = [
+        "rung",
+        "worlds",
+        "recall",
+        "precision",
+        "false accounts",
+        "honest touched",
+        "B-cubed F1",
+        "ARI",
+        "harvest caught",
+    ]
     return table([*head, "of the listed, harvested", "first correct call"], lines)
 
 

@@ -12,17 +12,19 @@ set of definitions. Simulated worlds are no proof about real logs: [worlds](worl
 
 DEFINITIONS = """- **Recall, precision**: over accounts that are flagged. An account harvests if any of its requests
   does, as in a shared pool.
-- **False accounts**: flagged honest accounts per world, and which personas they are. **False at stillhunt's recall**:
-  the method's threshold is set, with the truth at hand, to reach the recall that stillhunt reached in that world, and
-  its false accounts are counted; accounts of equal score go together. Where its scores never reach that recall, the
-  figure is that of its best recall, and the cell says in how many worlds it does. stillhunt itself is judged at its
-  own threshold.
+- **False accounts**: flagged honest accounts per world, and which personas they are; **honest touched**: their share of
+  all honest accounts.
+- **False at stillhunt's recall**: the method's threshold is set, with the truth at hand, to reach the recall that
+  stillhunt reached in that world, and its false accounts are counted; accounts of equal score go together. Where its
+  scores never reach that recall, the figure is that of its best recall, and the cell says in how many worlds it does.
+  stillhunt itself is judged at its own threshold.
 - **B-cubed F1**: over the harvesting accounts, true main campaign against found main group; who is not flagged stands
   alone.
 - **ARI**: adjusted Rand index over the truly harvested requests, by campaign; all unlisted ones are one class. Needs
   two campaigns.
 - **Harvest caught**: share of the truly harvested requests that are listed; of a method that lists none, all requests
-  of the accounts it flags count. **Of the listed, harvested**: the share of listed requests that are truly harvested.
+  of the accounts it flags count. stillhunt also lists those of campaigns that it puts up for review. **Of the listed,
+  harvested**: the share of listed requests that are truly harvested.
 - **First correct call**: the log is replayed and looked at again and again; the first look at which a group to act on
   has at least 5 accounts, at least 90 % of them of one true campaign, and which holds at the next look an hour later,
   told in harvested requests until then, their share of the campaign in brackets: median and worst over worlds. Looks:
@@ -36,7 +38,8 @@ DEFINITIONS = """- **Recall, precision**: over accounts that are flagged. An acc
 """
 
 _PEER_TEXT = """Each runs on the same two tables, from its paper or a library; where a paper's object does
-not exist in an API log, the module says what takes its place (`src/stillhunt/lab/peers`).
+not exist in an API log, the module says what takes its place (`src/stillhunt/lab/peers`). Sanctioned programmes are
+spared for all methods alike.
 
 {table}
 Embeddings of prada and mmd are hashed TF-IDF words and their main directions: no model is downloaded.
