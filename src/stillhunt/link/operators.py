@@ -104,15 +104,17 @@ def stack_bits(bare: BareSlices, crowd: Crowd, members: Ints) -> Floats:
     width = bare.stacks + 1
     inside = np.isin(crowd.slices, members)
     code = bare.stack[crowd.slices] + 1
-    everyone = np.bincount(code, minlength=width) + STACK_SMOOTHING
+    users = np.bincount(code, minlength=width)
+    everyone = users + STACK_SMOOTHING
     usual = everyone / everyone.sum()
     outside = np.bincount(code[~inside], minlength=width) + STACK_SMOOTHING * usual
     own = np.bincount(code[inside], minlength=width) + STACK_SMOOTHING * usual
     # A member is no witness for its own stack.
     fellows = np.maximum(own[code] - inside, STACK_SMOOTHING * usual[code])
     bits: Floats = np.log2((fellows / (own.sum() - inside)) / (outside / outside.sum())[code])
-    # A slice of several stacks, or of none that is known, tells nothing by it.
-    return np.where(code > 0, bits, 0.0)
+    # A slice of several stacks, of none that is known, or of one that nobody else has tells nothing by it: smoothing
+    # alone would make the latter likelier among the fewer members than among the many others.
+    return np.where((code > 0) & (users[code] > 1), bits, 0.0)
 
 
 def _by_stack(bare: BareSlices, members: Ints, side: int, least: int) -> list[Ints]:

@@ -135,7 +135,7 @@ def _densities(load: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
     """Smoothed density of all slices at each slice's load and rate, together and alone."""
     column = np.floor((load - load.min()) / CELL).astype(np.int64)
     row = np.floor((rate - rate.min()) / CELL).astype(np.int64)
-    margin = int(4 * BLUR / CELL)
+    margin = round(4 * BLUR / CELL)
     table = np.zeros((int(column.max()) + 1 + 2 * margin, int(row.max()) + 1 + 2 * margin))
     np.add.at(table, (column + margin, row + margin), 1.0)
     table /= len(load)
