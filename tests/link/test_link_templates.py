@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pyarrow as pa
 import pytest
+from told_sketches import Prompt, sketches_of
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import LINKS, SKETCHES, SLICED, TIMESTAMP
+from stillhunt.base.schema import LINKS, SLICED
 from stillhunt.link import link_slices
 from stillhunt.link.clusters import content_clusters
 from stillhunt.link.coding import code_sketches, keyed_bit
 from stillhunt.link.phrases import MIN_ACCOUNTS, MIN_PROMPTS, shared_habits
 from stillhunt.link.slices import cluster_slices
 from stillhunt.link.topics import NO_TOPIC, request_topics
-
-Prompt = dict[str, Any]
-
-
-def sketches_of(prompts: list[Prompt]) -> pa.Table:
-    """SKETCHES of prompts given by account, phrases and words; each is of its own text and conversation unless said."""
-    rows = []
-    for number, prompt in enumerate(prompts):
-        row: dict[str, Any] = dict.fromkeys(SKETCHES.names)
-        row.update(
-            request_id=f"r{number:06d}",
-            source="default",
-            timestamp=number,
-            conversation=number + 1,
-            model="m",
-            content_hash=number,
-            whole=number + 1,
-            skeleton=0,
-            phrases=[],
-            system_phrases=[],
-            topic_words=[],
-            bands=[],
-            conduct=0,
-            words=20,
-            script=0,
-            origin_file=0,
-            origin_row=number,
-        )
-        row.update(prompt)
-        rows.append(row)
-    rows.sort(key=lambda row: (row["account_id"], row["timestamp"]))
-    columns = {name: [row[name] for row in rows] for name in SKETCHES.names}
-    columns["timestamp"] = pa.array(columns["timestamp"], pa.int64()).cast(TIMESTAMP)
-    return SKETCHES.build(**columns)
 
 
 def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -> list[Prompt]:

@@ -1,0 +1,178 @@
+"""Bare slices: traffic without a template, cut by how it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from told_sketches import Prompt, sketches_of
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Silent
+from stillhunt.base.schema import LINKS
+from stillhunt.link import link_slices
+from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, bare_slices, without_strays
+from stillhunt.link.coding import code_sketches
+from stillhunt.link.topics import NO_TOPIC, TOPICS
+
+DAY = 86_400_000_000
+
+
+def questions(account: str, count: int, **columns: Any) -> list[Prompt]:
+    """Single questions, each about a subject of its own, two a day."""
+    return [{"account_id": account, "timestamp": n // 2 * DAY + n, "turn": 0, **columns} for n in range(count)]
+
+
+def cut(prompts: list[Prompt], clusters: list[int] | None = None) -> BareSlices:
+    """Bare slices of prompts given in canonical order; request n is about topic n modulo their number."""
+    sketches = sketches_of(prompts)
+    of_request = np.array(clusters if clusters is not None else [-1] * len(prompts), np.int64)
+    topics = np.arange(len(prompts)) % TOPICS
+    return bare_slices(sketches, code_sketches(sketches, seed=0), of_request, topics)
+
+
+def test_manners_of_one_account_are_slices_of_their_own() -> None:
+    """Programs set parameters, people do not: an account may be both."""
+    found = cut([*questions("a", 10), *questions("b", 12, temperature=0.7), *questions("b", 9)])
+    assert found.account.tolist() == [0, 1, 1]
+    assert found.manner.tolist() == [0, 0, 1]
+    assert found.size.tolist() == [10, 9, 12]
+    assert found.days.tolist() == [5, 5, 6]
+    assert found.topics.sum(axis=(0, 2)).tolist() == [10, 9, 12]
+    assert found.stack.tolist() == [-1, -1, -1]
+    np.testing.assert_allclose(found.log_load, np.log([10, 9, 12]))
+    np.testing.assert_allclose(found.log_rate, np.log([2, 9 / 5, 2]))
+
+
+@pytest.mark.parametrize("parameter", [{"temperature": 0.0}, {"top_p": 0.9}, {"max_tokens": 256}], ids=str)
+def test_any_parameter_is_a_manner_and_zero_is_one_too(parameter: dict[str, Any]) -> None:
+    assert cut(questions("a", LEAST, **parameter)).manner.tolist() == [1]
+
+
+def test_clients_of_one_account_are_slices_of_their_own() -> None:
+    found = cut([*questions("a", 10, user_agent="x/1"), *questions("a", 8, user_agent="x/1", tls_fingerprint="t")])
+    assert found.account.tolist() == [0, 0]
+    assert sorted(found.size.tolist()) == [8, 10]
+    assert len(set(found.stack.tolist())) == 2
+    assert found.stacks == 2
+
+
+def test_rare_clients_are_gathered() -> None:
+    """A client used less than a slice needs joins what is left; where that is too little it is no slice."""
+    few = [q for n in range(3) for q in questions("a", 4, user_agent=f"rare/{n}")]
+    found = cut([*questions("a", 10, user_agent="main"), *few])
+    assert sorted(zip(found.stack.tolist(), found.size.tolist(), strict=True)) == [(-1, 12), (0, 10)]
+    found = cut([*questions("a", 10, user_agent="main"), *few[:7]])
+    assert found.size.tolist() == [10]
+    assert (found.of_request >= 0).sum() == 10
+
+
+@pytest.mark.parametrize("stacks", [MOST_STACKS, MOST_STACKS + 1, 12])
+def test_a_reseller_stays_one_slice(stacks: int) -> None:
+    """So many clients behind one account are a crowd of customers, not one operator's programs."""
+    sent = [q for n in range(stacks) for q in questions("a", LEAST, user_agent=f"sdk/{n:02d}")]
+    found = cut(sent)
+    if stacks <= MOST_STACKS:
+        assert sorted(found.stack.tolist()) == list(range(stacks))
+    else:
+        assert found.stack.tolist() == [-1]
+        assert found.size.tolist() == [stacks * LEAST]
+
+
+def test_a_reseller_in_one_manner_only_is_one_slice_there() -> None:
+    crowd = [q for n in range(5) for q in questions("a", LEAST, user_agent=f"sdk/{n}")]
+    own = [q for n in range(2) for q in questions("a", LEAST, user_agent=f"sdk/{n}", temperature=1.0)]
+    found = cut([*crowd, *own])
+    assert sorted(zip(found.manner.tolist(), found.stack.tolist(), strict=True)) == [(0, -1), (1, 0), (1, 1)]
+
+
+def test_stacks_are_coded_by_their_text() -> None:
+    """Codes, and with them ties, do not depend on which account is read first."""
+    first = cut([*questions("a", 8, user_agent="z"), *questions("b", 8, user_agent="c")])
+    second = cut([*questions("a", 8, user_agent="c"), *questions("b", 8, user_agent="z")])
+    assert first.stack.tolist() == [1, 0]
+    assert second.stack.tolist() == [0, 1]
+
+
+def test_conversations_templates_and_repeats_are_no_bare_questions() -> None:
+    talk = [{**q, "conversation": 77} for q in questions("a", 2)]
+    later = [{**q, "turn": 3} for q in questions("a", 2)]
+    again = [{**q, "whole": 5_000} for q in questions("a", 3)]
+    prompts = [*questions("a", 9), *talk, *later, *again]
+    sketches = sketches_of(prompts)
+    order = [int(i[1:]) for i in sketches["request_id"].to_pylist()]
+    clusters = [4 if number == 0 else -1 for number in order]
+    found = cut(prompts, clusters)
+    inside = {order[row] for row in np.flatnonzero(found.of_request >= 0)}
+    assert inside == {*range(1, 9), 13, 14, 15}, "a repeat belongs to the slice"
+    assert found.size.tolist() == [9], "but only once to its size"
+
+
+def test_questions_about_nothing_do_not_count() -> None:
+    sketches = sketches_of(questions("a", 20))
+    topics = np.where(np.arange(20) < LEAST - 1, 3, NO_TOPIC)
+    none = np.full(20, -1, np.int64)
+    coded = code_sketches(sketches, seed=0)
+    assert len(bare_slices(sketches, coded, none, topics).account) == 0
+    topics[LEAST - 1] = 3
+    assert bare_slices(sketches, coded, none, topics).size.tolist() == [LEAST]
+
+
+def test_without_conversation_ids_and_turns_every_request_is_a_question_of_its_own() -> None:
+    """Collect then gives each request a conversation of its own, and turns are unknown."""
+    found = cut([{**q, "turn": None} for q in questions("a", 10)])
+    assert found.size.tolist() == [10]
+
+
+def test_no_rows_no_slices() -> None:
+    found = cut([])
+    assert len(found.account) == len(found.size) == len(found.of_request) == found.stacks == 0
+    assert found.topics.shape == (2, 0, TOPICS)
+
+
+def test_few_requests_in_a_cluster_without_group_are_strays() -> None:
+    coded = code_sketches(sketches_of([*questions("a", 6), *questions("b", 3)]), seed=0)
+    clusters = np.array([0, 0, 0, 1, 2, -1, 0, 1, 1])
+    found = without_strays(coded, clusters, np.array([1]), 3)
+    assert found.tolist() == [0, 0, 0, 1, -1, -1, -1, 1, 1]
+    assert clusters.tolist() == [0, 0, 0, 1, 2, -1, 0, 1, 1], "the clusters themselves stay"
+
+
+def simulated_log(*, known: bool) -> pa.Table:
+    """Twenty workers of one plan and eighty customers whose subjects have words of their own."""
+    rng = np.random.default_rng(11)
+    plan = rng.dirichlet(np.full(TOPICS, 1.0))
+    prompts: list[Prompt] = []
+    for account in range(100):
+        taste = plan if account < 20 else rng.dirichlet(np.full(TOPICS, 0.1))
+        load = rng.poisson(60) if account < 20 else int(rng.lognormal(3.2, 1.0)) + 1
+        for subject in rng.choice(TOPICS, load, p=taste):
+            words = sorted({int(w) for w in subject * 12 + rng.integers(0, 12, 8)})
+            stack = {"user_agent": f"sdk/{account % 3}", "temperature": 0.7, "turn": 0} if known else {}
+            when = int(rng.integers(0, 20)) * DAY + len(prompts)
+            prompts.append({"account_id": f"a{account:03d}", "topic_words": words, "timestamp": when, **stack})
+    return sketches_of(prompts)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["all columns", "no client, parameter or turn"])
+def test_a_plan_is_linked_with_whatever_columns_there_are(known: bool) -> None:
+    sliced, links = link_slices(simulated_log(known=known), Config(), Silent())
+    LINKS.check(links)
+    assert set(links["search"].to_pylist()) == {-1}
+    bits = links["queue_microbits"].to_numpy() + links["work_microbits"].to_numpy()
+    named = np.array(links["account_id"].to_pylist())
+    for half in (0, 1):
+        own = links["formed_on"].to_numpy() == half
+        totals = {g: bits[own & (links["group"].to_numpy() == g)].sum() for g in set(links["group"].to_pylist())}
+        strongest = max(totals, key=lambda g: totals[g])
+        members = set(named[own & (links["group"].to_numpy() == strongest)])
+        workers = {f"a{n:03d}" for n in range(20)}
+        assert len(members & workers) >= 18
+        assert len(members - workers) <= 1
+    # Labels lie above the content clusters' and say the same in both tables.
+    linked = set(zip(links["account_id"].to_pylist(), links["cluster"].to_pylist(), strict=True))
+    names = simulated_log(known=known)["account_id"].to_pylist()
+    bare = zip(names, sliced["cluster"].to_pylist(), sliced["bare"].to_pylist(), strict=True)
+    assert linked <= {(account, cluster) for account, cluster, inside in bare if inside}

@@ -1,0 +1,257 @@
+"""The search without templates against plain loops and other people's distributions."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+from scipy.stats import dirichlet_multinomial, norm
+
+from stillhunt.base.schema import TIMESTAMP
+from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, bare_slices, without_strays
+from stillhunt.link.coding import Coded
+from stillhunt.link.operators import STACK_SMOOTHING, stack_bits
+from stillhunt.link.topics import TOPICS
+from stillhunt.link.workload import (
+    BLUR,
+    BOTH,
+    CELL,
+    LOAD_ONLY,
+    RATE_ONLY,
+    RATE_SPREAD,
+    SPREAD,
+    TASTES,
+    Crowd,
+    Plan,
+    gather_crowd,
+    own_tastes,
+    plan_bits,
+)
+
+steady = settings(derandomize=True, deadline=None, max_examples=60)
+fewer = settings(derandomize=True, deadline=None, max_examples=25)
+DAY = 86_400_000_000
+KINDS = ("", "a/1", "b/2", "c/3", "d/4")
+
+
+@st.composite
+def mixtures(draw: DrawFn, width: int) -> np.ndarray:
+    weights = np.array(draw(st.lists(st.integers(1, 50), min_size=width, max_size=width)), np.float64)
+    return weights / weights.sum()
+
+
+@steady
+@given(
+    st.lists(st.lists(st.integers(0, 12), min_size=5, max_size=5), min_size=1, max_size=4),
+    mixtures(5),
+)
+def test_own_tastes_are_a_mixture_of_dirichlet_multinomials(rows: list[list[int]], everybody: np.ndarray) -> None:
+    """But for the number of orders of the questions, which no mixture of subjects changes."""
+    counts = np.array(rows, np.float64)
+    got = own_tastes(counts, everybody)
+    for row, value in zip(rows, got, strict=True):
+        orders = math.lgamma(sum(row) + 1) - sum(math.lgamma(n + 1) for n in row)
+        laws = [math.exp(dirichlet_multinomial.logpmf(row, c * everybody, sum(row)) - orders) for c in TASTES]
+        assert value == pytest.approx(math.log(sum(laws) / len(laws)), abs=1e-8)
+
+
+@steady
+@given(st.lists(st.integers(0, 6), min_size=4, max_size=4), mixtures(4))
+def test_own_tastes_question_by_question(row: list[int], everybody: np.ndarray) -> None:
+    """Polya's urn: each question makes the next one about its subject likelier."""
+    likelihood = 0.0
+    for concentration in TASTES:
+        chance, seen, asked = 1.0, [0] * 4, 0
+        for subject, times in enumerate(row):
+            for _ in range(times):
+                chance *= (concentration * everybody[subject] + seen[subject]) / (concentration + asked)
+                seen[subject] += 1
+                asked += 1
+        likelihood += chance / len(TASTES)
+    assert own_tastes(np.array([row], np.float64), everybody)[0] == pytest.approx(math.log(likelihood), abs=1e-9)
+
+
+@st.composite
+def some_slices(draw: DrawFn, least: int = 2) -> BareSlices:
+    count = draw(st.integers(least, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    topics = rng.poisson(0.4, (2, count, TOPICS))
+    size = topics.sum(axis=(0, 2)) + 1
+    days = np.minimum(rng.integers(1, 9, count), size)
+    stack = rng.integers(-1, 4, count)
+    none = np.zeros(0, np.int64)
+    return BareSlices(np.arange(count), np.ones(count, np.int64), stack, size, days, topics, none, 4)
+
+
+def plain_density(values: list[tuple[float, ...]], at: tuple[float, ...]) -> float:
+    """Mean over the values of a normal curve of width BLUR, on the cells in which both lie, cut off at 4 BLUR."""
+    lowest = [min(column) for column in zip(*values, strict=True)]
+    reach = int(4 * BLUR / CELL + 0.5)
+    curve = [math.exp(-0.5 * (step * CELL / BLUR) ** 2) for step in range(-reach, reach + 1)]
+
+    def cells(value: tuple[float, ...]) -> list[int]:
+        return [math.floor((v - low) / CELL) for v, low in zip(value, lowest, strict=True)]
+
+    total = 0.0
+    for value in values:
+        part = 1.0
+        for here, there in zip(cells(at), cells(value), strict=True):
+            part *= curve[here - there + reach] / sum(curve) / CELL if abs(here - there) <= reach else 0.0
+        total += part
+    return total / len(values)
+
+
+def plain_plan_bits(bare: BareSlices, crowd: Crowd, plan: Plan, number: int) -> float:
+    """Bits of one slice by the definition."""
+    loads = [math.log(n) for n in bare.size.tolist()]
+    rates = [math.log(n / d) for n, d in zip(bare.size.tolist(), bare.days.tolist(), strict=True)]
+    dealt = sum(n * math.log(p) for n, p in zip(crowd.counts[number], plan.topics, strict=True))
+    load = norm.pdf(loads[number], plan.load, math.sqrt(math.exp(-plan.load) + 1.0 / SPREAD))
+    rate = norm.pdf(rates[number], plan.rate, RATE_SPREAD)
+    likelihood = (
+        BOTH * load * rate / plain_density(list(zip(loads, rates, strict=True)), (loads[number], rates[number]))
+        + LOAD_ONLY * load / plain_density([(v,) for v in loads], (loads[number],))
+        + RATE_ONLY * rate / plain_density([(v,) for v in rates], (rates[number],))
+    )
+    return float((dealt - crowd.taste[number]) / math.log(2.0) + math.log2(likelihood + 1e-12))
+
+
+@fewer
+@given(some_slices(), st.integers(0, 999), st.floats(1.0, 5.0), st.floats(0.0, 3.0), st.integers(0, 1))
+def test_plan_bits(bare: BareSlices, seed: int, load: float, rate: float, side: int) -> None:
+    crowd = gather_crowd(bare, 1, side)
+    assert np.array_equal(crowd.counts, bare.topics[side])
+    plan = Plan(1, crowd.slices, np.random.default_rng(seed).dirichlet(np.full(TOPICS, 2.0)), load, rate, 0.1)
+    expected = [plain_plan_bits(bare, crowd, plan, number) for number in range(len(bare.size))]
+    np.testing.assert_allclose(plan_bits(crowd, plan), expected, atol=1e-6)
+
+
+def plain_stack_bits(stacks: list[int], members: set[int], codes: int, number: int) -> float:
+    """Bits of one slice's stack: the other members' use of it against that of the slices that are none."""
+    own = stacks[number]
+    if own < 0 or stacks.count(own) == 1:
+        return 0.0
+    usual = (stacks.count(own) + STACK_SMOOTHING) / (len(stacks) + STACK_SMOOTHING * (codes + 1))
+    fellows = [stack for other, stack in enumerate(stacks) if other in members and other != number]
+    others = [stack for other, stack in enumerate(stacks) if other not in members]
+    inside = (fellows.count(own) + STACK_SMOOTHING * usual) / (len(fellows) + STACK_SMOOTHING)
+    outside = (others.count(own) + STACK_SMOOTHING * usual) / (len(others) + STACK_SMOOTHING)
+    return math.log2(inside / outside)
+
+
+@steady
+@given(some_slices(), st.sets(st.integers(0, 8), min_size=1))
+def test_stack_bits_leave_each_member_out(bare: BareSlices, drawn: set[int]) -> None:
+    members = {number for number in drawn if number < len(bare.size)}
+    crowd = gather_crowd(bare, 1, 0)
+    got = stack_bits(bare, crowd, np.array(sorted(members), np.int64))
+    stacks = bare.stack.tolist()
+    expected = [plain_stack_bits(stacks, members, bare.stacks, number) for number in range(len(stacks))]
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+Row = tuple[int, int, int, bool, int, int, int, int, int]
+
+
+@st.composite
+def logs(draw: DrawFn) -> list[Row]:
+    """(account, set parameters, client, fresh, half, topic, cluster, day, conversation) of each request, by account."""
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    accounts, clients = draw(st.integers(1, 3)), draw(st.integers(1, len(KINDS)))
+    owner = [account for account in range(accounts) for _ in range(draw(st.integers(0, 90)))]
+    return [
+        (
+            account,
+            int(rng.integers(0, 2)),
+            int(rng.integers(0, clients)),
+            bool(rng.random() < 0.95),
+            int(rng.integers(0, 2)),
+            int(rng.integers(-1, 9)),
+            int(rng.integers(-8, 2)),
+            int(rng.integers(0, 5)),
+            int(rng.integers(0, 900)),
+        )
+        for account in owner
+    ]
+
+
+def plain_slices(rows: list[Row]) -> dict[tuple[int, int, str], list[int]]:
+    """Requests of each bare slice, by account, manner and client ('' where several or none)."""
+    conversations = Counter(row[8] for row in rows)
+    bare = [n for n, row in enumerate(rows) if row[6] < 0 and conversations[row[8]] == 1]
+    told = {n for n in bare if rows[n][3] and rows[n][5] >= 0}
+    by_client: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for n in bare:
+        by_client[rows[n][0], rows[n][1], KINDS[rows[n][2]]].append(n)
+    # What is sent without a known client is a pile of its own, and counts as one of the clients.
+    large = {key for key, own in by_client.items() if len(told.intersection(own)) >= LEAST}
+    crowd = {key for key in large if sum(other[:2] == key[:2] for other in large) > MOST_STACKS}
+    slices: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for key, own in by_client.items():
+        slices[key if key in large - crowd else (*key[:2], "")] += own
+    return {key: sorted(own) for key, own in slices.items() if len(told.intersection(own)) >= LEAST}
+
+
+@steady
+@given(logs())
+def test_bare_slices(rows: list[Row]) -> None:
+    columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0, np.int64)] * 9
+    account, manner, client, fresh, half, topic, cluster, day, conversation = columns
+    none = np.zeros(0, np.int64)
+    coded = Coded(
+        ["a", "b", "c"], account.astype(np.int64), half, fresh.astype(bool), none, none.astype(np.uint64), none, none
+    )
+    sketches = pa.table(
+        {
+            "temperature": pa.array([0.5 if m else None for m in manner.tolist()], pa.float64()),
+            "top_p": pa.nulls(len(rows), pa.float64()),
+            "max_tokens": pa.nulls(len(rows), pa.int64()),
+            "user_agent": pa.array([KINDS[c] or None for c in client.tolist()], pa.string()),
+            "tls_fingerprint": pa.nulls(len(rows), pa.string()),
+            "conversation": conversation.astype(np.uint64),
+            "turn": pa.nulls(len(rows), pa.int32()),
+            "timestamp": pa.array(day * DAY, pa.int64()).cast(TIMESTAMP),
+        }
+    )
+    got = bare_slices(sketches, coded, np.maximum(cluster, -1), topic)
+    labels = sorted({KINDS[c] for c in client.tolist()})
+    expected = plain_slices([(*row[:6], max(row[6], -1), *row[7:]) for row in rows])
+    found = {}
+    for number in range(len(got.account)):
+        code = int(got.stack[number])
+        name = labels[code] if code >= 0 else ""
+        found[int(got.account[number]), int(got.manner[number]), name] = number
+    assert set(found) == set(expected)
+    for key, number in found.items():
+        own = expected[key]
+        assert np.flatnonzero(got.of_request == number).tolist() == own
+        told = [n for n in own if rows[n][3] and rows[n][5] >= 0]
+        assert got.size[number] == len(told)
+        assert got.days[number] == len({rows[n][7] for n in told})
+        counts = Counter((rows[n][4], rows[n][5]) for n in told)
+        cells = [(h, t, int(got.topics[h, number, t])) for h, t in np.ndindex(2, TOPICS)]
+        assert {(h, t): n for h, t, n in cells if n} == dict(counts)
+
+
+@steady
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 3), st.booleans()), max_size=40),
+    st.sets(st.integers(0, 3)),
+    st.integers(1, 5),
+)
+def test_without_strays(drawn: list[tuple[int, int, bool]], searched: set[int], least: int) -> None:
+    rows = sorted(drawn, key=lambda row: row[0])
+    none = np.zeros(0, np.int64)
+    account = np.array([row[0] for row in rows], np.int64)
+    fresh = np.array([row[2] for row in rows], bool)
+    coded = Coded(["a", "b", "c"], account, account * 0, fresh, none, none.astype(np.uint64), none, none)
+    clusters = np.array([row[1] for row in rows], np.int64)
+    part = Counter((row[0], row[1]) for row in rows if row[2])
+    expected = [c if c in searched or part[a, c] >= least else -1 for a, c, _ in rows]
+    assert without_strays(coded, clusters, np.array(sorted(searched), np.int64), least).tolist() == expected
