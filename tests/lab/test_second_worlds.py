@@ -32,7 +32,7 @@ def world(rung: int) -> World:
 
 @cache
 def laid_out(rung: int) -> tuple[Stage, dict[str, Block]]:
-    stage = open_stage(SecondSpec(rung, accounts=400, seed=6, campaign_accounts=60))
+    stage = open_stage(SecondSpec(rung, accounts=400 if rung == 3 else 50, seed=6, campaign_accounts=60))
     return stage, {block.name: block for block in lay_out(stage)}
 
 
@@ -94,7 +94,7 @@ def test_honest_world_holds_its_look_alikes() -> None:
     _, blocks = laid_out(3)
     assert {habit.name for habit in HABITS} - {"contract_reseller", "contract_author"} <= set(blocks)
     assert len(HABITS) >= 18
-    big = build_second_world(SecondSpec(0, accounts=1500, days=4, seed=1))
+    big = build_second_world(SecondSpec(0, accounts=1000, days=4, seed=1))
     personas = set(big.truth_accounts["persona"].to_pylist())
     assert {"contract_reseller", "contract_author"} <= personas
     declared = set(big.accounts["organization_id"].to_pylist())

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -49,6 +50,13 @@ SettingsOption = Annotated[
     typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
+
+
+class Generator(StrEnum):
+    """Generators of simulated worlds."""
+
+    FIRST = "first"
+    SECOND = "second"
 
 
 def _print_version(wanted: bool) -> None:
@@ -199,6 +207,12 @@ def lab_world(
     accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts.")] = 2000,
     days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
     seed: SeedOption = 0,
+    generator: Annotated[
+        Generator, typer.Option("--generator", help="Which of two unlike generators; second is for final scores only.")
+    ] = Generator.FIRST,
+    texts: Annotated[
+        Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
+    ] = None,
     quiet: QuietFlag = False,
 ) -> None:
     """Write a simulated world.
@@ -207,7 +221,10 @@ def lab_world(
     """
     from stillhunt.cli.demo import run_lab_world  # start-up time
 
-    run_lab_world(out, {"rung": rung, "accounts": accounts, "days": days, "seed": seed}, quiet=quiet)
+    if texts is not None and generator is Generator.FIRST:
+        raise typer.BadParameter("only the second generator takes texts", param_hint="--texts")
+    options = {"rung": rung, "accounts": accounts, "days": days, "seed": seed}
+    run_lab_world(out, options, second=generator is Generator.SECOND, texts=texts, quiet=quiet)
 
 
 @lab_app.command("drill")

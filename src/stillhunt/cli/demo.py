@@ -6,7 +6,8 @@ import dataclasses
 import shlex
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from rich.console import Console
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
+from stillhunt.base.progress import Progress
 from stillhunt.cli.findings import Findings
 from stillhunt.cli.hunting import HuntOrder, hunt_and_write
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console
-from stillhunt.lab.worlds import SANCTIONED_FILE, World, WorldSpec, build_world, demo_spec, spec_for_rung, write_world
+from stillhunt.lab.second import SecondSpec, build_second_world
+from stillhunt.lab.worlds import SANCTIONED_FILE, World, build_world, demo_spec, spec_for_rung, write_world
 
 WORLD_FOLDER = "world"
 CASE_FOLDER = "case"
@@ -39,7 +42,7 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
     started = time.monotonic()
     clear_earlier_demo(out)
     spec = demo_spec() if seed is None else dataclasses.replace(demo_spec(), seed=seed)
-    world = _build_and_write(spec, out / WORLD_FOLDER, quiet=quiet)
+    world = _build_and_write(partial(build_world, spec), out / WORLD_FOLDER, quiet=quiet)
     order = HuntOrder(
         logs=(str(out / WORLD_FOLDER / "requests"),),
         accounts=str(out / WORLD_FOLDER / "accounts.parquet"),
@@ -53,12 +56,16 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
     console.print(f"the demo took {time.monotonic() - started:.0f} s; its logs lie in {out / WORLD_FOLDER}")
 
 
-def run_lab_world(out: Path, spec_options: Mapping[str, int], *, quiet: bool) -> None:
+def run_lab_world(
+    out: Path, spec_options: Mapping[str, int], *, second: bool = False, texts: Path | None = None, quiet: bool
+) -> None:
     """Build one world of the ladder and write it.
 
     Args:
         out: folder to write; must not exist or be empty.
         spec_options: rung, accounts, days and seed.
+        second: by the second generator.
+        texts: real texts for the second generator; its own text model when None.
         quiet: no progress.
 
     Raises:
@@ -67,7 +74,12 @@ def run_lab_world(out: Path, spec_options: Mapping[str, int], *, quiet: bool) ->
     if out.exists() and (not out.is_dir() or any(out.iterdir())):  # before the work; write_world would say it after
         raise OutputError("the folder is not empty", where=str(out), next_step="name another one, or empty it")
     options = dict(spec_options)
-    world = _build_and_write(spec_for_rung(options.pop("rung"), **options), out, quiet=quiet)
+    if second:
+        order = SecondSpec(**options, texts=texts)
+        world = _build_and_write(partial(build_second_world, order), out, quiet=quiet)
+    else:
+        spec = spec_for_rung(options.pop("rung"), **options)
+        world = _build_and_write(partial(build_world, spec), out, quiet=quiet)
     console = output_console()
     console.print(f"{world.requests.num_rows:,} requests of {world.accounts.num_rows:,} accounts in {out}")
     file = _settings_of_world(out)
@@ -76,9 +88,9 @@ def run_lab_world(out: Path, spec_options: Mapping[str, int], *, quiet: bool) ->
     console.print(f"next: stillhunt hunt {logs} --accounts {accounts}{settings} --out CASE")
 
 
-def _build_and_write(spec: WorldSpec, out: Path, *, quiet: bool) -> World:
+def _build_and_write(build: Callable[[Progress], World], out: Path, *, quiet: bool) -> World:
     with open_progress(quiet=quiet) as progress:
-        world = build_world(spec, progress)
+        world = build(progress)
         with progress.stage("writing the world", None, "requests") as advance:
             write_world(world, out)
             advance(world.requests.num_rows)

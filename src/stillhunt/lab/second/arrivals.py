@@ -11,6 +11,7 @@ import numpy as np
 from stillhunt.lab.second.ledger import Array
 from stillhunt.lab.second.spec import DAY, HOUR, MINUTE, SECOND, START
 
+_PERSISTENCE = 0.55  # shape of the number of later turns; smaller = a few very long conversations
 PROFILES = ("office", "evening", "student", "flat")
 _BUMPS = {
     # local hour, narrowness, weight by day of the week (Monday first)
@@ -190,7 +191,9 @@ def add_turns(rng: np.random.Generator, time: Array, turns: Array, end: int) -> 
     Returns:
         Conversation, turn and microseconds of each call.
     """
-    extra = rng.negative_binomial(0.8, 0.8 / (0.8 + np.maximum(turns - 1.0, 1e-6)), len(time))
+    extra = rng.negative_binomial(
+        _PERSISTENCE, _PERSISTENCE / (_PERSISTENCE + np.maximum(turns - 1.0, 1e-6)), len(time)
+    )
     talk = np.repeat(np.arange(len(time)), extra + 1)
     first = np.cumsum(extra + 1) - (extra + 1)
     turn = np.arange(len(talk)) - first[talk]

@@ -139,7 +139,7 @@ def _jobs(
     topic = draw_topics(stage, rng, crowd, of_talk)[talk]
     wordy = rng.lognormal(0.0, 0.65, len(crowd))[owner]
     pasted = rng.random(n) < rng.beta(0.35, 1.6, len(crowd))[owner]
-    size = habit.size * wordy * rng.lognormal(-0.35, 0.8, n) * np.where(pasted, 4.0, np.where(turn > 0, 0.45, 1.0))
+    size = habit.size * wordy * rng.lognormal(-0.35, 0.8, n) * np.where(pasted, 5.0, np.where(turn > 0, 0.45, 1.0))
     size = np.minimum(size, 900.0)
     jobs = Jobs(topic, crowd.tongue[owner], np.maximum(3, size), np.full(n, -1), np.full(n, -1), np.full(n, -1))
     follow_up(stage, rng, jobs, turn, rng.beta(0.8, 1.9, len(crowd))[owner])

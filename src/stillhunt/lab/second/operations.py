@@ -20,7 +20,8 @@ from stillhunt.lab.second.stage import Stage
 
 _REPLAYED = 0.15
 _HARNESSED = 0.75
-_UNWRAPPED = 0.1
+_UNWRAPPED = 0.12
+_SPREADS = {"fixed": 1.15, "oblique": 0.75}
 
 
 def build_operation(stage: Stage, place: int) -> Block:
@@ -82,7 +83,7 @@ def _shifts(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd) ->
         np.int64
     )
     length = np.minimum(1.0, rung.stay * rng.uniform(0.75, 1.25, n)) if rung.stay < 1 else np.ones(n)
-    since = (rng.random(n) * (1 - length) * days * DAY).astype(np.int64) + START
+    since = (rng.beta(1.2, 0.85, n) * (1 - length) * days * DAY).astype(np.int64) + START
     until = since + (length * days * DAY).astype(np.int64)
     banned = np.zeros(n, bool)
     if rung.standby:
@@ -181,7 +182,9 @@ def _plan(stage: Stage, rng: np.random.Generator, rung: Rung, tasks: tuple[Array
         tongue = np.where(rng.random(items) < 0.6, 0, rng.integers(0, len(stage.tongues), items))[item]
     else:
         tongue = np.where(rng.random(items) < 0.85, 0, rng.integers(0, len(stage.tongues), items))[item]
-    size = np.maximum(4, 38.0 * rng.lognormal(-0.5, 1.05, n) * np.where(turn > 0, 0.4, 1.0))
+    least = 14 if rung.wording == "bare" else 4  # curated prompts say something
+    spread = _SPREADS.get(rung.wording, 0.95)
+    size = np.maximum(least, 38.0 * rng.lognormal(-(spread**2) / 2, spread, n) * np.where(turn > 0, 0.4, 1.0))
     jobs = Jobs(topic, tongue, size, np.full(n, -1), np.full(n, -1), np.full(n, -1))
     follow_up(stage, rng, jobs, turn, rng.beta(0.8, 1.9, int(owner.max(initial=0)) + 1)[owner])
     fresh = np.flatnonzero((jobs.stock < 0) & (rng.random(n) >= _UNWRAPPED * (stage.spec.rung > 2)))
@@ -233,11 +236,12 @@ def _cover(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd, har
     """Traffic beside the harvest: everyday talk by each account's own taste, or on rung 8 that of hidden customers."""
     share = rng.uniform(*rung.cover, len(crowd))
     loads = harvested * share / (1 - share)
-    habit = TALKER if rung.labs == 1 else replace(TALKER, turns=2.0, profile="flat", system="some", users=0.2)
-    tongue = crowd.tongue
-    jobs, calls = converse(stage, rng, crowd, habit, loads)
-    crowd.tongue = tongue
-    return jobs, calls
+    habit = (
+        replace(TALKER, turns=1.7)
+        if rung.labs == 1
+        else replace(TALKER, turns=1.8, profile="flat", system="some", users=0.2)
+    )
+    return converse(stage, rng, crowd, habit, loads)
 
 
 def _only_while_alive(calls: Calls, shifts: Shifts) -> Calls:

@@ -164,8 +164,11 @@ def run_queue(rng: np.random.Generator, law: QueueLaw, shifts: Shifts) -> Served
                 heapq.heappush(agenda, (now + int(rng.exponential(3 * MINUTE)) + SECOND, worker))
             continue
         wake = _next_open(now, law, shifts.hours[worker])
+        if law.discipline == "bucket" and floor.bucket_free > now:  # no token yet
+            wake = max(wake, floor.bucket_free)
         if wake > now:
-            heapq.heappush(agenda, (wake + int(rng.exponential(0.4) * HOUR), worker))
+            late = 2 * MINUTE if wake == floor.bucket_free else HOUR // 2
+            heapq.heappush(agenda, (wake + int(rng.exponential(late)), worker))
             continue
         day = (now - START) // DAY
         if day != day_of[worker]:
@@ -190,7 +193,6 @@ def _process(
     law = floor.law
     if law.discipline == "bucket":
         most = 1
-        now = max(now, floor.bucket_free)
     items = floor.fetch(worker, most)
     if items and law.discipline == "bucket":
         # The common rate lets a batch through in nine tenths of the time between two batches.

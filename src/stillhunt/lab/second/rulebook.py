@@ -83,7 +83,7 @@ RULEBOOK = {
     2: Rung(
         "cards", 1.0, "pool", 1, pace=24.0, evenness=0.08, on_duty=1.0, stay=1.0, jitter=0.3, parameters="one", best=1.0
     ),
-    3: Rung(opened_days=9.0, discipline="steal", pace=8.0, turns=1.4, stay=0.45, on_duty=0.7),
+    3: Rung(opened_days=9.0, discipline="steal", pace=8.0, turns=1.4, stay=0.5, on_duty=0.65),
     4: Rung(opened_days=30.0, profile="mixed", pace=8.0, jitter=0.7, turns=1.4, stay=0.5, on_duty=0.65),
     5: Rung(
         opened_days=60.0,

@@ -124,7 +124,7 @@ def build_units(seed: int, tongue: Tongue, topics: int) -> Units:
     words = len(tongue.words)
     for _ in range(topics):
         # Low ranks are common words that several topics share; each topic has its own order of preference.
-        own = np.unique(np.minimum(rng.pareto(0.35, 4 * _TOPIC_WORDS).astype(np.int64) * 7 + 40, words - 1))
+        own = np.unique(np.minimum(rng.pareto(0.35, 4 * _TOPIC_WORDS) * 7 + 40, words - 1).astype(np.int64))
         own = rng.permutation(np.concatenate([own, rng.integers(40, words, _TOPIC_WORDS)]))[:_TOPIC_WORDS]
         picks = own[np.minimum(zipf_ranks(rng, len(own), (_CONTENT, 3), 0.7), len(own) - 1)]
         common = rng.random((_CONTENT, 3)) < 0.22
