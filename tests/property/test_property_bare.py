@@ -1,0 +1,124 @@
+"""Traffic without a template: the same findings for any order, split and naming, and a case that names the slices."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from bare_log import WORKERS, BareLog, build_bare_log, with_accounts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Silent
+from stillhunt.extract import merge_sketches
+from stillhunt.link import link_slices
+from stillhunt.resolve import resolve_campaigns
+from stillhunt.score import score_campaigns
+
+steady = settings(derandomize=True, deadline=None, max_examples=3)
+
+Linked = tuple[pa.Table, pa.Table]
+
+
+@pytest.fixture(scope="module")
+def bare_log() -> BareLog:
+    return build_bare_log()
+
+
+@pytest.fixture(scope="module")
+def linked(bare_log: BareLog) -> Linked:
+    return link_slices(bare_log.sketches, Config(), Silent())
+
+
+@pytest.fixture(scope="module")
+def candidates(bare_log: BareLog, linked: Linked) -> pa.Table:
+    sliced, links = linked
+    return resolve_campaigns(links, bare_log.sketches, sliced, Config())
+
+
+@pytest.fixture(scope="module")
+def case(bare_log: BareLog, linked: Linked, candidates: pa.Table) -> dict[str, pa.Table]:
+    return score_campaigns((bare_log.sketches, linked[0], candidates), None, Config(), Silent())
+
+
+def of_first(candidates: pa.Table) -> pa.Table:
+    return candidates.filter(pc.equal(candidates["candidate"], 0))
+
+
+def test_there_is_something_to_compare(bare_log: BareLog, candidates: pa.Table) -> None:
+    first = of_first(candidates)
+    assert first["bare"].to_pylist() == [True] * first.num_rows
+    assert set(first["account_id"].to_pylist()) == bare_log.workers
+    assert first["formed"].to_pylist().count(3) > 0.8 * len(bare_log.workers), "nearly all formed it on either half"
+
+
+@steady
+@given(st.integers(0, 2**32 - 1), st.lists(st.floats(0.0, 1.0), max_size=4))
+def test_row_order_and_file_split_change_nothing(
+    bare_log: BareLog, linked: Linked, seed: int, cuts: list[float]
+) -> None:
+    rows = bare_log.sketches.num_rows
+    shuffled = bare_log.sketches.take(pa.array(np.random.default_rng(seed).permutation(rows)))
+    bounds = [0, *sorted(int(cut * rows) for cut in cuts), rows]
+    parts = [shuffled.slice(first, last - first) for first, last in pairwise(bounds)]
+    sketches, _, repeats = merge_sketches(parts)
+    assert repeats == 0
+    sliced, links = link_slices(sketches, Config(), Silent())
+    assert sliced.equals(linked[0])
+    assert links.equals(linked[1])
+
+
+@steady
+@given(st.integers(0, 2**32 - 1))
+def test_names_of_accounts_do_not_matter(bare_log: BareLog, candidates: pa.Table, seed: int) -> None:
+    """Ties fall otherwise and sums run in another order; who worked for the plan does not change."""
+    ids = sorted(set(bare_log.sketches["account_id"].to_pylist()))
+    order = np.random.default_rng(seed).permutation(len(ids))
+    names = {old: f"customer/{place:04d}" for old, place in zip(ids, order.tolist(), strict=True)}
+    sketches = with_accounts(bare_log.sketches, names)
+    sliced, links = link_slices(sketches, Config(), Silent())
+    other = of_first(resolve_campaigns(links, sketches, sliced, Config()))
+    first = of_first(candidates)
+
+    def keyed(table: pa.Table, renamed: dict[str, str]) -> dict[str, tuple[int, int]]:
+        columns = [table[name].to_pylist() for name in ("account_id", "formed", "queue_microbits")]
+        return {renamed.get(name, name): (formed, bits) for name, formed, bits in zip(*columns, strict=True)}
+
+    expected, got = keyed(first, names), keyed(other, {})
+    assert got.keys() == expected.keys()
+    for name, (formed, bits) in expected.items():
+        assert got[name][0] == formed
+        assert got[name][1] == pytest.approx(bits, abs=2)
+
+
+def test_a_case_names_the_harvested_requests_of_bare_slices(bare_log: BareLog, case: dict[str, pa.Table]) -> None:
+    """Members, slices and harvest tell one story, and neither cover traffic nor customers are part of it."""
+    campaign = case["campaigns"].slice(0, 1).to_pylist()[0]
+    name = campaign["campaign_id"]
+    members, harvest, slices = (
+        case[table].filter(pc.equal(case[table]["campaign_id"], name)) for table in ("members", "harvest", "slices")
+    )
+    assert set(members["account_id"].to_pylist()) == bare_log.workers
+    assert set(harvest["request_id"].to_pylist()) == bare_log.harvest
+    assert set(harvest["slice_id"].to_pylist()) == set(slices["slice_id"].to_pylist())
+    assert set(slices["account_id"].to_pylist()) == bare_log.workers
+    assert sum(slices["harvest_requests"].to_pylist()) == len(bare_log.harvest) == campaign["requests"]
+    assert sum(members["requests"].to_pylist()) == len(bare_log.harvest)
+    assert all(0.7 < share < 0.95 for share in members["share"].to_pylist()), "the rest is cover"
+
+
+def test_a_bare_campaign_is_judged_by_what_it_shows(case: dict[str, pa.Table]) -> None:
+    """Subjects and clients speak for it, work for its members; a template's tests are not asked."""
+    name = case["campaigns"]["campaign_id"][0].as_py()
+    rows = [row for row in case["evidence"].to_pylist() if row["campaign_id"] == name]
+    bits = {row["kind"]: row["bits"] for row in rows if row["account_id"] is None}
+    assert bits["topic_mixture"] > 0
+    assert bits["client_stacks"] > 0
+    of_members = [row["bits"] for row in rows if row["account_id"] is not None and row["kind"] == "like_work"]
+    assert len(of_members) == WORKERS
+    assert np.median(of_members) > 1.0
+    assert not {"phrase_mixture", "even_loads"} & {row["kind"] for row in rows}
