@@ -46,8 +46,11 @@ SHORT, LONG = 14, 28
 LONG_SEED, MONTH_SEED = 1_301, 4_001
 MONTH_ACCOUNTS = 500
 LEVEL = 5.0
-"""Bits from which the tail is fitted: one honest candidate in ten or so stands above, and the shape is no heavier than
-exponential from there on (printed)."""
+"""Bits at which the constants state the tail."""
+LEVELS = (4.0, 5.0, 6.0, 7.0, 8.0)
+ENOUGH = 10
+"""Candidates above a level from which the tail is fitted there. The highest such level counts: the worlds' tail grows
+lighter with height, and the line through its highest part is the one that is carried on."""
 BARS = (4.0, 5.0, 6.0, 7.0)
 LEAST = 1.0
 """Mean bits of the groups whose straying counts."""
@@ -75,29 +78,40 @@ class Month:
         return int((self.path > bar).any(axis=0).sum())
 
 
-def honest_tail(candidates: pa.Table, level: float = LEVEL) -> Tail:
-    """Tail of the candidates that could be flagged, of honest worlds of one size."""
+def honest_tail(candidates: pa.Table, level: float | None = None) -> Tail:
+    """Tail of the candidates that could be flagged, of honest worlds of one size.
+
+    Args:
+        candidates: their rows.
+        level: bits from which it is fitted; None = the highest of LEVELS with ENOUGH candidates above.
+    """
     world, worlds = numbered(candidates["world"].to_pylist())
     could = ~candidates["open"].to_numpy(zero_copy_only=False)
     bits = candidates["bits"].to_numpy()
+    if level is None:
+        level = max((one for one in LEVELS if (bits[could] > one).sum() >= ENOUGH), default=LEVELS[0])
     return fit_tail(bits[could], world[could], worlds, candidates["accounts"][0].as_py(), level)
 
 
 def print_tails(name: str, candidates: pa.Table) -> Tail:
-    """Table of tails above several levels; returns the one at LEVEL."""
+    """Table of tails above several levels; returns the one that is fitted."""
     bits = candidates["bits"].to_numpy()[~candidates["open"].to_numpy(zero_copy_only=False)]
     worlds = len(set(candidates["world"].to_pylist()))
     print(f"\n{name}: {worlds} honest worlds, {len(bits)} candidates that could be flagged, strongest {bits.max():.1f}")
     print(f"{'above':>7}{'count':>7}{'per 1,000':>11}{'upper':>8}{'scale':>8}{'upper':>8}")
-    for level in (*BARS, 8.0):
+    for level in LEVELS:
         tail = honest_tail(candidates, level)
         print(
             f"{level:>7.0f}{tail.count:>7}{tail.per_thousand:>11.2f}{tail.per_thousand_upper:>8.2f}"
             f"{tail.scale:>8.2f}{tail.scale_upper:>8.2f}"
         )
-    shape, error = tail_shape(bits, LEVEL)
-    print(f"generalised Pareto shape above {LEVEL:g}: {shape:+.2f} (standard error {error:.2f}; 0 = exponential)")
-    return honest_tail(candidates)
+    fitted = honest_tail(candidates)
+    shape, error = tail_shape(bits, fitted.level)
+    print(
+        f"fitted above {fitted.level:g}; generalised Pareto shape {shape:+.2f} (standard error {error:.2f}; "
+        "0 = exponential, below = lighter)"
+    )
+    return fitted
 
 
 def hunted_months(folder: Path, count: int, threads: int) -> list[Month]:
@@ -129,14 +143,19 @@ def print_months(all_months: list[Month], scale: float) -> Restlessness:
     return restless
 
 
+def at_level(tail: Tail) -> float:
+    """Upper bound of the rate, on the tail's line carried to LEVEL."""
+    return tail.per_thousand_upper * float(np.exp((tail.level - LEVEL) / tail.scale_upper))
+
+
 def fitted_null(short: Tail, long: Tail, factor: float) -> SearchNull:
     """The constants: upper bounds of both lengths, powers of length between and beyond them."""
     return SearchNull(
         level=LEVEL,
-        per_thousand=round(short.per_thousand_upper, 2),
+        per_thousand=round(at_level(short), 2),
         scale=round(short.scale_upper, 2),
         days=float(SHORT),
-        rate_growth=round(max(float(np.log2(long.per_thousand_upper / short.per_thousand_upper)), 0.0), 2),
+        rate_growth=round(max(float(np.log2(at_level(long) / at_level(short))), 0.0), 2),
         scale_growth=round(max(float(np.log2(long.scale_upper / short.scale_upper)), 0.0), 2),
         month=round(factor, 1),
     )
@@ -174,7 +193,7 @@ def hold_budget(null: SearchNull, tail: Tail, restless: Restlessness) -> None:
             bar = required_bits(accounts, SHORT, allowed, null)
             texts = []
             for rate, scale in ((tail.per_thousand, tail.scale), (tail.per_thousand_upper, tail.scale_upper)):
-                search = Search(rate * accounts / 1000.0, LEVEL, scale)
+                search = Search(rate * accounts / 1000.0, tail.level, scale)
                 counts, _ = months(RUNS, search, [bar], restless, np.random.default_rng(accounts))
                 mean, low, high = mean_interval(counts[:, 0])
                 texts.append(f"{mean:.2f} ({low:.2f}-{high:.2f}), {counts.max()}")

@@ -126,12 +126,17 @@ def account_lines(accounts: pa.Table) -> tuple[list[str], list[Bin]]:
     return lines, bins
 
 
-def family_lines(candidates: pa.Table) -> list[str]:
-    """Correlation of the families' bits over honest candidates, with intervals."""
+def family_lines(candidates: pa.Table, *, least: float) -> list[str]:
+    """Correlation of the families' bits over honest candidates, with intervals.
+
+    Args:
+        candidates: rows of the candidates.
+        least: bits below it count as it: 0 leaves what speaks for a campaign alone.
+    """
     chosen = ~(candidates["true"].to_numpy(zero_copy_only=False) | candidates["open"].to_numpy(zero_copy_only=False))
     honest = candidates.filter(pa.array(chosen))
     world, worlds = numbered(honest["world"].to_pylist())
-    columns = np.stack([honest[family].to_numpy() for family in FAMILIES], axis=1)
+    columns = np.maximum(np.stack([honest[family].to_numpy() for family in FAMILIES], axis=1), least)
     value, low, high = correlations(columns, world, worlds)
     lines = ["| |" + "|".join(FAMILIES) + "|", "|---|" + "---|" * len(FAMILIES)]
     above = []
@@ -198,7 +203,13 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
             "a negative one errs towards caution."
         ),
         "",
-        *family_lines(candidates),
+        "All bits, for and against:",
+        "",
+        *family_lines(candidates, least=-np.inf),
+        "",
+        "Only what speaks for a campaign (bits below 0 count as 0), which is what could add up to a false one:",
+        "",
+        *family_lines(candidates, least=0.0),
         "",
     ]
     return "\n".join(lines), plot({**curves, "accounts": bins}, "Reliability")

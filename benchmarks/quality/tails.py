@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import chi2
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,7 +24,8 @@ class Tail:
         level: bits.
         count: candidates above it.
         per_thousand, scale: for each thousand accounts; mean excess in bits.
-        per_thousand_upper, scale_upper: upper bounds, whole worlds drawn again.
+        per_thousand_upper, scale_upper: upper bounds: the larger of whole worlds drawn again, which knows that
+            candidates come in clusters, and of the exact bound for independent ones, which knows how few there are.
     """
 
     level: float
@@ -49,16 +51,26 @@ def fit_tail(bits: Floats, world: Ints, worlds: int, accounts: int, level: float
     sums = np.bincount(world[above], bits[above] - level, minlength=worlds)
     drawn = np.random.default_rng(1).integers(0, worlds, (BOOTSTRAPS, worlds))
     again, excess = counts[drawn].sum(axis=1), sums[drawn].sum(axis=1)
-    scales = excess[again > 0] / again[again > 0]
+    scales = excess / np.maximum(again, 1.0)
     thousands = worlds * accounts / 1000.0
     return Tail(
         level=level,
         count=int(above.sum()),
         per_thousand=float(counts.sum() / thousands),
         scale=float(sums.sum() / max(counts.sum(), 1.0)),
-        per_thousand_upper=float(np.percentile(again, UPPER) / thousands),
-        scale_upper=float(np.percentile(scales, UPPER)) if len(scales) else float("nan"),
+        per_thousand_upper=max(float(np.percentile(again, UPPER)), _most_events(int(counts.sum()))) / thousands,
+        scale_upper=max(float(np.percentile(scales, UPPER)), _most_scale(bits[above] - level)),
     )
+
+
+def _most_events(count: int) -> float:
+    """Exact upper bound of a Poisson mean."""
+    return float(chi2.ppf(UPPER / 100.0, 2 * (count + 1)) / 2.0)
+
+
+def _most_scale(excess: Floats) -> float:
+    """Exact upper bound of the scale of exponential excesses; 0 where there are none."""
+    return float(2.0 * excess.sum() / chi2.ppf(1.0 - UPPER / 100.0, 2 * len(excess))) if len(excess) else 0.0
 
 
 def tail_shape(bits: Floats, level: float) -> tuple[float, float]:
