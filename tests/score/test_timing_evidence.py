@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from told import DAY, HOUR, MINUTE, Array, group_of, told_log
 
+from stillhunt.score.common_days import common_days
 from stillhunt.score.failover import failovers
 from stillhunt.score.findings import Finding
 from stillhunt.score.frame import Frame
@@ -193,15 +194,15 @@ def test_a_model_of_the_first_days_is_not_new() -> None:
     assert pivot_of(told_log(owner, time, model=model)).bits == 0.0
 
 
-@pytest.mark.parametrize("find", [failovers, take_overs, new_model])
+@pytest.mark.parametrize("find", [failovers, take_overs, new_model, common_days])
 def test_without_status_or_events_there_is_nothing_to_tell(find: Callable[..., Finding]) -> None:
     owner = np.repeat(np.arange(MEMBERS), 4)
-    steady = np.tile(np.array([0, 4, 9, 14]) * DAY, MEMBERS) + owner
+    steady = np.tile(np.array([0, 1, 2, 3]) * DAY, MEMBERS) + owner
     frame = told_log(owner, steady)
     assert find(frame, group_of(frame, MEMBERS)).bits == 0.0
 
 
-@pytest.mark.parametrize("find", [failovers, take_overs, new_model])
+@pytest.mark.parametrize("find", [failovers, take_overs, new_model, common_days])
 def test_order_of_rows_changes_nothing(find: Callable[..., Finding]) -> None:
     rng = np.random.default_rng(13)
     owner = np.repeat(np.arange(60), 40)
@@ -217,3 +218,43 @@ def test_order_of_rows_changes_nothing(find: Callable[..., Finding]) -> None:
         frame = told_log(owner[order], time[order], **{k: v[order].tolist() for k, v in columns.items()})
         told.append(find(frame, group_of(frame, MEMBERS)).bits)
     assert told[0] == told[1] != 0.0
+
+
+def working(rng: np.random.Generator, days: Array, *, outsiders: Array | None = None) -> Finding:
+    """Members with requests on days drawn from their row of weights; outsiders from the given weights, or evenly."""
+    count, length = MEMBERS + 100, days.shape[1]
+    weights = np.tile(np.ones(length) if outsiders is None else outsiders, (count, 1))
+    weights[:MEMBERS] = days
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    drawn = np.concatenate([rng.choice(length, EACH, p=share) for share in shares])
+    owner = np.repeat(np.arange(count), EACH)
+    frame = told_log(owner, drawn * DAY + rng.integers(0, DAY, len(owner)), cluster=np.where(owner < MEMBERS, 0, -1))
+    return common_days(frame, group_of(frame, MEMBERS))
+
+
+def test_one_queue_moves_all_days() -> None:
+    rng = np.random.default_rng(14)
+    together = np.tile(rng.lognormal(0.0, 0.6, 14), (MEMBERS, 1))
+    found = working(rng, together)
+    assert 1.0 < found.bits <= 4.0
+    assert "rise and fall together" in found.statement
+
+
+def test_a_pause_of_two_days_is_seen() -> None:
+    paused = np.ones((MEMBERS, 14))
+    paused[:, 6:8] = 0.0
+    assert working(np.random.default_rng(15), paused).bits > 1.0
+
+
+def test_what_everybody_does_is_no_plan() -> None:
+    """Weekends and an outage: the members do as the outsiders do."""
+    week = np.tile([1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.2], 2)
+    week[3] = 0.1
+    assert working(np.random.default_rng(16), np.tile(week, (MEMBERS, 1)), outsiders=week).bits < 0.0
+
+
+def test_bursts_of_their_own_are_no_plan() -> None:
+    """Every account has its own uneven days: on average not above even odds."""
+    rng = np.random.default_rng(17)
+    worth = [2.0 ** working(rng, rng.lognormal(0.0, 1.5, (MEMBERS, 14))).bits for _ in range(25)]
+    assert np.mean(worth) < 1.0

@@ -11,6 +11,7 @@ import numpy as np
 from stillhunt.score import baseline
 from stillhunt.score.bare import bare_stacks, client_rows, like_work
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.common_days import common_days
 from stillhunt.score.conduct import asked_conduct, own_matters
 from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled, trimmed
 from stillhunt.score.economics import economics
@@ -63,6 +64,7 @@ def gather_evidence(
         *(_bare if candidate.bare else _templated)(frame, candidate, subjects, least, found_as or candidate),
         _no_repeats(frame, candidate),
         _common_times(frame, candidate),
+        common_days(frame, candidate),
         failovers(frame, candidate),
         take_overs(frame, candidate),
         new_model(frame, candidate),
@@ -91,11 +93,11 @@ def _templated(frame: Frame, candidate: Candidate, subjects: Finding, least: int
 
 def _bare(frame: Frame, candidate: Candidate, subjects: Finding, least: int, found_as: Candidate) -> list[Finding]:
     """The same for a group that its workload formed: work earns nothing, stacks more."""
-    del subjects, least, found_as
+    del subjects, least
     return [
         _follow_ups(frame, candidate, client_rows(frame, candidate)),
         like_work(frame, candidate),
-        *bare_stacks(frame, candidate),
+        *bare_stacks(frame, candidate, found_as),
     ]
 
 

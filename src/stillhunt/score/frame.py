@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.score.log_facts import GroupTraits, Launch, find_launches, group_traits
+from stillhunt.score.log_facts import DAY, GroupTraits, Launch, find_launches, group_traits, parts_of_use
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -127,6 +127,22 @@ class Frame:
         given = [pc.is_valid(self.sketches.column(name)) for name in ("temperature", "top_p", "max_tokens")]
         manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int64)
         return manner
+
+    @cached_property
+    def day(self) -> Ints:
+        """Days of 24 hours from the log's first request to each."""
+        day: Ints = (self.time - self.time.min()) // DAY
+        return day
+
+    @cached_property
+    def part(self) -> Ints:
+        """What each request is of its account's use, in millionths."""
+        return parts_of_use(self.account, self.accounts)
+
+    @cached_property
+    def daily(self) -> Ints:
+        """Sum of those parts over all requests of each day: the log's days, every account weighing the same."""
+        return np.bincount(self.day, weights=self.part).astype(np.int64)
 
     @cached_property
     def groups(self) -> GroupTraits:

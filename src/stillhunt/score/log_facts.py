@@ -89,6 +89,22 @@ def group_traits(cluster: Ints, conduct: Ints, model: Ints, output_tokens: Ints)
     )
 
 
+WHOLE = 1_000_000
+"""What one account's requests count together where accounts weigh alike; an integer, so that order is free."""
+
+
+def parts_of_use(account: Ints, accounts: int) -> Ints:
+    """What each request is of its account's use, in millionths.
+
+    Args:
+        account: account of each request.
+        accounts: number of accounts.
+    """
+    loads = np.bincount(account, minlength=accounts)
+    parts: Ints = (WHOLE // np.maximum(loads, 1))[account]
+    return parts
+
+
 def find_launches(account: Ints, time: Ints, model: Ints, accounts: int) -> tuple[Launch, ...]:
     """Models that appear in the log while it runs, and who took them up within a day.
 
