@@ -24,7 +24,7 @@ MOST_BINS = 120
 GRID = np.linspace(0.0, 0.999, 1000)
 CALM, CALENDAR, TERM = (0.80, 0.012), (0.15, 0.05), (0.05, 0.12)
 """Honest groups: weight and scale of near independence (half normal), of a shared calendar and of a shared term
-(exponential). Of 460 honest candidates of at least eight accounts 5 % lie above 0.06 and 1 % above 0.14, noise included;
+(exponential). Of 460 honest candidates of at least eight accounts 5 % lie above 0.06, 1 % above 0.14, noise included;
 the highest are seats of one company at 0.27."""
 PLANNED = (0.02, 1.0)
 """Operations: even in the logarithm. Those of the worlds lie between 0.01 (uneven human days) and 0.75 (one queue)."""
