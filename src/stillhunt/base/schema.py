@@ -169,6 +169,7 @@ LINKS = Table(
             False,
             "Bits of load, rate and client of a bare slice, in millionths: they say who belongs, not how sure it is.",
         ),
+        _c("searched", pa.int32(), False, "Slices alike in subjects and work, of whose clients the group is one part."),
     ),
 )
 
@@ -188,6 +189,7 @@ CANDIDATES = Table(
         ),
         _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both halves, in millionths."),
         _c("bare", pa.bool_(), False, "True where the slice has no template and was found by its workload."),
+        _c("searched", pa.int32(), False, "Bare slices among which it was picked by its client; 0 for templates."),
     ),
 )
 

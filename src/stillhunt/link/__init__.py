@@ -111,6 +111,7 @@ def _links(coded: Coded, found: list[tuple[ClusterSlices, Group]]) -> pa.Table:
                 content_microbits=np.rint(group.phrase * 1e6).astype(np.int64),
                 queue_microbits=np.rint(group.topic * 1e6).astype(np.int64),
                 work_microbits=np.zeros(count, np.int64),
+                searched=np.zeros(count, np.int64),
             )
         )
     return pa.concat_tables(parts).combine_chunks()
@@ -137,6 +138,7 @@ def _bare_links(coded: Coded, bare: BareSlices, operators: list[Operator], label
                 content_microbits=np.zeros(count, np.int64),
                 queue_microbits=np.rint(operator.topic * 1e6).astype(np.int64),
                 work_microbits=np.rint(operator.work * 1e6).astype(np.int64),
+                searched=np.full(count, operator.searched),
             )
         )
     return pa.concat_tables(parts).combine_chunks()

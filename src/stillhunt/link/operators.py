@@ -47,6 +47,7 @@ class Operator:
         formed: of those, True where subjects and work alone put it there.
         topic: bits of the subjects of each on the other half.
         work: bits of load, rate, stack and the plan's share of all slices.
+        searched: slices that formed the plan of which the operator is a part.
     """
 
     manner: int
@@ -55,6 +56,7 @@ class Operator:
     formed: np.ndarray[tuple[int], np.dtype[np.bool_]]
     topic: Floats
     work: Floats
+    searched: int
 
 
 def find_operators(bare: BareSlices, *, formed_on: int, least: int) -> list[Operator]:
@@ -203,4 +205,5 @@ def _judged(bare: BareSlices, crowd: Crowd, plan: Plan, part: Ints, side: int) -
         formed=np.isin(crowd.slices[inside], plan.formed),
         topic=topic[inside],
         work=work[inside],
+        searched=len(plan.formed),
     )

@@ -70,6 +70,7 @@ def _groups(links: pa.Table) -> list[FoundGroup]:
     content = links.column("content_microbits").to_pylist()
     queue = links.column("queue_microbits").to_pylist()
     work = links.column("work_microbits").to_pylist()
+    searched = links.column("searched").to_numpy()
     groups = []
     bounds = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
     for start, end in pairwise(bounds):
@@ -80,6 +81,7 @@ def _groups(links: pa.Table) -> list[FoundGroup]:
                 formed_on=int(formed_on[start]),
                 members=frozenset((cluster[r], account[r]) for r in rows if member[r]),
                 bits={(cluster[r], account[r]): (content[r], queue[r], work[r]) for r in rows},
+                searched=int(searched[start]),
             )
         )
     return groups
@@ -87,7 +89,7 @@ def _groups(links: pa.Table) -> list[FoundGroup]:
 
 def _table(candidates: list[Candidate]) -> pa.Table:
     rows = [
-        (number, cluster, account, link.formed, link.content, link.queue, candidate.bare)
+        (number, cluster, account, link.formed, link.content, link.queue, candidate.bare, candidate.searched)
         for number, candidate in enumerate(candidates)
         for (cluster, account), link in sorted(candidate.slices.items())
     ]

@@ -44,10 +44,11 @@ class SliceLink:
 
 @dataclass
 class Candidate:
-    """Slices that look dealt from one plan; bare ones were found by their workload."""
+    """Slices that look dealt from one plan; bare ones were found by their workload, among so many searched."""
 
     slices: dict[SliceKey, SliceLink] = field(default_factory=dict)
     bare: bool = False
+    searched: int = 0
 
     @property
     def accounts(self) -> set[str]:
@@ -69,12 +70,14 @@ class FoundGroup:
         formed_on: half on which it was found.
         members: slices that formed it.
         bits: microbits of content, queue and work of every slice it was compared with.
+        searched: for a workload, slices alike in subjects and work of which it is one part.
     """
 
     search: int
     formed_on: int
     members: frozenset[SliceKey]
     bits: dict[SliceKey, tuple[int, int, int]]
+    searched: int = 0
 
     @property
     def bare(self) -> bool:
@@ -121,7 +124,7 @@ def _jaccard(left: frozenset[SliceKey], right: frozenset[SliceKey]) -> float:
 
 
 def _candidate(pair: list[FoundGroup]) -> Candidate:
-    candidate = Candidate(bare=pair[0].bare)
+    candidate = Candidate(bare=pair[0].bare, searched=max(group.searched for group in pair))
     for group in pair:
         for key, (content, queue, work) in group.bits.items():
             link = candidate.slices.setdefault(key, SliceLink())
@@ -186,6 +189,7 @@ def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[s
         for account in candidate.accounts - merged[chosen].accounts:
             by_account[account].append(chosen)
         merged[chosen].slices.update(candidate.slices)
+        merged[chosen].searched = max(merged[chosen].searched, candidate.searched)
     return merged
 
 

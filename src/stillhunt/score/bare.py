@@ -23,20 +23,26 @@ LEAST_LOAD = 8
 SHARES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 COST = float(np.log2(len(SHARES) * 24))
 """Shares tried, and about 24 loads that differ by a worker's spread."""
+STACKS_CAP = 11.0
+"""Most bits that shared stacks may say about a group that was formed without a look at them."""
+SHARED_BY = 3
+"""Members whose one stack is a part of the group, however popular that stack is."""
 STACK_MEMBER_CAP = 8.0
 """Most bits that a stack may say about one member: no template brings the stack with it here."""
 
 
-def bare_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
+def bare_stacks(frame: Frame, candidate: Candidate, found_as: Candidate) -> list[Finding]:
     """Client stacks that the accounts share beyond chance, judged on the slices that subjects and work formed.
 
     Args:
         frame: the log.
         candidate: a bare candidate.
+        found_as: the candidate before strangers left it, some for their stack: stacks are judged on all of them.
     """
     stack = frame.columns["stack"]
     if (stack < 0).all():
         return []
+    current, candidate = candidate, found_as
     manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
     alike = frame.manner == manner
     of_account = commonest(frame.account[alike], stack[alike], frame.accounts)
@@ -44,18 +50,20 @@ def bare_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
     own = commonest(candidate.row_account[formed], stack[candidate.rows[formed]], len(candidate.accounts))
     # Members that their stack helped to find are neither evidence nor public.
     of_account[candidate.accounts] = own
-    found = shared_value(of_account, candidate.is_member(frame), frame.country)
+    passed_over = max(candidate.searched - int((own >= 0).sum()), 0)
+    found = shared_value(of_account, candidate.is_member(frame), frame.country, passed_over=passed_over)
     used = commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
-    bits = _as_fellows(found.member_bits, own, used)
+    bits = _as_fellows(found.member_bits, own, used)[np.isin(candidate.accounts, current.accounts)]
     return [
         Finding(
             "network",
             "client_stacks",
             f"{found.sharing} of {len(candidate.accounts)} accounts, alike in subjects and work, also use "
             f"{found.values} client stacks (SDK and TLS) that are rarer among others who send in the same manner",
-            found.bits,
+            min(found.bits, STACKS_CAP),
             count=len(candidate.rows),
             member_bits=np.clip(bits, -3.0, STACK_MEMBER_CAP),
+            blind=True,
         )
     ]
 
@@ -63,12 +71,12 @@ def bare_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
 def _as_fellows(bits: Floats, judged: Ints, used: Ints) -> Floats:
     """Bits of each member's stack; one that was not judged counts as much as those who are and use the same stack."""
     fellows = {int(stack): float(bit) for stack, bit in zip(judged, bits, strict=True) if stack >= 0}
-    return np.array(
-        [
-            bit if stack >= 0 else fellows.get(int(other), 0.0)
-            for bit, stack, other in zip(bits, judged, used, strict=True)
-        ]
-    )
+    pairs = zip(bits, judged, used, strict=True)
+    told = np.array([bit if stack >= 0 else fellows.get(int(other), 0.0) for bit, stack, other in pairs])
+    # A popular stack that several members share is no evidence, but it is not evidence against them either.
+    counts = np.bincount(used[used >= 0], minlength=int(used.max(initial=-1)) + 1)
+    common = np.array([stack >= 0 and counts[stack] > SHARED_BY for stack in used], bool)
+    return np.where(common, np.maximum(told, 0.0), told)
 
 
 def like_work(frame: Frame, candidate: Candidate) -> Finding:

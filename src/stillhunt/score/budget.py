@@ -50,8 +50,9 @@ class SearchNull:
 HONEST_SEARCH = SearchNull(
     level=5.0, per_thousand=1.03, scale=1.71, days=14.0, rate_growth=1.73, scale_growth=0.29, month=40.0
 )
-"""Upper bounds from 10 worlds of 14 days and 4 of 28 (2,000 accounts each); `month` from 180 hourly looks at one world.
-More worlds make the bounds narrower, so these ask too much of a campaign rather than too little."""
+"""Upper bounds from 10 worlds of 14 days and 4 of 28 (2,000 accounts each). Of `month` only 180 hourly looks at one
+world are measured (bound 16); it is set above that for the days that were not looked at. More worlds and the whole
+month make the bounds narrower: these ask too much of a campaign rather than too little."""
 
 
 @dataclass(frozen=True)

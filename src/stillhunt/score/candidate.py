@@ -21,6 +21,7 @@ class Candidate:
         formed: halves that formed each slice's membership, as bits.
         content, queue: held-out bits of each slice.
         bare: True where its slices show no template and were found by their workload.
+        searched: slices alike in subjects and work among which a bare candidate was picked by its clients.
         rows: requests of the slices, positions in the sketches, ascending.
         row_account: position in `accounts` of each of those requests.
         row_slice: slice of each of those requests.
@@ -37,6 +38,7 @@ class Candidate:
     row_account: Ints
     row_slice: Ints
     bare: bool = False
+    searched: int = 0
 
     def is_member(self, frame: Frame) -> Flags:
         """True for the member accounts, one entry per account of the log."""
@@ -61,6 +63,7 @@ def read_candidates(candidates: pa.Table, frame: Frame) -> list[Candidate]:
     content = candidates.column("content_microbits").to_numpy() / 1e6
     queue = candidates.column("queue_microbits").to_numpy() / 1e6
     bare = candidates.column("bare").to_numpy()
+    searched = candidates.column("searched").to_numpy()
     clustered = np.flatnonzero(frame.cluster >= 0)
     row_key = frame.cluster[clustered] * frame.accounts + frame.account[clustered]
     order = np.argsort(row_key, kind="stable")
@@ -75,7 +78,7 @@ def read_candidates(candidates: pa.Table, frame: Frame) -> list[Candidate]:
             (formed[own], content[own], queue[own]),
             (row_key, clustered, frame.accounts),
         )
-        found.append(replace(candidate, bare=bool(bare[own].any())))
+        found.append(replace(candidate, bare=bool(bare[own].any()), searched=int(searched[own].max())))
     return found
 
 

@@ -93,11 +93,11 @@ def _templated(frame: Frame, candidate: Candidate, subjects: Finding, least: int
 
 def _bare(frame: Frame, candidate: Candidate, subjects: Finding, least: int, found_as: Candidate) -> list[Finding]:
     """The same for a group that its workload formed: work earns nothing, stacks more."""
-    del subjects, least, found_as
+    del subjects, least
     return [
         _follow_ups(frame, candidate, client_rows(frame, candidate)),
         like_work(frame, candidate),
-        *bare_stacks(frame, candidate),
+        *bare_stacks(frame, candidate, found_as),
     ]
 
 

@@ -28,6 +28,8 @@ class Finding:
         count: requests behind it.
         member_bits: bits for each member account, in the order of the candidate's accounts; None where the test says
             nothing of single accounts.
+        blind: True where the group was formed without a look at what this test looks at, and could have been refuted by
+            it. Such a finding has a cap of its own and takes no room from the others.
     """
 
     family: str
@@ -37,6 +39,7 @@ class Finding:
     rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     count: int = 0
     member_bits: Floats | None = None
+    blind: bool = False
 
 
 def examples(rows: Ints) -> Ints:
@@ -62,12 +65,16 @@ def capped(findings: list[Finding], caps: dict[str, float], linkage_cap: float) 
         caps: most bits of each family, either way.
         linkage_cap: most bits of identity, network and timing together.
     """
-    scaled = [_scaled(f, caps[f.family], [g for g in findings if g.family == f.family]) for f in findings]
-    linkage = sum(f.bits for f in scaled if f.family in LINKAGE and f.bits > 0)
+    scaled = [
+        f if f.blind else _scaled(f, caps[f.family], [g for g in findings if g.family == f.family and not g.blind])
+        for f in findings
+    ]
+    linked = [f.family in LINKAGE and f.bits > 0 and not f.blind for f in scaled]
+    linkage = sum(f.bits for f, counts in zip(scaled, linked, strict=True) if counts)
     if linkage <= linkage_cap:
         return scaled
     share = linkage_cap / linkage
-    return [replace(f, bits=f.bits * share) if f.family in LINKAGE and f.bits > 0 else f for f in scaled]
+    return [replace(f, bits=f.bits * share) if counts else f for f, counts in zip(scaled, linked, strict=True)]
 
 
 def _scaled(finding: Finding, cap: float, family: list[Finding]) -> Finding:

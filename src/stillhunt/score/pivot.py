@@ -17,8 +17,9 @@ from stillhunt.score.rates import Spread, part_bits, share_ratio
 
 TOGETHER = 2.5
 """Strength of the spread over honest groups around the outsiders' share: users of one framework move when it does."""
-MOVED = Spread(0.8, 5.0)
-"""Share of an operation's accounts that have asked for the new model by the end of its first day."""
+MOVED = Spread(0.6, 4.0)
+"""Share of an operation's accounts that have asked for the new model by the end of its first day; reports speak of
+nearly half of the traffic."""
 PART = 0.3
 """Part of operations that follow a launch within the day."""
 LEAST_MEMBERS = 4

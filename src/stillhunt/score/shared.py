@@ -20,7 +20,9 @@ from stillhunt.score.frame import Flags, Floats, Ints
 SHARES = tuple(s / 20 for s in range(8, 20))
 """Values of s that are tried; choosing one costs log2 of their number. None is below 0.4: who buys keys in bulk uses
 them for a good part of the accounts."""
-COST = float(np.log2(len(SHARES)))
+PICKED_SHARES = tuple(2.0**-k for k in range(9, 1, -1)) + SHARES
+"""The same where the members were picked by the key: few of many may share it."""
+COST = float(np.log2(len(PICKED_SHARES)))
 UNLIKE_ALL = 3.0
 """Times the outsiders' rate that is still chance: customers of one subject differ from all customers by factors of two
 or three in countries, networks and age without any operator."""
@@ -45,7 +47,7 @@ class SharedKey:
     sharing: int
 
 
-def shared_value(values: Ints, member: Flags, country: Ints) -> SharedKey:
+def shared_value(values: Ints, member: Flags, country: Ints, *, passed_over: int = 0) -> SharedKey:
     """Sharing of a key of which every account has one value.
 
     Args:
@@ -53,6 +55,7 @@ def shared_value(values: Ints, member: Flags, country: Ints) -> SharedKey:
         member: True for the members.
         country: country code of each account, -1 unknown; chance is reckoned within a country, or speakers of one
             language would seem to share its carriers and mail providers.
+        passed_over: accounts among which the members were picked by this very key; they count as having shared nothing.
     """
     size = int(values.max(initial=-1)) + 1
     known_in, known_out = member & (values >= 0), ~member & (values >= 0)
@@ -62,8 +65,9 @@ def shared_value(values: Ints, member: Flags, country: Ints) -> SharedKey:
     safe = np.maximum(own, 0)
     others = np.where(known, (inside[safe] if size else 0) - 1, 0)
     expected = _expected(values[known_out], country[known_out], country[known_in], size)
-    chance = _tail(others, expected[safe] if size else np.zeros(len(own)))
-    return _judged(np.where(known, chance, 1.0), own, others * known)
+    drawn = (known_in.sum() + passed_over) / max(int(known_in.sum()), 1)
+    chance = _tail(others, drawn * expected[safe] if size else np.zeros(len(own)))
+    return _judged(np.where(known, chance, 1.0), own, others * known, passed_over)
 
 
 def shared_address(pair_account: Ints, pair_value: Ints, member: Flags, country: Ints) -> SharedKey:
@@ -125,15 +129,16 @@ def _tail(others: Ints, expected: Any) -> Floats:
     return tail
 
 
-def _judged(chance: Floats, own: Ints, others: Ints) -> SharedKey:
+def _judged(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> SharedKey:
     bits = -1.0 - 0.5 * np.log2(np.maximum(chance, 1e-300))
     # Among k sharers only k - 1 coincidences are new: each tells of the others what they tell of it.
     evidence = np.exp2(np.where(bits > 0, bits * others / (others + 1.0), bits))
-    tables = [np.log2((1.0 - s) + s * evidence) for s in SHARES]
-    totals = [float(t.sum()) for t in tables]
+    shares = SHARES if not passed_over else PICKED_SHARES
+    tables = [np.log2((1.0 - s) + s * evidence) for s in shares]
+    totals = [float(t.sum()) + passed_over * float(np.log2(1.0 - s)) for t, s in zip(tables, shares, strict=True)]
     best = int(np.argmax(totals))
     sharing = others > 0
     values = len(np.unique(own[sharing])) if sharing.any() else 0
     if totals[best] <= COST:
         return SharedKey(0.0, np.zeros(len(chance)), 0.0, values, int(sharing.sum()))
-    return SharedKey(totals[best] - COST, tables[best], SHARES[best], values, int(sharing.sum()))
+    return SharedKey(totals[best] - COST, tables[best], shares[best], values, int(sharing.sum()))

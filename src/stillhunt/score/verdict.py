@@ -22,6 +22,8 @@ from stillhunt.score.frame import Flags, Floats, Frame
 MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 """Most bits of each family about one member's part."""
 LIKELIER_THAN_NOT = 0.5
+DECISIVE_BITS = 8.0
+"""Bits from which a test that took no part in finding the group also says who was found in it by mistake."""
 OPEN_GROUPS = ("declared_organisation", "open_customer")
 """Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
 help desk that deal out tickets cannot be told from a harvest by their logs."""
@@ -74,7 +76,7 @@ def judge(
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
     judged = _judge_once(frame, candidate, settings, least)
-    stays = judged.member_probability >= LIKELIER_THAN_NOT
+    stays = (judged.member_probability >= LIKELIER_THAN_NOT) & ~_refuted(judged)
     if not stays.all() and stays.sum() >= least_accounts:
         judged = _judge_once(frame, _without(candidate, stays), settings, least, found_as=candidate)
     elif stays.sum() < least_accounts:
@@ -82,6 +84,15 @@ def judge(
     if judged.verdict == "act" and judged.bits - settings.prior_bits < required_bits:
         judged = replace(judged, verdict="review", held_back=required_bits)
     return judged
+
+
+def _refuted(judged: Judged) -> Flags:
+    """Members that a test decides against which took no part in finding the group and found it right."""
+    refuted = np.zeros(len(judged.member_bits), bool)
+    for finding in judged.findings:
+        if finding.blind and finding.member_bits is not None and finding.bits >= DECISIVE_BITS:
+            refuted |= finding.member_bits < 0
+    return refuted
 
 
 def _judge_once(
@@ -165,4 +176,5 @@ def _without(candidate: Candidate, stays: Flags) -> Candidate:
         row_account=position[candidate.row_account[kept_row]],
         row_slice=slice_position[candidate.row_slice[kept_row]],
         bare=candidate.bare,
+        searched=candidate.searched,
     )
