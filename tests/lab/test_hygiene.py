@@ -21,9 +21,9 @@ def test_auc_on_hand_made_cases() -> None:
     assert one_value_auc(pd.Series(["a", "b", "c", "c"]), positive) == (1.0, "c")
 
 
-@pytest.mark.parametrize("rung", [3, 4, 5, 6])
+@pytest.mark.parametrize("rung", range(3, 12))
 def test_no_single_column_separates_the_classes(rung: int) -> None:
-    world = build_world(spec_for_rung(rung, accounts=1200, seed=20 + rung, campaigns=3, campaign_accounts=50))
+    world = build_world(spec_for_rung(rung, accounts=1000, seed=20 + rung, campaigns=3, campaign_accounts=45))
     numbers, typical, harvests = account_aggregates(world)
     telling = {}
     for column in numbers:
@@ -31,11 +31,22 @@ def test_no_single_column_separates_the_classes(rung: int) -> None:
         telling[column] = max(score, 1.0 - score)
     for column in typical:
         telling[f"{column} is one value"] = one_value_auc(typical[column], harvests)[0]
+    assert len(telling) > 65
     assert {column: round(score, 3) for column, score in telling.items() if score > LIMIT} == {}
+
+
+def test_honest_and_harvesting_traffic_draw_on_the_same_texts() -> None:
+    """Words of harvests occur in honest traffic, also those of the wrappings."""
+    world = build_world(spec_for_rung(7, accounts=1000, seed=33, campaign_accounts=45))
+    requests, truth = world.requests.to_pandas(), world.truth_requests.to_pandas()
+    harvested = (truth.campaign != "").to_numpy()
+    known = set(" ".join(requests.prompt[~harvested]).lower().split())
+    words = pd.Series(" ".join(requests.prompt[harvested]).lower().split())
+    assert words.isin(known).mean() > 0.97
 
 
 def test_the_naive_rung_is_told_apart_easily() -> None:
     """The measure can fail: on rung 1 a shared card alone separates the classes."""
-    world = build_world(spec_for_rung(1, accounts=1200, seed=21, campaign_accounts=60))
+    world = build_world(spec_for_rung(1, accounts=300, seed=21, campaign_accounts=60))
     numbers, _, harvests = account_aggregates(world)
     assert auc(numbers["payment_fingerprint_shared"].to_numpy(float), harvests) > 0.95

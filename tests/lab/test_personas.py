@@ -25,7 +25,7 @@ def test_small_worlds_keep_some_of_each_and_chat_is_the_rest() -> None:
         assert sum(counts.values()) == accounts
         assert counts["chat"] > 0.25 * accounts
     assert min(counts.values()) >= 1
-    assert len(counts) == 27
+    assert len(counts) == 26
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.lab import clock
-from stillhunt.lab.channels import shape_ids
-from stillhunt.lab.ledgers import customer_table, log_table, mix_digits, pick
+from stillhunt.lab.channels import CHANNELS
+from stillhunt.lab.ledgers import customer_table, log_table, pick, write_ids
 from stillhunt.lab.scene import ORIGIN, Draft, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_ACCOUNT_SALT, _REQUEST_SALT = 1, 2
+_ROWS_AT_ONCE = 1 << 18
 _INCIDENT = 40 * 60 * clock.SECOND
 _WRITTEN = tuple(f.name for f in fields(Draft) if f.name not in ("prompt", "topic", "language"))
 
@@ -34,17 +36,18 @@ def assemble(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[pa.Ta
     """
     people, columns, prompts = _all_rows(scene, parts)
     channel = people.channel[columns["owner"]]
-    digits = mix_digits(
-        np.arange(len(columns["time"])), scene.seed, 2
-    )  # before sorting: campaigns do not rename honest requests
-    request_ids = pa.array(shape_ids(digits, channel, "request"), pa.string())
-    del digits
+    # Ids come before sorting, so that campaigns do not rename honest requests.
+    request_ids = write_ids(
+        np.arange(len(channel)), [way.request for way in CHANNELS], channel, (scene.seed, _REQUEST_SALT)
+    )
+    account_ids = write_ids(
+        np.arange(len(people)), [way.account for way in CHANNELS], people.channel, (scene.seed, _ACCOUNT_SALT)
+    )
     order = np.argsort(columns["time"], kind="stable")
-    columns = {name: values[order] for name, values in columns.items()}
-    prompts, request_ids = prompts.take(pa.array(order)), request_ids.take(pa.array(order))
-    account_ids = pa.array(
-        shape_ids(mix_digits(np.arange(len(people)), scene.seed, 1), people.channel, "account"), pa.string()
-    )  # campaigns come after all honest accounts
+    for name in columns:
+        columns[name] = columns[name][order]
+    prompts, request_ids = _in_order(prompts.combine_chunks(), order), request_ids.take(pa.array(order))
+    pa.default_memory_pool().release_unused()
     owners = pick(account_ids, columns["owner"])
     _open_before_use(scene.rng("opening"), people, columns)
     truth_requests = pa.table(
@@ -74,8 +77,8 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
             columns[name].append(_narrow(getattr(draft, name)[row]))
         columns["status"][-1] = status.astype(np.int32)
         columns["time"][-1] += delay
-        columns["owner"][-1] += accounts
-        columns["conversation"][-1] += conversations
+        columns["owner"][-1] = draft.owner[row].astype(np.int32) + np.int32(accounts)
+        columns["conversation"][-1] = draft.conversation[row].astype(np.int32) + np.int32(conversations)
         columns["end_user"][-1] = np.where(draft.end_user[row] < 0, -1, draft.end_user[row] + strangers)
         blocks.append(people)
         accounts += len(people)
@@ -87,10 +90,22 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
     return everybody, merged, pa.chunked_array(texts, pa.large_string())
 
 
+def _in_order(texts: pa.Array, order: Array) -> pa.ChunkedArray:
+    """Texts in another order, block by block: at once it would need their room three times."""
+    starts = range(0, max(len(order), 1), _ROWS_AT_ONCE)
+    return pa.chunked_array([texts.take(pa.array(order[start : start + _ROWS_AT_ONCE])) for start in starts])
+
+
 def _narrow(values: Array) -> Array:
-    """Codes in half the room; moments, addresses and names as they are."""
-    if values.dtype == np.int64 and len(values) and values.min() >= -1 and values.max() < 1 << 30:
-        return values.astype(np.int32)
+    """Integers in the least room; parameters as hundredths with -1 for "not sent"; names as they are."""
+    if values.dtype == np.float64:
+        values = np.where(np.isnan(values), -1, np.round(values * 100)).astype(np.int64)
+    if values.dtype != np.int64 or not len(values):
+        return values
+    for kind in (np.int8, np.int16, np.int32):
+        room = np.iinfo(kind)
+        if room.min <= values.min() and values.max() <= room.max:
+            return values.astype(kind)
     return values
 
 

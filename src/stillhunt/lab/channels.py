@@ -61,18 +61,6 @@ SPREAD_CHANNELS = (0.38, 0.22, 0.12, 0.18, 0.10)
 """The same for a campaign that spreads over all of them."""
 
 
-def shape_ids(digits: list[str], channel: Array, part: str) -> list[str]:
-    """Ids as each channel writes them.
-
-    Args:
-        digits: sixteen hexadecimal digits per id, all different.
-        channel: code per id.
-        part: "account" or "request".
-    """
-    shapes = [str(getattr(way, part)) for way in CHANNELS]
-    return [shapes[code].format(text) for code, text in zip(channel.tolist(), digits, strict=True)]
-
-
 def hides(column: str, part: str) -> Array:
     """Whether each channel holds a column back, shape (channels,) bool.
 

@@ -16,6 +16,7 @@ from stillhunt.lab.scene import MODELS, People, Scene
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _CHARACTERS_PER_TOKEN = 3.8
+_IDS_AT_ONCE = 1 << 17
 _MASK = (1 << 64) - 1
 
 
@@ -27,17 +28,18 @@ def log_table(
     Args:
         scene: world.
         people: all accounts.
-        columns: columns of all requests by name, as in `Draft`, each of shape (n,).
+        columns: columns of all requests by name, as in `Draft`, each of shape (n,); parameters in hundredths,
+            -1 = not sent.
         texts: request ids, account ids and prompts.
     """
     request_ids, owners, prompts = texts
     places, clients = scene.places, scene.clients
     channel = people.channel[columns["owner"]]
-    network = places.network_of_block[columns["address"] >> 16]
+    network = places.network_of_block[columns["address"].astype(np.int64) >> 16]
     unique, address = np.unique(columns["address"], return_inverse=True)
     dotted = pa.array([format_address(number) for number in unique.tolist()], pa.string())
-    conversations = pa.array(_digits_up_to(columns["conversation"], scene.seed, 3, "cv-"), pa.string())
-    end_users = pa.array(_digits_up_to(columns["end_user"], scene.seed, 4, "usr-"), pa.string())
+    conversations = _counted(columns["conversation"], "cv-{}", (scene.seed, 3))
+    end_users = _counted(columns["end_user"], "usr-{}", (scene.seed, 4))
     keys, key = _keys(scene, people, columns)
     organizations, organization = np.unique(people.organization.astype(str), return_inverse=True)
     organization = np.where(people.organization == None, -1, organization)  # noqa: E711 - elementwise
@@ -65,12 +67,12 @@ def log_table(
             "model": pick(pa.array(MODELS), columns["model"]),
             "system_prompt": pick(pa.array(scene.systems, pa.string()), columns["system"]),
             "tools": pick(pa.array(scene.tools, pa.string()), columns["tools"]),
-            "prompt": prompts.combine_chunks(),
+            "prompt": prompts,
             "input_tokens": pa.array(_input_tokens(scene, columns, prompts), pa.int64()),
             "output_tokens": pa.array(np.where(answered, columns["output"], 0), pa.int64()),
-            "temperature": pa.array(columns["temperature"], pa.float64(), from_pandas=True),
-            "top_p": pa.array(columns["top_p"], pa.float64(), from_pandas=True),
-            "max_tokens": pa.array(columns["max_tokens"], pa.float64(), from_pandas=True).cast(pa.int64()),
+            "temperature": _sent(columns["temperature"]),
+            "top_p": _sent(columns["top_p"]),
+            "max_tokens": _sent(columns["max_tokens"]).cast(pa.int64()),
             "status": pa.array(columns["status"], pa.int32()),
         }
     )
@@ -105,21 +107,33 @@ def customer_table(scene: Scene, people: People, account_ids: pa.Array) -> pa.Ta
     return pa.table(table)
 
 
-def mix_digits(numbers: Array, seed: int, kind: int) -> list[str]:
-    """Sixteen hexadecimal digits per number, distinct and in no order: a 64-bit mixer is one to one.
+def write_ids(numbers: Array, shapes: list[str], shape: Array | None, salt: tuple[int, int]) -> pa.Array:
+    """One id per number, distinct and in no order.
 
     Args:
         numbers: non-negative integers, all different.
-        seed: seed of the world.
-        kind: 0 to 7; ids of two kinds have nothing in common.
+        shapes: texts with `{}` for sixteen hexadecimal digits.
+        shape: code into `shapes` per number; the first one for all when None.
+        salt: seed of the world and 0 to 7; ids of two salts have nothing in common.
     """
+    parts = [pa.array([], pa.string())]
+    for first in range(0, len(numbers), _IDS_AT_ONCE):  # Python strings need three times the room
+        mixed = _mix(numbers[first : first + _IDS_AT_ONCE], *salt).tolist()
+        codes = [0] * len(mixed) if shape is None else shape[first : first + _IDS_AT_ONCE].tolist()
+        texts = [shapes[code].format(f"{value:016x}") for code, value in zip(codes, mixed, strict=True)]
+        parts.append(pa.array(texts, pa.string()))
+    return pa.concat_arrays(parts)
+
+
+def _mix(numbers: Array, seed: int, kind: int) -> Array:
+    """A 64-bit mixer that is one to one, so that no two numbers meet."""
     step = np.uint64(0x9E3779B97F4A7C15)
     base = np.uint64((seed * 8 + kind) * 0xD1342543DE82EF95 & _MASK)
-    mixed = (numbers.astype(np.uint64) + np.uint64(1)) * step + base
+    mixed: Array = (numbers.astype(np.uint64) + np.uint64(1)) * step + base
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     mixed ^= mixed >> np.uint64(31)
-    return [f"{value:016x}" for value in mixed.tolist()]
+    return mixed
 
 
 def pick(values: pa.Array, code: Array) -> pa.Array:
@@ -128,15 +142,20 @@ def pick(values: pa.Array, code: Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, values).cast(pa.string())
 
 
-def _digits_up_to(code: Array, seed: int, kind: int, prefix: str) -> list[str]:
-    return [prefix + text for text in mix_digits(np.arange(int(code.max(initial=-1)) + 1), seed, kind)]
+def _counted(code: Array, shape: str, salt: tuple[int, int]) -> pa.Array:
+    """Ids for the codes from 0 to the largest one."""
+    return write_ids(np.arange(int(code.max(initial=-1)) + 1), [shape], None, salt)
 
 
 def _keys(scene: Scene, people: People, columns: dict[str, Array]) -> tuple[pa.Array, Array]:
     """Key ids, and the key of each request: an account with several has one for each of its programs."""
     used = columns["owner"].astype(np.int64) * 8 + columns["client"] % people.keys[columns["owner"]]
     unique, code = np.unique(used, return_inverse=True)
-    return pa.array([f"key-{text}" for text in mix_digits(unique, scene.seed, 5)]), code
+    return write_ids(unique, ["key-{}"], None, (scene.seed, 5)), code
+
+
+def _sent(hundredths: Array) -> pa.Array:
+    return pa.array(hundredths / 100.0, pa.float64(), mask=hundredths < 0)
 
 
 def _input_tokens(scene: Scene, columns: dict[str, Array], prompts: pa.ChunkedArray) -> Array:
@@ -146,6 +165,6 @@ def _input_tokens(scene: Scene, columns: dict[str, Array], prompts: pa.ChunkedAr
         for name, texts in (("system", scene.systems), ("tools", scene.tools))
     )
     # Earlier turns are sent again: about one question and one answer of this size each.
-    history = columns["turn"] * (own / _CHARACTERS_PER_TOKEN + columns["output"]) * 0.8
+    history = columns["turn"].astype(np.int64) * (own / _CHARACTERS_PER_TOKEN + columns["output"]) * 0.8
     tokens: Array = np.round((own + system + tools) / _CHARACTERS_PER_TOKEN + history)
     return np.maximum(1, tokens).astype(np.int64)
