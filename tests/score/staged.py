@@ -77,6 +77,7 @@ def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Tabl
         content_microbits=[round(story.content_bits * BIT)] * story.members,
         queue_microbits=[round(story.queue_bits * BIT)] * story.members,
         bare=[False] * story.members,
+        searched=[0] * story.members,
     )
     customers = _customers(rng, story, account_ids)
     return score_campaigns((sketches, sliced, candidates), customers, config or Config(), Silent())
