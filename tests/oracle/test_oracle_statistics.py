@@ -17,7 +17,7 @@ from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER, content_cluste
 from stillhunt.link.coding import Coded
 from stillhunt.link.phrases import Habits
 from stillhunt.score.dealt import RARE, homogeneity, load_evenness
-from stillhunt.score.shared import COST, SHARES, UNLIKE_ALL, shared_address, shared_value
+from stillhunt.score.shared import COST, PICKED_SHARES, SHARES, UNLIKE_ALL, shared_address, shared_value
 
 steady = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -63,13 +63,17 @@ def test_load_evenness_is_the_index_of_dispersion(loads: list[int]) -> None:
     assert found.index == pytest.approx(np.var(loads, ddof=1) / np.mean(loads))
 
 
-def expected_sharing(chances: list[float], others: list[int]) -> float:
-    """Bits of a key by the definition: the best share of the pool, its choice paid for."""
+def expected_sharing(chances: list[float], others: list[int], passed_over: int = 0) -> float:
+    """Bits of a key by the definition: the best share of the pool, its choice paid for.
+
+    Those who were passed over when the members were picked by the key count as having drawn nothing of the pool.
+    """
     evidence = []
     for chance, n in zip(chances, others, strict=True):
         bits = -1.0 - 0.5 * np.log2(max(chance, 1e-300))
         evidence.append(2.0 ** (bits * n / (n + 1) if bits > 0 else bits))
-    best = max(sum(np.log2((1 - s) + s * e) for e in evidence) for s in SHARES)
+    shares = PICKED_SHARES if passed_over else SHARES
+    best = max(sum(np.log2((1 - s) + s * e) for e in [*evidence, *[0.0] * passed_over]) for s in shares)
     return max(best - COST, 0.0)
 
 
@@ -94,26 +98,31 @@ countries = st.integers(-1, 1)
 
 
 @steady
-@given(st.lists(st.tuples(st.integers(-1, 6), st.booleans(), countries), min_size=2, max_size=60))
-def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool, int]]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(-1, 6), st.booleans(), countries), min_size=2, max_size=60),
+    st.sampled_from([0, 0, 1, 7]),
+)
+def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool, int]], passed_over: int) -> None:
     assume(any(member for _, member, _ in accounts))
     values, member, home = (list(column) for column in zip(*accounts, strict=True))
-    found = shared_value(np.array(values, np.int64), np.array(member), np.array(home, np.int64))
+    codes, homes = np.array(values, np.int64), np.array(home, np.int64)
+    found = shared_value(codes, np.array(member), homes, passed_over=passed_over)
     inside = [(v, c) for v, m, c in accounts if m and v >= 0]
     outside = [(v, c) for v, m, c in accounts if not m and v >= 0]
     own = [v for v, m, _ in accounts if m]
     others = [sum(v == value for v, _ in inside) - 1 if value >= 0 else 0 for value in own]
+    drawn = (len(inside) + passed_over) / max(len(inside), 1)
+    homes_out, homes_in = [c for _, c in outside], [c for _, c in inside]
     chances = [
-        at_least(
-            n, expected_sharers([c for v, c in outside if v == value], [c for _, c in outside], [c for _, c in inside])
-        )
+        at_least(n, drawn * expected_sharers([c for v, c in outside if v == value], homes_out, homes_in))
         for value, n in zip(own, others, strict=True)
     ]
-    assert found.bits == pytest.approx(expected_sharing(chances, others))
+    assert found.bits == pytest.approx(expected_sharing(chances, others, passed_over))
     assert found.sharing == sum(n > 0 for n in others)
     assert found.values == len({v for v, n in zip(own, others, strict=True) if n > 0})
     assert len(found.member_bits) == len(own)
-    assert found.bits == 0.0 or found.bits == pytest.approx(found.member_bits.sum() - COST)
+    charged = passed_over * np.log2(1 - found.share)
+    assert found.bits == 0.0 or found.bits == pytest.approx(found.member_bits.sum() + charged - COST)
 
 
 @steady

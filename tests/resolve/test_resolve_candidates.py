@@ -147,20 +147,24 @@ def test_bare_and_templated_slices_of_one_pool_stay_apart() -> None:
     assert len(merge_candidates([left, right], even_counts(left, right))) == 1
 
 
-def bare_group(formed: Iterable[str], joined: Iterable[str] = (), *, formed_on: int, stack: int = 7) -> FoundGroup:
+def bare_group(
+    formed: Iterable[str], joined: Iterable[str] = (), *, formed_on: int, stack: int = 7, searched: int = 50
+) -> FoundGroup:
     """A group found by its workload: four slices of five belong by their work alone."""
     joined = list(joined)
     bits = {(stack, account): (0, BIT, 4 * BIT) for account in [*formed, *joined]}
-    return FoundGroup(-1, formed_on, frozenset(bits) - {(stack, account) for account in joined}, bits)
+    formed_by = frozenset(bits) - {(stack, account) for account in joined}
+    return FoundGroup(-1, formed_on, formed_by, bits, searched=searched)
 
 
 def test_workloads_are_recognised_by_all_that_they_were_given() -> None:
     """Half of each group formed it and the other half joined by its clients: the same slices, though not the same
     founders."""
-    first = bare_group(names(0, 10), names(10, 20), formed_on=0)
-    second = bare_group(names(10, 20), names(0, 10), formed_on=1)
+    first = bare_group(names(0, 10), names(10, 20), formed_on=0, searched=40)
+    second = bare_group(names(10, 20), names(0, 10), formed_on=1, searched=70)
     (found,) = pair_halves([first, second])
     assert found.bare
+    assert found.searched == 70, "the wider search is charged for"
     assert {link.formed for link in found.slices.values()} == {1, 2}
     assert len(pair_halves([replace(first, search=3), replace(second, search=3)])) == 2, "templates: by their founders"
 
@@ -177,6 +181,7 @@ def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
     assert set(bare["queue_microbits"].to_pylist()) == {2 * BIT}
     assert set(bare["content_microbits"].to_pylist()) == {0}
     assert len(set(bare["candidate"].to_pylist())) == 1
+    assert set(bare["searched"].to_pylist()) == {50}
     assert table.num_rows - bare.num_rows == 10
 
 
@@ -201,7 +206,7 @@ def test_one_account_in_common_chains_nothing() -> None:
 
 def links_table(groups: list[FoundGroup]) -> pa.Table:
     rows = [
-        (number, one.search, cluster, one.formed_on, account, (cluster, account) in one.members, *bits)
+        (number, one.search, cluster, one.formed_on, account, (cluster, account) in one.members, *bits, one.searched)
         for number, one in enumerate(groups)
         for (cluster, account), bits in sorted(one.bits.items())
     ]
