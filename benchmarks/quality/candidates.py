@@ -27,6 +27,7 @@ OPEN_KINDS = ("declared_organisation", "open_customer")
 """Findings that keep a candidate from ever being flagged: such candidates cannot be false campaigns."""
 CAMPAIGN_SIZES = (12, 25, 60)
 """Accounts of the campaigns of one world: weak ones too, or the middle of the scale stays empty."""
+ROOMS = ("base", "collect", "extract", "link", "resolve", "score")
 MOSTLY = 0.5
 """Share of a candidate's members that must harvest for it to be a true campaign."""
 
@@ -60,12 +61,16 @@ class WorldKind:
 
 
 def source_fingerprint() -> str:
-    """Hash of the detector's source files, and of the lab that builds the worlds."""
+    """Hash of the source files that decide the rows: the detector's, and the lab's that build the worlds.
+
+    The budget's constants are left out: they move verdicts, never bits, and are fitted from these rows.
+    """
     digest = hashlib.sha256()
     home = Path(stillhunt.__file__).parent
-    rooms = ("base", "collect", "extract", "lab", "link", "resolve", "score")
-    for path in sorted(path for room in rooms for path in (home / room).rglob("*.py")):
-        digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
+    paths = [path for room in ROOMS for path in (home / room).rglob("*.py")] + list((home / "lab").glob("*.py"))
+    for path in sorted(paths):
+        if path.name != "budget.py":
+            digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
