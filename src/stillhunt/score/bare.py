@@ -21,6 +21,8 @@ WORK_CAP = 6.0
 LEAST_LOAD = 8
 """Distinct questions from which a bare slice is one; below, loads are cut off and their law with them."""
 SHARES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+MOST_WORKERS = 1.5
+"""Workers that a plan may have for each one found."""
 COST = float(np.log2(len(SHARES) * 24))
 """Shares tried, and about 24 loads that differ by a worker's spread."""
 STACKS_CAP = 11.0
@@ -97,7 +99,10 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     customers = _customer_law(crowd)
     spread = float(np.sqrt(np.exp(-middle) + baseline.PLAN_LOAD_SPREAD**2))
     ratio = np.exp(_above_floor(crowd, middle, spread) - customers)
-    bits = max(float(np.log2(1.0 - share + share * ratio).sum()) for share in SHARES) - COST
+    # No more workers than were found: others who happen to be as busy are no evidence for these.
+    most = MOST_WORKERS * len(own) / max(len(crowd), 1)
+    shares = [share for share in SHARES if share <= most] or SHARES[:1]
+    bits = max(float(np.log2(1.0 - share + share * ratio).sum()) for share in shares) - COST
     loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
     return Finding(
         "queue",
