@@ -11,7 +11,16 @@ from scipy.stats import norm
 from told import DAY, Array, group_of, told_log
 
 from stillhunt.score import baseline
-from stillhunt.score.bare import COST, LEAST_LOAD, SHARES, WORK_CAP, bare_stacks, client_rows, like_work
+from stillhunt.score.bare import (
+    COST,
+    LEAST_LOAD,
+    MOST_WORKERS,
+    SHARES,
+    WORK_CAP,
+    bare_stacks,
+    client_rows,
+    like_work,
+)
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.findings import Finding
 from stillhunt.score.frame import Frame
@@ -68,7 +77,9 @@ def plain_bits(loads: Array, own: Array) -> float:
     middle = float(np.median(np.log(own)))
     spread = math.sqrt(math.exp(-middle) + baseline.PLAN_LOAD_SPREAD**2)
     ratio = np.exp(law(loads, middle, spread) - customer_law(loads))
-    return max(sum(math.log2(1.0 - s + s * r) for r in ratio.tolist()) for s in SHARES) - COST
+    # A plan has hardly more workers than were found of it.
+    shares = [share for share in SHARES if share * len(loads) <= MOST_WORKERS * len(own)] or [min(SHARES)]
+    return max(sum(math.log2(1.0 - s + s * r) for r in ratio.tolist()) for s in shares) - COST
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -114,6 +125,14 @@ def test_a_plan_among_customers_does_more_alike_work_than_chance(seed: int) -> N
     assert found.bits > 3.0
     assert "60 accounts do alike work, about 6" in found.statement
     assert ": more than" in found.statement
+
+
+def test_others_of_like_load_are_no_evidence_for_a_few() -> None:
+    """Six accounts picked from a plan's sixty stand for nine workers at most, so they earn less than all would."""
+    rng = np.random.default_rng(0)
+    frame = log_of(np.concatenate([rng.poisson(60, 60), customers(rng)]))
+    few = like_work(frame, bare_group(frame, np.arange(6)))
+    assert few.bits < like_work(frame, bare_group(frame, np.arange(60))).bits
 
 
 def test_members_are_judged_by_their_own_load() -> None:
