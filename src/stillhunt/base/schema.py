@@ -143,7 +143,9 @@ SLICED = Table(
     "One row per request, in the sketches' order: where it falls.",
     (
         _c("cluster", pa.int32(), False, "Content cluster, or manner and client of a bare slice; -1 where neither."),
-        _c("bare", pa.bool_(), False, "True in a bare slice: single questions without a template, cut by their manner."),
+        _c(
+            "bare", pa.bool_(), False, "True in a bare slice: single questions without a template, cut by their manner."
+        ),
         _c("matched", pa.int16(), False, "Phrases of that cluster in the request."),
         _c("half", pa.int8(), False, "0 or 1, drawn per conversation: groups found on one are judged on the other."),
         _c("topic", pa.int16(), False, "Topic; -1 where its words tell none."),

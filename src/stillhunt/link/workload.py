@@ -40,6 +40,11 @@ STEP = 0.25
 MOST_BITS = 43.0
 """Most bits (30 nats) one slice may bring to a plan while it forms."""
 ROUNDS = 30
+GLANCE = 3
+"""Rounds by which a seed shows whether it leads anywhere."""
+MOST_TRIED = 30
+SAME_TRIAL = 0.8
+"""Share of a seed's slices that a better seed already holds, from which they lead to the same plan."""
 MOST_PLANS = 12
 SETTLED = 1e-3
 OVERLAP = 0.3
@@ -156,8 +161,10 @@ def find_plans(crowd: Crowd, *, manner: int, least: int) -> list[Plan]:
         manner: their manner.
         least: slices a plan needs.
     """
-    settled = [_settle(crowd, seed, manner, least) for seed in _seeds(crowd, least)]
-    found = [pair for pair in settled if pair is not None]
+    tried = [_settle(crowd, seed.astype(np.float64), manner, least, GLANCE) for seed in _seeds(crowd, least)]
+    hopeful = sorted((trial for trial in tried if trial is not None), key=lambda trial: -trial[0])
+    settled = [_settle(crowd, weight, manner, least, ROUNDS) for weight in _distinct(hopeful)]
+    found = [(bits, plan) for bits, plan, _ in (pair for pair in settled if pair is not None)]
     found.sort(key=lambda pair: (-pair[0], pair[1].formed.tolist()))
     plans: list[Plan] = []
     taken = np.zeros(int(crowd.slices.max(initial=-1)) + 1, bool)
@@ -181,11 +188,21 @@ def _seeds(crowd: Crowd, least: int) -> list[Flags]:
     return seeds
 
 
-def _settle(crowd: Crowd, seed: Flags, manner: int, least: int) -> tuple[float, Plan] | None:
-    weight, share = seed.astype(np.float64), max(float(seed.mean()), 0.01)
+def _distinct(trials: list[tuple[float, Plan, Floats]]) -> list[Floats]:
+    """Weights of the trials that lead to different plans, the most hopeful first: seeds near each other meet."""
+    kept: list[tuple[Plan, Floats]] = []
+    for _, plan, weight in trials:
+        known = (np.isin(plan.formed, other.formed).mean() for other, _ in kept)
+        if len(kept) < MOST_TRIED and not any(share > SAME_TRIAL for share in known):
+            kept.append((plan, weight))
+    return [weight for _, weight in kept]
+
+
+def _settle(crowd: Crowd, weight: Floats, manner: int, least: int, rounds: int) -> tuple[float, Plan, Floats] | None:
+    share = max(float(weight.mean()), 0.01)
     plan = _fit(crowd, weight, manner, share)
     bits = np.zeros(len(weight))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         bits = plan_bits(crowd, plan)
         odds = share * np.exp2(np.minimum(bits, MOST_BITS))
         posterior = odds / (odds + 1.0 - share)
@@ -199,7 +216,8 @@ def _settle(crowd: Crowd, seed: Flags, manner: int, least: int) -> tuple[float, 
             break
     if len(plan.formed) < least:
         return None
-    return float(np.log2(1.0 - share + share * np.exp2(np.minimum(bits, MOST_BITS))).sum()), plan
+    total = float(np.log2(1.0 - share + share * np.exp2(np.minimum(bits, MOST_BITS))).sum())
+    return total, plan, weight
 
 
 def _fit(crowd: Crowd, weight: Floats, manner: int, share: float) -> Plan:

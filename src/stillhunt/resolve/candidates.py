@@ -133,7 +133,10 @@ def _candidate(pair: list[FoundGroup]) -> Candidate:
             link.work += _capped(work)
             if key in group.members:
                 link.formed |= 1 << group.formed_on
-    candidate.slices = {key: link for key, link in candidate.slices.items() if link.total > 0}
+    # A workload keeps those that formed it, or its subjects would be judged on the survivors of that same half.
+    candidate.slices = {
+        key: link for key, link in candidate.slices.items() if link.total > 0 or (candidate.bare and link.formed)
+    }
     return candidate
 
 

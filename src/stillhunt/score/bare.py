@@ -85,18 +85,18 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     """Do as many accounts do alike work as a plan's workers would, and no crowd of customers?
 
     The log likelihood ratio of a mixture, workers near the group's load among customers, against customers alone, whose
-    loads are lognormal with a frozen spread. It is summed over all bare slices of the manner, so that the search for
-    the load at which most accounts stand earns nothing by itself; the choice of load and share is charged for.
+    loads are lognormal as the others' are. It is summed over all bare slices of the manner, so that the search for the
+    load at which most accounts stand earns nothing by itself; the choice of load and share is charged for.
 
     Args:
         frame: the log.
         candidate: a bare candidate.
     """
-    own = _slice_loads(frame, candidate.rows)
     manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
-    crowd = np.log(_slice_loads(frame, np.flatnonzero(frame.bare & (frame.manner == manner))))
-    middle = float(np.median(np.log(own)))
-    customers = _customer_law(crowd)
+    crowd, inside = _slice_loads(frame, candidate, np.flatnonzero(frame.bare & (frame.manner == manner)))
+    own = np.exp(crowd[inside])
+    middle = float(np.median(crowd[inside])) if inside.any() else 0.0
+    customers = _customer_law(crowd, ~inside)
     spread = float(np.sqrt(np.exp(-middle) + baseline.PLAN_LOAD_SPREAD**2))
     ratio = np.exp(_above_floor(crowd, middle, spread) - customers)
     # No more workers than were found: others who happen to be as busy are no evidence for these.
@@ -115,20 +115,25 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     )
 
 
-def _slice_loads(frame: Frame, rows: Ints) -> Floats:
-    """Distinct questions of each bare slice among these requests that has enough to be one."""
+def _slice_loads(frame: Frame, candidate: Candidate, rows: Ints) -> tuple[Floats, Flags]:
+    """Log of the distinct questions of each bare slice among these requests, and whether it is the candidate's."""
     counted = rows[frame.fresh[rows] & (frame.topic[rows] >= 0)]
-    slices = frame.cluster[counted] * frame.accounts + frame.account[counted]
-    _, loads = np.unique(slices, return_counts=True)
-    large: Floats = loads[loads >= LEAST_LOAD].astype(np.float64)
-    return large
+    slices, loads = np.unique(frame.cluster[counted] * frame.accounts + frame.account[counted], return_counts=True)
+    large = loads >= LEAST_LOAD
+    held = candidate.slice_cluster * frame.accounts + candidate.accounts[candidate.slice_account]
+    return np.log(loads[large]), np.isin(slices[large], held)
 
 
-def _customer_law(loads: Floats) -> Floats:
-    """Log density of each log load under the customers' law, its middle fitted."""
-    middles = np.arange(0.0, np.log(1e5), 0.25)
-    laws = [_above_floor(loads, float(middle), baseline.CUSTOMER_SLICE_SPREAD) for middle in middles]
-    return max(laws, key=lambda law: float(law.sum()))
+def _customer_law(loads: Floats, outside: Flags) -> Floats:
+    """Log density of each log load under a lognormal law fitted to those outside the group (maximum likelihood)."""
+    others = loads[outside] if outside.any() else loads
+    fits = [
+        (float(_above_floor(others, middle, spread).sum()), middle, spread)
+        for middle in np.arange(0.0, np.log(1e5), 0.25).tolist()
+        for spread in baseline.CUSTOMER_SLICE_SPREADS
+    ]
+    _, middle, spread = max(fits)
+    return _above_floor(loads, middle, spread)
 
 
 def _above_floor(loads: Floats, middle: float, spread: float) -> Floats:

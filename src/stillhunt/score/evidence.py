@@ -47,7 +47,12 @@ REPEATED = 0.02
 
 
 def gather_evidence(
-    frame: Frame, candidate: Candidate, *, least: int, found_as: Candidate | None = None
+    frame: Frame,
+    candidate: Candidate,
+    *,
+    least: int,
+    found_as: Candidate | None = None,
+    cleared: Candidate | None = None,
 ) -> list[Finding]:
     """All findings about one candidate, before caps.
 
@@ -57,8 +62,9 @@ def gather_evidence(
         least: requests a slice needs; loads cut off near it are not judged.
         found_as: the candidate before strangers left it, some for their load: loads are judged on all of them, or
             those who stayed would look equal by selection.
+        cleared: the same without those whom their stacks refute: subjects of a bare group are judged on it.
     """
-    subjects = _topic_mixture(frame, candidate)
+    subjects = _topic_mixture(frame, candidate, cleared or found_as or candidate)
     findings = [
         subjects,
         *(_bare if candidate.bare else _templated)(frame, candidate, subjects, least, found_as or candidate),
@@ -133,8 +139,9 @@ def _template_lift(frame: Frame, candidate: Candidate, least: int) -> float:
     return max(own / public, 1.0)
 
 
-def _topic_mixture(frame: Frame, candidate: Candidate) -> Finding:
-    found = _held_out(frame, candidate, frame.topic)
+def _topic_mixture(frame: Frame, candidate: Candidate, cleared: Candidate) -> Finding:
+    # Who left a bare group as a likely stranger left for its subjects on this half, too.
+    found = _held_out(frame, cleared if candidate.bare else candidate, frame.topic)
     bits = index_bits(found, baseline.TOPICS)
     compared = "as alike as dealing at random gives" if bits > 0 else "as different as separate customers' are"
     return Finding(

@@ -62,6 +62,7 @@ def open_customers(frame: Frame, candidate: Candidate) -> Finding | None:
     own = domain[candidate.accounts]
     members = candidate.is_member(frame)
     open_member = np.zeros(len(own), bool)
+    payers: list[int] = []
     institution = frame.customers["institution"]
     parts = 0
     for value in np.unique(own[own >= 0]):
@@ -72,7 +73,8 @@ def open_customers(frame: Frame, candidate: Candidate) -> Finding | None:
         if _one_payer(frame, accounts) and ((institution[accounts] > 0).all() or _one_country(frame, accounts)):
             open_member |= inside
             parts += 1
-    if not parts or open_member.mean() < OPENLY:
+            payers += _payer(frame, accounts)
+    if not parts or open_member.mean() < OPENLY or len(set(payers)) < len(payers):
         return None
     whose = "one customer" if parts == 1 else f"{parts} customers"
     return Finding(
@@ -89,6 +91,13 @@ def open_customers(frame: Frame, candidate: Candidate) -> Finding | None:
 def _one_payer(frame: Frame, accounts: Ints) -> bool:
     """One payer, or one network from which all were opened."""
     return max(_agreement(frame, accounts, name) for name in ("payment_fingerprint", "signup_prefix")) >= OPENLY
+
+
+def _payer(frame: Frame, accounts: Ints) -> list[int]:
+    """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
+    values = frame.customers["payment_fingerprint"][accounts]
+    known = values[values >= 0]
+    return [int(np.bincount(known).argmax())] if len(known) >= OPENLY * len(accounts) else []
 
 
 def _one_country(frame: Frame, accounts: Ints) -> bool:

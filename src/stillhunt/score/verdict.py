@@ -76,9 +76,11 @@ def judge(
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
     judged = _judge_once(frame, candidate, settings, least)
-    stays = (judged.member_probability >= LIKELIER_THAN_NOT) & ~_refuted(judged)
+    right = ~_refuted(judged)
+    stays = (judged.member_probability >= LIKELIER_THAN_NOT) & right
     if not stays.all() and stays.sum() >= least_accounts:
-        judged = _judge_once(frame, _without(candidate, stays), settings, least, found_as=candidate)
+        before = (candidate, _without(candidate, right))
+        judged = _judge_once(frame, _without(candidate, stays), settings, least, before)
     elif stays.sum() < least_accounts:
         judged = replace(judged, verdict="none")
     if judged.verdict == "act" and judged.bits - settings.prior_bits < required_bits:
@@ -96,10 +98,14 @@ def _refuted(judged: Judged) -> Flags:
 
 
 def _judge_once(
-    frame: Frame, candidate: Candidate, settings: ScoreSettings, least: int, found_as: Candidate | None = None
+    frame: Frame,
+    candidate: Candidate,
+    settings: ScoreSettings,
+    least: int,
+    before: tuple[Candidate | None, Candidate | None] = (None, None),
 ) -> Judged:
     findings = capped(
-        gather_evidence(frame, candidate, least=least, found_as=found_as),
+        gather_evidence(frame, candidate, least=least, found_as=before[0], cleared=before[1]),
         settings.family_cap_bits.model_dump(),
         settings.linkage_cap_bits,
     )
