@@ -74,7 +74,7 @@ def _correlation(frame: Frame, candidate: Candidate) -> tuple[float, int, int] |
     public = np.bincount(np.arange(days) // width, weights=others, minlength=bins) + WHOLE // 100
     expected = counts.sum(axis=1, keepdims=True) * (public / public.sum())
     # In units of their noise, or days on which hardly anybody works would outweigh the rest.
-    level: Floats = (counts - expected) / np.sqrt(expected)
+    level: Floats = (counts - expected) / np.sqrt(np.maximum(expected, 1e-9))
     level -= level.mean(axis=1, keepdims=True)
     length = np.sqrt((level**2).sum(axis=1, keepdims=True))
     level = (level / np.where(length > 0, length, 1.0))[length[:, 0] > 0]

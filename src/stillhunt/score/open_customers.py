@@ -95,8 +95,10 @@ def _one_payer(frame: Frame, accounts: Ints) -> bool:
 
 def _payer(frame: Frame, accounts: Ints) -> list[int]:
     """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
-    values = frame.customers["payment_fingerprint"][accounts]
-    known = values[values >= 0]
+    values = frame.customers.get("payment_fingerprint")
+    if values is None:
+        return []
+    known = values[accounts][values[accounts] >= 0]
     return [int(np.bincount(known).argmax())] if len(known) >= OPENLY * len(accounts) else []
 
 

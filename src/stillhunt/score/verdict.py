@@ -19,7 +19,7 @@ from stillhunt.score.evidence import gather_evidence
 from stillhunt.score.findings import HARVEST, Finding, capped, family_bits
 from stillhunt.score.frame import Flags, Floats, Frame
 
-MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
+MEMBER_CAPS = {"content": 9.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 """Most bits of each family about one member's part."""
 LIKELIER_THAN_NOT = 0.5
 DECISIVE_BITS = 8.0
