@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ SPEC = WorldSpec(
 
 
 def golden_answer() -> dict[str, Any]:
-    """What the hunt finds in the world: counts, and each live campaign with its members, score and families."""
+    """What the hunt finds in the world: counts, who is flagged by truth, and each live campaign with its members."""
     world = build_world(SPEC)
     config = stillhunt.Config(sanctioned={"organizations": world.sanctioned})
     case = stillhunt.hunt(world.requests, world.accounts, config)
@@ -54,7 +54,8 @@ def golden_answer() -> dict[str, Any]:
         for row in case.campaigns.to_pylist()
         if row["verdict"] != "none"
     ]
-    return {"counts": case.run["counts"], "campaigns": campaigns}
+    flagged = Counter(truth[row["account_id"]] or "honest" for row in case.accounts.to_pylist() if row["flagged"])
+    return {"counts": case.run["counts"], "flagged": dict(sorted(flagged.items())), "campaigns": campaigns}
 
 
 def as_text(answer: dict[str, Any]) -> str:

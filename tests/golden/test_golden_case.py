@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from golden_world import STORED, as_text, golden_answer
+from golden_world import SPEC, STORED, as_text, golden_answer
 
 HOW = "if findings were meant to move: python tests/golden/golden_world.py --write, and say in the commit why"
 
@@ -24,8 +24,11 @@ def test_answer_is_the_same_in_another_process() -> None:
 
 
 def test_the_stored_answer_is_worth_keeping() -> None:
-    """Two campaigns, each of one operation's accounts alone."""
+    """Everybody of both operations is flagged, and nobody else, though a customer may be put up for review."""
     stored = json.loads(STORED.read_text(encoding="utf-8"))
-    assert sorted(c["truth"] for c in stored["campaigns"]) == [["careful"], ["crude"]]
-    assert stored["campaigns"][0]["verdict"] == "act"
-    assert all(len(c["members"]) >= 16 for c in stored["campaigns"])
+    assert stored["flagged"] == {campaign.name: campaign.accounts for campaign in SPEC.campaigns}
+    assert [c["verdict"] for c in stored["campaigns"]] == ["act", "act"]
+    operations = [[name for name in c["truth"] if name != "honest"] for c in stored["campaigns"]]
+    assert sorted(operations) == [["careful"], ["crude"]], "each of one operation's accounts"
+    passers_by = sum(len(c["members"]) for c in stored["campaigns"]) - sum(stored["flagged"].values())
+    assert passers_by <= 1, "one customer sends the careful one's phrases, at a load of its own"
