@@ -172,17 +172,28 @@ def test_workloads_are_recognised_by_all_that_they_were_given() -> None:
 def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
     groups = [bare_group(names(0, 10), formed_on=half) for half in (0, 1)]
     groups += [group(names(0, 10), formed_on=half, cluster=2) for half in (0, 1)]
-    groups[0].bits[7, "a000"] = (0, -3 * BIT, 2 * BIT)
-    groups[1].bits[7, "a000"] = (0, -3 * BIT, 2 * BIT)
     table = resolved(groups)
     bare = table.filter(table["bare"])
-    assert bare["account_id"].to_pylist() == names(1, 10), "whose subjects outweigh its work is out"
+    assert bare["account_id"].to_pylist() == names(0, 10)
     assert set(bare["cluster"].to_pylist()) == {7}
     assert set(bare["queue_microbits"].to_pylist()) == {2 * BIT}
     assert set(bare["content_microbits"].to_pylist()) == {0}
     assert len(set(bare["candidate"].to_pylist())) == 1
     assert set(bare["searched"].to_pylist()) == {50}
     assert table.num_rows - bare.num_rows == 10
+
+
+def test_who_formed_a_workload_stays_though_its_subjects_speak_against_it() -> None:
+    """Subjects are judged later on all who formed the group; those who fit by luck would be missing from it."""
+    against = (0, -3 * BIT, 2 * BIT)
+    groups = [bare_group(names(0, 10), ["z"], formed_on=half) for half in (0, 1)]
+    for one in groups:
+        one.bits[7, "a000"] = one.bits[7, "z"] = against
+    table = resolved(groups)
+    assert table["account_id"].to_pylist() == names(0, 10), "z only joined, and leaves by its subjects"
+    assert table["queue_microbits"].to_pylist() == [-6 * BIT, *[2 * BIT] * 9]
+    templates = [group(names(0, 10), formed_on=half, bits={"a000": (0, -BIT)}) for half in (0, 1)]
+    assert resolved(templates)["account_id"].to_pylist() == names(1, 10), "a template's phrases say who belongs"
 
 
 def test_one_account_serves_two_operators_with_two_clients() -> None:

@@ -111,17 +111,48 @@ def test_a_name_that_only_resembles_an_institution_is_none(domain: str) -> None:
     assert judged(firm(email_domain=[domain] * MEMBERS, signup_country=countries)) is None
 
 
+SCHOOL = np.arange(MEMBERS) % 4
+"""Four classes of four schools."""
+
+
+def schools(**changes: list[Any]) -> Columns:
+    """Each pays by itself and sits in one country of its own."""
+    own = {
+        "email_domain": [f"school{n}.example" for n in SCHOOL],
+        "payment_fingerprint": (SCHOOL + 1).tolist(),
+        "signup_country": [f"C{n}" for n in SCHOOL],
+        "payment_country": [f"C{n}" for n in SCHOOL],
+    }
+    return firm(**{**own, **changes})
+
+
 def test_several_customers_are_counted() -> None:
-    """Four classes of four schools: each pays by itself and sits in one country of its own."""
-    school = np.arange(MEMBERS) % 4
-    found = judged(
-        firm(
-            email_domain=[f"school{n}.example" for n in school],
-            payment_fingerprint=(school + 1).tolist(),
-            signup_country=[f"C{n}" for n in school],
-            payment_country=[f"C{n}" for n in school],
-        )
-    )
+    found = judged(schools())
+    assert found is not None
+    assert "4 customers" in found.statement
+
+
+@pytest.mark.parametrize("cards", [[7, 7, 7, 7], [1, 2, 3, 3]])
+def test_parts_that_share_a_payer_are_no_several_customers(cards: list[int]) -> None:
+    """One card behind several mail domains is one operator that bought domains, and that is hidden."""
+    assert judged(schools(payment_fingerprint=[cards[n] for n in SCHOOL])) is None
+
+
+def test_one_shared_card_beside_the_parts_own_makes_them_one_operator() -> None:
+    """A few seats with cards of their own do not hide that the rest of two parts pay with one."""
+    domains = [f"part{n % 2}.example" for n in range(MEMBERS)]
+    country = [f"C{n % 2}" for n in range(MEMBERS)]
+    parts = {"email_domain": domains, "signup_country": country, "payment_country": country}
+    odd = [100, 101]
+    assert judged(firm(**parts, payment_fingerprint=[*odd, *[7] * (MEMBERS - 2)])) is None
+    apart = [*odd, *(n % 2 for n in range(2, MEMBERS))]
+    assert judged(firm(**parts, payment_fingerprint=apart)) is not None
+
+
+def test_parts_whose_payers_are_not_known_share_none() -> None:
+    """What nobody told contradicts nothing: each was opened from one network, and that says whose it is."""
+    nothing = [None] * MEMBERS
+    found = judged(schools(payment_fingerprint=nothing, signup_prefix=(SCHOOL + 1).tolist()))
     assert found is not None
     assert "4 customers" in found.statement
 
@@ -148,6 +179,7 @@ def test_a_public_provider_is_no_customer() -> None:
     assert PUBLIC_DOMAIN * 4 < OUTSIDERS
     parts = ["firm.example" if n < 4 else f"part{n % 4}.example" for n in range(MEMBERS)]
     columns["email_domain"][:MEMBERS] = parts
+    columns["payment_fingerprint"][:MEMBERS] = [9 if n < 4 else n % 4 for n in range(MEMBERS)]
     assert judged(columns) is not None
     public = [*parts, *["firm.example"] * (PUBLIC_DOMAIN * 4 + 1)]
     columns["email_domain"][: len(public)] = public
