@@ -78,3 +78,20 @@ def group_of(frame: Frame, members: int, cluster: int = 0) -> Candidate:
     flat = np.zeros(members)
     owner = frame.account[rows]
     return Candidate(0, accounts, accounts * 0 + cluster, accounts, accounts * 0 + 3, flat, flat, rows, owner, owner)
+
+
+def bare_group(frame: Frame, chosen: Array) -> Candidate:
+    """The chosen accounts' slices, all of content cluster 0, as a candidate found by its workload.
+
+    Args:
+        frame: the log.
+        chosen: accounts, ascending.
+    """
+    rows = np.flatnonzero(np.isin(frame.account, chosen))
+    place = np.searchsorted(chosen, frame.account[rows])
+    flat = np.zeros(len(chosen))
+    positions = np.arange(len(chosen))
+    formed = np.full(len(chosen), 3)
+    return Candidate(
+        0, chosen, chosen * 0, positions, formed, flat, flat, rows, place, place, bare=True, searched=len(chosen)
+    )
