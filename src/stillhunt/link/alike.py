@@ -25,7 +25,9 @@ LEAST_VARIANCE = 0.25
 LOG2 = float(np.log(2.0))
 
 
-def phrase_bits(slices: ClusterSlices, side: int, members: Ints, judged: int) -> tuple[Floats, float]:
+def phrase_bits(
+    slices: ClusterSlices, side: int, members: Ints, judged: int, *, forming: bool = False
+) -> tuple[Floats, float]:
     """Bits of each slice for being dealt the group's phrase mixture, and the mixture's effective number of choices.
 
     The chi-square of a slice against the group's rates is scaled by Satterthwaite's effective degrees of freedom,
@@ -36,15 +38,24 @@ def phrase_bits(slices: ClusterSlices, side: int, members: Ints, judged: int) ->
         side: half on which the group's rates are taken.
         members: positions of the group's slices.
         judged: half on which every slice is judged.
+        forming: groups compete for slices, and none may gain by how much its own rates can tell.
     """
     total = slices.size[side][members].sum()
     rate = (slices.phrases[side][members].sum(axis=0) + 0.5) / (total + 1.0)
     freedom = effective_choices(slices, side, members, rate)
     size = slices.size[judged].astype(np.float64)
-    deviation = deviations(slices.phrases[judged], size, rate)
+    told = np.ones(len(size)) if forming else _told(size, rate)
+    deviation = deviations(slices.phrases[judged], size, rate) / told
     spread = 1.0 + size * OWN_HABIT
-    bits = 0.5 * freedom * (np.log(spread) - np.minimum(deviation, WORST) * (1.0 - 1.0 / spread)) / LOG2
+    bits = 0.5 * freedom * told * (np.log(spread) - np.minimum(deviation, WORST) * (1.0 - 1.0 / spread)) / LOG2
     return np.where(size > 0, bits, 0.0), freedom
+
+
+def _told(size: Floats, rate: Floats) -> Floats:
+    """Mean squared deviation of dealt slices: below 1 where counts are too small to vary, and tell so much less."""
+    variance = size[:, None] * rate * (1.0 - rate)
+    told: Floats = (variance / (variance + LEAST_VARIANCE)).mean(axis=1)
+    return np.maximum(told, 1e-6)
 
 
 def deviations(counts: Ints, size: Floats, rate: Floats) -> Floats:

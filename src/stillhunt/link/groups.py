@@ -23,6 +23,8 @@ DEVIATIONS = 3.0
 """A neighbour lies within chance plus so many standard deviations of the distance between dealt slices."""
 ROUNDS = 8
 MOST_GROUPS = 12
+MEMBER_CAP = 12.0
+"""Most bits one view of one slice may add to the strength of its group."""
 VIEW_CAP = 24.0
 """Most bits one view may give or take while groups form."""
 
@@ -45,6 +47,13 @@ class Group:
     phrase: Floats
     topic: Floats
     freedom: float
+
+    @property
+    def strength(self) -> float:
+        """Held-out bits of the members together, either view of a slice within its cap."""
+        phrase = np.clip(self.phrase[self.members], -MEMBER_CAP, MEMBER_CAP)
+        topic = np.clip(self.topic[self.members], -MEMBER_CAP, MEMBER_CAP)
+        return float((phrase + topic).sum())
 
 
 def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Group]:
@@ -127,7 +136,7 @@ def _compete(slices: ClusterSlices, side: int, usable: Flags, sets: list[Ints], 
 
 
 def _bits(slices: ClusterSlices, side: int, members: Ints) -> Floats:
-    phrase, _ = phrase_bits(slices, side, members, side)
+    phrase, _ = phrase_bits(slices, side, members, side, forming=True)
     topic = topic_bits(slices, side, members, side)
     total: Floats = np.clip(phrase, -VIEW_CAP, VIEW_CAP) + np.clip(topic, -VIEW_CAP, VIEW_CAP)
     return total

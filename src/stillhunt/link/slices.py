@@ -10,6 +10,9 @@ from stillhunt.link.clusters import Clusters
 from stillhunt.link.coding import Coded, Ints
 from stillhunt.link.topics import TOPICS
 
+MOST_PHRASES = 256
+"""Phrases of a cluster by which its slices are compared; bounds the work that one hostile or chained cluster causes."""
+
 
 @dataclass(frozen=True)
 class ClusterSlices:
@@ -75,6 +78,14 @@ def cluster_slices(
     return found
 
 
+def _most_shared(member: Ints, phrase: Ints) -> Ints:
+    """The phrases that most slices have, at most `MOST_PHRASES`; the smaller code on ties."""
+    pair = np.unique(np.stack([phrase, member]), axis=1)[0]
+    names, slices = np.unique(pair, return_counts=True)
+    kept: Ints = np.sort(names[np.lexsort((names, -slices))[:MOST_PHRASES]])
+    return kept
+
+
 def _one_cluster(
     coded: Coded, label: int, account: Ints, rows: Ints, position: Ints, topics: Ints, occurrences: tuple[Ints, Ints]
 ) -> ClusterSlices:
@@ -87,12 +98,13 @@ def _one_cluster(
     topic_counts = np.zeros((2, count, TOPICS), np.int64)
     known = topics[rows] >= 0
     np.add.at(topic_counts, (half[known], position[known], topics[rows[known]]), 1)
-    names, phrase = np.unique(occurrences[1], return_inverse=True)
     row_position = np.full(coded.rows, -1, np.int64)
     row_position[rows] = position
     member = row_position[occurrences[0]]
     inside = member >= 0
-    member, request, phrase = member[inside], occurrences[0][inside], phrase[inside]
+    inside &= np.isin(occurrences[1], _most_shared(member[inside], occurrences[1][inside]))
+    names, phrase = np.unique(occurrences[1][inside], return_inverse=True)
+    member, request = member[inside], occurrences[0][inside]
     phrase_counts = np.zeros((2, count, len(names)), np.int64)
     occurrence_half = coded.half[request]
     np.add.at(phrase_counts, (occurrence_half, member, phrase), 1)

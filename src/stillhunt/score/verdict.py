@@ -19,9 +19,11 @@ from stillhunt.score.evidence import gather_evidence
 from stillhunt.score.findings import HARVEST, Finding, capped, family_bits
 from stillhunt.score.frame import Flags, Floats, Frame
 
-MEMBER_CAPS = {"content": 9.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
+MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 """Most bits of each family about one member's part."""
 LIKELIER_THAN_NOT = 0.5
+TOGETHER = 1.5
+"""Times the floor of one family from which content and queue do together."""
 DECISIVE_BITS = 8.0
 """Bits from which a test that took no part in finding the group also says who was found in it by mistake."""
 OPEN_GROUPS = ("declared_organisation", "open_customer")
@@ -135,11 +137,18 @@ def sigmoid(bits: float) -> float:
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
     open_group = any(f.kind in OPEN_GROUPS for f in findings)
     convinced = probability >= settings.act_probability and not open_group
-    if convinced and len(families) >= 2 and any(f in HARVEST for f in families):
+    if convinced and len(families) >= 2 and _dealt(findings, settings):
         return "act"
     if probability >= settings.review_probability and families:
         return "review"
     return "none"
+
+
+def _dealt(findings: list[Finding], settings: ScoreSettings) -> bool:
+    """True where content or queue says that a plan is dealt out, or both together nearly as much again."""
+    totals = [sum(f.bits for f in findings if f.family == family) for family in HARVEST]
+    floor = settings.family_floor_bits
+    return max(totals) >= floor or sum(totals) >= TOGETHER * floor
 
 
 def member_evidence(findings: list[Finding], members: int) -> Floats:
