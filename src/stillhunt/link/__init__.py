@@ -86,11 +86,12 @@ def _search_templates(
     labels = np.unique(joined.of_request[joined.of_request != clusters.of_request])
     whole = [one for one in _slices(coded, joined, topics, config) if np.isin(one.cluster, labels)]
     again = _search(whole, config, progress, "joining fragments")
-    better = _strongest(again, clusters.count) > _strongest_part(strongest, clusters, joined)
-    kept = np.where(better[joined.of_request] & (joined.of_request >= 0), joined.of_request, clusters.of_request)
-    moved = np.unique(clusters.of_request[(kept != clusters.of_request) | (np.isin(kept, np.flatnonzero(better)))])
-    found = [pair for pair in found if not np.isin(pair[1].cluster, moved)]
-    found += [pair for pair in again if better[pair[1].cluster]]
+    better = np.flatnonzero(_strongest(again, clusters.count) > _strongest_part(strongest, clusters, joined))
+    moved = np.isin(joined.of_request, better)
+    parts = np.unique(clusters.of_request[moved])
+    kept = np.where(moved, joined.of_request, clusters.of_request)
+    found = [pair for pair in found if not np.isin(pair[1].cluster, parts)]
+    found += [pair for pair in again if np.isin(pair[1].cluster, better)]
     found.sort(key=lambda pair: (pair[1].cluster, pair[1].formed_on))
     return replace(clusters, of_request=kept), found
 
