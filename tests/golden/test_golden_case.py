@@ -24,11 +24,8 @@ def test_answer_is_the_same_in_another_process() -> None:
 
 
 def test_the_stored_answer_is_worth_keeping() -> None:
-    """Everybody of both operations is flagged, and nobody else, though a customer may be put up for review."""
+    """Two campaigns, each of one operation's accounts alone; everybody of both is flagged, and nobody else."""
     stored = json.loads(STORED.read_text(encoding="utf-8"))
-    assert stored["flagged"] == {campaign.name: campaign.accounts for campaign in SPEC.campaigns}
+    assert sorted(c["truth"] for c in stored["campaigns"]) == [["careful"], ["crude"]]
     assert [c["verdict"] for c in stored["campaigns"]] == ["act", "act"]
-    operations = [[name for name in c["truth"] if name != "honest"] for c in stored["campaigns"]]
-    assert sorted(operations) == [["careful"], ["crude"]], "each of one operation's accounts"
-    passers_by = sum(len(c["members"]) for c in stored["campaigns"]) - sum(stored["flagged"].values())
-    assert passers_by <= 1, "one customer sends the careful one's phrases, at a load of its own"
+    assert stored["flagged"] == {campaign.name: campaign.accounts for campaign in SPEC.campaigns}

@@ -49,6 +49,19 @@ def test_a_plan_is_found_among_customers_on_either_half(seed: int, side: int) ->
     assert found.topic.mean() > 5.0
 
 
+@halves
+def test_plans_of_other_paces_are_each_found_once(side: int) -> None:
+    """Many seeds show promise at the strong plan; they are one trial, and leave room for the weaker plan's."""
+    rng = np.random.default_rng(9)
+    strong = workers(rng, 60, plan_mixture(rng))
+    weak = workers(rng, 30, plan_mixture(rng), load=250.0, rate=40.0)
+    crowd = gather_crowd(bare_of(rng, strong, weak, customers(rng, 300, everybody(rng))), 1, side)
+    first, second, *others = find_plans(crowd, manner=1, least=LEAST)
+    assert nearly(first.formed, np.arange(60))
+    assert nearly(second.formed, np.arange(60, 90))
+    assert not np.isin(np.arange(90), np.concatenate([np.zeros(0, np.int64), *(o.formed for o in others)])).any()
+
+
 def test_a_plan_of_few_questions_a_worker_is_found_too() -> None:
     """25 questions over 64 topics tell little of one worker; their number does."""
     rng = np.random.default_rng(4)

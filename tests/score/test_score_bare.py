@@ -118,7 +118,7 @@ def test_customers_alone_earn_nothing_by_luck(spread: float) -> None:
 @pytest.mark.xfail(strict=True, reason="the customers' law is fitted to the gap that the group's leaving makes")
 @pytest.mark.parametrize("spread", [0.7, 1.0, 1.7])
 def test_a_group_of_all_who_have_like_loads_earns_nothing_by_luck(spread: float) -> None:
-    """The search at its worst, where subjects and clients leave nobody out: a median mean of 2^bits is about 50."""
+    """The search at its worst, which nobody of like load escapes: the mean of 2^bits comes near its cap of 64."""
     assert mean_evidence(spread, 1.0) <= 1.1
 
 
