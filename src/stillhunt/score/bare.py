@@ -97,12 +97,15 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     own = np.exp(crowd[inside])
     middle = float(np.median(crowd[inside])) if inside.any() else 0.0
     customers = _customer_law(crowd, ~inside)
+    # Without a plan the group belongs to the crowd: those outside alone have a gap where it was taken from.
+    alone = _customer_law(crowd, np.ones(len(crowd), bool))
     spread = float(np.sqrt(np.exp(-middle) + baseline.PLAN_LOAD_SPREAD**2))
     ratio = np.exp(_above_floor(crowd, middle, spread) - customers)
     # No more workers than were found: others who happen to be as busy are no evidence for these.
     most = MOST_WORKERS * len(own) / max(len(crowd), 1)
     shares = [share for share in SHARES if share <= most] or SHARES[:1]
     bits = max(float(np.log2(1.0 - share + share * ratio).sum()) for share in shares) - COST
+    bits -= float((alone - customers).sum()) / float(np.log(2.0))
     loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
     return Finding(
         "queue",
