@@ -88,9 +88,9 @@ class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
     prior_bits: float = Field(
-        -10.0,
+        -8.5,
         description="log2 odds that a candidate group is a harvesting operation before any evidence: about one in "
-        "1,000; the strongest honest candidates of the worlds then stay below even odds.",
+        "360; the strongest honest candidates of the worlds (8 bits) then stay below even odds.",
     )
     family_cap_bits: FamilyCaps = Field(
         default_factory=lambda: FamilyCaps(),
