@@ -22,7 +22,7 @@ class Law:
     """How each account fills the slots and chooses subjects.
 
     Attributes:
-        variants: accounts x SLOTS x VARIANTS, probabilities of each slot's variants.
+        variants: accounts x SLOTS x variants of a slot, probabilities.
         topics: accounts x TOPICS, probabilities.
     """
 
@@ -30,9 +30,9 @@ class Law:
     topics: Floats
 
 
-def dealt(rng: np.random.Generator, accounts: int) -> Law:
-    """One plan for all accounts."""
-    variants = rng.dirichlet(np.full(VARIANTS, 2.0), SLOTS)
+def dealt(rng: np.random.Generator, accounts: int, *, width: int = VARIANTS) -> Law:
+    """One plan for all accounts, with `width` variants of each slot."""
+    variants = rng.dirichlet(np.full(width, 2.0), SLOTS)
     topics = rng.dirichlet(np.full(TOPICS, 0.5))
     return Law(np.repeat(variants[None], accounts, axis=0), np.repeat(topics[None], accounts, axis=0))
 
@@ -44,9 +44,9 @@ def own_habits(rng: np.random.Generator, accounts: int, *, sharp: float = 0.4, t
     return Law(variants, rng.dirichlet(taste * common + 1e-3, accounts))
 
 
-def fixed(rng: np.random.Generator, accounts: int) -> Law:
+def fixed(rng: np.random.Generator, accounts: int, *, width: int = VARIANTS) -> Law:
     """Everybody sends the one template, word for word, each about subjects of its own."""
-    variants = np.zeros((accounts, SLOTS, VARIANTS))
+    variants = np.zeros((accounts, SLOTS, width))
     variants[:, :, 0] = 1.0
     return Law(variants, own_habits(rng, accounts).topics)
 
@@ -56,11 +56,11 @@ def joined(*laws: Law) -> Law:
     return Law(np.concatenate([law.variants for law in laws]), np.concatenate([law.topics for law in laws]))
 
 
-def draw_slices(rng: np.random.Generator, law: Law, prompts: int = 24) -> ClusterSlices:
+def draw_slices(rng: np.random.Generator, law: Law, prompts: int | list[int] = 24) -> ClusterSlices:
     """About `prompts` distinct prompts of each account in each half, in the form in which the room keeps slices."""
-    accounts = len(law.variants)
+    accounts, _, width = law.variants.shape
     size = rng.poisson(prompts, (2, accounts)) + 1
-    phrases = np.zeros((2, accounts, SLOTS * VARIANTS), np.int64)
+    phrases = np.zeros((2, accounts, SLOTS * width), np.int64)
     topics = np.zeros((2, accounts, TOPICS), np.int64)
     member: list[Array] = []
     request: list[Array] = []
@@ -68,8 +68,8 @@ def draw_slices(rng: np.random.Generator, law: Law, prompts: int = 24) -> Cluste
     for half in (0, 1):
         owner = np.repeat(np.arange(accounts), size[half])
         chance = rng.random((len(owner), SLOTS))
-        variant = (chance[:, :, None] > law.variants.cumsum(axis=2)[owner]).sum(axis=2).clip(max=VARIANTS - 1)
-        code = (variant + VARIANTS * np.arange(SLOTS)).ravel()
+        variant = (chance[:, :, None] > law.variants.cumsum(axis=2)[owner]).sum(axis=2).clip(max=width - 1)
+        code = (variant + width * np.arange(SLOTS)).ravel()
         topic = (rng.random(len(owner))[:, None] > law.topics.cumsum(axis=1)[owner]).sum(axis=1).clip(max=TOPICS - 1)
         np.add.at(phrases[half], (np.repeat(owner, SLOTS), code), 1)
         np.add.at(topics[half], (owner, topic), 1)

@@ -8,7 +8,7 @@ from simulated import dealt, draw_slices, fixed, joined, own_habits
 
 from stillhunt.link.alike import effective_choices, phrase_bits, topic_bits
 from stillhunt.link.coding import Floats, Ints
-from stillhunt.link.groups import find_groups
+from stillhunt.link.groups import Group, find_groups
 from stillhunt.link.slices import ClusterSlices
 from stillhunt.link.split import join_groups, split_group
 
@@ -61,6 +61,41 @@ def test_a_stranger_in_the_group_loses_bits(seed: int) -> None:
     phrase, _ = phrase_bits(slices, 0, np.arange(30), 1)
     assert phrase[:30].mean() > 5.0
     assert (phrase[30:] < 0).all()
+
+
+WIDE = 60
+"""Variants of each slot, more than an account has prompts."""
+
+
+@pytest.mark.parametrize("prompts", [2, 5, 8])
+def test_a_few_prompts_through_one_public_wording_are_not_dealt_from_a_wide_grammar(prompts: int) -> None:
+    """Most of the group's phrases are missing by chance in any short slice: that must not pass for mixing alike."""
+    earned, untold = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        law = joined(dealt(rng, 30, width=WIDE), fixed(rng, 10, width=WIDE))
+        slices = draw_slices(rng, law, [20] * 30 + [prompts - 1] * 10)
+        earned.append(phrase_bits(slices, 0, np.arange(30), 1)[0][30:].mean())
+        untold.append(phrase_bits(slices, 0, np.arange(30), 1, forming=True)[0][30:].mean())
+    assert max(earned) < 0.0
+    assert np.mean(untold) > np.mean(earned) + 50.0, "they do look alike to a measure that takes counts at face value"
+
+
+@seeds
+@pytest.mark.parametrize("prompts", [2, 20])
+def test_dealt_slices_of_a_wide_grammar_earn_bits_however_few_they_are(seed: int, prompts: int) -> None:
+    rng = np.random.default_rng(seed)
+    slices = draw_slices(rng, dealt(rng, 40, width=WIDE), [20] * 30 + [prompts] * 10)
+    phrase, _ = phrase_bits(slices, 0, np.arange(30), 1)
+    assert phrase[30:].mean() > 5.0, "also of slices that took no part in forming the group"
+    assert (phrase > 0).mean() > 0.9
+
+
+def test_strength_counts_members_and_caps_each_view() -> None:
+    phrase = np.array([30.0, -40.0, 3.0, 500.0])
+    topic = np.array([1.0, 2.0, 13.0, 500.0])
+    group = Group(cluster=0, formed_on=0, members=np.arange(3), phrase=phrase, topic=topic, freedom=9.0)
+    assert group.strength == pytest.approx((12.0 + 1.0) + (-12.0 + 2.0) + (3.0 + 12.0))
 
 
 def test_slices_without_prompts_on_the_judged_half_say_nothing() -> None:
