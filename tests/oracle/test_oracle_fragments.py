@@ -23,6 +23,12 @@ Request = tuple[int, int, bool]
 """Account, cluster (-1 = none) and whether the prompt is a new one."""
 
 
+def risk(known: set[int], other: set[int]) -> bool:
+    """Do the users of one cluster use the other so many times likelier than those who do not use it?"""
+    elsewhere = len(other - known) / max(ACCOUNTS - len(known), 1)
+    return len(known & other) / len(known) >= MIN_LIFT * elsewhere
+
+
 def joined_labels(requests: list[Request], whole: set[int]) -> dict[int, int]:
     """Label under which each cluster goes: the smallest of its connected component."""
     users: defaultdict[int, set[int]] = defaultdict(set)
@@ -38,7 +44,7 @@ def joined_labels(requests: list[Request], whole: set[int]) -> dict[int, int]:
                 continue
             if max(len(users[one]), len(users[other])) > MOST_ACCOUNTS * ACCOUNTS:
                 continue
-            if both / ACCOUNTS >= MIN_LIFT * (len(users[one]) / ACCOUNTS) * (len(users[other]) / ACCOUNTS):
+            if all(risk(users[a], users[b]) for a, b in ((one, other), (other, one))):
                 graph.add_edge(one, other)
     return {label: min(part) for part in nx.connected_components(graph) for label in part}
 

@@ -2,8 +2,8 @@
 
 A grammar worded anew for each request leaves in each account only some phrases often enough to be a habit, and others
 in the next. Each makes a small content cluster that proves nothing. Two such clusters belong together if far more
-accounts have requests in both than popularity explains (lift over independence) and those are a good part of the
-accounts that have either (Jaccard). Clusters in which a strong group was found are whole and stay as they are: two
+accounts have requests in both than popularity explains (relative risk) and those are a good part of the accounts that
+have either (Jaccard). Clusters in which a strong group was found are whole and stay as they are: two
 operators on one pool share accounts too.
 """
 
@@ -21,7 +21,8 @@ from stillhunt.link.coding import Coded, Ints
 MIN_TOGETHER = 5
 """Accounts that must have requests in both."""
 MIN_LIFT = 4.0
-"""Times more accounts in both than if the two were used independently."""
+"""Times likelier to use the one are the accounts that use the other than those that do not: a relative risk, which a
+campaign of a third of all accounts does not lower as it would lower a lift over everybody."""
 MIN_JACCARD = 0.13
 """Accounts in both among those in either; a framework that a few of them use as well stays out."""
 MOST_ACCOUNTS = 0.5
@@ -49,7 +50,10 @@ def join_fragments(coded: Coded, clusters: Clusters, whole: Ints) -> Clusters:
     either = users[left] + users[right] - both
     known = users <= MOST_ACCOUNTS * len(coded.account_ids)
     edge = (both >= MIN_TOGETHER) & known[left] & known[right] & (both >= MIN_JACCARD * either)
-    edge &= both * len(coded.account_ids) >= MIN_LIFT * users[left] * users[right]
+    accounts = len(coded.account_ids)
+    for one, other in ((left, right), (right, left)):
+        elsewhere = (users[other] - both) / np.maximum(accounts - users[one], 1)
+        edge &= both / users[one] >= MIN_LIFT * elsewhere
     graph = sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(clusters.count,) * 2)
     part = connected_components(graph, directed=False)[1]
     first = np.full(int(part.max(initial=-1)) + 1, clusters.count)

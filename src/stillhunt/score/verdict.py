@@ -24,6 +24,8 @@ MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 LIKELIER_THAN_NOT = 0.5
 TOGETHER = 1.5
 """Times the floor of one family from which content and queue do together."""
+REVIEW_SHARE = 1.0
+"""The same for a review: what only says "one operator" is a class or a company, and no work for anybody."""
 DECISIVE_BITS = 8.0
 """Bits from which a test that took no part in finding the group also says who was found in it by mistake."""
 OPEN_GROUPS = ("declared_organisation", "open_customer")
@@ -139,16 +141,16 @@ def _verdict(probability: float, families: list[str], findings: list[Finding], s
     convinced = probability >= settings.act_probability and not open_group
     if convinced and len(families) >= 2 and _dealt(findings, settings):
         return "act"
-    if probability >= settings.review_probability and families:
+    if probability >= settings.review_probability and families and _dealt(findings, settings, REVIEW_SHARE):
         return "review"
     return "none"
 
 
-def _dealt(findings: list[Finding], settings: ScoreSettings) -> bool:
-    """True where content or queue says that a plan is dealt out, or both together nearly as much again."""
+def _dealt(findings: list[Finding], settings: ScoreSettings, together: float = TOGETHER) -> bool:
+    """True where content or queue says that a plan is dealt out, or both together do."""
     totals = [sum(f.bits for f in findings if f.family == family) for family in HARVEST]
     floor = settings.family_floor_bits
-    return max(totals) >= floor or sum(totals) >= TOGETHER * floor
+    return max(totals) >= floor or sum(totals) >= together * floor
 
 
 def member_evidence(findings: list[Finding], members: int) -> Floats:
