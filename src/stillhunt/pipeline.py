@@ -25,7 +25,7 @@ from stillhunt.extract import SKETCH_VERSION, merge_sketches, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import Budget, false_alarm_budget, score_campaigns
-from stillhunt.triage import Case, sample_table, timeline_table
+from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
 """Requests of each campaign whose text is read again, to choose the excerpts of the report from."""
@@ -85,7 +85,7 @@ def hunt(
         **_facts(log, customers, config),
         "budget": asdict(_budget(sketches, config)),
         "timings": clock.timings,
-        "counts": _counts(tables, sketches, rejected=log.rejected_rows + conflicts.num_rows, repeats=repeats),
+        "counts": _counts(tables, sketches, config, (log.rejected_rows + conflicts.num_rows, repeats)),
     }
     log.close()
     return Case(tables, samples, timeline, run)
@@ -207,7 +207,11 @@ def _timeline(sketches: pa.Table, harvest: pa.Table) -> pa.Table | None:
     return timeline_table(harvest["campaign_id"], sketches["account_id"].take(rows), sketches["timestamp"].take(rows))
 
 
-def _counts(tables: dict[str, pa.Table], sketches: pa.Table, *, rejected: int, repeats: int) -> dict[str, int]:
+def _counts(
+    tables: dict[str, pa.Table], sketches: pa.Table, config: Config, set_aside: tuple[int, int]
+) -> dict[str, int]:
+    """What was counted; set aside are rejected rows and repeats."""
+    rejected, repeats = set_aside
     verdicts = tables["campaigns"]["verdict"].to_pylist()
     return {
         "requests": sketches.num_rows,
@@ -217,6 +221,7 @@ def _counts(tables: dict[str, pa.Table], sketches: pa.Table, *, rejected: int, r
         "campaigns": sum(v == "act" for v in verdicts),
         "review": sum(v == "review" for v in verdicts),
         "flagged": pc.sum(tables["accounts"]["flagged"]).as_py() or 0,
+        "allowed": allowed_groups(tables, config.score.review_probability),
     }
 
 

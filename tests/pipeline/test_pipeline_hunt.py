@@ -132,6 +132,7 @@ def test_a_handful_of_requests_is_an_empty_case(count: int) -> None:
         "campaigns": 0,
         "review": 0,
         "flagged": 0,
+        "allowed": 0,
     }
     assert case.accounts.to_pylist()[0]["verdict"] == "none"
     assert all(case.tables[name].num_rows == 0 for name in ("campaigns", "members", "harvest", "evidence", "rejects"))

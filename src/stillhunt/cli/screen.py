@@ -152,8 +152,12 @@ def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | Non
     facts += [("in part", entry["sentence"]) for entry in coverage if entry["available"] and entry["missing"]]
     if findings.count("rejects"):
         facts.append(("set aside", _rejects(findings)))
-    weaker = len(findings.campaigns) - len(findings.of_verdict("act")) - len(findings.of_verdict("review"))
-    if weaker:
+    allowed = findings.count("allowed")
+    if allowed:
+        facts.append(("allowed", f"{_counted(allowed, 'group')} of programmes that the settings declare; in the case"))
+    quiet = len(findings.campaigns) - len(findings.of_verdict("act")) - len(findings.of_verdict("review"))
+    weaker = quiet - allowed
+    if weaker > 0:
         facts.append(("left alone", f"{_counted(weaker, 'group')} below the review threshold"))
     return facts + _next_steps(shown, case_folder)
 

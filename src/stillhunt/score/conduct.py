@@ -192,4 +192,6 @@ def _manners(kind: str, statement: str, rows: Ints, shown: Flags, spreads: tuple
     honest, taken = spreads
     bits = part_bits(share_ratio(int(shown.sum()), len(shown), honest, taken), MANNERS_PART)
     bits = float(np.clip(bits, MANNERS_LEAST, MANNERS_MOST))
+    if bits > 0:  # the rarity is what speaks for it
+        statement = statement.replace("in ", "in only ", 1) if statement.startswith("in ") else f"only {statement}"
     return Finding("conduct", kind, statement, bits, examples(rows[shown]), int(shown.sum()))

@@ -104,7 +104,9 @@ class Frame:
         joint = np.full(len(self.time), -1, np.int64)
         for name in ("temperature", "top_p", "max_tokens"):
             # Thousandths: a client's 0.7 is 0.7 in single precision too.
-            thousandths = pc.round(pc.multiply(self.sketches.column(name).cast(pa.float64()), 1000.0))
+            # An absurd max_tokens may lose its last digits: it is only compared.
+            column = self.sketches.column(name).cast(pa.float64(), safe=False)
+            thousandths = pc.round(pc.multiply(column, 1000.0))
             code = _code(thousandths)[0]
             _, mixed = np.unique(joint * (code.max(initial=-1) + 2) + code, return_inverse=True)
             joint = np.where((joint < 0) & (code < 0), -1, mixed.astype(np.int64))

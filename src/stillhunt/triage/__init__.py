@@ -1,8 +1,9 @@
 """Scores -> case folder, report, explanations."""
 
+from stillhunt.triage.allowed import allowed_groups
 from stillhunt.triage.case import Case
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.redact import excerpt
 from stillhunt.triage.samples import sample_table, timeline_table
 
-__all__ = ["Case", "Explanation", "excerpt", "sample_table", "timeline_table"]
+__all__ = ["Case", "Explanation", "allowed_groups", "excerpt", "sample_table", "timeline_table"]
