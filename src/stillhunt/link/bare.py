@@ -8,6 +8,7 @@ account's single questions outside content clusters, of one such manner and one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -48,13 +49,20 @@ class BareSlices:
     of_request: Ints
     stacks: int
 
-    @property
+    @cached_property
+    def everything(self) -> Floats:
+        """Share of each topic in all slices, shape (TOPICS,)."""
+        counted = self.topics[0].sum(axis=0) + self.topics[1].sum(axis=0) + 0.5
+        share: Floats = counted / counted.sum()
+        return share
+
+    @cached_property
     def log_load(self) -> Floats:
         """Logarithm of the questions of each slice."""
         load: Floats = np.log(np.maximum(self.size, 1))
         return load
 
-    @property
+    @cached_property
     def log_rate(self) -> Floats:
         """Logarithm of the questions of each slice on a day of work."""
         rate: Floats = np.log(np.maximum(self.size, 1) / np.maximum(self.days, 1))

@@ -34,6 +34,8 @@ STACK_SMOOTHING = 0.5
 TOGETHER = 3
 """Accounts in which two stacks stand together, from which they are two customers of one pool."""
 ROUNDS = 3
+MOST_STACKS = 40
+"""Stacks of a plan that are compared with each other, the most used; the slices of others go to the nearest part."""
 
 
 @dataclass(frozen=True)
@@ -122,30 +124,44 @@ def stack_bits(bare: BareSlices, crowd: Crowd, members: Ints) -> Floats:
 def _by_stack(bare: BareSlices, members: Ints, side: int, least: int) -> list[Ints]:
     """Parts of a plan's slices that are different operators by their stacks; the rest goes to the nearest part."""
     stacks, count = np.unique(bare.stack[members], return_counts=True)
-    parts = [members[bare.stack[members] == stack] for stack in stacks[(count >= 3) & (stacks >= 0)]]
+    large = np.flatnonzero((count >= 3) & (stacks >= 0))
+    large = np.sort(large[np.lexsort((large, -count[large]))[:MOST_STACKS]])
+    parts = [members[bare.stack[members] == stack] for stack in stacks[large]]
     if len(parts) < 2:
         return [members]
     accounts = len(np.unique(bare.account[members]))
+    numbers = list(range(len(parts)))
+    gaps: dict[tuple[int, int], tuple[float, float] | None] = {}
     while len(parts) > 1:
-        gaps = [
-            (gap - _avoided(bare, left, right, accounts), gap, i, j)
-            for i, left in enumerate(parts)
-            for j, right in enumerate(parts)
-            if i < j and _together(bare, left, right) < TOGETHER
-            for gap in [_apart(bare, left, right, side)]
-            if gap < APART_BITS
-        ]
-        if not gaps:
+        open_pairs = []
+        for i, left in enumerate(parts):
+            for j in range(i + 1, len(parts)):
+                pair = (numbers[i], numbers[j])
+                if pair not in gaps:  # only what was joined last is new
+                    gaps[pair] = _gap(bare, left, parts[j], side, accounts)
+                gap = gaps[pair]
+                if gap is not None:
+                    open_pairs.append((*gap, i, j))
+        if not open_pairs:
             break
-        _, _, i, j = min(gaps)
+        _, _, i, j = min(open_pairs)
         parts[i] = np.union1d(parts[i], parts[j])
-        del parts[j]
+        numbers[i] = max(numbers) + 1
+        del parts[j], numbers[j]
     loose = np.setdiff1d(members, np.concatenate(parts))
     if len(loose):
         away = np.stack([_distance(bare, loose, part) for part in parts])
         for number in range(len(parts)):
             parts[number] = np.union1d(parts[number], loose[away.argmin(axis=0) == number])
     return [part for part in parts if len(part) >= least]
+
+
+def _gap(bare: BareSlices, left: Ints, right: Ints, side: int, accounts: int) -> tuple[float, float] | None:
+    """Order in which two parts are joined and bits by which they differ; None where they are two operators."""
+    if _together(bare, left, right) >= TOGETHER:
+        return None
+    gap = _apart(bare, left, right, side)
+    return (gap - _avoided(bare, left, right, accounts), gap) if gap < APART_BITS else None
 
 
 def _together(bare: BareSlices, left: Ints, right: Ints) -> int:
@@ -178,8 +194,7 @@ def _apart(bare: BareSlices, left: Ints, right: Ints, side: int) -> float:
 
 
 def _mixture(bare: BareSlices, part: Ints, side: int) -> Floats:
-    everything = bare.topics[0].sum(axis=0) + bare.topics[1].sum(axis=0) + 0.5
-    counted = bare.topics[side][part].sum(axis=0) + SMOOTHING * everything / everything.sum()
+    counted = bare.topics[side][part].sum(axis=0) + SMOOTHING * bare.everything
     mixture: Floats = counted / counted.sum()
     return mixture
 
