@@ -12,11 +12,11 @@ from scipy.special import log_ndtr
 
 from stillhunt.score import baseline
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.dealt import load_fit
 from stillhunt.score.findings import Finding
 from stillhunt.score.frame import Flags, Floats, Frame, Ints, commonest
 from stillhunt.score.shared import shared_value
 
-LOAD_MEMBER_CAP = 6.0
 WORK_CAP = 6.0
 LEAST_LOAD = 8
 """Distinct questions from which a bare slice is one; below, loads are cut off and their law with them."""
@@ -114,7 +114,7 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
         f"{'more' if bits > 0 else 'no more'} than customers' loads would agree by chance ({max(bits, 0.0):.0f} bits)",
         float(np.clip(bits, 0.0, WORK_CAP)),
         count=len(candidate.rows),
-        member_bits=_load_fit(loads),
+        member_bits=load_fit(loads, baseline.PLAN_LOAD_SPREAD),
     )
 
 
@@ -144,17 +144,6 @@ def _above_floor(loads: Floats, middle: float, spread: float) -> Floats:
     floor = (np.log(LEAST_LOAD - 0.5) - middle) / spread
     density: Floats = -0.5 * ((loads - middle) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
     return density - float(log_ndtr(-floor))
-
-
-def _load_fit(loads: Ints) -> Floats:
-    """Bits of each member's load: near the group's middle as a worker's, or spread as customers' are (lognormal)."""
-    away = np.log(np.maximum(loads, 1) / max(float(np.median(loads)), 1.0))
-    bits: Floats = (
-        np.log(baseline.CUSTOMER_LOAD_SPREAD / baseline.PLAN_LOAD_SPREAD)
-        + 0.5 * (away / baseline.CUSTOMER_LOAD_SPREAD) ** 2
-        - 0.5 * (away / baseline.PLAN_LOAD_SPREAD) ** 2
-    ) / np.log(2.0)
-    return np.clip(bits, -LOAD_MEMBER_CAP, LOAD_MEMBER_CAP)
 
 
 def client_rows(frame: Frame, candidate: Candidate) -> Ints:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.score.baseline import Overdispersion
+from stillhunt.score.baseline import CUSTOMER_LOAD_SPREAD, Overdispersion
 from stillhunt.score.frame import Floats, Ints
 
 GRID = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
@@ -112,6 +112,24 @@ def load_evenness(loads: Ints) -> Homogeneity:
         return Homogeneity(0.0, 0.0, 0.0, count)
     square = float(((loads - mean) ** 2).sum() / mean)
     return Homogeneity(square, float(count - 1), mean + 1.0, count)
+
+
+LOAD_MEMBER_CAP = 6.0
+"""Most bits that one member's load may say about its part."""
+
+
+def load_fit(loads: Ints, spread: float) -> Floats:
+    """Bits of each member's load: near the group's middle as a worker's, or spread as customers' are (lognormal).
+
+    Args:
+        loads: requests of each member.
+        spread: standard deviation of the logarithm of workers' loads.
+    """
+    away = np.log(np.maximum(loads, 1) / max(float(np.median(loads)), 1.0))
+    bits: Floats = (
+        np.log(CUSTOMER_LOAD_SPREAD / spread) + 0.5 * (away / CUSTOMER_LOAD_SPREAD) ** 2 - 0.5 * (away / spread) ** 2
+    ) / np.log(2.0)
+    return np.clip(bits, -LOAD_MEMBER_CAP, LOAD_MEMBER_CAP)
 
 
 TRIM = 0.05

@@ -13,7 +13,7 @@ from stillhunt.score.bare import bare_stacks, client_rows, like_work
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.common_days import common_days
 from stillhunt.score.conduct import asked_conduct, own_matters
-from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, pooled, trimmed
+from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, load_fit, pooled, trimmed
 from stillhunt.score.economics import economics
 from stillhunt.score.failover import failovers
 from stillhunt.score.findings import Finding, examples
@@ -203,19 +203,10 @@ def _even_loads(found_as: Candidate, candidate: Candidate, least: int, most: flo
         f"an account, spread {loads.std():.1f} (dealt at random {np.sqrt(loads.mean()):.1f})",
         bits,
         count=len(candidate.rows),
-        member_bits=_load_fit(np.bincount(candidate.row_account, minlength=len(candidate.accounts))),
+        member_bits=load_fit(
+            np.bincount(candidate.row_account, minlength=len(candidate.accounts)), baseline.WORKER_LOAD_SPREAD
+        ),
     )
-
-
-def _load_fit(loads: Ints) -> Floats:
-    """Bits of each member's load: near the group's middle as a worker's, or spread as customers' are (lognormal)."""
-    away = np.log(np.maximum(loads, 1) / max(float(np.median(loads)), 1.0))
-    bits: Floats = (
-        np.log(baseline.CUSTOMER_LOAD_SPREAD / baseline.WORKER_LOAD_SPREAD)
-        + 0.5 * (away / baseline.CUSTOMER_LOAD_SPREAD) ** 2
-        - 0.5 * (away / baseline.WORKER_LOAD_SPREAD) ** 2
-    ) / np.log(2.0)
-    return np.clip(bits, -MEMBER_CAP, MEMBER_CAP)
 
 
 def _common_times(frame: Frame, candidate: Candidate) -> Finding:
