@@ -1,0 +1,122 @@
+"""Rows in partitions, and functions that are run on each: the form in which passes over all requests are written.
+
+All rows of an account lie in one partition, and no result may depend on which accounts share one. A function takes an
+Arrow table of one partition and gives another; it lives at module level and its context can be pickled, so that the
+same function runs in threads here and on the executors of a cluster. What comes back to the driver is a table of
+accounts, slices or phrases, and only integers are added up across partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+Function = Callable[[pa.Table, Any], pa.Table]
+"""(rows of one partition, context) -> rows; at module level."""
+
+Source = Callable[[Sequence[str] | None], pa.Table]
+"""Columns wanted, all when None -> the rows of one partition, in the same order every time."""
+
+
+class Dataset(Protocol):
+    """Rows in partitions."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that there are."""
+
+    def extend(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> Dataset:
+        """The same rows with further columns, kept for later passes.
+
+        Args:
+            function: gives one row for each row that it gets, in the same order.
+            schema: of the new columns; one that is there already is replaced.
+            context: what the function needs beside the rows.
+            columns: what the function reads; all when None.
+        """
+
+    def gather(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Tables of all partitions, one below the other in no order that a caller may rely on.
+
+        Args:
+            function: gives any number of rows for a partition.
+            schema: of these rows.
+            context: what the function needs beside the rows.
+            columns: what the function reads; all when None.
+        """
+
+
+class LocalDataset:
+    """Partitions on this machine, worked on by threads.
+
+    Args:
+        sources: one for each partition.
+        names: columns that the sources give.
+        threads: partitions worked on at a time; bounds memory.
+    """
+
+    def __init__(self, sources: Sequence[Source], names: Sequence[str], threads: int) -> None:
+        self._sources = list(sources)
+        self._base = tuple(names)
+        self._threads = max(threads, 1)
+        self._added: list[dict[str, pa.ChunkedArray]] = [{} for _ in sources]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that there are."""
+        own = tuple(self._added[0]) if self._added else ()
+        return (*(name for name in self._base if name not in own), *own)
+
+    @classmethod
+    def of(cls, table: pa.Table) -> LocalDataset:
+        """A table in memory as one partition."""
+
+        def source(columns: Sequence[str] | None) -> pa.Table:
+            return table if columns is None else table.select(list(columns))
+
+        return cls([source], table.column_names, 1)
+
+    def extend(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> LocalDataset:
+        """The same rows with further columns; see `Dataset`."""
+        wider = LocalDataset(self._sources, self._base, self._threads)
+        tables = self._run(function, schema, context, columns)
+        wider._added = [
+            {**own, **dict(zip(table.column_names, table.columns, strict=True))}
+            for own, table in zip(self._added, tables, strict=True)
+        ]
+        return wider
+
+    def gather(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Tables of all partitions; see `Dataset`."""
+        tables = self._run(function, schema, context, columns)
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def _run(
+        self, function: Function, schema: pa.Schema, context: Any, columns: Sequence[str] | None
+    ) -> list[pa.Table]:
+        def one(number: int) -> pa.Table:
+            return function(self._rows(number, columns), context).cast(schema)
+
+        if self._threads == 1 or len(self._sources) == 1:
+            return [one(number) for number in range(len(self._sources))]
+        with ThreadPoolExecutor(self._threads, "stillhunt-partition") as pool:
+            return list(pool.map(one, range(len(self._sources))))
+
+    def _rows(self, number: int, columns: Sequence[str] | None) -> pa.Table:
+        added = self._added[number]
+        wanted = list(self.names if columns is None else columns)
+        stored = [name for name in wanted if name not in added]
+        table = self._sources[number](stored) if stored else None
+        read = {name: table.column(name) for name in stored} if table is not None else {}
+        return pa.table({name: added[name] if name in added else read[name] for name in wanted})
