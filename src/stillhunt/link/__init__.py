@@ -1,4 +1,4 @@
-"""Which slices are one operator: SKETCHES -> SLICED, LINKS.
+"""Which slices are one operator: SKETCHES in account partitions -> LINKS, and the requests that are judged.
 
 The method in one paragraph. A template shows as phrases that recur across an account's different prompts (phrases);
 phrases that stand in the same requests of the same accounts make a content cluster (clusters), and clusters that the
@@ -8,143 +8,217 @@ sampling noise were dealt from one plan (alike), and are searched for on one hal
 other (groups, split). Cover traffic and real customers fall into other slices, so mixing does not dilute. Traffic
 without a template is cut by how it is sent (bare) and searched for accounts with one plan's subjects and one plan's
 work (workload, operators).
+
+Requests are only walked over partition by partition (arrange, phrases, clusters, topics); what is searched is counted
+by slice.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Progress
-from stillhunt.base.schema import LINKS, SLICED
-from stillhunt.link.bare import BareSlices, bare_slices, without_strays
+from stillhunt.base.schema import LINKS, TOTALS
+from stillhunt.link.arrange import Log, arrange, public_accounts
+from stillhunt.link.arrays import Flags, Floats, Ints
+from stillhunt.link.bare import BareSlices, Templated, bare_slices
 from stillhunt.link.clusters import Clusters, content_clusters
-from stillhunt.link.coding import Coded, Floats, Ints, code_sketches
-from stillhunt.link.fragments import join_fragments
+from stillhunt.link.cut import Cut
+from stillhunt.link.fragments import joined_labels
 from stillhunt.link.groups import Group, find_groups
 from stillhunt.link.operators import Operator, find_operators
 from stillhunt.link.phrases import shared_habits
-from stillhunt.link.slices import ClusterSlices, cluster_slices
+from stillhunt.link.slices import ClusterSlices, cluster_slices, uses_of
 from stillhunt.link.topics import request_topics
 
-__all__ = ["link_slices"]
+__all__ = ["Linked", "link_slices"]
 
 STRONG = 100.0
 """Bits of a group from which its cluster is a whole template and no fragment; two skills of a paraphrased campaign and
 two operators of a pool reach hundreds each, fragments 20-70."""
+BARE_SEARCH = -1
 
 
-def link_slices(sketches: pa.Table, config: Config, progress: Progress) -> tuple[pa.Table, pa.Table]:
+@dataclass(frozen=True)
+class Linked:
+    """What the search found.
+
+    Attributes:
+        links: LINKS.
+        totals: TOTALS.
+        traffic: requests of the accounts that are judged, TRAFFIC in canonical order.
+        sliced: SLICED, row for row with them.
+    """
+
+    links: pa.Table
+    totals: pa.Table
+    traffic: pa.Table
+    sliced: pa.Table
+
+
+def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked:
     """Cut traffic into slices and find the groups among them.
 
     Args:
-        sketches: SKETCHES in canonical order (account, timestamp, source, request id).
+        sketches: SKETCHES in account partitions, each request once.
         config: settings.
         progress: told of each step.
-
-    Returns:
-        SLICED, row for row with the sketches, and LINKS.
     """
     with progress.stage("finding templates", 4, "steps") as advance:
-        coded = code_sketches(sketches, seed=config.seed)
+        log = arrange(sketches, seed=config.seed)
         advance(1)
-        habits = shared_habits(coded)
+        habits = shared_habits(log)
         advance(1)
-        clusters = content_clusters(coded, habits)
+        clusters = content_clusters(habits, log.accounts)
         advance(1)
-        topics = request_topics(coded, clusters, seed=config.seed)
+        rows = request_topics(log, clusters, seed=config.seed)
         advance(1)
-    clusters, found = _search_templates(coded, clusters, topics, config, progress)
+    found, label_of = _search_templates(_Search(log, clusters, rows, config, progress))
     with progress.stage("finding workloads", 2, "halves") as advance:
-        least = config.link.min_slice_requests
-        held = np.array(sorted({group.cluster for _, group in found}), np.int64)
-        templated = without_strays(coded, clusters.of_request, held, least)
-        bare = bare_slices(sketches, coded, templated, topics)
+        templated = _templated(log, clusters, label_of, found, config.link.min_slice_requests)
+        bare = bare_slices(rows, templated)
+        cut = Cut(rows, templated, label_of, clusters.count, bare.stacks)
         operators: list[Operator] = []
         for side in (0, 1):
             operators += find_operators(bare, formed_on=side, least=config.resolve.min_accounts)
             advance(1)
-    # Above the labels of content clusters, by manner and stack.
-    labels = clusters.count + bare.manner * (bare.stacks + 1) + bare.stack + 1
-    links = pa.concat_tables([_links(coded, found), _bare_links(coded, bare, operators, labels, len(found))])
-    return _sliced(coded, clusters, topics, bare, labels), links.combine_chunks()
+    groups = _links(log, found) + _bare_links(log, bare, operators, cut.labels(bare), len(found))
+    links = pa.concat_tables(groups).combine_chunks() if groups else LINKS.empty()
+    public = public_accounts(log, config.seed, config.link.public_accounts, config.link.public_requests)
+    with progress.stage("gathering traffic", None, "requests") as advance:
+        traffic, sliced = cut.traffic(public | _held(log, found, bare, operators))
+        advance(traffic.num_rows)
+    return Linked(links, _totals(log, public), traffic, sliced)
 
 
 Found = list[tuple[ClusterSlices, Group]]
 
 
-def _search_templates(
-    coded: Coded, clusters: Clusters, topics: Ints, config: Config, progress: Progress
-) -> tuple[Clusters, Found]:
-    """Groups of every content cluster; fragments of one template are joined where that finds a stronger group."""
-    found = _search(_slices(coded, clusters, topics, config), config, progress, "finding groups")
-    strongest = _strongest(found, clusters.count)
-    joined = join_fragments(coded, clusters, np.flatnonzero(strongest >= STRONG))
-    labels = np.unique(joined.of_request[joined.of_request != clusters.of_request])
-    whole = [one for one in _slices(coded, joined, topics, config) if np.isin(one.cluster, labels)]
-    again = _search(whole, config, progress, "joining fragments")
-    better = np.flatnonzero(_strongest(again, clusters.count) > _strongest_part(strongest, clusters, joined))
-    moved = np.isin(joined.of_request, better)
-    parts = np.unique(clusters.of_request[moved])
-    kept = np.where(moved, joined.of_request, clusters.of_request)
-    found = [pair for pair in found if not np.isin(pair[1].cluster, parts)]
-    found += [pair for pair in again if np.isin(pair[1].cluster, better)]
-    found.sort(key=lambda pair: (pair[1].cluster, pair[1].formed_on))
-    return replace(clusters, of_request=kept), found
+@dataclass(frozen=True)
+class _Search:
+    """What the search for groups under the labels of content clusters needs."""
+
+    log: Log
+    clusters: Clusters
+    rows: Dataset
+    config: Config
+    progress: Progress
+
+    def groups(self, label_of: Ints, doing: str) -> Found:
+        """Groups under the labels of content clusters; -1 where a cluster is not searched."""
+        least = self.config.resolve.min_accounts
+        slices = cluster_slices(
+            self.rows,
+            self.clusters,
+            label_of,
+            self.log.accounts,
+            least_accounts=least,
+            least=self.config.link.min_slice_requests,
+        )
+
+        def search(one: ClusterSlices) -> Found:
+            return [(_lean(one), group) for side in (0, 1) for group in find_groups(one, formed_on=side, least=least)]
+
+        with self.progress.stage(doing, None, "clusters") as advance:
+            return _in_threads(search, slices, self.config.threads, advance)
 
 
-def _slices(coded: Coded, clusters: Clusters, topics: Ints, config: Config) -> list[ClusterSlices]:
-    least = config.link.min_slice_requests
-    return cluster_slices(coded, clusters, topics, least_accounts=config.resolve.min_accounts, least=least)
-
-
-def _search(slices: list[ClusterSlices], config: Config, progress: Progress, doing: str) -> Found:
+def _in_threads(
+    search: Callable[[ClusterSlices], Found],
+    slices: Iterable[ClusterSlices],
+    threads: int,
+    advance: Callable[[int], None],
+) -> Found:
+    """Results in the order of the slices, few of which are held at a time."""
     found: Found = []
-    with progress.stage(doing, len(slices), "clusters") as advance:
+    with ThreadPoolExecutor(threads or 2, "stillhunt-groups") as pool:
+        pending = []
         for one in slices:
-            for side in (0, 1):
-                found += [(one, group) for group in find_groups(one, formed_on=side, least=config.resolve.min_accounts)]
+            pending.append(pool.submit(search, one))
+            if len(pending) > 8:
+                found += pending.pop(0).result()
+                advance(1)
+        for future in pending:
+            found += future.result()
             advance(1)
     return found
 
 
+def _lean(one: ClusterSlices) -> ClusterSlices:
+    """Only who the slices are: their counts are not needed once groups are found."""
+    none = np.zeros((2, 0, 0), np.int64)
+    empty = (none[0, :, 0], none[0, :, 0])
+    return ClusterSlices(one.cluster, one.account, one.size, none, none, empty, empty, empty)
+
+
+def _search_templates(search: _Search) -> tuple[Found, Ints]:
+    """Groups of every content cluster; fragments of one template are joined where that finds a stronger group.
+
+    Returns:
+        The groups, and the label of each content cluster.
+    """
+    clusters, own = search.clusters, np.arange(search.clusters.count)
+    found = search.groups(own, "finding groups")
+    strongest = _strongest(found, clusters.count)
+    joined = joined_labels(
+        clusters.account, clusters.cluster, search.log.accounts, clusters.count, np.flatnonzero(strongest >= STRONG)
+    )
+    changed = np.isin(joined, np.unique(joined[joined != own]))
+    if not changed.any():
+        return found, own
+    again = search.groups(np.where(changed, joined, -1), "joining fragments")
+    part = np.zeros(clusters.count)
+    np.maximum.at(part, joined, strongest)
+    better = np.flatnonzero(_strongest(again, clusters.count) > part)
+    moved = np.isin(joined, better)
+    found = [pair for pair in found if not moved[pair[1].cluster]]
+    found += [pair for pair in again if np.isin(pair[1].cluster, better)]
+    found.sort(key=lambda pair: (pair[1].cluster, pair[1].formed_on))
+    return found, np.where(moved, joined, own)
+
+
 def _strongest(found: Found, count: int) -> Floats:
-    """Strength of the strongest group of each cluster; 0 where none."""
+    """Strength of the strongest group under each label; 0 where none."""
     strongest = np.zeros(count)
     for _, group in found:
         strongest[group.cluster] = max(strongest[group.cluster], group.strength)
     return strongest
 
 
-def _strongest_part(strongest: Floats, clusters: Clusters, joined: Clusters) -> Floats:
-    """Strength of the strongest group among the fragments that each label joins."""
-    part = np.zeros(len(strongest))
-    inside = clusters.of_request >= 0
-    np.maximum.at(part, joined.of_request[inside], strongest[clusters.of_request[inside]])
-    return part
+def _templated(log: Log, clusters: Clusters, label_of: Ints, found: Found, least: int) -> Templated:
+    uses = uses_of(clusters, label_of, log.accounts)
+    held = np.zeros(clusters.count, bool)
+    held[[group.cluster for _, group in found]] = True
+    large = uses.prompts >= least
+    width = clusters.count + 1
+    return Templated(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
-def _sliced(coded: Coded, clusters: Clusters, topics: Ints, bare: BareSlices, labels: Ints) -> pa.Table:
-    of_request = clusters.of_request.copy()
-    inside = np.flatnonzero(bare.of_request >= 0)
-    of_request[inside] = labels[bare.of_request[inside]]
-    return SLICED.build(
-        cluster=of_request,
-        bare=bare.of_request >= 0,
-        matched=np.minimum(np.bincount(clusters.row, minlength=coded.rows), 1000),
-        half=coded.half,
-        topic=topics,
-        fresh=coded.fresh,
+def _held(log: Log, found: Found, bare: BareSlices, operators: list[Operator]) -> Flags:
+    """True for the accounts that a group holds or that fit one."""
+    held = np.zeros(log.accounts, bool)
+    for one, group in found:
+        held[one.account[group.members]] = True
+        held[one.account[group.phrase + group.topic > 0]] = True
+    for operator in operators:
+        held[bare.account[operator.slices]] = True
+    return held
+
+
+def _totals(log: Log, public: Flags) -> pa.Table:
+    return TOTALS.build(
+        account_id=log.account_ids, requests=log.requests, output_tokens=log.output_tokens, public=public
     )
 
 
-def _links(coded: Coded, found: Found) -> pa.Table:
-    if not found:
-        return LINKS.empty()
-    identity = np.array(coded.account_ids, dtype=object)
+def _links(log: Log, found: Found) -> list[pa.Table]:
     parts = []
     for number, (one, group) in enumerate(found):
         count = len(one.account)
@@ -156,7 +230,7 @@ def _links(coded: Coded, found: Found) -> pa.Table:
                 search=np.full(count, group.cluster),
                 cluster=np.full(count, group.cluster),
                 formed_on=np.full(count, group.formed_on),
-                account_id=identity[one.account],
+                account_id=log.account_ids.take(pa.array(one.account)),
                 member=member,
                 content_microbits=np.rint(group.phrase * 1e6).astype(np.int64),
                 queue_microbits=np.rint(group.topic * 1e6).astype(np.int64),
@@ -164,16 +238,10 @@ def _links(coded: Coded, found: Found) -> pa.Table:
                 searched=np.zeros(count, np.int64),
             )
         )
-    return pa.concat_tables(parts).combine_chunks()
+    return parts
 
 
-BARE_SEARCH = -1
-
-
-def _bare_links(coded: Coded, bare: BareSlices, operators: list[Operator], labels: Ints, first: int) -> pa.Table:
-    if not operators:
-        return LINKS.empty()
-    identity = np.array(coded.account_ids, dtype=object)
+def _bare_links(log: Log, bare: BareSlices, operators: list[Operator], labels: Ints, first: int) -> list[pa.Table]:
     parts = []
     for number, operator in enumerate(operators, first):
         count = len(operator.slices)
@@ -183,7 +251,7 @@ def _bare_links(coded: Coded, bare: BareSlices, operators: list[Operator], label
                 search=np.full(count, BARE_SEARCH),
                 cluster=labels[operator.slices],
                 formed_on=np.full(count, operator.formed_on),
-                account_id=identity[bare.account[operator.slices]],
+                account_id=log.account_ids.take(pa.array(bare.account[operator.slices])),
                 member=operator.formed,
                 content_microbits=np.zeros(count, np.int64),
                 queue_microbits=np.rint(operator.topic * 1e6).astype(np.int64),
@@ -191,4 +259,4 @@ def _bare_links(coded: Coded, bare: BareSlices, operators: list[Operator], label
                 searched=np.full(count, operator.searched),
             )
         )
-    return pa.concat_tables(parts).combine_chunks()
+    return parts

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.link.coding import Coded, Floats, Ints
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.arrange import distinct_texts
+from stillhunt.link.arrays import Flags, Floats, Ints, list_array, lists, values
 from stillhunt.link.topics import TOPICS
 
 LEAST = 8
@@ -23,6 +26,51 @@ MOST_STACKS = 3
 """Client stacks of one account that become slices of their own; who uses more is a crowd behind one account, and stays
 one slice."""
 DAY = 86_400_000_000
+PARAMETERS = ("temperature", "top_p", "max_tokens")
+CLIENT = ("user_agent", "tls_fingerprint")
+COLUMNS = ("account", "cluster", "alone", "fresh", "half", "topic", "timestamp", *PARAMETERS, *CLIENT)
+
+FOUND = pa.schema(
+    [
+        ("account", pa.int32()),
+        ("manner", pa.int8()),
+        ("stack", pa.string()),
+        ("size", pa.int32()),
+        ("days", pa.int32()),
+        ("cells", pa.list_(pa.uint8())),
+        ("counts", pa.list_(pa.uint16())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Templated:
+    """Which requests count as templated when bare ones are sought.
+
+    Attributes:
+        label_of: label of each content cluster.
+        held: True for labels in which a group was found.
+        large: ascending account * width + label + 1 of the accounts' parts that are no strays.
+        width: number of labels + 1.
+    """
+
+    label_of: Ints
+    held: Flags
+    large: Ints
+    width: int
+
+    def of(self, account: Ints, cluster: Ints) -> Ints:
+        """Label of each request but for strays: an account's few requests under a label without any group.
+
+        A question that happens to contain another's stock phrases is still a question without a template.
+        """
+        if not len(self.label_of):
+            return np.full(len(cluster), -1, np.int64)
+        label = np.where(cluster >= 0, self.label_of[np.maximum(cluster, 0)], -1)
+        loose = np.flatnonzero((label >= 0) & ~self.held[np.maximum(label, 0)])
+        stray = loose[~np.isin(account[loose] * self.width + label[loose] + 1, self.large)]
+        label[stray] = -1
+        return label
 
 
 @dataclass(frozen=True)
@@ -36,8 +84,7 @@ class BareSlices:
         size: distinct questions.
         days: days with a question.
         topics: questions on each topic, by half (2 x slices x TOPICS).
-        of_request: slice of each request of the log; -1 where none.
-        stacks: number of stack codes.
+        stacks: texts of the stacks that have slices of their own, ascending; position = code.
     """
 
     account: Ints
@@ -46,13 +93,12 @@ class BareSlices:
     size: Ints
     days: Ints
     topics: Ints
-    of_request: Ints
-    stacks: int
+    stacks: tuple[str, ...]
 
     @cached_property
     def everything(self) -> Floats:
         """Share of each topic in all slices, shape (TOPICS,)."""
-        counted = self.topics[0].sum(axis=0) + self.topics[1].sum(axis=0) + 0.5
+        counted = self.topics[0].sum(axis=0, dtype=np.int64) + self.topics[1].sum(axis=0, dtype=np.int64) + 0.5
         share: Floats = counted / counted.sum()
         return share
 
@@ -69,62 +115,92 @@ class BareSlices:
         return rate
 
 
-def bare_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topics: Ints) -> BareSlices:
+def bare_slices(rows: Dataset, templated: Templated) -> BareSlices:
     """Bare slices of a log.
 
     Args:
-        sketches: SKETCHES in canonical order.
-        coded: the same as arrays.
-        of_request: content cluster of each request; -1 where none.
-        topics: topic of each request.
+        rows: the requests with cluster and topic.
+        templated: which of them are templated.
     """
-    manner, stack = _manner(sketches), _stack(sketches)
-    stacks = int(stack.max(initial=-1)) + 1
-    bare = (of_request < 0) & _alone(sketches)
-    told = bare & coded.fresh & (topics >= 0)
-    # The stacks that an account uses enough are slices of their own; the rest of its questions is one slice.
-    own = (coded.account * 2 + manner) * (stacks + 1) + stack + 1
-    gathered = (coded.account * 2 + manner) * (stacks + 1)
-    large = _with_at_least(own[told], LEAST)
-    holder, held = np.unique(large // (stacks + 1), return_counts=True)
-    large = large[~np.isin(large // (stacks + 1), holder[held > MOST_STACKS])]
-    key = np.where(np.isin(own, large), own, gathered)
-    kept = _with_at_least(key[told], LEAST)
-    slice_of = np.where(bare & np.isin(key, kept), np.searchsorted(kept, key), -1)
-    counted = told & (slice_of >= 0)
-    position = slice_of[counted]
-    by_topic = np.zeros((2, len(kept), TOPICS), np.int64)
-    np.add.at(by_topic, (coded.half[counted], position, topics[counted]), 1)
-    day = sketches.column("timestamp").cast(pa.int64()).to_numpy()[counted] // DAY
-    worked = np.unique(np.stack([position, day]), axis=1)[0]
+    found = rows.gather(_bare_slices, FOUND, templated, COLUMNS).combine_chunks()
+    stacks = tuple(sorted(text for text in pc.unique(found["stack"]).to_pylist() if text is not None))
+    code = pc.fill_null(pc.index_in(found["stack"], value_set=pa.array(stacks, pa.string())), -1)
+    stack = code.to_numpy().astype(np.int64)
+    account, manner = values(found, "account").astype(np.int64), values(found, "manner").astype(np.int64)
+    order = np.lexsort((stack, manner, account))
+    begins, cells = lists(found, "cells")
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    topics = np.zeros((2, len(order), TOPICS), np.uint16)
+    topics[cells // TOPICS, np.repeat(place, np.diff(begins)), cells % TOPICS] = lists(found, "counts")[1]
     return BareSlices(
-        account=kept // (2 * (stacks + 1)),
-        manner=kept // (stacks + 1) % 2,
-        stack=kept % (stacks + 1) - 1,
-        size=np.bincount(position, minlength=len(kept)),
-        days=np.bincount(worked, minlength=len(kept)),
-        topics=by_topic,
-        of_request=slice_of,
+        account=account[order],
+        manner=manner[order],
+        stack=stack[order],
+        size=values(found, "size")[order].astype(np.int64),
+        days=values(found, "days")[order].astype(np.int64),
+        topics=topics,
         stacks=stacks,
     )
 
 
-def without_strays(coded: Coded, of_request: Ints, searched: Ints, least: int) -> Ints:
-    """Content cluster of each request, but for strays: an account's few requests in a cluster where no group was found.
+@dataclass(frozen=True)
+class _Cut:
+    """How one partition's requests fall into bare slices; `of_request` is the position of each request's, -1 none."""
 
-    A question that happens to contain another's stock phrases is still a question without a template.
+    of_request: Ints
+    account: Ints
+    manner: Ints
+    stack: list[str | None]
+    told: Flags
+
+
+def cut_bare(table: pa.Table, templated: Templated) -> _Cut:
+    """Bare slices among the requests of one partition.
 
     Args:
-        coded: requests in canonical order.
-        of_request: content cluster of each request; -1 where none.
-        searched: clusters in which a group was found.
-        least: distinct prompts from which an account's part of a cluster is no stray.
+        table: requests with `COLUMNS`.
+        templated: which of them are templated.
     """
-    width = int(of_request.max(initial=-1)) + 2
-    key = coded.account * width + of_request + 1
-    inside = (of_request >= 0) & ~np.isin(of_request, searched)
-    large = _with_at_least(key[inside & coded.fresh], least)
-    return np.where(inside & ~np.isin(key, large), -1, of_request)
+    account = values(table, "account").astype(np.int64)
+    manner, (stack, texts) = _manner(table), _stack(table)
+    width = len(texts) + 1
+    bare = (templated.of(account, values(table, "cluster")) < 0) & (values(table, "alone") > 0)
+    told = bare & (values(table, "fresh") > 0) & (values(table, "topic") >= 0)
+    # The stacks that an account uses enough are slices of their own; the rest of its questions is one slice.
+    own = (account * 2 + manner) * width + stack + 1
+    gathered = (account * 2 + manner) * width
+    large = _with_at_least(own[told], LEAST)
+    holder, held = np.unique(large // width, return_counts=True)
+    large = large[~np.isin(large // width, holder[held > MOST_STACKS])]
+    key = np.where(np.isin(own, large), own, gathered)
+    kept = _with_at_least(key[told], LEAST)
+    of_request = np.where(bare & np.isin(key, kept), np.searchsorted(kept, key), -1)
+    names = [None if code < 0 else texts[code] for code in (kept % width - 1).tolist()]
+    return _Cut(of_request, kept // (2 * width), kept // width % 2, names, told & (of_request >= 0))
+
+
+def _bare_slices(table: pa.Table, templated: Any) -> pa.Table:
+    cut = cut_bare(table, templated)
+    counted = np.flatnonzero(cut.told)
+    position = cut.of_request[counted]
+    cell = values(table, "half")[counted].astype(np.int64) * TOPICS + values(table, "topic")[counted]
+    key, counts = np.unique(position * 2 * TOPICS + cell, return_counts=True)
+    begins = np.searchsorted(key, np.arange(len(cut.account) + 1) * 2 * TOPICS).astype(np.int32)
+    day = values(table, "timestamp", pa.int64())[counted] // DAY
+    day -= day.min(initial=0)
+    worked = np.unique(position * (int(day.max(initial=0)) + 1) + day) // (int(day.max(initial=0)) + 1)
+    return pa.table(
+        {
+            "account": cut.account.astype(np.int32),
+            "manner": cut.manner.astype(np.int8),
+            "stack": pa.array(cut.stack, pa.string()),
+            "size": np.bincount(position, minlength=len(cut.account)),
+            "days": np.bincount(worked, minlength=len(cut.account)),
+            "cells": list_array(begins, (key % (2 * TOPICS)).astype(np.uint8)),
+            "counts": list_array(begins, np.minimum(counts, 65_535).astype(np.uint16)),
+        }
+    )
 
 
 def _with_at_least(keys: Ints, least: int) -> Ints:
@@ -132,33 +208,21 @@ def _with_at_least(keys: Ints, least: int) -> Ints:
     return found[count >= least]
 
 
-def _manner(sketches: pa.Table) -> Ints:
+def _manner(table: pa.Table) -> Ints:
     """1 where the request sets a sampling parameter."""
-    given = [pc.is_valid(sketches.column(name)) for name in ("temperature", "top_p", "max_tokens")]
+    given = [pc.is_valid(table.column(name)) for name in PARAMETERS]
     manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int64)
     return manner
 
 
-def _stack(sketches: pa.Table) -> Ints:
-    """Code of user agent and TLS fingerprint together, ordered by their text; -1 where neither is known."""
-    parts = [pc.fill_null(sketches.column(name), "") for name in ("user_agent", "tls_fingerprint")]
-    joint = pc.binary_join_element_wise(*parts, "\n").combine_chunks().dictionary_encode()
-    joint = joint.chunk(0) if isinstance(joint, pa.ChunkedArray) else joint
-    names = np.array(joint.dictionary.to_pylist(), dtype=object)
-    rank = np.empty(len(names), np.int64)
-    order = np.argsort(names, kind="stable")
-    rank[order] = np.arange(len(names))
-    if len(names):
-        rank[names == "\n"] = -1
-    codes = joint.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    stack: Ints = rank[codes] if len(names) else codes
-    return stack
-
-
-def _alone(sketches: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """True for a question that is all of its conversation."""
-    conversation = sketches.column("conversation").to_numpy()
-    _, place, count = np.unique(conversation, return_inverse=True, return_counts=True)
-    turn = pc.fill_null(sketches.column("turn"), 0).to_numpy()
-    alone: np.ndarray[tuple[int], np.dtype[np.bool_]] = (count[place] == 1) & (turn <= 0)
-    return alone
+def _stack(table: pa.Table) -> tuple[Ints, list[str]]:
+    """Code of user agent and TLS fingerprint together, ascending with their text, and the texts; -1 where none."""
+    agent, agents = distinct_texts(table.column(CLIENT[0]))
+    print_, prints = distinct_texts(table.column(CLIENT[1]))
+    pair, position = np.unique(agent * (len(prints) + 1) + print_, return_inverse=True)
+    names = [
+        f"{agents[a] or ''}\n{prints[p] or ''}" for a, p in zip(*np.divmod(pair, len(prints) + 1), strict=True)
+    ]
+    known = sorted({name for name in names if name != "\n"})
+    rank = {name: code for code, name in enumerate(known)}
+    return np.array([rank.get(name, -1) for name in names], np.int64)[position], known

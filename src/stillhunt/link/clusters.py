@@ -9,13 +9,19 @@ next higher Jaccard (a single-linkage tree, cut where the parts hold together).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.link.coding import Coded, Flags, Ints
-from stillhunt.link.kernels import account_pairs
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.arrange import stretches
+from stillhunt.link.arrays import Flags, Ints, lists, values
+from stillhunt.link.kernels_pairs import pairs_by_account
+from stillhunt.link.kernels_rows import assign_clusters
 from stillhunt.link.phrases import Habits
 
 CUTS = (0.23, 0.29, 0.37, 0.47, 0.59, 0.73)
@@ -26,112 +32,147 @@ COHESION = 0.17
 MIN_TOGETHER = 3
 """Accounts that must have both phrases together."""
 
+PAIRS = pa.schema([("pair", pa.int64()), ("accounts", pa.int64())])
+CLUSTERED = pa.schema([("cluster", pa.int32()), ("matched", pa.int32())])
+USES = pa.schema([("cluster", pa.int32()), ("account", pa.int32()), ("prompts", pa.int64())])
+
 
 @dataclass(frozen=True)
 class Clusters:
     """Content clusters and what falls into them.
 
     Attributes:
-        of_phrase: cluster of each habit phrase; -1 where none.
-        of_request: cluster of each request; -1 where none.
-        row, row_phrase: occurrences of a cluster's phrases in the requests assigned to that cluster, rows ascending.
+        rows: the requests, each with its `cluster` (-1 where none) and how many of its phrases it has (`matched`).
+        of_known: cluster of each known phrase; -1 where none.
         count: number of clusters.
+        cluster, account, prompts: distinct prompts of each account in each cluster, by cluster, then account.
     """
 
-    of_phrase: Ints
-    of_request: Ints
-    row: Ints
-    row_phrase: Ints
+    rows: Dataset
+    of_known: npt.NDArray[np.int32]
     count: int
+    cluster: Ints
+    account: Ints
+    prompts: Ints
 
 
-def content_clusters(coded: Coded, habits: Habits) -> Clusters:
+def content_clusters(habits: Habits, accounts: int) -> Clusters:
     """Cluster the habit phrases and assign each request to at most one cluster.
 
-    A request goes to the cluster with the most of its phrases, if they are enough.
+    Args:
+        habits: shared habits, and the requests.
+        accounts: number of accounts.
     """
-    of_phrase = _cluster_phrases(coded, habits)
+    of_phrase = cluster_phrases(habits, *_pairs(habits, accounts))
     count = int(of_phrase.max(initial=-1)) + 1
-    cluster = of_phrase[habits.row_phrase]
-    row, row_phrase, cluster = habits.row[cluster >= 0], habits.row_phrase[cluster >= 0], cluster[cluster >= 0]
-    key, matched = np.unique(row * max(count, 1) + cluster, return_counts=True)
-    pair_row, pair_cluster = np.divmod(key, max(count, 1))
-    enough = _enough(coded, habits, of_phrase, (pair_row, pair_cluster, matched))
-    pair_row, pair_cluster, matched = pair_row[enough], pair_cluster[enough], matched[enough]
-    order = np.lexsort((pair_cluster, -matched, pair_row))
-    first = np.unique(pair_row[order], return_index=True)[1]
-    of_request = np.full(coded.rows, -1, np.int64)
-    of_request[pair_row[order][first]] = pair_cluster[order][first]
-    inside = of_request[row] == cluster
-    return Clusters(of_phrase, of_request, row[inside], row_phrase[inside], count)
-
-
-def _enough(coded: Coded, habits: Habits, of_phrase: Ints, matches: tuple[Ints, Ints, Ints]) -> Flags:
-    """True for the (request, cluster) matches that count.
-
-    Two phrases always do. One phrase does in an account that has a habit among the cluster's phrases; anybody else may
-    hit on one by chance.
-    """
-    row, cluster, matched = matches
-    width = int(cluster.max(initial=0)) + 1
-    key = coded.account[row] * width + cluster
-    known = of_phrase[habits.phrase] >= 0
-    habitual = habits.account[known] * width + of_phrase[habits.phrase[known]]
-    enough: Flags = (matched >= 2) | np.isin(key, habitual)
-    return enough
-
-
-def _cluster_phrases(coded: Coded, habits: Habits) -> Ints:
-    size = len(habits.phrases)
-    of_phrase = np.full(size, -1, np.int64)
-    if not size:
-        return of_phrase
-    own = np.unique(habits.account * size + habits.phrase)
-    occurrence = np.isin(coded.account[habits.row] * size + habits.row_phrase, own, assume_unique=False)
-    left, right, together = account_pairs(
-        coded.account[habits.row[occurrence]], habits.row[occurrence], habits.row_phrase[occurrence], size
+    of_known = np.where(habits.habit_of >= 0, of_phrase[habits.habit_of], -1).astype(np.int32)
+    inside = of_phrase[habits.phrase] >= 0
+    habitual = np.unique(habits.account[inside] * max(count, 1) + of_phrase[habits.phrase[inside]])
+    rows = habits.rows.extend(
+        _clustered, CLUSTERED, (of_known, habitual, max(count, 1)), ["account", "known"]
     )
+    cluster, account, prompts = _uses(rows, accounts)
+    return Clusters(rows, of_known, count, cluster, account, prompts)
+
+
+def _uses(rows: Dataset, accounts: int) -> tuple[Ints, Ints, Ints]:
+    used = rows.gather(_use, USES, None, ["account", "cluster", "fresh"])
+    cluster, account = values(used, "cluster").astype(np.int64), values(used, "account").astype(np.int64)
+    order = np.argsort(cluster * accounts + account, kind="stable")
+    return cluster[order], account[order], values(used, "prompts")[order]
+
+
+def _use(table: pa.Table, _: Any) -> pa.Table:
+    cluster = values(table, "cluster").astype(np.int64)
+    inside = (cluster >= 0) & (values(table, "fresh") > 0)
+    key, prompts = np.unique(cluster[inside] << 32 | values(table, "account")[inside], return_counts=True)
+    return pa.table({"cluster": key >> 32, "account": key & 0xFFFFFFFF, "prompts": prompts})
+
+
+def _clustered(table: pa.Table, context: Any) -> pa.Table:
+    of_known, habitual, width = context
+    cluster, matched = np.empty(table.num_rows, np.int32), np.empty(table.num_rows, np.int32)
+    begins, codes = lists(table, "known")
+    assign_clusters(values(table, "account"), begins, codes, of_known, habitual, width, cluster, matched)
+    return pa.table({"cluster": cluster, "matched": matched})
+
+
+def _pairs(habits: Habits, accounts: int) -> tuple[Ints, Ints, Ints]:
+    """Pairs left < right of habit phrases, and the accounts that have both in one request, at least twice."""
+    begins = np.searchsorted(habits.account, np.arange(accounts + 1))
+    context = (habits.habit_of, begins, habits.phrase.astype(np.int32), habits.size)
+    found = habits.rows.gather(_pairs_of, PAIRS, context, ["order", "owner", "account", "known"])
+    pair, users = values(found, "pair"), values(found, "accounts")
+    order = np.argsort(pair, kind="stable")
+    pair, users = pair[order], users[order]
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    total = np.add.reduceat(users, first) if len(first) else users
+    kept = total >= MIN_TOGETHER
+    left, right = np.divmod(pair[first][kept], max(habits.size, 1))
+    return left, right, total[kept]
+
+
+def _pairs_of(table: pa.Table, context: Any) -> pa.Table:
+    habit_of, begins, phrases, size = context
+    order, edges, accounts = stretches(table)
+    pair = pairs_by_account(
+        (order, edges), accounts.astype(np.int32), (*lists(table, "known"), habit_of), (begins, phrases), size
+    )
+    pair, users = np.unique(pair, return_counts=True)
+    return pa.table({"pair": pair, "accounts": users})
+
+
+def cluster_phrases(habits: Habits, left: Ints, right: Ints, together: Ints) -> Ints:
+    """Cluster of each habit phrase; -1 where none.
+
+    Args:
+        habits: shared habits.
+        left, right: pairs of habit phrases, left < right.
+        together: accounts that have both in one request.
+    """
+    size = habits.size
     users = np.bincount(habits.phrase, minlength=size)
     jaccard = together / (users[left] + users[right] - together)
-    usage = sp.csr_matrix(
-        (np.ones(len(habits.phrase), np.int32), (habits.account, habits.phrase)), shape=(len(coded.account_ids), size)
-    )
-    next_label = 0
-    pending = [(np.arange(size), 0)]
-    while pending:
-        members, level = pending.pop()
-        inside = np.zeros(size, bool)
-        inside[members] = True
-        edge = inside[left] & inside[right] & (jaccard >= CUTS[level]) & (together >= MIN_TOGETHER)
-        parts = connected_components(
-            sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(size, size)), directed=False
-        )[1][members]
-        for part in np.unique(parts):
-            phrases = members[parts == part]
-            if len(phrases) < 2:
-                continue
-            if level + 1 < len(CUTS) and _cohesion(usage, phrases) < COHESION:
-                pending.append((phrases, level + 1))
-                continue
-            of_phrase[phrases] = next_label
-            next_label += 1
+    of_phrase = np.full(size, -1, np.int64)
+    part = np.zeros(size, np.int64)
+    pending = np.ones(size, bool)
+    labels = 0
+    for level, cut in enumerate(CUTS):
+        edge = pending[left] & pending[right] & (part[left] == part[right]) & (jaccard >= cut)
+        graph = sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(size, size))
+        part = connected_components(graph, directed=False)[1].astype(np.int64)
+        large = np.bincount(part[pending], minlength=size) >= 2
+        whole = large if level + 1 == len(CUTS) else large & (_cohesion(habits, part, pending) >= COHESION)
+        done = pending & whole[part]
+        of_phrase[done] = labels + part[done]
+        labels += int(part.max(initial=-1)) + 1
+        pending &= large[part] & ~whole[part]
+        if not pending.any():
+            break
     return _relabel(of_phrase)
 
 
-def _cohesion(usage: sp.csr_matrix, phrases: Ints) -> float:
-    used = np.asarray(usage[:, phrases].sum(axis=1)).ravel()
-    return float(used[used > 0].mean() / len(phrases))
+def _cohesion(habits: Habits, part: Ints, pending: Flags) -> npt.NDArray[np.float64]:
+    """Share of each part's phrases that its accounts use, in the mean."""
+    size = len(part)
+    inside = pending[habits.phrase]
+    own = part[habits.phrase[inside]]
+    used = np.bincount(own, minlength=size)
+    users = np.bincount(np.unique(own << 32 | habits.account[inside]) >> 32, minlength=size)
+    cohesion: npt.NDArray[np.float64] = (
+        used / np.maximum(users, 1) / np.maximum(np.bincount(part[pending], minlength=size), 1)
+    )
+    return cohesion
 
 
 def _relabel(labels: Ints) -> Ints:
     """Number the clusters by their smallest phrase code, so that labels do not depend on the search order."""
     known = labels >= 0
-    if not known.any():
-        return labels
-    first = np.full(int(labels.max()) + 1, len(labels))
-    np.minimum.at(first, labels[known], np.flatnonzero(known))
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
+    names, position = np.unique(labels[known], return_inverse=True)
+    first = np.full(len(names), len(labels))
+    np.minimum.at(first, position, np.flatnonzero(known))
+    rank = np.empty(len(names), np.int64)
+    rank[np.argsort(first)] = np.arange(len(names))
     out = labels.copy()
-    out[known] = rank[labels[known]]
+    out[known] = rank[position]
     return out

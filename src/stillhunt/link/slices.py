@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.arrays import Array, Ints, list_array, lists, values
 from stillhunt.link.clusters import Clusters
-from stillhunt.link.coding import Coded, Ints
 from stillhunt.link.topics import TOPICS
 
 MOST_PHRASES = 256
 """Phrases of a cluster by which its slices are compared; bounds the work that one hostile or chained cluster causes."""
+MOST_OCCURRENCES = 120_000_000
+"""Phrases of requests that are brought together at a time; bounds memory, changes no result."""
+
+SLICE_ROWS = pa.schema(
+    [
+        ("label", pa.int32()),
+        ("account", pa.int32()),
+        ("half", pa.int8()),
+        ("topic", pa.int8()),
+        ("codes", pa.list_(pa.int32())),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -37,84 +53,140 @@ class ClusterSlices:
     phrase: tuple[Ints, Ints]
 
 
-def cluster_slices(
-    coded: Coded, clusters: Clusters, topics: Ints, *, least_accounts: int, least: int
-) -> list[ClusterSlices]:
-    """Slices of every cluster that enough accounts use.
+@dataclass(frozen=True)
+class Uses:
+    """Distinct prompts of each account under each label, by label, then account.
+
+    Attributes:
+        label, account, prompts: one entry each.
+    """
+
+    label: Ints
+    account: Ints
+    prompts: Ints
+
+
+def uses_of(clusters: Clusters, label_of: Ints, accounts: int) -> Uses:
+    """Uses of the labels under which content clusters are joined.
 
     Args:
-        coded: requests in canonical order.
         clusters: content clusters.
-        topics: topic of each request.
-        least_accounts: accounts a cluster needs.
+        label_of: label of each; -1 where its uses do not count.
+        accounts: number of accounts.
+    """
+    label = label_of[clusters.cluster]
+    inside = label >= 0
+    key, position = np.unique(label[inside] * accounts + clusters.account[inside], return_inverse=True)
+    prompts = np.bincount(position, weights=clusters.prompts[inside], minlength=len(key)).astype(np.int64)
+    return Uses(key // accounts, key % accounts, prompts)
+
+
+def cluster_slices(
+    rows: Dataset, clusters: Clusters, label_of: Ints, accounts: int, *, least_accounts: int, least: int
+) -> Iterator[ClusterSlices]:
+    """Slices of every label that enough accounts use, by label.
+
+    Args:
+        rows: the requests with cluster, known phrases and topic.
+        clusters: content clusters.
+        label_of: label of each cluster; -1 where it is not wanted.
+        accounts: number of accounts.
+        least_accounts: accounts a label needs.
         least: distinct prompts a slice needs.
     """
-    rows = np.flatnonzero(coded.fresh & (clusters.of_request >= 0))
-    rows = rows[np.lexsort((rows, coded.account[rows], clusters.of_request[rows]))]
-    cluster = clusters.of_request[rows]
-    occurrence_order = np.argsort(clusters.of_request[clusters.row], kind="stable")
-    occurrence_row = clusters.row[occurrence_order]
-    occurrence_phrase = clusters.row_phrase[occurrence_order]
-    occurrence_cluster = clusters.of_request[occurrence_row]
-    found = []
-    for label in range(clusters.count):
-        own = rows[np.searchsorted(cluster, label) : np.searchsorted(cluster, label + 1)]
-        account, position, prompts = np.unique(coded.account[own], return_inverse=True, return_counts=True)
-        large = prompts >= least
-        if large.sum() < least_accounts:
-            continue
-        first, last = np.searchsorted(occurrence_cluster, [label, label + 1])
-        found.append(
-            _one_cluster(
-                coded,
-                label,
-                account[large],
-                own,
-                np.where(large, np.cumsum(large) - 1, -1)[position],
-                topics,
-                (occurrence_row[first:last], occurrence_phrase[first:last]),
-            )
-        )
-    return found
+    uses = uses_of(clusters, label_of, accounts)
+    large = uses.prompts >= least
+    enough = np.flatnonzero(np.bincount(uses.label[large], minlength=clusters.count) >= least_accounts)
+    large &= np.isin(uses.label, enough)
+    weight = np.bincount(uses.label[large], weights=uses.prompts[large] * 40.0, minlength=clusters.count)
+    for labels in _batches(enough, weight):
+        wanted = np.where(np.isin(label_of, labels), label_of, -1).astype(np.int32)
+        own = large & np.isin(uses.label, labels)
+        keys = uses.label[own] * accounts + uses.account[own]
+        columns = ["account", "cluster", "fresh", "half", "topic", "known"]
+        found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, keys, accounts), columns)
+        yield from _sorted_slices(found)
 
 
-def _most_shared(member: Ints, phrase: Ints) -> Ints:
+def _batches(labels: Ints, weight: Array) -> Iterator[Ints]:
+    number = np.floor(np.cumsum(weight[labels]) / MOST_OCCURRENCES)
+    for one in np.unique(number):
+        yield labels[number == one]
+
+
+def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
+    label_of, of_known, keys, accounts = context
+    cluster, account = values(table, "cluster"), values(table, "account")
+    label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
+    rows = np.flatnonzero((label >= 0) & (values(table, "fresh") > 0))
+    rows = rows[np.isin(label[rows].astype(np.int64) * accounts + account[rows], keys)]
+    begins, codes = lists(table, "known")
+    lengths = np.diff(begins)[rows]
+    place = np.repeat(begins[rows] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
+    codes = codes[place]
+    own = of_known[codes] == np.repeat(cluster[rows], lengths)
+    row = np.repeat(np.arange(len(rows)), lengths)[own]
+    offsets = np.append(0, np.cumsum(np.bincount(row, minlength=len(rows)))).astype(np.int32)
+    return pa.table(
+        {
+            "label": label[rows],
+            "account": account[rows],
+            "half": values(table, "half")[rows].astype(np.int8),
+            "topic": values(table, "topic")[rows],
+            "codes": list_array(offsets, codes[own]),
+        }
+    )
+
+
+def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
+    # Halves, topics and phrases of a slice's requests are only counted: their order does not matter.
+    label = values(found, "label")
+    order = np.argsort(label, kind="stable")
+    account, half, topic = (values(found, name)[order] for name in ("account", "half", "topic"))
+    begins, codes = lists(found.combine_chunks(), "codes")
+    starts, lengths = begins[:-1][order], np.diff(begins)[order]
+    edges = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        own = slice(int(first), int(last))
+        span = lengths[own].astype(np.int64)
+        place = np.repeat(starts[own] - np.cumsum(span) + span, span) + np.arange(int(span.sum()))
+        request = np.repeat(np.arange(last - first), span)
+        rows = (account[own], half[own].astype(np.int64), topic[own].astype(np.int64))
+        yield _one_cluster(int(label[order[first]]), rows, request, codes[place])
+
+
+def _most_shared(member: Ints, phrase: Ints, count: int) -> Ints:
     """The phrases that most slices have, at most `MOST_PHRASES`; the smaller code on ties."""
-    pair = np.unique(np.stack([phrase, member]), axis=1)[0]
+    pair = np.unique(phrase * count + member) // count
     names, slices = np.unique(pair, return_counts=True)
     kept: Ints = np.sort(names[np.lexsort((names, -slices))[:MOST_PHRASES]])
     return kept
 
 
-def _one_cluster(
-    coded: Coded, label: int, account: Ints, rows: Ints, position: Ints, topics: Ints, occurrences: tuple[Ints, Ints]
-) -> ClusterSlices:
-    kept = position >= 0
-    rows, position = rows[kept], position[kept]
-    half = coded.half[rows]
+def _one_cluster(label: int, rows: tuple[Ints, Ints, Ints], request: Ints, code: Ints) -> ClusterSlices:
+    account, position = np.unique(rows[0], return_inverse=True)
+    half, topic = rows[1], rows[2]
     count = len(account)
-    size = np.zeros((2, count), np.int64)
-    np.add.at(size, (half, position), 1)
-    topic_counts = np.zeros((2, count, TOPICS), np.int64)
-    known = topics[rows] >= 0
-    np.add.at(topic_counts, (half[known], position[known], topics[rows[known]]), 1)
-    row_position = np.full(coded.rows, -1, np.int64)
-    row_position[rows] = position
-    member = row_position[occurrences[0]]
-    inside = member >= 0
-    inside &= np.isin(occurrences[1], _most_shared(member[inside], occurrences[1][inside]))
-    names, phrase = np.unique(occurrences[1][inside], return_inverse=True)
-    member, request = member[inside], occurrences[0][inside]
-    phrase_counts = np.zeros((2, count, len(names)), np.int64)
-    occurrence_half = coded.half[request]
-    np.add.at(phrase_counts, (occurrence_half, member, phrase), 1)
-    halves = [occurrence_half == side for side in (0, 1)]
+    size = np.bincount(half * count + position, minlength=2 * count).reshape(2, count)
+    told = topic >= 0
+    key = (half[told] * count + position[told]) * TOPICS + topic[told]
+    topics = np.bincount(key, minlength=2 * count * TOPICS).reshape(2, count, TOPICS)
+    names, phrase = np.unique(code, return_inverse=True)
+    kept = _most_shared(position[request], phrase, count)
+    place = np.full(len(names), -1, np.int64)
+    place[kept] = np.arange(len(kept))
+    inside = place[phrase] >= 0
+    request, phrase = request[inside], place[phrase[inside]]
+    member, side = position[request], half[request]
+    key = (side * count + member) * len(kept) + phrase
+    phrases = np.bincount(key, minlength=2 * count * len(kept)).reshape(2, count, len(kept))
+    halves = (side == 0, side == 1)
     return ClusterSlices(
         cluster=label,
-        account=account,
+        account=account.astype(np.int64),
         size=size,
-        phrases=phrase_counts,
-        topics=topic_counts,
+        phrases=phrases,
+        topics=topics,
         member=(member[halves[0]], member[halves[1]]),
         request=(request[halves[0]], request[halves[1]]),
         phrase=(phrase[halves[0]], phrase[halves[1]]),

@@ -1,6 +1,6 @@
-"""What each request is about: one topic a request, learned from the merged sketches.
+"""What each request is about: one topic a request, learned from a keyed sample of all requests.
 
-Latent semantic analysis (Deerwester et al. 1990) on a keyed sample, by subspace iteration, then spherical k-means.
+Latent semantic analysis (Deerwester et al. 1990) on the sample, by subspace iteration, then spherical k-means.
 Products are sums of integers and the orthogonalisation runs in one fixed order, so that the topics do not depend on
 row order, file split or threads. Random indexing, tried first, was four times faster and far blunter: it saw app
 traffic at an index of 5 where this sees 12 (1 = dealt at random; sample world a).
@@ -12,16 +12,21 @@ cluster's accounts; judged by accounts, not requests, so that one large pipeline
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.arrange import BUCKETS, Log, word_counts
+from stillhunt.link.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.clusters import Clusters
-from stillhunt.link.coding import Coded, Flags, Hashes, Ints
 from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+from stillhunt.link.kernels_rows import recurring_words, telling_words, unit_vectors, word_keys
 
 Vectors = npt.NDArray[np.int32]
 
-BUCKETS = 1 << 16
 DIMENSIONS = 64
 TOPICS = 64
 """As in the measurements behind the design (dealt 0.99-1.05, honest groups 1.35-26)."""
@@ -33,82 +38,141 @@ COMMONEST = 0.08
 RAREST = 5
 ITERATIONS = 6
 SCALE = 1 << 12
-BLOCK = 1 << 15
-"""Requests scaled at a time; bounds memory."""
+BLOCK = 1 << 13
+"""Requests whose topics are found at a time: their vectors stay in the cache."""
 LEAST_WORDS = 3
 """Telling words a request needs: "go on" and "try again" are about nothing, and would make everybody alike."""
 WRAPPER_RATE = 0.04
 WRAPPER_ACCOUNTS = 0.34
 """Share of a cluster's accounts in which a word must recur to count as wrapping."""
+WRAPPER_SLICE = 4
+"""Distinct prompts from which an account has a say in what its cluster's wrapping is."""
 NO_TOPIC = -1
 
+RECURRING = pa.schema([("key", pa.int64()), ("accounts", pa.int64())])
+SAMPLED = pa.schema([("key", pa.uint64()), ("words", pa.list_(pa.uint16()))])
+TOPIC = pa.schema([("topic", pa.int8())])
 
-def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
-    """Topic of each request, 0 to `TOPICS` - 1; -1 where its words tell none.
+
+def request_topics(log: Log, clusters: Clusters, *, seed: int) -> Dataset:
+    """The requests with the topic of each (`topic`), 0 to `TOPICS` - 1; -1 where its words tell none.
 
     Args:
-        coded: requests in canonical order.
+        log: all requests.
         clusters: content clusters, whose own words are set aside.
         seed: key of the random vectors and of the sample.
     """
-    rows = coded.rows
-    frequency = np.bincount(coded.word, minlength=BUCKETS)
+    frequency = word_counts(log)
+    rows = int(log.requests.sum())
     telling = (frequency >= RAREST) & (frequency <= max(COMMONEST * rows, RAREST))
-    keep = telling[coded.word] & ~_wrapper_words(coded, clusters)
-    row = coded.word_row[keep]
-    # Only the words in use take part: their codes are as good as the buckets, and far fewer in a small log.
-    used, word = np.unique(coded.word[keep], return_inverse=True)
-    weight = np.rint(16 * np.log2(rows / np.maximum(frequency[used], 1))).astype(np.int64)
-    offsets = np.searchsorted(row, np.arange(rows + 1))
-    weights = _row_weights(row, weight[word], rows)
-    topics = np.full(rows, NO_TOPIC, np.int64)
+    told = (telling.astype(np.uint8), _wrapping(clusters))
+    words = ["cluster", "topic_words"]
+    salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
+    sampled = clusters.rows.gather(_sample, SAMPLED, (told, salt), words)
+    if sampled.num_rows < TOPICS:
+        return clusters.rows.extend(_no_topics, TOPIC, None, ["cluster"])
+    weight = np.rint(16 * np.log2(rows / np.maximum(frequency, 1))).astype(np.int64)
+    used, basis, centres = _learned(sampled, weight, seed)
+    code = np.full(BUCKETS, -1, np.int32)
+    code[used] = np.arange(len(used))
+    return clusters.rows.extend(_topics, TOPIC, (told, weight, code, basis, centres), words)
+
+
+def _wrapping(clusters: Clusters) -> Ints:
+    """Ascending cluster * BUCKETS + word for the words of each cluster's own wrapping."""
+    found = clusters.rows.gather(_recurring, RECURRING, None, ["cluster", "account", "fresh", "topic_words"])
+    key, position = np.unique(values(found, "key"), return_inverse=True)
+    hits = np.zeros(len(key), np.int64)
+    np.add.at(hits, position, values(found, "accounts"))
+    users = np.bincount(clusters.cluster[clusters.prompts >= WRAPPER_SLICE], minlength=clusters.count)
+    wrapping: Ints = key[hits >= np.maximum(WRAPPER_ACCOUNTS * users[key // BUCKETS], 2)]
+    return wrapping
+
+
+def _recurring(table: pa.Table, _: Any) -> pa.Table:
+    cluster, account = values(table, "cluster"), values(table, "account")
+    rows = np.flatnonzero((cluster >= 0) & (values(table, "fresh") > 0))
+    key = cluster[rows].astype(np.int64) << 32 | account[rows]
+    order = np.argsort(key, kind="stable")
+    key, rows = key[order], rows[order].astype(np.int32)
+    edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
+    stretch, word = recurring_words(rows, edges, *lists(table, "topic_words"), WRAPPER_RATE)
+    of_cluster = cluster[rows[edges[stretch]]].astype(np.int64)
+    key, accounts = np.unique(of_cluster * BUCKETS + word, return_counts=True)
+    return pa.table({"key": key, "accounts": accounts})
+
+
+def _told(table: pa.Table, told: tuple[Any, Any]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
+    begins, words = lists(table, "topic_words")
+    kept, offsets = np.empty(len(words), np.uint16), np.empty(table.num_rows + 1, np.int32)
+    used = telling_words(values(table, "cluster"), begins, words, *told, kept, offsets)
+    return offsets, kept[:used]
+
+
+def _sample(table: pa.Table, context: Any) -> pa.Table:
+    told, salt = context
+    offsets, kept = _told(table, told)
+    # Drawn by their words, so that neither the order of rows nor the names of accounts move a centre.
+    keys = np.empty(table.num_rows, np.uint64)
+    word_keys(*lists(table, "topic_words"), salt, keys)
     known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
-    if len(known) < TOPICS:
-        return topics
-    # In keyed order of their words, so that neither the order of rows nor the names of accounts move a centre.
-    sample = known[np.argsort(_keys(coded, seed)[known], kind="stable")[:SAMPLE]]
-    basis = _word_basis(offsets, word, weights, sample, _start(used, seed))
-    vectors = request_vectors(offsets, word, weights, basis)
-    centres = _centres(vectors[sample])
-    for block in np.array_split(known, len(known) // BLOCK + 1):
-        topics[block] = nearest_topics(_unit_rows(vectors[block]), centres)
-    return topics
+    chosen = known[_drawn(keys[known], np.diff(offsets)[known])]
+    lengths = np.diff(offsets)[chosen]
+    starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
+    inner = kept[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(int(starts[-1]))]
+    return pa.table({"key": keys[chosen], "words": list_array(starts, inner)})
 
 
-def _keys(coded: Coded, seed: int) -> Hashes:
-    """A number for each request from its own words alone, to draw a sample that no row order can move."""
-    mixed = (coded.word.astype(np.uint64) + np.uint64(seed * 2 + 1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    total = np.zeros(coded.rows, np.uint64)
-    np.add.at(total, coded.word_row, mixed)
-    keys: Hashes = total ^ (total >> np.uint64(31))
-    return keys
+def _drawn(keys: Hashes, lengths: Ints) -> Ints:
+    """Positions of the sample, in its order."""
+    if len(keys) > 2 * SAMPLE:
+        limit = np.partition(keys, SAMPLE)[SAMPLE]
+        near = np.flatnonzero(keys <= limit)
+        return near[_drawn_all(keys[near], lengths[near])]
+    return _drawn_all(keys, lengths)
 
 
-def _wrapper_words(coded: Coded, clusters: Clusters) -> Flags:
-    """True for each (request, word) whose word belongs to the wrapping of the request's content cluster."""
-    cluster = clusters.of_request[coded.word_row]
-    inside = (cluster >= 0) & coded.fresh[coded.word_row]
-    wrapper = np.zeros(len(coded.word), bool)
-    if not inside.any():
-        return wrapper
-    accounts = len(coded.account_ids)
-    of_request = clusters.of_request[coded.fresh]
-    size = np.bincount(
-        of_request[of_request >= 0] * accounts + coded.account[coded.fresh][of_request >= 0],
-        minlength=clusters.count * accounts,
-    )
-    slice_key = cluster[inside] * accounts + coded.account[coded.word_row[inside]]
-    key, count = np.unique(slice_key * BUCKETS + coded.word[inside], return_counts=True)
-    owner, word = np.divmod(key, BUCKETS)
-    recurs = (count >= 2) & (count >= WRAPPER_RATE * size[owner])
-    key, hits = np.unique((owner[recurs] // accounts) * BUCKETS + word[recurs], return_counts=True)
-    users = np.bincount(np.flatnonzero(size >= 4) // accounts, minlength=clusters.count)
-    own = hits >= np.maximum(WRAPPER_ACCOUNTS * users[key // BUCKETS], 2)
-    clustered = cluster >= 0
-    wrapper[clustered] = np.isin(cluster[clustered] * BUCKETS + coded.word[clustered], key[own])
-    return wrapper
+def _drawn_all(keys: Hashes, lengths: Ints) -> Ints:
+    # Requests of the same words have the same key; they differ at most by what is wrapping in their clusters.
+    return np.lexsort((lengths, keys))[:SAMPLE]
+
+
+def _learned(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
+    """Words in use, a vector for each, and the centres of the topics."""
+    sampled = sampled.combine_chunks()
+    offsets, words = lists(sampled, "words")
+    order = _drawn(values(sampled, "key"), np.diff(offsets))
+    taken = sampled.take(pa.array(order)).combine_chunks()
+    offsets, words = lists(taken, "words")
+    used, word = np.unique(words, return_inverse=True)
+    row = np.repeat(np.arange(len(order)), np.diff(offsets))
+    weights = _row_weights(row, weight[words], len(order))
+    starts, everything = offsets.astype(np.int64), np.arange(len(order))
+    basis = _start(used, seed)
+    for _ in range(ITERATIONS):
+        projected = word_vectors(starts, word, weights, basis, everything)
+        basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
+    return used, basis, _centres(request_vectors(starts, word, weights, basis))
+
+
+def _no_topics(table: pa.Table, _: Any) -> pa.Table:
+    return pa.table({"topic": np.full(table.num_rows, NO_TOPIC, np.int8)})
+
+
+def _topics(table: pa.Table, context: Any) -> pa.Table:
+    told, weight, code, basis, centres = context
+    offsets, kept = _told(table, told)
+    topics = np.full(table.num_rows, NO_TOPIC, np.int8)
+    known: Flags = np.diff(offsets) >= LEAST_WORDS
+    # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
+    across = np.ascontiguousarray(centres.T.astype(np.float32))
+    vectors = np.empty((BLOCK, DIMENSIONS), np.float32)
+    for first in range(0, table.num_rows, BLOCK):
+        block = vectors[: min(BLOCK, table.num_rows - first)]
+        unit_vectors(first, offsets, kept, code, weight, basis, LEAST_WORDS, block)
+        topics[first : first + len(block)] = (block @ across).argmax(axis=1)
+    topics[~known] = NO_TOPIC
+    return pa.table({"topic": topics})
 
 
 def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
@@ -122,14 +186,6 @@ def _start(used: Ints, seed: int) -> Vectors:
     """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
     generator = np.random.Generator(np.random.PCG64(seed))
     return generator.integers(-SCALE, SCALE, size=(BUCKETS, DIMENSIONS)).astype(np.int32)[used]
-
-
-def _word_basis(offsets: Ints, word: Ints, weights: Ints, sample: Ints, basis: Vectors) -> Vectors:
-    """Leading directions of the sample's word space: one integer vector a word."""
-    for _ in range(ITERATIONS):
-        projected = word_vectors(offsets, word, weights, basis, sample)
-        basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
-    return basis
 
 
 def _centres(sample: Vectors) -> Vectors:

@@ -1,0 +1,50 @@
+"""Arrow columns as numpy arrays: the form in which this room computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+
+
+def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill: int | None = None) -> Array:
+    """One column.
+
+    Args:
+        table: any table.
+        name: its column.
+        type_: Arrow type to which it is brought; its own when None.
+        fill: what stands for unknown; none may be unknown when None.
+    """
+    column = table.column(name)
+    if type_ is not None:
+        column = column.cast(type_)
+    if fill is not None and column.null_count:
+        column = pc.fill_null(column, fill)
+    array: Array = column.to_numpy()
+    return array
+
+
+def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
+    """Where each row's list begins, one more than rows, and the values of all lists."""
+    column = table.column(name)
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
+    offsets = array.offsets.to_numpy()
+    inside = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])) if len(offsets) else array.values
+    return (offsets - offsets[0]).astype(np.int32), inside.to_numpy(zero_copy_only=False)
+
+
+def list_array(offsets: npt.NDArray[np.int32], inner: Array) -> pa.ListArray:
+    """The Arrow form of `lists`."""
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(inner))

@@ -1,0 +1,95 @@
+"""The requests of the accounts that are judged, each with where it falls: TRAFFIC and SLICED.
+
+Everything before works on all requests and keeps of them what is counted by account, slice and phrase. Judging looks at
+single requests again, but only at those of accounts that some group holds and of a keyed random sample of all accounts,
+the public that they are compared with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.dataset import Dataset
+from stillhunt.base.order import canonical_order
+from stillhunt.base.schema import SLICED, TRAFFIC
+from stillhunt.link.arrays import Flags, Ints, values
+from stillhunt.link.bare import COLUMNS, BareSlices, Templated, cut_bare
+
+MOST_MATCHED = 1000
+ROWS = pa.schema([*TRAFFIC.arrow, *SLICED.arrow])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the log is cut into slices.
+
+    Attributes:
+        rows: the requests with all that was noted of them.
+        templated: which of them are templated when bare ones are sought.
+        label_of: label of each content cluster.
+        clusters: number of labels; those of bare slices lie above.
+        stacks: client stacks of bare slices, ascending.
+    """
+
+    rows: Dataset
+    templated: Templated
+    label_of: Ints
+    clusters: int
+    stacks: tuple[str, ...]
+
+    def labels(self, bare: BareSlices) -> Ints:
+        """Label of each bare slice: above the labels of content clusters, by manner and stack."""
+        return _label(self.clusters, len(self.stacks), bare.manner, bare.stack)
+
+    def traffic(self, chosen: Flags) -> tuple[pa.Table, pa.Table]:
+        """TRAFFIC in canonical order and SLICED, row for row with it.
+
+        Args:
+            chosen: True for the accounts whose requests are wanted.
+        """
+        codes = {text: code for code, text in enumerate(self.stacks)}
+        context = (chosen, self.templated, self.label_of, self.clusters, codes)
+        own = ("account", "cluster", "matched", "alone", "fresh", "half", "topic")
+        columns = [*TRAFFIC.names, *own]
+        found = self.rows.gather(_chosen_rows, ROWS, context, columns)
+        order = canonical_order(found.select(list(TRAFFIC.names)))
+        found = found.take(order)
+        return found.select(list(TRAFFIC.names)), SLICED.check(found.select(list(SLICED.names)).combine_chunks())
+
+
+def _label(clusters: int, stacks: int, manner: Ints, stack: Ints) -> Ints:
+    return clusters + manner * (stacks + 1) + stack + 1
+
+
+def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
+    chosen, templated, label_of, clusters, codes = context
+    table = table.filter(pa.array(chosen[values(table, "account")]))
+    cut = cut_bare(table.select(list(COLUMNS)), templated)
+    cluster = values(table, "cluster").astype(np.int64)
+    label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
+    inside = cut.of_request >= 0
+    stack = np.array([-1 if text is None else codes[text] for text in cut.stack], np.int64)
+    position = cut.of_request[inside]
+    label[inside] = _label(clusters, len(codes), cut.manner[position], stack[position])
+    columns: dict[str, Any] = {name: _plain(table.column(name)) for name in TRAFFIC.names}
+    columns |= {
+        "cluster": label,
+        "bare": inside,
+        "matched": np.minimum(values(table, "matched"), MOST_MATCHED),
+        "half": values(table, "half"),
+        "topic": values(table, "topic"),
+        "fresh": values(table, "fresh") > 0,
+    }
+    return pa.table(columns)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Strings as strings, whatever form they were kept in."""
+    return pc.cast(column, pa.string()) if pa.types.is_dictionary(column.type) else column
+
+

@@ -1,0 +1,464 @@
+"""Loops over the requests of one partition; each has a plain-Python twin in tests/link."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+
+COUNTED_AT_ONCE = 1 << 21
+"""Phrases of one account that are counted in one table; an account with more is gone through several times."""
+
+_MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.int64(-1)
+
+
+@nb.njit(cache=True, nogil=True)
+def number_keys(keys: U64, out: I32) -> int:
+    """Number each key by its first appearance; gives how many there are."""
+    size = 1
+    while size < 2 * len(keys) + 2:
+        size *= 2
+    slots = np.full(size, -1, np.int32)
+    firsts = np.empty(len(keys), np.int32)
+    shift = np.uint64(64 - int(np.log2(size)))
+    known = 0
+    for row in range(len(keys)):
+        slot = np.int64((keys[row] * _MULTIPLY) >> shift)
+        while slots[slot] >= 0 and keys[firsts[slots[slot]]] != keys[row]:
+            slot = (slot + 1) & (size - 1)
+        if slots[slot] < 0:
+            slots[slot] = known
+            firsts[known] = row
+            known += 1
+        out[row] = slots[slot]
+    return known
+
+
+@nb.njit(cache=True, nogil=True)
+def order_rows(owner: I32, owners: int, time: I64, content: U64, order: I32, offsets: I64) -> None:
+    """Rows by owner, then time, then content hash.
+
+    Args:
+        owner: owner of each row, 0 to owners - 1.
+        owners: number of them.
+        time: microseconds of each row.
+        content: content hash of each row, for rows of one owner and time.
+        order: receives the rows.
+        offsets: receives where each owner's rows begin; one more than owners.
+    """
+    offsets[:] = 0
+    for row in range(len(owner)):
+        offsets[owner[row] + 1] += 1
+    for i in range(owners):
+        offsets[i + 1] += offsets[i]
+    at = offsets[:-1].copy()
+    for row in range(len(owner)):
+        order[at[owner[row]]] = row
+        at[owner[row]] += 1
+    for i in range(owners):
+        first, last = offsets[i], offsets[i + 1]
+        sorted_already = True
+        tied = False
+        for j in range(first + 1, last):
+            before, here = time[order[j - 1]], time[order[j]]
+            sorted_already &= before <= here
+            tied |= before == here
+        if not sorted_already:
+            own = order[first:last].copy()
+            order[first:last] = own[np.argsort(time[own], kind="mergesort")]
+            for j in range(first + 1, last):
+                tied |= time[order[j - 1]] == time[order[j]]
+        if tied:
+            start = first
+            while start < last:
+                stop = start + 1
+                while stop < last and time[order[stop]] == time[order[start]]:
+                    stop += 1
+                if stop - start > 1:
+                    run = order[start:stop].copy()
+                    order[start:stop] = run[np.argsort(content[run], kind="mergesort")]
+                start = stop
+
+
+@nb.njit(cache=True, nogil=True)
+def mark_first(order: I32, offsets: I64, whole: U64, fresh: U8) -> None:
+    """1 at the first row of each (owner, prompt) in the rows' order; rows without a prompt are never fresh."""
+    slots = np.full(64, -1, np.int32)
+    for i in range(len(offsets) - 1):
+        first, last = offsets[i], offsets[i + 1]
+        size = 64
+        while size < 2 * (last - first):
+            size *= 2
+        if size > len(slots):
+            slots = np.full(size, -1, np.int32)
+        slots[:size] = -1
+        for j in range(first, last):
+            row = order[j]
+            fresh[row] = 0
+            if whole[row] == 0:
+                continue
+            slot = np.int64((whole[row] * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+            while slots[slot] >= 0 and whole[slots[slot]] != whole[row]:
+                slot = (slot + 1) & (size - 1)
+            if slots[slot] < 0:
+                slots[slot] = row
+                fresh[row] = 1
+
+
+@nb.njit(cache=True, nogil=True)
+def mark_alone(order: I32, offsets: I64, conversation: U64, turn: I32, alone: U8) -> None:
+    """1 for a row that is all of its conversation; conversations never span owners."""
+    slots = np.full(64, -1, np.int32)
+    for i in range(len(offsets) - 1):
+        first, last = offsets[i], offsets[i + 1]
+        size = 64
+        while size < 2 * (last - first):
+            size *= 2
+        if size > len(slots):
+            slots = np.full(size, -1, np.int32)
+        slots[:size] = -1
+        for j in range(first, last):
+            row = order[j]
+            alone[row] = turn[row] <= 0
+            slot = np.int64((conversation[row] * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+            while slots[slot] >= 0 and conversation[slots[slot]] != conversation[row]:
+                slot = (slot + 1) & (size - 1)
+            if slots[slot] < 0:
+                slots[slot] = row
+            else:
+                alone[slots[slot]] = 0
+                alone[row] = 0
+
+
+@nb.njit(cache=True, nogil=True)
+def recurring_phrases(
+    order: I32, offsets: I64, fresh: U8, lists: tuple[I32, U32], system_lists: tuple[I32, U32], least: int
+) -> tuple[I32, U32, I32]:
+    """Phrases that stand in at least `least` fresh rows of one owner: owner, phrase and number of rows.
+
+    Args:
+        order, offsets: rows of each owner.
+        fresh: 1 for rows that count.
+        lists: offsets and values of each row's phrases.
+        system_lists: the same of its system prompt; a phrase in both counts once.
+        least: rows needed, at least 2.
+    """
+    begins, phrases = lists
+    system_begins, system_phrases = system_lists
+    room = 1024
+    out_owner, out_phrase, out_count = np.empty(room, np.int32), np.empty(room, np.uint32), np.empty(room, np.int32)
+    used = 0
+    keys, counts = np.zeros(1024, np.uint32), np.zeros(1024, np.int32)
+    lasts = np.zeros(1024, np.int32)
+    for i in range(len(offsets) - 1):
+        rows, total = 0, 0
+        for j in range(offsets[i], offsets[i + 1]):
+            row = order[j]
+            if fresh[row]:
+                rows += 1
+                total += begins[row + 1] - begins[row] + system_begins[row + 1] - system_begins[row]
+        if rows < least:
+            continue
+        turns = total // COUNTED_AT_ONCE + 1
+        size = 64
+        while size < 2 * total // turns + 16:
+            size *= 2
+        size *= 2 if turns > 1 else 1
+        if size > len(keys):
+            keys, counts, lasts = np.zeros(size, np.uint32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+        for turn in range(turns):
+            counts[:size] = 0
+            for j in range(offsets[i], offsets[i + 1]):
+                row = order[j]
+                if not fresh[row]:
+                    continue
+                for part in range(2):
+                    start = begins[row] if part == 0 else system_begins[row]
+                    stop = begins[row + 1] if part == 0 else system_begins[row + 1]
+                    for k in range(start, stop):
+                        phrase = phrases[k] if part == 0 else system_phrases[k]
+                        if turns > 1 and (phrase >> np.uint32(3)) % np.uint32(turns) != np.uint32(turn):
+                            continue
+                        slot = np.int64(phrase * np.uint32(0x9E3779B1)) & (size - 1)
+                        while counts[slot] > 0 and keys[slot] != phrase:
+                            slot = (slot + 1) & (size - 1)
+                        if counts[slot] == 0:
+                            keys[slot], counts[slot], lasts[slot] = phrase, 1, row
+                        elif lasts[slot] != row:
+                            counts[slot] += 1
+                            lasts[slot] = row
+            for slot in range(size):
+                if counts[slot] >= least:
+                    if used == room:
+                        room *= 2
+                        out_owner = _grown32(out_owner, room)
+                        out_count = _grown32(out_count, room)
+                        wider = np.empty(room, np.uint32)
+                        wider[:used] = out_phrase
+                        out_phrase = wider
+                    out_owner[used], out_phrase[used], out_count[used] = i, keys[slot], counts[slot]
+                    used += 1
+    return out_owner[:used], out_phrase[:used], out_count[:used]
+
+
+@nb.njit(cache=True, nogil=True)
+def _grown32(values: I32, room: int) -> I32:
+    wider = np.empty(room, np.int32)
+    wider[: len(values)] = values
+    return wider
+
+
+@nb.njit(cache=True, nogil=True)
+def enter_phrases(phrases: U32, filter_bits: U64, slots: I32) -> None:
+    """Fill the tables by which `known_phrases` finds the code of a phrase, its position in `phrases`."""
+    mask = len(slots) - 1
+    for code in range(len(phrases)):
+        place = phrases[code] >> np.uint32(8)
+        filter_bits[place >> np.uint32(6)] |= np.uint64(1) << np.uint64(place & np.uint32(63))
+        slot = np.int64(phrases[code] * np.uint32(0x9E3779B1)) & mask
+        while slots[slot] >= 0:
+            slot = (slot + 1) & mask
+        slots[slot] = code
+
+
+@nb.njit(cache=True, nogil=True)
+def known_phrases(
+    lists: tuple[I32, U32],
+    system_lists: tuple[I32, U32],
+    table: tuple[U32, U64, I32],
+    begins_out: I32,
+    out: I32,
+) -> int:
+    """Codes of the phrases of each row that are in a table, ascending, each once.
+
+    Args:
+        lists, system_lists: offsets and values of each row's phrases.
+        table: phrases by code, the filter and the slots of `enter_phrases`.
+        begins_out: receives where each row's codes begin; one more than rows.
+        out: receives the codes; the call stops and gives -1 where it is too short.
+
+    Returns:
+        Number of codes.
+    """
+    begins, phrases = lists
+    system_begins, system_phrases = system_lists
+    names, filter_bits, slots = table
+    mask = len(slots) - 1
+    used = 0
+    begins_out[0] = 0
+    for row in range(len(begins) - 1):
+        start = used
+        for part in range(2):
+            first = begins[row] if part == 0 else system_begins[row]
+            last = begins[row + 1] if part == 0 else system_begins[row + 1]
+            if used + last - first > len(out):
+                return -1
+            for k in range(first, last):
+                phrase = phrases[k] if part == 0 else system_phrases[k]
+                place = phrase >> np.uint32(8)
+                if not (filter_bits[place >> np.uint32(6)] >> np.uint64(place & np.uint32(63))) & np.uint64(1):
+                    continue
+                slot = np.int64(phrase * np.uint32(0x9E3779B1)) & mask
+                while slots[slot] >= 0 and names[slots[slot]] != phrase:
+                    slot = (slot + 1) & mask
+                code = slots[slot]
+                if code < 0:
+                    continue
+                at = used
+                while at > start and out[at - 1] > code:
+                    at -= 1
+                if at > start and out[at - 1] == code:
+                    continue
+                for move in range(used, at, -1):
+                    out[move] = out[move - 1]
+                out[at] = code
+                used += 1
+        begins_out[row + 1] = used
+    return used
+
+
+@nb.njit(cache=True, nogil=True)
+def assign_clusters(
+    account: I32, begins: I32, codes: I32, cluster_of: I32, habitual: I64, width: int, cluster: I32, matched: I32
+) -> None:
+    """The cluster of each row: that with the most of its phrases, the smaller on ties; -1 where none has enough.
+
+    Two phrases are enough, or one in an account that has a habit among the cluster's phrases.
+
+    Args:
+        account: account of each row.
+        begins, codes: known phrases of each row.
+        cluster_of: cluster of each code; -1 where none.
+        habitual: ascending account * width + cluster of the accounts' habits.
+        width: number of clusters.
+        cluster: receives the cluster.
+        matched: receives its phrases in the row.
+    """
+    labels, counts = np.empty(256, np.int32), np.empty(256, np.int32)
+    for row in range(len(account)):
+        cluster[row], matched[row] = -1, 0
+        kinds = 0
+        for k in range(begins[row], begins[row + 1]):
+            label = cluster_of[codes[k]]
+            if label < 0:
+                continue
+            at = 0
+            while at < kinds and labels[at] != label:
+                at += 1
+            if at == kinds:
+                if kinds == len(labels):
+                    continue
+                labels[at], counts[at] = label, 0
+                kinds += 1
+            counts[at] += 1
+        for at in range(kinds):
+            if counts[at] < 2:
+                key = np.int64(account[row]) * width + labels[at]
+                place = np.searchsorted(habitual, key)
+                if place == len(habitual) or habitual[place] != key:
+                    continue
+            if counts[at] > matched[row] or (counts[at] == matched[row] and labels[at] < cluster[row]):
+                cluster[row], matched[row] = labels[at], counts[at]
+
+
+@nb.njit(cache=True, nogil=True)
+def recurring_words(
+    rows: I32, edges: I64, begins: I32, words: U16, share: float
+) -> tuple[I32, I32]:
+    """Words that stand in at least two rows, and in a share of the rows, of each stretch of rows: stretch and word.
+
+    Args:
+        rows: rows, stretch by stretch.
+        edges: where each stretch begins; one more than stretches.
+        begins, words: words of each row.
+        share: of the stretch's rows.
+    """
+    counts = np.zeros(1 << 16, np.int32)
+    touched = np.empty(1 << 16, np.int32)
+    room, used = 1024, 0
+    out_stretch, out_word = np.empty(room, np.int32), np.empty(room, np.int32)
+    for stretch in range(len(edges) - 1):
+        size = edges[stretch + 1] - edges[stretch]
+        if size < 2:
+            continue
+        kinds = 0
+        for j in range(edges[stretch], edges[stretch + 1]):
+            for k in range(begins[rows[j]], begins[rows[j] + 1]):
+                word = np.int64(words[k])
+                if counts[word] == 0:
+                    touched[kinds] = word
+                    kinds += 1
+                counts[word] += 1
+        for at in range(kinds):
+            word = touched[at]
+            if counts[word] >= 2 and counts[word] >= share * size:
+                if used == room:
+                    room *= 2
+                    out_stretch = _grown32(out_stretch, room)
+                    out_word = _grown32(out_word, room)
+                out_stretch[used], out_word[used] = stretch, word
+                used += 1
+            counts[word] = 0
+    return out_stretch[:used], out_word[:used]
+
+
+@nb.njit(cache=True, nogil=True)
+def telling_words(
+    cluster: I32, begins: I32, words: U16, telling: U8, wrapping: I64, kept: U16, begins_out: I32
+) -> int:
+    """Words of each row that tell its subject: neither too common nor too rare, nor its cluster's own wrapping.
+
+    Args:
+        cluster: cluster of each row; -1 where none.
+        begins, words: words of each row.
+        telling: 1 for the words that tell, by word.
+        wrapping: ascending cluster * 65,536 + word of each cluster's own words.
+        kept: receives the words.
+        begins_out: receives where each row's words begin; one more than rows.
+
+    Returns:
+        Number of words.
+    """
+    used = 0
+    begins_out[0] = 0
+    for row in range(len(cluster)):
+        first = np.searchsorted(wrapping, np.int64(cluster[row]) << 16) if cluster[row] >= 0 else 0
+        for k in range(begins[row], begins[row + 1]):
+            word = np.int64(words[k])
+            if not telling[word]:
+                continue
+            if cluster[row] >= 0:
+                key = np.int64(cluster[row]) << 16 | word
+                while first < len(wrapping) and wrapping[first] < key:
+                    first += 1
+                if first < len(wrapping) and wrapping[first] == key:
+                    continue
+            kept[used] = words[k]
+            used += 1
+        begins_out[row + 1] = used
+    return used
+
+
+@nb.njit(cache=True, nogil=True)
+def word_keys(begins: I32, words: U16, salt: np.uint64, keys: U64) -> None:
+    """A number for each row from its own words alone, whatever their order."""
+    for row in range(len(keys)):
+        total = np.uint64(0)
+        for k in range(begins[row], begins[row + 1]):
+            mixed = (np.uint64(words[k]) + salt) * _MULTIPLY
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            total += mixed
+        keys[row] = total ^ (total >> np.uint64(31))
+
+
+@nb.njit(cache=True, nogil=True)
+def unit_vectors(
+    first_row: int, begins: I32, words: U16, code: I32, weight: I64, basis: I32, least: int, out: F32
+) -> None:
+    """Direction of each row's words, scaled to length 127 and rounded; zeros where it has too few words.
+
+    Args:
+        first_row: row of the first vector.
+        begins, words: telling words of each row.
+        code: row of each word in `basis`; -1 where it has none.
+        weight: integer rarity of each word.
+        basis: one vector per coded word.
+        least: words a row needs.
+        out: receives one vector per row from first_row on; its length says for how many.
+    """
+    dimensions = basis.shape[1]
+    total = np.empty(dimensions, np.int32)
+    for i in range(len(out)):
+        row = first_row + i
+        for d in range(dimensions):
+            total[d] = 0
+        first, last = begins[row], begins[row + 1]
+        if last - first >= least:
+            square = 0.0
+            for k in range(first, last):
+                square += np.float64(weight[words[k]] * weight[words[k]])
+            length = np.sqrt(max(square, 1.0))
+            for k in range(first, last):
+                place = code[words[k]]
+                if place < 0:
+                    continue
+                factor = np.int32(np.rint(256 * weight[words[k]] / length))
+                for d in range(dimensions):
+                    total[d] += factor * basis[place, d]
+        square = 0.0
+        for d in range(dimensions):
+            total[d] >>= 6
+            square += np.float64(total[d]) * np.float64(total[d])
+        length = max(np.sqrt(square), 1e-9)
+        for d in range(dimensions):
+            out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
