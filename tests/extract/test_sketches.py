@@ -84,8 +84,8 @@ def test_input_is_checked_and_output_has_the_declared_shape() -> None:
 def test_no_text_gives_no_fingerprints() -> None:
     for prompt in (None, "", " \n...  😀 !?", b"\xff\xfe\x80"):
         row = sketch_one(prompt)
-        assert row["phrases"] == row["bands"] == row["topic_words"] == []
-        assert row["whole"] == row["skeleton"] == row["words"] == row["script"] == row["conduct"] == 0
+        assert row["phrases"] == row["topic_words"] == []
+        assert row["whole"] == row["words"] == row["script"] == row["conduct"] == 0
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -97,7 +97,6 @@ def test_lists_are_bounded_distinct_and_sorted_where_promised(text: str, salt: i
         assert 0 < len(values) <= limit
         assert len(set(values)) == len(values)
     assert row["topic_words"] == sorted(row["topic_words"])
-    assert len(row["bands"]) == 8
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
@@ -140,7 +139,7 @@ def test_the_seed_moves_the_middle_of_long_texts_only() -> None:
     first, second = sketch_one(long, seed=1), sketch_one(long, seed=2)
     assert first["phrases"] != second["phrases"]
     assert first["phrases"][:30] == second["phrases"][:30]
-    for name in ("whole", "skeleton", "content_hash", "conversation", "words"):
+    for name in ("whole", "content_hash", "conversation", "words"):
         assert first[name] == second[name]
 
 
@@ -174,7 +173,7 @@ def test_fifty_megabytes_cost_seconds_and_constant_memory() -> None:
 )
 def test_spellings_of_the_same_text_are_the_same(one: str, other: str) -> None:
     first, second = sketch_one(one), sketch_one(other)
-    for name in ("whole", "skeleton", "phrases", "topic_words", "bands", "words"):
+    for name in ("whole", "phrases", "topic_words", "words"):
         assert first[name] == second[name], name
     for form in ("NFC", "NFD"):
         assert sketch_one(unicodedata.normalize(form, one))["phrases"] == first["phrases"]
@@ -241,29 +240,18 @@ PINNED: dict[str, object] = {
     "conversation": 2586389268388673218,
     "content_hash": 11237412425400160783,
     "whole": 10051614709737690989,
-    "skeleton": 6759005298676102609,
     "phrases": [
-        8445809047666876455,
-        13072168391105631307,
-        5125625192226756607,
-        6649688299720811687,
-        6277228038687485701,
-        9674583670436740619,
-        7886614227125264479,
-        2548048910205441585,
+        1966443156,
+        3043601380,
+        1193402612,
+        1548251206,
+        1461531044,
+        2252539543,
+        1836245466,
+        593263867,
     ],
-    "system_phrases": [17777943654656674945],
+    "system_phrases": [4139250063],
     "topic_words": [4268, 15621, 31851, 39631, 40113, 40850, 47208, 50791, 51007, 54838],
-    "bands": [
-        11708966834659323717,
-        12925858142730844879,
-        4261247278624354773,
-        13478020431690304986,
-        12520168149945921344,
-        6346586861563585125,
-        9130369582029149458,
-        14461940034839411809,
-    ],
     "conduct": 257,
     "words": 26,
     "script": 1,
@@ -271,7 +259,7 @@ PINNED: dict[str, object] = {
 
 
 def test_sketches_are_fixed_for_ever() -> None:
-    """Pinned under SKETCH_VERSION 2: if this fails, stored partials cannot be merged with new ones."""
+    """Pinned under SKETCH_VERSION 3: if this fails, stored partials cannot be merged with new ones."""
     row = sketch_one(
         "You are a careful editor. Rewrite the 12 notes below, step by step; "
         "请一步一步解释 the naïve summary of Zoë’s trip.",

@@ -169,12 +169,12 @@ def phrases_of_region(region: list[int]) -> list[int]:
         h = int(kernels_phrases._SHORT_KEY)
         for token in region:
             h = mix(h ^ token) * P1 & MASK
-        return [h | 1]
+        return [max(h >> 32, 1)]
     picked = set()
     for first in range(max(len(shingles) - 3, 1)):
         window = range(first, min(first + 4, len(shingles)))
         picked.add(min(window, key=lambda i: (shingles[i], -i)))
-    return [shingles[i] | 1 for i in sorted(picked)]
+    return [max(shingles[i] >> 32, 1) for i in sorted(picked)]
 
 
 def distinct(values: list[int], limit: int) -> list[int]:
@@ -212,22 +212,6 @@ STOPS = {tuple(t.hash for t in tokens(word.encode())[0]) for word in all_stop_wo
 STOPS = {h for word in STOPS for h in word}
 
 
-def skeleton(hashes: list[int]) -> int:
-    if not hashes:
-        return 0
-    parts: list[int] = []
-    for h in hashes[:HEAD]:
-        if h in STOPS:
-            parts.append(h)
-        elif not parts or parts[-1] != P2:
-            parts.append(P2)
-    h = P3
-    for part in parts:
-        h = (h ^ part) * P1 & MASK
-        h ^= h >> 32
-    return mix(h) | 1
-
-
 def topics(items: list[Token]) -> list[int]:
     key = int(kernels_words._TOPIC_KEY)
     ranks = set()
@@ -240,30 +224,6 @@ def topics(items: list[Token]) -> list[int]:
         if former and token.kind == former.kind == CHAR and token.before >= 128 and former.hash not in STOPS:
             ranks.add(mix(((token.hash + former.hash * P2) & MASK) ^ key) >> 48)
     return sorted(ranks)[:24]
-
-
-def bands(regions: list[list[Token]]) -> list[int]:
-    if sum(map(len, regions)) < 8:
-        return []
-    slots: dict[int, int] = {}
-    for region in regions:
-        for a, b, c in zip(region, region[1:], region[2:], strict=False):
-            h = mix((a.hash * P1 + b.hash * P2 + c.hash * P3) & MASK)
-            slots[h >> 59] = min(slots.get(h >> 59, 1 << 32), h & 0xFFFFFFFF)
-    empty = 0xFFFFFFFF
-    slots = {slot: value for slot, value in slots.items() if value != empty}
-    full = []
-    for slot in range(32):
-        distance = next(d for d in range(32) if (slot + d) % 32 in slots)
-        full.append((slots[(slot + distance) % 32] + distance * 0x9E3779B1) & 0xFFFFFFFF)
-    keys = []
-    for band in range(8):
-        h = (band + 1) * P3 & MASK
-        for value in full[band * 4 : band * 4 + 4]:
-            h = (h ^ value) * P1 & MASK
-            h ^= h >> 32
-        keys.append(mix(h))
-    return keys
 
 
 PHRASES = {}
@@ -323,10 +283,8 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     laid = [t for region in regions for t in region]
     return {
         "whole": whole,
-        "skeleton": skeleton(hashes),
         "phrases": phrases(hashes, whole, seed),
         "topic_words": topics(laid),
-        "bands": bands(regions),
         "words": len(items),
         "script": script(scripts),
         "conduct": conduct(laid, len(items), len(prompt), marks),

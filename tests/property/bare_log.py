@@ -63,8 +63,8 @@ def build_bare_log(seed: int = 3) -> BareLog:
 def _row(rng: np.random.Generator, account: int, subject: int, client: str | None) -> dict[str, Any]:
     """One question; programs set a temperature, people at a keyboard send no client string and none."""
     row: dict[str, Any] = dict.fromkeys(SKETCHES.names)
-    row.update(dict.fromkeys(("skeleton", "conduct", "script", "origin_file"), 0))
-    row.update({name: [] for name in ("phrases", "system_phrases", "bands")})
+    row.update(dict.fromkeys(("conduct", "script", "origin_file"), 0))
+    row.update({name: [] for name in ("phrases", "system_phrases")})
     row.update(
         source="default",
         account_id=f"acc-{account:03d}",

@@ -136,9 +136,9 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
     )
     columns: dict[str, Any] = {name: pa.nulls(rows, SKETCHES.arrow.field(name).type) for name in SKETCHES.names}
-    for name in ("phrases", "system_phrases", "topic_words", "bands"):
+    for name in ("phrases", "system_phrases", "topic_words"):
         columns[name] = pa.array([[]] * rows, SKETCHES.arrow.field(name).type)
-    for name in ("skeleton", "conduct", "script", "origin_file"):
+    for name in ("conduct", "script", "origin_file"):
         columns[name] = np.zeros(rows, np.int64)
     columns.update(
         request_id=[f"r{number}" for number in range(rows)],

@@ -32,9 +32,9 @@ def told_log(
     order = np.lexsort((np.arange(len(account)), time, account))
     rows = len(account)
     given: dict[str, Any] = {name: pa.nulls(rows, SKETCHES.arrow.field(name).type) for name in SKETCHES.names}
-    for name in ("phrases", "system_phrases", "topic_words", "bands"):
+    for name in ("phrases", "system_phrases", "topic_words"):
         given[name] = pa.array([[]] * rows, SKETCHES.arrow.field(name).type)
-    for name in ("skeleton", "conduct", "script", "origin_file", "words", "content_hash", "origin_row"):
+    for name in ("conduct", "script", "origin_file", "words", "content_hash", "origin_row"):
         given[name] = np.zeros(rows, np.int64)
     given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
     given |= {"whole": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}

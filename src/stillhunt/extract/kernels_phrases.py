@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import KIND_CHARACTER, KIND_MASK, P1, P2, P3, U8, U64, get, mix, part, put, signed
+from stillhunt.extract.kernels import KIND_CHARACTER, KIND_MASK, P1, P2, P3, U8, U32, U64, get, mix, part, put, signed
 
 WORD_SHINGLE, CHARACTER_SHINGLE, WINDOW = 4, 6, 4
 PHRASES, SYSTEM_PHRASES = 64, 24
 EDGE = WINDOW - 1
 """Slots before the first and behind the last shingle of a region, for comparisons that reach over the edge."""
 
-_U0, _U1 = np.uint64(0), np.uint64(1)
+_U0 = np.uint64(0)
+_TOP, _NONE, _ONE = np.uint64(32), np.uint32(0), np.uint32(1)
 _PHRASE_KEY = np.uint64(0xA0761D6478BD642F)
 _SHORT_KEY = np.uint64(0xE7037ED1A0B428DB)
 
@@ -90,17 +91,18 @@ def mark_least(shingles: U64, n: int, marks: U8) -> None:
 
 
 @part
-def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U64, count: int) -> int:
+def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U32, count: int) -> int:
     """Append the winnowed shingles of a region to `found`.
 
     Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003. Any run of 7 words (9 characters) shared by two regions
-    shares a fingerprint. A region of fewer than 4 words (6 characters) has one fingerprint of all its tokens.
+    shares a phrase. A region of fewer than 4 words (6 characters) has one phrase of all its tokens. Windows compare
+    64-bit hashes; a phrase is the top 32 bits, 1 for 0.
 
     Args:
         hashes: token hashes.
         span: first token of the region and the one behind its last.
         scratch: memory for shingles and for finding duplicates.
-        found: fingerprints so far, each once, in order of first position.
+        found: phrases so far, each once, in order of first position.
         count: number of them.
 
     Returns:
@@ -122,28 +124,29 @@ def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U6
         put(shingles, picked, shingles[EDGE + i])
         picked += signed(marks[i])
     for i in range(picked):
-        h = shingles[i] | _U1
+        phrase = np.uint32(shingles[i] >> _TOP)
+        phrase = _ONE if phrase == _NONE else phrase
         # A sparse set needs no clearing: an entry counts only if `slots` points back at it.
-        slot = signed(h >> np.uint64(56))
+        slot = signed(phrase >> np.uint32(24))
         known = False
         while True:
             place = signed(get(places, slot))
             if place >= count or get(slots, place) != slot:
                 break
-            if get(found, place) == h:
+            if get(found, place) == phrase:
                 known = True
                 break
             slot = (slot + 1) & 255
         if not known:
             put(places, slot, count)
             put(slots, count, slot)
-            put(found, count, h)
+            put(found, count, phrase)
             count += 1
     return count
 
 
 @part
-def thin(found: U64, count: int, limit: int) -> int:
+def thin(found: U32, count: int, limit: int) -> int:
     """Cut a list of phrases to `limit`: the middle ones go, five eighths of the rest stay in front."""
     if count <= limit:
         return count

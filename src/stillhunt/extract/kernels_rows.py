@@ -35,15 +35,10 @@ from stillhunt.extract.kernels_conduct import ConductScratch, Lexicon, find_cond
 from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
 from stillhunt.extract.kernels_tokens import copy_tokens, scan
 from stillhunt.extract.kernels_words import (
-    MINHASH_LEAST,
-    SLOTS,
     Vocabulary,
     WordScratch,
-    band_keys,
-    lower_minima,
     name_words,
     rank_words,
-    skeleton_of,
     topic_buckets,
 )
 from stillhunt.extract.words import SCRIPTS
@@ -53,11 +48,11 @@ HEAD, MIDDLE, TAIL = 96, 48, 48
 SYSTEM_HEAD, SYSTEM_TAIL = 48, 24
 """The same of a system prompt."""
 WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
-"""Tokens of the three regions that topics, near-duplicates and conduct are read from."""
+"""Tokens of the three regions that topics and conduct are read from."""
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
 
 _MOST = 2**31 - 1
-_U0, _EMPTY = np.uint64(0), np.uint32(0xFFFFFFFF)
+_U0 = np.uint64(0)
 _UNSPACED_FIRST, _UNSPACED_LAST = SCRIPTS.index("thai"), SCRIPTS.index("japanese")
 _LATIN, _HAN, _JAPANESE = SCRIPTS.index("latin"), SCRIPTS.index("han"), SCRIPTS.index("japanese")
 _JAPANESE_SHARE = 8
@@ -83,7 +78,7 @@ class Tables(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one thread besides `Work`."""
 
-    found: U64
+    found: U32
     phrases: PhraseScratch
     words: WordScratch
     conduct: ConductScratch
@@ -94,17 +89,14 @@ class Sketches(NamedTuple):
     """Results, one per row; lists as values with offsets."""
 
     whole: U64
-    skeleton: U64
     words: I32
     script: U8
     conduct: U32
-    phrases: U64
+    phrases: U32
     phrase_offsets: I32
     topics: U16
     topic_offsets: I32
-    bands: U64
-    band_offsets: I32
-    system_phrases: U64
+    system_phrases: U32
     system_offsets: I32
     system_conduct: U32
 
@@ -112,7 +104,7 @@ class Sketches(NamedTuple):
 def new_scratch() -> Scratch:
     """Fresh scratch."""
     return Scratch(
-        np.zeros(256, np.uint64),
+        np.zeros(256, np.uint32),
         PhraseScratch(
             np.zeros(264, np.uint64), np.zeros(256, np.uint8), np.zeros(256, np.uint8), np.zeros(256, np.uint8)
         ),
@@ -122,7 +114,6 @@ def new_scratch() -> Scratch:
             ranks=np.zeros(2 * BOUNDED + 1, np.uint16),
             seen=np.zeros(1024, np.uint64),
             seen_words=np.zeros(16, np.uint64),
-            minima=np.zeros(SLOTS, np.uint32),
             keys=np.zeros(BOUNDED, np.uint64),
         ),
         ConductScratch(np.zeros(BOUNDED + 1, np.int32), np.zeros(64, np.int64)),
@@ -242,20 +233,6 @@ def system_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
 
 
 @part
-def near_duplicate_bands(hashes: U64, sizes: tuple[int, int], words: WordScratch, out: U64, cursor: int) -> int:
-    """Append the band keys of a text, none below MINHASH_LEAST tokens; shingles do not cross region borders."""
-    total, laid = sizes
-    if total < MINHASH_LEAST:
-        return cursor
-    words.minima[:] = _EMPTY
-    for region in range(3 if total > BOUNDED else 1):
-        first = 0 if region == 0 else WIDE_HEAD + (region - 1) * WIDE_MIDDLE
-        stop = laid if total <= BOUNDED else WIDE_HEAD + region * WIDE_MIDDLE
-        lower_minima(hashes, first, stop, words.minima, words.keys)
-    return band_keys(words.minima, out, cursor)
-
-
-@part
 def has_characters(work: Work) -> bool:
     """True for a text with a script that is written without spaces."""
     if work.state[GENERAL] == 0:
@@ -280,7 +257,6 @@ def sketch_prompt(
     out.words[row] = min(total, _MOST)
     out.script[row] = dominant_script(work)
     name_words(hashes, laid, tables.vocabulary, words)
-    out.skeleton[row] = skeleton_of(hashes, min(laid, HEAD), words.stops)
     count = region_phrases(hashes, sizes, scratch)
     at = out.phrase_offsets[row]
     for i in range(count):
@@ -288,7 +264,6 @@ def sketch_prompt(
     out.phrase_offsets[row + 1] = at + count
     count = rank_words(work, laid, has_characters(work), words)
     out.topic_offsets[row + 1] = topic_buckets(words, count, out.topics, signed(out.topic_offsets[row]))
-    out.band_offsets[row + 1] = near_duplicate_bands(hashes, sizes, words, out.bands, signed(out.band_offsets[row]))
     sizes_and_bytes = (laid, total, span[1] - span[0])
     out.conduct[row] = find_conduct(words.ids, sizes_and_bytes, tables.lexicon, work, scratch.conduct)
 

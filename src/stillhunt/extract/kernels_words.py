@@ -1,4 +1,4 @@
-"""Known words, skeleton, topics and near-duplicate bands of one text; compiled by `kernels.py`'s decorators."""
+"""Known words and topics of one text; compiled by `kernels.py`'s decorators."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from stillhunt.extract.kernels import (
     KIND_CHARACTER,
     KIND_CONTENT,
     KIND_MASK,
-    P1,
     P2,
-    P3,
     U8,
     U16,
-    U32,
     U64,
     Work,
     get,
@@ -26,9 +23,7 @@ from stillhunt.extract.kernels import (
     trailing_zeros,
 )
 
-TOPICS, SLOTS, BANDS, BAND_ROWS = 24, 32, 8, 4
-MINHASH_LEAST = 8
-"""Fewest tokens of a text that gets near-duplicate bands."""
+TOPICS = 24
 BUCKETS, BUCKET_WORDS = 4096, 8
 """Shape of the vocabulary: the top 12 bits of (token * multiplier) choose a bucket, the next 8 are the word's tag."""
 BUCKET_SHIFT, TAG_SHIFT = 52, 44
@@ -37,12 +32,8 @@ _U0, _U1 = np.uint64(0), np.uint64(1)
 _BUCKET_SHIFT, _TAG_SHIFT, _TAG = np.uint64(BUCKET_SHIFT), np.uint64(TAG_SHIFT), np.uint64(255)
 _EACH_LOW, _EACH_HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _UNKNOWN = np.uint16(0)
-_U32, _U48, _U59 = np.uint64(32), np.uint64(48), np.uint64(59)
-_LOW32 = np.uint64(0xFFFFFFFF)
-_EMPTY = np.uint32(0xFFFFFFFF)
-_STEP = np.uint64(0x9E3779B1)
+_U48 = np.uint64(48)
 _TOPIC_KEY = np.uint64(0x2545F4914F6CDD1D)
-_REST = P2
 
 
 class Vocabulary(NamedTuple):
@@ -68,7 +59,6 @@ class WordScratch(NamedTuple):
     ranks: U16
     seen: U64
     seen_words: U64
-    minima: U32
     keys: U64
 
 
@@ -91,20 +81,6 @@ def name_words(hashes: U64, n: int, vocabulary: Vocabulary, scratch: WordScratch
         ids[i] = ids[i] if get(words, signed(ids[i])) == hashes[i] else _UNKNOWN
     for i in range(n):
         marks[i] = get(stops, signed(ids[i]))
-
-
-@part
-def skeleton_of(hashes: U64, n: int, marks: U8) -> np.uint64:
-    """Hash of the first n tokens with each run of words outside the stop list taken as one blank; 0 for no token."""
-    skeleton, kept = P3, ~_U0
-    for i in range(n):
-        is_stop = _U0 - np.uint64(marks[i])
-        longer = (skeleton ^ ((hashes[i] & is_stop) | (_REST & ~is_stop))) * P1
-        longer ^= longer >> _U32
-        take = is_stop | kept
-        skeleton = (longer & take) | (skeleton & ~take)
-        kept = is_stop
-    return (mix(skeleton) | _U1) if n > 0 else _U0
 
 
 @part
@@ -165,36 +141,3 @@ def topic_buckets(scratch: WordScratch, count: int, out: U16, cursor: int) -> in
                 cursor += 1
                 bits &= bits - _U1
     return cursor
-
-
-@part
-def lower_minima(hashes: U64, begin: int, stop: int, minima: U32, keys: U64) -> None:
-    """Lower the one-permutation MinHash minima by all word 3-shingles of a region."""
-    n = stop - begin - 2
-    for i in range(n):  # hashing apart from lowering, so that it runs on vectors
-        at = begin + i
-        keys[i] = mix(get(hashes, at) * P1 + get(hashes, at + 1) * P2 + get(hashes, at + 2) * P3)
-    for i in range(n):
-        slot = signed(keys[i] >> _U59)
-        put(minima, slot, min(get(minima, slot), np.uint32(keys[i] & _LOW32)))
-
-
-@part
-def band_keys(minima: U32, out: U64, cursor: int) -> int:
-    """Append 8 band keys of 4 minima each; empty slots are filled by rotation.
-
-    Shrivastava, Li: Densifying One Permutation Hashing via Rotation, ICML 2014.
-    """
-    for band in range(BANDS):
-        key = np.uint64(band + 1) * P3
-        for row in range(BAND_ROWS):
-            slot = band * BAND_ROWS + row
-            distance = 0
-            while get(minima, (slot + distance) & (SLOTS - 1)) == _EMPTY:
-                distance += 1
-            value = np.uint64(get(minima, (slot + distance) & (SLOTS - 1))) + np.uint64(distance) * _STEP
-            value &= _LOW32
-            key = (key ^ value) * P1
-            key ^= key >> _U32
-        out[cursor + band] = mix(key)
-    return cursor + BANDS

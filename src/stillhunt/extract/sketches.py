@@ -22,7 +22,7 @@ from stillhunt.extract.kernels_rows import (
     new_scratch,
     sketch_rows,
 )
-from stillhunt.extract.kernels_words import BANDS, TOPICS
+from stillhunt.extract.kernels_words import TOPICS
 from stillhunt.extract.tables import constant_tables
 
 ROWS = 65_536
@@ -64,11 +64,9 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["conversation"] = pa.array(_conversations(batch))
     columns["content_hash"] = pa.array(_content_hashes(batch, prompts, out.whole))
     columns["whole"] = pa.array(out.whole)
-    columns["skeleton"] = pa.array(out.skeleton)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
     columns["topic_words"] = _lists(out.topics, out.topic_offsets)
-    columns["bands"] = _lists(out.bands, out.band_offsets)
     columns["conduct"] = pa.array(out.conduct | (out.system_conduct & np.uint32(SYSTEM_FLAGS)))
     columns["words"] = pa.array(out.words)
     columns["script"] = pa.array(out.script)
@@ -79,17 +77,14 @@ def _new_sketches(rows: int) -> Sketches:
     # The lists' worst case is reserved, not touched: pages that no value reaches cost no memory.
     return Sketches(
         whole=np.empty(rows, np.uint64),
-        skeleton=np.empty(rows, np.uint64),
         words=np.empty(rows, np.int32),
         script=np.empty(rows, np.uint8),
         conduct=np.empty(rows, np.uint32),
-        phrases=np.empty(rows * PHRASES, np.uint64),
+        phrases=np.empty(rows * PHRASES, np.uint32),
         phrase_offsets=np.zeros(rows + 1, np.int32),
         topics=np.empty(rows * TOPICS, np.uint16),
         topic_offsets=np.zeros(rows + 1, np.int32),
-        bands=np.empty(rows * BANDS, np.uint64),
-        band_offsets=np.zeros(rows + 1, np.int32),
-        system_phrases=np.empty(rows * SYSTEM_PHRASES, np.uint64),
+        system_phrases=np.empty(rows * SYSTEM_PHRASES, np.uint32),
         system_offsets=np.zeros(rows + 1, np.int32),
         system_conduct=np.empty(rows, np.uint32),
     )

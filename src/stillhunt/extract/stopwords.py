@@ -1,6 +1,6 @@
 """The commonest function words of twenty languages: the frame of a sentence, never its topic.
 
-Written for this product. Part of `SKETCH_VERSION`: a change here changes skeletons and topics. Scripts written
+Written for this product. Part of `SKETCH_VERSION`: a change here changes topics. Scripts written
 without spaces list single characters, as those are their tokens. Words are given in any spelling; the tokeniser
 folds case and accents before they are compared.
 """
