@@ -21,10 +21,10 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import RequestLog, coverage, open_accounts, open_requests
-from stillhunt.extract import SKETCH_VERSION, merge_sketches, sketch_requests
+from stillhunt.extract import SKETCH_VERSION, Partials, Store, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.score import Budget, false_alarm_budget, score_campaigns
+from stillhunt.score import log_budget, score_campaigns
 from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
@@ -60,32 +60,34 @@ def hunt(
     config = config or Config.load()
     progress = progress or Silent()
     clock = _Clock()
-    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
+    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, Partials(config) as partials:
         with clock.stage("accounts"):
             customers, bad_customers = open_accounts(
                 accounts, mapping=accounts_mapping, config=config, engine=engine, progress=progress
             )
         with clock.stage("collect and extract") as stage:
             log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
-            sketches, conflicts, repeats = merge_sketches(list(_sketched(log, config)))
-            stage["rows"] = sketches.num_rows
+            sketches = _sketched(log, config, partials)
+            conflicts, conflicting, repeats = sketches.settle_repeats()
+            stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
-            sliced, links = link_slices(sketches, config, progress)
-            stage["rows"] = links.num_rows
-        with clock.stage("resolve") as stage:
-            candidates = resolve_campaigns(links, sketches, sliced, config)
-            stage["rows"] = candidates.num_rows
-        with clock.stage("score"):
-            tables = score_campaigns((sketches, sliced, candidates), customers, config, progress)
-        with clock.stage("excerpts"):
-            samples = _samples(log, sketches, tables, config)
-            timeline = _timeline(sketches, tables["harvest"])
+            linked = link_slices(sketches.dataset(config.threads or os.cpu_count() or 1), config, progress)
+            stage["rows"] = linked.links.num_rows
+    traffic, sliced, totals = linked.traffic, linked.sliced, linked.totals
+    with clock.stage("resolve") as stage:
+        candidates = resolve_campaigns(linked.links, traffic, sliced, config)
+        stage["rows"] = candidates.num_rows
+    with clock.stage("score"):
+        tables = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
+    with clock.stage("excerpts"):
+        samples = _samples(log, traffic, tables, config)
+        timeline = _timeline(traffic, tables["harvest"])
     tables["rejects"] = pa.concat_tables([log.rejects(), conflicts, bad_customers]).combine_chunks()
     run = {
         **_facts(log, customers, config),
-        "budget": asdict(_budget(sketches, config)),
+        "budget": asdict(log_budget(totals, config.score)),
         "timings": clock.timings,
-        "counts": _counts(tables, sketches, config, (log.rejected_rows + conflicts.num_rows, repeats)),
+        "counts": _counts(tables, totals, config, (log.rejected_rows + conflicting, repeats)),
     }
     log.close()
     return Case(tables, samples, timeline, run)
@@ -143,26 +145,23 @@ def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[
     }
 
 
-def _budget(sketches: pa.Table, config: Config) -> Budget:
-    """What the false-alarm budget asked of the verdict act in this log."""
-    times = sketches["timestamp"].cast(pa.int64()).to_numpy()
-    return false_alarm_budget(len(pc.unique(sketches["account_id"])), times, config.score)
-
-
-def _sketched(log: RequestLog, config: Config) -> Iterator[pa.Table]:
-    """Sketches of each batch, a few batches in flight at a time; their order does not matter."""
+def _sketched(log: RequestLog, config: Config, partials: Partials) -> Store:
+    """Sketches of all inputs; a few batches are in flight at a time, each goes to the segments of its input."""
     workers = config.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(workers, "stillhunt-extract") as pool:
-        pending: deque[Future[pa.Table]] = deque()
+        pending: deque[tuple[int, Future[pa.Table]]] = deque()
         for batch in log.batches():
-            pending.append(pool.submit(sketch_requests, batch, config))
+            pending.append((batch.column("origin_file")[0].as_py(), pool.submit(sketch_requests, batch, config)))
             if len(pending) > workers:
-                yield pending.popleft().result()
+                file, future = pending.popleft()
+                partials.add(file, future.result())
         while pending:
-            yield pending.popleft().result()
+            file, future = pending.popleft()
+            partials.add(file, future.result())
+    return partials.store()
 
 
-def _samples(log: RequestLog, sketches: pa.Table, tables: dict[str, pa.Table], config: Config) -> pa.Table | None:
+def _samples(log: RequestLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config) -> pa.Table | None:
     """Excerpts of a few requests of each campaign, their text read again from the log."""
     if not config.report.excerpts or not tables["harvest"].num_rows:
         return None
@@ -172,49 +171,49 @@ def _samples(log: RequestLog, sketches: pa.Table, tables: dict[str, pa.Table], c
         spread = np.unique(np.linspace(0, own.num_rows - 1, SAMPLED_REQUESTS).astype(np.int64))
         chosen.append(own.take(pa.array(spread)))
     picked = pa.concat_tables(chosen)
-    rows = _positions(sketches, picked)
+    rows = _positions(traffic, picked)
     origins = list(
-        zip(sketches["origin_file"].take(rows).to_pylist(), sketches["origin_row"].take(rows).to_pylist(), strict=True)
+        zip(traffic["origin_file"].take(rows).to_pylist(), traffic["origin_row"].take(rows).to_pylist(), strict=True)
     )
     prompts = pa.table(
         {
             "campaign_id": picked["campaign_id"],
-            "account_id": sketches["account_id"].take(rows),
+            "account_id": traffic["account_id"].take(rows),
             "request_id": picked["request_id"],
-            "timestamp": sketches["timestamp"].take(rows),
+            "timestamp": traffic["timestamp"].take(rows),
             "prompt": pa.array([prompt for prompt, _ in log.texts(origins)], pa.large_string()),
         }
     )
     return sample_table(prompts, chars=config.report.excerpt_chars)
 
 
-def _positions(sketches: pa.Table, harvest: pa.Table) -> pa.Array:
-    """Rows of the sketches that hold these harvested requests."""
-    ids, wanted = sketches["request_id"].combine_chunks(), harvest["request_id"].combine_chunks()
-    if len(pc.unique(sketches["source"])) <= 1:
+def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
+    """Rows of the traffic that hold these harvested requests."""
+    ids, wanted = traffic["request_id"].combine_chunks(), harvest["request_id"].combine_chunks()
+    if len(pc.unique(traffic["source"])) <= 1:
         return pc.index_in(wanted, value_set=ids)
     # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
     rows = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
     owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
-    known = pc.binary_join_element_wise(sketches["account_id"].combine_chunks().take(rows), ids.take(rows), "\n")
+    known = pc.binary_join_element_wise(traffic["account_id"].combine_chunks().take(rows), ids.take(rows), "\n")
     return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
 
 
-def _timeline(sketches: pa.Table, harvest: pa.Table) -> pa.Table | None:
+def _timeline(traffic: pa.Table, harvest: pa.Table) -> pa.Table | None:
     if not harvest.num_rows:
         return None
-    rows = _positions(sketches, harvest)
-    return timeline_table(harvest["campaign_id"], sketches["account_id"].take(rows), sketches["timestamp"].take(rows))
+    rows = _positions(traffic, harvest)
+    return timeline_table(harvest["campaign_id"], traffic["account_id"].take(rows), traffic["timestamp"].take(rows))
 
 
 def _counts(
-    tables: dict[str, pa.Table], sketches: pa.Table, config: Config, set_aside: tuple[int, int]
+    tables: dict[str, pa.Table], totals: pa.Table, config: Config, set_aside: tuple[int, int]
 ) -> dict[str, int]:
     """What was counted; set aside are rejected rows and repeats."""
     rejected, repeats = set_aside
     verdicts = tables["campaigns"]["verdict"].to_pylist()
     return {
-        "requests": sketches.num_rows,
+        "requests": pc.sum(totals["requests"]).as_py() or 0,
         "accounts": tables["accounts"].num_rows,
         "rejects": rejected,
         "duplicates": repeats,

@@ -63,6 +63,17 @@ class LinkSettings(_Group):
     min_slice_requests: int = Field(
         4, ge=2, description="Requests a slice needs before anything is inferred from it; below, chance rules."
     )
+    public_accounts: int = Field(
+        65_536,
+        ge=1000,
+        description="Accounts of the random sample that groups are compared with; a smaller log is compared with "
+        "itself as a whole. What one in 20,000 does is still seen three times in such a sample.",
+    )
+    public_requests: int = Field(
+        8_000_000,
+        ge=10_000,
+        description="Requests of that sample; bounds memory where accounts are busy.",
+    )
 
 
 class ResolveSettings(_Group):

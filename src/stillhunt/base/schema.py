@@ -105,6 +105,8 @@ SKETCHES = Table(
         _c("request_id", pa.string(), False, "As in requests."),
         _c("source", pa.string(), False, "As in requests."),
         _c("account_id", pa.string(), False, "As in requests."),
+        _c("account_key", pa.uint64(), False, "Fixed hash of the account id; its highest bits choose the partition."),
+        _c("request_key", pa.uint64(), False, "Fixed hash of source and request id, by which repeats are found."),
         _c("timestamp", TIMESTAMP, False, "As in requests."),
         _c("conversation", pa.uint64(), False, "Fixed hash of account and conversation; of the request where none."),
         _c("turn", pa.int32(), True, "As in requests."),
@@ -136,9 +138,15 @@ SKETCHES = Table(
     ),
 )
 
+TRAFFIC = Table(
+    "traffic",
+    "Sketches of the requests of those accounts that are judged or that others are compared with, without the text's.",
+    tuple(c for c in SKETCHES.columns if c.name not in ("phrases", "system_phrases", "topic_words")),
+)
+
 SLICED = Table(
     "sliced",
-    "One row per request, in the sketches' order: where it falls.",
+    "One row per request, in the order of traffic: where it falls.",
     (
         _c("cluster", pa.int32(), False, "Content cluster, or manner and client of a bare slice; -1 where neither."),
         _c(
@@ -241,6 +249,19 @@ HARVEST = Table(
         _c("request_id", pa.string(), False, "Request."),
         _c("slice_id", pa.string(), False, "Slice it belongs to."),
         _c("campaign_id", pa.string(), False, "Campaign it belongs to."),
+    ),
+)
+
+TOTALS = Table(
+    "totals",
+    "One row per account of the log.",
+    (
+        _c("account_id", pa.string(), False, "The account, ascending."),
+        _c("requests", pa.int64(), False, "Requests it sent."),
+        _c("output_tokens", pa.int64(), False, "Tokens answered to it; unknown ones count as 0."),
+        _c("first_seen", TIMESTAMP, False, "Its first request."),
+        _c("last_seen", TIMESTAMP, False, "Its last request."),
+        _c("public", pa.bool_(), False, "True in the random sample of all accounts that others are compared with."),
     ),
 )
 

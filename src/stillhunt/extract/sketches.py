@@ -30,6 +30,7 @@ ROWS = 65_536
 
 _COPIED = tuple(name for name in SKETCHES.names if name in REQUESTS.names)
 _SEED_ACCOUNT, _SEED_CONVERSATION, _SEED_REQUEST = np.uint64(0x5EED0001), np.uint64(0x5EED0002), np.uint64(0x5EED0003)
+_SEED_SOURCE = np.uint64(0x5EED0006)
 _SEED_MODEL, _SEED_PROMPT = np.uint64(0x5EED0004), np.uint64(0x5EED0005)
 
 
@@ -61,6 +62,11 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     out = _new_sketches(rows)
     sketch_rows((prompts, _texts(batch.column("system_prompt"))), np.uint64(seed), tables, work, scratch, out)
     columns: dict[str, pa.Array] = {name: batch.column(name) for name in _COPIED}
+    accounts = _hash_column(batch.column("account_id"), _SEED_ACCOUNT)
+    requests = _hash_column(batch.column("source"), _SEED_SOURCE)
+    chain_rows(requests, _hash_column(batch.column("request_id"), _SEED_REQUEST))
+    columns["account_key"] = pa.array(accounts)
+    columns["request_key"] = pa.array(requests)
     columns["conversation"] = pa.array(_conversations(batch))
     columns["content_hash"] = pa.array(_content_hashes(batch, prompts, out.whole))
     columns["whole"] = pa.array(out.whole)

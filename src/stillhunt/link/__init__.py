@@ -84,7 +84,7 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     with progress.stage("finding workloads", 2, "halves") as advance:
         templated = _templated(log, clusters, label_of, found, config.link.min_slice_requests)
         bare = bare_slices(rows, templated)
-        cut = Cut(rows, templated, label_of, clusters.count, bare.stacks)
+        cut = Cut(rows, templated, label_of, clusters.count, bare.names)
         operators: list[Operator] = []
         for side in (0, 1):
             operators += find_operators(bare, formed_on=side, least=config.resolve.min_accounts)
@@ -153,9 +153,8 @@ def _in_threads(
 
 def _lean(one: ClusterSlices) -> ClusterSlices:
     """Only who the slices are: their counts are not needed once groups are found."""
-    none = np.zeros((2, 0, 0), np.int64)
-    empty = (none[0, :, 0], none[0, :, 0])
-    return ClusterSlices(one.cluster, one.account, one.size, none, none, empty, empty, empty)
+    table, none = np.zeros((2, 0, 0), np.int64), np.zeros(0, np.int64)
+    return ClusterSlices(one.cluster, one.account, one.size, table, table, (none, none), (none, none), (none, none))
 
 
 def _search_templates(search: _Search) -> tuple[Found, Ints]:
@@ -214,7 +213,12 @@ def _held(log: Log, found: Found, bare: BareSlices, operators: list[Operator]) -
 
 def _totals(log: Log, public: Flags) -> pa.Table:
     return TOTALS.build(
-        account_id=log.account_ids, requests=log.requests, output_tokens=log.output_tokens, public=public
+        account_id=log.account_ids,
+        requests=log.requests,
+        output_tokens=log.output_tokens,
+        first_seen=pa.array(log.first),
+        last_seen=pa.array(log.last),
+        public=public,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from stillhunt.link.coding import Floats, Ints
+from stillhunt.link.arrays import Floats, Ints
 from stillhunt.link.slices import ClusterSlices
 
 OWN_HABIT = 0.5

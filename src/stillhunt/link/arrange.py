@@ -7,6 +7,7 @@ all of its conversation (alone), and the half on which it is searched or judged.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,11 @@ OWNERS = pa.schema(
         ("requests", pa.int64()),
         ("prompts", pa.int64()),
         ("output_tokens", pa.int64()),
+        ("first", pa.int64()),
+        ("last", pa.int64()),
     ]
 )
+OWNER_COLUMNS = ("owner", "order", "account_key", "account_id", "fresh", "output_tokens", "timestamp")
 NUMBERED = pa.schema([("account", pa.int32())])
 WORD_COUNTS = pa.schema([("word", pa.int32()), ("requests", pa.int64())])
 
@@ -49,6 +53,7 @@ class Log:
         requests: requests of each account.
         prompts: distinct prompts of each account.
         output_tokens: tokens answered to each account, unknown ones as 0.
+        first, last: its first and last request, microseconds since 1970.
     """
 
     rows: Dataset
@@ -56,6 +61,8 @@ class Log:
     requests: Ints
     prompts: Ints
     output_tokens: Ints
+    first: Ints
+    last: Ints
 
     @property
     def accounts(self) -> int:
@@ -72,7 +79,7 @@ def arrange(sketches: Dataset, *, seed: int) -> Log:
     """
     columns = ["account_key", "timestamp", "content_hash", "whole", "conversation", "turn"]
     rows = sketches.extend(_arranged, ARRANGED, seed, columns)
-    owners = rows.gather(_owners, OWNERS, None, ["owner", "account_key", "account_id", "fresh", "output_tokens"])
+    owners = rows.gather(_owners, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
     keys = values(owners, "account_key")
     by_key = np.argsort(keys, kind="stable")
@@ -83,6 +90,8 @@ def arrange(sketches: Dataset, *, seed: int) -> Log:
         requests=values(owners, "requests"),
         prompts=values(owners, "prompts"),
         output_tokens=values(owners, "output_tokens"),
+        first=values(owners, "first"),
+        last=values(owners, "last"),
     )
 
 
@@ -119,19 +128,20 @@ def _arranged(table: pa.Table, seed: Any) -> pa.Table:
 
 
 def _owners(table: pa.Table, _: Any) -> pa.Table:
-    owner = values(table, "owner")
-    owners = int(owner.max(initial=-1)) + 1
-    first = np.zeros(owners, np.int64)
-    first[owner[::-1]] = np.arange(len(owner) - 1, -1, -1)
+    owner, order = values(table, "owner"), values(table, "order")
+    edges = np.flatnonzero(np.diff(owner[order], prepend=-1, append=-1))
+    first, last = order[edges[:-1]], order[edges[1:] - 1]
+    time = values(table, "timestamp", pa.int64())
     tokens = np.maximum(values(table, "output_tokens", fill=0), 0)
-    names = table.column("account_id").take(pa.array(first))
     return pa.table(
         {
             "account_key": values(table, "account_key")[first],
-            "account_id": names.cast(pa.string()),
-            "requests": np.bincount(owner, minlength=owners),
-            "prompts": np.bincount(owner[values(table, "fresh") > 0], minlength=owners),
-            "output_tokens": np.bincount(owner, weights=tokens, minlength=owners).astype(np.int64),
+            "account_id": table.column("account_id").take(pa.array(first)).cast(pa.string()),
+            "requests": np.diff(edges),
+            "prompts": np.bincount(owner[values(table, "fresh") > 0], minlength=len(first)),
+            "output_tokens": np.bincount(owner, weights=tokens, minlength=len(first)).astype(np.int64),
+            "first": time[first],
+            "last": time[last],
         }
     )
 
@@ -173,7 +183,7 @@ def public_accounts(log: Log, seed: int, most_accounts: int, most_requests: int)
     """
     if log.accounts <= most_accounts and int(log.requests.sum()) <= most_requests:
         return np.ones(log.accounts, bool)
-    keys = np.array([_id_key(name, seed) for name in log.account_ids.to_pylist()], np.uint64)
+    keys = np.array([_keyed(name, seed) for name in log.account_ids.to_pylist()], np.uint64)
     drawn = np.argsort(keys, kind="stable")
     reached = np.cumsum(log.requests[drawn])
     taken = drawn[: max(int(np.searchsorted(reached, most_requests, side="right")), 1)][:most_accounts]
@@ -182,14 +192,13 @@ def public_accounts(log: Log, seed: int, most_accounts: int, most_requests: int)
     return chosen
 
 
-def _id_key(name: str, seed: int) -> int:
-    import hashlib
-
+def _keyed(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=str(seed).encode()).digest(), "little")
 
 
 def distinct_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """Codes of a text column and its distinct values."""
+    column = column.cast(pa.string())
     encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()

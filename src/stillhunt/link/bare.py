@@ -84,7 +84,7 @@ class BareSlices:
         size: distinct questions.
         days: days with a question.
         topics: questions on each topic, by half (2 x slices x TOPICS).
-        stacks: texts of the stacks that have slices of their own, ascending; position = code.
+        names: texts of the stacks that have slices of their own, ascending; position = code.
     """
 
     account: Ints
@@ -93,7 +93,12 @@ class BareSlices:
     size: Ints
     days: Ints
     topics: Ints
-    stacks: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def stacks(self) -> int:
+        """Number of stack codes."""
+        return len(self.names)
 
     @cached_property
     def everything(self) -> Floats:
@@ -140,7 +145,7 @@ def bare_slices(rows: Dataset, templated: Templated) -> BareSlices:
         size=values(found, "size")[order].astype(np.int64),
         days=values(found, "days")[order].astype(np.int64),
         topics=topics,
-        stacks=stacks,
+        names=stacks,
     )
 
 

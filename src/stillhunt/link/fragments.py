@@ -9,14 +9,11 @@ operators on one pool share accounts too.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.link.clusters import Clusters
-from stillhunt.link.coding import Coded, Ints
+from stillhunt.link.arrays import Ints
 
 MIN_TOGETHER = 5
 """Accounts that must have requests in both."""
@@ -29,35 +26,33 @@ MOST_ACCOUNTS = 0.5
 """Share of all accounts above which a cluster is everybody's language and joins nothing."""
 
 
-def join_fragments(coded: Coded, clusters: Clusters, whole: Ints) -> Clusters:
-    """The clusters with fragments of one template joined under the smallest of their labels.
+def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, whole: Ints) -> Ints:
+    """Label of each cluster: the smallest of the clusters that are fragments of one template with it.
 
     Args:
-        coded: requests in canonical order.
-        clusters: content clusters.
+        account, cluster: distinct (account, cluster) uses.
+        accounts: number of accounts.
+        count: number of clusters.
         whole: labels of clusters that are no fragments.
     """
-    label = np.arange(clusters.count)
-    inside = (clusters.of_request >= 0) & coded.fresh & ~np.isin(clusters.of_request, whole)
+    label = np.arange(count)
+    inside = ~np.isin(cluster, whole)
     if not inside.any():
-        return clusters
-    used = np.unique(np.stack([coded.account[inside], clusters.of_request[inside]]), axis=1)
-    shape = (len(coded.account_ids), clusters.count)
-    uses = sp.csr_matrix((np.ones(used.shape[1], np.int64), (used[0], used[1])), shape=shape)
+        return label
+    account, cluster = account[inside], cluster[inside]
+    uses = sp.csr_matrix((np.ones(len(account), np.int64), (account, cluster)), shape=(accounts, count))
     together = sp.triu(uses.T @ uses, k=1).tocoo()
     left, right, both = together.row, together.col, together.data
-    users = np.bincount(used[1], minlength=clusters.count)
+    users = np.bincount(cluster, minlength=count)
     either = users[left] + users[right] - both
-    known = users <= MOST_ACCOUNTS * len(coded.account_ids)
+    known = users <= MOST_ACCOUNTS * accounts
     edge = (both >= MIN_TOGETHER) & known[left] & known[right] & (both >= MIN_JACCARD * either)
-    accounts = len(coded.account_ids)
     for one, other in ((left, right), (right, left)):
         elsewhere = (users[other] - both) / np.maximum(accounts - users[one], 1)
-        edge &= both / users[one] >= MIN_LIFT * elsewhere
-    graph = sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(clusters.count,) * 2)
+        edge &= both / np.maximum(users[one], 1) >= MIN_LIFT * elsewhere
+    graph = sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(count,) * 2)
     part = connected_components(graph, directed=False)[1]
-    first = np.full(int(part.max(initial=-1)) + 1, clusters.count)
+    first = np.full(int(part.max(initial=-1)) + 1, count)
     np.minimum.at(first, part, label)
-    joined = first[part]
-    of_request = np.where(clusters.of_request >= 0, joined[clusters.of_request], -1)
-    return replace(clusters, of_request=of_request)
+    joined: Ints = first[part]
+    return joined

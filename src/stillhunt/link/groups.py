@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.link.alike import effective_choices, phrase_bits, profile_distances, topic_bits
-from stillhunt.link.coding import Flags, Floats, Ints
+from stillhunt.link.arrays import Flags, Floats, Ints
 from stillhunt.link.slices import ClusterSlices
 from stillhunt.link.split import join_groups, split_group
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.link.bare import BareSlices
-from stillhunt.link.coding import Floats, Ints
+from stillhunt.link.arrays import Floats, Ints
 from stillhunt.link.workload import (
     NATS,
     SMOOTHING,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.link.alike import LEAST_VARIANCE, LOG2, deviations, effective_choices
-from stillhunt.link.coding import Floats, Ints
+from stillhunt.link.arrays import Floats, Ints
 from stillhunt.link.slices import ClusterSlices
 
 GAIN_BITS = 20.0

@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import gammaln
 
 from stillhunt.link.bare import BareSlices
-from stillhunt.link.coding import Flags, Floats, Ints
+from stillhunt.link.arrays import Flags, Floats, Ints
 
 TASTES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Concentrations of honest tastes; power users of wide interests reach 300 on sample worlds."""

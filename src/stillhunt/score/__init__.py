@@ -6,17 +6,17 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Progress
-from stillhunt.score.budget import Budget, false_alarm_budget
+from stillhunt.score.budget import Budget, false_alarm_budget, log_budget
 from stillhunt.score.candidate import read_candidates
 from stillhunt.score.frame import build_frame
 from stillhunt.score.tables import case_tables
 from stillhunt.score.verdict import judge
 
-__all__ = ["Budget", "false_alarm_budget", "score_campaigns"]
+__all__ = ["Budget", "false_alarm_budget", "log_budget", "score_campaigns"]
 
 
 def score_campaigns(
-    tables: tuple[pa.Table, pa.Table, pa.Table], accounts: pa.Table | None, config: Config, progress: Progress
+    tables: tuple[pa.Table, pa.Table, pa.Table], accounts: pa.Table | None, config: Config, progress: Progress, totals: pa.Table | None = None
 ) -> dict[str, pa.Table]:
     """Judge every candidate and fill the case tables (all but the rejects).
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+import pyarrow as pa
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.score.frame import Ints
@@ -83,6 +84,17 @@ def false_alarm_budget(accounts: int, times: Ints, settings: ScoreSettings) -> B
     days = round(float(np.ptp(times)) / DAY, 2) if len(times) else 0.0
     allowed = settings.false_campaigns_per_month
     return Budget(allowed, accounts, days, round(required_bits(accounts, days, allowed), 3))
+
+
+def log_budget(totals: pa.Table, settings: ScoreSettings) -> Budget:
+    """What the settings' budget asks of a campaign in a log.
+
+    Args:
+        totals: TOTALS of the log.
+        settings: the budget.
+    """
+    ends = [totals.column(name).cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")]
+    return false_alarm_budget(totals.num_rows, np.concatenate(ends), settings)
 
 
 def required_bits(accounts: int, days: float, allowed: float, null: SearchNull = HONEST_SEARCH) -> float:
