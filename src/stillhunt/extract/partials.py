@@ -1,30 +1,123 @@
-"""Where the segments of each input lie: in a folder of this hunt alone, or in one that outlives it."""
+"""Where the segments of each input lie: in a folder of this hunt alone, or in one that outlives it.
+
+With `state` set, the segments of an input are kept under a name made of the digest of its bytes and of all that their
+content depends on: the version of the sketches, the settings of reading, the mapping of columns, the key of the hashes, and
+the other inputs that share a conversation with it (a resent history is cut by what came before, wherever that lies). A
+changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is written beside its
+name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done and the next goes on.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.ipc
 
 from stillhunt.base.config import Config
+from stillhunt.base.errors import OutputError
+from stillhunt.base.schema import REJECTS
 from stillhunt.extract.store import SegmentWriter, Store
+from stillhunt.extract.words import SKETCH_VERSION
+
+LAYOUT = 1
+"""Version of what a kept folder holds; a new one makes new folders."""
+FACTS, REJECTED, KEY = "facts.json", "rejects.arrow", "identity.key"
+_PREFIX = "stillhunt-"
+
+
+@dataclass(frozen=True)
+class KeptInput:
+    """What reading an input told, kept beside its segments.
+
+    Attributes:
+        rows: rows handed on from it.
+        present: optional columns that had a value.
+        rejected: rows set aside.
+        cuts: (row, bytes) of each prompt from which resent history was cut.
+    """
+
+    rows: int
+    present: tuple[str, ...]
+    rejected: int
+    cuts: tuple[tuple[int, int], ...] = ()
+
+
+def identity_key(state: Path) -> str:
+    """The key of the hashes in a kept folder whose user gave none: drawn once, readable by its owner alone.
+
+    Args:
+        state: the folder.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = state / KEY
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            beside = path.with_name(f"{KEY}.{os.getpid()}")
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(32))
+            if path.exists():
+                beside.unlink()
+            else:
+                beside.replace(path)
+        return path.read_text()
+    except OSError as error:
+        raise OutputError(str(error.strerror), where=str(state), next_step="give --state a folder of yours") from error
 
 
 class Partials:
     """Segments of the inputs of one hunt.
 
     Args:
-        config: settings.
+        config: settings; `state` is the folder that outlives the hunt, none when empty.
+        mapping: the log's names of our columns.
     """
 
-    def __init__(self, config: Config) -> None:
-        del config
-        self._folder = Path(tempfile.mkdtemp(prefix="stillhunt-"))
+    def __init__(self, config: Config, mapping: Mapping[str, str] | None = None) -> None:
+        self._state = Path(config.state) if config.state else None
+        self._settings = _settings_digest(config, mapping)
+        self._folder = _own_folder(self._state)
         self._writers: dict[int, SegmentWriter] = {}
+        self._names: dict[int, str] = {}
+        self._kept: dict[int, Path] = {}
+
+    def expect(self, digests: Mapping[int, str], linked: Sequence[frozenset[int]]) -> dict[int, KeptInput]:
+        """Name the inputs; gives those whose segments are here already.
+
+        Args:
+            digests: SHA-256 of each input that has one.
+            linked: inputs that share a conversation.
+        """
+        if self._state is None:
+            return {}
+        fellows = {index: sorted(digests.get(i, "") for i in group) for group in linked for index in group}
+        for index, digest in digests.items():
+            if digest and "" not in fellows.get(index, ()):
+                text = json.dumps([digest, fellows.get(index, []), self._settings])
+                self._names[index] = hashlib.sha256(text.encode()).hexdigest()
+        found = {}
+        for index, name in self._names.items():
+            folder = self._state / name
+            if (folder / FACTS).exists():
+                self._kept[index] = folder
+                facts = json.loads((folder / FACTS).read_text())
+                cuts = tuple((row, size) for row, size in facts["cuts"])
+                found[index] = KeptInput(facts["rows"], tuple(facts["present"]), facts["rejected"], cuts)
+        return found
 
     def add(self, origin_file: int, sketches: pa.Table) -> None:
         """Take sketches of one input, in its order.
@@ -32,19 +125,66 @@ class Partials:
         Args:
             origin_file: index of the input.
             sketches: SKETCHES.
+
+        Raises:
+            OutputError: there is no room for them.
         """
-        if origin_file not in self._writers:
-            self._writers[origin_file] = SegmentWriter(self._place(origin_file))
-        self._writers[origin_file].add(sketches)
+        try:
+            if origin_file not in self._writers:
+                self._writers[origin_file] = SegmentWriter(self._place(origin_file))
+            self._writers[origin_file].add(sketches)
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    def keep(self, origin_file: int, facts: KeptInput, rejects: pa.Table) -> None:
+        """Keep what was made of one input for later hunts, if there is a folder for that.
+
+        Args:
+            origin_file: index of the input.
+            facts: what reading it told.
+            rejects: REJECTS of it.
+        """
+        name = self._names.get(origin_file)
+        if self._state is None or name is None or origin_file not in self._writers:
+            return
+        try:
+            self._writers[origin_file].close()
+            made = self._place(origin_file)
+            with pa.OSFile(str(made / REJECTED), "wb") as sink, pa.ipc.new_file(sink, REJECTS.arrow) as writer:
+                writer.write_table(rejects)
+            (made / FACTS).write_text(json.dumps(asdict(facts)))
+            final = self._state / name
+            if not final.exists():
+                made.rename(final)
+            self._kept[origin_file] = final
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    def rejects(self, origin_file: int) -> pa.Table:
+        """REJECTS of an input whose segments were here already."""
+        with pa.OSFile(str(self._kept[origin_file] / REJECTED), "rb") as source:
+            return pa.ipc.open_file(source).read_all()
 
     def store(self) -> Store:
         """All segments; none may be added after it."""
-        for writer in self._writers.values():
-            writer.close()
-        return Store([(file, self._place(file)) for file in sorted(self._writers)])
+        try:
+            for index, writer in self._writers.items():
+                if index not in self._kept:
+                    writer.close()
+        except OSError as error:
+            raise self._no_room(error) from error
+        made = {index: self._place(index) for index in self._writers}
+        return Store(sorted({**made, **self._kept}.items()))
 
     def _place(self, origin_file: int) -> Path:
         return self._folder / f"{origin_file:05d}"
+
+    def _no_room(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"sketches cannot be kept: {error.strerror}",
+            where=str(self._folder),
+            next_step="make room there (about 300 bytes a request), or name another place with TMPDIR or --state",
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -53,3 +193,36 @@ class Partials:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:
+    read = config.collect.model_dump(mode="json", exclude={"rejects_limit", "batch_rows"})
+    text = json.dumps([LAYOUT, SKETCH_VERSION, config.seed, read, sorted((mapping or {}).items())], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _own_folder(state: Path | None) -> Path:
+    """A folder for this process; those of processes that died are cleared away."""
+    base = Path(tempfile.gettempdir()) if state is None else state
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        for old in base.glob(f"{_PREFIX}[0-9]*-*"):
+            if old.stat().st_uid == os.getuid() and not _alive(int(old.name.split("-")[1])):
+                shutil.rmtree(old, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"no folder can be made for sketches: {error}", where=str(base), next_step="name another with TMPDIR"
+        ) from error
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+

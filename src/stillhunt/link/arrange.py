@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrays import Hashes, Ints, lists, values
-from stillhunt.link.kernels_rows import mark_alone, mark_first, number_keys, order_rows
+from stillhunt.link.kernels_rows import count_words, mark_alone, mark_first, number_keys, order_rows
 
 _MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
@@ -77,7 +77,7 @@ def arrange(sketches: Dataset, *, seed: int) -> Log:
         sketches: SKETCHES in account partitions.
         seed: key of the split into halves.
     """
-    columns = ["account_key", "timestamp", "content_hash", "whole", "conversation", "turn"]
+    columns = ["account_key", "timestamp", "request_key", "whole", "conversation", "turn"]
     rows = sketches.extend(_arranged, ARRANGED, seed, columns)
     owners = rows.gather(_owners, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
@@ -117,7 +117,8 @@ def _arranged(table: pa.Table, seed: Any) -> pa.Table:
     owners = number_keys(values(table, "account_key"), owner)
     offsets = np.empty(owners + 1, np.int64)
     time = values(table, "timestamp", pa.int64())
-    order_rows(owner, owners, time, values(table, "content_hash"), order, offsets)
+    # By request key where times are equal: no two requests share one, so that the input's order never decides.
+    order_rows(owner, owners, time, values(table, "request_key"), order, offsets)
     fresh, alone = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
     mark_first(order, offsets, values(table, "whole"), fresh)
@@ -168,7 +169,8 @@ def word_counts(log: Log) -> Ints:
 
 
 def _word_counts(table: pa.Table, _: Any) -> pa.Table:
-    counts = np.bincount(lists(table, "topic_words")[1], minlength=BUCKETS)
+    counts = np.zeros(BUCKETS, np.int64)
+    count_words(lists(table, "topic_words")[1], counts)
     return pa.table({"word": np.arange(BUCKETS, dtype=np.int32), "requests": counts})
 
 

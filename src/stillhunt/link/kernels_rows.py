@@ -14,11 +14,10 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
-COUNTED_AT_ONCE = 1 << 21
-"""Phrases of one account that are counted in one table; an account with more is gone through several times."""
+MOST_WORDS = 1 << 22
+"""Words of the bits that tell which phrases of an account may recur, 32 MB; beyond, more of them are counted in vain."""
 
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.int64(-1)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -44,14 +43,14 @@ def number_keys(keys: U64, out: I32) -> int:
 
 
 @nb.njit(cache=True, nogil=True)
-def order_rows(owner: I32, owners: int, time: I64, content: U64, order: I32, offsets: I64) -> None:
-    """Rows by owner, then time, then content hash.
+def order_rows(owner: I32, owners: int, time: I64, keys: U64, order: I32, offsets: I64) -> None:
+    """Rows by owner, then time, then key.
 
     Args:
         owner: owner of each row, 0 to owners - 1.
         owners: number of them.
         time: microseconds of each row.
-        content: content hash of each row, for rows of one owner and time.
+        keys: a number of each row, for rows of one owner and time.
         order: receives the rows.
         offsets: receives where each owner's rows begin; one more than owners.
     """
@@ -85,7 +84,7 @@ def order_rows(owner: I32, owners: int, time: I64, content: U64, order: I32, off
                     stop += 1
                 if stop - start > 1:
                     run = order[start:stop].copy()
-                    order[start:stop] = run[np.argsort(content[run], kind="mergesort")]
+                    order[start:stop] = run[np.argsort(keys[run], kind="mergesort")]
                 start = stop
 
 
@@ -140,10 +139,65 @@ def mark_alone(order: I32, offsets: I64, conversation: U64, turn: I32, alone: U8
 
 
 @nb.njit(cache=True, nogil=True)
+def _mark_twice(own: I32, fresh: U8, begins: I32, phrases: U32, bits: tuple[U64, U64], mask: np.uint32) -> None:
+    """Set a phrase's bit in the first table, or in the second where it is set already."""
+    once, twice = bits
+    for j in range(len(own)):
+        row = own[j]
+        if fresh[row]:
+            for k in range(begins[row], begins[row + 1]):
+                place = phrases[k] & mask
+                bit = np.uint64(1) << np.uint64(place & np.uint32(63))
+                word = place >> np.uint32(6)
+                twice[word] |= once[word] & bit
+                once[word] |= bit
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_marked(
+    own: I32,
+    fresh: U8,
+    lists: tuple[I32, U32],
+    system_lists: tuple[I32, U32],
+    marked: tuple[U64, np.uint32],
+    table: tuple[U32, I32, I32],
+) -> int:
+    """Count the rows of each marked phrase; gives the number of phrases in the table, or -1 once it is half full."""
+    twice, mask = marked
+    keys, counts, lasts = table
+    size, filled = len(counts), 0
+    for j in range(len(own)):
+        row = own[j]
+        if not fresh[row]:
+            continue
+        # Both lists of a row before the next row: a phrase in both is told by the row that had it last.
+        for part in range(2):
+            begins, phrases = lists if part == 0 else system_lists
+            for k in range(begins[row], begins[row + 1]):
+                place = phrases[k] & mask
+                if not (twice[place >> np.uint32(6)] >> np.uint64(place & np.uint32(63))) & np.uint64(1):
+                    continue
+                slot = np.int64((np.uint64(phrases[k]) * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+                while counts[slot] > 0 and keys[slot] != phrases[k]:
+                    slot = (slot + 1) & (size - 1)
+                if counts[slot] == 0:
+                    if 2 * filled >= size:
+                        return -1
+                    filled += 1
+                    keys[slot], counts[slot], lasts[slot] = phrases[k], 1, row
+                elif lasts[slot] != row:
+                    counts[slot] += 1
+                    lasts[slot] = row
+    return filled
+
+
+@nb.njit(cache=True, nogil=True)
 def recurring_phrases(
     order: I32, offsets: I64, fresh: U8, lists: tuple[I32, U32], system_lists: tuple[I32, U32], least: int
 ) -> tuple[I32, U32, I32]:
     """Phrases that stand in at least `least` fresh rows of one owner: owner, phrase and number of rows.
+
+    Nearly all phrases of an owner stand in one row: two bits a phrase tell which may recur, and only these are counted.
 
     Args:
         order, offsets: rows of each owner.
@@ -154,59 +208,54 @@ def recurring_phrases(
     """
     begins, phrases = lists
     system_begins, system_phrases = system_lists
-    room = 1024
+    room, used = 1024, 0
     out_owner, out_phrase, out_count = np.empty(room, np.int32), np.empty(room, np.uint32), np.empty(room, np.int32)
-    used = 0
-    keys, counts = np.zeros(1024, np.uint32), np.zeros(1024, np.int32)
-    lasts = np.zeros(1024, np.int32)
+    once, twice = np.zeros(1024, np.uint64), np.zeros(1024, np.uint64)
+    most = 1 << 12
+    keys, counts, lasts = np.zeros(most, np.uint32), np.zeros(most, np.int32), np.zeros(most, np.int32)
     for i in range(len(offsets) - 1):
+        own = order[offsets[i] : offsets[i + 1]]
         rows, total = 0, 0
-        for j in range(offsets[i], offsets[i + 1]):
-            row = order[j]
-            if fresh[row]:
+        for j in range(len(own)):
+            if fresh[own[j]]:
                 rows += 1
-                total += begins[row + 1] - begins[row] + system_begins[row + 1] - system_begins[row]
+                total += begins[own[j] + 1] - begins[own[j]] + system_begins[own[j] + 1] - system_begins[own[j]]
         if rows < least:
             continue
-        turns = total // COUNTED_AT_ONCE + 1
-        size = 64
-        while size < 2 * total // turns + 16:
-            size *= 2
-        size *= 2 if turns > 1 else 1
-        if size > len(keys):
-            keys, counts, lasts = np.zeros(size, np.uint32), np.zeros(size, np.int32), np.zeros(size, np.int32)
-        for turn in range(turns):
+        words = 1
+        while words < total // 4 and words < MOST_WORDS:
+            words *= 2
+        if words > len(once):
+            once, twice = np.zeros(words, np.uint64), np.zeros(words, np.uint64)
+        once[:words] = np.uint64(0)
+        twice[:words] = np.uint64(0)
+        mask = np.uint32(64 * words - 1)
+        _mark_twice(own, fresh, begins, phrases, (once, twice), mask)
+        _mark_twice(own, fresh, system_begins, system_phrases, (once, twice), mask)
+        size = 1 << 8
+        while True:
+            marked, table = (twice, mask), (keys[:size], counts[:size], lasts[:size])
+            filled = _count_marked(own, fresh, lists, system_lists, marked, table)
+            if filled >= 0:
+                break
             counts[:size] = 0
-            for j in range(offsets[i], offsets[i + 1]):
-                row = order[j]
-                if not fresh[row]:
-                    continue
-                for part in range(2):
-                    start = begins[row] if part == 0 else system_begins[row]
-                    stop = begins[row + 1] if part == 0 else system_begins[row + 1]
-                    for k in range(start, stop):
-                        phrase = phrases[k] if part == 0 else system_phrases[k]
-                        if turns > 1 and (phrase >> np.uint32(3)) % np.uint32(turns) != np.uint32(turn):
-                            continue
-                        slot = np.int64(phrase * np.uint32(0x9E3779B1)) & (size - 1)
-                        while counts[slot] > 0 and keys[slot] != phrase:
-                            slot = (slot + 1) & (size - 1)
-                        if counts[slot] == 0:
-                            keys[slot], counts[slot], lasts[slot] = phrase, 1, row
-                        elif lasts[slot] != row:
-                            counts[slot] += 1
-                            lasts[slot] = row
-            for slot in range(size):
-                if counts[slot] >= least:
-                    if used == room:
-                        room *= 2
-                        out_owner = _grown32(out_owner, room)
-                        out_count = _grown32(out_count, room)
-                        wider = np.empty(room, np.uint32)
-                        wider[:used] = out_phrase
-                        out_phrase = wider
-                    out_owner[used], out_phrase[used], out_count[used] = i, keys[slot], counts[slot]
-                    used += 1
+            size *= 4
+            if size > most:
+                most = size
+                keys, counts, lasts = np.zeros(most, np.uint32), np.zeros(most, np.int32), np.zeros(most, np.int32)
+        if filled == 0:
+            continue
+        for slot in range(size):
+            if counts[slot] >= least:
+                if used == room:
+                    room *= 2
+                    out_owner, out_count = _grown32(out_owner, room), _grown32(out_count, room)
+                    wider = np.empty(room, np.uint32)
+                    wider[:used] = out_phrase
+                    out_phrase = wider
+                out_owner[used], out_phrase[used], out_count[used] = i, keys[slot], counts[slot]
+                used += 1
+            counts[slot] = 0
     return out_owner[:used], out_phrase[:used], out_count[:used]
 
 
@@ -462,3 +511,32 @@ def unit_vectors(
         length = max(np.sqrt(square), 1e-9)
         for d in range(dimensions):
             out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
+
+
+@nb.njit(cache=True, nogil=True)
+def best_columns(products: F32, out: npt.NDArray[np.int8]) -> None:
+    """Column of the largest value of each row; the first on ties."""
+    for row in range(len(out)):
+        best = 0
+        for column in range(1, products.shape[1]):
+            best = column if products[row, column] > products[row, best] else best
+        out[row] = best
+
+
+@nb.njit(cache=True, nogil=True)
+def count_words(words: U16, counts: I64) -> None:
+    """Add one to the count of each word."""
+    for k in range(len(words)):
+        counts[words[k]] += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def take_words(rows: I64, begins: I32, words: U16, out_begins: I32, out: U16) -> None:
+    """Words of some rows."""
+    used = 0
+    out_begins[0] = 0
+    for i in range(len(rows)):
+        for k in range(begins[rows[i]], begins[rows[i] + 1]):
+            out[used] = words[k]
+            used += 1
+        out_begins[i + 1] = used

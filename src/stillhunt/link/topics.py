@@ -23,7 +23,14 @@ from stillhunt.link.arrange import BUCKETS, Log, word_counts
 from stillhunt.link.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.clusters import Clusters
 from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
-from stillhunt.link.kernels_rows import recurring_words, telling_words, unit_vectors, word_keys
+from stillhunt.link.kernels_rows import (
+    best_columns,
+    recurring_words,
+    take_words,
+    telling_words,
+    unit_vectors,
+    word_keys,
+)
 
 Vectors = npt.NDArray[np.int32]
 
@@ -50,7 +57,7 @@ WRAPPER_SLICE = 4
 NO_TOPIC = -1
 
 RECURRING = pa.schema([("key", pa.int64()), ("accounts", pa.int64())])
-SAMPLED = pa.schema([("key", pa.uint64()), ("words", pa.list_(pa.uint16()))])
+SAMPLED = pa.schema([("key", pa.uint64()), ("told", pa.uint64()), ("words", pa.list_(pa.uint16()))])
 TOPIC = pa.schema([("topic", pa.int8())])
 
 
@@ -68,7 +75,7 @@ def request_topics(log: Log, clusters: Clusters, *, seed: int) -> Dataset:
     told = (telling.astype(np.uint8), _wrapping(clusters))
     words = ["cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
-    sampled = clusters.rows.gather(_sample, SAMPLED, (told, salt), words)
+    sampled = _sampled(clusters.rows, told, salt, rows)
     if sampled.num_rows < TOPICS:
         return clusters.rows.extend(_no_topics, TOPIC, None, ["cluster"])
     weight = np.rint(16 * np.log2(rows / np.maximum(frequency, 1))).astype(np.int64)
@@ -102,46 +109,65 @@ def _recurring(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"key": key, "accounts": accounts})
 
 
-def _told(table: pa.Table, told: tuple[Any, Any]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
-    begins, words = lists(table, "topic_words")
-    kept, offsets = np.empty(len(words), np.uint16), np.empty(table.num_rows + 1, np.int32)
-    used = telling_words(values(table, "cluster"), begins, words, *told, kept, offsets)
+def _told(
+    cluster: npt.NDArray[np.int32], begins: npt.NDArray[np.int32], words: npt.NDArray[np.uint16], told: tuple[Any, Any]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
+    """Where each request's telling words begin, one more than requests, and these words."""
+    kept, offsets = np.empty(len(words), np.uint16), np.empty(len(begins), np.int32)
+    used = telling_words(cluster, begins, words, *told, kept, offsets)
     return offsets, kept[:used]
 
 
+def _sampled(rows: Dataset, told: Any, salt: np.uint64, requests: int) -> pa.Table:
+    """Requests of the smallest keys, at least `SAMPLE` of those with enough telling words, or all of these."""
+    share = min(4.0 * SAMPLE / max(requests, 1), 1.0)
+    while True:
+        limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+        sampled = rows.gather(_sample, SAMPLED, (told, salt, limit), ["cluster", "topic_words"])
+        if sampled.num_rows >= SAMPLE or share >= 1.0:
+            return sampled
+        share = min(8.0 * share, 1.0)
+
+
 def _sample(table: pa.Table, context: Any) -> pa.Table:
-    told, salt = context
-    offsets, kept = _told(table, told)
+    told, salt, limit = context
     # Drawn by their words, so that neither the order of rows nor the names of accounts move a centre.
     keys = np.empty(table.num_rows, np.uint64)
-    word_keys(*lists(table, "topic_words"), salt, keys)
+    begins, words = lists(table, "topic_words")
+    word_keys(begins, words, salt, keys)
+    near = np.flatnonzero(keys <= limit)
+    keys, own, starts = keys[near], np.empty(len(words), np.uint16), np.empty(len(near) + 1, np.int32)
+    take_words(near, begins, words, starts, own)
+    offsets, kept = _told(values(table, "cluster")[near], starts, own, told)
+    told_keys = np.empty(len(near), np.uint64)
+    word_keys(offsets, kept, salt, told_keys)
     known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
-    chosen = known[_drawn(keys[known], np.diff(offsets)[known])]
+    chosen = known[_drawn(keys[known], told_keys[known], np.diff(offsets)[known])]
     lengths = np.diff(offsets)[chosen]
     starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
     inner = kept[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(int(starts[-1]))]
-    return pa.table({"key": keys[chosen], "words": list_array(starts, inner)})
+    return pa.table({"key": keys[chosen], "told": told_keys[chosen], "words": list_array(starts, inner)})
 
 
-def _drawn(keys: Hashes, lengths: Ints) -> Ints:
+def _drawn(keys: Hashes, told: Hashes, lengths: Ints) -> Ints:
     """Positions of the sample, in its order."""
     if len(keys) > 2 * SAMPLE:
         limit = np.partition(keys, SAMPLE)[SAMPLE]
         near = np.flatnonzero(keys <= limit)
-        return near[_drawn_all(keys[near], lengths[near])]
-    return _drawn_all(keys, lengths)
+        return near[_drawn_all(keys[near], told[near], lengths[near])]
+    return _drawn_all(keys, told, lengths)
 
 
-def _drawn_all(keys: Hashes, lengths: Ints) -> Ints:
+def _drawn_all(keys: Hashes, told: Hashes, lengths: Ints) -> Ints:
     # Requests of the same words have the same key; they differ at most by what is wrapping in their clusters.
-    return np.lexsort((lengths, keys))[:SAMPLE]
+    return np.lexsort((told, lengths, keys))[:SAMPLE]
 
 
 def _learned(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
     """Words in use, a vector for each, and the centres of the topics."""
     sampled = sampled.combine_chunks()
     offsets, words = lists(sampled, "words")
-    order = _drawn(values(sampled, "key"), np.diff(offsets))
+    order = _drawn(values(sampled, "key"), values(sampled, "told"), np.diff(offsets))
     taken = sampled.take(pa.array(order)).combine_chunks()
     offsets, words = lists(taken, "words")
     used, word = np.unique(words, return_inverse=True)
@@ -161,7 +187,7 @@ def _no_topics(table: pa.Table, _: Any) -> pa.Table:
 
 def _topics(table: pa.Table, context: Any) -> pa.Table:
     told, weight, code, basis, centres = context
-    offsets, kept = _told(table, told)
+    offsets, kept = _told(values(table, "cluster"), *lists(table, "topic_words"), told)
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
     known: Flags = np.diff(offsets) >= LEAST_WORDS
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
@@ -170,7 +196,7 @@ def _topics(table: pa.Table, context: Any) -> pa.Table:
     for first in range(0, table.num_rows, BLOCK):
         block = vectors[: min(BLOCK, table.num_rows - first)]
         unit_vectors(first, offsets, kept, code, weight, basis, LEAST_WORDS, block)
-        topics[first : first + len(block)] = (block @ across).argmax(axis=1)
+        best_columns(block @ across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})
 
