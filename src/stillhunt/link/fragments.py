@@ -12,21 +12,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from stillhunt.link.clusters import Clusters
 from stillhunt.link.coding import Coded, Ints
+from stillhunt.link.kernels_fragments import label_joined, rarest_uses
 
-MIN_TOGETHER = 5
-"""Accounts that must have requests in both."""
-MIN_LIFT = 4.0
-"""Times likelier to use the one are the accounts that use the other than those that do not: a relative risk, which a
-campaign of a third of all accounts does not lower as it would lower a lift over everybody."""
-MIN_JACCARD = 0.13
-"""Accounts in both among those in either; a framework that a few of them use as well stays out."""
 MOST_ACCOUNTS = 0.5
 """Share of all accounts above which a cluster is everybody's language and joins nothing."""
+MOST_CLUSTERS = 256
+"""Clusters of one account that are compared, those with the fewest users; bounds the work that a reseller causes."""
 
 
 def join_fragments(coded: Coded, clusters: Clusters, whole: Ints) -> Clusters:
@@ -37,27 +31,39 @@ def join_fragments(coded: Coded, clusters: Clusters, whole: Ints) -> Clusters:
         clusters: content clusters.
         whole: labels of clusters that are no fragments.
     """
-    label = np.arange(clusters.count)
     inside = (clusters.of_request >= 0) & coded.fresh & ~np.isin(clusters.of_request, whole)
     if not inside.any():
         return clusters
-    used = np.unique(np.stack([coded.account[inside], clusters.of_request[inside]]), axis=1)
-    shape = (len(coded.account_ids), clusters.count)
-    uses = sp.csr_matrix((np.ones(used.shape[1], np.int64), (used[0], used[1])), shape=shape)
-    together = sp.triu(uses.T @ uses, k=1).tocoo()
-    left, right, both = together.row, together.col, together.data
-    users = np.bincount(used[1], minlength=clusters.count)
-    either = users[left] + users[right] - both
-    known = users <= MOST_ACCOUNTS * len(coded.account_ids)
-    edge = (both >= MIN_TOGETHER) & known[left] & known[right] & (both >= MIN_JACCARD * either)
-    accounts = len(coded.account_ids)
-    for one, other in ((left, right), (right, left)):
-        elsewhere = (users[other] - both) / np.maximum(accounts - users[one], 1)
-        edge &= both / users[one] >= MIN_LIFT * elsewhere
-    graph = sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(clusters.count,) * 2)
-    part = connected_components(graph, directed=False)[1]
-    first = np.full(int(part.max(initial=-1)) + 1, clusters.count)
-    np.minimum.at(first, part, label)
-    joined = first[part]
-    of_request = np.where(clusters.of_request >= 0, joined[clusters.of_request], -1)
+    used = np.unique(coded.account[inside] * clusters.count + clusters.of_request[inside])
+    account, cluster = np.divmod(used, clusters.count)
+    label = joined_labels(account, cluster, len(coded.account_ids), clusters.count, whole)
+    of_request = np.where(clusters.of_request >= 0, label[clusters.of_request], -1)
     return replace(clusters, of_request=of_request)
+
+
+def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, whole: Ints) -> Ints:
+    """Label under which each cluster goes: the smallest of the fragments of its template.
+
+    Args:
+        account: of each distinct pair of an account and a cluster in which it has a fresh request, in any order.
+        cluster: of the same pair.
+        accounts: number of accounts.
+        count: number of clusters.
+        whole: labels of clusters that are no fragments.
+    """
+    users = np.bincount(cluster, minlength=count)
+    fragment = users <= MOST_ACCOUNTS * accounts
+    fragment[whole] = False
+    account, cluster = account[fragment[cluster]], cluster[fragment[cluster]]
+    start, cluster, account = _by(account, cluster, accounts)
+    kept = rarest_uses(start, cluster, users, MOST_CLUSTERS)
+    start, cluster, account = _by(account[kept], cluster[kept], accounts)
+    cluster_start, users_of, _ = _by(cluster, account, count)
+    return label_joined((start, cluster), (cluster_start, users_of))
+
+
+def _by(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
+    """Where the entries of each key start, the values and the keys, in that order."""
+    order = np.argsort(key, kind="stable")
+    start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=keys))])
+    return start, value[order], key[order]
