@@ -57,7 +57,7 @@ def rests(rows: list[dict[str, Any]], **collect: Any) -> list[str]:
     return [by_id[r["request_id"]] for r in rows]
 
 
-def random_rows(seed: int) -> list[dict[str, Any]]:
+def random_rows(seed: int, times: int) -> list[dict[str, Any]]:
     draw = random.Random(seed)
     texts = [""]
     for _ in range(40):
@@ -69,15 +69,16 @@ def random_rows(seed: int) -> list[dict[str, Any]]:
             conversation_id=draw.choice([None, "c", "d"]),
             prompt=draw.choice(texts[1:]),
             turn=draw.choice([None, 0, 3]),
-            timestamp=START + draw.randrange(25),
+            timestamp=START + draw.randrange(times),
         )
         for n in range(60)
     ]
 
 
+@pytest.mark.parametrize("times", [2, 5, 25])  # with few, rows of one time span several batches
 @pytest.mark.parametrize("seed", range(20))
-def test_agrees_with_a_search_over_all_pairs(seed: int) -> None:
-    rows = random_rows(seed)
+def test_agrees_with_a_search_over_all_pairs(seed: int, times: int) -> None:
+    rows = random_rows(seed, times)
     assert rests(rows, batch_rows=7) == expected_rests(rows)
     rows.sort(key=lambda r: (r["timestamp"], -1 if r["turn"] is None else r["turn"]))
     assert rests(rows, batch_rows=7) == expected_rests(rows)

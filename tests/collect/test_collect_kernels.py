@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from stillhunt.collect import kernels
+from stillhunt.collect import kernels, kernels_history
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.lines import array_elements
 
@@ -74,9 +74,9 @@ def test_seen_maps_have_no_false_negatives() -> None:
     names = [draw.randrange(2**64) for _ in range(500)]
     stream = names + names[:100]
     once, twice = np.zeros(64, np.uint64), np.zeros(64, np.uint64)
-    met = kernels.mark_seen(np.array(stream, np.uint64), once, twice)
+    several = [kernels.mark_seen(np.array(part, np.uint64), once, twice) for part in (stream[:300], stream[300:])]
     bits = [name % 4096 for name in stream]
-    assert met == len(bits) - len(set(bits))
+    assert sum(several) == sum(bits.count(bit) > 1 for bit in bits)
     found = np.zeros(len(names), np.bool_)
     kernels.was_seen(np.array(names, np.uint64), twice, found)
     assert found.tolist() == [bits.count(name % 4096) > 1 for name in names]
@@ -97,17 +97,20 @@ def test_heads_are_cut() -> None:
     offsets, data = buffers(texts)
     cuts = np.array([1, 0, 5, 0], np.int64)
     new_offsets, new_data = np.zeros(5, np.int64), np.zeros(len(data) - 6, np.uint8)
-    kernels.cut_heads(offsets, data, cuts, new_offsets, new_data)
+    kernels_history.cut_heads(offsets, data, cuts, new_offsets, new_data)
     assert new_offsets.tolist() == [0, 2, 2, 2, 3]
     assert new_data.tobytes() == b"bcx"
 
 
 def test_children_are_counted_strictly_by_time() -> None:
-    nodes = kernels.Nodes(np.ones(4, np.uint64), *(np.zeros(4, np.int64) for _ in range(4)))
+    children = kernels_history.Children(*(np.zeros(4, np.int64) for _ in range(4)))
     parents = np.array([2, 2, -1, 2, 2, 3], np.int64)
     orders = np.array([5, 5, 6, 7, 8, 8], np.int64)
     cuts = np.full(6, 9, np.int64)
-    kernels.count_children(parents, orders, 2, nodes, cuts)
+    assert kernels_history.count_children(parents[:4], orders[:4], 2, children, cuts[:4]) == 1
+    larger = kernels_history.Children(*(np.zeros(16, np.int64) for _ in range(4)))
+    kernels_history.move_children(children, larger)
+    assert kernels_history.count_children(parents[4:], orders[4:], 2, larger, cuts[4:]) == 1
     assert cuts.tolist() == [9, 9, 9, 0, 0, 9]
 
 

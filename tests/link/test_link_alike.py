@@ -1,16 +1,24 @@
-"""Bits for being dealt from one plan: right in sign, nothing for a fixed template, and no double dipping."""
+"""Bits for being dealt from one plan: right in sign, nothing for a fixed template, and no double dipping.
+
+The laws are shown on the plain twin, which test_link_groups.py holds the compiled search to.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain_groups import (
+    effective_choices,
+    join_groups,
+    phrase_bits,
+    split_group,
+    topic_bits,
+)
 from simulated import dealt, draw_slices, fixed, joined, own_habits
 
-from stillhunt.link.alike import effective_choices, phrase_bits, topic_bits
 from stillhunt.link.coding import Floats, Ints
 from stillhunt.link.groups import Group, find_groups
 from stillhunt.link.slices import ClusterSlices
-from stillhunt.link.split import join_groups, split_group
 
 LEAST = 5
 seeds = pytest.mark.parametrize("seed", range(4))

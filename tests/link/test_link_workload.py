@@ -8,8 +8,9 @@ from simulated_bare import bare_of, customers, everybody, plan_mixture, workers
 
 from stillhunt.link.bare import BareSlices
 from stillhunt.link.coding import Ints
+from stillhunt.link.crowd import gather_crowd, plan_bits, work_bits
 from stillhunt.link.operators import Operator, find_operators, stack_bits
-from stillhunt.link.workload import find_plans, gather_crowd, plan_bits, work_bits
+from stillhunt.link.workload import find_plans
 
 LEAST = 5
 seeds = pytest.mark.parametrize("seed", range(2))

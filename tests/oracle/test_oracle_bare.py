@@ -16,9 +16,7 @@ from scipy.stats import dirichlet_multinomial, norm
 from stillhunt.base.schema import TIMESTAMP
 from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, bare_slices, without_strays
 from stillhunt.link.coding import Coded
-from stillhunt.link.operators import STACK_SMOOTHING, stack_bits
-from stillhunt.link.topics import TOPICS
-from stillhunt.link.workload import (
+from stillhunt.link.crowd import (
     BLUR,
     BOTH,
     CELL,
@@ -27,12 +25,14 @@ from stillhunt.link.workload import (
     RATE_SPREAD,
     SPREAD,
     TASTES,
-    Crowd,
     Plan,
     gather_crowd,
     own_tastes,
     plan_bits,
+    rows_of,
 )
+from stillhunt.link.operators import STACK_SMOOTHING, stack_bits
+from stillhunt.link.topics import TOPICS
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 fewer = settings(derandomize=True, deadline=None, max_examples=25)
@@ -53,8 +53,7 @@ def mixtures(draw: DrawFn, width: int) -> np.ndarray:
 )
 def test_own_tastes_are_a_mixture_of_dirichlet_multinomials(rows: list[list[int]], everybody: np.ndarray) -> None:
     """But for the number of orders of the questions, which no mixture of subjects changes."""
-    counts = np.array(rows, np.float64)
-    got = own_tastes(counts, everybody)
+    got = own_tastes(rows_of(np.array(rows), np.arange(len(rows))), everybody)
     for row, value in zip(rows, got, strict=True):
         orders = math.lgamma(sum(row) + 1) - sum(math.lgamma(n + 1) for n in row)
         laws = [math.exp(dirichlet_multinomial.logpmf(row, c * everybody, sum(row)) - orders) for c in TASTES]
@@ -74,7 +73,9 @@ def test_own_tastes_question_by_question(row: list[int], everybody: np.ndarray) 
                 seen[subject] += 1
                 asked += 1
         likelihood += chance / len(TASTES)
-    assert own_tastes(np.array([row], np.float64), everybody)[0] == pytest.approx(math.log(likelihood), abs=1e-9)
+    assert own_tastes(rows_of(np.array([row]), np.arange(1)), everybody)[0] == pytest.approx(
+        math.log(likelihood), abs=1e-9
+    )
 
 
 @st.composite
@@ -107,11 +108,11 @@ def plain_density(values: list[tuple[float, ...]], at: tuple[float, ...]) -> flo
     return total / len(values)
 
 
-def plain_plan_bits(bare: BareSlices, crowd: Crowd, plan: Plan, number: int) -> float:
+def plain_plan_bits(bare: BareSlices, side: int, taste: float, plan: Plan, number: int) -> float:
     """Bits of one slice by the definition."""
     loads = [math.log(n) for n in bare.size.tolist()]
     rates = [math.log(n / d) for n, d in zip(bare.size.tolist(), bare.days.tolist(), strict=True)]
-    dealt = sum(n * math.log(p) for n, p in zip(crowd.counts[number], plan.topics, strict=True))
+    dealt = sum(n * math.log(p) for n, p in zip(bare.topics[side][number].tolist(), plan.topics, strict=True))
     load = norm.pdf(loads[number], plan.load, math.sqrt(math.exp(-plan.load) + 1.0 / SPREAD))
     rate = norm.pdf(rates[number], plan.rate, RATE_SPREAD)
     likelihood = (
@@ -119,16 +120,16 @@ def plain_plan_bits(bare: BareSlices, crowd: Crowd, plan: Plan, number: int) -> 
         + LOAD_ONLY * load / plain_density([(v,) for v in loads], (loads[number],))
         + RATE_ONLY * rate / plain_density([(v,) for v in rates], (rates[number],))
     )
-    return float((dealt - crowd.taste[number]) / math.log(2.0) + math.log2(likelihood + 1e-12))
+    return float(dealt / math.log(2.0) - taste + math.log2(likelihood + 1e-12))
 
 
 @fewer
 @given(some_slices(), st.integers(0, 999), st.floats(1.0, 5.0), st.floats(0.0, 3.0), st.integers(0, 1))
 def test_plan_bits(bare: BareSlices, seed: int, load: float, rate: float, side: int) -> None:
     crowd = gather_crowd(bare, 1, side)
-    assert np.array_equal(crowd.counts, bare.topics[side])
+    taste = crowd.taste[np.argsort(crowd.order)].tolist()
     plan = Plan(1, crowd.slices, np.random.default_rng(seed).dirichlet(np.full(TOPICS, 2.0)), load, rate, 0.1)
-    expected = [plain_plan_bits(bare, crowd, plan, number) for number in range(len(bare.size))]
+    expected = [plain_plan_bits(bare, side, taste[number], plan, number) for number in range(len(bare.size))]
     np.testing.assert_allclose(plan_bits(crowd, plan), expected, atol=1e-6)
 
 

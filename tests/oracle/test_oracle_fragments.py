@@ -1,20 +1,17 @@
-"""How fragments are joined and sparse counts weighed, against dictionaries, networkx and sums over binomials."""
+"""How fragments are joined, against dictionaries and networkx."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from math import log
 
 import networkx as nx
 import numpy as np
 import pytest
-from scipy.stats import binom
 
-from stillhunt.link.alike import LEAST_VARIANCE, OWN_HABIT, WORST, effective_choices, phrase_bits
 from stillhunt.link.clusters import Clusters
 from stillhunt.link.coding import Coded
-from stillhunt.link.fragments import MIN_JACCARD, MIN_LIFT, MIN_TOGETHER, MOST_ACCOUNTS, join_fragments
-from stillhunt.link.slices import ClusterSlices
+from stillhunt.link.fragments import MOST_ACCOUNTS, join_fragments
+from stillhunt.link.kernels_fragments import MIN_JACCARD, MIN_LIFT, MIN_TOGETHER
 
 ACCOUNTS = 240
 LABELS = 9
@@ -80,62 +77,3 @@ def test_drawn_requests_give_components_of_many_sizes() -> None:
     sizes = {len(set(joined_labels(drawn_requests(np.random.default_rng(seed)), set()).values())) for seed in range(40)}
     assert len(sizes) >= 4
     assert min(sizes) < LABELS
-
-
-def drawn_slices(rng: np.random.Generator, choices: int, sizes: list[int]) -> ClusterSlices:
-    """Slices whose prompts each show one of some phrases, half and half alike."""
-    rate = rng.dirichlet(np.full(choices, 1.0))
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    phrase = [rng.choice(choices, len(owner), p=rate) for _ in (0, 1)]
-    counts = np.zeros((2, len(sizes), choices), np.int64)
-    for half in (0, 1):
-        np.add.at(counts[half], (owner, phrase[half]), 1)
-    request = np.arange(len(owner))
-    return ClusterSlices(
-        cluster=0,
-        account=np.arange(len(sizes)),
-        size=np.array([sizes, sizes]),
-        phrases=counts,
-        topics=np.zeros((2, len(sizes), 1), np.int64),
-        member=(owner, owner),
-        request=(2 * request, 2 * request + 1),
-        phrase=(phrase[0], phrase[1]),
-    )
-
-
-def told_by(size: int, rate: list[float]) -> float:
-    """Mean squared deviation that a dealt slice of this size is to expect, summed over the binomials."""
-    total = 0.0
-    for chance in rate:
-        scale = size * chance * (1.0 - chance) + LEAST_VARIANCE
-        total += sum(binom.pmf(k, size, chance) * (k - size * chance) ** 2 / scale for k in range(size + 1))
-    return total / len(rate)
-
-
-def bits_of(counts: list[int], size: int, rate: list[float], freedom: float, told: float) -> float:
-    """Bits of one slice for being dealt, phrase by phrase."""
-    away = 0.0
-    for count, chance in zip(counts, rate, strict=True):
-        away += (count - size * chance) ** 2 / (size * chance * (1.0 - chance) + LEAST_VARIANCE)
-    spread = 1.0 + size * OWN_HABIT
-    deviation = min(away / len(rate) / told, WORST)
-    return 0.5 * freedom * told * (log(spread) - deviation * (1.0 - 1.0 / spread)) / log(2.0)
-
-
-@pytest.mark.parametrize(("seed", "choices"), [(0, 4), (1, 12), (2, 40)])
-def test_phrase_bits_phrase_by_phrase(seed: int, choices: int) -> None:
-    rng = np.random.default_rng(seed)
-    sizes = [1, 2, 3, 5, 9, 17, 17, 17, 17]
-    slices = drawn_slices(rng, choices, sizes)
-    members = np.arange(3, 9)
-    total = sum(sizes[3:])
-    rate = [(int(count) + 0.5) / (total + 1.0) for count in slices.phrases[0][3:].sum(axis=0)]
-    freedom = effective_choices(slices, 0, members, np.array(rate))
-    assert freedom > 0.0
-    judged, forming = (phrase_bits(slices, 0, members, 1, forming=flag)[0] for flag in (False, True))
-    for place, size in enumerate(sizes):
-        counts = slices.phrases[1][place].tolist()
-        told = told_by(size, rate)
-        assert 0.0 < told < 1.0
-        assert judged[place] == pytest.approx(bits_of(counts, size, rate, freedom, told), rel=1e-9)
-        assert forming[place] == pytest.approx(bits_of(counts, size, rate, freedom, 1.0), rel=1e-9)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import comb
 
 import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import betabinom, chi2_contingency, poisson
+from scipy.stats import chi2_contingency, poisson
 
-from stillhunt.link.alike import CONCENTRATION_WEIGHTS, CONCENTRATIONS, own_taste, profile_distances
 from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER, content_clusters
 from stillhunt.link.coding import Coded
 from stillhunt.link.phrases import Habits
@@ -148,29 +146,6 @@ def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, in
     ]
     assert found.bits == pytest.approx(expected_sharing([min(b[0], 1.0) for b in best], [b[2] for b in best]))
     assert found.sharing == sum(b[2] > 0 for b in best)
-
-
-@steady
-@given(st.integers(0, 30), st.integers(0, 30), st.floats(0.02, 0.98))
-def test_own_taste_is_a_mixture_of_beta_binomials(first: int, second: int, mean: float) -> None:
-    """With two categories each component is a beta-binomial; one order of draws instead of all of them."""
-    got = own_taste(np.array([[first, second]], np.float64), np.array([mean, 1.0 - mean]))
-    orders = comb(first + second, first)
-    probability = sum(
-        weight * betabinom.pmf(first, first + second, strength * mean, strength * (1.0 - mean)) / orders
-        for strength, weight in zip(CONCENTRATIONS, CONCENTRATION_WEIGHTS, strict=True)
-    )
-    assert got[0] == pytest.approx(np.log(probability), abs=1e-6)
-    assert sum(CONCENTRATION_WEIGHTS) == pytest.approx(1.0)
-
-
-def test_profile_distance_of_dealt_slices_is_one() -> None:
-    rng = np.random.default_rng(4)
-    counts = rng.binomial(12, 0.4, size=(60, 40))
-    distances = profile_distances(counts, np.full(60, 12))
-    assert distances[np.triu_indices(60, 1)].mean() == pytest.approx(1.0, abs=0.05)
-    assert np.array_equal(distances, distances.T)
-    assert not np.diag(distances).any()
 
 
 # Content clusters: the first cut is the connected components of the Jaccard graph.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
@@ -15,9 +17,10 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.collect.fields import ACCOUNT_FIELDS, REQUIRED_ACCOUNT_FIELDS, field_map
+from stillhunt.collect.inputs import NOTHING_USABLE, open_inputs
+from stillhunt.collect.kernels import I64
 from stillhunt.collect.rejects import Rejects
-from stillhunt.collect.requests import NOTHING_USABLE, open_inputs
-from stillhunt.collect.standardise import Rules, standardise_accounts
+from stillhunt.collect.standardise import Rules, account_contents, standardise_accounts
 
 OTHER_ROW_KEPT = "another row of this account differs; the one with the smallest content hash is kept"
 
@@ -47,40 +50,63 @@ def open_accounts(
     fields = field_map(ACCOUNT_FIELDS, mapping)
     opened = open_inputs(source, fields, REQUIRED_ACCOUNT_FIELDS, config, engine)
     rules, rejects = Rules.of(config), opened.rejects
-    tables, contents, places = [], [], []
+    parts: list[_Part] = []
     with progress.stage("reading accounts", None, "rows") as advance:
         for index in sorted(opened.readers):
             for raw in opened.readers[index].batches(ACCOUNT_FIELDS, rejects):
-                table, texts, rows = standardise_accounts(raw, rules, rejects)
-                tables.append(table)
-                contents += texts
-                places += [(raw.source, raw.place(int(row))) for row in rows]
+                table, hidden, rows = standardise_accounts(raw, rules, rejects)
+                parts.append(_Part(table, hidden, rows, raw.source, raw.place))
                 advance(raw.rows)
-    merged = pa.concat_tables([ACCOUNTS.empty(), *tables]).combine_chunks()
+    merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts)]).combine_chunks()
     if merged.num_rows == 0 and rejects.rows:
         raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NOTHING_USABLE)
-    kept = _one_row_per_account(merged.column("account_id").to_pylist(), contents, places, rejects)
+    kept = _one_row_per_account(merged, parts, rejects)
     return ACCOUNTS.check(merged.take(pa.array(kept, pa.int64()))), rejects.table()
 
 
-def _one_row_per_account(
-    ids: list[str], contents: list[str], places: list[tuple[str, str]], rejects: Rejects
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    by_account: dict[str, list[int]] = {}
-    for row, account in enumerate(ids):
-        by_account.setdefault(account, []).append(row)
-    kept = []
-    for account in sorted(by_account):
-        rows = by_account[account]
-        best = rows[0]
-        if len(rows) > 1:
-            best = min(rows, key=lambda row: (_content_hash(contents[row]), row))
-            for row in rows:
-                if contents[row] != contents[best]:
-                    source, place = places[row]
-                    rejects.add(source, f"{place}, column account_id", OTHER_ROW_KEPT, f"account_id={account}")
-        kept.append(best)
-    return np.array(kept, np.int64)
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one batch: as handed on, the texts hashed for them, and where they stand."""
+
+    table: pa.Table
+    hidden: pa.Table
+    rows: I64
+    source: str
+    place: Callable[[int], str]
+
+
+def _one_row_per_account(merged: pa.Table, parts: Sequence[_Part], rejects: Rejects) -> I64:
+    """Rows to keep, by account; of an account with several rows the others go to rejects if they differ."""
+    ids = merged.column("account_id").combine_chunks()
+    order = pc.sort_indices(ids).to_numpy()
+    if merged.num_rows < 2:
+        return np.asarray(order, np.int64)
+    ids = ids.take(pa.array(order))
+    follows = np.append(False, pc.equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False))
+    if not follows.any():
+        return np.asarray(order, np.int64)
+    starts = np.flatnonzero(~follows)
+    sizes = np.diff(starts, append=order.size)
+    kept: I64 = order[starts].astype(np.int64)
+    several = np.flatnonzero(sizes > 1)
+    rows = order[np.repeat(sizes > 1, sizes)].astype(np.int64)
+    hidden = pa.concat_tables([part.hidden for part in parts]).take(pa.array(rows))
+    contents = account_contents(merged.take(pa.array(rows)), hidden)
+    firsts = np.cumsum([0, *(part.rows.size for part in parts)])
+    done = 0
+    for group in several:
+        size = int(sizes[group])
+        own = dict(sorted(zip(rows[done : done + size].tolist(), contents[done : done + size], strict=True)))
+        best = min(own, key=lambda row: (_content_hash(own[row]), row))
+        for row, content in own.items():
+            if content != own[best]:
+                at = int(np.searchsorted(firsts, row, side="right")) - 1
+                place = parts[at].place(int(parts[at].rows[row - firsts[at]]))
+                account = ids[int(starts[group])].as_py()
+                rejects.add(parts[at].source, f"{place}, column account_id", OTHER_ROW_KEPT, f"account_id={account}")
+        kept[group] = best
+        done += size
+    return kept
 
 
 def _content_hash(content: str) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,10 @@ BATCH_BYTES = 64 << 20
 """Decoded bytes aimed at in one batch; long prompts make batches shorter."""
 FEWEST_ROWS = 64
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
+
+
+Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
+"""A stretch of an input that can be read by itself, giving what cannot be decoded to rejects."""
 
 
 class UnusableInputError(Exception):
@@ -118,9 +122,9 @@ class ParquetReader:
             self.rows_expected: int | None = file.metadata.num_rows
             check_columns(rows.fields, required, file.schema_arrow.names, file.metadata.num_rows)
 
-    def _open(self) -> pq.ParquetFile:
+    def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._path)
+            return pq.ParquetFile(self._path, metadata=metadata)
         except _PARQUET_ERRORS as error:
             raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
 
@@ -130,7 +134,23 @@ class ParquetReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader; a damaged row group is set aside and the next one is read."""
-        yield from self.row_groups(wanted, rejects, None)
+        for part in self.parts(wanted):
+            yield from part(rejects)
+
+    def parts(self, wanted: Sequence[str], only: frozenset[int] | None = None) -> Iterator[Part]:
+        """Some row groups (None: all), each to be read by itself."""
+        with self._open() as file:
+            facts, columns = file.metadata, _physical_columns(file.schema_arrow, self._rows.fields, wanted)
+        first_row = 0
+        for group in range(facts.num_row_groups):
+            if only is None or group in only:
+                yield functools.partial(self._group, facts, group, columns, (wanted, first_row))
+            first_row += facts.row_group(group).num_rows
+
+    def holds(self, ours: str) -> bool:
+        """Whether the file has a column that may hold this one of ours."""
+        with self._open() as file:
+            return bool(_physical_columns(file.schema_arrow, self._rows.fields, (ours,)))
 
     def group_of(self, row: int) -> int:
         """The row group that holds a row."""
@@ -138,30 +158,24 @@ class ParquetReader:
             sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
         return int(np.searchsorted(np.cumsum(sizes), row, side="right"))
 
-    def row_groups(self, wanted: Sequence[str], rejects: Rejects, only: frozenset[int] | None) -> Iterator[RawBatch]:
-        """Rows of some row groups (None: of all)."""
-        with self._open() as file:
-            columns = _physical_columns(file.schema_arrow, self._rows.fields, wanted)
-            first_row = 0
-            for group in range(file.metadata.num_row_groups):
-                size = file.metadata.row_group(group).num_rows
-                if only is None or group in only:
-                    yield from self._group(file, group, columns, (wanted, first_row, rejects))
-                first_row += size
-
     def _group(
-        self, file: pq.ParquetFile, group: int, columns: list[str], task: tuple[Sequence[str], int, Rejects]
+        self,
+        metadata: pq.FileMetaData,
+        group: int,
+        columns: list[str],
+        task: tuple[Sequence[str], int],
+        rejects: Rejects,
     ) -> Iterator[RawBatch]:
-        wanted, first_row, rejects = task
-        facts = file.metadata.row_group(group)
+        wanted, first_row = task
+        facts = metadata.row_group(group)
         done = 0
         size = self._rows_at_a_time(facts, columns)
-        batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=True)
-        with ThreadPoolExecutor(1, "stillhunt-decode") as pool:  # the next batch is decoded while this one is used
-            following = pool.submit(next, batches, None)
+        with self._open(metadata) as file:
+            # Several groups are read at once by threads of ours; Arrow's own threads beside them would only wait.
+            batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)
             while True:
                 try:
-                    batch = following.result()
+                    batch = next(batches, None)
                 except _PARQUET_ERRORS as error:
                     place = f"row group {group}, rows {first_row + done} to {first_row + facts.num_rows - 1}"
                     reason = f"Parquet data is damaged: {_first_line(error)}"
@@ -169,9 +183,9 @@ class ParquetReader:
                     return
                 if batch is None:
                     return
-                following = pool.submit(next, batches, None)
                 yield self._rows.wrap(batch, wanted, first_row + done)
                 done += batch.num_rows
+                del batch
 
     def _rows_at_a_time(self, facts: Any, columns: list[str]) -> int:
         heads = {column.split(".")[0] for column in columns}
@@ -221,9 +235,25 @@ class TableReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        del rejects
+        for part in self.parts(wanted):
+            yield from part(rejects)
+
+    def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
+        """Each batch by itself."""
         columns = _physical_columns(self._table.schema, self._rows.fields, wanted)
-        yield from wrap_all(self._table.select(columns).to_batches(max_chunksize=self._batch_rows), self._rows, wanted)
+        first_row = 0
+        for batch in self._table.select(columns).to_batches(max_chunksize=self._batch_rows):
+            yield functools.partial(_one_batch, self._rows.wrap(batch, wanted, first_row))
+            first_row += batch.num_rows
+
+    def holds(self, ours: str) -> bool:
+        """Whether the table has a column that may hold this one of ours."""
+        return bool(_physical_columns(self._table.schema, self._rows.fields, (ours,)))
+
+
+def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
+    del rejects  # what lies in memory is never damaged
+    yield raw
 
 
 class StreamReader:

@@ -9,8 +9,9 @@ A history has one continuation, or a few where answers are generated again; a te
 once sent alone. After MOST_CONTINUATIONS continuations of one prompt further ones keep it, else one bare call would
 hide the template of all that follow.
 
-"Earlier" is by timestamp, then turn, never by row order. Memory: about 70 bytes per prompt that could be a head,
-that is of conversations with two calls or more, and nothing for other rows.
+"Earlier" is by timestamp, then turn, never by row order. Memory: 18 bytes per prompt that could be a head, that is of
+conversations with two calls or more, and nothing for other rows; 12 more where rows do not come in time order, and
+about 60 per prompt that has a continuation.
 """
 
 from __future__ import annotations
@@ -24,19 +25,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.identity import random_words
-from stillhunt.collect.kernels import (
-    KEYS,
-    Buckets,
-    Nodes,
+from stillhunt.collect.kernels import KEYS, hash_rows, mark_seen, was_seen
+from stillhunt.collect.kernels_history import (
+    Children,
+    Entries,
+    Heads,
     Prompts,
     count_children,
     cut_heads,
+    enter_prompts,
     follow,
-    hash_rows,
-    mark_seen,
-    move_buckets,
-    move_nodes,
-    was_seen,
+    move_children,
 )
 from stillhunt.collect.strings import text_buffers
 
@@ -44,7 +43,11 @@ SHORTEST_WITHOUT_CONVERSATION = 64
 MOST_CONTINUATIONS = 8
 SEEN_BITS = 1 << 27
 """Bits of each map of groups met once and twice (16 MiB each); a false hit only costs a look."""
-_FIRST_SLOTS = 1 << 12
+SLOTS_PER_PROMPT = 1.5
+PROMPTS_PER_MARK_WORD = 4
+"""Two marks of two bits each per prompt, in words of 64: one in sixty looks at the marks is in vain."""
+PROMPTS_PER_END_WORD = 4
+_FIRST_CHILDREN = 1 << 10
 _MOST_TURN = 1022
 
 I64 = npt.NDArray[np.int64]
@@ -65,14 +68,19 @@ class Survey:
     """First look at the key columns: which groups have several rows, and does each input come in time order.
 
     It may see rows that are refused later; that costs a little work and changes no result.
+
+    Args:
+        link_files: also keep which conversations each input holds, 8 bytes for each, for `linked_files`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, link_files: bool = False) -> None:
         self.secret = random_words(KEYS)
         self._once = np.zeros(SEEN_BITS // 64, np.uint64)
         self._twice = np.zeros(SEEN_BITS // 64, np.uint64)
-        self.any_group = False
-        """Whether any group has several rows."""
+        self._link_files = link_files
+        self._conversations: dict[int, list[npt.NDArray[np.uint64]]] = {}
+        self.grouped_rows = 0
+        """Rows in groups that have several."""
         self.spans: dict[int, tuple[int, int, bool]] = {}
         """Input -> (first order, last order, whether its rows come in order)."""
 
@@ -80,11 +88,32 @@ class Survey:
         """Look at the key columns of some rows of one input."""
         if table.num_rows == 0:
             return
-        self.any_group |= mark_seen(self.groups(table), self._once, self._twice) > 0
+        groups = self.groups(table)
+        self.grouped_rows += mark_seen(groups, self._once, self._twice)
+        if self._link_files and table.column("conversation_id").null_count < table.num_rows:
+            named = groups[table.column("conversation_id").is_valid().to_numpy()]
+            self._conversations.setdefault(origin_file, []).append(np.unique(named))
         orders = row_orders(table)
         first, last, sorted_so_far = self.spans.get(origin_file, (int(orders[0]), int(orders[0]), True))
         in_order = sorted_so_far and int(orders[0]) >= last and bool(np.all(orders[1:] >= orders[:-1]))
         self.spans[origin_file] = (min(first, int(orders.min())), max(last, int(orders.max())), in_order)
+
+    def linked_files(self) -> list[frozenset[int]]:
+        """Sets of two inputs or more that are joined by conversations with calls in several of them."""
+        files = sorted(self._conversations)
+        if not files:
+            return []
+        own = [np.unique(np.concatenate(self._conversations[file])) for file in files]
+        names, holders = np.concatenate(own), np.repeat(np.arange(len(files)), [part.size for part in own])
+        order = np.argsort(names, kind="stable")
+        names, holders = names[order], holders[order]
+        same = np.flatnonzero(names[1:] == names[:-1])
+        joined = {file: frozenset((file,)) for file in files}
+        for pair in np.unique(holders[same] * len(files) + holders[same + 1]):
+            one, other = divmod(int(pair), len(files))
+            whole = joined[files[one]] | joined[files[other]]
+            joined.update(dict.fromkeys(whole, whole))
+        return sorted((part for part in set(joined.values()) if len(part) > 1), key=min)
 
     def groups(self, table: pa.Table) -> npt.NDArray[np.uint64]:
         """Hash of account and conversation per row."""
@@ -101,9 +130,9 @@ class Survey:
         was_seen(groups, self._twice, found)
         return found
 
-    def file_order(self) -> tuple[list[int], bool]:
+    def file_order(self, skip: frozenset[int] = frozenset()) -> tuple[list[int], bool]:
         """Inputs in the order of their first rows, and whether reading them so gives all rows in time order."""
-        order = sorted(self.spans, key=lambda file: (self.spans[file][0], file))
+        order = sorted(self.spans.keys() - skip, key=lambda file: (self.spans[file][0], file))
         in_time = all(self.spans[file][2] for file in order) and all(
             self.spans[a][1] <= self.spans[b][0] for a, b in itertools.pairwise(order)
         )
@@ -119,24 +148,30 @@ class History:
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
-        self._nodes = _new_nodes(_FIRST_SLOTS)
-        self._buckets = _new_buckets(_FIRST_SLOTS)
-        self._node_count = self._bucket_count = 0
+        self._children, self._parents = _new_children(_FIRST_CHILDREN), 0
         self._planned: tuple[I64, I64] | None = None
         self._emitted = 0
+        self._heads: Heads | None = None
+        self._waiting: list[Entries] = []
+        self._waiting_order = 0
 
     def plan(self, batches: Batches) -> None:
         """For rows in any order: find all cuts beforehand, in two readings (none is needed for rows in time order)."""
+        self._heads = heads = _new_heads(self._survey.grouped_rows, timed=True)
         for table in batches():
-            self._follow(table, look=False, enter=True)
+            prompts = self._prompts(table)
+            entries = _new_entries(table.num_rows)
+            self._search(prompts, heads, entries, look=False, enter=False)
+            enter_prompts(entries, prompts.orders, heads)
         rows, slots, orders, cuts = [], [], [], []
         first_row = 0
         for table in batches():
-            parents, lengths, when = self._follow(table, look=True, enter=False)
+            prompts = self._prompts(table)
+            parents, lengths, _last = self._search(prompts, heads, _new_entries(table.num_rows), look=True, enter=False)
             found = np.flatnonzero(parents >= 0)
             rows.append(found + first_row)
             slots.append(parents[found])
-            orders.append(when[found])
+            orders.append(prompts.orders[found])
             cuts.append(lengths[found])
             first_row += table.num_rows
         row, slot, order, cut = (
@@ -144,57 +179,79 @@ class History:
         )
         in_time = np.argsort(order, kind="stable")
         row, slot, order, cut = row[in_time], slot[in_time], order[in_time], cut[in_time]
-        count_children(slot, order, MOST_CONTINUATIONS, self._nodes, cut)
+        self._keep_few(slot, order, cut)
         by_row = np.argsort(row)
         self._planned = (row[by_row], cut[by_row])
-        self._nodes, self._buckets = _new_nodes(_FIRST_SLOTS), _new_buckets(_FIRST_SLOTS)
+        self._heads, self._children = None, _new_children(_FIRST_CHILDREN)
 
     def cut(self, table: pa.Table) -> tuple[pa.Table, I64]:
         """The next rows with history off their prompts, and the bytes taken off each."""
-        if self._planned is None:
-            parents, cuts, orders = self._follow(table, look=True, enter=True)
-            count_children(parents, orders, MOST_CONTINUATIONS, self._nodes, cuts)
+        if self._planned is None and table.num_rows:
+            cuts = self._cut_in_time(table)
         else:
             cuts = np.zeros(table.num_rows, np.int64)
-            rows, lengths = self._planned
+            rows, lengths = self._planned or (cuts[:0], cuts[:0])
             start, end = np.searchsorted(rows, [self._emitted, self._emitted + table.num_rows])
             cuts[rows[start:end] - self._emitted] = lengths[start:end]
         self._emitted += table.num_rows
         return without_heads(table, cuts), cuts
 
-    def _follow(self, table: pa.Table, *, look: bool, enter: bool) -> tuple[I64, I64, I64]:
-        groups = self._survey.groups(table)
-        orders = row_orders(table)
-        parents = np.full(table.num_rows, -1, np.int64)
-        cuts = np.zeros(table.num_rows, np.int64)
-        active = self._survey.several(groups)
-        if active.any():
-            alone = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
-            shortest = np.where(alone, SHORTEST_WITHOUT_CONVERSATION, 1).astype(np.int64)
-            prompts = Prompts(*text_buffers(prompt_array(table)), groups, orders, active, shortest)
-            if enter:
-                self._make_room(int(active.sum()))
-            added = follow(prompts, self._survey.secret, self._nodes, self._buckets, (look, enter), parents, cuts)
-            self._node_count += added[0]
-            self._bucket_count += added[1]
-        return parents, cuts, orders
+    def _cut_in_time(self, table: pa.Table) -> I64:
+        if self._heads is None:
+            self._heads = _new_heads(self._survey.grouped_rows, timed=False)
+        prompts = self._prompts(table)
+        # Rows of one order, however many batches they span, are entered when the next order begins: so everything
+        # in the table is strictly earlier than the row that is looked at, and no order has to be kept there.
+        same = prompts.orders == self._waiting_order if self._waiting else np.zeros(1, np.bool_)
+        first = int(np.argmin(same)) if not same.all() else same.size
+        found = [
+            self._cut_run(part, self._heads)
+            for part in (_slice(prompts, 0, first), _slice(prompts, first, table.num_rows))
+            if part.orders.size
+        ]
+        parents, cuts = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        self._keep_few(parents, prompts.orders, cuts)
+        return cuts
 
-    def _make_room(self, rows: int) -> None:
-        """Keep tables at most half full with so many more rows in them."""
-        size = self._nodes.keys.size
-        while (self._node_count + rows) * 2 > size:
+    def _cut_run(self, prompts: Prompts, heads: Heads) -> tuple[I64, I64]:
+        """Heads of rows that are all of the order that waits, or begin with a later one."""
+        if self._waiting and prompts.orders[0] != self._waiting_order:
+            for waiting in self._waiting:
+                enter_prompts(waiting, np.zeros(waiting.keys.size, np.int64), heads)
+            self._waiting = []
+        entries = _new_entries(prompts.orders.size)
+        parents, cuts, last = self._search(prompts, heads, entries, look=True, enter=True)
+        keys, buckets, gates, offsets = entries
+        self._waiting.append(
+            Entries(keys[last:].copy(), buckets[last:].copy(), gates[last:].copy(), offsets[last:].copy())
+        )
+        self._waiting_order = int(prompts.orders[-1])
+        return parents, cuts
+
+    def _prompts(self, table: pa.Table) -> Prompts:
+        groups = self._survey.groups(table)
+        alone = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
+        shortest = np.where(alone, SHORTEST_WITHOUT_CONVERSATION, 1).astype(np.int64)
+        active = self._survey.several(groups)
+        return Prompts(*text_buffers(prompt_array(table)), groups, row_orders(table), active, shortest)
+
+    def _search(
+        self, prompts: Prompts, heads: Heads, entries: Entries, *, look: bool, enter: bool
+    ) -> tuple[I64, I64, int]:
+        parents, cuts = np.empty(prompts.groups.size, np.int64), np.empty(prompts.groups.size, np.int64)
+        last = follow(prompts, self._survey.secret, heads, entries, (look, enter), parents, cuts)
+        return parents, cuts, last
+
+    def _keep_few(self, parents: I64, orders: I64, cuts: I64) -> None:
+        """Take back cuts beyond MOST_CONTINUATIONS of one head; rows in order."""
+        size = self._children.slots.size
+        while (self._parents + int((parents >= 0).sum())) * 2 > size:
             size *= 2
-        if size != self._nodes.keys.size:
-            nodes = _new_nodes(size)
-            move_nodes(self._nodes, nodes)
-            self._nodes = nodes
-        size = self._buckets.keys.size
-        while (self._bucket_count + rows) * 2 > size:
-            size *= 2
-        if size != self._buckets.keys.size:
-            buckets = _new_buckets(size)
-            move_buckets(self._buckets, buckets)
-            self._buckets = buckets
+        if size != self._children.slots.size:
+            children = _new_children(size)
+            move_children(self._children, children)
+            self._children = children
+        self._parents += count_children(parents, orders, MOST_CONTINUATIONS, self._children, cuts)
 
 
 def prompt_array(table: pa.Table) -> pa.Array:
@@ -221,10 +278,27 @@ def without_heads(table: pa.Table, cuts: I64) -> pa.Table:
     return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), rest)
 
 
-def _new_nodes(slots: int) -> Nodes:
-    return Nodes(np.zeros(slots, np.uint64), *(np.zeros(slots, np.int64) for _ in range(4)))
+def _slice(prompts: Prompts, start: int, end: int) -> Prompts:
+    offsets, data, groups, orders, active, shortest = prompts
+    rows = slice(start, end)
+    return Prompts(offsets[start : end + 1], data, groups[rows], orders[rows], active[rows], shortest[rows])
 
 
-def _new_buckets(slots: int) -> Buckets:
-    # Sixteen bits of the bloom map per slot: one lookup in sixteen or fewer goes on to the table in vain.
-    return Buckets(np.zeros(slots // 4, np.uint64), np.zeros(slots, np.uint64), np.zeros(slots, np.uint64))
+def _new_heads(prompts: int, *, timed: bool) -> Heads:
+    slots = int(prompts * SLOTS_PER_PROMPT) + 64
+    return Heads(
+        np.zeros(slots, np.uint64),
+        np.zeros(slots if timed else 1, np.int64),
+        np.zeros(prompts // PROMPTS_PER_MARK_WORD + 64, np.uint64),
+        np.zeros(prompts // PROMPTS_PER_END_WORD + 64, np.uint64),
+        np.zeros(1, np.int64),
+    )
+
+
+def _new_entries(rows: int) -> Entries:
+    keys, buckets, gates = (np.zeros(rows, np.uint64) for _ in range(3))
+    return Entries(keys, buckets, gates, np.zeros(rows, np.int64))
+
+
+def _new_children(slots: int) -> Children:
+    return Children(*(np.zeros(slots, np.int64) for _ in range(4)))

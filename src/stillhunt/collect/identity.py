@@ -1,8 +1,8 @@
 """Addresses, cards and e-mail: only ever compared, so only keyed hashes leave this room.
 
-HMAC-SHA256 (RFC 2104) under the user's key, cut to 64 bits, over distinct values. A prefix of the address is derived
-before hashing: /24 for IPv4, /48 for IPv6, the sizes in which providers commonly hand out addresses. Which rows
-are equal never depends on the key, and nothing else may.
+SipHash-2-4 under keys derived from the user's by HMAC-SHA256, one for each kind of value (docs/adr/0013). A prefix of
+the address is derived before hashing: /24 for IPv4, /48 for IPv6, the sizes in which providers commonly hand out
+addresses. Which rows are equal never depends on the key, and nothing else may.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
-import socket
+import threading
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.collect.fields import Column
-from stillhunt.collect.kernels import I64, KEYS, U64, enter, hash_rows, look_up
+from stillhunt.collect.kernels import I64, KEYS, U64, Flags, enter, hash_rows, look_up
+from stillhunt.collect.kernels_identity import hash_addresses, hash_all, hash_texts
 from stillhunt.collect.strings import as_text, cut_at, text_buffers
 
 IPV4_PREFIX_BITS = 24
@@ -25,7 +26,7 @@ IPV6_PREFIX_BITS = 48
 LONGEST_LIST = 32
 """Addresses of one list that are looked at."""
 CACHED_VALUES = 1 << 20
-"""Distinct values whose hash is remembered; bounds memory, changes no result."""
+"""Distinct unusual addresses whose hash is remembered; bounds memory, changes no result."""
 
 _FIRST_SLOTS = 1 << 10
 _PROCESS_KEY = secrets.token_bytes(32)
@@ -42,11 +43,7 @@ def address_and_prefix(text: str) -> tuple[str, str | None]:
     Returns:
         (address, prefix); for text that holds no address the text itself in lower case, and None.
     """
-    try:  # nearly all addresses in a log; ten times as fast as the general way
-        packed = socket.inet_pton(socket.AF_INET, text)
-        return text, f"{packed[0]}.{packed[1]}.{packed[2]}.0/24"
-    except (OSError, ValueError):
-        parts = text.split(",")[:LONGEST_LIST]
+    parts = text.split(",")[:LONGEST_LIST]
     parsed = [address for part in parts if (address := _parse(part)) is not None]
     if not parsed:
         return text.strip().lower(), None
@@ -122,7 +119,7 @@ class _Memory:
 
 
 class IdentityHasher:
-    """Keyed hashes of identity values.
+    """Keyed hashes of identity values; may be used by several threads.
 
     Args:
         key: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
@@ -131,25 +128,15 @@ class IdentityHasher:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode() if key else _PROCESS_KEY
+        self._address_keys = np.concatenate([self._words_of("address"), self._words_of("prefix")])
         self._words = random_words(KEYS)
         self._memory = _Memory()
+        self._lock = threading.Lock()
 
-    def hash(self, domain: str, value: str) -> int:
-        """Hash of one value, 1 to 2^64 - 1.
-
-        Args:
-            domain: kind of value ("address", "card"); equal texts of two kinds get unrelated hashes.
-            value: the normalised value.
-        """
-        digest = hmac.digest(self._key, f"{domain}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
-        return int.from_bytes(digest[:8], "big") or 1
-
-    def _address(self, text: str, limit: int) -> tuple[int, int]:
-        short = cut_at(text.encode(), limit).strip()
-        if not short:
-            return 0, 0
-        address, prefix = address_and_prefix(short)
-        return self.hash("address", address), 0 if prefix is None else self.hash("prefix", prefix)
+    def _words_of(self, domain: str) -> U64:
+        """Key of one kind of value: equal texts of two kinds get unrelated hashes."""
+        digest = hmac.digest(self._key, f"{domain}\x00siphash-2-4".encode(), "sha256")
+        return np.frombuffer(digest[:16], "<u8").astype(np.uint64)
 
     def addresses(self, values: Column, limit: int) -> tuple[pa.Array, pa.Array, int]:
         """Keyed hashes of a column of client addresses and of their prefixes.
@@ -164,27 +151,67 @@ class IdentityHasher:
         text, broken = as_text(values)
         if text.null_count == len(text):
             return pa.nulls(len(text), pa.uint64()), pa.nulls(len(text), pa.uint64()), broken
-        names = np.zeros(len(text), np.uint64)
-        hash_rows(*text_buffers(text), self._words, names)
-        if self._memory.full:
-            self._memory = _Memory()
-        places = self._memory.places(names)
-        if int(places.min()) < 0:
-            unknown, rows = np.unique(names[places < 0], return_index=True)
-            rows = np.flatnonzero(places < 0)[rows]
-            new = [self._address(t or "", limit) for t in text.take(pa.array(rows)).to_pylist()]
-            self._memory.add(unknown, np.array(new, np.uint64))
-            places = self._memory.places(names)
-        pairs = self._memory.pairs[places]
+        pairs, unusual = np.zeros((len(text), 2), np.uint64), np.zeros(len(text), np.bool_)
+        hash_addresses(*text_buffers(text), self._address_keys, limit, pairs, unusual)
+        rows = _hide_nulls(text, pairs, unusual)
+        if rows.size:
+            pairs[rows] = self._unusual_addresses(text.take(pa.array(rows)), limit)
         return _or_null(pairs[:, 0]), _or_null(pairs[:, 1]), broken
 
+    def _unusual_addresses(self, text: pa.Array, limit: int) -> npt.NDArray[np.uint64]:
+        names = np.zeros(len(text), np.uint64)
+        hash_rows(*text_buffers(text), self._words, names)
+        with self._lock:
+            if self._memory.full:
+                self._memory = _Memory()
+            places = self._memory.places(names)
+            if int(places.min()) < 0:
+                unknown, rows = np.unique(names[places < 0], return_index=True)
+                rows = np.flatnonzero(places < 0)[rows]
+                shown = [cut_at(t.encode(), limit).strip() for t in text.take(pa.array(rows)).to_pylist()]
+                found = [address_and_prefix(t) if t else (None, None) for t in shown]
+                pairs = [
+                    self._hash(pa.array([pair[i] for pair in found], pa.large_string()), self._address_keys[2 * i :])
+                    for i in (0, 1)
+                ]
+                self._memory.add(unknown, np.stack(pairs, 1))
+                places = self._memory.places(names)
+            return self._memory.pairs[places]
+
     def secrets(self, values: Column, domain: str, limit: int) -> tuple[pa.Array, int]:
-        """Keyed hashes of a column of card or e-mail values; (uint64, values with replaced UTF-8)."""
+        """Keyed hashes of a column of card or e-mail values.
+
+        Args:
+            values: text; null stays null.
+            domain: kind of value ("card"); equal texts of two kinds get unrelated hashes.
+            limit: bytes looked at.
+
+        Returns:
+            (uint64, values with replaced UTF-8).
+        """
         text, broken = as_text(values)
-        coded = text.dictionary_encode()
-        clean = [cut_at(value.strip().encode(), limit) for value in coded.dictionary.to_pylist()]
-        hashes = pa.array([self.hash(domain, value) if value else None for value in clean], pa.uint64())
-        return hashes.take(coded.indices), broken
+        hashes, unusual = np.zeros(len(text), np.uint64), np.zeros(len(text), np.bool_)
+        hash_texts(*text_buffers(text), self._words_of(domain), limit, hashes, unusual)
+        rows = _hide_nulls(text, hashes, unusual)
+        if rows.size:
+            clean = [cut_at(t.strip().encode(), limit) for t in text.take(pa.array(rows)).to_pylist()]
+            hashes[rows] = self._hash(pa.array(clean, pa.large_string()), self._words_of(domain))
+        return _or_null(hashes), broken
+
+    def _hash(self, text: pa.Array, key: U64) -> U64:
+        """Hashes of texts as they stand, 0 for null and empty ones."""
+        hashes = np.zeros(len(text), np.uint64)
+        hash_all(*text_buffers(text), key, hashes)
+        return hashes
+
+
+def _hide_nulls(text: pa.Array, hashes: npt.NDArray[np.uint64], unusual: Flags) -> I64:
+    """Rows that are left to do; a null may have bytes beneath it (legal Arrow), and has no hash all the same."""
+    if text.null_count:
+        null = text.is_null().to_numpy(zero_copy_only=False)
+        hashes[null] = 0
+        unusual &= ~null
+    return np.flatnonzero(unusual)
 
 
 def _or_null(hashes: U64) -> pa.Array:

@@ -69,6 +69,22 @@ class Rejects:
         for name, value in zip(REJECTS.names, (source, place, reason, printable(raw, RAW_CHARACTERS)), strict=True):
             self._kept[name].append(value)
 
+    def take(self) -> Rejects:
+        """What was collected so far; this collector is empty afterwards."""
+        taken = Rejects(self.rows, self.first, self.replaced_texts, self._kept)
+        self.rows, self.first, self.replaced_texts = 0, "", 0
+        self._kept = {name: [] for name in REJECTS.names}
+        return taken
+
+    def absorb(self, other: Rejects) -> None:
+        """Add what another collector holds, as if it had been added here."""
+        self.rows += other.rows
+        self.first = self.first or other.first
+        self.replaced_texts += other.replaced_texts
+        room = KEPT_ROWS - len(self._kept["source"])
+        for name, values in other._kept.items():
+            self._kept[name] += values[:room]
+
     def table(self) -> pa.Table:
         """REJECTS, at most KEPT_ROWS rows."""
         return REJECTS.build(**self._kept)

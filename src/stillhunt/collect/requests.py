@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,51 +16,28 @@ from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.catalog import Found, FoundFile, find_inputs
-from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, FieldMap, field_map
-from stillhunt.collect.files import ParquetReader, Reader, UnusableInputError
+from stillhunt.collect.ahead import ahead
+from stillhunt.collect.catalog import FoundFile
+from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
+from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, KEY_COLUMNS, History, Survey, prompt_array
-from stillhunt.collect.readers import open_reader
-from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
+from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.spool import Spool
-from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests, standardise_texts
-from stillhunt.collect.streams import DamagedFileError, HashedFile
+from stillhunt.collect.standardise import RawBatch, Rules, standardise_keys, standardise_requests, standardise_texts
 from stillhunt.collect.strings import bounded_texts
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 TEXT_FIELDS = ("prompt", "system_prompt", "messages")
 
-
-@dataclass(frozen=True)
-class InputFile:
-    """One input, for the record of a run.
-
-    Args:
-        name: base name, or path relative to the folder given; `table N` for what lay in memory.
-        sha256: of the file's bytes, hexadecimal; empty for tables.
-        bytes: size of the file; 0 for tables.
-        rows: rows handed on from it.
-    """
-
-    name: str
-    sha256: str
-    bytes: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Inputs as found, the readers of those that can be used, and why the others cannot."""
-
-    found: Sequence[Found]
-    readers: Mapping[int, Reader]
-    rejects: Rejects
+Step: TypeAlias = tuple[int, pa.Table | None, Rejects]
+"""Input, its next usable rows (None: there are none), and what was set aside on the way."""
 
 
 class RequestLog:
     """Request rows of all inputs; made by `open_requests`, read once through `batches`.
 
-    `rows`, `rejected_rows`, `inputs`, `present` and `rejects` are complete after the last batch.
+    `rows`, `rejected_rows`, `inputs`, `present`, `facts` and `rejects` are complete after the last batch.
     """
 
     def __init__(self, opened: Opened, config: Config, progress: Progress) -> None:
@@ -70,18 +47,31 @@ class RequestLog:
         self._config = config
         self._progress = progress
         self._rules = Rules.of(config)
+        self._threads = config.threads or os.cpu_count() or 1
+        self._digests = Digests(opened.found)
+        self._surveyed: Survey | None = None
         self._spools: dict[int, Spool] = {}
-        self._row_counts: dict[int, int] = defaultdict(int)
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
         self._started = False
-        self.rows = 0
+        self._known_rejected = 0
+        self.facts: dict[int, InputFacts] = {}
+        """What each input held, by its index."""
         self.inputs: list[InputFile] = []
-        self.present: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        """Rows handed on so far, those of known inputs included."""
+        return sum(facts.rows for facts in self.facts.values())
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Optional columns that had a value so far."""
+        return frozenset().union(*(facts.present for facts in self.facts.values()))
 
     @property
     def rejected_rows(self) -> int:
         """Rows set aside so far, also those beyond what `rejects` keeps."""
-        return self._rejects.rows
+        return self._rejects.rows + self._known_rejected
 
     @property
     def replaced_texts(self) -> int:
@@ -92,8 +82,44 @@ class RequestLog:
         """REJECTS: what was set aside and why; at most 100,000 rows, the rest is only counted."""
         return self._rejects.table()
 
-    def batches(self) -> Iterator[pa.Table]:
+    def digests(self) -> dict[int, str]:
+        """SHA-256 of the bytes of every input file that can be used, by its index; the run's record uses them again."""
+        files = [index for index, _found in self._files() if index in self._readers]
+        self._digests.begin(files, min(self._threads, 2))
+        found = {index: self._digests.of(index)[0] for index in files}
+        self._digests.end()
+        return found
+
+    def linked_files(self) -> list[frozenset[int]]:
+        """Sets of inputs that share a conversation, so that one of them changes how history in another is cut.
+
+        Reads the key columns of Parquet files, and text files whole; nothing if no input can hold a conversation.
+        """
+        if not any(_may_hold_conversations(reader) for reader in self._readers.values()):
+            return []
+        self._surveyed = self._surveyed or self._survey(Survey(link_files=True), frozenset())
+        return self._surveyed.linked_files()
+
+    def note_known(self, index: int, rows: int, present: frozenset[str], rejected: int) -> None:
+        """Say what an input that will be skipped holds, as `facts` of an earlier reading told it.
+
+        Args:
+            index: of the input.
+            rows: rows handed on from it.
+            present: optional columns that had a value.
+            rejected: rows set aside.
+        """
+        self.facts[index] = InputFacts(rows, present, rejected)
+        self._known_rejected += rejected
+
+    def batches(self, skip: frozenset[int] = frozenset()) -> Iterator[pa.Table]:
         """Checked REQUESTS tables of at most `collect.batch_rows` rows; may be called once.
+
+        Several stretches of the inputs are decoded at once ahead of the caller; which tables come, and their order,
+        does not depend on it.
+
+        Args:
+            skip: inputs not to read; see `note_known`.
 
         Raises:
             InputError: nothing at all could be read, or the log was read before.
@@ -101,19 +127,22 @@ class RequestLog:
         if self._started:
             raise InputError("the log was read before", where="RequestLog.batches", next_step="open it again")
         self._started = True
-        with ThreadPoolExecutor(1, "stillhunt-sha256") as pool:
+        try:
             # Parquet is read in pieces here and there, so its bytes are hashed beside the reading. Text files are
             # hashed as they are read; the few that could not be read to their end follow at the end.
-            early = {i: pool.submit(_hash_file, found) for i, found in self._files() if self._is_rewindable(i)}
-            survey = self._survey()
-            order, in_time = survey.file_order()
-            history = History(survey) if survey.any_group else None
+            self._digests.begin([index for index, _found in self._files() if index in skip or self._rewinds(index)])
+            survey = self._surveyed = self._surveyed or self._survey(Survey(), skip)
+            order, in_time = survey.file_order(skip)
+            history = History(survey) if survey.grouped_rows else None
             if history is not None and not in_time:
                 with self._progress.stage("finding resent history", None, "rows") as advance:
-                    history.plan(lambda: _counted(self._accepted(order, Rejects()), advance))
-            yield from self._emit(order, history)
-            late = {i: _hash_file(found) for i, found in self._files() if i not in early and not self._digest(i)}
-            self._record_inputs({**{i: future.result() for i, future in early.items()}, **late})
+                    history.plan(lambda: _counted(self._accepted(order), advance))
+            # Inputs without one usable key come last: their rows still have to reach rejects.
+            rest = [index for index in sorted(self._readers) if index not in order and index not in skip]
+            yield from self._emit([*order, *rest], history)
+            self._record_inputs()
+        finally:
+            self._digests.end()
         if self.replaced_texts:
             self._progress.note(f"{self.replaced_texts} texts held broken UTF-8; it was replaced by U+FFFD")
         if self.rows == 0 and self._rejects.rows:
@@ -122,73 +151,94 @@ class RequestLog:
     def _files(self) -> list[tuple[int, FoundFile]]:
         return [(i, found) for i, found in enumerate(self._opened.found) if isinstance(found, FoundFile)]
 
-    def _is_rewindable(self, index: int) -> bool:
+    def _rewinds(self, index: int) -> bool:
         return index in self._readers and self._readers[index].rewindable
 
-    def _digest(self, index: int) -> str:
-        return self._readers[index].digest() if index in self._readers else ""
-
-    def _survey(self) -> Survey:
+    def _survey(self, survey: Survey, skip: frozenset[int]) -> Survey:
         """Read what can be read only once into spools, and the key columns of all else."""
-        survey = Survey()
-        for index in sorted(self._readers):
+        wanted = [index for index in sorted(self._readers) if index not in skip]
+        keys = functools.partial(standardise_keys, rules=self._rules)
+        rewindable = (index for index in wanted if self._rewinds(index))
+        parts = (functools.partial(_keys, i, part, keys) for i in rewindable for part in self._parts(i, KEY_COLUMNS))
+        for index, table in ahead(parts, self._threads):
+            survey.add(index, table)
+        for index in wanted:
             reader = self._readers[index]
             if reader.rewindable:
-                for raw in reader.batches(KEY_COLUMNS, Rejects()):
-                    survey.add(index, standardise_keys(raw, self._rules))
                 continue
             spool = self._spools[index] = Spool(REQUESTS.arrow)
+            before = self._rejects.rows
             with self._progress.stage(f"reading {reader.name}", None, "rows") as advance:
                 for raw in reader.batches(REQUEST_FIELDS, self._rejects):
                     table = standardise_requests(raw, self._rules, self._rejects)
                     survey.add(index, table)
                     spool.add(table)
                     advance(raw.rows)
+            self._add_facts(index, rejected=self._rejects.rows - before)
         return survey
 
-    def _accepted(self, order: Sequence[int], rejects: Rejects) -> Iterator[pa.Table]:
+    def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
+        reader = self._readers[index]
+        if isinstance(reader, ParquetReader | TableReader):
+            yield from reader.parts(wanted)
+        else:
+            yield functools.partial(reader.batches, wanted)
+
+    def _steps(self, order: Sequence[int]) -> Iterator[Step]:
         """All usable rows, prompts with resent history and at full length, in the given order of inputs."""
-        for index in order:
-            if index in self._spools:
-                yield from self._spools[index].tables()
-            else:
-                for raw in self._readers[index].batches(REQUEST_FIELDS, rejects):
-                    yield standardise_requests(raw, self._rules, rejects)
+
+        def stretches() -> Iterator[Callable[[], Iterator[Step]]]:
+            for index in order:
+                if index in self._spools:
+                    yield functools.partial(_spooled, index, self._spools[index])
+                else:
+                    for part in self._parts(index, REQUEST_FIELDS):
+                        yield functools.partial(_standardised, index, part, self._rules)
+
+        return ahead(stretches(), self._threads)
+
+    def _accepted(self, order: Sequence[int]) -> Iterator[pa.Table]:
+        return (table for _index, table, _rejects in self._steps(order) if table is not None)
 
     def _emit(self, order: Sequence[int], history: History | None) -> Iterator[pa.Table]:
-        # Inputs without one usable key come last: their rows still have to reach rejects.
-        order = [*order, *(i for i in sorted(self._readers) if i not in order)]
         expected = [self._readers[i].rows_expected for i in order]
         total = None if None in expected else sum(n for n in expected if n is not None)
         with self._progress.stage("reading requests", total, "rows") as advance:
-            for table in _counted(self._accepted(order, self._rejects), advance):
-                if table.num_rows == 0:
+            for index, table, rejects in self._steps(order):
+                self._rejects.absorb(rejects)
+                self._add_facts(index, rejected=rejects.rows)
+                if table is None or table.num_rows == 0:
                     continue
                 if history is not None:
                     table, cuts = history.cut(table)
-                    self._remember_cuts(table, cuts)
+                    self._remember_cuts(index, table, cuts)
                 table = _with_bounded_prompts(table, self._config)
-                self._note(table)
+                absent = OPTIONAL_COLUMNS - (self.facts[index].present)
+                found = frozenset(name for name in absent if table.column(name).null_count < table.num_rows)
+                self._add_facts(index, rows=table.num_rows, present=found)
                 yield REQUESTS.check(table)
+                advance(table.num_rows)
 
-    def _note(self, table: pa.Table) -> None:
-        self.rows += table.num_rows
-        self._row_counts[table.column("origin_file")[0].as_py()] += table.num_rows
-        absent = OPTIONAL_COLUMNS - self.present
-        self.present |= {name for name in absent if table.column(name).null_count < table.num_rows}
+    def _add_facts(
+        self, index: int, *, rows: int = 0, present: frozenset[str] = frozenset(), rejected: int = 0
+    ) -> None:
+        self.facts[index] = self.facts.get(index, InputFacts()).plus(rows, present, rejected)
 
-    def _remember_cuts(self, table: pa.Table, cuts: I64) -> None:
+    def _remember_cuts(self, index: int, table: pa.Table, cuts: I64) -> None:
         rows = np.flatnonzero(cuts)
         if rows.size:
-            index = table.column("origin_file")[0].as_py()
             self._cuts[index].append((table.column("origin_row").to_numpy()[rows], cuts[rows].astype(np.int32)))
 
-    def _record_inputs(self, hashes: Mapping[int, tuple[str, int]]) -> None:
+    def _record_inputs(self) -> None:
+        unread = [i for i, _ in self._files() if i not in self._readers or not self._readers[i].digest()]
+        self._digests.begin(unread)
         for index, found in enumerate(self._opened.found):
-            sha256, size = hashes.get(index, ("", 0))
-            if isinstance(found, FoundFile) and index not in hashes:
-                sha256, size = self._digest(index), found.path.stat().st_size
-            self.inputs.append(InputFile(found.name, sha256, size, self._row_counts[index]))
+            sha256, size = "", 0
+            if self._digests.known(index):
+                sha256, size = self._digests.of(index)
+            elif isinstance(found, FoundFile):
+                sha256, size = self._readers[index].digest(), found.path.stat().st_size
+            self.inputs.append(InputFile(found.name, sha256, size, self.facts.get(index, InputFacts()).rows))
 
     def texts(self, origins: Sequence[tuple[int, int]]) -> list[tuple[str | None, str | None]]:
         """Prompt and system prompt of some rows, as they were handed on.
@@ -228,9 +278,10 @@ class RequestLog:
                 yield table.column("origin_row").to_numpy(), prompt_array(table), systems
         elif index in self._readers:
             reader = self._readers[index]
+            raws: Iterator[RawBatch]
             if isinstance(reader, ParquetReader):
                 groups = frozenset(reader.group_of(int(row)) for row in rows)
-                raws = reader.row_groups(TEXT_FIELDS, Rejects(), groups)
+                raws = (raw for part in reader.parts(TEXT_FIELDS, groups) for raw in part(Rejects()))
             else:
                 raws = reader.batches(TEXT_FIELDS, Rejects())
             for raw in raws:
@@ -243,7 +294,28 @@ class RequestLog:
             spool.close()
 
 
-NOTHING_USABLE = "mend the log or map its fields (--map ours=theirs); every reason is in the rejects"
+def _keys(index: int, part: Part, standardise: Callable[[Any], pa.Table]) -> Iterator[tuple[int, pa.Table]]:
+    for raw in part(Rejects()):
+        yield index, standardise(raw)
+
+
+def _standardised(index: int, part: Part, rules: Rules) -> Iterator[Step]:
+    rejects = Rejects()
+    for raw in part(rejects):
+        table = standardise_requests(raw, rules, rejects)
+        del raw
+        yield index, table, rejects.take()
+        del table
+    yield index, None, rejects
+
+
+def _spooled(index: int, spool: Spool) -> Iterator[Step]:
+    for table in spool.tables():
+        yield index, table, Rejects()
+
+
+def _may_hold_conversations(reader: Any) -> bool:
+    return not isinstance(reader, ParquetReader | TableReader) or reader.holds("conversation_id")
 
 
 def _counted(tables: Iterator[pa.Table], advance: Advance) -> Iterator[pa.Table]:
@@ -258,47 +330,6 @@ def _with_bounded_prompts(table: pa.Table, config: Config) -> pa.Table:
     if bounded is prompts:
         return table
     return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), bounded)
-
-
-def _hash_file(found: FoundFile) -> tuple[str, int]:
-    """SHA-256 and size of a file; empty where it cannot be read or has no end (a device)."""
-    if not found.path.is_file():
-        return "", 0
-    source = HashedFile(found.path)
-    try:
-        for _piece in source.pieces():
-            pass
-    except DamagedFileError:
-        return "", source.size
-    return source.sha256(), source.size
-
-
-def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config: Config, engine: Engine) -> Opened:
-    """Find and open all inputs; those that cannot be used go to rejects as long as one can.
-
-    Raises:
-        InputError: none can be used; names the first reason.
-    """
-    rejects = Rejects()
-    found = find_inputs(sources, engine, rejects)
-    readers: dict[int, Reader] = {}
-    first: tuple[str, UnusableInputError] | None = None
-    for index, item in enumerate(found):
-        try:
-            readers[index] = open_reader(item, index, fields, required, config)
-        except UnusableInputError as error:
-            rejects.add(item.name, error.place, error.reason, rows=error.rows)
-            first = first or (item.name, error)
-    if not readers:
-        if first is None:
-            raise InputError("nothing can be read", where=rejects.first, next_step="check names and permissions")
-        name, cause = first
-        raise InputError(
-            cause.reason,
-            where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
-            next_step=cause.next_step or "give a file that holds requests",
-        )
-    return Opened(found, readers, rejects)
 
 
 def open_requests(

@@ -22,7 +22,7 @@ from stillhunt.collect.fields import Column
 from stillhunt.collect.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.numbers import floats, integers
 from stillhunt.collect.rejects import Rejects
-from stillhunt.collect.strings import Faults, as_text, bounded_texts, short_strings, texts
+from stillhunt.collect.strings import Faults, as_text, bounded_texts, changed, short_strings, texts
 from stillhunt.collect.timestamps import (
     EARLIEST_ACCOUNT,
     EARLIEST_REQUEST,
@@ -271,8 +271,8 @@ def _put_texts(build: _Build) -> None:
 
 def standardise_accounts(
     raw: RawBatch, rules: Rules, rejects: Rejects
-) -> tuple[pa.Table, list[str], npt.NDArray[np.int64]]:
-    """ACCOUNTS rows of one batch, for each a text of its values before hashing (to settle duplicates), their rows."""
+) -> tuple[pa.Table, pa.Table, npt.NDArray[np.int64]]:
+    """ACCOUNTS rows of one batch, the texts that were hashed for them (to settle duplicates), and their rows."""
     build = _Build(raw, rules)
     limit = rules.config.collect.max_field_bytes
     for name in SHORT_ACCOUNT_COLUMNS:
@@ -280,6 +280,7 @@ def standardise_accounts(
     build.time("created_at", rules.account_times)
     mails, domains = _mail_columns(build)
     build.put("email_domain", *short_strings(domains, limit))
+    hidden = {"email": mails, **{name: as_text(build.values(name))[0] for name in ("payment_fingerprint", "signup_ip")}}
     hashed, broken = rules.hasher.secrets(mails, "email", limit)
     build.put("email_hash", hashed, broken=broken)
     cards, broken = rules.hasher.secrets(build.values("payment_fingerprint"), "card", limit)
@@ -288,26 +289,25 @@ def standardise_accounts(
     build.put("signup_ip", address, broken=broken)
     build.put("signup_prefix", prefix)
     build.require(("account_id",))
-    contents = _contents(build, mails)
-    kept = np.array([row for row in range(raw.rows) if row not in build.faults], np.int64)
-    return _finish(build, ACCOUNTS.arrow, rejects), [contents[row] for row in kept], kept
+    good = np.ones(raw.rows, np.bool_)
+    good[list(build.faults)] = False
+    return _finish(build, ACCOUNTS.arrow, rejects), pa.table(hidden).filter(pa.array(good)), np.flatnonzero(good)
 
 
-def _mail_columns(build: _Build) -> tuple[list[str | None], list[str | None]]:
+def account_contents(table: pa.Table, hidden: pa.Table) -> list[str]:
+    """One text for all that a row holds, before hashing."""
+    plain = [table.column(name).to_pylist() for name in (*SHORT_ACCOUNT_COLUMNS, "email_domain")]
+    created = table.column("created_at").cast(pa.int64()).to_pylist()
+    return [repr(row) for row in zip(*plain, created, *(column.to_pylist() for column in hidden.columns), strict=True)]
+
+
+def _mail_columns(build: _Build) -> tuple[pa.Array, pa.Array]:
     """What stands for each e-mail address, and its domain: from the address, else from hash and domain columns."""
-    mails = [None if v is None else normal_email(v) for v in as_text(build.values("email"))[0].to_pylist()]
-    given = as_text(build.values("email_hash"))[0].to_pylist()
-    named = as_text(build.values("email_domain"))[0].to_pylist()
-    keys = [mail or hashed for mail, hashed in zip(mails, given, strict=True)]
-    domains = [
-        email_domain(name) if name else (email_domain(mail) if mail and "@" in mail else None)
-        for name, mail in zip(named, mails, strict=True)
-    ]
-    return keys, domains
-
-
-def _contents(build: _Build, mails: list[str | None]) -> list[str]:
-    plain = [build.columns[name].to_pylist() for name in (*SHORT_ACCOUNT_COLUMNS, "email_domain")]
-    created = build.columns["created_at"].cast(pa.int64()).to_pylist()
-    hidden = [as_text(build.values(name))[0].to_pylist() for name in ("payment_fingerprint", "signup_ip")]
-    return [repr(row) for row in zip(*plain, created, mails, *hidden, strict=True)]
+    given, named, texts_of = (as_text(build.values(name))[0] for name in ("email_hash", "email_domain", "email"))
+    if texts_of.null_count == len(texts_of) and named.null_count == len(named):
+        return given, named
+    mails = changed(texts_of, normal_email)
+    keys = pc.if_else(pc.fill_null(pc.not_equal(mails, ""), False), mails, given)
+    own = pc.if_else(pc.match_substring(mails, "@"), mails, pa.scalar(None, pa.large_string()))
+    domains = pc.if_else(pc.fill_null(pc.not_equal(named, ""), False), named, own)
+    return keys, changed(domains, email_domain)

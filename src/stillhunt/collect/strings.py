@@ -130,18 +130,19 @@ def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.
     sizes = np.diff(offsets)
     used = data[offsets[0] : offsets[-1]]
     if used.size and bool(np.any((used - _FIRST_PLAIN) >= _PLAIN_CODES)):
-        text = _each(text, lambda value: UNPRINTABLE.sub(REPLACEMENT, value))
+        text = changed(text, lambda value: UNPRINTABLE.sub(REPLACEMENT, value))
         offsets, _data = text_buffers(text)
         sizes = np.diff(offsets)
     if sizes.size and int(sizes.max()) > limit:
         over = np.flatnonzero(sizes > limit)
         if not cut:
             faults = {int(row): f"longer than {limit} bytes" for row in over}
-        text = _each(text, lambda value: cut_at(value.encode(), limit) if len(value.encode()) > limit else value)
+        text = changed(text, lambda value: cut_at(value.encode(), limit) if len(value.encode()) > limit else value)
     return _empty_to_null(text, sizes).cast(pa.string()), faults, broken
 
 
-def _each(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
+def changed(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
+    """Each text put through a function, which sees each distinct one once; null stays null."""
     coded = text.dictionary_encode()
     changed = pa.array([change(value) for value in coded.dictionary.to_pylist()], pa.large_string())
     return changed.take(coded.indices)

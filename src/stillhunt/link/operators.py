@@ -15,16 +15,9 @@ import numpy as np
 
 from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Floats, Ints
-from stillhunt.link.workload import (
-    NATS,
-    SMOOTHING,
-    Crowd,
-    Plan,
-    find_plans,
-    gather_crowd,
-    own_tastes,
-    work_bits,
-)
+from stillhunt.link.crowd import NATS, Crowd, Plan, gather_crowd, own_tastes, plan_bits, rows_of, work_bits
+from stillhunt.link.kernels_workload import weighted_sums
+from stillhunt.link.workload import SMOOTHING, find_plans
 
 APART_BITS = 20.0
 """Bits by which two stacks must differ to be two operators; the same demand as for splitting a template's group."""
@@ -61,6 +54,24 @@ class Operator:
     searched: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """Slices of a plan that may be one operator's, with what a comparison needs.
+
+    Attributes:
+        slices: positions, ascending.
+        accounts: their distinct accounts, as codes within the plan.
+        topics: their questions by topic on each half, shape (2, TOPICS).
+        middle, variance: medians and variances of log load and log rate.
+    """
+
+    slices: Ints
+    accounts: Ints
+    topics: Ints
+    middle: tuple[float, float]
+    variance: tuple[float, float]
+
+
 def find_operators(bare: BareSlices, *, formed_on: int, least: int) -> list[Operator]:
     """Operators among bare slices, found on one half and judged on the other.
 
@@ -86,11 +97,9 @@ def find_operators(bare: BareSlices, *, formed_on: int, least: int) -> list[Oper
 def _workers(bare: BareSlices, crowd: Crowd, plan: Plan) -> Ints:
     """Slices whose subjects, work and stack together outweigh chance."""
     members = plan.formed
-    own = (np.einsum("ij,j->i", crowd.counts, np.log(plan.topics)) - crowd.taste) / NATS + work_bits(crowd, plan)
-    odds = float(np.log2(plan.share / (1.0 - plan.share)))
+    own = plan_bits(crowd, plan) + float(np.log2(plan.share / (1.0 - plan.share)))
     for _ in range(ROUNDS):
-        bits = own + odds + stack_bits(bare, crowd, members)
-        moved = crowd.slices[bits > 0]
+        moved = crowd.slices[own + stack_bits(bare, crowd, members) > 0]
         if np.array_equal(moved, members):
             break
         members = moved
@@ -106,119 +115,143 @@ def stack_bits(bare: BareSlices, crowd: Crowd, members: Ints) -> Floats:
         members: positions of the members' slices.
     """
     width = bare.stacks + 1
-    inside = np.isin(crowd.slices, members)
-    code = bare.stack[crowd.slices] + 1
+    flags = np.zeros(len(bare.account), np.int64)
+    flags[members] = 1
+    inside, code = flags[crowd.slices], bare.stack[crowd.slices] + 1
     users = np.bincount(code, minlength=width)
-    everyone = users + STACK_SMOOTHING
-    usual = everyone / everyone.sum()
-    outside = np.bincount(code[~inside], minlength=width) + STACK_SMOOTHING * usual
-    own = np.bincount(code[inside], minlength=width) + STACK_SMOOTHING * usual
-    # A member is no witness for its own stack.
-    fellows = np.maximum(own[code] - inside, STACK_SMOOTHING * usual[code])
-    bits: Floats = np.log2((fellows / (own.sum() - inside)) / (outside / outside.sum())[code])
+    usual = (users + STACK_SMOOTHING) / (users + STACK_SMOOTHING).sum()
+    users_inside = np.bincount(code[inside == 1], minlength=width)
+    outside = users - users_inside + STACK_SMOOTHING * usual
+    own = users_inside + STACK_SMOOTHING * usual
+    by_code = np.zeros((2, width))
+    for member in (0, 1):
+        # A member is no witness for its own stack; where it is the only one, nobody asks.
+        fellows = np.maximum(own - member, STACK_SMOOTHING * usual) / max(own.sum() - member, STACK_SMOOTHING)
+        by_code[member] = np.log2(fellows / (outside / outside.sum()))
     # A slice of several stacks, of none that is known, or of one that nobody else has tells nothing by it: smoothing
     # alone would make the latter likelier among the fewer members than among the many others.
-    return np.where((code > 0) & (users[code] > 1), bits, 0.0)
+    by_code[:, users <= 1] = 0.0
+    by_code[:, 0] = 0.0
+    bits: Floats = by_code[inside, code]
+    return bits
 
 
 def _by_stack(bare: BareSlices, members: Ints, side: int, least: int) -> list[Ints]:
     """Parts of a plan's slices that are different operators by their stacks; the rest goes to the nearest part."""
-    stacks, count = np.unique(bare.stack[members], return_counts=True)
+    stack = bare.stack[members]
+    stacks, count = np.unique(stack, return_counts=True)
     large = np.flatnonzero((count >= 3) & (stacks >= 0))
     large = np.sort(large[np.lexsort((large, -count[large]))[:MOST_STACKS]])
-    parts = [members[bare.stack[members] == stack] for stack in stacks[large]]
-    if len(parts) < 2:
+    if len(large) < 2:
         return [members]
-    accounts = len(np.unique(bare.account[members]))
+    accounts, code = np.unique(bare.account[members], return_inverse=True)
+    parts = []
+    for name in stacks[large].tolist():
+        chosen = np.flatnonzero(stack == name)
+        parts.append(_part(bare, members[chosen], code[chosen]))
+    _join(bare, parts, side, len(accounts))
+    loose = np.setdiff1d(members, np.concatenate([part.slices for part in parts]))
+    nearest = _nearest(bare, loose, parts)
+    slices = [np.union1d(part.slices, loose[nearest == number]) for number, part in enumerate(parts)]
+    return [part for part in slices if len(part) >= least]
+
+
+def _part(bare: BareSlices, slices: Ints, accounts: Ints) -> Part:
+    load, rate = bare.log_load[slices], bare.log_rate[slices]
+    return Part(
+        slices=slices,
+        accounts=np.unique(accounts),
+        topics=np.stack([bare.topics[half][slices].sum(axis=0, dtype=np.int64) for half in (0, 1)]),
+        middle=(float(np.median(load)), float(np.median(rate))),
+        variance=(float(load.var()), float(rate.var())),
+    )
+
+
+def _join(bare: BareSlices, parts: list[Part], side: int, accounts: int) -> None:
+    """Join two parts at a time, in place, the least different first, until no two may be one operator."""
     numbers = list(range(len(parts)))
     gaps: dict[tuple[int, int], tuple[float, float] | None] = {}
     while len(parts) > 1:
         open_pairs = []
         for i, left in enumerate(parts):
+            used = np.zeros(accounts, bool)
+            used[left.accounts] = True
             for j in range(i + 1, len(parts)):
                 pair = (numbers[i], numbers[j])
                 if pair not in gaps:  # only what was joined last is new
-                    gaps[pair] = _gap(bare, left, parts[j], side, accounts)
+                    met = int(used[parts[j].accounts].sum())
+                    gaps[pair] = _gap(left, parts[j], met, accounts, (side, bare.everything))
                 gap = gaps[pair]
                 if gap is not None:
                     open_pairs.append((*gap, i, j))
         if not open_pairs:
             break
         _, _, i, j = min(open_pairs)
-        parts[i] = np.union1d(parts[i], parts[j])
+        both = np.union1d(parts[i].slices, parts[j].slices)
+        parts[i] = _part(bare, both, np.union1d(parts[i].accounts, parts[j].accounts))
         numbers[i] = max(numbers) + 1
         del parts[j], numbers[j]
-    loose = np.setdiff1d(members, np.concatenate(parts))
-    if len(loose):
-        away = np.stack([_distance(bare, loose, part) for part in parts])
-        for number in range(len(parts)):
-            parts[number] = np.union1d(parts[number], loose[away.argmin(axis=0) == number])
-    return [part for part in parts if len(part) >= least]
 
 
-def _gap(bare: BareSlices, left: Ints, right: Ints, side: int, accounts: int) -> tuple[float, float] | None:
-    """Order in which two parts are joined and bits by which they differ; None where they are two operators."""
-    if _together(bare, left, right) >= TOGETHER:
+def _gap(left: Part, right: Part, met: int, accounts: int, mixed: tuple[int, Floats]) -> tuple[float, float] | None:
+    """Order in which two parts are joined and bits by which they differ; None where they are two operators.
+
+    `met` accounts of the plan's `accounts` have a slice in both; `mixed` is the half that makes mixtures, and the
+    mixture of all slices.
+    """
+    if met >= TOGETHER:
         return None
-    gap = _apart(bare, left, right, side)
-    return (gap - _avoided(bare, left, right, accounts), gap) if gap < APART_BITS else None
+    gap = _apart(left, right, *mixed)
+    # That no account has both tells, where two customers of one pool would meet in some by chance (Poisson).
+    expected = len(left.accounts) * len(right.accounts) / accounts
+    avoided = expected / NATS if met == 0 else 0.0
+    return (gap - avoided, gap) if gap < APART_BITS else None
 
 
-def _together(bare: BareSlices, left: Ints, right: Ints) -> int:
-    """Accounts with a slice in both parts."""
-    return len(np.intersect1d(bare.account[left], bare.account[right]))
-
-
-def _avoided(bare: BareSlices, left: Ints, right: Ints, accounts: int) -> float:
-    """Bits that no account has both, where two customers of one pool would meet in some by chance (Poisson)."""
-    first, second = np.unique(bare.account[left]), np.unique(bare.account[right])
-    met = len(np.intersect1d(first, second))
-    expected = len(first) * len(second) / accounts
-    return expected / NATS if met == 0 else 0.0
-
-
-def _apart(bare: BareSlices, left: Ints, right: Ints, side: int) -> float:
+def _apart(left: Part, right: Part, side: int, everything: Floats) -> float:
     """Bits by which two sets of slices are better told apart than together."""
-    both = np.union1d(left, right)
-    mean = _mixture(bare, both, side)
+    mean = _mixture(left.topics[side] + right.topics[side], everything)
     bits = 0.0
     for part in (left, right):
-        judged = bare.topics[1 - side][part].sum(axis=0)
-        bits += float((judged * np.log2(_mixture(bare, part, side) / mean)).sum())
-    for values in (bare.log_load, bare.log_rate):
-        spread = max(float(np.sqrt((values[left].var() + values[right].var()) / 2.0)), LEAST_SPREAD)
-        size = len(left) * len(right) / (len(left) + len(right))
-        shift = float(np.median(values[left]) - np.median(values[right])) / spread
-        bits += (0.5 * size * shift**2 / NATS) - 0.5 * float(np.log2(len(both)))
+        bits += float((part.topics[1 - side] * np.log2(_mixture(part.topics[side], everything) / mean)).sum())
+    size, both = len(left.slices) * len(right.slices), len(left.slices) + len(right.slices)
+    for measure in (0, 1):
+        spread = max(float(np.sqrt((left.variance[measure] + right.variance[measure]) / 2.0)), LEAST_SPREAD)
+        shift = (left.middle[measure] - right.middle[measure]) / spread
+        bits += (0.5 * size / both * shift**2 / NATS) - 0.5 * float(np.log2(both))
     return bits
 
 
-def _mixture(bare: BareSlices, part: Ints, side: int) -> Floats:
-    counted = bare.topics[side][part].sum(axis=0) + SMOOTHING * bare.everything
+def _mixture(topics: Ints, everything: Floats) -> Floats:
+    counted = topics + SMOOTHING * everything
     mixture: Floats = counted / counted.sum()
     return mixture
 
 
-def _distance(bare: BareSlices, slices: Ints, part: Ints) -> Floats:
-    load, rate = bare.log_load, bare.log_rate
-    distance: Floats = np.abs(load[slices] - np.median(load[part])) + np.abs(rate[slices] - np.median(rate[part]))
-    return distance
+def _nearest(bare: BareSlices, slices: Ints, parts: list[Part]) -> Ints:
+    """Index of the part whose middle is nearest to each slice's load and rate; the first on ties."""
+    nearest, least = np.zeros(len(slices), np.int64), np.full(len(slices), np.inf)
+    for number, part in enumerate(parts):
+        load, rate = part.middle
+        away = np.abs(bare.log_load[slices] - load) + np.abs(bare.log_rate[slices] - rate)
+        nearest[away < least] = number
+        least = np.minimum(away, least)
+    return nearest
 
 
 def _judged(bare: BareSlices, crowd: Crowd, plan: Plan, part: Ints, side: int) -> Operator:
-    """Bits of every slice that may belong to the operator, subjects judged on the half that did not form it."""
-    judged = bare.topics[1 - side][crowd.slices].astype(np.float64)
-    dealt = np.einsum("ij,j->i", judged, np.log(_mixture(bare, part, side)))
-    topic = (dealt - own_tastes(judged, crowd.everybody)) / NATS
+    """Bits of the operator's slices, subjects judged on the half that did not form it."""
+    mixture = _mixture(bare.topics[side][part].sum(axis=0, dtype=np.int64), bare.everything)
+    judged = rows_of(bare.topics[1 - side], part)
+    place = np.searchsorted(crowd.slices, part)
     odds = float(np.log2(plan.share / (1.0 - plan.share)))
     work = work_bits(crowd, plan) + stack_bits(bare, crowd, part) + odds
-    inside = np.isin(crowd.slices, part)
     return Operator(
         manner=plan.manner,
         formed_on=side,
-        slices=crowd.slices[inside],
-        formed=np.isin(crowd.slices[inside], plan.formed),
-        topic=topic[inside],
-        work=work[inside],
+        slices=part,
+        formed=np.isin(part, plan.formed),
+        topic=(weighted_sums(judged, np.log(mixture)) - own_tastes(judged, crowd.everybody)) / NATS,
+        work=work[place],
         searched=len(plan.formed),
     )

@@ -2,46 +2,40 @@
 
 A plan gives its workers the same mixture of subjects and nearly the same amount of work, in all or on each day of
 work. A mixture model tells workers from customers: subjects multinomial around the plan's mixture against a taste of
-each customer's own (Dirichlet-multinomial around everybody's mixture, concentrations mixed up to very broad tastes),
-load and daily rate narrow around the plan's against the density of all slices of that manner. Every region of load and
-rate that is dense enough seeds an expectation-maximisation; the distinct solutions stand. Subjects are those of one
-half of the conversations, and the other half judges. Client stacks take no part in forming a plan, so that they can
-testify.
+each customer's own, load and daily rate narrow around the plan's against the density of all slices (crowd). Every
+region of load and rate that is dense enough seeds an expectation-maximisation; the distinct solutions stand. Subjects
+are those of one half of the conversations, and the other half judges. Client stacks take no part in forming a plan, so
+that they can testify.
 
-Sources: EM for mixtures (Dempster, Laird and Rubin 1977); the Dirichlet-multinomial as law of own tastes (Mosimann
-1962).
+Many seeds run side by side (lanes of the kernels): a pass over the slices then serves all of them. What a lane comes to
+does not depend on the others.
+
+Sources: EM for mixtures (Dempster, Laird and Rubin 1977).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from scipy.special import gammaln
 
-from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Flags, Floats, Ints
+from stillhunt.link.crowd import Crowd, Plan, cell_work
+from stillhunt.link.kernels_workload import EMPTY, Lanes, Singles, Words, cell_sums, judge, sums_by, weigh
 
-TASTES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-"""Concentrations of honest tastes; power users of wide interests reach 300 on sample worlds."""
 SMOOTHING = 5.0
 """Questions of everybody's mixture that are added to a plan's."""
-BLUR = 0.3
-"""Standard deviation, in the logarithm, by which the density of loads and rates is smoothed."""
-CELL = 0.05
-SPREAD = 12.0
-"""Size of the negative binomial law of workers' loads: leases and late starts spread them by a quarter."""
-RATE_SPREAD = 0.22
-"""Standard deviation of the logarithm of workers' daily rates."""
-BOTH, LOAD_ONLY, RATE_ONLY = 0.6, 0.2, 0.2
-"""Workers who keep load and rate, who miss days of the plan's rate, who make up the load in other days."""
 STEP = 0.25
-MOST_BITS = 43.0
-"""Most bits (30 nats) one slice may bring to a plan while it forms."""
+LEAST_SHARE = 0.01
+"""Of all slices, that a plan is thought to hold at first."""
 ROUNDS = 30
 GLANCE = 3
 """Rounds by which a seed shows whether it leads anywhere."""
+LANES = 64
+LEAST_LANES = 16
+"""Lanes come in multiples of this."""
+MOST_WEIGHTS = 1 << 25
+"""Probabilities held at a time; bounds memory."""
 MOST_TRIED = 30
 SAME_TRIAL = 0.8
 """Share of a seed's slices that a better seed already holds, from which they lead to the same plan."""
@@ -49,108 +43,62 @@ MOST_PLANS = 12
 SETTLED = 1e-3
 OVERLAP = 0.3
 """Share of a plan's slices that a stronger plan may already hold."""
-NATS = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One workload found on one half.
+class Laws:
+    """What plans look like, one lane each.
 
     Attributes:
-        manner: manner of its slices.
-        formed: positions of the slices that formed it, without help of their stacks.
-        topics: its mixture of subjects, shape (TOPICS,).
-        load, rate: logarithm of its workers' load and daily rate.
-        share: share of the manner's slices that it holds.
+        topics: mixtures of subjects, shape (TOPICS, lanes).
+        load, rate: logarithms of their workers' load and daily rate.
+        share: share of all slices that each holds.
     """
 
-    manner: int
-    formed: Ints
     topics: Floats
-    load: float
-    rate: float
-    share: float
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """The slices of one manner, against which plans stand out.
-
-    Attributes:
-        slices: positions of the slices.
-        counts: their questions by topic on the half that forms plans.
-        taste: log-likelihood of those under a taste of their own, nats.
-        load, rate: logarithms.
-        density: density of all slices at each slice's load and rate.
-        load_density, rate_density: the same of each alone.
-        everybody: mixture of subjects of all slices alike.
-    """
-
-    slices: Ints
-    counts: Floats
-    taste: Floats
     load: Floats
     rate: Floats
-    density: Floats
-    load_density: Floats
-    rate_density: Floats
-    everybody: Floats
+    share: Floats
+
+    def chosen(self, lanes: Ints | Flags | slice) -> Laws:
+        """Some of the lanes.
+
+        Args:
+            lanes: which.
+        """
+        # Kernels read row by row, and picking columns would leave them column by column.
+        topics = np.ascontiguousarray(self.topics[:, lanes])
+        return Laws(topics, self.load[lanes], self.rate[lanes], self.share[lanes])
+
+    def updated(self, lanes: Ints, new: Laws) -> Laws:
+        """The same with some lanes replaced.
+
+        Args:
+            lanes: which.
+            new: their laws.
+        """
+        topics, load, rate, share = self.topics.copy(), self.load.copy(), self.rate.copy(), self.share.copy()
+        topics[:, lanes], load[lanes], rate[lanes], share[lanes] = new.topics, new.load, new.rate, new.share
+        return Laws(topics, load, rate, share)
 
 
-def gather_crowd(bare: BareSlices, manner: int, side: int) -> Crowd:
-    """Slices of one manner with what honest slices would show.
+@dataclass(frozen=True)
+class Trial:
+    """Where one seed has come to.
 
-    Args:
-        bare: all bare slices.
-        manner: manner wanted.
-        side: half whose subjects form plans.
+    Attributes:
+        bits: by which its plan explains all slices.
+        formed: its slices, one bit a row of the crowd.
+        size: their number.
+        before: law under which they were found (one lane).
+        law: law of those slices (one lane).
     """
-    chosen = np.flatnonzero(bare.manner == manner)
-    both = bare.topics[0][chosen] + bare.topics[1][chosen]
-    # Each slice counts alike, or one reseller with thousands of questions would be everybody.
-    share = (both / np.maximum(both.sum(axis=1, keepdims=True), 1)).sum(axis=0) + 0.5
-    everybody = share / share.sum()
-    load, rate = bare.log_load[chosen], bare.log_rate[chosen]
-    density, load_density, rate_density = _densities(load, rate)
-    counts = bare.topics[side][chosen].astype(np.float64)
-    taste = own_tastes(counts, everybody)
-    return Crowd(chosen, counts, taste, load, rate, density, load_density, rate_density, everybody)
 
-
-def own_tastes(counts: Floats, everybody: Floats) -> Floats:
-    """Log-likelihood of each row under tastes of its own around everybody's, nats.
-
-    Args:
-        counts: questions by topic, shape (slices, TOPICS).
-        everybody: mixture of subjects, shape (TOPICS,).
-    """
-    total = counts.sum(axis=1)
-    terms = []
-    for concentration in TASTES:
-        alpha = concentration * everybody
-        law = gammaln(concentration) - gammaln(total + concentration)
-        terms.append(law + (gammaln(counts + alpha) - gammaln(alpha)).sum(axis=1))
-    stacked = np.stack(terms)
-    highest = stacked.max(axis=0)
-    likelihood: Floats = highest + np.log(np.exp(stacked - highest).mean(axis=0))
-    return likelihood
-
-
-def _densities(load: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
-    """Smoothed density of all slices at each slice's load and rate, together and alone."""
-    column = np.floor((load - load.min()) / CELL).astype(np.int64)
-    row = np.floor((rate - rate.min()) / CELL).astype(np.int64)
-    margin = round(4 * BLUR / CELL)
-    table = np.zeros((int(column.max()) + 1 + 2 * margin, int(row.max()) + 1 + 2 * margin))
-    np.add.at(table, (column + margin, row + margin), 1.0)
-    table /= len(load)
-    smooth = gaussian_filter(table, BLUR / CELL, mode="constant", truncate=4.0)
-    place = (column + margin, row + margin)
-    return (
-        smooth[place] / CELL**2,
-        (smooth.sum(axis=1) / CELL)[column + margin],
-        (smooth.sum(axis=0) / CELL)[row + margin],
-    )
+    bits: float
+    formed: Words
+    size: int
+    before: Laws
+    law: Laws
 
 
 def find_plans(crowd: Crowd, *, manner: int, least: int) -> list[Plan]:
@@ -161,11 +109,20 @@ def find_plans(crowd: Crowd, *, manner: int, least: int) -> list[Plan]:
         manner: their manner.
         least: slices a plan needs.
     """
-    tried = [_settle(crowd, seed.astype(np.float64), manner, least, GLANCE) for seed in _seeds(crowd, least)]
-    hopeful = sorted((trial for trial in tried if trial is not None), key=lambda trial: -trial[0])
-    settled = [_settle(crowd, weight, manner, least, ROUNDS) for weight in _distinct(hopeful)]
-    found = [(bits, plan) for bits, plan, _ in (pair for pair in settled if pair is not None)]
-    found.sort(key=lambda pair: (-pair[0], pair[1].formed.tolist()))
+    fitting = MOST_WEIGHTS // max(len(crowd.slices), 1)
+    width = int(np.clip(fitting - fitting % LEAST_LANES, LEAST_LANES, LANES))
+    sums = cell_sums(crowd.rows, crowd.cells.starts, len(crowd.everybody))
+    seeds = _seeds(crowd, least)
+    tried: list[Trial] = []
+    for first in range(0, len(seeds), width):
+        tried += _glance(crowd, sums, np.stack(seeds[first : first + width], axis=1), least)
+    hopeful = _distinct(sorted(tried, key=lambda trial: -trial.bits))
+    settled: list[Trial] = []
+    for first in range(0, len(hopeful), width):
+        settled += _resume(crowd, hopeful[first : first + width], least)
+    found = [(trial.bits, _plan(crowd, trial, manner)) for trial in settled]
+    # Bytes in this order compare as the positions themselves would.
+    found.sort(key=lambda pair: (-pair[0], pair[1].formed.astype(">i8").tobytes()))
     plans: list[Plan] = []
     taken = np.zeros(int(crowd.slices.max(initial=-1)) + 1, bool)
     for _, plan in found:
@@ -176,99 +133,143 @@ def find_plans(crowd: Crowd, *, manner: int, least: int) -> list[Plan]:
 
 
 def _seeds(crowd: Crowd, least: int) -> list[Flags]:
+    """Cells of each region of load and rate that is dense enough."""
+    cells, size = crowd.cells, np.diff(crowd.cells.starts)
     seeds = []
-    for load in np.arange(crowd.load.min(), crowd.load.max() + STEP, STEP):
-        near = np.abs(crowd.load - load) < STEP
-        if near.sum() < least:
+    for load in np.arange(cells.loads.min(), cells.loads.max() + STEP, STEP):
+        near = np.abs(cells.loads - load)[cells.load] < STEP
+        if size[near].sum() < least:
             continue
-        for rate in np.arange(0.0, crowd.rate.max() + STEP, STEP):
-            inside = near & (np.abs(crowd.rate - rate) < STEP)
-            if inside.sum() >= least:
+        for rate in np.arange(0.0, cells.rates.max() + STEP, STEP):
+            inside = near & (np.abs(cells.rates - rate)[cells.rate] < STEP)
+            if size[inside].sum() >= least:
                 seeds.append(inside)
     return seeds
 
 
-def _distinct(trials: list[tuple[float, Plan, Floats]]) -> list[Floats]:
-    """Weights of the trials that lead to different plans, the most hopeful first: seeds near each other meet."""
-    kept: list[tuple[Plan, Floats]] = []
-    for _, plan, weight in trials:
-        known = (np.isin(plan.formed, other.formed).mean() for other, _ in kept)
-        if len(kept) < MOST_TRIED and not any(share > SAME_TRIAL for share in known):
-            kept.append((plan, weight))
-    return [weight for _, weight in kept]
+def _glance(crowd: Crowd, sums: Ints, seeds: Flags, least: int) -> list[Trial]:
+    """The first rounds of some seeds, shape (cells, lanes); `sums` are each cell's questions by topic."""
+    size = np.diff(crowd.cells.starts)
+    counted = np.stack([sums[seed].sum(axis=0) for seed in seeds.T], axis=1).astype(np.float64)
+    held: Floats = np.where(seeds, size[:, None], 0.0)
+    laws = _fit(crowd, counted, held, _first_shares(crowd, held))
+    flags = np.zeros((len(size), len(_slots(seeds.shape[1]))), np.float32)
+    flags[:, : seeds.shape[1]] = seeds
+    weights = np.repeat(flags, size, axis=0)
+    return _settle(crowd, laws, weights, least, GLANCE)
 
 
-def _settle(crowd: Crowd, weight: Floats, manner: int, least: int, rounds: int) -> tuple[float, Plan, Floats] | None:
-    share = max(float(weight.mean()), 0.01)
-    plan = _fit(crowd, weight, manner, share)
-    bits = np.zeros(len(weight))
+def _resume(crowd: Crowd, trials: list[Trial], least: int) -> list[Trial]:
+    """The remaining rounds of some trials."""
+    slots = _slots(len(trials))
+    before = _together([trial.before for trial in trials]).chosen(np.maximum(slots, 0))
+    weights = np.zeros((len(crowd.slices), len(slots)), np.float32)
+    _, held, _ = weigh(crowd.rows, crowd.taste, crowd.cells.starts, _lanes(crowd, before), weights)
+    shares = _first_shares(crowd, held[:, slots >= 0])
+    laws = replace(_together([trial.law for trial in trials]), share=shares)
+    return _settle(crowd, laws, weights, least, ROUNDS)
+
+
+def _first_shares(crowd: Crowd, held: Floats) -> Floats:
+    shares: Floats = np.maximum(held.sum(axis=0) / len(crowd.slices), LEAST_SHARE)
+    return shares
+
+
+def _together(laws: list[Laws]) -> Laws:
+    return Laws(
+        np.concatenate([law.topics for law in laws], axis=1),
+        *(np.concatenate([getattr(law, name) for law in laws]) for name in ("load", "rate", "share")),
+    )
+
+
+def _settle(crowd: Crowd, laws: Laws, weights: Singles, least: int, rounds: int) -> list[Trial]:
+    """Expectation-maximisation until nothing moves; lanes that lose their slices are dropped.
+
+    `weights` has as many lanes as `_slots` of the laws.
+    """
+    before, slots, lost = laws, _slots(len(laws.share)), np.zeros(len(laws.share), bool)
     for _ in range(rounds):
-        bits = plan_bits(crowd, plan)
-        odds = share * np.exp2(np.minimum(bits, MOST_BITS))
-        posterior = odds / (odds + 1.0 - share)
-        share = float(np.clip(posterior.mean(), 0.002, 0.6))
-        moved = float(np.abs(posterior - weight).max())
-        weight = posterior
-        if weight.sum() < least / 2:
-            return None
-        plan = _fit(crowd, weight, manner, share)
-        if moved < SETTLED:
+        current = laws.chosen(np.maximum(slots, 0))
+        counted, held, moved = weigh(crowd.rows, crowd.taste, crowd.cells.starts, _lanes(crowd, current), weights)
+        total = held.sum(axis=0)
+        fitted = _fit(crowd, counted, held, np.clip(total / len(crowd.slices), 0.002, 0.6))
+        busy = slots >= 0
+        before = before.updated(slots[busy], current.chosen(busy))
+        laws = laws.updated(slots[busy], fitted.chosen(busy))
+        few = total < least / 2
+        lost[slots[busy & few]] = True
+        going = busy & ~few & (moved >= SETTLED)
+        if not going.any():
             break
-    if len(plan.formed) < least:
-        return None
-    total = float(np.log2(1.0 - share + share * np.exp2(np.minimum(bits, MOST_BITS))).sum())
-    return total, plan, weight
+        slots = np.where(going, slots, -1)
+        narrow = len(_slots(int(going.sum())))
+        if narrow < len(slots):
+            kept = np.argsort(~going, kind="stable")[:narrow]
+            slots, weights = slots[kept], np.ascontiguousarray(weights[:, kept])
+    remain = np.flatnonzero(~lost)
+    return _judged(crowd, before.chosen(remain), laws.chosen(remain), least)
 
 
-def _fit(crowd: Crowd, weight: Floats, manner: int, share: float) -> Plan:
-    # einsum runs in one fixed order; a threaded matrix product might not.
-    counted = np.einsum("i,ij->j", weight, crowd.counts) + SMOOTHING * crowd.everybody
+def _slots(lanes: int) -> Ints:
+    """The lanes, filled up with -1 to a width at which the kernels' loops come out even."""
+    return np.append(np.arange(lanes), np.full(-lanes % LEAST_LANES, -1))
+
+
+def _judged(crowd: Crowd, before: Laws, laws: Laws, least: int) -> list[Trial]:
+    if not len(laws.share):
+        return []
+    bits, formed = judge(crowd.rows, crowd.taste, crowd.cells.starts, _lanes(crowd, before), laws.share)
+    formed = np.ascontiguousarray(formed.T)
+    sizes = np.bitwise_count(formed).sum(axis=1, dtype=np.int64)
+    return [
+        Trial(float(bits[w]), formed[w], int(sizes[w]), before.chosen(slice(w, w + 1)), laws.chosen(slice(w, w + 1)))
+        for w in np.flatnonzero(sizes >= least).tolist()
+    ]
+
+
+def _lanes(crowd: Crowd, laws: Laws) -> Lanes:
+    topics = np.concatenate([np.log2(laws.topics), np.zeros((EMPTY, len(laws.share)))])
+    return Lanes(topics, cell_work(crowd.cells, laws.load, laws.rate), laws.share)
+
+
+def _fit(crowd: Crowd, counted: Floats, held: Floats, share: Floats) -> Laws:
+    """Laws of slices held by lanes: questions by topic, shape (TOPICS, lanes), and probabilities by cell."""
+    cells = crowd.cells
+    topics = counted[: len(crowd.everybody)] + SMOOTHING * crowd.everybody[:, None]
+    return Laws(
+        topics / topics.sum(axis=0),
+        _weighted_medians(cells.loads, cells.load, held),
+        _weighted_medians(cells.rates, cells.rate, held),
+        share,
+    )
+
+
+def _weighted_medians(values: Floats, index: Ints, held: Floats) -> Floats:
+    """Median of each lane's cells by what it holds of them; cell d has the value `values[index[d]]`."""
+    reached = np.cumsum(sums_by(index, held, len(values)), axis=0)
+    medians: Floats = values[(reached < reached[-1] / 2.0).sum(axis=0)]
+    return medians
+
+
+def _distinct(trials: list[Trial]) -> list[Trial]:
+    """Trials that lead to different plans, the most hopeful first: seeds near each other meet."""
+    kept: list[Trial] = []
+    for trial in trials:
+        if len(kept) == MOST_TRIED:
+            break
+        shared = (int(np.bitwise_count(trial.formed & other.formed).sum(dtype=np.int64)) for other in kept)
+        if not any(count > SAME_TRIAL * trial.size for count in shared):
+            kept.append(trial)
+    return kept
+
+
+def _plan(crowd: Crowd, trial: Trial, manner: int) -> Plan:
+    flags = np.unpackbits(trial.formed.astype("<u8").view(np.uint8), bitorder="little", count=len(crowd.slices))
     return Plan(
         manner=manner,
-        formed=crowd.slices[weight > 0.5],
-        topics=counted / counted.sum(),
-        load=_weighted_median(crowd.load, weight),
-        rate=_weighted_median(crowd.rate, weight),
-        share=share,
+        formed=crowd.slices[np.sort(crowd.order[flags.astype(bool)])],
+        topics=trial.law.topics[:, 0],
+        load=float(trial.law.load[0]),
+        rate=float(trial.law.rate[0]),
+        share=float(trial.law.share[0]),
     )
-
-
-def _weighted_median(values: Floats, weight: Floats) -> float:
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2.0)])
-
-
-def plan_bits(crowd: Crowd, plan: Plan) -> Floats:
-    """Bits of each slice for the plan, from subjects and work, on the half that forms it.
-
-    Args:
-        crowd: the slices.
-        plan: the plan.
-    """
-    dealt = np.einsum("ij,j->i", crowd.counts, np.log(plan.topics))
-    bits: Floats = (dealt - crowd.taste) / NATS + work_bits(crowd, plan)
-    return bits
-
-
-def work_bits(crowd: Crowd, plan: Plan) -> Floats:
-    """Bits of each slice's load and daily rate, the plan's workers against all slices of the manner.
-
-    Args:
-        crowd: the slices.
-        plan: the plan.
-    """
-    load = _narrow(crowd.load, plan.load, float(np.sqrt(np.exp(-plan.load) + 1.0 / SPREAD)))
-    rate = _narrow(crowd.rate, plan.rate, RATE_SPREAD)
-    likelihood = (
-        BOTH * load * rate / crowd.density
-        + LOAD_ONLY * load / crowd.load_density
-        + RATE_ONLY * rate / crowd.rate_density
-    )
-    bits: Floats = np.log2(likelihood + 1e-12)
-    return bits
-
-
-def _narrow(values: Floats, middle: float, spread: float) -> Floats:
-    density: Floats = np.exp(-0.5 * ((values - middle) / spread) ** 2) / (spread * np.sqrt(2.0 * np.pi))
-    return density

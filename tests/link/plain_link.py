@@ -1,0 +1,479 @@
+"""The link room over one table in memory: what its passes over account partitions must give.
+
+These are the steps as they were written first, with sorts and whole columns in canonical order instead of hash tables
+and partitions; trimmed to what the comparison needs. Compiled loops that both ways share (word vectors, nearest topics)
+are held to twins of their own in tests/oracle. What came with the passes stands here too: the bound on the requests of
+one account that are paired (`MOST_ROWS`), which of the same prompts at the same time is the first (that of the smaller
+request key), and the order of equals in the sample of topics.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from stillhunt.link.arrange import BUCKETS, keyed_bit
+from stillhunt.link.bare import DAY, LEAST, MOST_STACKS
+from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER
+from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+from stillhunt.link.kernels_pairs import MAX_PHRASES_A_REQUEST, MOST_ROWS
+from stillhunt.link.phrases import HOT_RATE, MIN_ACCOUNTS, MIN_LIFT, MIN_NATS, MIN_PROMPTS
+from stillhunt.link.slices import MOST_PHRASES
+from stillhunt.link.topics import (
+    COMMONEST,
+    DIMENSIONS,
+    ITERATIONS,
+    LEAST_WORDS,
+    NO_TOPIC,
+    RAREST,
+    ROUNDS,
+    SAMPLE,
+    SCALE,
+    TOPICS,
+    WRAPPER_ACCOUNTS,
+    WRAPPER_RATE,
+    WRAPPER_SLICE,
+)
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Requests in canonical order, one entry each unless said otherwise.
+
+    Attributes:
+        account_ids: distinct account ids, ascending.
+        account: code of the account.
+        half, fresh, alone: as the first pass notes them.
+        phrase_row, phrase: each distinct phrase of each request, rows ascending.
+        word_row, word: each topic word of each request, rows ascending.
+    """
+
+    account_ids: list[str]
+    account: Ints
+    half: Ints
+    fresh: Flags
+    alone: Flags
+    phrase_row: Ints
+    phrase: Hashes
+    word_row: Ints
+    word: Ints
+
+    @property
+    def rows(self) -> int:
+        """Number of requests."""
+        return len(self.account)
+
+
+def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
+    """Arrays of a SKETCHES table in canonical order."""
+    account_ids, account = np.unique(np.array(sketches["account_id"].to_pylist(), object), return_inverse=True)
+    conversation = sketches["conversation"].to_numpy()
+    rows, phrases = _lists(sketches, "phrases")
+    system_rows, system_phrases = _lists(sketches, "system_phrases")
+    phrase_row, phrase = _distinct_pairs(np.append(rows, system_rows), np.append(phrases, system_phrases))
+    word_row, word = _lists(sketches, "topic_words")
+    _, place, count = np.unique(conversation, return_inverse=True, return_counts=True)
+    return Coded(
+        account_ids=account_ids.tolist(),
+        account=account.astype(np.int64),
+        half=keyed_bit(conversation, seed).astype(np.int64),
+        fresh=_first_of(account, sketches),
+        alone=(count[place] == 1) & (pc.fill_null(sketches["turn"], 0).to_numpy() <= 0),
+        phrase_row=phrase_row,
+        phrase=phrase.astype(np.uint64),
+        word_row=word_row,
+        word=word.astype(np.int64),
+    )
+
+
+def _lists(sketches: pa.Table, name: str) -> tuple[Ints, Array]:
+    told = sketches[name].to_pylist()
+    rows = np.repeat(np.arange(len(told)), [len(one) for one in told])
+    return rows, np.array([value for one in told for value in one], np.int64)
+
+
+def _distinct_pairs(rows: Ints, values: Array) -> tuple[Ints, Array]:
+    pairs = sorted(set(zip(rows.tolist(), values.tolist(), strict=True)))
+    columns = np.array(pairs, np.int64).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]
+
+
+def _first_of(account: Ints, sketches: pa.Table) -> Flags:
+    """True at the first row of each (account, prompt); rows without a prompt are never fresh."""
+    time, key = sketches["timestamp"].cast(pa.int64()).to_numpy(), sketches["request_key"].to_numpy()
+    whole = sketches["whole"].to_numpy()
+    seen: set[tuple[int, int]] = set()
+    fresh = np.zeros(len(account), bool)
+    for row in np.lexsort((key, time)).tolist():
+        pair = int(account[row]), int(whole[row])
+        fresh[row] = pair not in seen and pair[1] != 0
+        seen.add(pair)
+    return fresh
+
+
+@dataclass(frozen=True)
+class Habits:
+    """Phrases shared as a habit by several accounts.
+
+    Attributes:
+        phrases: their hashes, ascending; position = code.
+        account, phrase: codes of each (account, phrase) that is a habit.
+        row, row_phrase: every occurrence of those phrases in any request, rows ascending.
+    """
+
+    phrases: Hashes
+    account: Ints
+    phrase: Ints
+    row: Ints
+    row_phrase: Ints
+
+
+def shared_habits(coded: Coded) -> Habits:
+    """Phrases that at least `MIN_ACCOUNTS` accounts use as a habit."""
+    fresh = coded.fresh[coded.phrase_row]
+    vocabulary, code = np.unique(coded.phrase, return_inverse=True)
+    size = len(vocabulary)
+    key, count = np.unique(coded.account[coded.phrase_row[fresh]] * size + code[fresh], return_counts=True)
+    account, phrase = np.divmod(key, max(size, 1))
+    prompts = np.bincount(coded.account[coded.fresh], minlength=len(coded.account_ids))
+    rate = count / prompts[account]
+    hot = (count >= MIN_PROMPTS) & (count > HOT_RATE * prompts[account])
+    seen = np.bincount(phrase[~hot], weights=count[~hot].astype(np.float64), minlength=size)
+    left_out = np.bincount(phrase[hot], weights=prompts[account[hot]].astype(np.float64), minlength=size)
+    common = (seen + 0.5) / (prompts.sum() - left_out + 1.0)
+    expected = common[phrase] * prompts[account]
+    nats = count * np.log(count / expected) - (count - expected)
+    habit = (count >= MIN_PROMPTS) & (rate >= MIN_LIFT * common[phrase]) & (nats >= MIN_NATS)
+    shared = np.bincount(phrase[habit], minlength=size) >= MIN_ACCOUNTS
+    kept = np.flatnonzero(shared)
+    new_code = np.full(size, -1, np.int64)
+    new_code[kept] = np.arange(len(kept))
+    habit &= shared[phrase]
+    occurrence = shared[code]
+    return Habits(
+        phrases=vocabulary[kept],
+        account=account[habit],
+        phrase=new_code[phrase[habit]],
+        row=coded.phrase_row[occurrence],
+        row_phrase=new_code[code[occurrence]],
+    )
+
+
+def known_phrases(coded: Coded) -> list[int]:
+    """Hashes of the phrases that recur in enough accounts to be looked at, ascending."""
+    fresh = coded.fresh[coded.phrase_row]
+    recurs = Counter(
+        zip(coded.account[coded.phrase_row[fresh]].tolist(), coded.phrase[fresh].tolist(), strict=True)
+    )
+    users = Counter(phrase for (_, phrase), count in recurs.items() if count >= MIN_PROMPTS)
+    return sorted(phrase for phrase, count in users.items() if count >= MIN_ACCOUNTS)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Content clusters and what falls into them.
+
+    Attributes:
+        of_phrase: cluster of each habit phrase; -1 where none.
+        of_request: cluster of each request; -1 where none.
+        row, row_phrase: occurrences of a cluster's phrases in the requests assigned to that cluster, rows ascending.
+        count: number of clusters.
+    """
+
+    of_phrase: Ints
+    of_request: Ints
+    row: Ints
+    row_phrase: Ints
+    count: int
+
+
+def content_clusters(coded: Coded, habits: Habits) -> Clusters:
+    """Cluster the habit phrases; a request goes to the cluster with the most of its phrases, if they are enough."""
+    of_phrase = _cluster_phrases(coded, habits)
+    count = int(of_phrase.max(initial=-1)) + 1
+    cluster = of_phrase[habits.row_phrase]
+    row, row_phrase, cluster = habits.row[cluster >= 0], habits.row_phrase[cluster >= 0], cluster[cluster >= 0]
+    habitual = set(zip(habits.account.tolist(), of_phrase[habits.phrase].tolist(), strict=True))
+    of_request = np.full(coded.rows, -1, np.int64)
+    best = np.zeros(coded.rows, np.int64)
+    for (place, label), matched in sorted(Counter(zip(row.tolist(), cluster.tolist(), strict=True)).items()):
+        enough = matched >= 2 or (int(coded.account[place]), label) in habitual
+        if enough and matched > best[place]:
+            of_request[place], best[place] = label, matched
+    inside = of_request[row] == cluster
+    return Clusters(of_phrase, of_request, row[inside], row_phrase[inside], count)
+
+
+def _account_pairs(coded: Coded, habits: Habits) -> Counter[tuple[int, int]]:
+    """Accounts in which both phrases of a pair are habits and stand in one request, at least twice."""
+    own = set(zip(habits.account.tolist(), habits.phrase.tolist(), strict=True))
+    inside: defaultdict[int, list[int]] = defaultdict(list)
+    for row, phrase in zip(habits.row.tolist(), habits.row_phrase.tolist(), strict=True):
+        if (int(coded.account[row]), phrase) in own:
+            inside[row].append(phrase)
+    pairs: Counter[tuple[int, int]] = Counter()
+    for account in range(len(coded.account_ids)):
+        rows = np.flatnonzero(coded.account == account)
+        seen = Counter(
+            pair
+            for row in rows[:: max(1, -(-len(rows) // MOST_ROWS))].tolist()
+            for pair in combinations(inside[row][:MAX_PHRASES_A_REQUEST], 2)
+        )
+        pairs.update(pair for pair, times in seen.items() if times >= 2)
+    return pairs
+
+
+def _cluster_phrases(coded: Coded, habits: Habits) -> Ints:
+    size = len(habits.phrases)
+    of_phrase = np.full(size, -1, np.int64)
+    if not size:
+        return of_phrase
+    counted = sorted(_account_pairs(coded, habits).items())
+    left, right = (np.array([pair[side] for pair, _ in counted], np.int64) for side in (0, 1))
+    together = np.array([users for _, users in counted], np.int64)
+    users = np.bincount(habits.phrase, minlength=size)
+    jaccard = together / (users[left] + users[right] - together)
+    usage = sp.csr_matrix(
+        (np.ones(len(habits.phrase), np.int32), (habits.account, habits.phrase)), shape=(len(coded.account_ids), size)
+    )
+    next_label = 0
+    pending = [(np.arange(size), 0)]
+    while pending:
+        members, level = pending.pop()
+        inside = np.zeros(size, bool)
+        inside[members] = True
+        edge = inside[left] & inside[right] & (jaccard >= CUTS[level]) & (together >= MIN_TOGETHER)
+        parts = connected_components(
+            sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(size, size)), directed=False
+        )[1][members]
+        for part in np.unique(parts):
+            phrases = members[parts == part]
+            if len(phrases) < 2:
+                continue
+            used = np.asarray(usage[:, phrases].sum(axis=1)).ravel()
+            if level + 1 < len(CUTS) and used[used > 0].mean() / len(phrases) < COHESION:
+                pending.append((phrases, level + 1))
+                continue
+            of_phrase[phrases] = next_label
+            next_label += 1
+    names = sorted(range(next_label), key=lambda label: int(np.flatnonzero(of_phrase == label)[0]))
+    rank = {-1: -1, **{label: place for place, label in enumerate(names)}}
+    return np.array([rank[label] for label in of_phrase.tolist()], np.int64)
+
+
+def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
+    """Topic of each request; -1 where its words tell none."""
+    rows = coded.rows
+    frequency = np.bincount(coded.word, minlength=BUCKETS)
+    telling = (frequency >= RAREST) & (frequency <= max(COMMONEST * rows, RAREST))
+    keep = telling[coded.word] & ~_wrapper_words(coded, clusters)
+    row = coded.word_row[keep]
+    used, word = np.unique(coded.word[keep], return_inverse=True)
+    weight = np.rint(16 * np.log2(rows / np.maximum(frequency[used], 1))).astype(np.int64)
+    offsets = np.searchsorted(row, np.arange(rows + 1))
+    square = np.bincount(row, weights=(weight[word] ** 2).astype(np.float64), minlength=rows)
+    weights = np.rint(256 * weight[word] / np.sqrt(np.maximum(square[row], 1.0))).astype(np.int64)
+    topics = np.full(rows, NO_TOPIC, np.int64)
+    known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
+    if len(known) < TOPICS:
+        return topics
+    told = [tuple(used[word[offsets[r] : offsets[r + 1]]].tolist()) for r in known.tolist()]
+    keys = _keys(coded, seed)[known]
+    # Of requests of the same words the ones with fewer telling words come first; what is then equal is the same.
+    order = sorted(range(len(known)), key=lambda n: (int(keys[n]), len(told[n]), _told_key(told[n], seed)))
+    sample = known[order[:SAMPLE]]
+    generator = np.random.Generator(np.random.PCG64(seed))
+    basis = generator.integers(-SCALE, SCALE, size=(BUCKETS, DIMENSIONS)).astype(np.int32)[used]
+    for _ in range(ITERATIONS):
+        projected = word_vectors(offsets, word, weights, basis, sample)
+        basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
+    vectors = request_vectors(offsets, word, weights, basis)
+    topics[known] = nearest_topics(_unit_rows(vectors[known]), _centres(vectors[sample]))
+    return topics
+
+
+def _mixed(words: Ints, seed: int) -> Hashes:
+    mixed = (words.astype(np.uint64) + np.uint64(seed * 2 + 1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    return mixed
+
+
+def _keys(coded: Coded, seed: int) -> Hashes:
+    """A number for each request from its own words alone."""
+    total = np.zeros(coded.rows, np.uint64)
+    np.add.at(total, coded.word_row, _mixed(coded.word, seed))
+    keys: Hashes = total ^ (total >> np.uint64(31))
+    return keys
+
+
+def _told_key(words: tuple[int, ...], seed: int) -> int:
+    total = int(_mixed(np.array(words), seed).sum(dtype=np.uint64))
+    return total ^ (total >> 31)
+
+
+def _wrapper_words(coded: Coded, clusters: Clusters) -> Flags:
+    """True for each (request, word) whose word belongs to the wrapping of the request's content cluster."""
+    cluster = clusters.of_request[coded.word_row].tolist()
+    prompts: Counter[tuple[int, int]] = Counter()
+    for row in np.flatnonzero(coded.fresh & (clusters.of_request >= 0)).tolist():
+        prompts[int(clusters.of_request[row]), int(coded.account[row])] += 1
+    count: Counter[tuple[int, int, int]] = Counter()
+    for row, word, label in zip(coded.word_row.tolist(), coded.word.tolist(), cluster, strict=True):
+        if label >= 0 and coded.fresh[row]:
+            count[label, int(coded.account[row]), word] += 1
+    hits = Counter(
+        (label, word)
+        for (label, account, word), times in count.items()
+        if times >= 2 and times >= WRAPPER_RATE * prompts[label, account]
+    )
+    users = Counter(label for (label, _), size in prompts.items() if size >= WRAPPER_SLICE)
+    own = {pair for pair, times in hits.items() if times >= max(WRAPPER_ACCOUNTS * users[pair[0]], 2)}
+    return np.array([pair in own for pair in zip(cluster, coded.word.tolist(), strict=True)], bool)
+
+
+def _centres(sample: Array) -> Array:
+    unit = _unit_rows(sample)
+    chosen = [0]
+    nearest = unit.astype(np.int64) @ unit[0].astype(np.int64)
+    for _ in range(TOPICS - 1):
+        order = np.argsort(nearest, kind="stable")
+        chosen.append(int(order[len(order) // 8]))
+        nearest = np.maximum(nearest, unit.astype(np.int64) @ unit[chosen[-1]].astype(np.int64))
+    centres = unit[chosen]
+    for _ in range(ROUNDS):
+        label = nearest_topics(unit, centres)
+        sums = np.zeros((TOPICS, DIMENSIONS), np.int64)
+        np.add.at(sums, label, unit.astype(np.int64))
+        empty = np.bincount(label, minlength=TOPICS) == 0
+        centres = np.where(empty[:, None], centres, _unit_rows(sums))
+    return centres
+
+
+def _unit_rows(vectors: Array) -> Array:
+    lengths = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1))
+    unit: Array = np.rint(127 * vectors / np.maximum(lengths[:, None], 1e-9)).astype(np.int32)
+    return unit
+
+
+@dataclass(frozen=True)
+class PlainSlices:
+    """The slices of one label; the tables are those of `ClusterSlices`.
+
+    Attributes:
+        requests: by half, how often (slice, phrase positions of one request) occurs; requests without any are left out.
+    """
+
+    account: list[int]
+    size: Ints
+    phrases: Ints
+    topics: Ints
+    requests: tuple[Counter[tuple[int, tuple[int, ...]]], Counter[tuple[int, tuple[int, ...]]]]
+
+
+def cluster_slices(
+    coded: Coded, clusters: Clusters, of_request: Ints, topics: Ints, *, least_accounts: int, least: int
+) -> dict[int, PlainSlices]:
+    """Slices of every label that enough accounts use, request by request.
+
+    Args:
+        coded, clusters: requests and what falls into clusters.
+        of_request: label of each request; -1 where it is not wanted.
+        topics: topic of each request.
+        least_accounts, least: accounts a label needs and distinct prompts a slice needs.
+    """
+    codes: defaultdict[int, list[int]] = defaultdict(list)
+    for row, phrase in zip(clusters.row.tolist(), clusters.row_phrase.tolist(), strict=True):
+        codes[row].append(phrase)
+    found = {}
+    for label in sorted(set(of_request.tolist()) - {-1}):
+        rows = np.flatnonzero(coded.fresh & (of_request == label))
+        prompts = Counter(coded.account[rows].tolist())
+        accounts = sorted(account for account, count in prompts.items() if count >= least)
+        if len(accounts) < least_accounts:
+            continue
+        own = [row for row in rows.tolist() if int(coded.account[row]) in set(accounts)]
+        found[label] = _one_label(coded, accounts, own, {row: codes[row] for row in own}, topics)
+    return found
+
+
+def _one_label(
+    coded: Coded, accounts: list[int], rows: list[int], codes: dict[int, list[int]], topics: Ints
+) -> PlainSlices:
+    users: defaultdict[int, set[int]] = defaultdict(set)
+    for row in rows:
+        for phrase in codes[row]:
+            users[phrase].add(int(coded.account[row]))
+    kept = sorted(sorted(users, key=lambda phrase: (-len(users[phrase]), phrase))[:MOST_PHRASES])
+    place = {phrase: position for position, phrase in enumerate(kept)}
+    count = len(accounts)
+    size = np.zeros((2, count), np.int64)
+    phrases, by_topic = np.zeros((2, count, len(kept)), np.int64), np.zeros((2, count, TOPICS), np.int64)
+    requests: tuple[Counter[Any], Counter[Any]] = (Counter(), Counter())
+    for row in rows:
+        half, member = int(coded.half[row]), accounts.index(int(coded.account[row]))
+        size[half, member] += 1
+        if topics[row] >= 0:
+            by_topic[half, member, topics[row]] += 1
+        shown = tuple(sorted(place[phrase] for phrase in codes[row] if phrase in place))
+        phrases[half, member, list(shown)] += 1
+        if shown:
+            requests[half][member, shown] += 1
+    return PlainSlices(accounts, size, phrases, by_topic, requests)
+
+
+Bare = dict[tuple[int, int, str], list[int]]
+"""(account, manner, client; empty where several or none is known) -> requests of the bare slice."""
+
+
+def bare_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topics: Ints) -> Bare:
+    """Requests of each bare slice.
+
+    Args:
+        sketches, coded: requests in canonical order.
+        of_request: content cluster of each; -1 where none.
+        topics: topic of each.
+    """
+    given = [sketches[name].is_valid().to_numpy() for name in ("temperature", "top_p", "max_tokens")]
+    manner = np.any(given, axis=0).astype(int).tolist()
+    agent, print_ = (pc.fill_null(sketches[name], "").to_pylist() for name in ("user_agent", "tls_fingerprint"))
+    bare = np.flatnonzero((of_request < 0) & coded.alone).tolist()
+    told = {row for row in bare if coded.fresh[row] and topics[row] >= 0}
+    by_client: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for row in bare:
+        client = f"{agent[row]}\n{print_[row]}" if agent[row] or print_[row] else ""
+        by_client[int(coded.account[row]), manner[row], client].append(row)
+    # What is sent without a known client is a pile of its own, and counts as one of the clients.
+    large = {key for key, own in by_client.items() if len(told.intersection(own)) >= LEAST}
+    crowd = {key for key in large if sum(other[:2] == key[:2] for other in large) > MOST_STACKS}
+    slices: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for key, own in by_client.items():
+        slices[key if key in large - crowd else (*key[:2], "")] += own
+    return {key: sorted(own) for key, own in sorted(slices.items()) if len(told.intersection(own)) >= LEAST}
+
+
+def days_of(sketches: pa.Table, rows: list[int]) -> int:
+    """Days on which there is any of these requests."""
+    time = sketches["timestamp"].cast(pa.int64()).to_numpy()
+    return len(set((time[rows] // DAY).tolist()))
+
+
+def without_strays(coded: Coded, of_request: Ints, searched: set[int], least: int) -> Ints:
+    """Label of each request, but for an account's few requests under a label where no group was found."""
+    pairs = list(zip(coded.account.tolist(), of_request.tolist(), strict=True))
+    part = Counter(pair for pair, fresh in zip(pairs, coded.fresh.tolist(), strict=True) if fresh)
+    return np.array([label if label in searched or part[a, label] >= least else -1 for a, label in pairs], np.int64)
