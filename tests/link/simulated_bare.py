@@ -101,6 +101,5 @@ def bare_of(rng: np.random.Generator, *parts: Drawn, manner: int = 1) -> BareSli
         size=load,
         days=np.concatenate([part.days for part in parts]),
         topics=topics,
-        of_request=np.zeros(0, np.int64),
-        stacks=int(stack.max(initial=-1)) + 1,
+        names=tuple(f"s{code}" for code in range(int(stack.max(initial=-1)) + 1)),
     )

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from told_sketches import Prompt, sketches_of
+from told_sketches import TYPES, Prompt, parted, sketches_of
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS
 from stillhunt.link import link_slices
-from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, bare_slices, without_strays
-from stillhunt.link.coding import code_sketches
+from stillhunt.link.arrange import arrange
+from stillhunt.link.bare import COLUMNS, LEAST, MOST_STACKS, BareSlices, Templated, bare_slices, cut_bare
 from stillhunt.link.topics import NO_TOPIC, TOPICS
 
 DAY = 86_400_000_000
@@ -25,12 +26,28 @@ def questions(account: str, count: int, **columns: Any) -> list[Prompt]:
     return [{"account_id": account, "timestamp": n // 2 * DAY + n, "turn": 0, **columns} for n in range(count)]
 
 
-def cut(prompts: list[Prompt], clusters: list[int] | None = None) -> BareSlices:
-    """Bare slices of prompts given in canonical order; request n is about topic n modulo their number."""
-    sketches = sketches_of(prompts)
-    of_request = np.array(clusters if clusters is not None else [-1] * len(prompts), np.int64)
-    topics = np.arange(len(prompts)) % TOPICS
-    return bare_slices(sketches, code_sketches(sketches, seed=0), of_request, topics)
+NOTHING = np.zeros(0, np.int64)
+
+
+def all_held(labels: int) -> Templated:
+    """Every cluster is a label of its own in which a group was found."""
+    return Templated(np.arange(labels), np.ones(labels, bool), NOTHING, labels + 1)
+
+
+def noted(prompts: list[Prompt], clusters: list[int] | None = None, topics: list[int] | None = None) -> pa.Table:
+    """Prompts in canonical order as bare slices are cut from them; request n is about topic n modulo their number."""
+    log = arrange(parted(sketches_of(prompts), 1), seed=0)
+    names = [name for name in (*COLUMNS, "request_id") if name not in ("cluster", "topic")]
+    found = log.rows.gather(lambda table, _: table, pa.schema([(n, TYPES[n]) for n in names]), None, names)
+    rows = len(prompts)
+    cluster = pa.array([-1] * rows if clusters is None else clusters, pa.int32())
+    topic = pa.array([n % TOPICS for n in range(rows)] if topics is None else topics, pa.int8())
+    return found.append_column("cluster", cluster).append_column("topic", topic)
+
+
+def cut(prompts: list[Prompt]) -> BareSlices:
+    """Bare slices of prompts in no cluster."""
+    return bare_slices(LocalDataset.of(noted(prompts)), all_held(0))
 
 
 def test_manners_of_one_account_are_slices_of_their_own() -> None:
@@ -56,6 +73,7 @@ def test_clients_of_one_account_are_slices_of_their_own() -> None:
     assert found.account.tolist() == [0, 0]
     assert sorted(found.size.tolist()) == [8, 10]
     assert len(set(found.stack.tolist())) == 2
+    assert found.names == ("x/1\n", "x/1\nt")
     assert found.stacks == 2
 
 
@@ -66,7 +84,7 @@ def test_rare_clients_are_gathered() -> None:
     assert sorted(zip(found.stack.tolist(), found.size.tolist(), strict=True)) == [(-1, 12), (0, 10)]
     found = cut([*questions("a", 10, user_agent="main"), *few[:7]])
     assert found.size.tolist() == [10]
-    assert (found.of_request >= 0).sum() == 10
+    assert (cut_bare(noted([*questions("a", 10, user_agent="main"), *few[:7]]), all_held(0)).of_request >= 0).sum() == 10
 
 
 @pytest.mark.parametrize("stacks", [MOST_STACKS, MOST_STACKS + 1, 12])
@@ -104,20 +122,19 @@ def test_conversations_templates_and_repeats_are_no_bare_questions() -> None:
     sketches = sketches_of(prompts)
     order = [int(i[1:]) for i in sketches["request_id"].to_pylist()]
     clusters = [4 if number == 0 else -1 for number in order]
-    found = cut(prompts, clusters)
-    inside = {order[row] for row in np.flatnonzero(found.of_request >= 0)}
+    table = noted(prompts, clusters)
+    inside = {order[row] for row in np.flatnonzero(cut_bare(table, all_held(5)).of_request >= 0)}
     assert inside == {*range(1, 9), 13, 14, 15}, "a repeat belongs to the slice"
-    assert found.size.tolist() == [9], "but only once to its size"
+    assert bare_slices(LocalDataset.of(table), all_held(5)).size.tolist() == [9], "but only once to its size"
 
 
 def test_questions_about_nothing_do_not_count() -> None:
-    sketches = sketches_of(questions("a", 20))
-    topics = np.where(np.arange(20) < LEAST - 1, 3, NO_TOPIC)
-    none = np.full(20, -1, np.int64)
-    coded = code_sketches(sketches, seed=0)
-    assert len(bare_slices(sketches, coded, none, topics).account) == 0
+    topics = [3 if n < LEAST - 1 else NO_TOPIC for n in range(20)]
+    few = LocalDataset.of(noted(questions("a", 20), topics=topics))
+    assert len(bare_slices(few, all_held(0)).account) == 0
     topics[LEAST - 1] = 3
-    assert bare_slices(sketches, coded, none, topics).size.tolist() == [LEAST]
+    enough = LocalDataset.of(noted(questions("a", 20), topics=topics))
+    assert bare_slices(enough, all_held(0)).size.tolist() == [LEAST]
 
 
 def test_without_conversation_ids_and_turns_every_request_is_a_question_of_its_own() -> None:
@@ -128,15 +145,18 @@ def test_without_conversation_ids_and_turns_every_request_is_a_question_of_its_o
 
 def test_no_rows_no_slices() -> None:
     found = cut([])
-    assert len(found.account) == len(found.size) == len(found.of_request) == found.stacks == 0
+    assert len(found.account) == len(found.size) == found.stacks == 0
     assert found.topics.shape == (2, 0, TOPICS)
 
 
 def test_few_requests_in_a_cluster_without_group_are_strays() -> None:
-    coded = code_sketches(sketches_of([*questions("a", 6), *questions("b", 3)]), seed=0)
+    account = np.repeat([0, 1], [6, 3])
     clusters = np.array([0, 0, 0, 1, 2, -1, 0, 1, 1])
-    found = without_strays(coded, clusters, np.array([1]), 3)
-    assert found.tolist() == [0, 0, 0, 1, -1, -1, -1, 1, 1]
+    held = np.array([False, True, False])
+    found = Templated(np.arange(3), held, np.array([1]), 4).of(account, clusters)
+    assert found.tolist() == [0, 0, 0, 1, -1, -1, -1, 1, 1], "only the first account's part of cluster 0 is large"
+    joined = Templated(np.array([0, 1, 0]), held, np.array([1]), 4).of(account, clusters)
+    assert joined.tolist() == [0, 0, 0, 1, 0, -1, -1, 1, 1], "what goes under its label is part of it"
     assert clusters.tolist() == [0, 0, 0, 1, 2, -1, 0, 1, 1], "the clusters themselves stay"
 
 
@@ -158,8 +178,8 @@ def simulated_log(*, known: bool) -> pa.Table:
 
 @pytest.mark.parametrize("known", [True, False], ids=["all columns", "no client, parameter or turn"])
 def test_a_plan_is_linked_with_whatever_columns_there_are(known: bool) -> None:
-    sliced, links = link_slices(simulated_log(known=known), Config(), Silent())
-    LINKS.check(links)
+    linked = link_slices(parted(simulated_log(known=known), 3), Config(), Silent())
+    sliced, links = linked.sliced, LINKS.check(linked.links)
     assert set(links["search"].to_pylist()) == {-1}
     bits = links["queue_microbits"].to_numpy() + links["work_microbits"].to_numpy()
     named = np.array(links["account_id"].to_pylist())
@@ -172,7 +192,7 @@ def test_a_plan_is_linked_with_whatever_columns_there_are(known: bool) -> None:
         assert len(members & workers) >= 18
         assert len(members - workers) <= 1
     # Labels lie above the content clusters' and say the same in both tables.
-    linked = set(zip(links["account_id"].to_pylist(), links["cluster"].to_pylist(), strict=True))
-    names = simulated_log(known=known)["account_id"].to_pylist()
+    places = set(zip(links["account_id"].to_pylist(), links["cluster"].to_pylist(), strict=True))
+    names = linked.traffic["account_id"].to_pylist()
     bare = zip(names, sliced["cluster"].to_pylist(), sliced["bare"].to_pylist(), strict=True)
-    assert linked <= {(account, cluster) for account, cluster, inside in bare if inside}
+    assert places <= {(account, cluster) for account, cluster, inside in bare if inside}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from told_sketches import Prompt, sketches_of
+from plain_link import code_sketches, known_phrases
+from told_sketches import Prompt, parted, rows_of, sketches_of
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import LINKS, SLICED
+from stillhunt.base.schema import LINKS, SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
+from stillhunt.link.arrange import arrange, keyed_bit
 from stillhunt.link.clusters import content_clusters
-from stillhunt.link.coding import code_sketches, keyed_bit
 from stillhunt.link.phrases import MIN_ACCOUNTS, MIN_PROMPTS, shared_habits
 from stillhunt.link.slices import cluster_slices
 from stillhunt.link.topics import NO_TOPIC, request_topics
@@ -47,9 +49,9 @@ def test_halves_are_balanced_and_depend_on_the_seed() -> None:
 
 def test_a_conversation_stays_in_one_half() -> None:
     prompts = [{"account_id": f"a{n % 7}", "conversation": 100 + n % 50} for n in range(1_000)]
-    coded = code_sketches(sketches_of(prompts), seed=3)
-    halves = {c: set() for c in range(100, 150)}
-    for conversation, half in zip(sketches_of(prompts)["conversation"].to_pylist(), coded.half.tolist(), strict=True):
+    noted = rows_of(arrange(parted(sketches_of(prompts), 3), seed=3).rows, "conversation", "half")
+    halves: dict[int, set[int]] = {c: set() for c in range(100, 150)}
+    for conversation, half in zip(noted["conversation"].to_pylist(), noted["half"].to_pylist(), strict=True):
         halves[conversation].add(half)
     assert {len(half) for half in halves.values()} == {1}
     assert set.union(*halves.values()) == {0, 1}
@@ -58,11 +60,28 @@ def test_a_conversation_stays_in_one_half() -> None:
 def test_a_repeated_prompt_is_fresh_once_and_an_empty_one_never() -> None:
     prompts = [{"account_id": "a", "whole": 7}, {"account_id": "a", "whole": 7}, {"account_id": "a", "whole": 0}]
     prompts.append({"account_id": "b", "whole": 7})
-    assert code_sketches(sketches_of(prompts), seed=0).fresh.tolist() == [True, False, False, True]
+    log = arrange(LocalDataset.of(sketches_of(prompts)), seed=0)
+    assert rows_of(log.rows, "fresh")["fresh"].to_pylist() == [1, 0, 0, 1]
+    assert log.prompts.tolist() == [1, 1]
+
+
+def test_the_first_of_a_prompt_is_the_first_in_time_whatever_the_order_of_rows() -> None:
+    """Two rows of one time and text differ by their ids alone: of these one is fresh, always the same."""
+    prompts: list[Prompt] = [{"account_id": "a", "whole": 7, "timestamp": t, "content_hash": 1} for t in (5, 3, 3, 9)]
+    prompts = [{**prompt, "source": f"s{number}"} for number, prompt in enumerate(prompts)]
+    found = set()
+    for order in range(12):
+        noted = rows_of(arrange(parted(sketches_of(prompts), 1, order), seed=0).rows, "source", "fresh")
+        found.add(tuple(noted.sort_by("source")["fresh"].to_pylist()))
+    assert len(found) == 1
+    assert found <= {(0, 1, 0, 0), (0, 0, 1, 0)}
 
 
 def habits_of(prompts: list[Prompt]) -> set[int]:
-    return set(shared_habits(code_sketches(sketches_of(prompts), seed=0)).phrases.tolist())
+    sketches = sketches_of(prompts)
+    habits = shared_habits(arrange(parted(sketches, 2), seed=0))
+    known = known_phrases(code_sketches(sketches, seed=0))
+    return {phrase for phrase, habit in zip(known, habits.habit_of.tolist(), strict=True) if habit >= 0}
 
 
 def test_phrases_that_recur_in_several_accounts_are_habits() -> None:
@@ -102,12 +121,12 @@ def test_system_prompts_count_as_phrases() -> None:
 def test_slices_hold_one_template_each() -> None:
     prompts = [*strangers(60, 10), *templated(8, 12, [1, 2, 3]), *templated(7, 12, [4, 5, 6], first=20)]
     both = [{**p, "account_id": "t000"} for p in templated(1, 12, [4, 5, 6], first=40)]
-    coded = code_sketches(sketches_of([*prompts, *both]), seed=0)
-    clusters = content_clusters(coded, shared_habits(coded))
+    log = arrange(parted(sketches_of([*prompts, *both]), 4), seed=0)
+    clusters = content_clusters(shared_habits(log), log.accounts)
     assert clusters.count == 2
-    topics = np.full(coded.rows, NO_TOPIC, np.int64)
-    slices = cluster_slices(coded, clusters, topics, least_accounts=5, least=4)
-    names = [[coded.account_ids[a] for a in one.account] for one in slices]
+    rows, own = request_topics(log, clusters, seed=0), np.arange(2)
+    slices = list(cluster_slices(rows, clusters, own, log.accounts, least_accounts=5, least=4))
+    names = [[log.account_ids[a].as_py() for a in one.account] for one in slices]
     assert names == [[f"t{n:03d}" for n in range(8)], ["t000", *(f"t{n:03d}" for n in range(20, 27))]]
     for one in slices:
         assert one.size.sum(axis=0).tolist() == [12] * 8
@@ -117,8 +136,9 @@ def test_slices_hold_one_template_each() -> None:
             counted = np.zeros_like(one.phrases[half])
             np.add.at(counted, (one.member[half], one.phrase[half]), 1)
             assert np.array_equal(counted, one.phrases[half])
-    assert cluster_slices(coded, clusters, topics, least_accounts=9, least=4) == []
-    assert cluster_slices(coded, clusters, topics, least_accounts=5, least=13) == []
+    for least_accounts, least in ((9, 4), (5, 13)):
+        few = cluster_slices(rows, clusters, own, log.accounts, least_accounts=least_accounts, least=least)
+        assert list(few) == []
 
 
 def test_topics_follow_the_words() -> None:
@@ -130,10 +150,10 @@ def test_topics_follow_the_words() -> None:
         for n, s in enumerate(subject)
     ]
     prompts.append({"account_id": "a00", "topic_words": []})
-    coded = code_sketches(sketches_of(prompts), seed=0)
-    clusters = content_clusters(coded, shared_habits(coded))
-    topics = request_topics(coded, clusters, seed=0)
     table = sketches_of(prompts)
+    log = arrange(parted(table, 3), seed=0)
+    clusters = content_clusters(shared_habits(log), log.accounts)
+    topics = rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_numpy()
     truth = subject[[int(i[1:]) for i in table["request_id"].to_pylist() if i != "r002400"]]
     known = np.array([i != "r002400" for i in table["request_id"].to_pylist()])
     assert (topics[~known] == NO_TOPIC).all()
@@ -142,12 +162,40 @@ def test_topics_follow_the_words() -> None:
     assert counts.sum() > 2_300
     assert counts.max(axis=1).sum() / counts.sum() > 0.9, "a subject falls into one topic"
     assert (counts.max(axis=0) > 0).sum() > 40, "subjects fall into different topics"
-    assert np.array_equal(topics, request_topics(coded, clusters, seed=0))
+    again = rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_numpy()
+    assert np.array_equal(topics, again)
+
+
+def test_requests_of_the_same_words_move_no_topic_by_their_order() -> None:
+    """Of the same words other ones are wrapping in either cluster; which request comes first must not matter."""
+    rng = np.random.default_rng(8)
+    prompts: list[Prompt] = []
+    for account in range(16):
+        side = account % 2
+        for _ in range(30):
+            words = [int(w) for w in rng.integers(0, 40) * 12 + rng.integers(0, 12, 6)]
+            kind = {"phrases": [10 * side + k for k in range(3)]}
+            prompts.append({"account_id": f"a{account:02d}", "topic_words": sorted({*words, 900 + side}), **kind})
+    prompts += [
+        {"account_id": f"a{a:02d}", "topic_words": [5, 17, 29, 900, 901], "phrases": [10 * (a % 2) + k for k in range(3)]}
+        for a in (0, 1) * 40
+    ]
+    crowd = [{"account_id": f"b{n % 60:02d}", "topic_words": [int(w) for w in rng.choice(480, 6)]} for n in range(9_000)]
+    sketches = sketches_of([*prompts, *({**one, "topic_words": sorted(set(one["topic_words"]))} for one in crowd)])
+    found = []
+    for order in range(3):
+        log = arrange(parted(sketches, 3, order), seed=0)
+        clusters = content_clusters(shared_habits(log), log.accounts)
+        assert clusters.count == 2
+        found.append(rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_pylist())
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("prompts", [[], [{"account_id": "a"}], strangers(2, 2)], ids=["no rows", "one row", "few"])
 def test_almost_empty_logs_link_nothing(prompts: list[Prompt]) -> None:
-    sliced, links = link_slices(sketches_of(prompts), Config(), Silent())
-    assert SLICED.check(sliced).num_rows == len(prompts)
-    assert LINKS.check(links).num_rows == 0
-    assert set(sliced["cluster"].to_pylist()) <= {-1}
+    for parts in (1, 3):
+        linked = link_slices(parted(sketches_of(prompts), parts), Config(), Silent())
+        assert SLICED.check(linked.sliced).num_rows == TRAFFIC.check(linked.traffic).num_rows == len(prompts)
+        assert LINKS.check(linked.links).num_rows == 0
+        assert set(linked.sliced["cluster"].to_pylist()) <= {-1}
+        assert TOTALS.check(linked.totals).num_rows == len({prompt["account_id"] for prompt in prompts})

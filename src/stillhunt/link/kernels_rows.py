@@ -163,6 +163,8 @@ def _count_marked(
     table: tuple[U32, I32, I32],
 ) -> int:
     """Count the rows of each marked phrase; gives the number of phrases in the table, or -1 once it is half full."""
+    begins, phrases = lists
+    system_begins, system_phrases = system_lists
     twice, mask = marked
     keys, counts, lasts = table
     size, filled = len(counts), 0
@@ -172,19 +174,21 @@ def _count_marked(
             continue
         # Both lists of a row before the next row: a phrase in both is told by the row that had it last.
         for part in range(2):
-            begins, phrases = lists if part == 0 else system_lists
-            for k in range(begins[row], begins[row + 1]):
-                place = phrases[k] & mask
+            first = begins[row] if part == 0 else system_begins[row]
+            last = begins[row + 1] if part == 0 else system_begins[row + 1]
+            for k in range(first, last):
+                phrase = phrases[k] if part == 0 else system_phrases[k]
+                place = phrase & mask
                 if not (twice[place >> np.uint32(6)] >> np.uint64(place & np.uint32(63))) & np.uint64(1):
                     continue
-                slot = np.int64((np.uint64(phrases[k]) * _MULTIPLY) >> np.uint64(32)) & (size - 1)
-                while counts[slot] > 0 and keys[slot] != phrases[k]:
+                slot = np.int64((np.uint64(phrase) * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+                while counts[slot] > 0 and keys[slot] != phrase:
                     slot = (slot + 1) & (size - 1)
                 if counts[slot] == 0:
                     if 2 * filled >= size:
                         return -1
                     filled += 1
-                    keys[slot], counts[slot], lasts[slot] = phrases[k], 1, row
+                    keys[slot], counts[slot], lasts[slot] = phrase, 1, row
                 elif lasts[slot] != row:
                     counts[slot] += 1
                     lasts[slot] = row
