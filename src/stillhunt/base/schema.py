@@ -193,6 +193,17 @@ CANDIDATES = Table(
     ),
 )
 
+TOTALS = Table(
+    "totals",
+    "One row per account of the log, where the requests of some accounts alone are looked at in full.",
+    (
+        _c("account_id", pa.string(), False, "Account."),
+        _c("requests", pa.int64(), False, "Its requests in the log."),
+        _c("output_tokens", pa.int64(), False, "Tokens answered to them; those of unknown length count 0."),
+        _c("public", pa.bool_(), False, "True where it is in the random sample of all accounts."),
+    ),
+)
+
 CASE_ACCOUNTS = Table(
     "case_accounts",
     "accounts.parquet: every account seen, with its score and verdict.",
@@ -314,6 +325,7 @@ DOOR_TABLES = (
     SLICED,
     LINKS,
     CANDIDATES,
+    TOTALS,
 )
 CASE_TABLES: dict[str, Table] = {
     "accounts": CASE_ACCOUNTS,

@@ -16,7 +16,11 @@ __all__ = ["Budget", "false_alarm_budget", "score_campaigns"]
 
 
 def score_campaigns(
-    tables: tuple[pa.Table, pa.Table, pa.Table], accounts: pa.Table | None, config: Config, progress: Progress
+    tables: tuple[pa.Table, pa.Table, pa.Table],
+    accounts: pa.Table | None,
+    config: Config,
+    progress: Progress,
+    totals: pa.Table | None = None,
 ) -> dict[str, pa.Table]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
@@ -25,9 +29,10 @@ def score_campaigns(
         accounts: ACCOUNTS, or None where the operator has none.
         config: settings.
         progress: told of each candidate.
+        totals: TOTALS, where the sketches hold only the candidates' accounts and a sample of all; None where all.
     """
     sketches, sliced, candidates = tables
-    frame = build_frame(sketches, sliced, accounts)
+    frame = build_frame(sketches, sliced, accounts, totals)
     found = read_candidates(candidates, frame)
     budget = false_alarm_budget(frame.accounts, frame.time, config.score)
     judged = []

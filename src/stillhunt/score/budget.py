@@ -20,7 +20,7 @@ from math import exp, log
 import numpy as np
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.score.frame import Ints
+from stillhunt.score.coding import Ints
 
 DAY = 24 * 3_600_000_000
 
