@@ -10,12 +10,13 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 PYTEST_OPTIONS ?= -n auto
+SPARK_STAMP := $(VENV)/.stillhunt-spark
 
-.PHONY: help setup demo test lint format docs transcript bench dist clean
+.PHONY: help setup setup-spark demo test test-spark lint format docs transcript bench dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## make .venv with everything for use and development; only once
 
@@ -24,6 +25,13 @@ $(STAMP): pyproject.toml
 	@sh .ci/make_venv.sh "$(PYTHON)" "$(VENV)"
 	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev]'
 	$(PY) -m stillhunt doctor --warm
+	@touch $@
+
+setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
+
+# PySpark is published as source only: nothing is compiled, and it brings Spark itself (half a gigabyte).
+$(SPARK_STAMP): $(STAMP)
+	$(PY) -m pip install $(PIP_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
 	@touch $@
 
 demo: setup ## hunt a simulated world and print what was found
@@ -37,6 +45,9 @@ lint: setup ## format, style, types, and who may import whom
 
 test: lint ## all checks, then all tests
 	$(PY) -m pytest $(PYTEST_OPTIONS)
+
+test-spark: setup-spark ## everything about Spark; the usual tests hold one part of it
+	STILLHUNT_REQUIRE_SERVICES=1 $(PY) -m pytest -m 'spark_more or not spark_more' tests/spark
 
 format: setup ## put the code in its form
 	$(PY) -m ruff check --fix

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
-from stillhunt.collect import RequestLog, coverage, open_accounts, open_requests
-from stillhunt.extract import SKETCH_VERSION, Partials, Store, sketch_requests
+from stillhunt.collect import InputFacts, RequestLog, coverage, open_accounts, open_requests
+from stillhunt.extract import SKETCH_VERSION, KeptInput, Partials, Store, identity_key, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import log_budget, score_campaigns
@@ -57,17 +58,20 @@ def hunt(
         InputError: nothing can be read, or a required column is missing.
         ConfigError: a setting is wrong.
     """
-    config = config or Config.load()
+    config = _keyed(config or Config.load())
     progress = progress or Silent()
     clock = _Clock()
-    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, Partials(config) as partials:
+    with (
+        DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
+        Partials(config, mapping) as partials,
+    ):
         with clock.stage("accounts"):
             customers, bad_customers = open_accounts(
                 accounts, mapping=accounts_mapping, config=config, engine=engine, progress=progress
             )
         with clock.stage("collect and extract") as stage:
             log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
-            sketches = _sketched(log, config, partials)
+            sketches, rejects = _sketched(log, config, partials)
             conflicts, conflicting, repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
@@ -82,7 +86,7 @@ def hunt(
     with clock.stage("excerpts"):
         samples = _samples(log, traffic, tables, config)
         timeline = _timeline(traffic, tables["harvest"])
-    tables["rejects"] = pa.concat_tables([log.rejects(), conflicts, bad_customers]).combine_chunks()
+    tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
     run = {
         **_facts(log, customers, config),
         "budget": asdict(log_budget(totals, config.score)),
@@ -145,20 +149,55 @@ def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[
     }
 
 
-def _sketched(log: RequestLog, config: Config, partials: Partials) -> Store:
-    """Sketches of all inputs; a few batches are in flight at a time, each goes to the segments of its input."""
+def _keyed(config: Config) -> Config:
+    """Settings under which hashes of this hunt compare with those of sketches that were kept."""
+    if not config.state or config.collect.identity_key:
+        return config
+    key = identity_key(Path(config.state))
+    return config.model_copy(update={"collect": config.collect.model_copy(update={"identity_key": key})})
+
+
+def _sketched(log: RequestLog, config: Config, partials: Partials) -> tuple[Store, pa.Table]:
+    """Sketches of all inputs and REJECTS; a few batches are in flight, each goes to the segments of its input.
+
+    What was made of an input in an earlier hunt is taken as it is, and the input is not read.
+    """
+    kept = partials.expect(log.digests(), log.linked_files()) if config.state else {}
+    for index, found in kept.items():
+        log.note_known(index, InputFacts(found.rows, frozenset(found.present), found.rejected), found.cuts)
     workers = config.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(workers, "stillhunt-extract") as pool:
         pending: deque[tuple[int, Future[pa.Table]]] = deque()
-        for batch in log.batches():
-            pending.append((batch.column("origin_file")[0].as_py(), pool.submit(sketch_requests, batch, config)))
-            if len(pending) > workers:
-                file, future = pending.popleft()
-                partials.add(file, future.result())
-        while pending:
-            file, future = pending.popleft()
-            partials.add(file, future.result())
-    return partials.store()
+        for batch in log.batches(frozenset(kept)):
+            file = batch.column("origin_file")[0].as_py()
+            if config.state and pending and pending[-1][0] != file:
+                _keep(log, partials, pending, pending[-1][0])
+            pending.append((file, pool.submit(sketch_requests, batch, config)))
+            _drain(partials, pending, workers)
+        if config.state and pending:
+            _keep(log, partials, pending, pending[-1][0])
+        _drain(partials, pending, 0)
+    earlier = [partials.rejects(index, log.name_of(index)) for index in kept]
+    return partials.store(), pa.concat_tables([log.rejects(), *earlier])
+
+
+def _keep(log: RequestLog, partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], file: int) -> None:
+    """Keep what was made of an input as soon as it is complete: a hunt that is killed loses one input's work."""
+    _drain(partials, pending, 0)
+    facts = log.facts[file]
+    found = KeptInput(facts.rows, tuple(sorted(facts.present)), facts.rejected, tuple(log.cuts(file)))
+    partials.keep(file, found, log.rejects_of(file))
+
+
+def _in_order(rejects: list[pa.Table]) -> pa.Table:
+    table = pa.concat_tables(rejects)
+    return table.sort_by([(name, "ascending") for name in ("source", "place", "reason")]).combine_chunks()
+
+
+def _drain(partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], most: int) -> None:
+    while len(pending) > most:
+        file, future = pending.popleft()
+        partials.add(file, future.result())
 
 
 def _samples(log: RequestLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config) -> pa.Table | None:

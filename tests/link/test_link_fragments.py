@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from told_sketches import Prompt, sketches_of
+from told_sketches import Prompt, parted, renamed, rows_of, sketches_of
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
-from stillhunt.extract import merge_sketches
-from stillhunt.link import link_slices
+from stillhunt.link import Linked, link_slices
+from stillhunt.link.arrange import Log, arrange
+from stillhunt.link.arrays import Ints
 from stillhunt.link.clusters import Clusters, content_clusters
-from stillhunt.link.coding import Coded, Ints, code_sketches
-from stillhunt.link.fragments import join_fragments
-from stillhunt.link.phrases import shared_habits
+from stillhunt.link.fragments import joined_labels
+from stillhunt.link.phrases import Habits, shared_habits
 from stillhunt.link.slices import MOST_PHRASES, ClusterSlices, cluster_slices
 from stillhunt.link.topics import NO_TOPIC
 
@@ -29,7 +28,6 @@ SENTENCE = 3
 NOTHING_WHOLE = np.array([], np.int64)
 
 steady = settings(derandomize=True, deadline=None, max_examples=4)
-Linked = tuple[pa.Table, pa.Table]
 
 
 def worded_anew(rng: np.random.Generator, slots: int, variants: int, *, first: int, load: int = 30) -> list[Prompt]:
@@ -61,16 +59,29 @@ def wide_log() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def linked(wide_log: pa.Table) -> Linked:
-    return link_slices(wide_log, Config(), Silent())
+    return link_slices(parted(wide_log, 3), Config(), Silent())
 
 
-def clustered(sketches: pa.Table) -> tuple[Coded, Clusters]:
-    coded = code_sketches(sketches, seed=0)
-    return coded, content_clusters(coded, shared_habits(coded))
+def clustered(sketches: pa.Table) -> tuple[Log, Habits, Clusters]:
+    log = arrange(parted(sketches, 3), seed=0)
+    habits = shared_habits(log)
+    return log, habits, content_clusters(habits, log.accounts)
 
 
-def labels(clusters: Clusters) -> list[int]:
-    found: list[int] = np.unique(clusters.of_request[clusters.of_request >= 0]).tolist()
+def joined(log: Log, clusters: Clusters, whole: Ints) -> Ints:
+    """Label of each content cluster."""
+    return joined_labels(clusters.account, clusters.cluster, log.accounts, clusters.count, whole)
+
+
+def labels(clusters: Clusters, of_cluster: Ints) -> list[int]:
+    """Labels of the clusters that have a request."""
+    found: list[int] = np.unique(of_cluster[clusters.cluster]).tolist()
+    return found
+
+
+def clusters_of(clusters: Clusters) -> list[int]:
+    """Cluster of each request, in canonical order."""
+    found: list[int] = rows_of(clusters.rows, "cluster")["cluster"].to_pylist()
     return found
 
 
@@ -85,25 +96,21 @@ def members(links: pa.Table) -> dict[tuple[int, int], dict[str, int]]:
 
 
 def test_a_wide_grammar_falls_apart_into_habits_of_few_and_its_accounts_join_it(wide_log: pa.Table) -> None:
-    coded, apart = clustered(wide_log)
-    users = np.bincount(shared_habits(coded).phrase)
+    log, habits, apart = clustered(wide_log)
+    users = np.bincount(habits.phrase)
     assert np.median(users) < WORKERS / 3, "a habit of few each"
-    assert len(labels(apart)) >= 10
-    whole = join_fragments(coded, apart, NOTHING_WHOLE)
-    assert labels(whole) == [0]
-    assert np.array_equal(whole.of_request >= 0, apart.of_request >= 0), "no request is won or lost"
-    assert np.array_equal(whole.row, apart.row)
-    users_of = {coded.account_ids[code] for code in coded.account[whole.of_request == 0].tolist()}
+    assert len(set(clusters_of(apart))) > 10
+    assert labels(apart, joined(log, apart, NOTHING_WHOLE)) == [0]
+    users_of = {log.account_ids[code].as_py() for code in apart.account.tolist()}
     assert users_of == {f"w{n:03d}" for n in range(WORKERS)}
 
 
 def test_the_joined_fragments_are_one_group_of_everybody_who_was_dealt_them(linked: Linked) -> None:
-    sliced, links = linked
     everyone = {f"w{n:03d}" for n in range(WORKERS)}
-    found = members(links)
+    found = members(linked.links)
     assert {key: set(own) for key, own in found.items()} == {(0, 0): everyone, (0, 1): everyone}
     assert np.mean([bits for own in found.values() for bits in own.values()]) > 3e6
-    assert pc.sum(pc.equal(sliced["cluster"], 0)).as_py() > 20 * WORKERS
+    assert pc.sum(pc.equal(linked.sliced["cluster"], 0)).as_py() > 20 * WORKERS
 
 
 def pool_of_two_labs() -> pa.Table:
@@ -115,15 +122,15 @@ def pool_of_two_labs() -> pa.Table:
 
 def test_two_operators_on_one_pool_stay_apart() -> None:
     pool = pool_of_two_labs()
-    coded, apart = clustered(pool)
-    assert labels(apart) == [0, 1]
-    assert labels(join_fragments(coded, apart, NOTHING_WHOLE)) == [0], "their accounts alone would join them"
-    sliced, links = link_slices(pool, Config(), Silent())
-    found = members(links)
+    log, _, apart = clustered(pool)
+    assert set(clusters_of(apart)) == {-1, 0, 1}
+    assert labels(apart, joined(log, apart, NOTHING_WHOLE)) == [0], "their accounts alone would join them"
+    linked = link_slices(parted(pool, 2), Config(), Silent())
+    found = members(linked.links)
     assert sorted(found) == [(lab, half) for lab in (0, 1) for half in (0, 1)]
     # A worker in forty may deviate by more than its load explains.
     assert all(len(own) >= WORKERS - 2 and min(own) >= "w" for own in found.values())
-    assert sliced["cluster"].to_pylist() == apart.of_request.tolist()
+    assert linked.sliced["cluster"].to_pylist() == clusters_of(apart)
 
 
 def test_habits_of_the_same_strangers_are_left_as_they_were() -> None:
@@ -134,84 +141,66 @@ def test_habits_of_the_same_strangers_are_left_as_they_were() -> None:
         for account in range(16)
         for template in rng.choice(5, 80, p=rng.dirichlet(np.full(5, 0.7))).tolist()
     ]
-    log = sketches_of([*prompts, *strangers()])
-    coded, apart = clustered(log)
-    assert labels(apart) == [0, 1, 2, 3, 4]
-    assert labels(join_fragments(coded, apart, NOTHING_WHOLE)) == [0]
-    sliced, links = link_slices(log, Config(), Silent())
-    assert sliced["cluster"].to_pylist() == apart.of_request.tolist()
-    assert links.num_rows == 0
+    sketches = sketches_of([*prompts, *strangers()])
+    log, _, apart = clustered(sketches)
+    assert set(clusters_of(apart)) == {-1, 0, 1, 2, 3, 4}
+    assert labels(apart, joined(log, apart, NOTHING_WHOLE)) == [0]
+    linked = link_slices(parted(sketches, 2), Config(), Silent())
+    assert linked.sliced["cluster"].to_pylist() == clusters_of(apart)
+    assert linked.links.num_rows == 0
 
 
 def test_whole_clusters_take_no_part(wide_log: pa.Table) -> None:
-    coded, apart = clustered(wide_log)
-    whole = np.array(labels(apart)[1:4])
-    found = join_fragments(coded, apart, whole)
-    assert labels(found) == [0, *whole.tolist()]
-    for label in whole.tolist():
-        assert np.array_equal(found.of_request == label, apart.of_request == label)
-    everything = join_fragments(coded, apart, np.arange(apart.count))
-    assert np.array_equal(everything.of_request, apart.of_request)
+    log, _, apart = clustered(wide_log)
+    whole = np.array([1, 2, 3])
+    found = joined(log, apart, whole)
+    assert labels(apart, found) == [0, 1, 2, 3]
+    assert found[whole].tolist() == whole.tolist()
+    everything = np.arange(apart.count)
+    assert joined(log, apart, everything).tolist() == everything.tolist()
 
 
-def used_by(users: list[set[int]], accounts: int) -> tuple[Coded, Clusters]:
-    """One request of each account in each cluster that it uses, and one in none."""
-    pairs = sorted((account, label) for label, own in enumerate(users) for account in own)
-    pairs = sorted([*pairs, *((account, -1) for account in range(accounts))])
-    account, label = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
-    nothing, hashes = np.zeros(0, np.int64), np.zeros(0, np.uint64)
-    fresh = np.ones(len(account), bool)
-    ids = [f"a{n:04d}" for n in range(accounts)]
-    coded = Coded(ids, account, account % 2, fresh, nothing, hashes, nothing, nothing)
-    return coded, Clusters(nothing, label, nothing, nothing, len(users))
+def joined_uses(users: list[set[int]], accounts: int) -> list[int]:
+    """Labels of clusters that these accounts use."""
+    pairs = sorted((label, account) for label, own in enumerate(users) for account in own)
+    label, account = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
+    found: list[int] = np.unique(joined_labels(account, label, accounts, len(users), NOTHING_WHOLE)).tolist()
+    return found
 
 
 def test_the_language_of_everybody_joins_nothing() -> None:
     """Two stock turns that nine accounts in ten use are used together by nearly as many, and mean nothing."""
     common = [set(range(90)), set(range(5, 95))]
-    coded, clusters = used_by(common, 100)
-    assert labels(join_fragments(coded, clusters, NOTHING_WHOLE)) == [0, 1]
-    coded, clusters = used_by(common, 1_000)
-    assert labels(join_fragments(coded, clusters, NOTHING_WHOLE)) == [0], "the same uses, in a log where they are rare"
+    assert joined_uses(common, 100) == [0, 1]
+    assert joined_uses(common, 1_000) == [0], "the same uses, in a log where they are rare"
 
 
 def test_a_common_turn_does_not_bridge_two_templates() -> None:
     """All users of either template also use the turn; far beyond chance, but most who use it have neither."""
     first, second = set(range(7)), set(range(7, 14))
-    coded, clusters = used_by([first, set(range(60)), second], 300)
-    assert labels(join_fragments(coded, clusters, NOTHING_WHOLE)) == [0, 1, 2]
-    coded, clusters = used_by([first, set(range(30)), second], 300)
-    assert labels(join_fragments(coded, clusters, NOTHING_WHOLE)) == [0], "half as many users, and they are fragments"
+    assert joined_uses([first, set(range(60)), second], 300) == [0, 1, 2]
+    assert joined_uses([first, set(range(30)), second], 300) == [0], "half as many users, and they are fragments"
 
 
 def test_repeated_prompts_are_no_use() -> None:
-    coded, clusters = used_by([set(range(12)), set(range(12))], 200)
-    assert labels(join_fragments(coded, clusters, NOTHING_WHOLE)) == [0]
-    coded.fresh[clusters.of_request == 1] = False
-    assert labels(join_fragments(coded, clusters, NOTHING_WHOLE)) == [0, 1]
-    coded.fresh[:] = False
-    assert join_fragments(coded, clusters, NOTHING_WHOLE) is clusters
+    """Accounts that only replay one text of another template are not among its users."""
+    prompts = worded_anew(np.random.default_rng(7), 2, 1, first=1)
+    once = {prompt["account_id"]: {**prompt, "whole": 10**9} for prompt in prompts}
+    other = [{**p, "account_id": p["account_id"].replace("w", "v"), "phrases": [91, 92, 93]} for p in prompts]
+    replayed = [{**one, "phrases": [91, 92, 93]} for one in once.values()]
+    log, _, clusters = clustered(sketches_of([*prompts, *other, *once.values(), *replayed, *strangers()]))
+    cluster_of = dict(zip(clusters.account.tolist(), clusters.cluster.tolist(), strict=True))
+    assert len(cluster_of) == len(clusters.account) == 2 * WORKERS, "each account in one cluster alone"
+    names = log.account_ids.to_pylist()
+    assert len({names[account][0] + str(label) for account, label in cluster_of.items()}) == 2
 
 
 @steady
-@given(st.integers(0, 2**32 - 1), st.lists(st.floats(0.0, 1.0), max_size=4))
-def test_row_order_and_file_split_change_nothing(
-    wide_log: pa.Table, linked: Linked, seed: int, cuts: list[float]
-) -> None:
-    rows = wide_log.num_rows
-    shuffled = wide_log.take(pa.array(np.random.default_rng(seed).permutation(rows)))
-    bounds = [0, *sorted(int(cut * rows) for cut in cuts), rows]
-    sketches, _, _ = merge_sketches([shuffled.slice(first, last - first) for first, last in pairwise(bounds)])
-    sliced, links = link_slices(sketches, Config(), Silent())
-    assert sliced.equals(linked[0])
-    assert links.equals(linked[1])
-
-
-def renamed(sketches: pa.Table, names: dict[str, str]) -> pa.Table:
-    place = sketches.schema.get_field_index("account_id")
-    ids = pa.array([names[name] for name in sketches["account_id"].to_pylist()], pa.string())
-    table = sketches.set_column(place, sketches.schema.field("account_id"), ids)
-    return table.sort_by([(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")])
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_row_order_and_partitions_change_nothing(wide_log: pa.Table, linked: Linked, seed: int, parts: int) -> None:
+    found = link_slices(parted(wide_log, parts, seed), Config(), Silent())
+    assert found.sliced.equals(linked.sliced)
+    assert found.links.equals(linked.links)
 
 
 @steady
@@ -220,8 +209,8 @@ def test_names_of_accounts_do_not_matter(wide_log: pa.Table, linked: Linked, see
     ids = sorted(set(wide_log["account_id"].to_pylist()))
     order = np.random.default_rng(seed).permutation(len(ids))
     names = {old: f"n{place:04d}" for old, place in zip(ids, order.tolist(), strict=True)}
-    found = members(link_slices(renamed(wide_log, names), Config(), Silent())[1])
-    expected = members(linked[1])
+    found = members(link_slices(parted(renamed(wide_log, names), 2), Config(), Silent()).links)
+    expected = members(linked.links)
     assert found.keys() == expected.keys()
     for key, own in expected.items():
         assert found[key] == pytest.approx({names[name]: bits for name, bits in own.items()}, abs=2)
@@ -243,28 +232,33 @@ def crowded() -> pa.Table:
     )
 
 
-def one_slice_each(sketches: pa.Table) -> tuple[Coded, ClusterSlices]:
+def one_slice_each(sketches: pa.Table) -> ClusterSlices:
     """Slices with every request in the one cluster."""
-    coded = code_sketches(sketches, seed=0)
-    code = coded.phrase.astype(np.int64) - 1
-    clusters = Clusters(np.zeros(CROWDED, np.int64), np.zeros(coded.rows, np.int64), coded.phrase_row, code, 1)
-    topics = np.full(coded.rows, NO_TOPIC, np.int64)
-    return coded, cluster_slices(coded, clusters, topics, least_accounts=2, least=2)[0]
+    log = arrange(LocalDataset.of(sketches), seed=0)
+    known = [[phrase - 1 for phrase in phrases] for phrases in sketches["phrases"].to_pylist()]
+    noted = rows_of(log.rows, "account", "fresh", "half")
+    rows = noted.append_column("known", pa.array(known, pa.list_(pa.int32())))
+    rows = rows.append_column("cluster", pa.array(np.zeros(len(known), np.int32)))
+    rows = rows.append_column("topic", pa.array(np.full(len(known), NO_TOPIC, np.int8)))
+    account, prompts = np.unique(noted["account"].to_numpy(), return_counts=True)
+    uses = (np.zeros(len(account), np.int64), account.astype(np.int64), prompts)
+    clusters = Clusters(LocalDataset.of(rows), np.zeros(CROWDED, np.int32), 1, *uses)
+    return next(cluster_slices(clusters.rows, clusters, np.zeros(1, np.int64), 12, least_accounts=2, least=2))
 
 
-def counted(sketches: pa.Table, coded: Coded) -> Ints:
+def counted(sketches: pa.Table) -> Ints:
     """Prompts with each phrase, by half and account, told from the rows."""
     table = np.zeros((2, 12, CROWDED), np.int64)
     names = sketches["account_id"].to_pylist()
-    for half, name, phrases in zip(coded.half.tolist(), names, sketches["phrases"].to_pylist(), strict=True):
+    halves = rows_of(arrange(LocalDataset.of(sketches), seed=0).rows, "half")["half"].to_pylist()
+    for half, name, phrases in zip(halves, names, sketches["phrases"].to_pylist(), strict=True):
         for phrase in phrases:
-            table[half, coded.account_ids.index(name), phrase - 1] += 1
+            table[half, sorted(set(names)).index(name), phrase - 1] += 1
     return table
 
 
 def test_slices_are_compared_by_the_phrases_that_most_of_them_have(crowded: pa.Table) -> None:
-    coded, slices = one_slice_each(crowded)
-    whole = counted(crowded, coded)
+    slices, whole = one_slice_each(crowded), counted(crowded)
     users = (whole.sum(axis=0) > 0).sum(axis=0).tolist()
     ranked = sorted(range(CROWDED), key=lambda phrase: (-users[phrase], phrase))
     kept, left = sorted(ranked[:MOST_PHRASES]), ranked[MOST_PHRASES:]
@@ -277,12 +271,12 @@ def test_slices_are_compared_by_the_phrases_that_most_of_them_have(crowded: pa.T
 
 
 def test_the_bound_on_phrases_does_not_depend_on_names_or_times(crowded: pa.Table) -> None:
-    expected = one_slice_each(crowded)[1]
+    expected = one_slice_each(crowded)
     order = np.random.default_rng(3).permutation(12)
     other = renamed(crowded, {f"a{old:02d}": f"b{new:02d}" for old, new in enumerate(order.tolist())})
     place = other.schema.get_field_index("timestamp")
     backwards = other["timestamp"].take(pa.array(np.arange(other.num_rows)[::-1]))
     turned = other.set_column(place, other.schema.field("timestamp"), backwards)
-    found = one_slice_each(renamed(turned, {name: name for name in other["account_id"].to_pylist()}))[1]
+    found = one_slice_each(renamed(turned, {name: name for name in other["account_id"].to_pylist()}))
     assert np.array_equal(found.size[:, order], expected.size)
     assert np.array_equal(found.phrases[:, order], expected.phrases)

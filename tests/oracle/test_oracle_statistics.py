@@ -15,6 +15,7 @@ from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER, content_cluste
 from stillhunt.link.coding import Coded
 from stillhunt.link.phrases import Habits
 from stillhunt.score.dealt import RARE, homogeneity, load_evenness
+from stillhunt.score.public import public_key, single_key
 from stillhunt.score.shared import COST, PICKED_SHARES, SHARES, UNLIKE_ALL, shared_address, shared_value
 
 steady = settings(derandomize=True, deadline=None, max_examples=150)
@@ -104,7 +105,9 @@ def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool, int]], pa
     assume(any(member for _, member, _ in accounts))
     values, member, home = (list(column) for column in zip(*accounts, strict=True))
     codes, homes = np.array(values, np.int64), np.array(home, np.int64)
-    found = shared_value(codes, np.array(member), homes, passed_over=passed_over)
+    members = np.flatnonzero(member)
+    key = single_key(codes, homes, np.ones(len(codes), bool))
+    found = shared_value(codes[members], members, key, passed_over=passed_over)
     inside = [(v, c) for v, m, c in accounts if m and v >= 0]
     outside = [(v, c) for v, m, c in accounts if not m and v >= 0]
     own = [v for v, m, _ in accounts if m]
@@ -132,7 +135,9 @@ def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, in
     pairs = [(number, value) for number, (values, _, _) in enumerate(accounts) for value in sorted(values)]
     columns = np.array(pairs, np.int64).reshape(-1, 2)
     member, home = np.array([m for _, m, _ in accounts]), np.array([c for _, _, c in accounts], np.int64)
-    found = shared_address(columns[:, 0], columns[:, 1], member, home)
+    first = np.searchsorted(columns[:, 0], np.arange(len(accounts) + 1))
+    key = public_key(first, columns[:, 1], home, np.ones(len(accounts), bool), only_known=False)
+    found = shared_address(np.flatnonzero(member), key)
 
     def judged(value: int) -> tuple[float, int, int]:
         others = sum(value in values for values, _ in inside) - 1

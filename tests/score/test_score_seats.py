@@ -40,4 +40,4 @@ def test_skills_and_models_are_named_by_frequency() -> None:
     conduct = np.array([bits["coding"]] * 6 + [bits["mathematics"]] * 4 + [0] * 2, np.uint32)
     assert skills_of(conduct) == ["coding", "mathematics"]
     assert skills_of(conduct[:0]) == ["general instruction following"]
-    assert models_of(["b", "a", "b", "c", "a"]) == ["a", "b", "c"]
+    assert models_of({"b": 2, "a": 2, "c": 1}) == ["a", "b", "c"]

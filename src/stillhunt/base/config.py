@@ -169,6 +169,11 @@ class Config(BaseModel):
     threads: int = Field(0, ge=0, description="Worker threads; 0 = one per core. Changes no result.")
     memory_limit_gb: float = Field(2.0, gt=0, description="Memory of the SQL engine before it spills to disk, GiB.")
     engine: Literal["duckdb"] = Field("duckdb", description="SQL engine.")
+    state: str = Field(
+        "",
+        description="Folder that keeps what was made of each input file, so that the next hunt reads only files that are "
+        "new or changed; about 300 bytes a request. Empty: nothing is kept.",
+    )
     collect: CollectSettings = Field(default_factory=CollectSettings)
     link: LinkSettings = Field(default_factory=LinkSettings)
     resolve: ResolveSettings = Field(default_factory=ResolveSettings)

@@ -332,9 +332,11 @@ TIMELINE = Table(
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
 DOOR_TABLES = (
     SKETCHES,
+    TRAFFIC,
     SLICED,
     LINKS,
     CANDIDATES,
+    TOTALS,
 )
 CASE_TABLES: dict[str, Table] = {
     "accounts": CASE_ACCOUNTS,

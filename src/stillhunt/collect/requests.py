@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
@@ -22,7 +23,7 @@ from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, fi
 from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, KEY_COLUMNS, History, Survey, prompt_array
 from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
-from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import RawBatch, Rules, standardise_keys, standardise_requests, standardise_texts
 from stillhunt.collect.strings import bounded_texts
@@ -100,17 +101,32 @@ class RequestLog:
         self._surveyed = self._surveyed or self._survey(Survey(link_files=True), frozenset())
         return self._surveyed.linked_files()
 
-    def note_known(self, index: int, rows: int, present: frozenset[str], rejected: int) -> None:
-        """Say what an input that will be skipped holds, as `facts` of an earlier reading told it.
+    def note_known(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
+        """Say what an input that will be skipped holds, as an earlier reading told it.
 
         Args:
             index: of the input.
-            rows: rows handed on from it.
-            present: optional columns that had a value.
-            rejected: rows set aside.
+            facts: `facts` of that reading.
+            cuts: `cuts` of that reading.
         """
-        self.facts[index] = InputFacts(rows, present, rejected)
-        self._known_rejected += rejected
+        self.facts[index] = facts
+        self._known_rejected += facts.rejected
+        if cuts:
+            rows, sizes = np.array(cuts, np.int64).T
+            self._cuts[index].append((rows, sizes))
+
+    def cuts(self, index: int) -> list[tuple[int, int]]:
+        """(row, bytes) of each prompt of an input from which resent history was cut."""
+        return [pair for rows, sizes in self._cuts[index] for pair in zip(rows.tolist(), sizes.tolist(), strict=True)]
+
+    def rejects_of(self, index: int) -> pa.Table:
+        """REJECTS of one input; what has its name."""
+        table = self.rejects()
+        return table.filter(pc.equal(table.column("source"), self.name_of(index)))
+
+    def name_of(self, index: int) -> str:
+        """Name of an input as REJECTS has it."""
+        return printable(self._opened.found[index].name, NAME_CHARACTERS)
 
     def batches(self, skip: frozenset[int] = frozenset()) -> Iterator[pa.Table]:
         """Checked REQUESTS tables of at most `collect.batch_rows` rows; may be called once.

@@ -160,10 +160,11 @@ class Partials:
         except OSError as error:
             raise self._no_room(error) from error
 
-    def rejects(self, origin_file: int) -> pa.Table:
-        """REJECTS of an input whose segments were here already."""
+    def rejects(self, origin_file: int, name: str) -> pa.Table:
+        """REJECTS of an input whose segments were here already, under the name that it has now."""
         with pa.OSFile(str(self._kept[origin_file] / REJECTED), "rb") as source:
-            return pa.ipc.open_file(source).read_all()
+            table = pa.ipc.open_file(source).read_all()
+        return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
         """All segments; none may be added after it."""

@@ -230,6 +230,7 @@ def _count_slice(half: Half, sums: Sums, row: int, member: int, sign: int) -> No
     for r in range(half.request_start[member], half.request_start[member + 1]):
         end = half.phrase_start[r + 1]
         for i in range(half.phrase_start[r], end):
-            pairs = together[half.phrase[i]]
+            # A view of the row would cost more, in reference counts, than the few sums that it serves.
+            first = np.uint64(half.phrase[i])
             for j in range(i + 1, end):
-                pairs[half.phrase[j]] += sign
+                together[first, np.uint64(half.phrase[j])] += sign

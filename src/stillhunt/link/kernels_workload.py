@@ -297,8 +297,8 @@ def _powers(bits: Floats, scale: Floats, exponent: Ints, used: int) -> None:
         # 2 ** whole, written as the exponent of a double; the rest of the power by the series of exp.
         exponent[j] = (np.int64(whole) + 1023) << 52
         x = (power - whole) * LN2
-        y = 1.0 + x * (1.0 / 9.0) * (1.0 + x * (1.0 / 10.0) * (1.0 + x * (1.0 / 11.0) * (1.0 + x * (1.0 / 12.0))))
-        y = 1.0 + x * (1.0 / 5.0) * (1.0 + x * (1.0 / 6.0) * (1.0 + x * (1.0 / 7.0) * (1.0 + x * (1.0 / 8.0) * y)))
-        bits[j] = 1.0 + x * (1.0 + x * (1.0 / 2.0) * (1.0 + x * (1.0 / 3.0) * (1.0 + x * (1.0 / 4.0) * y)))
+        y = 1.0 / 5040.0 + x * (1.0 / 40320.0 + x * (1.0 / 362880.0 + x * (1.0 / 3628800.0 + x * (1.0 / 39916800.0))))
+        y = 1.0 / 24.0 + x * (1.0 / 120.0 + x * (1.0 / 720.0 + x * y))
+        bits[j] = 1.0 + x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * y)))
     for j in range(used):
         bits[j] *= scale[j]

@@ -139,9 +139,9 @@ def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
 
 
 def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
-    # Halves, topics and phrases of a slice's requests are only counted: their order does not matter.
+    # Halves, topics and phrases of a slice's requests are only counted: their order within it does not matter.
     label = values(found, "label")
-    order = np.argsort(label, kind="stable")
+    order = np.lexsort((values(found, "account"), label))
     account, half, topic = (values(found, name)[order] for name in ("account", "half", "topic"))
     begins, codes = lists(found.combine_chunks(), "codes")
     starts, lengths = begins[:-1][order], np.diff(begins)[order]

@@ -8,7 +8,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.progress import Progress
 from stillhunt.score.budget import Budget, false_alarm_budget, log_budget
 from stillhunt.score.candidate import read_candidates
-from stillhunt.score.frame import build_frame
+from stillhunt.score.frame import Frame, build_frame
 from stillhunt.score.tables import case_tables
 from stillhunt.score.verdict import judge
 
@@ -16,20 +16,25 @@ __all__ = ["Budget", "false_alarm_budget", "log_budget", "score_campaigns"]
 
 
 def score_campaigns(
-    tables: tuple[pa.Table, pa.Table, pa.Table], accounts: pa.Table | None, config: Config, progress: Progress, totals: pa.Table | None = None
+    tables: tuple[pa.Table, pa.Table, pa.Table],
+    accounts: pa.Table | None,
+    config: Config,
+    progress: Progress,
+    totals: pa.Table | None = None,
 ) -> dict[str, pa.Table]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
     Args:
-        tables: SKETCHES in canonical order, SLICED row for row with it, CANDIDATES.
+        tables: TRAFFIC in canonical order, SLICED row for row with it, CANDIDATES.
         accounts: ACCOUNTS, or None where the operator has none.
         config: settings.
         progress: told of each candidate.
+        totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
     """
     sketches, sliced, candidates = tables
-    frame = build_frame(sketches, sliced, accounts)
+    frame = build_frame(sketches, sliced, accounts, totals)
     found = read_candidates(candidates, frame)
-    budget = false_alarm_budget(frame.accounts, frame.time, config.score)
+    budget = log_budget(totals, config.score) if totals is not None else _own_budget(frame, config)
     judged = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance:
         for candidate in found:
@@ -45,3 +50,7 @@ def score_campaigns(
             )
             advance(1)
     return case_tables(frame, judged, config)
+
+
+def _own_budget(frame: Frame, config: Config) -> Budget:
+    return false_alarm_budget(frame.accounts, frame.time, config.score)

@@ -12,9 +12,10 @@ from scipy.special import log_ndtr
 
 from stillhunt.score import baseline
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Floats, Ints, commonest
 from stillhunt.score.dealt import load_fit
 from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Flags, Floats, Frame, Ints, commonest
+from stillhunt.score.frame import Frame
 from stillhunt.score.shared import shared_value
 
 WORK_CAP = 6.0
@@ -41,19 +42,16 @@ def bare_stacks(frame: Frame, candidate: Candidate, found_as: Candidate) -> list
         candidate: a bare candidate.
         found_as: the candidate before strangers left it, some for their stack: stacks are judged on all of them.
     """
-    stack = frame.columns["stack"]
-    if (stack < 0).all():
+    stack = frame.stack
+    if frame.stack_key().empty:
         return []
     current, candidate = candidate, found_as
     manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
-    alike = frame.manner == manner
-    of_account = commonest(frame.account[alike], stack[alike], frame.accounts)
     formed = candidate.formed[candidate.row_slice] > 0
     own = commonest(candidate.row_account[formed], stack[candidate.rows[formed]], len(candidate.accounts))
     # Members that their stack helped to find are neither evidence nor public.
-    of_account[candidate.accounts] = own
     passed_over = max(candidate.searched - int((own >= 0).sum()), 0)
-    found = shared_value(of_account, candidate.is_member(frame), frame.country, passed_over=passed_over)
+    found = shared_value(own, candidate.accounts, frame.stack_key(manner), passed_over=passed_over)
     used = commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
     bits = _as_fellows(found.member_bits, own, used)[np.isin(candidate.accounts, current.accounts)]
     return [
@@ -93,24 +91,29 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
         candidate: a bare candidate.
     """
     manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
-    crowd, inside = _slice_loads(frame, candidate, np.flatnonzero(frame.bare & (frame.manner == manner)))
-    own = np.exp(crowd[inside])
-    middle = float(np.median(crowd[inside])) if inside.any() else 0.0
-    customers = _customer_law(crowd, ~inside)
+    own, outside = _slice_loads(frame, candidate, manner)
+    questions = np.flatnonzero(own + outside)
+    own = own[questions]
+    others = outside[questions].astype(np.float64) * frame.outsider_weight
+    load: Floats = np.log(questions)
+    crowd: Floats = own + others
+    middle = float(np.median(np.repeat(load, own))) if own.any() else 0.0
+    each = float(np.median(np.repeat(questions, own))) if own.any() else 0.0
+    customers = _customer_law(load, others if others.any() else crowd)
     # Without a plan the group belongs to the crowd: those outside alone have a gap where it was taken from.
-    alone = _customer_law(crowd, np.ones(len(crowd), bool))
+    alone = _customer_law(load, crowd)
     spread = float(np.sqrt(np.exp(-middle) + baseline.PLAN_LOAD_SPREAD**2))
-    ratio = np.exp(_above_floor(crowd, middle, spread) - customers)
+    ratio = np.exp(_above_floor(load, middle, spread) - customers)
     # No more workers than were found: others who happen to be as busy are no evidence for these.
-    most = MOST_WORKERS * len(own) / max(len(crowd), 1)
+    most = MOST_WORKERS * int(own.sum()) / max(float(crowd.sum()), 1.0)
     shares = [share for share in SHARES if share <= most] or SHARES[:1]
-    bits = max(float(np.log2(1.0 - share + share * ratio).sum()) for share in shares) - COST
-    bits -= float((alone - customers).sum()) / float(np.log(2.0))
+    bits = max(float((crowd * np.log2(1.0 - share + share * ratio)).sum()) for share in shares) - COST
+    bits -= float((crowd * (alone - customers)).sum()) / float(np.log(2.0))
     loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
     return Finding(
         "queue",
         "like_work",
-        f"{len(candidate.accounts)} accounts do alike work, about {np.median(own):.0f} questions each: "
+        f"{len(candidate.accounts)} accounts do alike work, about {each:.0f} questions each: "
         f"{'more' if bits > 0 else 'no more'} than customers' loads would agree by chance ({max(bits, 0.0):.0f} bits)",
         float(np.clip(bits, 0.0, WORK_CAP)),
         count=len(candidate.rows),
@@ -118,25 +121,37 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     )
 
 
-def _slice_loads(frame: Frame, candidate: Candidate, rows: Ints) -> tuple[Floats, Flags]:
-    """Log of the distinct questions of each bare slice among these requests, and whether it is the candidate's."""
-    counted = rows[frame.fresh[rows] & (frame.topic[rows] >= 0)]
-    slices, loads = np.unique(frame.cluster[counted] * frame.accounts + frame.account[counted], return_counts=True)
-    large = loads >= LEAST_LOAD
-    held = candidate.slice_cluster * frame.accounts + candidate.accounts[candidate.slice_account]
-    return np.log(loads[large]), np.isin(slices[large], held)
+def _slice_loads(frame: Frame, candidate: Candidate, manner: int) -> tuple[Ints, Ints]:
+    """Bare slices of a manner by their distinct questions: those of the candidate, those of the other public accounts.
+
+    Returns:
+        Two counts of slices for each number of questions, 0 below `LEAST_LOAD`.
+    """
+    questions = frame.questions[manner]
+    held = frame.slices.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
+    held = np.unique(held[held >= 0])
+    crowd = frame.crowd_loads[manner]
+    own = np.bincount(questions[held], minlength=len(crowd))
+    aside = held[frame.public[frame.slices.account[held]]]
+    outside = -np.bincount(questions[aside], minlength=len(own))
+    outside[: len(crowd)] += crowd
+    own[:LEAST_LOAD] = outside[:LEAST_LOAD] = 0
+    return own, outside
 
 
-def _customer_law(loads: Floats, outside: Flags) -> Floats:
-    """Log density of each log load under a lognormal law fitted to those outside the group (maximum likelihood)."""
-    others = loads[outside] if outside.any() else loads
-    fits = [
-        (float(_above_floor(others, middle, spread).sum()), middle, spread)
-        for middle in np.arange(0.0, np.log(1e5), 0.25).tolist()
-        for spread in baseline.CUSTOMER_SLICE_SPREADS
-    ]
-    _, middle, spread = max(fits)
-    return _above_floor(loads, middle, spread)
+def _customer_law(loads: Floats, slices: Floats) -> Floats:
+    """Log density of each log load under a lognormal law fitted to slices of those loads (maximum likelihood).
+
+    Args:
+        loads: log loads.
+        slices: how many slices have each.
+    """
+    count, total, square = (float((slices * loads**power).sum()) for power in (0, 1, 2))
+    # Of a normal law only the sums of the loads and of their squares matter.
+    away = square - 2.0 * _MIDDLES * total + _MIDDLES**2 * count
+    likelihood = -0.5 * away / _SPREADS**2 - count * (np.log(_SPREADS) + _FLOORS)
+    best = int(np.argmax(likelihood))
+    return _above_floor(loads, float(_MIDDLES[best]), float(_SPREADS[best]))
 
 
 def _above_floor(loads: Floats, middle: float, spread: float) -> Floats:
@@ -144,6 +159,11 @@ def _above_floor(loads: Floats, middle: float, spread: float) -> Floats:
     floor = (np.log(LEAST_LOAD - 0.5) - middle) / spread
     density: Floats = -0.5 * ((loads - middle) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
     return density - float(log_ndtr(-floor))
+
+
+_GRID = [(m, s) for m in np.arange(0.0, np.log(1e5), 0.25).tolist() for s in baseline.CUSTOMER_SLICE_SPREADS]
+_MIDDLES, _SPREADS = np.array(_GRID).T
+_FLOORS = log_ndtr((_MIDDLES - np.log(LEAST_LOAD - 0.5)) / _SPREADS)
 
 
 def client_rows(frame: Frame, candidate: Candidate) -> Ints:
@@ -154,8 +174,9 @@ def client_rows(frame: Frame, candidate: Candidate) -> Ints:
         candidate: a bare candidate.
     """
     rows = frame.rows_of(candidate.accounts)
-    stack = frame.columns["stack"] + 1
-    width = int(stack.max(initial=0)) + 1
-    kind = (frame.account * 2 + frame.manner) * width + stack
-    same: Flags = np.isin(kind[rows], np.unique(kind[candidate.rows]))
-    return rows[same]
+    width = int(frame.stack.max(initial=-1)) + 2
+    kind, own = (
+        (frame.account[chosen].astype(np.int64) * 2 + frame.manner[chosen]) * width + frame.stack[chosen] + 1
+        for chosen in (rows, candidate.rows)
+    )
+    return rows[np.isin(kind, np.unique(own))]

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.score.frame import Ints
+from stillhunt.score.coding import Ints
 
 DAY = 24 * 3_600_000_000
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillhunt.score.frame import Flags, Floats, Frame, Ints
+from stillhunt.base.errors import ContractError
+from stillhunt.score.coding import Floats, Ints
+from stillhunt.score.frame import Frame
+from stillhunt.score.slices import places
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,10 @@ class Candidate:
     bare: bool = False
     searched: int = 0
 
-    def is_member(self, frame: Frame) -> Flags:
-        """True for the member accounts, one entry per account of the log."""
-        member = np.zeros(frame.accounts, bool)
-        member[self.accounts] = True
-        return member
+    @property
+    def loads(self) -> Ints:
+        """Requests of each member in its slices."""
+        return np.bincount(self.row_account, minlength=len(self.accounts))
 
     def per_account(self, values: Floats) -> Floats:
         """Sum of a per-slice value over each member account's slices."""
@@ -54,56 +57,55 @@ class Candidate:
 
 
 def read_candidates(candidates: pa.Table, frame: Frame) -> list[Candidate]:
-    """Candidates with their requests, from the CANDIDATES table."""
-    code = {account: position for position, account in enumerate(frame.account_ids)}
+    """Candidates with their requests, from the CANDIDATES table.
+
+    Args:
+        candidates: CANDIDATES.
+        frame: the log.
+
+    Raises:
+        ContractError: a candidate's account has no request in the log.
+    """
     number = candidates.column("candidate").to_numpy()
-    cluster = candidates.column("cluster").to_numpy().astype(np.int64)
-    account = np.array([code[a] for a in candidates.column("account_id").to_pylist()], np.int64)
-    formed = candidates.column("formed").to_numpy().astype(np.int64)
+    order = np.argsort(number, kind="stable")
+    position = pc.index_in(candidates.column("account_id").combine_chunks(), value_set=frame.account_ids)
+    if position.null_count:
+        raise ContractError(f"{position.null_count} accounts are not in the log", where="table candidates")
+    account = position.to_numpy()
+    cluster = candidates.column("cluster").to_numpy()
+    formed = candidates.column("formed").to_numpy()
     content = candidates.column("content_microbits").to_numpy() / 1e6
     queue = candidates.column("queue_microbits").to_numpy() / 1e6
     bare = candidates.column("bare").to_numpy()
     searched = candidates.column("searched").to_numpy()
-    clustered = np.flatnonzero(frame.cluster >= 0)
-    row_key = frame.cluster[clustered] * frame.accounts + frame.account[clustered]
-    order = np.argsort(row_key, kind="stable")
-    row_key, clustered = row_key[order], clustered[order]
     found = []
-    for label in np.unique(number):
-        own = number == label
-        candidate = _candidate(
-            int(label),
-            cluster[own],
-            account[own],
-            (formed[own], content[own], queue[own]),
-            (row_key, clustered, frame.accounts),
+    for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []:
+        members, place = np.unique(account[own], return_inverse=True)
+        row, row_slice = _rows(frame, cluster[own], account[own])
+        found.append(
+            Candidate(
+                number=int(number[own[0]]),
+                accounts=members,
+                slice_cluster=cluster[own],
+                slice_account=place,
+                formed=formed[own],
+                content=content[own],
+                queue=queue[own],
+                rows=row,
+                row_account=place[row_slice],
+                row_slice=row_slice,
+                bare=bool(bare[own].any()),
+                searched=int(searched[own].max()),
+            )
         )
-        found.append(replace(candidate, bare=bool(bare[own].any()), searched=int(searched[own].max())))
     return found
 
 
-def _candidate(
-    number: int, cluster: Ints, account: Ints, links: tuple[Ints, Floats, Floats], rows: tuple[Ints, Ints, int]
-) -> Candidate:
-    row_key, row, accounts = rows
-    key = cluster * accounts + account
-    first, last = np.searchsorted(row_key, key), np.searchsorted(row_key, key + 1)
-    lengths = last - first
-    position = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
-    slices = np.repeat(np.arange(len(key)), lengths)
-    members = np.unique(account)
-    slice_account = np.searchsorted(members, account)
-    chosen = row[position]
-    order = np.argsort(chosen, kind="stable")
-    return Candidate(
-        number=number,
-        accounts=members,
-        slice_cluster=cluster,
-        slice_account=slice_account,
-        formed=links[0],
-        content=links[1],
-        queue=links[2],
-        rows=chosen[order],
-        row_account=slice_account[slices][order],
-        row_slice=slices[order],
-    )
+def _rows(frame: Frame, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
+    """Requests of some slices, ascending, and which slice each is in."""
+    slices = frame.slices.find(cluster, account)
+    held = np.flatnonzero(slices >= 0)
+    begin, end = frame.slices.start[slices[held]], frame.slices.start[slices[held] + 1]
+    rows = frame.slices.order[places(begin, end)]
+    order = np.argsort(rows)
+    return rows[order], np.repeat(held, end - begin)[order]

@@ -12,8 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Floats
 from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Floats, Frame
+from stillhunt.score.frame import Frame
 from stillhunt.score.log_facts import WHOLE
 from stillhunt.score.rates import part_bits
 
@@ -67,10 +68,12 @@ def _correlation(frame: Frame, candidate: Candidate) -> tuple[float, int, int] |
     if bins < LEAST_DAYS:
         return None
     accounts = len(candidate.accounts)
-    day = frame.day[candidate.rows] // width
+    day = frame.day(candidate.rows) // width
     counts = np.bincount(candidate.row_account * bins + day, minlength=accounts * bins).reshape(accounts, bins)
-    inside = frame.rows_of(candidate.accounts)
-    others = frame.daily - np.bincount(frame.day[inside], weights=frame.part[inside], minlength=days)
+    aside = candidate.accounts[frame.public[candidate.accounts]]
+    inside = frame.rows_of(aside)
+    parts = np.repeat(frame.part[aside], frame.first[aside + 1] - frame.first[aside])
+    others = frame.daily - np.bincount(frame.day(inside), weights=parts, minlength=days)
     public = np.bincount(np.arange(days) // width, weights=others, minlength=bins) + WHOLE // 100
     expected = counts.sum(axis=1, keepdims=True) * (public / public.sum())
     # In units of their noise, or days on which hardly anybody works would outweigh the rest.

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Flags, Ints, coded
 from stillhunt.score.findings import Finding, examples
-from stillhunt.score.frame import Flags, Frame, Ints
+from stillhunt.score.frame import Frame
 from stillhunt.score.log_facts import DAY
 from stillhunt.score.rates import Spread, part_bits, share_ratio
 
@@ -115,13 +116,11 @@ def asked_conduct(frame: Frame, candidate: Candidate) -> Finding:
 
 def _usual_here(frame: Frame, candidate: Candidate, trait: Trait) -> float:
     """Mean share over the log's other groups, each counting once, without the upper tenth of them."""
-    groups = frame.groups
-    others = ~np.isin(groups.cluster, candidate.slice_cluster)
+    others = frame.groups.others(candidate.slice_cluster)
     if others.sum() < LEAST_GROUPS:
         return 0.0
-    bits = [bit for bit in range(32) if trait.flags >> bit & 1]
-    # A request may show two flags of one trait: the commoner one stands for both.
-    share = np.sort(groups.flagged[others][:, bits].max(axis=1) / groups.requests[others])
+    order, share = frame.groups.by_share(trait.flags)
+    share = share[others[order]]
     return float(share[: len(share) - int(np.ceil(EXTREMES * len(share)))].mean())
 
 
@@ -149,10 +148,10 @@ def _own_data(frame: Frame, candidate: Candidate) -> Finding | None:
 
 def _own_checks(frame: Frame, candidate: Candidate) -> Finding | None:
     """Prompts that an account sends again on another day, as scheduled checks do; retries are of the same day."""
-    whole, day = frame.columns["whole"][candidate.rows], frame.time[candidate.rows] // DAY
+    whole, day = frame.whole[candidate.rows], frame.time[candidate.rows] // DAY
     order = np.lexsort((day, whole, candidate.row_account))
     same = np.diff(candidate.row_account[order]) == 0
-    same &= (np.diff(whole[order]) == 0) & (np.diff(day[order]) > 0)
+    same &= (whole[order[1:]] == whole[order[:-1]]) & (np.diff(day[order]) > 0)
     again = np.zeros(len(order), bool)
     again[order[1:][same]] = True
     return _manners(
@@ -169,13 +168,13 @@ def _talk(frame: Frame, candidate: Candidate) -> Finding | None:
     if (frame.numbers("turn", candidate.rows) < 0).all():
         return None
     of_members = frame.rows_of(candidate.accounts)
-    names = frame.sketches.column("conversation").take(pa.array(of_members)).to_numpy()
-    _, talk = np.unique(names, return_inverse=True)
+    talk = coded(pa.array(frame.conversation[of_members]))
     short = frame.numbers("words", of_members) <= TALK_WORDS
     human = (frame.numbers("turn", of_members) > 0) & (short | ((frame.numbers("conduct", of_members) & FOLLOW_UP) > 0))
     backs = np.bincount(talk[human], minlength=int(talk.max(initial=-1)) + 1)
     position = np.searchsorted(of_members, candidate.rows)
     first = np.unique(talk[position], return_index=True)[1]
+    first = first[np.argsort(frame.conversation[candidate.rows[first]])]
     asked = backs[talk[position[first]]] >= 2
     return _manners(
         "talk",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.score.baseline import CUSTOMER_LOAD_SPREAD, Overdispersion
-from stillhunt.score.frame import Floats, Ints
+from stillhunt.score.coding import Floats, Ints
 
 GRID = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
 RARE = 5

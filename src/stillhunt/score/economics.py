@@ -7,11 +7,14 @@ for a group like the others, so that no scale and no price list is needed.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Floats, Ints, commonest
 from stillhunt.score.findings import Finding, examples
-from stillhunt.score.frame import Floats, Frame, Ints, commonest
+from stillhunt.score.frame import Frame
 from stillhunt.score.rates import part_bits, rank_ratio
 from stillhunt.score.shared import shared_value
 
@@ -27,6 +30,7 @@ LEANING = 3.0
 PLAN_POWER = 2.0
 """Groups found at all use more than the median customer (0.6 to 0.7), so that ranks against the plan lean less."""
 USE_OF_GROUPS = 0.67
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def economics(frame: Frame, candidate: Candidate) -> list[Finding]:
@@ -46,17 +50,14 @@ def economics(frame: Frame, candidate: Candidate) -> list[Finding]:
 def _constant_settings(frame: Frame, candidate: Candidate) -> Finding | None:
     """Members whose slice has one joint setting, where few outsiders have it; bare defaults tell nothing."""
     codes = frame.settings
-    if (codes < 0).all():
+    if frame.settings_key.empty:
         return None
-    member = candidate.is_member(frame)
     own = codes[candidate.rows]
     most = commonest(candidate.row_account, own, len(candidate.accounts))
     agree = np.bincount(candidate.row_account[own == most[candidate.row_account]], minlength=len(candidate.accounts))
     loads = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
     constant = (most >= 0) & (agree >= CONSTANT * loads)
-    of_account = frame.usual_settings.copy()
-    of_account[candidate.accounts] = np.where(constant, most, -1)
-    found = shared_value(of_account, member, np.full(frame.accounts, -1, np.int64))
+    found = shared_value(np.where(constant, most, -1), candidate.accounts, frame.settings_key)
     varied = _varied_elsewhere(frame, candidate, codes)
     return Finding(
         "conduct",
@@ -71,16 +72,19 @@ def _constant_settings(frame: Frame, candidate: Candidate) -> Finding | None:
 
 def _varied_elsewhere(frame: Frame, candidate: Candidate, codes: Ints) -> int:
     """Members whose traffic outside the candidate has another setting than its commonest inside."""
-    rows = np.setdiff1d(frame.rows_of(candidate.accounts), candidate.rows, assume_unique=True)
+    rows = frame.rows_of(candidate.accounts)
     inside = commonest(candidate.row_account, codes[candidate.rows], len(candidate.accounts))
-    owner = np.searchsorted(candidate.accounts, frame.account[rows])
-    return len(np.unique(owner[codes[rows] != inside[owner]]))
+    loads = frame.first[candidate.accounts + 1] - frame.first[candidate.accounts]
+    owner = np.repeat(np.arange(len(candidate.accounts)), loads)
+    other = codes[rows] != inside[owner]
+    other[np.searchsorted(rows, candidate.rows)] = False
+    return int(np.count_nonzero(np.bincount(owner[other])))
 
 
 def _mix_and_answers(frame: Frame, candidate: Candidate) -> Finding | None:
     """Ranks of the share of one model and of the answers' length among the log's other groups."""
     groups = frame.groups
-    others = ~np.isin(groups.cluster, candidate.slice_cluster)
+    others = groups.others(candidate.slice_cluster)
     if others.sum() < LEAST_GROUPS or not len(candidate.rows):
         return None
     models = np.bincount(frame.model[candidate.rows])
@@ -113,18 +117,20 @@ def _rank(value: float, others: Floats) -> float:
 
 def _plan_use(frame: Frame, candidate: Candidate) -> Finding | None:
     """Use of the members among customers who pay for the same plan: the group's middle rank."""
-    plan = frame.customers.get("plan")
-    if plan is None or (plan < 0).all():
+    plan = frame.customers.codes.get("plan")
+    if plan is None or not frame.peers:
         return None
-    outside = ~candidate.is_member(frame)
+    of_member, used_by = plan[candidate.accounts], frame.use[candidate.accounts]
     ranks: list[float] = []
-    for own in np.unique(plan[candidate.accounts]).tolist():
-        peers = np.sort(frame.use[outside & (plan == own)])
-        if own < 0 or len(peers) < LEAST_PEERS:
+    for own in np.unique(of_member).tolist():
+        used = used_by[of_member == own]
+        # Members are no peers: what they add to the public's ranks is taken off.
+        aside = np.sort(used[frame.public[candidate.accounts[of_member == own]]])
+        peers = frame.peers.get(own, aside)
+        if own < 0 or len(peers) - len(aside) < LEAST_PEERS:
             continue
-        used = frame.use[candidate.accounts[plan[candidate.accounts] == own]]
-        below = np.searchsorted(peers, used) + np.searchsorted(peers, used, side="right")
-        ranks += ((below / 2.0 + 0.5) / (len(peers) + 1.0)).tolist()
+        below = sum(np.searchsorted(peers, used, side) - np.searchsorted(aside, used, side) for side in _SIDES)
+        ranks += ((below / 2.0 + 0.5) / (len(peers) - len(aside) + 1.0)).tolist()
     if len(ranks) < len(candidate.accounts) / 2:
         return None
     middle = float(np.median(ranks))

@@ -7,17 +7,19 @@ no part in forming it. What speaks against earns negative bits by the same tests
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from stillhunt.score import baseline
 from stillhunt.score.bare import bare_stacks, client_rows, like_work
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Floats, Ints, coded, commonest
 from stillhunt.score.common_days import common_days
 from stillhunt.score.conduct import asked_conduct, own_matters
 from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, load_fit, pooled, trimmed
 from stillhunt.score.economics import economics
 from stillhunt.score.failover import failovers
 from stillhunt.score.findings import Finding, examples
-from stillhunt.score.frame import Floats, Frame, Ints, commonest
+from stillhunt.score.frame import Frame
 from stillhunt.score.open_customers import declared_organisation, open_customers
 from stillhunt.score.pivot import new_model
 from stillhunt.score.shared import SharedKey, shared_address, shared_value
@@ -131,17 +133,26 @@ def _template_lift(frame: Frame, candidate: Candidate, least: int) -> float:
     Accounts that lean on the template without being members (pipelines with the same wording) are left out: they are
     neither the public nor the group.
     """
-    inside = np.bincount(frame.account[np.isin(frame.cluster, candidate.slice_cluster)], minlength=frame.accounts)
-    total = np.bincount(frame.account, minlength=frame.accounts)
-    casual = ~candidate.is_member(frame) & (inside < least)
-    public = (float(inside[casual].sum()) + 1.0) / (float(total[casual].sum()) + 1.0)
-    own = float(np.median(inside[candidate.accounts] / np.maximum(total[candidate.accounts], 1)))
+    slices = frame.slices.of_clusters(np.unique(candidate.slice_cluster))
+    owners, place = np.unique(frame.slices.account[slices], return_inverse=True)
+    inside = np.bincount(place, weights=frame.slices.requests[slices])
+    # Outsiders: all of the public, less the members and those who lean on the template.
+    outside = frame.public[owners] & ~np.isin(owners, candidate.accounts)
+    leaning = outside & (inside >= least)
+    own_public = candidate.accounts[frame.public[candidate.accounts]]
+    total = frame.public_requests - frame.requests[own_public].sum() - frame.requests[owners[leaning]].sum()
+    public = (float(inside[outside & ~leaning].sum()) + 1.0) / (float(total) + 1.0)
+    of_member = np.zeros(len(candidate.accounts))
+    held = np.isin(candidate.accounts, owners)
+    of_member[held] = inside[np.isin(owners, candidate.accounts)]
+    own = float(np.median(of_member / np.maximum(frame.requests[candidate.accounts], 1)))
     return max(own / public, 1.0)
 
 
 def _topic_mixture(frame: Frame, candidate: Candidate, cleared: Candidate) -> Finding:
     # Who left a bare group as a likely stranger left for its subjects on this half, too.
-    found = _held_out(frame, cleared if candidate.bare else candidate, frame.topic)
+    judged = cleared if candidate.bare else candidate
+    found = _held_out(frame, judged, frame.topic[judged.rows])
     bits = index_bits(found, baseline.TOPICS)
     compared = "as alike as dealing at random gives" if bits > 0 else "as different as separate customers' are"
     return Finding(
@@ -161,24 +172,29 @@ def _usual(found: Homogeneity, base: baseline.Overdispersion) -> float:
 
 
 def _held_out(frame: Frame, candidate: Candidate, category: Ints) -> Homogeneity:
-    """Homogeneity within each content cluster, each half judged for the slices that the other half formed."""
-    parts = []
+    """Homogeneity within each content cluster, each half judged for the slices that the other half formed.
+
+    Args:
+        frame: the log.
+        candidate: the candidate.
+        category: category of each of its requests; below 0 unknown.
+    """
     # Bare slices of one plan are one table whatever client each uses.
     table = np.zeros_like(candidate.slice_cluster) if candidate.bare else candidate.slice_cluster
-    for cluster in np.unique(table):
-        inside = table[candidate.row_slice] == cluster
-        for half in (0, 1):
-            formed = (candidate.formed[candidate.row_slice] & (1 << (1 - half))) > 0
-            chosen = inside & formed & (frame.half[candidate.rows] == half)
-            chosen &= frame.fresh[candidate.rows] & (category[candidate.rows] >= 0)
-            parts.append(homogeneity(candidate.row_account[chosen], category[candidate.rows[chosen]]))
-    return pooled(parts)
+    half = frame.half[candidate.rows]
+    held_out = (candidate.formed[candidate.row_slice] >> (1 - half) & 1) > 0
+    chosen = np.flatnonzero(held_out & frame.fresh[candidate.rows] & (category >= 0))
+    of_row = table[candidate.row_slice[chosen]]
+    chosen = chosen[np.lexsort((half[chosen], of_row))]
+    part = table[candidate.row_slice[chosen]] * 2 + half[chosen]
+    tables = np.split(chosen, np.flatnonzero(np.diff(part)) + 1)
+    return pooled([homogeneity(candidate.row_account[rows], category[rows]) for rows in tables])
 
 
 def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
-    whole = frame.columns["whole"][candidate.rows]
-    pairs = np.unique(np.stack([whole, candidate.row_account]), axis=1)
-    _, senders = np.unique(pairs[0], return_counts=True)
+    text = coded(pa.array(frame.whole[candidate.rows]))
+    accounts = len(candidate.accounts)
+    senders = np.bincount(np.unique(text.astype(np.int64) * accounts + candidate.row_account) // accounts)
     repeated = float((senders > 1).mean()) if len(senders) else 0.0
     bits = 1.5 * (1.0 - repeated / REPEATED) if repeated <= REPEATED else -min(20.0 * (repeated - REPEATED), 10.0)
     if repeated <= REPEATED:
@@ -210,7 +226,7 @@ def _even_loads(found_as: Candidate, candidate: Candidate, least: int, most: flo
 
 
 def _common_times(frame: Frame, candidate: Candidate) -> Finding:
-    found = _held_out(frame, candidate, frame.time // TIME_BIN)
+    found = _held_out(frame, candidate, frame.time[candidate.rows] // TIME_BIN)
     bits = index_bits(found, baseline.TIMES)
     return Finding(
         "timing",
@@ -223,12 +239,10 @@ def _common_times(frame: Frame, candidate: Candidate) -> Finding:
 
 
 def _follow_ups(frame: Frame, candidate: Candidate, rows: Ints) -> Finding:
-    turn = frame.sketches.column("turn")
-    chosen = turn.take(rows).combine_chunks()
-    known = len(chosen) - chosen.null_count
+    turn = frame.numbers("turn", rows)
+    known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
         return Finding("conduct", "follow_ups", "turns are not known", 0.0)
-    later = int(np.count_nonzero(np.nan_to_num(chosen.to_numpy(zero_copy_only=False).astype(float)) > 0))
     share = later / known
     bits = 1.5 * (1.0 - share / SOME_BACK) if share < SOME_BACK and known >= 50 else -min(8.0 * share, 6.0)
     statement = (
@@ -240,14 +254,11 @@ def _follow_ups(frame: Frame, candidate: Candidate, rows: Ints) -> Finding:
 
 
 def _shared_stacks(frame: Frame, candidate: Candidate) -> list[Finding]:
-    stack = frame.columns["stack"]
-    if (stack < 0).all():
+    key = frame.stack_key()
+    if key.empty:
         return []
-    member = candidate.is_member(frame)
-    of_account = commonest(frame.account, stack, frame.accounts)
-    own = commonest(candidate.row_account, stack[candidate.rows], len(candidate.accounts))
-    of_account[candidate.accounts] = own
-    found = shared_value(of_account, member, frame.country)
+    own = commonest(candidate.row_account, frame.stack[candidate.rows], len(candidate.accounts))
+    found = shared_value(own, candidate.accounts, key)
     bits = min(found.bits, STACK_CAP)
     return [
         Finding(
@@ -271,27 +282,23 @@ CUSTOMER_KEYS = (
 
 
 def _shared_customers(frame: Frame, candidate: Candidate) -> list[Finding]:
-    member = candidate.is_member(frame)
     findings = []
     for name, words in CUSTOMER_KEYS:
-        if name not in frame.customers or (frame.customers[name] < 0).all():
+        if name not in frame.customers.codes or frame.customer_key(name).empty:
             continue
-        found = shared_value(frame.customers[name], member, frame.country)
+        own = frame.customers.codes[name][candidate.accounts]
+        found = shared_value(own, candidate.accounts, frame.customer_key(name))
         findings.append(_sharing("identity", name, words, found, candidate))
     return findings
 
 
 def _shared_addresses(frame: Frame, candidate: Candidate) -> list[Finding]:
     findings = []
-    member = candidate.is_member(frame)
     for name, words in (("client_ip", "addresses"), ("client_prefix", "networks (/24 or /48)")):
-        values = frame.columns[name]
-        known = values >= 0
-        if not known.any():
+        key = frame.address_key(name)
+        if key.empty:
             continue
-        width = int(values.max()) + 1
-        pairs = np.unique(frame.account[known] * width + values[known])
-        found = shared_address(pairs // width, pairs % width, member, frame.country)
+        found = shared_address(candidate.accounts, key)
         findings.append(_sharing("network", name, words, found, candidate))
     return findings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +10,50 @@ import pyarrow as pa
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import EVIDENCE
-from stillhunt.score.frame import Frame, Ints
+from stillhunt.score.coding import Floats, Ints
+from stillhunt.score.frame import Frame
 from stillhunt.score.verdict import Judged, member_evidence
 
 MEMBER_EXAMPLES = 5
+PRIOR = ("prior", "prior", "odds that a group like this harvests, before any evidence")
+EVEN_ODDS = ("prior", "prior", "even odds that an account in the group is part of it")
 
-Row = tuple[str, str | None, str, str, str, float, list[str], int]
+Text = tuple[str, str, str]
+"""Family, kind and statement."""
+
+
+@dataclass
+class _Rows:
+    """Rows as they are gathered; one array a campaign in each list but those of distinct values.
+
+    Attributes:
+        texts: distinct texts, each with its number.
+        examples: distinct lists of requests, as positions in the sketches.
+        number, account, text, bits, example, count: campaign, account (-1: all of it), text, bits, list of examples and
+            number of requests of each row.
+    """
+
+    texts: dict[Text, int] = field(default_factory=dict)
+    examples: list[Ints] = field(default_factory=list)
+    number: list[Ints] = field(default_factory=list)
+    account: list[Ints] = field(default_factory=list)
+    text: list[Ints] = field(default_factory=list)
+    bits: list[Floats] = field(default_factory=list)
+    example: list[Ints] = field(default_factory=list)
+    count: list[Ints] = field(default_factory=list)
+
+    def code(self, text: Text) -> int:
+        """Number of a text."""
+        return self.texts.setdefault(text, len(self.texts))
+
+    def add(self, number: int, account: Ints, text: Ints, bits: Floats, example: Ints, count: Ints) -> None:
+        """Rows of one campaign."""
+        self.number.append(np.full(len(account), number))
+        for column, values in zip(
+            (self.account, self.text, self.example, self.count), (account, text, example, count), strict=True
+        ):
+            column.append(values)
+        self.bits.append(bits)
 
 
 def evidence_table(frame: Frame, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
@@ -29,20 +67,29 @@ def evidence_table(frame: Frame, shown: list[Judged], names: list[str], config: 
         names: their campaign ids.
         config: settings, for the prior.
     """
-    rows: list[Row] = []
-    for judged, name in zip(shown, names, strict=True):
-        text = "odds that a group like this harvests, before any evidence"
-        rows.append((name, None, "prior", "prior", text, config.score.prior_bits, [], 0))
-        for found in judged.findings:
-            if found.bits != 0.0:
-                examples = _request_ids(found.rows, frame)
-                rows.append((name, None, found.family, found.kind, found.statement, found.bits, examples, found.count))
-        if judged.held_back is not None and judged.verdict == "review":
-            text = budget_statement(judged, config.score, frame.accounts)
-            rows.append((name, None, "budget", "false_alarm_budget", text, 0.0, [], 0))
-        rows += _member_rows(frame, judged, name)
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(EVIDENCE.names)
-    return EVIDENCE.build(**{key: list(column) for key, column in zip(EVIDENCE.names, columns, strict=True)})
+    if not shown:
+        return EVIDENCE.empty()
+    rows = _Rows()
+    for place, judged in enumerate(shown):
+        _campaign_rows(rows, place, judged, config, frame.accounts)
+        _member_rows(rows, place, judged)
+    number, account, text, example = (
+        np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example)
+    )
+    texts = [pa.array(column).take(pa.array(text)) for column in zip(*rows.texts, strict=True)]
+    offsets = np.cumsum([0, *(len(one) for one in rows.examples)]).astype(np.int32)
+    requests = frame.sketches.column("request_id").take(pa.array(np.concatenate(rows.examples)))
+    lists = pa.ListArray.from_arrays(pa.array(offsets), requests.combine_chunks())
+    return EVIDENCE.build(
+        campaign_id=pa.array(names).take(pa.array(number)),
+        account_id=frame.account_ids.take(pa.array(account, mask=account < 0)),
+        family=texts[0],
+        kind=texts[1],
+        statement=texts[2],
+        bits=np.concatenate(rows.bits),
+        request_ids=lists.take(pa.array(example)),
+        request_count=np.concatenate(rows.count),
+    )
 
 
 def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> str:
@@ -66,28 +113,59 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
     )
 
 
-def _request_ids(rows: Ints, frame: Frame) -> list[str]:
-    values: list[str] = frame.sketches.column("request_id").take(rows).to_pylist()
-    return values
+def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
+    nothing = np.zeros(0, np.int64)
+    told: list[tuple[Text, float, Ints, int]] = [(PRIOR, config.score.prior_bits, nothing, 0)]
+    speaking = [found for found in judged.findings if found.bits != 0.0]
+    told += [((found.family, found.kind, found.statement), found.bits, found.rows, found.count) for found in speaking]
+    if judged.held_back is not None and judged.verdict == "review":
+        text = budget_statement(judged, config.score, accounts)
+        told.append((("budget", "false_alarm_budget", text), 0.0, nothing, 0))
+    first = len(rows.examples)
+    rows.examples += [examples for _, _, examples, _ in told]
+    rows.add(
+        number,
+        np.full(len(told), -1),
+        np.array([rows.code(text) for text, _, _, _ in told]),
+        np.array([bits for _, bits, _, _ in told]),
+        np.arange(first, first + len(told)),
+        np.array([count for _, _, _, count in told]),
+    )
 
 
-def _member_rows(frame: Frame, judged: Judged, name: str) -> list[Row]:
+def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
+    """One row for each member's prior and for each finding that says something of it, member after member."""
     candidate = judged.candidate
-    table = member_evidence(judged.findings, len(candidate.accounts))
-    order = np.argsort(candidate.row_account, kind="stable")
-    bounds = np.searchsorted(candidate.row_account[order], np.arange(len(candidate.accounts) + 1))
-    rows: list[Row] = []
-    for position, account in enumerate(candidate.accounts):
-        own = candidate.rows[order[bounds[position] : bounds[position + 1]]]
-        who, examples = frame.account_ids[account], _request_ids(own[:MEMBER_EXAMPLES], frame)
-        even = "even odds that an account in the group is part of it"
-        rows.append((name, who, "prior", "prior", even, 0.0, [], 0))
-        for number, found in enumerate(judged.findings):
-            bits = float(table[number, position])
-            if bits != 0.0:
-                statement = _member_statement(found.kind, bits)
-                rows.append((name, who, found.family, found.kind, statement, bits, examples, len(own)))
-    return rows
+    members = len(candidate.accounts)
+    table = np.concatenate([np.zeros((1, members)), member_evidence(judged.findings, members)]).T
+    speaks = table != 0.0
+    speaks[:, 0] = True
+    member, finding = np.nonzero(speaks)
+    bits = table[member, finding]
+    # The prior and, for each finding, what it says for and against; some findings never speak of members.
+    texts = np.zeros((table.shape[1], 2), np.int64)
+    texts[0] = rows.code(EVEN_ODDS)
+    for place, found in enumerate(judged.findings, start=1):
+        if speaks[:, place].any():
+            texts[place] = [
+                rows.code((found.family, found.kind, words)) for words in reversed(_MEMBER_WORDS[found.kind])
+            ]
+    loads = candidate.loads
+    ends = np.cumsum(loads)
+    by_member = candidate.rows[np.argsort(candidate.row_account, kind="stable")]
+    begins = (ends - loads).tolist()
+    own = [by_member[begin:end][:MEMBER_EXAMPLES] for begin, end in zip(begins, ends.tolist(), strict=True)]
+    # The prior stands on no request.
+    first = len(rows.examples)
+    rows.examples += [np.zeros(0, np.int64), *own]
+    rows.add(
+        number,
+        candidate.accounts[member],
+        texts[finding, (bits > 0).astype(np.int64)],
+        bits,
+        np.where(finding == 0, first, first + 1 + member),
+        np.where(finding == 0, 0, loads[member]),
+    )
 
 
 _MEMBER_WORDS = {
@@ -105,8 +183,3 @@ _MEMBER_WORDS = {
     "open_customer": ("it belongs to the one payer", "it belongs to the one payer"),
     "declared_organisation": ("it declares another organisation", "it is a seat of the declared organisation"),
 }
-
-
-def _member_statement(kind: str, bits: float) -> str:
-    fits, differs = _MEMBER_WORDS[kind]
-    return fits if bits > 0 else differs

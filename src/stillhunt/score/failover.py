@@ -8,11 +8,12 @@ that need no model of anybody's hours: requests that were *answered*, whose prom
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Flags, Ints
 from stillhunt.score.findings import Finding, examples
-from stillhunt.score.frame import Flags, Frame, Ints
+from stillhunt.score.frame import Frame
 from stillhunt.score.rates import Spread, lean_ratio, part_bits, share_ratio
 
 MINUTE = 60_000_000
@@ -55,9 +56,9 @@ def failovers(frame: Frame, candidate: Candidate) -> Finding:
 
 
 def _resent(frame: Frame, candidate: Candidate, refused: Flags) -> tuple[float, str, Ints]:
-    whole, time = frame.columns["whole"][candidate.rows], frame.time[candidate.rows]
+    whole, time = frame.whole[candidate.rows], frame.time[candidate.rows]
     by_other = _next_by_other(whole, candidate.row_account, time) <= RESENT_WITHIN
-    known = frame.sketches.column("whole").take(pa.array(candidate.rows)).to_numpy() != 0
+    known = whole != 0
     hits, trials = int((by_other & refused & known).sum()), int((refused & known).sum())
     others, answered = int((by_other & ~refused & known).sum()), int((~refused & known).sum())
     usual = (others + USUAL_FLOOR * USUAL_STRENGTH) / (answered + USUAL_STRENGTH)
@@ -69,13 +70,13 @@ def _resent(frame: Frame, candidate: Candidate, refused: Flags) -> tuple[float, 
     return ratio, statement, candidate.rows[by_other & refused & known]
 
 
-def _next_by_other(whole: Ints, account: Ints, time: Ints) -> Ints:
+def _next_by_other(whole: npt.NDArray[np.uint64], account: Ints, time: Ints) -> Ints:
     """Microseconds until another account sends the same prompt; a very long time where none does."""
     order = np.lexsort((account, time, whole))
     last = len(order) - 1
     text, sender, when = whole[order], account[order], time[order]
     # End of the run of one sender within one prompt: what follows it is the next request by another.
-    ends = np.flatnonzero(np.r_[(np.diff(text) != 0) | (np.diff(sender) != 0), True])
+    ends = np.flatnonzero(np.r_[(text[1:] != text[:-1]) | (sender[1:] != sender[:-1]), True])
     follows = ends[np.searchsorted(ends, np.arange(len(order)))] + 1
     inside = np.minimum(follows, last)
     same = (follows <= last) & (text[inside] == text)
@@ -90,10 +91,10 @@ def _jumps(frame: Frame, candidate: Candidate, refused: Flags) -> tuple[float, s
     when, who = time[order], candidate.row_account[order]
     events = _apart(time[refused], candidate.row_account[refused])
     after = before = 0
-    for start, account in events:
-        low, middle, up, high = np.searchsorted(
-            when, [start - JUMP_WITHIN, start, start + 1, start + JUMP_WITHIN + 1]
-        ).tolist()
+    starts = np.array([start for start, _ in events], np.int64)
+    bounds = starts[:, None] + np.array([-JUMP_WITHIN, 0, 1, JUMP_WITHIN + 1])
+    places = np.searchsorted(when, bounds.ravel()).reshape(-1, 4).tolist()
+    for (_, account), (low, middle, up, high) in zip(events, places, strict=True):
         earlier, later = set(who[low:middle].tolist()) - {account}, set(who[up:high].tolist()) - {account}
         after += len(later - earlier)
         before += len(earlier - later)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stillhunt.score.frame import Floats, Ints
+from stillhunt.score.coding import Floats, Ints
 
 LINKAGE = ("identity", "network", "timing")
 """Families that say "one operator", which is not yet "one that harvests"."""

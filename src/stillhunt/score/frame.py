@@ -1,20 +1,28 @@
-"""Everything the evidence looks at, as arrays in the sketches' order."""
+"""Everything the evidence looks at, as arrays in the sketches' order; what all candidates need is counted once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.score.log_facts import DAY, GroupTraits, Launch, find_launches, group_traits, parts_of_use
+from stillhunt.base.errors import ContractError
+from stillhunt.base.schema import TOTALS
+from stillhunt.score import kernels
+from stillhunt.score.coding import Flags, Floats, Ints, coded, commonest, joined, runs_of, whole_numbers
+from stillhunt.score.customers import Customers, read_customers
+from stillhunt.score.log_facts import DAY, WHOLE, GroupTraits, Launch, find_launches, group_traits
+from stillhunt.score.public import PublicKey, public_key, single_key
+from stillhunt.score.slices import SliceTable, places, slice_table
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+__all__ = ["Flags", "Floats", "Frame", "Ints", "build_frame", "commonest"]
+
+SETTINGS = ("temperature", "top_p", "max_tokens")
 
 
 @dataclass(frozen=True)
@@ -22,19 +30,19 @@ class Frame:
     """Sketches, slices and the customer table, coded.
 
     Attributes:
-        account_ids: distinct accounts, ascending.
+        account_ids: distinct accounts of the log, ascending; some may have no request here.
         account: account code of each request, ascending along the rows.
         cluster, bare, half, topic, fresh: as in SLICED.
         time: microseconds since 1970.
-        columns: further columns of the sketches by name, each coded as small integers (-1 = unknown).
-        customers: columns of ACCOUNTS by name, one code an account (-1 = unknown); `institution` is 1 where the mail
-            domain is one that only institutions get.
-        customer_organisations: organisation of each account by ACCOUNTS, where there is that table.
+        public: True for the accounts that may be outsiders: all, or a random sample of the log's accounts.
+        requests: requests of each account in the log.
+        told_use: tokens answered to each account in the log; None where its requests here tell.
+        customers: the customer table's columns.
         country: country from which each account mostly sends; -1 unknown.
-        sketches: the table itself, for the few columns read once.
+        sketches: the table itself, for the columns read when they are asked for.
     """
 
-    account_ids: list[str]
+    account_ids: pa.StringArray
     account: Ints
     cluster: Ints
     bare: Flags
@@ -42,16 +50,24 @@ class Frame:
     topic: Ints
     fresh: Flags
     time: Ints
-    columns: dict[str, Ints]
-    customers: dict[str, Ints]
-    customer_organisations: list[str | None] | None
+    public: Flags
+    requests: Ints
+    told_use: Ints | None
+    customers: Customers
     country: Ints
     sketches: pa.Table
+    _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
+    _keys: dict[str, PublicKey] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def accounts(self) -> int:
-        """Number of accounts."""
+        """Number of accounts of the log."""
         return len(self.account_ids)
+
+    @cached_property
+    def outsider_weight(self) -> float:
+        """Accounts of the log for which each public one stands."""
+        return self.accounts / max(int(np.count_nonzero(self.public)), 1)
 
     def organisations(self, names: set[str]) -> Flags:
         """True for the accounts that declare one of the named organisations, in either table.
@@ -64,9 +80,9 @@ class Frame:
             return found
         wanted = pa.array(sorted(names), pa.string())
         logged = pc.is_in(self.sketches.column("organization_id"), value_set=wanted).to_numpy()
-        found[np.unique(self.account[logged])] = True
-        if self.customer_organisations is not None:
-            found |= np.array([name in names for name in self.customer_organisations], bool)
+        found[self.account[logged]] = True
+        if self.customers.organisations is not None:
+            found |= pc.is_in(self.customers.organisations, value_set=wanted).to_numpy(zero_copy_only=False)
         return found
 
     def numbers(self, name: str, rows: Ints | None = None) -> Ints:
@@ -76,10 +92,15 @@ class Frame:
             name: the column.
             rows: positions in the sketches; all when None.
         """
-        column = self.sketches.column(name)
-        column = column if rows is None else column.take(pa.array(rows))
-        numbers: Ints = pc.fill_null(column.cast(pa.int64()), -1).to_numpy()
-        return numbers
+        if name not in self._numbers:
+            self._numbers[name] = whole_numbers(self.sketches.column(name))
+        column = self._numbers[name]
+        return column if rows is None else column[rows]
+
+    @cached_property
+    def first(self) -> Ints:
+        """First request of each account, and the number of requests last."""
+        return np.searchsorted(self.account, np.arange(self.accounts + 1, dtype=np.int32))
 
     def rows_of(self, accounts: Ints) -> Ints:
         """Positions in the sketches of all requests of some accounts, ascending.
@@ -87,190 +108,228 @@ class Frame:
         Args:
             accounts: account codes, ascending.
         """
-        first = np.searchsorted(self.account, accounts)
-        lengths = np.searchsorted(self.account, accounts, side="right") - first
-        before = np.cumsum(lengths) - lengths
-        positions: Ints = np.repeat(first - before, lengths) + np.arange(int(lengths.sum()))
-        return positions
+        return places(self.first[accounts], self.first[accounts + 1])
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """Times of the first and the last request."""
+        return int(self.time.min(initial=np.iinfo(np.int64).max)), int(self.time.max(initial=0))
+
+    @cached_property
+    def whole(self) -> npt.NDArray[np.uint64]:
+        """Hash of each prompt; 0 where there is none."""
+        whole: npt.NDArray[np.uint64] = self.sketches.column("whole").to_numpy()
+        return whole
+
+    @cached_property
+    def conversation(self) -> npt.NDArray[np.uint64]:
+        """Hash of each request's conversation."""
+        conversation: npt.NDArray[np.uint64] = self.sketches.column("conversation").to_numpy()
+        return conversation
+
+    @cached_property
+    def public_requests(self) -> int:
+        """Requests of the public."""
+        return int(self.requests[self.public].sum())
 
     @cached_property
     def model(self) -> Ints:
         """Model of each request, coded in order of first appearance along the rows."""
-        return _code(self.sketches.column("model"))[0]
+        return coded(self.sketches.column("model"))
+
+    @cached_property
+    def stack(self) -> Ints:
+        """Client of each request, SDK and TLS together; -1 unknown."""
+        return joined(coded(self.sketches.column("user_agent")), coded(self.sketches.column("tls_fingerprint")))
 
     @cached_property
     def settings(self) -> Ints:
         """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
-        joint = np.full(len(self.time), -1, np.int64)
-        for name in ("temperature", "top_p", "max_tokens"):
+        joint: Ints = np.full(len(self.time), -1, np.int32)
+        for name in SETTINGS:
             # Thousandths: a client's 0.7 is 0.7 in single precision too.
             # An absurd max_tokens may lose its last digits: it is only compared.
             column = self.sketches.column(name).cast(pa.float64(), safe=False)
-            thousandths = pc.round(pc.multiply(column, 1000.0))
-            code = _code(thousandths)[0]
-            _, mixed = np.unique(joint * (code.max(initial=-1) + 2) + code, return_inverse=True)
-            joint = np.where((joint < 0) & (code < 0), -1, mixed.astype(np.int64))
+            joint = joined(joint, coded(pc.round(pc.multiply(column, 1000.0))))
         return joint
-
-    @cached_property
-    def usual_settings(self) -> Ints:
-        """Commonest of them of each account; -1 where it leaves them to the default."""
-        return commonest(self.account, self.settings, self.accounts)
 
     @cached_property
     def use(self) -> Ints:
         """Tokens answered to each account."""
+        if self.told_use is not None:
+            return self.told_use
         tokens = np.maximum(self.numbers("output_tokens"), 0)
         return np.bincount(self.account, weights=tokens, minlength=self.accounts).astype(np.int64)
 
     @cached_property
     def manner(self) -> Ints:
         """1 where a request sets a sampling parameter, 0 where not."""
-        given = [pc.is_valid(self.sketches.column(name)) for name in ("temperature", "top_p", "max_tokens")]
-        manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int64)
+        given = [pc.is_valid(self.sketches.column(name)) for name in SETTINGS]
+        manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int8)
         return manner
 
-    @cached_property
-    def day(self) -> Ints:
-        """Days of 24 hours from the log's first request to each."""
-        day: Ints = (self.time - self.time.min()) // DAY
-        return day
+    def day(self, rows: Ints | slice) -> Ints:
+        """Days of 24 hours from the log's first request to each of some requests.
+
+        Args:
+            rows: positions in the sketches.
+        """
+        return (self.time[rows] - self.span[0]) // DAY
 
     @cached_property
     def part(self) -> Ints:
-        """What each request is of its account's use, in millionths."""
-        return parts_of_use(self.account, self.accounts)
+        """What each request of an account is of its use, in millionths."""
+        return WHOLE // np.maximum(np.diff(self.first), 1)
 
     @cached_property
     def daily(self) -> Ints:
-        """Sum of those parts over all requests of each day: the log's days, every account weighing the same."""
-        return np.bincount(self.day, weights=self.part).astype(np.int64)
+        """Sum of those parts over the public's requests of each day: every account weighs the same."""
+        days = (self.span[1] - self.span[0]) // DAY + 1 if len(self.time) else 0
+        weights = np.where(self.public, self.part, 0)[self.account]
+        return np.bincount(self.day(slice(None)), weights=weights, minlength=days).astype(np.int64)
+
+    @cached_property
+    def slices(self) -> SliceTable:
+        """The log's slices."""
+        return slice_table(self.account, self.cluster)
+
+    @cached_property
+    def questions(self) -> tuple[Ints, Ints]:
+        """Distinct questions with known subjects of each bare slice, without and with sampling parameters."""
+        asked = self.bare & self.fresh & (self.topic >= 0)
+        return self.slices.count(asked & (self.manner == 0)), self.slices.count(asked & (self.manner == 1))
+
+    @cached_property
+    def crowd_loads(self) -> tuple[Ints, Ints]:
+        """How many bare slices of the public have each number of those questions."""
+        inside = self.public[self.slices.account]
+        without, with_parameters = (np.bincount(questions[inside]) for questions in self.questions)
+        return without, with_parameters
 
     @cached_property
     def groups(self) -> GroupTraits:
-        """Traits of the log's content clusters, counted once for all candidates."""
-        return group_traits(
-            np.where(self.bare, -1, self.cluster), self.numbers("conduct"), self.model, self.numbers("output_tokens")
-        )
+        """Traits of the public's content clusters, counted once for all candidates."""
+        rows = self.slices.order
+        rows = rows[~self.bare[rows] & self.public[self.account[rows]]]
+        return group_traits(rows, self.cluster, self.numbers("conduct"), self.model, self.numbers("output_tokens"))
 
     @cached_property
     def launches(self) -> tuple[Launch, ...]:
         """Models that appeared while the log ran, found once for all candidates."""
-        return find_launches(self.account, self.time, self.model, self.accounts)
+        return find_launches(self.account, self.time, self.model, self.public)
+
+    @cached_property
+    def declared(self) -> Ints:
+        """Organisation that each account declares, in either table; -1 none."""
+        told = self.customers.codes.get("organization_id", np.full(self.accounts, -1, np.int32))
+        logged = commonest(self.account, coded(self.sketches.column("organization_id")), self.accounts)
+        # The log's own organisation only fills gaps; its codes are shifted so that they cannot meet the table's.
+        declared: Ints = np.where(told >= 0, told, np.where(logged >= 0, logged + told.max(initial=0) + 1, -1))
+        return declared
+
+    @cached_property
+    def domain_holders(self) -> Ints:
+        """Public accounts with each mail domain."""
+        domain = self.customers.codes["email_domain"]
+        known = domain >= 0
+        return np.bincount(domain[known & self.public], minlength=int(domain.max(initial=-1)) + 1)
+
+    def customer_key(self, name: str) -> PublicKey:
+        """A column of the customer table as a key.
+
+        Args:
+            name: the column.
+        """
+        if name not in self._keys:
+            self._keys[name] = single_key(self.customers.codes[name], self.country, self.public)
+        return self._keys[name]
+
+    def address_key(self, name: str) -> PublicKey:
+        """A column of the sketches as a key of which an account may have many values.
+
+        Args:
+            name: client_ip or client_prefix.
+        """
+        if name not in self._keys:
+            column = self.sketches.column(name)
+            value, known = pc.fill_null(column, 0).to_numpy(), pc.is_valid(column).to_numpy()
+            rows = np.flatnonzero(kernels.first_of_pairs(self.first, value, known))
+            first = np.searchsorted(self.account[rows], np.arange(self.accounts + 1, dtype=np.int32))
+            codes = coded(pa.array(value[rows]))
+            self._keys[name] = public_key(first, codes, self.country, self.public, only_known=False)
+        return self._keys[name]
+
+    def stack_key(self, manner: int | None = None) -> PublicKey:
+        """The client that each account mostly uses as a key.
+
+        Args:
+            manner: of its requests in that manner only; of all when None.
+        """
+        name = f"stack {manner}"
+        if name not in self._keys:
+            rows = slice(None) if manner is None else np.flatnonzero(self.manner == manner)
+            stacks = commonest(self.account[rows], self.stack[rows], self.accounts)
+            self._keys[name] = single_key(stacks, self.country, self.public)
+        return self._keys[name]
+
+    @cached_property
+    def settings_key(self) -> PublicKey:
+        """The settings that each account mostly uses as a key; the same in all countries."""
+        usual = commonest(self.account, self.settings, self.accounts)
+        return single_key(usual, np.full(self.accounts, -1, np.int32), self.public)
+
+    @cached_property
+    def peers(self) -> dict[int, Ints]:
+        """Use of the public accounts of each price plan, ascending."""
+        plan = self.customers.codes.get("plan", np.full(self.accounts, -1, np.int32))
+        inside = np.flatnonzero(self.public & (plan >= 0))
+        inside = inside[np.lexsort((self.use[inside], plan[inside]))]
+        cuts = np.flatnonzero(np.diff(plan[inside])) + 1
+        return {int(plan[part[0]]): self.use[part] for part in np.split(inside, cuts) if len(part)}
 
 
-CODED_COLUMNS = ("client_ip", "client_prefix", "organization_id", "whole")
-CUSTOMER_COLUMNS = (
-    "organization_id",
-    "plan",
-    "email_domain",
-    "payment_fingerprint",
-    "payment_country",
-    "signup_prefix",
-    "signup_country",
-)
-INSTITUTION = r"\.(edu|gov|ac)(\.[a-z]{2})?$"
-"""Mail domains that are given to institutions only: their people come from many countries and hide nothing by that."""
-SIGNUP_HOURS = 12
-"""Width of the bins in which sign-up bursts are seen: an operator's working session."""
-
-
-def build_frame(sketches: pa.Table, sliced: pa.Table, accounts: pa.Table | None) -> Frame:
+def build_frame(
+    sketches: pa.Table, sliced: pa.Table, accounts: pa.Table | None, totals: pa.Table | None = None
+) -> Frame:
     """Code the tables.
 
     Args:
         sketches: SKETCHES in canonical order.
         sliced: SLICED, row for row with it.
         accounts: ACCOUNTS, or None.
+        totals: TOTALS, where the sketches hold only some of the log's accounts; None where they hold all.
+
+    Raises:
+        ContractError: a request's account is not in the totals.
     """
-    account, ids = _code(sketches.column("account_id"))
-    columns = {name: _code(sketches.column(name))[0] for name in CODED_COLUMNS}
-    columns["stack"] = _joint(sketches.column("user_agent"), sketches.column("tls_fingerprint"))
+    ids, account = runs_of(sketches.column("account_id"))
+    public, requests, told_use = np.ones(len(ids), bool), np.bincount(account, minlength=len(ids)), None
+    if totals is not None:
+        totals = TOTALS.check(totals).sort_by("account_id")
+        position = pc.index_in(ids, value_set=totals.column("account_id").combine_chunks())
+        if position.null_count:
+            raise ContractError(f"{position.null_count} accounts of the sketches are not in it", where="table totals")
+        ids, account = totals.column("account_id").combine_chunks(), position.to_numpy()[account]
+        public, requests = totals.column("public").to_numpy(), totals.column("requests").to_numpy()
+        told_use = totals.column("output_tokens").to_numpy()
     return Frame(
-        account_ids=[str(i) for i in ids],
+        account_ids=ids,
         account=account,
-        cluster=sliced.column("cluster").to_numpy().astype(np.int64),
+        cluster=_column(sliced, "cluster", np.int32),
         bare=sliced.column("bare").to_numpy(),
-        half=sliced.column("half").to_numpy().astype(np.int64),
-        topic=sliced.column("topic").to_numpy().astype(np.int64),
+        half=_column(sliced, "half", np.int8),
+        topic=_column(sliced, "topic", np.int16),
         fresh=sliced.column("fresh").to_numpy(),
         time=sketches.column("timestamp").cast(pa.int64()).to_numpy(),
-        columns=columns,
-        customers=_customers(accounts, ids),
-        customer_organisations=_organisations(accounts, ids),
-        country=commonest(account, _code(sketches.column("country"))[0], len(ids)),
+        public=public,
+        requests=requests,
+        told_use=told_use,
+        customers=read_customers(accounts, ids),
+        country=commonest(account, coded(sketches.column("country")), len(ids)),
         sketches=sketches,
     )
 
 
-def commonest(account: Ints, value: Ints, accounts: int) -> Ints:
-    """Most frequent known value of each account; the smaller code on ties, -1 where none.
-
-    Args:
-        account: account of each request.
-        value: value code of each request, -1 unknown.
-        accounts: number of accounts.
-    """
-    known = value >= 0
-    out = np.full(accounts, -1, np.int64)
-    if not known.any():
-        return out
-    width = int(value.max()) + 1
-    key, count = np.unique(account[known] * width + value[known], return_counts=True)
-    owner, code = np.divmod(key, width)
-    order = np.lexsort((code, -count, owner))
-    first = np.unique(owner[order], return_index=True)[1]
-    out[owner[order][first]] = code[order][first]
-    return out
-
-
-def _code(column: pa.ChunkedArray) -> tuple[Ints, list[object]]:
-    """Codes in order of first appearance, -1 for null, and the distinct values."""
-    encoded = pc.dictionary_encode(column.combine_chunks())
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], column.type).dictionary_encode()
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, encoded.dictionary.to_pylist()
-
-
-def _joint(first: pa.ChunkedArray, second: pa.ChunkedArray) -> Ints:
-    """One code for each pair of values; -1 where both are unknown."""
-    left, right = _code(first)[0], _code(second)[0]
-    _, codes = np.unique(left * (right.max(initial=0) + 2) + right, return_inverse=True)
-    joint: Ints = np.where((left < 0) & (right < 0), -1, codes.astype(np.int64))
-    return joint
-
-
-def _customers(accounts: pa.Table | None, ids: list[object]) -> dict[str, Ints]:
-    if accounts is None:
-        return {}
-    position = pc.index_in(pa.array(ids, pa.string()), value_set=accounts.column("account_id").combine_chunks())
-    found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    out: dict[str, Ints] = {}
-    for name in CUSTOMER_COLUMNS:
-        codes = _code(accounts.column(name))[0]
-        out[name] = _aligned(codes, found)
-    named = pc.fill_null(accounts.column("email_domain"), "")
-    institution = pc.match_substring_regex(named, INSTITUTION).combine_chunks().cast(pa.int64()).to_numpy()
-    out["institution"] = _aligned(institution, found)
-    created = accounts.column("created_at").cast(pa.int64())
-    hours = pc.fill_null(created, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    bins = np.where(hours < 0, -1, hours // (SIGNUP_HOURS * 3_600_000_000))
-    out["created_at"] = _aligned(bins, found)
-    return out
-
-
-def _organisations(accounts: pa.Table | None, ids: list[object]) -> list[str | None] | None:
-    if accounts is None:
-        return None
-    known = dict(
-        zip(accounts.column("account_id").to_pylist(), accounts.column("organization_id").to_pylist(), strict=True)
-    )
-    return [known.get(account) for account in ids]
-
-
-def _aligned(codes: Ints, found: Ints) -> Ints:
-    if not len(codes):
-        return np.full(len(found), -1, np.int64)
-    aligned: Ints = np.where(found >= 0, codes[np.maximum(found, 0)], -1)
-    return aligned
+def _column(sliced: pa.Table, name: str, kind: type[np.signedinteger[Any]]) -> Ints:
+    column: Ints = sliced.column(name).to_numpy().astype(kind, copy=False)
+    return column

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Ints
 from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame, Ints, commonest
+from stillhunt.score.frame import Frame
 
 PUBLIC_DOMAIN = 5
 """Times a part's size from which outsiders make its mail domain a public provider's."""
@@ -28,17 +29,12 @@ def declared_organisation(frame: Frame, candidate: Candidate) -> Finding | None:
         frame: the log.
         candidate: the candidate.
     """
-    declared = frame.customers.get("organization_id", np.full(frame.accounts, -1, np.int64)).copy()
-    logged = commonest(frame.account, frame.columns["organization_id"], frame.accounts)
-    # The log's own organisation only fills gaps; its codes are shifted so that they cannot meet the table's.
-    declared = np.where(declared >= 0, declared, np.where(logged >= 0, logged + declared.max(initial=0) + 1, -1))
-    own = declared[candidate.accounts]
-    if (own < 0).all():
-        return None
-    share = np.bincount(own[own >= 0]).max() / len(own)
+    own = frame.declared[candidate.accounts]
+    names, seats = np.unique(own[own >= 0], return_counts=True)
+    share = float(seats.max(initial=0)) / len(own)
     if share < 0.5:
         return None
-    bits = np.where(own == np.bincount(own[own >= 0]).argmax(), -4.0, 0.0)
+    bits = np.where(own == names[np.argmax(seats)], -4.0, 0.0)
     return Finding(
         "identity",
         "declared_organisation",
@@ -56,18 +52,19 @@ def open_customers(frame: Frame, candidate: Candidate) -> Finding | None:
         frame: the log.
         candidate: the candidate.
     """
-    domain = frame.customers.get("email_domain")
+    domain = frame.customers.codes.get("email_domain")
     if domain is None:
         return None
     own = domain[candidate.accounts]
-    members = candidate.is_member(frame)
+    public = frame.public[candidate.accounts]
     open_member = np.zeros(len(own), bool)
     payers: list[int] = []
-    institution = frame.customers["institution"]
+    institution = frame.customers.codes["institution"]
     parts = 0
     for value in np.unique(own[own >= 0]):
         inside = own == value
-        if inside.sum() < SMALLEST_PART or (domain[~members] == value).sum() > PUBLIC_DOMAIN * inside.sum():
+        outsiders = (int(frame.domain_holders[value]) - int((inside & public).sum())) * frame.outsider_weight
+        if inside.sum() < SMALLEST_PART or outsiders > PUBLIC_DOMAIN * inside.sum():
             continue
         accounts = candidate.accounts[inside]
         if _one_payer(frame, accounts) and ((institution[accounts] > 0).all() or _one_country(frame, accounts)):
@@ -95,11 +92,11 @@ def _one_payer(frame: Frame, accounts: Ints) -> bool:
 
 def _payer(frame: Frame, accounts: Ints) -> list[int]:
     """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
-    values = frame.customers.get("payment_fingerprint")
+    values = frame.customers.codes.get("payment_fingerprint")
     if values is None:
         return []
-    known = values[accounts][values[accounts] >= 0]
-    return [int(np.bincount(known).argmax())] if len(known) >= OPENLY * len(accounts) else []
+    known, holders = np.unique(values[accounts][values[accounts] >= 0], return_counts=True)
+    return [int(known[np.argmax(holders)])] if holders.sum() >= OPENLY * len(accounts) else []
 
 
 def _one_country(frame: Frame, accounts: Ints) -> bool:
@@ -109,8 +106,8 @@ def _one_country(frame: Frame, accounts: Ints) -> bool:
 
 def _agreement(frame: Frame, accounts: Ints, name: str) -> float:
     """Share of the accounts that have the commonest value of a customer column; 0 where it is not known."""
-    values = frame.customers.get(name)
+    values = frame.customers.codes.get(name)
     if values is None:
         return 0.0
     own = values[accounts]
-    return float(np.bincount(own[own >= 0]).max() / len(own)) if (own >= 0).any() else 0.0
+    return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))

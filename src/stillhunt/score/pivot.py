@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Flags, Floats, Ints
 from stillhunt.score.findings import Finding, examples
-from stillhunt.score.frame import Flags, Floats, Frame, Ints
+from stillhunt.score.frame import Frame
 from stillhunt.score.log_facts import DAY, Launch
 from stillhunt.score.rates import Spread, part_bits, share_ratio
 
@@ -36,14 +37,13 @@ def new_model(frame: Frame, candidate: Candidate) -> Finding:
     Returns:
         Mean of the likelihood ratios over the launches seen; 0 bits where the log saw none.
     """
-    member = candidate.is_member(frame)
     ratios, seen, told = [], [0], ""
     for launch in frame.launches:
-        there = np.flatnonzero(member & (launch.volume > 0))
+        there = candidate.accounts[launch.volume[candidate.accounts] > 0]
         if len(there) < LEAST_MEMBERS:
             continue
         moved = int(launch.adopted[there].sum())
-        usual = _usual(launch, member, there)
+        usual = _usual(launch, frame.public, there)
         ratios.append(share_ratio(moved, len(there), Spread(usual, TOGETHER), MOVED))
         if ratios[-1] >= max(ratios):
             seen[0] = launch.model
@@ -59,14 +59,14 @@ def new_model(frame: Frame, candidate: Candidate) -> Finding:
     return Finding("timing", "new_model", told, bits, examples(rows), len(rows))
 
 
-def _usual(launch: Launch, member: Flags, there: Ints) -> float:
+def _usual(launch: Launch, public: Flags, there: Ints) -> float:
     """Share expected of the members if each were an outsider of its volume on that day."""
-    outside = ~member & (launch.volume > 0)
-    level = np.log2(np.maximum(launch.volume, 1)).astype(np.int64)
-    size = int(level.max(initial=0)) + 1
-    crowd = np.bincount(level[outside], minlength=size)
-    took: Floats = np.bincount(level[outside & launch.adopted], minlength=size).astype(np.float64)
+    level = launch.level[there]
+    aside = public[there]
+    size = len(launch.crowd)
+    crowd = launch.crowd - np.bincount(level[aside], minlength=size)
+    took = launch.took - np.bincount(level[aside & launch.adopted[there]], minlength=size)
     overall = (float(took.sum()) + 1.0) / (float(crowd.sum()) + 2.0)
     # Ten outsiders' worth of the overall share steadies levels that few reach.
-    rate = (took + 10.0 * overall) / (crowd + 10.0)
-    return float(rate[level[there]].mean())
+    rate: Floats = (took + 10.0 * overall) / (crowd + 10.0)
+    return float(rate[level].mean())

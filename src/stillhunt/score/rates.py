@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
-from stillhunt.score.frame import Floats
+from stillhunt.score.coding import Floats
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ SHARE = 0.25
 MOST = 5
 
 
-def skills_of(conduct: npt.NDArray[np.uint32]) -> list[str]:
+def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
     """Skills named by the conduct flags of a campaign's requests, the commonest first.
 
     Args:
@@ -36,7 +37,10 @@ def skills_of(conduct: npt.NDArray[np.uint32]) -> list[str]:
     return named[:MOST] or ["general instruction following"]
 
 
-def models_of(models: list[str]) -> list[str]:
-    """Models asked for, the most used first, at most ten."""
-    counts = Counter(models)
-    return [model for model, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:10]]
+def models_of(used: Mapping[str, int]) -> list[str]:
+    """Models asked for, the most used first, at most ten.
+
+    Args:
+        used: model -> requests.
+    """
+    return [model for model, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))[:10]]

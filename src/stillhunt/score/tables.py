@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +11,9 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
+from stillhunt.score.coding import Flags, Floats, Ints
 from stillhunt.score.evidence_table import budget_statement, evidence_table
-from stillhunt.score.frame import Flags, Frame
+from stillhunt.score.frame import Frame
 from stillhunt.score.skills import models_of, skills_of
 from stillhunt.score.verdict import Judged
 
@@ -22,6 +21,7 @@ LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
 OPERATOR_SHARE = 0.8
 """Share of an account's traffic from which it serves the campaign alone."""
+ALLOWED = "belongs to a programme that the settings declare as allowed"
 
 
 def case_tables(frame: Frame, judged: list[Judged], config: Config) -> dict[str, pa.Table]:
@@ -56,164 +56,193 @@ def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
 
 def _campaign_ids(frame: Frame, shown: list[Judged]) -> list[str]:
     """Ids made from the three members whose harvest begins first, so that growth does not change them."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for judged in shown:
         candidate = judged.candidate
         start = np.full(len(candidate.accounts), np.iinfo(np.int64).max)
         np.minimum.at(start, candidate.row_account, frame.time[candidate.rows])
         first = candidate.accounts[np.lexsort((candidate.accounts, start))[:3]]
-        text = "\n".join(frame.account_ids[a] for a in first)
+        text = "\n".join(frame.account_ids[a].as_py() for a in first)
         name = "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]
         while name in names:  # two campaigns on the same accounts (a pool)
             name = "c-" + hashlib.sha256((name + text).encode()).hexdigest()[:8]
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
-def _slice_id(frame: Frame, account: int, cluster: int) -> str:
-    return f"{frame.account_ids[account]}/{'rest' if cluster < 0 else cluster}"
+def _slice_ids(frame: Frame, account: Ints, cluster: Ints) -> pa.Array:
+    words = pc.if_else(pa.array(cluster < 0), "rest", pa.array(cluster).cast(pa.string()))
+    return pc.binary_join_element_wise(frame.account_ids.take(pa.array(account)), words, "/")
 
 
 def _campaigns(frame: Frame, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
-    columns: defaultdict[str, list[Any]] = defaultdict(list)
-    for judged, name in zip(shown, names, strict=True):
-        rows = judged.candidate.rows
-        taken = frame.sketches.select(["model", "input_tokens", "output_tokens", "conduct"]).take(rows)
-        models = taken.column("model").to_pylist()
-        sent = pc.fill_null(taken.column("input_tokens"), 0).to_numpy()
-        answered = pc.fill_null(taken.column("output_tokens"), 0).to_numpy()
-        prices = {m: config.report.prices.get(m, config.report.default_price) for m in set(models)}
-        value = sum(
-            (int(i) * prices[m].input + int(o) * prices[m].output) / 1e6
-            for m, i, o in zip(models, sent, answered, strict=True)
-        )
-        columns["campaign_id"].append(name)
-        columns["score"].append(judged.probability)
-        columns["verdict"].append(judged.verdict)
-        columns["accounts"].append(len(judged.candidate.accounts))
-        columns["requests"].append(len(rows))
-        columns["first_seen"].append(int(frame.time[rows].min()))
-        columns["last_seen"].append(int(frame.time[rows].max()))
-        columns["skills"].append(skills_of(taken.column("conduct").to_numpy()))
-        columns["models"].append(models_of(models))
-        columns["families"].append(judged.families)
-        columns["output_tokens"].append(int(answered.sum()))
-        columns["list_value"].append(round(value, 2))
     if not shown:
         return CAMPAIGNS.empty()
-    for name in ("first_seen", "last_seen"):
-        columns[name] = pa.array(columns[name], pa.int64()).cast(CAMPAIGNS.arrow.field(name).type)
-    return CAMPAIGNS.build(**columns)
+    labels = _first_labels(frame)
+    rows = [judged.candidate.rows for judged in shown]
+    sent, answered = frame.numbers("input_tokens"), frame.numbers("output_tokens")
+    models, values, skills, tokens = [], [], [], []
+    for own in rows:
+        known, place = np.unique(frame.model[own], return_inverse=True)
+        used = dict(zip((labels[code] for code in known), np.bincount(place).tolist(), strict=True))
+        billed = [
+            np.bincount(place, weights=np.maximum(column[own], 0)).astype(np.int64).tolist()
+            for column in (sent, answered)
+        ]
+        prices = [config.report.prices.get(model, config.report.default_price) for model in used]
+        value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
+        models.append(models_of(used))
+        values.append(round(value, 2))
+        skills.append(skills_of(frame.numbers("conduct", own)))
+        tokens.append(sum(billed[1]))
+    times = {
+        name: pa.array([int(pick(frame.time[own])) for own in rows], pa.int64()).cast(CAMPAIGNS.arrow.field(name).type)
+        for name, pick in (("first_seen", np.min), ("last_seen", np.max))
+    }
+    return CAMPAIGNS.build(
+        campaign_id=names,
+        score=[judged.probability for judged in shown],
+        verdict=[judged.verdict for judged in shown],
+        accounts=[len(judged.candidate.accounts) for judged in shown],
+        requests=[len(own) for own in rows],
+        **times,
+        skills=skills,
+        models=models,
+        families=[judged.families for judged in shown],
+        output_tokens=tokens,
+        list_value=values,
+    )
+
+
+def _first_labels(frame: Frame) -> list[str]:
+    """Name of each model code."""
+    labels: list[str] = pc.unique(frame.sketches.column("model")).to_pylist()
+    return labels
 
 
 def _members(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
-    total = np.bincount(frame.account, minlength=frame.accounts)
-    columns: defaultdict[str, list[Any]] = defaultdict(list)
-    for judged, name in zip(shown, names, strict=True):
-        candidate = judged.candidate
-        requests = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
-        share = requests / np.maximum(total[candidate.accounts], 1)
-        for position, account in enumerate(candidate.accounts):
-            columns["account_id"].append(frame.account_ids[account])
-            columns["campaign_id"].append(name)
-            columns["role"].append("operator" if share[position] >= OPERATOR_SHARE else "shared")
-            columns["requests"].append(int(requests[position]))
-            columns["share"].append(float(share[position]))
-            columns["score"].append(float(judged.probability * judged.member_probability[position]))
-    return MEMBERS.build(**columns) if shown else MEMBERS.empty()
+    if not shown:
+        return MEMBERS.empty()
+    accounts = np.concatenate([judged.candidate.accounts for judged in shown])
+    requests = np.concatenate([judged.candidate.loads for judged in shown])
+    share = requests / np.maximum(frame.requests[accounts], 1)
+    sizes = [len(judged.candidate.accounts) for judged in shown]
+    return MEMBERS.build(
+        account_id=frame.account_ids.take(pa.array(accounts)),
+        campaign_id=pa.array(names).take(pa.array(np.repeat(np.arange(len(shown)), sizes))),
+        role=pc.if_else(pa.array(share >= OPERATOR_SHARE), "operator", "shared"),
+        requests=requests,
+        share=share,
+        score=np.concatenate([judged.probability * judged.member_probability for judged in shown]),
+    )
 
 
 def _harvest(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
-    parts = []
-    for judged, name in zip(shown, names, strict=True):
-        candidate = judged.candidate
-        if judged.verdict == "none" or not len(candidate.rows):
-            continue
-        slice_ids = np.array(
-            [
-                _slice_id(frame, int(candidate.accounts[a]), int(c))
-                for a, c in zip(candidate.slice_account, candidate.slice_cluster, strict=True)
-            ],
-            dtype=object,
-        )
-        parts.append(
-            HARVEST.build(
-                request_id=frame.sketches.column("request_id").take(candidate.rows).combine_chunks(),
-                slice_id=slice_ids[candidate.row_slice],
-                campaign_id=[name] * len(candidate.rows),
-            )
-        )
-    return pa.concat_tables(parts).combine_chunks() if parts else HARVEST.empty()
+    parts = [
+        (number, judged.candidate)
+        for number, judged in enumerate(shown)
+        if judged.verdict != "none" and len(judged.candidate.rows)
+    ]
+    if not parts:
+        return HARVEST.empty()
+    account = np.concatenate([one.accounts[one.slice_account] for _, one in parts])
+    cluster = np.concatenate([one.slice_cluster for _, one in parts])
+    before = np.cumsum([0, *(len(one.slice_cluster) for _, one in parts)])
+    row_slice = np.concatenate([one.row_slice + begin for (_, one), begin in zip(parts, before[:-1], strict=True)])
+    campaign = np.repeat([number for number, _ in parts], [len(one.rows) for _, one in parts])
+    rows = np.concatenate([one.rows for _, one in parts])
+    return HARVEST.build(
+        request_id=frame.sketches.column("request_id").take(pa.array(rows)).combine_chunks(),
+        slice_id=_slice_ids(frame, account, cluster).take(pa.array(row_slice)),
+        campaign_id=pa.array(names).take(pa.array(campaign)),
+    )
 
 
 def _slices(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
-    width = int(frame.cluster.max(initial=-1)) + 2
-    key, requests = np.unique(frame.account * width + frame.cluster + 1, return_counts=True)
-    account, cluster = key // width, key % width - 1
-    campaign: dict[int, str] = {}
-    for judged, name in zip(shown, names, strict=True):
-        candidate = judged.candidate
-        if judged.verdict == "none":
-            continue
-        for a, c in zip(candidate.slice_account, candidate.slice_cluster, strict=True):
-            campaign.setdefault(int(candidate.accounts[a] * width + c + 1), name)
-    owner = [campaign.get(int(k)) for k in key]
+    table = frame.slices
+    owner = np.full(len(table.account), -1, np.int64)
+    # The first campaign that names a slice has it.
+    for number in reversed(range(len(shown))):
+        candidate = shown[number].candidate
+        if shown[number].verdict != "none":
+            found = table.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
+            owner[found[found >= 0]] = number
+    rest = np.diff(frame.first)
+    np.subtract.at(rest, table.account, table.requests)
+    others = np.flatnonzero(rest)
+    account = np.concatenate([table.account, others])
+    cluster = np.concatenate([table.cluster, np.full(len(others), -1)])
+    requests = np.concatenate([table.requests, rest[others]])
+    owner = np.concatenate([owner, np.full(len(others), -1)])
+    order = np.lexsort((cluster, account))
+    account, cluster, requests, owner = account[order], cluster[order], requests[order], owner[order]
     return SLICES.build(
-        slice_id=[_slice_id(frame, int(a), int(c)) for a, c in zip(account, cluster, strict=True)],
-        account_id=[frame.account_ids[a] for a in account],
-        campaign_id=owner,
+        slice_id=_slice_ids(frame, account, cluster),
+        account_id=frame.account_ids.take(pa.array(account)),
+        campaign_id=pa.array(names, pa.string()).take(pa.array(owner, mask=owner < 0)),
         requests=requests,
-        harvest_requests=np.where([o is not None for o in owner], requests, 0),
+        harvest_requests=np.where(owner >= 0, requests, 0),
     )
 
 
 def _sanctioned(frame: Frame, config: Config) -> Flags:
-    named = set(config.sanctioned.accounts)
-    sanctioned = np.array([a in named for a in frame.account_ids], bool)
-    organisations = frame.organisations(set(config.sanctioned.organizations))
-    return sanctioned | organisations
+    named = pa.array(sorted(config.sanctioned.accounts), pa.string())
+    sanctioned = pc.is_in(frame.account_ids, value_set=named).to_numpy(zero_copy_only=False)
+    found: Flags = sanctioned | frame.organisations(set(config.sanctioned.organizations))
+    return found
 
 
 def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
     count = frame.accounts
     score, main, harvested = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
-    campaign: list[str | None] = [None] * count
-    verdict = ["none"] * count
-    reasons: list[list[str]] = [[] for _ in range(count)]
-    for judged, name in zip(shown, names, strict=True):
-        candidate = judged.candidate
-        probability = judged.probability * judged.member_probability
-        requests = np.bincount(candidate.row_account, minlength=len(candidate.accounts))
-        why = [f.statement for f in sorted(judged.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
-        if judged.held_back is not None and judged.verdict == "review":
-            why = [budget_statement(judged, config.score, count), *why]
-        for position, account in enumerate(candidate.accounts):
-            own = float(probability[position])
-            score[account] = max(score[account], own)
-            if judged.verdict == "none":
-                continue
-            harvested[account] += requests[position]
-            said = _account_verdict(own, judged.verdict, config)
-            rank = (VERDICTS.index(verdict[account]), -main[account])
-            if (VERDICTS.index(said), -own) < rank:
-                campaign[account], reasons[account], verdict[account], main[account] = name, why, said, own
-    for account in np.flatnonzero(sanctioned):
-        verdict[account] = "none"
-        reasons[account] = ["belongs to a programme that the settings declare as allowed", *reasons[account]]
+    # Of the campaigns of an account the gravest verdict counts, then the likeliest part in it, then the first.
+    campaign, rank = np.full(count, -1), np.full(count, VERDICTS.index("none"))
+    reasons: list[list[str]] = []
+    for number, judged in enumerate(shown):
+        accounts = judged.candidate.accounts
+        own = judged.probability * judged.member_probability
+        score[accounts] = np.maximum(score[accounts], own)
+        reasons.append(_reasons(judged, config, count))
+        if judged.verdict == "none":
+            continue
+        harvested[accounts] += judged.candidate.loads
+        said = _account_ranks(own, judged.verdict, config)
+        better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
+        chosen = accounts[better]
+        campaign[chosen], rank[chosen], main[chosen] = number, said[better], own[better]
+    rank[sanctioned] = VERDICTS.index("none")
     return CASE_ACCOUNTS.build(
         account_id=frame.account_ids,
         score=score,
-        verdict=verdict,
-        flagged=[v == "act" for v in verdict],
+        verdict=pa.array(VERDICTS).take(pa.array(rank)),
+        flagged=rank == VERDICTS.index("act"),
         sanctioned=sanctioned,
-        campaign_id=campaign,
-        reasons=reasons,
-        requests=np.bincount(frame.account, minlength=count),
+        campaign_id=pa.array(names, pa.string()).take(pa.array(campaign, mask=campaign < 0)),
+        reasons=_reason_lists(campaign, sanctioned, reasons),
+        requests=frame.requests,
         harvest_requests=harvested,
     )
 
 
-def _account_verdict(probability: float, campaign_verdict: str, config: Config) -> str:
-    if campaign_verdict == "act" and probability >= config.score.act_probability:
-        return "act"
-    return "review" if probability >= config.score.review_probability else "none"
+def _reasons(judged: Judged, config: Config, accounts: int) -> list[str]:
+    why = [f.statement for f in sorted(judged.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
+    if judged.held_back is not None and judged.verdict == "review":
+        why = [budget_statement(judged, config.score, accounts), *why]
+    return why
+
+
+def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -> pa.ListArray:
+    """The reasons of each account's campaign; an allowed account says so first."""
+    told = [*([ALLOWED, *why] for why in reasons), [ALLOWED], *reasons, []]
+    # Campaign -1 is the last list of each part.
+    number = np.where(sanctioned, 0, len(reasons) + 1) + np.where(campaign < 0, len(reasons), campaign)
+    lists = pa.array(told, pa.list_(pa.string()))
+    return lists.take(pa.array(number))
+
+
+def _account_ranks(probability: Floats, campaign_verdict: str, config: Config) -> Ints:
+    """Position in `VERDICTS` of what is said of each account."""
+    ranks = np.where(probability >= config.score.review_probability, VERDICTS.index("review"), VERDICTS.index("none"))
+    if campaign_verdict == "act":
+        ranks = np.where(probability >= config.score.act_probability, VERDICTS.index("act"), ranks)
+    return ranks

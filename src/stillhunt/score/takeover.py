@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Ints
 from stillhunt.score.failover import REFUSED
 from stillhunt.score.findings import Finding, examples
-from stillhunt.score.frame import Frame, Ints
+from stillhunt.score.frame import Frame
 from stillhunt.score.log_facts import DAY
 from stillhunt.score.rates import lean_ratio, part_bits
 
@@ -38,17 +39,18 @@ def take_overs(frame: Frame, candidate: Candidate) -> Finding:
     """
     # Rows of one account need not be in order of time.
     rows = frame.rows_of(candidate.accounts)
-    owner = np.searchsorted(candidate.accounts, frame.account[rows])
+    loads = frame.first[candidate.accounts + 1] - frame.first[candidate.accounts]
+    owner = np.repeat(np.arange(len(candidate.accounts)), loads)
     first, last = np.full(len(candidate.accounts), np.iinfo(np.int64).max), np.zeros(len(candidate.accounts), np.int64)
     np.minimum.at(first, owner, frame.time[rows])
     np.maximum.at(last, owner, frame.time[rows])
-    begin, end = int(frame.time.min()), int(frame.time.max())
+    begin, end = frame.span
     starts = np.sort(first[first >= begin + MARGIN])
     stopped = np.flatnonzero(last <= end - MARGIN)
     votes = _votes(np.sort(last[stopped]), starts)
     ahead, trials = int((votes > 0).sum()), int((votes != 0).sum())
-    closing = rows[frame.time[rows] == last[owner]]
-    closing = closing[np.isin(frame.account[closing], candidate.accounts[stopped])]
+    closes = last <= end - MARGIN
+    closing = rows[(frame.time[rows] == last[owner]) & closes[owner]]
     barred = int(np.isin(frame.numbers("status", closing), REFUSED).sum())
     return Finding(
         "timing",

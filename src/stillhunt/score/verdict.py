@@ -15,9 +15,10 @@ import numpy as np
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.score.candidate import Candidate
+from stillhunt.score.coding import Flags, Floats
 from stillhunt.score.evidence import gather_evidence
 from stillhunt.score.findings import HARVEST, Finding, capped, family_bits
-from stillhunt.score.frame import Flags, Floats, Frame
+from stillhunt.score.frame import Frame
 
 MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
 """Most bits of each family about one member's part."""

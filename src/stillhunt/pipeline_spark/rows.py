@@ -1,0 +1,250 @@
+"""What an executor does with rows: standardise, pack for the shuffle, take history off, sketch."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config
+from stillhunt.base.engine_spark_dataset import (
+    Batches,
+    pack_rows,
+    pack_table,
+    packed_batch,
+)
+from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
+from stillhunt.collect.fields import (
+    REQUEST_FIELDS,
+    FieldMap,
+)
+from stillhunt.collect.files import ColumnarRows
+from stillhunt.collect.history import History, Survey, prompt_array
+from stillhunt.collect.identity import IdentityHasher
+from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.requests import OPTIONAL_COLUMNS
+from stillhunt.collect.spool import Spool
+from stillhunt.collect.standardise import Rules, standardise_requests
+from stillhunt.collect.strings import bounded_texts
+from stillhunt.collect.timestamps import TimeRange
+from stillhunt.extract import sketch_requests
+
+ROW, REJECT, FACT = 0, 1, 2
+"""Kinds of rows in one stream."""
+NO_ROW = -1
+"""Row number where the engine tells none (only Parquet files have them)."""
+
+PLACE_COLUMNS = (_FILE, _SIZE, _NUMBER) = ("stillhunt_file", "stillhunt_size", "stillhunt_row")
+PACKED = ("blob", *SKETCHES.names)
+"""Packed columns of a stream after sketching: tables of what is no row, and the columns of rows."""
+_LEFT_BEHIND = frozenset(("response", "tools", "api_key_id", "end_user_id"))
+"""Columns of requests that sketches do not need: they are not shuffled."""
+_CARRIED = tuple(name for name in REQUESTS.names if name not in _LEFT_BEHIND)
+_STREAM = pa.schema(
+    [
+        pa.field("kind", pa.int8()),
+        pa.field("key", pa.string()),
+        *(pa.field(f"reject_{name}", pa.string()) for name in REJECTS.names),
+    ]
+)
+_SPARK_TYPES = {
+    pa.string(): "string",
+    pa.large_string(): "string",
+    pa.int8(): "tinyint",
+    pa.int32(): "int",
+    pa.int64(): "bigint",
+    pa.float64(): "double",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an executor needs to standardise rows.
+
+    Args:
+        fields: where our columns are.
+        config: settings, the identity key among them.
+        times: of requests that are believed, by the driver's clock: one for all executors.
+        indices: path of a file -> its index.
+        names: of files, by index.
+    """
+
+    fields: FieldMap
+    config: Config
+    times: TimeRange
+    indices: Mapping[str, int]
+    names: tuple[str, ...]
+
+    def rules(self) -> Rules:
+        """What values must satisfy, made on the executor: hashers hold memory that does not travel."""
+        return Rules(self.config, IdentityHasher(self.config.collect.identity_key), self.times, self.times)
+
+
+def plain_path(path: str) -> str:
+    """A file's path as compared: Spark writes one file in several ways (`file:/`, `file:///`, blanks as %20)."""
+    return re.sub(r"^file:/+", "/", unquote(path))
+
+
+def _wire(type_: pa.DataType) -> pa.DataType:
+    """The type that Spark knows and that holds the same bits."""
+    if type_ == pa.large_string():
+        return pa.string()
+    return pa.int64() if type_ == pa.uint64() or pa.types.is_timestamp(type_) else type_
+
+
+def _wired_schema() -> pa.Schema:
+    return pa.schema([*_STREAM, *(pa.field(name, _wire(REQUESTS.arrow.field(name).type)) for name in _CARRIED)])
+
+
+def stream_schema() -> str:
+    """SQL column definitions of the stream."""
+    return ", ".join(f"`{field.name}` {_SPARK_TYPES[field.type]}" for field in _wired_schema())
+
+
+def _stream(columns: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:
+    """Rows of the stream from those columns that this kind has."""
+    schema = _wired_schema()
+    arrays = [columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batches:
+    """Executor: rows as found -> stream."""
+    rows: Counter[int] = Counter()
+    sizes: dict[int, int] = {}
+    present: set[str] = set()
+    replaced = 0
+    rules = reading.rules()
+    for batch in batches:
+        for index, part in _runs(batch, reading, number):
+            rejects = Rejects()
+            table = _standard_part(part, index, (reading, rules), rejects)
+            rows[index] += table.num_rows
+            sizes[index] = int(part.column(_SIZE)[0].as_py() or 0)
+            present |= {name for name in OPTIONAL_COLUMNS if table.column(name).null_count < table.num_rows}
+            replaced += rejects.replaced_texts
+            if table.num_rows:
+                yield _row_stream(table)
+            if rejects.rows:
+                yield _reject_stream(rejects.table())
+    told = {"rows": rows, "sizes": sizes, "present": sorted(present), "replaced": replaced}
+    columns = {"kind": pa.array([FACT], pa.int8()), "key": pa.array([f"{number}"])}
+    yield _stream({**columns, "reject_raw": pa.array([json.dumps(told)])}, 1)
+
+
+def _runs(batch: pa.RecordBatch, reading: Reading, number: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Stretches of a batch that come from one file, each with the file's index."""
+    if batch.num_rows == 0:
+        return
+    paths = batch.column(_FILE).dictionary_encode()
+    codes = paths.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    starts = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), batch.num_rows]
+    for start, end in itertools.pairwise(starts):
+        path = paths[start].as_py()
+        index = number if path is None else reading.indices.get(plain_path(path), number)
+        yield index, batch.slice(start, end - start)
+
+
+def _standard_part(part: pa.RecordBatch, index: int, how: tuple[Reading, Rules], rejects: Rejects) -> pa.Table:
+    reading, rules = how
+    numbers = part.column(_NUMBER).fill_null(NO_ROW).to_numpy(zero_copy_only=False)
+    raw = ColumnarRows(reading.names[index], index, reading.fields).wrap(part, REQUEST_FIELDS, 0)
+
+    def place(row: int) -> str:
+        return f"row {numbers[row]}" if numbers[row] != NO_ROW else "row of no known number"
+
+    return standardise_requests(replace(raw, origin_rows=numbers, place=place), rules, rejects)
+
+
+def _row_stream(table: pa.Table) -> pa.RecordBatch:
+    rows = table.num_rows
+    columns = {"kind": pa.array(np.full(rows, ROW, np.int8))}
+    for name in _CARRIED:
+        column = table.column(name).combine_chunks()
+        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        wired = _wire(array.type)
+        columns[name] = array.cast(wired) if wired == pa.string() else array.view(wired)
+    return _stream({**columns, "key": columns["account_id"]}, rows)
+
+
+def _reject_stream(table: pa.Table) -> pa.RecordBatch:
+    rejects = {f"reject_{name}": table.column(name).combine_chunks() for name in REJECTS.names}
+    kind = pa.array(np.full(table.num_rows, REJECT, np.int8))
+    return _stream({"kind": kind, "key": rejects["reject_place"], **rejects}, table.num_rows)
+
+
+def _requests(batch: pa.RecordBatch) -> pa.Table:
+    """REQUESTS from rows of the stream."""
+    arrays = []
+    for field in REQUESTS.arrow:
+        if field.name in _LEFT_BEHIND:
+            arrays.append(pa.nulls(batch.num_rows, field.type))
+            continue
+        column = batch.column(field.name)
+        is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        arrays.append(column.cast(field.type) if is_text else column.view(field.type))
+    return pa.Table.from_arrays(arrays, schema=REQUESTS.arrow)
+
+
+def _parts(batches: Batches, kind: int) -> Iterator[pa.RecordBatch]:
+    """Rows of one kind, in their order."""
+    for batch in batches:
+        part = batch.filter(pc.equal(batch.column("kind"), kind))
+        if part.num_rows:
+            yield part
+
+
+def sketch_batches(config: Config, batches: Batches) -> Batches:
+    """Executor: stream of some accounts in order of time -> packed sketches, and what is no row in packed tables."""
+    others: list[pa.RecordBatch] = []
+    for table in _handed_on(config, batches, others):
+        for chunk in pack_rows(sketch_requests(table, config)):
+            yield packed(ROW, **chunk)
+    told = pa.Table.from_batches(others, schema=_STREAM)
+    for kind in (REJECT, FACT):
+        own = told.filter(pc.equal(told["kind"], kind))
+        if own.num_rows:
+            yield packed(kind, blob=pack_table(own.select(_STREAM.names[2:]).rename_columns(list(REJECTS.names))))
+
+
+def _handed_on(config: Config, batches: Batches, others: list[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """REQUESTS without resent history and with bounded prompts; rows of other kinds are put in `others`."""
+    survey, spool = Survey(), Spool(REQUESTS.arrow)
+    for batch in batches:
+        others.extend(part.select(_STREAM.names) for kind in (REJECT, FACT) for part in _parts(iter([batch]), kind))
+        for part in _parts(iter([batch]), ROW):
+            table = _requests(part)
+            survey.add(0, table)
+            spool.add(table)
+    history = History(survey) if survey.grouped_rows else None
+    for table in spool.tables():
+        rest = table if history is None else history.cut(table)[0]
+        prompts = bounded_texts(prompt_array(rest), config.collect.max_text_bytes, config.seed)
+        place = rest.schema.get_field_index("prompt")
+        yield rest.set_column(place, rest.schema.field("prompt"), prompts)
+    spool.close()
+
+
+def pick_texts(config: Config, wanted: set[tuple[str, str]], batches: Batches) -> Batches:
+    """Executor: prompts of the wanted requests."""
+    for table in _handed_on(config, batches, []):
+        pairs = zip(table["account_id"].to_pylist(), table["request_id"].to_pylist(), strict=True)
+        found = table.filter(pa.array([pair in wanted for pair in pairs]))
+        if found.num_rows:
+            yield packed_batch({"blob": pack_table(found.select(["account_id", "request_id", "prompt"]))})
+
+
+def packed(kind: int, **columns: bytes) -> pa.RecordBatch:
+    """One row of the stream after sketching."""
+    batch = packed_batch({name: columns.get(name) for name in PACKED})
+    return pa.RecordBatch.from_arrays(
+        [pa.array([kind], pa.int8()), *batch.columns], names=["kind", *batch.schema.names]
+    )

@@ -1,0 +1,133 @@
+"""Loops over the whole log that numpy could only do by sorting it; each has a plain twin in tests/score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+Whole = npt.NDArray[np.integer[Any]]
+Flags = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int64]
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+
+
+@nb.njit(cache=True, nogil=True)
+def commonest_in_runs(owner: Whole, value: Whole, width: int, owners: int) -> tuple[Counts, Counts]:
+    """Most frequent known value of each owner and how often it has it; the smaller value on ties, -1 where none.
+
+    Args:
+        owner: owner of each entry, 0 to owners - 1, equal ones side by side.
+        value: value of each entry, 0 to width - 1; below 0 unknown.
+        width: number of values.
+        owners: number of owners.
+    """
+    best = np.full(owners, -1, np.int64)
+    most = np.zeros(owners, np.int64)
+    count = np.zeros(width, np.int64)
+    start = 0
+    while start < len(owner):
+        one = owner[start]
+        end = start
+        while end < len(owner) and owner[end] == one:
+            if value[end] >= 0:
+                count[value[end]] += 1
+            end += 1
+        for place in range(start, end):
+            found = value[place]
+            if found < 0 or count[found] == 0:
+                continue
+            times = count[found]
+            count[found] = 0
+            if times > most[one] or (times == most[one] and found < best[one]):
+                most[one] = times
+                best[one] = found
+        start = end
+    return best, most
+
+
+@nb.njit(cache=True, nogil=True)
+def first_of_pairs(first: Whole, value: npt.NDArray[np.uint64], known: Flags) -> Flags:
+    """True for the first row of each account with each of its values.
+
+    Args:
+        first: first row of each account and, last, the number of rows.
+        value: value of each row.
+        known: False where the row has none.
+    """
+    out = np.zeros(len(value), np.bool_)
+    longest = 1
+    for account in range(len(first) - 1):
+        longest = max(longest, first[account + 1] - first[account])
+    size = 2
+    while size < 2 * longest:
+        size *= 2
+    # Whose row a place holds is told by the row, so that nothing needs clearing between accounts.
+    held = np.full(size, -1, np.int64)
+    for account in range(len(first) - 1):
+        begin, end = first[account], first[account + 1]
+        mask = 1
+        while mask < 2 * (end - begin):
+            mask *= 2
+        mask -= 1
+        for row in range(begin, end):
+            if not known[row]:
+                continue
+            place = np.int64(((value[row] * _MIX) >> _SHIFT) & np.uint64(mask))
+            while held[place] >= begin and value[held[place]] != value[row]:
+                place = (place + 1) & mask
+            if held[place] < begin:
+                held[place] = row
+                out[row] = True
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def rows_by_cluster(cluster: Whole, clusters: int) -> tuple[npt.NDArray[np.int32], Counts]:
+    """Rows in order of their cluster, then as they stand; and the first place of each cluster.
+
+    Args:
+        cluster: cluster of each row, below `clusters`; below 0 none.
+        clusters: number of clusters.
+    """
+    first = np.zeros(clusters + 1, np.int64)
+    for row in range(len(cluster)):
+        if cluster[row] >= 0:
+            first[cluster[row] + 1] += 1
+    for number in range(clusters):
+        first[number + 1] += first[number]
+    following = first[:-1].copy()
+    order = np.empty(first[clusters], np.int32)
+    for row in range(len(cluster)):
+        one = cluster[row]
+        if one >= 0:
+            order[following[one]] = row
+            following[one] += 1
+    return order, first
+
+
+@nb.njit(cache=True, nogil=True)
+def flags_by_cluster(cluster: Whole, flags: Whole, rows: Whole, clusters: int) -> npt.NDArray[np.int32]:
+    """Rows of each cluster with each of 32 flags, clusters x 32.
+
+    Args:
+        cluster: cluster of each row, 0 or above in the chosen ones.
+        flags: flags of each row as bits.
+        rows: the rows to count.
+        clusters: number of clusters.
+    """
+    out = np.zeros((clusters, 32), np.int32)
+    for place in range(len(rows)):
+        row = rows[place]
+        left = np.uint32(flags[row])
+        bit = 0
+        while left:
+            if left & np.uint32(1):
+                out[cluster[row], bit] += 1
+            left >>= np.uint32(1)
+            bit += 1
+    return out

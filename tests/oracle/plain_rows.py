@@ -1,0 +1,181 @@
+"""What the compiled loops over requests compute (link/kernels_rows.py, link/kernels_pairs.py), in plain Python."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from itertools import combinations
+
+Lists = list[list[int]]
+WORD = (1 << 64) - 1
+
+
+def number_keys(keys: list[int]) -> list[int]:
+    """Number of each key, by first appearance."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
+
+
+def order_rows(owner: list[int], time: list[int], keys: list[int]) -> list[int]:
+    """Rows by owner, time and key; equals as they came."""
+    return sorted(range(len(owner)), key=lambda row: (owner[row], time[row], keys[row]))
+
+
+def mark_first(order: list[int], owner: list[int], whole: list[int]) -> list[int]:
+    """1 for the first row of each (owner, prompt)."""
+    seen: set[tuple[int, int]] = set()
+    fresh = [0] * len(order)
+    for row in order:
+        fresh[row] = int(whole[row] != 0 and (owner[row], whole[row]) not in seen)
+        seen.add((owner[row], whole[row]))
+    return fresh
+
+
+def mark_alone(owner: list[int], conversation: list[int], turn: list[int]) -> list[int]:
+    """1 for a row that is all of its conversation."""
+    rows = Counter(zip(owner, conversation, strict=True))
+    return [int(rows[o, c] == 1 and t <= 0) for o, c, t in zip(owner, conversation, turn, strict=True)]
+
+
+def recurring_phrases(
+    owner: list[int], fresh: list[int], phrases: Lists, systems: Lists, least: int
+) -> dict[tuple[int, int], int]:
+    """(owner, phrase) -> fresh rows with it, where enough."""
+    rows: Counter[tuple[int, int]] = Counter()
+    for row, one in enumerate(owner):
+        if fresh[row]:
+            rows.update((one, phrase) for phrase in {*phrases[row], *systems[row]})
+    return {key: count for key, count in rows.items() if count >= least}
+
+
+def known_phrases(names: list[int], phrases: Lists, systems: Lists) -> Lists:
+    """Codes of each row's phrases among the names, ascending."""
+    return [
+        sorted({names.index(p) for p in (*own, *system) if p in names})
+        for own, system in zip(phrases, systems, strict=True)
+    ]
+
+
+def assign_clusters(
+    account: list[int], codes: Lists, cluster_of: list[int], habitual: set[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Cluster of each row and its phrases in the row."""
+    found = []
+    for owner, own in zip(account, codes, strict=True):
+        counts = Counter(cluster_of[code] for code in own if cluster_of[code] >= 0)
+        enough = [(-n, label) for label, n in counts.items() if n >= 2 or (owner, label) in habitual]
+        best = min(enough, default=(0, -1))
+        found.append((best[1], -best[0]))
+    return found
+
+
+def recurring_words(stretches: Lists, words: Lists, share: float) -> set[tuple[int, int]]:
+    """(stretch, word) of the words in at least two rows and in a share of the rows."""
+    found = set()
+    for number, rows in enumerate(stretches):
+        counts = Counter(word for row in rows for word in words[row])
+        found |= {(number, word) for word, n in counts.items() if n >= 2 and n >= share * len(rows)}
+    return found
+
+
+def telling_words(cluster: list[int], words: Lists, telling: set[int], wrapping: set[tuple[int, int]]) -> Lists:
+    """Words of each row that tell its subject."""
+    return [
+        [word for word in own if word in telling and (label, word) not in wrapping]
+        for label, own in zip(cluster, words, strict=True)
+    ]
+
+
+def word_keys(words: Lists, salt: int) -> list[int]:
+    """A number for each row from its words."""
+    keys = []
+    for own in words:
+        total = 0
+        for word in own:
+            mixed = (word + salt) * 0x9E3779B97F4A7C15 & WORD
+            mixed ^= mixed >> 29
+            total += mixed * 0xBF58476D1CE4E5B9
+        total &= WORD
+        keys.append(total ^ (total >> 31))
+    return keys
+
+
+def unit_vectors(words: Lists, code: list[int], weight: list[int], basis: Lists, least: int) -> Lists:
+    """Direction of each row's words, scaled to length 127."""
+    found = []
+    for own in words:
+        total = [0] * len(basis[0])
+        if len(own) >= least:
+            length = math.sqrt(max(sum(weight[word] ** 2 for word in own), 1))
+            for word in own:
+                if code[word] >= 0:
+                    factor = round(256 * weight[word] / length)
+                    total = [t + factor * b for t, b in zip(total, basis[code[word]], strict=True)]
+        total = [value // 64 for value in total]
+        length = max(math.sqrt(sum(value * value for value in total)), 1e-9)
+        found.append([round(127 * value / length) for value in total])
+    return found
+
+
+def best_columns(products: list[list[float]]) -> list[int]:
+    """Column of the largest value of each row; the first on ties."""
+    return [row.index(max(row)) for row in products]
+
+
+def count_words(words: list[int], buckets: int) -> list[int]:
+    """Occurrences of each word."""
+    counts = Counter(words)
+    return [counts[word] for word in range(buckets)]
+
+
+def take_words(rows: list[int], words: Lists) -> Lists:
+    """Words of some rows."""
+    return [words[row] for row in rows]
+
+
+def pairs_by_account(
+    stretches: list[tuple[int, list[int]]], habits_of_row: Lists, own_habits: Lists, limits: tuple[int, int]
+) -> Counter[tuple[int, int]]:
+    """Accounts that have both phrases of a pair as habits and in one request, at least twice.
+
+    Args:
+        stretches: account and rows of each, in order.
+        habits_of_row: habit codes of each row, in the order in which the kernel meets them.
+        own_habits: habits of each account.
+        limits: phrases of one request that are paired, and rows of one account that are gone through.
+    """
+    pairs: Counter[tuple[int, int]] = Counter()
+    for account, rows in stretches:
+        own = set(own_habits[account])
+        seen: defaultdict[tuple[int, int], int] = defaultdict(int)
+        for row in rows[:: max(1, -(-len(rows) // limits[1]))]:
+            for pair in combinations([h for h in habits_of_row[row] if h in own][: limits[0]], 2):
+                seen[pair] += 1
+        pairs.update(pair for pair, times in seen.items() if times >= 2)
+    return pairs
+
+
+TWINS = {
+    "number_keys": number_keys,
+    "order_rows": order_rows,
+    "mark_first": mark_first,
+    "mark_alone": mark_alone,
+    "recurring_phrases": recurring_phrases,
+    "_mark_twice": recurring_phrases,
+    "_count_marked": recurring_phrases,
+    "_grown32": recurring_phrases,
+    "enter_phrases": known_phrases,
+    "known_phrases": known_phrases,
+    "assign_clusters": assign_clusters,
+    "recurring_words": recurring_words,
+    "telling_words": telling_words,
+    "word_keys": word_keys,
+    "unit_vectors": unit_vectors,
+    "best_columns": best_columns,
+    "count_words": count_words,
+    "take_words": take_words,
+    "pairs_by_account": pairs_by_account,
+    "_dense": pairs_by_account,
+    "_sparse": pairs_by_account,
+}
+"""Compiled function -> the twin of what it is part of."""
