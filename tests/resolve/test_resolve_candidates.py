@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,96 +18,144 @@ from stillhunt.resolve.candidates import (
     VIEW_CAP,
     Candidate,
     FoundGroup,
-    SliceLink,
+    SliceCounts,
+    accounts_of,
     claim_slices,
+    clusters_of,
     merge_candidates,
     pair_halves,
+    slice_keys,
 )
 
 BIT = 1_000_000
+
+SliceKey = tuple[int, str]
+Told = dict[SliceKey, tuple[int, int, int]]
+"""Microbits of content, queue and work of each slice."""
+
+KNOWN: list[str] = []
+"""Accounts by code, in the order in which tests name them."""
+
+
+def key_of(cluster: int, account: str) -> int:
+    if account not in KNOWN:
+        KNOWN.append(account)
+    return int(slice_keys(np.array([cluster]), np.array([KNOWN.index(account)]))[0])
+
+
+def accounts(one: Candidate) -> set[str]:
+    return {KNOWN[account] for account in one.accounts}
+
+
+def slices(one: Candidate) -> set[SliceKey]:
+    clusters, codes = clusters_of(one.keys).tolist(), accounts_of(one.keys).tolist()
+    return {(cluster, KNOWN[account]) for cluster, account in zip(clusters, codes, strict=True)}
+
+
+def place_of(one: Candidate, account: str, cluster: int = 0) -> int:
+    (place,) = np.flatnonzero(one.keys == key_of(cluster, account))
+    return int(place)
 
 
 def names(first: int, last: int) -> list[str]:
     return [f"a{number:03d}" for number in range(first, last)]
 
 
+@dataclass(frozen=True)
+class ToldGroup:
+    """A group with its slices by name."""
+
+    search: int
+    formed_on: int
+    members: frozenset[SliceKey]
+    bits: Told
+    searched: int = 0
+
+    @property
+    def coded(self) -> FoundGroup:
+        """The same with coded slices."""
+        keys = np.array([key_of(*key) for key in self.bits], np.int64)
+        member = np.array([key in self.members for key in self.bits], bool)
+        bits = np.array(list(self.bits.values()), np.int64).reshape(-1, 3)
+        return FoundGroup(self.search, self.formed_on, keys, member, bits, self.searched)
+
+
+def paired(groups: list[ToldGroup]) -> list[Candidate]:
+    return pair_halves([one.coded for one in groups])
+
+
 def group(
     members: Iterable[str], *, formed_on: int, cluster: int = 0, bits: Mapping[str, tuple[int, int]] | None = None
-) -> FoundGroup:
+) -> ToldGroup:
     """A group whose members earn three bits in each view, and whose other slices earn what is given."""
     own = dict.fromkeys(members, (3 * BIT, 3 * BIT))
     judged = {(cluster, account): (*pair, 0) for account, pair in {**own, **(bits or {})}.items()}
-    return FoundGroup(cluster, formed_on, frozenset((cluster, account) for account in members), judged)
+    return ToldGroup(cluster, formed_on, frozenset((cluster, account) for account in members), judged)
 
 
-def candidate(accounts: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> Candidate:
-    return Candidate({(cluster, account): SliceLink(microbits // 2, microbits // 2, formed=3) for account in accounts})
+def candidate(members: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> Candidate:
+    keys = np.array(sorted(key_of(cluster, account) for account in members), np.int64)
+    half = np.full(len(keys), microbits // 2)
+    return Candidate(keys, half, half, half * 0, np.full(len(keys), 3))
 
 
-def even_counts(*candidates: Candidate, requests: int = 20) -> dict[int, dict[str, int]]:
+def even_counts(*candidates: Candidate, requests: int = 20) -> SliceCounts:
     """Every slice has the same number of requests."""
-    counts: dict[int, dict[str, int]] = {}
-    for one in candidates:
-        for cluster, account in one.slices:
-            counts.setdefault(cluster, {})[account] = requests
-    return counts
+    keys = np.unique(np.concatenate([one.keys for one in candidates]))
+    return SliceCounts(keys, np.full(len(keys), requests))
 
 
 def test_the_same_group_on_both_halves_is_one_candidate() -> None:
-    (found,) = pair_halves([group(names(0, 10), formed_on=0), group(names(1, 11), formed_on=1)])
-    assert found.accounts == set(names(0, 11))
-    formed = {account: link.formed for (_, account), link in found.slices.items()}
-    assert formed["a000"] == 1
-    assert formed["a005"] == 3
-    assert formed["a010"] == 2
-    assert found.slices[0, "a005"].total == 12 * BIT
+    (found,) = paired([group(names(0, 10), formed_on=0), group(names(1, 11), formed_on=1)])
+    assert accounts(found) == set(names(0, 11))
+    assert [found.formed[place_of(found, account)] for account in ("a000", "a005", "a010")] == [1, 3, 2]
+    assert found.totals[place_of(found, "a005")] == 12 * BIT
     assert found.strength == (2 * 6 + 9 * 12) * BIT
 
 
 def test_groups_that_overlap_little_stay_apart() -> None:
-    found = pair_halves([group(names(0, 10), formed_on=0), group(names(7, 17), formed_on=1)])
-    assert [one.accounts for one in found] == [set(names(0, 10)), set(names(7, 17))]
+    found = paired([group(names(0, 10), formed_on=0), group(names(7, 17), formed_on=1)])
+    assert [accounts(one) for one in found] == [set(names(0, 10)), set(names(7, 17))]
 
 
 def test_each_group_is_paired_once_and_with_its_nearest() -> None:
     near, far = group(names(0, 10), formed_on=1), group(names(2, 12), formed_on=1)
-    found = pair_halves([group(names(0, 10), formed_on=0), far, near])
-    assert [one.accounts for one in found] == [set(names(0, 10)), set(names(2, 12))]
-    assert {link.formed for link in found[0].slices.values()} == {3}
-    assert {link.formed for link in found[1].slices.values()} == {2}
+    found = paired([group(names(0, 10), formed_on=0), far, near])
+    assert [accounts(one) for one in found] == [set(names(0, 10)), set(names(2, 12))]
+    assert set(found[0].formed) == {3}
+    assert set(found[1].formed) == {2}
 
 
 def test_slices_join_later_by_their_bits_and_leave_by_them() -> None:
     other = {"late": (2 * BIT, 0), "stranger": (-9 * BIT, 2 * BIT), "a000": (-8 * BIT, BIT)}
-    (found,) = pair_halves([group(names(0, 6), formed_on=0, bits=other)])
-    assert found.accounts == {*names(1, 6), "late"}
-    assert found.slices[0, "late"].formed == 0
+    (found,) = paired([group(names(0, 6), formed_on=0, bits=other)])
+    assert accounts(found) == {*names(1, 6), "late"}
+    assert found.formed[place_of(found, "late")] == 0
 
 
 def test_one_view_is_capped() -> None:
     """A long slice cannot outweigh everything with one view."""
     bits = {"loud": (900 * BIT, -900 * BIT)}
-    found = pair_halves([group(names(0, 5), formed_on=0, bits=bits)])[0]
-    assert (0, "loud") not in found.slices
+    found = paired([group(names(0, 5), formed_on=0, bits=bits)])[0]
+    assert (0, "loud") not in slices(found)
     bits = {"loud": (900 * BIT, -5 * BIT)}
-    found = pair_halves([group(names(0, 5), formed_on=0, bits=bits)])[0]
-    assert found.slices[0, "loud"].content == VIEW_CAP
+    found = paired([group(names(0, 5), formed_on=0, bits=bits)])[0]
+    assert found.content[place_of(found, "loud")] == VIEW_CAP
 
 
 def test_a_slice_goes_to_the_candidate_that_explains_it_best() -> None:
     strong, weak = candidate(names(0, 8), 0, 20 * BIT), candidate(names(6, 14), 0, 8 * BIT)
     first, second = claim_slices([strong, weak], least=5)
-    assert first.accounts == set(names(0, 8))
-    assert second.accounts == set(names(8, 14))
+    assert accounts(first) == set(names(0, 8))
+    assert accounts(second) == set(names(8, 14))
 
 
 def test_who_formed_a_group_is_claimed_before_who_only_fits() -> None:
     formed, fits = candidate(names(0, 6), 0, 2 * BIT), candidate(names(0, 12), 0, 10 * BIT)
-    for account in names(0, 6):
-        fits.slices[0, account].formed = 0
+    fits = replace(fits, formed=np.where(np.isin(fits.keys, formed.keys), 0, 3))
     first, second = claim_slices([formed, fits], least=5)
-    assert first.accounts == set(names(0, 6))
-    assert second.accounts == set(names(6, 12))
+    assert accounts(first) == set(names(0, 6))
+    assert accounts(second) == set(names(6, 12))
 
 
 def test_too_small_or_unbelieved_candidates_are_dropped() -> None:
@@ -120,16 +168,16 @@ def test_too_small_or_unbelieved_candidates_are_dropped() -> None:
 def test_skills_of_one_queue_are_one_campaign() -> None:
     parts = [candidate(names(0, 30), cluster) for cluster in (0, 1, 2)]
     (found,) = merge_candidates(parts, even_counts(*parts))
-    assert found.accounts == set(names(0, 30))
-    assert len(found.slices) == 90
+    assert accounts(found) == set(names(0, 30))
+    assert len(found.keys) == 90
 
 
 def test_two_labs_in_one_pool_are_two_campaigns() -> None:
     """The pool's accounts serve one lab, the other, or both, so their mix differs far more than one queue's would."""
     left, right = candidate(names(0, 40), 0), candidate(names(20, 60), 1)
     found = merge_candidates([left, right], even_counts(left, right))
-    assert sorted(sorted(one.accounts) for one in found) == [names(0, 40), names(20, 60)]
-    assert {key for one in found for key in one.slices} == left.slices.keys() | right.slices.keys()
+    assert sorted(sorted(accounts(one)) for one in found) == [names(0, 40), names(20, 60)]
+    assert {key for one in found for key in slices(one)} == slices(left) | slices(right)
 
 
 def test_strangers_are_never_joined() -> None:
@@ -140,7 +188,7 @@ def test_strangers_are_never_joined() -> None:
 def test_bare_and_templated_slices_of_one_pool_stay_apart() -> None:
     """What was found by work and what was found by words is one campaign only where the evidence says so, later."""
     left, right = candidate(names(0, 30), 0), candidate(names(0, 30), 1)
-    right.bare = True
+    right = replace(right, bare=True)
     found = merge_candidates([left, right], even_counts(left, right))
     assert sorted(one.bare for one in found) == [False, True]
     right = replace(right, bare=False)
@@ -149,12 +197,12 @@ def test_bare_and_templated_slices_of_one_pool_stay_apart() -> None:
 
 def bare_group(
     formed: Iterable[str], joined: Iterable[str] = (), *, formed_on: int, stack: int = 7, searched: int = 50
-) -> FoundGroup:
+) -> ToldGroup:
     """A group found by its workload: four slices of five belong by their work alone."""
     joined = list(joined)
     bits = {(stack, account): (0, BIT, 4 * BIT) for account in [*formed, *joined]}
     formed_by = frozenset(bits) - {(stack, account) for account in joined}
-    return FoundGroup(-1, formed_on, formed_by, bits, searched=searched)
+    return ToldGroup(-1, formed_on, formed_by, bits, searched=searched)
 
 
 def test_workloads_are_recognised_by_all_that_they_were_given() -> None:
@@ -162,11 +210,11 @@ def test_workloads_are_recognised_by_all_that_they_were_given() -> None:
     founders."""
     first = bare_group(names(0, 10), names(10, 20), formed_on=0, searched=40)
     second = bare_group(names(10, 20), names(0, 10), formed_on=1, searched=70)
-    (found,) = pair_halves([first, second])
+    (found,) = paired([first, second])
     assert found.bare
     assert found.searched == 70, "the wider search is charged for"
-    assert {link.formed for link in found.slices.values()} == {1, 2}
-    assert len(pair_halves([replace(first, search=3), replace(second, search=3)])) == 2, "templates: by their founders"
+    assert set(found.formed) == {1, 2}
+    assert len(paired([replace(first, search=3), replace(second, search=3)])) == 2, "templates: by their founders"
 
 
 def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
@@ -215,7 +263,7 @@ def test_one_account_in_common_chains_nothing() -> None:
     assert len(merge_candidates(parts, even_counts(*parts))) == 6
 
 
-def links_table(groups: list[FoundGroup]) -> pa.Table:
+def links_table(groups: list[ToldGroup]) -> pa.Table:
     rows = [
         (number, one.search, cluster, one.formed_on, account, (cluster, account) in one.members, *bits, one.searched)
         for number, one in enumerate(groups)
@@ -225,10 +273,10 @@ def links_table(groups: list[FoundGroup]) -> pa.Table:
     return LINKS.build(**{name: list(column) for name, column in zip(LINKS.names, columns, strict=True)})
 
 
-def requests_of(groups: list[FoundGroup]) -> tuple[pa.Table, pa.Table]:
+def requests_of(groups: list[ToldGroup]) -> tuple[pa.Table, pa.Table]:
     """What resolve looks at of SKETCHES and SLICED: ten distinct prompts of every slice."""
-    slices = sorted({key for one in groups for key in one.bits})
-    rows = [(account, cluster) for cluster, account in slices for _ in range(10)]
+    all_slices = sorted({key for one in groups for key in one.bits})
+    rows = [(account, cluster) for cluster, account in all_slices for _ in range(10)]
     sketches = pa.table({"account_id": pa.array([account for account, _ in rows], pa.string())})
     sliced = pa.table(
         {
@@ -239,7 +287,7 @@ def requests_of(groups: list[FoundGroup]) -> tuple[pa.Table, pa.Table]:
     return sketches, sliced
 
 
-def resolved(groups: list[FoundGroup]) -> pa.Table:
+def resolved(groups: list[ToldGroup]) -> pa.Table:
     return CANDIDATES.check(resolve_campaigns(links_table(groups), *requests_of(groups), Config()))
 
 
@@ -277,10 +325,10 @@ def test_every_slice_has_one_candidate_that_is_large_enough(drawn: list[tuple[in
         for cluster, half, members, bits in drawn
     ]
     table = resolved(groups)
-    slices = list(zip(table["cluster"].to_pylist(), table["account_id"].to_pylist(), strict=True))
-    assert len(set(slices)) == len(slices)
+    found = list(zip(table["cluster"].to_pylist(), table["account_id"].to_pylist(), strict=True))
+    assert len(set(found)) == len(found)
     known = {key for one in groups for key in one.bits}
-    assert set(slices) <= known
+    assert set(found) <= known
     sizes = np.bincount(table["candidate"].to_numpy()) if table.num_rows else np.zeros(0)
     assert (sizes >= Config().resolve.min_accounts).all()
     assert (table["content_microbits"].to_numpy() + table["queue_microbits"].to_numpy() > 0).all()

@@ -14,9 +14,14 @@ from stillhunt.base.schema import CANDIDATES
 from stillhunt.resolve.candidates import (
     Candidate,
     FoundGroup,
+    Ints,
+    SliceCounts,
+    accounts_of,
     claim_slices,
+    clusters_of,
     merge_candidates,
     pair_halves,
+    slice_keys,
 )
 
 __all__ = ["resolve_campaigns"]
@@ -34,64 +39,85 @@ def resolve_campaigns(links: pa.Table, sketches: pa.Table, sliced: pa.Table, con
     Returns:
         CANDIDATES, numbered by size; empty where no group stands.
     """
+    encoded = pc.dictionary_encode(links.column("account_id")).combine_chunks()
+    order = pc.sort_indices(encoded.dictionary)
+    names = encoded.dictionary.take(order)
+    rank = np.empty(len(names), np.int64)
+    rank[order.to_numpy()] = np.arange(len(names))
     by_search: dict[int, list[FoundGroup]] = defaultdict(list)
-    for group in _groups(links):
+    for group in _groups(links, rank[encoded.indices.to_numpy()]):
         by_search[group.search].append(group)
     least = config.resolve.min_accounts
     candidates: list[Candidate] = []
     for search in sorted(by_search):
         candidates += claim_slices(pair_halves(by_search[search]), least=least)
-    return _table(merge_candidates(candidates, _slice_counts(sketches, sliced)))
+    counts = _slice_counts(candidates, names, sketches, sliced)
+    return _table(merge_candidates(candidates, counts), names)
 
 
-def _slice_counts(sketches: pa.Table, sliced: pa.Table) -> dict[int, dict[str, int]]:
-    """Distinct prompts of each account in each content cluster."""
-    table = pa.table({"account_id": sketches["account_id"], "cluster": sliced["cluster"], "fresh": sliced["fresh"]})
-    table = table.filter(pc.and_(pc.greater_equal(table["cluster"], 0), table["fresh"]))
-    counted = table.group_by(["cluster", "account_id"]).aggregate([("fresh", "count")])
-    counts: dict[int, dict[str, int]] = defaultdict(dict)
-    for cluster, account, number in zip(
-        counted["cluster"].to_pylist(),
-        counted["account_id"].to_pylist(),
-        counted["fresh_count"].to_pylist(),
-        strict=True,
-    ):
-        counts[cluster][account] = number
-    return counts
+def _slice_counts(candidates: list[Candidate], names: pa.Array, sketches: pa.Table, sliced: pa.Table) -> SliceCounts:
+    """Distinct prompts of the candidates' accounts in their content clusters."""
+    held = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.keys for one in candidates)]))
+    clusters, accounts = np.unique(clusters_of(held)), np.unique(accounts_of(held))
+    cluster = sliced.column("cluster").to_numpy()
+    wanted = np.zeros(max(int(cluster.max(initial=-1)), int(clusters.max(initial=-1))) + 2, bool)
+    wanted[clusters] = True
+    # The last place stands for requests without a cluster.
+    rows = np.flatnonzero(wanted[cluster] & sliced.column("fresh").to_numpy())
+    account = _codes(sketches.column("account_id"), names)[rows]
+    known = np.zeros(len(names) + 1, bool)
+    known[accounts] = True
+    keys = slice_keys(cluster[rows], account)[known[account]]
+    counted = pc.value_counts(pa.array(keys))
+    values, prompts = counted.field("values").to_numpy(), counted.field("counts").to_numpy()
+    order = np.argsort(values)
+    return SliceCounts(values[order], prompts[order])
 
 
-def _groups(links: pa.Table) -> list[FoundGroup]:
-    number = links.column("group").to_numpy()
-    search = links.column("search").to_numpy()
-    cluster = links.column("cluster").to_pylist()
-    formed_on = links.column("formed_on").to_numpy()
-    account = links.column("account_id").to_pylist()
-    member = links.column("member").to_numpy()
-    content = links.column("content_microbits").to_pylist()
-    queue = links.column("queue_microbits").to_pylist()
-    work = links.column("work_microbits").to_pylist()
-    searched = links.column("searched").to_numpy()
-    groups = []
+def _codes(column: pa.ChunkedArray, names: pa.Array) -> Ints:
+    """Place of each string among the names, -1 where it is none of them; equal ones mostly stand side by side."""
+    parts = [np.zeros(0, np.int64)]
+    for chunk in column.chunks:
+        runs = pc.run_end_encode(chunk)
+        places = pc.fill_null(pc.index_in(runs.values, value_set=names), -1).to_numpy()
+        parts.append(np.repeat(places, np.diff(runs.run_ends.to_numpy(), prepend=0)))
+    return np.concatenate(parts)
+
+
+def _groups(links: pa.Table, account: Ints) -> list[FoundGroup]:
+    number, search, formed_on, member, searched = (
+        links.column(name).to_numpy() for name in ("group", "search", "formed_on", "member", "searched")
+    )
+    keys = slice_keys(links.column("cluster").to_numpy(), account)
+    bits = np.stack([links.column(f"{view}_microbits").to_numpy() for view in ("content", "queue", "work")], axis=1)
     bounds = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
-    for start, end in pairwise(bounds):
-        rows = range(start, end)
-        groups.append(
-            FoundGroup(
-                search=int(search[start]),
-                formed_on=int(formed_on[start]),
-                members=frozenset((cluster[r], account[r]) for r in rows if member[r]),
-                bits={(cluster[r], account[r]): (content[r], queue[r], work[r]) for r in rows},
-                searched=int(searched[start]),
-            )
+    return [
+        FoundGroup(
+            search=int(search[start]),
+            formed_on=int(formed_on[start]),
+            keys=keys[start:end],
+            member=member[start:end],
+            bits=bits[start:end],
+            searched=int(searched[start]),
         )
-    return groups
-
-
-def _table(candidates: list[Candidate]) -> pa.Table:
-    rows = [
-        (number, cluster, account, link.formed, link.content, link.queue, candidate.bare, candidate.searched)
-        for number, candidate in enumerate(candidates)
-        for (cluster, account), link in sorted(candidate.slices.items())
+        for start, end in pairwise(bounds)
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(CANDIDATES.names)
-    return CANDIDATES.build(**{name: list(column) for name, column in zip(CANDIDATES.names, columns, strict=True)})
+
+
+def _table(candidates: list[Candidate], names: pa.Array) -> pa.Table:
+    if not candidates:
+        return CANDIDATES.empty()
+    keys, content, queue, formed = (
+        np.concatenate([getattr(one, name) for one in candidates]) for name in ("keys", "content", "queue", "formed")
+    )
+    sizes = [len(one.keys) for one in candidates]
+    return CANDIDATES.build(
+        candidate=np.repeat(np.arange(len(candidates)), sizes),
+        cluster=clusters_of(keys),
+        account_id=names.take(pa.array(accounts_of(keys))),
+        formed=formed,
+        content_microbits=content,
+        queue_microbits=queue,
+        bare=np.repeat([one.bare for one in candidates], sizes),
+        searched=np.repeat([one.searched for one in candidates], sizes),
+    )

@@ -9,8 +9,16 @@ clusters between which the accounts' requests split as one queue would split the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 PAIR_OVERLAP = 0.47
 """Jaccard of the member sets that the two halves found, from which they are one group."""
@@ -22,43 +30,79 @@ one queue give about 0, leased in batches 0.05; two labs on one pool 0.4 and mor
 other, or both."""
 VIEW_CAP = 12_000_000
 """Most microbits that one view on one half may say about one slice."""
-
-SliceKey = tuple[int, str]
-"""Content cluster and account."""
+_ACCOUNTS = 1 << 32
 
 
-@dataclass
-class SliceLink:
-    """What ties one slice to one candidate, in microbits over both halves."""
+def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.integer[Any]]) -> Ints:
+    """One number for each slice, in order of cluster, then account.
 
-    content: int = 0
-    queue: int = 0
-    work: int = 0
-    formed: int = 0
-
-    @property
-    def total(self) -> int:
-        """Microbits of all views."""
-        return self.content + self.queue + self.work
+    Args:
+        cluster: content cluster of each slice.
+        account: code of its account, 0 to 2^32 - 1.
+    """
+    keys: Ints = cluster.astype(np.int64) * _ACCOUNTS + account
+    return keys
 
 
-@dataclass
+def clusters_of(keys: Ints) -> Ints:
+    """Content cluster of each slice."""
+    return keys // _ACCOUNTS
+
+
+def accounts_of(keys: Ints) -> Ints:
+    """Account of each slice."""
+    return keys % _ACCOUNTS
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """Slices that look dealt from one plan; bare ones were found by their workload, among so many searched."""
+    """Slices that look dealt from one plan; bare ones were found by their workload, among so many searched.
 
-    slices: dict[SliceKey, SliceLink] = field(default_factory=dict)
+    Attributes:
+        keys: its slices, ascending.
+        content, queue, work: microbits of each slice over both halves.
+        formed: halves that formed its membership, as bits.
+        bare: True where it was found by its workload.
+        searched: slices among which it was.
+    """
+
+    keys: Ints
+    content: Ints
+    queue: Ints
+    work: Ints
+    formed: Ints
     bare: bool = False
     searched: int = 0
 
-    @property
-    def accounts(self) -> set[str]:
-        """Accounts of its slices."""
-        return {account for _, account in self.slices}
+    @cached_property
+    def accounts(self) -> Ints:
+        """Accounts of its slices, ascending."""
+        return np.unique(accounts_of(self.keys))
 
     @property
+    def totals(self) -> Ints:
+        """Microbits of all views of each slice."""
+        return self.content + self.queue + self.work
+
+    @cached_property
     def strength(self) -> int:
         """Microbits of all slices."""
-        return sum(link.total for link in self.slices.values())
+        return int(self.totals.sum())
+
+    def only(self, chosen: Flags) -> Candidate:
+        """The same with some of its slices.
+
+        Args:
+            chosen: one entry a slice.
+        """
+        return replace(
+            self,
+            keys=self.keys[chosen],
+            content=self.content[chosen],
+            queue=self.queue[chosen],
+            work=self.work[chosen],
+            formed=self.formed[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -68,15 +112,17 @@ class FoundGroup:
     Attributes:
         search: search that found it.
         formed_on: half on which it was found.
-        members: slices that formed it.
-        bits: microbits of content, queue and work of every slice it was compared with.
+        keys: every slice it was compared with, each once.
+        member: True for the slices that formed it.
+        bits: microbits of content, queue and work of each, slices x 3.
         searched: for a workload, slices alike in subjects and work of which it is one part.
     """
 
     search: int
     formed_on: int
-    members: frozenset[SliceKey]
-    bits: dict[SliceKey, tuple[int, int, int]]
+    keys: Ints
+    member: Flags
+    bits: Ints
     searched: int = 0
 
     @property
@@ -85,9 +131,38 @@ class FoundGroup:
         return self.search < 0
 
     @property
-    def claims(self) -> frozenset[SliceKey]:
+    def claims(self) -> Ints:
         """Slices by which it is recognised on the other half: a workload claims all that it was given."""
-        return frozenset(self.bits) if self.bare else self.members
+        return self.keys if self.bare else self.keys[self.member]
+
+
+@dataclass(frozen=True)
+class SliceCounts:
+    """Distinct prompts of slices.
+
+    Attributes:
+        keys: slices, ascending.
+        prompts: prompts of each.
+    """
+
+    keys: Ints
+    prompts: Ints
+
+    def of(self, clusters: Ints, accounts: Ints) -> Ints:
+        """Prompts of each account in some clusters together.
+
+        Args:
+            clusters: distinct clusters.
+            accounts: accounts.
+        """
+        total = np.zeros(len(accounts), np.int64)
+        if not len(self.keys):
+            return total
+        for cluster in clusters:
+            wanted = cluster * _ACCOUNTS + accounts
+            at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+            total += np.where(self.keys[at] == wanted, self.prompts[at], 0)
+        return total
 
 
 def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
@@ -98,18 +173,10 @@ def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
     """
     first = [g for g in groups if g.formed_on == 0]
     second = [g for g in groups if g.formed_on == 1]
-    overlaps = sorted(
-        (
-            (-_jaccard(a.claims, b.claims), i, j)
-            for i, a in enumerate(first)
-            for j, b in enumerate(second)
-            if _jaccard(a.claims, b.claims) >= PAIR_OVERLAP
-        ),
-    )
     taken_first: set[int] = set()
     taken_second: set[int] = set()
     pairs: list[list[FoundGroup]] = []
-    for _, i, j in overlaps:
+    for _, i, j in sorted(_overlaps(first, second)):
         if i not in taken_first and j not in taken_second:
             taken_first.add(i)
             taken_second.add(j)
@@ -119,29 +186,33 @@ def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
     return [_candidate(pair) for pair in pairs]
 
 
-def _jaccard(left: frozenset[SliceKey], right: frozenset[SliceKey]) -> float:
-    return len(left & right) / len(left | right)
+def _overlaps(first: list[FoundGroup], second: list[FoundGroup]) -> list[tuple[float, int, int]]:
+    """(minus Jaccard, place in first, place in second) of the groups that may be one."""
+    if not first or not second:
+        return []
+    claims = [group.claims for group in (*first, *second)]
+    sizes = np.array([len(one) for one in claims])
+    keys, column = np.unique(np.concatenate(claims), return_inverse=True)
+    rows = np.concatenate([[0], np.cumsum(sizes)])
+    held = sparse.csr_array((np.ones(len(column), np.int64), column, rows), shape=(len(claims), len(keys)))
+    common = (held[: len(first)] @ held[len(first) :].T).tocoo()
+    i, j, both = (values.astype(np.int64) for values in (*common.coords, common.data))
+    jaccard = both / (sizes[i] + sizes[len(first) + j] - both)
+    chosen = jaccard >= PAIR_OVERLAP
+    return list(zip((-jaccard[chosen]).tolist(), i[chosen].tolist(), j[chosen].tolist(), strict=True))
 
 
 def _candidate(pair: list[FoundGroup]) -> Candidate:
-    candidate = Candidate(bare=pair[0].bare, searched=max(group.searched for group in pair))
-    for group in pair:
-        for key, (content, queue, work) in group.bits.items():
-            link = candidate.slices.setdefault(key, SliceLink())
-            link.content += _capped(content)
-            link.queue += _capped(queue)
-            link.work += _capped(work)
-            if key in group.members:
-                link.formed |= 1 << group.formed_on
+    keys, place = np.unique(np.concatenate([group.keys for group in pair]), return_inverse=True)
+    total = np.zeros((len(keys), 3), np.int64)
+    np.add.at(total, place, np.clip(np.concatenate([group.bits for group in pair]), -VIEW_CAP, VIEW_CAP))
+    formed = np.zeros(len(keys), np.int64)
+    halves = np.concatenate([group.member.astype(np.int64) << group.formed_on for group in pair])
+    np.bitwise_or.at(formed, place, halves)
+    searched = max(group.searched for group in pair)
+    candidate = Candidate(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].bare, searched)
     # A workload keeps those that formed it, or its subjects would be judged on the survivors of that same half.
-    candidate.slices = {
-        key: link for key, link in candidate.slices.items() if link.total > 0 or (candidate.bare and link.formed)
-    }
-    return candidate
-
-
-def _capped(microbits: int) -> int:
-    return max(-VIEW_CAP, min(VIEW_CAP, microbits))
+    return candidate.only((candidate.totals > 0) | (candidate.bare & (formed > 0)))
 
 
 def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
@@ -151,68 +222,79 @@ def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
         candidates: candidates of one search.
         least: accounts a candidate needs.
     """
-    best: dict[SliceKey, tuple[int, int]] = {}
-    for number, candidate in enumerate(candidates):
-        for key, link in candidate.slices.items():
-            # A slice that formed the group is claimed before one that only fits it.
-            claim = (link.total + (VIEW_CAP if link.formed else 0), -number)
-            if key not in best or claim > best[key]:
-                best[key] = claim
-    for number, candidate in enumerate(candidates):
-        candidate.slices = {k: v for k, v in candidate.slices.items() if best[k][1] == -number}
-    return [c for c in candidates if len(c.accounts) >= least and c.strength > 0]
+    if not candidates:
+        return []
+    keys = np.concatenate([one.keys for one in candidates])
+    number = np.repeat(np.arange(len(candidates)), [len(one.keys) for one in candidates])
+    # A slice that formed the group is claimed before one that only fits it.
+    claim = np.concatenate([one.totals + np.where(one.formed > 0, VIEW_CAP, 0) for one in candidates])
+    order = np.lexsort((number, -claim, keys))
+    ordered = keys[order]
+    best = np.zeros(len(keys), bool)
+    best[order[np.append(True, ordered[1:] != ordered[:-1])[: len(order)]]] = True
+    bounds = np.searchsorted(number, np.arange(1, len(candidates)))
+    kept = [one.only(chosen) for one, chosen in zip(candidates, np.split(best, bounds), strict=True)]
+    return [one for one in kept if len(one.accounts) >= least and one.strength > 0]
 
 
-def merge_candidates(candidates: list[Candidate], counts: Mapping[int, Mapping[str, int]]) -> list[Candidate]:
+def merge_candidates(candidates: list[Candidate], counts: SliceCounts) -> list[Candidate]:
     """Campaigns: candidates that one queue feeds are joined, whatever template each shows.
 
     Args:
         candidates: candidates of all clusters.
         counts: requests of each account in each content cluster, however few.
     """
-    ordered = sorted(candidates, key=lambda c: (-len(c.slices), -c.strength, min(c.slices)))
+    ordered = sorted(candidates, key=lambda c: (-len(c.keys), -c.strength, int(c.keys[0])))
     merged: list[Candidate] = []
-    by_account: dict[str, list[int]] = defaultdict(list)
+    by_account: dict[int, list[int]] = defaultdict(list)
     for candidate in ordered:
         shared: dict[int, int] = defaultdict(int)
-        for account in candidate.accounts:
+        accounts = candidate.accounts.tolist()
+        for account in accounts:
             for number in by_account[account]:
                 shared[number] += 1
-        size = len(candidate.accounts)
         same = [
             n
             for n, common in shared.items()
             if merged[n].bare == candidate.bare
-            and common >= OVERLAP * min(size, len(merged[n].accounts))
+            and common >= OVERLAP * min(len(accounts), len(merged[n].accounts))
             and _mix_correlation(merged[n], candidate, counts) <= ONE_QUEUE
         ]
         chosen = max(same, key=lambda n: (shared[n], -n)) if same else len(merged)
-        if not same:
-            merged.append(Candidate(bare=candidate.bare))
-        for account in candidate.accounts - merged[chosen].accounts:
-            by_account[account].append(chosen)
-        merged[chosen].slices.update(candidate.slices)
-        merged[chosen].searched = max(merged[chosen].searched, candidate.searched)
+        if same:
+            merged[chosen] = _joined(merged[chosen], candidate)
+        else:
+            merged.append(candidate)
+        for account in accounts:
+            if not same or chosen not in by_account[account]:
+                by_account[account].append(chosen)
     return merged
 
 
-def _mix_correlation(left: Candidate, right: Candidate, counts: Mapping[int, Mapping[str, int]]) -> float:
+def _joined(left: Candidate, right: Candidate) -> Candidate:
+    """Both as one; where they hold a slice twice, as the right one says."""
+    left = left.only(~np.isin(left.keys, right.keys))
+    order = np.argsort(np.concatenate([left.keys, right.keys]))
+    keys, content, queue, work, formed = (
+        np.concatenate([getattr(left, name), getattr(right, name)])[order]
+        for name in ("keys", "content", "queue", "work", "formed")
+    )
+    return Candidate(keys, content, queue, work, formed, left.bare, max(left.searched, right.searched))
+
+
+def _mix_correlation(left: Candidate, right: Candidate, counts: SliceCounts) -> float:
     """Intra-class correlation of the split of each account's requests between two candidates.
 
     From the chi-square of homogeneity: its index is about 1 + (n - 1) r for accounts of n requests.
     """
-    accounts = sorted(left.accounts | right.accounts)
-    first = _requests(left, accounts, counts)
-    second = _requests(right, accounts, counts)
-    total = [a + b for a, b in zip(first, second, strict=True)]
-    share = sum(first) / max(sum(total), 1)
+    accounts = np.union1d(left.accounts, right.accounts)
+    first, second = (counts.of(np.unique(clusters_of(one.keys)), accounts) for one in (left, right))
+    total = first + second
+    share = float(first.sum()) / max(int(total.sum()), 1)
     if not 0.0 < share < 1.0 or len(accounts) < 2:
         return 0.0
-    square = sum((a - t * share) ** 2 / (t * share * (1.0 - share)) for a, t in zip(first, total, strict=True) if t)
-    size = sum(t * t for t in total) / sum(total)
+    sent = total > 0
+    away = first[sent] - total[sent] * share
+    square = float((away**2 / (total[sent] * share * (1.0 - share))).sum())
+    size = float((total**2).sum() / total.sum())
     return (square / (len(accounts) - 1) - 1.0) / max(size - 1.0, 1.0)
-
-
-def _requests(candidate: Candidate, accounts: list[str], counts: Mapping[int, Mapping[str, int]]) -> list[int]:
-    clusters = sorted({cluster for cluster, _ in candidate.slices})
-    return [sum(counts[cluster].get(account, 0) for cluster in clusters) for account in accounts]
