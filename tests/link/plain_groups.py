@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from stillhunt.link.coding import Flags, Floats, Ints
+from stillhunt.link.arrays import Flags, Floats, Ints
 from stillhunt.link.groups import LEAST_PROMPTS, Group
 from stillhunt.link.kernels_alike import LEAST_TOLD, LEAST_VARIANCE, LOG2, VIEW_CAP, WORST
 from stillhunt.link.kernels_groups import CHANCE, DEVIATIONS, MOST_GROUPS, ROUNDS, SEEDERS

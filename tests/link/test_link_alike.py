@@ -16,7 +16,7 @@ from plain_groups import (
 )
 from simulated import dealt, draw_slices, fixed, joined, own_habits
 
-from stillhunt.link.coding import Floats, Ints
+from stillhunt.link.arrays import Floats, Ints
 from stillhunt.link.groups import Group, find_groups
 from stillhunt.link.slices import ClusterSlices
 

@@ -12,7 +12,7 @@ from simulated_bare import bare_of, customers, everybody, plan_mixture, workers
 
 from stillhunt.link import workload
 from stillhunt.link.bare import BareSlices
-from stillhunt.link.coding import Ints
+from stillhunt.link.arrays import Ints
 from stillhunt.link.crowd import SMALL, gather_crowd, own_tastes, plan_bits, rows_of
 from stillhunt.link.kernels_workload import EMPTY, LEAST_BITS, MOST_BITS, Lanes, add_shares, cell_sums, judge, weigh
 from stillhunt.link.operators import Operator, find_operators, stack_bits

@@ -3,27 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from itertools import combinations
 
 Matrix = list[list[int]]
-
-
-def account_pairs(occurrences: list[tuple[int, int, int]], limit: int) -> dict[tuple[int, int], int]:
-    """Accounts that have both phrases of a pair in one request, at least twice.
-
-    Args:
-        occurrences: (account, request, phrase), in the order in which the kernel gets them.
-        limit: phrases of one request that are paired.
-    """
-    by_request: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for account, request, phrase in occurrences:
-        by_request[account, request].append(phrase)
-    seen: Counter[tuple[int, int, int]] = Counter()
-    for (account, _), phrases in by_request.items():
-        for one, other in combinations(phrases[:limit], 2):
-            seen[account, min(one, other), max(one, other)] += 1
-    return dict(Counter((one, other) for (_, one, other), times in seen.items() if times >= 2))
 
 
 def request_sum(words: list[tuple[int, int]], basis: Matrix) -> list[int]:
@@ -67,7 +48,6 @@ def nearest_topics(vectors: Matrix, centres: Matrix) -> list[int]:
 
 
 TWINS = {
-    "_pairs_by_account": account_pairs,
     "word_vectors": word_vectors,
     "orthonormal": orthonormal,
     "request_vectors": request_vectors,

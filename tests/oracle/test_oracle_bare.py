@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from scipy.stats import dirichlet_multinomial, norm
 
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, bare_slices, without_strays
-from stillhunt.link.coding import Coded
+from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, Templated, bare_slices, cut_bare
 from stillhunt.link.crowd import (
     BLUR,
     BOTH,
@@ -86,8 +86,7 @@ def some_slices(draw: DrawFn, least: int = 2) -> BareSlices:
     size = topics.sum(axis=(0, 2)) + 1
     days = np.minimum(rng.integers(1, 9, count), size)
     stack = rng.integers(-1, 4, count)
-    none = np.zeros(0, np.int64)
-    return BareSlices(np.arange(count), np.ones(count, np.int64), stack, size, days, topics, none, 4)
+    return BareSlices(np.arange(count), np.ones(count, np.int64), stack, size, days, topics, ("a", "b", "c", "d"))
 
 
 def plain_density(values: list[tuple[float, ...]], at: tuple[float, ...]) -> float:
@@ -204,34 +203,36 @@ def plain_slices(rows: list[Row]) -> dict[tuple[int, int, str], list[int]]:
 def test_bare_slices(rows: list[Row]) -> None:
     columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0, np.int64)] * 9
     account, manner, client, fresh, half, topic, cluster, day, conversation = columns
-    none = np.zeros(0, np.int64)
-    coded = Coded(
-        ["a", "b", "c"], account.astype(np.int64), half, fresh.astype(bool), none, none.astype(np.uint64), none, none
-    )
-    sketches = pa.table(
+    _, place, count = np.unique(conversation, return_inverse=True, return_counts=True)
+    noted = pa.table(
         {
+            "account": account.astype(np.int32),
+            "cluster": np.maximum(cluster, -1).astype(np.int32),
+            "alone": (count[place] == 1).astype(np.uint8),
+            "fresh": fresh.astype(np.uint8),
+            "half": half.astype(np.uint8),
+            "topic": topic.astype(np.int8),
+            "timestamp": pa.array(day * DAY, pa.int64()).cast(TIMESTAMP),
             "temperature": pa.array([0.5 if m else None for m in manner.tolist()], pa.float64()),
             "top_p": pa.nulls(len(rows), pa.float64()),
             "max_tokens": pa.nulls(len(rows), pa.int64()),
             "user_agent": pa.array([KINDS[c] or None for c in client.tolist()], pa.string()),
             "tls_fingerprint": pa.nulls(len(rows), pa.string()),
-            "conversation": conversation.astype(np.uint64),
-            "turn": pa.nulls(len(rows), pa.int32()),
-            "timestamp": pa.array(day * DAY, pa.int64()).cast(TIMESTAMP),
         }
     )
-    got = bare_slices(sketches, coded, np.maximum(cluster, -1), topic)
-    labels = sorted({KINDS[c] for c in client.tolist()})
+    templated = Templated(np.arange(2), np.ones(2, bool), np.zeros(0, np.int64), 3)
+    got = bare_slices(LocalDataset.of(noted), templated)
+    of_request = cut_bare(noted, templated).of_request
     expected = plain_slices([(*row[:6], max(row[6], -1), *row[7:]) for row in rows])
     found = {}
     for number in range(len(got.account)):
         code = int(got.stack[number])
-        name = labels[code] if code >= 0 else ""
+        name = got.names[code].removesuffix("\n") if code >= 0 else ""
         found[int(got.account[number]), int(got.manner[number]), name] = number
     assert set(found) == set(expected)
     for key, number in found.items():
         own = expected[key]
-        assert np.flatnonzero(got.of_request == number).tolist() == own
+        assert np.flatnonzero(of_request == number).tolist() == own
         told = [n for n in own if rows[n][3] and rows[n][5] >= 0]
         assert got.size[number] == len(told)
         assert got.days[number] == len({rows[n][7] for n in told})
@@ -246,13 +247,10 @@ def test_bare_slices(rows: list[Row]) -> None:
     st.sets(st.integers(0, 3)),
     st.integers(1, 5),
 )
-def test_without_strays(drawn: list[tuple[int, int, bool]], searched: set[int], least: int) -> None:
-    rows = sorted(drawn, key=lambda row: row[0])
-    none = np.zeros(0, np.int64)
-    account = np.array([row[0] for row in rows], np.int64)
-    fresh = np.array([row[2] for row in rows], bool)
-    coded = Coded(["a", "b", "c"], account, account * 0, fresh, none, none.astype(np.uint64), none, none)
-    clusters = np.array([row[1] for row in rows], np.int64)
-    part = Counter((row[0], row[1]) for row in rows if row[2])
-    expected = [c if c in searched or part[a, c] >= least else -1 for a, c, _ in rows]
-    assert without_strays(coded, clusters, np.array(sorted(searched), np.int64), least).tolist() == expected
+def test_strays(drawn: list[tuple[int, int, bool]], held: set[int], least: int) -> None:
+    account, cluster = (np.array([row[place] for row in drawn], np.int64) for place in (0, 1))
+    part = Counter((row[0], row[1]) for row in drawn if row[2] and row[1] >= 0)
+    large = np.array(sorted(a * 5 + c + 1 for (a, c), prompts in part.items() if prompts >= least), np.int64)
+    templated = Templated(np.arange(4), np.isin(np.arange(4), sorted(held)), large, 5)
+    expected = [c if c in held or part[a, c] >= least else -1 for a, c, _ in drawn]
+    assert templated.of(account, cluster).tolist() == expected

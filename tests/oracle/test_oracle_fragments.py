@@ -8,9 +8,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from stillhunt.link.clusters import Clusters
-from stillhunt.link.coding import Coded
-from stillhunt.link.fragments import MOST_ACCOUNTS, join_fragments
+from stillhunt.link import fragments
+from stillhunt.link.fragments import MOST_ACCOUNTS
 from stillhunt.link.kernels_fragments import MIN_JACCARD, MIN_LIFT, MIN_TOGETHER
 
 ACCOUNTS = 240
@@ -62,15 +61,11 @@ def drawn_requests(rng: np.random.Generator) -> list[Request]:
 def test_fragments_are_the_components_of_clusters_used_together(seed: int) -> None:
     rng = np.random.default_rng(seed)
     requests = drawn_requests(rng)
-    account, label, fresh = (np.array(column) for column in zip(*requests, strict=True))
-    nothing, hashes = np.zeros(0, np.int64), np.zeros(0, np.uint64)
-    ids = [f"a{n:03d}" for n in range(ACCOUNTS)]
-    coded = Coded(ids, account, account % 2, fresh, nothing, hashes, nothing, nothing)
     whole = set(rng.choice(LABELS, int(rng.integers(0, 3)), replace=False).tolist())
-    found = join_fragments(coded, Clusters(nothing, label, nothing, nothing, LABELS), np.array(sorted(whole), np.int64))
-    expected = {-1: -1, **joined_labels(requests, whole)}
-    assert found.of_request.tolist() == [expected[one] for one in label.tolist()]
-    assert found.count == LABELS
+    uses = {(account, label) for account, label, fresh in requests if fresh and label >= 0}
+    account, cluster = np.array(rng.permutation(sorted(uses)), np.int64).T.copy()
+    found = fragments.joined_labels(account, cluster, ACCOUNTS, LABELS, np.array(sorted(whole), np.int64))
+    assert found.tolist() == [label for _, label in sorted(joined_labels(requests, whole).items())]
 
 
 def test_drawn_requests_give_components_of_many_sizes() -> None:

@@ -1,4 +1,4 @@
-"""Each compiled loop of the link room gives what its plain twin gives."""
+"""Each compiled loop of the search for topics gives what its plain twin gives."""
 
 from __future__ import annotations
 
@@ -20,40 +20,6 @@ def test_every_kernel_has_a_twin() -> None:
     compiled = {name for name, value in vars(kernels).items() if hasattr(value, "py_func")}
     assert compiled
     assert compiled == set(twins.TWINS), "write a plain twin in tests/oracle and hold the kernel to it"
-
-
-@st.composite
-def occurrence_lists(draw: DrawFn) -> list[tuple[int, int, int]]:
-    """(account, request, phrase), ascending, each phrase once a request; requests belong to one account."""
-    out = []
-    request = 0
-    for account in range(draw(st.integers(0, 4))):
-        for _ in range(draw(st.integers(1, 5))):
-            phrases = draw(st.sets(st.integers(0, 8), min_size=1, max_size=9))
-            out += [(account, request, phrase) for phrase in sorted(phrases)]
-            request += 1
-    return out
-
-
-@steady
-@given(occurrence_lists())
-def test_account_pairs(occurrences: list[tuple[int, int, int]]) -> None:
-    columns = np.array(occurrences, np.int64).reshape(-1, 3)
-    left, right, accounts = kernels.account_pairs(columns[:, 0], columns[:, 1], columns[:, 2], 9)
-    got = {(int(a), int(b)): int(n) for a, b, n in zip(left, right, accounts, strict=True)}
-    assert got == twins.account_pairs(occurrences, kernels.MAX_PHRASES_A_REQUEST)
-
-
-def test_account_pairs_bounds_a_request_with_many_phrases() -> None:
-    """Buffers grow and the limit holds: 100 phrases in each of two requests of one account."""
-    occurrences = [(0, request, phrase) for request in (0, 1) for phrase in range(100)]
-    columns = np.array(occurrences, np.int64)
-    left, right, accounts = kernels.account_pairs(columns[:, 0], columns[:, 1], columns[:, 2], 100)
-    limit = kernels.MAX_PHRASES_A_REQUEST
-    assert len(left) == limit * (limit - 1) // 2
-    assert int(right.max()) == limit - 1
-    assert set(accounts.tolist()) == {1}
-    assert bool((left < right).all())
 
 
 @st.composite

@@ -6,13 +6,14 @@ from collections import Counter
 
 import networkx as nx
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, poisson
 
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER, content_clusters
-from stillhunt.link.coding import Coded
 from stillhunt.link.phrases import Habits
 from stillhunt.score.dealt import RARE, homogeneity, load_evenness
 from stillhunt.score.public import public_key, single_key
@@ -156,27 +157,25 @@ def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, in
 # Content clusters: the first cut is the connected components of the Jaccard graph.
 
 
-def coded_requests(requests: list[tuple[int, set[int]]]) -> tuple[Coded, Habits]:
+def noted_habits(requests: list[tuple[int, set[int]]]) -> Habits:
     """Requests of (account, phrases), by account; a phrase is a habit of an account that has it in two requests."""
     requests = sorted(requests, key=lambda request: request[0])
-    account = np.array([a for a, _ in requests], np.int64)
+    account = np.array([a for a, _ in requests], np.int32)
     pairs = [(row, phrase) for row, (_, phrases) in enumerate(requests) for phrase in sorted(phrases)]
-    row, phrase = (np.array(column, np.int64) for column in (zip(*pairs, strict=True) if pairs else ((), ())))
     habits = sorted(habit for habit, times in Counter((int(account[r]), p) for r, p in pairs).items() if times >= 2)
     size = max((p for _, p in pairs), default=-1) + 1
-    nothing = np.zeros(0, np.int64)
-    coded = Coded(
-        account_ids=[f"a{n}" for n in range(int(account.max(initial=-1)) + 1)],
-        account=account,
-        half=np.zeros(len(requests), np.int64),
-        fresh=np.ones(len(requests), bool),
-        phrase_row=row,
-        phrase=phrase.astype(np.uint64),
-        word_row=nothing,
-        word=nothing,
+    rows = pa.table(
+        {
+            "order": np.arange(len(requests), dtype=np.int32),
+            "owner": np.unique(account, return_inverse=True)[1].astype(np.int32),
+            "account": account,
+            "fresh": np.ones(len(requests), np.uint8),
+            "known": pa.array([sorted(phrases) for _, phrases in requests], pa.list_(pa.int32())),
+        }
     )
     columns = np.array(habits, np.int64).reshape(-1, 2)
-    return coded, Habits(np.arange(size, dtype=np.uint64), columns[:, 0], columns[:, 1], row, phrase)
+    every = np.arange(size, dtype=np.int32)
+    return Habits(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1])
 
 
 def first_cut(requests: list[tuple[int, set[int]]], habits: Habits) -> list[set[int]]:
@@ -211,9 +210,9 @@ def test_first_cut_is_the_connected_components(seed: int) -> None:
     requests = [
         (int(rng.integers(0, 7)), {int(p) for p in rng.choice(places) + rng.integers(0, 4, 3)}) for _ in range(220)
     ]
-    coded, habits = coded_requests(requests)
-    found = content_clusters(coded, habits)
-    got = [set(np.flatnonzero(found.of_phrase == label).tolist()) for label in range(found.count)]
+    habits = noted_habits(requests)
+    found = content_clusters(habits, 7)
+    got = [set(np.flatnonzero(found.of_known == label).tolist()) for label in range(found.count)]
     components = first_cut(requests, habits)
     assert len(components) > 1
     assert any(part in components for part in got)
@@ -224,9 +223,10 @@ def test_first_cut_is_the_connected_components(seed: int) -> None:
 
 def test_two_templates_of_the_same_accounts_are_two_clusters() -> None:
     requests = [(account, set(block)) for account in range(5) for block in ((0, 1, 2), (3, 4)) for _ in range(3)]
-    coded, habits = coded_requests(requests)
-    found = content_clusters(coded, habits)
-    assert found.of_phrase.tolist() == [0, 0, 0, 1, 1]
+    habits = noted_habits(requests)
+    found = content_clusters(habits, 5)
+    assert found.of_known.tolist() == [0, 0, 0, 1, 1]
     assert first_cut(requests, habits) == [{0, 1, 2}, {3, 4}]
+    noted = found.rows.gather(lambda table, _: table, pa.schema([("cluster", pa.int32())]), None, ["cluster"])
     by_account = sorted(requests, key=lambda request: request[0])
-    assert found.of_request.tolist() == [0 if 0 in phrases else 1 for _, phrases in by_account]
+    assert noted["cluster"].to_pylist() == [0 if 0 in phrases else 1 for _, phrases in by_account]

@@ -1,4 +1,4 @@
-"""Loops that numpy cannot express; each has a plain-Python twin in tests/link."""
+"""Loops of the search for topics; each has a plain-Python twin in tests/oracle."""
 
 from __future__ import annotations
 
@@ -7,72 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
-
-MAX_PHRASES_A_REQUEST = 48
-"""Phrases of one request that are paired; bounds the work that one hostile prompt can cause."""
-
-
-def account_pairs(account: Ints, row: Ints, phrase: Ints, size: int) -> tuple[Ints, Ints, Ints]:
-    """Count for each pair of phrases the accounts that have both in one request, at least twice.
-
-    Args:
-        account: one entry per occurrence, ascending.
-        row: request of each occurrence, ascending.
-        phrase: its phrase code.
-        size: number of phrase codes.
-
-    Returns:
-        Arrays left < right < size and the number of accounts.
-    """
-    keys = _pairs_by_account(account, row, phrase, size, MAX_PHRASES_A_REQUEST)
-    pair, accounts = np.unique(keys, return_counts=True)
-    left, right = np.divmod(pair, max(size, 1))
-    return left, right, accounts
-
-
-@nb.njit(cache=True, nogil=True)
-def _pairs_by_account(account: Ints, row: Ints, phrase: Ints, size: int, limit: int) -> Ints:
-    total = len(row)
-    out = np.empty(1024, np.int64)
-    used = 0
-    buffer = np.empty(1024, np.int64)
-    start = 0
-    while start < total:
-        end = start
-        filled = 0
-        while end < total and account[end] == account[start]:
-            first = end
-            while end < total and row[end] == row[first]:
-                end += 1
-            stop = min(end, first + limit)
-            width = stop - first
-            need = filled + width * (width - 1) // 2
-            if need > len(buffer):
-                grown = np.empty(max(need, 2 * len(buffer)), np.int64)
-                grown[:filled] = buffer[:filled]
-                buffer = grown
-            for i in range(first, stop):
-                for j in range(i + 1, stop):
-                    low = min(phrase[i], phrase[j])
-                    high = max(phrase[i], phrase[j])
-                    buffer[filled] = low * size + high
-                    filled += 1
-        ordered = np.sort(buffer[:filled])
-        position = 0
-        while position < filled:
-            run = position
-            while run < filled and ordered[run] == ordered[position]:
-                run += 1
-            if run - position >= 2:
-                if used == len(out):
-                    wider = np.empty(2 * len(out), np.int64)
-                    wider[:used] = out[:used]
-                    out = wider
-                out[used] = ordered[position]
-                used += 1
-            position = run
-        start = end
-    return out[:used]
 
 
 @nb.njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Phrases that stand together in the requests of one account; the plain-Python twin is in tests/link."""
+"""Phrases that stand together in the requests of one account; the plain-Python twin is in tests/oracle."""
 
 from __future__ import annotations
 

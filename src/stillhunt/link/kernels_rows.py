@@ -1,4 +1,4 @@
-"""Loops over the requests of one partition; each has a plain-Python twin in tests/link."""
+"""Loops over the requests of one partition; each has a plain-Python twin in tests/oracle."""
 
 from __future__ import annotations
 
