@@ -1,0 +1,299 @@
+"""Sketches on disk: what is written comes back, in any partitions, each request once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.base.schema import REJECTS, SKETCHES, TIMESTAMP
+from stillhunt.extract import segments, store
+from stillhunt.extract.segments import FEW_VALUES, PARTITIONS, Segment, partition_of, write_segment
+from stillhunt.extract.store import CONFLICT, SegmentWriter, Store, is_complete
+
+steady = settings(derandomize=True, deadline=None, max_examples=25)
+EVERYBODY = range(PARTITIONS)
+PLACE = [("origin_file", "ascending"), ("origin_row", "ascending")]
+
+
+def random_sketches(seed: int, rows: int, *, accounts: int = 40, empty: Sequence[str] = (), file: int = 0) -> pa.Table:
+    """SKETCHES with nulls, empty lists, texts of few and of many values; columns of `empty` hold nothing."""
+    rng = np.random.default_rng(seed)
+    owner = rng.integers(0, accounts, rows)
+    keys = np.random.default_rng(7).integers(0, 2**64, accounts, dtype=np.uint64)
+    columns: dict[str, Any] = {}
+    for field in SKETCHES.arrow:
+        if pa.types.is_list(field.type):
+            top = 2**32 if field.type.value_type == pa.uint32() else 2**16
+            values = [rng.integers(0, top, rng.integers(0, 5)).tolist() for _ in range(rows)]
+        elif pa.types.is_string(field.type):
+            kinds = FEW_VALUES + 90 if field.name == "user_agent" else 7
+            values = [f"{field.name}-{n}" for n in rng.integers(0, kinds, rows).tolist()]
+        elif pa.types.is_floating(field.type):
+            values = rng.random(rows).tolist()
+        else:
+            values = rng.integers(0, 100, rows).tolist()
+        if field.nullable:
+            values = [None if rng.random() < 0.3 else value for value in values]
+        columns[field.name] = values
+    columns["account_id"] = [f"a{number:05d}" for number in owner.tolist()]
+    columns["account_key"] = keys[owner]
+    columns["request_id"] = [f"f{file}-r{row}" for row in range(rows)]
+    columns["request_key"] = rng.permutation(2**20)[:rows].astype(np.uint64) + np.uint64(2**40 * (file + 1))
+    columns["origin_file"], columns["origin_row"] = [file] * rows, list(range(rows))
+    columns["timestamp"] = pa.array(columns["timestamp"], pa.int64()).cast(TIMESTAMP)
+    for name in empty:
+        field = SKETCHES.arrow.field(name)
+        columns[name] = [[]] * rows if pa.types.is_list(field.type) else [None] * rows
+    return SKETCHES.build(**columns)
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    """Rows by file and row, with the declared columns."""
+    return table.select(SKETCHES.names).cast(SKETCHES.arrow).sort_by(PLACE).combine_chunks()
+
+
+def assert_same(found: pa.Table, expected: pa.Table) -> None:
+    for name in expected.column_names:
+        assert found[name].to_pylist() == expected[name].to_pylist(), name
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 900])
+@pytest.mark.parametrize("empty", [(), ("user_agent", "turn", "phrases", "topic_words", "output_tokens")])
+def test_a_segment_gives_back_what_was_written(tmp_path: Path, rows: int, empty: tuple[str, ...]) -> None:
+    table = random_sketches(rows, rows, empty=empty)
+    write_segment(tmp_path / "one", table)
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+    segment = Segment(tmp_path / "one", 0)
+    parts = segment.read(EVERYBODY, SKETCHES.names)
+    part = partition_of(table["account_key"].to_numpy())
+    assert sum(one.num_rows for one in parts) == rows
+    for one, number in zip(parts, sorted(set(part.tolist())), strict=True):
+        assert_same(one, table.filter(pa.array(part == number)))
+    schema = pa.schema([field.with_nullable(True) for field in SKETCHES.arrow])
+    assert all(one.schema.equals(schema) for one in parts)
+
+
+def test_a_segment_holds_nothing_of_the_input_it_came_from(tmp_path: Path) -> None:
+    """So the segments of a file can be kept and read under another number."""
+    table = random_sketches(3, 50)
+    write_segment(tmp_path / "one", table)
+    for number in (0, 12):
+        (found, *_) = Segment(tmp_path / "one", number).read(EVERYBODY, ["origin_file"])
+        assert set(found["origin_file"].to_pylist()) == {number}
+
+
+@pytest.mark.parametrize("names", [("topic_words",), ("request_id", "phrases"), ("origin_file",), ("turn", "origin_row")])
+def test_some_columns_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
+    table = random_sketches(4, 300, empty=("turn",))
+    write_segment(tmp_path / "one", table)
+    found = Segment(tmp_path / "one", 0).read([5, 63, 6], names)
+    part = partition_of(table["account_key"].to_numpy())
+    present = [number for number in (5, 63, 6) if (part == number).any()]
+    assert len(found) == len(present)
+    for one, number in zip(found, present, strict=True):
+        assert one.column_names == list(names)
+        assert_same(one, table.filter(pa.array(part == number)).select(list(names)))
+
+
+def test_tables_in_pieces_and_views_are_written_as_they_are(tmp_path: Path) -> None:
+    whole = random_sketches(5, 400)
+    pieces = pa.concat_tables([whole.slice(10, 90), whole.slice(100, 1), whole.slice(101, 200)])
+    write_segment(tmp_path / "one", pieces)
+    found = pa.concat_tables(Segment(tmp_path / "one", 0).read(EVERYBODY, SKETCHES.names))
+    assert_same(in_order(found), in_order(whole.slice(10, 291)))
+
+
+def stored(folder: Path, files: dict[int, pa.Table], cuts: Sequence[int] = ()) -> Store:
+    """A store of input files, each added in pieces."""
+    for number, table in files.items():
+        writer = SegmentWriter(folder / str(number))
+        for first, last in pairwise([0, *(cut for cut in cuts if cut < table.num_rows), table.num_rows]):
+            writer.add(table.slice(first, last - first))
+        writer.close()
+        assert is_complete(folder / str(number))
+    return Store([(number, folder / str(number)) for number in sorted(files)])
+
+
+def whole_of(one: Store, columns: Sequence[str] | None = None) -> tuple[list[pa.Table], pa.Table]:
+    """Tables of the partitions, and all rows."""
+    tables: list[pa.Table] = []
+
+    def keep(table: pa.Table, _: Any) -> pa.Table:
+        tables.append(table)
+        return table
+
+    names = SKETCHES.names if columns is None else columns
+    schema = pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in names])
+    return tables, one.dataset(1).gather(keep, schema, None, columns)
+
+
+@pytest.mark.parametrize(("worked", "groups"), [(10_000, 1), (300, 3), (1, PARTITIONS)])
+def test_any_grouping_of_partitions_gives_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: int, groups: int
+) -> None:
+    monkeypatch.setattr(store, "WORKED_ROWS", worked)
+    monkeypatch.setattr(store, "SEGMENT_ROWS", 130)
+    files = {number: random_sketches(number, 300 + number, file=number) for number in range(3)}
+    files[1] = files[1].slice(0, 0)
+    found = stored(tmp_path, files, [100, 140, 299])
+    assert len(list((tmp_path / "0").glob("*.segment"))) == 3
+    assert found.rows == 602
+    tables, rows = whole_of(found)
+    assert len(tables) == groups
+    assert_same(in_order(rows), pa.concat_tables([files[0], files[2]]))
+    owners = [set(table["account_id"].to_pylist()) for table in tables]
+    assert sum(map(len, owners)) == len(set.union(*owners)), "all requests of an account lie in one partition"
+
+
+def test_a_store_of_nothing_is_one_empty_partition(tmp_path: Path) -> None:
+    for found in (Store([]), stored(tmp_path, {0: random_sketches(0, 0)})):
+        tables, rows = whole_of(found)
+        assert len(tables) == 1
+        assert in_order(rows).equals(SKETCHES.empty())
+        rejects, conflicting, exact = found.settle_repeats()
+        assert REJECTS.check(rejects).num_rows == conflicting == exact == 0
+
+
+Repeat = tuple[int, int, int, str]
+"""File, request, content, account."""
+
+
+def repeated(rows: list[Repeat]) -> dict[int, pa.Table]:
+    """Files of requests whose ids and contents are told; accounts may differ, and with them partitions."""
+    by_file: defaultdict[int, list[Repeat]] = defaultdict(list)
+    for row in rows:
+        by_file[row[0]].append(row)
+    files = {}
+    for number, own in by_file.items():
+        table = random_sketches(number, len(own), file=number)
+        told: dict[str, list[Any]] = {
+            "request_id": [f"r{request}" for _, request, _, _ in own],
+            "request_key": [request * 977 for _, request, _, _ in own],
+            "content_hash": [content for _, _, content, _ in own],
+            "account_id": [account for _, _, _, account in own],
+            "account_key": [ord(account[0]) << 58 & 2**64 - 1 for _, _, _, account in own],
+            "source": ["log"] * len(own),
+        }
+        for name, column in told.items():
+            field = SKETCHES.arrow.field(name)
+            table = table.set_column(table.schema.get_field_index(name), field, pa.array(column, field.type))
+        files[number] = table
+    return files
+
+
+def plainly_settled(files: dict[int, pa.Table]) -> tuple[set[tuple[int, int]], set[tuple[int, int]], int]:
+    """Places of the rows that stay, of those in conflict, and the number of exact repeats."""
+    rows = [
+        (table["request_id"][row].as_py(), table["content_hash"][row].as_py(), number, row)
+        for number, table in files.items()
+        for row in range(table.num_rows)
+    ]
+    stays = {name: min(row[1:] for row in rows if row[0] == name) for name in {row[0] for row in rows}}
+    conflicts = {row[2:] for row in rows if row[1] != stays[row[0]][0]}
+    exact = sum(row[1] == stays[row[0]][0] and row[2:] != stays[row[0]][1:] for row in rows)
+    return {place[1:] for place in stays.values()}, conflicts, exact
+
+
+@steady
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 2), st.sampled_from(["a", "b", "q"])),
+        max_size=40,
+    ),
+    st.integers(1, 12),
+    st.sampled_from([1, 7, 1_000]),
+)
+def test_repeats_are_settled(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Repeat], segment_rows: int, worked: int
+) -> None:
+    """Exact ones and conflicts, many-fold, within a file and across files, segments and accounts."""
+    files = repeated(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "SEGMENT_ROWS", segment_rows)
+        patch.setattr(store, "WORKED_ROWS", worked)
+        found = stored(tmp_path_factory.mktemp("log"), files, range(3, 40, 3))
+        rejects, conflicting, exact = found.settle_repeats()
+        stay, conflicts, expected_exact = plainly_settled(files)
+        assert (conflicting, exact) == (len(conflicts), expected_exact)
+        assert set(REJECTS.check(rejects)["reason"].to_pylist()) <= {CONFLICT}
+        places = [f"file {file}, row {row}" for file, row in sorted(conflicts)]
+        assert rejects["place"].to_pylist() == places
+        names = {f"file {n}, row {r}": t["request_id"][r].as_py() for n, t in files.items() for r in range(t.num_rows)}
+        assert rejects["raw"].to_pylist() == [names[place] for place in places]
+        kept = [table.filter(pa.array([(n, r) in stay for r in range(table.num_rows)])) for n, table in files.items()]
+        expected = in_order(pa.concat_tables(kept)) if kept else SKETCHES.empty()
+        assert_same(in_order(whole_of(found)[1]), expected)
+        few = whole_of(found, ["topic_words", "content_hash"])[1]
+        assert few.column_names == ["topic_words", "content_hash"]
+        assert sorted(map(str, few.to_pylist())) == sorted(map(str, expected.select(few.column_names).to_pylist()))
+        assert (whole_of(found, ["origin_row"])[1])["origin_row"].to_pylist().__len__() == expected.num_rows
+
+
+def test_conflicts_beyond_the_bound_are_counted_and_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_CONFLICTS", 4)
+    found = stored(tmp_path, repeated([(n % 3, n % 2, n, "a") for n in range(20)]))
+    rejects, conflicting, exact = found.settle_repeats()
+    assert (rejects.num_rows, conflicting, exact) == (4, 18, 0)
+
+
+def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not renamed is no segment, and a folder without its last file is not complete."""
+
+    class Killed(Exception):
+        pass
+
+    def killed(path: Path, target: Path) -> None:
+        raise Killed
+
+    table = random_sketches(6, 60)
+    folder = tmp_path / "0"
+    writer = SegmentWriter(folder)
+    monkeypatch.setattr(store, "SEGMENT_ROWS", 20)
+    writer.add(table.slice(0, 20))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(Killed):
+            writer.add(table.slice(20, 20))
+    assert [path.name for path in sorted(folder.glob("*.segment"))] == ["00000.segment"]
+    assert not is_complete(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "FAMILIES", (*segments.FAMILIES[:2], ("no such column",)))
+        with pytest.raises(KeyError):
+            write_segment(folder / "00001.segment", table)
+    assert not (folder / "00001.segment").exists()
+    again = SegmentWriter(folder)
+    assert list(folder.iterdir()) == [], "the next hunt begins the file anew"
+    again.add(table)
+    again.close()
+    assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
+
+
+def test_keys_that_are_not_renamed_leave_the_folder_incomplete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = SegmentWriter(tmp_path / "0")
+    writer.add(random_sketches(1, 5))
+    replace, names = Path.replace, []
+
+    def killed_at_keys(path: Path, target: Path) -> Path:
+        names.append(path.name)
+        if path.name.startswith(store.KEYS):
+            raise OSError("no space left")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed_at_keys)
+    with pytest.raises(OSError, match="no space"):
+        writer.close()
+    assert names == ["00000.segment.part", "keys.npy.part"]
+    assert not is_complete(tmp_path / "0")
