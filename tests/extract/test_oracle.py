@@ -38,6 +38,14 @@ def test_lengths_around_block_and_chunk_borders(size: int, alphabet: str) -> Non
     assert_like_oracle([text.encode(), text.encode()[:size], text.encode()[1:]])
 
 
+@pytest.mark.parametrize("share", [1, 2, 5, 11, 12, 13, 30, 60])
+@pytest.mark.parametrize("foreign", ["é", "’", "—", "\u0301", "\u200b", "的", "й", "😀", "\u0130", "\ud800"])
+def test_ascii_text_with_some_other_characters_in_each_block(share: int, foreign: str) -> None:
+    draw = random.Random(share * 2**20 + ord(foreign))
+    text = "".join(foreign if draw.random() < share / 64 else draw.choice("abC 1'_{") for _ in range(1500))
+    assert_like_oracle([text.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass")[1:]])
+
+
 @pytest.mark.parametrize("count", [191, 192, 193, 799, 800, 801, 1200, KEPT - 1, KEPT, KEPT + 1, KEPT + 150, 9000])
 def test_numbers_of_tokens_around_region_borders(count: int) -> None:
     draw = random.Random(count)

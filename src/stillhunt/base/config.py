@@ -168,7 +168,15 @@ class Config(BaseModel):
     seed: int = Field(0, ge=0, lt=1 << 63, description="Seed of every keyed sample and split; same seed, same answer.")
     threads: int = Field(0, ge=0, description="Worker threads; 0 = one per core. Changes no result.")
     memory_limit_gb: float = Field(2.0, gt=0, description="Memory of the SQL engine before it spills to disk, GiB.")
-    engine: Literal["duckdb"] = Field("duckdb", description="SQL engine.")
+    engine: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="What works on the requests: this machine, or a Spark cluster (stillhunt[spark], Java)."
+    )
+    spark_master: str = Field(
+        "",
+        description="Master URL (spark://host:7077, yarn, k8s://..., local[*]) or Spark Connect URL (sc://host). "
+        "Empty: the running session, else what spark-submit and the cluster configure.",
+        max_length=1024,
+    )
     state: str = Field(
         "",
         description="Folder that keeps what was made of each input file, so that the next hunt reads only files that are "

@@ -52,6 +52,13 @@ SettingsOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
 
 
+class EngineName(StrEnum):
+    """What works on the requests."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Generator(StrEnum):
     """Generators of simulated worlds."""
 
@@ -96,6 +103,12 @@ def hunt(
         list[str] | None,
         typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
     ] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option("--engine", help="duckdb (this machine, the default) or spark (a cluster).")
+    ] = None,
+    master: Annotated[
+        str | None, typer.Option("--master", metavar="URL", help="Spark: master URL or Connect URL, as sc://host.")
+    ] = None,
     settings: SetOption = None,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
@@ -114,7 +127,7 @@ def hunt(
         force=force,
         mapping=_pairs(mapping, "--map"),
         accounts_mapping=_pairs(accounts_mapping, "--map-accounts"),
-        settings=_pairs(settings, "--set"),
+        settings={**_pairs(settings, "--set"), **_given(engine=engine, spark_master=master)},
         settings_file=settings_file,
         as_json=as_json,
         quiet=quiet,
@@ -295,6 +308,11 @@ def lab_drill(
             quiet=quiet,
         )
     )
+
+
+def _given(**flags: str | None) -> dict[str, str]:
+    """Settings that have flags of their own, those that were given."""
+    return {name: str(value) for name, value in flags.items() if value is not None}
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

@@ -34,6 +34,8 @@ KEPT = 4096
 """Chunks that begin before this token are kept whole; of longer texts the middle is read a second time."""
 FRESH = 1024
 """Slot at which the tokens of later chunks are laid, over others that are no longer needed."""
+LANES = 32
+"""Tokens that vector loops take at a time, also beyond the last one: a loop without a remainder has no slow end."""
 LAST = 200
 """Last tokens of a text of several chunks that are kept, at slot LAST_AT."""
 LAST_AT = KEPT + ROOM
@@ -88,7 +90,7 @@ class Work(NamedTuple):
 
 def new_work() -> Work:
     """Fresh scratch."""
-    tokens = SPARE_AT + 64
+    tokens = SPARE_AT + 4 * LANES
     return Work(
         np.zeros(CHUNK * 3 // 2 + 1024, np.uint8),
         np.zeros(2 * CHUNK + 1024, np.int32),
@@ -323,14 +325,16 @@ def hash_lanes(work: Work, place: int, count: int) -> None:
     The same hash as `hash_token`, as a loop over arrays without a branch, so that it runs on vectors of eight tokens.
     """
     firsts, seconds, notes, hashes = work.firsts, work.seconds, work.notes, work.hashes
-    for i in range(count):
-        note = notes[i]
-        size = note & NOTE_SIZE
-        low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
-        x, y = firsts[i] & low, seconds[i] & high
-        unlike = not_letters(x, low) | not_letters(y, high)
-        points = signed(size) - continuations(x) - continuations(y)
-        token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
-        token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
-        token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
-        put(hashes, place + i, firsts[i] if size == _U0 else token)
+    for block in range(0, count, LANES):
+        for lane in range(LANES):
+            i = block + lane
+            first, note = get(firsts, i), get(notes, i)
+            size = note & NOTE_SIZE
+            low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
+            x, y = first & low, get(seconds, i) & high
+            unlike = not_letters(x, low) | not_letters(y, high)
+            points = signed(size) - continuations(x) - continuations(y)
+            token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
+            token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
+            token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
+            put(hashes, place + i, first if size == _U0 else token)

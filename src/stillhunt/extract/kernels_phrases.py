@@ -6,26 +6,47 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.kernels import KIND_CHARACTER, KIND_MASK, P1, P2, P3, U8, U32, U64, get, mix, part, put, signed
+from stillhunt.extract.kernels import (
+    KIND_CHARACTER,
+    KIND_MASK,
+    LANES,
+    P1,
+    P2,
+    P3,
+    U8,
+    U32,
+    U64,
+    get,
+    mix,
+    part,
+    put,
+    signed,
+)
 
 WORD_SHINGLE, CHARACTER_SHINGLE, WINDOW = 4, 6, 4
 PHRASES, SYSTEM_PHRASES = 64, 24
+PHRASE_SLOTS = 1024
+"""Slots of the set of phrases found; a text has at most 192."""
 EDGE = WINDOW - 1
 """Slots before the first and behind the last shingle of a region, for comparisons that reach over the edge."""
 
 _U0 = np.uint64(0)
 _TOP, _NONE, _ONE = np.uint64(32), np.uint32(0), np.uint32(1)
+_SLOT_SHIFT = np.uint64(54)  # the top bits of a phrase choose its slot
 _PHRASE_KEY = np.uint64(0xA0761D6478BD642F)
 _SHORT_KEY = np.uint64(0xE7037ED1A0B428DB)
 
 
 class PhraseScratch(NamedTuple):
-    """Memory of one thread for the phrases of one region, and the set of those found."""
+    """Memory of one thread for the phrases of one region, and the set of those found.
+
+    An entry of the set holds the number of its text (text[0]) above the phrase, so a new text needs no clearing.
+    """
 
     shingles: U64
     marks: U8
-    places: U8
-    slots: U8
+    table: U64
+    text: U64
 
 
 @part
@@ -39,11 +60,12 @@ def lay_shingles(hashes: U64, begin: int, stop: int, shingles: U64) -> int:
     characters = 0
     for i in range(stop - begin):
         characters += (get(hashes, begin + i) & KIND_MASK) == KIND_CHARACTER
-    for i in range(n):
-        at = begin + i
-        a, b, c, d = get(hashes, at), get(hashes, at + 1), get(hashes, at + 2), get(hashes, at + 3)
-        h = a * P1 + b * P2 + c * P3 + d * _PHRASE_KEY
-        shingles[EDGE + i] = mix(h)
+    for block in range(0, n, LANES):
+        for i in range(block, block + LANES):
+            at = begin + i
+            a, b, c, d = get(hashes, at), get(hashes, at + 1), get(hashes, at + 2), get(hashes, at + 3)
+            h = a * P1 + b * P2 + c * P3 + d * _PHRASE_KEY
+            put(shingles, EDGE + i, mix(h))
     if characters < 3:
         return n
     laid = 0
@@ -79,15 +101,16 @@ def mark_least(shingles: U64, n: int, marks: U8) -> None:
     for i in range(EDGE):  # nothing is smaller than 0, so no window reaches over the edges
         shingles[i] = _U0
         put(shingles, EDGE + n + i, _U0)
-    for i in range(n):
-        h = shingles[EDGE + i]
-        left1 = shingles[i + 2] >= h
-        left2 = left1 & (shingles[i + 1] >= h)
-        left3 = left2 & (shingles[i] >= h)
-        right1 = shingles[i + 4] > h
-        right2 = right1 & (shingles[i + 5] > h)
-        right3 = right2 & (shingles[i + 6] > h)
-        marks[i] = left3 | (left2 & right1) | (left1 & right2) | right3
+    for block in range(0, n, LANES):
+        for i in range(block, block + LANES):
+            h = get(shingles, EDGE + i)
+            left1 = get(shingles, i + 2) >= h
+            left2 = left1 & (get(shingles, i + 1) >= h)
+            left3 = left2 & (get(shingles, i) >= h)
+            right1 = get(shingles, i + 4) > h
+            right2 = right1 & (get(shingles, i + 5) > h)
+            right3 = right2 & (get(shingles, i + 6) > h)
+            put(marks, i, np.uint8(left3 | (left2 & right1) | (left1 & right2) | right3))
 
 
 @part
@@ -108,7 +131,7 @@ def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U3
     Returns:
         New number.
     """
-    shingles, marks, places, slots = scratch.shingles, scratch.marks, scratch.places, scratch.slots
+    shingles, marks, table, text = scratch.shingles, scratch.marks, scratch.table, scratch.text[0] << _TOP
     if span[1] <= span[0]:
         return count
     n = lay_shingles(hashes, span[0], span[1], shingles)
@@ -126,22 +149,13 @@ def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U3
     for i in range(picked):
         phrase = np.uint32(shingles[i] >> _TOP)
         phrase = _ONE if phrase == _NONE else phrase
-        # A sparse set needs no clearing: an entry counts only if `slots` points back at it.
-        slot = signed(phrase >> np.uint32(24))
-        known = False
-        while True:
-            place = signed(get(places, slot))
-            if place >= count or get(slots, place) != slot:
-                break
-            if get(found, place) == phrase:
-                known = True
-                break
-            slot = (slot + 1) & 255
-        if not known:
-            put(places, slot, count)
-            put(slots, count, slot)
-            put(found, count, phrase)
-            count += 1
+        entry = text | np.uint64(phrase)
+        slot = signed(shingles[i] >> _SLOT_SHIFT)
+        while get(table, slot) != entry and get(table, slot) >= text:
+            slot = (slot + 1) & (PHRASE_SLOTS - 1)
+        put(found, count, phrase)
+        count += signed(get(table, slot) != entry)
+        put(table, slot, entry)
     return count
 
 

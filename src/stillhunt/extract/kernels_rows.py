@@ -32,7 +32,7 @@ from stillhunt.extract.kernels import (
     signed,
 )
 from stillhunt.extract.kernels_conduct import ConductScratch, Lexicon, find_conduct
-from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
+from stillhunt.extract.kernels_phrases import PHRASE_SLOTS, PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
 from stillhunt.extract.kernels_tokens import copy_tokens, scan
 from stillhunt.extract.kernels_words import (
     Vocabulary,
@@ -51,8 +51,11 @@ WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
 """Tokens of the three regions that topics and conduct are read from."""
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
 
+PROMPT_SEED = np.uint64(0x5EED0005)
+"""Seed of the hash over a prompt's bytes as they stand."""
+
 _MOST = 2**31 - 1
-_U0 = np.uint64(0)
+_U0, _U1 = np.uint64(0), np.uint64(1)
 _UNSPACED_FIRST, _UNSPACED_LAST = SCRIPTS.index("thai"), SCRIPTS.index("japanese")
 _LATIN, _HAN, _JAPANESE = SCRIPTS.index("latin"), SCRIPTS.index("han"), SCRIPTS.index("japanese")
 _JAPANESE_SHARE = 8
@@ -88,6 +91,7 @@ class Scratch(NamedTuple):
 class Sketches(NamedTuple):
     """Results, one per row; lists as values with offsets."""
 
+    bytes: U64
     whole: U64
     words: I32
     script: U8
@@ -106,7 +110,7 @@ def new_scratch() -> Scratch:
     return Scratch(
         np.zeros(256, np.uint32),
         PhraseScratch(
-            np.zeros(264, np.uint64), np.zeros(256, np.uint8), np.zeros(256, np.uint8), np.zeros(256, np.uint8)
+            np.zeros(264, np.uint64), np.zeros(256, np.uint8), np.zeros(PHRASE_SLOTS, np.uint64), np.zeros(1, np.uint64)
         ),
         WordScratch(
             ids=np.zeros(BOUNDED + 1, np.uint16),
@@ -211,6 +215,7 @@ def region_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
     """
     total, laid = sizes
     regions, count = 3 if total > HEAD + MIDDLE + TAIL else 1, 0
+    scratch.phrases.text[0] += _U1
     for region in range(regions):
         span = (0, HEAD if regions > 1 else total)
         if region == 1:
@@ -226,6 +231,7 @@ def system_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
     """The same of a system prompt's head and tail."""
     total, laid = sizes
     regions, count = 2 if total > SYSTEM_HEAD + SYSTEM_TAIL else 1, 0
+    scratch.phrases.text[0] += _U1
     for region in range(regions):
         span = (0, SYSTEM_HEAD if regions > 1 else total) if region == 0 else (laid - SYSTEM_TAIL, laid)
         count = winnow(hashes, span, scratch.phrases, scratch.found, count)
@@ -251,6 +257,7 @@ def sketch_prompt(
     """All columns that come from the prompt of one row; lists go behind those of the row before."""
     hashes, words = work.hashes, scratch.words
     span = (texts.begins[row], texts.ends[row])
+    out.bytes[row] = hash_bytes(texts.data, span[0], span[1], PROMPT_SEED)
     total, laid, whole = lay_regions(texts.data, span, tables.code_points, work, seed)
     sizes = (total, laid)
     out.whole[row] = whole

@@ -12,6 +12,7 @@ from stillhunt.extract.kernels import (
     GENERAL,
     KEPT,
     KIND_CHARACTER,
+    LANES,
     LAST,
     LAST_AT,
     MARKS,
@@ -59,6 +60,8 @@ _OTHER = SCRIPTS.index("other")
 _HAN = SCRIPTS.index("han")
 _JAPANESE = SCRIPTS.index("japanese")
 _INVALID = -1
+DENSE = 12
+"""Non-ASCII bytes of a block of 64 from which on all of it takes the general path."""
 
 
 @part
@@ -174,7 +177,11 @@ def split_points(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
 
 @part
 def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
-    """Split from state[AT] until `stop`, by blocks of 64 bytes; blocks with non-ASCII bytes take the general path."""
+    """Split from state[AT] until `stop`, by blocks of up to 64 ASCII bytes.
+
+    Blocks with many non-ASCII bytes take the general path. One with a few, as an accent or a curly quote in Latin
+    text, ends before the first of them, and that code point alone takes it.
+    """
     text, edges, pad, state = work.text, work.edges, work.pad, work.state
     at, written, n_edges = state[AT], state[WRITTEN], state[EDGES]
     latin, marked = 0, 0
@@ -187,11 +194,16 @@ def split_chunk(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
                 pad[i] = data[at + i]
             token, letters, high, marks = classify64(pad, 0, text, written)
         inside = _ONES >> np.uint64(64 - size)
-        if high & inside != _U0:
-            state[AT], state[WRITTEN], state[EDGES], state[GENERAL] = at, written, n_edges, 1
-            split_points(data, at + size, end, table, work)
-            at, written, n_edges = state[AT], state[WRITTEN], state[EDGES]
-            continue
+        high &= inside
+        if high != _U0:
+            dense, plain = ones(high) >= DENSE, trailing_zeros(high)
+            if dense or plain == 0:
+                state[AT], state[WRITTEN], state[EDGES], state[GENERAL] = at, written, n_edges, 1
+                split_points(data, at + (size if dense else 1), end, table, work)
+                at, written, n_edges = state[AT], state[WRITTEN], state[EDGES]
+                continue
+            size = plain
+            inside = _ONES >> np.uint64(64 - size)
         token &= inside
         latin += ones(letters & inside)
         marked += ones(marks & inside)
@@ -301,8 +313,11 @@ def emit_chunk(work: Work, place: int, in_number: bool, entered: int) -> tuple[i
 def sum_tokens(hashes: U64, first: int, stop: int, number: int) -> np.uint64:
     """Order-dependent sum over hashes[first:stop], the first of which is token `number` of its text."""
     total = _U0
-    for i in range(stop - first):
-        total += mix(get(hashes, first + i) + np.uint64(number + i + 1) * P1)
+    for block in range(first, stop, LANES):
+        for lane in range(LANES):
+            i = block + lane
+            term = mix(get(hashes, i) + np.uint64(number + 1 + i - first) * P1)
+            total += term if i < stop else _U0
     return total
 
 

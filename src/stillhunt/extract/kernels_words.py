@@ -10,6 +10,7 @@ from stillhunt.extract.kernels import (
     KIND_CHARACTER,
     KIND_CONTENT,
     KIND_MASK,
+    LANES,
     P2,
     U8,
     U16,
@@ -95,8 +96,9 @@ def rank_words(work: Work, n: int, characters: bool, scratch: WordScratch) -> in
     """
     hashes, before, stops, ranks = work.hashes, work.before, scratch.stops, scratch.ranks
     keys, count = scratch.keys, 0
-    for i in range(n):  # hashing apart from choosing, so that it runs on vectors
-        keys[i] = mix(hashes[i] ^ _TOPIC_KEY) >> _U48
+    for block in range(0, n, LANES):  # hashing apart from choosing, so that it runs on vectors
+        for i in range(block, block + LANES):
+            put(keys, i, mix(get(hashes, i) ^ _TOPIC_KEY) >> _U48)
     for i in range(n):
         put(ranks, count, keys[i])
         count += (hashes[i] & KIND_MASK == KIND_CONTENT) & (stops[i] == 0)
@@ -131,13 +133,14 @@ def topic_buckets(scratch: WordScratch, count: int, out: U16, cursor: int) -> in
     for i in range(seen_words.size):
         groups = seen_words[i]
         seen_words[i] = _U0
-        while groups != _U0:
+        while groups != _U0 and cursor < last:
             place = i << 6 | trailing_zeros(groups)
             groups &= groups - _U1
             bits = get(seen, place)
-            put(seen, place, _U0)
             while bits != _U0 and cursor < last:
                 put(out, cursor, place << 6 | trailing_zeros(bits))
                 cursor += 1
                 bits &= bits - _U1
+    for i in range(count):
+        put(seen, signed(ranks[i]) >> 6, _U0)
     return cursor

@@ -30,8 +30,7 @@ ROWS = 65_536
 
 _COPIED = tuple(name for name in SKETCHES.names if name in REQUESTS.names)
 _SEED_ACCOUNT, _SEED_CONVERSATION, _SEED_REQUEST = np.uint64(0x5EED0001), np.uint64(0x5EED0002), np.uint64(0x5EED0003)
-_SEED_SOURCE = np.uint64(0x5EED0006)
-_SEED_MODEL, _SEED_PROMPT = np.uint64(0x5EED0004), np.uint64(0x5EED0005)
+_SEED_MODEL, _SEED_SOURCE = np.uint64(0x5EED0004), np.uint64(0x5EED0006)
 
 
 def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
@@ -68,7 +67,7 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["account_key"] = pa.array(accounts)
     columns["request_key"] = pa.array(requests)
     columns["conversation"] = pa.array(_conversations(batch))
-    columns["content_hash"] = pa.array(_content_hashes(batch, prompts, out.whole))
+    columns["content_hash"] = pa.array(_content_hashes(batch, out))
     columns["whole"] = pa.array(out.whole)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
@@ -82,6 +81,7 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
 def _new_sketches(rows: int) -> Sketches:
     # The lists' worst case is reserved, not touched: pages that no value reaches cost no memory.
     return Sketches(
+        bytes=np.empty(rows, np.uint64),
         whole=np.empty(rows, np.uint64),
         words=np.empty(rows, np.int32),
         script=np.empty(rows, np.uint8),
@@ -139,20 +139,17 @@ def _conversations(batch: pa.RecordBatch) -> U64:
     return np.maximum(hashes, np.uint64(1))
 
 
-def _content_hashes(batch: pa.RecordBatch, prompts: Texts, whole: U64) -> U64:
+def _content_hashes(batch: pa.RecordBatch, out: Sketches) -> U64:
     """Fixed hash of what makes a row's content, so that of duplicate ids the same one is kept everywhere."""
-    rows = batch.num_rows
     hashes = _hash_column(batch.column("request_id"), _SEED_REQUEST)
-    prompt = np.empty(rows, np.uint64)
-    hash_rows(prompts, _SEED_PROMPT, prompt)
     tokens = batch.column("output_tokens")
     present = tokens.is_valid().to_numpy(zero_copy_only=False).astype(np.uint64)
     for values in (
         batch.column("timestamp").cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64),
         _hash_column(batch.column("account_id"), _SEED_ACCOUNT),
         _hash_column(batch.column("model"), _SEED_MODEL),
-        whole,
-        prompt,
+        out.whole,
+        out.bytes,
         tokens.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64),
         present,
     ):

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -190,16 +189,25 @@ def _overlaps(first: list[FoundGroup], second: list[FoundGroup]) -> list[tuple[f
     """(minus Jaccard, place in first, place in second) of the groups that may be one."""
     if not first or not second:
         return []
-    claims = [group.claims for group in (*first, *second)]
-    sizes = np.array([len(one) for one in claims])
-    keys, column = np.unique(np.concatenate(claims), return_inverse=True)
-    rows = np.concatenate([[0], np.cumsum(sizes)])
-    held = sparse.csr_array((np.ones(len(column), np.int64), column, rows), shape=(len(claims), len(keys)))
-    common = (held[: len(first)] @ held[len(first) :].T).tocoo()
-    i, j, both = (values.astype(np.int64) for values in (*common.coords, common.data))
-    jaccard = both / (sizes[i] + sizes[len(first) + j] - both)
+    (left, i, left_sizes), (right, j, right_sizes) = _claims(first), _claims(second)
+    begin, end = np.searchsorted(right, left), np.searchsorted(right, left, side="right")
+    lengths = end - begin
+    before = np.cumsum(lengths) - lengths
+    met = np.repeat(i, lengths) * len(second) + j[np.repeat(begin - before, lengths) + np.arange(int(lengths.sum()))]
+    pair, both = np.unique(met, return_counts=True)
+    i, j = np.divmod(pair, len(second))
+    jaccard = both / (left_sizes[i] + right_sizes[j] - both)
     chosen = jaccard >= PAIR_OVERLAP
     return list(zip((-jaccard[chosen]).tolist(), i[chosen].tolist(), j[chosen].tolist(), strict=True))
+
+
+def _claims(groups: list[FoundGroup]) -> tuple[Ints, Ints, Ints]:
+    """Claimed slices of all groups, ascending, the group of each, and how many each group has."""
+    claims = [group.claims for group in groups]
+    sizes = np.array([len(one) for one in claims])
+    keys = np.concatenate(claims)
+    order = np.argsort(keys, kind="stable")
+    return keys[order], np.repeat(np.arange(len(groups)), sizes)[order], sizes
 
 
 def _candidate(pair: list[FoundGroup]) -> Candidate:
