@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ def build_bare_log(seed: int = 3) -> BareLog:
             rows += [_row(rng, number, s, client) for s in rng.choice(SUBJECTS, load, p=taste)]
     for number, row in enumerate(rows):
         row.update(request_id=f"r{number:05d}", conversation=number + 1, whole=number + 1, content_hash=number)
-        row.update(origin_row=number)
+        row.update(origin_row=number, account_key=_key(row["account_id"]), request_key=_key(row["request_id"]))
     sent = [row for row in rows if row["user_agent"] == "curl/8"]
     rows.sort(key=lambda row: (row["account_id"], row["timestamp"], row["request_id"]))
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in SKETCHES.names}
@@ -58,6 +59,10 @@ def build_bare_log(seed: int = 3) -> BareLog:
         frozenset(row["account_id"] for row in sent),
         frozenset(row["request_id"] for row in sent),
     )
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
 def _row(rng: np.random.Generator, account: int, subject: int, client: str | None) -> dict[str, Any]:
@@ -83,6 +88,8 @@ def _row(rng: np.random.Generator, account: int, subject: int, client: str | Non
 def with_accounts(sketches: pa.Table, names: dict[str, str]) -> pa.Table:
     """The sketches under other account ids, in canonical order again."""
     renamed = [names[account] for account in sketches["account_id"].to_pylist()]
-    place = sketches.schema.get_field_index("account_id")
-    table = sketches.set_column(place, sketches.schema.field("account_id"), pa.array(renamed, pa.string()))
+    table = sketches
+    for name, column in (("account_id", renamed), ("account_key", [_key(account) for account in renamed])):
+        field = sketches.schema.field(name)
+        table = table.set_column(sketches.schema.get_field_index(name), field, pa.array(column, field.type))
     return table.sort_by([(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
-from stillhunt.extract import merge_sketches, sketch_requests
+from stillhunt.extract import sketch_requests
+from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.lab.campaigns import CampaignSpec
 from stillhunt.lab.worlds import World, WorldSpec, build_world
 from stillhunt.link import link_slices
@@ -73,26 +76,44 @@ def with_changes(config: Config, **changes: object) -> Config:
 class Stages:
     """What the rooms before the score hand over."""
 
-    sketches: pa.Table
+    traffic: pa.Table
     sliced: pa.Table
+    totals: pa.Table
     links: pa.Table
     candidates: pa.Table
     customers: pa.Table | None
 
     def scored(self, config: Config) -> dict[str, pa.Table]:
         """Case tables under other settings of the score."""
-        return score_campaigns((self.sketches, self.sliced, self.candidates), self.customers, config, Silent())
+        tables = (self.traffic, self.sliced, self.candidates)
+        return score_campaigns(tables, self.customers, config, Silent(), self.totals)
+
+
+def store_of(sketches: Iterable[pa.Table], folder: Path) -> Store:
+    """Segments of sketches, each table of one input file, with repeats settled."""
+    writers: dict[int, SegmentWriter] = {}
+    for table in sketches:
+        number = table["origin_file"][0].as_py()
+        if number not in writers:
+            writers[number] = SegmentWriter(folder / str(number))
+        writers[number].add(table)
+    for writer in writers.values():
+        writer.close()
+    store = Store([(number, folder / str(number)) for number in sorted(writers)])
+    store.settle_repeats()
+    return store
 
 
 def run_stages(log: SmallLog) -> Stages:
     """Walk the rooms one by one up to the score."""
-    with DuckDBEngine() as engine:
+    with DuckDBEngine() as engine, tempfile.TemporaryDirectory() as folder:
         common = {"mapping": None, "config": log.config, "engine": engine, "progress": Silent()}
         customers, _ = open_accounts(log.accounts, **common)
-        batches: Iterator[pa.Table] = open_requests(log.requests, **common).batches()
-        sketches, _, _ = merge_sketches([sketch_requests(batch, log.config) for batch in batches])
-    sliced, links = link_slices(sketches, log.config, Silent())
-    return Stages(sketches, sliced, links, resolve_campaigns(links, sketches, sliced, log.config), customers)
+        batches = open_requests(log.requests, **common).batches()
+        store = store_of((sketch_requests(batch, log.config) for batch in batches), Path(folder))
+        linked = link_slices(store.dataset(2), log.config, Silent())
+    candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, log.config)
+    return Stages(linked.traffic, linked.sliced, linked.totals, linked.links, candidates, customers)
 
 
 def act_campaigns(tables: dict[str, pa.Table] | stillhunt.Case) -> list[set[str]]:

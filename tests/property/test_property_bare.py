@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,17 +12,17 @@ import pytest
 from bare_log import WORKERS, BareLog, build_bare_log, with_accounts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_log import store_of
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
-from stillhunt.extract import merge_sketches
-from stillhunt.link import link_slices
+from stillhunt.extract import store
+from stillhunt.link import Linked, link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
 
 steady = settings(derandomize=True, deadline=None, max_examples=3)
-
-Linked = tuple[pa.Table, pa.Table]
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +32,17 @@ def bare_log() -> BareLog:
 
 @pytest.fixture(scope="module")
 def linked(bare_log: BareLog) -> Linked:
-    return link_slices(bare_log.sketches, Config(), Silent())
+    return link_slices(LocalDataset.of(bare_log.sketches), Config(), Silent())
 
 
 @pytest.fixture(scope="module")
-def candidates(bare_log: BareLog, linked: Linked) -> pa.Table:
-    sliced, links = linked
-    return resolve_campaigns(links, bare_log.sketches, sliced, Config())
+def candidates(linked: Linked) -> pa.Table:
+    return resolve_campaigns(linked.links, linked.traffic, linked.sliced, Config())
 
 
 @pytest.fixture(scope="module")
-def case(bare_log: BareLog, linked: Linked, candidates: pa.Table) -> dict[str, pa.Table]:
-    return score_campaigns((bare_log.sketches, linked[0], candidates), None, Config(), Silent())
+def case(linked: Linked, candidates: pa.Table) -> dict[str, pa.Table]:
+    return score_campaigns((linked.traffic, linked.sliced, candidates), None, Config(), Silent(), linked.totals)
 
 
 def of_first(candidates: pa.Table) -> pa.Table:
@@ -57,19 +57,41 @@ def test_there_is_something_to_compare(bare_log: BareLog, candidates: pa.Table) 
 
 
 @steady
-@given(st.integers(0, 2**32 - 1), st.lists(st.floats(0.0, 1.0), max_size=4))
-def test_row_order_and_file_split_change_nothing(
-    bare_log: BareLog, linked: Linked, seed: int, cuts: list[float]
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.floats(0.0, 1.0), max_size=4),
+    st.sampled_from([500, 100_000]),
+    st.sampled_from([700, 100_000]),
+)
+def test_row_order_file_split_segments_and_partitions_change_nothing(
+    bare_log: BareLog,
+    linked: Linked,
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    cuts: list[float],
+    segment_rows: int,
+    worked_rows: int,
 ) -> None:
     rows = bare_log.sketches.num_rows
     shuffled = bare_log.sketches.take(pa.array(np.random.default_rng(seed).permutation(rows)))
     bounds = [0, *sorted(int(cut * rows) for cut in cuts), rows]
-    parts = [shuffled.slice(first, last - first) for first, last in pairwise(bounds)]
-    sketches, _, repeats = merge_sketches(parts)
-    assert repeats == 0
-    sliced, links = link_slices(sketches, Config(), Silent())
-    assert sliced.equals(linked[0])
-    assert links.equals(linked[1])
+    parts = [in_file(shuffled.slice(a, b - a), number) for number, (a, b) in enumerate(pairwise(bounds)) if b > a]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "SEGMENT_ROWS", segment_rows)
+        patch.setattr(store, "WORKED_ROWS", worked_rows)
+        found = link_slices(store_of(parts, Path(tmp_path_factory.mktemp("log"))).dataset(2), Config(), Silent())
+    assert found.sliced.equals(linked.sliced)
+    assert found.links.equals(linked.links)
+    assert found.totals.equals(linked.totals)
+    places = ["origin_file", "origin_row"]
+    assert found.traffic.drop_columns(places).equals(linked.traffic.drop_columns(places))
+
+
+def in_file(sketches: pa.Table, number: int) -> pa.Table:
+    """The sketches as those of one input file."""
+    field = sketches.schema.field("origin_file")
+    column = pa.array(np.full(sketches.num_rows, number), field.type)
+    return sketches.set_column(sketches.schema.get_field_index("origin_file"), field, column)
 
 
 @steady
@@ -80,8 +102,8 @@ def test_names_of_accounts_do_not_matter(bare_log: BareLog, candidates: pa.Table
     order = np.random.default_rng(seed).permutation(len(ids))
     names = {old: f"customer/{place:04d}" for old, place in zip(ids, order.tolist(), strict=True)}
     sketches = with_accounts(bare_log.sketches, names)
-    sliced, links = link_slices(sketches, Config(), Silent())
-    other = of_first(resolve_campaigns(links, sketches, sliced, Config()))
+    found = link_slices(LocalDataset.of(sketches), Config(), Silent())
+    other = of_first(resolve_campaigns(found.links, found.traffic, found.sliced, Config()))
     first = of_first(candidates)
 
     def keyed(table: pa.Table, renamed: dict[str, str]) -> dict[str, tuple[int, int]]:

@@ -144,7 +144,7 @@ def test_every_harvested_request_belongs_to_its_slice_and_account(
     judged: tuple[Tables, Config], stages: Stages
 ) -> None:
     tables, _ = judged
-    owner = dict(zip(*(stages.sketches[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
+    owner = dict(zip(*(stages.traffic[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
     slices = {row["slice_id"]: row for row in rows_of(tables["slices"])}
     members = set(zip(*(tables["members"][c].to_pylist() for c in ("account_id", "campaign_id")), strict=True))
     assert len(slices) == tables["slices"].num_rows
@@ -177,7 +177,7 @@ def test_counts_agree_between_the_tables(judged: tuple[Tables, Config], stages: 
         assert row["harvest_requests"] == by_slice[row["slice_id"]]
         assert (row["campaign_id"] is not None) == (row["harvest_requests"] > 0)
         sent[row["account_id"]] += row["requests"]
-    traffic = Counter(stages.sketches["account_id"].to_pylist())
+    traffic = Counter(stages.traffic["account_id"].to_pylist())
     for row in rows_of(tables["accounts"]):
         assert row["requests"] == sent[row["account_id"]] == traffic[row["account_id"]]
         assert row["harvest_requests"] == by_account[row["account_id"]]
@@ -210,7 +210,7 @@ def test_a_campaign_sums_up_its_requests(case: stillhunt.Case, log: SmallLog) ->
 
 def test_cited_requests_exist_and_are_its_own(judged: tuple[Tables, Config], stages: Stages) -> None:
     tables, _ = judged
-    owner = dict(zip(*(stages.sketches[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
+    owner = dict(zip(*(stages.traffic[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
     members = set(zip(*(tables["members"][c].to_pylist() for c in ("account_id", "campaign_id")), strict=True))
     for row in rows_of(tables["evidence"]):
         assert len(row["request_ids"]) <= min(50, row["request_count"])

@@ -26,6 +26,7 @@ from small_log import (
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CASE_TABLES
+from stillhunt.extract import store
 
 FINDINGS = [name for name in CASE_TABLES if name != "rejects"]
 
@@ -99,6 +100,25 @@ def test_same_case(
 ) -> None:
     requests, accounts, config = prepare(log, tmp_path)
     other = stillhunt.hunt(requests, accounts, config)
+    assert_same_findings(case, other)
+    assert other.run["counts"] == case.run["counts"]
+
+
+@pytest.mark.parametrize(("segment_rows", "worked_rows"), [(1_500, 10**6), (10**6, 4_000), (2_000, 300)])
+def test_segments_and_partitions_change_nothing(
+    log: SmallLog,
+    case: stillhunt.Case,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    segment_rows: int,
+    worked_rows: int,
+) -> None:
+    """Many segments a file, few or all of the account partitions at a time, rows in any order over uneven files."""
+    monkeypatch.setattr(store, "SEGMENT_ROWS", segment_rows)
+    monkeypatch.setattr(store, "WORKED_ROWS", worked_rows)
+    parts = write_parquet_parts(shuffled(log.requests, segment_rows), tmp_path, [5, 6_000, 6_001, 20_000])
+    settings = with_changes(log.config, collect={"batch_rows": 1_024})
+    other = stillhunt.hunt(parts[::-1], log.accounts, settings)
     assert_same_findings(case, other)
     assert other.run["counts"] == case.run["counts"]
 
