@@ -66,6 +66,12 @@ class Story:
 
 def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Table]:
     """Case tables of the story."""
+    tables, customers = staged_tables(story)
+    return score_campaigns(tables, customers, config or Config(), Silent())
+
+
+def staged_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:
+    """(SKETCHES, SLICED, CANDIDATES) of the story, and ACCOUNTS."""
     rng = np.random.default_rng(story.seed)
     owner, account_ids = _owners(rng, story)
     sketches, sliced = _requests(rng, story, owner, account_ids)
@@ -79,8 +85,7 @@ def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Tabl
         bare=[False] * story.members,
         searched=[0] * story.members,
     )
-    customers = _customers(rng, story, account_ids)
-    return score_campaigns((sketches, sliced, candidates), customers, config or Config(), Silent())
+    return (sketches, sliced, candidates), _customers(rng, story, account_ids)
 
 
 def campaign_bits(tables: dict[str, pa.Table]) -> dict[str, float]:

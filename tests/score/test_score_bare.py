@@ -134,6 +134,27 @@ def test_a_plan_among_customers_does_more_alike_work_than_chance(seed: int) -> N
     assert ": more than" in found.statement
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sample_of_the_customers_stands_for_all(seed: int) -> None:
+    """Each of the third that is looked at counts three times, or the group would seem a larger part of the crowd."""
+    rng = np.random.default_rng(seed)
+    loads = np.concatenate([rng.poisson(60, 120), customers(rng, 900)])
+    frame, group = log_of(loads), np.arange(len(loads)) < 120
+    whole = like_work(frame, bare_group(frame, np.flatnonzero(group)))
+    kept = group | (np.arange(len(loads)) % 3 == 0)
+    part = log_of(loads[kept])
+    part = replace(part, account_ids=frame.account_ids, public=np.arange(len(loads)) < int(kept.sum()))
+    sampled = like_work(part, bare_group(part, np.arange(120)))
+    alone = like_work(log_of(loads[kept]), bare_group(part, np.arange(120)))
+    assert abs(stated_bits(sampled) - stated_bits(whole)) < stated_bits(alone) - stated_bits(whole)
+    assert stated_bits(alone) > stated_bits(whole) + 15.0
+
+
+def stated_bits(found: Finding) -> float:
+    """Bits before the cap."""
+    return float(found.statement.rsplit("(", 1)[1].split()[0])
+
+
 def test_others_of_like_load_are_no_evidence_for_a_few() -> None:
     """Six accounts picked from a plan's sixty stand for nine workers at most, so they earn less than all would."""
     rng = np.random.default_rng(0)

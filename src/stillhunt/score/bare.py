@@ -94,7 +94,7 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     own, outside = _slice_loads(frame, candidate, manner)
     questions = np.flatnonzero(own + outside)
     own = own[questions]
-    others = outside[questions].astype(np.float64) * frame.outsider_weight
+    others = outside[questions].astype(np.float64) * frame.outsider_weight(candidate.accounts)
     load: Floats = np.log(questions)
     crowd: Floats = own + others
     middle = float(np.median(np.repeat(load, own))) if own.any() else 0.0

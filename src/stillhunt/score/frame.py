@@ -65,9 +65,18 @@ class Frame:
         return len(self.account_ids)
 
     @cached_property
-    def outsider_weight(self) -> float:
-        """Accounts of the log for which each public one stands."""
-        return self.accounts / max(int(np.count_nonzero(self.public)), 1)
+    def public_accounts(self) -> int:
+        """Number of public accounts."""
+        return int(np.count_nonzero(self.public))
+
+    def outsider_weight(self, members: Ints) -> float:
+        """Accounts of the log outside a group for which each public one outside it stands; 1 where all are public.
+
+        Args:
+            members: the group's accounts.
+        """
+        seen = self.public_accounts - int(np.count_nonzero(self.public[members]))
+        return (self.accounts - len(members)) / seen if seen else 1.0
 
     def organisations(self, names: set[str]) -> Flags:
         """True for the accounts that declare one of the named organisations, in either table.

@@ -60,10 +60,10 @@ def open_customers(frame: Frame, candidate: Candidate) -> Finding | None:
     open_member = np.zeros(len(own), bool)
     payers: list[int] = []
     institution = frame.customers.codes["institution"]
-    parts = 0
+    parts, weight = 0, frame.outsider_weight(candidate.accounts)
     for value in np.unique(own[own >= 0]):
         inside = own == value
-        outsiders = (int(frame.domain_holders[value]) - int((inside & public).sum())) * frame.outsider_weight
+        outsiders = (int(frame.domain_holders[value]) - int((inside & public).sum())) * weight
         if inside.sum() < SMALLEST_PART or outsiders > PUBLIC_DOMAIN * inside.sum():
             continue
         accounts = candidate.accounts[inside]

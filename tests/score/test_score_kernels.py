@@ -1,0 +1,147 @@
+"""Counts over the whole log against plain loops: commonest values, first pairs, slices, flags, how common keys are."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.score import kernels
+from stillhunt.score.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
+from stillhunt.score.public import public_key, single_key
+from stillhunt.score.slices import slice_table
+
+steady = settings(derandomize=True, deadline=None, max_examples=100)
+
+rows_of_log = st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 4)), max_size=60).map(
+    lambda rows: sorted(rows, key=lambda row: row[0])
+)
+"""(account, value) of each row, by account; -1 unknown."""
+
+
+def columns(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    table = np.array(rows, np.int32).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+@steady
+@given(rows_of_log)
+def test_commonest_value_of_each_account(rows: list[tuple[int, int]]) -> None:
+    account, value = columns(rows)
+    by_account: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for one, known in rows:
+        if known >= 0:
+            by_account[one][known] += 1
+    most = {one: max(count.items(), key=lambda item: (item[1], -item[0])) for one, count in by_account.items()}
+    assert commonest(account, value, 6).tolist() == [most.get(one, (-1, 0))[0] for one in range(6)]
+    assert kernels.commonest_in_runs(account, value, 5, 6)[1].tolist() == [
+        most.get(one, (-1, 0))[1] for one in range(6)
+    ]
+
+
+@steady
+@given(rows_of_log, st.sampled_from([1, 1 << 40, 0x9E3779B97F4A7C15]))
+def test_each_account_has_each_value_once(rows: list[tuple[int, int]], factor: int) -> None:
+    account, value = columns(rows)
+    first = np.searchsorted(account, np.arange(7))
+    hashes = np.maximum(value, 0).astype(np.uint64) * np.uint64(factor)
+    found = np.flatnonzero(kernels.first_of_pairs(first, hashes, value >= 0)).tolist()
+    seen: dict[tuple[int, int], int] = {}
+    for row, pair in enumerate(rows):
+        if pair[1] >= 0:
+            seen.setdefault(pair, row)
+    assert found == sorted(seen.values())
+
+
+@steady
+@given(rows_of_log)
+def test_slices_are_the_rows_of_one_account_in_one_cluster(rows: list[tuple[int, int]]) -> None:
+    account, cluster = columns(rows)
+    table = slice_table(account, cluster)
+    slices: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, (one, where) in enumerate(rows):
+        if where >= 0:
+            slices[where, one].append(row)
+    got = list(zip(table.cluster.tolist(), table.account.tolist(), strict=True))
+    assert got == sorted(slices)
+    parts = np.split(table.order, table.start[1:-1]) if got else []
+    assert [part.tolist() for part in parts] == [slices[key] for key in got]
+    assert table.requests.tolist() == [len(slices[key]) for key in got]
+    odd = np.arange(len(rows)) % 2 == 1
+    assert table.count(odd).tolist() == [sum(row % 2 for row in slices[key]) for key in got]
+    asked = [(where, one) for where in range(-1, 7) for one in range(7)]
+    found = table.find(*(np.array(column) for column in zip(*asked, strict=True))).tolist()
+    assert found == [got.index(key) if key in slices else -1 for key in asked]
+    inside = table.of_clusters(np.array([-1, 1, 3, 9]))
+    assert inside.tolist() == [place for place, (where, _) in enumerate(got) if where in (1, 3)]
+
+
+@steady
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**32 - 1)), min_size=1, max_size=30))
+def test_flags_are_counted_by_cluster(rows: list[tuple[int, int]]) -> None:
+    cluster = np.array([where for where, _ in rows], np.int32)
+    flags = np.array([bits for _, bits in rows], np.uint32)
+    counted = kernels.flags_by_cluster(cluster, flags, np.arange(len(rows)), 4)
+    for where in range(4):
+        for bit in range(32):
+            assert counted[where, bit] == sum(at == where and bits >> bit & 1 for at, bits in rows)
+
+
+accounts_with_values = st.lists(
+    st.tuples(st.sets(st.integers(0, 4), max_size=3), st.booleans(), st.booleans(), st.integers(-1, 1)),
+    min_size=1,
+    max_size=30,
+)
+"""(values, member, public, country) of each account."""
+
+
+def expected_by_hand(
+    accounts: list[tuple[set[int], bool, bool, int]], value: int, fellows: list[int], *, only_known: bool
+) -> float:
+    outsiders = [(v, c) for v, member, public, c in accounts if public and not member and (v or not only_known)]
+    homes = [c for _, c in outsiders]
+    by_country = sum(fellows.count(c) / (homes.count(c) + 1) for v, c in outsiders if value in v)
+    return by_country + len(fellows) / (len(outsiders) + 1)
+
+
+@steady
+@given(accounts_with_values, st.booleans())
+def test_members_and_those_who_are_not_public_are_no_outsiders(
+    accounts: list[tuple[set[int], bool, bool, int]], single: bool
+) -> None:
+    if single:
+        accounts = [(set(sorted(values)[:1]), *rest) for values, *rest in accounts]
+    country = np.array([c for *_, c in accounts])
+    public = np.array([p for _, _, p, _ in accounts])
+    members = np.flatnonzero([m for _, m, _, _ in accounts])
+    if single:
+        one = np.array([min(values, default=-1) for values, *_ in accounts])
+        key = single_key(one, country, public)
+    else:
+        first = np.cumsum([0, *(len(values) for values, *_ in accounts)])
+        value = np.array([v for values, *_ in accounts for v in sorted(values)], np.int64)
+        key = public_key(first, value, country, public, only_known=False)
+    values = np.arange(6)
+    found = key.expected(values, members, members)
+    fellows = [int(c) for c in country[members]]
+    expected = [expected_by_hand(accounts, value, fellows, only_known=single) for value in values.tolist()]
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_codes_are_as_told() -> None:
+    column = pa.chunked_array([["b", "b", None], [], ["a", "b"]], pa.string())
+    assert coded(column).tolist() == [0, 0, -1, 1, 0]
+    assert ranked(np.array([7, -3, 7, 100])).tolist() == [1, 0, 1, 2]
+    left, right = np.array([0, -1, 0, 1, -1]), np.array([1, -1, -1, 0, 1])
+    # The pair of two unknowns has the first rank, and then none.
+    assert joined(left, right).tolist() == [3, -1, 2, 4, 1]
+    names, codes = runs_of(pa.chunked_array([["x", "x", "y"], ["y", "z"]]))
+    assert (names.to_pylist(), codes.tolist()) == (["x", "y", "z"], [0, 0, 1, 1, 2])
+    assert runs_of(pa.chunked_array([], pa.string()))[1].tolist() == []
+    narrow = whole_numbers(pa.chunked_array([[1, None, 2**30]], pa.int64()))
+    assert (narrow.tolist(), narrow.dtype) == ([1, -1, 2**30], np.int32)
+    assert whole_numbers(pa.chunked_array([[2**40]], pa.int64())).tolist() == [2**40]
