@@ -9,9 +9,10 @@ import pytest
 from told import DAY, HOUR, group_of, told_log
 
 from stillhunt.extract.conduct import BITS
-from stillhunt.score.conduct import ANY_OF_THEM, ASKS, FOLLOW_UP, OWN_DATA, TRAITS, asked_conduct, own_matters
+from stillhunt.score.conduct import ANY_OF_THEM, ASKS, OWN_DATA, TRAITS, asked_conduct, own_matters
 from stillhunt.score.findings import Finding
 from stillhunt.score.frame import Frame
+from stillhunt.score.log_facts import FOLLOW_UP
 
 MEMBERS, EACH = 12, 30
 ROWS = MEMBERS * EACH

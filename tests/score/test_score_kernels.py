@@ -145,3 +145,19 @@ def test_codes_are_as_told() -> None:
     narrow = whole_numbers(pa.chunked_array([[1, None, 2**30]], pa.int64()))
     assert (narrow.tolist(), narrow.dtype) == ([1, -1, 2**30], np.int32)
     assert whole_numbers(pa.chunked_array([[2**40]], pa.int64())).tolist() == [2**40]
+
+
+@steady
+@given(rows_of_log, st.integers(0, 2**60))
+def test_rows_are_counted_by_account_and_value(rows: list[tuple[int, int]], bits: int) -> None:
+    account, value = columns(rows)
+    chosen = np.array([bits >> row & 1 for row in range(len(rows))], bool)
+    counts = Counter(pair for pair, counted in zip(rows, chosen.tolist(), strict=True) if counted)
+    first = np.searchsorted(account, np.arange(7))
+    found = kernels.count_in_runs(first, (value + 1).astype(np.uint64), chosen)
+    assert found.tolist() == [counts[pair] for pair in rows]
+
+
+def test_counts_end_at_what_a_byte_holds() -> None:
+    found = kernels.count_in_runs(np.array([0, 300]), np.full(300, 9, np.uint64), np.ones(300, bool))
+    assert set(found.tolist()) == {255}

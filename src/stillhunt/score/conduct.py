@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from stillhunt.score.candidate import Candidate
-from stillhunt.score.coding import Flags, Ints, coded
+from stillhunt.score.coding import Flags, Ints
 from stillhunt.score.findings import Finding, examples
 from stillhunt.score.frame import Frame
 from stillhunt.score.log_facts import DAY
@@ -61,7 +60,6 @@ FEW = 20
 """Requests below which no share is judged."""
 
 OWN_DATA = 1 << 11
-FOLLOW_UP = 1 << 10
 HONEST_OWN = Spread(0.10, 2.0)
 TAKEN_OWN = Spread(0.02, 20.0)
 """Share of requests that speak of the writer's own files, firm or mail: none to a quarter in honest groups of the
@@ -77,7 +75,6 @@ MANNERS_PART = 0.85
 MANNERS_MOST = 0.5
 """Most bits that their absence says: pipelines of honest firms have none of them either."""
 MANNERS_LEAST = -3.0
-TALK_WORDS = 12
 
 
 def asked_conduct(frame: Frame, candidate: Candidate) -> Finding:
@@ -167,19 +164,12 @@ def _talk(frame: Frame, candidate: Candidate) -> Finding | None:
     """Conversations behind the slices, later turns included, which lack the template and so are in no slice."""
     if (frame.numbers("turn", candidate.rows) < 0).all():
         return None
-    of_members = frame.rows_of(candidate.accounts)
-    talk = coded(pa.array(frame.conversation[of_members]))
-    short = frame.numbers("words", of_members) <= TALK_WORDS
-    human = (frame.numbers("turn", of_members) > 0) & (short | ((frame.numbers("conduct", of_members) & FOLLOW_UP) > 0))
-    backs = np.bincount(talk[human], minlength=int(talk.max(initial=-1)) + 1)
-    position = np.searchsorted(of_members, candidate.rows)
-    first = np.unique(talk[position], return_index=True)[1]
-    first = first[np.argsort(frame.conversation[candidate.rows[first]])]
-    asked = backs[talk[position[first]]] >= 2
+    rows = candidate.rows[np.unique(frame.conversation[candidate.rows], return_index=True)[1]]
+    asked = frame.asked_back[rows] >= 2
     return _manners(
         "talk",
         f"in {asked.mean():.1%} of its conversations somebody asks back twice or more, as people do",
-        candidate.rows[first],
+        rows,
         asked,
         (HONEST_TALK, TAKEN_TALK),
     )

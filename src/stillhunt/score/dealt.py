@@ -18,6 +18,8 @@ from stillhunt.score.coding import Floats, Ints
 GRID = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
 RARE = 5
 """Requests below which categories are pooled, as usual for chi-square."""
+_DENSE = 4_096
+"""Width of a range of values up to which they are counted and not sorted."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,9 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
         account: account of each request.
         category: its category, 0 or above.
     """
-    _, row = np.unique(account, return_inverse=True)
-    _, column = np.unique(category, return_inverse=True)
-    table = np.zeros((int(row.max(initial=-1)) + 1, int(column.max(initial=-1)) + 1))
-    np.add.at(table, (row, column), 1.0)
+    row, rows = _numbered(account)
+    column, columns = _numbered(category)
+    table = np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
     table = table[table.sum(axis=1) >= 2]
     rare = table.sum(axis=0) < RARE
     if rare.any():
@@ -68,6 +69,19 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
         float((total**2).sum() / total.sum()),
         rows,
     )
+
+
+def _numbered(values: Ints) -> tuple[Ints, int]:
+    """Rank of each value among the distinct ones, and how many these are."""
+    if not len(values):
+        return np.zeros(0, np.int64), 0
+    low = values.min()
+    if int(values.max()) - int(low) > _DENSE:
+        distinct, rank = np.unique(values, return_inverse=True)
+        return rank, len(distinct)
+    seen = np.bincount(values - low) > 0
+    place = np.cumsum(seen)
+    return place[values - low] - 1, int(place[-1])
 
 
 def pooled(parts: list[Homogeneity]) -> Homogeneity:

@@ -7,12 +7,11 @@ no part in forming it. What speaks against earns negative bits by the same tests
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 
 from stillhunt.score import baseline
 from stillhunt.score.bare import bare_stacks, client_rows, like_work
 from stillhunt.score.candidate import Candidate
-from stillhunt.score.coding import Floats, Ints, coded, commonest
+from stillhunt.score.coding import Floats, Ints, commonest
 from stillhunt.score.common_days import common_days
 from stillhunt.score.conduct import asked_conduct, own_matters
 from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, load_fit, pooled, trimmed
@@ -192,9 +191,13 @@ def _held_out(frame: Frame, candidate: Candidate, category: Ints) -> Homogeneity
 
 
 def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
-    text = coded(pa.array(frame.whole[candidate.rows]))
-    accounts = len(candidate.accounts)
-    senders = np.bincount(np.unique(text.astype(np.int64) * accounts + candidate.row_account) // accounts)
+    whole = frame.whole[candidate.rows]
+    # Requests stand in order of account, and do so within each prompt.
+    order = np.argsort(whole, kind="stable")
+    text, sender = whole[order], candidate.row_account[order]
+    begins = np.append(True, text[1:] != text[:-1])[: len(text)]
+    another = begins | np.append(True, sender[1:] != sender[:-1])[: len(text)]
+    senders = np.diff(np.append(np.cumsum(another)[begins], np.count_nonzero(another) + 1))
     repeated = float((senders > 1).mean()) if len(senders) else 0.0
     bits = 1.5 * (1.0 - repeated / REPEATED) if repeated <= REPEATED else -min(20.0 * (repeated - REPEATED), 10.0)
     if repeated <= REPEATED:

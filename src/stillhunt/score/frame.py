@@ -16,7 +16,16 @@ from stillhunt.base.schema import TOTALS
 from stillhunt.score import kernels
 from stillhunt.score.coding import Flags, Floats, Ints, coded, commonest, joined, runs_of, whole_numbers
 from stillhunt.score.customers import Customers, read_customers
-from stillhunt.score.log_facts import DAY, WHOLE, GroupTraits, Launch, find_launches, group_traits
+from stillhunt.score.log_facts import (
+    DAY,
+    FOLLOW_UP,
+    TALK_WORDS,
+    WHOLE,
+    GroupTraits,
+    Launch,
+    find_launches,
+    group_traits,
+)
 from stillhunt.score.public import PublicKey, public_key, single_key
 from stillhunt.score.slices import SliceTable, places, slice_table
 
@@ -135,6 +144,13 @@ class Frame:
         """Hash of each request's conversation."""
         conversation: npt.NDArray[np.uint64] = self.sketches.column("conversation").to_numpy()
         return conversation
+
+    @cached_property
+    def asked_back(self) -> npt.NDArray[np.uint8]:
+        """How often somebody asks back as people do in each request's conversation, at most 255 times."""
+        human = (self.numbers("words") <= TALK_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        human &= self.numbers("turn") > 0
+        return kernels.count_in_runs(self.first, self.conversation, human)
 
     @cached_property
     def public_requests(self) -> int:

@@ -51,6 +51,34 @@ def commonest_in_runs(owner: Whole, value: Whole, width: int, owners: int) -> tu
 
 
 @nb.njit(cache=True, nogil=True)
+def _places(first: Whole) -> Counts:
+    """Room for the values of one account after another: the row that holds each place, -1 none.
+
+    A row of an account that went before counts as none, so that nothing needs clearing between accounts.
+    """
+    longest = 1
+    for account in range(len(first) - 1):
+        longest = max(longest, first[account + 1] - first[account])
+    size = 2
+    while size < 2 * longest:
+        size *= 2
+    return np.full(size, -1, np.int64)
+
+
+@nb.njit(cache=True, nogil=True)
+def _place(held: Counts, value: npt.NDArray[np.uint64], row: int, begin: int, end: int) -> np.int64:
+    """Place of a row's value among those of its account, whose rows are begin to end."""
+    mask = 1
+    while mask < 2 * (end - begin):
+        mask *= 2
+    mask -= 1
+    place = np.int64(((value[row] * _MIX) >> _SHIFT) & np.uint64(mask))
+    while held[place] >= begin and value[held[place]] != value[row]:
+        place = (place + 1) & mask
+    return place
+
+
+@nb.njit(cache=True, nogil=True)
 def first_of_pairs(first: Whole, value: npt.NDArray[np.uint64], known: Flags) -> Flags:
     """True for the first row of each account with each of its values.
 
@@ -60,29 +88,41 @@ def first_of_pairs(first: Whole, value: npt.NDArray[np.uint64], known: Flags) ->
         known: False where the row has none.
     """
     out = np.zeros(len(value), np.bool_)
-    longest = 1
-    for account in range(len(first) - 1):
-        longest = max(longest, first[account + 1] - first[account])
-    size = 2
-    while size < 2 * longest:
-        size *= 2
-    # Whose row a place holds is told by the row, so that nothing needs clearing between accounts.
-    held = np.full(size, -1, np.int64)
+    held = _places(first)
     for account in range(len(first) - 1):
         begin, end = first[account], first[account + 1]
-        mask = 1
-        while mask < 2 * (end - begin):
-            mask *= 2
-        mask -= 1
         for row in range(begin, end):
             if not known[row]:
                 continue
-            place = np.int64(((value[row] * _MIX) >> _SHIFT) & np.uint64(mask))
-            while held[place] >= begin and value[held[place]] != value[row]:
-                place = (place + 1) & mask
+            place = _place(held, value, row, begin, end)
             if held[place] < begin:
                 held[place] = row
                 out[row] = True
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def count_in_runs(first: Whole, value: npt.NDArray[np.uint64], chosen: Flags) -> npt.NDArray[np.uint8]:
+    """Chosen rows of the same account and value as each row, at most 255.
+
+    Args:
+        first: first row of each account and, last, the number of rows.
+        value: value of each row.
+        chosen: the rows to count.
+    """
+    out = np.zeros(len(value), np.uint8)
+    held = _places(first)
+    count = np.zeros(len(held), np.int64)
+    for account in range(len(first) - 1):
+        begin, end = first[account], first[account + 1]
+        for row in range(begin, end):
+            place = _place(held, value, row, begin, end)
+            if held[place] < begin:
+                held[place] = row
+                count[place] = 0
+            count[place] += chosen[row]
+        for row in range(begin, end):
+            out[row] = min(count[_place(held, value, row, begin, end)], 255)
     return out
 
 

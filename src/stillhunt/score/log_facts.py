@@ -18,6 +18,10 @@ LEAST_ADOPTERS = 5
 """Accounts that use a model within its first day, from which it is a launch and not a slip of the pen."""
 MOST_LAUNCHES = 16
 FLAG_BITS = 32
+FOLLOW_UP = 1 << 10
+"""Conduct flag of prompts that ask back as people do."""
+TALK_WORDS = 12
+"""Words up to which any later turn is one of a person."""
 
 
 @dataclass(frozen=True)

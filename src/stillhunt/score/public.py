@@ -71,8 +71,9 @@ class PublicKey:
         chosen = places(begin, end)
         entry, holders = self.entry[chosen], self.holders[chosen].copy()
         pair = own.astype(np.int64) * countries + self.home[members[owner]]
-        pair = pair[aside[owner] & np.isin(own, values)]
-        np.subtract.at(holders, np.searchsorted(entry, pair), 1)
+        at = np.searchsorted(entry, pair)
+        asked = aside[owner] & (entry[np.minimum(at, len(entry) - 1)] == pair) if len(entry) else at < 0
+        np.subtract.at(holders, at[asked], 1)
         row = np.repeat(np.arange(len(values)), end - begin)
         found = np.bincount(row, weights=holders * drawn[entry % countries], minlength=len(values))
         # One more outsider with the value, wherever: a value that no outsider has is rare, not impossible.
