@@ -1,0 +1,36 @@
+"""What is said where Spark or Java is absent; needs neither."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from stillhunt.base import engine_spark
+from stillhunt.base.engine_spark import SparkEngine, is_frame, transpiled
+from stillhunt.base.errors import EngineError
+
+
+def test_absent_pyspark_is_said_with_the_line_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(EngineError, match=r"PySpark is not installed.*\n.*pip install 'stillhunt\[spark\]'.*Java"):
+        SparkEngine(master="local[1]")
+
+
+def test_absent_sqlglot_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    with pytest.raises(EngineError, match="sqlglot is not installed"):
+        transpiled("SELECT 1")
+
+
+def test_absent_java_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_spark.shutil, "which", lambda _name: None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(EngineError, match=r"needs Java 17 or newer[\s\S]*default-jre-headless[\s\S]*--engine duckdb"):
+        engine_spark._require_java()
+
+
+def test_other_tables_are_no_frames() -> None:
+    assert not is_frame([1, 2])
+    assert not is_frame("s3a://bucket/log")
