@@ -12,7 +12,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -181,6 +181,11 @@ class SparkEngine:
         """
         with _quiet():
             return frame.mapInArrow(function, schema)
+
+    def forget(self, frame: Any) -> None:
+        """Give back what Spark keeps of a frame; nothing is left to give back where the session has ended."""
+        with suppress(*_spark_errors(), OSError):
+            frame.unpersist()
 
     def close(self) -> None:
         """End the session if it was opened here."""

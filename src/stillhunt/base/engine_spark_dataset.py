@@ -36,7 +36,7 @@ class SparkDataset:
 
     def __init__(self, engine: Any, frame: Any, names: Sequence[str], kept: Any) -> None:
         self._engine, self._frame, self._names = engine, frame, tuple(names)
-        weakref.finalize(self, kept.unpersist).atexit = False  # the session goes first, and frees all of it
+        weakref.finalize(self, engine.forget, kept).atexit = False  # the session goes first, and frees all of it
 
     @property
     def names(self) -> tuple[str, ...]:
