@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import REJECTS
+from stillhunt.base.schema import REJECTS, SKETCHES
 from stillhunt.collect import open_requests
-from stillhunt.extract import merge_sketches, sketch_requests
+from stillhunt.extract import Partials, sketch_requests
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 WORDS = [
@@ -108,9 +108,18 @@ def write_log(folder: Path, rows: list[dict[str, Any]]) -> str:
 
 def local_sketches(source: Any, config: Config) -> tuple[pa.Table, pa.Table, int]:
     """SKETCHES, REJECTS and repeats as one machine makes them."""
-    with DuckDBEngine(threads=1, memory_gb=1) as engine:
+    with DuckDBEngine(threads=1, memory_gb=1) as engine, Partials(config) as partials:
         log = open_requests(source, mapping=None, config=config, engine=engine, progress=Silent())
-        sketches, conflicts, repeats = merge_sketches([sketch_requests(part, config) for part in log.batches()])
+        for batch in log.batches():
+            partials.add(batch["origin_file"][0].as_py(), sketch_requests(batch, config))
+        store = partials.store()
+        conflicts, _, repeats = store.settle_repeats()
+        sketches = store.dataset(1).gather(same_rows, SKETCHES.arrow, columns=SKETCHES.names)
         rejects = pa.concat_tables([log.rejects(), conflicts])
         log.close()
     return sketches, rejects.sort_by([(name, "ascending") for name in REJECTS.names]), repeats
+
+
+def same_rows(table: pa.Table, context: Any) -> pa.Table:
+    """The rows as they are."""
+    return table

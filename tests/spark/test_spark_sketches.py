@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from crooked_log import crooked_rows, local_sketches, write_log
+from crooked_log import crooked_rows, local_sketches, same_rows, write_log
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import SKETCHES
@@ -17,10 +17,6 @@ pytestmark = pytest.mark.service
 
 CONFIG = Config(collect={"identity_key": "a fixed key, so that hashes of two readings compare"})
 CANONICAL = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")]
-
-
-def same_rows(table: pa.Table, context: Any) -> pa.Table:
-    return table
 
 
 def heads_of_prompts(table: pa.Table, context: Any) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Each (source, request id) once, however many partitions know it."""
+"""Each (source, request id) once, however many partitions know it: what `extract.store` does on one machine."""
 
 from __future__ import annotations
 
@@ -8,37 +8,41 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stillhunt.base.engine_spark import SparkEngine
-from stillhunt.base.engine_spark_dataset import (
-    Batches,
-    chunks_of,
-    pack_rows,
-    pack_table,
-    unpack_rows,
-)
+from stillhunt.base.engine_spark_dataset import Batches, chunks_of, pack_rows, pack_table, unpack_rows
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REJECTS, SKETCHES
-from stillhunt.extract import merge_sketches
+from stillhunt.extract.store import CONFLICT
 from stillhunt.pipeline_spark.rows import FACT, REJECT, ROW, packed
 
 MOST_CONTESTED = 2_000_000
 """Request ids used by several accounts that are settled; above, the column is no id."""
 
+_KEYS = ("request_key", "account_key", "content_hash", "origin_file", "origin_row")
+_SIGNED = {"request_key": "bigint", "account_key": "bigint", "content_hash": "bigint"}
+_WINNERS = ("request_key", "content_hash", "origin_file", "origin_row")
+
 
 def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
-    """Request ids that several accounts use, each with the account whose row stays: of the smallest content hash."""
-    names = ("source", "request_id", "account_id", "content_hash")
-    keys = engine.map(
-        rows.select(*names), _keys, "source string, request_id string, account_id string, content_hash bigint"
-    )
-    # The engine's own hash only narrows the search, so that 16 bytes of a row are shuffled and not its ids.
-    keys.selectExpr("xxhash64(source, request_id) AS key", "xxhash64(account_id) AS owner").createOrReplaceTempView(
-        "stillhunt_owners"
-    )
+    """Request ids that several accounts use, each with the row that stays: of the smallest content hash, the first.
+
+    Args:
+        engine: the Spark engine.
+        rows: packed sketches.
+
+    Returns:
+        request_key, content_hash (signed views), origin_file, origin_row.
+
+    Raises:
+        InputError: there are so many that the ids are none.
+    """
+    columns = {"origin_file": "int", "origin_row": "bigint", **_SIGNED}
+    keys = engine.map(rows.select(*_KEYS), _keys, ", ".join(f"{name} {columns[name]}" for name in _KEYS))
+    keys.createOrReplaceTempView("stillhunt_keys")
     shared = engine.query(
-        "SELECT key FROM stillhunt_owners GROUP BY key HAVING MIN(owner) <> MAX(owner)", purpose="duplicate request ids"
+        """SELECT request_key FROM stillhunt_keys GROUP BY request_key HAVING MIN(account_key) <> MAX(account_key)""",
+        purpose="duplicate request ids",
     )
     candidates = engine.collect(shared.limit(MOST_CONTESTED + 1), purpose="duplicate request ids")
     if candidates.num_rows > MOST_CONTESTED:
@@ -48,69 +52,86 @@ def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
             next_step="name the column that holds the call's own id with --map request_id=THEIR_COLUMN",
         )
     if candidates.num_rows == 0:
-        return pa.table({name: pa.array([], pa.string()) for name in names[:3]})
+        return pa.table({name: pa.array([], pa.int64()) for name in _WINNERS})
     engine.register("stillhunt_shared", candidates)
-    keys.selectExpr("*", "xxhash64(source, request_id) AS key").createOrReplaceTempView("stillhunt_keys")
     # Hashes are unsigned and Spark's numbers are not: those with the highest bit come last.
     return engine.sql(
-        """SELECT source, request_id, account_id FROM (
-               SELECT k.source, k.request_id, k.account_id, ROW_NUMBER() OVER (
-                   PARTITION BY k.source, k.request_id ORDER BY k.content_hash < 0, k.content_hash, k.account_id
+        """SELECT request_key, content_hash, origin_file, origin_row FROM (
+               SELECT k.request_key, k.content_hash, k.origin_file, k.origin_row, ROW_NUMBER() OVER (
+                   PARTITION BY k.request_key
+                   ORDER BY k.content_hash < 0, k.content_hash, k.origin_file, k.origin_row
                ) AS place
-               FROM stillhunt_keys AS k INNER JOIN stillhunt_shared AS s ON k.key = s.key
+               FROM stillhunt_keys AS k INNER JOIN stillhunt_shared AS s ON k.request_key = s.request_key
            ) AS ranked WHERE place = 1""",
         purpose="duplicate request ids",
     )
 
 
 def _keys(batches: Batches) -> Batches:
-    """Executor: packed sketches -> the columns that settle duplicates."""
+    """Executor: packed sketches -> the columns that settle duplicates, unsigned numbers by their bits."""
     for chunk in chunks_of(batches):
-        table = unpack_rows([chunk], list(chunk))
-        hashes = pa.array(table["content_hash"].to_numpy().view(np.int64))
-        table = table.set_column(table.schema.get_field_index("content_hash"), "content_hash", hashes)
-        yield from table.combine_chunks().to_batches()
+        table = unpack_rows([chunk], _KEYS)
+        arrays = [pa.array(table[name].to_numpy().view(np.int64) if name in _SIGNED else table[name]) for name in _KEYS]
+        arrays = [array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array for array in arrays]
+        yield pa.RecordBatch.from_arrays(arrays, names=list(_KEYS))
 
 
 def settle_batches(contested: pa.Table, batches: Batches) -> Batches:
-    """Executor: packed sketches of some accounts -> the same in canonical order, each request once."""
+    """Executor: packed sketches of some accounts -> the same with each request once, and what was set aside.
+
+    Args:
+        contested: as `contested_ids` gives it.
+        batches: of one partition.
+    """
     chunks = chunks_of(batches)
-    yield from (packed(chunk["kind"].as_py(), blob=chunk["blob"].as_py()) for chunk in chunks if chunk["blob"].is_valid)
+    for chunk in chunks:
+        if chunk["kind"].as_py() != ROW:
+            yield packed(chunk["kind"].as_py(), blob=chunk["blob"].as_py())
     own = [chunk for chunk in chunks if chunk["kind"].as_py() == ROW]
     if not own:
         return
     table = unpack_rows(own, SKETCHES.names).cast(SKETCHES.arrow)
-    theirs = _of_others(table, contested)
-    kept, rejects, repeats = merge_sketches([table.filter(pa.array(~theirs))])
-    rejects = pa.concat_tables([rejects, _refused(table.filter(pa.array(theirs)))])
-    if rejects.num_rows:
-        yield packed(REJECT, blob=pack_table(rejects))
-    told = json.dumps({"repeats": repeats, "settled": kept.num_rows})
+    keep, conflict = _settled(table, contested)
+    if conflict.any():
+        yield packed(REJECT, blob=pack_table(_conflicts(table.filter(pa.array(conflict)))))
+    repeats = int((~keep & ~conflict).sum())
+    told = json.dumps({"repeats": repeats, "settled": int(keep.sum())})
     yield packed(FACT, blob=pack_table(REJECTS.build(source=[""], place=[""], reason=[""], raw=[told])))
-    for chunk in pack_rows(kept):
-        yield packed(ROW, **chunk)
+    for packed_rows in pack_rows(table if keep.all() else table.filter(pa.array(keep))):
+        yield packed(ROW, **packed_rows)
 
 
-def _of_others(table: pa.Table, contested: pa.Table) -> npt.NDArray[np.bool_]:
-    """Rows whose request id belongs to another account's row."""
-    theirs = np.zeros(table.num_rows, np.bool_)
-    ids = contested["request_id"].combine_chunks()
-    maybe = np.flatnonzero(pc.is_in(table["request_id"], value_set=ids).to_numpy()) if len(ids) else theirs[:0]
-    if len(maybe):
-        names = ("source", "request_id", "account_id")
-        owners = {(s, r): a for s, r, a in zip(*(contested[name].to_pylist() for name in names), strict=True)}
-        rows = zip(*(table[name].take(pa.array(maybe)).to_pylist() for name in names), strict=True)
-        theirs[maybe] = [owners.get((source, request), account) != account for source, request, account in rows]
-    return theirs
+def _settled(table: pa.Table, contested: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which rows stay, and which of the others have other content than the row that stays."""
+    key, content, file, row = (table[name].to_numpy() for name in _WINNERS)
+    keep, conflict = np.ones(len(key), np.bool_), np.zeros(len(key), np.bool_)
+    owned = {
+        int(k) % (1 << 64): (int(c) % (1 << 64), f, r)
+        for k, c, f, r in zip(*(contested[name].to_pylist() for name in _WINNERS), strict=True)
+    }
+    ordered = np.sort(key)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    near = np.flatnonzero(np.isin(key, np.concatenate([twice, np.array(list(owned), np.uint64)])))
+    near = near[np.lexsort((row[near], file[near], content[near], key[near]))]
+    kept: dict[int, tuple[int, int, int]] = dict(owned)
+    taken: set[int] = set()
+    for place in near.tolist():
+        name, own = int(key[place]), (int(content[place]), int(file[place]), int(row[place]))
+        stays = kept.setdefault(name, own)
+        if own == stays and name not in taken:
+            taken.add(name)
+            continue
+        keep[place] = False
+        conflict[place] = own[0] != stays[0]
+    return keep, conflict
 
 
-def _refused(table: pa.Table) -> pa.Table:
-    """REJECTS for rows whose id another account's row keeps, worded as `merge_sketches` does."""
+def _conflicts(table: pa.Table) -> pa.Table:
+    """REJECTS for rows that did not stay."""
     files, rows = table["origin_file"].to_pylist(), table["origin_row"].to_pylist()
     return REJECTS.build(
         source=table["source"].to_pylist(),
         place=[f"file {file}, row {row}" for file, row in zip(files, rows, strict=True)],
-        reason=["another row with this request_id and other content was kept (the smaller content hash stays)"]
-        * table.num_rows,
+        reason=[CONFLICT] * table.num_rows,
         raw=[text[:200] for text in table["request_id"].to_pylist()],
     )
