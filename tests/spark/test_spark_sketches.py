@@ -13,7 +13,7 @@ from crooked_log import crooked_rows, local_sketches, same_rows, write_log
 from stillhunt.base.config import Config
 from stillhunt.base.schema import SKETCHES
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.spark_more]
 
 CONFIG = Config(collect={"identity_key": "a fixed key, so that hashes of two readings compare"})
 CANONICAL = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")]
