@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -30,6 +32,8 @@ from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
 """Requests of each campaign whose text is read again, to choose the excerpts of the report from."""
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in which the system counts the memory of a process."""
 
 
 def hunt(
@@ -264,15 +268,17 @@ def _counts(
 
 
 class _Clock:
-    """Wall time of each stage, for run.json."""
+    """What each stage costs, for run.json: wall and CPU seconds, and the most memory of the process until its end."""
 
     def __init__(self) -> None:
         self.timings: list[dict[str, Any]] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "rows": 0}
-        start = time.perf_counter()
+        entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0, "rows": 0}
+        start, cpu = time.perf_counter(), time.process_time()
         yield entry
         entry["seconds"] = round(time.perf_counter() - start, 3)
+        entry["cpu_seconds"] = round(time.process_time() - cpu, 3)
+        entry["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6, 1)
         self.timings.append(entry)

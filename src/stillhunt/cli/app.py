@@ -109,6 +109,12 @@ def hunt(
     master: Annotated[
         str | None, typer.Option("--master", metavar="URL", help="Spark: master URL or Connect URL, as sc://host.")
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state", metavar="DIR", help="Keep what was made of each file; the next hunt reads only new ones."
+        ),
+    ] = None,
     settings: SetOption = None,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
@@ -128,6 +134,7 @@ def hunt(
         mapping=_pairs(mapping, "--map"),
         accounts_mapping=_pairs(accounts_mapping, "--map-accounts"),
         settings={**_pairs(settings, "--set"), **_given(engine=engine, spark_master=master)},
+        state=state,
         settings_file=settings_file,
         as_json=as_json,
         quiet=quiet,

@@ -29,6 +29,7 @@ class HuntOrder:
     mapping: Mapping[str, str] = field(default_factory=dict)
     accounts_mapping: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    state: str | None = None
     settings_file: Path | None = None
     as_json: bool = False
     quiet: bool = False
@@ -46,7 +47,10 @@ def run_hunt(order: HuntOrder) -> int:
     Raises:
         StillhuntError: settings, input or output cannot be used.
     """
-    config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    overrides = nested_settings(order.settings)
+    if order.state is not None:  # as it stands: a folder may be called 2026, which TOML reads as a number
+        overrides["state"] = order.state
+    config = Config.load(overrides, file=order.settings_file)
     if order.out is not None:
         refuse_existing(order.out, force=order.force)
     _, findings = hunt_and_write(order, config)
