@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.link.kernels_rows import number_keys
+
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -48,3 +50,26 @@ def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
 def list_array(offsets: npt.NDArray[np.int32], inner: Array) -> pa.ListArray:
     """The Arrow form of `lists`."""
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(inner))
+
+
+def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
+    """Number of each key by its first appearance, and the keys by number.
+
+    Args:
+        keys: whole numbers, 0 or more.
+    """
+    code = np.empty(len(keys), np.int32)
+    names = np.empty(number_keys(keys.view(np.uint64), code), np.int64)
+    names[code] = keys
+    return code, names
+
+
+def counted(keys: Ints) -> tuple[Ints, Ints]:
+    """Distinct keys, ascending, and how often each occurs; for many keys of few values, which a sort would move in vain.
+
+    Args:
+        keys: whole numbers, 0 or more.
+    """
+    code, names = numbered(keys)
+    order = np.argsort(names)
+    return names[order], np.bincount(code, minlength=len(names))[order]

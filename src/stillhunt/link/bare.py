@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrange import distinct_texts
-from stillhunt.link.arrays import Flags, Floats, Ints, list_array, lists, values
+from stillhunt.link.arrays import Flags, Floats, Ints, counted, list_array, lists, numbered, values
 from stillhunt.link.topics import TOPICS
 
 LEAST = 8
@@ -174,27 +174,30 @@ def cut_bare(table: pa.Table, templated: Templated) -> _Cut:
     told = bare & (values(table, "fresh") > 0) & (values(table, "topic") >= 0)
     # The stacks that an account uses enough are slices of their own; the rest of its questions is one slice.
     own = (account * 2 + manner) * width + stack + 1
-    gathered = (account * 2 + manner) * width
-    large = _with_at_least(own[told], LEAST)
-    holder, held = np.unique(large // width, return_counts=True)
-    large = large[~np.isin(large // width, holder[held > MOST_STACKS])]
-    key = np.where(np.isin(own, large), own, gathered)
-    kept = _with_at_least(key[told], LEAST)
-    of_request = np.where(bare & np.isin(key, kept), np.searchsorted(kept, key), -1)
+    code, own_names = numbered(own)
+    large = np.bincount(code[told], minlength=len(own_names)) >= LEAST
+    holder, holders = numbered(own_names // width)
+    large &= (np.bincount(holder[large], minlength=len(holders)) <= MOST_STACKS)[holder]
+    code, names_of = numbered(np.where(large[code], own, own - stack - 1))
+    enough = np.bincount(code[told], minlength=len(names_of)) >= LEAST
+    kept = np.sort(names_of[enough])
+    rank = np.where(enough, np.searchsorted(kept, names_of), -1)
+    of_request = np.where(bare, rank[code], -1) if len(rank) else np.full(len(code), -1, np.int64)
     names = [None if code < 0 else texts[code] for code in (kept % width - 1).tolist()]
     return _Cut(of_request, kept // (2 * width), kept // width % 2, names, told & (of_request >= 0))
 
 
 def _bare_slices(table: pa.Table, templated: Any) -> pa.Table:
     cut = cut_bare(table, templated)
-    counted = np.flatnonzero(cut.told)
-    position = cut.of_request[counted]
-    cell = values(table, "half")[counted].astype(np.int64) * TOPICS + values(table, "topic")[counted]
-    key, counts = np.unique(position * 2 * TOPICS + cell, return_counts=True)
+    told = np.flatnonzero(cut.told)
+    position = cut.of_request[told]
+    cell = values(table, "half")[told].astype(np.int64) * TOPICS + values(table, "topic")[told]
+    key, counts = counted(position * 2 * TOPICS + cell)
     begins = np.searchsorted(key, np.arange(len(cut.account) + 1) * 2 * TOPICS).astype(np.int32)
-    day = values(table, "timestamp", pa.int64())[counted] // DAY
+    day = values(table, "timestamp", pa.int64())[told] // DAY
     day -= day.min(initial=0)
-    worked = np.unique(position * (int(day.max(initial=0)) + 1) + day) // (int(day.max(initial=0)) + 1)
+    days = int(day.max(initial=0)) + 1
+    worked = counted(position * days + day)[0] // days
     return pa.table(
         {
             "account": cut.account.astype(np.int32),
@@ -208,11 +211,6 @@ def _bare_slices(table: pa.Table, templated: Any) -> pa.Table:
     )
 
 
-def _with_at_least(keys: Ints, least: int) -> Ints:
-    found, count = np.unique(keys, return_counts=True)
-    return found[count >= least]
-
-
 def _manner(table: pa.Table) -> Ints:
     """1 where the request sets a sampling parameter."""
     given = [pc.is_valid(table.column(name)) for name in PARAMETERS]
@@ -224,7 +222,7 @@ def _stack(table: pa.Table) -> tuple[Ints, list[str]]:
     """Code of user agent and TLS fingerprint together, ascending with their text, and the texts; -1 where none."""
     agent, agents = distinct_texts(table.column(CLIENT[0]))
     print_, prints = distinct_texts(table.column(CLIENT[1]))
-    pair, position = np.unique(agent * (len(prints) + 1) + print_, return_inverse=True)
+    position, pair = numbered(agent * (len(prints) + 1) + print_)
     names = [
         f"{agents[a] or ''}\n{prints[p] or ''}" for a, p in zip(*np.divmod(pair, len(prints) + 1), strict=True)
     ]

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrange import stretches
-from stillhunt.link.arrays import Flags, Ints, lists, values
+from stillhunt.link.arrays import Flags, Ints, counted, lists, values
 from stillhunt.link.kernels_pairs import pairs_by_account
 from stillhunt.link.kernels_rows import assign_clusters
 from stillhunt.link.phrases import Habits
@@ -85,7 +85,7 @@ def _uses(rows: Dataset, accounts: int) -> tuple[Ints, Ints, Ints]:
 def _use(table: pa.Table, _: Any) -> pa.Table:
     cluster = values(table, "cluster").astype(np.int64)
     inside = (cluster >= 0) & (values(table, "fresh") > 0)
-    key, prompts = np.unique(cluster[inside] << 32 | values(table, "account")[inside], return_counts=True)
+    key, prompts = counted(cluster[inside] << 32 | values(table, "account")[inside])
     return pa.table({"cluster": key >> 32, "account": key & 0xFFFFFFFF, "prompts": prompts})
 
 
@@ -118,7 +118,7 @@ def _pairs_of(table: pa.Table, context: Any) -> pa.Table:
     pair = pairs_by_account(
         (order, edges), accounts.astype(np.int32), (*lists(table, "known"), habit_of), (begins, phrases), size
     )
-    pair, users = np.unique(pair, return_counts=True)
+    pair, users = counted(pair)
     return pa.table({"pair": pair, "accounts": users})
 
 
