@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +35,7 @@ def tied(seed: int, rows: int, kinds: int, *, chunks: int = 1, nulls: float = 0.
     columns["row"] = pa.array(np.arange(rows))
     table = pa.table(columns)
     bounds = np.linspace(0, rows, chunks + 1).astype(int).tolist()
-    return pa.concat_tables([table.slice(a, b - a) for a, b in zip(bounds[:-1], bounds[1:], strict=True)])
+    return pa.concat_tables([table.slice(a, b - a) for a, b in pairwise(bounds)])
 
 
 def in_order(table: pa.Table) -> list[dict[str, object]]:

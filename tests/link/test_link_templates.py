@@ -177,10 +177,16 @@ def test_requests_of_the_same_words_move_no_topic_by_their_order() -> None:
             kind = {"phrases": [10 * side + k for k in range(3)]}
             prompts.append({"account_id": f"a{account:02d}", "topic_words": sorted({*words, 900 + side}), **kind})
     prompts += [
-        {"account_id": f"a{a:02d}", "topic_words": [5, 17, 29, 900, 901], "phrases": [10 * (a % 2) + k for k in range(3)]}
+        {
+            "account_id": f"a{a:02d}",
+            "topic_words": [5, 17, 29, 900, 901],
+            "phrases": [10 * (a % 2) + k for k in range(3)],
+        }
         for a in (0, 1) * 40
     ]
-    crowd = [{"account_id": f"b{n % 60:02d}", "topic_words": [int(w) for w in rng.choice(480, 6)]} for n in range(9_000)]
+    crowd = [
+        {"account_id": f"b{n % 60:02d}", "topic_words": [int(w) for w in rng.choice(480, 6)]} for n in range(9_000)
+    ]
     sketches = sketches_of([*prompts, *({**one, "topic_words": sorted(set(one["topic_words"]))} for one in crowd)])
     found = []
     for order in range(3):
