@@ -6,8 +6,9 @@ where at least half of the smaller one's accounts are shared.
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ import pyarrow.parquet as pq
 from candidates import OPEN_KINDS, source_fingerprint
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import FAMILIES
+from stillhunt.base.schema import FAMILIES, SKETCHES
 from stillhunt.collect import open_accounts, open_requests
-from stillhunt.extract import merge_sketches, sketch_requests
+from stillhunt.extract import sketch_requests
+from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.lab.worlds import World, WorldSpec, build_world
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
@@ -115,8 +118,7 @@ class Watched:
                 world.accounts, mapping=None, config=self.config, engine=engine, progress=quiet
             )
             log = open_requests(world.requests, mapping=None, config=self.config, engine=engine, progress=quiet)
-            parts = [sketch_requests(batch, self.config) for batch in log.batches()]
-            self.sketches, _, _ = merge_sketches(parts)
+            self.sketches = _settled(sketch_requests(batch, self.config) for batch in log.batches())
             log.close()
         self.times = self.sketches["timestamp"].cast(pa.int64())
         self.begin = int(pc.min(self.times).as_py())
@@ -128,10 +130,29 @@ class Watched:
             end: end of the window, microseconds since 1970.
         """
         inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
-        sketches = self.sketches.filter(inside).combine_chunks()
-        sliced, links = link_slices(sketches, self.config, Silent())
-        candidates = resolve_campaigns(links, sketches, sliced, self.config)
-        return score_campaigns((sketches, sliced, candidates), self.customers, self.config, Silent())
+        sketches = LocalDataset.of(self.sketches.filter(inside).combine_chunks())
+        linked = link_slices(sketches, self.config, Silent())
+        traffic, sliced = linked.traffic, linked.sliced
+        candidates = resolve_campaigns(linked.links, traffic, sliced, self.config)
+        tables = (traffic, sliced, candidates)
+        return score_campaigns(tables, self.customers, self.config, Silent(), linked.totals)
+
+
+def _settled(sketches: Iterable[pa.Table]) -> pa.Table:
+    """All sketches of one input in memory, each request once."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "log"
+        writer = SegmentWriter(home)
+        for table in sketches:
+            writer.add(table)
+        writer.close()
+        store = Store([(0, home)])
+        store.settle_repeats()
+        return store.dataset(1).gather(_as_read, SKETCHES.arrow)
+
+
+def _as_read(table: pa.Table, _: Any) -> pa.Table:
+    return table
 
 
 def groups_of(tables: Mapping[str, pa.Table]) -> list[tuple[frozenset[str], float]]:

@@ -91,7 +91,9 @@ def test_a_segment_holds_nothing_of_the_input_it_came_from(tmp_path: Path) -> No
         assert set(found["origin_file"].to_pylist()) == {number}
 
 
-@pytest.mark.parametrize("names", [("topic_words",), ("request_id", "phrases"), ("origin_file",), ("turn", "origin_row")])
+@pytest.mark.parametrize(
+    "names", [("topic_words",), ("request_id", "phrases"), ("origin_file",), ("turn", "origin_row")]
+)
 def test_some_columns_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
     table = random_sketches(4, 300, empty=("turn",))
     write_segment(tmp_path / "one", table)
@@ -238,9 +240,7 @@ def test_repeats_are_settled(
         assert whole_of(found, ["origin_row"])[1].num_rows == expected.num_rows
 
 
-def test_conflicts_beyond_the_bound_are_counted_and_not_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_conflicts_beyond_the_bound_are_counted_and_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MOST_CONFLICTS", 4)
     found = stored(tmp_path, repeated([(n % 3, n % 2, n, "a") for n in range(20)]))
     rejects, conflicting, exact = found.settle_repeats()
@@ -250,11 +250,11 @@ def test_conflicts_beyond_the_bound_are_counted_and_not_listed(
 def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not renamed is no segment, and a folder without its last file is not complete."""
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def killed(path: Path, target: Path) -> None:
-        raise Killed
+        raise KilledError
 
     table = random_sketches(6, 60)
     folder = tmp_path / "0"
@@ -263,7 +263,7 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     writer.add(table.slice(0, 20))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             writer.add(table.slice(20, 20))
     assert [path.name for path in sorted(folder.glob("*.segment"))] == ["00000.segment"]
     assert not is_complete(folder)
@@ -279,9 +279,7 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
 
 
-def test_keys_that_are_not_renamed_leave_the_folder_incomplete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_that_are_not_renamed_leave_the_folder_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = SegmentWriter(tmp_path / "0")
     writer.add(random_sketches(1, 5))
     replace, names = Path.replace, []

@@ -176,9 +176,7 @@ def shared_habits(coded: Coded) -> Habits:
 def known_phrases(coded: Coded) -> list[int]:
     """Hashes of the phrases that recur in enough accounts to be looked at, ascending."""
     fresh = coded.fresh[coded.phrase_row]
-    recurs = Counter(
-        zip(coded.account[coded.phrase_row[fresh]].tolist(), coded.phrase[fresh].tolist(), strict=True)
-    )
+    recurs = Counter(zip(coded.account[coded.phrase_row[fresh]].tolist(), coded.phrase[fresh].tolist(), strict=True))
     users = Counter(phrase for (_, phrase), count in recurs.items() if count >= MIN_PROMPTS)
     return sorted(phrase for phrase, count in users.items() if count >= MIN_ACCOUNTS)
 

@@ -84,7 +84,9 @@ def test_rare_clients_are_gathered() -> None:
     assert sorted(zip(found.stack.tolist(), found.size.tolist(), strict=True)) == [(-1, 12), (0, 10)]
     found = cut([*questions("a", 10, user_agent="main"), *few[:7]])
     assert found.size.tolist() == [10]
-    assert (cut_bare(noted([*questions("a", 10, user_agent="main"), *few[:7]]), all_held(0)).of_request >= 0).sum() == 10
+    assert (
+        cut_bare(noted([*questions("a", 10, user_agent="main"), *few[:7]]), all_held(0)).of_request >= 0
+    ).sum() == 10
 
 
 @pytest.mark.parametrize("stacks", [MOST_STACKS, MOST_STACKS + 1, 12])

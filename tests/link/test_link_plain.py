@@ -1,4 +1,4 @@
-"""Each pass over account partitions gives what one table in memory gives, in however many partitions and in any order."""
+"""Each pass over account partitions gives what one table in memory gives, in any partitions and any order."""
 
 from __future__ import annotations
 

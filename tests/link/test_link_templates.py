@@ -12,8 +12,10 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS, SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
+from stillhunt.link import topics as topics_module
 from stillhunt.link.arrange import arrange, keyed_bit
 from stillhunt.link.clusters import content_clusters
+from stillhunt.link.kernels_words import word_keys
 from stillhunt.link.phrases import MIN_ACCOUNTS, MIN_PROMPTS, shared_habits
 from stillhunt.link.slices import cluster_slices
 from stillhunt.link.topics import NO_TOPIC, request_topics
@@ -166,29 +168,44 @@ def test_topics_follow_the_words() -> None:
     assert np.array_equal(topics, again)
 
 
-def test_requests_of_the_same_words_move_no_topic_by_their_order() -> None:
-    """Of the same words other ones are wrapping in either cluster; which request comes first must not matter."""
+def keys_of(lists: list[list[int]]) -> np.ndarray:
+    """Keys by which the sample of topics is drawn, with seed 0."""
+    begins = np.cumsum([0, *(len(one) for one in lists)]).astype(np.int32)
+    keys = np.empty(len(lists), np.uint64)
+    word_keys(begins, np.array([word for one in lists for word in one], np.uint16), np.uint64(1), keys)
+    return keys
+
+
+def test_requests_of_the_same_words_move_no_topic_by_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same words other ones are wrapping in either cluster, and the sample ends among such requests."""
     rng = np.random.default_rng(8)
     prompts: list[Prompt] = []
     for account in range(16):
-        side = account % 2
+        kind = {"account_id": f"a{account:02d}", "phrases": [10 * (account % 2) + k for k in range(3)]}
         for _ in range(30):
-            words = [int(w) for w in rng.integers(0, 40) * 12 + rng.integers(0, 12, 6)]
-            kind = {"phrases": [10 * side + k for k in range(3)]}
-            prompts.append({"account_id": f"a{account:02d}", "topic_words": sorted({*words, 900 + side}), **kind})
-    prompts += [
-        {"account_id": f"a{a:02d}", "topic_words": [5, 17, 29, 900, 901], "phrases": [10 * (a % 2) + k for k in range(3)]}
-        for a in (0, 1) * 40
-    ]
-    crowd = [{"account_id": f"b{n % 60:02d}", "topic_words": [int(w) for w in rng.choice(480, 6)]} for n in range(9_000)]
-    sketches = sketches_of([*prompts, *({**one, "topic_words": sorted(set(one["topic_words"]))} for one in crowd)])
+            words = {int(w) for w in rng.integers(0, 40) * 12 + rng.integers(0, 12, 6)}
+            prompts.append({**kind, "topic_words": sorted({*words, 900 + account % 2})})
+    for n in range(9_000):
+        words = {int(w) for w in rng.choice(480, 6)}
+        prompts.append({"account_id": f"b{n % 60:02d}", "topic_words": sorted(words)})
+    others = np.sort(keys_of([prompt["topic_words"] for prompt in prompts]))
+    tied = next(w for w in ([n, n + 99, n + 200, 900, 901] for n in range(99)) if 300 < rank(others, w) < 1_500)
+    monkeypatch.setattr(topics_module, "SAMPLE", rank(others, tied) + 40)
+    for n in range(80):
+        kind = {"account_id": f"a{n % 2:02d}", "phrases": [10 * (n % 2) + k for k in range(3)]}
+        prompts.append({**kind, "topic_words": tied})
+    sketches = sketches_of(prompts)
     found = []
     for order in range(3):
-        log = arrange(parted(sketches, 3, order), seed=0)
+        log = arrange(parted(sketches, 1, order), seed=0)
         clusters = content_clusters(shared_habits(log), log.accounts)
         assert clusters.count == 2
         found.append(rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_pylist())
     assert found[0] == found[1] == found[2]
+
+
+def rank(keys: np.ndarray, words: list[int]) -> int:
+    return int(np.searchsorted(keys, keys_of([words])[0]))
 
 
 @pytest.mark.parametrize("prompts", [[], [{"account_id": "a"}], strangers(2, 2)], ids=["no rows", "one row", "few"])

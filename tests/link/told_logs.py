@@ -32,21 +32,21 @@ def random_log(seed: int, accounts: int = 36, load: float = 30.0) -> pa.Table:
         own = rng.choice(len(templates), rng.integers(0, 3)).tolist()
         taste, clients = rng.dirichlet(np.full(70, 0.2)), rng.choice(len(AGENTS), rng.integers(1, 6))
         parameters = bool(rng.random() < 0.5)
-        for number in range(rng.poisson(load)):
-            prompts.append(
-                {
-                    "account_id": f"acc{account * 7919 % 1000:03d}",
-                    "timestamp": int(rng.integers(0, 12)) * DAY + int(rng.integers(0, 40)),
-                    "content_hash": int(rng.integers(0, 5)),
-                    "conversation": 1 + account * 1_000 + (number if rng.random() < 0.8 else int(rng.integers(0, 4))),
-                    "turn": [None, 0, 1][int(rng.choice(3, p=[0.3, 0.6, 0.1]))],
-                    "user_agent": AGENTS[int(rng.choice(clients))],
-                    "tls_fingerprint": None if rng.random() < 0.8 else "t",
-                    "temperature": 0.5 if parameters and rng.random() < 0.9 else None,
-                    "output_tokens": None if rng.random() < 0.1 else int(rng.integers(0, 900)),
-                    **_text(rng, templates, own, stock, taste),
-                }
-            )
+        prompts.extend(
+            {
+                "account_id": f"acc{account * 7919 % 1000:03d}",
+                "timestamp": int(rng.integers(0, 12)) * DAY + int(rng.integers(0, 40)),
+                "content_hash": int(rng.integers(0, 5)),
+                "conversation": 1 + account * 1_000 + (number if rng.random() < 0.8 else int(rng.integers(0, 4))),
+                "turn": [None, 0, 1][int(rng.choice(3, p=[0.3, 0.6, 0.1]))],
+                "user_agent": AGENTS[int(rng.choice(clients))],
+                "tls_fingerprint": None if rng.random() < 0.8 else "t",
+                "temperature": 0.5 if parameters and rng.random() < 0.9 else None,
+                "output_tokens": None if rng.random() < 0.1 else int(rng.integers(0, 900)),
+                **_text(rng, templates, own, stock, taste),
+            }
+            for number in range(rng.poisson(load))
+        )
     order = rng.permutation(len(prompts)).tolist()
     return sketches_of([prompts[place] for place in order])
 

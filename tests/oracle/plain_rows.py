@@ -1,4 +1,4 @@
-"""What the compiled loops over requests compute (link/kernels_rows.py, link/kernels_pairs.py), in plain Python."""
+"""What the compiled loops over requests compute (kernels_rows, kernels_words, kernels_pairs), in plain Python."""
 
 from __future__ import annotations
 
@@ -164,7 +164,8 @@ TWINS = {
     "recurring_phrases": recurring_phrases,
     "_mark_twice": recurring_phrases,
     "_count_marked": recurring_phrases,
-    "_grown32": recurring_phrases,
+    "_count_all": recurring_phrases,
+    "grown32": recurring_phrases,
     "enter_phrases": known_phrases,
     "known_phrases": known_phrases,
     "assign_clusters": assign_clusters,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from stillhunt.link import kernels_pairs, kernels_rows
+from stillhunt.link import kernels_pairs, kernels_rows, kernels_words
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 fewer = settings(derandomize=True, deadline=None, max_examples=30)
@@ -28,7 +29,7 @@ def compiled(module: object) -> set[str]:
 
 
 def test_every_kernel_has_a_twin() -> None:
-    found = compiled(kernels_rows) | compiled(kernels_pairs)
+    found = compiled(kernels_rows) | compiled(kernels_words) | compiled(kernels_pairs)
     assert len(found) > 15
     assert found <= set(plain.TWINS), "write a plain twin in tests/oracle and hold the kernel to it"
 
@@ -40,7 +41,7 @@ def flat(lists: Lists, type_: type) -> tuple[Array, Array]:
 
 
 def split(begins: Array, values: Array) -> Lists:
-    return [values[first:last].tolist() for first, last in zip(begins[:-1], begins[1:], strict=True)]
+    return [values[first:last].tolist() for first, last in pairwise(begins.tolist())]
 
 
 def offsets_of(owner: list[int]) -> Array:
@@ -218,7 +219,7 @@ def test_assign_clusters(drawn: tuple[list[int], Lists, list[int], set[tuple[int
     account, codes, cluster_of, habitual = drawn
     cluster, matched = np.empty(len(account), np.int32), np.empty(len(account), np.int32)
     keys = np.array(sorted(4 * one + label for one, label in habitual), np.int64)
-    columns = (np.array(account, np.int32), *flat(codes, np.int32), np.array(cluster_of, np.int32))
+    columns = (np.array(account, np.int32), flat(codes, np.int32), np.array(cluster_of, np.int32))
     kernels_rows.assign_clusters(*columns, keys, 4, cluster, matched)
     got = list(zip(cluster.tolist(), matched.tolist(), strict=True))
     assert got == plain.assign_clusters(account, codes, cluster_of, habitual)
@@ -233,7 +234,7 @@ def test_recurring_words(drawn: list[Lists], share: float) -> None:
     words = [own for stretch in drawn for own in stretch]
     edges = np.cumsum([0, *(len(stretch) for stretch in drawn)]).astype(np.int64)
     rows = np.random.default_rng(0).permutation(len(words)).astype(np.int32)
-    found = kernels_rows.recurring_words(rows, edges, *flat(words, np.uint16), share)
+    found = kernels_words.recurring_words(rows, edges, *flat(words, np.uint16), share)
     pairs = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
     assert set(pairs) == plain.recurring_words(split(edges, rows), words, share)
@@ -252,7 +253,7 @@ def test_telling_words(rows: list[tuple[int, list[int]]], told: set[int], wrappi
     keys = np.array(sorted(label << 16 | word for label, word in wrapping), np.int64)
     begins, values = flat(words, np.uint16)
     kept, out = np.empty(len(values), np.uint16), np.empty(len(rows) + 1, np.int32)
-    used = kernels_rows.telling_words(np.array(cluster, np.int32), begins, values, telling, keys, kept, out)
+    used = kernels_words.telling_words(np.array(cluster, np.int32), begins, values, telling, keys, kept, out)
     assert split(out, kept[:used]) == plain.telling_words(cluster, words, told, wrapping)
 
 
@@ -260,7 +261,7 @@ def test_telling_words(rows: list[tuple[int, list[int]]], told: set[int], wrappi
 @given(st.lists(WORDS, max_size=8), st.integers(0, 2**64 - 1))
 def test_word_keys(words: Lists, salt: int) -> None:
     keys = np.empty(len(words), np.uint64)
-    kernels_rows.word_keys(*flat(words, np.uint16), np.uint64(salt), keys)
+    kernels_words.word_keys(*flat(words, np.uint16), np.uint64(salt), keys)
     assert keys.tolist() == plain.word_keys(words, salt)
 
 
@@ -275,7 +276,7 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
     expected = plain.unit_vectors(words, code.tolist(), weight.tolist(), basis.tolist(), least)
     for first in range(len(words)):
         out = np.empty((len(words) - first, 5), np.float32)
-        kernels_rows.unit_vectors(first, *flat(words, np.uint16), code, weight, basis, least, out)
+        kernels_words.unit_vectors(first, flat(words, np.uint16), code, weight, basis, least, out)
         assert out.tolist() == expected[first:]
 
 
@@ -287,7 +288,7 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
 def test_nearest_centres(vectors: list[list[int]], centres: list[list[int]]) -> None:
     out = np.empty(len(vectors), np.int8)
     across = np.ascontiguousarray(np.array(centres, np.float32).T)
-    kernels_rows.nearest_centres(np.array(vectors, np.float32).reshape(-1, 3), across, out)
+    kernels_words.nearest_centres(np.array(vectors, np.float32).reshape(-1, 3), across, out)
     assert out.tolist() == plain.nearest_centres(vectors, centres)
 
 
@@ -296,11 +297,11 @@ def test_nearest_centres(vectors: list[list[int]], centres: list[list[int]]) -> 
 def test_words_are_counted_and_taken(words: Lists, data: st.DataObject) -> None:
     begins, values = flat(words, np.uint16)
     counts = np.zeros(1 << 16, np.int64)
-    kernels_rows.count_words(values, counts)
+    kernels_words.count_words(values, counts)
     assert counts.tolist() == plain.count_words(values.tolist(), 1 << 16)
     rows = sorted(data.draw(st.sets(st.integers(0, max(len(words) - 1, 0))))) if words else []
     out_begins, out = np.empty(len(rows) + 1, np.int32), np.empty(len(values), np.uint16)
-    kernels_rows.take_words(np.array(rows, np.int64), begins, values, out_begins, out)
+    kernels_words.take_words(np.array(rows, np.int64), begins, values, out_begins, out)
     assert split(out_begins, out) == plain.take_words(rows, words)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SKETCHES, SLICED, TIMESTAMP
+from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SLICED, TIMESTAMP, TRAFFIC
 from stillhunt.score import score_campaigns
 
 DAY = 24 * 3_600_000_000
@@ -71,7 +71,7 @@ def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Tabl
 
 
 def staged_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:
-    """(SKETCHES, SLICED, CANDIDATES) of the story, and ACCOUNTS."""
+    """(TRAFFIC, SLICED, CANDIDATES) of the story, and ACCOUNTS."""
     rng = np.random.default_rng(story.seed)
     owner, account_ids = _owners(rng, story)
     sketches, sliced = _requests(rng, story, owner, account_ids)
@@ -140,9 +140,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
     stack = (
         np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
     )
-    columns: dict[str, Any] = {name: pa.nulls(rows, SKETCHES.arrow.field(name).type) for name in SKETCHES.names}
-    for name in ("phrases", "system_phrases", "topic_words"):
-        columns[name] = pa.array([[]] * rows, SKETCHES.arrow.field(name).type)
+    columns: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
     for name in ("conduct", "script", "origin_file"):
         columns[name] = np.zeros(rows, np.int64)
     columns.update(
@@ -157,6 +155,8 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         client_prefix=address[owner].astype(np.uint64),
         user_agent=stack[owner].tolist(),
         output_tokens=np.full(rows, 100),
+        account_key=owner,
+        request_key=np.arange(rows),
         content_hash=np.arange(rows),
         whole=whole,
         words=np.full(rows, 30),
@@ -170,7 +170,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         topic=topic,
         fresh=np.ones(rows, bool),
     )
-    return SKETCHES.build(**columns), sliced
+    return TRAFFIC.build(**columns), sliced
 
 
 def _customers(rng: np.random.Generator, story: Story, ids: list[str]) -> pa.Table:

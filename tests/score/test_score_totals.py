@@ -30,12 +30,16 @@ def totals_of(sketches: pa.Table, public: Any, more: int = 0) -> pa.Table:
         public: account id -> whether it is in the sample.
         more: accounts of the log of which nothing else is known.
     """
-    counted = sketches.group_by("account_id").aggregate([("account_id", "count"), ("output_tokens", "sum")])
+    wanted = [("account_id", "count"), ("output_tokens", "sum"), ("timestamp", "min"), ("timestamp", "max")]
+    counted = sketches.group_by("account_id").aggregate(wanted)
+    first, last = (counted[f"timestamp_{end}"].to_pylist() for end in ("min", "max"))
     ids = [*counted["account_id"].to_pylist(), *(f"u{number:05d}" for number in range(more))]
     return TOTALS.build(
         account_id=ids,
         requests=[*counted["account_id_count"].to_pylist(), *[3] * more],
         output_tokens=[*counted["output_tokens_sum"].to_pylist(), *[30] * more],
+        first_seen=[*first, *[min(first)] * more],
+        last_seen=[*last, *[max(last)] * more],
         public=[bool(public(name)) for name in ids[: len(ids) - more]] + [False] * more,
     )
 

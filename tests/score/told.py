@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.schema import ACCOUNTS, SKETCHES, SLICED, TIMESTAMP
+from stillhunt.base.schema import ACCOUNTS, SLICED, TIMESTAMP, TRAFFIC
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.frame import Frame, build_frame
 
@@ -27,16 +27,15 @@ def told_log(
         time: microseconds of each row.
         plan: price plan of each account.
         cluster: content cluster of each row; 0 for all when None.
-        columns: further columns of SKETCHES, arrays or lists in the rows' order.
+        columns: further columns of TRAFFIC, arrays or lists in the rows' order.
     """
     order = np.lexsort((np.arange(len(account)), time, account))
     rows = len(account)
-    given: dict[str, Any] = {name: pa.nulls(rows, SKETCHES.arrow.field(name).type) for name in SKETCHES.names}
-    for name in ("phrases", "system_phrases", "topic_words"):
-        given[name] = pa.array([[]] * rows, SKETCHES.arrow.field(name).type)
-    for name in ("conduct", "script", "origin_file", "words", "content_hash", "origin_row"):
+    given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
+    for name in ("conduct", "script", "origin_file", "words", "content_hash", "origin_row", "account_key"):
         given[name] = np.zeros(rows, np.int64)
     given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
+    given |= {"request_key": np.arange(rows)}
     given |= {"whole": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}
     given |= columns
     taken = {name: _taken(values, order) for name, values in given.items()}
@@ -54,7 +53,7 @@ def told_log(
         names = [f"a{number:05d}" for number in range(len(plan))]
         empty = {n: pa.nulls(len(plan), ACCOUNTS.arrow.field(n).type) for n in ACCOUNTS.names}
         customers = ACCOUNTS.build(**{**empty, "account_id": names, "plan": plan})
-    return build_frame(SKETCHES.build(**taken), sliced, customers)
+    return build_frame(TRAFFIC.build(**taken), sliced, customers)
 
 
 def _taken(values: Any, order: Array) -> Any:

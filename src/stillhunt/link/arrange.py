@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrays import Hashes, Ints, lists, values
-from stillhunt.link.kernels_rows import count_words, mark_alone, mark_first, number_keys, order_rows
+from stillhunt.link.kernels_rows import mark_alone, mark_first, number_keys, order_rows
+from stillhunt.link.kernels_words import count_words
 
 _MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrange import distinct_texts
-from stillhunt.link.arrays import Flags, Floats, Ints, counted, list_array, lists, numbered, values
+from stillhunt.link.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
 from stillhunt.link.topics import TOPICS
 
 LEAST = 8
@@ -92,7 +92,7 @@ class BareSlices:
     stack: Ints
     size: Ints
     days: Ints
-    topics: Ints
+    topics: Array
     names: tuple[str, ...]
 
     @property
@@ -223,9 +223,7 @@ def _stack(table: pa.Table) -> tuple[Ints, list[str]]:
     agent, agents = distinct_texts(table.column(CLIENT[0]))
     print_, prints = distinct_texts(table.column(CLIENT[1]))
     position, pair = numbered(agent * (len(prints) + 1) + print_)
-    names = [
-        f"{agents[a] or ''}\n{prints[p] or ''}" for a, p in zip(*np.divmod(pair, len(prints) + 1), strict=True)
-    ]
+    names = [f"{agents[a] or ''}\n{prints[p] or ''}" for a, p in zip(*np.divmod(pair, len(prints) + 1), strict=True)]
     known = sorted({name for name in names if name != "\n"})
     rank = {name: code for code, name in enumerate(known)}
     return np.array([rank.get(name, -1) for name in names], np.int64)[position], known

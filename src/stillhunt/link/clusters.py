@@ -68,9 +68,7 @@ def content_clusters(habits: Habits, accounts: int) -> Clusters:
     of_known = np.where(habits.habit_of >= 0, of_phrase[habits.habit_of], -1).astype(np.int32)
     inside = of_phrase[habits.phrase] >= 0
     habitual = np.unique(habits.account[inside] * max(count, 1) + of_phrase[habits.phrase[inside]])
-    rows = habits.rows.extend(
-        _clustered, CLUSTERED, (of_known, habitual, max(count, 1)), ["account", "known"]
-    )
+    rows = habits.rows.extend(_clustered, CLUSTERED, (of_known, habitual, max(count, 1)), ["account", "known"])
     cluster, account, prompts = _uses(rows, accounts)
     return Clusters(rows, of_known, count, cluster, account, prompts)
 
@@ -92,8 +90,8 @@ def _use(table: pa.Table, _: Any) -> pa.Table:
 def _clustered(table: pa.Table, context: Any) -> pa.Table:
     of_known, habitual, width = context
     cluster, matched = np.empty(table.num_rows, np.int32), np.empty(table.num_rows, np.int32)
-    begins, codes = lists(table, "known")
-    assign_clusters(values(table, "account"), begins, codes, of_known, habitual, width, cluster, matched)
+    known = lists(table, "known")
+    assign_clusters(values(table, "account"), known, of_known, habitual, width, cluster, matched)
     return pa.table({"cluster": cluster, "matched": matched})
 
 
@@ -127,7 +125,8 @@ def cluster_phrases(habits: Habits, left: Ints, right: Ints, together: Ints) -> 
 
     Args:
         habits: shared habits.
-        left, right: pairs of habit phrases, left < right.
+        left: smaller phrase of each pair of habit phrases.
+        right: the larger one.
         together: accounts that have both in one request.
     """
     size = habits.size

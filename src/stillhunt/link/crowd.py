@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 from scipy.special import gammaln
 
-from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Floats, Ints
+from stillhunt.link.bare import BareSlices
 from stillhunt.link.kernels_workload import Rows, add_shares, sparse_rows, taste_likelihoods, weighted_sums
 
 TASTES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)

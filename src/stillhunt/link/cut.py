@@ -91,5 +91,3 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Strings as strings, whatever form they were kept in."""
     return pc.cast(column, pa.string()) if pa.types.is_dictionary(column.type) else column
-
-

@@ -13,7 +13,7 @@ U64 = npt.NDArray[np.uint64]
 MAX_PHRASES_A_REQUEST = 48
 """Phrases of one request that are paired; bounds the work that one hostile prompt can cause."""
 MOST_ROWS = 4096
-"""Requests of one account that are paired, spread evenly over its time: what stands together in fewer is no template."""
+"""Requests of one account that are paired, spread evenly over its time; what stands in fewer is no template."""
 DENSE = 512
 """Habits of an account up to which each pair of them is compared; with more, the pairs that occur are sorted."""
 
@@ -59,7 +59,9 @@ def pairs_by_account(
             wider[:used] = out[:used]
             out = wider
         for k in range(len(found)):
-            out[used + k] = habit_codes[first + found[k] // width] * np.int64(size) + habit_codes[first + found[k] % width]
+            out[used + k] = (
+                habit_codes[first + found[k] // width] * np.int64(size) + habit_codes[first + found[k] % width]
+            )
         used += len(found)
         for k in range(first, last):
             place[habit_codes[k]] = -1

@@ -7,17 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 U8 = npt.NDArray[np.uint8]
-U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-F32 = npt.NDArray[np.float32]
 
 MOST_WORDS = 1 << 22
-"""Words of the bits that tell which phrases of an account may recur, 32 MB; beyond, more of them are counted in vain."""
+"""Words of the bits that tell which phrases of an account may recur, 32 MB; beyond, more are counted in vain."""
 
-_MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
+MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -31,7 +29,7 @@ def number_keys(keys: U64, out: I32) -> int:
     shift = np.uint64(64 - int(np.log2(size)))
     known = 0
     for row in range(len(keys)):
-        slot = np.int64((keys[row] * _MULTIPLY) >> shift)
+        slot = np.int64((keys[row] * MULTIPLY) >> shift)
         while slots[slot] >= 0 and keys[firsts[slots[slot]]] != keys[row]:
             slot = (slot + 1) & (size - 1)
         if slots[slot] < 0:
@@ -105,7 +103,7 @@ def mark_first(order: I32, offsets: I64, whole: U64, fresh: U8) -> None:
             fresh[row] = 0
             if whole[row] == 0:
                 continue
-            slot = np.int64((whole[row] * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+            slot = np.int64((whole[row] * MULTIPLY) >> np.uint64(32)) & (size - 1)
             while slots[slot] >= 0 and whole[slots[slot]] != whole[row]:
                 slot = (slot + 1) & (size - 1)
             if slots[slot] < 0:
@@ -128,7 +126,7 @@ def mark_alone(order: I32, offsets: I64, conversation: U64, turn: I32, alone: U8
         for j in range(first, last):
             row = order[j]
             alone[row] = turn[row] <= 0
-            slot = np.int64((conversation[row] * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+            slot = np.int64((conversation[row] * MULTIPLY) >> np.uint64(32)) & (size - 1)
             while slots[slot] >= 0 and conversation[slots[slot]] != conversation[row]:
                 slot = (slot + 1) & (size - 1)
             if slots[slot] < 0:
@@ -181,7 +179,7 @@ def _count_marked(
                 place = phrase & mask
                 if not (twice[place >> np.uint32(6)] >> np.uint64(place & np.uint32(63))) & np.uint64(1):
                     continue
-                slot = np.int64((np.uint64(phrase) * _MULTIPLY) >> np.uint64(32)) & (size - 1)
+                slot = np.int64((np.uint64(phrase) * MULTIPLY) >> np.uint64(32)) & (size - 1)
                 while counts[slot] > 0 and keys[slot] != phrase:
                     slot = (slot + 1) & (size - 1)
                 if counts[slot] == 0:
@@ -196,6 +194,26 @@ def _count_marked(
 
 
 @nb.njit(cache=True, nogil=True)
+def _count_all(
+    own: I32,
+    fresh: U8,
+    lists: tuple[I32, U32],
+    system_lists: tuple[I32, U32],
+    marked: tuple[U64, np.uint32],
+    table: tuple[U32, I32, I32],
+) -> tuple[int, tuple[U32, I32, I32]]:
+    """Count in so much of an empty table as is needed, or in a larger one; gives that part's size, and the table."""
+    keys, counts, lasts = table
+    size = 1 << 8
+    while _count_marked(own, fresh, lists, system_lists, marked, (keys[:size], counts[:size], lasts[:size])) < 0:
+        counts[:size] = 0
+        size *= 4
+        if size > len(keys):
+            keys, counts, lasts = np.zeros(size, np.uint32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    return size, (keys, counts, lasts)
+
+
+@nb.njit(cache=True, nogil=True)
 def recurring_phrases(
     order: I32, offsets: I64, fresh: U8, lists: tuple[I32, U32], system_lists: tuple[I32, U32], least: int
 ) -> tuple[I32, U32, I32]:
@@ -204,7 +222,8 @@ def recurring_phrases(
     Nearly all phrases of an owner stand in one row: two bits a phrase tell which may recur, and only these are counted.
 
     Args:
-        order, offsets: rows of each owner.
+        order: rows, owner by owner.
+        offsets: where each owner's rows begin; one more than owners.
         fresh: 1 for rows that count.
         lists: offsets and values of each row's phrases.
         system_lists: the same of its system prompt; a phrase in both counts once.
@@ -215,8 +234,7 @@ def recurring_phrases(
     room, used = 1024, 0
     out_owner, out_phrase, out_count = np.empty(room, np.int32), np.empty(room, np.uint32), np.empty(room, np.int32)
     once, twice = np.zeros(1024, np.uint64), np.zeros(1024, np.uint64)
-    most = 1 << 12
-    keys, counts, lasts = np.zeros(most, np.uint32), np.zeros(most, np.int32), np.zeros(most, np.int32)
+    table = np.zeros(1 << 12, np.uint32), np.zeros(1 << 12, np.int32), np.zeros(1 << 12, np.int32)
     for i in range(len(offsets) - 1):
         own = order[offsets[i] : offsets[i + 1]]
         rows, total = 0, 0
@@ -236,24 +254,13 @@ def recurring_phrases(
         mask = np.uint32(64 * words - 1)
         _mark_twice(own, fresh, begins, phrases, (once, twice), mask)
         _mark_twice(own, fresh, system_begins, system_phrases, (once, twice), mask)
-        size = 1 << 8
-        while True:
-            marked, table = (twice, mask), (keys[:size], counts[:size], lasts[:size])
-            filled = _count_marked(own, fresh, lists, system_lists, marked, table)
-            if filled >= 0:
-                break
-            counts[:size] = 0
-            size *= 4
-            if size > most:
-                most = size
-                keys, counts, lasts = np.zeros(most, np.uint32), np.zeros(most, np.int32), np.zeros(most, np.int32)
-        if filled == 0:
-            continue
+        size, table = _count_all(own, fresh, lists, system_lists, (twice, mask), table)
+        keys, counts, _ = table
         for slot in range(size):
             if counts[slot] >= least:
                 if used == room:
                     room *= 2
-                    out_owner, out_count = _grown32(out_owner, room), _grown32(out_count, room)
+                    out_owner, out_count = grown32(out_owner, room), grown32(out_count, room)
                     wider = np.empty(room, np.uint32)
                     wider[:used] = out_phrase
                     out_phrase = wider
@@ -264,7 +271,8 @@ def recurring_phrases(
 
 
 @nb.njit(cache=True, nogil=True)
-def _grown32(values: I32, room: int) -> I32:
+def grown32(values: I32, room: int) -> I32:
+    """The values with room for more."""
     wider = np.empty(room, np.int32)
     wider[: len(values)] = values
     return wider
@@ -294,7 +302,8 @@ def known_phrases(
     """Codes of the phrases of each row that are in a table, ascending, each once.
 
     Args:
-        lists, system_lists: offsets and values of each row's phrases.
+        lists: offsets and values of each row's phrases.
+        system_lists: the same of its system prompt.
         table: phrases by code, the filter and the slots of `enter_phrases`.
         begins_out: receives where each row's codes begin; one more than rows.
         out: receives the codes; the call stops and gives -1 where it is too short.
@@ -341,7 +350,7 @@ def known_phrases(
 
 @nb.njit(cache=True, nogil=True)
 def assign_clusters(
-    account: I32, begins: I32, codes: I32, cluster_of: I32, habitual: I64, width: int, cluster: I32, matched: I32
+    account: I32, known: tuple[I32, I32], cluster_of: I32, habitual: I64, width: int, cluster: I32, matched: I32
 ) -> None:
     """The cluster of each row: that with the most of its phrases, the smaller on ties; -1 where none has enough.
 
@@ -349,13 +358,14 @@ def assign_clusters(
 
     Args:
         account: account of each row.
-        begins, codes: known phrases of each row.
+        known: offsets and codes of each row's known phrases.
         cluster_of: cluster of each code; -1 where none.
         habitual: ascending account * width + cluster of the accounts' habits.
         width: number of clusters.
         cluster: receives the cluster.
         matched: receives its phrases in the row.
     """
+    begins, codes = known
     labels, counts = np.empty(256, np.int32), np.empty(256, np.int32)
     for row in range(len(account)):
         cluster[row], matched[row] = -1, 0
@@ -381,180 +391,3 @@ def assign_clusters(
                     continue
             if counts[at] > matched[row] or (counts[at] == matched[row] and labels[at] < cluster[row]):
                 cluster[row], matched[row] = labels[at], counts[at]
-
-
-@nb.njit(cache=True, nogil=True)
-def recurring_words(
-    rows: I32, edges: I64, begins: I32, words: U16, share: float
-) -> tuple[I32, I32]:
-    """Words that stand in at least two rows, and in a share of the rows, of each stretch of rows: stretch and word.
-
-    Args:
-        rows: rows, stretch by stretch.
-        edges: where each stretch begins; one more than stretches.
-        begins, words: words of each row.
-        share: of the stretch's rows.
-    """
-    counts = np.zeros(1 << 16, np.int32)
-    touched = np.empty(1 << 16, np.int32)
-    room, used = 1024, 0
-    out_stretch, out_word = np.empty(room, np.int32), np.empty(room, np.int32)
-    for stretch in range(len(edges) - 1):
-        size = edges[stretch + 1] - edges[stretch]
-        if size < 2:
-            continue
-        kinds = 0
-        for j in range(edges[stretch], edges[stretch + 1]):
-            for k in range(begins[rows[j]], begins[rows[j] + 1]):
-                word = np.int64(words[k])
-                if counts[word] == 0:
-                    touched[kinds] = word
-                    kinds += 1
-                counts[word] += 1
-        for at in range(kinds):
-            word = touched[at]
-            if counts[word] >= 2 and counts[word] >= share * size:
-                if used == room:
-                    room *= 2
-                    out_stretch = _grown32(out_stretch, room)
-                    out_word = _grown32(out_word, room)
-                out_stretch[used], out_word[used] = stretch, word
-                used += 1
-            counts[word] = 0
-    return out_stretch[:used], out_word[:used]
-
-
-@nb.njit(cache=True, nogil=True)
-def telling_words(
-    cluster: I32, begins: I32, words: U16, telling: U8, wrapping: I64, kept: U16, begins_out: I32
-) -> int:
-    """Words of each row that tell its subject: neither too common nor too rare, nor its cluster's own wrapping.
-
-    Args:
-        cluster: cluster of each row; -1 where none.
-        begins, words: words of each row.
-        telling: 1 for the words that tell, by word.
-        wrapping: ascending cluster * 65,536 + word of each cluster's own words.
-        kept: receives the words.
-        begins_out: receives where each row's words begin; one more than rows.
-
-    Returns:
-        Number of words.
-    """
-    used = 0
-    begins_out[0] = 0
-    for row in range(len(cluster)):
-        first = np.searchsorted(wrapping, np.int64(cluster[row]) << 16) if cluster[row] >= 0 else 0
-        for k in range(begins[row], begins[row + 1]):
-            word = np.int64(words[k])
-            if not telling[word]:
-                continue
-            if cluster[row] >= 0:
-                key = np.int64(cluster[row]) << 16 | word
-                while first < len(wrapping) and wrapping[first] < key:
-                    first += 1
-                if first < len(wrapping) and wrapping[first] == key:
-                    continue
-            kept[used] = words[k]
-            used += 1
-        begins_out[row + 1] = used
-    return used
-
-
-@nb.njit(cache=True, nogil=True)
-def word_keys(begins: I32, words: U16, salt: np.uint64, keys: U64) -> None:
-    """A number for each row from its own words alone, whatever their order."""
-    for row in range(len(keys)):
-        total = np.uint64(0)
-        for k in range(begins[row], begins[row + 1]):
-            mixed = (np.uint64(words[k]) + salt) * _MULTIPLY
-            mixed ^= mixed >> np.uint64(29)
-            mixed *= np.uint64(0xBF58476D1CE4E5B9)
-            total += mixed
-        keys[row] = total ^ (total >> np.uint64(31))
-
-
-@nb.njit(cache=True, nogil=True)
-def unit_vectors(
-    first_row: int, begins: I32, words: U16, code: I32, weight: I64, basis: I32, least: int, out: F32
-) -> None:
-    """Direction of each row's words, scaled to length 127 and rounded; zeros where it has too few words.
-
-    Args:
-        first_row: row of the first vector.
-        begins, words: telling words of each row.
-        code: row of each word in `basis`; -1 where it has none.
-        weight: integer rarity of each word.
-        basis: one vector per coded word.
-        least: words a row needs.
-        out: receives one vector per row from first_row on; its length says for how many.
-    """
-    dimensions = basis.shape[1]
-    total = np.empty(dimensions, np.int32)
-    for i in range(len(out)):
-        row = first_row + i
-        for d in range(dimensions):
-            total[d] = 0
-        first, last = begins[row], begins[row + 1]
-        if last - first >= least:
-            square = 0.0
-            for k in range(first, last):
-                square += np.float64(weight[words[k]] * weight[words[k]])
-            length = np.sqrt(max(square, 1.0))
-            for k in range(first, last):
-                place = code[words[k]]
-                if place < 0:
-                    continue
-                factor = np.int32(np.rint(256 * weight[words[k]] / length))
-                for d in range(dimensions):
-                    total[d] += factor * basis[place, d]
-        square = 0.0
-        for d in range(dimensions):
-            total[d] >>= 6
-            square += np.float64(total[d]) * np.float64(total[d])
-        length = max(np.sqrt(square), 1e-9)
-        for d in range(dimensions):
-            out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
-
-
-@nb.njit(cache=True, nogil=True)
-def nearest_centres(vectors: F32, across: F32, out: npt.NDArray[np.int8]) -> None:
-    """Centre with the largest dot product of each vector; the first on ties.
-
-    Args:
-        vectors: whole numbers up to 127 in size, so that every sum is exact in float32.
-        across: the centres, one a column.
-        out: receives the number of the centre.
-    """
-    dimensions, centres = across.shape
-    total = np.empty(centres, np.float32)
-    for row in range(len(out)):
-        for c in range(centres):
-            total[c] = np.float32(0)
-        for d in range(dimensions):
-            value = vectors[row, d]
-            for c in range(centres):
-                total[c] += value * across[d, c]
-        best = 0
-        for c in range(1, centres):
-            best = c if total[c] > total[best] else best
-        out[row] = best
-
-
-@nb.njit(cache=True, nogil=True)
-def count_words(words: U16, counts: I64) -> None:
-    """Add one to the count of each word."""
-    for k in range(len(words)):
-        counts[words[k]] += 1
-
-
-@nb.njit(cache=True, nogil=True)
-def take_words(rows: I64, begins: I32, words: U16, out_begins: I32, out: U16) -> None:
-    """Words of some rows."""
-    used = 0
-    out_begins[0] = 0
-    for i in range(len(rows)):
-        for k in range(begins[rows[i]], begins[rows[i] + 1]):
-            out[used] = words[k]
-            used += 1
-        out_begins[i + 1] = used

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Floats, Ints
+from stillhunt.link.bare import BareSlices
 from stillhunt.link.crowd import NATS, Crowd, Plan, gather_crowd, own_tastes, plan_bits, rows_of, work_bits
 from stillhunt.link.kernels_workload import weighted_sums
 from stillhunt.link.workload import SMOOTHING, find_plans

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
     begins, codes = lists(found.combine_chunks(), "codes")
     starts, lengths = begins[:-1][order], np.diff(begins)[order]
     edges = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges.tolist()):
         own = slice(int(first), int(last))
         span = lengths[own].astype(np.int64)
         place = np.repeat(starts[own] - np.cumsum(span) + span, span) + np.arange(int(span.sum()))

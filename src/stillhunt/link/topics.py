@@ -23,7 +23,7 @@ from stillhunt.link.arrange import BUCKETS, Log, word_counts
 from stillhunt.link.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.clusters import Clusters
 from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
-from stillhunt.link.kernels_rows import (
+from stillhunt.link.kernels_words import (
     nearest_centres,
     recurring_words,
     take_words,
@@ -101,10 +101,10 @@ def _recurring(table: pa.Table, _: Any) -> pa.Table:
     rows = np.flatnonzero((cluster >= 0) & (values(table, "fresh") > 0))
     key = cluster[rows].astype(np.int64) << 32 | account[rows]
     order = np.argsort(key, kind="stable")
-    key, rows = key[order], rows[order].astype(np.int32)
+    key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
-    stretch, word = recurring_words(rows, edges, *lists(table, "topic_words"), WRAPPER_RATE)
-    of_cluster = cluster[rows[edges[stretch]]].astype(np.int64)
+    stretch, word = recurring_words(ordered, edges, *lists(table, "topic_words"), WRAPPER_RATE)
+    of_cluster = cluster[ordered[edges[stretch]]].astype(np.int64)
     key, accounts = np.unique(of_cluster * BUCKETS + word, return_counts=True)
     return pa.table({"key": key, "accounts": accounts})
 
@@ -195,7 +195,7 @@ def _topics(table: pa.Table, context: Any) -> pa.Table:
     vectors = np.empty((BLOCK, DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, BLOCK):
         block = vectors[: min(BLOCK, table.num_rows - first)]
-        unit_vectors(first, offsets, kept, code, weight, basis, LEAST_WORDS, block)
+        unit_vectors(first, (offsets, kept), code, weight, basis, LEAST_WORDS, block)
         nearest_centres(block, across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})

@@ -1,0 +1,79 @@
+"""The one order of requests: what sorting by all its columns gives, however many rows tie."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.base.order import CANONICAL, canonical_order
+from stillhunt.base.schema import SKETCHES
+
+steady = settings(derandomize=True, deadline=None, max_examples=60)
+
+
+def tied(seed: int, rows: int, kinds: int, *, chunks: int = 1, nulls: float = 0.3) -> pa.Table:
+    """Requests whose columns hold few different values each; nullable ones nothing now and then."""
+    rng = np.random.default_rng(seed)
+    columns = {}
+    for name in CANONICAL:
+        field = SKETCHES.arrow.field(name)
+        values = rng.integers(0, kinds, rows).tolist()
+        if pa.types.is_string(field.type):
+            values = [("", "Z", "a", "é", "z" * 3)[value % 5] for value in values]
+        if name == "timestamp":
+            values = [value - 1 for value in values]
+        if field.nullable:
+            values = [None if rng.random() < nulls else value for value in values]
+        kind = pa.int64() if name == "timestamp" else field.type
+        columns[name] = pa.array(values, kind).cast(field.type)
+    columns["row"] = pa.array(np.arange(rows))
+    table = pa.table(columns)
+    bounds = np.linspace(0, rows, chunks + 1).astype(int).tolist()
+    return pa.concat_tables([table.slice(a, b - a) for a, b in pairwise(bounds)])
+
+
+def in_order(table: pa.Table) -> list[dict[str, object]]:
+    found = canonical_order(table)
+    assert sorted(found.to_pylist()) == list(range(table.num_rows))
+    return table.take(found).select(list(CANONICAL)).to_pylist()
+
+
+def sorted_by_all(table: pa.Table) -> list[dict[str, object]]:
+    keys = [(name, "ascending") for name in CANONICAL]
+    return table.take(pc.sort_indices(table, sort_keys=keys)).select(list(CANONICAL)).to_pylist()
+
+
+@steady
+@given(st.integers(0, 2**32 - 1), st.integers(0, 80), st.integers(1, 5), st.integers(1, 4))
+def test_order_of_ties_is_that_of_all_columns(seed: int, rows: int, kinds: int, chunks: int) -> None:
+    table = tied(seed, rows, kinds, chunks=chunks)
+    assert in_order(table) == sorted_by_all(table)
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 40])
+def test_order_of_many_rows(kinds: int) -> None:
+    table = tied(kinds, 4_000, kinds, chunks=3)
+    assert in_order(table) == sorted_by_all(table)
+    again = table.take(pa.array(np.random.default_rng(1).permutation(table.num_rows)))
+    assert in_order(again) == in_order(table)
+
+
+def test_a_table_already_in_order_and_one_without_ties() -> None:
+    table = tied(3, 500, 3)
+    ordered = table.take(canonical_order(table))
+    assert in_order(ordered) == sorted_by_all(table)
+    place = table.schema.get_field_index("timestamp")
+    times = pa.array(np.random.default_rng(2).permutation(500)).cast(table.schema.field("timestamp").type)
+    alone = table.set_column(place, "timestamp", times)
+    assert in_order(alone) == sorted_by_all(alone)
+
+
+def test_no_requests() -> None:
+    assert canonical_order(tied(0, 0, 1)).to_pylist() == []
+    assert canonical_order(SKETCHES.empty()).to_pylist() == []
