@@ -4,7 +4,9 @@
     python benchmarks/speed/driver_graph.py --accounts 10000000 --incidences 100000000   the largest known case
 
 Incidences are drawn directly: keys of everybody, keys of a few, and planted templates whose accounts use most of the
-template's keys. The steps are those that run on the driver whatever the engine; each line shows the peak so far.
+template's keys. The steps are those that run on the driver whatever the engine: which recurring phrases are habits,
+their clusters, and which clusters the same accounts use. What workers would send is drawn too. Each line shows the peak
+so far.
 """
 
 from __future__ import annotations
@@ -18,8 +20,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from stillhunt.link.arrange import Log
+from stillhunt.link.clusters import cluster_phrases
 from stillhunt.link.fragments import joined_labels
+from stillhunt.link.phrases import RECURRING, Habits, shared_habits
 
 Ints = npt.NDArray[np.int64]
 
@@ -33,6 +39,12 @@ TEMPLATE_SHARE = 0.05
 USES_TEMPLATE_KEY = 0.6
 HEAD = 50.0
 """Rank by which the popularity of keys is flattened: the first key is used by about one account in thirty."""
+PROMPTS = 40
+"""Distinct prompts of each account."""
+IN_PROMPTS = 4
+"""Prompts of an account in which each of its keys recurs."""
+CHANCE_PAIRS = 2
+"""Pairs of keys an account, drawn at random, that some accounts have together by chance."""
 LIMIT_GIB = 16.0
 RSS_UNIT = 1024 if sys.platform != "darwin" else 1
 """Bytes in a unit of ru_maxrss."""
@@ -75,6 +87,69 @@ def incidences(accounts: int, wanted: int, seed: int = SEED) -> tuple[Ints, Ints
     return account, key, keys, templates
 
 
+class Drawn:
+    """Stands for the partitions of a cluster: gives what their passes would send to the driver."""
+
+    names = ("phrases",)
+
+    def __init__(self, account: Ints, key: Ints) -> None:
+        self._recurring = pa.table(
+            {
+                "account": account.astype(np.int32),
+                "phrase": key.astype(np.uint32),
+                "prompts": np.full(len(key), IN_PROMPTS, np.int32),
+            }
+        )
+        self._counts = np.bincount(key) * IN_PROMPTS
+
+    def extend(self, *_: Any) -> Drawn:
+        """The same: what is noted of requests stays with the workers."""
+        return self
+
+    def gather(self, function: Any, schema: pa.Schema, *_: Any) -> pa.Table:
+        """Recurring phrases of accounts, or prompts of each phrase."""
+        del function
+        if schema is RECURRING:
+            return self._recurring
+        seen = np.flatnonzero(self._counts)
+        return pa.table({"code": np.arange(len(seen), dtype=np.int32), "prompts": self._counts[seen]})
+
+
+def habits_of(account: Ints, key: Ints, accounts: int) -> Habits:
+    """Shared habits by the step that every hunt runs."""
+    prompts, none = np.full(accounts, PROMPTS), np.zeros(0, np.int64)
+    return shared_habits(Log(Drawn(account, key), pa.array([], pa.string()), prompts, prompts, none, none, none))
+
+
+def pairs_of(habits: Habits, account: Ints, key: Ints, planted: int, accounts: int) -> tuple[Ints, Ints, Ints]:
+    """Pairs of habits and the accounts that have both: those of templates as they are, others as chance has them.
+
+    Args:
+        habits: shared habits.
+        account: of each incidence, ascending.
+        key: of the same incidence.
+        planted: first key of a template; all above are templates' keys.
+        accounts: number of accounts.
+    """
+    inside = key >= planted
+    owner, own = account[inside], key[inside] - planted
+    pairs = []
+    for step in range(1, TEMPLATE_KEYS):
+        near = (owner[step:] == owner[:-step]) & (own[step:] // TEMPLATE_KEYS == own[:-step] // TEMPLATE_KEYS)
+        pairs.append((own[:-step][near] + planted) << 32 | (own[step:][near] + planted))
+    draw = np.random.default_rng(SEED)
+    other = np.sort(draw.integers(0, planted, (accounts * CHANCE_PAIRS, 2)), axis=1)
+    other = other[other[:, 0] < other[:, 1]]
+    pair, together = np.unique(np.concatenate(pairs), return_counts=True)
+    by_chance = np.unique(other[:, 0] << 32 | other[:, 1])
+    pair = np.concatenate([pair, by_chance])
+    together = np.concatenate([together, np.full(len(by_chance), 3)])
+    code = habits.habit_of.astype(np.int64)
+    left, right = code[pair >> 32], code[pair & 0xFFFFFFFF]
+    kept = (left >= 0) & (right >= 0)
+    return left[kept], right[kept], together[kept]
+
+
 class Steps:
     """Runs steps and prints a line for each."""
 
@@ -104,10 +179,17 @@ def main() -> int:
     account, key, keys, templates = steps.run(
         "(drawing incidences)", lambda: incidences(given.accounts, given.incidences)
     )
+    habits = steps.run("habit table", lambda: habits_of(account, key, given.accounts))
+    planted = keys - templates * TEMPLATE_KEYS
+    pairs = steps.run("(drawing pairs)", lambda: pairs_of(habits, account, key, planted, given.accounts))
+    of_phrase = steps.run("phrases clustered", lambda: cluster_phrases(habits, *pairs))
     label = steps.run("fragments joined", lambda: joined_labels(account, key, given.accounts, keys, none))
-    own = label[keys - templates * TEMPLATE_KEYS :].reshape(templates, TEMPLATE_KEYS)
-    whole = int((own == own[:, :1]).all(axis=1).sum())
-    print(f"{len(account):,} incidences, {keys:,} keys; {whole:,} of {templates:,} planted templates are one label")
+    print(f"{len(account):,} incidences, {keys:,} keys, {habits.size:,} habits, {len(pairs[0]):,} pairs of habits")
+    for what, labels in (("a cluster", of_phrase[habits.habit_of[planted:]]), ("joined", label[planted:])):
+        own = labels.reshape(templates, TEMPLATE_KEYS)
+        print(
+            f"{int((own == own[:, :1]).all(axis=1).sum()):,} of {templates:,} planted templates are one label: {what}"
+        )
     return int(steps.peak > LIMIT_GIB)
 
 

@@ -27,6 +27,8 @@ READER_PREFIXES = ("delta", "iceberg", "orc", "avro")
 """`delta:PATH` and so on are read by the session's own reader of that name, `table:NAME` from its catalogue."""
 TEXT_SUFFIXES = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv"}
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
+_PARTITIONS, _PARTITIONS_UNSET = "spark.sql.shuffle.partitions", "200"
+"""Spark's default suits a cluster; on one machine its hundreds of tiny tasks take minutes for a small log."""
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -55,8 +57,9 @@ class SparkEngine:
 
     def __init__(self, *, master: str = "", session: Any = None, memory_gb: float = 2.0) -> None:
         _import_pyspark()
-        self._own = session is None
-        self.session = _open_session(master, memory_gb) if session is None else session
+        running = session if session is not None or master else _running_session()
+        self._own = running is None
+        self.session = _open_session(master, memory_gb) if running is None else running
 
     def register(self, table_name: str, table: pa.Table) -> None:
         """Make an Arrow table known under a name; an earlier one of that name is replaced.
@@ -144,7 +147,7 @@ class SparkEngine:
     @property
     def partitions(self) -> int:
         """Partitions of a shuffle: what the session is set to."""
-        return int(self.session.conf.get("spark.sql.shuffle.partitions"))
+        return int(self.session.conf.get(_PARTITIONS))
 
     def placed(self, frame: Any, columns: Sequence[str], names: tuple[str, str, str]) -> tuple[Any, bool]:
         """Some columns of a frame with the file, the file's size and the row number that each row came from.
@@ -241,12 +244,15 @@ def _absent(what: str) -> EngineError:
     )
 
 
+def _running_session() -> Any:
+    """The session of a notebook or script around us, which is theirs to end; None where there is none."""
+    with _quiet():
+        return _import_pyspark().SparkSession.getActiveSession()
+
+
 def _open_session(master: str, memory_gb: float) -> Any:
     spark = _import_pyspark()
     with _quiet():
-        running = spark.SparkSession.getActiveSession()
-        if running is not None and not master:
-            return running
         builder = spark.SparkSession.builder.appName("stillhunt")
         for name, value in SETTINGS.items():
             builder = builder.config(name, value)
@@ -257,13 +263,16 @@ def _open_session(master: str, memory_gb: float) -> Any:
             if not master or master.startswith("local"):
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
                 builder = builder.config("spark.driver.memory", f"{max(int(memory_gb * 1024), 512)}m")
-            return (builder.master(master) if master else builder).getOrCreate()
+            session = (builder.master(master) if master else builder).getOrCreate()
         except _opening_errors() as error:
             raise EngineError(
                 f"no Spark session: {_first_line(error)}",
                 where=f"master {master or '(none given)'}",
                 next_step="check the master's URL, that it answers, and that its Spark is as new as PySpark here",
             ) from error
+        if session.sparkContext.master.startswith("local") and session.conf.get(_PARTITIONS) == _PARTITIONS_UNSET:
+            session.conf.set(_PARTITIONS, str(2 * session.sparkContext.defaultParallelism))
+        return session
 
 
 def _require_java() -> None:
