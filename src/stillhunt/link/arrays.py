@@ -65,7 +65,7 @@ def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
 
 
 def counted(keys: Ints) -> tuple[Ints, Ints]:
-    """Distinct keys, ascending, and how often each occurs; for many keys of few values, which a sort would move in vain.
+    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain.
 
     Args:
         keys: whole numbers, 0 or more.
