@@ -117,9 +117,8 @@ def unit_vectors(words: Lists, code: list[int], weight: list[int], basis: Lists,
     return found
 
 
-def nearest_centres(vectors: list[list[int]], centres: list[list[int]]) -> list[int]:
-    """Centre with the largest dot product of each vector; the first on ties."""
-    products = [[sum(a * b for a, b in zip(vector, centre, strict=True)) for centre in centres] for vector in vectors]
+def best_columns(products: list[list[float]]) -> list[int]:
+    """Column of the largest value of each row; the first on ties."""
     return [row.index(max(row)) for row in products]
 
 
@@ -173,7 +172,7 @@ TWINS = {
     "telling_words": telling_words,
     "word_keys": word_keys,
     "unit_vectors": unit_vectors,
-    "nearest_centres": nearest_centres,
+    "best_columns": best_columns,
     "count_words": count_words,
     "take_words": take_words,
     "pairs_by_account": pairs_by_account,

@@ -281,15 +281,11 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
 
 
 @steady
-@given(
-    st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=9),
-    st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), min_size=1, max_size=5),
-)
-def test_nearest_centres(vectors: list[list[int]], centres: list[list[int]]) -> None:
-    out = np.empty(len(vectors), np.int8)
-    across = np.ascontiguousarray(np.array(centres, np.float32).T)
-    kernels_words.nearest_centres(np.array(vectors, np.float32).reshape(-1, 3), across, out)
-    assert out.tolist() == plain.nearest_centres(vectors, centres)
+@given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=9))
+def test_best_columns(products: list[list[int]]) -> None:
+    out = np.empty(len(products), np.int8)
+    kernels_words.best_columns(np.array(products, np.float32).reshape(-1, 3), out)
+    assert out.tolist() == plain.best_columns([[float(value) for value in row] for row in products])
 
 
 @steady

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,25 +25,20 @@ CANONICAL = (
 """Sort key; its later columns only settle the order of rows that share an id, so that input order never does."""
 
 
-def canonical_order(table: pa.Table) -> pa.Array:
+def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None) -> pa.Array:
     """Positions that bring requests into canonical order.
 
     Args:
         table: requests with the columns of `CANONICAL`.
+        owner: account of each as a number that ascends with its id; worked out from the ids when None.
 
     Returns:
         One position a row.
     """
-    account = pc.dictionary_encode(table.column("account_id").combine_chunks())
-    if isinstance(account, pa.ChunkedArray):
-        account = account.chunk(0) if account.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    names = account.dictionary
-    rank = np.empty(len(names), np.int64)
-    rank[pc.sort_indices(names).to_numpy()] = np.arange(len(names))
-    owner = rank[account.indices.to_numpy()] if len(names) else np.zeros(0, np.int64)
+    ranks = _ranks(table.column("account_id")) if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
-    order = np.lexsort((time, owner))
-    same = (owner[order][1:] == owner[order][:-1]) & (time[order][1:] == time[order][:-1])
+    order = np.lexsort((time, ranks))
+    same = (ranks[order][1:] == ranks[order][:-1]) & (time[order][1:] == time[order][:-1])
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     if len(tied):
         # Few rows share account and time; only they are sorted by text.
@@ -50,3 +46,12 @@ def canonical_order(table: pa.Table) -> pa.Array:
         few = table.select(list(CANONICAL)).take(pa.array(rows))
         order[tied] = rows[pc.sort_indices(few, sort_keys=[(name, "ascending") for name in CANONICAL]).to_numpy()]
     return pa.array(order)
+
+
+def _ranks(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    coded = pc.dictionary_encode(ids.combine_chunks())
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
+    rank = np.empty(len(coded.dictionary), np.int64)
+    rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
+    return rank[coded.indices.to_numpy()] if len(rank) else np.zeros(0, np.int64)

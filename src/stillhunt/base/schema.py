@@ -138,10 +138,13 @@ SKETCHES = Table(
     ),
 )
 
+UNJUDGED = ("account_key", "request_key", "phrases", "system_phrases", "topic_words")
+"""Columns of the sketches that the search reads and nobody after it."""
+
 TRAFFIC = Table(
     "traffic",
     "Sketches of the requests of those accounts that are judged or that others are compared with, without the text's.",
-    tuple(c for c in SKETCHES.columns if c.name not in ("phrases", "system_phrases", "topic_words")),
+    tuple(c for c in SKETCHES.columns if c.name not in UNJUDGED),
 )
 
 SLICED = Table(

@@ -1,5 +1,11 @@
 """The command line: reads arguments, calls the public door, shows what came back."""
 
-from stillhunt.cli.app import app, main
+import os
+
+# The partitions of a log keep the cores busy; threads of the algebra library beside them spin and wait for each other,
+# which made the topics of a log ten times as dear. It reads this once, when numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from stillhunt.cli.app import app, main  # noqa: E402  # after the line above
 
 __all__ = ["app", "main"]

@@ -85,10 +85,7 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         templated = _templated(log, clusters, label_of, found, config.link.min_slice_requests)
         bare = bare_slices(rows, templated)
         cut = Cut(rows, templated, label_of, clusters.count, bare.names)
-        operators: list[Operator] = []
-        for side in (0, 1):
-            operators += find_operators(bare, formed_on=side, least=config.resolve.min_accounts)
-            advance(1)
+        operators = _operators(bare, config, advance)
     groups = _links(log, found) + _bare_links(log, bare, operators, cut.labels(bare), len(found))
     links = pa.concat_tables(groups).combine_chunks() if groups else LINKS.empty()
     public = public_accounts(log, config.seed, config.link.public_accounts, config.link.public_requests)
@@ -189,6 +186,18 @@ def _strongest(found: Found, count: int) -> Floats:
     for _, group in found:
         strongest[group.cluster] = max(strongest[group.cluster], group.strength)
     return strongest
+
+
+def _operators(bare: BareSlices, config: Config, advance: Callable[[int], None]) -> list[Operator]:
+    """Operators found on either half, the halves side by side."""
+    with ThreadPoolExecutor(min(config.threads or 2, 2), "stillhunt-workloads") as pool:
+        least = config.resolve.min_accounts
+        halves = [pool.submit(find_operators, bare, formed_on=side, least=least) for side in (0, 1)]
+        found = []
+        for half in halves:
+            found += half.result()
+            advance(1)
+    return found
 
 
 def _templated(log: Log, clusters: Clusters, label_of: Ints, found: Found, least: int) -> Templated:

@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.order import canonical_order
+from stillhunt.base.order import CANONICAL, canonical_order
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.arrays import Flags, Ints, values
 from stillhunt.link.bare import COLUMNS, BareSlices, Templated, cut_bare
 
 MOST_MATCHED = 1000
-ROWS = pa.schema([*TRAFFIC.arrow, *SLICED.arrow])
+ROWS = pa.schema([*TRAFFIC.arrow, *SLICED.arrow, pa.field("account", pa.int32())])
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,15 @@ class Cut:
         codes = {text: code for code, text in enumerate(self.stacks)}
         context = (chosen, self.templated, self.label_of, self.clusters, codes)
         own = ("account", "cluster", "matched", "alone", "fresh", "half", "topic")
-        columns = [*TRAFFIC.names, *own]
+        columns = list(dict.fromkeys([*TRAFFIC.names, *own, *COLUMNS]))
         found = self.rows.gather(_chosen_rows, ROWS, context, columns)
-        order = canonical_order(found.select(list(TRAFFIC.names)))
-        found = found.take(order)
-        return found.select(list(TRAFFIC.names)), SLICED.check(found.select(list(SLICED.names)).combine_chunks())
+        order = canonical_order(found.select(list(CANONICAL)), values(found, "account"))
+        # Column by column, so that the whole is never held twice.
+        columns_left = dict(zip(found.column_names, found.columns, strict=True))
+        del found
+        taken = {name: columns_left.pop(name).take(order) for name in (*TRAFFIC.names, *SLICED.names)}
+        traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
+        return TRAFFIC.check(traffic), SLICED.check(pa.table(taken, schema=SLICED.arrow))
 
 
 def _label(clusters: int, stacks: int, manner: Ints, stack: Ints) -> Ints:
@@ -84,6 +88,7 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
         "half": values(table, "half"),
         "topic": values(table, "topic"),
         "fresh": values(table, "fresh") > 0,
+        "account": values(table, "account"),
     }
     return pa.table(columns)
 

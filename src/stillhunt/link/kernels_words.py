@@ -150,26 +150,12 @@ def unit_vectors(
 
 
 @nb.njit(cache=True, nogil=True)
-def nearest_centres(vectors: F32, across: F32, out: npt.NDArray[np.int8]) -> None:
-    """Centre with the largest dot product of each vector; the first on ties.
-
-    Args:
-        vectors: whole numbers up to 127 in size, so that every sum is exact in float32.
-        across: the centres, one a column.
-        out: receives the number of the centre.
-    """
-    dimensions, centres = across.shape
-    total = np.empty(centres, np.float32)
+def best_columns(products: F32, out: npt.NDArray[np.int8]) -> None:
+    """Column of the largest value of each row; the first on ties."""
     for row in range(len(out)):
-        for c in range(centres):
-            total[c] = np.float32(0)
-        for d in range(dimensions):
-            value = vectors[row, d]
-            for c in range(centres):
-                total[c] += value * across[d, c]
         best = 0
-        for c in range(1, centres):
-            best = c if total[c] > total[best] else best
+        for column in range(1, products.shape[1]):
+            best = column if products[row, column] > products[row, best] else best
         out[row] = best
 
 

@@ -24,7 +24,7 @@ from stillhunt.link.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.clusters import Clusters
 from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
 from stillhunt.link.kernels_words import (
-    nearest_centres,
+    best_columns,
     recurring_words,
     take_words,
     telling_words,
@@ -196,7 +196,7 @@ def _topics(table: pa.Table, context: Any) -> pa.Table:
     for first in range(0, table.num_rows, BLOCK):
         block = vectors[: min(BLOCK, table.num_rows - first)]
         unit_vectors(first, (offsets, kept), code, weight, basis, LEAST_WORDS, block)
-        nearest_centres(block, across, topics[first : first + len(block)])
+        best_columns(block @ across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})
 
