@@ -171,18 +171,21 @@ def _sketched(log: RequestLog, config: Config, partials: Partials) -> tuple[Stor
         log.note_known(index, InputFacts(found.rows, frozenset(found.present), found.rejected), found.cuts)
     workers = config.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(workers, "stillhunt-extract") as pool:
+        partials.write_in(pool)
         pending: deque[tuple[int, Future[pa.Table]]] = deque()
         for batch in log.batches(frozenset(kept)):
             file = batch.column("origin_file")[0].as_py()
             if config.state and pending and pending[-1][0] != file:
                 _keep(log, partials, pending, pending[-1][0])
             pending.append((file, pool.submit(sketch_requests, batch, config)))
+            del batch  # its text is not needed while others are waited for
             _drain(partials, pending, workers)
         if config.state and pending:
             _keep(log, partials, pending, pending[-1][0])
         _drain(partials, pending, 0)
+        store = partials.store()
     earlier = [partials.rejects(index, log.name_of(index)) for index in kept]
-    return partials.store(), pa.concat_tables([log.rejects(), *earlier])
+    return store, pa.concat_tables([log.rejects(), *earlier])
 
 
 def _keep(log: RequestLog, partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], file: int) -> None:

@@ -279,19 +279,21 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
 
 
-def test_keys_that_are_not_renamed_leave_the_folder_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_that_is_not_renamed_leaves_the_folder_incomplete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = SegmentWriter(tmp_path / "0")
     writer.add(random_sketches(1, 5))
     replace, names = Path.replace, []
 
     def killed_at_keys(path: Path, target: Path) -> Path:
         names.append(path.name)
-        if path.name.startswith(store.KEYS):
+        if path.name.startswith(store.COMPLETE):
             raise OSError("no space left")
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", killed_at_keys)
     with pytest.raises(OSError, match="no space"):
         writer.close()
-    assert names == ["00000.segment.part", "keys.npy.part"]
+    assert names == ["00000.segment.part", "complete.part"]
     assert not is_complete(tmp_path / "0")

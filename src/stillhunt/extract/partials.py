@@ -1,10 +1,11 @@
 """Where the segments of each input lie: in a folder of this hunt alone, or in one that outlives it.
 
 With `state` set, the segments of an input are kept under a name made of the digest of its bytes and of all that their
-content depends on: the version of the sketches, the settings of reading, the mapping of columns, the key of the hashes, and
-the other inputs that share a conversation with it (a resent history is cut by what came before, wherever that lies). A
-changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is written beside its
-name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done and the next goes on.
+content depends on: the version of the sketches, the settings of reading, the mapping of columns, the key of the hashes,
+and the other inputs that share a conversation with it (a resent history is cut by what came before, wherever that
+lies). A changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is
+written beside its name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done
+and the next goes on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +32,7 @@ from stillhunt.base.schema import REJECTS
 from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.extract.words import SKETCH_VERSION
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of what a kept folder holds; a new one makes new folders."""
 FACTS, REJECTED, KEY = "facts.json", "rejects.arrow", "identity.key"
 _PREFIX = "stillhunt-"
@@ -92,6 +94,8 @@ class Partials:
         self._settings = _settings_digest(config, mapping)
         self._folder = _own_folder(self._state)
         self._writers: dict[int, SegmentWriter] = {}
+        self._pool: Executor | None = None
+        self._latest = -1
         self._names: dict[int, str] = {}
         self._kept: dict[int, Path] = {}
 
@@ -119,6 +123,13 @@ class Partials:
                 found[index] = KeptInput(facts["rows"], tuple(facts["present"]), facts["rejected"], cuts)
         return found
 
+    def write_in(self, pool: Executor) -> None:
+        """Let a pool write the segments; it must be open until `store` gave them.
+
+        As long as the caller waits in order for other work that it gave the same pool, few segments wait in memory.
+        """
+        self._pool = pool
+
     def add(self, origin_file: int, sketches: pa.Table) -> None:
         """Take sketches of one input, in its order.
 
@@ -131,7 +142,11 @@ class Partials:
         """
         try:
             if origin_file not in self._writers:
-                self._writers[origin_file] = SegmentWriter(self._place(origin_file))
+                self._writers[origin_file] = SegmentWriter(self._place(origin_file), self._pool)
+            if self._latest not in (-1, origin_file):
+                # Inputs come one after the other: what is left of the last one would else wait until all are read.
+                self._writers[self._latest].flush()
+            self._latest = origin_file
             self._writers[origin_file].add(sketches)
         except OSError as error:
             raise self._no_room(error) from error
@@ -225,5 +240,3 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-

@@ -1,15 +1,16 @@
 """Sketches on disk: segments of some hundred thousand requests, each cut by account into the same partitions.
 
 A segment is one file. Its columns lie in a few families, so that a pass reads the bytes it needs and no others; each
-(family, partition) is an Arrow stream of its own, found by the index at the file's end. Strings of few distinct values
-are kept as codes, columns without any value are left out. A segment is written beside its name and renamed.
+(family, partition) is an Arrow stream of its own, found by the index at the file's end. What costs most is writing, so
+a column is kept as narrow as its values are: strings of few distinct values as codes, 64-bit integers in 32 bits where
+they fit; columns without any value are left out. A segment is written beside its name and renamed.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import SKETCHES
-from stillhunt.extract.kernels_store import take_lists16, take_lists32
+from stillhunt.extract.kernels_store import place_lists16, place_lists32
 
 PARTITIONS = 64
 """Partitions of a segment, by the highest bits of the account's key."""
 _SHIFT = np.uint64(58)
 TEXT = ("phrases", "system_phrases")
 WORDS = ("topic_words",)
-NAMES = ("request_id",)
-FAMILIES = (TEXT, WORDS, NAMES, tuple(n for n in SKETCHES.names if n not in (*TEXT, *WORDS, *NAMES, "origin_file")))
+REPEATS = ("request_key",)
+"""By which repeats are found: read for all requests, before anything else is."""
+NAMES = ("request_id", "content_hash")
+"""What is read of few requests: of repeats, and of those that are judged."""
+_APART = (*TEXT, *WORDS, *REPEATS, *NAMES, "origin_file")
+FAMILIES = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
 FEW_VALUES = 256
-_FOOTER = 2 * 8 * len(FAMILIES) * PARTITIONS
+PROBED_ROWS = 4096
+"""Rows that tell whether a string column has few values at all: request ids need not be looked at all."""
+WRITE_BYTES = 1 << 20
+_INT32 = np.iinfo(np.int32)
+_FOOTER = 8 * (2 * len(FAMILIES) * PARTITIONS + 1)
 
 
 def partition_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
@@ -44,56 +53,75 @@ def write_segment(path: Path, sketches: pa.Table) -> None:
         path: its name.
         sketches: SKETCHES of one input file.
     """
-    table = sketches.combine_chunks()
-    part = partition_of(table.column("account_key").to_numpy())
-    order = np.argsort(part, kind="stable").astype(np.int64)
-    edges = np.searchsorted(part[order], np.arange(PARTITIONS + 1))
-    places = pa.array(order)
+    part = partition_of(sketches.column("account_key").to_numpy())
+    order = np.argsort(part, kind="stable")
+    edges = np.searchsorted(part[order], np.arange(PARTITIONS + 1)).tolist()
     index = np.zeros((len(FAMILIES), PARTITIONS, 2), np.int64)
     beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+    with pa.BufferedOutputStream(pa.OSFile(str(beside), "wb"), WRITE_BYTES) as file:
         for number, family in enumerate(FAMILIES):
-            batch = _family(table, family, order, places)
+            batch = _family(sketches, family, order)
             for partition in range(PARTITIONS):
-                if edges[partition] == edges[partition + 1]:
+                first, last = edges[partition], edges[partition + 1]
+                if first == last:
                     continue
-                sink = io.BytesIO()
-                with pa.ipc.new_stream(sink, batch.schema) as writer:
-                    writer.write_batch(batch.slice(edges[partition], edges[partition + 1] - edges[partition]))
-                index[number, partition] = file.tell(), sink.tell()
-                file.write(sink.getbuffer())
+                begin = file.tell()
+                with pa.ipc.new_stream(file, batch.schema) as writer:
+                    writer.write_batch(batch.slice(first, last - first))
+                index[number, partition] = begin, file.tell() - begin
+            del batch  # one family at a time: a segment is not held twice
         file.write(index.tobytes())
+        file.write(np.int64(sketches.num_rows).tobytes())
     beside.replace(path)
 
 
-def _family(
-    table: pa.Table, family: Sequence[str], order: npt.NDArray[np.int64], places: pa.Array
-) -> pa.RecordBatch:
+def _family(table: pa.Table, family: Sequence[str], order: npt.NDArray[np.int64]) -> pa.RecordBatch:
     columns: dict[str, pa.Array] = {}
+    rows = pa.array(order)
     for name in family:
         column = table.column(name)
         if column.null_count == len(column) and len(column):
             continue
-        array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-        columns[name] = _ordered(array, order, places)
+        if pa.types.is_list(column.type):
+            lists = _ordered_lists(column, order)
+            if len(lists.values):
+                columns[name] = lists
+        else:
+            columns[name] = _narrow(column).take(rows)
     if not columns:  # a batch without columns has no rows
         columns[""] = pa.nulls(len(order))
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _ordered(array: pa.Array, order: npt.NDArray[np.int64], places: pa.Array) -> pa.Array:
-    if pa.types.is_list(array.type):
-        offsets = array.offsets.to_numpy()
-        inner = array.values.to_numpy()
-        out_offsets = np.empty(len(order) + 1, np.int32)
-        out = np.empty(int(offsets[-1] - offsets[0]), inner.dtype)
-        (take_lists16 if inner.dtype == np.uint16 else take_lists32)(order, offsets, inner, out_offsets, out)
-        return pa.ListArray.from_arrays(pa.array(out_offsets), pa.array(out))
-    if pa.types.is_string(array.type):
+def _ordered_lists(column: pa.ChunkedArray, order: npt.NDArray[np.int64]) -> pa.ListArray:
+    """Lists in another order, piece by piece: most bytes of a segment are theirs, and are copied once."""
+    sizes = np.concatenate([np.zeros(0, np.int32), *(np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks)])
+    offsets = np.zeros(len(order) + 1, np.int32)
+    np.cumsum(sizes[order], out=offsets[1:])
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    out = np.empty(int(offsets[-1]), column.type.value_type.to_pandas_dtype())
+    first = 0
+    for chunk in column.chunks:
+        place_lists = place_lists16 if out.dtype == np.uint16 else place_lists32
+        own = places[first : first + len(chunk)]
+        place_lists(own, chunk.offsets.to_numpy(), chunk.values.to_numpy(), offsets, out)
+        first += len(chunk)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(out))
+
+
+def _narrow(column: pa.ChunkedArray) -> pa.Array:
+    """The same values in fewer bytes, as one array."""
+    array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([*column.chunks, pa.array([], column.type)])
+    if pa.types.is_string(array.type) and pc.count_distinct(array.slice(0, PROBED_ROWS)).as_py() <= FEW_VALUES:
         coded = array.dictionary_encode()
         if len(coded.dictionary) <= FEW_VALUES:
-            return pa.DictionaryArray.from_arrays(coded.indices.take(places), coded.dictionary)
-    return array.take(places)
+            return pa.DictionaryArray.from_arrays(coded.indices.cast(pa.uint8()), coded.dictionary)
+    if pa.types.is_int64(array.type) and len(array):
+        bounds = pc.min_max(array)
+        if bounds["min"].as_py() >= _INT32.min and bounds["max"].as_py() <= _INT32.max:
+            return array.cast(pa.int32())
+    return array
 
 
 class Segment:
@@ -109,7 +137,9 @@ class Segment:
         self._origin_file = origin_file
         with path.open("rb") as file:
             file.seek(-_FOOTER, os.SEEK_END)
-            self._index = np.frombuffer(file.read(), np.int64).reshape(len(FAMILIES), PARTITIONS, 2)
+            footer = np.frombuffer(file.read(), np.int64)
+        self._index = footer[:-1].reshape(len(FAMILIES), PARTITIONS, 2)
+        self.rows = int(footer[-1])
 
     def read(self, partitions: Sequence[int], columns: Sequence[str]) -> list[pa.Table]:
         """Requests of some partitions, in the order in which they were written.
@@ -139,7 +169,7 @@ class Segment:
                     tables.append(pa.table({name: self._column(found, name, rows) for name in columns}))
         return tables
 
-    def _batch(self, file: io.BufferedReader, family: int, partition: int) -> pa.RecordBatch | None:
+    def _batch(self, file: BufferedReader, family: int, partition: int) -> pa.RecordBatch | None:
         begin, length = self._index[family, partition].tolist()
         if not length:
             return None
@@ -150,7 +180,10 @@ class Segment:
         if name == "origin_file":
             return pa.repeat(pa.scalar(self._origin_file, pa.int32()), rows)
         wanted = SKETCHES.arrow.field(name).type
-        if name not in found:
-            return pa.nulls(rows, wanted)
-        column = found[name]
-        return pc.cast(column, wanted) if pa.types.is_dictionary(column.type) else column
+        if name in found:
+            return found[name].cast(wanted)
+        if pa.types.is_list(wanted):
+            return pa.ListArray.from_arrays(
+                pa.repeat(pa.scalar(0, pa.int32()), rows + 1), pa.array([], wanted.value_type)
+            )
+        return pa.nulls(rows, wanted)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ WORKED_ROWS = 250_000
 MOST_CONFLICTS = 100_000
 """Rejected repeats that are listed; all are counted."""
 CONFLICT = "another row with this request_id and other content was kept (the smaller content hash stays)"
-KEYS = "keys.npy"
+COMPLETE = "complete"
+"""Empty file that is made once all segments of an input are there."""
 
 Keys = npt.NDArray[np.uint64]
 
@@ -36,14 +39,16 @@ class SegmentWriter:
 
     Args:
         folder: receives them; made anew.
+        pool: writes them beside what follows; the caller's thread does where None.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pool: Executor | None = None) -> None:
         self._folder = folder
+        self._pool = pool
         self._pending: list[pa.Table] = []
         self._rows = 0
         self._count = 0
-        self._keys: list[Keys] = []
+        self._writing: list[Future[None]] = []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 
@@ -52,30 +57,33 @@ class SegmentWriter:
         self._pending.append(sketches)
         self._rows += sketches.num_rows
         if self._rows >= SEGMENT_ROWS:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
         """Write what is left; the file's segments are complete then."""
-        if self._rows:
-            self._flush()
-        keys = np.concatenate(self._keys) if self._keys else np.zeros((0, 2), np.uint64)
-        beside = self._folder / (KEYS + ".part")
-        with beside.open("wb") as file:
-            np.save(file, keys)
-        beside.replace(self._folder / KEYS)
+        self.flush()
+        for written in self._writing:
+            written.result()
+        beside = self._folder / (COMPLETE + ".part")
+        beside.touch()
+        beside.replace(self._folder / COMPLETE)
 
-    def _flush(self) -> None:
-        table = pa.concat_tables(self._pending)
+    def flush(self) -> None:
+        """Write what is held back to make larger segments, if anything is."""
+        if not self._rows:
+            return
+        path, table = self._folder / f"{self._count:05d}.segment", pa.concat_tables(self._pending)
         self._pending, self._rows = [], 0
-        write_segment(self._folder / f"{self._count:05d}.segment", table)
         self._count += 1
-        keys = [table.column(name).to_numpy() for name in ("request_key", "content_hash")]
-        self._keys.append(np.stack(keys, axis=1))
+        if self._pool is None:
+            write_segment(path, table)
+        else:
+            self._writing.append(self._pool.submit(write_segment, path, table))
 
 
 def is_complete(folder: Path) -> bool:
     """True where all segments of a file were written."""
-    return (folder / KEYS).exists()
+    return (folder / COMPLETE).exists()
 
 
 class Store:
@@ -87,12 +95,10 @@ class Store:
 
     def __init__(self, folders: Sequence[tuple[int, Path]]) -> None:
         self._segments: list[Segment] = []
-        self._keys: list[Keys] = []
         for origin_file, folder in folders:
             paths = sorted(folder.glob("*.segment"))
             self._segments += [Segment(path, origin_file) for path in paths]
-            self._keys.append(np.load(folder / KEYS))
-        self.rows = sum(len(keys) for keys in self._keys)
+        self.rows = sum(segment.rows for segment in self._segments)
         self._dropped: Keys = np.zeros(0, np.uint64)
         self._dropped_rows: set[tuple[int, int]] = set()
 
@@ -104,7 +110,7 @@ class Store:
         """
         groups = max(1, min(PARTITIONS, self.rows // WORKED_ROWS))
         bounds = np.linspace(0, PARTITIONS, groups + 1).astype(int)
-        sources = [self._source(range(first, last)) for first, last in zip(bounds[:-1], bounds[1:], strict=True)]
+        sources = [self._source(range(first, last)) for first, last in pairwise(bounds.tolist())]
         return LocalDataset(sources, SKETCHES.names, threads)
 
     def _source(self, partitions: range) -> Source:
@@ -139,28 +145,35 @@ class Store:
         Returns:
             REJECTS of rows with other content (at most `MOST_CONFLICTS`), their number, and that of exact repeats.
         """
-        keys = np.concatenate([part[:, 0] for part in self._keys]) if self._keys else np.zeros(0, np.uint64)
-        ordered = np.sort(keys)
-        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        keys = np.empty(self.rows, np.uint64)
+        first = 0
+        for table in self._read_all(["request_key"]):
+            keys[first : first + table.num_rows] = table.column("request_key").to_numpy()
+            first += table.num_rows
+        keys.sort()
+        twice = np.unique(keys[1:][keys[1:] == keys[:-1]])
+        del keys
         if not len(twice):
             return REJECTS.empty(), 0, 0
         table = pa.concat_tables(list(self._repeated(twice)))
         key, content = table.column("request_key").to_numpy(), table.column("content_hash").to_numpy()
         file, row = table.column("origin_file").to_numpy(), table.column("origin_row").to_numpy()
         order = np.lexsort((row, file, content, key))
-        first = np.ones(len(order), bool)
-        first[1:] = key[order][1:] != key[order][:-1]
-        stays = content[order][np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
-        goes, exact = order[~first], (stays == content[order])[~first]
+        begins = np.ones(len(order), bool)
+        begins[1:] = key[order][1:] != key[order][:-1]
+        stays = content[order][np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+        goes, exact = order[~begins], (stays == content[order])[~begins]
         self._dropped = np.unique(key[goes])
         self._dropped_rows = set(zip(file[goes].tolist(), row[goes].tolist(), strict=True))
         return _conflicts(table.take(pa.array(goes[~exact]))), int((~exact).sum()), int(exact.sum())
 
     def _repeated(self, twice: Keys) -> Iterator[pa.Table]:
         columns = ["request_key", "content_hash", "source", "request_id", "origin_file", "origin_row"]
-        for segment in self._segments:
-            for table in segment.read(range(PARTITIONS), columns):
-                yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
+        for table in self._read_all(columns):
+            yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
+
+    def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        return (table for segment in self._segments for table in segment.read(range(PARTITIONS), columns))
 
 
 def _conflicts(rows: pa.Table) -> pa.Table:
