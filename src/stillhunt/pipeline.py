@@ -32,6 +32,8 @@ from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
 """Requests of each campaign whose text is read again, to choose the excerpts of the report from."""
+MOMENTS = 4
+"""Moments of the log after which they are taken."""
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which the system counts the memory of a process."""
 
@@ -211,13 +213,9 @@ def _samples(log: RequestLog, traffic: pa.Table, tables: dict[str, pa.Table], co
     """Excerpts of a few requests of each campaign, their text read again from the log."""
     if not config.report.excerpts or not tables["harvest"].num_rows:
         return None
-    chosen = []
-    for campaign in pc.unique(tables["harvest"].column("campaign_id")).to_pylist():
-        own = tables["harvest"].filter(pc.equal(tables["harvest"].column("campaign_id"), campaign))
-        spread = np.unique(np.linspace(0, own.num_rows - 1, SAMPLED_REQUESTS).astype(np.int64))
-        chosen.append(own.take(pa.array(spread)))
-    picked = pa.concat_tables(chosen)
-    rows = _positions(traffic, picked)
+    rows = _positions(traffic, tables["harvest"])
+    chosen = _near_moments(tables["harvest"]["campaign_id"], traffic["timestamp"].cast(pa.int64()).take(rows))
+    picked, rows = tables["harvest"].take(chosen), rows.take(chosen)
     origins = list(
         zip(traffic["origin_file"].take(rows).to_pylist(), traffic["origin_row"].take(rows).to_pylist(), strict=True)
     )
@@ -231,6 +229,25 @@ def _samples(log: RequestLog, traffic: pa.Table, tables: dict[str, pa.Table], co
         }
     )
     return sample_table(prompts, chars=config.report.excerpt_chars)
+
+
+def _near_moments(campaign: pa.ChunkedArray, time: pa.ChunkedArray) -> pa.Array:
+    """Places of the requests of each campaign that follow a few moments of the log, the same for all campaigns.
+
+    A log is mostly in order of time, so these lie close together: reading them again costs a few stretches of each
+    file, where requests drawn at random would cost all of it.
+    """
+    times, code = time.to_numpy(), campaign.combine_chunks().dictionary_encode().indices.to_numpy()
+    order = np.lexsort((times, code))
+    moments = np.sort(times)[np.linspace(0, len(times) - 1, MOMENTS + 2).astype(np.int64)[1:-1]]
+    edges = np.flatnonzero(np.diff(code[order], prepend=-1, append=-1))
+    chosen = []
+    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        begin = np.searchsorted(times[order[first:last]], moments)
+        begin = np.minimum(begin, max(last - first - SAMPLED_REQUESTS // MOMENTS, 0))
+        near = np.unique(begin[:, None] + np.arange(SAMPLED_REQUESTS // MOMENTS))
+        chosen.append(np.sort(order[first + near[near < last - first]]))
+    return pa.array(np.concatenate(chosen))
 
 
 def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
