@@ -15,6 +15,7 @@ from gathering import collected, config, content, opened, row, write_lines, writ
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.ahead import ahead
+from stillhunt.collect.inputs import InputFacts
 
 
 def numbers(first: int, count: int, seed: int) -> Iterator[int]:
@@ -119,8 +120,7 @@ def test_known_inputs_are_not_decoded_again(tmp_path: Path) -> None:
     assert again.digests() == digests
     assert again.linked_files() == [frozenset((0, 1))]  # c1 has calls in both; c2 begins with the third
     for index in (0, 2):
-        facts = log.facts[index]
-        again.note_known(index, facts.rows, facts.present, facts.rejected)
+        again.note_known(index, log.facts[index], log.cuts(index))
     rows = pa.concat_tables([REQUESTS.empty(), *again.batches(frozenset((0, 2)))]).to_pylist()
     assert {r["origin_file"] for r in rows} == {1}
     assert again.inputs == log.inputs
@@ -137,7 +137,7 @@ def test_without_conversations_no_inputs_are_linked(tmp_path: Path) -> None:
 def test_all_inputs_may_be_known(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", [row(1)])
     log = opened(tmp_path)
-    log.note_known(0, 1, frozenset(("prompt",)), 0)
+    log.note_known(0, InputFacts(1, frozenset(("prompt",))))
     assert list(log.batches(frozenset((0,)))) == []
     assert (log.rows, log.present, log.inputs[0].rows) == (1, frozenset(("prompt",)), 1)
     with pytest.raises(InputError, match="read before"):

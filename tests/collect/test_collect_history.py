@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from gathering import START, collected, config, row
+from gathering import START, collected, config, content, row, write_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -191,3 +192,29 @@ def test_orders_compare_by_time_then_turn() -> None:
     )
     orders = row_orders(table)
     assert np.all(np.diff(orders) > 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_log_without_conversations_is_cut_as_one_whose_conversations_are_all_null(tmp_path: Path, seed: int) -> None:
+    """Where no input has the column, groups are not looked at beforehand."""
+    draw = random.Random(seed)
+    said = {name: "a text that is longer than the shortest head that may be cut: " + name * 9 for name in "abc"}
+    rows = []
+    for n in range(60):
+        owner = draw.choice("abcdefghi")  # some have a single call
+        text = said.get(owner, "")
+        rows.append(row(n, account_id=owner, prompt=f"{text} and then {draw.randrange(6)}" if n % 3 else text))
+        if owner in said and draw.random() < 0.3:
+            said[owner] = rows[-1]["prompt"] or text
+    rows[draw.randrange(60)]["account_id"] = ""
+    if seed % 2:
+        draw.shuffle(rows)
+    cut = []
+    for folder, extra in ((tmp_path / "without", {}), (tmp_path / "null", {"conversation_id": None})):
+        folder.mkdir()
+        for part in range(2):
+            own = [{**one, **extra} for one in rows[30 * part : 30 * part + 30]]
+            write_parquet(folder / f"{part}.parquet", own, row_group_size=7)
+        cut.append(content(collected(folder)[0]))
+    assert cut[0] == cut[1]
+    assert any((one["prompt"] or "").startswith(" and then") for one in collected(tmp_path / "without")[0])

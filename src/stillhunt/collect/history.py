@@ -54,7 +54,8 @@ I64 = npt.NDArray[np.int64]
 Batches = Callable[[], Iterator[pa.Table]]
 """Reads all accepted rows from the start, in the same order each time."""
 
-KEY_COLUMNS = ("account_id", "conversation_id", "timestamp", "turn")
+TIME_COLUMNS = ("timestamp", "turn")
+KEY_COLUMNS = ("account_id", "conversation_id", *TIME_COLUMNS)
 
 
 def row_orders(table: pa.Table) -> I64:
@@ -71,9 +72,12 @@ class Survey:
 
     Args:
         link_files: also keep which conversations each input holds, 8 bytes for each, for `linked_files`.
+        conversations: whether the log can hold any. Else groups are accounts, hardly one of which has a single row:
+            all rows count as grouped, and the columns that name a group need not be read twice.
     """
 
-    def __init__(self, *, link_files: bool = False) -> None:
+    def __init__(self, *, link_files: bool = False, conversations: bool = True) -> None:
+        self.columns = KEY_COLUMNS if conversations else TIME_COLUMNS
         self.secret = random_words(KEYS)
         self._once = np.zeros(SEEN_BITS // 64, np.uint64)
         self._twice = np.zeros(SEEN_BITS // 64, np.uint64)
@@ -88,15 +92,21 @@ class Survey:
         """Look at the key columns of some rows of one input."""
         if table.num_rows == 0:
             return
+        if self.columns == TIME_COLUMNS:
+            self.grouped_rows += table.num_rows
+        else:
+            self._add_groups(origin_file, table)
+        orders = row_orders(table)
+        first, last, sorted_so_far = self.spans.get(origin_file, (int(orders[0]), int(orders[0]), True))
+        in_order = sorted_so_far and int(orders[0]) >= last and bool(np.all(orders[1:] >= orders[:-1]))
+        self.spans[origin_file] = (min(first, int(orders.min())), max(last, int(orders.max())), in_order)
+
+    def _add_groups(self, origin_file: int, table: pa.Table) -> None:
         groups = self.groups(table)
         self.grouped_rows += mark_seen(groups, self._once, self._twice)
         if self._link_files and table.column("conversation_id").null_count < table.num_rows:
             named = groups[table.column("conversation_id").is_valid().to_numpy()]
             self._conversations.setdefault(origin_file, []).append(np.unique(named))
-        orders = row_orders(table)
-        first, last, sorted_so_far = self.spans.get(origin_file, (int(orders[0]), int(orders[0]), True))
-        in_order = sorted_so_far and int(orders[0]) >= last and bool(np.all(orders[1:] >= orders[:-1]))
-        self.spans[origin_file] = (min(first, int(orders.min())), max(last, int(orders.max())), in_order)
 
     def linked_files(self) -> list[frozenset[int]]:
         """Sets of two inputs or more that are joined by conversations with calls in several of them."""
@@ -126,6 +136,8 @@ class Survey:
 
     def several(self, groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """Which rows belong to a group with several rows."""
+        if self.columns == TIME_COLUMNS:
+            return np.ones(groups.size, np.bool_)
         found = np.zeros(groups.size, np.bool_)
         was_seen(groups, self._twice, found)
         return found

@@ -21,7 +21,7 @@ from stillhunt.collect.ahead import ahead
 from stillhunt.collect.catalog import FoundFile
 from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 from stillhunt.collect.files import ParquetReader, Part, TableReader
-from stillhunt.collect.history import I64, KEY_COLUMNS, History, Survey, prompt_array
+from stillhunt.collect.history import I64, History, Survey, prompt_array
 from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.spool import Spool
@@ -96,7 +96,7 @@ class RequestLog:
 
         Reads the key columns of Parquet files, and text files whole; nothing if no input can hold a conversation.
         """
-        if not any(_may_hold_conversations(reader) for reader in self._readers.values()):
+        if not self._may_hold_conversations():
             return []
         self._surveyed = self._surveyed or self._survey(Survey(link_files=True), frozenset())
         return self._surveyed.linked_files()
@@ -147,7 +147,9 @@ class RequestLog:
             # Parquet is read in pieces here and there, so its bytes are hashed beside the reading. Text files are
             # hashed as they are read; the few that could not be read to their end follow at the end.
             self._digests.begin([index for index, _found in self._files() if index in skip or self._rewinds(index)])
-            survey = self._surveyed = self._surveyed or self._survey(Survey(), skip)
+            survey = self._surveyed = self._surveyed or self._survey(
+                Survey(conversations=self._may_hold_conversations()), skip
+            )
             order, in_time = survey.file_order(skip)
             history = History(survey) if survey.grouped_rows else None
             if history is not None and not in_time:
@@ -167,15 +169,21 @@ class RequestLog:
     def _files(self) -> list[tuple[int, FoundFile]]:
         return [(i, found) for i, found in enumerate(self._opened.found) if isinstance(found, FoundFile)]
 
+    def _may_hold_conversations(self) -> bool:
+        return any(
+            not isinstance(reader, ParquetReader | TableReader) or reader.holds("conversation_id")
+            for reader in self._readers.values()
+        )
+
     def _rewinds(self, index: int) -> bool:
         return index in self._readers and self._readers[index].rewindable
 
     def _survey(self, survey: Survey, skip: frozenset[int]) -> Survey:
         """Read what can be read only once into spools, and the key columns of all else."""
         wanted = [index for index in sorted(self._readers) if index not in skip]
-        keys = functools.partial(standardise_keys, rules=self._rules)
+        keys = functools.partial(standardise_keys, rules=self._rules, wanted=survey.columns)
         rewindable = (index for index in wanted if self._rewinds(index))
-        parts = (functools.partial(_keys, i, part, keys) for i in rewindable for part in self._parts(i, KEY_COLUMNS))
+        parts = (functools.partial(_keys, i, part, keys) for i in rewindable for part in self._parts(i, survey.columns))
         for index, table in ahead(parts, self._threads):
             survey.add(index, table)
         for index in wanted:
@@ -328,10 +336,6 @@ def _standardised(index: int, part: Part, rules: Rules) -> Iterator[Step]:
 def _spooled(index: int, spool: Spool) -> Iterator[Step]:
     for table in spool.tables():
         yield index, table, Rejects()
-
-
-def _may_hold_conversations(reader: Any) -> bool:
-    return not isinstance(reader, ParquetReader | TableReader) or reader.holds("conversation_id")
 
 
 def _counted(tables: Iterator[pa.Table], advance: Advance) -> Iterator[pa.Table]:

@@ -7,7 +7,7 @@ the rows beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -212,14 +212,15 @@ def standardise_requests(raw: RawBatch, rules: Rules, rejects: Rejects) -> pa.Ta
     return _finish(build, REQUESTS.arrow, rejects)
 
 
-def standardise_keys(raw: RawBatch, rules: Rules) -> pa.Table:
-    """Account, conversation, time and turn of the rows where these are usable."""
+def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.Table:
+    """Time and turn, and account and conversation if wanted, of the rows where these are usable."""
     build = _Build(raw, rules)
-    build.short("account_id")
-    build.short("conversation_id")
+    named = [name for name in ("account_id", "conversation_id") if name in wanted]
+    for name in named:
+        build.short(name)
     build.time("timestamp", rules.request_times)
     build.put("turn", *integers(build.values("turn"), INTEGER_COLUMNS["turn"]))
-    build.require(("account_id", "timestamp"))
+    build.require(("account_id", "timestamp") if named else ("timestamp",))
     return _finish(build, pa.schema([REQUESTS.arrow.field(name) for name in build.columns]), Rejects())
 
 

@@ -6,4 +6,14 @@ from stillhunt.extract.sketches import sketch_requests, warm_up
 from stillhunt.extract.store import Store
 from stillhunt.extract.words import SCRIPTS, SKETCH_VERSION
 
-__all__ = ["CONDUCT_FLAGS", "SCRIPTS", "SKETCH_VERSION", "KeptInput", "Partials", "Store", "identity_key", "sketch_requests", "warm_up"]
+__all__ = [
+    "CONDUCT_FLAGS",
+    "SCRIPTS",
+    "SKETCH_VERSION",
+    "KeptInput",
+    "Partials",
+    "Store",
+    "identity_key",
+    "sketch_requests",
+    "warm_up",
+]

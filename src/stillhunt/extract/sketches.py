@@ -62,12 +62,13 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     sketch_rows((prompts, _texts(batch.column("system_prompt"))), np.uint64(seed), tables, work, scratch, out)
     columns: dict[str, pa.Array] = {name: batch.column(name) for name in _COPIED}
     accounts = _hash_column(batch.column("account_id"), _SEED_ACCOUNT)
+    calls = _hash_column(batch.column("request_id"), _SEED_REQUEST)
     requests = _hash_column(batch.column("source"), _SEED_SOURCE)
-    chain_rows(requests, _hash_column(batch.column("request_id"), _SEED_REQUEST))
+    chain_rows(requests, calls)
     columns["account_key"] = pa.array(accounts)
     columns["request_key"] = pa.array(requests)
-    columns["conversation"] = pa.array(_conversations(batch))
-    columns["content_hash"] = pa.array(_content_hashes(batch, out))
+    columns["conversation"] = pa.array(_conversations(batch, accounts, calls))
+    columns["content_hash"] = pa.array(_content_hashes(batch, accounts, calls, out))
     columns["whole"] = pa.array(out.whole)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
@@ -127,26 +128,26 @@ def _hash_column(column: pa.Array, seed: np.uint64) -> U64:
     return hashes
 
 
-def _conversations(batch: pa.RecordBatch) -> U64:
+def _conversations(batch: pa.RecordBatch, accounts: U64, calls: U64) -> U64:
     """Hash of account and conversation; of account and request where there is no conversation; never 0."""
-    hashes = _hash_column(batch.column("account_id"), _SEED_ACCOUNT)
+    hashes = accounts.copy()
     conversations = batch.column("conversation_id")
     inner = _hash_column(conversations, _SEED_CONVERSATION)
     if conversations.null_count:
         absent = conversations.is_null().to_numpy(zero_copy_only=False)
-        inner[absent] = _hash_column(batch.column("request_id"), _SEED_REQUEST)[absent]
+        inner[absent] = calls[absent]
     chain_rows(hashes, inner)
     return np.maximum(hashes, np.uint64(1))
 
 
-def _content_hashes(batch: pa.RecordBatch, out: Sketches) -> U64:
+def _content_hashes(batch: pa.RecordBatch, accounts: U64, calls: U64, out: Sketches) -> U64:
     """Fixed hash of what makes a row's content, so that of duplicate ids the same one is kept everywhere."""
-    hashes = _hash_column(batch.column("request_id"), _SEED_REQUEST)
+    hashes = calls.copy()
     tokens = batch.column("output_tokens")
     present = tokens.is_valid().to_numpy(zero_copy_only=False).astype(np.uint64)
     for values in (
         batch.column("timestamp").cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64),
-        _hash_column(batch.column("account_id"), _SEED_ACCOUNT),
+        accounts,
         _hash_column(batch.column("model"), _SEED_MODEL),
         out.whole,
         out.bytes,
