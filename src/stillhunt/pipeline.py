@@ -26,6 +26,8 @@ from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import InputFacts, RequestLog, coverage, open_accounts, open_requests
 from stillhunt.extract import SKETCH_VERSION, KeptInput, Partials, Store, identity_key, sketch_requests
 from stillhunt.link import link_slices
+from stillhunt.pipeline_spark import with_identity_key
+from stillhunt.pipeline_spark.log import SparkLog
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import log_budget, score_campaigns
 from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
@@ -71,13 +73,15 @@ def hunt(
         DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
         Partials(config, mapping) as partials,
     ):
+        cluster = SparkLog(requests, mapping, config, progress) if config.engine == "spark" else None
         with clock.stage("accounts"):
+            given = accounts if cluster is None else cluster.table(accounts)
             customers, bad_customers = open_accounts(
-                accounts, mapping=accounts_mapping, config=config, engine=engine, progress=progress
+                given, mapping=accounts_mapping, config=config, engine=engine, progress=progress
             )
         with clock.stage("collect and extract") as stage:
-            log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
-            sketches, rejects = _sketched(log, config, partials)
+            log = cluster or open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+            sketches, rejects = log.sketched() if isinstance(log, SparkLog) else _sketched(log, config, partials)
             conflicts, conflicting, repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
@@ -93,12 +97,9 @@ def hunt(
         samples = _samples(log, traffic, tables, config)
         timeline = _timeline(traffic, tables["harvest"])
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
-    run = {
-        **_facts(log, customers, config),
-        "budget": asdict(log_budget(totals, config.score)),
-        "timings": clock.timings,
-        "counts": _counts(tables, totals, config, (log.rejected_rows + conflicting, repeats)),
-    }
+    set_aside = (log.rejected_rows + conflicting, repeats)
+    facts = {"timings": clock.timings, "counts": _counts(tables, totals, config, set_aside)}
+    run = {**_facts(log, customers, config), "budget": asdict(log_budget(totals, config.score)), **facts}
     log.close()
     return Case(tables, samples, timeline, run)
 
@@ -142,7 +143,7 @@ def reading(
             log.close()
 
 
-def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[str, Any]:
+def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Config) -> dict[str, Any]:
     """What the run was, for run.json: versions, inputs, settings, and what the logs could carry."""
     return {
         "version": __version__,
@@ -157,6 +158,8 @@ def _facts(log: RequestLog, customers: pa.Table | None, config: Config) -> dict[
 
 def _keyed(config: Config) -> Config:
     """Settings under which hashes of this hunt compare with those of sketches that were kept."""
+    if config.engine == "spark":
+        return with_identity_key(config)
     if not config.state or config.collect.identity_key:
         return config
     key = identity_key(Path(config.state))
@@ -209,7 +212,9 @@ def _drain(partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], mos
         partials.add(file, future.result())
 
 
-def _samples(log: RequestLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config) -> pa.Table | None:
+def _samples(
+    log: RequestLog | SparkLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config
+) -> pa.Table | None:
     """Excerpts of a few requests of each campaign, their text read again from the log."""
     if not config.report.excerpts or not tables["harvest"].num_rows:
         return None
@@ -219,13 +224,14 @@ def _samples(log: RequestLog, traffic: pa.Table, tables: dict[str, pa.Table], co
     origins = list(
         zip(traffic["origin_file"].take(rows).to_pylist(), traffic["origin_row"].take(rows).to_pylist(), strict=True)
     )
+    texts = log.texts_of(traffic.take(rows)) if isinstance(log, SparkLog) else log.texts(origins)
     prompts = pa.table(
         {
             "campaign_id": picked["campaign_id"],
             "account_id": traffic["account_id"].take(rows),
             "request_id": picked["request_id"],
             "timestamp": traffic["timestamp"].take(rows),
-            "prompt": pa.array([prompt for prompt, _ in log.texts(origins)], pa.large_string()),
+            "prompt": pa.array([prompt for prompt, _ in texts], pa.large_string()),
         }
     )
     return sample_table(prompts, chars=config.report.excerpt_chars)

@@ -179,8 +179,8 @@ class Config(BaseModel):
     )
     state: str = Field(
         "",
-        description="Folder that keeps what was made of each input file, so that the next hunt reads only files that are "
-        "new or changed; about 300 bytes a request. Empty: nothing is kept.",
+        description="Folder that keeps what was made of each input file, so that the next hunt reads only new or "
+        "changed files; about 300 bytes a request. Empty: nothing is kept.",
     )
     collect: CollectSettings = Field(default_factory=CollectSettings)
     link: LinkSettings = Field(default_factory=LinkSettings)

@@ -6,6 +6,6 @@ import os
 # which made the topics of a log ten times as dear. It reads this once, when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from stillhunt.cli.app import app, main  # noqa: E402  # after the line above
+from stillhunt.cli.app import app, main
 
 __all__ = ["app", "main"]
