@@ -64,6 +64,25 @@ def _word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG001  #
 load_word = cast("Callable[[U8, int], np.uint64]", _word)
 
 
+@intrinsic
+def _fetch(typing_context: Any, table: Any, place: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+    """Ask for a place of a table that will soon be read or written: waits for memory then overlap."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
+        builder.call(function, [pointer, number(1), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return numba.types.void(table, numba.types.int64), generate
+
+
+prefetch = cast("Callable[[U64, int], None]", _fetch)
+
+
 @inline
 def mix(value: np.uint64) -> np.uint64:
     """MurmurHash3's finaliser: each bit of the result depends on all bits of the value."""

@@ -25,12 +25,15 @@ from stillhunt.collect.kernels import (
     kernel,
     mix,
     never_zero,
+    prefetch,
     tail_hash,
 )
 
 _U0, _U1, _U6, _U32, _U63 = (np.uint64(n) for n in (0, 1, 6, 32, 63))
 _GATE = np.uint64(0x9E3779B97F4A7C15)  # any odd number: tells the mark on a first block from that on an end
 _FULLEST_EIGHTHS = 7
+PREPARED = 64
+"""Rows hashed before the first of them is looked up; changes no result."""
 
 
 class Prompts(NamedTuple):
@@ -152,6 +155,55 @@ def enter_prompts(entries: Entries, orders: I64, heads: Heads) -> None:
 
 
 @kernel
+def _prepare(prompts: Prompts, first: int, last: int, secret: U64, heads: Heads, entries: Entries) -> None:
+    """What some rows would enter, and ask for the places of the tables that they will need."""
+    for row in range(first, last):
+        entries.keys[row] = _U0
+        start = prompts.offsets[row]
+        length = prompts.offsets[row + 1] - start
+        if not prompts.active[row] or length < prompts.shortest[row] or length == 0:
+            continue
+        state = mix(prompts.groups[row])
+        gate = never_zero(mix(state))
+        prefetch(heads.marks, np.int64(_within(gate, heads.marks.size)))
+        whole = length // BLOCK
+        for k in range(whole):
+            state = chain(state, block_hash(prompts.data, start + k * BLOCK, secret))
+            if k == 0:
+                gate = mix(never_zero(mix(state)) ^ _GATE)
+        bucket = never_zero(mix(state))
+        rest = length - whole * BLOCK
+        key = _node_key(state, tail_hash(prompts.data, start + whole * BLOCK, rest, secret), rest)
+        entries.keys[row], entries.buckets[row], entries.gates[row], entries.offsets[row] = key, bucket, gate, rest
+        prefetch(heads.marks, np.int64(_within(gate, heads.marks.size)))
+        prefetch(heads.marks, np.int64(_within(bucket, heads.marks.size)))
+        prefetch(heads.ends, np.int64(_within(bucket, heads.ends.size)))
+        prefetch(heads.keys, np.int64(_within(key * M2, heads.keys.size)))
+
+
+@kernel
+def _longest_head(prompts: Prompts, row: int, secret: U64, heads: Heads, gate: np.uint64) -> tuple[int, int]:
+    """Slot and bytes of the longest complete earlier prompt that a row's prompt begins with, or (-1, 0)."""
+    found, cut = -1, 0
+    start = prompts.offsets[row]
+    length = prompts.offsets[row + 1] - start
+    state = mix(prompts.groups[row])
+    for k in range(length // BLOCK + 1):
+        if k:
+            state = chain(state, block_hash(prompts.data, start + (k - 1) * BLOCK, secret))
+        if k == 1 and not _marked(gate, heads.marks):
+            break
+        bucket = never_zero(mix(state))
+        if _marked(bucket, heads.marks):
+            text = (prompts.data, start + k * BLOCK, length - k * BLOCK)
+            mask = heads.ends[_within(bucket, heads.ends.size)]
+            slot, offset = _longest_end(text, state, prompts.orders[row], secret, heads, mask)
+            if slot >= 0:
+                found, cut = slot, k * BLOCK + offset
+    return found, cut
+
+
+@kernel
 def follow(
     prompts: Prompts,
     secret: U64,
@@ -179,36 +231,15 @@ def follow(
     look, enter = task
     run = 0
     for row in range(prompts.groups.size):
+        if row % PREPARED == 0:
+            _prepare(prompts, row, min(row + PREPARED, prompts.groups.size), secret, heads, entries)
         if prompts.orders[row] != prompts.orders[run]:
             if enter:
                 _enter(entries, run, row, prompts.orders, heads)
             run = row
-        parents[row], cuts[row], entries.keys[row] = -1, 0, _U0
-        start = prompts.offsets[row]
-        length = prompts.offsets[row + 1] - start
-        if not prompts.active[row] or length < prompts.shortest[row] or length == 0:
-            continue
-        state = mix(prompts.groups[row])
-        gate = bucket = never_zero(mix(state))
-        whole = length // BLOCK
-        look_on = look
-        for k in range(whole + 1):
-            if k:
-                state = chain(state, block_hash(prompts.data, start + (k - 1) * BLOCK, secret))
-                bucket = never_zero(mix(state))
-            if k == 1:
-                gate = mix(bucket ^ _GATE)
-                look_on = look and _marked(gate, heads.marks)
-            if look_on and _marked(bucket, heads.marks):
-                text = (prompts.data, start + k * BLOCK, length - k * BLOCK)
-                mask = heads.ends[_within(bucket, heads.ends.size)]
-                slot, offset = _longest_end(text, state, prompts.orders[row], secret, heads, mask)
-                if slot >= 0:
-                    parents[row] = slot
-                    cuts[row] = k * BLOCK + offset
-        rest = length - whole * BLOCK
-        entries.keys[row] = _node_key(state, tail_hash(prompts.data, start + whole * BLOCK, rest, secret), rest)
-        entries.buckets[row], entries.gates[row], entries.offsets[row] = bucket, gate, rest
+        parents[row], cuts[row] = -1, 0
+        if look and entries.keys[row] != _U0:
+            parents[row], cuts[row] = _longest_head(prompts, row, secret, heads, entries.gates[row])
     return run
 
 
