@@ -97,9 +97,8 @@ def hunt(
         samples = _samples(log, traffic, tables, config)
         timeline = _timeline(traffic, tables["harvest"])
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
-    set_aside = (log.rejected_rows + conflicting, repeats)
-    facts = {"timings": clock.timings, "counts": _counts(tables, totals, config, set_aside)}
-    run = {**_facts(log, customers, config), "budget": asdict(log_budget(totals, config.score)), **facts}
+    sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats))
+    run = {**_facts(log, customers, config), **sums, "timings": clock.timings}
     log.close()
     return Case(tables, samples, timeline, run)
 
@@ -273,6 +272,12 @@ def _timeline(traffic: pa.Table, harvest: pa.Table) -> pa.Table | None:
         return None
     rows = _positions(traffic, harvest)
     return timeline_table(harvest["campaign_id"], traffic["account_id"].take(rows), traffic["timestamp"].take(rows))
+
+
+def _sums(tables: dict[str, pa.Table], totals: pa.Table, config: Config, set_aside: tuple[int, int]) -> dict[str, Any]:
+    """What the log asked of a campaign, and what was found in it, for run.json."""
+    budget = asdict(log_budget(totals, config.score))
+    return {"budget": budget, "counts": _counts(tables, totals, config, set_aside)}
 
 
 def _counts(
