@@ -11,8 +11,10 @@ STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 PYTEST_OPTIONS ?= -n auto
 SPARK_STAMP := $(VENV)/.stillhunt-spark
+BENCHES := cli_start text_pass peers hunt agents hostile driver_graph
+SPEED_LOG ?=
 
-.PHONY: help setup setup-spark demo test test-spark lint format docs transcript bench dist clean
+.PHONY: help setup setup-spark demo test test-spark lint format docs transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -59,8 +61,12 @@ docs: setup ## write the generated pages again
 transcript: setup ## run the README's example again and put its output in
 	bash docs/transcript.sh
 
-bench: setup ## speed of each part, one table per script
-	@for script in benchmarks/speed/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+bench: setup ## speed of each part on what it makes itself, one table per script
+	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
+
+bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LOG=FOLDER
+	@for script in hunt scaling incremental; do \
+		echo "== $$script"; $(PY) benchmarks/speed/$$script.py $(SPEED_LOG) || exit 1; done
 
 dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean environment
 	rm -rf dist

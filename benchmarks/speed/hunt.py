@@ -1,133 +1,98 @@
-"""Time and peak memory of a whole `stillhunt hunt` process, stage by stage, from a new process to the written case.
+"""What a whole `stillhunt hunt` costs, stage by stage, beside the floor: only decoding the prompts.
 
+    python benchmarks/speed/hunt.py FOLDER                   requests/*.parquet and accounts.parquet
+    python benchmarks/speed/hunt.py FOLDER --files 2         its first two files
     python benchmarks/speed/hunt.py                          a lab world of 2,000 accounts
     python benchmarks/speed/hunt.py --accounts 20000         a larger one
-    python benchmarks/speed/hunt.py FOLDER --runs 3          a world on disk: requests/, accounts.parquet
 
-Stages are those of run.json; "outside stages" is the interpreter, imports, writing the case and the screen. Memory is
-the largest resident set that the system saw in the process. The first run also warms the page cache and, where they
-are cold, compiles kernels; the table shows every run, so that this can be told apart.
+Each run is a new process from the first import to the written case. Stages are those of run.json; "outside" is
+interpreter, imports, writing the case and the screen. Peak memory of a stage is that of the process until its end. The
+floor is a new process that decodes the prompt column with pyarrow and does nothing else, on one thread and on two, in
+the same minutes. "floor" is CPU seconds as a multiple of those of the floor on one thread.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
-
-from stillhunt.lab.worlds import build_world, spec_for_rung, write_world
-
-FOUND = 3
-"""Exit code of a hunt with findings; 0 is one without."""
-MEBIBYTE_KIB = 1024 if sys.platform != "darwin" else 1024 * 1024
-"""Units of ru_maxrss in a MiB: KiB on Linux, bytes on macOS."""
+from processes import Run, decode_prompts, hunt, machine, print_table, request_files, scratch_folder, succeeded
 
 
-@dataclass(frozen=True)
-class Run:
-    """One finished process."""
+def make_world(arguments: argparse.Namespace, folder: Path) -> None:
+    """A world of the lab, in a folder; imported late, for the floor is to be that of pyarrow alone."""
+    from stillhunt.lab.worlds import build_world, spec_for_rung, write_world
 
-    wall: float
-    cpu: float
-    peak_mib: float
-    stages: dict[str, float]
-
-    @property
-    def outside(self) -> float:
-        """Seconds that no stage of run.json accounts for."""
-        return self.wall - sum(self.stages.values())
-
-
-def hunt_once(world: Path, case: Path, threads: int) -> Run:
-    """Run one hunt in a process of its own.
-
-    Args:
-        world: folder with requests/ and, if there is one, accounts.parquet.
-        case: folder to write.
-        threads: worker threads; 0 = one per core.
-
-    Raises:
-        RuntimeError: the hunt failed.
-    """
-    words = [sys.executable, "-m", "stillhunt", "hunt", str(world / "requests"), "--out", str(case), "--quiet"]
-    if (world / "accounts.parquet").exists():
-        words += ["--accounts", str(world / "accounts.parquet")]
-    if (world / "stillhunt.toml").exists():
-        words += ["--settings", str(world / "stillhunt.toml")]
-    started = time.perf_counter()
-    process = os.posix_spawn(
-        words[0],
-        words,
-        {**os.environ, "STILLHUNT_THREADS": str(threads)},
-        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    spec = spec_for_rung(
+        arguments.rung,
+        accounts=arguments.accounts,
+        days=arguments.days,
+        seed=arguments.seed,
+        campaign_accounts=arguments.campaign_accounts,
     )
-    _, status, usage = os.wait4(process, 0)
-    wall = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status) not in (0, FOUND):
-        raise RuntimeError(f"stillhunt ended with exit code {os.waitstatus_to_exitcode(status)}: {' '.join(words)}")
-    record = json.loads((case / "run.json").read_text("utf-8"))
-    stages = {timing["stage"]: float(timing["seconds"]) for timing in record["timings"]}
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MEBIBYTE_KIB, stages)
+    write_world(build_world(spec), folder)
 
 
-def print_table(runs: list[Run], rows: int) -> None:
-    """One column a run."""
-    print(f"{'seconds':<22}" + "".join(f"{f'run {number}':>10}" for number in range(1, len(runs) + 1)))
-    for stage in runs[0].stages:
-        print(f"{stage:<22}" + "".join(f"{run.stages[stage]:>10.2f}" for run in runs))
-    print(f"{'outside stages':<22}" + "".join(f"{run.outside:>10.2f}" for run in runs))
-    print(f"{'wall':<22}" + "".join(f"{run.wall:>10.2f}" for run in runs))
-    print(f"{'CPU':<22}" + "".join(f"{run.cpu:>10.2f}" for run in runs))
-    print(f"{'peak memory, MiB':<22}" + "".join(f"{run.peak_mib:>10.0f}" for run in runs))
-    print(f"{'requests a second':<22}" + "".join(f"{rows / run.wall:>10,.0f}" for run in runs))
+def print_run(number: int, run: Run, floors: dict[int, Run], rows: int) -> None:
+    """One table: stages, then the whole, then the floors."""
+    megabytes = int(floors[1].output) / 1e6
+
+    def line(name: str, wall: float, cpu: float, peak: float) -> list[object]:
+        speed = [f"{rows / wall:,.0f}", f"{megabytes / wall:,.0f}"] if wall >= 0.01 else ["-", "-"]
+        return [name, f"{wall:.2f}", f"{cpu:.2f}", *speed, f"{peak:,.0f}", f"{cpu / floors[1].cpu:.2f}"]
+
+    stages = [
+        (name, float(one["seconds"]), float(one["cpu_seconds"]), float(one["peak_mb"]))
+        for name, one in run.stages.items()
+    ]
+    wall, cpu = sum(stage[1] for stage in stages), sum(stage[2] for stage in stages)
+    table = [line(*stage) for stage in stages]
+    table.append(line("outside", run.wall - wall, run.cpu - cpu, run.peak_mb))
+    table.append(line("**whole process**", run.wall, run.cpu, run.peak_mb))
+    table += [
+        line(f"floor, {count} thread{'s' * (count > 1)}", one.wall, one.cpu, one.peak_mb)
+        for count, one in floors.items()
+    ]
+    print(f"\nRun {number}: {rows:,} requests, {megabytes:,.0f} MB of prompts\n")
+    print_table(["stage", "wall s", "CPU s", "rows/s", "MB/s", "peak MB", "floor"], table)
+    print(f"\nWall: {run.wall / floors[2].wall:.1f} times the floor on 2 threads.", flush=True)
 
 
 def read_arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("world", nargs="?", type=Path, help="world on disk; none = build one")
+    parser.add_argument("folder", nargs="?", type=Path, help="log folder; none = build a world")
+    parser.add_argument("--files", type=int, default=0, help="only so many of its files; 0 = all")
     parser.add_argument("--accounts", type=int, default=2_000, help="honest accounts of the world that is built")
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--rung", type=int, default=4)
     parser.add_argument("--campaign-accounts", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Build a world where none is given, hunt in it, print the table."""
+    """Hunt, and decode, in turns; print a table for each turn."""
     arguments = read_arguments()
-    with tempfile.TemporaryDirectory() as scratch:
-        world = arguments.world
-        if world is None:
-            world = Path(scratch) / "world"
-            spec = spec_for_rung(
-                arguments.rung,
-                accounts=arguments.accounts,
-                days=arguments.days,
-                seed=arguments.seed,
-                campaign_accounts=arguments.campaign_accounts,
-            )
-            write_world(build_world(spec), world)
-        parts = sorted((world / "requests").glob("*.parquet"))
+    print(machine())
+    with scratch_folder() as scratch:
+        folder = arguments.folder
+        if folder is None:
+            folder = scratch / "world"
+            make_world(arguments, folder)
+        parts, accounts = request_files(folder)
+        parts = parts[: arguments.files or len(parts)]
         rows = sum(pq.read_metadata(part).num_rows for part in parts)
-        size = sum(part.stat().st_size for part in parts)
-        print(
-            f"{rows:,} requests, {size / 1e6:,.0f} MB of Parquet, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        )
-        runs = [
-            hunt_once(world, Path(scratch) / f"case-{number}", arguments.threads) for number in range(arguments.runs)
-        ]
-    print_table(runs, rows)
+        options = ["--settings", str(folder / "stillhunt.toml")] if (folder / "stillhunt.toml").exists() else []
+        decode_prompts(parts, 1)  # brings the files into the page cache
+        for number in range(1, arguments.runs + 1):
+            floors = {count: decode_prompts(parts, count) for count in (1, 2)}
+            run = succeeded(hunt(parts, accounts, options=options, threads=arguments.threads))
+            print_run(number, run, floors, rows)
     return 0
 
 

@@ -1,0 +1,92 @@
+"""The text pass beside fingerprints of other libraries: MB of prompts per CPU second on one core.
+
+    python benchmarks/speed/peers.py [REQUESTS.parquet]      its first 20,000 rows; without one, texts are made up
+    pip install datasketch rensa                             for their rows; "not installed" otherwise
+
+Each makes a fingerprint of 128 values over shingles of three words of the same normalised texts, as its own
+documentation shows; the text pass also takes topics, phrases, conduct and more. CPU seconds, the best of three runs,
+compiled and imported before timing. No figure is an accuracy.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from processes import machine, print_table
+from text_pass import as_requests, best, made_up, wanted
+
+from stillhunt.base.config import Config
+from stillhunt.extract import sketch_requests, warm_up
+
+ROWS = 20_000
+VALUES = 128
+
+
+def shingles(text: str) -> list[str]:
+    """Three words each, lower case."""
+    words = text.lower().split()
+    return [" ".join(words[n : n + 3]) for n in range(max(len(words) - 2, 1))]
+
+
+def with_datasketch(module: Any, text: str) -> None:
+    fingerprint = module.MinHash(num_perm=VALUES)
+    fingerprint.update_batch([part.encode() for part in shingles(text)])
+
+
+def with_rensa(module: Any, text: str) -> None:
+    fingerprint = module.RMinHash(num_perm=VALUES, seed=42)
+    fingerprint.update(shingles(text))
+    fingerprint.digest()
+
+
+PEERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "Python: shingles alone": ("builtins", lambda _module, text: shingles(text)),
+    "datasketch MinHash": ("datasketch", with_datasketch),
+    "rensa RMinHash": ("rensa", with_rensa),
+}
+
+
+def all_of(work: Callable[[Any, str], Any], module: Any, prompts: list[str]) -> None:
+    for prompt in prompts:
+        work(module, prompt)
+
+
+def main() -> int:
+    """Time each and print the ratios."""
+    warm_up()
+    print(machine() + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(sys.argv[1]) if len(sys.argv) > 1 else made_up(Path(folder) / "requests.parquet")
+        batch = next(pq.ParquetFile(path).iter_batches(ROWS, columns=wanted(path)))
+        table = as_requests(pa.Table.from_batches([batch]))
+    prompts = table["prompt"].to_pylist()
+    megabytes = pc.sum(pc.binary_length(table["prompt"])).as_py() / 1e6
+    own = megabytes / best(lambda: sketch_requests(table, Config()))
+    each = table.num_rows / megabytes
+    rows: list[list[str]] = [["stillhunt text pass", "", f"{own:,.1f}", f"{own * each:,.0f}", "1.00"]]
+    for name, (module_name, work) in PEERS.items():
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError:
+            rows.append([name, "not installed", "-", "-", "-"])
+            continue
+        version = "" if module_name == "builtins" else metadata.version(module_name)
+        speed = megabytes / best(functools.partial(all_of, work, module, prompts))
+        rows.append([name, version, f"{speed:,.1f}", f"{speed * each:,.0f}", f"{own / speed:.2f}"])
+    print(f"{table.num_rows:,} prompts, {megabytes:,.1f} MB\n")
+    print_table(["fingerprints", "version", "MB per CPU s", "prompts per CPU s", "text pass is faster by"], rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
