@@ -80,7 +80,7 @@ def _fetch(typing_context: Any, table: Any, place: Any) -> Any:  # noqa: ARG001 
     return numba.types.void(table, numba.types.int64), generate
 
 
-prefetch = cast("Callable[[U64, int], None]", _fetch)
+prefetch = cast("Callable[[U64, np.int64], None]", _fetch)
 
 
 @inline
