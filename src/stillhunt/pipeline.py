@@ -69,10 +69,8 @@ def hunt(
     config = _keyed(config or Config.load())
     progress = progress or Silent()
     clock = _Clock()
-    with (
-        DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
-        Partials(config, mapping) as partials,
-    ):
+    engine = DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb)
+    with engine, Partials(config, mapping) as partials:
         cluster = SparkLog(requests, mapping, config, progress) if config.engine == "spark" else None
         with clock.stage("accounts"):
             given = accounts if cluster is None else cluster.table(accounts)

@@ -52,6 +52,13 @@ class Dataset(Protocol):
             columns: what the function reads; all when None.
         """
 
+    def without(self, names: Sequence[str]) -> Dataset:
+        """The same rows; columns that were added and that no later pass reads may be let go.
+
+        Args:
+            names: these columns.
+        """
+
 
 class LocalDataset:
     """Partitions on this machine, worked on by threads.
@@ -101,6 +108,12 @@ class LocalDataset:
         """Tables of all partitions; see `Dataset`."""
         tables = self._run(function, schema, context, columns)
         return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def without(self, names: Sequence[str]) -> LocalDataset:
+        """The same rows without some added columns; see `Dataset`."""
+        fewer = LocalDataset(self._sources, self._base, self._threads)
+        fewer._added = [{name: column for name, column in own.items() if name not in names} for own in self._added]
+        return fewer
 
     def _run(
         self, function: Function, schema: pa.Schema, context: Any, columns: Sequence[str] | None

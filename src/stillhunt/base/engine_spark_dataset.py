@@ -53,6 +53,10 @@ class SparkDataset:
         frame = persisted(self._engine.map(self._frame, task, packed_schema(names)))
         return SparkDataset(self._engine, frame, names, frame)
 
+    def without(self, names: Sequence[str]) -> SparkDataset:  # noqa: ARG002  # the cluster keeps what it has
+        """The same rows; see `Dataset`."""
+        return self
+
     def gather(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:

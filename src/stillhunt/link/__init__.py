@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -78,9 +78,13 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         advance(1)
         clusters = content_clusters(habits, log.accounts)
         advance(1)
+        del habits
         rows = request_topics(log, clusters, seed=config.seed)
         advance(1)
     found, label_of = _search_templates(_Search(log, clusters, rows, config, progress))
+    # The phrases of all requests are most of what is held; the rest of the way does without them.
+    rows = rows.without(("known",))
+    clusters = replace(clusters, rows=rows)
     with progress.stage("finding workloads", 2, "halves") as advance:
         templated = _templated(log, clusters, label_of, found, config.link.min_slice_requests)
         bare = bare_slices(rows, templated)

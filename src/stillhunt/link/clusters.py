@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrange import stretches
-from stillhunt.link.arrays import Flags, Ints, counted, lists, values
+from stillhunt.link.arrays import Flags, Ints, counted, lists, numbered, values
 from stillhunt.link.kernels_pairs import pairs_by_account
 from stillhunt.link.kernels_rows import assign_clusters
 from stillhunt.link.phrases import Habits
@@ -32,7 +32,7 @@ COHESION = 0.17
 MIN_TOGETHER = 3
 """Accounts that must have both phrases together."""
 
-PAIRS = pa.schema([("pair", pa.int64()), ("accounts", pa.int64())])
+PAIRS = pa.schema([("pair", pa.int64()), ("accounts", pa.int32())])
 CLUSTERED = pa.schema([("cluster", pa.int32()), ("matched", pa.int32())])
 USES = pa.schema([("cluster", pa.int32()), ("account", pa.int32()), ("prompts", pa.int64())])
 
@@ -101,12 +101,11 @@ def _pairs(habits: Habits, accounts: int) -> tuple[Ints, Ints, Ints]:
     context = (habits.habit_of, begins, habits.phrase.astype(np.int32), habits.size)
     found = habits.rows.gather(_pairs_of, PAIRS, context, ["order", "owner", "account", "known"])
     pair, users = values(found, "pair"), values(found, "accounts")
-    order = np.argsort(pair, kind="stable")
-    pair, users = pair[order], users[order]
-    first = np.flatnonzero(np.diff(pair, prepend=-1))
-    total = np.add.reduceat(users, first) if len(first) else users
-    kept = total >= MIN_TOGETHER
-    left, right = np.divmod(pair[first][kept], max(habits.size, 1))
+    code, names = numbered(pair)
+    total = np.bincount(code, weights=users, minlength=len(names)).astype(np.int64)
+    kept = np.flatnonzero(total >= MIN_TOGETHER)
+    kept = kept[np.argsort(names[kept])]
+    left, right = np.divmod(names[kept], max(habits.size, 1))
     return left, right, total[kept]
 
 
