@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ SEED = 5
 LONG_BYTES = 10_000_000
 LONG_EVERY = 10_000
 """One prompt of LONG_BYTES in so many requests."""
+LONG_IN_A_ROW = 100
 STAGES = ("accounts", "collect and extract", "link", "resolve", "score")
 
 
@@ -86,6 +88,14 @@ def long_prompts(columns: Columns) -> None:
     columns["prompt"] = pa.array(found, pa.large_string())
 
 
+def long_in_a_row(columns: Columns) -> None:
+    """The first hundred prompts are of 10 MB, the others as ever: a gigabyte in one batch of rows."""
+    found = columns["prompt"].to_pylist()
+    for place in np.flatnonzero(_numbers(columns) < LONG_IN_A_ROW).tolist():
+        found[place] = (found[place] + " ") * (LONG_BYTES // (len(found[place]) + 1) + 1)
+    columns["prompt"] = pa.array(found, pa.large_string())
+
+
 KINDS: dict[str, Bend] = {
     "plain": plain,
     "distinct-accounts": distinct_accounts,
@@ -96,6 +106,7 @@ KINDS: dict[str, Bend] = {
     "one-key": one_key,
     "one-template": one_template,
     "long-prompts": long_prompts,
+    "long-in-a-row": long_in_a_row,
 }
 
 
