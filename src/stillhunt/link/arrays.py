@@ -32,8 +32,7 @@ def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill
         column = column.cast(type_)
     if fill is not None and column.null_count:
         column = pc.fill_null(column, fill)
-    array: Array = column.to_numpy()
-    return array
+    return _sealed(column.to_numpy())
 
 
 def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
@@ -44,7 +43,14 @@ def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
         array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
     offsets = array.offsets.to_numpy()
     inside = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])) if len(offsets) else array.values
-    return (offsets - offsets[0]).astype(np.int32), inside.to_numpy(zero_copy_only=False)
+    return _sealed((offsets - offsets[0]).astype(np.int32)), _sealed(inside.to_numpy(zero_copy_only=False))
+
+
+def _sealed(array: Array) -> Array:
+    """The array as one that cannot be written: a kernel is compiled once for these, however many pieces Arrow has."""
+    sealed: Array = array.view()
+    sealed.flags.writeable = False
+    return sealed
 
 
 def list_array(offsets: npt.NDArray[np.int32], inner: Array) -> pa.ListArray:
