@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -81,8 +82,8 @@ def kill_in_the_middle(base: Path, state: Path, draw: random.Random) -> None:
             at_work = any(name.startswith(f"stillhunt-{process.pid}-") for name in working_folders(state))
             if at_work and len(names_of(state)) >= wanted:
                 break
-            time.sleep(0.002)
-        time.sleep(draw.random() * 0.05)
+            watch(process, 0.002)
+        watch(process, draw.random() * 0.05)
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -97,6 +98,12 @@ def leave_half_written(state: Path) -> None:
     for name, content in (("00000.segment.part", b"x" * 99), ("00000.segment", b""), ("keys.npy.part", b"")):
         (place / name).write_bytes(content)
     (state / f"stillhunt-{os.getpid()}-living").mkdir()
+
+
+def watch(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Let a process work; it may end meanwhile."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
 
 
 def names_of(state: Path) -> list[str]:
@@ -127,7 +134,7 @@ def test_an_interrupted_hunt_clears_its_own_folder_and_keeps_what_is_whole(folde
     state = tmp_path / "state"
     process = start(folder, "never", state)
     while process.poll() is None and not (state.exists() and len(names_of(state)) >= 2):
-        time.sleep(0.002)
+        watch(process, 0.002)
     process.send_signal(signal.SIGINT)
     assert finished(process) == 130
     assert len(kept_folders(state)) >= 2
