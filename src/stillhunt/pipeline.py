@@ -147,7 +147,7 @@ def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Confi
         "case_version": CASE_VERSION,
         "sketch_version": SKETCH_VERSION,
         "inputs": [asdict(one) for one in log.inputs],
-        "settings": config.model_dump(mode="json"),
+        "settings": config.model_dump(mode="json", exclude={"state"}),
         "seed": config.seed,
         "coverage": [asdict(family) for family in coverage(log.present, customers)],
     }
@@ -186,7 +186,7 @@ def _sketched(log: RequestLog, config: Config, partials: Partials) -> tuple[Stor
             _keep(log, partials, pending, pending[-1][0])
         _drain(partials, pending, 0)
         store = partials.store()
-    earlier = [partials.rejects(index, log.name_of(index)) for index in kept]
+    earlier = [partials.rejects(index, log.name_of(index)) for index in kept if not log.was_read(index)]
     return store, pa.concat_tables([log.rejects(), *earlier])
 
 
@@ -194,6 +194,8 @@ def _keep(log: RequestLog, partials: Partials, pending: deque[tuple[int, Future[
     """Keep what was made of an input as soon as it is complete: a hunt that is killed loses one input's work."""
     _drain(partials, pending, 0)
     facts = log.facts[file]
+    if facts.rejected and log.shares_name(file):
+        return
     found = KeptInput(facts.rows, tuple(sorted(facts.present)), facts.rejected, tuple(log.cuts(file)))
     partials.keep(file, found, log.rejects_of(file))
 

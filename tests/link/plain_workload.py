@@ -11,8 +11,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import gammaln
 
-from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Flags, Floats, Ints
+from stillhunt.link.bare import BareSlices
 from stillhunt.link.crowd import BLUR, BOTH, CELL, LOAD_ONLY, NATS, RATE_ONLY, RATE_SPREAD, SPREAD, TASTES, Plan
 from stillhunt.link.kernels_workload import MOST_BITS
 from stillhunt.link.operators import (

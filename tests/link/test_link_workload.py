@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from simulated_bare import bare_of, customers, everybody, plan_mixture, workers
 
-from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Ints
+from stillhunt.link.bare import BareSlices
 from stillhunt.link.crowd import gather_crowd, plan_bits, work_bits
 from stillhunt.link.operators import Operator, find_operators, stack_bits
 from stillhunt.link.workload import find_plans

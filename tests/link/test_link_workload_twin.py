@@ -11,8 +11,8 @@ import pytest
 from simulated_bare import bare_of, customers, everybody, plan_mixture, workers
 
 from stillhunt.link import workload
-from stillhunt.link.bare import BareSlices
 from stillhunt.link.arrays import Ints
+from stillhunt.link.bare import BareSlices
 from stillhunt.link.crowd import SMALL, gather_crowd, own_tastes, plan_bits, rows_of
 from stillhunt.link.kernels_workload import EMPTY, LEAST_BITS, MOST_BITS, Lanes, add_shares, cell_sums, judge, weigh
 from stillhunt.link.operators import Operator, find_operators, stack_bits

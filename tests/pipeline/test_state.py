@@ -91,7 +91,6 @@ def test_history_of_accounts_without_conversations(world: World, tmp_path: Path,
     compare(logs, world, tmp_path / "state")
 
 
-@known("the rejects of a text file that is known are those of its survey and those that were kept")
 def test_rejects_of_text_files_are_told_once(world: World, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -101,7 +100,6 @@ def test_rejects_of_text_files_are_told_once(world: World, rows: list[dict[str, 
     assert case.run["counts"]["rejects"] > 0
 
 
-@known("rejects of an input are found by its name alone")
 def test_rejects_of_two_files_of_one_name(world: World, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     paths = [tmp_path / place / "log.parquet" for place in "xy"]
     for path, first in zip(paths, (-3, -400), strict=True):
@@ -167,7 +165,6 @@ def test_the_order_of_rows_makes_a_new_file_and_the_same_case(
         assert first.tables[name].equals(second.tables[name]), name
 
 
-@known("facts.json looks like a log; a name without a log's ending would do")
 def test_a_state_folder_inside_the_logs_is_no_log(world: World, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     write_rows(tmp_path / "a.parquet", rows)
     for _ in range(2):
@@ -175,7 +172,6 @@ def test_a_state_folder_inside_the_logs_is_no_log(world: World, rows: list[dict[
         assert [one["name"] for one in case.run["inputs"]] == ["a.parquet"]
 
 
-@known("the settings in run.json hold the path of the state folder")
 def test_the_place_of_the_state_is_not_told(world: World, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     write_rows(tmp_path / "a.parquet", rows[:500])
     case = stillhunt.hunt(str(tmp_path / "a.parquet"), None, settings(world, tmp_path / "of somebody"))
@@ -218,7 +214,6 @@ def damaged(
     return base, stillhunt.hunt(str(base / "logs"), None, settings(world))
 
 
-@known("what is kept is believed unseen: an Arrow, Value or OSError goes through")
 @pytest.mark.parametrize("damage", [cut_in_half, empty, overwrite, remove], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("kind", ["*.segment", "facts*", "rejects*"])
 def test_a_damaged_folder_is_made_anew_or_refused(

@@ -155,8 +155,6 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         client_prefix=address[owner].astype(np.uint64),
         user_agent=stack[owner].tolist(),
         output_tokens=np.full(rows, 100),
-        account_key=owner,
-        request_key=np.arange(rows),
         content_hash=np.arange(rows),
         whole=whole,
         words=np.full(rows, 30),

@@ -32,10 +32,9 @@ def told_log(
     order = np.lexsort((np.arange(len(account)), time, account))
     rows = len(account)
     given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
-    for name in ("conduct", "script", "origin_file", "words", "content_hash", "origin_row", "account_key"):
+    for name in ("conduct", "script", "origin_file", "words", "content_hash", "origin_row"):
         given[name] = np.zeros(rows, np.int64)
     given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
-    given |= {"request_key": np.arange(rows)}
     given |= {"whole": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}
     given |= columns
     taken = {name: _taken(values, order) for name, values in given.items()}

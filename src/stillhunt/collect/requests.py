@@ -110,10 +110,15 @@ class RequestLog:
             cuts: `cuts` of that reading.
         """
         self.facts[index] = facts
-        self._known_rejected += facts.rejected
+        if not self.was_read(index):
+            self._known_rejected += facts.rejected
         if cuts:
             rows, sizes = np.array(cuts, np.int64).T
             self._cuts[index].append((rows, sizes))
+
+    def was_read(self, index: int) -> bool:
+        """Whether an input was read to learn which conversations it holds, and its rejects are known by that."""
+        return index in self._spools
 
     def cuts(self, index: int) -> list[tuple[int, int]]:
         """(row, bytes) of each prompt of an input from which resent history was cut."""
@@ -123,6 +128,10 @@ class RequestLog:
         """REJECTS of one input; what has its name."""
         table = self.rejects()
         return table.filter(pc.equal(table.column("source"), self.name_of(index)))
+
+    def shares_name(self, index: int) -> bool:
+        """Whether another input has the same name, so that `rejects_of` cannot tell their rejects apart."""
+        return sum(found.name == self._opened.found[index].name for found in self._opened.found) > 1
 
     def name_of(self, index: int) -> str:
         """Name of an input as REJECTS has it."""

@@ -29,12 +29,13 @@ import pyarrow.ipc
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import REJECTS
+from stillhunt.extract.segments import damaged
 from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.extract.words import SKETCH_VERSION
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of what a kept folder holds; a new one makes new folders."""
-FACTS, REJECTED, KEY = "facts.json", "rejects.arrow", "identity.key"
+FACTS, REJECTED, KEY = "facts", "rejects.arrow", "identity.key"
 _PREFIX = "stillhunt-"
 
 
@@ -115,12 +116,10 @@ class Partials:
                 self._names[index] = hashlib.sha256(text.encode()).hexdigest()
         found = {}
         for index, name in self._names.items():
-            folder = self._state / name
-            if (folder / FACTS).exists():
-                self._kept[index] = folder
-                facts = json.loads((folder / FACTS).read_text())
-                cuts = tuple((row, size) for row, size in facts["cuts"])
-                found[index] = KeptInput(facts["rows"], tuple(facts["present"]), facts["rejected"], cuts)
+            facts = _facts_of(self._state / name)
+            if facts is not None:
+                self._kept[index] = self._state / name
+                found[index] = facts
         return found
 
     def write_in(self, pool: Executor) -> None:
@@ -167,9 +166,10 @@ class Partials:
             made = self._place(origin_file)
             with pa.OSFile(str(made / REJECTED), "wb") as sink, pa.ipc.new_file(sink, REJECTS.arrow) as writer:
                 writer.write_table(rejects)
-            (made / FACTS).write_text(json.dumps(asdict(facts)))
+            (made / FACTS).write_text(json.dumps({**asdict(facts), "sizes": _sizes(made)}))
             final = self._state / name
-            if not final.exists():
+            if _facts_of(final) is None:
+                shutil.rmtree(final, ignore_errors=True)
                 made.rename(final)
             self._kept[origin_file] = final
         except OSError as error:
@@ -177,8 +177,12 @@ class Partials:
 
     def rejects(self, origin_file: int, name: str) -> pa.Table:
         """REJECTS of an input whose segments were here already, under the name that it has now."""
-        with pa.OSFile(str(self._kept[origin_file] / REJECTED), "rb") as source:
-            table = pa.ipc.open_file(source).read_all()
+        path = self._kept[origin_file] / REJECTED
+        try:
+            with pa.OSFile(str(path), "rb") as source:
+                table = pa.ipc.open_file(source).read_all()
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(path, error) from error
         return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
@@ -209,6 +213,22 @@ class Partials:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != FACTS}
+
+
+def _facts_of(folder: Path) -> KeptInput | None:
+    """What a kept folder holds; None where there is none, or where a file of it is missing, cut short or unreadable."""
+    try:
+        facts = json.loads((folder / FACTS).read_text())
+        if facts.pop("sizes") != _sizes(folder):
+            return None
+        cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])
+        return KeptInput(int(facts["rows"]), tuple(facts["present"]), int(facts["rejected"]), cuts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
 from stillhunt.extract.kernels_store import place_lists16, place_lists32
 
@@ -124,6 +125,15 @@ def _narrow(column: pa.ChunkedArray) -> pa.Array:
     return array
 
 
+def damaged(path: Path, error: Exception) -> OutputError:
+    """What is said of a kept file that cannot be read."""
+    return OutputError(
+        f"what was kept of an input cannot be read: {str(error)[:200]}",
+        where=str(path),
+        next_step=f"delete the folder {path.parent.name}; it is made anew",
+    )
+
+
 class Segment:
     """One segment, open for reading.
 
@@ -135,9 +145,14 @@ class Segment:
     def __init__(self, path: Path, origin_file: int) -> None:
         self._path = path
         self._origin_file = origin_file
-        with path.open("rb") as file:
-            file.seek(-_FOOTER, os.SEEK_END)
-            footer = np.frombuffer(file.read(), np.int64)
+        try:
+            with path.open("rb") as file:
+                file.seek(-_FOOTER, os.SEEK_END)
+                footer = np.frombuffer(file.read(), np.int64)
+            if int(footer[:-1].min()) < 0 or int(footer[:-1].max()) > path.stat().st_size:
+                raise ValueError("its index points outside it")
+        except (OSError, ValueError) as error:
+            raise damaged(path, error) from error
         self._index = footer[:-1].reshape(len(FAMILIES), PARTITIONS, 2)
         self.rows = int(footer[-1])
 
@@ -173,8 +188,11 @@ class Segment:
         begin, length = self._index[family, partition].tolist()
         if not length:
             return None
-        file.seek(begin)
-        return pa.ipc.open_stream(pa.py_buffer(file.read(length))).read_next_batch()
+        try:
+            file.seek(begin)
+            return pa.ipc.open_stream(pa.py_buffer(file.read(length))).read_next_batch()
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self._path, error) from error
 
     def _column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
         if name == "origin_file":
