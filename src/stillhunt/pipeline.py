@@ -92,8 +92,7 @@ def hunt(
     with clock.stage("score"):
         tables = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
     with clock.stage("excerpts"):
-        samples = _samples(log, traffic, tables, config)
-        timeline = _timeline(traffic, tables["harvest"])
+        samples, timeline = _views(log, traffic, tables, config)
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
     sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats))
     run = {**_facts(log, customers, config), **sums, "timings": clock.timings}
@@ -211,15 +210,27 @@ def _drain(partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], mos
         partials.add(file, future.result())
 
 
-def _samples(
+def _views(
     log: RequestLog | SparkLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config
+) -> tuple[pa.Table | None, pa.Table | None]:
+    """Excerpts of a few requests of each campaign, their text read again from the log, and the timeline of all."""
+    harvest = tables["harvest"]
+    if not harvest.num_rows:
+        return None, None
+    rows = _positions(traffic, harvest)
+    time = traffic["timestamp"].take(rows)
+    timeline = timeline_table(harvest["campaign_id"], traffic["account_id"].take(rows), time)
+    if not config.report.excerpts:
+        return None, timeline
+    return _samples(log, traffic, harvest, rows, config), timeline
+
+
+def _samples(
+    log: RequestLog | SparkLog, traffic: pa.Table, harvest: pa.Table, rows: pa.Array, config: Config
 ) -> pa.Table | None:
-    """Excerpts of a few requests of each campaign, their text read again from the log."""
-    if not config.report.excerpts or not tables["harvest"].num_rows:
-        return None
-    rows = _positions(traffic, tables["harvest"])
-    chosen = _near_moments(tables["harvest"]["campaign_id"], traffic["timestamp"].cast(pa.int64()).take(rows))
-    picked, rows = tables["harvest"].take(chosen), rows.take(chosen)
+    """Excerpts; `rows` are the places of the harvested requests in the traffic."""
+    chosen = _near_moments(harvest["campaign_id"], traffic["timestamp"].cast(pa.int64()).take(rows))
+    picked, rows = harvest.take(chosen), rows.take(chosen)
     origins = list(
         zip(traffic["origin_file"].take(rows).to_pylist(), traffic["origin_row"].take(rows).to_pylist(), strict=True)
     )
@@ -265,13 +276,6 @@ def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
     owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
     known = pc.binary_join_element_wise(traffic["account_id"].combine_chunks().take(rows), ids.take(rows), "\n")
     return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
-
-
-def _timeline(traffic: pa.Table, harvest: pa.Table) -> pa.Table | None:
-    if not harvest.num_rows:
-        return None
-    rows = _positions(traffic, harvest)
-    return timeline_table(harvest["campaign_id"], traffic["account_id"].take(rows), traffic["timestamp"].take(rows))
 
 
 def _sums(tables: dict[str, pa.Table], totals: pa.Table, config: Config, set_aside: tuple[int, int]) -> dict[str, Any]:

@@ -93,6 +93,7 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     groups = _links(log, found) + _bare_links(log, bare, operators, cut.labels(bare), len(found))
     links = pa.concat_tables(groups).combine_chunks() if groups else LINKS.empty()
     public = public_accounts(log, config.seed, config.link.public_accounts, config.link.public_requests)
+    pa.default_memory_pool().release_unused()
     with progress.stage("gathering traffic", None, "requests") as advance:
         traffic, sliced = cut.traffic(public | _held(log, found, bare, operators))
         advance(traffic.num_rows)

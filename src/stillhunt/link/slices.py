@@ -17,7 +17,7 @@ from stillhunt.link.topics import TOPICS
 
 MOST_PHRASES = 256
 """Phrases of a cluster by which its slices are compared; bounds the work that one hostile or chained cluster causes."""
-MOST_OCCURRENCES = 120_000_000
+MOST_OCCURRENCES = 30_000_000
 """Phrases of requests that are brought together at a time; bounds memory, changes no result."""
 
 SLICE_ROWS = pa.schema(
