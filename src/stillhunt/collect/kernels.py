@@ -204,18 +204,6 @@ def was_seen(hashes: U64, seen: U64, found: Flags) -> None:
         found[row] = (seen[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & _U1 != _U0
 
 
-@kernel
-def cut_heads(offsets: I64, data: U8, cuts: I64, new_offsets: I64, new_data: U8) -> None:
-    """Copy texts without their first `cuts` bytes; the new arrays must have the right sizes."""
-    written = 0
-    for row in range(cuts.size):
-        new_offsets[row] = written
-        start, end = offsets[row] + cuts[row], offsets[row + 1]
-        new_data[written : written + end - start] = data[start:end]
-        written += end - start
-    new_offsets[cuts.size] = written
-
-
 # State of the splitter of JSON arrays.
 _DEPTH, _IN_STRING, _ESCAPED = 0, 1, 2
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.extract.kernels_store import place_lists16, place_lists32
+from stillhunt.extract.kernels_store import place_lists
 
 PARTITIONS = 64
 """Partitions of a segment, by the highest bits of the account's key."""
@@ -104,7 +104,6 @@ def _ordered_lists(column: pa.ChunkedArray, order: npt.NDArray[np.int64]) -> pa.
     out = np.empty(int(offsets[-1]), column.type.value_type.to_pandas_dtype())
     first = 0
     for chunk in column.chunks:
-        place_lists = place_lists16 if out.dtype == np.uint16 else place_lists32
         own = places[first : first + len(chunk)]
         place_lists(own, chunk.offsets.to_numpy(), chunk.values.to_numpy(), offsets, out)
         first += len(chunk)

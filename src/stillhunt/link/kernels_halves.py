@@ -23,25 +23,6 @@ CONCENTRATIONS = (0.5, 2.0, 8.0, 32.0, 128.0)
 CONCENTRATION_WEIGHTS = (0.25, 0.25, 0.2, 0.2, 0.1)
 """How sharply honest templated slices keep to topics of their own: Dirichlet concentrations and their share."""
 TASTES = len(CONCENTRATIONS)
-WORST = 30.0
-"""Mean square deviation at which a slice is as foreign as it can get; beyond, distance tells no more."""
-LEAST_VARIANCE = 0.25
-"""Of a count: keeps a phrase that hardly varies from deciding a distance."""
-LEAST_TOLD = 1e-6
-LOG2 = log(2.0)
-VIEW_CAP = 24.0
-"""Most bits one view may give or take while groups form."""
-BLOCK = 256
-"""Slices of one pass: what they gather stays in the nearest cache."""
-MOST_FACTORS = 24
-"""Prompts on one topic up to which its factors are multiplied one by one; above, the gamma function is cheaper."""
-FOLD = 1e60
-"""A product beyond which its logarithm is put aside; MOST_FACTORS more factors cannot overflow it."""
-
-CONCENTRATIONS = (0.5, 2.0, 8.0, 32.0, 128.0)
-CONCENTRATION_WEIGHTS = (0.25, 0.25, 0.2, 0.2, 0.1)
-"""How sharply honest templated slices keep to topics of their own: Dirichlet concentrations and their share."""
-TASTES = len(CONCENTRATIONS)
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
