@@ -51,6 +51,21 @@ def few_requests(count: int, **changes: object) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([*schema, *extra]))
 
 
+def test_a_phrase_that_all_accounts_use_alike_is_no_habit_and_no_error() -> None:
+    opening = "could you please tell me in plain words"
+    rows = [
+        {
+            "request_id": f"r{n}",
+            "timestamp": START + dt.timedelta(hours=n),
+            "account_id": f"a{n % 6}",
+            "model": "m",
+            "prompt": f"{opening if n // 6 % 3 == 0 else ''} item{n * 7919 % 104729} part{n * 31337 % 99991} unit{n}",
+        }
+        for n in range(72)
+    ]
+    assert stillhunt.hunt(pa.Table.from_pylist(rows)).run["counts"]["requests"] == 72
+
+
 def test_run_record_tells_how_the_case_came_about(case: stillhunt.Case, world: World) -> None:
     run = case.run
     assert run["version"] == stillhunt.__version__

@@ -65,7 +65,8 @@ def content_clusters(habits: Habits, accounts: int) -> Clusters:
     """
     of_phrase = cluster_phrases(habits, *_pairs(habits, accounts))
     count = int(of_phrase.max(initial=-1)) + 1
-    of_known = np.where(habits.habit_of >= 0, of_phrase[habits.habit_of], -1).astype(np.int32)
+    # Place -1, that of what is no habit, is the last; there may be no habit at all.
+    of_known = np.append(of_phrase, -1)[habits.habit_of].astype(np.int32)
     inside = of_phrase[habits.phrase] >= 0
     habitual = np.unique(habits.account[inside] * max(count, 1) + of_phrase[habits.phrase[inside]])
     rows = habits.rows.extend(_clustered, CLUSTERED, (of_known, habitual, max(count, 1)), ["account", "known"])
