@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -254,16 +255,29 @@ def _near_moments(campaign: pa.ChunkedArray, time: pa.ChunkedArray) -> pa.Array:
     file, where requests drawn at random would cost all of it.
     """
     times, code = time.to_numpy(), campaign.combine_chunks().dictionary_encode().indices.to_numpy()
-    order = np.lexsort((times, code))
-    moments = np.sort(times)[np.linspace(0, len(times) - 1, MOMENTS + 2).astype(np.int64)[1:-1]]
+    # Codes are drawn in order of appearance, and most often the campaigns stand one after another already.
+    order = np.arange(len(code)) if (np.diff(code) >= 0).all() else np.argsort(code, kind="stable")
+    near = SAMPLED_REQUESTS // MOMENTS
+    places = np.linspace(0, len(times) - 1, MOMENTS + 2).astype(np.int64)[1:-1]
+    moments = np.partition(times, places)[places]
     edges = np.flatnonzero(np.diff(code[order], prepend=-1, append=-1))
     chosen = []
     for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        begin = np.searchsorted(times[order[first:last]], moments)
-        begin = np.minimum(begin, max(last - first - SAMPLED_REQUESTS // MOMENTS, 0))
-        near = np.unique(begin[:, None] + np.arange(SAMPLED_REQUESTS // MOMENTS))
-        chosen.append(np.sort(order[first + near[near < last - first]]))
+        own = times[order[first:last]]
+        begin = np.minimum([np.count_nonzero(own < moment) for moment in moments], max(last - first - near, 0))
+        ends = np.minimum(begin + near, last - first)
+        ranked = np.partition(own, np.unique(np.concatenate([begin, ends - 1])))
+        parts = [_ranked(own, ranked, place, end) for place, end in zip(begin.tolist(), ends.tolist(), strict=True)]
+        chosen.append(np.sort(order[first + np.unique(np.concatenate(parts))]))
     return pa.array(np.concatenate(chosen))
+
+
+def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: int, end: int) -> npt.NDArray[np.int64]:
+    """Places of the times of some ranks, those of equal times in order; at these ranks `ranked` is in order."""
+    around = np.flatnonzero((times >= ranked[begin]) & (times <= ranked[end - 1]))
+    around = around[np.argsort(times[around], kind="stable")]
+    before = begin - np.count_nonzero(times < ranked[begin])
+    return around[before : before + end - begin]
 
 
 def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:

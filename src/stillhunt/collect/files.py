@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -20,9 +21,11 @@ from stillhunt.collect.strings import object_text
 BATCH_BYTES = 64 << 20
 """Decoded bytes aimed at in one batch; long prompts make batches shorter."""
 FEWEST_ROWS = 64
+ROWS_LOOKED_UP = 8_192
+"""Rows decoded at a time where few of them are wanted: reading stops soon after the last of these."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
-
+I64: TypeAlias = npt.NDArray[np.int64]
 Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
 """A stretch of an input that can be read by itself, giving what cannot be decoded to rejects."""
 
@@ -137,39 +140,49 @@ class ParquetReader:
         for part in self.parts(wanted):
             yield from part(rejects)
 
-    def parts(self, wanted: Sequence[str], only: frozenset[int] | None = None) -> Iterator[Part]:
-        """Some row groups (None: all), each to be read by itself."""
+    def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
+        """Each row group, to be read by itself."""
         with self._open() as file:
             facts, columns = file.metadata, _physical_columns(file.schema_arrow, self._rows.fields, wanted)
         first_row = 0
         for group in range(facts.num_row_groups):
-            if only is None or group in only:
-                yield functools.partial(self._group, facts, group, columns, (wanted, first_row))
+            size = self._rows_at_a_time(facts.row_group(group), columns)
+            yield functools.partial(self._group, facts, group, columns, (wanted, first_row, size))
             first_row += facts.row_group(group).num_rows
+
+    def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
+        """Each row group that holds some of these rows, to be read in short batches, and its own of them.
+
+        Args:
+            wanted: our names of the columns to read.
+            rows: row numbers, ascending.
+        """
+        with self._open() as file:
+            facts, columns = file.metadata, _physical_columns(file.schema_arrow, self._rows.fields, wanted)
+        sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+        bounds = np.cumsum([0, *sizes])
+        places = np.searchsorted(rows, bounds)
+        for group in np.flatnonzero(np.diff(places)).tolist():
+            size = min(ROWS_LOOKED_UP, self._rows_at_a_time(facts.row_group(group), columns))
+            part = functools.partial(self._group, facts, group, columns, (wanted, int(bounds[group]), size))
+            yield rows[places[group] : places[group + 1]], part
 
     def holds(self, ours: str) -> bool:
         """Whether the file has a column that may hold this one of ours."""
         with self._open() as file:
             return bool(_physical_columns(file.schema_arrow, self._rows.fields, (ours,)))
 
-    def group_of(self, row: int) -> int:
-        """The row group that holds a row."""
-        with self._open() as file:
-            sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
-        return int(np.searchsorted(np.cumsum(sizes), row, side="right"))
-
     def _group(
         self,
         metadata: pq.FileMetaData,
         group: int,
         columns: list[str],
-        task: tuple[Sequence[str], int],
+        task: tuple[Sequence[str], int, int],
         rejects: Rejects,
     ) -> Iterator[RawBatch]:
-        wanted, first_row = task
+        wanted, first_row, size = task
         facts = metadata.row_group(group)
         done = 0
-        size = self._rows_at_a_time(facts, columns)
         with self._open(metadata) as file:
             # Several groups are read at once by threads of ours; Arrow's own threads beside them would only wait.
             batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)

@@ -25,7 +25,7 @@ from stillhunt.collect.history import I64, History, Survey, prompt_array
 from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.spool import Spool
-from stillhunt.collect.standardise import RawBatch, Rules, standardise_keys, standardise_requests, standardise_texts
+from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests, standardise_texts
 from stillhunt.collect.strings import bounded_texts
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
@@ -33,6 +33,9 @@ TEXT_FIELDS = ("prompt", "system_prompt", "messages")
 
 Step: TypeAlias = tuple[int, pa.Table | None, Rejects]
 """Input, its next usable rows (None: there are none), and what was set aside on the way."""
+
+Texts: TypeAlias = tuple[int, I64, pa.Array, pa.Array]
+"""Input, row numbers, their prompts and their system prompts."""
 
 
 class RequestLog:
@@ -285,14 +288,12 @@ class RequestLog:
         wanted: dict[int, set[int]] = defaultdict(set)
         for file, row in origins:
             wanted[file].add(row)
+        ordered = {index: np.array(sorted(wanted[index]), np.int64) for index in sorted(wanted)}
+        stretches = (one for index, rows in ordered.items() for one in self._text_stretches(index, rows))
         found: dict[tuple[int, int], tuple[str | None, str | None]] = {}
-        for index in sorted(wanted):
-            rows = np.array(sorted(wanted[index]), np.int64)
-            for numbers, prompts, systems in self._text_batches(index, rows):
-                for place in np.flatnonzero(np.isin(numbers, rows)):
-                    row = int(numbers[place])
-                    prompt = self._as_handed_on(index, row, prompts[int(place)].as_py())
-                    found[index, row] = (prompt, systems[int(place)].as_py())
+        for index, numbers, prompts, systems in ahead(stretches, self._threads):
+            for row, prompt, system in zip(numbers.tolist(), prompts.to_pylist(), systems.to_pylist(), strict=True):
+                found[index, row] = (self._as_handed_on(index, row, prompt), system)
         return [found.get((file, row), (None, None)) for file, row in origins]
 
     def _as_handed_on(self, index: int, row: int, prompt: str | None) -> str | None:
@@ -303,28 +304,46 @@ class RequestLog:
         bounded: str = bounded_texts(rest, self._config.collect.max_text_bytes, self._config.seed)[0].as_py()
         return bounded
 
-    def _text_batches(self, index: int, rows: I64) -> Iterator[tuple[I64, pa.Array, pa.Array]]:
-        """(row numbers, prompts, system prompts) of stretches that hold the wanted rows, and of few others."""
+    def _text_stretches(self, index: int, rows: I64) -> Iterator[Callable[[], Iterator[Texts]]]:
+        """What reads the wanted rows of an input, ascending, in stretches that hold few others."""
         if index in self._spools:
-            for table in self._spools[index].tables():
-                systems = table.column("system_prompt").combine_chunks()
-                yield table.column("origin_row").to_numpy(), prompt_array(table), systems
+            yield functools.partial(_spooled_texts, index, self._spools[index], rows)
         elif index in self._readers:
             reader = self._readers[index]
-            raws: Iterator[RawBatch]
             if isinstance(reader, ParquetReader):
-                groups = frozenset(reader.group_of(int(row)) for row in rows)
-                raws = (raw for part in reader.parts(TEXT_FIELDS, groups) for raw in part(Rejects()))
+                for own, part in reader.parts_with(TEXT_FIELDS, rows):
+                    yield functools.partial(_texts_of, index, part, own, self._rules)
             else:
-                raws = reader.batches(TEXT_FIELDS, Rejects())
-            for raw in raws:
-                if np.isin(raw.origin_rows, rows).any():
-                    yield (raw.origin_rows, *standardise_texts(raw, self._rules))
+                yield functools.partial(
+                    _texts_of, index, functools.partial(reader.batches, TEXT_FIELDS), rows, self._rules
+                )
 
     def close(self) -> None:
         """Free what was kept for a second look; `texts` then no longer knows rows of text files."""
         for spool in self._spools.values():
             spool.close()
+
+
+def _texts_of(index: int, part: Part, rows: I64, rules: Rules) -> Iterator[Texts]:
+    """Texts of the wanted rows of a stretch; reading stops after the last of them."""
+    for raw in part(Rejects()):
+        places = np.flatnonzero(np.isin(raw.origin_rows, rows))
+        if len(places):
+            few = raw.take(places)
+            yield (index, few.origin_rows, *standardise_texts(few, rules))
+        if raw.rows and raw.origin_rows[-1] >= rows[-1]:
+            return
+
+
+def _spooled_texts(index: int, spool: Spool, rows: I64) -> Iterator[Texts]:
+    for table in spool.tables():
+        few = table.filter(pa.array(np.isin(table.column("origin_row").to_numpy(), rows)))
+        yield (
+            index,
+            few.column("origin_row").to_numpy(),
+            prompt_array(few),
+            few.column("system_prompt").combine_chunks(),
+        )
 
 
 def _keys(index: int, part: Part, standardise: Callable[[Any], pa.Table]) -> Iterator[tuple[int, pa.Table]]:

@@ -8,7 +8,7 @@ the rows beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,22 @@ class RawBatch:
     origin_rows: npt.NDArray[np.int64]
     place: Callable[[int], str]
     raw: Callable[[int], str]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> RawBatch:
+        """Some rows of the batch, by their places in it, as a batch that holds no others."""
+        chosen = pa.array(rows)
+        columns = {
+            name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column.take(chosen)
+            for name, column in self.columns.items()
+        }
+        return replace(
+            self,
+            columns=columns,
+            rows=len(rows),
+            origin_rows=self.origin_rows[rows],
+            place=lambda row: self.place(int(rows[row])),
+            raw=lambda row: self.raw(int(rows[row])),
+        )
 
 
 @dataclass

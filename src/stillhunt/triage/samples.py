@@ -128,13 +128,8 @@ def _bucket_width(first: int, last: int) -> int:
 def _shared_spans(candidates: list[dict[str, Any]]) -> list[list[Span]]:
     """For each prompt the spans of word runs that prompts of at least two accounts contain."""
     words = [list(_WORD.finditer(row["prompt"][:_TEXT_CHARS])) for row in candidates]
-    runs = [
-        [
-            tuple(m.group().lower() for m in found[start : start + _RUN_WORDS])
-            for start in range(len(found) - _RUN_WORDS + 1)
-        ]
-        for found in words
-    ]
+    lowered = [[match.group().lower() for match in found] for found in words]
+    runs = [list(zip(*(own[ahead:] for ahead in range(_RUN_WORDS)), strict=False)) for own in lowered]
     holders = {(row["account_id"], run) for row, own in zip(candidates, runs, strict=True) for run in own}
     accounts_with = Counter(run for _, run in holders)
     return [
