@@ -127,7 +127,7 @@ class Case:
             OutputError: it exists, the disk is full, or permission is missing.
         """
         tables = {**self.tables, "samples": self.samples, "timeline": self.timeline}
-        return write_folder(Path(folder), tables, self.run, self.report(), force=force)
+        return write_folder(Path(folder), tables, self.run, self.report, force=force)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ REPORT_FILE = "report.html"
 TABLES: dict[str, Table] = {**CASE_TABLES, **CASE_VIEWS}
 
 _ROW_GROUP = 1 << 20
+_WRITERS = 2
+"""Tables written at a time; each holds one row group and the order of its rows."""
 _LATE_TABLES = ("slices", "harvest")
 """Tables as long as the traffic: opened with the case, read when first asked for."""
 
@@ -89,7 +92,12 @@ def _is_ascending(columns: pa.Table) -> bool:
 
 
 def write_folder(
-    folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: str, *, force: bool = False
+    folder: Path,
+    tables: Mapping[str, pa.Table],
+    run: Mapping[str, Any],
+    report: Callable[[], str],
+    *,
+    force: bool = False,
 ) -> Path:
     """Write a case folder: into a hidden folder beside it first, then in place with one rename.
 
@@ -99,7 +107,7 @@ def write_folder(
         folder: where the case shall be.
         tables: one table per key of `TABLES`, in any row order.
         run: content of run.json; values of secret settings are replaced here once more.
-        report: content of report.html.
+        report: makes the content of report.html; asked while the tables are written beside it.
         force: replace a case folder that is there; anything that is not a case folder is never replaced.
 
     Returns:
@@ -114,12 +122,7 @@ def write_folder(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-        for name in TABLES:
-            _write_table(temporary / f"{name}.parquet", name, tables[name])
-        _write_text(
-            temporary / RUN_FILE, json.dumps(public_run(run), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
-        )
-        _write_text(temporary / REPORT_FILE, report)
+        _fill(temporary, tables, run, report)
         _sync(temporary)
         _put_in_place(temporary, target)
         _sync(target.parent)
@@ -133,6 +136,23 @@ def write_folder(
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def _fill(folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: Callable[[], str]) -> None:
+    """Write all files; the longest tables first, in threads beside the report."""
+    names = sorted(TABLES, key=lambda name: -tables[name].num_rows)
+    with ThreadPoolExecutor(_WRITERS, "stillhunt-write") as pool:
+        written = [pool.submit(_write_table, folder / f"{name}.parquet", name, tables[name]) for name in names]
+        try:
+            _write_text(
+                folder / RUN_FILE, json.dumps(public_run(run), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+            )
+            _write_text(folder / REPORT_FILE, report())
+            for one in written:
+                one.result()
+        finally:
+            for one in written:
+                one.cancel()
 
 
 def _refuse_existing(target: Path, *, force: bool) -> None:

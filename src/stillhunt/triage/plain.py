@@ -44,6 +44,8 @@ ELLIPSIS = "\u2026"
 
 def escape_controls(text: str) -> str:
     r"""Text with every unsafe character as a visible escape, such as `\x1b` or `\u202e`."""
+    if text.isascii() and text.isprintable():  # most ids and statements
+        return text
     return UNSAFE.sub(lambda match: _visible(ord(match.group())), text)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -108,11 +110,13 @@ def campaign_views(
         run: content of run.json; settings are read from it.
         period: begin and end of the common time axis.
     """
+    names = [row["campaign_id"] for row in campaigns]
     tables = replace(tables, members=_with_verdicts(tables.members, accounts))
+    parts = zip(*(_split(getattr(tables, one.name), names) for one in fields(Tables)), strict=True)
     views: list[CampaignView] = []
     budget = MEMBERS_IN_ALL
-    for number, row in enumerate(campaigns, start=1):
-        own = _cut(tables, row["campaign_id"])
+    for number, (row, part) in enumerate(zip(campaigns, parts, strict=True), start=1):
+        own = Tables(*part)
         members = _member_rows(own, min(MEMBERS_PER_CAMPAIGN, max(budget, MEMBERS_AT_FIRST)))
         budget -= len(members)
         views.append(_campaign_view(number, row, own, members, run, period))
@@ -136,11 +140,17 @@ def _with_verdicts(members: pa.Table, accounts: pa.Table) -> pa.Table:
     return members.append_column("verdict", shown)
 
 
-def _cut(tables: Tables, campaign_id: str) -> Tables:
-    def of(table: pa.Table) -> pa.Table:
-        return table.filter(pc.equal(table["campaign_id"], campaign_id))
-
-    return Tables(of(tables.members), of(tables.evidence), of(tables.samples), of(tables.timeline))
+def _split(table: pa.Table, names: list[str]) -> list[pa.Table]:
+    """The rows of each of some campaigns, found in one look at the table."""
+    number = pc.fill_null(pc.index_in(table["campaign_id"], value_set=pa.array(names, pa.string())), -1).to_numpy()
+    order = np.argsort(number, kind="stable")
+    bounds = np.searchsorted(number[order], np.arange(len(names) + 1))
+    parts = []
+    for begin, end in pairwise(bounds.tolist()):
+        rows = order[begin:end]
+        side_by_side = end > begin and int(rows[-1] - rows[0]) == end - begin - 1
+        parts.append(table.slice(int(rows[0]), end - begin) if side_by_side else table.take(pa.array(rows)))
+    return parts
 
 
 def _campaign_view(
