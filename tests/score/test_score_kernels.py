@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stillhunt.score import kernels
 from stillhunt.score.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
+from stillhunt.score.dealt import RARE, homogeneity
 from stillhunt.score.public import public_key, single_key
 from stillhunt.score.slices import slice_table
 
@@ -161,3 +162,44 @@ def test_rows_are_counted_by_account_and_value(rows: list[tuple[int, int]], bits
 def test_counts_end_at_what_a_byte_holds() -> None:
     found = kernels.count_in_runs(np.array([0, 300]), np.full(300, 9, np.uint64), np.ones(300, bool))
     assert set(found.tolist()) == {255}
+
+
+@steady
+@given(rows_of_log, st.sampled_from([1, 1 << 40, 0x9E3779B97F4A7C15]))
+def test_values_that_an_account_has_again_on_a_later_day(rows: list[tuple[int, int]], factor: int) -> None:
+    account, value = columns(rows)
+    first = np.searchsorted(account, np.arange(7))
+    day = np.cumsum(np.arange(len(rows)) % 3 == 2)
+    held = (value + 1).astype(np.uint64) * np.uint64(factor)
+    latest: dict[tuple[int, int], int] = {}
+    again = []
+    for row, (pair, today) in enumerate(zip(rows, day.tolist(), strict=True)):
+        again += [row] if latest.get(pair, today) < today else []
+        latest[pair] = today
+    assert np.flatnonzero(kernels.again_later(first, held, day)).tolist() == again
+
+
+@steady
+@given(rows_of_log, st.sampled_from([1, 1 << 40, 0x9E3779B97F4A7C15]))
+def test_values_of_several_owners(rows: list[tuple[int, int]], factor: int) -> None:
+    account, value = columns(rows)
+    owners = {text: {one for one, other in rows if other == text} for _, text in rows}
+    found = kernels.count_shared((value + 1).astype(np.uint64) * np.uint64(factor), account)
+    assert found == (len(owners), sum(len(held) > 1 for held in owners.values()))
+
+
+@steady
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), max_size=150).map(sorted), st.sampled_from([1, 5000]))
+def test_homogeneity_is_the_chi_square_of_the_counts(rows: list[tuple[int, int]], apart: int) -> None:
+    account, category = columns(rows)
+    found = homogeneity(account, category * apart)
+    of_account = Counter(one for one, _ in rows)
+    kept = [(one, where) for one, where in rows if of_account[one] >= 2]
+    often = Counter(where for _, where in kept)
+    cells = Counter((one, where if often[where] >= RARE else -1) for one, where in kept)
+    totals, sums = Counter(one for one, _ in kept), Counter(where if often[where] >= RARE else -1 for _, where in kept)
+    freedom = max(len(totals) - 1, 0) * max(len(sums) - 1, 0)
+    assert (found.freedom, found.accounts) == (freedom, len(totals))
+    if freedom:
+        expected = {(one, where): totals[one] * sums[where] / len(kept) for one in totals for where in sums}
+        assert found.chi_square == pytest.approx(sum((cells[cell] - e) ** 2 / e for cell, e in expected.items()))

@@ -70,12 +70,13 @@ def bare_stacks(frame: Frame, candidate: Candidate, found_as: Candidate) -> list
 
 def _as_fellows(bits: Floats, judged: Ints, used: Ints) -> Floats:
     """Bits of each member's stack; one that was not judged counts as much as those who are and use the same stack."""
-    fellows = {int(stack): float(bit) for stack, bit in zip(judged, bits, strict=True) if stack >= 0}
-    pairs = zip(bits, judged, used, strict=True)
-    told = np.array([bit if stack >= 0 else fellows.get(int(other), 0.0) for bit, stack, other in pairs])
+    fellows = np.zeros(int(max(judged.max(initial=-1), used.max(initial=-1))) + 2)
+    fellows[judged[judged >= 0]] = bits[judged >= 0]
+    told = np.where(judged >= 0, bits, np.where(used >= 0, fellows[used], 0.0))
     # A popular stack that several members share is no evidence, but it is not evidence against them either.
     counts = np.bincount(used[used >= 0], minlength=int(used.max(initial=-1)) + 1)
-    common = np.array([stack >= 0 and counts[stack] > SHARED_BY for stack in used], bool)
+    common = np.zeros(len(used), bool)
+    common[used >= 0] = counts[used[used >= 0]] > SHARED_BY
     return np.where(common, np.maximum(told, 0.0), told)
 
 

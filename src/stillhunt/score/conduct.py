@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stillhunt.score import kernels
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.coding import Flags, Ints
 from stillhunt.score.findings import Finding, examples
@@ -145,12 +146,8 @@ def _own_data(frame: Frame, candidate: Candidate) -> Finding | None:
 
 def _own_checks(frame: Frame, candidate: Candidate) -> Finding | None:
     """Prompts that an account sends again on another day, as scheduled checks do; retries are of the same day."""
-    whole, day = frame.whole[candidate.rows], frame.time[candidate.rows] // DAY
-    order = np.lexsort((day, whole, candidate.row_account))
-    same = np.diff(candidate.row_account[order]) == 0
-    same &= (whole[order[1:]] == whole[order[:-1]]) & (np.diff(day[order]) > 0)
-    again = np.zeros(len(order), bool)
-    again[order[1:][same]] = True
+    first = np.searchsorted(candidate.row_account, np.arange(len(candidate.accounts) + 1))
+    again = kernels.again_later(first, frame.whole[candidate.rows], frame.time[candidate.rows] // DAY)
     return _manners(
         "own_checks",
         f"{again.mean():.1%} of its requests repeat what the account asked on an earlier day" if len(again) else "",

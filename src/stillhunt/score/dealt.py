@@ -52,23 +52,39 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
     """
     row, rows = _numbered(account)
     column, columns = _numbered(category)
-    table = np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
-    table = table[table.sum(axis=1) >= 2]
-    rare = table.sum(axis=0) < RARE
-    if rare.any():
-        table = np.concatenate([table[:, ~rare], table[:, rare].sum(axis=1, keepdims=True)], axis=1)
-    table = table[:, table.sum(axis=0) > 0]
-    rows, columns = table.shape
+    total = np.bincount(row, minlength=rows)
+    kept = total >= 2
+    if not kept.all():
+        inside = kept[row]
+        row, column = (np.cumsum(kept) - 1)[row[inside]], column[inside]
+        total, rows = total[kept], int(np.count_nonzero(kept))
+    column, columns = _without_rare(column, columns)
     if rows < 2 or columns < 2:
         return Homogeneity(0.0, 0.0, 0.0, rows)
-    total = table.sum(axis=1)
-    expected = total[:, None] * table.sum(axis=0) / table.sum()
+    # In place from here on: the table of a large group is tens of megabytes.
+    table = np.bincount(row * columns + column, minlength=rows * columns).astype(np.float64).reshape(rows, columns)
+    expected = total[:, None] * table.sum(axis=0)
+    expected /= len(row)
+    table -= expected
+    table *= table
+    table /= expected
     return Homogeneity(
-        float(((table - expected) ** 2 / expected).sum()),
+        float(table.sum()),
         float((rows - 1) * (columns - 1)),
         float((total**2).sum() / total.sum()),
         rows,
     )
+
+
+def _without_rare(column: Ints, columns: int) -> tuple[Ints, int]:
+    """Categories renumbered with the rare ones as one, and how many these are."""
+    count = np.bincount(column, minlength=columns)
+    rare = count < RARE
+    if not rare.any():
+        return column, columns
+    common = columns - int(np.count_nonzero(rare))
+    place = np.where(rare, common, np.cumsum(~rare) - 1)
+    return place[column], common + bool(count[rare].any())
 
 
 def _numbered(values: Ints) -> tuple[Ints, int]:

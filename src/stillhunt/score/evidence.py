@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.score import baseline
+from stillhunt.score import baseline, kernels
 from stillhunt.score.bare import bare_stacks, client_rows, like_work
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.coding import Floats, Ints, commonest
@@ -132,18 +132,24 @@ def _template_lift(frame: Frame, candidate: Candidate, least: int) -> float:
     Accounts that lean on the template without being members (pipelines with the same wording) are left out: they are
     neither the public nor the group.
     """
-    slices = frame.slices.of_clusters(np.unique(candidate.slice_cluster))
-    owners, place = np.unique(frame.slices.account[slices], return_inverse=True)
-    inside = np.bincount(place, weights=frame.slices.requests[slices])
+    clusters = np.unique(candidate.slice_cluster)
+    slices = frame.slices.of_clusters(clusters)
+    owners, requests = frame.slices.account[slices], frame.slices.start[slices + 1] - frame.slices.start[slices]
+    if len(clusters) > 1:  # the slices of one cluster have an owner each, ascending
+        owners, place = np.unique(owners, return_inverse=True)
+        requests = np.bincount(place, weights=requests)
+    inside = np.asarray(requests, np.float64)
+    member = np.zeros(frame.accounts, bool)
+    member[candidate.accounts] = True
+    member = member[owners]
     # Outsiders: all of the public, less the members and those who lean on the template.
-    outside = frame.public[owners] & ~np.isin(owners, candidate.accounts)
+    outside = frame.public[owners] & ~member
     leaning = outside & (inside >= least)
     own_public = candidate.accounts[frame.public[candidate.accounts]]
     total = frame.public_requests - frame.requests[own_public].sum() - frame.requests[owners[leaning]].sum()
     public = (float(inside[outside & ~leaning].sum()) + 1.0) / (float(total) + 1.0)
     of_member = np.zeros(len(candidate.accounts))
-    held = np.isin(candidate.accounts, owners)
-    of_member[held] = inside[np.isin(owners, candidate.accounts)]
+    of_member[np.searchsorted(candidate.accounts, owners[member])] = inside[member]
     own = float(np.median(of_member / np.maximum(frame.requests[candidate.accounts], 1)))
     return max(own / public, 1.0)
 
@@ -183,25 +189,20 @@ def _held_out(frame: Frame, candidate: Candidate, category: Ints) -> Homogeneity
     half = frame.half[candidate.rows]
     held_out = (candidate.formed[candidate.row_slice] >> (1 - half) & 1) > 0
     chosen = np.flatnonzero(held_out & frame.fresh[candidate.rows] & (category >= 0))
-    of_row = table[candidate.row_slice[chosen]]
-    chosen = chosen[np.lexsort((half[chosen], of_row))]
-    part = table[candidate.row_slice[chosen]] * 2 + half[chosen]
-    tables = np.split(chosen, np.flatnonzero(np.diff(part)) + 1)
+    clusters, number = np.unique(table, return_inverse=True)
+    part = number[candidate.row_slice[chosen]] * 2 + half[chosen]
+    # Narrow numbers are sorted by counting.
+    order = np.argsort(part.astype(np.uint16) if len(clusters) < 1 << 15 else part, kind="stable")
+    tables = np.split(chosen[order], np.flatnonzero(np.diff(part[order])) + 1)
     return pooled([homogeneity(candidate.row_account[rows], category[rows]) for rows in tables])
 
 
 def _no_repeats(frame: Frame, candidate: Candidate) -> Finding:
-    whole = frame.whole[candidate.rows]
-    # Requests stand in order of account, and do so within each prompt.
-    order = np.argsort(whole, kind="stable")
-    text, sender = whole[order], candidate.row_account[order]
-    begins = np.append(True, text[1:] != text[:-1])[: len(text)]
-    another = begins | np.append(True, sender[1:] != sender[:-1])[: len(text)]
-    senders = np.diff(np.append(np.cumsum(another)[begins], np.count_nonzero(another) + 1))
-    repeated = float((senders > 1).mean()) if len(senders) else 0.0
+    distinct, shared = kernels.count_shared(frame.whole[candidate.rows], candidate.row_account)
+    repeated = shared / distinct if distinct else 0.0
     bits = 1.5 * (1.0 - repeated / REPEATED) if repeated <= REPEATED else -min(20.0 * (repeated - REPEATED), 10.0)
     if repeated <= REPEATED:
-        statement = f"nearly every one of its {len(senders):,} distinct prompts was sent by one account only"
+        statement = f"nearly every one of its {distinct:,} distinct prompts was sent by one account only"
     elif repeated < PUBLIC_ITEMS:
         statement = "some of its prompts were sent by several accounts"
     else:

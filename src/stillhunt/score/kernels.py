@@ -127,6 +127,61 @@ def count_in_runs(first: Whole, value: npt.NDArray[np.uint64], chosen: Flags) ->
 
 
 @nb.njit(cache=True, nogil=True)
+def again_later(first: Whole, value: npt.NDArray[np.uint64], day: Whole) -> Flags:
+    """True for the first row of each day on which an account has a value that it had on an earlier day.
+
+    Args:
+        first: first row of each account and, last, the number of rows.
+        value: value of each row.
+        day: day of each row, ascending within an account.
+    """
+    out = np.zeros(len(value), np.bool_)
+    held = _places(first)
+    latest = np.zeros(len(held), np.int64)
+    for account in range(len(first) - 1):
+        begin, end = first[account], first[account + 1]
+        for row in range(begin, end):
+            place = _place(held, value, row, begin, end)
+            if held[place] < begin:
+                held[place] = row
+            elif day[row] > latest[place]:
+                out[row] = True
+            latest[place] = day[row]
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def count_shared(value: npt.NDArray[np.uint64], owner: Whole) -> tuple[int, int]:
+    """Distinct values, and those of them that several owners have.
+
+    Args:
+        value: value of each row.
+        owner: owner of each row, 0 or above, equal ones side by side.
+    """
+    size = 2
+    while size < 2 * len(value):
+        size *= 2
+    mask = size - 1
+    held = np.empty(size, np.uint64)
+    by = np.full(size, -1, np.int32)
+    distinct = 0
+    several = 0
+    for row in range(len(value)):
+        place = np.int64(((value[row] * _MIX) >> _SHIFT) & np.uint64(mask))
+        while by[place] != -1 and held[place] != value[row]:
+            place = (place + 1) & mask
+        if by[place] == -1:
+            held[place] = value[row]
+            by[place] = owner[row]
+            distinct += 1
+        elif by[place] >= 0 and by[place] != owner[row]:
+            # Below -1: counted already.
+            by[place] = -2
+            several += 1
+    return distinct, several
+
+
+@nb.njit(cache=True, nogil=True)
 def rows_by_cluster(cluster: Whole, clusters: int) -> tuple[npt.NDArray[np.int32], Counts]:
     """Rows in order of their cluster, then as they stand; and the first place of each cluster.
 
