@@ -25,17 +25,14 @@ from stillhunt.collect.history import I64, History, Survey, prompt_array
 from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.spool import Spool
-from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests, standardise_texts
+from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.strings import bounded_texts
+from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
-TEXT_FIELDS = ("prompt", "system_prompt", "messages")
 
 Step: TypeAlias = tuple[int, pa.Table | None, Rejects]
 """Input, its next usable rows (None: there are none), and what was set aside on the way."""
-
-Texts: TypeAlias = tuple[int, I64, pa.Array, pa.Array]
-"""Input, row numbers, their prompts and their system prompts."""
 
 
 class RequestLog:
@@ -307,43 +304,21 @@ class RequestLog:
     def _text_stretches(self, index: int, rows: I64) -> Iterator[Callable[[], Iterator[Texts]]]:
         """What reads the wanted rows of an input, ascending, in stretches that hold few others."""
         if index in self._spools:
-            yield functools.partial(_spooled_texts, index, self._spools[index], rows)
+            yield functools.partial(texts_of_spool, index, self._spools[index], rows)
         elif index in self._readers:
             reader = self._readers[index]
             if isinstance(reader, ParquetReader):
                 for own, part in reader.parts_with(TEXT_FIELDS, rows):
-                    yield functools.partial(_texts_of, index, part, own, self._rules)
+                    yield functools.partial(texts_of, index, part, own, self._rules)
             else:
                 yield functools.partial(
-                    _texts_of, index, functools.partial(reader.batches, TEXT_FIELDS), rows, self._rules
+                    texts_of, index, functools.partial(reader.batches, TEXT_FIELDS), rows, self._rules
                 )
 
     def close(self) -> None:
         """Free what was kept for a second look; `texts` then no longer knows rows of text files."""
         for spool in self._spools.values():
             spool.close()
-
-
-def _texts_of(index: int, part: Part, rows: I64, rules: Rules) -> Iterator[Texts]:
-    """Texts of the wanted rows of a stretch; reading stops after the last of them."""
-    for raw in part(Rejects()):
-        places = np.flatnonzero(np.isin(raw.origin_rows, rows))
-        if len(places):
-            few = raw.take(places)
-            yield (index, few.origin_rows, *standardise_texts(few, rules))
-        if raw.rows and raw.origin_rows[-1] >= rows[-1]:
-            return
-
-
-def _spooled_texts(index: int, spool: Spool, rows: I64) -> Iterator[Texts]:
-    for table in spool.tables():
-        few = table.filter(pa.array(np.isin(table.column("origin_row").to_numpy(), rows)))
-        yield (
-            index,
-            few.column("origin_row").to_numpy(),
-            prompt_array(few),
-            few.column("system_prompt").combine_chunks(),
-        )
 
 
 def _keys(index: int, part: Part, standardise: Callable[[Any], pa.Table]) -> Iterator[tuple[int, pa.Table]]:
