@@ -15,8 +15,9 @@ by slice.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,31 +126,38 @@ class _Search:
             least=self.config.link.min_slice_requests,
         )
 
-        def search(one: ClusterSlices) -> Found:
-            return [(_lean(one), group) for side in (0, 1) for group in find_groups(one, formed_on=side, least=least)]
+        def search(one: ClusterSlices, side: int) -> Found:
+            return [(_lean(one), group) for group in find_groups(one, formed_on=side, least=least)]
 
         with self.progress.stage(doing, None, "clusters") as advance:
             return _in_threads(search, slices, self.config.threads, advance)
 
 
 def _in_threads(
-    search: Callable[[ClusterSlices], Found],
+    search: Callable[[ClusterSlices, int], Found],
     slices: Iterable[ClusterSlices],
     threads: int,
     advance: Callable[[int], None],
 ) -> Found:
-    """Results in the order of the slices, few of which are held at a time."""
+    """Results of either half in the order of the slices, few of which are held at a time.
+
+    The halves go apart: where one cluster is most of a log, its two searches are most of the work.
+    """
     found: Found = []
     with ThreadPoolExecutor(threads or 2, "stillhunt-groups") as pool:
-        pending = []
-        for one in slices:
-            pending.append(pool.submit(search, one))
-            if len(pending) > 8:
-                found += pending.pop(0).result()
+        pending: deque[tuple[Future[Found], Future[Found]]] = deque()
+
+        def collect(most: int) -> None:
+            while len(pending) > most:
+                for side in pending.popleft():
+                    found.extend(side.result())
                 advance(1)
-        for future in pending:
-            found += future.result()
-            advance(1)
+
+        for one in slices:
+            pending.append((pool.submit(search, one, 0), pool.submit(search, one, 1)))
+            del one  # the next may be large
+            collect(8)
+        collect(0)
     return found
 
 

@@ -8,12 +8,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrays import Array, Ints, list_array, lists, values
 from stillhunt.link.clusters import Clusters
+from stillhunt.link.kernels_slices import Lists, count_phrases, phrase_users
 from stillhunt.link.topics import TOPICS
+
+Codes = npt.NDArray[np.int32]
 
 MOST_PHRASES = 256
 """Phrases of a cluster by which its slices are compared; bounds the work that one hostile or chained cluster causes."""
@@ -145,50 +149,39 @@ def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
     order = np.lexsort((values(found, "account"), label))
     account, half, topic = (values(found, name)[order] for name in ("account", "half", "topic"))
     begins, codes = lists(found.combine_chunks(), "codes")
-    starts, lengths = begins[:-1][order], np.diff(begins)[order]
+    begins, ends = begins[:-1][order].astype(np.int64), begins[1:][order].astype(np.int64)
+    known = int(codes.max(initial=-1)) + 1
+    scratch = np.zeros(known, np.int32), np.full(known, -1, np.int32), np.full(known, -1, np.int32)
     edges = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
     for first, last in pairwise(edges.tolist()):
         own = slice(int(first), int(last))
-        span = lengths[own].astype(np.int64)
-        place = np.repeat(starts[own] - np.cumsum(span) + span, span) + np.arange(int(span.sum()))
-        request = np.repeat(np.arange(last - first), span)
         rows = (account[own], half[own].astype(np.int64), topic[own].astype(np.int64))
-        yield _one_cluster(int(label[order[first]]), rows, request, codes[place])
+        yield _one_cluster(int(label[order[first]]), rows, (begins[own], ends[own], codes), scratch)
 
 
-def _most_shared(member: Ints, phrase: Ints, count: int) -> Ints:
+def _most_shared(names: Ints, users: Ints) -> Ints:
     """The phrases that most slices have, at most `MOST_PHRASES`; the smaller code on ties."""
-    pair = np.unique(phrase * count + member) // count
-    names, slices = np.unique(pair, return_counts=True)
-    kept: Ints = np.sort(names[np.lexsort((names, -slices))[:MOST_PHRASES]])
+    kept: Ints = np.sort(names[np.lexsort((names, -users))[:MOST_PHRASES]])
     return kept
 
 
-def _one_cluster(label: int, rows: tuple[Ints, Ints, Ints], request: Ints, code: Ints) -> ClusterSlices:
-    account, position = np.unique(rows[0], return_inverse=True)
-    half, topic = rows[1], rows[2]
-    count = len(account)
+def _one_cluster(
+    label: int, rows: tuple[Ints, Ints, Ints], codes: Lists, scratch: tuple[Codes, Codes, Codes]
+) -> ClusterSlices:
+    """Slices of one label; `rows` are account, half and topic of its requests, by account."""
+    account, half, topic = rows
+    edges = np.diff(account, prepend=-1) != 0
+    position = np.cumsum(edges) - 1
+    count = int(edges.sum())
     size = np.bincount(half * count + position, minlength=2 * count).reshape(2, count)
     told = topic >= 0
     key = (half[told] * count + position[told]) * TOPICS + topic[told]
     topics = np.bincount(key, minlength=2 * count * TOPICS).reshape(2, count, TOPICS)
-    names, phrase = np.unique(code, return_inverse=True)
-    kept = _most_shared(position[request], phrase, count)
-    place = np.full(len(names), -1, np.int64)
+    users, last, place = scratch
+    names = phrase_users(position, codes, users, last)
+    kept = _most_shared(names, users[names].astype(np.int64))
     place[kept] = np.arange(len(kept))
-    inside = place[phrase] >= 0
-    request, phrase = request[inside], place[phrase[inside]]
-    member, side = position[request], half[request]
-    key = (side * count + member) * len(kept) + phrase
-    phrases = np.bincount(key, minlength=2 * count * len(kept)).reshape(2, count, len(kept))
-    halves = (side == 0, side == 1)
-    return ClusterSlices(
-        cluster=label,
-        account=account.astype(np.int64),
-        size=size,
-        phrases=phrases,
-        topics=topics,
-        member=(member[halves[0]], member[halves[1]]),
-        request=(request[halves[0]], request[halves[1]]),
-        phrase=(phrase[halves[0]], phrase[halves[1]]),
-    )
+    phrases = np.zeros((2, count, len(kept)), np.int64)
+    member, request, phrase = count_phrases(position, half, codes, place, phrases)
+    place[kept] = -1
+    return ClusterSlices(label, account[edges].astype(np.int64), size, phrases, topics, member, request, phrase)
