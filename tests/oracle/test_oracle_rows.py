@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from stillhunt.link import kernels_pairs, kernels_rows, kernels_words
+from stillhunt.link import kernels_pairs, kernels_phrases, kernels_rows, kernels_words
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 fewer = settings(derandomize=True, deadline=None, max_examples=30)
@@ -29,7 +29,8 @@ def compiled(module: object) -> set[str]:
 
 
 def test_every_kernel_has_a_twin() -> None:
-    found = compiled(kernels_rows) | compiled(kernels_words) | compiled(kernels_pairs)
+    modules = (kernels_rows, kernels_phrases, kernels_words, kernels_pairs)
+    found = set().union(*(compiled(module) for module in modules))
     assert len(found) > 15
     assert found <= set(plain.TWINS), "write a plain twin in tests/oracle and hold the kernel to it"
 
@@ -133,7 +134,7 @@ def phrase_rows(draw: DrawFn) -> tuple[list[int], list[int], Lists, Lists]:
 def recurring(owner: list[int], fresh: list[int], phrases: Lists, systems: Lists, least: int) -> dict[Any, int]:
     lists = (flat(phrases, np.uint32), flat(systems, np.uint32))
     marks = np.array(fresh, np.uint8)
-    found = kernels_rows.recurring_phrases(ordered(owner), offsets_of(owner), marks, *lists, least)
+    found = kernels_phrases.recurring_phrases(ordered(owner), offsets_of(owner), marks, *lists, least)
     names = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
     assert len(set(names)) == len(names)
     assert [one for one, _ in names] == sorted(one for one, _ in names), "owner by owner"
@@ -172,10 +173,10 @@ def known(names: list[int], phrases: Lists, systems: Lists, room: int) -> Lists 
     while len(slots) < 4 * len(names):
         slots = np.full(2 * len(slots), -1, np.int32)
     table = np.array(names, np.uint32)
-    kernels_rows.enter_phrases(table, filter_bits, slots)
+    kernels_phrases.enter_phrases(table, filter_bits, slots)
     begins, out = np.empty(len(phrases) + 1, np.int32), np.empty(room, np.int32)
     lists = (flat(phrases, np.uint32), flat(systems, np.uint32))
-    used = kernels_rows.known_phrases(*lists, (table, filter_bits, slots), begins, out)
+    used = kernels_phrases.known_phrases(*lists, (table, filter_bits, slots), begins, out)
     return None if used < 0 else split(begins, out[:used])
 
 

@@ -1,4 +1,4 @@
-"""Loops over the requests of one content cluster, slice by slice; twin in tests/link/plain_link.py (`cluster_slices`)."""
+"""Loops over the requests of one content cluster, slice by slice; the plain twin is `cluster_slices` in tests/link."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrange import Log, stretches
 from stillhunt.link.arrays import Floats, Ints, list_array, lists, values
-from stillhunt.link.kernels_rows import enter_phrases, known_phrases, recurring_phrases
+from stillhunt.link.kernels_phrases import enter_phrases, known_phrases, recurring_phrases
 
 MIN_PROMPTS = 3
 """Distinct prompts of one account in which a phrase must recur; two happen by chance in every long log."""

@@ -149,14 +149,14 @@ def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
     order = np.lexsort((values(found, "account"), label))
     account, half, topic = (values(found, name)[order] for name in ("account", "half", "topic"))
     begins, codes = lists(found.combine_chunks(), "codes")
-    begins, ends = begins[:-1][order].astype(np.int64), begins[1:][order].astype(np.int64)
+    stands: Lists = begins[:-1][order].astype(np.int64), begins[1:][order].astype(np.int64), codes
     known = int(codes.max(initial=-1)) + 1
     scratch = np.zeros(known, np.int32), np.full(known, -1, np.int32), np.full(known, -1, np.int32)
     edges = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
     for first, last in pairwise(edges.tolist()):
         own = slice(int(first), int(last))
         rows = (account[own], half[own].astype(np.int64), topic[own].astype(np.int64))
-        yield _one_cluster(int(label[order[first]]), rows, (begins[own], ends[own], codes), scratch)
+        yield _one_cluster(int(label[order[first]]), rows, (stands[0][own], stands[1][own], codes), scratch)
 
 
 def _most_shared(names: Ints, users: Ints) -> Ints:
