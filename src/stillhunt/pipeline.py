@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt._version import __version__
+from stillhunt.base.coded import plain
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Progress, Silent
@@ -220,7 +221,7 @@ def _views(
         return None, None
     rows = _positions(traffic, harvest)
     time = traffic["timestamp"].take(rows)
-    timeline = timeline_table(harvest["campaign_id"], traffic["account_id"].take(rows), time)
+    timeline = timeline_table(harvest["campaign_id"], plain(traffic["account_id"].take(rows)), time)
     if not config.report.excerpts:
         return None, timeline
     return _samples(log, traffic, harvest, rows, config), timeline
@@ -239,7 +240,7 @@ def _samples(
     prompts = pa.table(
         {
             "campaign_id": picked["campaign_id"],
-            "account_id": traffic["account_id"].take(rows),
+            "account_id": plain(traffic["account_id"].take(rows)),
             "request_id": picked["request_id"],
             "timestamp": traffic["timestamp"].take(rows),
             "prompt": pa.array([prompt for prompt, _ in texts], pa.large_string()),
@@ -288,7 +289,7 @@ def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
     # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
     rows = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
     owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
-    known = pc.binary_join_element_wise(traffic["account_id"].combine_chunks().take(rows), ids.take(rows), "\n")
+    known = pc.binary_join_element_wise(plain(traffic["account_id"].combine_chunks().take(rows)), ids.take(rows), "\n")
     return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
 
 

@@ -141,7 +141,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
     )
     columns: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
-    for name in ("conduct", "script", "origin_file"):
+    for name in ("conduct", "origin_file"):
         columns[name] = np.zeros(rows, np.int64)
     columns.update(
         request_id=[f"r{number}" for number in range(rows)],
@@ -155,7 +155,6 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         client_prefix=address[owner].astype(np.uint64),
         user_agent=stack[owner].tolist(),
         output_tokens=np.full(rows, 100),
-        content_hash=np.arange(rows),
         whole=whole,
         words=np.full(rows, 30),
         origin_row=np.arange(rows),

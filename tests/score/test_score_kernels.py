@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhunt.base.schema import CODED
 from stillhunt.score import kernels
 from stillhunt.score.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
 from stillhunt.score.dealt import RARE, homogeneity
@@ -136,13 +137,18 @@ def test_members_and_those_who_are_not_public_are_no_outsiders(
 def test_codes_are_as_told() -> None:
     column = pa.chunked_array([["b", "b", None], [], ["a", "b"]], pa.string())
     assert coded(column).tolist() == [0, 0, -1, 1, 0]
+    # Codes follow the rows, whatever the order of a dictionary and whatever else it holds.
+    kept = pa.DictionaryArray.from_arrays(pa.array([3, 3, None, 0, 3], pa.int32()), pa.array(["a", "c", "d", "b"]))
+    assert coded(kept).tolist() == coded(pa.chunked_array([kept])).tolist() == [0, 0, -1, 1, 0]
+    assert coded(column.cast(CODED)).tolist() == [0, 0, -1, 1, 0]
     assert ranked(np.array([7, -3, 7, 100])).tolist() == [1, 0, 1, 2]
     left, right = np.array([0, -1, 0, 1, -1]), np.array([1, -1, -1, 0, 1])
     # The pair of two unknowns has the first rank, and then none.
     assert joined(left, right).tolist() == [3, -1, 2, 4, 1]
-    names, codes = runs_of(pa.chunked_array([["x", "x", "y"], ["y", "z"]]))
-    assert (names.to_pylist(), codes.tolist()) == (["x", "y", "z"], [0, 0, 1, 1, 2])
-    assert runs_of(pa.chunked_array([], pa.string()))[1].tolist() == []
+    for kind in (pa.string(), CODED):
+        names, codes = runs_of(pa.chunked_array([["x", "x", "y"], ["y", "z"]]).cast(kind))
+        assert (names.to_pylist(), codes.tolist()) == (["x", "y", "z"], [0, 0, 1, 1, 2])
+        assert runs_of(pa.chunked_array([], kind))[1].tolist() == []
     narrow = whole_numbers(pa.chunked_array([[1, None, 2**30]], pa.int64()))
     assert (narrow.tolist(), narrow.dtype) == ([1, -1, 2**30], np.int32)
     assert whole_numbers(pa.chunked_array([[2**40]], pa.int64())).tolist() == [2**40]

@@ -32,7 +32,7 @@ def told_log(
     order = np.lexsort((np.arange(len(account)), time, account))
     rows = len(account)
     given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
-    for name in ("conduct", "script", "origin_file", "words", "content_hash", "origin_row"):
+    for name in ("conduct", "origin_file", "words", "origin_row"):
         given[name] = np.zeros(rows, np.int64)
     given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
     given |= {"whole": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import plain
+
 CANONICAL = (
     "account_id",
     "timestamp",
@@ -29,7 +31,8 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     """Positions that bring requests into canonical order.
 
     Args:
-        table: requests with the columns of `CANONICAL`.
+        table: requests with the columns of `CANONICAL`, strings also as codes; without account_id where `owner` is
+            given.
         owner: account of each as a number that ascends with its id; worked out from the ids when None.
 
     Returns:
@@ -43,8 +46,10 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     if len(tied):
         # Few rows share account and time; only they are sorted by text.
         rows = order[tied]
-        few = table.select(list(CANONICAL)).take(pa.array(rows))
-        order[tied] = rows[pc.sort_indices(few, sort_keys=[(name, "ascending") for name in CANONICAL]).to_numpy()]
+        few = table.select(list(CANONICAL[1:])).take(pa.array(rows))
+        columns = {"account_id": pa.array(ranks[rows]), **{name: plain(few.column(name)) for name in CANONICAL[1:]}}
+        keys = [(name, "ascending") for name in CANONICAL]
+        order[tied] = rows[pc.sort_indices(pa.table(columns), sort_keys=keys).to_numpy()]
     return pa.array(order)
 
 

@@ -8,6 +8,8 @@ together with `CASE_VERSION`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from stillhunt.base.shape import Column as Column
@@ -24,6 +26,8 @@ ROLES = ("operator", "shared", "victim", "unknown")
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 STRINGS = pa.list_(pa.string())
+CODED = pa.dictionary(pa.int32(), pa.string())
+"""Strings of few distinct values beside the rows: kept once each, four bytes a row."""
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
 
 
@@ -138,13 +142,24 @@ SKETCHES = Table(
     ),
 )
 
-UNJUDGED = ("account_key", "request_key", "phrases", "system_phrases", "topic_words")
+UNJUDGED = (
+    "account_key",
+    "request_key",
+    "phrases",
+    "system_phrases",
+    "topic_words",
+    "asn",
+    "channel",
+    "content_hash",
+    "script",
+)
 """Columns of the sketches that the search reads and nobody after it."""
+_REPEATED = ("source", "account_id", "organization_id", "model", "country", "user_agent", "tls_fingerprint")
 
 TRAFFIC = Table(
     "traffic",
     "Sketches of the requests of those accounts that are judged or that others are compared with, without the text's.",
-    tuple(c for c in SKETCHES.columns if c.name not in UNJUDGED),
+    tuple(replace(c, type=CODED) if c.name in _REPEATED else c for c in SKETCHES.columns if c.name not in UNJUDGED),
 )
 
 SLICED = Table(

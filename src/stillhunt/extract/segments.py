@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import is_coded, plain
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
 from stillhunt.extract.kernels_store import place_lists
@@ -35,9 +36,11 @@ NAMES = ("request_id", "content_hash")
 _APART = (*TEXT, *WORDS, *REPEATS, *NAMES, "origin_file")
 FAMILIES = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
 FEW_VALUES = 256
+FEW = pa.dictionary(pa.uint8(), pa.string())
 PROBED_ROWS = 4096
 """Rows that tell whether a string column has few values at all: request ids need not be looked at all."""
 WRITE_BYTES = 1 << 20
+_TYPES = {field.name: field.type for field in SKETCHES.arrow}
 _INT32 = np.iinfo(np.int32)
 _FOOTER = 8 * (2 * len(FAMILIES) * PARTITIONS + 1)
 
@@ -133,6 +136,24 @@ def damaged(path: Path, error: Exception) -> OutputError:
     )
 
 
+def joined(tables: Sequence[pa.Table], columns: Sequence[str]) -> pa.Table:
+    """Tables that segments gave, one below the other; strings coded where all of them have a column so.
+
+    Args:
+        tables: any number.
+        columns: their columns.
+    """
+    if not tables:
+        return pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in columns]).empty_table()
+    whole = {}
+    for name in columns:
+        chunks = [chunk for table in tables for chunk in table.column(name).chunks]
+        if len({chunk.type for chunk in chunks}) > 1:
+            chunks = [plain(chunk) for chunk in chunks]
+        whole[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
+    return pa.table(whole)
+
+
 class Segment:
     """One segment, open for reading.
 
@@ -163,7 +184,7 @@ class Segment:
             columns: columns of SKETCHES wanted.
 
         Returns:
-            One table a partition that has any.
+            One table a partition that has any; strings of few values are coded.
         """
         tables = []
         with self._path.open("rb") as file:
@@ -196,11 +217,12 @@ class Segment:
     def _column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
         if name == "origin_file":
             return pa.repeat(pa.scalar(self._origin_file, pa.int32()), rows)
-        wanted = SKETCHES.arrow.field(name).type
+        wanted = _TYPES[name]
         if name in found:
-            return found[name].cast(wanted)
+            column = found[name]
+            return column if column.type == wanted or is_coded(column.type) else column.cast(wanted)
         if pa.types.is_list(wanted):
             return pa.ListArray.from_arrays(
                 pa.repeat(pa.scalar(0, pa.int32()), rows + 1), pa.array([], wanted.value_type)
             )
-        return pa.nulls(rows, wanted)
+        return pa.nulls(rows, FEW if pa.types.is_string(wanted) else wanted)

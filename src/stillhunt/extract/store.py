@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.schema import REJECTS, SKETCHES
-from stillhunt.extract.segments import PARTITIONS, Segment, write_segment
+from stillhunt.extract.segments import PARTITIONS, Segment, joined, write_segment
 
 SEGMENT_ROWS = 262_144
 """Requests from which a segment is written; bounds memory, changes no result."""
@@ -30,6 +30,7 @@ MOST_CONFLICTS = 100_000
 CONFLICT = "another row with this request_id and other content was kept (the smaller content hash stays)"
 COMPLETE = "complete"
 """Empty file that is made once all segments of an input are there."""
+_OF_REPEATS = ("request_key", "content_hash", "source", "request_id", "origin_file", "origin_row")
 
 Keys = npt.NDArray[np.uint64]
 
@@ -123,8 +124,7 @@ class Store:
         extra = [name for name in ("request_key", "origin_file", "origin_row") if name not in columns]
         wanted = [*columns, *extra] if len(self._dropped) else list(columns)
         tables = [table for segment in self._segments for table in segment.read(partitions, wanted)]
-        schema = pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in wanted])
-        table = pa.concat_tables(tables) if tables else schema.empty_table()
+        table = joined(tables, wanted)
         if len(self._dropped):
             table = self._without_dropped(table).select(list(columns))
         return table
@@ -155,7 +155,7 @@ class Store:
         del keys
         if not len(twice):
             return REJECTS.empty(), 0, 0
-        table = pa.concat_tables(list(self._repeated(twice)))
+        table = joined(list(self._repeated(twice)), _OF_REPEATS)
         key, content = table.column("request_key").to_numpy(), table.column("content_hash").to_numpy()
         file, row = table.column("origin_file").to_numpy(), table.column("origin_row").to_numpy()
         order = np.lexsort((row, file, content, key))
@@ -168,8 +168,7 @@ class Store:
         return _conflicts(table.take(pa.array(goes[~exact]))), int((~exact).sum()), int(exact.sum())
 
     def _repeated(self, twice: Keys) -> Iterator[pa.Table]:
-        columns = ["request_key", "content_hash", "source", "request_id", "origin_file", "origin_row"]
-        for table in self._read_all(columns):
+        for table in self._read_all(_OF_REPEATS):
             yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
 
     def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:

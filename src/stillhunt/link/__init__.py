@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import LINKS, TOTALS
 from stillhunt.link.arrange import Log, arrange, public_accounts
@@ -89,12 +90,12 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     with progress.stage("finding workloads", 2, "halves") as advance:
         templated = _templated(log, clusters, label_of, found, config.link.min_slice_requests)
         bare = bare_slices(rows, templated)
-        cut = Cut(rows, templated, label_of, clusters.count, bare.names)
+        cut = Cut(rows, log.account_ids, templated, label_of, clusters.count, bare.names)
         operators = _operators(bare, config, advance)
     groups = _links(log, found) + _bare_links(log, bare, operators, cut.labels(bare), len(found))
     links = pa.concat_tables(groups).combine_chunks() if groups else LINKS.empty()
     public = public_accounts(log, config.seed, config.link.public_accounts, config.link.public_requests)
-    pa.default_memory_pool().release_unused()
+    give_back()
     with progress.stage("gathering traffic", None, "requests") as advance:
         traffic, sliced = cut.traffic(public | _held(log, found, bare, operators))
         advance(traffic.num_rows)

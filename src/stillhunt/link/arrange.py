@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from stillhunt.base.coded import codes
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.arrays import Hashes, Ints, lists, values
 from stillhunt.link.kernels_rows import mark_alone, mark_first, number_keys, order_rows
@@ -200,8 +200,11 @@ def _keyed(name: str, seed: int) -> int:
 
 
 def distinct_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
-    """Codes of a text column and its distinct values."""
-    column = column.cast(pa.string())
-    encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+    """Codes of a text column and its values, of which some may not occur; a null is a value."""
+    code, names = codes(column)
+    texts: list[str | None] = names.to_pylist()
+    found = code.astype(np.int64)
+    if column.null_count:
+        found[found < 0] = len(texts)
+        texts.append(None)
+    return found, texts

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from stillhunt.base.coded import is_coded, one_dictionary
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.order import CANONICAL, canonical_order
 from stillhunt.base.schema import SLICED, TRAFFIC
@@ -21,7 +21,8 @@ from stillhunt.link.arrays import Flags, Ints, values
 from stillhunt.link.bare import COLUMNS, BareSlices, Templated, cut_bare
 
 MOST_MATCHED = 1000
-ROWS = pa.schema([*TRAFFIC.arrow, *SLICED.arrow, pa.field("account", pa.int32())])
+_CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
+ROWS = pa.schema([*(TRAFFIC.arrow.field(name) for name in _CARRIED), *SLICED.arrow, pa.field("account", pa.int32())])
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Cut:
 
     Attributes:
         rows: the requests with all that was noted of them.
+        account_ids: id of each account, ascending.
         templated: which of them are templated when bare ones are sought.
         label_of: label of each content cluster.
         clusters: number of labels; those of bare slices lie above.
@@ -37,6 +39,7 @@ class Cut:
     """
 
     rows: Dataset
+    account_ids: pa.Array
     templated: Templated
     label_of: Ints
     clusters: int
@@ -55,15 +58,34 @@ class Cut:
         codes = {text: code for code, text in enumerate(self.stacks)}
         context = (chosen, self.templated, self.label_of, self.clusters, codes)
         own = ("account", "cluster", "matched", "alone", "fresh", "half", "topic")
-        columns = list(dict.fromkeys([*TRAFFIC.names, *own, *COLUMNS]))
+        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL[1:], *own, *COLUMNS]))
         found = self.rows.gather(_chosen_rows, ROWS, context, columns)
-        order = canonical_order(found.select(list(CANONICAL)), values(found, "account"))
+        account = values(found, "account")
+        order = _in_blocks(account)
+        ids = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
         # Column by column, so that the whole is never held twice.
-        columns_left = dict(zip(found.column_names, found.columns, strict=True))
-        del found
-        taken = {name: columns_left.pop(name).take(order) for name in (*TRAFFIC.names, *SLICED.names)}
+        left = dict(zip(found.column_names, found.columns, strict=True))
+        del found, account, left["account"]
+        rows = pa.array(order)
+        taken = {name: _ordered(left.pop(name), rows) for name in (*_CARRIED, *SLICED.names)}
+        taken["account_id"] = ids
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
         return TRAFFIC.check(traffic), SLICED.check(pa.table(taken, schema=SLICED.arrow))
+
+
+def _in_blocks(account: Ints) -> Ints:
+    """Rows in the order of their accounts, where those of each account stand together in the order wanted."""
+    begins = np.flatnonzero(np.diff(account, prepend=-1))
+    lengths = np.diff(begins, append=len(account))
+    order = np.argsort(account[begins], kind="stable")
+    begins, lengths = begins[order], lengths[order]
+    rows: Ints = np.repeat(begins - (np.cumsum(lengths) - lengths), lengths) + np.arange(len(account))
+    return rows
+
+
+def _ordered(column: pa.ChunkedArray, rows: pa.Array) -> pa.Array | pa.ChunkedArray:
+    pa.default_memory_pool().release_unused()  # the column before
+    return one_dictionary(column).take(rows) if is_coded(column.type) else column.take(rows)
 
 
 def _label(clusters: int, stacks: int, manner: Ints, stack: Ints) -> Ints:
@@ -71,6 +93,7 @@ def _label(clusters: int, stacks: int, manner: Ints, stack: Ints) -> Ints:
 
 
 def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
+    """Requests of the chosen accounts of a partition, in canonical order."""
     chosen, templated, label_of, clusters, codes = context
     table = table.filter(pa.array(chosen[values(table, "account")]))
     cut = cut_bare(table.select(list(COLUMNS)), templated)
@@ -80,7 +103,7 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
     stack = np.array([-1 if text is None else codes[text] for text in cut.stack], np.int64)
     position = cut.of_request[inside]
     label[inside] = _label(clusters, len(codes), cut.manner[position], stack[position])
-    columns: dict[str, Any] = {name: _plain(table.column(name)) for name in TRAFFIC.names}
+    columns: dict[str, Any] = {name: table.column(name).cast(TRAFFIC.arrow.field(name).type) for name in _CARRIED}
     columns |= {
         "cluster": label,
         "bare": inside,
@@ -90,9 +113,5 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
         "fresh": values(table, "fresh") > 0,
         "account": values(table, "account"),
     }
-    return pa.table(columns)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Strings as strings, whatever form they were kept in."""
-    return pc.cast(column, pa.string()) if pa.types.is_dictionary(column.type) else column
+    order = canonical_order(table.select(list(CANONICAL[1:])), values(table, "account"))
+    return pa.table(columns).take(order).combine_chunks()

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import codes
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES
 from stillhunt.resolve.candidates import (
@@ -32,7 +33,7 @@ def resolve_campaigns(links: pa.Table, sketches: pa.Table, sliced: pa.Table, con
 
     Args:
         links: LINKS.
-        sketches: SKETCHES, for the accounts of the requests.
+        sketches: TRAFFIC, for the accounts of the requests.
         sliced: SLICED, row for row with them.
         config: settings.
 
@@ -75,13 +76,10 @@ def _slice_counts(candidates: list[Candidate], names: pa.Array, sketches: pa.Tab
 
 
 def _codes(column: pa.ChunkedArray, names: pa.Array) -> Ints:
-    """Place of each string among the names, -1 where it is none of them; equal ones mostly stand side by side."""
-    parts = [np.zeros(0, np.int64)]
-    for chunk in column.chunks:
-        runs = pc.run_end_encode(chunk)
-        places = pc.fill_null(pc.index_in(runs.values, value_set=names), -1).to_numpy()
-        parts.append(np.repeat(places, np.diff(runs.run_ends.to_numpy(), prepend=0)))
-    return np.concatenate(parts)
+    """Place of each string among the names, -1 where it is none of them."""
+    code, texts = codes(column)
+    places: Ints = pc.fill_null(pc.index_in(texts, value_set=names), -1).to_numpy().astype(np.int64)
+    return places[code]
 
 
 def _groups(links: pa.Table, account: Ints) -> list[FoundGroup]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import codes, is_coded
 from stillhunt.score import kernels
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -22,11 +23,14 @@ def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
     Args:
         column: the column.
     """
+    if is_coded(column.type):
+        column = pa.array(codes(column)[0])
+        column = pc.if_else(pc.less(column, 0), None, column)
     encoded = pc.dictionary_encode(column)
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    codes: Ints = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return codes
+    found: Ints = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return found
 
 
 def ranked(keys: Ints) -> Ints:
@@ -61,12 +65,11 @@ def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
     Args:
         column: strings, none null.
     """
-    parts = [pc.run_end_encode(chunk) for chunk in column.chunks if len(chunk)]
-    values = pa.concat_arrays([part.values for part in parts]) if parts else pa.array([], column.type)
-    ends = [np.diff(part.run_ends.to_numpy(), prepend=0) for part in parts]
-    encoded = pc.dictionary_encode(values)
-    codes: Ints = np.repeat(encoded.indices.to_numpy(), np.concatenate(ends) if ends else 0)
-    return encoded.dictionary, codes
+    places, texts = codes(column)
+    begins = np.flatnonzero(np.diff(places, prepend=-1))
+    encoded = pc.dictionary_encode(pa.array(places[begins]))
+    owner: Ints = np.repeat(encoded.indices.to_numpy(), np.diff(begins, append=len(places)))
+    return texts.take(encoded.dictionary), owner
 
 
 def whole_numbers(column: pa.ChunkedArray) -> Ints:
