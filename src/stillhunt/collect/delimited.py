@@ -72,8 +72,8 @@ class CsvReader:
         # The module's only limit on field size is global; 0.1 MB would refuse ordinary prompts.
         csv.field_size_limit(max(csv.field_size_limit(), file.longest))
         self._delimiter = ","
-        self._header = self._read_header()
-        check_columns(file.fields, required, self._header)
+        self.header = self._read_header()
+        check_columns(file.fields, required, self.header)
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
@@ -99,10 +99,10 @@ class CsvReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        fetch = _fetcher(self._header, self._file.fields, wanted)
+        fetch = _fetcher(self.header, self._file.fields, wanted)
         waiting = Gathered()
         places: dict[int, int] = {}
-        for number, place, record, head in self._records(rejects):
+        for number, place, record, head in self.records(rejects, self._source):
             waiting.add(fetch(record), number, head)
             waiting.size += sum(map(len, record)) - len(head)
             places[number] = place
@@ -112,12 +112,17 @@ class CsvReader:
         if waiting.rows:
             yield text_batch(self._file, waiting, wanted, _placed(places))
 
-    def _records(self, rejects: Rejects) -> Iterator[tuple[int, int, list[str], bytes]]:
-        """(record number from 0, line number from 1, fields, first bytes) of each record of the right width."""
-        source = lines(decompressed(self._source.pieces()), self._file.longest)
+    def records(self, rejects: Rejects, opened: HashedFile) -> Iterator[tuple[int, int, list[str], bytes]]:
+        """(record number from 0, line number from 1, fields, first bytes) of each record of the right width.
+
+        Args:
+            rejects: takes records of another width and those that are too long.
+            opened: the file's bytes, hashed as they pass.
+        """
+        source = lines(decompressed(opened.pieces()), self._file.longest)
         feed = _Feed(source, self._file.longest)
         parser = csv.reader(feed, delimiter=self._delimiter)
-        width = len(self._header)
+        width = len(self.header)
         number = 0
         try:
             next(source, None)  # the header

@@ -266,6 +266,37 @@ def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]
     return None
 
 
+def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
+    """JSON objects that run over several lines, one after the other, as if each were a line.
+
+    Args:
+        pieces: the content.
+        longest: bytes allowed for all of it, since only reading an object tells where it ends.
+    """
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size > longest:
+            yield Line(0, parts[0][:_RAW_BYTES], whole=False)
+            return
+    text = b"".join(parts).decode("utf-8", "replace")
+    decoder = json.JSONDecoder(strict=False)
+    at = number = 0
+    while at < len(text):
+        if text[at] in " \t\r\n,\x1e":
+            at += 1
+            continue
+        try:
+            _value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            yield Line(number, text[at : at + _RAW_BYTES].encode())
+            return
+        yield Line(number, text[at:end].encode())
+        at, number = end, number + 1
+
+
 def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
     """Elements of one JSON array as if each were a line; what follows its end counts as one broken element."""
     state = np.zeros(3, np.int64)

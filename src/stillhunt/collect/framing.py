@@ -1,0 +1,99 @@
+"""Length-delimited messages of a protobuf file, one at a time, without decoding what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_LENGTH_DELIMITED = 2
+_LONGEST_VARINT = 10
+
+
+def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | None, str]]:
+    """Values of field 1 of the outermost message: the resource entries of an OTLP export request.
+
+    Export requests that were written one after the other are one such message again (fields of a message may repeat).
+
+    Args:
+        pieces: the content.
+        longest: bytes allowed in one value.
+
+    Yields:
+        (bytes of the value, ""), or (None, reason) where it is passed by; after the first damage nothing follows.
+
+    Source:
+        protobuf.dev/programming-guides/encoding
+    """
+    feed = _Feed(pieces)
+    while not feed.at_end():
+        tag, size = feed.varint(), None
+        if tag is not None and tag & 7 == _LENGTH_DELIMITED:
+            size = feed.varint()
+        if tag is None or size is None:
+            yield None, "not protobuf of an OTLP export request"
+            return
+        if size > longest:
+            yield None, f"longer than {longest} bytes (collect.max_line_bytes)"
+            if not feed.skip(size):
+                return
+            continue
+        value = feed.take(size)
+        if value is None:
+            yield None, "the file is cut short"
+            return
+        if tag >> 3 == 1:
+            yield value, ""
+
+
+class _Feed:
+    """Bytes asked for in any size."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._bytes = b""
+        self._at = 0
+
+    def _fill(self, size: int) -> bool:
+        have = len(self._bytes) - self._at
+        if have >= size:
+            return True
+        parts = [self._bytes[self._at :]]
+        for piece in self._pieces:
+            parts.append(piece)
+            have += len(piece)
+            if have >= size:
+                break
+        self._bytes, self._at = b"".join(parts), 0
+        return have >= size
+
+    def at_end(self) -> bool:
+        return not self._fill(1)
+
+    def varint(self) -> int | None:
+        """The next varint; None where there is none."""
+        value = 0
+        for place in range(_LONGEST_VARINT):
+            if not self._fill(1):
+                return None
+            byte = self._bytes[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:
+                return value
+        return None
+
+    def take(self, size: int) -> bytes | None:
+        """So many bytes; None where fewer are left."""
+        if not self._fill(size):
+            return None
+        self._at += size
+        return self._bytes[self._at - size : self._at]
+
+    def skip(self, size: int) -> bool:
+        """Pass by so many bytes without keeping them; False where fewer are left."""
+        while size > len(self._bytes) - self._at:
+            size -= len(self._bytes) - self._at
+            self._bytes, self._at = b"", 0
+            if not self._fill(1):
+                return size == 0
+        self._at += size
+        return True

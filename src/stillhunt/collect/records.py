@@ -1,0 +1,319 @@
+"""Records of vendor logs, cut out of whatever file holds them, and turned into rows of ours by their source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillhunt.collect.delimited import CsvReader
+from stillhunt.collect.fields import from_object
+from stillhunt.collect.files import UnusableInputError
+from stillhunt.collect.framing import messages
+from stillhunt.collect.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, array_elements, lenient_object
+from stillhunt.collect.lines import text_batch, whole_document
+from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
+from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.standardise import RawBatch
+from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+
+PROBED_RECORDS = 200
+PROBED_BYTES = 4 << 20
+PARQUET_ROWS = 1024
+"""Rows of a Parquet file turned into Python objects at a time."""
+UNKNOWN_MODEL = "unknown"
+"""Model of calls whose log names none, as edge logs do."""
+_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+_RAW_BYTES = 4 * RAW_CHARACTERS
+
+
+@dataclass(frozen=True)
+class Framed:
+    """One record cut out of a file.
+
+    Attributes:
+        place: where it stands, in words.
+        value: the decoded record, None where it cannot be decoded.
+        raw: its first bytes.
+        reason: why it cannot be decoded.
+        size: its bytes.
+    """
+
+    place: str
+    value: Record
+    raw: bytes
+    reason: str = ""
+    size: int = 0
+
+
+@dataclass
+class Context:
+    """What `Source.gather` gives for all inputs of one source; gathered when first asked for."""
+
+    source: Source
+    readers: list[RecordReader] = field(default_factory=list)
+    _value: Any = None
+    _known: bool = False
+
+    def value(self) -> Any:
+        """What was gathered."""
+        if not self._known and self.source.gather is not None:
+            self._value = self.source.gather(
+                framed.value for reader in self.readers for framed in reader.records() if not framed.reason
+            )
+        self._known = True
+        return self._value
+
+
+class RecordReader:
+    """One input of a vendor log; see Reader.
+
+    Args:
+        file: what every reader of a file is given.
+        source: the kind of log.
+        framing: how records are cut out.
+        context: shared by the inputs of the source.
+    """
+
+    rewindable = False
+
+    def __init__(self, file: TextFile, source: Source, framing: Framing, context: Context) -> None:
+        self.name, self.index, self.source = file.name, file.index, source
+        self.rows_expected: int | None = None
+        self.passed_over: Counter[str] = Counter()
+        """Records that are no calls, by reason; complete after the last batch."""
+        self.found = 0
+        """Records met."""
+        self.joined = False
+        """Whether rows will be joined with those of other inputs, which then name account and model."""
+        self._file, self._framing, self._context = file, framing, context
+        self._digest: HashedFile | None = None
+        context.readers.append(self)
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk, once all of it has been read."""
+        return "" if self._digest is None else self._digest.sha256()
+
+    def records(self, rejects: Rejects | None = None) -> Iterator[Framed]:
+        """All records of the file, broken ones with their reason."""
+        return framed_records(self._file, self._framing, self.source, rejects or Rejects(), HashedFile(self._file.path))
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All calls, see Reader."""
+        self.passed_over.clear()
+        self.found = 0
+        context = self._context.value()
+        self._digest = HashedFile(self._file.path) if self._framing != "parquet" else None
+        waiting, places = Gathered(), list[str]()
+        number = 0
+        source = self._digest or HashedFile(self._file.path)
+        for framed in framed_records(self._file, self._framing, self.source, rejects, source):
+            self.found += 1
+            for row in self._rows(framed, context, rejects):
+                if row.get("request_id") in (None, ""):
+                    row["request_id"] = f"{self.name}#{framed.place}" + (f".{number}" if number else "")
+                waiting.add(tuple(row.get(name) for name in wanted), number, framed.raw)
+                waiting.size += sum(len(v) for v in row.values() if isinstance(v, str))
+                places.append(framed.place)
+                number += 1
+                if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                    yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
+                    waiting, places = Gathered(), []
+        if waiting.rows:
+            yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
+
+    def _rows(self, framed: Framed, context: Any, rejects: Rejects) -> list[Row]:
+        reason = framed.reason
+        if not reason:
+            try:
+                source = self.source
+                if source.rows is not None:
+                    rows = list(source.rows(framed.value))
+                elif source.rows_within is not None:
+                    rows = list(source.rows_within(framed.value, context))
+                else:
+                    rows = []
+                return [self._completed(row, framed.value) for row in rows]
+            except PassedOverError as error:
+                self.passed_over[printable(str(error), RAW_CHARACTERS)] += 1
+                return []
+            except BrokenRecordError as error:
+                reason = str(error)
+            except _SHAPE_ERRORS as error:
+                reason = f"its shape is not that of {self.source.title} ({type(error).__name__})"
+        rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
+        return []
+
+    def _completed(self, row: Row, record: Record) -> Row:
+        """Columns that the user maps by hand, and what stands for account and model where no log names them."""
+        mapped = self._file.fields.paths
+        if isinstance(record, Mapping):
+            for ours, paths in mapped.items():
+                if len(paths) > 1:  # the user's own first, then our name for it
+                    value = from_object(record, paths[0])
+                    row[ours] = row.get(ours) if value is None else value
+        if not self.joined:
+            if row.get("account_id") in (None, ""):
+                row["account_id"] = row.get("account_fallback")
+            if row.get("model") in (None, ""):
+                row["model"] = UNKNOWN_MODEL
+        return row
+
+
+def _placed(first: int, places: list[str]) -> Callable[[int], str]:
+    return lambda number: places[number - first]
+
+
+def sample_of(file: TextFile, framing: Framing) -> Sample:
+    """The beginning of a file, to recognise its source by.
+
+    Raises:
+        UnusableInputError: nothing in it can be decoded.
+    """
+    found: list[Record] = []
+    names: dict[str, None] = {}
+    seen = size = 0
+    reason = ""
+    try:
+        for framed in framed_records(file, framing, None, Rejects(), HashedFile(file.path)):
+            seen, size = seen + 1, size + framed.size
+            if not framed.reason:
+                found.append(framed.value)
+                names.update(dict.fromkeys(framed.value if isinstance(framed.value, Mapping) else ()))
+            reason = reason or framed.reason
+            if seen >= PROBED_RECORDS or size >= PROBED_BYTES:
+                break
+    except DamagedFileError as error:
+        reason = reason or str(error)
+    if not found:
+        raise UnusableInputError(reason or "the file is empty")
+    return Sample(framing, found, frozenset(names))
+
+
+def framed_records(
+    file: TextFile, framing: Framing, source: Source | None, rejects: Rejects, opened: HashedFile
+) -> Iterator[Framed]:
+    """Cut a file into records.
+
+    Args:
+        file: the file.
+        framing: how.
+        source: its kind, where it is known already; says what to decode.
+        rejects: takes what no record can be blamed for.
+        opened: the file's bytes, hashed as they pass.
+    """
+    if framing == "parquet":
+        yield from _parquet_records(file.path, source, file.name, rejects)
+    elif framing == "csv":
+        yield from _csv_records(file, rejects, opened)
+    else:
+        try:
+            pieces = decompressed(opened.pieces())
+            if framing == "protobuf":
+                yield from _message_records(pieces, file)
+            elif framing == "text":
+                yield from _text_records(pieces, file)
+            else:
+                yield from _json_records(pieces, file, source, rejects)
+        except DamagedFileError as error:
+            yield Framed("end of what can be read", None, b"", str(error))
+
+
+def _json_records(
+    pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects
+) -> Iterator[Framed]:
+    decoder: Any = msgspec.json.Decoder(Any if source is None or source.record_type is None else source.record_type)
+    word, elements = _json_lines(pieces, file.longest)
+    for line in elements:
+        place = f"{word} {line.number + 1}"
+        data = line.data.removeprefix(BYTE_ORDER_MARK) if line.number == 0 else line.data
+        raw = data[:_RAW_BYTES]
+        if not line.whole:
+            yield Framed(place, None, raw, f"longer than {file.longest} bytes (collect.max_line_bytes)", len(data))
+        elif data and not data.isspace():
+            value, reason = _decoded(decoder, data, rejects)
+            yield Framed(place, value, raw, reason, len(data))
+
+
+def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Line]]:
+    """Lines, elements of one array, or one document that runs over several lines."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head.lstrip()) > _RAW_BYTES:
+            break
+    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+
+    def everything() -> Iterator[bytes]:
+        yield start
+        yield from pieces
+
+    if start.startswith(b"["):
+        return "element", array_elements(everything(), longest)
+    if start.startswith(b"{") and not start[1:].lstrip(b" \t\r").startswith((b'"', b"}")):
+        return "document", whole_document(everything(), longest)
+    return "line", lines(everything(), longest)
+
+
+def _decoded(decoder: Any, data: bytes, rejects: Rejects) -> tuple[Record, str]:
+    try:
+        return decoder.decode(data), ""
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        value = lenient_object(data)
+        if value is None:
+            return None, "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
+        try:
+            value = value if decoder.type is Any else msgspec.convert(value, decoder.type, strict=False)
+        except (msgspec.ValidationError, RecursionError) as unfit:
+            return None, f"a field is not of its kind: {unfit}"
+        rejects.replaced_texts += 1
+        return value, ""
+
+
+def _csv_records(file: TextFile, rejects: Rejects, opened: HashedFile) -> Iterator[Framed]:
+    reader = CsvReader(file, ())
+    for _number, line, values, head in reader.records(rejects, opened):
+        yield Framed(f"line {line}", dict(zip(reader.header, values, strict=False)), head, "", sum(map(len, values)))
+
+
+def _parquet_records(path: Path, source: Source | None, name: str, rejects: Rejects) -> Iterator[Framed]:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as parquet:
+            wanted = [n for n in parquet.schema_arrow.names if not (source and source.columns) or n in source.columns]
+            for batch in parquet.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
+                for value in _with_micros(batch).to_pylist():
+                    number += 1
+                    yield Framed(f"row {number - 1}", value, b"", "", 0)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        rejects.add(name, f"after row {number}", f"Parquet data is damaged: {first}")
+
+
+def _with_micros(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Times in microseconds: finer ones have no Python type of their own."""
+    columns = [
+        c.cast(pa.timestamp("us", c.type.tz), safe=False) if pa.types.is_timestamp(c.type) else c
+        for c in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _message_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed]:
+    for number, (value, reason) in enumerate(messages(pieces, file.longest)):
+        yield Framed(f"message {number + 1}", value, b"", reason, len(value or b""))
+
+
+def _text_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed]:
+    for line in lines(pieces, file.longest):
+        place = f"line {line.number + 1}"
+        if not line.whole:
+            yield Framed(place, None, line.data[:_RAW_BYTES], f"longer than {file.longest} bytes", file.longest)
+        elif line.data and not line.data.isspace():
+            yield Framed(place, line.data.decode("utf-8", "replace"), line.data[:_RAW_BYTES], "", len(line.data))
