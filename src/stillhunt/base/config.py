@@ -32,6 +32,12 @@ class CollectSettings(_Group):
     """Reading of logs."""
 
     source: str = Field("default", description="Name given to this log; part of the key for duplicates.", max_length=64)
+    format: str = Field(
+        "",
+        max_length=64,
+        description="Kind of the logs, as `stillhunt inspect` names it; told by their content when empty. "
+        "'canonical': they have our columns.",
+    )
     identity_key: str = Field(
         "",
         description="Secret for the keyed hashes of addresses, cards and e-mail. Empty: a fresh random key for each "

@@ -33,6 +33,17 @@ class Engine(Protocol):
             EngineError: the engine refused or failed.
         """
 
+    def stream(self, statement: str, *, purpose: str) -> Iterator[pa.RecordBatch]:
+        """Run one statement whose result need not fit in memory.
+
+        Args:
+            statement: SQL text.
+            purpose: what it is for, in words; shown when it fails.
+
+        Raises:
+            EngineError: the engine refused or failed.
+        """
+
     def scan(self, relation: object) -> Iterator[pa.RecordBatch]:
         """Stream a native relation of this engine as Arrow batches."""
 

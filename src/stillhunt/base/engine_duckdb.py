@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,9 @@ class DuckDBEngine:
         self._connection.execute(f"SET threads = {threads or os.cpu_count() or 1}")
         self._connection.execute(f"SET memory_limit = '{memory_gb:.3f}GiB'")
         self._connection.execute("SET TimeZone = 'UTC'")
+        # The default would be a folder in whatever place the user stands in.
+        spill = str(Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{os.getpid()}").replace("'", "''")
+        self._connection.execute(f"SET temp_directory = '{spill}'")
         # Hostile logs must not reach the network or other files through SQL functions.
         self._connection.execute("SET autoinstall_known_extensions = false")
         self._connection.execute("SET autoload_known_extensions = false")
@@ -43,6 +47,15 @@ class DuckDBEngine:
         try:
             return self._connection.sql(statement).to_arrow_table()
         except duckdb.Error as error:
+            raise EngineError(
+                f"{purpose} failed: {error}", where="SQL: " + " ".join(statement.split())[:400]
+            ) from error
+
+    def stream(self, statement: str, *, purpose: str) -> Iterator[pa.RecordBatch]:
+        """Run one statement and give its rows batch by batch; raises EngineError with the purpose."""
+        try:
+            yield from self._connection.sql(statement).to_arrow_reader(65_536)
+        except (duckdb.Error, pa.ArrowException) as error:
             raise EngineError(
                 f"{purpose} failed: {error}", where="SQL: " + " ".join(statement.split())[:400]
             ) from error

@@ -88,6 +88,10 @@ class SparkEngine:
         except _spark_errors() as error:
             raise EngineError(f"{purpose} failed: {_first_line(error)}", where="Spark") from error
 
+    def stream(self, statement: str, *, purpose: str) -> Iterator[pa.RecordBatch]:
+        """Rows of one statement batch by batch, all of them on the driver."""
+        yield from self.sql(statement, purpose=purpose).to_batches()
+
     def scan(self, relation: object) -> Iterator[pa.RecordBatch]:
         """Arrow batches of a Spark frame, all of it on the driver: for tables of accounts, not for requests."""
         if not is_frame(relation):

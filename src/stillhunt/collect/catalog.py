@@ -16,7 +16,7 @@ from stillhunt.base.errors import EngineError, InputError
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
-DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".pb", ".binpb", ".log")
 """Files of other names in a folder are no logs; a file that is named itself is always read."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stillhunt.base.config import Config
@@ -13,8 +13,9 @@ from stillhunt.base.errors import InputError
 from stillhunt.collect.catalog import Found, FoundFile, find_inputs
 from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import Reader, UnusableInputError
-from stillhunt.collect.readers import open_reader
+from stillhunt.collect.readers import Kinds, open_reader
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.streams import DamagedFileError, HashedFile
 
 NOTHING_USABLE = "mend the log or map its fields (--map ours=theirs); every reason is in the rejects"
@@ -29,12 +30,16 @@ class InputFile:
         sha256: of the file's bytes, hexadecimal; empty for tables.
         bytes: size of the file; 0 for tables.
         rows: rows handed on from it.
+        format: the kind of log; `canonical` where it has our columns.
+        passed_over: reason -> records that are no calls.
     """
 
     name: str
     sha256: str
     bytes: int
     rows: int
+    format: str = CANONICAL
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,10 +127,11 @@ def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config:
     rejects = Rejects()
     found = find_inputs(sources, engine, rejects)
     readers: dict[int, Reader] = {}
+    kinds = Kinds()
     first: tuple[str, UnusableInputError] | None = None
     for index, item in enumerate(found):
         try:
-            readers[index] = open_reader(item, index, fields, required, config)
+            readers[index] = open_reader(item, index, fields, required, config, kinds)
         except UnusableInputError as error:
             rejects.add(item.name, error.place, error.reason, rows=error.rows)
             first = first or (item.name, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -297,10 +297,46 @@ def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
         at, number = end, number + 1
 
 
+class _Pieces:
+    """Pieces of a file, of which what was not used can be put back."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._back: list[bytes] = []
+
+    def __iter__(self) -> _Pieces:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._back.pop() if self._back else next(self._pieces)
+
+    def put_back(self, piece: bytes) -> None:
+        """Give a piece again."""
+        if piece:
+            self._back.append(piece)
+
+
 def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Elements of one JSON array as if each were a line; what follows its end counts as one broken element."""
+    """Elements of one JSON array, or of several one after the other (one a line), as if each were a line.
+
+    What follows the end of the last array and is none counts as one broken element.
+    """
+    source, number = _Pieces(pieces), 0
+    while True:
+        number, closed = yield from _one_array(source, number, longest)
+        rest = next((piece for piece in map(bytes.lstrip, source) if piece), b"")
+        if not closed or not rest:
+            return
+        source.put_back(rest)
+        if not rest.startswith(b"["):
+            yield from _after_arrays(number, source)
+            return
+
+
+def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, None, tuple[int, bool]]:
+    """Elements of the next array; gives the number after the last one, and whether the array was closed."""
     state = np.zeros(3, np.int64)
-    number, opened = 0, False
+    opened = False
     parts: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -314,18 +350,19 @@ def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
             closing = end < 0
             stop = -end - 1 if closing else end
             parts.append(piece[start:stop])
-            yield _element(number, parts, size + stop - start, longest)
+            if not closing or size + stop - start:
+                yield _element(number, parts, size + stop - start, longest)
             parts, size, number, start = [], 0, number + 1, stop + 1
             if closing:
-                yield from _after_array(number, piece[start:], pieces)
-                return
+                pieces.put_back(piece[start:])
+                return number, True
         size += len(piece) - start
         parts = [(parts[0] if parts else piece[start:])[:_RAW_BYTES]] if size > longest else [*parts, piece[start:]]
-    if opened:
-        rest = b"".join(parts)
-        if rest.strip():
-            yield _element(number, [rest], size, longest)
-        yield Line(number + 1, b"the array is not closed")
+    rest = b"".join(parts)
+    if rest.strip():
+        yield _element(number, [rest], size, longest)
+    yield Line(number + 1, b"the array is not closed")
+    return number + 2, False
 
 
 def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
@@ -333,8 +370,8 @@ def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
     return Line(number, data[:_RAW_BYTES], whole=False) if size > longest else Line(number, data.strip())
 
 
-def _after_array(number: int, rest: bytes, pieces: Iterator[bytes]) -> Iterator[Line]:
-    rest = rest.strip()
+def _after_arrays(number: int, pieces: Iterator[bytes]) -> Iterator[Line]:
+    rest = b""
     for piece in pieces:
         if len(rest) < _RAW_BYTES:
             rest = (rest + piece).strip()

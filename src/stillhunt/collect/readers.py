@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,13 +15,19 @@ from stillhunt.collect.delimited import DELIMITERS, CsvReader
 from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import ColumnarRows, ParquetReader, Reader, StreamReader, TableReader, UnusableInputError
 from stillhunt.collect.lines import BYTE_ORDER_MARK, JsonReader, TextFile
+from stillhunt.collect.records import Context, RecordReader, sample_of
+from stillhunt.collect.sources import CANONICAL, recognise, source_named
+from stillhunt.collect.sources.source import Framing, Source
 from stillhunt.collect.streams import DamagedFileError, HashedFile, decompressed
 
 PARQUET_MAGIC = b"PAR1"
 SNIFFED_BYTES = 1 << 16
+GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst); 'stillhunt inspect FILE' shows more"
 
 
-def open_reader(found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config) -> Reader:
+def open_reader(
+    found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, kinds: Kinds
+) -> Reader:
     """Open one input and look at its columns.
 
     Args:
@@ -28,14 +36,16 @@ def open_reader(found: Found, index: int, fields: FieldMap, required: Sequence[s
         fields: where our columns are.
         required: our columns that it must have.
         config: limits.
+        kinds: the sources met so far.
 
     Raises:
+        ConfigError: `collect.format` names no format.
         UnusableInputError: it cannot be opened, is of no known format, or lacks a required column.
     """
     rows = ColumnarRows(found.name, index, fields)
     batch_rows = config.collect.batch_rows
     if isinstance(found, FoundFile):
-        return _open_file(found.path, rows, required, config)
+        return _open_file(found.path, rows, required, config, kinds)
     try:
         if found.table is not None:
             return TableReader(found.table, rows, required, batch_rows)
@@ -46,19 +56,88 @@ def open_reader(found: Found, index: int, fields: FieldMap, required: Sequence[s
     raise UnusableInputError("nothing to read", "table")
 
 
-def _open_file(path: Path, rows: ColumnarRows, required: Sequence[str], config: Config) -> Reader:
+def _open_file(path: Path, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds) -> Reader:
     if not path.is_file():
         raise UnusableInputError("not a regular file (a device, a pipe, or a link to nothing)")
     head = _head(path, packed=True)
+    framing: Framing = "parquet"
     if not head:
         raise UnusableInputError("the file is empty")
-    if head.startswith(PARQUET_MAGIC):
-        return ParquetReader(path, rows, required, config.collect.batch_rows)
     file = TextFile(path, rows.name, rows.index, rows.fields, config.collect.batch_rows, config.collect.max_line_bytes)
-    kind = _text_kind(_head(path, packed=False), path.name)
+    if config.collect.format not in ("", CANONICAL):
+        source = source_named(config.collect.format)
+        framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
+        return RecordReader(file, source, framing, kinds.context(source))
+    if head.startswith(PARQUET_MAGIC):
+        plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
+        return _canonical_or_known(plain, file, framing, kinds)
+    content = _head(path, packed=False)
+    if _looks_like_messages(content):
+        return _canonical_or_known(None, file, "protobuf", kinds)
+    known = _known(file, "text", kinds)
+    if known is not None:
+        return known
+    kind = _text_kind(content, path.name)
     if kind == "csv":
-        return CsvReader(file, required)
-    return JsonReader(file, required, array=kind == "array")
+        return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", kinds)
+    plain_json = functools.partial(JsonReader, file, required, array=kind == "array")
+    return _canonical_or_known(plain_json, file, "json", kinds)
+
+
+@dataclass
+class Kinds:
+    """The sources met so far, with what their inputs share."""
+
+    contexts: dict[str, Context] = field(default_factory=dict)
+
+    def context(self, source: Source) -> Context:
+        """What the inputs of a source share."""
+        return self.contexts.setdefault(source.name, Context(source))
+
+
+def _canonical_or_known(plain: Callable[[], Reader] | None, file: TextFile, framing: Framing, kinds: Kinds) -> Reader:
+    """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint."""
+    complaint = UnusableInputError("format is not recognised", next_step=GIVE)
+    if plain is not None:
+        try:
+            return plain()
+        except UnusableInputError as error:
+            complaint = error
+    known = _known(file, framing, kinds)
+    if known is None:
+        raise complaint
+    return known
+
+
+def _known(file: TextFile, framing: Framing, kinds: Kinds) -> Reader | None:
+    try:
+        source = recognise(sample_of(file, framing))
+    except UnusableInputError:
+        return None
+    return None if source is None else RecordReader(file, source, framing, kinds.context(source))
+
+
+def _framing(path: Path, source: Source) -> Framing:
+    """How records are cut out of a file whose source is told by the user."""
+    content = _head(path, packed=False)
+    if "text" in source.framings and not content.lstrip().startswith((b"{", b"[")):
+        return "text"
+    if _looks_like_messages(content):
+        return "protobuf"
+    return "csv" if _text_kind(content, path.name) == "csv" else "json"
+
+
+def _looks_like_messages(head: bytes) -> bool:
+    """Protobuf whose first field is number 1 and length-delimited; the same byte is an empty line in text."""
+    return head[:1] == b"\n" and not _is_text(head[:4096])
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head[:-4].decode()
+    except UnicodeDecodeError:
+        return False
+    return not any(byte < 9 for byte in head)
 
 
 def _head(path: Path, *, packed: bool) -> bytes:
@@ -94,6 +173,4 @@ def _text_kind(head: bytes, name: str) -> str:
     first = start.split(b"\n", 1)[0].decode("utf-8", "replace")
     if lowered.endswith((".csv", ".tsv")) or any(delimiter in first for delimiter in DELIMITERS):
         return "csv"
-    raise UnusableInputError(
-        "format is not recognised", next_step="give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst)"
-    )
+    raise UnusableInputError("format is not recognised", next_step=GIVE)

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import from_object
-from stillhunt.collect.files import UnusableInputError
+from stillhunt.collect.files import Reader, UnusableInputError
 from stillhunt.collect.framing import messages
 from stillhunt.collect.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, array_elements, lenient_object
 from stillhunt.collect.lines import text_batch, whole_document
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
+from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
@@ -166,6 +167,13 @@ class RecordReader:
         return row
 
 
+def kind_of(reader: Reader | None) -> tuple[str, dict[str, int]]:
+    """The kind of log that an input is, and its records that are no calls, by reason."""
+    if not isinstance(reader, RecordReader):
+        return CANONICAL, {}
+    return reader.source.name, dict(sorted(reader.passed_over.items()))
+
+
 def _placed(first: int, places: list[str]) -> Callable[[int], str]:
     return lambda number: places[number - first]
 
@@ -225,9 +233,7 @@ def framed_records(
             yield Framed("end of what can be read", None, b"", str(error))
 
 
-def _json_records(
-    pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects
-) -> Iterator[Framed]:
+def _json_records(pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects) -> Iterator[Framed]:
     decoder: Any = msgspec.json.Decoder(Any if source is None or source.record_type is None else source.record_type)
     word, elements = _json_lines(pieces, file.longest)
     for line in elements:
@@ -299,8 +305,7 @@ def _parquet_records(path: Path, source: Source | None, name: str, rejects: Reje
 def _with_micros(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Times in microseconds: finer ones have no Python type of their own."""
     columns = [
-        c.cast(pa.timestamp("us", c.type.tz), safe=False) if pa.types.is_timestamp(c.type) else c
-        for c in batch.columns
+        c.cast(pa.timestamp("us", c.type.tz), safe=False) if pa.types.is_timestamp(c.type) else c for c in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 

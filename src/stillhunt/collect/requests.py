@@ -23,6 +23,8 @@ from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, fi
 from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, History, Survey, prompt_array
 from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
+from stillhunt.collect.joining import join_logs, joinable
+from stillhunt.collect.records import RecordReader, kind_of
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
@@ -41,8 +43,8 @@ class RequestLog:
     `rows`, `rejected_rows`, `inputs`, `present`, `facts` and `rejects` are complete after the last batch.
     """
 
-    def __init__(self, opened: Opened, config: Config, progress: Progress) -> None:
-        self._opened = opened
+    def __init__(self, opened: Opened, config: Config, engine: Engine, progress: Progress) -> None:
+        self._opened, self._engine = opened, engine
         self._readers = opened.readers
         self._rejects = opened.rejects
         self._config = config
@@ -52,6 +54,7 @@ class RequestLog:
         self._digests = Digests(opened.found)
         self._surveyed: Survey | None = None
         self._spools: dict[int, Spool] = {}
+        self._joined = joinable(opened.readers)
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
         self._started = False
         self._known_rejected = 0
@@ -99,7 +102,8 @@ class RequestLog:
         if not self._may_hold_conversations():
             return []
         self._surveyed = self._surveyed or self._survey(Survey(link_files=True), frozenset())
-        return self._surveyed.linked_files()
+        together = [self._joined] if self._joined else []
+        return [*together, *self._surveyed.linked_files()]
 
     def note_known(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
         """Say what an input that will be skipped holds, as an earlier reading told it.
@@ -195,9 +199,13 @@ class RequestLog:
         parts = (functools.partial(_keys, i, part, keys) for i in rewindable for part in self._parts(i, survey.columns))
         for index, table in ahead(parts, self._threads):
             survey.add(index, table)
+        self._join(frozenset(wanted) & self._joined)
         for index in wanted:
             reader = self._readers[index]
-            if reader.rewindable:
+            if index in self._spools:
+                for table in self._spools[index].tables():
+                    survey.add(index, table)
+            if reader.rewindable or index in self._spools:
                 continue
             spool = self._spools[index] = Spool(REQUESTS.arrow)
             before = self._rejects.rows
@@ -209,6 +217,18 @@ class RequestLog:
                     advance(raw.rows)
             self._add_facts(index, rejected=self._rejects.rows - before)
         return survey
+
+    def _join(self, indices: frozenset[int]) -> None:
+        readers = {i: reader for i in indices if isinstance(reader := self._readers[i], RecordReader)}
+        if not readers:
+            return
+        joined = join_logs(readers, self._rules, self._engine, self._progress)
+        for index, rejects in sorted(joined.rejects.items()):
+            self._spools[index] = joined.spools[index]
+            self._add_facts(index, rejected=rejects.rows)
+            self._rejects.absorb(rejects)
+        if joined.ambiguous:
+            self._progress.note(f"{joined.ambiguous} rows of joined logs could be one of several calls and stand alone")
 
     def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
         reader = self._readers[index]
@@ -271,7 +291,8 @@ class RequestLog:
                 sha256, size = self._digests.of(index)
             elif isinstance(found, FoundFile):
                 sha256, size = self._readers[index].digest(), found.path.stat().st_size
-            self.inputs.append(InputFile(found.name, sha256, size, self.facts.get(index, InputFacts()).rows))
+            rows = self.facts.get(index, InputFacts()).rows
+            self.inputs.append(InputFile(found.name, sha256, size, rows, *kind_of(self._readers.get(index))))
 
     def texts(self, origins: Sequence[tuple[int, int]]) -> list[tuple[str | None, str | None]]:
         """Prompt and system prompt of some rows, as they were handed on.
@@ -374,4 +395,4 @@ def open_requests(
     """
     fields = field_map(REQUEST_FIELDS, mapping)
     opened = open_inputs(sources, fields, REQUIRED_REQUEST_FIELDS, config, engine)
-    return RequestLog(opened, config, progress)
+    return RequestLog(opened, config, engine, progress)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
 from stillhunt.collect.chat import fill_from_messages, unfold_prompts
-from stillhunt.collect.fields import Column
+from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS, Column
 from stillhunt.collect.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.numbers import floats, integers
 from stillhunt.collect.rejects import Rejects
@@ -199,13 +199,16 @@ def times(values: Column, allowed: TimeRange) -> tuple[pa.Array, Faults]:
     return pa.array(result, pa.int64()).cast(TIMESTAMP), faults
 
 
-def standardise_requests(raw: RawBatch, rules: Rules, rejects: Rejects) -> pa.Table:
+def standardise_requests(
+    raw: RawBatch, rules: Rules, rejects: Rejects, required: tuple[str, ...] = REQUIRED_REQUEST_FIELDS
+) -> pa.Table:
     """REQUESTS rows of one batch, the prompt still with resent history and at full length.
 
     Args:
         raw: the batch as found.
         rules: what values must satisfy.
         rejects: takes the rows that cannot be used.
+        required: columns without which a row cannot be used.
     """
     build = _Build(raw, rules)
     config = rules.config
@@ -222,7 +225,7 @@ def standardise_requests(raw: RawBatch, rules: Rules, rejects: Rejects) -> pa.Ta
     address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
     build.put("client_ip", address, broken=broken)
     build.put("client_prefix", prefix)
-    build.require(("request_id", "timestamp", "account_id", "model"))
+    build.require(required)
     build.put("origin_file", pa.array(np.full(raw.rows, raw.origin_file, np.int32)))
     build.put("origin_row", pa.array(raw.origin_rows, pa.int64()))
     return _finish(build, REQUESTS.arrow, rejects)

@@ -53,17 +53,21 @@ class Source:
         title: for the screen.
         recognises: whether a sample is of this kind.
         rows: one record -> its calls, none or several; may raise PassedOverError and BrokenRecordError.
-        carries: our column -> where it stands in the log, in words or as a path; the order is that of docs/sources.md.
-        links: kinds of ids by which its rows may be joined with those of other sources: "call", "edge", "response", "span".
-        role: "calls" where a row is a call by itself; "edge" where it completes calls of others, and is a call only if it
-            stands alone; "parts" where it never is one; "accounts" where a record is a customer.
+        carries: our column -> where it stands in the log, in words or as a path, in the order of docs/sources.md.
+        links: kinds of ids by which its rows may be joined with those of other sources; `links` of a row are written
+            "kind:id", and the kinds are "call" (LiteLLM's call id), "edge" (x-request-id), "response" (id of the
+            answer) and "span" (trace id/span id).
+        role: "calls" where a row is a call by itself; "edge" where it completes calls of others, and is a call only
+            if it stands alone; "parts" where it never is one; "accounts" where a record is a customer.
         record_type: msgspec type to decode a JSON line into, for speed; any JSON value when None.
         columns: top-level columns read from a Parquet or CSV file; all when empty.
-        gather: run over all records of all inputs of this source before `rows`; what it gives is handed to `rows_within`.
+        gather: run over all records of all inputs of this source before any row is made; what it gives is handed to
+            `rows_within`.
         rows_within: as `rows`, with what `gather` gave; one of the two is set.
         notes: traps, for the screen and docs/sources.md.
         switch_on: how the log is switched on, for docs/sources.md.
         versions: of the software whose records the tests read.
+        framings: the files it is looked for in.
     """
 
     name: str

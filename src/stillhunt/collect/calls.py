@@ -1,0 +1,65 @@
+"""Which rows of different logs are one call: rows that share a name of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Rows put together.
+
+    Attributes:
+        head: for each row the row that stands for its call, itself where it is alone.
+        ambiguous: rows left alone because their names led to several calls of one source.
+    """
+
+    head: I64
+    ambiguous: int
+
+
+def same_calls(names: U64, rows: I64, ranks: I64) -> Calls:
+    """Put rows together that share a name.
+
+    A name that two rows of one source share names no single call, and joins nothing. Rows that chains of names would
+    join with two rows of one source stay alone.
+
+    Args:
+        names: hashed name of a call, one entry for each row and name.
+        rows: row of each entry.
+        ranks: rank of each row's source, one for each row; two sources never share one. The row of the lowest rank
+            stands for the call.
+    """
+    count = ranks.size
+    head = np.arange(count, dtype=np.int64)
+    pairs = np.unique(np.stack([names.astype(np.uint64), rows.astype(np.uint64)], axis=1), axis=0)
+    names, rows = pairs[:, 0], pairs[:, 1].astype(np.int64)
+    _, name = np.unique(names, return_inverse=True)
+    entry = name * (int(ranks.max(initial=0)) + 1) + ranks[rows]
+    _, place, times = np.unique(entry, return_inverse=True, return_counts=True)
+    kept = times[place] == 1
+    name, rows = name[kept], rows[kept]
+    if not rows.size:
+        return Calls(head, 0)
+    size = int(name.max()) + 1
+    graph = coo_matrix((np.ones(rows.size, np.int8), (rows, count + name)), shape=(count + size, count + size))
+    _, component = connected_components(graph, directed=False)
+    component = component[:count].astype(np.int64)
+    order = np.lexsort((head, ranks, component))
+    first = np.diff(component[order], prepend=-1) != 0
+    twice = np.zeros(count, np.bool_)
+    twice[order[1:]] = (component[order[1:]] == component[order[:-1]]) & (ranks[order[1:]] == ranks[order[:-1]])
+    torn = np.zeros(int(component.max()) + 1, np.bool_)
+    torn[component[twice]] = True
+    head[order] = order[np.maximum.accumulate(np.where(first, np.arange(count), 0))]
+    alone = torn[component]
+    head[alone] = np.flatnonzero(alone)
+    return Calls(head, int(np.count_nonzero(alone)))

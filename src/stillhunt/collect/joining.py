@@ -1,0 +1,232 @@
+"""Logs of the same calls, put together: an edge log's address, a trace's text and a gateway's account are one request.
+
+All rows go to files on disk with the names of their calls; which rows are one call is reckoned on hashes of the names
+(`calls.py`), and the SQL engine joins the files, spilling to disk where memory ends. Of two sources that know a column
+the one earlier in `SOURCES` wins, but for what only the edge sees first-hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillhunt.base.engine import Engine
+from stillhunt.base.progress import Advance, Progress
+from stillhunt.base.schema import REQUESTS
+from stillhunt.collect.calls import I64, U64, same_calls
+from stillhunt.collect.fields import REQUEST_FIELDS
+from stillhunt.collect.identity import random_words
+from stillhunt.collect.kernels import KEYS, hash_rows
+from stillhunt.collect.records import UNKNOWN_MODEL, RecordReader
+from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.sources import SOURCES
+from stillhunt.collect.spool import Spool
+from stillhunt.collect.standardise import RawBatch, Rules, standardise_requests
+from stillhunt.collect.strings import text_buffers
+
+FIRST_HAND_AT_THE_EDGE = ("client_ip", "client_prefix", "user_agent", "tls_fingerprint", "status")
+"""Columns that a source of role "edge" knows better than the gateway behind it."""
+OWN = ("source", "origin_file", "origin_row")
+WANTED = (*REQUEST_FIELDS, "account_fallback", "links")
+NO_COUNTERPART = "of calls that no other log has"
+_ROLES = {"calls": 0, "edge": 1, "parts": 2}
+_EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string())])
+_FILE_ROWS = 1 << 16
+
+
+def joinable(readers: Mapping[int, object]) -> frozenset[int]:
+    """Inputs whose rows may be calls of which another input of another source holds a part.
+
+    Args:
+        readers: all readers by index.
+    """
+    known = {index: reader for index, reader in readers.items() if isinstance(reader, RecordReader)}
+    partners = set()
+    for (a, one), (b, other) in itertools.combinations(sorted(known.items()), 2):
+        if one.source.name != other.source.name and set(one.source.links) & set(other.source.links):
+            partners |= {a, b}
+    return frozenset(partners)
+
+
+@dataclass
+class _Log:
+    """What one source gave: its rows in one file, and where each input's rows begin."""
+
+    rank: int
+    role: str
+    path: Path
+    rows: int = 0
+
+
+@dataclass
+class JoinedLogs:
+    """Calls put together.
+
+    Attributes:
+        spools: input -> its calls, completed; all in place once `join_logs` returns.
+        rejects: input -> its rows that cannot be used.
+        ambiguous: rows left alone since their names led to several calls of one source.
+    """
+
+    spools: dict[int, Spool]
+    rejects: dict[int, Rejects]
+    ambiguous: int = 0
+
+
+def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress) -> JoinedLogs:
+    """Read logs of the same calls and put them together.
+
+    Args:
+        readers: the inputs that are joined, by index; their `passed_over` is complete afterwards.
+        rules: what values must satisfy.
+        engine: joins.
+        progress: told of rows read.
+
+    Raises:
+        EngineError: the join failed, for want of disk space for instance.
+    """
+    with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
+        joining = _Joining(readers, rules, engine, Path(folder))
+        with progress.stage("joining logs of the same calls", None, "rows") as advance:
+            joining.read(advance)
+            return joining.joined()
+
+
+class _Joining:
+    """Rows of several logs -> calls."""
+
+    def __init__(self, readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, folder: Path) -> None:
+        self._readers, self._rules, self._engine, self._folder = readers, rules, engine, folder
+        self._rejects: dict[int, Rejects] = {index: Rejects() for index in readers}
+        self._secret = random_words(KEYS)
+        self._logs: list[_Log] = []
+        self._names: list[U64] = []
+        self._named: list[I64] = []
+        self._ranks: list[I64] = []
+        self._rows = 0
+
+    def read(self, advance: Advance) -> None:
+        """Read all inputs to their end."""
+        order = [source.name for source in SOURCES]
+        schema = _nullable(pa.schema([*REQUESTS.arrow, *_EXTRA]))
+
+        def place(index: int) -> int:
+            return order.index(self._readers[index].source.name)
+
+        for rank, group in itertools.groupby(sorted(self._readers, key=lambda i: (place(i), i)), key=place):
+            members = list(group)
+            source = self._readers[members[0]].source
+            log = _Log(_ROLES[source.role] * len(order) + rank, source.role, self._folder / f"{source.name}.parquet")
+            self._logs.append(log)
+            with pq.ParquetWriter(log.path, schema, compression="lz4") as writer:
+                for index in members:
+                    reader = self._readers[index]
+                    reader.joined = True
+                    for raw in reader.batches(WANTED, self._rejects[index]):
+                        table = self._noted(raw, log, self._rejects[index])
+                        writer.write_table(table.cast(schema), _FILE_ROWS)
+                        advance(raw.rows)
+
+    def _noted(self, raw: RawBatch, log: _Log, rejects: Rejects) -> pa.Table:
+        """Checked rows with their numbers; the names of their calls are kept hashed."""
+        table = standardise_requests(raw, self._rules, rejects, required=("request_id",))
+        # Rows that were refused are gone from the table: what stays is found by its number within the input.
+        kept = np.searchsorted(raw.origin_rows, table.column("origin_row").to_numpy())
+        rows = np.arange(self._rows, self._rows + table.num_rows, dtype=np.int64)
+        links = raw.columns.get("links")
+        values = links if isinstance(links, list) else [None] * raw.rows
+        counts = np.array([len(values[i] or ()) for i in kept], np.int64)
+        flat = pa.array([str(name) for i in kept for name in values[i] or ()], pa.large_string())
+        hashes = np.zeros(len(flat), np.uint64)
+        hash_rows(*text_buffers(flat), self._secret, hashes)
+        self._names.append(hashes)
+        self._named.append(np.repeat(rows, counts))
+        self._ranks.append(np.full(table.num_rows, log.rank, np.int64))
+        self._rows += table.num_rows
+        log.rows += table.num_rows
+        stands = raw.columns.get("account_fallback")
+        texts = [None] * raw.rows if stands is None else stands if isinstance(stands, list) else stands.to_pylist()
+        fallback = pa.array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
+        return table.append_column("row", pa.array(rows)).append_column("fallback", fallback)
+
+    def joined(self) -> JoinedLogs:
+        """The calls; may be asked for once, after `read`."""
+        ranks = np.concatenate([*self._ranks, np.zeros(0, np.int64)])
+        names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
+        calls = same_calls(names, np.concatenate([*self._named, np.zeros(0, np.int64)]), ranks)
+        self._engine.register("heads", pa.table({"row": np.arange(ranks.size), "head": calls.head}))
+        result = JoinedLogs({i: Spool(REQUESTS.arrow) for i in self._readers}, self._rejects, calls.ambiguous)
+        ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
+        for log in ranked:
+            statement = _statement(log, [other for other in ranked if other is not log])
+            for batch in self._engine.stream(statement, purpose="joining logs of the same calls"):
+                self._take(pa.Table.from_batches([batch]), log, result)
+        return result
+
+    def _take(self, table: pa.Table, log: _Log, result: JoinedLogs) -> None:
+        """Give calls to their inputs; what completes others and found none is passed over."""
+        useless = pc.or_(pc.is_null(table["account_id"]), pc.is_null(table["timestamp"]))
+        if log.role == "parts":
+            useless = pa.array(np.ones(table.num_rows, np.bool_))
+        for index, reason in zip(*_lost(table.filter(useless), log.role), strict=True):
+            if log.role == "calls":
+                result.rejects[index].add(self._readers[index].name, "a call", reason)
+            else:
+                self._readers[index].passed_over[reason] += 1
+        table = table.filter(pc.invert(useless))
+        model = pc.fill_null(table["model"], UNKNOWN_MODEL)
+        table = table.set_column(table.schema.get_field_index("model"), "model", model)
+        for index in pc.unique(table["origin_file"]).to_pylist():
+            part = table.filter(pc.equal(table["origin_file"], index))
+            result.spools[index].add(part.select(REQUESTS.names).cast(REQUESTS.arrow).combine_chunks())
+
+
+def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
+    """Input and reason of each row that is no call."""
+    inputs = table["origin_file"].to_pylist()
+    if role != "calls":
+        return inputs, [NO_COUNTERPART] * len(inputs)
+    accounts = table["account_id"].is_null().to_pylist()
+    return inputs, [f"{'account_id' if account else 'timestamp'}: required value is missing" for account in accounts]
+
+
+def _nullable(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(f.name, f.type) for f in schema])
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _statement(log: _Log, others: list[_Log]) -> str:
+    """Rows of one log that stand for their calls, with what the other logs know of these."""
+    logs = [("h", log), *((f"p{n}", other) for n, other in enumerate(others))]
+    ranked = sorted(logs, key=lambda pair: pair[1].rank)
+    at_edge = sorted(logs, key=lambda pair: (pair[1].role != "edge", pair[1].rank))
+    columns = []
+    for name in REQUESTS.names:
+        order = at_edge if name in FIRST_HAND_AT_THE_EDGE else ranked
+        if name in OWN or name == "request_id":
+            columns.append(f"h.{name} AS {name}")
+            continue
+        values = [f"{alias}.{name}" for alias, _ in order]
+        if name == "account_id" and log.role == "calls":
+            values.append("h.fallback")
+        columns.append(f"coalesce({', '.join(values)}) AS {name}")
+    joins = " ".join(
+        f"LEFT JOIN (SELECT r.*, n.head AS call FROM read_parquet({_quoted(other.path)}) r "  # noqa: S608  # own files
+        f"JOIN heads n ON r.row = n.row WHERE n.head <> n.row) {alias} ON {alias}.call = h.row"
+        for alias, other in logs[1:]
+    )
+    return (
+        f"SELECT {', '.join(columns)} FROM read_parquet({_quoted(log.path)}) h "  # noqa: S608  # own names and files
+        f"JOIN heads o ON h.row = o.row {joins} WHERE o.head = o.row ORDER BY h.row"
+    )
