@@ -16,8 +16,16 @@ from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import from_object
 from stillhunt.collect.files import Reader, UnusableInputError
 from stillhunt.collect.framing import messages
-from stillhunt.collect.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, array_elements, lenient_object
-from stillhunt.collect.lines import text_batch, whole_document
+from stillhunt.collect.lines import (
+    BATCH_BYTES,
+    BYTE_ORDER_MARK,
+    Gathered,
+    TextFile,
+    array_elements,
+    lenient_object,
+    text_batch,
+    whole_document,
+)
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
 from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
@@ -116,9 +124,9 @@ class RecordReader:
         source = self._digest or HashedFile(self._file.path)
         for framed in framed_records(self._file, self._framing, self.source, rejects, source):
             self.found += 1
-            for row in self._rows(framed, context, rejects):
+            for place, row in enumerate(self._rows(framed, context, rejects)):
                 if row.get("request_id") in (None, ""):
-                    row["request_id"] = f"{self.name}#{framed.place}" + (f".{number}" if number else "")
+                    row["request_id"] = f"{self.name}#{framed.place}" + (f".{place}" if place else "")
                 waiting.add(tuple(row.get(name) for name in wanted), number, framed.raw)
                 waiting.size += sum(len(v) for v in row.values() if isinstance(v, str))
                 places.append(framed.place)

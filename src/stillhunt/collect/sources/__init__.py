@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.collect.sources import nginx
 from stillhunt.collect.sources.source import Sample, Source
 
 __all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_named"]
 
-SOURCES: tuple[Source, ...] = ()
+SOURCES: tuple[Source, ...] = (*nginx.SOURCES,)
 CANONICAL = "canonical"
 """Name for `--format` of logs that have our columns."""
 

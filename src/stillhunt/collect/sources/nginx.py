@@ -7,39 +7,126 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from stillhunt.collect.sources.bodies import call_of_body
-from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+from stillhunt.collect.sources.bodies import call_of_body, first, number
+from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Source
 
 _LINE = re.compile(
     r'^(?P<remote_addr>\S+) \S+ (?P<remote_user>\S+) \[(?P<time_local>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" '
     r'(?P<status>\d{3}) (?P<bytes>\d+|-)(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<http_user_agent>(?:[^"\\]|\\.)*)")?'
 )
 NO_CALL = "not a POST, so no call of a model"
+_ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
 def _access_rows(record: Mapping[str, Any]) -> Iterator[Row]:
-    method, path = _request_line(record)
+    method = first(record, "request_method") or str(first(record, "request") or "").split(" ", 1)[0]
     if method and method.upper() != "POST":
         raise PassedOverError(NO_CALL)
-    address = _first(record, "http_x_forwarded_for", "remote_addr")
-    if isinstance(address, str):
-        address = address.split(",")[0].strip()
+    began = _began(record)
+    if began is None:
+        raise BrokenRecordError("no time in it (msec, time_iso8601, time_local or time)")
+    address = first(record, "http_x_forwarded_for", "remote_addr")
+    address = address.split(",")[0].strip() if isinstance(address, str) else address
     row: Row = {
-        "request_id": _first(record, "request_id", "http_x_request_id"),
-        "timestamp": _began(record),
-        "account_id": _first(record, "http_x_account", "http_x_account_id", "http_x_user_id", "remote_user_account"),
+        "request_id": first(record, "request_id", "http_x_request_id"),
+        "timestamp": began,
+        "account_id": first(record, "http_x_account", "http_x_account_id", "http_x_consumer_username"),
         "account_fallback": address,
         "client_ip": address,
-        "user_agent": _first(record, "http_user_agent"),
-        "conversation_id": _first(record, "http_x_session_id"),
-        "tls_fingerprint": _first(record, "ssl_ja4", "http_ssl_ja4", "ssl_ja3_hash", "http_ssl_ja3_hash"),
-        "status": record.get("status"),
-        "links": [
-            *(f"edge:{value}" for value in [_first(record, "request_id")] if value),
-            *(f"call:{value}" for value in [_first(record, "litellm_call_id")] if value),
-        ],
+        "user_agent": agent(first(record, "http_user_agent")),
+        "conversation_id": first(record, "http_x_session_id"),
+        "tls_fingerprint": first(record, "ssl_ja4", "http_ssl_ja4", "ssl_ja3_hash", "http_ssl_ja3_hash"),
+        "status": number(record.get("status")),
+        "links": named(edge=first(record, "request_id"), call=first(record, "litellm_call_id")),
     }
-    row |= call_of_body(record.get("request_body"), path)
-    yield row
+    told = call_of_body(unescaped(record.get("request_body")))
+    if row["conversation_id"] is not None:
+        told.pop("conversation_id", None)
+    yield row | told
+
+
+def _line_rows(line: str) -> Iterator[Row]:
+    found = _LINE.match(line)
+    if found is None:
+        raise BrokenRecordError("not a line of the combined log format")
+    yield from _access_rows(found.groupdict())
+
+
+def _began(record: Mapping[str, Any]) -> Any:
+    """When the request came: nginx writes the time at which it was answered, and how long that took."""
+    ended, took = number(record.get("msec")), number(record.get("request_time"))
+    if ended is not None:
+        return round(ended - (took or 0.0), 3)
+    told = first(record, "time_iso8601", "time_local", "time")
+    if isinstance(told, str) and "/" in told:
+        try:
+            return datetime.strptime(told, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+        except ValueError as error:
+            raise BrokenRecordError(f"not a time of nginx: {told[:40]}") from error
+    return told
+
+
+def agent(value: Any) -> Any:
+    """A User-Agent header; nginx writes a dash where there is none."""
+    return None if value == "-" else value
+
+
+def unescaped(value: Any) -> Any:
+    r"""A body that nginx wrote with `escape=default`, where quotes and backslashes are \x22 and \x5C."""
+    if isinstance(value, str) and "\\x22" in value and value.startswith("{\\x22"):
+        return (
+            _ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
+            .encode("latin-1", "replace")
+            .decode("utf-8", "replace")
+        )
+    return value
+
+
+def named(**ids: Any) -> list[str]:
+    """Names of a call, "kind:id", of those ids that are there."""
+    return [f"{kind}:{value}" for kind, value in ids.items() if value not in (None, "", "-")]
+
+
+_CARRIES = {
+    "request_id": "request_id ($request_id)",
+    "timestamp": "msec less request_time; else time_iso8601, time_local or time",
+    "account_id": "http_x_account or another header that names it; the client's address where none does",
+    "client_ip": "http_x_forwarded_for (first), remote_addr",
+    "user_agent": "http_user_agent",
+    "tls_fingerprint": "ssl_ja4, ssl_ja3_hash (modules)",
+    "status": "status",
+    "conversation_id": "http_x_session_id",
+}
+_BODY = dict.fromkeys(
+    ("model", "prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens", "end_user_id"), "request_body"
+)
+_FIELDS = frozenset(("remote_addr", "http_user_agent", "request_id", "msec", "time_iso8601", "time_local", "request"))
+SOURCES = (
+    Source(
+        "nginx",
+        "nginx access log, JSON",
+        lambda sample: sample.holds("remote_addr") and len(sample.names & _FIELDS) >= 3,
+        {**_CARRIES, **_BODY},
+        rows=_access_rows,
+        links=("edge", "call"),
+        role="edge",
+        notes=("Without request_body it carries no text; give it beside the gateway's own log, which it completes.",),
+        switch_on="log_format with escape=json and $request_id, $msec, $request_time, $remote_addr, $http_user_agent",
+        versions="nginx 1.26.3",
+    ),
+    Source(
+        "nginx-combined",
+        "nginx or Apache access log, combined format",
+        lambda sample: sum(_LINE.match(line) is not None for line in sample.records) * 2 > len(sample.records),
+        {name: _CARRIES[name] for name in ("timestamp", "account_id", "client_ip", "user_agent", "status")},
+        rows=_line_rows,
+        role="edge",
+        notes=("It names neither call nor account nor model: accounts are addresses, and times are whole seconds.",),
+        switch_on="the default access_log",
+        versions="nginx 1.26.3",
+        framings=frozenset({"text"}),
+    ),
+)
