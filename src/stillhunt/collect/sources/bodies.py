@@ -125,7 +125,7 @@ def as_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
     Args:
         messages: as found; what is no message is left out.
     """
-    made = []
+    made: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message, str):
             made.append({"role": "user", "content": message})
