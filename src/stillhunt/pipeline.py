@@ -26,6 +26,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import InputFacts, RequestLog, coverage, open_accounts, open_requests
+from stillhunt.collect.inspection import Inspection, inspect_log
 from stillhunt.extract import SKETCH_VERSION, KeptInput, Partials, Store, identity_key, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.pipeline_spark import with_identity_key
@@ -137,6 +138,37 @@ def reading(
         log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
         try:
             yield log.batches(), customers
+        finally:
+            log.close()
+
+
+def inspect_logs(
+    requests: Any,
+    accounts: Any = None,
+    config: Config | None = None,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Inspection:
+    """Say what logs are and what they can tell, as `hunt` reads them, without a hunt.
+
+    Args:
+        requests: as for `hunt`.
+        accounts: as for `hunt`.
+        config: as for `hunt`.
+        mapping: as for `hunt`.
+        progress: as for `hunt`.
+
+    Raises:
+        InputError: nothing can be read, or a required column is missing.
+    """
+    config = config or Config.load()
+    progress = progress or Silent()
+    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
+        customers, _ = open_accounts(accounts, mapping=None, config=config, engine=engine, progress=progress)
+        log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+        try:
+            return inspect_log(log, customers, mapping)
         finally:
             log.close()
 

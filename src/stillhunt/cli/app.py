@@ -21,6 +21,18 @@ import typer
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.benching import commands as bench_commands
+from stillhunt.cli.labs import commands as lab_commands
+from stillhunt.cli.options import (
+    FormatOption,
+    JsonFlag,
+    MapAccountsOption,
+    MapOption,
+    QuietFlag,
+    SetOption,
+    SettingsOption,
+    given,
+    pairs,
+)
 
 EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
 
@@ -36,20 +48,9 @@ app = typer.Typer(
 lab_app = typer.Typer(no_args_is_help=True, help="Seeded worlds to try the hunt on.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(lab_app, name="lab")
+lab_app.add_typer(lab_commands)
 lab_app.add_typer(bench_commands)
 app.add_typer(config_app, name="config")
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; errors stay.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated."),
-]
-SettingsOption = Annotated[
-    Path | None,
-    typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
-]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
 
 
 class EngineName(StrEnum):
@@ -57,13 +58,6 @@ class EngineName(StrEnum):
 
     DUCKDB = "duckdb"
     SPARK = "spark"
-
-
-class Generator(StrEnum):
-    """Generators of simulated worlds."""
-
-    FIRST = "first"
-    SECOND = "second"
 
 
 def _print_version(wanted: bool) -> None:
@@ -95,14 +89,9 @@ def hunt(
         typer.Option("--out", "-o", metavar="CASE", help="Case folder to write; without it, only print findings."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing case folder.")] = False,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="CANONICAL=FIELD", help="Which field of the logs holds a column."),
-    ] = None,
-    accounts_mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
-    ] = None,
+    mapping: MapOption = None,
+    accounts_mapping: MapAccountsOption = None,
+    log_format: FormatOption = None,
     engine: Annotated[
         EngineName | None, typer.Option("--engine", help="duckdb (this machine, the default) or spark (a cluster).")
     ] = None,
@@ -131,15 +120,52 @@ def hunt(
         accounts=accounts,
         out=out,
         force=force,
-        mapping=_pairs(mapping, "--map"),
-        accounts_mapping=_pairs(accounts_mapping, "--map-accounts"),
-        settings={**_pairs(settings, "--set"), **_given(engine=engine, spark_master=master)},
+        mapping=pairs(mapping, "--map"),
+        accounts_mapping=pairs(accounts_mapping, "--map-accounts"),
+        settings={
+            **pairs(settings, "--set"),
+            **given(engine=engine, spark_master=master, **{"collect.format": log_format}),
+        },
         state=state,
         settings_file=settings_file,
         as_json=as_json,
         quiet=quiet,
     )
     raise typer.Exit(run_hunt(order))
+
+
+@app.command()
+def inspect(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOGS", help="Request logs, in any form 'hunt' reads; never changed.")
+    ],
+    accounts: Annotated[
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+    ] = None,
+    mapping: MapOption = None,
+    log_format: FormatOption = None,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Say which logs these are and what they can tell, without a hunt.
+
+    Shows the format recognised, which field went into which column and how often it has a value, what was passed over
+    or rejected and why, and what each family of evidence lacks.
+    """
+    from stillhunt.cli.inspecting import InspectOrder, run_inspect  # start-up time
+
+    order = InspectOrder(
+        logs=tuple(logs),
+        accounts=accounts,
+        mapping=pairs(mapping, "--map"),
+        settings={**pairs(settings, "--set"), **given(**{"collect.format": log_format})},
+        settings_file=settings_file,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(run_inspect(order))
 
 
 @app.command()
@@ -215,122 +241,7 @@ def config_show(
     """Print every setting with its value and reason."""
     from stillhunt.cli.lookups import run_config_show  # start-up time
 
-    run_config_show(_pairs(settings, "--set"), settings_file, origin=origin, as_json=as_json)
-
-
-@lab_app.command("world")
-def lab_world(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
-    rung: Annotated[
-        int, typer.Option("--rung", min=0, max=15, help="Rung of the ladder; 0 = honest only; 14 has none.")
-    ] = 1,
-    accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts.")] = 2000,
-    days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
-    seed: SeedOption = 0,
-    generator: Annotated[
-        Generator, typer.Option("--generator", help="Which of two unlike generators; second is for final scores only.")
-    ] = Generator.FIRST,
-    texts: Annotated[
-        Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
-    ] = None,
-    quiet: QuietFlag = False,
-) -> None:
-    """Write a simulated world.
-
-    Request logs, the table of accounts, and the truth about them, from one seed.
-    """
-    from stillhunt.cli.demo import run_lab_world  # start-up time
-
-    if texts is not None and generator is Generator.FIRST:
-        raise typer.BadParameter("only the second generator takes texts", param_hint="--texts")
-    options = {"rung": rung, "accounts": accounts, "days": days, "seed": seed}
-    run_lab_world(out, options, second=generator is Generator.SECOND, texts=texts, quiet=quiet)
-
-
-@lab_app.command("drill")
-def lab_drill(
-    logs: Annotated[
-        list[str], typer.Argument(metavar="LOGS", help="Your request logs, in any form 'hunt' reads; never changed.")
-    ],
-    accounts: Annotated[
-        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for drill.md, drill.json, drill.svg.")
-    ] = None,
-    sizes: Annotated[
-        str, typer.Option("--sizes", metavar="LIST", help="Accounts of the planted campaigns.")
-    ] = "10,30,100,300",
-    paces: Annotated[
-        str, typer.Option("--paces", metavar="LIST", help="Harvest requests per account and day.")
-    ] = "4,12,40",
-    kinds: Annotated[
-        str, typer.Option("--kinds", metavar="LIST", help="What stands around the items.")
-    ] = "template,paraphrase,bare",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Sizes 20 and 60 at 12 a day, whatever --sizes and --paces say.")
-    ] = False,
-    cover: Annotated[
-        float, typer.Option("--cover", min=0, max=0.9, help="Share of the planted accounts' traffic that is cover.")
-    ] = 0.0,
-    queue: Annotated[
-        int, typer.Option("--queue", min=100, help="Harvest requests of one campaign at most; then it ends.")
-    ] = 10_000,
-    sample: Annotated[
-        int, typer.Option("--sample", min=0, metavar="ACCOUNTS", help="Drill on so many accounts only; 0 = all.")
-    ] = 0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is planted.")] = 0,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="CANONICAL=FIELD", help="Which field of the logs holds a column."),
-    ] = None,
-    accounts_mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
-    ] = None,
-    settings: SetOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonFlag = False,
-    quiet: QuietFlag = False,
-) -> None:
-    """Plant campaigns into a copy of your own logs and say which would be found.
-
-    Planted accounts follow your own clock, texts, models and networks, and are hunted with your settings: which sizes
-    and paces are found, after how many harvested requests, and how many honest accounts are touched. All in memory.
-    """
-    from stillhunt.cli.drilling import DrillOrder, run_drill  # start-up time
-    from stillhunt.lab.drill.own_logs import Source  # start-up time
-
-    run_drill(
-        DrillOrder(
-            source=Source(logs, accounts, _pairs(mapping, "--map"), _pairs(accounts_mapping, "--map-accounts"), sample),
-            grid={"sizes": "20,60" if quick else sizes, "paces": "12" if quick else paces, "kinds": kinds},
-            cover=cover,
-            queue=queue,
-            seed=seed,
-            out=out,
-            settings=_pairs(settings, "--set"),
-            settings_file=settings_file,
-            as_json=as_json,
-            quiet=quiet,
-        )
-    )
-
-
-def _given(**flags: str | None) -> dict[str, str]:
-    """Settings that have flags of their own, those that were given."""
-    return {name: str(value) for name, value in flags.items() if value is not None}
-
-
-def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
-    """`name=value` texts as a mapping; a text without a name or an equals sign is a usage error."""
-    pairs: dict[str, str] = {}
-    for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise typer.BadParameter(f"{text!r} is not of the form name=value", param_hint=option)
-        pairs[name.strip()] = value.strip()
-    return pairs
+    run_config_show(pairs(settings, "--set"), settings_file, origin=origin, as_json=as_json)
 
 
 def main() -> NoReturn:

@@ -1,0 +1,122 @@
+"""`stillhunt lab world` and `stillhunt lab drill`: commands and options."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillhunt.cli.options import (
+    JsonFlag,
+    MapAccountsOption,
+    MapOption,
+    QuietFlag,
+    SeedOption,
+    SetOption,
+    SettingsOption,
+    pairs,
+)
+
+commands = typer.Typer()
+
+
+class Generator(StrEnum):
+    """Generators of simulated worlds."""
+
+    FIRST = "first"
+    SECOND = "second"
+
+
+@commands.command("world")
+def lab_world(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
+    rung: Annotated[
+        int, typer.Option("--rung", min=0, max=15, help="Rung of the ladder; 0 = honest only; 14 has none.")
+    ] = 1,
+    accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
+    seed: SeedOption = 0,
+    generator: Annotated[
+        Generator, typer.Option("--generator", help="Which of two unlike generators; second is for final scores only.")
+    ] = Generator.FIRST,
+    texts: Annotated[
+        Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
+    ] = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Write a simulated world.
+
+    Request logs, the table of accounts, and the truth about them, from one seed.
+    """
+    from stillhunt.cli.demo import run_lab_world  # start-up time
+
+    if texts is not None and generator is Generator.FIRST:
+        raise typer.BadParameter("only the second generator takes texts", param_hint="--texts")
+    options = {"rung": rung, "accounts": accounts, "days": days, "seed": seed}
+    run_lab_world(out, options, second=generator is Generator.SECOND, texts=texts, quiet=quiet)
+
+
+@commands.command("drill")
+def lab_drill(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOGS", help="Your request logs, in any form 'hunt' reads; never changed.")
+    ],
+    accounts: Annotated[
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for drill.md, drill.json, drill.svg.")
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option("--sizes", metavar="LIST", help="Accounts of the planted campaigns.")
+    ] = "10,30,100,300",
+    paces: Annotated[
+        str, typer.Option("--paces", metavar="LIST", help="Harvest requests per account and day.")
+    ] = "4,12,40",
+    kinds: Annotated[
+        str, typer.Option("--kinds", metavar="LIST", help="What stands around the items.")
+    ] = "template,paraphrase,bare",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Sizes 20 and 60 at 12 a day, whatever --sizes and --paces say.")
+    ] = False,
+    cover: Annotated[
+        float, typer.Option("--cover", min=0, max=0.9, help="Share of the planted accounts' traffic that is cover.")
+    ] = 0.0,
+    queue: Annotated[
+        int, typer.Option("--queue", min=100, help="Harvest requests of one campaign at most; then it ends.")
+    ] = 10_000,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, metavar="ACCOUNTS", help="Drill on so many accounts only; 0 = all.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is planted.")] = 0,
+    mapping: MapOption = None,
+    accounts_mapping: MapAccountsOption = None,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Plant campaigns into a copy of your own logs and say which would be found.
+
+    Planted accounts follow your own clock, texts, models and networks, and are hunted with your settings: which sizes
+    and paces are found, after how many harvested requests, and how many honest accounts are touched. All in memory.
+    """
+    from stillhunt.cli.drilling import DrillOrder, run_drill  # start-up time
+    from stillhunt.lab.drill.own_logs import Source  # start-up time
+
+    run_drill(
+        DrillOrder(
+            source=Source(logs, accounts, pairs(mapping, "--map"), pairs(accounts_mapping, "--map-accounts"), sample),
+            grid={"sizes": "20,60" if quick else sizes, "paces": "12" if quick else paces, "kinds": kinds},
+            cover=cover,
+            queue=queue,
+            seed=seed,
+            out=out,
+            settings=pairs(settings, "--set"),
+            settings_file=settings_file,
+            as_json=as_json,
+            quiet=quiet,
+        )
+    )

@@ -1,0 +1,49 @@
+"""Options that several commands share, and their texts as settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; errors stay.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated."),
+]
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
+
+
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", metavar="CANONICAL=FIELD", help="Which field of the logs holds a column.")
+]
+MapAccountsOption = Annotated[
+    list[str] | None,
+    typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="NAME", help="Kind of the logs, where it is not to be told by their content."),
+]
+
+
+def given(**flags: str | None) -> dict[str, str]:
+    """Settings that have flags of their own, those that were given."""
+    return {name: str(value) for name, value in flags.items() if value is not None}
+
+
+def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """`name=value` texts as a mapping; a text without a name or an equals sign is a usage error."""
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{text!r} is not of the form name=value", param_hint=option)
+        pairs[name.strip()] = value.strip()
+    return pairs
