@@ -15,6 +15,8 @@ from stillhunt.base.schema import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text
+from stillhunt.collect import coverage
+from stillhunt.collect.sources import SOURCES, Source
 
 OTHERS_OPTIONS = {"--help", "--install-completion", "--show-completion"}
 """Options that Typer adds and words itself; its wording may change under us."""
@@ -121,12 +123,68 @@ def _command_section(name: str, command: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sources_page() -> str:
+    """`docs/sources.md`: every kind of log that is read as it is."""
+    lines = [
+        "# Sources",
+        GENERATED,
+        "Source: `src/stillhunt/collect/sources/`. `stillhunt inspect LOGS` says the same of your own logs, with counts.\n",
+        (
+            "Give the files, a folder of them, or several kinds at once: the kind of each file is told by its content. "
+            "Logs of the same calls are joined by the ids that they share (last line of each table), so that an edge "
+            "log adds addresses to a gateway's texts. `--map COLUMN=THEIR.FIELD` overrides single columns, "
+            "`--format NAME` the kind.\n"
+        ),
+        "| format | logs | text | account | address |",
+        "|---|---|---|---|---|",
+    ]
+    for source in SOURCES:
+        told = ["yes" if name in source.carries else "-" for name in ("prompt", "account_id", "client_ip")]
+        lines.append(f"| [`{source.name}`](#{source.name}) | {_cell(source.title)} | {' | '.join(told)} |")
+    lines.append("")
+    for source in SOURCES:
+        lines += _source_section(source)
+    return "\n".join(lines)
+
+
+def _source_section(source: Source) -> list[str]:
+    lines = [f"## {source.name}\n", f"{_cell(source.title)}. {ROLES[source.role]}\n"]
+    if source.switch_on:
+        lines.append(f"Switch it on: {_cell(source.switch_on)}.\n")
+    lines.append(f"    stillhunt hunt LOGS --format {source.name} --out CASE\n")
+    lines += ["| column | where it stands |", "|---|---|"]
+    lines += [f"| `{name}` | {_cell(where)} |" for name, where in source.carries.items()]
+    lines.append("")
+    if source.role in ("calls", "edge"):
+        families = coverage(frozenset(source.carries), None)
+        lines += [f"- {_cell(family.sentence)}" for family in families]
+    if source.links:
+        lines.append(f"- joined with other logs by: {', '.join(source.links)}")
+    lines += [f"- {_cell(note)}" for note in source.notes]
+    if source.versions:
+        lines.append(f"- tested with records of {_cell(source.versions)}")
+    return [*lines, ""]
+
+
+ROLES = {
+    "calls": "A record is a call.",
+    "edge": "It completes the calls of other logs; alone, each of its records is a call.",
+    "parts": "It only completes the calls of other logs.",
+    "accounts": "A record is a customer: give it with `--accounts`, or let it lie among the logs.",
+}
+
+
 def _cell(text: str) -> str:
     """Text that cannot break a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-PAGES = {"tables.md": tables_page, "settings.md": settings_page, "commands.md": commands_page}
+PAGES = {
+    "tables.md": tables_page,
+    "settings.md": settings_page,
+    "commands.md": commands_page,
+    "sources.md": sources_page,
+}
 """File name in docs/ -> the function that writes it."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from stillhunt.cli.findings import Campaign, Findings, Reason
 from stillhunt.cli.terminal import print_columns, printable
+from stillhunt.collect.sources import CANONICAL
 
 CAMPAIGNS_SHOWN = 20
 FAMILIES_SHOWN = 3
@@ -148,7 +150,8 @@ def _by_family(campaign: Campaign) -> list[Reason]:
 
 def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | None) -> list[tuple[str, str]]:
     coverage = findings.run.get("coverage", [])
-    facts = [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
+    facts = _logs(findings)
+    facts += [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
     facts += [("in part", entry["sentence"]) for entry in coverage if entry["available"] and entry["missing"]]
     if findings.count("rejects"):
         facts.append(("set aside", _rejects(findings)))
@@ -160,6 +163,21 @@ def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | Non
     if weaker > 0:
         facts.append(("left alone", f"{_counted(weaker, 'group')} below the review threshold"))
     return facts + _next_steps(shown, case_folder)
+
+
+def _logs(findings: Findings) -> list[tuple[str, str]]:
+    """Which kinds of vendor logs were read, and what of them was no call; nothing where all had our columns."""
+    inputs = findings.run.get("inputs", [])
+    kinds = Counter(entry.get("format", CANONICAL) for entry in inputs)
+    passed: Counter[str] = Counter()
+    for entry in inputs:
+        passed.update(entry.get("passed_over", {}))
+    if set(kinds) <= {CANONICAL}:
+        return []
+    facts = [("logs", ", ".join(f"{kind} ({_counted(count, 'file')})" for kind, count in sorted(kinds.items())))]
+    for reason, count in passed.most_common(REJECT_REASONS_SHOWN):
+        facts.append(("passed over", f"{_counted(count, 'record')}: {printable(reason, STATEMENT_CHARS)}"))
+    return [*facts, ("mapping", "'stillhunt inspect LOGS' shows which field went into which column")]
 
 
 def _rejects(findings: Findings) -> str:
