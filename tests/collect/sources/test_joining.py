@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.collect.sources.reading import hashed_address, read_logs
+from reading import hashed_address, read_logs
 
 from stillhunt.collect.calls import same_calls
 
