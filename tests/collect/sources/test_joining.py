@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import hashed_address, read_logs
 
@@ -44,6 +44,7 @@ def plain_calls(entries: list[Entry], ranks: list[int]) -> list[int]:
     return head
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     ranks=st.lists(st.integers(0, 3), min_size=1, max_size=12),
     entries=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 11)), max_size=30),
