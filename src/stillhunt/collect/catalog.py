@@ -14,6 +14,7 @@ import pyarrow as pa
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import EngineError, InputError
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.remote import MARK, Place, RemoteFile, remote_files
 
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".pb", ".binpb", ".log")
@@ -25,7 +26,7 @@ class FoundFile:
     """One file to read."""
 
     name: str
-    path: Path
+    path: Place
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
         if isinstance(item, str | os.PathLike):
             for file in _files(os.fspath(item), rejects):
                 # One file given twice, by itself and by its folder, is read once.
-                found.setdefault(("file", str(file.path.absolute())), file)
+                found.setdefault(("file", _where(file.path)), file)
         else:
             table = _table(item, number, engine)
             found[("table", f"{number:09d}")] = table
@@ -67,7 +68,13 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
     return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
 
 
+def _where(place: Place) -> str:
+    return place.key if isinstance(place, RemoteFile) else str(place.absolute())
+
+
 def _files(given: str, rejects: Rejects) -> list[FoundFile]:
+    if MARK in given:
+        return [FoundFile(name, file) for name, file in remote_files(given, _looks_like_data)]
     path = Path(given)
     if path.is_dir():
         return _folder(path, rejects)
@@ -118,8 +125,9 @@ def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
     """Files of equal base names get as much of their path as tells them apart."""
     if len({file.name for file in files}) == len(files):
         return files
-    common = Path(os.path.commonpath([file.path.absolute().parent for file in files]))
-    return [FoundFile(file.path.absolute().relative_to(common).as_posix(), file.path) for file in files]
+    paths = [Path(_where(file.path)) for file in files]
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [FoundFile(path.relative_to(common).as_posix(), file.path) for path, file in zip(paths, files, strict=True)]
 
 
 def _looks_like_data(name: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from stillhunt.collect.fields import Column, FieldMap, from_arrow, missing_columns_advice
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
+from stillhunt.collect.remote import Place, for_parquet
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.strings import object_text
 
@@ -118,7 +118,7 @@ class ParquetReader:
 
     rewindable = True
 
-    def __init__(self, path: Path, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
+    def __init__(self, path: Place, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
         self.name, self.index, self._path, self._rows = rows.name, rows.index, path, rows
         self._batch_rows = batch_rows
         with self._open() as file:
@@ -127,7 +127,7 @@ class ParquetReader:
 
     def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._path, metadata=metadata)
+            return pq.ParquetFile(for_parquet(self._path), metadata=metadata)
         except _PARQUET_ERRORS as error:
             raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
 

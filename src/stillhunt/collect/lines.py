@@ -6,7 +6,6 @@ import json
 import operator
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from stillhunt.collect.fields import FieldMap, python_column, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
 from stillhunt.collect.kernels import split_array
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
+from stillhunt.collect.remote import Place
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 
@@ -43,7 +43,7 @@ class TextFile:
         longest: bytes allowed in one line or record.
     """
 
-    path: Path
+    path: Place
     name: str
     index: int
     fields: FieldMap

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -16,6 +15,7 @@ from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import ColumnarRows, ParquetReader, Reader, StreamReader, TableReader, UnusableInputError
 from stillhunt.collect.lines import BYTE_ORDER_MARK, JsonReader, TextFile
 from stillhunt.collect.records import Context, RecordReader, sample_of
+from stillhunt.collect.remote import Place
 from stillhunt.collect.sources import CANONICAL, recognise, source_named
 from stillhunt.collect.sources.source import Framing, Source
 from stillhunt.collect.streams import DamagedFileError, HashedFile, decompressed
@@ -56,7 +56,7 @@ def open_reader(
     raise UnusableInputError("nothing to read", "table")
 
 
-def _open_file(path: Path, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds) -> Reader:
+def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds) -> Reader:
     if not path.is_file():
         raise UnusableInputError("not a regular file (a device, a pipe, or a link to nothing)")
     head = _head(path, packed=True)
@@ -117,7 +117,7 @@ def _known(file: TextFile, framing: Framing, kinds: Kinds) -> Reader | None:
     return None if source is None else RecordReader(file, source, framing, kinds.context(source))
 
 
-def _framing(path: Path, source: Source) -> Framing:
+def _framing(path: Place, source: Source) -> Framing:
     """How records are cut out of a file whose source is told by the user."""
     content = _head(path, packed=False)
     if "text" in source.framings and not content.lstrip().startswith((b"{", b"[")):
@@ -140,7 +140,7 @@ def _is_text(head: bytes) -> bool:
     return not any(byte < 9 for byte in head)
 
 
-def _head(path: Path, *, packed: bool) -> bytes:
+def _head(path: Place, *, packed: bool) -> bytes:
     """First bytes as they lie on disk, or of the content."""
     pieces = HashedFile(path).pieces()
     content = b""

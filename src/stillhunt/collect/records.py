@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +26,7 @@ from stillhunt.collect.lines import (
     whole_document,
 )
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
+from stillhunt.collect.remote import Place, for_parquet
 from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.standardise import RawBatch
@@ -296,10 +296,10 @@ def _csv_records(file: TextFile, rejects: Rejects, opened: HashedFile) -> Iterat
         yield Framed(f"line {line}", dict(zip(reader.header, values, strict=False)), head, "", sum(map(len, values)))
 
 
-def _parquet_records(path: Path, source: Source | None, name: str, rejects: Rejects) -> Iterator[Framed]:
+def _parquet_records(path: Place, source: Source | None, name: str, rejects: Rejects) -> Iterator[Framed]:
     number = 0
     try:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(for_parquet(path)) as parquet:
             wanted = [n for n in parquet.schema_arrow.names if not (source and source.columns) or n in source.columns]
             for batch in parquet.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
                 for value in _with_micros(batch).to_pylist():

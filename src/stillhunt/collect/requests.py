@@ -26,6 +26,7 @@ from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputF
 from stillhunt.collect.joining import join_logs, joinable
 from stillhunt.collect.records import RecordReader, kind_of
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.remote import size_of
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.strings import bounded_texts
@@ -290,7 +291,7 @@ class RequestLog:
             if self._digests.known(index):
                 sha256, size = self._digests.of(index)
             elif isinstance(found, FoundFile):
-                sha256, size = self._readers[index].digest(), found.path.stat().st_size
+                sha256, size = self._readers[index].digest(), size_of(found.path)
             rows = self.facts.get(index, InputFacts()).rows
             self.inputs.append(InputFile(found.name, sha256, size, rows, *kind_of(self._readers.get(index))))
 

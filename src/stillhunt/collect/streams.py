@@ -6,10 +6,12 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import zstandard
+
+from stillhunt.collect.remote import Place
 
 PIECE = 1 << 20
 """Bytes handed on at a time."""
@@ -35,7 +37,7 @@ class HashedFile:
         DamagedFileError: it cannot be opened or read.
     """
 
-    path: Path
+    path: Place
     size: int = 0
     complete: bool = False
     _digest: Any = field(default_factory=hashlib.sha256)
@@ -49,8 +51,9 @@ class HashedFile:
                     self.size += len(piece)
                     yield piece
             self.complete = True
-        except OSError as error:
-            raise DamagedFileError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+        except (OSError, pa.ArrowException) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise DamagedFileError(f"cannot be read: {reason}") from error
 
     def sha256(self) -> str:
         """Of all its bytes, in hexadecimal; empty as long as they have not all been read."""
