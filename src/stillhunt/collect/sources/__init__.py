@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.sources import nginx
+from stillhunt.collect.sources import litellm, nginx
 from stillhunt.collect.sources.source import Sample, Source
 
 __all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_named"]
 
-SOURCES: tuple[Source, ...] = (*nginx.SOURCES,)
+SOURCES: tuple[Source, ...] = (*litellm.SOURCES, *nginx.SOURCES)
 CANONICAL = "canonical"
 """Name for `--format` of logs that have our columns."""
 
