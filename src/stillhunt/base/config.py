@@ -38,6 +38,11 @@ class CollectSettings(_Group):
         description="Kind of the logs, as `stillhunt inspect` names it; told by their content when empty. "
         "'canonical': they have our columns.",
     )
+    default_account: str = Field(
+        "",
+        max_length=256,
+        description="Account of calls whose log names none, as files of batch APIs do. Empty: the name of their file.",
+    )
     identity_key: str = Field(
         "",
         description="Secret for the keyed hashes of addresses, cards and e-mail. Empty: a fresh random key for each "

@@ -173,6 +173,7 @@ class _Joining:
 
     def _take(self, table: pa.Table, log: _Log, result: JoinedLogs) -> None:
         """Give calls to their inputs; what completes others and found none is passed over."""
+        table = self._dated(table)
         useless = pc.or_(pc.is_null(table["account_id"]), pc.is_null(table["timestamp"]))
         if log.role == "parts":
             useless = pa.array(np.ones(table.num_rows, np.bool_))
@@ -187,6 +188,15 @@ class _Joining:
         for index in pc.unique(table["origin_file"]).to_pylist():
             part = table.filter(pc.equal(table["origin_file"], index))
             result.spools[index].add(part.select(REQUESTS.names).cast(REQUESTS.arrow).combine_chunks())
+
+    def _dated(self, table: pa.Table) -> pa.Table:
+        """Calls of which no log tells the time take that of their file, where their source says so."""
+        files = {i: reader.changed() for i, reader in self._readers.items() if reader.source.nameless}
+        if not files:
+            return table
+        stamps = pa.array([files.get(i) for i in table["origin_file"].to_pylist()], pa.timestamp("us", "UTC"))
+        place = table.schema.get_field_index("timestamp")
+        return table.set_column(place, "timestamp", pc.coalesce(table["timestamp"], stamps))
 
 
 def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:

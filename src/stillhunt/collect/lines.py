@@ -41,6 +41,7 @@ class TextFile:
         fields: where our columns are.
         batch_rows: rows handed on at a time.
         longest: bytes allowed in one line or record.
+        account: whose calls these are where the log does not tell; the file's name when empty.
     """
 
     path: Place
@@ -49,6 +50,7 @@ class TextFile:
     fields: FieldMap
     batch_rows: int
     longest: int
+    account: str = ""
 
 
 @dataclass

@@ -63,7 +63,10 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     framing: Framing = "parquet"
     if not head:
         raise UnusableInputError("the file is empty")
-    file = TextFile(path, rows.name, rows.index, rows.fields, config.collect.batch_rows, config.collect.max_line_bytes)
+    limits = config.collect
+    file = TextFile(
+        path, rows.name, rows.index, rows.fields, limits.batch_rows, limits.max_line_bytes, limits.default_account
+    )
     if config.collect.format not in ("", CANONICAL):
         source = source_named(config.collect.format)
         framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)

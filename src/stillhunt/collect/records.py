@@ -109,6 +109,10 @@ class RecordReader:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
         return "" if self._digest is None else self._digest.sha256()
 
+    def changed(self) -> int:
+        """When the file was last changed, microseconds since 1970: the time of calls whose log tells none."""
+        return self._file.path.stat().st_mtime_ns // 1000
+
     def records(self, rejects: Rejects | None = None) -> Iterator[Framed]:
         """All records of the file, broken ones with their reason."""
         return framed_records(self._file, self._framing, self.source, rejects or Rejects(), HashedFile(self._file.path))
@@ -167,7 +171,11 @@ class RecordReader:
                 if len(paths) > 1:  # the user's own first, then our name for it
                     value = from_object(record, paths[0])
                     row[ours] = row.get(ours) if value is None else value
+        if self.source.nameless:
+            row["account_fallback"] = row.get("account_fallback") or self._file.account or self.name
         if not self.joined:
+            if self.source.nameless and row.get("timestamp") in (None, ""):
+                row["timestamp"] = self.changed()
             if row.get("account_id") in (None, ""):
                 row["account_id"] = row.get("account_fallback")
             if row.get("model") in (None, ""):

@@ -5,12 +5,38 @@ from __future__ import annotations
 import difflib
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.sources import litellm, nginx
+from stillhunt.collect.sources import (
+    azure,
+    batches,
+    bedrock,
+    cloudflare,
+    envoy,
+    helicone,
+    kong,
+    langfuse,
+    litellm,
+    nginx,
+    requests,
+    vertex,
+)
 from stillhunt.collect.sources.source import Sample, Source
 
 __all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_named"]
 
-SOURCES: tuple[Source, ...] = (*litellm.SOURCES, *nginx.SOURCES)
+SOURCES: tuple[Source, ...] = (
+    *litellm.SOURCES,
+    *langfuse.SOURCES,
+    *helicone.SOURCES,
+    *bedrock.SOURCES,
+    *azure.SOURCES,
+    *vertex.SOURCES,
+    *kong.SOURCES,
+    *cloudflare.SOURCES,
+    *batches.SOURCES,
+    *envoy.SOURCES,
+    *nginx.SOURCES,
+    *requests.SOURCES,
+)
 CANONICAL = "canonical"
 """Name for `--format` of logs that have our columns."""
 

@@ -202,7 +202,7 @@ def number(value: Any) -> Any:
         return None
     if isinstance(value, str):
         try:
-            return float(value) if value.strip() else None
+            value = float(value)
         except ValueError:
             return None
     return value if isinstance(value, int | float) and value == value and abs(value) < 2**53 else None

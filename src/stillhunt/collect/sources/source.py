@@ -67,6 +67,8 @@ class Source:
         notes: traps, for the screen and docs/sources.md.
         switch_on: how the log is switched on, for docs/sources.md.
         versions: of the software whose records the tests read.
+        nameless: its records tell neither account nor time, as files of batch APIs: `collect.default_account` or the
+            file's name, and when the file was changed, stand for them.
         framings: the files it is looked for in.
     """
 
@@ -84,4 +86,5 @@ class Source:
     notes: tuple[str, ...] = ()
     switch_on: str = ""
     versions: str = ""
+    nameless: bool = False
     framings: frozenset[Framing] = field(default_factory=lambda: frozenset({"json"}))

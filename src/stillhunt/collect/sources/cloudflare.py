@@ -1,0 +1,111 @@
+"""Cloudflare AI Gateway: logs of the list API, one a line or as it answers, and Logpush records once decrypted.
+
+Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, .../ai-gateway/observability/logging (2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stillhunt.collect.sources.bodies import answer_of_body, decoded, first, is_list, items, number
+from stillhunt.collect.sources.langfuse import asked_in
+from stillhunt.collect.sources.nested import account_in, at, mapping, session_in, text, user_in
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
+
+NOTHING = "an answer of the API without logs"
+
+
+def _logs(record: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(record, Mapping):
+        return []
+    return items(record["result"]) if is_list(record.get("result")) else [record]
+
+
+def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+    logs = _logs(record)
+    if not logs:
+        raise PassedOverError(NOTHING)
+    for log in logs:
+        yield _row(log)
+
+
+def _row(log: Mapping[str, Any]) -> Row:
+    told = _asked(_plain(first(log, "request", "request_body", "request_head", "RequestBody")))
+    answer = _plain(first(log, "response", "response_body", "response_head", "ResponseBody"))
+    answered = {} if answer is None else answer_of_body(answer)
+    tags = mapping(_plain(first(log, "metadata", "Metadata")))
+    account, user = account_in(tags), user_in(tags)
+    read, written = number(first(log, "tokens_in", "TokensIn")), number(first(log, "tokens_out", "TokensOut"))
+    return told | {
+        "request_id": text(first(log, "id", "ID")),
+        "timestamp": first(log, "created_at", "started_at", "Timestamp", "CreatedAt"),
+        "account_id": account or user,
+        "account_fallback": text(first(log, "gateway_id", "gateway", "Gateway", "account_id")),
+        "model": told.get("model") or text(first(log, "model", "Model")),
+        "conversation_id": session_in(tags) or told.get("conversation_id"),
+        "end_user_id": told.get("end_user_id") or (user if account else None),
+        "response": answered.get("response"),
+        "input_tokens": answered.get("input_tokens") if read is None else read,
+        "output_tokens": answered.get("output_tokens") if written is None else written,
+        "status": number(first(log, "status_code", "StatusCode")),
+        "links": answered.get("links", []),
+    }
+
+
+def _asked(value: Any) -> Row:
+    value = decoded(value)
+    inner = at(value, "query")  # bodies of the universal endpoint
+    return asked_in(inner if isinstance(inner, Mapping) else value) if isinstance(value, Mapping) else {}
+
+
+def _plain(value: Any) -> Any:
+    """A value that is not encrypted: Logpush writes objects of {type, iv, data, key} until they are decrypted."""
+    value = decoded(value)
+    if isinstance(value, Mapping) and {"data", "iv"} <= value.keys():
+        return None
+    return value
+
+
+def _is_cloudflare(sample: Sample) -> bool:
+    rows = [log for record in sample.records for log in _logs(record)]
+    return any(
+        {"created_at", "provider", "status_code", "cached"} <= log.keys()
+        or {"Gateway", "Provider", "StatusCode", "Model"} <= log.keys()
+        for log in rows
+    )
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request, request_body"
+)
+SOURCES = (
+    Source(
+        "cloudflare",
+        "Cloudflare AI Gateway log",
+        _is_cloudflare,
+        {
+            "request_id": "id",
+            "timestamp": "created_at",
+            "account_id": "account, tenant or user in metadata; else the gateway",
+            "model": "model",
+            "conversation_id": "session_id or the like in metadata",
+            "end_user_id": "user of the body; else of metadata where that names the account",
+            **_BODY,
+            "response": "response, response_body",
+            "input_tokens": "tokens_in",
+            "output_tokens": "tokens_out",
+            "status": "status_code",
+        },
+        rows=_rows,
+        links=("response",),
+        notes=(
+            "It names no customer and no address: send cf-aig-metadata with an account on each request.",
+            "Bodies come by a call of their own (logs/ID/request); write them into `request` and `response`.",
+            "Logpush records are encrypted; decrypt them first.",
+        ),
+        switch_on="gateway settings, collect logs; GET .../ai-gateway/gateways/ID/logs, or Logpush",
+        versions="records after the API reference of 2026",
+        framings=frozenset({"json", "csv", "parquet"}),
+    ),
+)

@@ -1,0 +1,94 @@
+"""Values within values of a record, as JSON, Parquet and CSV hand them over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stillhunt.collect.sources.bodies import decoded, first, is_list
+
+_ACCOUNTS = (
+    "account",
+    "account_id",
+    "accountId",
+    "customer_id",
+    "customerId",
+    "tenant_id",
+    "tenantId",
+    "tenant",
+    "customer",
+)
+_USERS = ("user_id", "userId", "user", "end_user_id")
+_SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId", "thread_id")
+_PAIR = 2
+
+
+def at(record: Any, path: str) -> Any:
+    """The value at a dotted path; None where it ends early.
+
+    Args:
+        record: a mapping.
+        path: names joined by dots.
+    """
+    for name in path.split("."):
+        if not isinstance(record, Mapping):
+            return None
+        record = record.get(name)
+    return record
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """An object, its JSON text, or the list of pairs that a Parquet map becomes; empty where it is none of these."""
+    value = decoded(value)
+    if isinstance(value, Mapping):
+        return value
+    if is_list(value) and all(is_list(pair) and len(pair) == _PAIR and isinstance(pair[0], str) for pair in value):
+        return dict(value)
+    return {}
+
+
+def text(value: Any) -> str | None:
+    """A name or an id as text; None for what is no plain value, which could name nobody."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def account_in(*tags: Any) -> str | None:
+    """Account that an application wrote among its own tags or metadata; None where it named none.
+
+    Args:
+        tags: objects, asked in order.
+    """
+    return next((found for tag in tags if (found := text(first(mapping(tag), *_ACCOUNTS)))), None)
+
+
+def user_in(*tags: Any) -> str | None:
+    """User that an application wrote among its own tags; see `account_in`."""
+    return next((found for tag in tags if (found := text(first(mapping(tag), *_USERS)))), None)
+
+
+def session_in(*tags: Any) -> str | None:
+    """Session that an application wrote among its own tags; see `account_in`."""
+    return next((found for tag in tags if (found := text(first(mapping(tag), *_SESSIONS)))), None)
+
+
+def header(headers: Any, *names: str) -> str | None:
+    """Value of the first of these HTTP headers that is there, however its name is written.
+
+    Args:
+        headers: name -> value, or a list of {name, value}.
+        names: in lower case.
+    """
+    headers = decoded(headers)
+    if is_list(headers):
+        headers = {h.get("name"): h.get("value") for h in headers if isinstance(h, Mapping)}
+    if not isinstance(headers, Mapping):
+        return None
+    lowered = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+    for name in names:
+        value = lowered.get(name)
+        value = value[0] if is_list(value) and value else value
+        if isinstance(value, str) and value:
+            return value
+    return None

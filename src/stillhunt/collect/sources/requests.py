@@ -1,0 +1,107 @@
+"""Logs of one's own that keep the bodies of a model API: {request, response, ...}, or the body with id and time beside.
+
+The last source asked: what it knows is the shape of the bodies, and common names for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, number
+from stillhunt.collect.sources.nested import account_in, at, header, session_in, text, user_in
+from stillhunt.collect.sources.nginx import agent, named
+from stillhunt.collect.sources.source import BrokenRecordError, Row, Sample, Source
+
+_REQUESTS = ("request_body", "requestBody", "request", "body", "payload", "req")
+_ANSWERS = ("response_body", "responseBody", "response", "answer", "res")
+_TIMES = ("timestamp", "time", "@timestamp", "ts", "created_at", "createdAt", "start_time", "startTime", "started_at")
+_IDS = ("request_id", "requestId", "id", "call_id", "event_id", "x-request-id")
+_ACCOUNTS = ("account_id", "account", "customer_id", "tenant_id", "user_id", "userId", "api_key_id", "key_id")
+_ADDRESSES = ("client_ip", "clientIp", "ip", "remote_addr", "ip_address", "remote_ip", "client_address")
+_AGENTS = ("user_agent", "userAgent", "user-agent", "http_user_agent")
+_ASKED = ("messages", "contents", "prompt", "input")
+
+
+def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The request body: in a field of the record, in `body` of that, or the record itself."""
+    for name in _REQUESTS:
+        found = decoded(record.get(name))
+        for value in (found, decoded(first(found, "body", "json", "data"))):
+            if isinstance(value, Mapping) and not value.keys().isdisjoint(_ASKED):
+                return value
+    return record if not record.keys().isdisjoint(_ASKED) and "model" in record else None
+
+
+def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+    body = _body(record)
+    if body is None:
+        raise BrokenRecordError("no request body of a model API in it")
+    told = call_of_body(body)
+    answer = decoded(first(record, *_ANSWERS))
+    inner = first(answer, "body", "json", "data")
+    answer = inner if inner is not None else answer
+    answered = {} if answer is None else answer_of_body(answer)
+    tags = (record.get("metadata"), body.get("metadata"))
+    headers = first(record, "headers", "request_headers") or at(record, "request.headers")
+    address = text(first(record, *_ADDRESSES)) or header(headers, "x-forwarded-for", "x-real-ip")
+    name = text(first(record, *_IDS)) if body is not record else text(first(record, "request_id", "requestId", "id"))
+    account = text(first(record, *_ACCOUNTS)) or account_in(*tags)
+    yield told | {
+        "request_id": name,
+        "timestamp": first(record, *_TIMES) or first(decoded(answer), "created", "created_at"),
+        "account_id": account or told.get("end_user_id") or user_in(*tags),
+        "account_fallback": address,
+        "model": told.get("model") or text(first(record, "model", "model_name")),
+        "conversation_id": text(first(record, "session_id", "conversation_id", "thread_id"))
+        or told.get("conversation_id")
+        or session_in(*tags),
+        "end_user_id": told.get("end_user_id") if account else None,
+        "client_ip": address.split(",")[0].strip() if address else None,
+        "user_agent": agent(text(first(record, *_AGENTS)) or header(headers, "user-agent")),
+        "status": number(first(record, "status_code", "status", "statusCode"))
+        or number(at(record, "response.status_code")),
+        "response": answered.get("response"),
+        "input_tokens": answered.get("input_tokens"),
+        "output_tokens": answered.get("output_tokens"),
+        "links": named(edge=name) + answered.get("links", []),
+    }
+
+
+def _is_bodies(sample: Sample) -> bool:
+    records = [record for record in sample.records if isinstance(record, Mapping)]
+    fit = sum(_body(record) is not None and first(record, *_TIMES) is not None for record in records)
+    return fit * 2 > len(records) > 0
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body, request, body or payload"
+)
+SOURCES = (
+    Source(
+        "bodies",
+        "bodies of a model API, one call a record",
+        _is_bodies,
+        {
+            "request_id": "request_id, id",
+            "timestamp": "timestamp, time, created_at and the like",
+            "account_id": "account_id, account, customer_id, tenant_id, user_id; else metadata, user of the body, address",
+            "model": "model of the body",
+            "client_ip": "client_ip, ip, remote_addr and the like; else x-forwarded-for in headers",
+            "user_agent": "user_agent; else in headers",
+            "conversation_id": "session_id, conversation_id; else the body",
+            "end_user_id": "user of the body where the record names the account",
+            **_BODY,
+            "response": "response_body, response",
+            "input_tokens": "usage of the answer",
+            "output_tokens": "usage of the answer",
+            "status": "status_code, status",
+        },
+        rows=_rows,
+        links=("edge", "response"),
+        notes=("Names of fields are guessed; look at `stillhunt inspect` and set what is wrong with --map.",),
+        switch_on="log request and response bodies as JSON with id, time, account and address",
+        versions="bodies after the API references of November 2026",
+        framings=frozenset({"json", "csv", "parquet"}),
+    ),
+)
