@@ -1,6 +1,6 @@
 """Cloudflare AI Gateway: logs of the list API, one a line or as it answers, and Logpush records once decrypted.
 
-Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, .../ai-gateway/observability/logging (2026).
+Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, .../ai-gateway/observability (2026).
 """
 
 from __future__ import annotations

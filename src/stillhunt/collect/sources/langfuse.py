@@ -25,7 +25,7 @@ from stillhunt.collect.sources.bodies import (
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
 from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
-CALLS = frozenset(("GENERATION", "EMBEDDING"))
+CALLS = ("GENERATION", "EMBEDDING")
 """Types of observations that are calls of a model."""
 NO_CALL = "an observation that is no call of a model"
 A_TRACE = "a trace, whose user and session its observations take"
@@ -254,7 +254,8 @@ def _is_ingestion(sample: Sample) -> bool:
 
 
 def _is_export(sample: Sample) -> bool:
-    return _is_observations(sample) and not sample.names.isdisjoint(("user_id", "userId"))
+    beside = [r.keys() for r in sample.records if isinstance(r, Mapping) and not _is_trace(r)]
+    return _is_observations(sample) and any("user_id" in names or "userId" in names for names in beside)
 
 
 def _is_legacy(sample: Sample) -> bool:

@@ -85,7 +85,7 @@ SOURCES = (
         {
             "request_id": "request_id, id",
             "timestamp": "timestamp, time, created_at and the like",
-            "account_id": "account_id, account, customer_id, tenant_id, user_id; else metadata, user of the body, address",
+            "account_id": "account_id, account, tenant_id, user_id and the like; else metadata, user, address",
             "model": "model of the body",
             "client_ip": "client_ip, ip, remote_addr and the like; else x-forwarded-for in headers",
             "user_agent": "user_agent; else in headers",

@@ -12,7 +12,7 @@ from typing import Any
 
 from stillhunt.collect.sources.bodies import answer_of_body, as_json, decoded, first, is_list, items
 from stillhunt.collect.sources.langfuse import asked_in
-from stillhunt.collect.sources.nested import account_in, mapping, session_in, text, user_in
+from stillhunt.collect.sources.nested import account_in, session_in, text, user_in
 from stillhunt.collect.sources.source import Row, Sample, Source
 
 _PROJECT = re.compile(r"projects/([^/]+)")
@@ -100,8 +100,7 @@ SOURCES = (
         rows=_rows,
         links=("response",),
         notes=(
-            "It is a sample (sampling_rate of the logging configuration): volumes are those of the sample, and small "
-            + "groups may be missed; set the rate to 1 while you hunt.",
+            "It is a sample (sampling_rate of its configuration): volumes are the sample's, small groups are missed.",
             "It names no caller and no address (Cloud Audit Logs do): without labels all calls are the project's.",
         ),
         switch_on="setPublisherModelConfig with loggingConfig, then export the BigQuery table",
