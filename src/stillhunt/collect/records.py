@@ -26,7 +26,7 @@ from stillhunt.collect.lines import (
     whole_document,
 )
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
-from stillhunt.collect.remote import Place, for_parquet
+from stillhunt.collect.remote import Place, changed_at, for_parquet
 from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.standardise import RawBatch
@@ -111,7 +111,7 @@ class RecordReader:
 
     def changed(self) -> int:
         """When the file was last changed, microseconds since 1970: the time of calls whose log tells none."""
-        return self._file.path.stat().st_mtime_ns // 1000
+        return changed_at(self._file.path)
 
     def records(self, rejects: Rejects | None = None) -> Iterator[Framed]:
         """All records of the file, broken ones with their reason."""

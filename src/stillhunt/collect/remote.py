@@ -65,6 +65,13 @@ def size_of(place: Place) -> int:
     return place.size if isinstance(place, RemoteFile) else place.stat().st_size
 
 
+def changed_at(place: Place) -> int:
+    """When a file was last changed, microseconds since 1970; 0 where its store does not tell."""
+    if isinstance(place, Path):
+        return place.stat().st_mtime_ns // 1000
+    return (place.store.get_file_info(place.key).mtime_ns or 0) // 1000
+
+
 def for_parquet(place: Place) -> Any:
     """What pyarrow's Parquet reader is given for a file."""
     return place.at_random() if isinstance(place, RemoteFile) else place

@@ -54,6 +54,13 @@ def test_batch_calls_have_time_and_account_of_their_file(tmp_path: Path) -> None
     assert mapped["account_id"] == "reader-7"
 
 
+def test_batch_files_in_a_store_have_its_time(tmp_path: Path) -> None:
+    path = written(tmp_path, BATCH[:1])
+    os.utime(path, (MOMENT, MOMENT))
+    (row,) = read_logs(path.as_uri()).rows
+    assert row["timestamp"].timestamp() == MOMENT
+
+
 def test_batch_answers_complete_their_requests(tmp_path: Path) -> None:
     asked = written(tmp_path, BATCH[:2], "input.jsonl")
     answered = written(tmp_path, BATCH_OUTPUT, "output.jsonl")
