@@ -65,7 +65,10 @@ def rows_of(source: Source, records: list[Any]) -> Iterator[Row]:
     known = source.gather(iter(records)) if source.gather else None
     for record in records:
         try:
-            yield from source.rows(record) if source.rows else source.rows_within(record, known)  # type: ignore[misc]
+            if source.rows is not None:
+                yield from source.rows(record)
+            elif source.rows_within is not None:
+                yield from source.rows_within(record, known)
         except (PassedOverError, BrokenRecordError):
             continue
 
@@ -136,7 +139,7 @@ def test_fields_of_other_kinds_lose_no_record_to_an_error(name: str) -> None:
         list(rows_of(source, [_changed(record, path, _GONE)]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(derandomize=True, max_examples=150, deadline=None)
 @given(st.sampled_from(NAMES), st.integers(0, 2**32 - 1))
 def test_mutated_records_never_raise(name: str, seed: int) -> None:
     choose = random.Random(seed)
