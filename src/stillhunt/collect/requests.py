@@ -19,10 +19,11 @@ from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.ahead import ahead
 from stillhunt.collect.catalog import FoundFile
+from stillhunt.collect.digests import Digests
 from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, History, Survey, prompt_array
-from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
+from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
@@ -49,7 +50,7 @@ class RequestLog:
         self._progress = progress
         self._rules = Rules.of(config)
         self._threads = config.threads or os.cpu_count() or 1
-        self._digests = Digests(opened.found)
+        self._digests = Digests(opened.found, config.state)
         self._surveyed: Survey | None = None
         self._spools: dict[int, Spool] = {}
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
