@@ -23,6 +23,7 @@ from stillhunt._version import __version__
 from stillhunt.base.coded import plain
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import InputFacts, RequestLog, coverage, open_accounts, open_requests
@@ -284,12 +285,14 @@ def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: 
 def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
     """Rows of the traffic that hold these harvested requests."""
     ids, wanted = traffic["request_id"].combine_chunks(), harvest["request_id"].combine_chunks()
-    if len(pc.unique(traffic["source"])) <= 1:
-        return pc.index_in(wanted, value_set=ids)
-    # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
+    # Only the requests of these ids are looked among: a table of all ids is most of what this stage would hold.
     rows = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
+    found = ids.take(rows)
+    if len(pc.unique(traffic["source"])) <= 1:
+        return rows.take(pc.index_in(wanted, value_set=found))
+    # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
     owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
-    known = pc.binary_join_element_wise(plain(traffic["account_id"].combine_chunks().take(rows)), ids.take(rows), "\n")
+    known = pc.binary_join_element_wise(plain(traffic["account_id"].combine_chunks().take(rows)), found, "\n")
     return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
 
 
@@ -318,7 +321,10 @@ def _counts(
 
 
 class _Clock:
-    """What each stage costs, for run.json: wall and CPU seconds, and the most memory of the process until its end."""
+    """What each stage costs, for run.json: wall and CPU seconds, and the most memory of the process until its end.
+
+    What a stage freed goes back to the system, so that the next one does not come on top of it.
+    """
 
     def __init__(self) -> None:
         self.timings: list[dict[str, Any]] = []
@@ -328,6 +334,7 @@ class _Clock:
         entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0, "rows": 0}
         start, cpu = time.perf_counter(), time.process_time()
         yield entry
+        give_back()
         entry["seconds"] = round(time.perf_counter() - start, 3)
         entry["cpu_seconds"] = round(time.process_time() - cpu, 3)
         entry["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6, 1)
