@@ -93,9 +93,9 @@ def hunt(
         candidates = resolve_campaigns(linked.links, traffic, sliced, config)
         stage["rows"] = candidates.num_rows
     with clock.stage("score"):
-        tables = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
+        tables, harvested = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
     with clock.stage("excerpts"):
-        samples, timeline = _views(log, traffic, tables, config)
+        samples, timeline = _views(log, traffic, tables["harvest"], harvested, config)
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
     sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats))
     run = {**_facts(log, customers, config), **sums, "timings": clock.timings}
@@ -214,13 +214,14 @@ def _drain(partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], mos
 
 
 def _views(
-    log: RequestLog | SparkLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config
+    log: RequestLog | SparkLog, traffic: pa.Table, harvest: pa.Table, rows: pa.Array, config: Config
 ) -> tuple[pa.Table | None, pa.Table | None]:
-    """Excerpts of a few requests of each campaign, their text read again from the log, and the timeline of all."""
-    harvest = tables["harvest"]
+    """Excerpts of a few requests of each campaign, their text read again from the log, and the timeline of all.
+
+    `rows` are the places of the harvested requests in the traffic.
+    """
     if not harvest.num_rows:
         return None, None
-    rows = _positions(traffic, harvest)
     time = traffic["timestamp"].take(rows)
     timeline = timeline_table(harvest["campaign_id"], plain(traffic["account_id"].take(rows)), time)
     if not config.report.excerpts:
@@ -280,20 +281,6 @@ def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: 
     around = around[np.argsort(times[around], kind="stable")]
     before = begin - np.count_nonzero(times < ranked[begin])
     return around[before : before + end - begin]
-
-
-def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
-    """Rows of the traffic that hold these harvested requests."""
-    ids, wanted = traffic["request_id"].combine_chunks(), harvest["request_id"].combine_chunks()
-    # Only the requests of these ids are looked among: a table of all ids is most of what this stage would hold.
-    rows = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
-    found = ids.take(rows)
-    if len(pc.unique(traffic["source"])) <= 1:
-        return rows.take(pc.index_in(wanted, value_set=found))
-    # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
-    owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
-    known = pc.binary_join_element_wise(plain(traffic["account_id"].combine_chunks().take(rows)), found, "\n")
-    return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
 
 
 def _sums(tables: dict[str, pa.Table], totals: pa.Table, config: Config, set_aside: tuple[int, int]) -> dict[str, Any]:
