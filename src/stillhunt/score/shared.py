@@ -10,6 +10,7 @@ campaign that is a third of all accounts cannot hide by being common: outsiders 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import gammainc
 
