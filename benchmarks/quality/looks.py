@@ -135,7 +135,7 @@ class Watched:
         traffic, sliced = linked.traffic, linked.sliced
         candidates = resolve_campaigns(linked.links, traffic, sliced, self.config)
         tables = (traffic, sliced, candidates)
-        return score_campaigns(tables, self.customers, self.config, Silent(), linked.totals)
+        return score_campaigns(tables, self.customers, self.config, Silent(), linked.totals)[0]
 
 
 def _settled(sketches: Iterable[pa.Table]) -> pa.Table:

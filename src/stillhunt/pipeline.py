@@ -23,6 +23,7 @@ from stillhunt._version import __version__
 from stillhunt.base.coded import plain
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import InputFacts, RequestLog, coverage, open_accounts, open_requests
@@ -93,9 +94,9 @@ def hunt(
         candidates = resolve_campaigns(linked.links, traffic, sliced, config)
         stage["rows"] = candidates.num_rows
     with clock.stage("score"):
-        tables = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
+        tables, harvested = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
     with clock.stage("excerpts"):
-        samples, timeline = _views(log, traffic, tables, config)
+        samples, timeline = _views(log, traffic, tables["harvest"], harvested, config)
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
     sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats))
     run = {**_facts(log, customers, config), **sums, "timings": clock.timings}
@@ -245,13 +246,14 @@ def _drain(partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], mos
 
 
 def _views(
-    log: RequestLog | SparkLog, traffic: pa.Table, tables: dict[str, pa.Table], config: Config
+    log: RequestLog | SparkLog, traffic: pa.Table, harvest: pa.Table, rows: pa.Array, config: Config
 ) -> tuple[pa.Table | None, pa.Table | None]:
-    """Excerpts of a few requests of each campaign, their text read again from the log, and the timeline of all."""
-    harvest = tables["harvest"]
+    """Excerpts of a few requests of each campaign, their text read again from the log, and the timeline of all.
+
+    `rows` are the places of the harvested requests in the traffic.
+    """
     if not harvest.num_rows:
         return None, None
-    rows = _positions(traffic, harvest)
     time = traffic["timestamp"].take(rows)
     timeline = timeline_table(harvest["campaign_id"], plain(traffic["account_id"].take(rows)), time)
     if not config.report.excerpts:
@@ -313,18 +315,6 @@ def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: 
     return around[before : before + end - begin]
 
 
-def _positions(traffic: pa.Table, harvest: pa.Table) -> pa.Array:
-    """Rows of the traffic that hold these harvested requests."""
-    ids, wanted = traffic["request_id"].combine_chunks(), harvest["request_id"].combine_chunks()
-    if len(pc.unique(traffic["source"])) <= 1:
-        return pc.index_in(wanted, value_set=ids)
-    # Each source numbers its calls by itself: the account, which a slice's id begins with, tells equal ids apart.
-    rows = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
-    owner = pc.list_element(pc.split_pattern(harvest["slice_id"], "/", max_splits=1, reverse=True), 0).combine_chunks()
-    known = pc.binary_join_element_wise(plain(traffic["account_id"].combine_chunks().take(rows)), ids.take(rows), "\n")
-    return rows.take(pc.index_in(pc.binary_join_element_wise(owner, wanted, "\n"), value_set=known))
-
-
 def _sums(tables: dict[str, pa.Table], totals: pa.Table, config: Config, set_aside: tuple[int, int]) -> dict[str, Any]:
     """What the log asked of a campaign, and what was found in it, for run.json."""
     budget = asdict(log_budget(totals, config.score))
@@ -350,7 +340,10 @@ def _counts(
 
 
 class _Clock:
-    """What each stage costs, for run.json: wall and CPU seconds, and the most memory of the process until its end."""
+    """What each stage costs, for run.json: wall and CPU seconds, and the most memory of the process until its end.
+
+    What a stage freed goes back to the system, so that the next one does not come on top of it.
+    """
 
     def __init__(self) -> None:
         self.timings: list[dict[str, Any]] = []
@@ -360,6 +353,7 @@ class _Clock:
         entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0, "rows": 0}
         start, cpu = time.perf_counter(), time.process_time()
         yield entry
+        give_back()
         entry["seconds"] = round(time.perf_counter() - start, 3)
         entry["cpu_seconds"] = round(time.process_time() - cpu, 3)
         entry["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6, 1)

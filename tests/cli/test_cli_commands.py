@@ -46,6 +46,10 @@ def test_usage_errors_leave_with_2(tmp_path: Path, arguments: list[str]) -> None
         (["config", "show", "--settings", "absent.toml"], {}, "absent.toml"),
         (["hunt", "a.jsonl"], {"STILLHUNT_SCOER__PRIOR_BITS": "-12"}, "scoer"),
         (["hunt", "a.jsonl", "--set", "score.review_probability=0.999"], {}, "review_probability"),
+        (["hunt", "a.jsonl", "--master", "local[1]"], {}, "add --engine spark"),
+        (["hunt", "a.jsonl", "--engine", "duckdb", "--master", "local[1]"], {}, "add --engine spark"),
+        (["hunt", "a.jsonl", "--engine", "spark", "--state", "kept"], {}, "leave out state (--state)"),
+        (["hunt", "a.jsonl", "--state", "kept"], {"STILLHUNT_ENGINE": "spark"}, "leave out state (--state)"),
     ],
 )
 def test_configuration_errors_leave_with_5(
@@ -56,6 +60,13 @@ def test_configuration_errors_leave_with_5(
     assert setting in result.stderr
     assert "next:" in result.stderr
     assert result.stdout == ""
+
+
+def test_settings_that_contradict_each_other_show_no_secret(tmp_path: Path) -> None:
+    secret = {"STILLHUNT_COLLECT__IDENTITY_KEY": "hunter2-secret"}
+    result = run("hunt", "a.jsonl", "--engine", "spark", "--state", "kept", cwd=tmp_path, **secret)
+    assert result.returncode == 5
+    assert "hunter2" not in result.stderr
 
 
 def test_settings_come_from_flag_then_environment_then_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from stillhunt.base.schema import REJECTS, SKETCHES, TIMESTAMP
 from stillhunt.extract import segments, store
 from stillhunt.extract.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
-from stillhunt.extract.store import CONFLICT, SegmentWriter, Store, is_complete
+from stillhunt.extract.store import CONFLICT, SegmentWriter, Store
 
 steady = settings(derandomize=True, deadline=None, max_examples=25)
 EVERYBODY = range(PARTITIONS)
@@ -123,7 +123,6 @@ def stored(folder: Path, files: dict[int, pa.Table], cuts: Sequence[int] = ()) -
         for first, last in pairwise([0, *(cut for cut in cuts if cut < table.num_rows), table.num_rows]):
             writer.add(table.slice(first, last - first))
         writer.close()
-        assert is_complete(folder / str(number))
     return Store([(number, folder / str(number)) for number in sorted(files)])
 
 
@@ -268,7 +267,6 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
         with pytest.raises(KilledError):
             writer.add(table.slice(20, 20))
     assert [path.name for path in sorted(folder.glob("*.segment"))] == ["00000.segment"]
-    assert not is_complete(folder)
     with monkeypatch.context() as patch:
         patch.setattr(segments, "FAMILIES", (*segments.FAMILIES[:2], ("no such column",)))
         with pytest.raises(KeyError):
@@ -279,23 +277,3 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     again.add(table)
     again.close()
     assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
-
-
-def test_a_mark_that_is_not_renamed_leaves_the_folder_incomplete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = SegmentWriter(tmp_path / "0")
-    writer.add(random_sketches(1, 5))
-    replace, names = Path.replace, []
-
-    def killed_at_keys(path: Path, target: Path) -> Path:
-        names.append(path.name)
-        if path.name.startswith(store.COMPLETE):
-            raise OSError("no space left")
-        return replace(path, target)
-
-    monkeypatch.setattr(Path, "replace", killed_at_keys)
-    with pytest.raises(OSError, match="no space"):
-        writer.close()
-    assert names == ["00000.segment.part", "complete.part"]
-    assert not is_complete(tmp_path / "0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ from state_logs import (
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
+from stillhunt.collect import digests
 from stillhunt.lab.worlds import World
 
 CHANGES = 3
@@ -163,6 +165,27 @@ def test_the_order_of_rows_makes_a_new_file_and_the_same_case(
     second = compare(logs, world, state)
     for name in ("campaigns", "members", "harvest", "evidence", "accounts", "slices"):
         assert first.tables[name].equals(second.tables[name]), name
+
+
+def test_a_file_replaced_behind_its_times_is_read_anew(
+    world: World, rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other bytes, the same size and mtime: the digest remembered of it must not be believed."""
+    monkeypatch.setattr(digests, "SAFE_NANOSECONDS", -(10**12))
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    path = logs / "a.jsonl"
+    write_rows(path, rows[:1500])
+    compare(logs, world, state)
+    before, content = path.stat(), path.read_bytes().splitlines(keepends=True)
+    for _ in range(1_000_000):  # until the file system's clock has moved on
+        path.write_bytes(b"".join([*content[:1000], *content[:1000], *content[1000:]])[: before.st_size])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if path.stat().st_ctime_ns != before.st_ctime_ns:
+            break
+    compare(logs, world, state)
+    compare(logs, world, state)
+    assert len(kept_folders(state)) == 2
 
 
 def test_a_state_folder_inside_the_logs_is_no_log(world: World, rows: list[dict[str, Any]], tmp_path: Path) -> None:

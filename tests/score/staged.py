@@ -39,6 +39,7 @@ class Story:
         own_domain: members share one mail domain that nobody else has.
         countries: countries that the members claim at sign-up.
         carrier: share of all accounts, members and outsiders alike, that come through one address.
+        outsiders_alike: outsiders ask about the same subjects as the first member.
     """
 
     members: int = 20
@@ -57,6 +58,7 @@ class Story:
     own_domain: bool = False
     countries: int = 5
     carrier: float = 0.0
+    outsiders_alike: bool = False
     seed: int = 0
 
     def names(self) -> list[str]:
@@ -67,7 +69,7 @@ class Story:
 def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Table]:
     """Case tables of the story."""
     tables, customers = staged_tables(story)
-    return score_campaigns(tables, customers, config or Config(), Silent())
+    return score_campaigns(tables, customers, config or Config(), Silent())[0]
 
 
 def staged_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:
@@ -129,6 +131,8 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
     tastes = rng.dirichlet(np.full(TOPICS, 0.3), len(ids))
     if story.dealt:
         tastes[: story.members] = rng.dirichlet(np.full(TOPICS, 2.0))
+    if story.outsiders_alike:
+        tastes[story.members :] = tastes[0]
     topic = (rng.random(rows)[:, None] > tastes.cumsum(axis=1)[owner]).sum(axis=1).clip(max=TOPICS - 1)
     whole = np.arange(rows) + 1_000
     public = inside & (rng.random(rows) < story.repeated)

@@ -209,3 +209,16 @@ def test_homogeneity_is_the_chi_square_of_the_counts(rows: list[tuple[int, int]]
     if freedom:
         expected = {(one, where): totals[one] * sums[where] / len(kept) for one in totals for where in sums}
         assert found.chi_square == pytest.approx(sum((cells[cell] - e) ** 2 / e for cell, e in expected.items()))
+
+
+@steady
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
+def test_squares_of_a_table(pairs: list[tuple[int, int]]) -> None:
+    rows, columns = (sorted(set(part)) for part in zip(*pairs, strict=True))
+    row, column = np.array([(rows.index(one), columns.index(other)) for one, other in pairs], np.int64).T
+    table = np.zeros((len(rows), len(columns)))
+    np.add.at(table, (row, column), 1.0)
+    total, sums = table.sum(axis=1), table.sum(axis=0)
+    expected = total[:, None] * sums / len(pairs)
+    found = kernels.squares_of_table(row, column, total.astype(np.int64), sums.astype(np.int64))
+    assert found.tolist() == ((table - expected) ** 2 / expected).ravel().tolist()

@@ -45,7 +45,7 @@ def totals_of(sketches: pa.Table, public: Any, more: int = 0) -> pa.Table:
 
 
 def scored(tables: Tables, customers: pa.Table, totals: pa.Table | None) -> dict[str, pa.Table]:
-    return score_campaigns(tables, customers, Config(), Silent(), totals)
+    return score_campaigns(tables, customers, Config(), Silent(), totals)[0]
 
 
 def test_all_accounts_public_is_the_whole_log() -> None:

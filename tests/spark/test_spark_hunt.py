@@ -38,7 +38,7 @@ def findings(sketches: Dataset, accounts: pa.Table | None, config: Config) -> di
     linked = link_slices(sketches, config, Silent())
     candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
     tables = (linked.traffic, linked.sliced, candidates)
-    found = score_campaigns(tables, accounts, config, Silent(), linked.totals)
+    found, _ = score_campaigns(tables, accounts, config, Silent(), linked.totals)
     place = ("origin_file", "origin_row")
     traffic = linked.traffic.drop_columns(list(place))
     return {"traffic": traffic, "sliced": linked.sliced, "links": linked.links, "candidates": candidates, **found}

@@ -184,15 +184,18 @@ class Config(BaseModel):
     )
     spark_master: str = Field(
         "",
-        description="Master URL (spark://host:7077, yarn, k8s://..., local[*]) or Spark Connect URL (sc://host). "
-        "Empty: the running session, else what spark-submit and the cluster configure.",
+        description="For engine spark: master URL (spark://host:7077, yarn, k8s://..., local[*]) or Spark Connect URL "
+        "(sc://host). Empty: the running session, else what spark-submit and the cluster configure.",
         max_length=1024,
     )
     state: str = Field(
         "",
         description="Folder that keeps what was made of each input file, so that the next hunt reads only new or "
-        "changed files; about 300 bytes a request. Empty: nothing is kept. Where calls name no conversation, history "
-        "that is resent across files is cut only among files that are read together.",
+        "changed files; about 300 bytes a request. Empty: nothing is kept. A file counts as unchanged while its path, "
+        "size, inode, mtime and ctime stand; where a file system keeps no ctime (FAT, some network mounts, Windows), "
+        "delete the folder's file `digests` after one was rewritten with its old mtime put back. Where calls name no "
+        "conversation, history that is resent across files is cut only among files that are read together. Not with "
+        "engine spark.",
     )
     collect: CollectSettings = Field(default_factory=CollectSettings)
     link: LinkSettings = Field(default_factory=LinkSettings)
@@ -202,9 +205,13 @@ class Config(BaseModel):
     report: ReportSettings = Field(default_factory=ReportSettings)
 
     @model_validator(mode="after")
-    def _thresholds_in_order(self) -> Config:
+    def _without_contradictions(self) -> Config:
         if self.score.review_probability > self.score.act_probability:
             raise ValueError("score.review_probability is above score.act_probability")
+        if self.state and self.engine == "spark":
+            raise ValueError(
+                "a Spark cluster keeps nothing between hunts: leave out state (--state), or set engine to duckdb"
+            )
         return self
 
     @classmethod
@@ -227,12 +234,14 @@ class Config(BaseModel):
             return cls(**merged)
         except ValidationError as error:
             first = error.errors()[0]
-            setting = ".".join(str(part) for part in first["loc"]) or "settings"
+            setting = ".".join(str(part) for part in first["loc"])
             got = "a hidden value" if setting in SECRET_SETTINGS else f"{first.get('input')!r:.80}"
             what = "no such setting" if first["type"] == "extra_forbidden" else f"{first['msg']} (got {got})"
+            if not setting:  # settings that contradict each other; all of them would be what was got
+                what = first["msg"].removeprefix("Value error, ")
             raise ConfigError(
                 what,
-                where=f"setting {setting}",
+                where=f"setting {setting}" if setting else "settings",
                 next_step="'stillhunt config show' lists every setting with its unit and reason",
             ) from error
 

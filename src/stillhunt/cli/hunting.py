@@ -51,6 +51,12 @@ def run_hunt(order: HuntOrder) -> int:
     if order.state is not None:  # as it stands: a folder may be called 2026, which TOML reads as a number
         overrides["state"] = order.state
     config = Config.load(overrides, file=order.settings_file)
+    if order.settings.get("spark_master") and config.engine != "spark":
+        raise ConfigError(
+            "a Spark master is named, but this machine's own engine works",
+            where="--master",
+            next_step="add --engine spark, or leave out --master",
+        )
     if order.out is not None:
         refuse_existing(order.out, force=order.force)
     _, findings = hunt_and_write(order, config)

@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.collect.fields import Column, FieldMap, from_arrow, missing_columns_advice
+from stillhunt.collect.pieces import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.remote import Place, for_parquet
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.strings import object_text
 
-BATCH_BYTES = 64 << 20
-"""Decoded bytes aimed at in one batch; long prompts make batches shorter."""
-FEWEST_ROWS = 64
 ROWS_LOOKED_UP = 8_192
 """Rows decoded at a time where few of them are wanted: reading stops soon after the last of these."""
+LONG_FIELDS = ("prompt", "system_prompt", "messages", "response", "tools")
+"""Our columns that may hold long values."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
 I64: TypeAlias = npt.NDArray[np.int64]
@@ -142,12 +142,10 @@ class ParquetReader:
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """Each row group, to be read by itself."""
-        with self._open() as file:
-            facts, columns = file.metadata, _physical_columns(file.schema_arrow, self._rows.fields, wanted)
+        facts, columns = self._columns(wanted)
         first_row = 0
         for group in range(facts.num_row_groups):
-            size = self._rows_at_a_time(facts.row_group(group), columns)
-            yield functools.partial(self._group, facts, group, columns, (wanted, first_row, size))
+            yield functools.partial(self._group, facts, group, columns, (wanted, first_row, self._batch_rows))
             first_row += facts.row_group(group).num_rows
 
     def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
@@ -157,15 +155,21 @@ class ParquetReader:
             wanted: our names of the columns to read.
             rows: row numbers, ascending.
         """
-        with self._open() as file:
-            facts, columns = file.metadata, _physical_columns(file.schema_arrow, self._rows.fields, wanted)
+        facts, columns = self._columns(wanted)
         sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
         bounds = np.cumsum([0, *sizes])
         places = np.searchsorted(rows, bounds)
         for group in np.flatnonzero(np.diff(places)).tolist():
-            size = min(ROWS_LOOKED_UP, self._rows_at_a_time(facts.row_group(group), columns))
-            part = functools.partial(self._group, facts, group, columns, (wanted, int(bounds[group]), size))
+            most = min(ROWS_LOOKED_UP, self._batch_rows)
+            part = functools.partial(self._group, facts, group, columns, (wanted, int(bounds[group]), most))
             yield rows[places[group] : places[group + 1]], part
+
+    def _columns(self, wanted: Sequence[str]) -> tuple[pq.FileMetaData, tuple[list[str], list[str]]]:
+        """The file's metadata, its columns that hold what is wanted, and those of them that may hold long values."""
+        long = [name for name in wanted if name in LONG_FIELDS]
+        with self._open() as file:
+            schema, fields = file.schema_arrow, self._rows.fields
+            return file.metadata, (_physical_columns(schema, fields, wanted), _physical_columns(schema, fields, long))
 
     def holds(self, ours: str) -> bool:
         """Whether the file has a column that may hold this one of ours."""
@@ -176,40 +180,37 @@ class ParquetReader:
         self,
         metadata: pq.FileMetaData,
         group: int,
-        columns: list[str],
+        columns: tuple[list[str], list[str]],
         task: tuple[Sequence[str], int, int],
         rejects: Rejects,
     ) -> Iterator[RawBatch]:
-        wanted, first_row, size = task
-        facts = metadata.row_group(group)
+        wanted, first_row, most_rows = task
+        rows = metadata.row_group(group).num_rows
         done = 0
-        with self._open(metadata) as file:
-            # Several groups are read at once by threads of ours; Arrow's own threads beside them would only wait.
-            batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)
-            while True:
-                try:
-                    batch = next(batches, None)
-                except _PARQUET_ERRORS as error:
-                    place = f"row group {group}, rows {first_row + done} to {first_row + facts.num_rows - 1}"
-                    reason = f"Parquet data is damaged: {_first_line(error)}"
-                    rejects.add(self.name, place, reason, rows=facts.num_rows - done)
-                    return
-                if batch is None:
-                    return
+        try:
+            for batch in regrouped(self._pieces(metadata, group, columns, most_rows), most_rows):
                 yield self._rows.wrap(batch, wanted, first_row + done)
                 done += batch.num_rows
                 del batch
+        except UndecodableError as error:
+            place = f"row group {group}, rows {first_row + done} to {first_row + rows - 1}"
+            rejects.add(self.name, place, f"Parquet data is damaged: {error}", rows=rows - done)
 
-    def _rows_at_a_time(self, facts: Any, columns: list[str]) -> int:
-        heads = {column.split(".")[0] for column in columns}
-        size = sum(
-            facts.column(i).total_uncompressed_size
-            for i in range(facts.num_columns)
-            if facts.column(i).path_in_schema.split(".")[0] in heads
-        )
-        if facts.num_rows == 0 or size == 0:
-            return self._batch_rows
-        return int(min(self._batch_rows, max(FEWEST_ROWS, BATCH_BYTES * facts.num_rows // size)))
+    def _pieces(
+        self, metadata: pq.FileMetaData, group: int, given: tuple[list[str], list[str]], most_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        columns, texts = given
+        with self._open(metadata) as file:
+            try:
+                longest = longest_named(self._path, metadata, group, texts)
+                size = rows_at_a_time(metadata.row_group(group), columns, most_rows, longest)
+                # Several groups are read at once by threads of ours; Arrow's own beside them would only wait.
+                batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)
+                while (batch := next(batches, None)) is not None:
+                    yield batch
+                    del batch
+            except _PARQUET_ERRORS as error:
+                raise UndecodableError(_first_line(error)) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -255,9 +256,10 @@ class TableReader:
         """Each batch by itself."""
         columns = _physical_columns(self._table.schema, self._rows.fields, wanted)
         first_row = 0
-        for batch in self._table.select(columns).to_batches(max_chunksize=self._batch_rows):
-            yield functools.partial(_one_batch, self._rows.wrap(batch, wanted, first_row))
-            first_row += batch.num_rows
+        for batch in self._table.select(columns).to_batches():
+            for part in cut_up(batch, self._batch_rows):
+                yield functools.partial(_one_batch, self._rows.wrap(part, wanted, first_row))
+                first_row += part.num_rows
 
     def holds(self, ours: str) -> bool:
         """Whether the table has a column that may hold this one of ours."""
@@ -296,8 +298,7 @@ class StreamReader:
     def _small_batches(self) -> Iterator[pa.RecordBatch]:
         batch = self._first
         while batch is not None:
-            for start in range(0, batch.num_rows, self._batch_rows):
-                yield batch.slice(start, self._batch_rows)
+            yield from cut_up(batch, self._batch_rows)
             batch = next(self._stream, None)
 
 

@@ -1,22 +1,20 @@
-"""Inputs as found and opened: which can be used, what each held, and the digests of their bytes."""
+"""Inputs as found and opened: which can be used, and what each held."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
-from stillhunt.collect.catalog import Found, FoundFile, find_inputs
+from stillhunt.collect.catalog import Found, find_inputs
 from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import Reader, UnusableInputError
 from stillhunt.collect.readers import Kinds, open_reader
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.sources import CANONICAL
-from stillhunt.collect.streams import DamagedFileError, HashedFile
 
 NOTHING_USABLE = "mend the log or map its fields (--map ours=theirs); every reason is in the rejects"
 
@@ -68,54 +66,6 @@ class InputFacts:
     def plus(self, rows: int = 0, present: frozenset[str] = frozenset(), rejected: int = 0) -> InputFacts:
         """These facts and those of further rows."""
         return InputFacts(self.rows + rows, self.present | present, self.rejected + rejected)
-
-
-class Digests:
-    """SHA-256 of input files, each read for it at most once, by a thread of its own.
-
-    Args:
-        found: all inputs.
-    """
-
-    def __init__(self, found: Sequence[Found]) -> None:
-        self._found = found
-        self._begun: dict[int, Future[tuple[str, int]]] = {}
-        self._pool: ThreadPoolExecutor | None = None
-
-    def begin(self, indices: Sequence[int], threads: int = 1) -> None:
-        """Hash these files, if that was not begun before."""
-        for index in indices:
-            found = self._found[index]
-            if index not in self._begun and isinstance(found, FoundFile):
-                self._pool = self._pool or ThreadPoolExecutor(threads, "stillhunt-sha256")
-                self._begun[index] = self._pool.submit(hash_file, found)
-
-    def known(self, index: int) -> bool:
-        """Whether hashing this file was begun."""
-        return index in self._begun
-
-    def of(self, index: int) -> tuple[str, int]:
-        """Digest and size of a file that was begun; waits for it."""
-        return self._begun[index].result()
-
-    def end(self) -> None:
-        """Free the thread once all is done."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
-
-
-def hash_file(found: FoundFile) -> tuple[str, int]:
-    """SHA-256 and size of a file; empty where it cannot be read or has no end (a device)."""
-    if not found.path.is_file():
-        return "", 0
-    source = HashedFile(found.path)
-    try:
-        for _piece in source.pieces():
-            pass
-    except DamagedFileError:
-        return "", source.size
-    return source.sha256(), source.size
 
 
 def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config: Config, engine: Engine) -> Opened:

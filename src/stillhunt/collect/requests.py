@@ -6,7 +6,7 @@ import functools
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,23 +19,22 @@ from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.ahead import ahead
 from stillhunt.collect.catalog import FoundFile
+from stillhunt.collect.digests import Digests
 from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, History, Survey, prompt_array
-from stillhunt.collect.inputs import NOTHING_USABLE, Digests, InputFacts, InputFile, Opened, open_inputs
+from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.joining import join_logs, joinable
 from stillhunt.collect.records import RecordReader, kind_of
-from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.rejects import NAME_CHARACTERS, printable
 from stillhunt.collect.remote import size_of
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
+from stillhunt.collect.stretches import Step, keys_of_part, spooled, standardised
 from stillhunt.collect.strings import bounded_texts
 from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
-
-Step: TypeAlias = tuple[int, pa.Table | None, Rejects]
-"""Input, its next usable rows (None: there are none), and what was set aside on the way."""
 
 
 class RequestLog:
@@ -52,7 +51,7 @@ class RequestLog:
         self._progress = progress
         self._rules = Rules.of(config)
         self._threads = config.threads or os.cpu_count() or 1
-        self._digests = Digests(opened.found)
+        self._digests = Digests(opened.found, config.state)
         self._surveyed: Survey | None = None
         self._spools: dict[int, Spool] = {}
         self._joined = joinable(opened.readers)
@@ -197,7 +196,11 @@ class RequestLog:
         wanted = [index for index in sorted(self._readers) if index not in skip]
         keys = functools.partial(standardise_keys, rules=self._rules, wanted=survey.columns)
         rewindable = (index for index in wanted if self._rewinds(index))
-        parts = (functools.partial(_keys, i, part, keys) for i in rewindable for part in self._parts(i, survey.columns))
+        parts = (
+            functools.partial(keys_of_part, i, part, keys)
+            for i in rewindable
+            for part in self._parts(i, survey.columns)
+        )
         for index, table in ahead(parts, self._threads):
             survey.add(index, table)
         self._join(frozenset(wanted) & self._joined)
@@ -244,10 +247,10 @@ class RequestLog:
         def stretches() -> Iterator[Callable[[], Iterator[Step]]]:
             for index in order:
                 if index in self._spools:
-                    yield functools.partial(_spooled, index, self._spools[index])
+                    yield functools.partial(spooled, index, self._spools[index])
                 else:
                     for part in self._parts(index, REQUEST_FIELDS):
-                        yield functools.partial(_standardised, index, part, self._rules)
+                        yield functools.partial(standardised, index, part, self._rules)
 
         return ahead(stretches(), self._threads)
 
@@ -341,26 +344,6 @@ class RequestLog:
         """Free what was kept for a second look; `texts` then no longer knows rows of text files."""
         for spool in self._spools.values():
             spool.close()
-
-
-def _keys(index: int, part: Part, standardise: Callable[[Any], pa.Table]) -> Iterator[tuple[int, pa.Table]]:
-    for raw in part(Rejects()):
-        yield index, standardise(raw)
-
-
-def _standardised(index: int, part: Part, rules: Rules) -> Iterator[Step]:
-    rejects = Rejects()
-    for raw in part(rejects):
-        table = standardise_requests(raw, rules, rejects)
-        del raw
-        yield index, table, rejects.take()
-        del table
-    yield index, None, rejects
-
-
-def _spooled(index: int, spool: Spool) -> Iterator[Step]:
-    for table in spool.tables():
-        yield index, table, Rejects()
 
 
 def _counted(tables: Iterator[pa.Table], advance: Advance) -> Iterator[pa.Table]:

@@ -15,7 +15,9 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -37,6 +39,8 @@ LAYOUT = 3
 """Version of what a kept folder holds; a new one makes new folders."""
 FACTS, REJECTED, KEY = "facts", "rejects.arrow", "identity.key"
 _PREFIX = "stillhunt-"
+FORGOTTEN_SECONDS = 7 * 86_400
+"""Age from which the working folder of another machine is given up: its processes cannot be asked from here."""
 
 
 @dataclass(frozen=True)
@@ -238,18 +242,33 @@ def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:
 
 
 def _own_folder(state: Path | None) -> Path:
-    """A folder for this process; those of processes that died are cleared away."""
+    """A folder for this process; those of processes that died are cleared away.
+
+    Its name has the process and the machine, for a state folder may lie where several machines see it.
+    """
     base = Path(tempfile.gettempdir()) if state is None else state
     try:
         base.mkdir(parents=True, exist_ok=True)
         for old in base.glob(f"{_PREFIX}[0-9]*-*"):
-            if old.stat().st_uid == os.getuid() and not _alive(int(old.name.split("-")[1])):
+            if old.stat().st_uid == os.getuid() and not _in_use(old):
                 shutil.rmtree(old, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+        return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{host_tag()}-", dir=base))
     except (OSError, ValueError) as error:
         raise OutputError(
             f"no folder can be made for sketches: {error}", where=str(base), next_step="name another with TMPDIR"
         ) from error
+
+
+def host_tag() -> str:
+    """A short name of this machine that fits into a file's name."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _in_use(folder: Path) -> bool:
+    process, host = folder.name.removeprefix(_PREFIX).split("-")[:2]
+    if host == host_tag():
+        return _alive(int(process))
+    return time.time() - folder.stat().st_mtime < FORGOTTEN_SECONDS
 
 
 def _alive(process: int) -> bool:

@@ -28,8 +28,6 @@ WORKED_ROWS = 250_000
 MOST_CONFLICTS = 100_000
 """Rejected repeats that are listed; all are counted."""
 CONFLICT = "another row with this request_id and other content was kept (the smaller content hash stays)"
-COMPLETE = "complete"
-"""Empty file that is made once all segments of an input are there."""
 _OF_REPEATS = ("request_key", "content_hash", "source", "request_id", "origin_file", "origin_row")
 
 Keys = npt.NDArray[np.uint64]
@@ -65,9 +63,6 @@ class SegmentWriter:
         self.flush()
         for written in self._writing:
             written.result()
-        beside = self._folder / (COMPLETE + ".part")
-        beside.touch()
-        beside.replace(self._folder / COMPLETE)
 
     def flush(self) -> None:
         """Write what is held back to make larger segments, if anything is."""
@@ -80,11 +75,6 @@ class SegmentWriter:
             write_segment(path, table)
         else:
             self._writing.append(self._pool.submit(write_segment, path, table))
-
-
-def is_complete(folder: Path) -> bool:
-    """True where all segments of a file were written."""
-    return (folder / COMPLETE).exists()
 
 
 class Store:

@@ -83,10 +83,12 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         del habits
         rows = request_topics(log, clusters, seed=config.seed)
         advance(1)
+    give_back()
     found, label_of = _search_templates(_Search(log, clusters, rows, config, progress))
     # The phrases of all requests are most of what is held; the rest of the way does without them.
     rows = rows.without(("known",))
     clusters = replace(clusters, rows=rows)
+    give_back()
     with progress.stage("finding workloads", 2, "halves") as advance:
         templated = _templated(log, clusters, label_of, found, config.link.min_slice_requests)
         bare = bare_slices(rows, templated)

@@ -148,23 +148,35 @@ def _by_stack(bare: BareSlices, members: Ints, side: int, least: int) -> list[In
     parts = []
     for name in stacks[large].tolist():
         chosen = np.flatnonzero(stack == name)
-        parts.append(_part(bare, members[chosen], code[chosen]))
+        own = members[chosen]
+        topics = np.stack([bare.topics[half][own].sum(axis=0, dtype=np.int64) for half in (0, 1)])
+        parts.append(_part(bare, own, code[chosen], topics))
     _join(bare, parts, side, len(accounts))
-    loose = np.setdiff1d(members, np.concatenate([part.slices for part in parts]))
+    held = np.zeros(len(bare.account), bool)
+    for part in parts:
+        held[part.slices] = True
+    loose = members[~held[members]]
     nearest = _nearest(bare, loose, parts)
-    slices = [np.union1d(part.slices, loose[nearest == number]) for number, part in enumerate(parts)]
+    slices = [_merged(part.slices, loose[nearest == number]) for number, part in enumerate(parts)]
     return [part for part in slices if len(part) >= least]
 
 
-def _part(bare: BareSlices, slices: Ints, accounts: Ints) -> Part:
+def _part(bare: BareSlices, slices: Ints, accounts: Ints, topics: Ints) -> Part:
     load, rate = bare.log_load[slices], bare.log_rate[slices]
+    accounts = np.sort(accounts, kind="stable")
     return Part(
         slices=slices,
-        accounts=np.unique(accounts),
-        topics=np.stack([bare.topics[half][slices].sum(axis=0, dtype=np.int64) for half in (0, 1)]),
+        accounts=accounts[np.diff(accounts, prepend=-1) > 0],
+        topics=topics,
         middle=(float(np.median(load)), float(np.median(rate))),
         variance=(float(load.var()), float(rate.var())),
     )
+
+
+def _merged(left: Ints, right: Ints) -> Ints:
+    """Positions that stand in either, ascending; none stands in both."""
+    # A stable sort finds the two runs and merges them; numpy's unions look every position up.
+    return np.sort(np.concatenate([left, right]), kind="stable")
 
 
 def _join(bare: BareSlices, parts: list[Part], side: int, accounts: int) -> None:
@@ -187,8 +199,9 @@ def _join(bare: BareSlices, parts: list[Part], side: int, accounts: int) -> None
         if not open_pairs:
             break
         _, _, i, j = min(open_pairs)
-        both = np.union1d(parts[i].slices, parts[j].slices)
-        parts[i] = _part(bare, both, np.union1d(parts[i].accounts, parts[j].accounts))
+        left, right = parts[i], parts[j]
+        accounts_of = np.concatenate([left.accounts, right.accounts])
+        parts[i] = _part(bare, _merged(left.slices, right.slices), accounts_of, left.topics + right.topics)
         numbers[i] = max(numbers) + 1
         del parts[j], numbers[j]
 

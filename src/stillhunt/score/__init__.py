@@ -21,7 +21,7 @@ def score_campaigns(
     config: Config,
     progress: Progress,
     totals: pa.Table | None = None,
-) -> dict[str, pa.Table]:
+) -> tuple[dict[str, pa.Table], pa.Array]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
     Args:
@@ -30,6 +30,9 @@ def score_campaigns(
         config: settings.
         progress: told of each candidate.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
+
+    Returns:
+        The tables by name, and the places in the traffic of the harvested requests, row for row with their table.
     """
     sketches, sliced, candidates = tables
     frame = build_frame(sketches, sliced, accounts, totals)
@@ -49,7 +52,8 @@ def score_campaigns(
                 )
             )
             advance(1)
-    return case_tables(frame, judged, config)
+    made, harvested = case_tables(frame, judged, config)
+    return made, pa.array(harvested)
 
 
 def _own_budget(frame: Frame, config: Config) -> Budget:

@@ -80,7 +80,7 @@ def _as_fellows(bits: Floats, judged: Ints, used: Ints) -> Floats:
     return np.where(common, np.maximum(told, 0.0), told)
 
 
-def like_work(frame: Frame, candidate: Candidate) -> Finding:
+def like_work(frame: Frame, candidate: Candidate, cap: float = WORK_CAP) -> Finding:
     """Do as many accounts do alike work as a plan's workers would, and no crowd of customers?
 
     The log likelihood ratio of a mixture, workers near the group's load among customers, against customers alone, whose
@@ -90,6 +90,7 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
     Args:
         frame: the log.
         candidate: a bare candidate.
+        cap: most bits that it may earn; where subjects do not tell the group from the crowd, it is a region of loads.
     """
     manner = int(np.bincount(frame.manner[candidate.rows]).argmax())
     own, outside = _slice_loads(frame, candidate, manner)
@@ -116,7 +117,7 @@ def like_work(frame: Frame, candidate: Candidate) -> Finding:
         "like_work",
         f"{len(candidate.accounts)} accounts do alike work, about {each:.0f} questions each: "
         f"{'more' if bits > 0 else 'no more'} than customers' loads would agree by chance ({max(bits, 0.0):.0f} bits)",
-        float(np.clip(bits, 0.0, WORK_CAP)),
+        float(np.clip(bits, 0.0, min(WORK_CAP, cap))),
         count=len(candidate.rows),
         member_bits=load_fit(loads, baseline.PLAN_LOAD_SPREAD),
     )
@@ -180,4 +181,7 @@ def client_rows(frame: Frame, candidate: Candidate) -> Ints:
         (frame.account[chosen].astype(np.int64) * 2 + frame.manner[chosen]) * width + frame.stack[chosen] + 1
         for chosen in (rows, candidate.rows)
     )
-    return rows[np.isin(kind, np.unique(own))]
+    own = np.unique(own)
+    # Both stand in order of account, so that looking one up in the other is near at hand.
+    at = np.minimum(np.searchsorted(own, kind), len(own) - 1)
+    return rows[own[at] == kind] if len(own) else rows[:0]

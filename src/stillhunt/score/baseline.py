@@ -1,8 +1,9 @@
-"""What honest accounts look like: frozen figures, measured, never learned from the log that is judged.
+"""What honest accounts look like: frozen figures, measured, not learned from the log that is judged.
 
 A baseline learned from the judged log is one that a large campaign moves. These were set from the honest accounts of
-seeded worlds of two generators (the indices stand beside each); a log's own traffic never enters. Spread is the
-standard deviation of the logarithm.
+seeded worlds of two generators (the indices stand beside each). A log's own traffic enters only where the accounts
+outside the judged group are more alike than these say, and then only in the group's favour (`outsiders.py`). Spread is
+the standard deviation of the logarithm.
 """
 
 from __future__ import annotations

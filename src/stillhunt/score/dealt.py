@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stillhunt.score import kernels
 from stillhunt.score.baseline import CUSTOMER_LOAD_SPREAD, Overdispersion
 from stillhunt.score.coding import Floats, Ints
 
@@ -58,33 +59,28 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
         inside = kept[row]
         row, column = (np.cumsum(kept) - 1)[row[inside]], column[inside]
         total, rows = total[kept], int(np.count_nonzero(kept))
-    column, columns = _without_rare(column, columns)
+    column, sums = _without_rare(column, columns)
+    columns = len(sums)
     if rows < 2 or columns < 2:
         return Homogeneity(0.0, 0.0, 0.0, rows)
-    # In place from here on: the table of a large group is tens of megabytes.
-    table = np.bincount(row * columns + column, minlength=rows * columns).astype(np.float64).reshape(rows, columns)
-    expected = total[:, None] * table.sum(axis=0)
-    expected /= len(row)
-    table -= expected
-    table *= table
-    table /= expected
     return Homogeneity(
-        float(table.sum()),
+        float(kernels.squares_of_table(row, column, total, sums).sum()),
         float((rows - 1) * (columns - 1)),
         float((total**2).sum() / total.sum()),
         rows,
     )
 
 
-def _without_rare(column: Ints, columns: int) -> tuple[Ints, int]:
-    """Categories renumbered with the rare ones as one, and how many these are."""
-    count = np.bincount(column, minlength=columns)
-    rare = count < RARE
+def _without_rare(column: Ints, columns: int) -> tuple[Ints, Ints]:
+    """Categories renumbered with the rare ones as one, and how often each occurs."""
+    sums = np.bincount(column, minlength=columns)
+    rare = sums < RARE
     if not rare.any():
-        return column, columns
+        return column, sums
     common = columns - int(np.count_nonzero(rare))
     place = np.where(rare, common, np.cumsum(~rare) - 1)
-    return place[column], common + bool(count[rare].any())
+    together = sums[rare].sum()
+    return place[column], np.append(sums[~rare], together) if together else sums[~rare]
 
 
 def _numbered(values: Ints) -> tuple[Ints, int]:

@@ -6,10 +6,13 @@ no part in forming it. What speaks against earns negative bits by the same tests
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from stillhunt.score import baseline, kernels
 from stillhunt.score.bare import bare_stacks, client_rows, like_work
+from stillhunt.score.baseline import Overdispersion
 from stillhunt.score.candidate import Candidate
 from stillhunt.score.coding import Floats, Ints, commonest
 from stillhunt.score.common_days import common_days
@@ -20,17 +23,18 @@ from stillhunt.score.failover import failovers
 from stillhunt.score.findings import Finding, examples
 from stillhunt.score.frame import Frame
 from stillhunt.score.open_customers import declared_organisation, open_customers
+from stillhunt.score.outsiders import TIME_BIN
 from stillhunt.score.pivot import new_model
 from stillhunt.score.shared import SharedKey, shared_address, shared_value
 from stillhunt.score.takeover import take_overs
 
-TIME_BIN = 12 * 3_600_000_000
 MEMBER_CAP = 6.0
 """Most bits that one key may say about one member's part in the campaign."""
 LOAD_CAP = 6.0
 LOADS_PER_SUBJECT = 2.0
 """Equal loads are also what a class shows that does one assignment, or a roster of equal machines: they corroborate
-that subjects are dealt, at most so many bits for each bit of that, and establish nothing alone."""
+that subjects are dealt, at most so many bits for each bit of that, and establish nothing alone. So does alike work: a
+group whose subjects are everybody's is a region of loads, and customers' loads follow the assumed law only nearly."""
 CONTENT_SCALE = 20.0
 """Bits over all slices that count as one unit; two bits of evidence for each doubling (honest groups reach 1-7 by
 sharing the phrases of public data sets)."""
@@ -100,10 +104,10 @@ def _templated(frame: Frame, candidate: Candidate, subjects: Finding, least: int
 
 def _bare(frame: Frame, candidate: Candidate, subjects: Finding, least: int, found_as: Candidate) -> list[Finding]:
     """The same for a group that its workload formed: work earns nothing, stacks more."""
-    del subjects, least
+    del least
     return [
         _follow_ups(frame, candidate, client_rows(frame, candidate)),
-        like_work(frame, candidate),
+        like_work(frame, candidate, cap=LOADS_PER_SUBJECT * max(subjects.bits, 0.0)),
         *bare_stacks(frame, candidate, found_as),
     ]
 
@@ -158,13 +162,14 @@ def _topic_mixture(frame: Frame, candidate: Candidate, cleared: Candidate) -> Fi
     # Who left a bare group as a likely stranger left for its subjects on this half, too.
     judged = cleared if candidate.bare else candidate
     found = _held_out(frame, judged, frame.topic[judged.rows])
-    bits = index_bits(found, baseline.TOPICS)
+    usual = _usual_here(frame, candidate, found, "topic")
+    bits = index_bits(found, usual)
     compared = "as alike as dealing at random gives" if bits > 0 else "as different as separate customers' are"
     return Finding(
         "queue",
         "topic_mixture",
         f"the subjects of its {found.accounts} accounts are {compared}: index {found.index:.2f} on requests that did "
-        f"not form the group (1 = dealt at random; honest groups of this size {_usual(found, baseline.TOPICS):.1f})",
+        f"not form the group (1 = dealt at random; honest groups of this size {_usual(found, usual):.1f})",
         bits,
         examples(candidate.rows),
         len(candidate.rows),
@@ -172,7 +177,17 @@ def _topic_mixture(frame: Frame, candidate: Candidate, cleared: Candidate) -> Fi
     )
 
 
-def _usual(found: Homogeneity, base: baseline.Overdispersion) -> float:
+def _usual_here(frame: Frame, candidate: Candidate, found: Homogeneity, view: str) -> Overdispersion:
+    """The baseline; where the outsiders are more alike than it says, what it would be for groups of them."""
+    base = {"topic": baseline.TOPICS, "time": baseline.TIMES}[view]
+    if index_bits(found, base) <= 0.0:
+        return base
+    outside = frame.outsiders(view, candidate.accounts).correlation
+    # Outsiders who are more alike than dealing makes them speak against nobody.
+    return replace(base, honest_median=float(np.clip(outside, base.dealt_median, base.honest_median)))
+
+
+def _usual(found: Homogeneity, base: Overdispersion) -> float:
     return 1.0 + max(found.size - 1.0, 0.0) * base.honest_median
 
 
@@ -231,12 +246,13 @@ def _even_loads(found_as: Candidate, candidate: Candidate, least: int, most: flo
 
 def _common_times(frame: Frame, candidate: Candidate) -> Finding:
     found = _held_out(frame, candidate, frame.time[candidate.rows] // TIME_BIN)
-    bits = index_bits(found, baseline.TIMES)
+    usual = _usual_here(frame, candidate, found, "time")
+    bits = index_bits(found, usual)
     return Finding(
         "timing",
         "common_times",
         f"its accounts are busy and idle {'together, as one queue drains' if bits > 0 else 'each at its own times'}: "
-        f"index {found.index:.2f} over 12-hour bins (honest groups of this size {_usual(found, baseline.TIMES):.1f})",
+        f"index {found.index:.2f} over 12-hour bins (honest groups of this size {_usual(found, usual):.1f})",
         bits,
         count=len(candidate.rows),
     )

@@ -26,6 +26,7 @@ from stillhunt.score.log_facts import (
     find_launches,
     group_traits,
 )
+from stillhunt.score.outsiders import TIME_BIN, Mixtures, mixtures
 from stillhunt.score.public import PublicKey, public_key, single_key
 from stillhunt.score.slices import SliceTable, places, slice_table
 
@@ -67,6 +68,7 @@ class Frame:
     sketches: pa.Table
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
     _keys: dict[str, PublicKey] = field(default_factory=dict, repr=False, compare=False)
+    _mixtures: dict[str, Mixtures] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def accounts(self) -> int:
@@ -296,6 +298,26 @@ class Frame:
             stacks = commonest(self.account[rows], self.stack[rows], self.accounts)
             self._keys[name] = single_key(stacks, self.country, self.public)
         return self._keys[name]
+
+    def outsiders(self, view: str, members: Ints) -> Mixtures:
+        """How the public outside a group mix subjects or times.
+
+        Args:
+            view: topic, or time (bins of 12 hours).
+            members: the group's accounts, ascending.
+        """
+        if view not in self._mixtures:
+            self._mixtures[view] = self._mixed(view, np.flatnonzero(self.public))
+        return self._mixtures[view].without(self._mixed(view, members[self.public[members]]))
+
+    def _mixed(self, view: str, accounts: Ints) -> Mixtures:
+        rows = self.rows_of(accounts)
+        rows = rows[self.fresh[rows]]
+        if view == "time":
+            first, last = (end // TIME_BIN for end in self.span)
+            return mixtures(self.account[rows], self.time[rows] // TIME_BIN - first, last - first + 1)
+        rows = rows[self.topic[rows] >= 0]
+        return mixtures(self.account[rows], self.topic[rows], int(self.topic.max(initial=-1)) + 1)
 
     @cached_property
     def settings_key(self) -> PublicKey:

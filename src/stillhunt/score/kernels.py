@@ -182,6 +182,30 @@ def count_shared(value: npt.NDArray[np.uint64], owner: Whole) -> tuple[int, int]
 
 
 @nb.njit(cache=True, nogil=True)
+def squares_of_table(row: Whole, column: Whole, total: Whole, sums: Whole) -> npt.NDArray[np.float64]:
+    """Squared distance from the expected count, over that count, of each cell of a table of counts, row after row.
+
+    Args:
+        row: row of each thing counted.
+        column: its column.
+        total: things in each row, none 0.
+        sums: things in each column, none 0.
+    """
+    columns = len(sums)
+    cells = np.zeros(len(total) * columns, np.float64)
+    for one in range(len(row)):
+        cells[row[one] * columns + column[one]] += 1.0
+    place = 0
+    for here in range(len(total)):
+        for there in range(columns):
+            expected = float(total[here]) * float(sums[there]) / len(row)
+            away = cells[place] - expected
+            cells[place] = away * away / expected
+            place += 1
+    return cells
+
+
+@nb.njit(cache=True, nogil=True)
 def rows_by_cluster(cluster: Whole, clusters: int) -> tuple[npt.NDArray[np.int32], Counts]:
     """Rows in order of their cluster, then as they stand; and the first place of each cluster.
 

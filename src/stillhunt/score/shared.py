@@ -10,7 +10,6 @@ campaign that is a third of all accounts cannot hide by being common: outsiders 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import gammainc
@@ -62,7 +61,10 @@ def shared_value(own: Ints, members: Ints, key: PublicKey, *, passed_over: int =
     others, chance = np.zeros(len(own), np.int64), np.ones(len(own))
     others[known] = holders[place] - 1
     drawn = (len(place) + passed_over) / max(len(place), 1)
-    chance[known] = _tail(others[known], drawn * key.expected(values, members[known], members)[place])
+    twice = holders > 1
+    if twice.any():
+        expected = drawn * key.expected(values[twice], members[known], members)
+        chance[others > 0] = _tail(others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]])
     return _judged(chance, own, others, passed_over)
 
 
@@ -77,23 +79,34 @@ def shared_address(members: Ints, key: PublicKey) -> SharedKey:
     """
     account, value = key.pairs_of(members)
     values, place, holders = np.unique(value, return_inverse=True, return_counts=True)
-    others = holders[place] - 1
-    held = np.bincount(account, minlength=len(members))
-    chance = _tail(others, key.expected(values, members, members)[place]) * held[account]
-    order = np.lexsort((value, chance, account))
-    first = order[np.flatnonzero(np.diff(account[order], prepend=-1))]
     best = np.ones(len(members))
     chosen = np.full(len(members), -1, np.int64)
     shared = np.zeros(len(members), np.int64)
-    best[account[first]] = np.minimum(chance[first], 1.0)
-    chosen[account[first]] = value[first]
-    shared[account[first]] = others[first]
+    twice = holders > 1
+    # Most accounts share nothing, and which of their values that is does not matter.
+    sharing = np.zeros(len(members), bool)
+    sharing[account[twice[place]]] = True
+    pairs = np.flatnonzero(sharing[account])
+    if len(pairs):
+        held = np.bincount(account, minlength=len(members))
+        expected = np.zeros(len(values))
+        expected[twice] = key.expected(values[twice], members, members)
+        account, value, place = account[pairs], value[pairs], place[pairs]
+        others = holders[place] - 1
+        chance = _tail(others, expected[place]) * held[account]
+        order = np.lexsort((value, chance, account))
+        first = order[np.flatnonzero(np.diff(account[order], prepend=-1))]
+        best[account[first]] = np.minimum(chance[first], 1.0)
+        chosen[account[first]] = value[first]
+        shared[account[first]] = others[first]
     return _judged(best, chosen, shared)
 
 
-def _tail(others: Ints, expected: Any) -> Floats:
+def _tail(others: Ints, expected: Floats) -> Floats:
     """Chance that at least so many others have the value, at `UNLIKE_ALL` times the expected number (Poisson)."""
-    tail: Floats = np.where(others > 0, gammainc(np.maximum(others, 1), UNLIKE_ALL * expected), 1.0)
+    tail = np.ones(len(others))
+    some = others > 0
+    tail[some] = gammainc(others[some], UNLIKE_ALL * expected[some])
     return tail
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -24,13 +25,16 @@ OPERATOR_SHARE = 0.8
 ALLOWED = "belongs to a programme that the settings declare as allowed"
 
 
-def case_tables(frame: Frame, judged: list[Judged], config: Config) -> dict[str, pa.Table]:
+def case_tables(frame: Frame, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
     Args:
         frame: the log.
         judged: candidates with their verdicts.
         config: settings (sanctioned programmes, prices, thresholds).
+
+    Returns:
+        The tables by name, and the places in the log of the harvested requests, row for row with their table.
     """
     sanctioned = _sanctioned(frame, config)
     judged = [_respecting(j, sanctioned, config) for j in judged]
@@ -38,14 +42,18 @@ def case_tables(frame: Frame, judged: list[Judged], config: Config) -> dict[str,
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
     names = _campaign_ids(frame, shown)
-    return {
-        "campaigns": _campaigns(frame, shown, names, config),
-        "members": _members(frame, shown, names),
-        "evidence": evidence_table(frame, shown, names, config),
-        "harvest": _harvest(frame, shown, names),
-        "slices": _slices(frame, shown, names),
-        "accounts": _accounts(frame, shown, names, sanctioned, config),
-    }
+    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if j.verdict != "none")])
+    # Most of the work is copying strings, which threads do side by side.
+    with ThreadPoolExecutor(2, "stillhunt-score") as pool:
+        made = {
+            "harvest": pool.submit(_harvest, frame, shown, names, harvested),
+            "evidence": pool.submit(evidence_table, frame, shown, names, config),
+            "slices": pool.submit(_slices, frame, shown, names),
+            "accounts": pool.submit(_accounts, frame, shown, names, sanctioned, config),
+            "campaigns": pool.submit(_campaigns, frame, shown, names, config),
+            "members": pool.submit(_members, frame, shown, names),
+        }
+        return {name: table.result() for name, table in made.items()}, harvested
 
 
 def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
@@ -137,20 +145,15 @@ def _members(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
     )
 
 
-def _harvest(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
-    parts = [
-        (number, judged.candidate)
-        for number, judged in enumerate(shown)
-        if judged.verdict != "none" and len(judged.candidate.rows)
-    ]
-    if not parts:
+def _harvest(frame: Frame, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
+    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if judged.verdict != "none"]
+    if not len(rows):
         return HARVEST.empty()
     account = np.concatenate([one.accounts[one.slice_account] for _, one in parts])
     cluster = np.concatenate([one.slice_cluster for _, one in parts])
     before = np.cumsum([0, *(len(one.slice_cluster) for _, one in parts)])
     row_slice = np.concatenate([one.row_slice + begin for (_, one), begin in zip(parts, before[:-1], strict=True)])
     campaign = np.repeat([number for number, _ in parts], [len(one.rows) for _, one in parts])
-    rows = np.concatenate([one.rows for _, one in parts])
     return HARVEST.build(
         request_id=frame.sketches.column("request_id").take(pa.array(rows)).combine_chunks(),
         slice_id=_slice_ids(frame, account, cluster).take(pa.array(row_slice)),

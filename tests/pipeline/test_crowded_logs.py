@@ -1,0 +1,16 @@
+"""Customers who crowd are no campaign, however alike all of them are."""
+
+from __future__ import annotations
+
+import pytest
+from tests.pipeline.crowded_logs import KINDS, crowded_log
+
+import stillhunt
+from stillhunt.base.config import Config
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_is_accused_where_all_customers_are_alike(kind: str) -> None:
+    case = stillhunt.hunt(*crowded_log(KINDS[kind], seed=1), Config())
+    assert "act" not in case.tables["campaigns"]["verdict"].to_pylist()
+    assert case.run["counts"]["flagged"] == 0
