@@ -103,6 +103,7 @@ class RecordReader:
         """Whether rows will be joined with those of other inputs, which then name account and model."""
         self._file, self._framing, self._context = file, framing, context
         self._digest: HashedFile | None = None
+        self._changed: int | None = None
         context.readers.append(self)
 
     def digest(self) -> str:
@@ -111,7 +112,9 @@ class RecordReader:
 
     def changed(self) -> int:
         """When the file was last changed, microseconds since 1970: the time of calls whose log tells none."""
-        return changed_at(self._file.path)
+        if self._changed is None:
+            self._changed = changed_at(self._file.path)
+        return self._changed
 
     def records(self, rejects: Rejects | None = None) -> Iterator[Framed]:
         """All records of the file, broken ones with their reason."""

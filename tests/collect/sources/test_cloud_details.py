@@ -228,3 +228,8 @@ def test_headers_and_maps_in_every_notation() -> None:
     assert header("nothing", "user-agent") is None
     assert mapping([("a", 1)]) == mapping('{"a": 1}') == {"a": 1}
     assert mapping([1, 2]) == {}
+
+
+def test_langfuse_errors_are_no_answers(tmp_path: Path) -> None:
+    failed = {**OBSERVATION, "user_id": "reader-7", "level": "ERROR", "output": "RateLimitError: too many"}
+    assert only([failed], tmp_path)["response"] is None

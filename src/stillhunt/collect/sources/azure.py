@@ -25,15 +25,15 @@ ANOTHER_PART = "another part of a call that is counted with its first"
 
 def entries(record: Any) -> list[dict[str, Any]]:
     """Rows in a record, names in lower case, with what stands under `properties`."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         return []
     found = record["records"] if is_list(record.get("records")) else [record]
-    return [_flat(entry) for entry in found if isinstance(entry, Mapping)]
+    return [_flat(entry) for entry in found if isinstance(entry, dict)]
 
 
 def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
     inner = decoded(entry.get("properties"))
-    both = [entry, inner] if isinstance(inner, Mapping) else [entry]
+    both = [entry, inner] if isinstance(inner, dict) else [entry]
     return {
         name.lower(): value
         for part in both
@@ -109,11 +109,11 @@ def _whole(parts: list[Any]) -> Any:
 def _asked(value: Any) -> Row:
     if is_list(value):
         return {"messages": as_messages(value)}
-    return call_of_body(value) if isinstance(value, Mapping) else {"prompt": value} if isinstance(value, str) else {}
+    return call_of_body(value) if isinstance(value, dict) else {"prompt": value} if isinstance(value, str) else {}
 
 
 def _answered(value: Any) -> Row:
-    if is_list(value) and all(isinstance(part, Mapping) for part in value):
+    if is_list(value) and all(isinstance(part, dict) for part in value):
         return answer_of_body({"choices": [part if "message" in part else {"message": part} for part in value]})
     return {} if value is None else answer_of_body(value)
 

@@ -35,7 +35,7 @@ def _gather(records: Iterator[Any]) -> frozenset[str]:
 
 def _request_rows(record: Mapping[str, Any], shared: frozenset[str]) -> Iterator[Row]:
     body = _requested(record)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise BrokenRecordError("no request in it (body, params or modelInput)")
     told = call_of_body(body)
     name = text(first(record, "custom_id", "recordId"))
@@ -58,7 +58,7 @@ def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     if name is None:
         raise BrokenRecordError("no custom_id in it")
     body = first(record, "response", "result")
-    answer = first(body, "body", "message") if isinstance(body, Mapping) else None
+    answer = first(body, "body", "message") if isinstance(body, dict) else None
     status = number(at(record, "response.status_code"))
     if answer is None and status is None and record.get("error") is None and at(record, "result.type") is None:
         raise PassedOverError("an answer without content")
@@ -78,8 +78,8 @@ def _answer(body: Any) -> Row:
 def _is_requests(sample: Sample) -> bool:
     if not (sample.holds("custom_id") or sample.holds("recordId", "modelInput")):
         return False
-    bodies = [_requested(record) for record in sample.records if isinstance(record, Mapping)]
-    return sum(isinstance(body, Mapping) for body in bodies) * 2 > len(bodies)
+    bodies = [_requested(record) for record in sample.records if isinstance(record, dict)]
+    return sum(isinstance(body, dict) for body in bodies) * 2 > len(bodies)
 
 
 def _is_answers(sample: Sample) -> bool:

@@ -44,13 +44,13 @@ _STATUS = {
 
 def logged(record: Any) -> list[Mapping[str, Any]]:
     """Log entries in one record: itself, or what CloudWatch wrapped around them as text."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         return []
     if "schemaType" in record or "modelId" in record:
         return [record]
     wrapped = items(first(record, "logEvents", "events")) or [record]
     texts = [decoded(first(event, "message", "@message", "Message")) for event in wrapped]
-    return [entry for entry in texts if isinstance(entry, Mapping)]
+    return [entry for entry in texts if isinstance(entry, dict)]
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -94,7 +94,7 @@ def asked_of_maker(body: Any) -> Row:
         body: decoded, or its JSON text.
     """
     body = decoded(body)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return {}
     row = call_of_body({**_mapping(body.get("textGenerationConfig")), **body})
     if row.get("messages") is None and row.get("prompt") is None:
@@ -121,17 +121,17 @@ def answered_by_maker(body: Any) -> Row:
     row = answer_of_body(body)
     if row.get("response") is None:
         events = items(body) if is_list(body) else [body]
-        texts = [part for event in events if isinstance(event, Mapping) for part in _plain(event)]
+        texts = [part for event in events if isinstance(event, dict) for part in _plain(event)]
         row["response"] = "".join(texts) or None
     return row
 
 
 def _event(event: Any) -> Any:
     """One event of a Converse stream as an event that has its parts at the top."""
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         return event
     inner = next((v for k, v in event.items() if k in ("contentBlockDelta", "metadata", "message") and v), None)
-    return inner if isinstance(inner, Mapping) else event
+    return inner if isinstance(inner, dict) else event
 
 
 def _plain(event: Mapping[str, Any]) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _plain(event: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _is_bedrock(sample: Sample) -> bool:

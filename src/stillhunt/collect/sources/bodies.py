@@ -34,7 +34,7 @@ def call_of_body(body: Any) -> Row:
         body: the decoded body, or its JSON text.
     """
     body = decoded(body)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return {}
     settings: dict[str, Any] = {**_nested(body, _CONFIGS), **body}
     row: Row = {
@@ -48,10 +48,10 @@ def call_of_body(body: Any) -> Row:
         "system_prompt": system_text(first(body, "system", "instructions", "systemInstruction", "system_instruction")),
     }
     messages = first(body, "messages", "contents")
-    given = body.get("input", body.get("prompt"))
+    given: Any = body.get("input", body.get("prompt"))
     if is_list(messages):
         row["messages"] = as_messages(messages)
-    elif is_list(given) and any(isinstance(part, Mapping) for part in given):
+    elif is_list(given) and any(isinstance(part, dict) for part in given):
         row["messages"] = as_messages(given)
     elif is_list(given):
         row["prompt"] = as_json(given) if all(isinstance(part, str) for part in given) else None
@@ -69,10 +69,10 @@ def answer_of_body(body: Any) -> Row:
     body = decoded(body)
     if isinstance(body, str):
         return {"response": body} if body else {}
-    events = [event for event in body if isinstance(event, Mapping)] if is_list(body) else [body]
+    events = [event for event in body if isinstance(event, dict)] if is_list(body) else [body]
     texts, row = [], Row()
     for event in events:
-        if not isinstance(event, Mapping):
+        if not isinstance(event, dict):
             continue
         text = answer_text(event)
         if text:
@@ -90,18 +90,18 @@ def answer_text(body: Mapping[str, Any]) -> str:
     texts: list[str] = []
     for choice in (*items(body.get("choices")), *items(body.get("candidates"))):
         inner = first(choice, "message", "delta", "content")
-        texts.append(content_text(first(inner, "content", "parts")) if isinstance(inner, Mapping) else "")
+        texts.append(content_text(first(inner, "content", "parts")) if isinstance(inner, dict) else "")
         if isinstance(choice.get("text"), str):
             texts.append(choice["text"])
     output = body.get("output")
-    if isinstance(output, Mapping):  # Bedrock Converse
+    if isinstance(output, dict):  # Bedrock Converse
         message = output.get("message")
-        texts.append(content_text(message.get("content")) if isinstance(message, Mapping) else "")
+        texts.append(content_text(message.get("content")) if isinstance(message, dict) else "")
     texts += [content_text(part.get("content")) for part in items(output) if part.get("type") == "message"]
     if is_list(body.get("content")) or isinstance(body.get("content"), str):
         texts.append(content_text(body["content"]))
     delta = body.get("delta")
-    if isinstance(delta, Mapping) and isinstance(delta.get("text"), str):
+    if isinstance(delta, dict) and isinstance(delta.get("text"), str):
         texts.append(delta["text"])
     return "\n".join(text for text in texts if text)
 
@@ -109,7 +109,7 @@ def answer_text(body: Mapping[str, Any]) -> str:
 def tokens_of(body: Mapping[str, Any]) -> Row:
     """Tokens in and out that an answer, or a usage object of its own, states."""
     usage = first(body, "usage", "usageMetadata", "usage_metadata")
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         usage = body
     return {
         "input_tokens": number(first(usage, "prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")),
@@ -129,7 +129,7 @@ def as_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
     for message in messages:
         if isinstance(message, str):
             made.append({"role": "user", "content": message})
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             continue
         kind = message.get("type")
         role = message.get("role")
@@ -149,7 +149,7 @@ def as_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
 
 def system_text(value: Any) -> str | None:
     """System instructions: text, content parts, or an object with parts."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = first(value, "parts", "content", "text")
     return content_text(value) or None
 
@@ -159,26 +159,26 @@ def _conversation(body: Mapping[str, Any]) -> Any:
     if isinstance(found, str | int):
         return found
     conversation = body.get("conversation")
-    if isinstance(conversation, Mapping):
+    if isinstance(conversation, dict):
         conversation = conversation.get("id")
     metadata = body.get("metadata")
-    inner = first(metadata, *_SESSIONS) if isinstance(metadata, Mapping) else None
+    inner = first(metadata, *_SESSIONS) if isinstance(metadata, dict) else None
     return next((value for value in (conversation, inner) if isinstance(value, str | int)), None)
 
 
 def _end_user(body: Mapping[str, Any]) -> Any:
     metadata = body.get("metadata")
-    inner = first(metadata, "user_id", "end_user_id") if isinstance(metadata, Mapping) else None
+    inner = first(metadata, "user_id", "end_user_id") if isinstance(metadata, dict) else None
     return next((v for v in (first(body, "user", "safety_identifier"), inner) if isinstance(v, str) and v), None)
 
 
 def _nested(body: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
-    return next((body[name] for name in names if isinstance(body.get(name), Mapping)), {})
+    return next((body[name] for name in names if isinstance(body.get(name), dict)), {})
 
 
 def first(record: Any, *names: str) -> Any:
     """Value of the first of these fields that is there and is neither null nor empty text; None where none is."""
-    if isinstance(record, Mapping):
+    if isinstance(record, dict):
         for name in names:
             value = record.get(name)
             if value is not None and value != "":
@@ -188,7 +188,7 @@ def first(record: Any, *names: str) -> Any:
 
 def items(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; none where the value is no list."""
-    return [part for part in value if isinstance(part, Mapping)] if is_list(value) else []
+    return [part for part in value if isinstance(part, dict)] if is_list(value) else []
 
 
 def is_list(value: Any) -> bool:

@@ -17,7 +17,7 @@ NOTHING = "an answer of the API without logs"
 
 
 def _logs(record: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         return []
     return items(record["result"]) if is_list(record.get("result")) else [record]
 
@@ -56,13 +56,13 @@ def _row(log: Mapping[str, Any]) -> Row:
 def _asked(value: Any) -> Row:
     value = decoded(value)
     inner = at(value, "query")  # bodies of the universal endpoint
-    return asked_in(inner if isinstance(inner, Mapping) else value) if isinstance(value, Mapping) else {}
+    return asked_in(inner if isinstance(inner, dict) else value) if isinstance(value, dict) else {}
 
 
 def _plain(value: Any) -> Any:
     """A value that is not encrypted: Logpush writes objects of {type, iv, data, key} until they are decrypted."""
     value = decoded(value)
-    if isinstance(value, Mapping) and {"data", "iv"} <= value.keys():
+    if isinstance(value, dict) and {"data", "iv"} <= value.keys():
         return None
     return value
 

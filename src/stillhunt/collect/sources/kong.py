@@ -5,7 +5,7 @@ Source: developer.konghq.com/ai-gateway/ai-audit-log-reference and .../policies/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, first, number
@@ -18,9 +18,9 @@ NO_CALL = "a proxied request that is no call of a model"
 
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     ai = record.get("ai")
-    if not isinstance(ai, Mapping) or not ai:
+    if not isinstance(ai, dict) or not ai:
         raise PassedOverError(NO_CALL)
-    plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, Mapping)]
+    plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
     told = call_of_body(_of([ai, *plugins], "payload.request"))
     answer = _of([*plugins, ai], "payload.response")
     answered = {} if answer is None else answer_of_body(answer)
@@ -47,11 +47,11 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     }
 
 
-def _of(parts: list[Mapping[str, Any]], path: str) -> Any:
+def _of(parts: Sequence[Mapping[str, Any]], path: str) -> Any:
     return next((found for part in parts if (found := at(part, path)) not in (None, "")), None)
 
 
-def _tokens(plugins: list[Mapping[str, Any]], answered: Row, ours: str, *theirs: str) -> Any:
+def _tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *theirs: str) -> Any:
     found = next((n for part in plugins if (n := number(first(part.get("usage"), *theirs))) is not None), None)
     return answered.get(ours) if found is None else found
 

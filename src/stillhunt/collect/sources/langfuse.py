@@ -47,6 +47,7 @@ _SLIM = (
     "metadata",
     "userId",
     "sessionId",
+    "level",
 )
 _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId", "project_id")
 
@@ -89,13 +90,13 @@ class Traces:
 
 def _events(record: Any) -> list[tuple[str, tuple[str, str], Mapping[str, Any]]]:
     """Events of one POST body, or one event by itself: type, (time, id), body."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         return []
     found = items(record["batch"]) if "batch" in record else [record]
     return [
         (event["type"], (str(event.get("timestamp") or ""), str(event.get("id") or "")), event["body"])
         for event in found
-        if isinstance(event.get("type"), str) and isinstance(event.get("body"), Mapping)
+        if isinstance(event.get("type"), str) and isinstance(event.get("body"), dict)
     ]
 
 
@@ -140,7 +141,7 @@ def _event_rows(record: Any, known: Traces) -> Iterator[Row]:
 def _gather_traces(records: Iterator[Any]) -> Traces:
     found = Traces()
     for record in records:
-        if isinstance(record, Mapping) and _is_trace(record):
+        if isinstance(record, dict) and _is_trace(record):
             found.add_trace((str(first(record, "updated_at", "updatedAt", "timestamp") or ""), ""), record)
     return found.settled()
 
@@ -184,7 +185,7 @@ def _row(told: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
         or text(first(trace, "session_id", "sessionId"))
         or session_in(*tags),
         "end_user_id": text(settings.get("user")) or asked.get("end_user_id") or (user if user != account else None),
-        "response": answered.get("response"),
+        "response": answered.get("response") if told.get("level") != "ERROR" else None,  # else what went wrong
         "input_tokens": number(first(usage, "input", "prompt_tokens", "promptTokens", "input_tokens")),
         "output_tokens": number(first(usage, "output", "completion_tokens", "completionTokens", "output_tokens")),
         "links": _links(identity, text(first(told, "traceId", "trace_id"))) + answered.get("links", []),
@@ -222,7 +223,7 @@ def asked_in(value: Any) -> Row:
         value = value[0]
     if is_list(value):
         value = {"messages": value}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return {}
     if isinstance(value.get("role"), str) and "content" in value:
         return {"messages": as_messages([value])}
@@ -241,7 +242,7 @@ def asked_in(value: Any) -> Row:
 def answered_in(value: Any) -> Row:
     """What a tracer's `output` tells: text and id of the answer."""
     value = decoded(value)
-    if is_list(value) and any(isinstance(part, Mapping) and "role" in part for part in value):
+    if is_list(value) and any(isinstance(part, dict) and "role" in part for part in value):
         value = {"choices": [{"message": part} for part in items(value)]}
     row = answer_of_body(value)
     return {name: row[name] for name in ("response", "links") if name in row}
@@ -254,7 +255,7 @@ def _is_ingestion(sample: Sample) -> bool:
 
 
 def _is_export(sample: Sample) -> bool:
-    beside = [r.keys() for r in sample.records if isinstance(r, Mapping) and not _is_trace(r)]
+    beside = [r.keys() for r in sample.records if isinstance(r, dict) and not _is_trace(r)]
     return _is_observations(sample) and any("user_id" in names or "userId" in names for names in beside)
 
 

@@ -31,7 +31,7 @@ def at(record: Any, path: str) -> Any:
         path: names joined by dots.
     """
     for name in path.split("."):
-        if not isinstance(record, Mapping):
+        if not isinstance(record, dict):
             return None
         record = record.get(name)
     return record
@@ -40,7 +40,7 @@ def at(record: Any, path: str) -> Any:
 def mapping(value: Any) -> Mapping[str, Any]:
     """An object, its JSON text, or the list of pairs that a Parquet map becomes; empty where it is none of these."""
     value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value
     if is_list(value) and all(is_list(pair) and len(pair) == _PAIR and isinstance(pair[0], str) for pair in value):
         return dict(value)
@@ -82,8 +82,8 @@ def header(headers: Any, *names: str) -> str | None:
     """
     headers = decoded(headers)
     if is_list(headers):
-        headers = {h.get("name"): h.get("value") for h in headers if isinstance(h, Mapping)}
-    if not isinstance(headers, Mapping):
+        headers = {h.get("name"): h.get("value") for h in headers if isinstance(h, dict)}
+    if not isinstance(headers, dict):
         return None
     lowered = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
     for name in names:

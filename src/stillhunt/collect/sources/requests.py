@@ -28,7 +28,7 @@ def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     for name in _REQUESTS:
         found = decoded(record.get(name))
         for value in (found, decoded(first(found, "body", "json", "data"))):
-            if isinstance(value, Mapping) and not value.keys().isdisjoint(_ASKED):
+            if isinstance(value, dict) and not value.keys().isdisjoint(_ASKED):
                 return value
     return record if not record.keys().isdisjoint(_ASKED) and "model" in record else None
 
@@ -69,7 +69,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _is_bodies(sample: Sample) -> bool:
-    records = [record for record in sample.records if isinstance(record, Mapping)]
+    records = [record for record in sample.records if isinstance(record, dict)]
     fit = sum(_body(record) is not None and first(record, *_TIMES) is not None for record in records)
     return fit * 2 > len(records) > 0
 

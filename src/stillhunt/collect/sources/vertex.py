@@ -21,7 +21,7 @@ _PROJECT = re.compile(r"projects/([^/]+)")
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     asked = decoded(_payload(first(record, "full_request", "request_payload")))
     answered = decoded(_payload(first(record, "full_response", "response_payload")))
-    body = asked if isinstance(asked, Mapping) else {}
+    body = asked if isinstance(asked, dict) else {}
     told = _call(body)
     answer = {} if answered is None else answer_of_body(answered)
     tags = (body.get("labels"), record.get("metadata"))
