@@ -74,6 +74,18 @@ def test_batch_answers_complete_their_requests(tmp_path: Path) -> None:
     assert {row["account_id"] for row in read.rows} == {"input.jsonl"}
 
 
+def test_a_body_that_creates_a_batch_holds_many(tmp_path: Path) -> None:
+    requests = [{"custom_id": name, "params": CHAT} for name in "ab"]
+    read = read_logs(written(tmp_path, [{"requests": requests}]))
+    assert [row["request_id"] for row in read.rows] == ["a", "b"]
+
+
+def test_answers_that_were_kept_as_they_were_streamed(tmp_path: Path) -> None:
+    events = [{"choices": [{"delta": {"content": part}}]} for part in ("So ", "it is.")]
+    sent = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    assert only([{**BODIES, "response": sent}], tmp_path)["response"] == "So it is."
+
+
 def test_requests_of_two_batches_with_one_name_stay_two(tmp_path: Path) -> None:
     written(tmp_path, BATCH[:1], "a.jsonl")
     written(tmp_path, [{**BATCH[0], "body": {**CHAT, "messages": [{"role": "user", "content": "Other"}]}}], "b.jsonl")

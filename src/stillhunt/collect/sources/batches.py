@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, number
+from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, is_list, number
 from stillhunt.collect.sources.nested import account_in, at, session_in, text
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Sample, Source
@@ -18,7 +18,7 @@ BATCH = "batch"
 """Value of `channel`."""
 
 
-def _requested(record: Mapping[str, Any]) -> Any:
+def _requested(record: Any) -> Any:
     return decoded(first(record, "body", "params", "modelInput"))
 
 
@@ -26,31 +26,39 @@ def _gather(records: Iterator[Any]) -> frozenset[str]:
     """Names that several requests bear, as those of different batches do; they tell no calls apart."""
     once: set[str] = set()
     twice: set[str] = set()
-    for record in records:
+    for record in (one for found in records for one in _each(found)):
         name = text(first(record, "custom_id", "recordId"))
         if name is not None:
             (twice if name in once else once).add(name)
     return frozenset(twice)
 
 
-def _request_rows(record: Mapping[str, Any], shared: frozenset[str]) -> Iterator[Row]:
+def _each(record: Any) -> list[Any]:
+    """The requests in a record: itself, or those of one body that creates an Anthropic batch."""
+    found: Any = record.get("requests") if isinstance(record, dict) else None
+    return list(found) if is_list(found) else [record]
+
+
+def _request_rows(record: Any, shared: frozenset[str]) -> Iterator[Row]:
+    for one in _each(record):
+        yield _request_row(one, shared)
+
+
+def _request_row(record: Any, shared: frozenset[str]) -> Row:
     body = _requested(record)
     if not isinstance(body, dict):
         raise BrokenRecordError("no request in it (body, params or modelInput)")
-    told = call_of_body(body)
+    told = call_of_body(body) | _answer(record.get("modelOutput"))
     name = text(first(record, "custom_id", "recordId"))
     metadata = body.get("metadata")
-    yield (
-        told
-        | _answer(record.get("modelOutput"))
-        | {
-            "request_id": None if name in shared else name,
-            "account_id": account_in(metadata),
-            "conversation_id": told.get("conversation_id") or session_in(metadata),
-            "channel": BATCH,
-            "links": named(batch=name),
-        }
-    )
+    own = {
+        "request_id": None if name in shared else name,
+        "account_id": account_in(metadata),
+        "conversation_id": told.get("conversation_id") or session_in(metadata),
+        "channel": BATCH,
+        "links": named(batch=name),
+    }
+    return told | own
 
 
 def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -76,10 +84,9 @@ def _answer(body: Any) -> Row:
 
 
 def _is_requests(sample: Sample) -> bool:
-    if not (sample.holds("custom_id") or sample.holds("recordId", "modelInput")):
-        return False
-    bodies = [_requested(record) for record in sample.records if isinstance(record, dict)]
-    return sum(isinstance(body, dict) for body in bodies) * 2 > len(bodies)
+    found = [one for record in sample.records for one in _each(record)]
+    fit = [isinstance(_requested(one), dict) and bool(first(one, "custom_id", "recordId")) for one in found]
+    return sum(fit) * 2 > len(fit)
 
 
 def _is_answers(sample: Sample) -> bool:

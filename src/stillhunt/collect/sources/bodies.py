@@ -64,9 +64,11 @@ def answer_of_body(body: Any) -> Row:
     """What an answer tells of a call: its text, tokens and id; absent where it does not.
 
     Args:
-        body: the decoded answer or its JSON text; of a stream the list of its events.
+        body: the decoded answer or its JSON text; of a stream the list of its events, or its text as it was sent.
     """
     body = decoded(body)
+    if isinstance(body, str) and body.lstrip().startswith(("data:", "event:")):
+        body = [decoded(line[5:].strip()) for line in body.splitlines() if line.startswith("data:")]
     if isinstance(body, str):
         return {"response": body} if body else {}
     events = [event for event in body if isinstance(event, dict)] if is_list(body) else [body]

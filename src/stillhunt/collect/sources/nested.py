@@ -18,7 +18,7 @@ _ACCOUNTS = (
     "tenant",
     "customer",
 )
-_USERS = ("user_id", "userId", "user", "end_user_id")
+_USERS = ("user_id", "userId", "user", "_user", "end_user_id")
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId", "thread_id")
 _PAIR = 2
 

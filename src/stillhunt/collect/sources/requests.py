@@ -50,7 +50,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     yield told | {
         "request_id": name,
         "timestamp": first(record, *_TIMES) or first(decoded(answer), "created", "created_at"),
-        "account_id": account or told.get("end_user_id") or user_in(*tags),
+        "account_id": account or user_in(*tags) or told.get("end_user_id"),
         "account_fallback": address,
         "model": told.get("model") or text(first(record, "model", "model_name")),
         "conversation_id": text(first(record, "session_id", "conversation_id", "thread_id"))
