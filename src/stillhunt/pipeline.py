@@ -77,12 +77,12 @@ def hunt(
     with engine, Partials(config, mapping) as partials:
         cluster = SparkLog(requests, mapping, config, progress) if config.engine == "spark" else None
         with clock.stage("accounts"):
-            given = accounts if cluster is None else cluster.table(accounts)
+            log = cluster or open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+            given = log.table(accounts) if isinstance(log, SparkLog) else _customer_tables(accounts, log)
             customers, bad_customers = open_accounts(
                 given, mapping=accounts_mapping, config=config, engine=engine, progress=progress
             )
         with clock.stage("collect and extract") as stage:
-            log = cluster or open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
             sketches, rejects = log.sketched() if isinstance(log, SparkLog) else _sketched(log, config, partials)
             conflicts, conflicting, repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
@@ -133,10 +133,9 @@ def reading(
     config = config or Config.load()
     progress = progress or Silent()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
-        customers, _ = open_accounts(
-            accounts, mapping=accounts_mapping, config=config, engine=engine, progress=progress
-        )
         log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+        given = _customer_tables(accounts, log)
+        customers, _ = open_accounts(given, mapping=accounts_mapping, config=config, engine=engine, progress=progress)
         try:
             yield log.batches(), customers
         finally:
@@ -166,12 +165,21 @@ def inspect_logs(
     config = config or Config.load()
     progress = progress or Silent()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
-        customers, _ = open_accounts(accounts, mapping=None, config=config, engine=engine, progress=progress)
         log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+        given = _customer_tables(accounts, log)
+        customers, _ = open_accounts(given, mapping=None, config=config, engine=engine, progress=progress)
         try:
             return inspect_log(log, customers, mapping)
         finally:
             log.close()
+
+
+def _customer_tables(accounts: Any, log: RequestLog) -> Any:
+    """The customer tables that were given and those that lie among the logs; None where there are none."""
+    if not log.customers:
+        return accounts
+    given = [] if accounts is None else list(accounts) if isinstance(accounts, list | tuple) else [accounts]
+    return [*given, *log.customers]
 
 
 def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Config) -> dict[str, Any]:

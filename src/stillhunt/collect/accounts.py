@@ -20,6 +20,7 @@ from stillhunt.collect.fields import ACCOUNT_FIELDS, REQUIRED_ACCOUNT_FIELDS, fi
 from stillhunt.collect.inputs import NOTHING_USABLE, open_inputs
 from stillhunt.collect.kernels import I64
 from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.standardise import Rules, account_contents, standardise_accounts
 
 OTHER_ROW_KEPT = "another row of this account differs; the one with the smallest content hash is kept"
@@ -31,7 +32,8 @@ def open_accounts(
     """Read the accounts table.
 
     Args:
-        source: as for `open_requests`; None where there is none.
+        source: as for `open_requests`, also files that were found among the logs; None where there is none. Tables of
+            several kinds complete each other, the user's own (our columns) first.
         mapping: our column -> theirs; entries for request columns are passed over.
         config: settings; the identity key must be the one of the requests for addresses to compare.
         engine: scans relations of its own kind.
@@ -48,20 +50,38 @@ def open_accounts(
     if source is None:
         return None, Rejects().table()
     fields = field_map(ACCOUNT_FIELDS, mapping)
-    opened = open_inputs(source, fields, REQUIRED_ACCOUNT_FIELDS, config, engine)
+    # A format given by hand is that of the logs.
+    config = config.model_copy(update={"collect": config.collect.model_copy(update={"format": ""})})
+    opened = open_inputs(source, fields, REQUIRED_ACCOUNT_FIELDS, config, engine, customers=True)
     rules, rejects = Rules.of(config), opened.rejects
-    parts: list[_Part] = []
+    parts: dict[str, list[_Part]] = {}
     with progress.stage("reading accounts", None, "rows") as advance:
         for index in sorted(opened.readers):
             for raw in opened.readers[index].batches(ACCOUNT_FIELDS, rejects):
                 table, hidden, rows = standardise_accounts(raw, rules, rejects)
-                parts.append(_Part(table, hidden, rows, raw.source, raw.place))
+                kind = opened.kind_of(index)[0]
+                parts.setdefault(kind, []).append(_Part(table, hidden, rows, raw.source, raw.place))
                 advance(raw.rows)
-    merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts)]).combine_chunks()
-    if merged.num_rows == 0 and rejects.rows:
+    table = ACCOUNTS.empty()
+    for kind in sorted(parts, key=lambda name: (name != CANONICAL, name)):
+        merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts[kind])]).combine_chunks()
+        kept = _one_row_per_account(merged, parts[kind], rejects)
+        table = _completed(table, merged.take(pa.array(kept, pa.int64())))
+    if table.num_rows == 0 and rejects.rows:
         raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NOTHING_USABLE)
-    kept = _one_row_per_account(merged, parts, rejects)
-    return ACCOUNTS.check(merged.take(pa.array(kept, pa.int64()))), rejects.table()
+    return ACCOUNTS.check(table), rejects.table()
+
+
+def _completed(table: pa.Table, other: pa.Table) -> pa.Table:
+    """Accounts of either table, sorted; where both know one, the first fills its gaps from the other."""
+    if table.num_rows == 0 or other.num_rows == 0:
+        return table if other.num_rows == 0 else other
+    match = pc.index_in(table["account_id"], value_set=other["account_id"].combine_chunks())
+    more = other.take(match)
+    columns = [pc.coalesce(table[name], more[name]) for name in table.column_names]
+    new = other.filter(pc.invert(pc.is_in(other["account_id"], value_set=table["account_id"].combine_chunks())))
+    both = pa.concat_tables([pa.table(columns, schema=table.schema), new])
+    return both.sort_by("account_id").combine_chunks()
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
     """All inputs in sorted order of names, which gives each its index.
 
     Args:
-        sources: a path, pattern, folder or table, or a list or tuple of them.
+        sources: a path, pattern, folder, table or file already found, or a list or tuple of them.
         engine: scans relations of its own kind.
         rejects: takes folders that cannot be opened; what else there is still gets read.
 
@@ -61,6 +61,8 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
             for file in _files(os.fspath(item), rejects):
                 # One file given twice, by itself and by its folder, is read once.
                 found.setdefault(("file", _where(file.path)), file)
+        elif isinstance(item, FoundFile):
+            found.setdefault(("file", _where(item.path)), item)
         else:
             table = _table(item, number, engine)
             found[("table", f"{number:09d}")] = table

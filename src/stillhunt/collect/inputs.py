@@ -9,10 +9,11 @@ from typing import Any
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
-from stillhunt.collect.catalog import Found, find_inputs
+from stillhunt.collect.catalog import Found, FoundFile, find_inputs
 from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import Reader, UnusableInputError
 from stillhunt.collect.readers import Kinds, open_reader
+from stillhunt.collect.records import RecordReader, kind_of
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.sources import CANONICAL
 
@@ -42,11 +43,27 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Opened:
-    """Inputs as found, the readers of those that can be used, and why the others cannot."""
+    """Inputs as found, the readers of those that can be used, and why the others cannot.
+
+    Attributes:
+        found: all inputs.
+        readers: those of the kind wanted, by index.
+        rejects: why others cannot be used.
+        customers: customer tables that lie among request logs, by index.
+    """
 
     found: Sequence[Found]
     readers: Mapping[int, Reader]
     rejects: Rejects
+    customers: Mapping[int, Reader] = field(default_factory=dict)
+
+    def kind_of(self, index: int) -> tuple[str, Mapping[str, int]]:
+        """The kind of log that an input is, and its records that are no calls, by reason."""
+        return kind_of(self.readers.get(index) or self.customers.get(index))
+
+    def customer_files(self) -> list[FoundFile]:
+        """Customer tables among the logs."""
+        return [item for index in sorted(self.customers) if isinstance(item := self.found[index], FoundFile)]
 
 
 @dataclass(frozen=True)
@@ -68,8 +85,18 @@ class InputFacts:
         return InputFacts(self.rows + rows, self.present | present, self.rejected + rejected)
 
 
-def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config: Config, engine: Engine) -> Opened:
+def open_inputs(
+    sources: Any, fields: FieldMap, required: Sequence[str], config: Config, engine: Engine, *, customers: bool = False
+) -> Opened:
     """Find and open all inputs; those that cannot be used go to rejects as long as one can.
+
+    Args:
+        sources: as for `find_inputs`.
+        fields: where our columns are.
+        required: our columns that an input must have.
+        config: limits.
+        engine: scans relations of its own kind.
+        customers: whether customer tables are wanted and not logs.
 
     Raises:
         InputError: none can be used; names the first reason.
@@ -77,15 +104,23 @@ def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config:
     rejects = Rejects()
     found = find_inputs(sources, engine, rejects)
     readers: dict[int, Reader] = {}
+    beside: dict[int, Reader] = {}
     kinds = Kinds()
     first: tuple[str, UnusableInputError] | None = None
     for index, item in enumerate(found):
         try:
-            readers[index] = open_reader(item, index, fields, required, config, kinds)
+            reader = open_reader(item, index, fields, required, config, kinds)
+            suits = not isinstance(reader, RecordReader) or (reader.source.role == "accounts") is customers
+            if customers and not suits:
+                raise UnusableInputError(f"{reader.name} is a log of calls, no customer table")
+            (readers if suits else beside)[index] = reader
         except UnusableInputError as error:
             rejects.add(item.name, error.place, error.reason, rows=error.rows)
             first = first or (item.name, error)
     if not readers:
+        if beside:
+            where = printable(found[min(beside)].name, NAME_CHARACTERS)
+            raise InputError("customer tables, but no log of calls", where=where, next_step="name the logs too")
         if first is None:
             raise InputError("nothing can be read", where=rejects.first, next_step="check names and permissions")
         name, cause = first
@@ -94,4 +129,4 @@ def open_inputs(sources: Any, fields: FieldMap, required: Sequence[str], config:
             where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
             next_step=cause.next_step or "give a file that holds requests",
         )
-    return Opened(found, readers, rejects)
+    return Opened(found, readers, rejects, beside)

@@ -25,7 +25,7 @@ from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, History, Survey, prompt_array
 from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.joining import join_logs, joinable
-from stillhunt.collect.records import RecordReader, kind_of
+from stillhunt.collect.records import RecordReader
 from stillhunt.collect.rejects import NAME_CHARACTERS, printable
 from stillhunt.collect.remote import size_of
 from stillhunt.collect.spool import Spool
@@ -45,10 +45,8 @@ class RequestLog:
 
     def __init__(self, opened: Opened, config: Config, engine: Engine, progress: Progress) -> None:
         self._opened, self._engine = opened, engine
-        self._readers = opened.readers
-        self._rejects = opened.rejects
-        self._config = config
-        self._progress = progress
+        self._readers, self._rejects = opened.readers, opened.rejects
+        self._config, self._progress = config, progress
         self._rules = Rules.of(config)
         self._threads = config.threads or os.cpu_count() or 1
         self._digests = Digests(opened.found, config.state)
@@ -61,6 +59,8 @@ class RequestLog:
         self.facts: dict[int, InputFacts] = {}
         """What each input held, by its index."""
         self.inputs: list[InputFile] = []
+        self.customers = opened.customer_files()
+        """Customer tables that lie among the logs, for `open_accounts`."""
 
     @property
     def rows(self) -> int:
@@ -296,7 +296,7 @@ class RequestLog:
             elif isinstance(found, FoundFile):
                 sha256, size = self._readers[index].digest(), size_of(found.path)
             rows = self.facts.get(index, InputFacts()).rows
-            self.inputs.append(InputFile(found.name, sha256, size, rows, *kind_of(self._readers.get(index))))
+            self.inputs.append(InputFile(found.name, sha256, size, rows, *self._opened.kind_of(index)))
 
     def texts(self, origins: Sequence[tuple[int, int]]) -> list[tuple[str | None, str | None]]:
         """Prompt and system prompt of some rows, as they were handed on.

@@ -15,6 +15,7 @@ from stillhunt.collect.sources import (
     kong,
     langfuse,
     litellm,
+    litellm_accounts,
     nginx,
     requests,
     vertex,
@@ -25,6 +26,7 @@ __all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_name
 
 SOURCES: tuple[Source, ...] = (
     *litellm.SOURCES,
+    *litellm_accounts.SOURCES,
     *langfuse.SOURCES,
     *helicone.SOURCES,
     *bedrock.SOURCES,
