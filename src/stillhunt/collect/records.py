@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,13 +150,12 @@ class RecordReader:
         if not reason:
             try:
                 source = self.source
+                made: Iterable[Row | PassedOverError | BrokenRecordError] = ()
                 if source.rows is not None:
-                    rows = list(source.rows(framed.value))
+                    made = source.rows(framed.value)
                 elif source.rows_within is not None:
-                    rows = list(source.rows_within(framed.value, context))
-                else:
-                    rows = []
-                return [self._completed(row, framed.value) for row in rows]
+                    made = source.rows_within(framed.value, context)
+                return self._usable(list(made), framed, rejects)
             except PassedOverError as error:
                 self.passed_over[printable(str(error), RAW_CHARACTERS)] += 1
                 return []
@@ -165,6 +165,20 @@ class RecordReader:
                 reason = f"its shape is not that of {self.source.title} ({type(error).__name__})"
         rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
         return []
+
+    def _usable(
+        self, made: list[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
+    ) -> list[Row]:
+        """Calls of a record; its other parts are counted, or set aside."""
+        rows = []
+        for row in made:
+            if isinstance(row, PassedOverError):
+                self.passed_over[printable(str(row), RAW_CHARACTERS)] += 1
+            elif isinstance(row, BrokenRecordError):
+                rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
+            else:
+                rows.append(self._completed(row, row.pop("attributes", framed.value)))
+        return rows
 
     def _completed(self, row: Row, record: Record) -> Row:
         """Columns that the user maps by hand, and what stands for account and model where no log names them."""
@@ -294,7 +308,9 @@ def _decoded(decoder: Any, data: bytes, rejects: Rejects) -> tuple[Record, str]:
         if value is None:
             return None, "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
         try:
-            value = value if decoder.type is Any else msgspec.convert(value, decoder.type, strict=False)
+            if decoder.type is not Any:
+                text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+                value = decoder.decode(text.decode("utf-8", "replace"))
         except (msgspec.ValidationError, RecursionError) as unfit:
             return None, f"a field is not of its kind: {unfit}"
         rejects.replaced_texts += 1

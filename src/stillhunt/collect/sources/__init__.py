@@ -17,6 +17,7 @@ from stillhunt.collect.sources import (
     litellm,
     litellm_accounts,
     nginx,
+    otlp,
     requests,
     vertex,
 )
@@ -34,6 +35,7 @@ SOURCES: tuple[Source, ...] = (
     *vertex.SOURCES,
     *kong.SOURCES,
     *cloudflare.SOURCES,
+    *otlp.SOURCES,
     *batches.SOURCES,
     *envoy.SOURCES,
     *nginx.SOURCES,

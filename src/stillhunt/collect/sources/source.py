@@ -11,7 +11,7 @@ Record: TypeAlias = Any
 Row: TypeAlias = dict[str, Any]
 """Our column -> value as found; absent or None where the record has none. Beside the columns of REQUESTS: `messages`
 (chat messages, read for new content), `links` (names of the call, see `Source.links`), `account_fallback` (who is the
-account where no log names one)."""
+account where no log names one), `attributes` (what --map looks in, where it is not the record)."""
 
 Framing: TypeAlias = Literal["json", "csv", "parquet", "protobuf", "text"]
 """How records are cut out of a file; "json" is both lines and one array, and "csv" any delimited file with a header."""
@@ -52,7 +52,8 @@ class Source:
         name: the word for `--format`, lower case with dashes.
         title: for the screen.
         recognises: whether a sample is of this kind.
-        rows: one record -> its calls, none or several; may raise PassedOverError and BrokenRecordError.
+        rows: one record -> its calls, none or several; may raise PassedOverError and BrokenRecordError, and may yield
+            them in place of a row where only that part of the record is none.
         carries: our column -> where it stands in the log, in words or as a path, in the order of docs/sources.md.
         links: kinds of ids by which its rows may be joined with those of other sources; `links` of a row are written
             "kind:id", and the kinds are "call" (LiteLLM's call id), "edge" (x-request-id), "response" (id of the
@@ -76,13 +77,13 @@ class Source:
     title: str
     recognises: Callable[[Sample], bool]
     carries: Mapping[str, str]
-    rows: Callable[[Record], Iterable[Row]] | None = None
+    rows: Callable[[Record], Iterable[Row | PassedOverError | BrokenRecordError]] | None = None
     links: tuple[str, ...] = ()
     role: Literal["calls", "edge", "parts", "accounts"] = "calls"
     record_type: Any = None
     columns: tuple[str, ...] = ()
     gather: Callable[[Iterator[Record]], Any] | None = None
-    rows_within: Callable[[Record, Any], Iterable[Row]] | None = None
+    rows_within: Callable[[Record, Any], Iterable[Row | PassedOverError | BrokenRecordError]] | None = None
     notes: tuple[str, ...] = ()
     switch_on: str = ""
     versions: str = ""

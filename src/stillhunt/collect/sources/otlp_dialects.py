@@ -1,0 +1,293 @@
+"""What a span or a log record of a model call says of it, in the words of each instrumentation.
+
+Names: OpenTelemetry GenAI semantic conventions, now and as they were (opentelemetry.io/docs/specs/semconv/gen-ai,
+registry attributes gen-ai, openai), OpenLLMetry (traceloop/openllmetry, semconv-ai), OpenInference (Arize-ai/openinference,
+spec/semantic_conventions.md), Langfuse 3 and 4 (langfuse-python, LangfuseOtelSpanAttributes), LiteLLM 1.108
+(integrations/opentelemetry.py), Vercel AI SDK (ai-sdk.dev/docs/ai-sdk-core/telemetry).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from stillhunt.collect.chat import content_text
+from stillhunt.collect.sources.bodies import (
+    answer_of_body,
+    as_json,
+    as_messages,
+    call_of_body,
+    decoded,
+    first,
+    is_list,
+    items,
+    number,
+    system_text,
+)
+from stillhunt.collect.sources.otlp_wire import Attributes
+from stillhunt.collect.sources.source import Row
+
+_NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
+_LONGEST_REPR = 1 << 18
+_DEEPEST_REPR = 24
+_MOST_NUMBERED = 10_000
+_NUMBERED = re.compile(r"(\d{1,6})\.(.+)")
+_INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
+_OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
+
+
+def operation(attributes: Attributes) -> str | None:
+    """What kind of model call these attributes describe, in the instrumentation's word; None where it is none."""
+    kind = attributes.get("langfuse.observation.type")
+    if kind is not None:
+        return kind if kind in ("generation", "embedding") else None
+    kind = attributes.get("openinference.span.kind")
+    if kind is not None:
+        return kind if kind in ("LLM", "EMBEDDING") else None
+    if "traceloop.span.kind" in attributes:
+        return None  # workflow, task, agent or tool
+    told = first(attributes, "gen_ai.operation.name", "llm.request.type")
+    if told in _NO_MODEL:
+        return None
+    if told is not None or first(attributes, "gen_ai.request.model") is not None:
+        return str(told or "chat")
+    return None
+
+
+def call_of(attributes: Attributes, kind: str) -> Row:
+    """Columns of a call that stand in its own attributes.
+
+    Args:
+        attributes: of the span or log record.
+        kind: as `operation` gives it.
+    """
+    row: Row = {}
+    body = decoded(attributes.get("input.value"))
+    if isinstance(body, Mapping):
+        row |= call_of_body(body)
+    row |= _settings(attributes)
+    if "messages" not in row and "prompt" not in row:
+        row |= _question(attributes)
+    if "embedding" in kind.lower() and "messages" in row:
+        row["prompt"] = _inputs(row.pop("messages"))
+    row |= _answer(attributes)
+    return {name: value for name, value in row.items() if value is not None and value != ""}
+
+
+def _settings(attributes: Attributes) -> Row:
+    """Model, sampling, tools and tokens."""
+    given = decoded(first(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters"))
+    row: Row = call_of_body(given) if isinstance(given, Mapping) else {}
+    for name in ("messages", "prompt", "conversation_id"):
+        row.pop(name, None)
+    told = {
+        "model": model_of(attributes),
+        "temperature": number(attributes.get("gen_ai.request.temperature")),
+        "top_p": number(attributes.get("gen_ai.request.top_p")),
+        "max_tokens": number(attributes.get("gen_ai.request.max_tokens")),
+        "tools": _tools(attributes),
+        "input_tokens": number(
+            first(
+                attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"
+            )
+        ),
+        "output_tokens": number(
+            first(
+                attributes, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"
+            )
+        ),
+    }
+    usage = decoded(attributes.get("langfuse.observation.usage_details"))
+    if isinstance(usage, Mapping):
+        row |= {"input_tokens": number(usage.get("input")), "output_tokens": number(usage.get("output"))}
+    return row | {name: value for name, value in told.items() if value is not None}
+
+
+def model_of(attributes: Attributes) -> Any:
+    """The model that was asked for: a gateway's name for it, before what the gateway made of that."""
+    group = first(attributes, "litellm.model_group")
+    if group is None and "langfuse.observation.metadata.litellm_call_id" in attributes:
+        hidden = decoded(attributes.get("langfuse.observation.metadata.hidden_params"))
+        headers = hidden.get("additional_headers") if isinstance(hidden, Mapping) else None
+        group = first(headers, "x-litellm-model-group")
+    if isinstance(group, str):
+        return group
+    asked = decoded(attributes.get("input.value"))
+    if isinstance(asked, Mapping) and isinstance(asked.get("model"), str) and asked["model"]:
+        return asked["model"]
+    given = decoded(attributes.get("llm.invocation_parameters"))
+    if isinstance(given, Mapping) and isinstance(given.get("model"), str) and given["model"]:
+        return given["model"]
+    maker = attributes.get("langfuse.observation.model.name")
+    if isinstance(maker, str) and "langfuse.observation.metadata.litellm_call_id" in attributes:
+        return maker.split("/", 1)[-1]  # LiteLLM puts the maker before it
+    found = first(
+        attributes,
+        "gen_ai.request.model",
+        "langfuse.observation.model.name",
+        "llm.model_name",
+        "embedding.model_name",
+        "ai.model.id",
+        "gen_ai.response.model",
+    )
+    return found if isinstance(found, str) else None
+
+
+def _tools(attributes: Attributes) -> str | None:
+    told = first(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
+    if told is None:
+        told = _numbered(attributes, "llm.request.functions.") or _numbered(attributes, "gen_ai.tool.definitions.")
+    if not told:
+        told = [one.get("tool.json_schema") for one in _numbered(attributes, "llm.tools.")]
+    return as_json(told)
+
+
+def _question(attributes: Attributes) -> Row:
+    """Messages, or the prompt, and the system instructions."""
+    row: Row = {"system_prompt": system_text(value_of(attributes.get("gen_ai.system_instructions")))}
+    for name in _INPUTS:
+        given = value_of(attributes.get(name))
+        if isinstance(given, Mapping):
+            told = call_of_body(given)
+            if "messages" in told or "prompt" in told:
+                return row | told
+            given = [given]
+        if is_list(given) and any(isinstance(part, Mapping) for part in given):
+            return row | {"messages": as_messages(given)}
+        if is_list(given) and given and all(isinstance(part, str) for part in given):
+            return row | {"prompt": as_json(given)}
+        if isinstance(given, str) and given:
+            return row | {"prompt": given}
+    messages = _legacy_messages(attributes, "gen_ai.prompt.") or _inference_messages(attributes, "llm.input_messages.")
+    if messages:
+        return row | {"messages": messages}
+    texts = [one.get("embedding.text") for one in _numbered(attributes, "embedding.embeddings.")]
+    texts = [text for text in texts if isinstance(text, str)]
+    given = attributes.get("input.value") or attributes.get("ai.prompt")
+    if texts:
+        row["prompt"] = texts[0] if len(texts) == 1 else as_json(texts)
+    elif isinstance(given, str):
+        row["prompt"] = given
+    return row
+
+
+def _answer(attributes: Attributes) -> Row:
+    """Text of the answer; nothing where it holds none."""
+    for name in _OUTPUTS:
+        given = value_of(attributes.get(name))
+        if isinstance(given, str) and given:
+            return {"response": given}
+        texts = [content_text(message["content"]) for message in as_messages(_listed(given))]
+        if any(texts):
+            return {"response": "\n".join(text for text in texts if text)}
+    for messages in (
+        _legacy_messages(attributes, "gen_ai.completion."),
+        _inference_messages(attributes, "llm.output_messages."),
+    ):
+        texts = [content_text(message["content"]) for message in messages]
+        if any(texts):
+            return {"response": "\n".join(text for text in texts if text)}
+    output = decoded(attributes.get("output.value"))
+    if isinstance(output, Mapping):
+        found = answer_of_body(output)
+        return {name: found[name] for name in ("response", "input_tokens", "output_tokens") if name in found}
+    return {}
+
+
+def _listed(given: Any) -> list[Any]:
+    """Messages of an answer; one without a role is the model's."""
+    listed = list(given) if is_list(given) else [given] if isinstance(given, Mapping) else []
+    return [{"role": "assistant", **part} for part in items(listed)]
+
+
+def _legacy_messages(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
+    """Messages of `gen_ai.prompt.0.role` and the like, whose content may be a JSON list of parts."""
+    made = []
+    for one in _numbered(attributes, prefix):
+        if "role" in one or "content" in one:
+            made.append({"role": str(one.get("role") or "user"), "content": _parts(one.get("content"))})
+    return made
+
+
+def _inference_messages(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
+    """Messages of `llm.input_messages.0.message.role` and the like, with their parts."""
+    made = []
+    for one in _numbered(attributes, prefix):
+        content = one.get("message.content")
+        parts = _numbered(one, "message.contents.")
+        if content is None and parts:
+            content = [
+                {
+                    "type": part.get("message_content.type"),
+                    "text": part.get("message_content.text"),
+                }
+                for part in parts
+            ]
+        if content is not None or "message.role" in one:
+            made.append({"role": str(one.get("message.role") or "user"), "content": content})
+    return made
+
+
+def _parts(content: Any) -> Any:
+    """Content of a message; parts that were written as JSON text are read."""
+    if isinstance(content, str) and content.startswith('[{"'):
+        found = decoded(content)
+        if is_list(found) and found and all(isinstance(part, Mapping) and "type" in part for part in found):
+            return found
+    return content
+
+
+def _numbered(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
+    """Attributes `prefix` + number + rest, by number."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in attributes.items():
+        if name.startswith(prefix):
+            match = _NUMBERED.fullmatch(name, len(prefix))
+            if match is not None and (len(found) < _MOST_NUMBERED or int(match[1]) in found):
+                found.setdefault(int(match[1]), {})[match[2]] = value
+    return [found[index] for index in sorted(found)]
+
+
+def _inputs(messages: list[dict[str, Any]]) -> str | None:
+    """What an embedding is asked of: one text as it is, several as a JSON list."""
+    texts = [text for message in messages if (text := content_text(message["content"]))]
+    return texts[0] if len(texts) == 1 else as_json(texts)
+
+
+def value_of(value: Any) -> Any:
+    """An attribute whose value is written as JSON, or as Python writes it, decoded; any other as it is."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    found = decoded(value)
+    return python_value(value) if found is value else found
+
+
+def python_value(text: str) -> Any:
+    """What Python wrote with single quotes; the text where it is none, or longer or deeper than is read.
+
+    Args:
+        text: begins with a bracket.
+    """
+    if len(text) > _LONGEST_REPR:
+        return text
+    if '"' not in text and "\\" not in text:
+        try:
+            return json.loads(text.replace("'", '"'))  # the same in a tenth of the time
+        except (ValueError, RecursionError):
+            pass
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{(\]})]", text):
+        depth += 1 if bracket in "[{(" else -1
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST_REPR:
+        return text
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes, in a log's text
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return text
