@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-from stillhunt.collect.sources.bodies import first, number
-from stillhunt.collect.sources.nginx import named
-from stillhunt.collect.sources.otlp_dialects import call_of, operation
+from stillhunt.collect.sources.otlp_dialects import call_of, model_group, operation
 from stillhunt.collect.sources.otlp_entries import Export, entries
+from stillhunt.collect.sources.otlp_events import Events, event_row, gather_events
 from stillhunt.collect.sources.otlp_traces import (
-    NOWHERE,
     Traces,
-    call_id_of,
     gather_traces,
-    headers_of,
-    place_of,
     span_key,
 )
+from stillhunt.collect.sources.otlp_who import NOWHERE, who
 from stillhunt.collect.sources.otlp_wire import Attributes, Entry
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
 
@@ -30,7 +24,6 @@ LITELLM_EMPTY = (
     "a call of which LiteLLM's default spans say neither account nor model nor text; "
     "set USE_OTEL_LITELLM_REQUEST_SPAN=true"
 )
-_METADATA = ("metadata.", "langfuse.observation.metadata.")
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
@@ -85,7 +78,24 @@ def span_row(entry: Entry, traces: Traces) -> Row:
         raise BrokenRecordError("a model call without a start time")
     outer = traces.outer(index) if index >= 0 else NOWHERE
     row = call_of(with_events(entry), kind) | {"timestamp": entry.start}
-    return row | _who(entry, outer, tenants=traces.tenants)
+    if model_group(attributes) is None:
+        row["model"] = traces.groups.get(str(attributes.get("langfuse.observation.model.name")), row.get("model"))
+    return row | who(entry, outer, tenants=traces.tenants)
+
+
+def _gather_logs(records: Iterator[Record]) -> Events:
+    return gather_events(entry for record in records for entry in _readable(record))
+
+
+def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+    for entry in entries(record):
+        try:
+            row = event_row(entry, events)
+        except (PassedOverError, BrokenRecordError) as error:
+            yield error
+        else:
+            if row is not None:
+                yield row
 
 
 def with_events(entry: Entry) -> Attributes:
@@ -95,57 +105,6 @@ def with_events(entry: Entry) -> Attributes:
         if name in ("gen_ai.content.prompt", "gen_ai.content.completion", "gen_ai.client.inference.operation.details"):
             made = {**told, **made}
     return made
-
-
-def _who(entry: Entry, outer: Any, *, tenants: bool) -> Row:
-    """Account, end user, client, session and names of a call."""
-    attributes = entry.attributes
-    place = place_of(attributes)
-    gateway = call_id_of(attributes)
-    around = place.within(outer)
-    meta = _metadata(attributes)
-    headers = headers_of(meta, "requester_custom_headers")
-    asked = headers_of(meta, "requester_metadata")
-    namespace = entry.resource.get("service.namespace")
-    api_user = first(attributes, "gen_ai.user", "llm.user", "llm.openai.user")
-    account = first(meta, "user_api_key_user_id", "user_api_key_hash")
-    if account is None:
-        account = namespace if tenants and namespace else (around.user or api_user)
-    end_user = first(meta, "user_api_key_end_user_id") or api_user
-    if end_user is None and around.user != account:
-        end_user = around.user
-    status = number(place.status if gateway is None else around.status)
-    span = f"{entry.trace}/{entry.span}" if entry.trace and entry.span else None
-    return {
-        "request_id": gateway or span,
-        "account_id": account,
-        "account_fallback": namespace or around.address or entry.resource.get("service.name"),
-        "api_key_id": first(meta, "user_api_key_hash"),
-        "organization_id": first(meta, "user_api_key_org_id", "user_api_key_team_id"),
-        "end_user_id": end_user,
-        "conversation_id": around.session
-        or first(asked, "session_id")
-        or first(headers, "x-litellm-session-id", "x-session-id"),
-        "client_ip": first(meta, "requester_ip_address") or around.address,
-        "user_agent": first(meta, "user_agent") or around.agent,
-        "status": status if status is not None else number(first(attributes, "error.code")),
-        "links": named(
-            span=span,
-            call=gateway,
-            response=first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"),
-            edge=first(headers, "x-request-id") or around.edge,
-        ),
-        "attributes": {**entry.resource, **attributes},
-    }
-
-
-def _metadata(attributes: Attributes) -> Attributes:
-    """What LiteLLM knows of a call, from its own spans or from those of its Langfuse callback."""
-    for prefix in _METADATA:
-        if f"{prefix}user_api_key_hash" in attributes:
-            size = len(prefix)
-            return {name[size:]: value for name, value in attributes.items() if name.startswith(prefix)}
-    return {}
 
 
 def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
@@ -178,6 +137,25 @@ _CARRIES = {
     "tools": "gen_ai.tool.definitions, llm.request.functions.N, llm.tools.N",
     "status": "http.response.status_code",
 }
+_OF_DETAILS = (
+    "model",
+    "system_prompt",
+    "conversation_id",
+    "input_tokens",
+    "output_tokens",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "tools",
+)
+_LOG_CARRIES = {
+    "request_id": "trace id/span id",
+    "timestamp": "timeUnixNano, else observedTimeUnixNano",
+    "account_id": "resource service.namespace where it names customers; user.id, enduser.id",
+    "prompt": "gen_ai.user.message, gen_ai.tool.message; gen_ai.input.messages of operation.details",
+    "response": "gen_ai.choice; gen_ai.output.messages of operation.details",
+    **{name: f"{_CARRIES[name]} of operation.details" for name in _OF_DETAILS},
+}
 SOURCES = (
     Source(
         "otlp",
@@ -202,6 +180,26 @@ SOURCES = (
             "opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0, OpenLLMetry 0.40 and 0.62, OpenInference 0.1.66, "
             "LiteLLM 1.108.7, Langfuse SDK 4"
         ),
+        framings=frozenset({"json", "protobuf"}),
+    ),
+    Source(
+        "otlp-logs",
+        "OpenTelemetry log records of model calls (OTLP JSON or protobuf)",
+        lambda sample: _holds(sample, "resourceLogs", logs=True),
+        _LOG_CARRIES,
+        rows_within=_log_rows,
+        gather=_gather_logs,
+        links=("span",),
+        role="parts",
+        record_type=Export,
+        notes=(
+            "One call has several records, one for each message, or one with all of it "
+            "(gen_ai.client.inference.operation.details).",
+            "Without the traces the model of a call whose messages have a record each is not known, and its time is "
+            "that of its first message.",
+        ),
+        switch_on="the collector's file exporter for logs, or the bodies of OTLP/HTTP requests, joined",
+        versions="opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0",
         framings=frozenset({"json", "protobuf"}),
     ),
 )

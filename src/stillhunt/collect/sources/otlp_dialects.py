@@ -44,6 +44,8 @@ def operation(attributes: Attributes) -> str | None:
     """What kind of model call these attributes describe, in the instrumentation's word; None where it is none."""
     kind = attributes.get("langfuse.observation.type")
     if kind is not None:
+        if kind == "generation" and "embedding" in str(attributes.get("langfuse.trace.name")):
+            return "embedding"  # LiteLLM calls them generations, too
         return kind if kind in ("generation", "embedding") else None
     kind = attributes.get("openinference.span.kind")
     if kind is not None:
@@ -91,9 +93,7 @@ def _settings(attributes: Attributes) -> Row:
         "max_tokens": number(attributes.get("gen_ai.request.max_tokens")),
         "tools": _tools(attributes),
         "input_tokens": number(
-            first(
-                attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"
-            )
+            first(attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
         ),
         "output_tokens": number(
             first(
@@ -109,12 +109,8 @@ def _settings(attributes: Attributes) -> Row:
 
 def model_of(attributes: Attributes) -> Any:
     """The model that was asked for: a gateway's name for it, before what the gateway made of that."""
-    group = first(attributes, "litellm.model_group")
-    if group is None and "langfuse.observation.metadata.litellm_call_id" in attributes:
-        hidden = decoded(attributes.get("langfuse.observation.metadata.hidden_params"))
-        headers = hidden.get("additional_headers") if isinstance(hidden, Mapping) else None
-        group = first(headers, "x-litellm-model-group")
-    if isinstance(group, str):
+    group = model_group(attributes)
+    if group is not None:
         return group
     asked = decoded(attributes.get("input.value"))
     if isinstance(asked, Mapping) and isinstance(asked.get("model"), str) and asked["model"]:
@@ -135,6 +131,16 @@ def model_of(attributes: Attributes) -> Any:
         "gen_ai.response.model",
     )
     return found if isinstance(found, str) else None
+
+
+def model_group(attributes: Attributes) -> str | None:
+    """What LiteLLM's clients call the model, where its span or that of its Langfuse callback says so."""
+    group = attributes.get("litellm.model_group")
+    if not group and "langfuse.observation.metadata.litellm_call_id" in attributes:
+        hidden = decoded(attributes.get("langfuse.observation.metadata.hidden_params"))
+        headers = hidden.get("additional_headers") if isinstance(hidden, Mapping) else None
+        group = first(headers, "x-litellm-model-group")
+    return group if isinstance(group, str) and group else None
 
 
 def _tools(attributes: Attributes) -> str | None:

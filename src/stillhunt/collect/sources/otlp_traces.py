@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.collect.sources.bodies import first
-from stillhunt.collect.sources.otlp_dialects import operation, value_of
+from stillhunt.collect.sources.otlp_dialects import model_group, operation
+from stillhunt.collect.sources.otlp_who import NOWHERE, Place, call_id_of, place_of
 from stillhunt.collect.sources.otlp_wire import Attributes, Entry
 
 U64 = npt.NDArray[np.uint64]
@@ -32,70 +30,29 @@ USERS_OF_A_TENANT = 50
 _NONE = -1
 
 
-class Place(NamedTuple):
-    """What a span says of the calls within it."""
-
-    user: str | None = None
-    session: str | None = None
-    address: str | None = None
-    agent: str | None = None
-    edge: str | None = None
-    status: Any = None
-
-    def within(self, outer: Place) -> Place:
-        """This, completed by the span around it."""
-        return Place(*(mine if mine is not None else theirs for mine, theirs in zip(self, outer, strict=True)))
-
-
-NOWHERE = Place()
-_USERS = (
-    "user.id",
-    "enduser.id",
-    "enduser.pseudo.id",
-    "langfuse.user.id",
-    "traceloop.association.properties.user_id",
-    "ai.telemetry.metadata.userId",
-)
-_SESSIONS = (
-    "gen_ai.conversation.id",
-    "session.id",
-    "langfuse.session.id",
-    "traceloop.association.properties.session_id",
-    "ai.telemetry.metadata.sessionId",
-)
-_ADDRESSES = ("client.address", "http.client_ip", "http.request.header.x-forwarded-for")
-_AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-agent")
-
-
-def place_of(attributes: Attributes) -> Place:
-    """What the attributes of one span say of the calls within it."""
-    address = _word(first(attributes, *_ADDRESSES))
-    return Place(
-        _word(first(attributes, *_USERS)),
-        _word(first(attributes, *_SESSIONS)),
-        address.split(",")[0].strip() if address else None,
-        _word(first(attributes, *_AGENTS)),
-        _word(first(attributes, "http.request.header.x-request-id", "http.response.header.x-request-id")),
-        first(attributes, "http.response.status_code", "http.status_code"),
-    )
-
-
-def _word(value: Any) -> str | None:
-    if isinstance(value, list) and value:
-        value = value[0]  # headers are lists
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value if isinstance(value, str) and value else None
-
-
-def call_id_of(attributes: Attributes) -> str | None:
-    """LiteLLM's id of the call."""
-    return _word(first(attributes, "litellm.call_id", "langfuse.observation.metadata.litellm_call_id"))
-
-
 def span_key(trace: str, span: str) -> int:
     """A span as 64 bits."""
     return int(span, 16) ^ int(trace[16:], 16)
+
+
+class Customers:
+    """Whether the accounts of a log stand in service.namespace; told of each call and of each user."""
+
+    def __init__(self) -> None:
+        self._namespaces: set[str] = set()
+        self._users: set[str] = set()
+
+    def note(self, entry: Entry, user: str | None, *, called: bool) -> None:
+        """Take a span or log record into account."""
+        namespace = entry.resource.get("service.namespace")
+        if called and isinstance(namespace, str) and namespace and len(self._namespaces) < MOST_NAMES:
+            self._namespaces.add(namespace)
+        if user and len(self._users) < MOST_NAMES:
+            self._users.add(user)
+
+    def are_namespaces(self) -> bool:
+        """Whether there are several namespaces, with few users each."""
+        return 1 < len(self._namespaces) and len(self._users) <= USERS_OF_A_TENANT * len(self._namespaces)
 
 
 @dataclass
@@ -108,8 +65,9 @@ class Traces:
         called: whether it is a model call.
         wraps: whether a model call stands within a model call.
         repeated: key -> how often the span was read so far, of spans that the log holds several times.
-        places: key -> what the span says of calls within it.
         told_twice: keys of calls of which the log has another span with the same id of LiteLLM.
+        places: key -> what the span says of calls within it.
+        groups: LiteLLM's name of a model -> the one name that clients have for it.
         tenants: whether the account stands in service.namespace.
         beyond: spans that were too many to be kept.
     """
@@ -119,10 +77,11 @@ class Traces:
     called: npt.NDArray[np.bool_]
     wraps: npt.NDArray[np.bool_]
     repeated: dict[int, list[int]]
-    places: dict[int, Place]
     told_twice: frozenset[int]
-    tenants: bool
-    beyond: int
+    places: dict[int, Place] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
+    tenants: bool = False
+    beyond: int = 0
 
     def index(self, key: int) -> int:
         """Index of a span, -1 where it was not kept."""
@@ -168,8 +127,8 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
     calls, ids = array("Q"), array("Q")
     places: dict[int, Place] = {}
     words: dict[str | None, str | None] = {}
-    namespaces: set[str] = set()
-    users: set[str] = set()
+    customers = Customers()
+    groups: dict[str, str | None] = {}
     beyond = 0
     for entry in entries:
         if entry.log or not entry.trace or not entry.span:
@@ -185,17 +144,25 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
         place = place_of(entry.attributes)
         if place != NOWHERE and len(places) < MOST_PLACES:
             places[key] = Place(*(_shared(words, word) if isinstance(word, str) else word for word in place))
-        if place.user and len(users) < MOST_NAMES:
-            users.add(place.user)
-        namespace = entry.resource.get("service.namespace")
-        if called and isinstance(namespace, str) and namespace and len(namespaces) < MOST_NAMES:
-            namespaces.add(namespace)
+        customers.note(entry, place.user, called=called)
+        _note_group(groups, entry.attributes)
         call = call_id_of(entry.attributes)
         if called and call is not None:
             calls.append(key)
-            ids.append(int.from_bytes(blake2b(f"{entry.trace}{call}".encode("utf-8", "replace"), digest_size=8).digest()))
-    tenants = len(namespaces) > 1 and len(users) <= USERS_OF_A_TENANT * len(namespaces)
-    return _arranged(_numbers(keys), _numbers(parents), kinds, (_numbers(calls), _numbers(ids)), places, tenants, beyond)
+            ids.append(
+                int.from_bytes(blake2b(f"{entry.trace}{call}".encode("utf-8", "replace"), digest_size=8).digest())
+            )
+    traces = _arranged(numbers(keys), numbers(parents), kinds, (numbers(calls), numbers(ids)))
+    traces.places, traces.tenants, traces.beyond = places, customers.are_namespaces(), beyond
+    traces.groups = {maker: group for maker, group in groups.items() if group is not None}
+    return traces
+
+
+def _note_group(groups: dict[str, str | None], attributes: Attributes) -> None:
+    """Keep what LiteLLM's clients call a model of some maker; None where they have several names for it."""
+    maker, group = attributes.get("langfuse.observation.model.name"), model_group(attributes)
+    if isinstance(maker, str) and group is not None and len(groups) < MOST_NAMES:
+        groups[maker] = group if groups.get(maker, group) == group else None
 
 
 def _shared(words: dict[str | None, str | None], word: str) -> str | None:
@@ -203,7 +170,8 @@ def _shared(words: dict[str | None, str | None], word: str) -> str | None:
     return words.setdefault(word, word) if len(words) < MOST_NAMES else word
 
 
-def _numbers(values: array[int]) -> U64:
+def numbers(values: array[int]) -> U64:
+    """What was gathered, without a copy."""
     return np.frombuffer(values, np.uint64) if len(values) else np.zeros(0, np.uint64)
 
 
@@ -212,9 +180,6 @@ def _arranged(
     parents: U64,
     kinds: bytearray,
     ids: tuple[U64, U64],
-    places: dict[int, Place],
-    tenants: bool,
-    beyond: int,
 ) -> Traces:
     unique, first_at, counts = np.unique(keys, return_index=True, return_counts=True)
     called = np.zeros(unique.size, np.bool_)
@@ -229,7 +194,7 @@ def _arranged(
     again = np.flatnonzero(counts > 1)
     repeated = {int(unique[i]): [int(counts[i]), 0] for i in again}
     twice = _told_twice(*ids, unique, wraps)
-    return Traces(unique, around, called, wraps, repeated, places, twice, tenants, beyond)
+    return Traces(unique, around, called, wraps, repeated, twice)
 
 
 def _wrapping(around: npt.NDArray[np.int64], called: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -260,12 +225,3 @@ def _told_twice(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) 
     pairs = np.unique(np.stack([ids[alone], keys[alone]], axis=1), axis=0)
     later = np.flatnonzero(pairs[1:, 0] == pairs[:-1, 0]) + 1
     return frozenset(int(key) for key in pairs[later, 1])
-
-
-def headers_of(attributes: Attributes, *names: str) -> dict[str, Any]:
-    """The first of these attributes that holds an object, written as JSON or as Python does."""
-    for name in names:
-        found = value_of(attributes.get(name))
-        if isinstance(found, dict):
-            return found
-    return {}

@@ -1,0 +1,140 @@
+"""Who made a call and from where, in the attributes of its span, of the spans around it, and of the process."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from stillhunt.collect.sources.bodies import first, number
+from stillhunt.collect.sources.nginx import named
+from stillhunt.collect.sources.otlp_dialects import value_of
+from stillhunt.collect.sources.otlp_wire import Attributes, Entry
+from stillhunt.collect.sources.source import Row
+
+_METADATA = ("metadata.", "langfuse.observation.metadata.")
+
+
+class Place(NamedTuple):
+    """What a span says of the calls within it."""
+
+    user: str | None = None
+    session: str | None = None
+    address: str | None = None
+    agent: str | None = None
+    edge: str | None = None
+    status: Any = None
+
+    def within(self, outer: Place) -> Place:
+        """This, completed by the span around it."""
+        return Place(*(mine if mine is not None else theirs for mine, theirs in zip(self, outer, strict=True)))
+
+
+NOWHERE = Place()
+_USERS = (
+    "user.id",
+    "enduser.id",
+    "enduser.pseudo.id",
+    "langfuse.user.id",
+    "traceloop.association.properties.user_id",
+    "ai.telemetry.metadata.userId",
+)
+_SESSIONS = (
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "ai.telemetry.metadata.sessionId",
+)
+_ADDRESSES = ("client.address", "http.client_ip", "http.request.header.x-forwarded-for")
+_AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-agent")
+
+
+def place_of(attributes: Attributes) -> Place:
+    """What the attributes of one span say of the calls within it."""
+    address = _word(first(attributes, *_ADDRESSES))
+    return Place(
+        _word(first(attributes, *_USERS)),
+        _word(first(attributes, *_SESSIONS)),
+        address.split(",")[0].strip() if address else None,
+        _word(first(attributes, *_AGENTS)),
+        _word(first(attributes, "http.request.header.x-request-id", "http.response.header.x-request-id")),
+        first(attributes, "http.response.status_code", "http.status_code"),
+    )
+
+
+def _word(value: Any) -> str | None:
+    if isinstance(value, list) and value:
+        value = value[0]  # headers are lists
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def call_id_of(attributes: Attributes) -> str | None:
+    """LiteLLM's id of the call."""
+    return _word(first(attributes, "litellm.call_id", "langfuse.observation.metadata.litellm_call_id"))
+
+
+def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
+    """Account, end user, client, session and names of a call.
+
+    Args:
+        entry: the span or log record.
+        outer: what the spans around it say.
+        tenants: whether service.namespace names the account.
+    """
+    attributes = entry.attributes
+    place = place_of(attributes)
+    gateway = call_id_of(attributes)
+    around = place.within(outer)
+    meta = _metadata(attributes)
+    headers = _object(meta, "requester_custom_headers")
+    asked = _object(meta, "requester_metadata")
+    namespace = entry.resource.get("service.namespace")
+    api_user = first(attributes, "gen_ai.user", "llm.user", "llm.openai.user")
+    account = first(meta, "user_api_key_user_id", "user_api_key_hash")
+    if account is None:
+        account = namespace if tenants and namespace else (around.user or api_user)
+    end_user = first(meta, "user_api_key_end_user_id") or api_user
+    if end_user is None and around.user != account:
+        end_user = around.user
+    status = number(place.status if gateway is None else around.status)
+    span = f"{entry.trace}/{entry.span}" if entry.trace and entry.span else None
+    return {
+        "request_id": gateway or span,
+        "account_id": account,
+        "account_fallback": namespace or around.address or entry.resource.get("service.name"),
+        "api_key_id": first(meta, "user_api_key_hash"),
+        "organization_id": first(meta, "user_api_key_org_id", "user_api_key_team_id"),
+        "end_user_id": end_user,
+        "conversation_id": around.session
+        or first(asked, "session_id")
+        or first(headers, "x-litellm-session-id", "x-session-id"),
+        "client_ip": first(meta, "requester_ip_address") or around.address,
+        "user_agent": first(meta, "user_agent") or around.agent,
+        "status": status if status is not None else number(first(attributes, "error.code")),
+        "links": named(
+            span=span,
+            call=gateway,
+            response=first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"),
+            edge=first(headers, "x-request-id") or around.edge,
+        ),
+        "attributes": {**entry.resource, **attributes},
+    }
+
+
+def _metadata(attributes: Attributes) -> Attributes:
+    """What LiteLLM knows of a call, from its own spans or from those of its Langfuse callback."""
+    for prefix in _METADATA:
+        if f"{prefix}user_api_key_hash" in attributes:
+            size = len(prefix)
+            return {name[size:]: value for name, value in attributes.items() if name.startswith(prefix)}
+    return {}
+
+
+def _object(attributes: Attributes, *names: str) -> dict[str, Any]:
+    """The first of these attributes that holds an object, written as JSON or as Python does."""
+    for name in names:
+        found = value_of(attributes.get(name))
+        if isinstance(found, dict):
+            return found
+    return {}
