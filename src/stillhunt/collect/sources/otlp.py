@@ -1,8 +1,9 @@
-"""OpenTelemetry: traces and log records of model calls, as the collector's file exporter, an SDK or OTLP/HTTP writes them."""
+"""OpenTelemetry: traces and log records of model calls, as the collector, an SDK or OTLP/HTTP writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from stillhunt.collect.sources.otlp_dialects import call_of, model_group, operation
 from stillhunt.collect.sources.otlp_entries import Export, entries
 from stillhunt.collect.sources.otlp_events import Events, event_row, gather_events
@@ -167,13 +168,11 @@ SOURCES = (
         links=("call", "edge", "response", "span"),
         record_type=Export,
         notes=(
-            "service.namespace is the account where the log has several of them with few users each; where they are "
-            "namespaces of your own services, say --map account_id=user.id.",
+            "service.namespace is the account where the log has several with few users each; else the user is.",
+            "--map COLUMN=ATTRIBUTE names any attribute of the span or the resource: --map account_id=user.id.",
             "A call that is told by several spans, one within the other, is the innermost of them.",
-            "Content is recorded only where the instrumentation was told so "
-            "(OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT); where it went into log records, give these too.",
-            "LiteLLM's default spans carry account, model and text of about one call in four: set "
-            "USE_OTEL_LITELLM_REQUEST_SPAN=true.",
+            "Content is there only with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; give the log records too.",
+            "LiteLLM's default spans carry about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
         ),
         switch_on="the collector's file exporter, or the bodies of OTLP/HTTP requests, joined",
         versions=(
@@ -193,10 +192,8 @@ SOURCES = (
         role="parts",
         record_type=Export,
         notes=(
-            "One call has several records, one for each message, or one with all of it "
-            "(gen_ai.client.inference.operation.details).",
-            "Without the traces the model of a call whose messages have a record each is not known, and its time is "
-            "that of its first message.",
+            "A call has a record for each message, or one with all of it (gen_ai.client.inference.operation.details).",
+            "Give the traces with it: records of messages name no model and no client.",
         ),
         switch_on="the collector's file exporter for logs, or the bodies of OTLP/HTTP requests, joined",
         versions="opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0",

@@ -1,8 +1,9 @@
 """What a span or a log record of a model call says of it, in the words of each instrumentation.
 
 Names: OpenTelemetry GenAI semantic conventions, now and as they were (opentelemetry.io/docs/specs/semconv/gen-ai,
-registry attributes gen-ai, openai), OpenLLMetry (traceloop/openllmetry, semconv-ai), OpenInference (Arize-ai/openinference,
-spec/semantic_conventions.md), Langfuse 3 and 4 (langfuse-python, LangfuseOtelSpanAttributes), LiteLLM 1.108
+registry attributes gen-ai, openai), OpenLLMetry (traceloop/openllmetry, semconv-ai), OpenInference
+(Arize-ai/openinference, spec/semantic_conventions.md), Langfuse 3 and 4 (langfuse-python,
+LangfuseOtelSpanAttributes), LiteLLM 1.108
 (integrations/opentelemetry.py), Vercel AI SDK (ai-sdk.dev/docs/ai-sdk-core/telemetry).
 """
 
@@ -22,13 +23,12 @@ from stillhunt.collect.sources.bodies import (
     as_messages,
     call_of_body,
     decoded,
-    first,
     is_list,
     items,
     number,
     system_text,
 )
-from stillhunt.collect.sources.otlp_wire import Attributes
+from stillhunt.collect.sources.otlp_wire import Attributes, pick
 from stillhunt.collect.sources.source import Row
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
@@ -37,6 +37,7 @@ _DEEPEST_REPR = 24
 _MOST_NUMBERED = 10_000
 _NUMBERED = re.compile(r"(\d{1,6})\.(.+)")
 _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
+_TOOLS = ("llm.request.functions.", "gen_ai.tool.definitions.", "llm.tools.")
 _OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
 
 
@@ -52,10 +53,10 @@ def operation(attributes: Attributes) -> str | None:
         return kind if kind in ("LLM", "EMBEDDING") else None
     if "traceloop.span.kind" in attributes:
         return None  # workflow, task, agent or tool
-    told = first(attributes, "gen_ai.operation.name", "llm.request.type")
+    told = pick(attributes, "gen_ai.operation.name", "llm.request.type")
     if told in _NO_MODEL:
         return None
-    if told is not None or first(attributes, "gen_ai.request.model") is not None:
+    if told is not None or pick(attributes, "gen_ai.request.model") is not None:
         return str(told or "chat")
     return None
 
@@ -69,9 +70,9 @@ def call_of(attributes: Attributes, kind: str) -> Row:
     """
     row: Row = {}
     body = decoded(attributes.get("input.value"))
-    if isinstance(body, Mapping):
+    if isinstance(body, dict):
         row |= call_of_body(body)
-    row |= _settings(attributes)
+    row |= _settings(attributes, row.get("model"))
     if "messages" not in row and "prompt" not in row:
         row |= _question(attributes)
     if "embedding" in kind.lower() and "messages" in row:
@@ -80,48 +81,44 @@ def call_of(attributes: Attributes, kind: str) -> Row:
     return {name: value for name, value in row.items() if value is not None and value != ""}
 
 
-def _settings(attributes: Attributes) -> Row:
+def _settings(attributes: Attributes, asked: Any) -> Row:
     """Model, sampling, tools and tokens."""
-    given = decoded(first(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters"))
-    row: Row = call_of_body(given) if isinstance(given, Mapping) else {}
+    given = decoded(pick(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters"))
+    row: Row = call_of_body(given) if isinstance(given, dict) else {}
     for name in ("messages", "prompt", "conversation_id"):
         row.pop(name, None)
     told = {
-        "model": model_of(attributes),
+        "model": _model(attributes, asked if isinstance(asked, str) else row.get("model")),
         "temperature": number(attributes.get("gen_ai.request.temperature")),
         "top_p": number(attributes.get("gen_ai.request.top_p")),
         "max_tokens": number(attributes.get("gen_ai.request.max_tokens")),
         "tools": _tools(attributes),
         "input_tokens": number(
-            first(attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
+            pick(attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
         ),
         "output_tokens": number(
-            first(
+            pick(
                 attributes, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"
             )
         ),
     }
     usage = decoded(attributes.get("langfuse.observation.usage_details"))
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         row |= {"input_tokens": number(usage.get("input")), "output_tokens": number(usage.get("output"))}
     return row | {name: value for name, value in told.items() if value is not None}
 
 
-def model_of(attributes: Attributes) -> Any:
+def _model(attributes: Attributes, asked: Any) -> Any:
     """The model that was asked for: a gateway's name for it, before what the gateway made of that."""
     group = model_group(attributes)
     if group is not None:
         return group
-    asked = decoded(attributes.get("input.value"))
-    if isinstance(asked, Mapping) and isinstance(asked.get("model"), str) and asked["model"]:
-        return asked["model"]
-    given = decoded(attributes.get("llm.invocation_parameters"))
-    if isinstance(given, Mapping) and isinstance(given.get("model"), str) and given["model"]:
-        return given["model"]
+    if isinstance(asked, str):
+        return asked
     maker = attributes.get("langfuse.observation.model.name")
     if isinstance(maker, str) and "langfuse.observation.metadata.litellm_call_id" in attributes:
         return maker.split("/", 1)[-1]  # LiteLLM puts the maker before it
-    found = first(
+    found = pick(
         attributes,
         "gen_ai.request.model",
         "langfuse.observation.model.name",
@@ -138,14 +135,16 @@ def model_group(attributes: Attributes) -> str | None:
     group = attributes.get("litellm.model_group")
     if not group and "langfuse.observation.metadata.litellm_call_id" in attributes:
         hidden = decoded(attributes.get("langfuse.observation.metadata.hidden_params"))
-        headers = hidden.get("additional_headers") if isinstance(hidden, Mapping) else None
-        group = first(headers, "x-litellm-model-group")
+        headers = hidden.get("additional_headers") if isinstance(hidden, dict) else None
+        group = headers.get("x-litellm-model-group") if isinstance(headers, dict) else None
     return group if isinstance(group, str) and group else None
 
 
 def _tools(attributes: Attributes) -> str | None:
-    told = first(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
+    told = pick(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
     if told is None:
+        if not any(name.startswith(_TOOLS) for name in attributes):
+            return None
         told = _numbered(attributes, "llm.request.functions.") or _numbered(attributes, "gen_ai.tool.definitions.")
     if not told:
         told = [one.get("tool.json_schema") for one in _numbered(attributes, "llm.tools.")]
@@ -157,12 +156,12 @@ def _question(attributes: Attributes) -> Row:
     row: Row = {"system_prompt": system_text(value_of(attributes.get("gen_ai.system_instructions")))}
     for name in _INPUTS:
         given = value_of(attributes.get(name))
-        if isinstance(given, Mapping):
+        if isinstance(given, dict):
             told = call_of_body(given)
             if "messages" in told or "prompt" in told:
                 return row | told
             given = [given]
-        if is_list(given) and any(isinstance(part, Mapping) for part in given):
+        if is_list(given) and any(isinstance(part, dict) for part in given):
             return row | {"messages": as_messages(given)}
         if is_list(given) and given and all(isinstance(part, str) for part in given):
             return row | {"prompt": as_json(given)}
@@ -198,7 +197,7 @@ def _answer(attributes: Attributes) -> Row:
         if any(texts):
             return {"response": "\n".join(text for text in texts if text)}
     output = decoded(attributes.get("output.value"))
-    if isinstance(output, Mapping):
+    if isinstance(output, dict):
         found = answer_of_body(output)
         return {name: found[name] for name in ("response", "input_tokens", "output_tokens") if name in found}
     return {}
@@ -206,17 +205,17 @@ def _answer(attributes: Attributes) -> Row:
 
 def _listed(given: Any) -> list[Any]:
     """Messages of an answer; one without a role is the model's."""
-    listed = list(given) if is_list(given) else [given] if isinstance(given, Mapping) else []
+    listed = list(given) if is_list(given) else [given] if isinstance(given, dict) else []
     return [{"role": "assistant", **part} for part in items(listed)]
 
 
 def _legacy_messages(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
     """Messages of `gen_ai.prompt.0.role` and the like, whose content may be a JSON list of parts."""
-    made = []
-    for one in _numbered(attributes, prefix):
-        if "role" in one or "content" in one:
-            made.append({"role": str(one.get("role") or "user"), "content": _parts(one.get("content"))})
-    return made
+    return [
+        {"role": str(one.get("role") or "user"), "content": _parts(one.get("content"))}
+        for one in _numbered(attributes, prefix)
+        if "role" in one or "content" in one
+    ]
 
 
 def _inference_messages(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
@@ -242,7 +241,7 @@ def _parts(content: Any) -> Any:
     """Content of a message; parts that were written as JSON text are read."""
     if isinstance(content, str) and content.startswith('[{"'):
         found = decoded(content)
-        if is_list(found) and found and all(isinstance(part, Mapping) and "type" in part for part in found):
+        if is_list(found) and found and all(isinstance(part, dict) and "type" in part for part in found):
             return found
     return content
 

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+
 import numpy as np
 import numpy.typing as npt
 
@@ -52,7 +53,7 @@ class Customers:
 
     def are_namespaces(self) -> bool:
         """Whether there are several namespaces, with few users each."""
-        return 1 < len(self._namespaces) and len(self._users) <= USERS_OF_A_TENANT * len(self._namespaces)
+        return len(self._namespaces) > 1 and len(self._users) <= USERS_OF_A_TENANT * len(self._namespaces)
 
 
 @dataclass

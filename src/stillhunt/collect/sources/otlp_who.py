@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from stillhunt.collect.sources.bodies import first, number
+from stillhunt.collect.sources.bodies import number
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.otlp_dialects import value_of
-from stillhunt.collect.sources.otlp_wire import Attributes, Entry
+from stillhunt.collect.sources.otlp_wire import Attributes, Entry, pick
 from stillhunt.collect.sources.source import Row
 
 _METADATA = ("metadata.", "langfuse.observation.metadata.")
@@ -46,18 +46,23 @@ _SESSIONS = (
 )
 _ADDRESSES = ("client.address", "http.client_ip", "http.request.header.x-forwarded-for")
 _AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-agent")
+_HEADERS = ("http.request.header.x-request-id", "http.response.header.x-request-id")
+_STATUS = ("http.response.status_code", "http.status_code")
+_PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, *_AGENTS, *_HEADERS, *_STATUS))
 
 
 def place_of(attributes: Attributes) -> Place:
     """What the attributes of one span say of the calls within it."""
-    address = _word(first(attributes, *_ADDRESSES))
+    if _PLACES.isdisjoint(attributes):
+        return NOWHERE
+    address = _word(pick(attributes, *_ADDRESSES))
     return Place(
-        _word(first(attributes, *_USERS)),
-        _word(first(attributes, *_SESSIONS)),
+        _word(pick(attributes, *_USERS)),
+        _word(pick(attributes, *_SESSIONS)),
         address.split(",")[0].strip() if address else None,
-        _word(first(attributes, *_AGENTS)),
-        _word(first(attributes, "http.request.header.x-request-id", "http.response.header.x-request-id")),
-        first(attributes, "http.response.status_code", "http.status_code"),
+        _word(pick(attributes, *_AGENTS)),
+        _word(pick(attributes, *_HEADERS)),
+        pick(attributes, *_STATUS),
     )
 
 
@@ -71,7 +76,7 @@ def _word(value: Any) -> str | None:
 
 def call_id_of(attributes: Attributes) -> str | None:
     """LiteLLM's id of the call."""
-    return _word(first(attributes, "litellm.call_id", "langfuse.observation.metadata.litellm_call_id"))
+    return _word(pick(attributes, "litellm.call_id", "langfuse.observation.metadata.litellm_call_id"))
 
 
 def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
@@ -90,11 +95,11 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     headers = _object(meta, "requester_custom_headers")
     asked = _object(meta, "requester_metadata")
     namespace = entry.resource.get("service.namespace")
-    api_user = first(attributes, "gen_ai.user", "llm.user", "llm.openai.user")
-    account = first(meta, "user_api_key_user_id", "user_api_key_hash")
+    api_user = pick(attributes, "gen_ai.user", "llm.user", "llm.openai.user")
+    account = pick(meta, "user_api_key_user_id", "user_api_key_hash")
     if account is None:
         account = namespace if tenants and namespace else (around.user or api_user)
-    end_user = first(meta, "user_api_key_end_user_id") or api_user
+    end_user = pick(meta, "user_api_key_end_user_id") or api_user
     if end_user is None and around.user != account:
         end_user = around.user
     status = number(place.status if gateway is None else around.status)
@@ -103,20 +108,20 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
         "request_id": gateway or span,
         "account_id": account,
         "account_fallback": namespace or around.address or entry.resource.get("service.name"),
-        "api_key_id": first(meta, "user_api_key_hash"),
-        "organization_id": first(meta, "user_api_key_org_id", "user_api_key_team_id"),
+        "api_key_id": pick(meta, "user_api_key_hash"),
+        "organization_id": pick(meta, "user_api_key_org_id", "user_api_key_team_id"),
         "end_user_id": end_user,
         "conversation_id": around.session
-        or first(asked, "session_id")
-        or first(headers, "x-litellm-session-id", "x-session-id"),
-        "client_ip": first(meta, "requester_ip_address") or around.address,
-        "user_agent": first(meta, "user_agent") or around.agent,
-        "status": status if status is not None else number(first(attributes, "error.code")),
+        or pick(asked, "session_id")
+        or pick(headers, "x-litellm-session-id", "x-session-id"),
+        "client_ip": pick(meta, "requester_ip_address") or around.address,
+        "user_agent": pick(meta, "user_agent") or around.agent,
+        "status": status if status is not None else number(pick(attributes, "error.code")),
         "links": named(
             span=span,
             call=gateway,
-            response=first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"),
-            edge=first(headers, "x-request-id") or around.edge,
+            response=pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"),
+            edge=pick(headers, "x-request-id") or around.edge,
         ),
         "attributes": {**entry.resource, **attributes},
     }

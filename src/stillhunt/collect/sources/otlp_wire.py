@@ -57,6 +57,15 @@ class Entry:
     resource: Attributes = field(default_factory=dict)
 
 
+def pick(attributes: Attributes, *names: str) -> Any:
+    """Value of the first of these attributes that is there and is not empty text; None where none is."""
+    for name in names:
+        value = attributes.get(name)
+        if value is not None and value != "":
+            return value
+    return None
+
+
 def wire_entries(data: bytes) -> Iterator[Entry]:
     """Spans and log records of one ResourceSpans or ResourceLogs message, in their order.
 
@@ -88,7 +97,7 @@ def wire_entries(data: bytes) -> Iterator[Entry]:
 
 
 def _entry(data: bytes, fields: list[tuple[int, int, int]]) -> Entry:
-    """A span, or a log record: only that has its times in fields 1 and 11, where a span has its trace and its events."""
+    """A span, or a log record, whose times are in fields 1 and 11, where a span has its trace and its events."""
     texts: dict[int, tuple[int, int]] = {}
     numbers: dict[int, int] = {}
     repeated: dict[int, list[tuple[int, int]]] = {}
