@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 from stillhunt.collect.sources.otlp_dialects import call_of, model_group, operation
 from stillhunt.collect.sources.otlp_entries import Export, entries
@@ -25,27 +26,40 @@ LITELLM_EMPTY = (
     "a call of which LiteLLM's default spans say neither account nor model nor text; "
     "set USE_OTEL_LITELLM_REQUEST_SPAN=true"
 )
+_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
-def _gather(records: Iterator[Record]) -> Traces:
-    return gather_traces(entry for record in records for entry in _readable(record))
-
-
-def _readable(record: Record) -> Iterator[Entry]:
-    """Entries up to the first that cannot be read; the reading that makes rows says so."""
+def _rows(record: Record, made: Callable[[Entry], Row | None]) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+    """Calls of one record; what goes wrong with one entry costs none of the others."""
     try:
-        yield from entries(record)
-    except BrokenRecordError:
-        return
+        for entry in entries(record):
+            try:
+                row = made(entry)
+            except (PassedOverError, BrokenRecordError) as error:
+                yield error
+            except _SHAPE_ERRORS as error:
+                yield BrokenRecordError(f"an entry of an unknown shape ({type(error).__name__})")
+            else:
+                if row is not None:
+                    yield row
+    except BrokenRecordError as error:
+        yield error
+
+
+def _readable(records: Iterator[Record]) -> Iterator[Entry]:
+    """Entries of each record up to the first that cannot be read; the reading that makes rows says so."""
+    for record in records:
+        with contextlib.suppress(BrokenRecordError):
+            yield from entries(record)
+
+
+def _gather(records: Iterator[Record]) -> Traces:
+    return gather_traces(_readable(records))
 
 
 def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    for entry in entries(record):
-        try:
-            yield span_row(entry, traces)
-        except (PassedOverError, BrokenRecordError) as error:
-            yield error
+    return _rows(record, lambda entry: span_row(entry, traces))
 
 
 def span_row(entry: Entry, traces: Traces) -> Row:
@@ -85,18 +99,11 @@ def span_row(entry: Entry, traces: Traces) -> Row:
 
 
 def _gather_logs(records: Iterator[Record]) -> Events:
-    return gather_events(entry for record in records for entry in _readable(record))
+    return gather_events(_readable(records))
 
 
 def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    for entry in entries(record):
-        try:
-            row = event_row(entry, events)
-        except (PassedOverError, BrokenRecordError) as error:
-            yield error
-        else:
-            if row is not None:
-                yield row
+    return _rows(record, lambda entry: event_row(entry, events))
 
 
 def with_events(entry: Entry) -> Attributes:
@@ -111,7 +118,7 @@ def with_events(entry: Entry) -> Attributes:
 def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
     if sample.framing == "json":
         return sample.holds(name)
-    found = (next(_readable(record), None) for record in sample.records)
+    found = (next(_readable(iter((record,))), None) for record in sample.records)
     return any(entry is not None and entry.log == logs for entry in found)
 
 

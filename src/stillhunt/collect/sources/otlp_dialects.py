@@ -47,14 +47,14 @@ def operation(attributes: Attributes) -> str | None:
     if kind is not None:
         if kind == "generation" and "embedding" in str(attributes.get("langfuse.trace.name")):
             return "embedding"  # LiteLLM calls them generations, too
-        return kind if kind in ("generation", "embedding") else None
+        return str(kind) if kind in ("generation", "embedding") else None
     kind = attributes.get("openinference.span.kind")
     if kind is not None:
-        return kind if kind in ("LLM", "EMBEDDING") else None
+        return str(kind) if kind in ("LLM", "EMBEDDING") else None
     if "traceloop.span.kind" in attributes:
         return None  # workflow, task, agent or tool
     told = pick(attributes, "gen_ai.operation.name", "llm.request.type")
-    if told in _NO_MODEL:
+    if isinstance(told, str) and told in _NO_MODEL:
         return None
     if told is not None or pick(attributes, "gen_ai.request.model") is not None:
         return str(told or "chat")

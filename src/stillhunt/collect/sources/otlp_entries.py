@@ -238,6 +238,10 @@ def _text(value: Any) -> str:
 
 def _hex(value: Any, length: int) -> str:
     """An id in lower case; "" for one of another length or of zeros, which stands for none."""
-    if not isinstance(value, str) or len(value) != length or not value.strip("0"):
+    if not isinstance(value, str) or len(value) != length:
         return ""
-    return value.lower()
+    try:
+        found = bytes.fromhex(value)
+    except ValueError:
+        return ""
+    return found.hex() if any(found) and 2 * len(found) == length else ""

@@ -92,14 +92,15 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     gateway = call_id_of(attributes)
     around = place.within(outer)
     meta = _metadata(attributes)
-    headers = _object(meta, "requester_custom_headers")
-    asked = _object(meta, "requester_metadata")
-    namespace = entry.resource.get("service.namespace")
-    api_user = pick(attributes, "gen_ai.user", "llm.user", "llm.openai.user")
-    account = pick(meta, "user_api_key_user_id", "user_api_key_hash")
+    headers = _object(meta.get("requester_custom_headers"))
+    asked = meta.get("requester_metadata")
+    asked = _object(asked) if isinstance(asked, str) and "session_id" in asked else {}
+    namespace = _word(entry.resource.get("service.namespace"))
+    api_user = _word(pick(attributes, "gen_ai.user", "llm.user"))
+    account = _word(pick(meta, "user_api_key_user_id", "user_api_key_hash"))
     if account is None:
         account = namespace if tenants and namespace else (around.user or api_user)
-    end_user = pick(meta, "user_api_key_end_user_id") or api_user
+    end_user = _word(pick(meta, "user_api_key_end_user_id")) or api_user
     if end_user is None and around.user != account:
         end_user = around.user
     status = number(place.status if gateway is None else around.status)
@@ -107,21 +108,21 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     return {
         "request_id": gateway or span,
         "account_id": account,
-        "account_fallback": namespace or around.address or entry.resource.get("service.name"),
-        "api_key_id": pick(meta, "user_api_key_hash"),
-        "organization_id": pick(meta, "user_api_key_org_id", "user_api_key_team_id"),
+        "account_fallback": namespace or around.address or _word(entry.resource.get("service.name")),
+        "api_key_id": _word(meta.get("user_api_key_hash")),
+        "organization_id": _word(meta.get("user_api_key_org_id")),
         "end_user_id": end_user,
         "conversation_id": around.session
-        or pick(asked, "session_id")
-        or pick(headers, "x-litellm-session-id", "x-session-id"),
-        "client_ip": pick(meta, "requester_ip_address") or around.address,
-        "user_agent": pick(meta, "user_agent") or around.agent,
+        or _word(asked.get("session_id"))
+        or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
+        "client_ip": _word(meta.get("requester_ip_address")) or around.address,
+        "user_agent": _word(meta.get("user_agent")) or around.agent,
         "status": status if status is not None else number(pick(attributes, "error.code")),
         "links": named(
             span=span,
             call=gateway,
-            response=pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"),
-            edge=pick(headers, "x-request-id") or around.edge,
+            response=_word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id")),
+            edge=_word(headers.get("x-request-id")) or around.edge,
         ),
         "attributes": {**entry.resource, **attributes},
     }
@@ -136,10 +137,7 @@ def _metadata(attributes: Attributes) -> Attributes:
     return {}
 
 
-def _object(attributes: Attributes, *names: str) -> dict[str, Any]:
-    """The first of these attributes that holds an object, written as JSON or as Python does."""
-    for name in names:
-        found = value_of(attributes.get(name))
-        if isinstance(found, dict):
-            return found
-    return {}
+def _object(value: Any) -> dict[str, Any]:
+    """An object that is written as JSON or as Python does; empty where it is none."""
+    found = value_of(value)
+    return found if isinstance(found, dict) else {}
