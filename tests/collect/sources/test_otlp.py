@@ -416,7 +416,7 @@ def mutated(value: Any, draw: Any) -> Any:
 
 
 @settings(
-    derandomize=True, deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_mutated_records_never_raise(data: Any, tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ def test_mutated_records_never_raise(data: Any, tmp_path: Path) -> None:
 
 
 @settings(
-    derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damaged_protobuf_never_raises(data: Any, tmp_path: Path) -> None:
