@@ -152,9 +152,7 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
         call = call_id_of(entry.attributes)
         if called and call is not None:
             calls.append(key)
-            ids.append(
-                int.from_bytes(blake2b(f"{entry.trace}{call}".encode("utf-8", "replace"), digest_size=8).digest())
-            )
+            ids.append(int.from_bytes(blake2b(call.encode("utf-8", "replace"), digest_size=8).digest()))
     traces = _arranged(numbers(keys), numbers(parents), kinds, (numbers(calls), numbers(ids)))
     traces.places, traces.tenants, traces.beyond = places, customers.are_namespaces(), beyond
     traces.groups = {maker: group for maker, group in groups.items() if group is not None}
@@ -221,7 +219,7 @@ def _wrapping(around: npt.NDArray[np.int64], called: npt.NDArray[np.bool_]) -> n
 
 
 def _told_twice(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) -> frozenset[int]:
-    """Calls that have the id of another in their trace; the one with the lowest key stays."""
+    """Calls that have the id of another, as where LiteLLM traces to two places; the one with the lowest key stays."""
     if not keys.size:
         return frozenset()
     alone = ~wraps[np.searchsorted(unique, keys)]
