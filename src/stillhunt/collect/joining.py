@@ -25,7 +25,7 @@ from stillhunt.collect.calls import I64, U64, same_calls
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
-from stillhunt.collect.records import UNKNOWN_MODEL, RecordReader
+from stillhunt.collect.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
 from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.sources import SOURCES
 from stillhunt.collect.spool import Spool
@@ -36,7 +36,6 @@ FIRST_HAND_AT_THE_EDGE = ("client_ip", "client_prefix", "user_agent", "tls_finge
 """Columns that a source of role "edge" knows better than the gateway behind it."""
 OWN = ("source", "origin_file", "origin_row")
 WANTED = (*REQUEST_FIELDS, "account_fallback", "links")
-NO_COUNTERPART = "of calls that no other log has"
 _ROLES = {"calls": 0, "edge": 1, "parts": 2}
 _EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string())])
 _FILE_ROWS = 1 << 16
@@ -111,6 +110,7 @@ class _Joining:
         self._names: list[U64] = []
         self._named: list[I64] = []
         self._ranks: list[I64] = []
+        self._ids: list[U64] = []
         self._rows = 0
 
     def read(self, advance: Advance) -> None:
@@ -150,6 +150,9 @@ class _Joining:
         self._names.append(hashes)
         self._named.append(np.repeat(rows, counts))
         self._ranks.append(np.full(table.num_rows, log.rank, np.int64))
+        own = np.zeros(table.num_rows, np.uint64)
+        hash_rows(*text_buffers(table.column("request_id").combine_chunks().cast(pa.large_string())), self._secret, own)
+        self._ids.append(own)
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands = raw.columns.get("account_fallback")
@@ -161,12 +164,15 @@ class _Joining:
         """The calls; may be asked for once, after `read`."""
         ranks = np.concatenate([*self._ranks, np.zeros(0, np.int64)])
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
-        calls = same_calls(names, np.concatenate([*self._named, np.zeros(0, np.int64)]), ranks)
-        self._engine.register("heads", pa.table({"row": np.arange(ranks.size), "head": calls.head}))
+        call, first, rows = _repeats_as_one(ranks, np.concatenate([*self._ids, np.zeros(0, np.uint64)]))
+        named = call[np.concatenate([*self._named, np.zeros(0, np.int64)])]
+        calls = same_calls(names, named, ranks[first])
+        heads = {"row": np.arange(ranks.size), "head": first[calls.head[call]], "many": rows[call] > 1}
+        self._engine.register("heads", pa.table(heads))
         result = JoinedLogs({i: Spool(REQUESTS.arrow) for i in self._readers}, self._rejects, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
         for log in ranked:
-            statement = _statement(log, [other for other in ranked if other is not log])
+            statement = _statement(log, ranked)
             for batch in self._engine.stream(statement, purpose="joining logs of the same calls"):
                 self._take(pa.Table.from_batches([batch]), log, result)
         return result
@@ -216,11 +222,29 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _statement(log: _Log, others: list[_Log]) -> str:
-    """Rows of one log that stand for their calls, with what the other logs know of these."""
-    logs = [("h", log), *((f"p{n}", other) for n, other in enumerate(others))]
-    ranked = sorted(logs, key=lambda pair: pair[1].rank)
-    at_edge = sorted(logs, key=lambda pair: (pair[1].role != "edge", pair[1].rank))
+def _repeats_as_one(ranks: I64, ids: U64) -> tuple[I64, I64, I64]:
+    """Rows of one source with one request id are one call: (call of each row, first row and rows of each call)."""
+    _, first, call, rows = np.unique(
+        np.stack([ranks.astype(np.uint64), ids], axis=1),
+        axis=0,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    order = np.argsort(first)  # numbered by where they first stand, so that the secret of the hashes changes nothing
+    place = np.empty(order.size, np.int64)
+    place[order] = np.arange(order.size)
+    return place[call.reshape(-1)], first[order].astype(np.int64), rows[order].astype(np.int64)
+
+
+def _statement(log: _Log, logs: list[_Log]) -> str:
+    """Rows of one log that stand for their calls, with what the others, and its own repeats, know of these."""
+    own = [("h", log), ("r", log)]
+    parts = [*own, *((f"p{n}", other) for n, other in enumerate(logs) if other is not log)]
+    ranked = sorted(parts, key=lambda pair: pair[1].rank)
+    at_edge = sorted(parts, key=lambda pair: (pair[1].role != "edge", pair[1].rank))
+    # An edge log that stands alone is hunted by address; beside the log of a gateway its other rows are no calls.
+    by_address = log.role == "calls" or all(other.role != "calls" for other in logs)
     columns = []
     for name in REQUESTS.names:
         order = at_edge if name in FIRST_HAND_AT_THE_EDGE else ranked
@@ -228,15 +252,23 @@ def _statement(log: _Log, others: list[_Log]) -> str:
             columns.append(f"h.{name} AS {name}")
             continue
         values = [f"{alias}.{name}" for alias, _ in order]
-        if name == "account_id" and log.role == "calls":
-            values.append("h.fallback")
+        if name == "account_id" and by_address:
+            values += [f"{alias}.fallback" for alias, _ in order]
         columns.append(f"coalesce({', '.join(values)}) AS {name}")
-    joins = " ".join(
-        f"LEFT JOIN (SELECT r.*, n.head AS call FROM read_parquet({_quoted(other.path)}) r "  # noqa: S608  # own files
-        f"JOIN heads n ON r.row = n.row WHERE n.head <> n.row) {alias} ON {alias}.call = h.row"
-        for alias, other in logs[1:]
-    )
+    joins = " ".join(f"LEFT JOIN ({_told(other)}) {alias} ON {alias}.call = h.row" for alias, other in parts[1:])
     return (
         f"SELECT {', '.join(columns)} FROM read_parquet({_quoted(log.path)}) h "  # noqa: S608  # own names and files
         f"JOIN heads o ON h.row = o.row {joins} WHERE o.head = o.row ORDER BY h.row"
+    )
+
+
+def _told(log: _Log) -> str:
+    """One row for each call that rows of a log complete; of repeats the first that has a value."""
+    told = [name for name in REQUESTS.names if name not in OWN] + ["fallback"]
+    rows = f"FROM read_parquet({_quoted(log.path)}) r JOIN heads n ON r.row = n.row WHERE n.head <> n.row"
+    one = ", ".join(f"r.{name}" for name in told)
+    merged = ", ".join(f"arg_min(r.{name}, r.row) AS {name}" for name in told)
+    return (
+        f"SELECT n.head AS call, {one} {rows} AND NOT n.many UNION ALL "  # own names and files
+        f"SELECT n.head AS call, {merged} {rows} AND n.many GROUP BY n.head"
     )

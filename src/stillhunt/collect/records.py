@@ -37,6 +37,8 @@ PROBED_RECORDS = 200
 PROBED_BYTES = 4 << 20
 PARQUET_ROWS = 1024
 """Rows of a Parquet file turned into Python objects at a time."""
+NO_COUNTERPART = "of calls that no other log has"
+"""Why rows that only complete the calls of others are passed over where there are none."""
 UNKNOWN_MODEL = "unknown"
 """Model of calls whose log names none, as edge logs do."""
 _SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
@@ -177,7 +179,15 @@ class RecordReader:
             elif isinstance(row, BrokenRecordError):
                 rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
             else:
-                rows.append(self._completed(row, row.pop("attributes", framed.value)))
+                row = self._completed(row, row.pop("attributes", framed.value))
+                if (
+                    self.source.role == "parts"
+                    and not self.joined
+                    and None in map(row.get, ("account_id", "timestamp"))
+                ):
+                    self.passed_over[NO_COUNTERPART] += 1
+                else:
+                    rows.append(row)
         return rows
 
     def _completed(self, row: Row, record: Record) -> Row:

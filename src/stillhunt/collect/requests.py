@@ -178,6 +178,13 @@ class RequestLog:
             self._progress.note(f"{self.replaced_texts} texts held broken UTF-8; it was replaced by U+FFFD")
         if self.rows == 0 and self._rejects.rows:
             raise InputError("no row of the log can be used", where=self._rejects.first, next_step=NOTHING_USABLE)
+        passed = [(one.name, why) for one in self.inputs for why in one.passed_over]
+        if self.rows == 0 and passed:
+            raise InputError(
+                f"the logs hold no call of a model; records passed over: {passed[0][1]}",
+                where=printable(passed[0][0], NAME_CHARACTERS),
+                next_step="'stillhunt inspect' shows what each file is, docs/sources.md how a log is switched on",
+            )
 
     def _files(self) -> list[tuple[int, FoundFile]]:
         return [(i, found) for i, found in enumerate(self._opened.found) if isinstance(found, FoundFile)]

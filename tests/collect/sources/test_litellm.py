@@ -20,7 +20,7 @@ from reading import CAPTURES, Read, captured, hashed_address, read_logs
 from stillhunt.collect.sources import litellm
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
 
-SPEND, CALLBACK = litellm.SOURCES
+CALLBACK, SPEND = litellm.SOURCES
 KEY_HASH = "ab" * 32
 DRAWN = "0123456789abcdef0123456789abcdef"
 TAGS = ["User-Agent: acme", "User-Agent: acme/1.2", "blue"]

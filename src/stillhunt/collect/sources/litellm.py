@@ -294,6 +294,21 @@ _SPEND_CARRIES = {
 }
 SOURCES = (
     Source(
+        "litellm-callback",
+        "LiteLLM callback (StandardLoggingPayload)",
+        _is_payload,
+        _CARRIES,
+        rows=_payload_rows,
+        links=("call", "edge", "response"),
+        notes=(
+            "Give the log of failures too: refused calls belong to the conduct of an account.",
+            "A random trace_id is no session; the client's own is told from it.",
+        ),
+        switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
+        "s3_v2 or gcs_bucket",
+        versions="LiteLLM 1.108.7",
+    ),
+    Source(
         "litellm-spendlogs",
         "LiteLLM spend logs (table LiteLLM_SpendLogs)",
         lambda sample: sample.holds("request_id", "call_type", "api_key", "spend", "startTime"),
@@ -314,20 +329,5 @@ SOURCES = (
         'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER',
         versions="LiteLLM 1.108.7",
         framings=frozenset({"json", "csv", "parquet"}),
-    ),
-    Source(
-        "litellm-callback",
-        "LiteLLM callback (StandardLoggingPayload)",
-        _is_payload,
-        _CARRIES,
-        rows=_payload_rows,
-        links=("call", "edge", "response"),
-        notes=(
-            "Give the log of failures too: refused calls belong to the conduct of an account.",
-            "A random trace_id is no session; the client's own is told from it.",
-        ),
-        switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
-        "s3_v2 or gcs_bucket",
-        versions="LiteLLM 1.108.7",
     ),
 )

@@ -1,0 +1,56 @@
+"""Repeats of one call within joined logs, and edge logs without a gateway."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from reading import hashed_address, read_logs
+
+from stillhunt.base.errors import InputError
+
+
+def nginx(call: int, address: str) -> str:
+    record = {"request_id": f"edge-{call}", "msec": 1_795_000_000 + call, "request_time": 0.5, "remote_addr": address}
+    return json.dumps({**record, "request_method": "POST", "status": 200, "http_user_agent": "curl/8"})
+
+
+def envoy(call: int, account: str | None) -> str:
+    record = {"x-request-id": f"edge-{call}", "start_time": "2026-11-18T20:00:00Z", "method": "POST"}
+    more = {"response_code": 200, "x-account": account, "gen_ai.request.model": "m-1", "x-forwarded-for": "10.0.0.9"}
+    return json.dumps(
+        {
+            **record,
+            **more,
+            "duration": 3,
+            "user-agent": "curl/8",
+            "response_flags": "-",
+            "downstream_remote_address": "127.0.0.1:1",
+            "route_name": "llm",
+            "protocol": "HTTP/1.1",
+        }
+    )
+
+
+def test_edge_logs_without_a_gateway_fall_back_to_the_address(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("\n".join([nginx(1, "203.0.113.1"), nginx(2, "203.0.113.2")]))
+    (tmp_path / "b.jsonl").write_text("\n".join([envoy(1, "acct-1"), envoy(2, None)]))
+    found = read_logs(tmp_path)
+    assert sorted((row["account_id"], row["model"]) for row in found.rows) == [("10.0.0.9", "m-1"), ("acct-1", "m-1")]
+    assert {row["client_ip"] for row in found.rows} & {hashed_address("203.0.113.1"), hashed_address("10.0.0.9")}
+
+
+def test_the_same_file_twice_is_one_log(tmp_path: Path) -> None:
+    lines = "\n".join(nginx(n, f"203.0.113.{n}") for n in range(3))
+    (tmp_path / "a.jsonl").write_text(lines)
+    (tmp_path / "again.jsonl").write_text(lines)
+    (tmp_path / "b.jsonl").write_text("\n".join(envoy(n, f"acct-{n}") for n in range(3)))
+    found = read_logs(tmp_path)
+    assert [row["account_id"] for row in found.rows] == ["acct-0", "acct-1", "acct-2"]
+
+
+def test_logs_without_any_call_are_an_error_that_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(nginx(1, "203.0.113.1").replace("POST", "GET"))
+    with pytest.raises(InputError, match="no call of a model"):
+        read_logs(tmp_path)
