@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ CAMPAIGNS_SHOWN = 20
 FAMILIES_SHOWN = 3
 REJECT_REASONS_SHOWN = 3
 STATEMENT_CHARS = 240
+WEAK_SHOWN = 3
+LEAST_BITS = 0.1
+FEWEST_SURE = 0.01
+"""Probability below which a group left alone is not named."""
 INDENT = 9
 DETAIL_LABEL = 7
 VERDICT_STYLES = {"act": "bold red", "review": "bold yellow", "none": "dim"}
@@ -162,7 +167,28 @@ def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | Non
     weaker = quiet - allowed
     if weaker > 0:
         facts.append(("left alone", f"{_counted(weaker, 'group')} below the review threshold"))
+        facts += [("", text) for text in _strongest_weak(findings)]
     return facts + _next_steps(shown, case_folder)
+
+
+def _strongest_weak(findings: Findings) -> list[str]:
+    """The groups nearest to a verdict, with what they lack: a small log cannot tell more, and its owner may."""
+    review = findings.run.get("settings", {}).get("score", {}).get("review_probability", 0.5)
+    lines = []
+    for campaign in findings.of_verdict("none"):
+        row = campaign.row
+        if FEWEST_SURE <= row["score"] < review:
+            lacking = math.log2(review / (1 - review)) - math.log2(row["score"] / (1 - row["score"]))
+            families = (
+                ", ".join(f"{r.family} {r.bits:+.1f}" for r in _by_family(campaign) if r.bits >= LEAST_BITS)
+                or "no"
+            )
+            lines.append(
+                f"{printable(row['campaign_id'], 48)}: {_counted(row['accounts'], 'account')}, "
+                f"{_counted(row['requests'], 'request')}, {probability_words(row['score'])}; {families} bits speak for "
+                f"it, {lacking:.1f} more would bring it to review"
+            )
+    return lines[:WEAK_SHOWN]
 
 
 def _logs(findings: Findings) -> list[tuple[str, str]]:
