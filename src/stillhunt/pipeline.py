@@ -169,7 +169,7 @@ def inspect_logs(
         given = _customer_tables(accounts, log)
         customers, _ = open_accounts(given, mapping=None, config=config, engine=engine, progress=progress)
         try:
-            return inspect_log(log, customers, mapping)
+            return inspect_log(log, customers, mapping, looks_up=bool(config.collect.mmdb))
         finally:
             log.close()
 
@@ -189,10 +189,17 @@ def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Confi
         "case_version": CASE_VERSION,
         "sketch_version": SKETCH_VERSION,
         "inputs": [asdict(one) for one in log.inputs],
-        "settings": config.model_dump(mode="json", exclude={"state"}),
+        "settings": _settings(config),
         "seed": config.seed,
         "coverage": [asdict(family) for family in coverage(log.present, customers)],
     }
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Settings for run.json: without places on this machine."""
+    settings = config.model_dump(mode="json", exclude={"state"})
+    settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
+    return settings
 
 
 def _keyed(config: Config) -> Config:

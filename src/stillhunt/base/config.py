@@ -48,6 +48,12 @@ class CollectSettings(_Group):
         description="Secret for the keyed hashes of addresses, cards and e-mail. Empty: a fresh random key for each "
         "run, so hashes of two runs cannot be compared. Findings never depend on it.",
     )
+    mmdb: tuple[str, ...] = Field(
+        (),
+        description="MMDB files (GeoLite2, GeoIP2, DB-IP, IPinfo) that tell network and country of addresses where the "
+        "log has none; the first that knows a value counts. Needs stillhunt[enrich]. With engine spark they lie at the "
+        "same place on every machine. run.json has their names only.",
+    )
     rejects_limit: float = Field(
         0.01, ge=0, le=1, description="Share of rows in rejects above which the exit code is 4 (partial input)."
     )

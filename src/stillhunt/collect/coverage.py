@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from stillhunt.base.schema import ACCOUNTS, FAMILIES
 
+LOOK_UP = "give collect.mmdb (an MMDB file) for networks and countries"
+
 
 @dataclass(frozen=True)
 class FamilyCoverage:
@@ -116,4 +118,6 @@ def _of_family(family: str, need: _Need, have: set[str], no_accounts: bool) -> F
     if not missing:
         return FamilyCoverage(family, True, missing, f"{family}: complete")
     lost = "; ".join(f"without {name} no {cost}" for name, cost in need.helpful if name not in have)
+    if "country" in missing and "client_ip" in have:
+        lost += "; " + LOOK_UP
     return FamilyCoverage(family, True, missing, f"{family}: partly; {lost}")

@@ -30,30 +30,39 @@ CACHED_VALUES = 1 << 20
 
 _FIRST_SLOTS = 1 << 10
 _PROCESS_KEY = secrets.token_bytes(32)
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def address_and_prefix(text: str) -> tuple[str, str | None]:
     """Canonical form of a client address and of its prefix.
 
-    Ports and brackets are stripped, IPv4-mapped IPv6 is unwrapped, and of a list ("client, proxy, proxy", the form
-    of x-forwarded-for) the first public address counts, else the first address. The list's head is written
-    by the client and can be forged; operators who have the peer's address should map that instead.
-
     Returns:
         (address, prefix); for text that holds no address the text itself in lower case, and None.
     """
-    parts = text.split(",")[:LONGEST_LIST]
-    parsed = [address for part in parts if (address := _parse(part)) is not None]
-    if not parsed:
+    first = client_address(text)
+    if first is None:
         return text.strip().lower(), None
-    # Asking whether an address is public is slow; where there is but one, it does not matter.
-    first = parsed[0] if len(parsed) == 1 else next((a for a in parsed if a.is_global), parsed[0])
     bits = IPV4_PREFIX_BITS if first.version == 4 else IPV6_PREFIX_BITS
     return str(first), str(ipaddress.ip_network((first, bits), strict=False))
 
 
-def _parse(text: str) -> _Address | None:
+def client_address(text: str) -> Address | None:
+    """The address that counts in a text; None where there is none.
+
+    Ports and brackets are stripped, IPv4-mapped IPv6 is unwrapped, and of a list ("client, proxy, proxy", the form
+    of x-forwarded-for) the first public address counts, else the first address. The list's head is written
+    by the client and can be forged; operators who have the peer's address should map that instead.
+
+    Args:
+        text: what a log gives as the client.
+    """
+    parts = text.split(",")[:LONGEST_LIST]
+    parsed = [address for part in parts if (address := _parse(part)) is not None]
+    # Asking whether an address is public is slow; where there is but one, it does not matter.
+    return parsed[0] if len(parsed) == 1 else next((a for a in parsed if a.is_global), parsed[0] if parsed else None)
+
+
+def _parse(text: str) -> Address | None:
     text = text.strip().strip('"')
     if text.lower().startswith("for="):  # RFC 7239 Forwarded
         text = text[4:].strip('"')

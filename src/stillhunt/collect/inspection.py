@@ -21,6 +21,8 @@ SHOWN = (
     *(name for name in sorted(OPTIONAL_COLUMNS) if name != "client_prefix"),
 )
 """Columns whose filling is told."""
+LOOKED_UP = dict.fromkeys(("asn", "country"), "collect.mmdb, by address")
+"""Where columns come from that no log of this format has, if the user gave MMDB files."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,16 @@ class Inspection:
     last: int | None
 
 
-def inspect_log(log: RequestLog, accounts: pa.Table | None, mapping: Mapping[str, str] | None) -> Inspection:
+def inspect_log(
+    log: RequestLog, accounts: pa.Table | None, mapping: Mapping[str, str] | None, *, looks_up: bool = False
+) -> Inspection:
     """Read a log to its end and count what is in it.
 
     Args:
         log: freshly opened.
         accounts: ACCOUNTS, None where there is no such table.
         mapping: what the user mapped by hand.
+        looks_up: whether `collect.mmdb` fills what the log does not tell of addresses.
 
     Raises:
         InputError: nothing can be read.
@@ -99,7 +104,7 @@ def inspect_log(log: RequestLog, accounts: pa.Table | None, mapping: Mapping[str
                 file,
                 source.title if source else "table with our columns",
                 {name: filled[index][name] for name in SHOWN},
-                {**carries, **(mapping or {})},
+                {**(LOOKED_UP if looks_up else {}), **carries, **(mapping or {})},
                 source.notes if source else (),
                 facts.rejected if facts else 0,
             )

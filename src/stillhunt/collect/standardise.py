@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
 from stillhunt.collect.chat import fill_from_messages, unfold_prompts
+from stillhunt.collect.enrich import Networks, open_networks
 from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS, Column
 from stillhunt.collect.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.numbers import floats, integers
@@ -109,6 +110,7 @@ class Rules:
     hasher: IdentityHasher
     request_times: TimeRange
     account_times: TimeRange
+    networks: Networks | None = None
 
     @classmethod
     def of(cls, config: Config) -> Rules:
@@ -119,6 +121,7 @@ class Rules:
             IdentityHasher(config.collect.identity_key),
             time_range(EARLIEST_REQUEST, days),
             time_range(EARLIEST_ACCOUNT, days),
+            open_networks(config.collect.mmdb),
         )
 
 
@@ -160,6 +163,15 @@ class _Build:
     def time(self, name: str, allowed: TimeRange) -> None:
         """A timestamp column."""
         self.put(name, *times(self.values(name), allowed))
+
+    def look_up(self, address: str, country: str, asn: str = "") -> None:
+        """Fill what the log does not tell of an address; the address itself must still be there as found."""
+        wanted = [name for name in (country, asn) if name and self.columns[name].null_count]
+        if self.rules.networks is None or not wanted or address not in self.raw.columns:
+            return
+        numbers, countries = self.rules.networks.of(self.values(address), self.rules.config.collect.max_field_bytes)
+        for name in wanted:
+            self.columns[name] = pc.coalesce(self.columns[name], numbers if name == asn else countries)
 
     def text(self, name: str) -> pa.Array:
         """A long text column, not yet bounded."""
@@ -222,6 +234,7 @@ def standardise_requests(
         build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
     for name in FLOAT_COLUMNS:
         build.put(name, *floats(build.values(name)))
+    build.look_up("client_ip", "country", "asn")
     address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
     build.put("client_ip", address, broken=broken)
     build.put("client_prefix", prefix)
@@ -305,6 +318,7 @@ def standardise_accounts(
     build.put("email_hash", hashed, broken=broken)
     cards, broken = rules.hasher.secrets(build.values("payment_fingerprint"), "card", limit)
     build.put("payment_fingerprint", cards, broken=broken)
+    build.look_up("signup_ip", "signup_country")
     address, prefix, broken = rules.hasher.addresses(build.values("signup_ip"), limit)
     build.put("signup_ip", address, broken=broken)
     build.put("signup_prefix", prefix)

@@ -237,8 +237,18 @@ def _facts_of(folder: Path) -> KeptInput | None:
 
 def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:
     read = config.collect.model_dump(mode="json", exclude={"rejects_limit", "batch_rows"})
+    read["mmdb"] = [_stamp(Path(path)) for path in config.collect.mmdb]
     text = json.dumps([LAYOUT, SKETCH_VERSION, config.seed, read, sorted((mapping or {}).items())], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """Path, size and time of change of a file: what was looked up in it holds as long as these stand."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # whoever opens it says so
+    return str(path.absolute()), found.st_size, found.st_mtime_ns
 
 
 def _own_folder(state: Path | None) -> Path:

@@ -22,6 +22,7 @@ from stillhunt.base.engine_spark_dataset import (
     packed_batch,
 )
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
+from stillhunt.collect.enrich import open_networks
 from stillhunt.collect.fields import (
     REQUEST_FIELDS,
     FieldMap,
@@ -85,7 +86,8 @@ class Reading:
 
     def rules(self) -> Rules:
         """What values must satisfy, made on the executor: hashers hold memory that does not travel."""
-        return Rules(self.config, IdentityHasher(self.config.collect.identity_key), self.times, self.times)
+        read = self.config.collect
+        return Rules(self.config, IdentityHasher(read.identity_key), self.times, self.times, open_networks(read.mmdb))
 
 
 def plain_path(path: str) -> str:
