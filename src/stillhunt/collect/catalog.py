@@ -14,9 +14,10 @@ import pyarrow as pa
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import EngineError, InputError
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
-from stillhunt.collect.remote import MARK, Place, RemoteFile, remote_files
+from stillhunt.collect.remote import MARK, Place, RemoteFile, local_path, remote_files
 
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
+LOCAL = "file://"
 DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".pb", ".binpb", ".log")
 """Files of other names in a folder are no logs; a file that is named itself is always read."""
 
@@ -71,11 +72,13 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
 
 
 def _where(place: Place) -> str:
-    return place.key if isinstance(place, RemoteFile) else str(place.absolute())
+    return f"{place.home} {place.key}" if isinstance(place, RemoteFile) else str(place.absolute())
 
 
 def _files(given: str, rejects: Rejects) -> list[FoundFile]:
-    if MARK in given:
+    if given.startswith(LOCAL):
+        given = local_path(given)
+    elif MARK in given:
         return [FoundFile(name, file) for name, file in remote_files(given, _looks_like_data)]
     path = Path(given)
     if path.is_dir():
