@@ -33,7 +33,7 @@ from stillhunt.link import link_slices
 from stillhunt.pipeline_spark import with_identity_key
 from stillhunt.pipeline_spark.log import SparkLog
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.score import log_budget, score_campaigns
+from stillhunt.score import list_version, log_budget, score_campaigns
 from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
@@ -188,6 +188,7 @@ def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Confi
         "version": __version__,
         "case_version": CASE_VERSION,
         "sketch_version": SKETCH_VERSION,
+        "disposable_domains": list_version(),
         "inputs": [asdict(one) for one in log.inputs],
         "settings": _settings(config),
         "seed": config.seed,

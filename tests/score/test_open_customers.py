@@ -10,8 +10,10 @@ import pytest
 from told import group_of, told_log
 
 from stillhunt.base.schema import ACCOUNTS
+from stillhunt.score import mail
+from stillhunt.score.evidence import _shared_customers
 from stillhunt.score.findings import Finding
-from stillhunt.score.frame import build_frame
+from stillhunt.score.frame import Frame, build_frame
 from stillhunt.score.open_customers import (
     OPENLY,
     PUBLIC_DOMAIN,
@@ -21,6 +23,7 @@ from stillhunt.score.open_customers import (
 )
 
 MEMBERS = 20
+LISTED = mail._listed
 OUTSIDERS = 60
 
 Columns = dict[str, list[Any]]
@@ -41,13 +44,18 @@ def customers(**members: list[Any]) -> Columns:
 
 def judged(columns: Columns) -> Finding | None:
     """What open_customers says of the first accounts."""
+    frame = framed(columns)
+    return open_customers(frame, group_of(frame, MEMBERS))
+
+
+def framed(columns: Columns) -> Frame:
+    """A log of members and outsiders."""
     count = MEMBERS + OUTSIDERS
     frame = told_log(np.repeat(np.arange(count), 2), np.arange(2 * count))
     names = [f"a{number:05d}" for number in range(count)]
     given = {name: pa.nulls(count, ACCOUNTS.arrow.field(name).type) for name in ACCOUNTS.names}
     accounts = ACCOUNTS.build(**{**given, "account_id": names, **columns})
-    frame = build_frame(frame.sketches, told_sliced(2 * count), accounts)
-    return open_customers(frame, group_of(frame, MEMBERS))
+    return build_frame(frame.sketches, told_sliced(2 * count), accounts)
 
 
 def told_sliced(rows: int) -> pa.Table:
@@ -68,6 +76,41 @@ def firm(**changes: list[Any]) -> Columns:
         "payment_country": ["NL"] * MEMBERS,
     }
     return customers(**{**own, **changes})
+
+
+@pytest.fixture(autouse=True)
+def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of disposable domains that does not change with a package."""
+    monkeypatch.setattr(mail, "_listed", lambda: frozenset({"throwaway.example"}))
+
+
+@pytest.mark.parametrize("domain", ["throwaway.example", "mx.throwaway.example"])
+def test_disposable_mail_is_no_firms_own(domain: str) -> None:
+    assert judged(firm(email_domain=[domain] * MEMBERS)) is None
+    assert judged(firm(email_domain=["notthrowaway.example"] * MEMBERS)) is not None
+
+
+def test_disposable_mail_is_said_where_domains_are_shared() -> None:
+    count = MEMBERS + OUTSIDERS
+    frame = framed(firm(email_domain=["throwaway.example"] * 8 + ["firm.example"] * (MEMBERS - 8)))
+    assert frame.accounts == count
+    found = _shared_customers(frame, group_of(frame, MEMBERS))
+    (domains,) = [finding for finding in found if finding.kind == "email_domain"]
+    assert domains.statement.endswith("; 8 use disposable mail")
+    assert not any("disposable" in finding.statement for finding in found if finding.kind != "email_domain")
+
+
+def test_without_a_list_nothing_is_disposable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "_listed", frozenset)
+    assert mail.disposable(["throwaway.example", None, ""]).tolist() == [0, 0, 0]
+    assert mail.list_version() == ""
+
+
+def test_the_package_knows_the_best_known_ones() -> None:
+    pytest.importorskip("disposable_email_domains", reason="stillhunt[enrich] is not installed")
+    listed = LISTED()
+    assert "mailinator.com" in listed
+    assert "gmail.com" not in listed
 
 
 def test_one_firm_is_open() -> None:

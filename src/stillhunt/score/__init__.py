@@ -9,10 +9,11 @@ from stillhunt.base.progress import Progress
 from stillhunt.score.budget import Budget, false_alarm_budget, log_budget
 from stillhunt.score.candidate import read_candidates
 from stillhunt.score.frame import Frame, build_frame
+from stillhunt.score.mail import list_version
 from stillhunt.score.tables import case_tables
 from stillhunt.score.verdict import judge
 
-__all__ = ["Budget", "false_alarm_budget", "log_budget", "score_campaigns"]
+__all__ = ["Budget", "false_alarm_budget", "list_version", "log_budget", "score_campaigns"]
 
 
 def score_campaigns(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.score.coding import Ints, coded
+from stillhunt.score.mail import disposable
 
 CODED_COLUMNS = (
     "organization_id",
@@ -31,7 +32,8 @@ class Customers:
 
     Attributes:
         codes: by name, one code an account (-1 = unknown); `institution` is 1 where the mail domain is one that only
-            institutions get, `created_at` is a bin of `SIGNUP_HOURS`. Empty where there is no table.
+            institutions get, `disposable` where anybody gets an address there for an hour, `created_at` is a bin of
+            `SIGNUP_HOURS`. Empty where there is no table.
         organisations: organisation of each account by name; null where the table is missing or silent.
     """
 
@@ -53,9 +55,10 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
     out = {name: _aligned(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
     domains = pc.dictionary_encode(accounts.column("email_domain")).combine_chunks()
     told = pc.match_substring_regex(domains.dictionary, INSTITUTION).to_numpy(zero_copy_only=False).astype(np.int32)
-    # No domain is no institution's.
-    of_code = np.append(told, np.int32(0))
-    out["institution"] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
+    for name, of_domain in (("institution", told), ("disposable", disposable(domains.dictionary.to_pylist()))):
+        # No domain is no institution's, nor disposable.
+        of_code = np.append(of_domain, np.int32(0))
+        out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
     created = pc.fill_null(accounts.column("created_at").cast(pa.int64()), -1).to_numpy()
     out["created_at"] = _aligned(np.where(created < 0, -1, created // (SIGNUP_HOURS * 3_600_000_000)), found)
     return Customers(out, accounts.column("organization_id").combine_chunks().take(position))

@@ -308,7 +308,11 @@ def _shared_customers(frame: Frame, candidate: Candidate) -> list[Finding]:
             continue
         own = frame.customers.codes[name][candidate.accounts]
         found = shared_value(own, candidate.accounts, frame.customer_key(name))
-        findings.append(_sharing("identity", name, words, found, candidate))
+        finding = _sharing("identity", name, words, found, candidate)
+        throwaway = int((frame.customers.codes["disposable"][candidate.accounts] > 0).sum())
+        if name == "email_domain" and throwaway:
+            finding = replace(finding, statement=f"{finding.statement}; {throwaway} use disposable mail")
+        findings.append(finding)
     return findings
 
 

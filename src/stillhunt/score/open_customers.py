@@ -59,14 +59,16 @@ def open_customers(frame: Frame, candidate: Candidate) -> Finding | None:
     public = frame.public[candidate.accounts]
     open_member = np.zeros(len(own), bool)
     payers: list[int] = []
-    institution = frame.customers.codes["institution"]
+    institution, disposable = (frame.customers.codes[name] for name in ("institution", "disposable"))
     parts, weight = 0, frame.outsider_weight(candidate.accounts)
     for value in np.unique(own[own >= 0]):
         inside = own == value
         outsiders = (int(frame.domain_holders[value]) - int((inside & public).sum())) * weight
+        accounts = candidate.accounts[inside]
         if inside.sum() < SMALLEST_PART or outsiders > PUBLIC_DOMAIN * inside.sum():
             continue
-        accounts = candidate.accounts[inside]
+        if (disposable[accounts] > 0).any():  # mail that anybody can have, however few have it here
+            continue
         if _one_payer(frame, accounts) and ((institution[accounts] > 0).all() or _one_country(frame, accounts)):
             open_member |= inside
             parts += 1
