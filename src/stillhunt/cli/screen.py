@@ -180,8 +180,7 @@ def _strongest_weak(findings: Findings) -> list[str]:
         if FEWEST_SURE <= row["score"] < review:
             lacking = math.log2(review / (1 - review)) - math.log2(row["score"] / (1 - row["score"]))
             families = (
-                ", ".join(f"{r.family} {r.bits:+.1f}" for r in _by_family(campaign) if r.bits >= LEAST_BITS)
-                or "no"
+                ", ".join(f"{r.family} {r.bits:+.1f}" for r in _by_family(campaign) if r.bits >= LEAST_BITS) or "no"
             )
             lines.append(
                 f"{printable(row['campaign_id'], 48)}: {_counted(row['accounts'], 'account')}, "

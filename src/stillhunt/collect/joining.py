@@ -150,15 +150,25 @@ class _Joining:
         self._names.append(hashes)
         self._named.append(np.repeat(rows, counts))
         self._ranks.append(np.full(table.num_rows, log.rank, np.int64))
-        own = np.zeros(table.num_rows, np.uint64)
-        hash_rows(*text_buffers(table.column("request_id").combine_chunks().cast(pa.large_string())), self._secret, own)
-        self._ids.append(own)
+        self._ids.append(self._calls_of(table))
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands = raw.columns.get("account_fallback")
         texts = [None] * raw.rows if stands is None else stands if isinstance(stands, list) else stands.to_pylist()
         fallback = pa.array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
         return table.append_column("row", pa.array(rows)).append_column("fallback", fallback)
+
+    def _calls_of(self, table: pa.Table) -> U64:
+        """Hash of what tells the calls of one source apart.
+
+        An id alone does not: clients may choose it, and one who gives all his calls the same must not make one of them.
+        """
+        own = np.zeros(table.num_rows, np.uint64)
+        for name in ("request_id", "timestamp", "account_id"):
+            column = table.column(name).combine_chunks()
+            text = (column.cast(pa.int64()) if name == "timestamp" else column).cast(pa.large_string())
+            hash_rows(*text_buffers(pc.fill_null(text, "")), self._secret, own)
+        return own
 
     def joined(self) -> JoinedLogs:
         """The calls; may be asked for once, after `read`."""
@@ -223,7 +233,7 @@ def _quoted(path: Path) -> str:
 
 
 def _repeats_as_one(ranks: I64, ids: U64) -> tuple[I64, I64, I64]:
-    """Rows of one source with one request id are one call: (call of each row, first row and rows of each call)."""
+    """Rows of one source with one id, time and account are one call: (call of each row, first row, rows of each)."""
     _, first, call, rows = np.unique(
         np.stack([ranks.astype(np.uint64), ids], axis=1),
         axis=0,

@@ -54,3 +54,19 @@ def test_logs_without_any_call_are_an_error_that_says_why(tmp_path: Path) -> Non
     (tmp_path / "a.jsonl").write_text(nginx(1, "203.0.113.1").replace("POST", "GET"))
     with pytest.raises(InputError, match="no call of a model"):
         read_logs(tmp_path)
+
+
+def test_one_id_for_all_calls_makes_neither_one_call_of_them_nor_one_account(tmp_path: Path) -> None:
+    """Clients can choose x-request-id: what an attacker forges must move nothing from one call to another."""
+    (tmp_path / "a.jsonl").write_text("\n".join(nginx(n, f"203.0.113.{n}").replace(f"edge-{n}", "x") for n in range(3)))
+    forged = [envoy(n, f"acct-{n}").replace(f"edge-{n}", "x").replace("20:00:00Z", f"20:00:0{n}Z") for n in range(3)]
+    (tmp_path / "b.jsonl").write_text("\n".join(forged))
+    found = read_logs(tmp_path)
+    assert [row["account_id"] for row in found.rows if row["account_id"].startswith("acct-")] == [
+        "acct-0",
+        "acct-1",
+        "acct-2",
+    ]
+    assert {row["client_ip"] for row in found.rows if row["account_id"].startswith("acct-")} == {
+        hashed_address("10.0.0.9")
+    }
