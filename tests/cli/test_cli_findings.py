@@ -121,8 +121,10 @@ def test_screen_in_a_pipe() -> None:
         "not checked  identity: not looked at, no accounts table",
         "set aside    3 rows, 0.00 %: bad timestamp (2), negative tokens (1)",
         "left alone   1 group below the review threshold",
-        "             c-weak: 70 accounts, 4,896 requests, 20.0 %; no bits speak for it, 2.0 more would bring it to "
-        "review",
+        (
+            "             c-weak: 70 accounts, 4,896 requests, 20.0 %; no bits speak for it, 2.0 more would bring it "
+            "to review"
+        ),
         "report       case/report.html",
         "next         stillhunt explain case c-act",
     ]

@@ -13,6 +13,11 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 
+NEAR = 60_000_000
+"""Microseconds within which two logs of one source date the same call: one may write when it began, another, in whole
+seconds, when it was answered."""
+
+
 @dataclass(frozen=True)
 class Calls:
     """Rows put together.
@@ -63,3 +68,40 @@ def same_calls(names: U64, rows: I64, ranks: I64) -> Calls:
     alone = torn[component]
     head[alone] = np.flatnonzero(alone)
     return Calls(head, int(np.count_nonzero(alone)))
+
+
+def repeats_as_one(ranks: I64, ids: U64, accounts: U64, times: I64, files: I64) -> tuple[I64, I64, I64]:
+    """Rows of one source that are one call, told twice: one id in several files at about one time.
+
+    Clients may choose an id, and one who gives all his calls the same must not make one of them: an id that a file
+    holds twice at about one time, or that two accounts use, joins nothing.
+
+    Args:
+        ranks: rank of each row's source.
+        ids: hash of the id of each row.
+        accounts: hash of the account of each row, 0 where unknown.
+        times: microseconds since 1970 of each row, -1 where unknown.
+        files: input of each row.
+
+    Returns:
+        (call of each row, numbered by first rows; first row of each call; rows of each call).
+    """
+    order = np.lexsort((np.arange(ranks.size), files, times, ids, ranks))
+    same = np.zeros(ranks.size, np.bool_)
+    same[1:] = (ranks[order[1:]] == ranks[order[:-1]]) & (ids[order[1:]] == ids[order[:-1]])
+    same[1:] &= times[order[1:]] - times[order[:-1]] <= NEAR
+    group = np.empty(ranks.size, np.int64)
+    group[order] = np.cumsum(~same) - 1
+    held = np.lexsort((files, group))
+    twice = np.zeros(ranks.size, np.bool_)
+    twice[held[1:]] = (group[held[1:]] == group[held[:-1]]) & (files[held[1:]] == files[held[:-1]])
+    known = np.flatnonzero(accounts)
+    least, most = np.full(ranks.size, np.iinfo(np.uint64).max, np.uint64), np.zeros(ranks.size, np.uint64)
+    np.minimum.at(least, group[known], accounts[known])
+    np.maximum.at(most, group[known], accounts[known])
+    torn = np.isin(group, group[twice]) | (most[group] > least[group])
+    group[torn] = ranks.size + np.flatnonzero(torn)
+    _, first, call, rows = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
+    place = np.empty(first.size, np.int64)
+    place[np.argsort(first)] = np.arange(first.size)
+    return place[call], np.sort(first).astype(np.int64), rows[np.argsort(first)].astype(np.int64)

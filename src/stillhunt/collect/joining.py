@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.calls import I64, U64, same_calls
+from stillhunt.collect.calls import I64, U64, repeats_as_one, same_calls
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
@@ -111,6 +111,9 @@ class _Joining:
         self._named: list[I64] = []
         self._ranks: list[I64] = []
         self._ids: list[U64] = []
+        self._accounts: list[U64] = []
+        self._times: list[I64] = []
+        self._files: list[I64] = []
         self._rows = 0
 
     def read(self, advance: Advance) -> None:
@@ -150,7 +153,11 @@ class _Joining:
         self._names.append(hashes)
         self._named.append(np.repeat(rows, counts))
         self._ranks.append(np.full(table.num_rows, log.rank, np.int64))
-        self._ids.append(self._calls_of(table))
+        self._ids.append(self._hashed(table.column("request_id")))
+        known = table.column("account_id").is_valid().to_numpy()
+        self._accounts.append(np.where(known, self._hashed(table.column("account_id")) | np.uint64(1), np.uint64(0)))
+        self._times.append(pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy())
+        self._files.append(np.full(table.num_rows, raw.origin_file, np.int64))
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands = raw.columns.get("account_fallback")
@@ -158,23 +165,22 @@ class _Joining:
         fallback = pa.array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
         return table.append_column("row", pa.array(rows)).append_column("fallback", fallback)
 
-    def _calls_of(self, table: pa.Table) -> U64:
-        """Hash of what tells the calls of one source apart.
-
-        An id alone does not: clients may choose it, and one who gives all his calls the same must not make one of them.
-        """
-        own = np.zeros(table.num_rows, np.uint64)
-        for name in ("request_id", "timestamp", "account_id"):
-            column = table.column(name).combine_chunks()
-            text = (column.cast(pa.int64()) if name == "timestamp" else column).cast(pa.large_string())
-            hash_rows(*text_buffers(pc.fill_null(text, "")), self._secret, own)
-        return own
+    def _hashed(self, column: pa.ChunkedArray) -> U64:
+        hashes = np.zeros(len(column), np.uint64)
+        hash_rows(
+            *text_buffers(pc.fill_null(column, "").combine_chunks().cast(pa.large_string())), self._secret, hashes
+        )
+        return hashes
 
     def joined(self) -> JoinedLogs:
         """The calls; may be asked for once, after `read`."""
         ranks = np.concatenate([*self._ranks, np.zeros(0, np.int64)])
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
-        call, first, rows = _repeats_as_one(ranks, np.concatenate([*self._ids, np.zeros(0, np.uint64)]))
+        nothing = np.zeros(0, np.int64)
+        ids = np.concatenate([*self._ids, np.zeros(0, np.uint64)])
+        times, files = np.concatenate([*self._times, nothing]), np.concatenate([*self._files, nothing])
+        accounts = np.concatenate([*self._accounts, np.zeros(0, np.uint64)])
+        call, first, rows = repeats_as_one(ranks, ids, accounts, times, files)
         named = call[np.concatenate([*self._named, np.zeros(0, np.int64)])]
         calls = same_calls(names, named, ranks[first])
         heads = {"row": np.arange(ranks.size), "head": first[calls.head[call]], "many": rows[call] > 1}
@@ -230,21 +236,6 @@ def _nullable(schema: pa.Schema) -> pa.Schema:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _repeats_as_one(ranks: I64, ids: U64) -> tuple[I64, I64, I64]:
-    """Rows of one source with one id, time and account are one call: (call of each row, first row, rows of each)."""
-    _, first, call, rows = np.unique(
-        np.stack([ranks.astype(np.uint64), ids], axis=1),
-        axis=0,
-        return_index=True,
-        return_inverse=True,
-        return_counts=True,
-    )
-    order = np.argsort(first)  # numbered by where they first stand, so that the secret of the hashes changes nothing
-    place = np.empty(order.size, np.int64)
-    place[order] = np.arange(order.size)
-    return place[call.reshape(-1)], first[order].astype(np.int64), rows[order].astype(np.int64)
 
 
 def _statement(log: _Log, logs: list[_Log]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import hashed_address, read_logs
 
-from stillhunt.collect.calls import same_calls
+from stillhunt.collect.calls import repeats_as_one, same_calls
 
 Entry = tuple[int, int]
 
@@ -91,3 +91,16 @@ def test_records_that_are_no_calls_are_counted_and_no_rejects(tmp_path: Path) ->
     assert len(found.rows) == 1
     assert found.rejects == []
     assert found.inputs[0].passed_over == {"not a POST, so no call of a model": 1}
+
+
+def test_a_call_told_in_two_files_of_a_source_is_one_and_an_id_used_twice_in_a_file_none() -> None:
+    second = 1_000_000
+    ranks, ids = np.zeros(6, np.int64), np.array([5, 5, 6, 6, 7, 7], np.uint64)
+    times, files = np.array([0, second, 0, second, 0, 3600 * second]), np.array([0, 1, 0, 0, 0, 1])
+    nobody = np.zeros(6, np.uint64)
+    call, first, rows = repeats_as_one(ranks, ids, nobody, times, files)
+    assert call.tolist() == [0, 0, 1, 2, 3, 4]
+    assert first.tolist() == [0, 2, 3, 4, 5]
+    assert rows.tolist() == [2, 1, 1, 1, 1]
+    two = np.array([1, 3, 0, 0, 0, 0], np.uint64)
+    assert repeats_as_one(ranks, ids, two, times, files)[0].tolist() == [0, 1, 2, 3, 4, 5]
