@@ -64,9 +64,7 @@ def open_accounts(
                 advance(raw.rows)
     table = ACCOUNTS.empty()
     for kind in sorted(parts, key=lambda name: (name != CANONICAL, name)):
-        merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts[kind])]).combine_chunks()
-        kept = _one_row_per_account(merged, parts[kind], rejects)
-        table = _completed(table, merged.take(pa.array(kept, pa.int64())))
+        table = _completed(table, _merged(parts.pop(kind), rejects))
     if table.num_rows == 0 and rejects.rows:
         raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NOTHING_USABLE)
     return ACCOUNTS.check(table), rejects.table()
@@ -93,6 +91,17 @@ class _Part:
     rows: I64
     source: str
     place: Callable[[int], str]
+
+
+def _merged(parts: list[_Part], rejects: Rejects) -> pa.Table:
+    """One row for each account, sorted. Column by column, so that many millions are never held twice."""
+    merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts)])
+    kept = pa.array(_one_row_per_account(merged, parts, rejects), pa.int64())
+    parts.clear()
+    left = dict(zip(merged.column_names, merged.columns, strict=True))
+    del merged
+    taken = {name: left.pop(name).combine_chunks().take(kept) for name in ACCOUNTS.names}
+    return pa.table(taken, schema=ACCOUNTS.arrow)
 
 
 def _one_row_per_account(merged: pa.Table, parts: Sequence[_Part], rejects: Rejects) -> I64:
