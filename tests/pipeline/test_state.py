@@ -30,11 +30,6 @@ from stillhunt.lab.worlds import World
 CHANGES = 3
 
 
-def known(reason: str) -> pytest.MarkDecorator:
-    """A defect that is known; the mark goes with it."""
-    return pytest.mark.xfail(reason=reason, strict=False)
-
-
 @pytest.fixture(scope="module")
 def world() -> World:
     return small_world()
@@ -78,7 +73,6 @@ def test_conversations_over_files(
     assert case.run["counts"]["requests"] > 100
 
 
-@known("resent history without conversation ids ties files together by account, and linked_files does not see it")
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
 def test_history_of_accounts_without_conversations(world: World, tmp_path: Path, ending: str) -> None:
     """The later file alone has other prompts than behind the earlier one."""

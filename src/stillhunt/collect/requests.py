@@ -22,16 +22,19 @@ from stillhunt.collect.catalog import FoundFile
 from stillhunt.collect.digests import Digests
 from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 from stillhunt.collect.files import ParquetReader, Part, TableReader
-from stillhunt.collect.history import I64, History, Survey, prompt_array
+from stillhunt.collect.history import I64, History, Survey
 from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened, open_inputs
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.remembered import Notes, SettledHistory
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.strings import bounded_texts
-from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool
+from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool, with_bounded_prompts
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
+Cutter: TypeAlias = History | SettledHistory
+"""What takes resent history off the rows of inputs, in the order in which they are handed on."""
 Step: TypeAlias = tuple[int, pa.Table | None, Rejects]
 """Input, its next usable rows (None: there are none), and what was set aside on the way."""
 
@@ -51,7 +54,7 @@ class RequestLog:
         self._rules = Rules.of(config)
         self._threads = config.threads or os.cpu_count() or 1
         self._digests = Digests(opened.found, config.state)
-        self._surveyed: Survey | None = None
+        self._settled: SettledHistory | None = None
         self._spools: dict[int, Spool] = {}
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
         self._started = False
@@ -92,15 +95,26 @@ class RequestLog:
         self._digests.end()
         return found
 
-    def linked_files(self) -> list[frozenset[int]]:
-        """Sets of inputs that share a conversation, so that one of them changes how history in another is cut.
+    def settle_history(self, known: Mapping[int, Notes], together: frozenset[int]) -> dict[int, str]:
+        """Find all cuts of resent history before any row is handed on, reading only what is needed for it.
 
-        Reads the key columns of Parquet files, and text files whole; nothing if no input can hold a conversation.
+        Args:
+            known: what `history_of` told of some inputs in earlier hunts.
+            together: inputs of one earlier hunt, in which what is known of their relations was found.
+
+        Returns:
+            For each input a hash of what its rows owe to other inputs.
         """
-        if not self._may_hold_conversations():
-            return []
-        self._surveyed = self._surveyed or self._survey(Survey(link_files=True), frozenset())
-        return self._surveyed.linked_files()
+        inputs, key = sorted(self._readers), self._config.collect.identity_key
+        known = {index: known[index] for index in inputs if index in known}
+        with self._progress.stage("finding resent history", None, "rows") as advance:
+            reading = functools.partial(self._usable, advance=advance)
+            self._settled = SettledHistory(reading, inputs, known, frozenset(inputs) - together, key)
+        return {index: self._settled.digest(index) for index in inputs}
+
+    def history_of(self, index: int) -> Notes:
+        """What a later hunt needs to know of the history in an input; nothing if it was not settled beforehand."""
+        return self._settled.notes(index) if self._settled is not None else {}
 
     def note_known(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
         """Say what an input that will be skipped holds, as an earlier reading told it.
@@ -118,7 +132,7 @@ class RequestLog:
             self._cuts[index].append((rows, sizes))
 
     def was_read(self, index: int) -> bool:
-        """Whether an input was read to learn which conversations it holds, and its rejects are known by that."""
+        """Whether a text file was read for its history, and its rejects are known by that."""
         return index in self._spools
 
     def cuts(self, index: int) -> list[tuple[int, int]]:
@@ -157,14 +171,11 @@ class RequestLog:
             # Parquet is read in pieces here and there, so its bytes are hashed beside the reading. Text files are
             # hashed as they are read; the few that could not be read to their end follow at the end.
             self._digests.begin([index for index, _found in self._files() if index in skip or self._rewinds(index)])
-            survey = self._surveyed = self._surveyed or self._survey(
-                Survey(conversations=self._may_hold_conversations()), skip
-            )
-            order, in_time = survey.file_order(skip)
-            history = History(survey) if survey.grouped_rows else None
-            if history is not None and not in_time:
-                with self._progress.stage("finding resent history", None, "rows") as advance:
-                    history.plan(lambda: _counted(self._accepted(order), advance))
+            if self._settled is not None:
+                history: Cutter | None = self._settled
+                order = [index for index in sorted(self._readers) if index not in skip]
+            else:
+                order, history = self._history(skip)
             # Inputs without one usable key come last: their rows still have to reach rejects.
             rest = [index for index in sorted(self._readers) if index not in order and index not in skip]
             yield from self._emit([*order, *rest], history)
@@ -175,6 +186,15 @@ class RequestLog:
             self._progress.note(f"{self.replaced_texts} texts held broken UTF-8; it was replaced by U+FFFD")
         if self.rows == 0 and self._rejects.rows:
             raise InputError("no row of the log can be used", where=self._rejects.first, next_step=NOTHING_USABLE)
+
+    def _history(self, skip: frozenset[int]) -> tuple[list[int], Cutter | None]:
+        survey = self._survey(Survey(conversations=self._may_hold_conversations()), skip)
+        order, in_time = survey.file_order(skip)
+        history = History(survey) if survey.grouped_rows else None
+        if history is not None and not in_time:
+            with self._progress.stage("finding resent history", None, "rows") as advance:
+                history.plan(lambda: (table for _index, table in self._usable(order, advance)))
+        return order, history
 
     def _files(self) -> list[tuple[int, FoundFile]]:
         return [(i, found) for i, found in enumerate(self._opened.found) if isinstance(found, FoundFile)]
@@ -196,20 +216,25 @@ class RequestLog:
         parts = (functools.partial(_keys, i, part, keys) for i in rewindable for part in self._parts(i, survey.columns))
         for index, table in ahead(parts, self._threads):
             survey.add(index, table)
-        for index in wanted:
+        self._spool(wanted, survey)
+        return survey
+
+    def _spool(self, inputs: Sequence[int], survey: Survey | None) -> None:
+        """Read what can be read only once, if it was not yet."""
+        for index in inputs:
             reader = self._readers[index]
-            if reader.rewindable:
+            if reader.rewindable or index in self._spools:
                 continue
             spool = self._spools[index] = Spool(REQUESTS.arrow)
             before = self._rejects.rows
             with self._progress.stage(f"reading {reader.name}", None, "rows") as advance:
                 for raw in reader.batches(REQUEST_FIELDS, self._rejects):
                     table = standardise_requests(raw, self._rules, self._rejects)
-                    survey.add(index, table)
+                    if survey is not None:
+                        survey.add(index, table)
                     spool.add(table)
                     advance(raw.rows)
             self._add_facts(index, rejected=self._rejects.rows - before)
-        return survey
 
     def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
         reader = self._readers[index]
@@ -231,10 +256,15 @@ class RequestLog:
 
         return ahead(stretches(), self._threads)
 
-    def _accepted(self, order: Sequence[int]) -> Iterator[pa.Table]:
-        return (table for _index, table, _rejects in self._steps(order) if table is not None)
+    def _usable(self, order: Sequence[int], advance: Advance) -> Iterator[tuple[int, pa.Table]]:
+        """Usable rows as in `_steps`, for a look at their history."""
+        self._spool(order, None)
+        for index, table, _rejects in self._steps(order):
+            if table is not None:
+                yield index, table
+                advance(table.num_rows)
 
-    def _emit(self, order: Sequence[int], history: History | None) -> Iterator[pa.Table]:
+    def _emit(self, order: Sequence[int], history: Cutter | None) -> Iterator[pa.Table]:
         expected = [self._readers[i].rows_expected for i in order]
         total = None if None in expected else sum(n for n in expected if n is not None)
         with self._progress.stage("reading requests", total, "rows") as advance:
@@ -246,7 +276,7 @@ class RequestLog:
                 if history is not None:
                     table, cuts = history.cut(table)
                     self._remember_cuts(index, table, cuts)
-                table = _with_bounded_prompts(table, self._config)
+                table = with_bounded_prompts(table, self._config)
                 absent = OPTIONAL_COLUMNS - (self.facts[index].present)
                 found = frozenset(name for name in absent if table.column(name).null_count < table.num_rows)
                 self._add_facts(index, rows=table.num_rows, present=found)
@@ -340,20 +370,6 @@ def _standardised(index: int, part: Part, rules: Rules) -> Iterator[Step]:
 def _spooled(index: int, spool: Spool) -> Iterator[Step]:
     for table in spool.tables():
         yield index, table, Rejects()
-
-
-def _counted(tables: Iterator[pa.Table], advance: Advance) -> Iterator[pa.Table]:
-    for table in tables:
-        yield table
-        advance(table.num_rows)
-
-
-def _with_bounded_prompts(table: pa.Table, config: Config) -> pa.Table:
-    prompts = prompt_array(table)
-    bounded = bounded_texts(prompts, config.collect.max_text_bytes, config.seed)
-    if bounded is prompts:
-        return table
-    return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), bounded)
 
 
 def open_requests(
