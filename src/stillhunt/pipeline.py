@@ -202,7 +202,7 @@ def _keep(log: RequestLog, partials: Partials, pending: deque[tuple[int, Future[
     if facts.rejected and log.shares_name(file):
         return
     found = KeptInput(facts.rows, tuple(sorted(facts.present)), facts.rejected, tuple(log.cuts(file)))
-    partials.keep(file, found, log.rejects_of(file), log.history_of(file))
+    partials.keep(file, found, log.rejects_of(file), log.take_history(file))
 
 
 def _in_order(rejects: list[pa.Table]) -> pa.Table:

@@ -39,7 +39,7 @@ class Memory:
         for index, name in enumerate(names):
             own = content([{**r, "turn": None} for r in rows if r["origin_file"] == index])
             assert self.handed_on.setdefault((name, digests[index]), own) == own, "one digest, two contents"
-        found = {index: log.history_of(index) for index in range(len(names))}
+        found = {index: log.take_history(index) for index in range(len(names))}
         searched = [
             name for i, name in enumerate(names) if found[i]["followers"] is not known.get(i, {}).get("followers")
         ]
@@ -94,7 +94,7 @@ def test_only_new_files_are_read_where_files_come_in_time_order(
         known = {n: memory.notes[f"{n}.jsonl"] for n in range(count) if f"{n}.jsonl" in memory.notes}
         log.settle_history(known, frozenset(known))
         assert read == [f"{n}.jsonl" for n in range(count) if n not in known]
-        assert all(log.history_of(n)["followers"] is known[n]["followers"] for n in known)
+        assert all(log.take_history(n)["followers"] is known[n]["followers"] for n in known)
         memory.hunt(paths[:count])
 
 

@@ -98,9 +98,9 @@ class SettledHistory:
         self._followers |= self._find([index for index in inputs if index not in self._followers], heads)
         self._cuts = _cuts(self._followers, heads)
 
-    def notes(self, index: int) -> Notes:
-        """What a later hunt needs to know of the history in an input."""
-        return {"marks": self._marks[index], "followers": self._followers[index]}
+    def take_notes(self, index: int) -> Notes:
+        """What a later hunt needs to know of the history in an input; given once, for it may be large."""
+        return {"marks": self._marks.pop(index), "followers": self._followers.pop(index)}
 
     def digest(self, index: int) -> str:
         """What the rows that are handed on of an input owe to others, as a hash; the same cuts and heads, the same."""

@@ -99,7 +99,7 @@ class RequestLog:
         """Find all cuts of resent history before any row is handed on, reading only what is needed for it.
 
         Args:
-            known: what `history_of` told of some inputs in earlier hunts.
+            known: what `take_history` told of some inputs in earlier hunts.
             together: inputs of one earlier hunt, in which what is known of their relations was found.
 
         Returns:
@@ -112,9 +112,9 @@ class RequestLog:
             self._settled = SettledHistory(reading, inputs, known, frozenset(inputs) - together, key)
         return {index: self._settled.digest(index) for index in inputs}
 
-    def history_of(self, index: int) -> Notes:
-        """What a later hunt needs to know of the history in an input; nothing if it was not settled beforehand."""
-        return self._settled.notes(index) if self._settled is not None else {}
+    def take_history(self, index: int) -> Notes:
+        """What a later hunt needs to know of the history in an input, given once; nothing if it was not settled."""
+        return self._settled.take_notes(index) if self._settled is not None else {}
 
     def note_known(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
         """Say what an input that will be skipped holds, as an earlier reading told it.
