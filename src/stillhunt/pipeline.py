@@ -218,7 +218,10 @@ def _sketched(log: RequestLog, config: Config, partials: Partials) -> tuple[Stor
 
     What was made of an input in an earlier hunt is taken as it is, and the input is not read.
     """
-    kept = partials.expect(log.digests(), log.linked_files()) if config.state else {}
+    kept: dict[int, KeptInput] = {}
+    if config.state:
+        # What is cut as resent history depends on all inputs, so that must be known before what was kept can be named.
+        kept = partials.expect(log.settle_history(*partials.recall(log.digests())))
     for index, found in kept.items():
         log.note_known(index, InputFacts(found.rows, frozenset(found.present), found.rejected), found.cuts)
     workers = config.threads or os.cpu_count() or 1
@@ -247,7 +250,7 @@ def _keep(log: RequestLog, partials: Partials, pending: deque[tuple[int, Future[
     if facts.rejected and log.shares_name(file):
         return
     found = KeptInput(facts.rows, tuple(sorted(facts.present)), facts.rejected, tuple(log.cuts(file)))
-    partials.keep(file, found, log.rejects_of(file))
+    partials.keep(file, found, log.rejects_of(file), log.take_history(file))
 
 
 def _in_order(rejects: list[pa.Table]) -> pa.Table:

@@ -118,7 +118,6 @@ def test_known_inputs_are_not_decoded_again(tmp_path: Path) -> None:
     assert log.facts[0].rejected == 1
     again = opened(tmp_path)
     assert again.digests() == digests
-    assert again.linked_files() == [frozenset((0, 1))]  # c1 has calls in both; c2 begins with the third
     for index in (0, 2):
         again.note_known(index, log.facts[index], log.cuts(index))
     rows = pa.concat_tables([REQUESTS.empty(), *again.batches(frozenset((0, 2)))]).to_pylist()
@@ -126,12 +125,6 @@ def test_known_inputs_are_not_decoded_again(tmp_path: Path) -> None:
     assert again.inputs == log.inputs
     assert (again.rows, again.rejected_rows, again.present) == (log.rows, log.rejected_rows, log.present)
     assert len(rows) == sum(r["origin_file"] == 1 for r in whole)
-
-
-def test_without_conversations_no_inputs_are_linked(tmp_path: Path) -> None:
-    write_parquet(tmp_path / "a.parquet", [row(1)])
-    write_parquet(tmp_path / "b.parquet", [row(2)])
-    assert opened(tmp_path).linked_files() == []
 
 
 def test_all_inputs_may_be_known(tmp_path: Path) -> None:

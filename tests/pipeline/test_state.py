@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -25,14 +26,10 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.collect import digests
+from stillhunt.collect.lines import JsonReader
 from stillhunt.lab.worlds import World
 
 CHANGES = 3
-
-
-def known(reason: str) -> pytest.MarkDecorator:
-    """A defect that is known; the mark goes with it."""
-    return pytest.mark.xfail(reason=reason, strict=False)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +50,10 @@ def compare(files: Path, world: World, state: Path, **changes: Any) -> stillhunt
     return kept
 
 
+@pytest.mark.parametrize("conversations", [True, False])
 @pytest.mark.parametrize("seed", range(2))
-def test_files_that_come_go_and_change(world: World, rows: list[dict[str, Any]], tmp_path: Path, seed: int) -> None:
-    files = Files(tmp_path / "logs", rows, random.Random(seed))
+def test_files_that_come_go_and_change(world: World, tmp_path: Path, seed: int, conversations: bool) -> None:
+    files = Files(tmp_path / "logs", crooked_rows(world, conversations=conversations), random.Random(seed))
     done = []
     compare(files.folder, world, tmp_path / "state")
     for _ in range(CHANGES):
@@ -70,7 +68,7 @@ def test_files_that_come_go_and_change(world: World, rows: list[dict[str, Any]],
 def test_conversations_over_files(
     world: World, rows: list[dict[str, Any]], tmp_path: Path, endings: tuple[str, ...]
 ) -> None:
-    """Threads of 60 accounts run through all files; each new file changes how all others are cut."""
+    """Threads of 60 accounts run through all files; a new file changes how later ones are cut."""
     files = Files(tmp_path / "logs", rows, random.Random(11), endings)
     for _ in range(2):
         case = compare(files.folder, world, tmp_path / "state")
@@ -78,7 +76,28 @@ def test_conversations_over_files(
     assert case.run["counts"]["requests"] > 100
 
 
-@known("resent history without conversation ids ties files together by account, and linked_files does not see it")
+@pytest.mark.parametrize("conversations", [True, False])
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_files_in_order_of_time_leave_what_is_kept(
+    world: World, tmp_path: Path, ending: str, conversations: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new file continues threads of the ones before; those are neither sketched nor read again."""
+    rows = crooked_rows(world, conversations=conversations)[:4500]
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    for number, first in enumerate(range(0, 4500, 1500)):
+        write_rows(logs / f"{number}{ending}", rows[first : first + 1500])
+        before = kept_folders(state) if state.exists() else {}
+        compare(logs, world, state)
+        assert before.items() <= kept_folders(state).items()
+        assert len(kept_folders(state)) == number + 1
+    read: list[str] = []
+    plain = JsonReader.batches
+    monkeypatch.setattr(JsonReader, "batches", lambda self, *given: (read.append(self.name), plain(self, *given))[1])
+    stillhunt.hunt(str(logs), world.accounts, settings(world, state, report={"excerpts": False}))
+    assert read == []
+
+
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
 def test_history_of_accounts_without_conversations(world: World, tmp_path: Path, ending: str) -> None:
     """The later file alone has other prompts than behind the earlier one."""
@@ -238,7 +257,7 @@ def damaged(
 
 
 @pytest.mark.parametrize("damage", [cut_in_half, empty, overwrite, remove], ids=lambda way: way.__name__)
-@pytest.mark.parametrize("kind", ["*.segment", "facts*", "rejects*"])
+@pytest.mark.parametrize("kind", ["*.segment", "facts*", "rejects*", "marks*", "followers*"])
 def test_a_damaged_folder_is_made_anew_or_refused(
     world: World, damaged: tuple[Path, stillhunt.Case], tmp_path: Path, kind: str, damage: Any
 ) -> None:
@@ -256,6 +275,35 @@ def test_a_damaged_folder_is_made_anew_or_refused(
         assert name in str(error)  # noqa: PT017  # either of two ends is right
         return
     assert_same_case(kept, plain)
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, empty, overwrite, remove], ids=lambda way: way.__name__)
+def test_what_was_used_together_may_be_lost(world: World, tmp_path: Path, damage: Any) -> None:
+    rows = crooked_rows(world, conversations=False)
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    for number, first in enumerate((0, 1500)):
+        write_rows(logs / f"{number}.parquet", rows[first : first + 1500])
+    compare(logs, world, state)
+    damage(state / "together")
+    before = kept_folders(state)
+    compare(logs, world, state)
+    assert kept_folders(state) == before
+
+
+def test_two_logs_may_share_a_state_folder(world: World, tmp_path: Path) -> None:
+    rows = crooked_rows(world, conversations=False)
+    state = tmp_path / "state"
+    for number, name in enumerate("xy"):
+        (tmp_path / name).mkdir()
+        for part in range(2):
+            first = 2000 * number + 1000 * part
+            write_rows(tmp_path / name / f"{part}.parquet", rows[first : first + 1000])
+    for _ in range(2):
+        for name in "xy":
+            compare(tmp_path / name, world, state)
+    assert len(kept_folders(state)) == 4
+    assert len(json.loads((state / "together").read_text())) == 2
 
 
 def test_another_key_reads_all_anew(world: World, rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -197,10 +197,10 @@ class Config(BaseModel):
     state: str = Field(
         "",
         description="Folder that keeps what was made of each input file, so that the next hunt reads only new or "
-        "changed files; about 300 bytes a request. Empty: nothing is kept. A file counts as unchanged while its path, "
+        "changed files; about 340 bytes a request. Empty: nothing is kept. A file counts as unchanged while its path, "
         "size, inode, mtime and ctime stand; where a file system keeps no ctime (FAT, some network mounts, Windows), "
-        "delete the folder's file `digests` after one was rewritten with its old mtime put back. Where calls name no "
-        "conversation, history that is resent across files is cut only among files that are read together. Not with "
+        "delete the folder's file `digests` after one was rewritten with its old mtime put back. A kept file is read "
+        "again where one that came late or went can change what of its prompts is resent history. Not with "
         "engine spark.",
     )
     collect: CollectSettings = Field(default_factory=CollectSettings)

@@ -65,24 +65,31 @@ def row_orders(table: pa.Table) -> I64:
     return np.asarray(micros * (_MOST_TURN + 2) + np.minimum(turns + 1, _MOST_TURN + 1), np.int64)
 
 
+def group_hashes(table: pa.Table, secret: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Hash of account and conversation per row, under a secret of KEYS words."""
+    hashes = np.zeros(table.num_rows, np.uint64)
+    for name in ("account_id", "conversation_id"):
+        column = pc.fill_null(table.column(name), "").cast(pa.large_string()).combine_chunks()
+        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        hash_rows(*text_buffers(array), secret, hashes)
+    return hashes
+
+
 class Survey:
     """First look at the key columns: which groups have several rows, and does each input come in time order.
 
     It may see rows that are refused later; that costs a little work and changes no result.
 
     Args:
-        link_files: also keep which conversations each input holds, 8 bytes for each, for `linked_files`.
         conversations: whether the log can hold any. Else groups are accounts, hardly one of which has a single row:
             all rows count as grouped, and the columns that name a group need not be read twice.
     """
 
-    def __init__(self, *, link_files: bool = False, conversations: bool = True) -> None:
+    def __init__(self, *, conversations: bool = True) -> None:
         self.columns = KEY_COLUMNS if conversations else TIME_COLUMNS
         self.secret = random_words(KEYS)
         self._once = np.zeros(SEEN_BITS // 64, np.uint64)
         self._twice = np.zeros(SEEN_BITS // 64, np.uint64)
-        self._link_files = link_files
-        self._conversations: dict[int, list[npt.NDArray[np.uint64]]] = {}
         self.grouped_rows = 0
         """Rows in groups that have several."""
         self.spans: dict[int, tuple[int, int, bool]] = {}
@@ -95,44 +102,15 @@ class Survey:
         if self.columns == TIME_COLUMNS:
             self.grouped_rows += table.num_rows
         else:
-            self._add_groups(origin_file, table)
+            self.grouped_rows += mark_seen(self.groups(table), self._once, self._twice)
         orders = row_orders(table)
         first, last, sorted_so_far = self.spans.get(origin_file, (int(orders[0]), int(orders[0]), True))
         in_order = sorted_so_far and int(orders[0]) >= last and bool(np.all(orders[1:] >= orders[:-1]))
         self.spans[origin_file] = (min(first, int(orders.min())), max(last, int(orders.max())), in_order)
 
-    def _add_groups(self, origin_file: int, table: pa.Table) -> None:
-        groups = self.groups(table)
-        self.grouped_rows += mark_seen(groups, self._once, self._twice)
-        if self._link_files and table.column("conversation_id").null_count < table.num_rows:
-            named = groups[table.column("conversation_id").is_valid().to_numpy()]
-            self._conversations.setdefault(origin_file, []).append(np.unique(named))
-
-    def linked_files(self) -> list[frozenset[int]]:
-        """Sets of two inputs or more that are joined by conversations with calls in several of them."""
-        files = sorted(self._conversations)
-        if not files:
-            return []
-        own = [np.unique(np.concatenate(self._conversations[file])) for file in files]
-        names, holders = np.concatenate(own), np.repeat(np.arange(len(files)), [part.size for part in own])
-        order = np.argsort(names, kind="stable")
-        names, holders = names[order], holders[order]
-        same = np.flatnonzero(names[1:] == names[:-1])
-        joined = {file: frozenset((file,)) for file in files}
-        for pair in np.unique(holders[same] * len(files) + holders[same + 1]):
-            one, other = divmod(int(pair), len(files))
-            whole = joined[files[one]] | joined[files[other]]
-            joined.update(dict.fromkeys(whole, whole))
-        return sorted((part for part in set(joined.values()) if len(part) > 1), key=min)
-
     def groups(self, table: pa.Table) -> npt.NDArray[np.uint64]:
         """Hash of account and conversation per row."""
-        hashes = np.zeros(table.num_rows, np.uint64)
-        for name in ("account_id", "conversation_id"):
-            column = pc.fill_null(table.column(name), "").cast(pa.large_string()).combine_chunks()
-            array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-            hash_rows(*text_buffers(array), self.secret, hashes)
-        return hashes
+        return group_hashes(table, self.secret)
 
     def several(self, groups: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """Which rows belong to a group with several rows."""
@@ -160,7 +138,7 @@ class History:
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
-        self._children, self._parents = _new_children(_FIRST_CHILDREN), 0
+        self._children, self._parents = new_children(_FIRST_CHILDREN), 0
         self._planned: tuple[I64, I64] | None = None
         self._emitted = 0
         self._heads: Heads | None = None
@@ -169,17 +147,17 @@ class History:
 
     def plan(self, batches: Batches) -> None:
         """For rows in any order: find all cuts beforehand, in two readings (none is needed for rows in time order)."""
-        self._heads = heads = _new_heads(self._survey.grouped_rows, timed=True)
+        self._heads = heads = new_heads(self._survey.grouped_rows, timed=True)
         for table in batches():
             prompts = self._prompts(table)
-            entries = _new_entries(table.num_rows)
+            entries = new_entries(table.num_rows)
             self._search(prompts, heads, entries, look=False, enter=False)
             enter_prompts(entries, prompts.orders, heads)
         rows, slots, orders, cuts = [], [], [], []
         first_row = 0
         for table in batches():
             prompts = self._prompts(table)
-            parents, lengths, _last = self._search(prompts, heads, _new_entries(table.num_rows), look=True, enter=False)
+            parents, lengths, _last = self._search(prompts, heads, new_entries(table.num_rows), look=True, enter=False)
             found = np.flatnonzero(parents >= 0)
             rows.append(found + first_row)
             slots.append(parents[found])
@@ -194,7 +172,7 @@ class History:
         self._keep_few(slot, order, cut)
         by_row = np.argsort(row)
         self._planned = (row[by_row], cut[by_row])
-        self._heads, self._children = None, _new_children(_FIRST_CHILDREN)
+        self._heads, self._children = None, new_children(_FIRST_CHILDREN)
 
     def cut(self, table: pa.Table) -> tuple[pa.Table, I64]:
         """The next rows with history off their prompts, and the bytes taken off each."""
@@ -210,7 +188,7 @@ class History:
 
     def _cut_in_time(self, table: pa.Table) -> I64:
         if self._heads is None:
-            self._heads = _new_heads(self._survey.grouped_rows, timed=False)
+            self._heads = new_heads(self._survey.grouped_rows, timed=False)
         prompts = self._prompts(table)
         # Rows of one order, however many batches they span, are entered when the next order begins: so everything
         # in the table is strictly earlier than the row that is looked at, and no order has to be kept there.
@@ -231,7 +209,7 @@ class History:
             for waiting in self._waiting:
                 enter_prompts(waiting, np.zeros(waiting.keys.size, np.int64), heads)
             self._waiting = []
-        entries = _new_entries(prompts.orders.size)
+        entries = new_entries(prompts.orders.size)
         parents, cuts, last = self._search(prompts, heads, entries, look=True, enter=True)
         keys, buckets, gates, offsets = entries
         self._waiting.append(
@@ -242,10 +220,7 @@ class History:
 
     def _prompts(self, table: pa.Table) -> Prompts:
         groups = self._survey.groups(table)
-        alone = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
-        shortest = np.where(alone, SHORTEST_WITHOUT_CONVERSATION, 1).astype(np.int64)
-        active = self._survey.several(groups)
-        return Prompts(*text_buffers(prompt_array(table)), groups, row_orders(table), active, shortest)
+        return prompts_of(table, groups, self._survey.several(groups))
 
     def _search(
         self, prompts: Prompts, heads: Heads, entries: Entries, *, look: bool, enter: bool
@@ -260,10 +235,17 @@ class History:
         while (self._parents + int((parents >= 0).sum())) * 2 > size:
             size *= 2
         if size != self._children.slots.size:
-            children = _new_children(size)
+            children = new_children(size)
             move_children(self._children, children)
             self._children = children
         self._parents += count_children(parents, orders, MOST_CONTINUATIONS, self._children, cuts)
+
+
+def prompts_of(table: pa.Table, groups: npt.NDArray[np.uint64], active: npt.NDArray[np.bool_]) -> Prompts:
+    """The prompts of a table as the search takes them, with the group of each row and whether it is looked at."""
+    alone = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
+    shortest = np.where(alone, SHORTEST_WITHOUT_CONVERSATION, 1).astype(np.int64)
+    return Prompts(*text_buffers(prompt_array(table)), groups, row_orders(table), active, shortest)
 
 
 def prompt_array(table: pa.Table) -> pa.Array:
@@ -296,7 +278,8 @@ def _slice(prompts: Prompts, start: int, end: int) -> Prompts:
     return Prompts(offsets[start : end + 1], data, groups[rows], orders[rows], active[rows], shortest[rows])
 
 
-def _new_heads(prompts: int, *, timed: bool) -> Heads:
+def new_heads(prompts: int, *, timed: bool) -> Heads:
+    """An empty table with room for some prompts, and with their orders if rows come in any order."""
     slots = int(prompts * SLOTS_PER_PROMPT) + 64
     return Heads(
         np.zeros(slots, np.uint64),
@@ -307,10 +290,12 @@ def _new_heads(prompts: int, *, timed: bool) -> Heads:
     )
 
 
-def _new_entries(rows: int) -> Entries:
+def new_entries(rows: int) -> Entries:
+    """Room for what some rows would enter."""
     keys, buckets, gates = (np.zeros(rows, np.uint64) for _ in range(3))
     return Entries(keys, buckets, gates, np.zeros(rows, np.int64))
 
 
-def _new_children(slots: int) -> Children:
+def new_children(slots: int) -> Children:
+    """An empty table of continuations; `slots` is a power of two."""
     return Children(*(np.zeros(slots, np.int64) for _ in range(4)))

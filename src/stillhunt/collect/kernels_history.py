@@ -155,6 +155,14 @@ def enter_prompts(entries: Entries, orders: I64, heads: Heads) -> None:
 
 
 @kernel
+def find_prompts(keys: U64, orders: I64, heads: Heads, slots: I64) -> None:
+    """Slot of each prompt's hash in a table with orders, -1 where it is not there strictly before the row's order."""
+    for row in range(keys.size):
+        slot = _find(heads.keys, keys[row])
+        slots[row] = slot if heads.keys[slot] != _U0 and heads.orders[slot] < orders[row] else -1
+
+
+@kernel
 def _prepare(prompts: Prompts, first: int, last: int, secret: U64, heads: Heads, entries: Entries) -> None:
     """What some rows would enter, and ask for the places of the tables that they will need."""
     for row in range(first, last):

@@ -1,12 +1,13 @@
-"""The door for request logs: whatever the user has -> checked REQUESTS tables, rejects and coverage."""
+"""Request rows of all inputs: checked REQUESTS tables, rejects, and what each input held."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,21 +21,25 @@ from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.ahead import ahead
 from stillhunt.collect.catalog import FoundFile
 from stillhunt.collect.digests import Digests
-from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
+from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.files import ParquetReader, Part, TableReader
-from stillhunt.collect.history import I64, History, Survey, prompt_array
-from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened, open_inputs
+from stillhunt.collect.history import I64, History, Survey
+from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened
 from stillhunt.collect.joining import join_logs, joinable
 from stillhunt.collect.records import RecordReader
 from stillhunt.collect.rejects import NAME_CHARACTERS, printable
+from stillhunt.collect.remembered import Notes, SettledHistory
 from stillhunt.collect.remote import size_of
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.stretches import Step, keys_of_part, spooled, standardised
 from stillhunt.collect.strings import bounded_texts
-from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool
+from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool, with_bounded_prompts
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
+
+Cutter: TypeAlias = History | SettledHistory
+"""What takes resent history off the rows of inputs, in the order in which they are handed on."""
 
 
 class RequestLog:
@@ -50,7 +55,7 @@ class RequestLog:
         self._rules = Rules.of(config)
         self._threads = config.threads or os.cpu_count() or 1
         self._digests = Digests(opened.found, config.state)
-        self._surveyed: Survey | None = None
+        self._settled: SettledHistory | None = None
         self._spools: dict[int, Spool] = {}
         self._joined = joinable(opened.readers)
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
@@ -92,18 +97,30 @@ class RequestLog:
         self._digests.begin(files, min(self._threads, 2))
         found = {index: self._digests.of(index)[0] for index in files}
         self._digests.end()
-        return found
+        # Rows of logs that are joined hold what the others told: all of them are one, for what is kept of each.
+        together = hashlib.sha256("".join(sorted(found.get(i, "") for i in self._joined)).encode()).hexdigest()
+        return {i: digest + together if digest and i in self._joined else digest for i, digest in found.items()}
 
-    def linked_files(self) -> list[frozenset[int]]:
-        """Sets of inputs that share a conversation, so that one of them changes how history in another is cut.
+    def settle_history(self, known: Mapping[int, Notes], together: frozenset[int]) -> dict[int, str]:
+        """Find all cuts of resent history before any row is handed on, reading only what is needed for it.
 
-        Reads the key columns of Parquet files, and text files whole; nothing if no input can hold a conversation.
+        Args:
+            known: what `take_history` told of some inputs in earlier hunts.
+            together: inputs of one earlier hunt, in which what is known of their relations was found.
+
+        Returns:
+            For each input a hash of what its rows owe to other inputs.
         """
-        if not self._may_hold_conversations():
-            return []
-        self._surveyed = self._surveyed or self._survey(Survey(link_files=True), frozenset())
-        together = [self._joined] if self._joined else []
-        return [*together, *self._surveyed.linked_files()]
+        inputs, key = sorted(self._readers), self._config.collect.identity_key
+        known = {index: known[index] for index in inputs if index in known}
+        with self._progress.stage("finding resent history", None, "rows") as advance:
+            reading = functools.partial(self._usable, advance=advance)
+            self._settled = SettledHistory(reading, inputs, known, frozenset(inputs) - together, key)
+        return {index: self._settled.digest(index) for index in inputs}
+
+    def take_history(self, index: int) -> Notes:
+        """What a later hunt needs to know of the history in an input, given once; nothing if it was not settled."""
+        return self._settled.take_notes(index) if self._settled is not None else {}
 
     def note_known(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
         """Say what an input that will be skipped holds, as an earlier reading told it.
@@ -121,7 +138,7 @@ class RequestLog:
             self._cuts[index].append((rows, sizes))
 
     def was_read(self, index: int) -> bool:
-        """Whether an input was read to learn which conversations it holds, and its rejects are known by that."""
+        """Whether a text file was read for its history, and its rejects are known by that."""
         return index in self._spools
 
     def cuts(self, index: int) -> list[tuple[int, int]]:
@@ -160,14 +177,11 @@ class RequestLog:
             # Parquet is read in pieces here and there, so its bytes are hashed beside the reading. Text files are
             # hashed as they are read; the few that could not be read to their end follow at the end.
             self._digests.begin([index for index, _found in self._files() if index in skip or self._rewinds(index)])
-            survey = self._surveyed = self._surveyed or self._survey(
-                Survey(conversations=self._may_hold_conversations()), skip
-            )
-            order, in_time = survey.file_order(skip)
-            history = History(survey) if survey.grouped_rows else None
-            if history is not None and not in_time:
-                with self._progress.stage("finding resent history", None, "rows") as advance:
-                    history.plan(lambda: _counted(self._accepted(order), advance))
+            if self._settled is not None:
+                history: Cutter | None = self._settled
+                order = [index for index in sorted(self._readers) if index not in skip]
+            else:
+                order, history = self._history(skip)
             # Inputs without one usable key come last: their rows still have to reach rejects.
             rest = [index for index in sorted(self._readers) if index not in order and index not in skip]
             yield from self._emit([*order, *rest], history)
@@ -185,6 +199,15 @@ class RequestLog:
                 where=printable(passed[0][0], NAME_CHARACTERS),
                 next_step="'stillhunt inspect' shows what each file is, docs/sources.md how a log is switched on",
             )
+
+    def _history(self, skip: frozenset[int]) -> tuple[list[int], Cutter | None]:
+        survey = self._survey(Survey(conversations=self._may_hold_conversations()), skip)
+        order, in_time = survey.file_order(skip)
+        history = History(survey) if survey.grouped_rows else None
+        if history is not None and not in_time:
+            with self._progress.stage("finding resent history", None, "rows") as advance:
+                history.plan(lambda: (table for _index, table in self._usable(order, advance)))
+        return order, history
 
     def _files(self) -> list[tuple[int, FoundFile]]:
         return [(i, found) for i, found in enumerate(self._opened.found) if isinstance(found, FoundFile)]
@@ -210,10 +233,15 @@ class RequestLog:
         )
         for index, table in ahead(parts, self._threads):
             survey.add(index, table)
-        self._join(frozenset(wanted) & self._joined)
-        for index in wanted:
+        self._spool(wanted, survey)
+        return survey
+
+    def _spool(self, inputs: Sequence[int], survey: Survey | None) -> None:
+        """Read what can be read only once, if it was not yet."""
+        self._join(frozenset(inputs))
+        for index in inputs:
             reader = self._readers[index]
-            if index in self._spools:
+            if index in self._joined and survey is not None:
                 for table in self._spools[index].tables():
                     survey.add(index, table)
             if reader.rewindable or index in self._spools:
@@ -223,16 +251,17 @@ class RequestLog:
             with self._progress.stage(f"reading {reader.name}", None, "rows") as advance:
                 for raw in reader.batches(REQUEST_FIELDS, self._rejects):
                     table = standardise_requests(raw, self._rules, self._rejects)
-                    survey.add(index, table)
+                    if survey is not None:
+                        survey.add(index, table)
                     spool.add(table)
                     advance(raw.rows)
             self._add_facts(index, rejected=self._rejects.rows - before)
-        return survey
 
     def _join(self, indices: frozenset[int]) -> None:
-        readers = {i: reader for i in indices if isinstance(reader := self._readers[i], RecordReader)}
-        if not readers:
+        """Read all logs of the same calls if one of them is wanted: rows of one hold what another told."""
+        if not indices & self._joined or self._joined & self._spools.keys():
             return
+        readers = {i: reader for i in self._joined if isinstance(reader := self._readers[i], RecordReader)}
         joined = join_logs(readers, self._rules, self._engine, self._progress)
         for index, rejects in sorted(joined.rejects.items()):
             self._spools[index] = joined.spools[index]
@@ -261,10 +290,15 @@ class RequestLog:
 
         return ahead(stretches(), self._threads)
 
-    def _accepted(self, order: Sequence[int]) -> Iterator[pa.Table]:
-        return (table for _index, table, _rejects in self._steps(order) if table is not None)
+    def _usable(self, order: Sequence[int], advance: Advance) -> Iterator[tuple[int, pa.Table]]:
+        """Usable rows as in `_steps`, for a look at their history."""
+        self._spool(order, None)
+        for index, table, _rejects in self._steps(order):
+            if table is not None:
+                yield index, table
+                advance(table.num_rows)
 
-    def _emit(self, order: Sequence[int], history: History | None) -> Iterator[pa.Table]:
+    def _emit(self, order: Sequence[int], history: Cutter | None) -> Iterator[pa.Table]:
         expected = [self._readers[i].rows_expected for i in order]
         total = None if None in expected else sum(n for n in expected if n is not None)
         with self._progress.stage("reading requests", total, "rows") as advance:
@@ -276,7 +310,7 @@ class RequestLog:
                 if history is not None:
                     table, cuts = history.cut(table)
                     self._remember_cuts(index, table, cuts)
-                table = _with_bounded_prompts(table, self._config)
+                table = with_bounded_prompts(table, self._config)
                 absent = OPTIONAL_COLUMNS - (self.facts[index].present)
                 found = frozenset(name for name in absent if table.column(name).null_count < table.num_rows)
                 self._add_facts(index, rows=table.num_rows, present=found)
@@ -351,39 +385,3 @@ class RequestLog:
         """Free what was kept for a second look; `texts` then no longer knows rows of text files."""
         for spool in self._spools.values():
             spool.close()
-
-
-def _counted(tables: Iterator[pa.Table], advance: Advance) -> Iterator[pa.Table]:
-    for table in tables:
-        yield table
-        advance(table.num_rows)
-
-
-def _with_bounded_prompts(table: pa.Table, config: Config) -> pa.Table:
-    prompts = prompt_array(table)
-    bounded = bounded_texts(prompts, config.collect.max_text_bytes, config.seed)
-    if bounded is prompts:
-        return table
-    return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), bounded)
-
-
-def open_requests(
-    sources: Any, *, mapping: Mapping[str, str] | None, config: Config, engine: Engine, progress: Progress
-) -> RequestLog:
-    """Open request logs.
-
-    Args:
-        sources: path, folder or pattern; Arrow table or reader; DuckDB relation; Polars or pandas frame; or a list.
-            Parquet, JSON lines, a JSON array, CSV or TSV, plain or compressed with gzip or zstd.
-        mapping: our column -> the log's column, or a dotted path into nested fields.
-        config: settings.
-        engine: scans relations of its own kind.
-        progress: told how far reading is.
-
-    Raises:
-        InputError: no input can be used, or a path names nothing.
-        ConfigError: the mapping names a column that does not exist with us.
-    """
-    fields = field_map(REQUEST_FIELDS, mapping)
-    opened = open_inputs(sources, fields, REQUIRED_REQUEST_FIELDS, config, engine)
-    return RequestLog(opened, config, engine, progress)

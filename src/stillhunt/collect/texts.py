@@ -8,11 +8,13 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.config import Config
 from stillhunt.collect.files import Part
 from stillhunt.collect.history import I64, prompt_array
 from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_texts
+from stillhunt.collect.strings import bounded_texts
 
 TEXT_FIELDS = ("prompt", "system_prompt", "messages")
 
@@ -54,3 +56,12 @@ def texts_of_spool(index: int, spool: Spool, rows: I64) -> Iterator[Texts]:
             prompt_array(few),
             few.column("system_prompt").combine_chunks(),
         )
+
+
+def with_bounded_prompts(table: pa.Table, config: Config) -> pa.Table:
+    """REQUESTS with prompts of at most `collect.max_text_bytes`."""
+    prompts = prompt_array(table)
+    bounded = bounded_texts(prompts, config.collect.max_text_bytes, config.seed)
+    if bounded is prompts:
+        return table
+    return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), bounded)

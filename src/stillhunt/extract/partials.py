@@ -2,10 +2,14 @@
 
 With `state` set, the segments of an input are kept under a name made of the digest of its bytes and of all that their
 content depends on: the version of the sketches, the settings of reading, the mapping of columns, the key of the hashes,
-and the other inputs that share a conversation with it (a resent history is cut by what came before, wherever that
-lies). A changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is
-written beside its name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done
-and the next goes on.
+and what of its prompts was cut as resent history (which depends on what came before, wherever that lies). The first
+half of the name is without the latter, so that all folders of an input can be found before the cuts are known. A
+changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is written beside
+its name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done and the next goes
+on.
+
+Beside the folders lies a file that says which of them the latest hunts used together: what a folder tells of resent
+history was found among those.
 """
 
 from __future__ import annotations
@@ -35,9 +39,15 @@ from stillhunt.extract.segments import damaged
 from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.extract.words import SKETCH_VERSION
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of what a kept folder holds; a new one makes new folders."""
-FACTS, REJECTED, KEY = "facts", "rejects.arrow", "identity.key"
+FACTS, REJECTED, KEY, TOGETHER = "facts", "rejects.arrow", "identity.key", "together"
+MOST_TOGETHER = 8
+"""Latest hunts of which the folders used together are remembered: several logs may share a state folder."""
+_HALF = 32
+"""Characters of each half of a folder's name."""
+NOTES = ("marks", RELATIVE := "followers")
+"""Tables about resent history in an input; the relative one holds only among the inputs of one hunt."""
 _PREFIX = "stillhunt-"
 FORGOTTEN_SECONDS = 7 * 86_400
 """Age from which the working folder of another machine is given up: its processes cannot be asked from here."""
@@ -101,29 +111,57 @@ class Partials:
         self._writers: dict[int, SegmentWriter] = {}
         self._pool: Executor | None = None
         self._latest = -1
+        self._inputs: dict[int, str] = {}
         self._names: dict[int, str] = {}
         self._kept: dict[int, Path] = {}
 
-    def expect(self, digests: Mapping[int, str], linked: Sequence[frozenset[int]]) -> dict[int, KeptInput]:
-        """Name the inputs; gives those whose segments are here already.
+    def recall(self, digests: Mapping[int, str]) -> tuple[dict[int, dict[str, pa.Table]], frozenset[int]]:
+        """What is kept of the history in inputs, whatever was cut there.
 
         Args:
             digests: SHA-256 of each input that has one.
-            linked: inputs that share a conversation.
+
+        Returns:
+            (notes of inputs, as `keep` got them; those of them that were used together in one earlier hunt). Inputs
+            that this hunt had, and of which nothing is kept, are among the latter all the same.
+        """
+        if self._state is None:
+            return {}, frozenset()
+        for index, digest in digests.items():
+            if digest:
+                self._inputs[index] = _half([digest, self._settings])
+        kept: dict[str, list[str]] = {}
+        for path in sorted(self._state.iterdir()):
+            kept.setdefault(path.name[:_HALF], []).append(path.name)
+        wanted = set(self._inputs.values())
+        earlier = [{name[:_HALF]: name for name in names} for names in _together(self._state)]
+        best = max(earlier, key=lambda names: len(wanted & names.keys()), default={})
+        notes = {}
+        for index, own in self._inputs.items():
+            for name in [best.get(own, ""), *kept.get(own, ())]:
+                if name and _facts_of(self._state / name) is not None:
+                    notes[index] = {note: _read(self._state / name / f"{note}.arrow") for note in NOTES}
+                    if name != best.get(own):
+                        notes[index].pop(RELATIVE)
+                    break
+        return notes, frozenset(index for index, own in self._inputs.items() if own in best)
+
+    def expect(self, owed: Mapping[int, str]) -> dict[int, KeptInput]:
+        """Name the inputs; gives those whose segments are here already.
+
+        Args:
+            owed: for each input, a hash of what its content owes to others.
         """
         if self._state is None:
             return {}
-        fellows = {index: sorted(digests.get(i, "") for i in group) for group in linked for index in group}
-        for index, digest in digests.items():
-            if digest and "" not in fellows.get(index, ()):
-                text = json.dumps([digest, fellows.get(index, []), self._settings])
-                self._names[index] = hashlib.sha256(text.encode()).hexdigest()
+        self._names = {index: own + _half([owed[index]]) for index, own in self._inputs.items() if index in owed}
         found = {}
         for index, name in self._names.items():
             facts = _facts_of(self._state / name)
             if facts is not None:
                 self._kept[index] = self._state / name
                 found[index] = facts
+        _note_together(self._state, sorted(set(self._names.values())))
         return found
 
     def write_in(self, pool: Executor) -> None:
@@ -154,13 +192,14 @@ class Partials:
         except OSError as error:
             raise self._no_room(error) from error
 
-    def keep(self, origin_file: int, facts: KeptInput, rejects: pa.Table) -> None:
+    def keep(self, origin_file: int, facts: KeptInput, rejects: pa.Table, notes: Mapping[str, pa.Table]) -> None:
         """Keep what was made of one input for later hunts, if there is a folder for that.
 
         Args:
             origin_file: index of the input.
             facts: what reading it told.
             rejects: REJECTS of it.
+            notes: what `recall` is to give of it, by NOTES.
         """
         name = self._names.get(origin_file)
         if self._state is None or name is None or origin_file not in self._writers:
@@ -168,8 +207,9 @@ class Partials:
         try:
             self._writers[origin_file].close()
             made = self._place(origin_file)
-            with pa.OSFile(str(made / REJECTED), "wb") as sink, pa.ipc.new_file(sink, REJECTS.arrow) as writer:
-                writer.write_table(rejects)
+            for file, table in [(REJECTED, rejects), *((f"{note}.arrow", notes[note]) for note in NOTES)]:
+                with pa.OSFile(str(made / file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                    writer.write_table(table)
             (made / FACTS).write_text(json.dumps({**asdict(facts), "sizes": _sizes(made)}))
             final = self._state / name
             if _facts_of(final) is None:
@@ -181,12 +221,7 @@ class Partials:
 
     def rejects(self, origin_file: int, name: str) -> pa.Table:
         """REJECTS of an input whose segments were here already, under the name that it has now."""
-        path = self._kept[origin_file] / REJECTED
-        try:
-            with pa.OSFile(str(path), "rb") as source:
-                table = pa.ipc.open_file(source).read_all()
-        except (OSError, pa.ArrowException) as error:
-            raise damaged(path, error) from error
+        table = _read(self._kept[origin_file] / REJECTED)
         return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
@@ -217,6 +252,37 @@ class Partials:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _half(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:_HALF]
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        with pa.memory_map(str(path)) as source:
+            return pa.ipc.open_file(source).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(path, error) from error
+
+
+def _together(state: Path) -> list[list[str]]:
+    """Names of the folders that each of the latest hunts used; nothing where that is damaged or missing."""
+    try:
+        return [[str(name) for name in names] for names in json.loads((state / TOGETHER).read_text())]
+    except (OSError, ValueError, TypeError, RecursionError):
+        return []
+
+
+def _note_together(state: Path, names: list[str]) -> None:
+    """Remember which folders are used together; a hunt at the same time may undo that, which only costs time."""
+    earlier = [other for other in _together(state) if other != names][: MOST_TOGETHER - 1]
+    beside = state / f"{TOGETHER}.{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        beside.write_text(json.dumps([names, *earlier]))
+        beside.replace(state / TOGETHER)
+    except OSError as error:
+        raise OutputError(str(error.strerror), where=str(state), next_step="make room there") from error
 
 
 def _sizes(folder: Path) -> dict[str, int]:
