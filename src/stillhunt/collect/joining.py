@@ -147,7 +147,7 @@ class _Joining:
         links = raw.columns.get("links")
         values = links if isinstance(links, list) else [None] * raw.rows
         counts = np.array([len(values[i] or ()) for i in kept], np.int64)
-        flat = pa.array([str(name) for i in kept for name in values[i] or ()], pa.large_string())
+        flat = _text_array([str(name) for i in kept for name in values[i] or ()], pa.large_string())
         hashes = np.zeros(len(flat), np.uint64)
         hash_rows(*text_buffers(flat), self._secret, hashes)
         self._names.append(hashes)
@@ -162,7 +162,7 @@ class _Joining:
         log.rows += table.num_rows
         stands = raw.columns.get("account_fallback")
         texts = [None] * raw.rows if stands is None else stands if isinstance(stands, list) else stands.to_pylist()
-        fallback = pa.array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
+        fallback = _text_array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
         return table.append_column("row", pa.array(rows)).append_column("fallback", fallback)
 
     def _hashed(self, column: pa.ChunkedArray) -> U64:
@@ -228,6 +228,14 @@ def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
         return inputs, [NO_COUNTERPART] * len(inputs)
     accounts = table["account_id"].is_null().to_pylist()
     return inputs, [f"{'account_id' if account else 'timestamp'}: required value is missing" for account in accounts]
+
+
+def _text_array(values: list[str | None], kind: pa.DataType) -> pa.Array:
+    """Texts as an array; half of a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+    try:
+        return pa.array(values, kind)
+    except UnicodeError:
+        return pa.array([v if v is None else v.encode("utf-8", "replace").decode() for v in values], kind)
 
 
 def _nullable(schema: pa.Schema) -> pa.Schema:
