@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -45,8 +45,7 @@ _SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, Ov
 _RAW_BYTES = 4 * RAW_CHARACTERS
 
 
-@dataclass(frozen=True)
-class Framed:
+class Framed(NamedTuple):
     """One record cut out of a file.
 
     Attributes:
@@ -107,6 +106,8 @@ class RecordReader:
         self._file, self._framing, self._context = file, framing, context
         self._digest: HashedFile | None = None
         self._changed: int | None = None
+        # Of two places the user's own is the first, our name for it the second.
+        self._mapped = [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
         context.readers.append(self)
 
     def digest(self) -> str:
@@ -137,8 +138,11 @@ class RecordReader:
             for place, row in enumerate(self._rows(framed, context, rejects)):
                 if row.get("request_id") in (None, ""):
                     row["request_id"] = f"{self.name}#{framed.place}" + (f".{place}" if place else "")
-                waiting.add(tuple(row.get(name) for name in wanted), number, framed.raw)
-                waiting.size += sum(len(v) for v in row.values() if isinstance(v, str))
+                waiting.add(tuple(map(row.get, wanted)), number, framed.raw)
+                if not framed.size or place or self._context.source.gather is not None:
+                    waiting.size += sum([len(v) for v in row.values() if isinstance(v, str)])
+                else:
+                    waiting.size += framed.size  # all that its texts can be, and the messages that wait beside them
                 places.append(framed.place)
                 number += 1
                 if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
@@ -192,12 +196,10 @@ class RecordReader:
 
     def _completed(self, row: Row, record: Record) -> Row:
         """Columns that the user maps by hand, and what stands for account and model where no log names them."""
-        mapped = self._file.fields.paths
-        if isinstance(record, Mapping):
-            for ours, paths in mapped.items():
-                if len(paths) > 1:  # the user's own first, then our name for it
-                    value = from_object(record, paths[0])
-                    row[ours] = row.get(ours) if value is None else value
+        if self._mapped and isinstance(record, Mapping):
+            for ours, path in self._mapped:
+                value = from_object(record, path)
+                row[ours] = row.get(ours) if value is None else value
         if self.source.nameless:
             row["account_fallback"] = row.get("account_fallback") or self._file.account or self.name
         if not self.joined:

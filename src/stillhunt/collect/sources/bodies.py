@@ -181,8 +181,9 @@ def _nested(body: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
 def first(record: Any, *names: str) -> Any:
     """Value of the first of these fields that is there and is neither null nor empty text; None where none is."""
     if isinstance(record, dict):
+        get = record.get
         for name in names:
-            value = record.get(name)
+            value = get(name)
             if value is not None and value != "":
                 return value
     return None

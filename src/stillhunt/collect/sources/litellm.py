@@ -205,7 +205,7 @@ def _code(error: Any) -> int | None:
 def _question(record: Mapping[str, Any]) -> Row:
     """What was asked: chat messages, a text, or the inputs of an embedding, which LiteLLM makes user messages."""
     messages = decoded(record.get("messages"))
-    if isinstance(messages, Mapping):
+    if isinstance(messages, dict):
         messages = messages.get("messages")
     if isinstance(messages, str):
         return _shown({"prompt": messages})
@@ -229,17 +229,18 @@ def _shown(row: Row) -> Row:
 
 
 def _answered(answer: Any) -> Row:
-    row = answer_of_body(answer) if isinstance(answer, Mapping | str) or is_list(answer) else {}
+    row = answer_of_body(answer) if isinstance(answer, dict | str) or is_list(answer) else {}
     told = {"response": row.get("response")}
-    instructions = first(answer, "instructions") if isinstance(answer, Mapping) else None
+    instructions = first(answer, "instructions") if isinstance(answer, dict) else None
     if isinstance(instructions, str):
         told["system_prompt"] = instructions
     return {name: value for name, value in told.items() if value not in (None, "", REDACTED, "{}")}
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    value = decoded(value)
-    return value if isinstance(value, Mapping) else {}
+    if isinstance(value, str):
+        value = decoded(value)
+    return value if isinstance(value, dict) else {}
 
 
 def _is_payload(sample: Sample) -> bool:
