@@ -32,12 +32,25 @@ from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.collect.sources.fixtures import FIXTURES  # the records of the tests  # noqa: E402
+from tests.collect.sources.fixtures import FIXTURES  # the records of the tests
 
 QUESTIONS = ("How tall is a lighthouse?", "Question 1", "Which heron is this?")
 ANSWERS = ("Often some thirty metres.", "An answer", "A grey one.")
 PARQUET = ("litellm-spendlogs", "langfuse", "helicone")
-WORDS = ("harbour", "signal", "lantern", "granite", "tide", "keeper", "mirror", "fog", "north", "timber", "rope", "chart")
+WORDS = (
+    "harbour",
+    "signal",
+    "lantern",
+    "granite",
+    "tide",
+    "keeper",
+    "mirror",
+    "fog",
+    "north",
+    "timber",
+    "rope",
+    "chart",
+)
 VARIANTS = 200
 """Texts of either kind; more would only slow the making."""
 
@@ -137,7 +150,9 @@ def table(names: list[str], megabytes: int) -> None:
             size = sum(one.stat().st_size for one in folder.iterdir()) / 1e6
             run = run_process([*own, "--read", str(folder)], environment={"OPENBLAS_NUM_THREADS": "1"})
             if run.exit_code:
-                print(f"| {name} | {size:.0f} | **ended with {run.exit_code}** {run.errors.strip()[-120:]} |", flush=True)
+                print(
+                    f"| {name} | {size:.0f} | **ended with {run.exit_code}** {run.errors.strip()[-120:]} |", flush=True
+                )
                 continue
             rows, seconds = json.loads(run.output)
             bare = float(run_process([*own, "--floor", str(path)]).output)

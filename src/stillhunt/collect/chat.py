@@ -103,6 +103,26 @@ def _gather(content: Any, texts: list[str], depth: int) -> int:
     return 0
 
 
+def settle_messages(row: dict[str, Any]) -> None:
+    """Put the texts of a row's `messages` where `fill_from_messages` would, and let go of the messages.
+
+    Messages are trees of small objects: a batch of them costs more in memory and in Python's cycle collector than all
+    else. Where a text could be taken for something else on its way, they stay as they are.
+
+    Args:
+        row: our column -> value.
+    """
+    messages = row.get("messages")
+    if messages is None or row.get("prompt") not in (None, ""):
+        return
+    system = row.get("system_prompt")
+    chat = read_chat(messages)
+    if chat is None or not (system is None or isinstance(system, str)) or (chat.prompt or "")[:1] in ("", "["):
+        return
+    row["messages"], row["prompt"] = None, _clean(chat.prompt)
+    row["system_prompt"] = system or _clean(chat.system_prompt)
+
+
 def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Replace prompts that are JSON chat arrays by their new content.
 

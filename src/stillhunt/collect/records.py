@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillhunt.collect.chat import settle_messages
 from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import from_object
 from stillhunt.collect.files import Reader, UnusableInputError
@@ -200,6 +201,7 @@ class RecordReader:
             for ours, path in self._mapped:
                 value = from_object(record, path)
                 row[ours] = row.get(ours) if value is None else value
+        settle_messages(row)
         if self.source.nameless:
             row["account_fallback"] = row.get("account_fallback") or self._file.account or self.name
         if not self.joined:

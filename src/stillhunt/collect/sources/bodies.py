@@ -24,6 +24,7 @@ _LIMITS = (
     "maxTokens",
 )
 _CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "litellm_session_id", "thread_id")
 
 
@@ -36,7 +37,8 @@ def call_of_body(body: Any) -> Row:
     body = decoded(body)
     if not isinstance(body, dict):
         return {}
-    settings: dict[str, Any] = {**_nested(body, _CONFIGS), **body}
+    nested = _nested(body, _CONFIGS)
+    settings: Mapping[str, Any] = {**nested, **body} if nested else body
     row: Row = {
         "model": first(body, "model", "modelId"),
         "temperature": number(settings.get("temperature")),
@@ -175,7 +177,11 @@ def _end_user(body: Mapping[str, Any]) -> Any:
 
 
 def _nested(body: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
-    return next((body[name] for name in names if isinstance(body.get(name), dict)), {})
+    for name in names:
+        found = body.get(name)
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def first(record: Any, *names: str) -> Any:
@@ -228,6 +234,6 @@ def as_json(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return _ENCODER.encode(value)
     except (ValueError, RecursionError):
         return None
