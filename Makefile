@@ -11,7 +11,7 @@ STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 PYTEST_OPTIONS ?= -n auto
 SPARK_STAMP := $(VENV)/.stillhunt-spark
-BENCHES := cli_start text_pass peers hunt agents hostile driver_graph
+BENCHES := cli_start text_pass sources peers hunt agents hostile driver_graph
 SPEED_LOG ?=
 
 .PHONY: help setup setup-spark demo test test-spark lint format docs transcript bench bench-log dist clean
