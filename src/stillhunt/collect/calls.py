@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+
+from stillhunt.collect.identity import random_words
+from stillhunt.collect.kernels import KEYS, hash_rows
+from stillhunt.collect.strings import text_buffers
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -105,3 +111,77 @@ def repeats_as_one(ranks: I64, ids: U64, accounts: U64, times: I64, files: I64) 
     place = np.empty(first.size, np.int64)
     place[np.argsort(first)] = np.arange(first.size)
     return place[call], np.sort(first).astype(np.int64), rows[np.argsort(first)].astype(np.int64)
+
+
+def reused_ids(ranks: I64, ids: U64, accounts: U64, times: I64, call: I64) -> npt.NDArray[np.bool_]:
+    """Rows whose id names several calls of their source, so that it needs the time beside it to name one.
+
+    Without that an attacker who sends one id with all his calls would have all but one of them taken for repeats.
+
+    Args:
+        ranks: as in `repeats_as_one`.
+        ids: as there.
+        accounts: as there.
+        times: as there.
+        call: what it gave for each row.
+    """
+    _, name = np.unique(np.stack([ranks.astype(np.uint64), ids], axis=1), axis=0, return_inverse=True)
+    name = name.reshape(-1).astype(np.int64)
+    differ = np.zeros(int(name.max(initial=-1)) + 1, np.bool_)
+    first = np.full(differ.size, ranks.size, np.int64)
+    np.minimum.at(first, name, np.arange(ranks.size))
+    leader = first[name]
+    apart = (times != times[leader]) | (accounts != accounts[leader])
+    differ[name[(call != call[leader]) & apart]] = True
+    return np.asarray(differ[name])
+
+
+def hashed_texts(column: pa.ChunkedArray, secret: U64) -> U64:
+    """Hash of each text of a column, that of empty text where it is null."""
+    hashes = np.zeros(len(column), np.uint64)
+    hash_rows(*text_buffers(pc.fill_null(column, "").combine_chunks().cast(pa.large_string())), secret, hashes)
+    return hashes
+
+
+@dataclass
+class CallIds:
+    """What tells the calls of some inputs apart, row by row.
+
+    Attributes:
+        secret: of the hashes.
+    """
+
+    secret: U64 = field(default_factory=lambda: random_words(KEYS))
+    _parts: list[tuple[I64, U64, U64, I64, I64]] = field(default_factory=list)
+
+    def note(self, table: pa.Table, rank: int, origin_file: int) -> None:
+        """Take rows of one input.
+
+        Args:
+            table: REQUESTS; account and time may be null.
+            rank: of its source.
+            origin_file: the input.
+        """
+        rows = table.num_rows
+        known = table.column("account_id").is_valid().to_numpy()
+        accounts = np.where(known, hashed_texts(table.column("account_id"), self.secret) | np.uint64(1), np.uint64(0))
+        times = pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy()
+        ids = hashed_texts(table.column("request_id"), self.secret)
+        self._parts.append((np.full(rows, rank), ids, accounts, times, np.full(rows, origin_file)))
+
+    def arrays(self) -> tuple[I64, U64, U64, I64, I64]:
+        """(ranks, ids, accounts, times, files) of all rows, in the order in which they came."""
+        if not self._parts:
+            none, nothing = np.zeros(0, np.int64), np.zeros(0, np.uint64)
+            return none, nothing, nothing, none, none
+        ranks, ids, accounts, times, files = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+        return ranks, ids, accounts, times, files
+
+    def repeated(self) -> bool:
+        """Whether an id stands for several calls, or one call in several rows."""
+        ranks, ids, accounts, times, files = self.arrays()
+        pairs = np.unique(np.stack([ranks.astype(np.uint64), ids], axis=1), axis=0)
+        if len(pairs) == ranks.size:
+            return False
+        call, _first, rows = repeats_as_one(ranks, ids, accounts, times, files)
+        return bool((rows > 1).any() or reused_ids(ranks, ids, accounts, times, call).any())

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.calls import I64, U64, repeats_as_one, same_calls
+from stillhunt.collect.calls import I64, U64, CallIds, repeats_as_one, reused_ids, same_calls
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
@@ -96,7 +96,35 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
         joining = _Joining(readers, rules, engine, Path(folder))
         with progress.stage("joining logs of the same calls", None, "rows") as advance:
             joining.read(advance)
-            return joining.joined()
+            joined = joining.joined()
+    if joined.ambiguous:
+        progress.note(f"{joined.ambiguous} rows of joined logs could be one of several calls and stand alone")
+    return joined
+
+
+def with_repeats(
+    readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, alone: bool
+) -> list[frozenset[int]]:
+    """Inputs in which an id stands for several calls, or a call in several rows: they are joined with each other.
+
+    Args:
+        readers: inputs that were read, by index.
+        spools: their rows.
+        alone: look at each input by itself, so that what is kept of it depends on no other.
+    """
+    groups: dict[tuple[str, int], list[int]] = {}
+    for index, reader in sorted(readers.items()):
+        if reader.source.links and reader.source.role != "parts":
+            groups.setdefault((reader.source.name, index if alone else -1), []).append(index)
+    found = []
+    for members in groups.values():
+        ids = CallIds()
+        for index in members:
+            for table in spools[index].tables():
+                ids.note(table, 0, index)
+        if ids.repeated():
+            found.append(frozenset(members))
+    return found
 
 
 class _Joining:
@@ -109,11 +137,7 @@ class _Joining:
         self._logs: list[_Log] = []
         self._names: list[U64] = []
         self._named: list[I64] = []
-        self._ranks: list[I64] = []
-        self._ids: list[U64] = []
-        self._accounts: list[U64] = []
-        self._times: list[I64] = []
-        self._files: list[I64] = []
+        self._ids = CallIds(self._secret)
         self._rows = 0
 
     def read(self, advance: Advance) -> None:
@@ -152,12 +176,7 @@ class _Joining:
         hash_rows(*text_buffers(flat), self._secret, hashes)
         self._names.append(hashes)
         self._named.append(np.repeat(rows, counts))
-        self._ranks.append(np.full(table.num_rows, log.rank, np.int64))
-        self._ids.append(self._hashed(table.column("request_id")))
-        known = table.column("account_id").is_valid().to_numpy()
-        self._accounts.append(np.where(known, self._hashed(table.column("account_id")) | np.uint64(1), np.uint64(0)))
-        self._times.append(pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy())
-        self._files.append(np.full(table.num_rows, raw.origin_file, np.int64))
+        self._ids.note(table, log.rank, raw.origin_file)
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands = raw.columns.get("account_fallback")
@@ -165,25 +184,19 @@ class _Joining:
         fallback = _text_array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
         return table.append_column("row", pa.array(rows)).append_column("fallback", fallback)
 
-    def _hashed(self, column: pa.ChunkedArray) -> U64:
-        hashes = np.zeros(len(column), np.uint64)
-        hash_rows(
-            *text_buffers(pc.fill_null(column, "").combine_chunks().cast(pa.large_string())), self._secret, hashes
-        )
-        return hashes
-
     def joined(self) -> JoinedLogs:
         """The calls; may be asked for once, after `read`."""
-        ranks = np.concatenate([*self._ranks, np.zeros(0, np.int64)])
+        ranks, ids, accounts, times, files = self._ids.arrays()
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
-        nothing = np.zeros(0, np.int64)
-        ids = np.concatenate([*self._ids, np.zeros(0, np.uint64)])
-        times, files = np.concatenate([*self._times, nothing]), np.concatenate([*self._files, nothing])
-        accounts = np.concatenate([*self._accounts, np.zeros(0, np.uint64)])
         call, first, rows = repeats_as_one(ranks, ids, accounts, times, files)
         named = call[np.concatenate([*self._named, np.zeros(0, np.int64)])]
         calls = same_calls(names, named, ranks[first])
-        heads = {"row": np.arange(ranks.size), "head": first[calls.head[call]], "many": rows[call] > 1}
+        heads = {
+            "row": np.arange(ranks.size),
+            "head": first[calls.head[call]],
+            "many": rows[call] > 1,
+            "reused": reused_ids(ranks, ids, accounts, times, call),
+        }
         self._engine.register("heads", pa.table(heads))
         result = JoinedLogs({i: Spool(REQUESTS.arrow) for i in self._readers}, self._rejects, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
@@ -257,7 +270,13 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
     columns = []
     for name in REQUESTS.names:
         order = at_edge if name in FIRST_HAND_AT_THE_EDGE else ranked
-        if name in OWN or name == "request_id":
+        if name == "request_id":
+            columns.append(
+                "CASE WHEN o.reused THEN h.request_id || '@' || epoch_us(h.timestamp) ELSE h.request_id END "
+                "AS request_id"
+            )
+            continue
+        if name in OWN:
             columns.append(f"h.{name} AS {name}")
             continue
         values = [f"{alias}.{name}" for alias, _ in order]

@@ -25,7 +25,7 @@ from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, History, Survey
 from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened
-from stillhunt.collect.joining import join_logs, joinable
+from stillhunt.collect.joining import join_logs, joinable, with_repeats
 from stillhunt.collect.records import RecordReader
 from stillhunt.collect.rejects import NAME_CHARACTERS, printable
 from stillhunt.collect.remembered import Notes, SettledHistory
@@ -58,6 +58,7 @@ class RequestLog:
         self._settled: SettledHistory | None = None
         self._spools: dict[int, Spool] = {}
         self._joined = joinable(opened.readers)
+        self._looked_at: frozenset[int] = frozenset()
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
         self._started = False
         self._known_rejected = 0
@@ -256,6 +257,18 @@ class RequestLog:
                     spool.add(table)
                     advance(raw.rows)
             self._add_facts(index, rejected=self._rejects.rows - before)
+        self._join_repeats(inputs)
+
+    def _join_repeats(self, inputs: Sequence[int]) -> None:
+        """Put rows of vendor logs together that are one call, and tell calls apart that bear one id."""
+        new = set(inputs) - self._joined - self._looked_at
+        fresh = {i: reader for i in sorted(new) if isinstance(reader := self._readers[i], RecordReader)}
+        self._looked_at |= fresh.keys()
+        for group in with_repeats(fresh, self._spools, alone=bool(self._config.state)):
+            joined = join_logs({i: fresh[i] for i in group}, self._rules, self._engine, self._progress)
+            for index, spool in joined.spools.items():
+                self._spools[index].close()
+                self._spools[index] = spool
 
     def _join(self, indices: frozenset[int]) -> None:
         """Read all logs of the same calls if one of them is wanted: rows of one hold what another told."""
@@ -267,8 +280,6 @@ class RequestLog:
             self._spools[index] = joined.spools[index]
             self._add_facts(index, rejected=rejects.rows)
             self._rejects.absorb(rejects)
-        if joined.ambiguous:
-            self._progress.note(f"{joined.ambiguous} rows of joined logs could be one of several calls and stand alone")
 
     def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
         reader = self._readers[index]

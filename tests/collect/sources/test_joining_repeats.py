@@ -70,3 +70,35 @@ def test_one_id_for_all_calls_makes_neither_one_call_of_them_nor_one_account(tmp
     assert {row["client_ip"] for row in found.rows if row["account_id"].startswith("acct-")} == {
         hashed_address("10.0.0.9")
     }
+
+
+def test_one_id_for_all_calls_of_a_log_hides_none_of_them(tmp_path: Path) -> None:
+    """LiteLLM and Envoy take such ids from the client."""
+    lines = [envoy(n, f"acct-{n % 2}").replace(f"edge-{n}", "x").replace("20:00:00Z", f"20:0{n}:00Z") for n in range(4)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    found = read_logs(tmp_path)
+    assert [row["account_id"] for row in sorted(found.rows, key=lambda row: row["timestamp"])] == [
+        *("acct-0", "acct-1") * 2
+    ]
+    assert len({row["request_id"] for row in found.rows}) == 4
+    assert all(row["request_id"].startswith("x@") for row in found.rows)
+
+
+def test_a_log_written_twice_in_a_file_keeps_its_ids(tmp_path: Path) -> None:
+    """Whether such rows are repeats is settled later, by their content."""
+    lines = [envoy(n, "acct-1") for n in (1, 2)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines * 2))
+    assert [row["request_id"] for row in read_logs(tmp_path).rows] == ["edge-1", "edge-1", "edge-2", "edge-2"]
+
+
+def test_two_logs_of_one_source_complete_each_other(tmp_path: Path) -> None:
+    body = json.dumps({"model": "m-1", "messages": [{"role": "user", "content": "how do I whistle"}]})
+    (tmp_path / "a.jsonl").write_text(nginx(1, "203.0.113.1"))
+    whole_seconds = json.loads(nginx(1, "203.0.113.1")) | {
+        "request_body": body,
+        "msec": 1_795_000_001,
+        "request_time": 0,
+    }
+    (tmp_path / "b.jsonl").write_text(json.dumps(whole_seconds))
+    (row,) = read_logs(tmp_path).rows
+    assert (row["prompt"], row["model"], row["request_id"]) == ("how do I whistle", "m-1", "edge-1")
