@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from postgres_server import CUSTOMERS, ENCODED, PASSWORD, SPEND_LOGS, USER, Server, program, running
 from reading import CAPTURES, KEY, Read, captured, read_logs
-from test_litellm import spend_row
+from test_litellm import lines, payload, spend_row
 
 import stillhunt
 from stillhunt.base.config import Config
@@ -90,8 +90,16 @@ def test_calls_are_those_of_the_csv_in_order_of_time(server: Server, name: str, 
 
 def test_a_table_named_twice_is_read_once(server: Server, name: str, tmp_path: Path) -> None:
     address = server.create(name, SPEND_LOGS + copy("LiteLLM_SpendLogs", calls(tmp_path)))
-    found = read_logs(address, f"{address}?table=public.LiteLLM_SpendLogs", str(tmp_path))
-    assert [log.rows for log in found.inputs] == [5, 0]  # the file holds the same calls, and is joined with them
+    found = read_logs(address, f"{address}?table=public.LiteLLM_SpendLogs")
+    assert [log.rows for log in found.inputs] == [5]
+
+
+def test_a_database_and_another_log_of_its_calls_are_joined(server: Server, name: str, tmp_path: Path) -> None:
+    address = server.create(name, SPEND_LOGS + copy("LiteLLM_SpendLogs", calls(tmp_path)))
+    other = lines(tmp_path / "callback.jsonl", *(payload(n) for n in range(1, 8)))
+    expected, found = read_logs(tmp_path / "calls.csv", other), read_logs(address, other)
+    assert len(found.rows) == 7
+    assert without_places(found) == without_places(expected)
 
 
 def test_both_schemes_and_the_options_of_litellms_own_client_are_taken(
