@@ -7,8 +7,11 @@ import sys
 import pytest
 
 from stillhunt.base import engine_spark
+from stillhunt.base.config import Config
 from stillhunt.base.engine_spark import SparkEngine, is_frame, transpiled
-from stillhunt.base.errors import EngineError
+from stillhunt.base.errors import EngineError, InputError
+from stillhunt.base.progress import Silent
+from stillhunt.pipeline_spark.log import SparkLog
 
 
 def test_absent_pyspark_is_said_with_the_line_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +37,10 @@ def test_absent_java_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatc
 def test_other_tables_are_no_frames() -> None:
     assert not is_frame([1, 2])
     assert not is_frame("s3a://bucket/log")
+
+
+@pytest.mark.parametrize("requests", ["postgresql://u:words@host/db", ["a.parquet", "postgres://u:words@host/db"]])
+def test_a_database_is_not_read_by_a_cluster(requests: object) -> None:
+    with pytest.raises(InputError, match="no database") as caught:
+        SparkLog(requests, None, Config(), Silent())
+    assert "words" not in str(caught.value)

@@ -79,7 +79,9 @@ def _root(
 def hunt(
     logs: Annotated[
         list[str],
-        typer.Argument(metavar="LOGS", help="Request logs: files, folders, globs; Parquet, JSONL, CSV; .gz, .zst."),
+        typer.Argument(
+            metavar="LOGS", help="Request logs: files, folders, globs, postgresql://; Parquet, JSONL, CSV; .gz, .zst."
+        ),
     ],
     accounts: Annotated[
         str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")

@@ -1,4 +1,4 @@
-"""Which inputs there are: files, folders, patterns and tables in memory, in one fixed order."""
+"""Which inputs there are: files, folders, patterns, tables of databases and in memory, in one fixed order."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import EngineError, InputError
+from stillhunt.collect.database import is_database, stored_tables
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
-from stillhunt.collect.remote import MARK, Place, RemoteFile, local_path, remote_files
+from stillhunt.collect.remote import MARK, Place, local_path, remote_files
 
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 LOCAL = "file://"
@@ -72,10 +73,12 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
 
 
 def _where(place: Place) -> str:
-    return f"{place.home} {place.key}" if isinstance(place, RemoteFile) else str(place.absolute())
+    return str(place.absolute()) if isinstance(place, Path) else f"{place.home} {place.key}"
 
 
 def _files(given: str, rejects: Rejects) -> list[FoundFile]:
+    if is_database(given):
+        return [FoundFile(name, table) for name, table in stored_tables(given, rejects)]
     if given.startswith(LOCAL):
         given = local_path(given)
     elif MARK in given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillhunt.collect.database import StoredTable
 from stillhunt.collect.fields import Column, FieldMap, from_arrow, missing_columns_advice
 from stillhunt.collect.pieces import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
@@ -169,12 +170,15 @@ class ParquetReader:
         long = [name for name in wanted if name in LONG_FIELDS]
         with self._open() as file:
             schema, fields = file.schema_arrow, self._rows.fields
-            return file.metadata, (_physical_columns(schema, fields, wanted), _physical_columns(schema, fields, long))
+            return file.metadata, (
+                _physical_columns(schema.names, fields, wanted),
+                _physical_columns(schema.names, fields, long),
+            )
 
     def holds(self, ours: str) -> bool:
         """Whether the file has a column that may hold this one of ours."""
         with self._open() as file:
-            return bool(_physical_columns(file.schema_arrow, self._rows.fields, (ours,)))
+            return bool(_physical_columns(file.schema_arrow.names, self._rows.fields, (ours,)))
 
     def _group(
         self,
@@ -218,9 +222,9 @@ def _first_line(error: BaseException) -> str:
     return text.splitlines()[0]
 
 
-def _physical_columns(schema: pa.Schema, fields: FieldMap, wanted: Sequence[str]) -> list[str]:
+def _physical_columns(found: Iterable[str], fields: FieldMap, wanted: Sequence[str]) -> list[str]:
     """Top-level columns to decode: for each of ours the first of its candidates that exists."""
-    names = frozenset(schema.names)
+    names = frozenset(found)
     needed: dict[str, None] = {}
     for ours in wanted:
         for path in fields.paths[ours]:
@@ -254,7 +258,7 @@ class TableReader:
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """Each batch by itself."""
-        columns = _physical_columns(self._table.schema, self._rows.fields, wanted)
+        columns = _physical_columns(self._table.schema.names, self._rows.fields, wanted)
         first_row = 0
         for batch in self._table.select(columns).to_batches():
             for part in cut_up(batch, self._batch_rows):
@@ -263,7 +267,7 @@ class TableReader:
 
     def holds(self, ours: str) -> bool:
         """Whether the table has a column that may hold this one of ours."""
-        return bool(_physical_columns(self._table.schema, self._rows.fields, (ours,)))
+        return bool(_physical_columns(self._table.schema.names, self._rows.fields, (ours,)))
 
 
 def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
@@ -302,9 +306,33 @@ class StreamReader:
             batch = next(self._stream, None)
 
 
-def wrap_all(
-    batches: Iterator[pa.RecordBatch] | list[pa.RecordBatch], rows: ColumnarRows, wanted: Sequence[str]
-) -> Iterator[RawBatch]:
+class StoredReader:
+    """A table of a database that has our columns; read once, since a second look would cost as much as the first."""
+
+    rewindable = False
+
+    def __init__(self, table: StoredTable, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
+        check_columns(rows.fields, required, list(table.kinds))
+        self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
+        self._batch_rows, self._required = batch_rows, required
+        self.rows_expected: int | None = None
+
+    def digest(self) -> str:
+        """Nothing: a table has no bytes of its own."""
+        return ""
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows in order of time and id, of customers by account, see Reader."""
+        del rejects
+        names, fields = self._table.kinds, self._rows.fields
+        first = [name for name in ("timestamp", "request_id", "account_id") if name in self._required]
+        columns = _physical_columns(names, fields, wanted)
+        found = self._table.batches(columns, _physical_columns(names, fields, first))
+        small = (part for batch in found for part in cut_up(batch, self._batch_rows))
+        yield from wrap_all(small, self._rows, wanted)
+
+
+def wrap_all(batches: Iterable[pa.RecordBatch], rows: ColumnarRows, wanted: Sequence[str]) -> Iterator[RawBatch]:
     """Number the rows of successive batches."""
     first_row = 0
     for batch in batches:

@@ -10,6 +10,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
 from stillhunt.collect.catalog import Found, FoundFile, find_inputs
+from stillhunt.collect.database import StoredTable
 from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import Reader, UnusableInputError
 from stillhunt.collect.readers import Kinds, open_reader
@@ -64,6 +65,12 @@ class Opened:
     def customer_files(self) -> list[FoundFile]:
         """Customer tables among the logs."""
         return [item for index in sorted(self.customers) if isinstance(item := self.found[index], FoundFile)]
+
+    def end_snapshots(self) -> None:
+        """Leave the databases that were read: an open transaction keeps their servers from tidying up."""
+        for item in self.found:
+            if isinstance(item, FoundFile) and isinstance(item.path, StoredTable):
+                item.path.database.close()
 
 
 @dataclass(frozen=True)

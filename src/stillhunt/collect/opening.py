@@ -19,7 +19,8 @@ def open_requests(
     """Open request logs.
 
     Args:
-        sources: path, folder or pattern; Arrow table or reader; DuckDB relation; Polars or pandas frame; or a list.
+        sources: path, folder or pattern; address of a database; Arrow table or reader; DuckDB relation; Polars or
+            pandas frame; or a list.
             Parquet, JSON lines, a JSON array, CSV or TSV, plain or compressed with gzip or zstd.
         mapping: our column -> the log's column, or a dotted path into nested fields.
         config: settings.

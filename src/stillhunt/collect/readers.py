@@ -10,9 +10,18 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.collect.catalog import COMPRESSION_SUFFIXES, Found, FoundFile
+from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import DELIMITERS, CsvReader
 from stillhunt.collect.fields import FieldMap
-from stillhunt.collect.files import ColumnarRows, ParquetReader, Reader, StreamReader, TableReader, UnusableInputError
+from stillhunt.collect.files import (
+    ColumnarRows,
+    ParquetReader,
+    Reader,
+    StoredReader,
+    StreamReader,
+    TableReader,
+    UnusableInputError,
+)
 from stillhunt.collect.lines import BYTE_ORDER_MARK, JsonReader, TextFile
 from stillhunt.collect.records import Context, RecordReader, sample_of
 from stillhunt.collect.remote import Place
@@ -45,6 +54,8 @@ def open_reader(
     rows = ColumnarRows(found.name, index, fields)
     batch_rows = config.collect.batch_rows
     if isinstance(found, FoundFile):
+        if isinstance(found.path, StoredTable):
+            return _open_stored(found.path, rows, required, config, kinds)
         return _open_file(found.path, rows, required, config, kinds)
     try:
         if found.table is not None:
@@ -63,10 +74,7 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     framing: Framing = "parquet"
     if not head:
         raise UnusableInputError("the file is empty")
-    limits = config.collect
-    file = TextFile(
-        path, rows.name, rows.index, rows.fields, limits.batch_rows, limits.max_line_bytes, limits.default_account
-    )
+    file = _described(path, rows, config)
     if config.collect.format not in ("", CANONICAL):
         source = source_named(config.collect.format)
         framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
@@ -85,6 +93,26 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
         return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", kinds)
     plain_json = functools.partial(JsonReader, file, required, array=kind == "array")
     return _canonical_or_known(plain_json, file, "json", kinds)
+
+
+def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
+    limits = config.collect
+    return TextFile(
+        path, rows.name, rows.index, rows.fields, limits.batch_rows, limits.max_line_bytes, limits.default_account
+    )
+
+
+def _open_stored(
+    table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds
+) -> Reader:
+    if table.is_empty():
+        raise UnusableInputError("the table is empty", "table")
+    file = _described(table, rows, config)
+    if table.chosen and config.collect.format not in ("", CANONICAL):
+        source = source_named(config.collect.format)
+        return RecordReader(file, source, "parquet", kinds.context(source))
+    plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
+    return _canonical_or_known(plain, file, "parquet", kinds)
 
 
 @dataclass

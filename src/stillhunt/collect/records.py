@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.collect.chat import settle_messages
+from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import from_object
 from stillhunt.collect.files import Reader, UnusableInputError
@@ -27,6 +28,7 @@ from stillhunt.collect.lines import (
     text_batch,
     whole_document,
 )
+from stillhunt.collect.pieces import cut_up
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
 from stillhunt.collect.remote import Place, changed_at, for_parquet
 from stillhunt.collect.sources import CANONICAL
@@ -340,15 +342,38 @@ def _csv_records(file: TextFile, rejects: Rejects, opened: HashedFile) -> Iterat
 def _parquet_records(path: Place, source: Source | None, name: str, rejects: Rejects) -> Iterator[Framed]:
     number = 0
     try:
-        with pq.ParquetFile(for_parquet(path)) as parquet:
-            wanted = [n for n in parquet.schema_arrow.names if not (source and source.columns) or n in source.columns]
-            for batch in parquet.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
-                for value in _with_micros(batch).to_pylist():
-                    number += 1
-                    yield Framed(f"row {number - 1}", value, b"", "", 0)
+        for batch in _column_batches(path, source.columns if source else ()):
+            for value in _row_values(_with_micros(batch), rejects):
+                number += 1
+                yield Framed(f"row {number - 1}", value, b"", "", 0)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         rejects.add(name, f"after row {number}", f"Parquet data is damaged: {first}")
+
+
+def _column_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """A file or table in short batches; only these columns where any are named."""
+    if isinstance(path, StoredTable):
+        for batch in path.batches(columns):
+            yield from cut_up(batch, PARQUET_ROWS)
+        return
+    with pq.ParquetFile(for_parquet(path)) as parquet:
+        wanted = [name for name in parquet.schema_arrow.names if not columns or name in columns]
+        yield from parquet.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False)
+
+
+def _row_values(batch: pa.RecordBatch, rejects: Rejects) -> list[Row]:
+    try:
+        return cast("list[Row]", batch.to_pylist())
+    except UnicodeDecodeError:  # databases without an encoding keep whatever bytes they were given
+        texts = [name for name in batch.schema.names if pa.types.is_string(batch.schema.field(name).type)]
+        for name in texts:
+            batch = batch.set_column(batch.schema.get_field_index(name), name, batch.column(name).cast(pa.binary()))
+        rows: list[Row] = batch.to_pylist()
+        for row in rows:
+            row.update({name: row[name].decode("utf-8", "replace") for name in texts if row[name] is not None})
+            rejects.replaced_texts += any("\ufffd" in row[name] for name in texts if row[name] is not None)
+        return rows
 
 
 def _with_micros(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from stillhunt.base.errors import InputError
+from stillhunt.collect.database import StoredTable
 
 MARK = "://"
 PLAIN_OPTIONS = frozenset(("region", "scheme", "endpoint_override", "tls_verify_certificates"))
@@ -64,20 +65,22 @@ class RemoteFile:
         return True
 
 
-Place = Path | RemoteFile
-"""Where a file lies."""
+Place = Path | RemoteFile | StoredTable
+"""Where a file lies, or rows like those of one."""
 
 
 def size_of(place: Place) -> int:
-    """Bytes of a file."""
-    return place.size if isinstance(place, RemoteFile) else place.stat().st_size
+    """Bytes of a file; 0 for a table, whose database does not tell."""
+    if isinstance(place, Path):
+        return place.stat().st_size
+    return place.size if isinstance(place, RemoteFile) else 0
 
 
 def changed_at(place: Place) -> int:
-    """When a file was last changed, microseconds since 1970; 0 where its store does not tell."""
+    """When a file was last changed, microseconds since 1970; 0 where its store or database does not tell."""
     if isinstance(place, Path):
         return place.stat().st_mtime_ns // 1000
-    return (place.store.get_file_info(place.key).mtime_ns or 0) // 1000
+    return (place.store.get_file_info(place.key).mtime_ns or 0) // 1000 if isinstance(place, RemoteFile) else 0
 
 
 def for_parquet(place: Place) -> Any:

@@ -99,8 +99,10 @@ class RequestLog:
         found = {index: self._digests.of(index)[0] for index in files}
         self._digests.end()
         # Rows of logs that are joined hold what the others told: all of them are one, for what is kept of each.
-        together = hashlib.sha256("".join(sorted(found.get(i, "") for i in self._joined)).encode()).hexdigest()
-        return {i: digest + together if digest and i in self._joined else digest for i, digest in found.items()}
+        parts = sorted(found.get(i, "") for i in self._joined)
+        # Of a table nobody knows whether it is as it was, nor then what was joined with it.
+        together = hashlib.sha256("".join(parts).encode()).hexdigest() if all(parts) else ""
+        return {i: (together and digest + together) if i in self._joined else digest for i, digest in found.items()}
 
     def settle_history(self, known: Mapping[int, Notes], together: frozenset[int]) -> dict[int, str]:
         """Find all cuts of resent history before any row is handed on, reading only what is needed for it.
@@ -189,6 +191,7 @@ class RequestLog:
             self._record_inputs()
         finally:
             self._digests.end()
+            self._opened.end_snapshots()
         if self.replaced_texts:
             self._progress.note(f"{self.replaced_texts} texts held broken UTF-8; it was replaced by U+FFFD")
         if self.rows == 0 and self._rejects.rows:
@@ -394,5 +397,6 @@ class RequestLog:
 
     def close(self) -> None:
         """Free what was kept for a second look; `texts` then no longer knows rows of text files."""
+        self._opened.end_snapshots()
         for spool in self._spools.values():
             spool.close()

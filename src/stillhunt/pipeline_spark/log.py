@@ -12,10 +12,11 @@ import pyarrow as pa
 from stillhunt.base.config import Config
 from stillhunt.base.engine_spark import SparkEngine, is_frame
 from stillhunt.base.engine_spark_dataset import SparkDataset
-from stillhunt.base.errors import ContractError
+from stillhunt.base.errors import ContractError, InputError
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REJECTS
 from stillhunt.collect import InputFile
+from stillhunt.collect.database import is_database
 from stillhunt.pipeline_spark import LogFacts, spark_sketches, spark_texts
 
 
@@ -47,10 +48,17 @@ class SparkLog:
         progress: told of the reading.
 
     Raises:
+        InputError: a log is in a database.
         EngineError: PySpark or Java is absent, or no session can be had.
     """
 
     def __init__(self, requests: Any, mapping: Mapping[str, str] | None, config: Config, progress: Progress) -> None:
+        if any(map(is_database, requests if isinstance(requests, list | tuple) else [requests])):
+            raise InputError(
+                "a cluster reads files and no database",
+                where="--engine spark",
+                next_step="hunt with --engine duckdb, or export the table as Parquet",
+            )
         self._requests, self._mapping, self._config, self._progress = requests, mapping, config, progress
         self._engine = SparkEngine(master=config.spark_master, memory_gb=config.memory_limit_gb)
         self._facts: LogFacts | None = None
@@ -83,7 +91,7 @@ class SparkLog:
         Args:
             source: as for `hunt`.
         """
-        is_path = isinstance(source, str | os.PathLike)
+        is_path = isinstance(source, str | os.PathLike) and not is_database(source)
         if not is_frame(source) and not (is_path and not Path(source).exists() and ":" in os.fspath(source)):
             return source
         return self._engine.collect(self._engine.read(source), purpose="reading accounts")

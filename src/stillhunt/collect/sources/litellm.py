@@ -327,6 +327,7 @@ SOURCES = (
             "A session of 32 hexadecimal digits cannot be told from the one LiteLLM draws, and is taken as none.",
         ),
         switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
+        "hunt postgresql://... reads it where it lies, as does a file of "
         'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER',
         versions="LiteLLM 1.108.7",
         framings=frozenset({"json", "csv", "parquet"}),
