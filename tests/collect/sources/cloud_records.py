@@ -214,6 +214,7 @@ KONG = {
 }
 KONG_OLD = {
     **KONG,
+    "request": {**KONG["request"], "id": "9ec9264b"},
     "ai": {
         "payload": {"request": json.dumps(CHAT)},
         "ai-proxy": {
