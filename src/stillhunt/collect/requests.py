@@ -33,8 +33,7 @@ from stillhunt.collect.remote import size_of
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.stretches import Step, keys_of_part, spooled, standardised
-from stillhunt.collect.strings import bounded_texts
-from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool, with_bounded_prompts
+from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool, with_bounded_prompts, without_head
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
@@ -377,9 +376,7 @@ class RequestLog:
         if prompt is None:
             return None
         cut = next((int(c) for rows, cuts in self._cuts[index] for c in cuts[rows == row]), 0)
-        rest = pa.array([prompt.encode()[cut:].decode("utf-8", "replace")], pa.large_string())
-        bounded: str = bounded_texts(rest, self._config.collect.max_text_bytes, self._config.seed)[0].as_py()
-        return bounded
+        return without_head(prompt, cut, self._config)
 
     def _text_stretches(self, index: int, rows: I64) -> Iterator[Callable[[], Iterator[Texts]]]:
         """What reads the wanted rows of an input, ascending, in stretches that hold few others."""

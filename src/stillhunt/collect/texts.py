@@ -65,3 +65,16 @@ def with_bounded_prompts(table: pa.Table, config: Config) -> pa.Table:
     if bounded is prompts:
         return table
     return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), bounded)
+
+
+def without_head(prompt: str, size: int, config: Config) -> str:
+    """A prompt as it was handed on: without what it only repeats, and of bounded length.
+
+    Args:
+        prompt: as it stands in the log.
+        size: bytes of resent history at its beginning.
+        config: settings.
+    """
+    rest = pa.array([prompt.encode()[size:].decode("utf-8", "replace")], pa.large_string())
+    bounded: str = bounded_texts(rest, config.collect.max_text_bytes, config.seed)[0].as_py()
+    return bounded
