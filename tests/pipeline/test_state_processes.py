@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from state_logs import crooked_rows, kept_folders, small_world, write_rows
 
-from stillhunt.extract.partials import FORGOTTEN_SECONDS, host_tag
+from stillhunt.extract.folders import FORGOTTEN_SECONDS, MARKED, MARKER, host_tag
 
 FILES = 10
 KILLS = 3
@@ -95,11 +95,13 @@ def leave_half_written(state: Path) -> None:
     """What a kill may leave in a working folder, one of a dead process and one of a process that lives."""
     dead = subprocess.Popen(["true"])
     dead.wait()
-    place = state / f"stillhunt-{dead.pid}-{host_tag()}-dead" / "00000"
+    place = state / f"stillhunt-{dead.pid}-{host_tag()}-of_dead0" / "00000"
     place.mkdir(parents=True)
+    (place.parent / MARKER).write_text(MARKED)
     for name, content in (("00000.segment.part", b"x" * 99), ("00000.segment", b""), ("keys.npy.part", b"")):
         (place / name).write_bytes(content)
-    (state / f"stillhunt-{os.getpid()}-{host_tag()}-living").mkdir()
+    (state / f"stillhunt-{os.getpid()}-{host_tag()}-living00").mkdir()
+    (state / f"stillhunt-{os.getpid()}-{host_tag()}-living00" / MARKER).write_text(MARKED)
 
 
 def watch(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -114,13 +116,14 @@ def names_of(state: Path) -> list[str]:
 
 def test_working_folders_of_another_machine_are_kept_for_a_week(folder: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
-    for name, age in (("young", 0.9), ("old", 1.1)):
-        place = state / f"stillhunt-1-0therh05t-{name}"
+    for name, age in (("of_young", 0.9), ("of_old00", 1.1)):
+        place = state / f"stillhunt-1-0ddb0851-{name}"
         place.mkdir(parents=True)
+        (place / MARKER).write_text(MARKED)
         then = time.time() - age * FORGOTTEN_SECONDS
         os.utime(place, (then, then))
     assert finished(start(folder, str(tmp_path / "case"), state)) == FOUND
-    assert working_folders(state) == ["stillhunt-1-0therh05t-young"]
+    assert working_folders(state) == ["stillhunt-1-0ddb0851-of_young"]
 
 
 def test_a_hunt_that_is_killed_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ def test_a_hunt_that_is_killed_goes_on_where_it_was(folder: Path, tmp_path: Path
     assert finished(start(folder, str(tmp_path / "case"), state)) == FOUND
     assert kept.items() <= kept_folders(state).items()
     assert len(kept_folders(state)) == FILES
-    assert working_folders(state) == [f"stillhunt-{os.getpid()}-{host_tag()}-living"]
+    assert working_folders(state) == [f"stillhunt-{os.getpid()}-{host_tag()}-living00"]
     assert_same_tables(tmp_path / "case", folder / "plain")
 
 

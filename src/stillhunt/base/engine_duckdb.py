@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,8 @@ class DuckDBEngine:
         self._connection.execute(f"SET threads = {threads or os.cpu_count() or 1}")
         self._connection.execute(f"SET memory_limit = '{memory_gb:.3f}GiB'")
         self._connection.execute("SET TimeZone = 'UTC'")
-        # The default would be a folder in whatever place the user stands in.
-        spill = str(Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{os.getpid()}").replace("'", "''")
+        # The default would be a folder in whatever place the user stands in. DuckDB removes it, so its name is new.
+        spill = str(Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{secrets.token_hex(8)}").replace("'", "''")
         self._connection.execute(f"SET temp_directory = '{spill}'")
         # Hostile logs must not reach the network or other files through SQL functions.
         self._connection.execute("SET autoinstall_known_extensions = false")

@@ -1,7 +1,8 @@
 """One pass over the text: REQUESTS -> SKETCHES."""
 
 from stillhunt.extract.conduct import CONDUCT_FLAGS
-from stillhunt.extract.partials import KeptInput, Partials, identity_key
+from stillhunt.extract.folders import identity_key
+from stillhunt.extract.partials import KeptInput, Partials
 from stillhunt.extract.sketches import sketch_requests, warm_up
 from stillhunt.extract.store import Store
 from stillhunt.extract.words import SCRIPTS, SKETCH_VERSION

@@ -19,9 +19,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -35,22 +32,20 @@ import pyarrow.ipc
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import REJECTS
+from stillhunt.extract.folders import own_folder
 from stillhunt.extract.segments import damaged
 from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.extract.words import SKETCH_VERSION
 
 LAYOUT = 4
 """Version of what a kept folder holds; a new one makes new folders."""
-FACTS, REJECTED, KEY, TOGETHER = "facts", "rejects.arrow", "identity.key", "together"
+FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8
 """Latest hunts of which the folders used together are remembered: several logs may share a state folder."""
 _HALF = 32
 """Characters of each half of a folder's name."""
 NOTES = ("marks", RELATIVE := "followers")
 """Tables about resent history in an input; the relative one holds only among the inputs of one hunt."""
-_PREFIX = "stillhunt-"
-FORGOTTEN_SECONDS = 7 * 86_400
-"""Age from which the working folder of another machine is given up: its processes cannot be asked from here."""
 
 
 @dataclass(frozen=True)
@@ -70,32 +65,6 @@ class KeptInput:
     cuts: tuple[tuple[int, int], ...] = ()
 
 
-def identity_key(state: Path) -> str:
-    """The key of the hashes in a kept folder whose user gave none: drawn once, readable by its owner alone.
-
-    Args:
-        state: the folder.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    path = state / KEY
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            beside = path.with_name(f"{KEY}.{os.getpid()}")
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32))
-            if path.exists():
-                beside.unlink()
-            else:
-                beside.replace(path)
-        return path.read_text()
-    except OSError as error:
-        raise OutputError(str(error.strerror), where=str(state), next_step="give --state a folder of yours") from error
-
-
 class Partials:
     """Segments of the inputs of one hunt.
 
@@ -107,7 +76,7 @@ class Partials:
     def __init__(self, config: Config, mapping: Mapping[str, str] | None = None) -> None:
         self._state = Path(config.state) if config.state else None
         self._settings = _settings_digest(config, mapping)
-        self._folder = _own_folder(self._state)
+        self._folder = own_folder(self._state)
         self._writers: dict[int, SegmentWriter] = {}
         self._pool: Executor | None = None
         self._latest = -1
@@ -315,43 +284,3 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
     except OSError:
         return None  # whoever opens it says so
     return str(path.absolute()), found.st_size, found.st_mtime_ns
-
-
-def _own_folder(state: Path | None) -> Path:
-    """A folder for this process; those of processes that died are cleared away.
-
-    Its name has the process and the machine, for a state folder may lie where several machines see it.
-    """
-    base = Path(tempfile.gettempdir()) if state is None else state
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        for old in base.glob(f"{_PREFIX}[0-9]*-*"):
-            if old.stat().st_uid == os.getuid() and not _in_use(old):
-                shutil.rmtree(old, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{host_tag()}-", dir=base))
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            f"no folder can be made for sketches: {error}", where=str(base), next_step="name another with TMPDIR"
-        ) from error
-
-
-def host_tag() -> str:
-    """A short name of this machine that fits into a file's name."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-
-
-def _in_use(folder: Path) -> bool:
-    process, host = folder.name.removeprefix(_PREFIX).split("-")[:2]
-    if host == host_tag():
-        return _alive(int(process))
-    return time.time() - folder.stat().st_mtime < FORGOTTEN_SECONDS
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

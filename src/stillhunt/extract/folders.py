@@ -1,0 +1,139 @@
+"""The folder in which one hunt works, and the key that a state folder keeps.
+
+A temporary or state folder is shared with others, so what is cleared there must be ours beyond doubt: a working folder
+has a name of exactly one form and a marker inside. Whatever lacks one of them stays, however like ours it looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+from stillhunt.base.errors import OutputError
+
+KEY = "identity.key"
+MARKER = "made-by-stillhunt"
+"""File in each working folder; one without it is never removed."""
+MARKED = "Working folder of stillhunt; may be removed when its process is gone.\n"
+FORGOTTEN_SECONDS = 7 * 86_400
+"""Age from which the working folder of another machine is given up: its processes cannot be asked from here."""
+_PREFIX = "stillhunt-"
+_OURS = re.compile(_PREFIX + r"([0-9]{1,10})-([0-9a-f]{8})-[a-z0-9_]{8}")
+"""Process, machine, and what mkdtemp draws."""
+
+
+def identity_key(state: Path) -> str:
+    """The key of the hashes in a kept folder whose user gave none: drawn once, readable by its owner alone.
+
+    Args:
+        state: the folder.
+
+    Raises:
+        OutputError: it cannot be written, or what is there is no key. It is never drawn anew over another one, for all
+            that was kept would be lost without a word.
+    """
+    path = state / KEY
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _draw_key(path)
+        key = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise _no_key(path, "is not text") from error
+    except OSError as error:
+        raise OutputError(str(error.strerror), where=str(state), next_step="give --state a folder of yours") from error
+    if not key.strip():
+        raise _no_key(path, "is empty")
+    return key
+
+
+def _draw_key(path: Path) -> None:
+    beside = path.with_name(f"{KEY}.{secrets.token_hex(8)}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(beside)  # never over a key that another hunt drew meanwhile
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            if not path.exists():
+                beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _no_key(path: Path, why: str) -> OutputError:
+    return OutputError(
+        f"the key of the state folder {why}",
+        where=str(path),
+        next_step="put the key back from a copy; if there is none, delete the file: a new key is drawn, and all files "
+        "are read anew",
+    )
+
+
+def own_folder(state: Path | None) -> Path:
+    """A folder for this process; those of processes that died are cleared away.
+
+    Its name has the process and the machine, for a state folder may lie where several machines see it.
+
+    Args:
+        state: where it is made; the system's temporary folder when None.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    base = Path(tempfile.gettempdir()) if state is None else state
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        for old in base.glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):  # another hunt clears it at this moment
+                if _is_ours(old) and not _in_use(old):
+                    shutil.rmtree(old, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{host_tag()}-", dir=base))
+        (folder / MARKER).write_text(MARKED)
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"no folder can be made for sketches: {error}", where=str(base), next_step="name another with TMPDIR"
+        ) from error
+    return folder
+
+
+def host_tag() -> str:
+    """A short name of this machine that fits into a file's name."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_ours(folder: Path) -> bool:
+    if not _OURS.fullmatch(folder.name) or folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        return False
+    marker = folder / MARKER
+    return not marker.is_symlink() and marker.is_file() and marker.read_bytes() == MARKED.encode()
+
+
+def _in_use(folder: Path) -> bool:
+    process, host = folder.name.removeprefix(_PREFIX).split("-")[:2]
+    if host == host_tag():
+        return _alive(int(process))
+    return time.time() - folder.stat().st_mtime < FORGOTTEN_SECONDS
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
