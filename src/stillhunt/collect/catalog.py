@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 LOCAL = "file://"
 DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".pb", ".binpb", ".log")
 """Files of other names in a folder are no logs; a file that is named itself is always read."""
+SHOWN_NAMES = 5
+_ROTATED = re.compile(r"[.\-_]\d[\dt:.\-_]{0,31}$")
+"""A number or a date behind the suffix of a log that was rotated away: .1, -20261124, .2026-11-24."""
+
+
+def _silent(_text: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,14 @@ class FoundTable:
 Found = FoundFile | FoundTable
 
 
-def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
+def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], None] = _silent) -> list[Found]:
     """All inputs in sorted order of names, which gives each its index.
 
     Args:
         sources: a path, pattern, folder, table or file already found, or a list or tuple of them.
         engine: scans relations of its own kind.
         rejects: takes folders that cannot be opened; what else there is still gets read.
+        note: told which files in folders are passed by because of their names.
 
     Raises:
         InputError: a path or pattern matches nothing, or an object is no table.
@@ -58,9 +67,10 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
     if not items:
         raise InputError("no input given", next_step="name a file, a folder or a table")
     found: dict[tuple[str, str], Found] = {}
+    passed_by: list[str] = []
     for number, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
-            for file in _files(os.fspath(item), rejects):
+            for file in _files(os.fspath(item), rejects, passed_by):
                 # One file given twice, by itself and by its folder, is read once.
                 found.setdefault(("file", _where(file.path)), file)
         elif isinstance(item, FoundFile):
@@ -68,6 +78,8 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects) -> list[Found]:
         else:
             table = _table(item, number, engine)
             found[("table", f"{number:09d}")] = table
+    if passed_by:
+        note(f"passed by {_told(passed_by)}; name a file singly to have it read")
     # Names may repeat (one file name in two folders); then the place they came from decides.
     return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
 
@@ -76,16 +88,24 @@ def _where(place: Place) -> str:
     return str(place.absolute()) if isinstance(place, Path) else f"{place.home} {place.key}"
 
 
-def _files(given: str, rejects: Rejects) -> list[FoundFile]:
+def _told(passed_by: list[str]) -> str:
+    """Which files are not read because of their names."""
+    names = sorted(set(passed_by))
+    shown = ", ".join(printable(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return f"{len(names)} {'file' if len(names) == 1 else 'files'} whose names are of no log: {shown}{more}"
+
+
+def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
     if is_database(given):
         return [FoundFile(name, table) for name, table in stored_tables(given, rejects)]
     if given.startswith(LOCAL):
         given = local_path(given)
     elif MARK in given:
-        return [FoundFile(name, file) for name, file in remote_files(given, _looks_like_data)]
+        return [FoundFile(name, file) for name, file in remote_files(given, _noting(passed_by))]
     path = Path(given)
     if path.is_dir():
-        return _folder(path, rejects)
+        return _folder(path, rejects, passed_by)
     if path.exists() or path.is_symlink():
         return [FoundFile(path.name, path)]
     if glob.has_magic(given):
@@ -93,7 +113,7 @@ def _files(given: str, rejects: Rejects) -> list[FoundFile]:
         files = [
             file
             for match in matches
-            for file in (_folder(match, rejects) if match.is_dir() else [FoundFile(match.name, match)])
+            for file in (_folder(match, rejects, passed_by) if match.is_dir() else [FoundFile(match.name, match)])
         ]
         if files:
             return _told_apart(files)
@@ -105,8 +125,21 @@ def _files(given: str, rejects: Rejects) -> list[FoundFile]:
     raise InputError("no such file or folder", where=printable(given, NAME_CHARACTERS), next_step="check the path")
 
 
-def _folder(folder: Path, rejects: Rejects) -> list[FoundFile]:
+def _noting(passed_by: list[str]) -> Callable[[str], bool]:
+    """Whether an object's name is that of a log; those of others are kept, unless they are hidden."""
+
+    def looks(path: str) -> bool:
+        fits = _looks_like_data(path)
+        if not fits and not any(part.startswith((".", "_")) for part in path.split("/")):
+            passed_by.append(path.rsplit("/", 1)[-1])
+        return fits
+
+    return looks
+
+
+def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
     closed: list[str] = []
+    others: list[str] = []
 
     def note(error: OSError) -> None:
         name = Path(str(error.filename)).name
@@ -117,12 +150,18 @@ def _folder(folder: Path, rejects: Rejects) -> list[FoundFile]:
     for current, folders, names in os.walk(folder, onerror=note, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in sorted(names):
-            if not name.startswith((".", "_")) and _looks_like_data(name):
-                path = Path(current) / name
-                files.append(FoundFile(path.relative_to(folder).as_posix(), path))
+            if name.startswith((".", "_")):
+                continue
+            path = Path(current) / name
+            shown = path.relative_to(folder).as_posix()
+            if _looks_like_data(name):
+                files.append(FoundFile(shown, path))
+            else:
+                others.append(shown)
+    passed_by += others
     if not files and not closed:
         raise InputError(
-            "the folder holds no log files",
+            "the folder holds no log files" + (f", but {_told(others)}" if others else ""),
             where=printable(str(folder), NAME_CHARACTERS),
             next_step=f"files must end in one of {', '.join(DATA_SUFFIXES)} (.gz and .zst too), or be named singly",
         )
@@ -138,11 +177,17 @@ def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
     return [FoundFile(path.relative_to(common).as_posix(), file.path) for path, file in zip(paths, files, strict=True)]
 
 
-def _looks_like_data(name: str) -> bool:
+def plain_name(name: str) -> str:
+    """A file's name in lower case without what compressing and rotating put behind its suffix."""
     lowered = name.lower()
     for suffix in COMPRESSION_SUFFIXES:
         lowered = lowered.removesuffix(suffix)
-    return lowered.endswith(DATA_SUFFIXES)
+    plain = _ROTATED.sub("", lowered)
+    return plain if plain.endswith(DATA_SUFFIXES) else lowered
+
+
+def _looks_like_data(name: str) -> bool:
+    return plain_name(name).endswith(DATA_SUFFIXES)
 
 
 def _table(item: Any, number: int, engine: Engine) -> FoundTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +93,14 @@ class InputFacts:
 
 
 def open_inputs(
-    sources: Any, fields: FieldMap, required: Sequence[str], config: Config, engine: Engine, *, customers: bool = False
+    sources: Any,
+    fields: FieldMap,
+    required: Sequence[str],
+    config: Config,
+    engine: Engine,
+    *,
+    customers: bool = False,
+    note: Callable[[str], None] = lambda _text: None,
 ) -> Opened:
     """Find and open all inputs; those that cannot be used go to rejects as long as one can.
 
@@ -104,12 +111,13 @@ def open_inputs(
         config: limits.
         engine: scans relations of its own kind.
         customers: whether customer tables are wanted and not logs.
+        note: told what is passed by.
 
     Raises:
         InputError: none can be used; names the first reason.
     """
     rejects = Rejects()
-    found = find_inputs(sources, engine, rejects)
+    found = find_inputs(sources, engine, rejects, note)
     readers: dict[int, Reader] = {}
     beside: dict[int, Reader] = {}
     kinds = Kinds()

@@ -32,5 +32,5 @@ def open_requests(
         ConfigError: the mapping names a column that does not exist with us.
     """
     fields = field_map(REQUEST_FIELDS, mapping)
-    opened = open_inputs(sources, fields, REQUIRED_REQUEST_FIELDS, config, engine)
+    opened = open_inputs(sources, fields, REQUIRED_REQUEST_FIELDS, config, engine, note=progress.note)
     return RequestLog(opened, config, engine, progress)

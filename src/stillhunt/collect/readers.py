@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.collect.catalog import COMPRESSION_SUFFIXES, Found, FoundFile
+from stillhunt.collect.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import DELIMITERS, CsvReader
 from stillhunt.collect.fields import FieldMap
@@ -67,7 +67,8 @@ def open_reader(
     raise UnusableInputError("nothing to read", "table")
 
 
-def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds) -> Reader:
+def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds | None) -> Reader:
+    """The reader of a file; only `collect.format` canonical leaves its content no say in what it is."""
     if not path.is_file():
         raise UnusableInputError("not a regular file (a device, a pipe, or a link to nothing)")
     head = _head(path, packed=True)
@@ -75,7 +76,9 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     if not head:
         raise UnusableInputError("the file is empty")
     file = _described(path, rows, config)
-    if config.collect.format not in ("", CANONICAL):
+    if config.collect.format == CANONICAL:
+        kinds = None
+    elif config.collect.format and kinds is not None:
         source = source_named(config.collect.format)
         framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
         return RecordReader(file, source, framing, kinds.context(source))
@@ -126,7 +129,9 @@ class Kinds:
         return self.contexts.setdefault(source.name, Context(source))
 
 
-def _canonical_or_known(plain: Callable[[], Reader] | None, file: TextFile, framing: Framing, kinds: Kinds) -> Reader:
+def _canonical_or_known(
+    plain: Callable[[], Reader] | None, file: TextFile, framing: Framing, kinds: Kinds | None
+) -> Reader:
     """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint."""
     complaint = UnusableInputError("format is not recognised", next_step=GIVE)
     if plain is not None:
@@ -140,7 +145,10 @@ def _canonical_or_known(plain: Callable[[], Reader] | None, file: TextFile, fram
     return known
 
 
-def _known(file: TextFile, framing: Framing, kinds: Kinds) -> Reader | None:
+def _known(file: TextFile, framing: Framing, kinds: Kinds | None) -> Reader | None:
+    """The file as one of a source that knows it; without `kinds` none is asked."""
+    if kinds is None:
+        return None
     try:
         source = recognise(sample_of(file, framing))
     except UnusableInputError:
@@ -194,9 +202,7 @@ def _text_kind(head: bytes, name: str) -> str:
         return "lines"
     if start.startswith(b"[") and start[1:].lstrip()[:1] in (b"{", b"]"):
         return "array"
-    lowered = name.lower()
-    for suffix in COMPRESSION_SUFFIXES:
-        lowered = lowered.removesuffix(suffix)
+    lowered = plain_name(name)
     if lowered.endswith((".jsonl", ".ndjson", ".json")):
         return "lines"
     if lowered.endswith((".parquet", ".pq")):

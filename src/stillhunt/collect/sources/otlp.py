@@ -43,14 +43,14 @@ def _rows(record: Record, made: Callable[[Entry], Row | None]) -> Iterator[Row |
             else:
                 if row is not None:
                     yield row
-    except BrokenRecordError as error:
+    except (PassedOverError, BrokenRecordError) as error:
         yield error
 
 
 def _readable(records: Iterator[Record]) -> Iterator[Entry]:
     """Entries of each record up to the first that cannot be read; the reading that makes rows says so."""
     for record in records:
-        with contextlib.suppress(BrokenRecordError):
+        with contextlib.suppress(PassedOverError, BrokenRecordError):
             yield from entries(record)
 
 

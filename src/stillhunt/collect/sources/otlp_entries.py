@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from stillhunt.collect.sources.otlp_wire import DEEPEST, Attributes, Entry, wire_entries
-from stillhunt.collect.sources.source import BrokenRecordError
+from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
 
 _LATEST = 1 << 63
+METRICS = "metrics, which tell of no single call"
+FOREIGN = "not a record of OpenTelemetry: neither resourceSpans nor resourceLogs in it"
 
 
 class _Value(msgspec.Struct, gc=False, rename="camel"):
@@ -83,6 +85,7 @@ class Export(msgspec.Struct, gc=False, rename="camel"):
 
     resource_spans: list[_ResourceEntries] | None = None
     resource_logs: list[_ResourceEntries] | None = None
+    resource_metrics: msgspec.Raw = msgspec.Raw()
 
 
 _PAIRS = msgspec.json.Decoder(list[_Pair])
@@ -96,9 +99,14 @@ def entries(record: Any) -> Iterator[Entry]:
         record: an `Export`, or the bytes of a ResourceSpans or ResourceLogs message.
 
     Raises:
-        BrokenRecordError: the bytes are no such message.
+        BrokenRecordError: the record is no export request.
+        PassedOverError: it carries metrics.
     """
     if isinstance(record, Export):
+        if record.resource_spans is None and record.resource_logs is None:
+            if record.resource_metrics:
+                raise PassedOverError(METRICS)
+            raise BrokenRecordError(FOREIGN)
         yield from _json_entries(record)
     elif isinstance(record, bytes):
         yield from wire_entries(record)
