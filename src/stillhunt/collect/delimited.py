@@ -10,10 +10,12 @@ from typing import Any
 from stillhunt.collect.fields import FieldMap, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
 from stillhunt.collect.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, text_batch
+from stillhunt.collect.naming import looks_like_data
 from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 
+HEADER = "put a line with the names of the columns first; 'stillhunt inspect FILE' shows what is read as it is"
 DELIMITERS = ("\t", ",", ";", "|")
 
 
@@ -73,6 +75,8 @@ class CsvReader:
         csv.field_size_limit(max(csv.field_size_limit(), file.longest))
         self._delimiter = ","
         self.header = self._read_header()
+        if file.fields.missing(required, frozenset(self.header)) and looks_like_data(self.header):
+            raise UnusableInputError("the first line names no columns", "line 1", HEADER)
         check_columns(file.fields, required, self.header)
 
     def digest(self) -> str:

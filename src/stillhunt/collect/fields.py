@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
+from stillhunt.collect.naming import SHOWN_CHARACTERS, advice
 from stillhunt.collect.rejects import printable
 
 REQUEST_FIELDS = (
@@ -24,17 +25,9 @@ ACCOUNT_FIELDS = (*(name for name in ACCOUNTS.names if name != "signup_prefix"),
 REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
 
-SHOWN_COLUMNS = 40
-SHOWN_CHARACTERS = 60
+OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
+"""Optional columns for which a --map is proposed too where others are missing."""
 MISSING = object()
-
-# What other logs call a column; only used to suggest a mapping, never to guess one silently.
-_FAMILIAR = {
-    "request_id": ("id", "requestid", "event_id", "call_id", "x-request-id", "correlationid"),
-    "timestamp": ("time", "starttime", "start_time", "created_at", "event_time", "ts", "date", "timegenerated"),
-    "account_id": ("account", "user_id", "user", "customer_id", "api_key", "key", "tenant", "org"),
-    "model": ("model_name", "modelid", "model_id", "model_requested", "gen_ai.request.model", "deployment"),
-}
 
 Column: TypeAlias = pa.Array | list[Any]
 """Values of one column: an Arrow array, or Python objects where types are mixed."""
@@ -88,31 +81,17 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
     return FieldMap(paths)
 
 
-def missing_columns_advice(missing: Sequence[str], found: Sequence[str]) -> tuple[str, str]:
-    """What to say when required columns are absent: (what, next step) with a ready --map line."""
-    shown = ", ".join(printable(name, SHOWN_CHARACTERS) for name in list(found)[:SHOWN_COLUMNS])
-    more = f" and {len(found) - SHOWN_COLUMNS} more" if len(found) > SHOWN_COLUMNS else ""
-    what = f"required column {', '.join(missing)} is missing; columns found: {shown or 'none'}{more}"
-    flags = []
-    for name in missing:
-        near = _nearest(name, found)
-        flags.append(f"--map {name}={printable(near[0], SHOWN_CHARACTERS) if near else 'THEIR_COLUMN'}")
-    nearest = [n for name in missing for n in _nearest(name, found)]
-    hint = (
-        f"nearest names: {', '.join(printable(n, SHOWN_CHARACTERS) for n in dict.fromkeys(nearest))}; "
-        if nearest
-        else ""
-    )
-    return what, f"{hint}name it with {' '.join(flags)} (nested fields by dots)"
+def missing_columns_advice(
+    missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE
+) -> tuple[str, str]:
+    """What to say when required columns are absent: (what, next step) with a ready --map line.
 
-
-def _nearest(name: str, found: Sequence[str]) -> list[str]:
-    lowered: dict[str, str] = {}
-    for column in found:
-        lowered.setdefault(column.lower(), column)
-    familiar = [lowered[alias] for alias in _FAMILIAR.get(name, ()) if alias in lowered]
-    near = difflib.get_close_matches(name, list(lowered), n=2, cutoff=0.6)
-    return list(dict.fromkeys([*familiar[:2], *(lowered[n] for n in near)]))[:3]
+    Args:
+        missing: our columns.
+        found: names of the log's columns or, dotted, of its nested fields.
+        given: of the optional columns that are advised those that need no advice.
+    """
+    return advice(missing, found, given)
 
 
 def _splits(path: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.collect.database import StoredTable
-from stillhunt.collect.fields import Column, FieldMap, from_arrow, missing_columns_advice
+from stillhunt.collect.fields import OPTIONAL_ADVICE, Column, FieldMap, from_arrow, missing_columns_advice
+from stillhunt.collect.naming import leaves_of_schema
 from stillhunt.collect.pieces import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.remote import Place, for_parquet
@@ -106,11 +107,22 @@ def _row_text(columns: dict[str, Any], row: int) -> str:
     return " ".join(parts)
 
 
-def check_columns(fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1) -> None:
-    """Raise UnusableInputError where a required column is absent; `rows` are then lost."""
+def check_columns(
+    fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1, leaves: Sequence[str] = ()
+) -> None:
+    """Raise UnusableInputError where a required column is absent; `rows` are then lost.
+
+    Args:
+        fields: where our columns are.
+        required: those that must be there.
+        found: top-level names.
+        rows: of the input.
+        leaves: dotted names of nested fields, to advise by; `found` where there are none.
+    """
     missing = fields.missing(required, frozenset(found))
     if missing:
-        reason, next_step = missing_columns_advice(missing, found)
+        given = [n for n in OPTIONAL_ADVICE if n not in fields.paths or not fields.missing((n,), frozenset(found))]
+        reason, next_step = missing_columns_advice(missing, leaves or found, given)
         raise UnusableInputError(reason, f"column {missing[0]}", next_step, max(rows, 1))
 
 
@@ -124,7 +136,8 @@ class ParquetReader:
         self._batch_rows = batch_rows
         with self._open() as file:
             self.rows_expected: int | None = file.metadata.num_rows
-            check_columns(rows.fields, required, file.schema_arrow.names, file.metadata.num_rows)
+            schema = file.schema_arrow
+            check_columns(rows.fields, required, schema.names, file.metadata.num_rows, leaves_of_schema(schema))
 
     def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
@@ -242,7 +255,7 @@ class TableReader:
     rewindable = True
 
     def __init__(self, table: pa.Table, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
-        check_columns(rows.fields, required, table.schema.names, table.num_rows)
+        check_columns(rows.fields, required, table.schema.names, table.num_rows, leaves_of_schema(table.schema))
         self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
         self._batch_rows = batch_rows
         self.rows_expected: int | None = table.num_rows

@@ -14,6 +14,7 @@ import numpy as np
 from stillhunt.collect.fields import FieldMap, python_column, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
 from stillhunt.collect.kernels import split_array
+from stillhunt.collect.naming import leaves_of_all
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.remote import Place
 from stillhunt.collect.standardise import RawBatch
@@ -101,7 +102,8 @@ class JsonReader:
         self.rows_expected: int | None = None
         self._file, self._array = file, array
         self._source = HashedFile(file.path)
-        check_columns(file.fields, required, self._probe())
+        found = self._probe()
+        check_columns(file.fields, required, list(dict.fromkeys(n for r in found for n in r)), 1, leaves_of_all(found))
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
@@ -113,14 +115,14 @@ class JsonReader:
             return array_elements(pieces, self._file.longest)
         return lines(pieces, self._file.longest)
 
-    def _probe(self) -> list[str]:
-        """Names found in the first records."""
-        found: dict[str, None] = {}
+    def _probe(self) -> list[dict[str, Any]]:
+        """The first records that hold names."""
+        found: list[dict[str, Any]] = []
         seen = size = 0
         try:
             for line in self._records(HashedFile(self._file.path)):
                 record = lenient_object(line.data) if line.whole else None
-                found.update(dict.fromkeys(record or ()))
+                found += [record] if record else []
                 seen, size = seen + 1, size + len(line.data)
                 if found and (seen >= PROBED_LINES or size >= PROBED_BYTES):
                     break
@@ -129,7 +131,7 @@ class JsonReader:
                 raise UnusableInputError(str(error)) from error
         if not found:
             raise UnusableInputError("no JSON object in it" if seen else "the file is empty")
-        return list(found)
+        return found
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""

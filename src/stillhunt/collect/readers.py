@@ -115,7 +115,8 @@ def _open_stored(
         source = source_named(config.collect.format)
         return RecordReader(file, source, "parquet", kinds.context(source))
     plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
-    return _canonical_or_known(plain, file, "parquet", kinds)
+    asked = None if table.chosen and config.collect.format == CANONICAL else kinds
+    return _canonical_or_known(plain, file, "parquet", asked)
 
 
 @dataclass

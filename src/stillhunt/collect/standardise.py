@@ -23,7 +23,7 @@ from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS, Column
 from stillhunt.collect.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.numbers import floats, integers
 from stillhunt.collect.rejects import Rejects
-from stillhunt.collect.strings import Faults, as_text, bounded_texts, changed, short_strings, texts
+from stillhunt.collect.strings import Faults, as_text, bounded_texts, changed, nested_values, short_strings, texts
 from stillhunt.collect.timestamps import (
     EARLIEST_ACCOUNT,
     EARLIEST_REQUEST,
@@ -158,7 +158,10 @@ class _Build:
     def short(self, name: str, *, cut: bool = False) -> None:
         """A short string column."""
         limit = self.rules.config.collect.max_field_bytes
-        self.put(name, *short_strings(self.values(name), limit, cut=cut))
+        values = self.values(name)
+        text, faults, broken = short_strings(values, limit, cut=cut)
+        # Elsewhere an object stays as JSON: a client that sends one must not lose its own rows by it.
+        self.put(name, text, faults | (nested_values(values) if name in REQUIRED_REQUEST_FIELDS else {}), broken)
 
     def time(self, name: str, allowed: TimeRange) -> None:
         """A timestamp column."""

@@ -18,6 +18,7 @@ from stillhunt.collect.rejects import REPLACEMENT, UNPRINTABLE
 Faults = dict[int, str]
 """Row within the batch -> why its value is refused."""
 
+NESTED = "an object or a list, not an id: name a field in it (--map OURS=THEIRS.FIELD)"
 _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x7e
 
 
@@ -111,6 +112,15 @@ def object_text(value: Any) -> str | None:
         except (TypeError, ValueError, RecursionError, UnicodeError):
             return repr(value)
     return str(value)
+
+
+def nested_values(values: Column) -> Faults:
+    """Rows whose value is an object or a list, from which no id can be made without taking its keys for content."""
+    if isinstance(values, list):
+        return {row: NESTED for row, value in enumerate(values) if isinstance(value, list | tuple | dict)}
+    if pa.types.is_nested(values.type):
+        return dict.fromkeys(np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False)).tolist(), NESTED)
+    return {}
 
 
 def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.Array, Faults, int]:

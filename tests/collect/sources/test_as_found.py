@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from otlp_dialect_records import CURRENT
 from otlp_fixtures import export, span
@@ -17,7 +20,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Advance, Silent
-from stillhunt.collect import open_requests
+from stillhunt.collect import open_requests, strings
 from stillhunt.collect.sources.otlp_entries import FOREIGN, METRICS
 
 EDGE = {"remote_addr": "192.0.2.7", "request_id": "e1", "msec": 1_767_225_600, "request": "POST /v1/x HTTP/1.1"}
@@ -90,3 +93,71 @@ def test_a_folder_without_logs_names_its_files(tmp_path: Path) -> None:
     (tmp_path / "part-0001").write_text("x")
     with pytest.raises(InputError, match="part-0001"):
         read_logs(tmp_path)
+
+
+NESTED = {
+    "meta": {"request": {"id": "q1"}, "at": "2026-01-01T00:00:00Z"},
+    "user": {"id": "heron", "mail": "x@birds.example"},
+    "call": {"model": "m-birds", "input": {"messages": [{"role": "user", "content": "Where do herons nest?"}]}},
+    "net": '{"remote_addr": "192.0.2.7"}',
+    "cost": {"prompt_tokens": 3},
+}
+
+
+def test_the_line_proposed_for_nested_logs_reads_them(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "n.jsonl", *({**NESTED, "meta": {**NESTED["meta"], "request": {"id": f"q{n}"}}} for n in range(3))
+    )
+    with pytest.raises(InputError) as told:
+        read_logs(path)
+    proposed = dict(re.findall(r"--map (\w+)=(\S+?)(?=[\s;)]|$)", str(told.value)))
+    assert "fields found: meta.request.id, meta.at, user.id" in str(told.value)
+    assert proposed.pop("timestamp") == "THEIR_COLUMN"
+    rows = read_logs(path, mapping={**proposed, "timestamp": "meta.at"}).rows
+    assert [row["request_id"] for row in rows] == ["q0", "q1", "q2"]
+    first = rows[0]
+    assert (first["account_id"], first["model"], first["prompt"]) == ("heron", "m-birds", "Where do herons nest?")
+    assert first["client_ip"] is not None
+
+
+@pytest.mark.parametrize("value", [{"id": "heron"}, ["heron"], {"a": {"b": "sk-1"}}])
+def test_an_object_is_no_id(value: Any, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", plain(1, account_id=value), plain(2), plain(3, end_user_id=value))
+    read = read_logs(path)
+    assert [row["request_id"] for row in read.rows] == ["r2", "r3"]
+    assert [reject["reason"] for reject in read.rejects] == [strings.NESTED]
+    table = pa.Table.from_pylist([plain(1, account_id=value), plain(2, account_id=None)])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="an object or a list"):
+        read_logs(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "r1,2026-01-01T00:00:00Z,jo@birds.example,m,192.0.2.7\n",
+        "2026-01-01T00:00:00Z stdout F jo@birds.example, sk-abcdef0123456789, 192.0.2.7\n",
+        "wader;2001:db8::1;m\n",
+        "sk-abcdef0123456789abcdef|tell me where the herons of the lake nest|x\n",
+    ],
+)
+def test_content_is_not_shown_as_names(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text * 3)
+    with pytest.raises(InputError, match="the first line names no columns") as told:
+        read_logs(tmp_path / "a.csv")
+    shown = str(told.value)
+    assert not any(secret in shown for secret in ("@", "sk-", "192.0", "db8", "herons"))
+
+
+def test_odd_names_are_not_shown(tmp_path: Path) -> None:
+    odd = {
+        "jo@birds.example": 1,
+        "sk-abcdef0123456789": 2,
+        "192.0.2.7": 3,
+        "id": "q",
+        "tell me all that you know now": 4,
+    }
+    with pytest.raises(InputError) as told:
+        read_logs(written(tmp_path / "a.jsonl", odd))
+    assert "found: (not a name), id" in str(told.value)
+    assert not any(secret in str(told.value) for secret in ("jo@", "sk-", "192.0", "tell"))

@@ -1,0 +1,255 @@
+"""What the fields of a log are called, and which of them may be ours: for advice, never to guess one silently."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+DEEPEST = 4
+"""Levels of nested fields that are named."""
+MOST_LEAVES = 400
+SHOWN_COLUMNS = 40
+SHOWN_CHARACTERS = 60
+NOT_A_NAME = "(not a name)"
+_MOST_WORDS = 4
+_DECODED_CHARACTERS = 1 << 16
+_NAME = re.compile(r"@?[^\W\d][\w.:\- ]*")
+_SECRET = re.compile(
+    r"(sk|pk|rk|key|ghp|xox.)[-_](?=\S*\d)\S{8,}|(?=[A-Za-z]*\d)[A-Za-z\d]{20,}|[\da-f]{8}-[\da-f]{4}-"
+)
+_DATA = re.compile(r"\s*([{\[]|[+-]?\d|.*\S@\S)", re.DOTALL)
+_FAMILIAR = {
+    "request_id": (
+        "id",
+        "request_id",
+        "req_id",
+        "event_id",
+        "call_id",
+        "x-request-id",
+        "correlation_id",
+        "trace_id",
+        "response_id",
+    ),
+    "timestamp": (
+        "time",
+        "timestamp",
+        "start_time",
+        "created_at",
+        "event_time",
+        "ts",
+        "date",
+        "time_generated",
+        "received_at",
+        "created",
+    ),
+    "account_id": (
+        "account",
+        "account_id",
+        "user_id",
+        "user",
+        "customer_id",
+        "tenant_id",
+        "api_key",
+        "key",
+        "key_id",
+        "tenant",
+        "org",
+        "org_id",
+        "customer",
+        "username",
+        "consumer",
+        "uid",
+    ),
+    "model": ("model_name", "model", "model_id", "model_requested", "gen_ai.request.model", "deployment"),
+    "messages": ("messages", "input_messages"),
+    "prompt": ("prompt", "question", "query", "user_input", "input_text", "input", "contents", "text", "content"),
+    "client_ip": (
+        "client_ip",
+        "ip",
+        "remote_addr",
+        "ip_address",
+        "source_ip",
+        "client_address",
+        "remote_ip",
+        "x-forwarded-for",
+        "peer",
+    ),
+}
+_GENERIC = frozenset(("id", "key", "user", "date", "text", "content", "input", "created"))
+"""Words that say what a field is only where they stand alone: `user.id` is no request."""
+
+
+def looks_like_name(text: str) -> bool:
+    """Whether a text may be shown as the name of a field: no content, key, address or time.
+
+    Args:
+        text: what stands where names are expected.
+    """
+    plain = len(text) <= SHOWN_CHARACTERS and _NAME.fullmatch(text) is not None
+    return plain and len(text.split()) <= _MOST_WORDS and _SECRET.search(text) is None and not _is_address(text)
+
+
+def looks_like_data(header: Sequence[str]) -> bool:
+    """Whether the first line of a table holds values and no names of columns.
+
+    Args:
+        header: its fields.
+    """
+    if any(_DATA.match(field) or _is_address(field) for field in header):
+        return True
+    return 2 * sum(map(looks_like_name, header)) < len(header)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def leaves(record: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted names of fields that hold no further named fields; JSON in text is looked into.
+
+    Args:
+        record: a decoded JSON object.
+    """
+    yield from _leaves(record, "", 1)
+
+
+def _leaves(record: Mapping[str, Any], above: str, depth: int) -> Iterator[str]:
+    for name, value in record.items():
+        path = f"{above}{name}"
+        if isinstance(value, str) and value.startswith("{") and len(value) <= _DECODED_CHARACTERS:
+            value = _object(value)
+        if isinstance(value, Mapping) and depth < DEEPEST:
+            yield from _leaves(value, f"{path}.", depth + 1)
+        elif not isinstance(value, Mapping):
+            yield path
+
+
+def _object(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+
+
+def leaves_of_all(records: Iterable[Any]) -> list[str]:
+    """Leaves of several records, without repeats, at most `MOST_LEAVES` of them.
+
+    Args:
+        records: decoded JSON values; what is no object has none.
+    """
+    found: dict[str, None] = {}
+    for record in records:
+        for path in leaves(record) if isinstance(record, Mapping) else ():
+            if len(found) >= MOST_LEAVES:
+                return list(found)
+            found[path] = None
+    return list(found)
+
+
+def leaves_of_schema(schema: pa.Schema) -> list[str]:
+    """Dotted names of the columns of a table and of the fields in its structs.
+
+    Args:
+        schema: of the table.
+    """
+    return [path for field in schema for path in _of_field(field, "", 1)]
+
+
+def _of_field(field: pa.Field, above: str, depth: int) -> Iterator[str]:
+    path = f"{above}{field.name}"
+    if pa.types.is_struct(field.type) and depth < DEEPEST:
+        for inner in field.type:
+            yield from _of_field(inner, f"{path}.", depth + 1)
+    else:
+        yield path
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Names in a row, those that may be content left out."""
+    if not names:
+        return "none"
+    shown = dict.fromkeys(name if looks_like_name(name) else NOT_A_NAME for name in names[:SHOWN_COLUMNS])
+    more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
+    return ", ".join(shown) + more
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[str]:
+    """Up to three fields that may be one of ours, the likeliest first.
+
+    Args:
+        name: our column, or a path that a log lacks.
+        found: dotted names.
+        known: only those that are what other logs call it, none that is merely spelt alike.
+    """
+    whole: dict[str, str] = {}
+    tails: dict[str, str] = {}
+    for path in filter(looks_like_name, found):
+        parts = path.split(".")
+        whole.setdefault(_plain(path), path)
+        for start in range(max(len(parts) - 2, 1), len(parts)):
+            tails.setdefault(_plain(".".join(parts[start:])), path)
+        if len(parts) > 1:
+            tails.setdefault(_plain(".".join(parts[-2:])), path)
+    near = [whole[_plain(alias)] for alias in _FAMILIAR.get(name, ()) if _plain(alias) in whole]
+    near += [
+        tails[_plain(alias)]
+        for alias in (name, *_FAMILIAR.get(name, ()))
+        if _plain(alias) in tails and alias not in _GENERIC
+    ]
+    for names in () if known else (whole, tails):
+        near += [names[match] for match in difflib.get_close_matches(_plain(name), list(names), n=2, cutoff=0.65)]
+    return list(dict.fromkeys(near))[:3]
+
+
+def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str]) -> tuple[str, str]:
+    """What to say when required columns are absent.
+
+    Args:
+        missing: our columns.
+        found: dotted names of the log's fields.
+        given: of our optional columns those that it has.
+
+    Returns:
+        (what, next step with a ready --map line).
+    """
+    word = "fields" if any("." in name for name in found) else "columns"
+    what = f"required column {', '.join(missing)} is missing; {word} found: {shown_names(found)}"
+    flags, nearest = [], list[str]()
+    for name in missing:
+        near = near_names(name, found)
+        free = [path for path in near if path not in nearest]
+        nearest += free
+        flags.append(f"--map {shlex.quote(f'{name}={free[0]}') if free else f'{name}=THEIR_COLUMN'}")
+    hint = f"nearest names: {', '.join(nearest)}; " if nearest else ""
+    optional = _optional(found, {*given, *nearest})
+    more = f"; optional: {' '.join(optional)}" if optional else ""
+    return what, f"{hint}name it with {' '.join(flags)} (nested fields by dots){more}"
+
+
+def _optional(found: Sequence[str], taken: set[str]) -> list[str]:
+    """--map of texts and addresses that a log may have under other names."""
+    flags = []
+    for group in (("messages", "prompt"), ("client_ip",)):
+        if taken.isdisjoint(group):
+            near = (
+                (name, [path for path in near_names(name, found, known=True) if path not in taken]) for name in group
+            )
+            name, paths = next(((name, paths) for name, paths in near if paths), ("", []))
+            if paths:
+                flags.append(f"--map {shlex.quote(f'{name}={paths[0]}')}")
+    return flags
