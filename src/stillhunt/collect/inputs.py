@@ -114,7 +114,7 @@ def open_inputs(
         note: told what is passed by.
 
     Raises:
-        InputError: none can be used; names the first reason.
+        InputError: none can be used (names the first reason), or what the user maps is in no log.
     """
     rejects = Rejects()
     found = find_inputs(sources, engine, rejects, note)
@@ -144,4 +144,6 @@ def open_inputs(
             where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
             next_step=cause.next_step or "give a file that holds requests",
         )
+    if all(isinstance(reader, RecordReader) for reader in readers.values()):
+        kinds.check_mapping()
     return Opened(found, readers, rejects, beside)

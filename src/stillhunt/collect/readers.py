@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import pyarrow as pa
 
 from stillhunt.base.config import Config
+from stillhunt.base.errors import InputError
 from stillhunt.collect.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import DELIMITERS, CsvReader
-from stillhunt.collect.fields import FieldMap
+from stillhunt.collect.fields import FieldMap, from_object
 from stillhunt.collect.files import (
     ColumnarRows,
     ParquetReader,
@@ -23,10 +25,12 @@ from stillhunt.collect.files import (
     UnusableInputError,
 )
 from stillhunt.collect.lines import BYTE_ORDER_MARK, JsonReader, TextFile
+from stillhunt.collect.naming import SHOWN_CHARACTERS, leaves_of_all, near_names, shown_names
 from stillhunt.collect.records import Context, RecordReader, sample_of
+from stillhunt.collect.rejects import printable
 from stillhunt.collect.remote import Place
 from stillhunt.collect.sources import CANONICAL, recognise, source_named
-from stillhunt.collect.sources.source import Framing, Source
+from stillhunt.collect.sources.source import Framing, Record, Sample, Source
 from stillhunt.collect.streams import DamagedFileError, HashedFile, decompressed
 
 PARQUET_MAGIC = b"PAR1"
@@ -81,7 +85,7 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     elif config.collect.format and kinds is not None:
         source = source_named(config.collect.format)
         framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
-        return RecordReader(file, source, framing, kinds.context(source))
+        return kinds.opened(file, source, _sampled(file, framing))
     if head.startswith(PARQUET_MAGIC):
         plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
         return _canonical_or_known(plain, file, framing, kinds)
@@ -105,6 +109,14 @@ def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
     )
 
 
+def _sampled(file: TextFile, framing: Framing) -> Sample:
+    """The beginning of a file whose source is told by the user; empty where nothing of it can be read."""
+    try:
+        return sample_of(file, framing)
+    except UnusableInputError:
+        return Sample(framing, (), frozenset())
+
+
 def _open_stored(
     table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds
 ) -> Reader:
@@ -113,7 +125,7 @@ def _open_stored(
     file = _described(table, rows, config)
     if table.chosen and config.collect.format not in ("", CANONICAL):
         source = source_named(config.collect.format)
-        return RecordReader(file, source, "parquet", kinds.context(source))
+        return kinds.opened(file, source, _sampled(file, "parquet"))
     plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
     asked = None if table.chosen and config.collect.format == CANONICAL else kinds
     return _canonical_or_known(plain, file, "parquet", asked)
@@ -121,13 +133,63 @@ def _open_stored(
 
 @dataclass
 class Kinds:
-    """The sources met so far, with what their inputs share."""
+    """The sources met so far, with what their inputs share.
+
+    Attributes:
+        contexts: by name of the source.
+        mapped: --map entry (ours, theirs) -> whether a record looked at has it.
+        names: fields of the records looked at.
+    """
 
     contexts: dict[str, Context] = field(default_factory=dict)
+    mapped: dict[tuple[str, str], bool] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
 
     def context(self, source: Source) -> Context:
         """What the inputs of a source share."""
         return self.contexts.setdefault(source.name, Context(source))
+
+    def opened(self, file: TextFile, source: Source, sample: Sample) -> RecordReader:
+        """The reader of a file of a source; what the user maps is looked for in the beginning of the file."""
+        mapped = [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
+        if mapped and source.role != "accounts":
+            for entry in mapped:
+                self.mapped[entry] = self.mapped.get(entry, False) or _holds(sample.records, entry[1])
+            self.names.update(dict.fromkeys(leaves_of_all(sample.records)))
+        return RecordReader(file, source, sample.framing, self.context(source))
+
+    def check_mapping(self) -> None:
+        """Refuse a mapping that names what no log has, where all logs are those of sources.
+
+        Raises:
+            InputError: naming the first such entry.
+        """
+        for (ours, path), there in self.mapped.items():
+            if not there:
+                near = near_names(path, list(self.names)) or near_names(ours, list(self.names))
+                raise InputError(
+                    "no record looked at has this field",
+                    where=f"--map {ours}={printable(path, SHOWN_CHARACTERS)}",
+                    next_step=f"did you mean {' or '.join(near)}?"
+                    if near
+                    else f"fields: {shown_names(list(self.names))}",
+                )
+
+
+def _holds(records: Sequence[Record], path: str) -> bool:
+    """Whether one of some records has a field; OpenTelemetry keeps names as values."""
+    named = f'"{path}"'.encode()
+    for record in records:
+        if isinstance(record, bytes):
+            found = path.encode() in record
+        elif isinstance(record, Mapping):
+            keyed = not record.keys().isdisjoint(("resourceSpans", "resourceLogs"))
+            found = named in msgspec.json.encode(record) if keyed else from_object(record, path) is not None
+        else:
+            found = False
+        if found:
+            return True
+    return False
 
 
 def _canonical_or_known(
@@ -151,10 +213,11 @@ def _known(file: TextFile, framing: Framing, kinds: Kinds | None) -> Reader | No
     if kinds is None:
         return None
     try:
-        source = recognise(sample_of(file, framing))
+        sample = sample_of(file, framing)
     except UnusableInputError:
         return None
-    return None if source is None else RecordReader(file, source, framing, kinds.context(source))
+    source = recognise(sample)
+    return None if source is None else kinds.opened(file, source, sample)
 
 
 def _framing(path: Place, source: Source) -> Framing:

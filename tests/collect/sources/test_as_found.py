@@ -161,3 +161,19 @@ def test_odd_names_are_not_shown(tmp_path: Path) -> None:
         read_logs(written(tmp_path / "a.jsonl", odd))
     assert "found: (not a name), id" in str(told.value)
     assert not any(secret in str(told.value) for secret in ("jo@", "sk-", "192.0", "tell"))
+
+
+def test_a_mapping_that_names_nothing_is_told(tmp_path: Path) -> None:
+    edge = written(tmp_path / "a.jsonl", {**EDGE, "http_x_tenant": "heron"}, {**EDGE, "request_id": "e2"})
+    assert {row["account_id"] for row in read_logs(edge, mapping={"account_id": "http_x_tenant"}).rows} >= {"heron"}
+    for settings in ({}, {"format": "nginx"}):
+        with pytest.raises(InputError, match="no record looked at has this field") as told:
+            read_logs(edge, mapping={"account_id": "http_x_tennant"}, **settings)
+        assert "--map account_id=http_x_tennant" in str(told.value)
+        assert "did you mean http_x_tenant" in str(told.value)
+    traces = written(tmp_path / "t.jsonl", export([span(1, {**CURRENT, "tenant.id": "heron"})]))
+    assert read_logs(traces, mapping={"account_id": "tenant.id"}).rows[0]["account_id"] == "heron"
+    with pytest.raises(InputError, match="no record looked at has this field"):
+        read_logs(traces, mapping={"account_id": "tenant.name"})
+    # One of several logs is enough.
+    assert "e1" in read_logs(edge, traces, mapping={"account_id": "http_x_tenant"}).by("request_id")
