@@ -52,6 +52,13 @@ class TextFile:
     batch_rows: int
     longest: int
     account: str = ""
+    envelope: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
+    """Takes records out of what carries them; content -> content."""
+
+    def content(self, source: HashedFile) -> Iterator[bytes]:
+        """Decompressed content, without envelopes."""
+        pieces = decompressed(source.pieces())
+        return pieces if self.envelope is None else self.envelope(pieces)
 
 
 @dataclass
@@ -110,7 +117,7 @@ class JsonReader:
         return self._source.sha256()
 
     def _records(self, source: HashedFile) -> Iterator[Line]:
-        pieces = decompressed(source.pieces())
+        pieces = self._file.content(source)
         if self._array:
             return array_elements(pieces, self._file.longest)
         return lines(pieces, self._file.longest)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -14,6 +16,7 @@ from stillhunt.base.errors import InputError
 from stillhunt.collect.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import DELIMITERS, CsvReader
+from stillhunt.collect.envelopes import fitting, unwrapped
 from stillhunt.collect.fields import FieldMap, from_object
 from stillhunt.collect.files import (
     ColumnarRows,
@@ -95,7 +98,19 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     known = _known(file, "text", kinds)
     if known is not None:
         return known
-    kind = _text_kind(content, path.name)
+    try:
+        return _open_text(file, content, required, kinds)
+    except UnusableInputError as complaint:
+        for change in fitting(content):
+            file.envelope = functools.partial(unwrapped, change, file.longest)
+            with contextlib.suppress(UnusableInputError):
+                unwrapping = functools.partial(JsonReader, file, required, array=False)
+                return _canonical_or_known(unwrapping, file, "json", kinds)
+        raise complaint from None
+
+
+def _open_text(file: TextFile, content: bytes, required: Sequence[str], kinds: Kinds | None) -> Reader:
+    kind = _text_kind(content, Path(file.name).name)
     if kind == "csv":
         return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", kinds)
     plain_json = functools.partial(JsonReader, file, required, array=kind == "array")

@@ -34,7 +34,7 @@ from stillhunt.collect.remote import Place, changed_at, for_parquet
 from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.standardise import RawBatch
-from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, lines
 
 PROBED_RECORDS = 200
 PROBED_BYTES = 4 << 20
@@ -271,7 +271,7 @@ def framed_records(
         yield from _csv_records(file, rejects, opened)
     else:
         try:
-            pieces = decompressed(opened.pieces())
+            pieces = file.content(opened)
             if framing == "protobuf":
                 yield from _message_records(pieces, file)
             elif framing == "text":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,38 @@ def test_a_mapping_that_names_nothing_is_told(tmp_path: Path) -> None:
         read_logs(traces, mapping={"account_id": "tenant.name"})
     # One of several logs is enough.
     assert "e1" in read_logs(edge, traces, mapping={"account_id": "http_x_tenant"}).by("request_id")
+
+
+def _wrap_docker(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps({"log": json.dumps(row) + "\n", "stream": "stdout"}) + "\n" for row in rows)
+
+
+def _wrap_payload(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps({"insertId": "x", "jsonPayload": row}) + "\n" for row in rows)
+
+
+def _wrap_list(rows: list[dict[str, Any]]) -> str:
+    return json.dumps({"records": rows})
+
+
+def _wrap_prefix(rows: list[dict[str, Any]]) -> str:
+    return "".join(f"2026-01-01T00:00:00.5Z stdout F {json.dumps(row)}\n" for row in rows)
+
+
+@pytest.mark.parametrize("wrap", [_wrap_docker, _wrap_payload, _wrap_list, _wrap_prefix])
+@pytest.mark.parametrize("kind", ["canonical", "nginx"])
+def test_envelopes_are_taken_off(wrap: Callable[[list[dict[str, Any]]], str], kind: str, tmp_path: Path) -> None:
+    rows = [plain(n) if kind == "canonical" else {**EDGE, "request_id": f"r{n}"} for n in range(4)]
+    path = tmp_path / "app.log"
+    path.write_text(wrap(rows))
+    read = read_logs(path)
+    assert [row["request_id"] for row in read.rows] == ["r0", "r1", "r2", "r3"]
+    assert (read.inputs[0].format, read.rejects) == (kind, [])
+
+
+def test_what_no_envelope_holds_is_a_reject(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text(_wrap_prefix([plain(0)]) + "2026-01-01T00:00:01Z stdout F started {1}\n" + _wrap_prefix([plain(1)]))
+    read = read_logs(path)
+    assert [row["request_id"] for row in read.rows] == ["r0", "r1"]
+    assert [reject["place"] for reject in read.rejects] == ["line 2"]
