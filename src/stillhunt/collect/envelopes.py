@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -9,6 +10,7 @@ import msgspec
 
 from stillhunt.collect.streams import lines
 
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Change: TypeAlias = Callable[[bytes], bytes | None]
 """A line -> the lines within it; None where it holds none."""
 TEXTS = ("message", "log", "msg")
@@ -81,3 +83,15 @@ def unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterator
     for line in lines(pieces, longest):
         found = change(line.data) if line.whole else None
         yield (line.data if found is None else found) + b"\n"
+
+
+def from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Text in UTF-16 with a byte order mark -> UTF-8; what is broken is replaced.
+
+    Args:
+        pieces: the content.
+    """
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for piece in pieces:
+        yield decoder.decode(piece).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")

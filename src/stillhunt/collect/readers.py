@@ -16,7 +16,7 @@ from stillhunt.base.errors import InputError
 from stillhunt.collect.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import DELIMITERS, CsvReader
-from stillhunt.collect.envelopes import fitting, unwrapped
+from stillhunt.collect.envelopes import UTF16, fitting, from_utf16, unwrapped
 from stillhunt.collect.fields import FieldMap, from_object
 from stillhunt.collect.files import (
     ColumnarRows,
@@ -93,6 +93,10 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
         plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
         return _canonical_or_known(plain, file, framing, kinds)
     content = _head(path, packed=False)
+    if content.startswith(UTF16):
+        file.envelope, content = from_utf16, b"".join(from_utf16(iter((content,))))
+        if not content.lstrip().startswith((b"{", b"[")):
+            raise UnusableInputError("a table in UTF-16", next_step="write it in UTF-8")
     if _looks_like_messages(content):
         return _canonical_or_known(None, file, "protobuf", kinds)
     known = _known(file, "text", kinds)

@@ -213,3 +213,12 @@ def test_what_no_envelope_holds_is_a_reject(tmp_path: Path) -> None:
     read = read_logs(path)
     assert [row["request_id"] for row in read.rows] == ["r0", "r1"]
     assert [reject["place"] for reject in read.rejects] == ["line 2"]
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_read(order: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    text = "\ufeff" + "".join(json.dumps(plain(n, prompt="Löffler 🐦"), ensure_ascii=False) + "\n" for n in range(3))
+    path.write_bytes(text.encode(order))
+    read = read_logs(path)
+    assert ([row["prompt"] for row in read.rows], read.rejects) == (["Löffler 🐦"] * 3, [])
