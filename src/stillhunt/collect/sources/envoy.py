@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
 from stillhunt.collect.sources.bodies import first, number
 from stillhunt.collect.sources.nested import text
 from stillhunt.collect.sources.nginx import NO_CALL, agent, named
@@ -57,15 +58,9 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _address(record: Mapping[str, Any]) -> str | None:
-    """The client: the first hop that X-Forwarded-For tells, else the connection's other end without its port."""
-    told: str | None = agent(text(first(record, "x-forwarded-for")))
-    if told:
-        return told.split(",")[0].strip() or None
-    found: str | None = agent(text(first(record, "downstream_remote_address", "downstream_direct_remote_address")))
-    if not found:
-        return None
-    host, colon, port = found.rpartition(":")
-    return host.strip("[]") if colon and port.isdigit() and (host.startswith("[") or ":" not in host) else found
+    """The client, by what proxies before this one told and by the connection's other end."""
+    peer = first(record, "downstream_remote_address", "downstream_direct_remote_address")
+    return client_address(record.get("x-forwarded-for"), peer)
 
 
 def _is_envoy(sample: Sample) -> bool:
@@ -82,7 +77,7 @@ SOURCES = (
             "timestamp": "start_time",
             "account_id": "x-account or another header that names it; the client's address where none does",
             "model": "gen_ai.request.model",
-            "client_ip": "x-forwarded-for (first), downstream_remote_address",
+            "client_ip": f"x-forwarded-for, downstream_remote_address: {CLIENT_ADDRESS}",
             "user_agent": "user-agent",
             "conversation_id": "session.id",
             "tls_fingerprint": "tls_ja4, tls_ja3 (%TLS_JA4_FINGERPRINT%)",

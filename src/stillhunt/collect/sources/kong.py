@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
 from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, first, number
 from stillhunt.collect.sources.nested import at, header, text
 from stillhunt.collect.sources.nginx import named
@@ -26,7 +27,8 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     answered = {} if answer is None else answer_of_body(answer)
     consumer = record.get("consumer")
     headers = at(record, "request.headers")
-    address = text(first(record, "client_ip")) or (header(headers, "x-real-ip"))
+    told_address = text(first(record, "client_ip")) or header(headers, "x-real-ip")
+    address = client_address(header(headers, "x-forwarded-for"), told_address)
     name = text(at(record, "request.id")) or header(headers, "x-request-id", "x-kong-request-id")
     yield told | {
         "request_id": name,
@@ -76,7 +78,7 @@ SOURCES = (
             "account_id": "consumer.custom_id, username or id; the client's address where there is none",
             "api_key_id": "authenticated_entity.id (id of the credential)",
             "model": "model of the payload; else ai.*.meta.request_model",
-            "client_ip": "client_ip",
+            "client_ip": f"request.headers.x-forwarded-for, client_ip: {CLIENT_ADDRESS}",
             "user_agent": "request.headers.user-agent",
             "conversation_id": "payload; else request.headers.x-session-id",
             "end_user_id": "user of the payload",

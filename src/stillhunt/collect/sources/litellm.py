@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stillhunt.collect.chat import content_text
+from stillhunt.collect.sources.addresses import client_address
 from stillhunt.collect.sources.bodies import (
     answer_of_body,
     as_json,
@@ -56,7 +57,7 @@ def _payload_rows(record: Record) -> Iterator[Row]:
         "model": _model(record),
         "conversation_id": _session(record, client, headers),
         "end_user_id": first(record, "end_user") or first(told, "user_api_key_end_user_id"),
-        "client_ip": first(record, "requester_ip_address") or first(told, "requester_ip_address"),
+        "client_ip": _address(first(record, "requester_ip_address") or first(told, "requester_ip_address")),
         "user_agent": _agent(record, told, headers),
         **_outcome(record, first(record, "error_information")),
         **{name: value for name, value in call_of_body(asked).items() if name in _OPTIONS},
@@ -155,9 +156,13 @@ def _spend_address(
     for part in (record, told, *within):
         found = first(part, "requester_ip_address")
         if found is not None:
-            return found
-    forwarded = first(headers, "x-forwarded-for")
-    return forwarded.split(",")[0].strip() if isinstance(forwarded, str) else None
+            return _address(found)
+    return client_address(first(headers, "x-forwarded-for"))
+
+
+def _address(told: Any) -> Any:
+    """LiteLLM writes X-Forwarded-For as it came where it is told to trust it."""
+    return client_address(told) if isinstance(told, str) and "," in told else told
 
 
 def _headers(*found: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
 from stillhunt.collect.sources.bodies import call_of_body, first, number
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Source
 
@@ -28,8 +29,7 @@ def _access_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     began = _began(record)
     if began is None:
         raise BrokenRecordError("no time in it (msec, time_iso8601, time_local or time)")
-    address = first(record, "http_x_forwarded_for", "remote_addr")
-    address = address.split(",")[0].strip() if isinstance(address, str) else address
+    address = client_address(record.get("http_x_forwarded_for"), record.get("remote_addr"))
     row: Row = {
         "request_id": first(record, "request_id", "http_x_request_id"),
         "timestamp": began,
@@ -94,7 +94,7 @@ _CARRIES = {
     "request_id": "request_id ($request_id)",
     "timestamp": "msec less request_time; else time_iso8601, time_local or time",
     "account_id": "http_x_account or another header that names it; the client's address where none does",
-    "client_ip": "http_x_forwarded_for (first), remote_addr",
+    "client_ip": f"http_x_forwarded_for, remote_addr: {CLIENT_ADDRESS}",
     "user_agent": "http_user_agent",
     "tls_fingerprint": "ssl_ja4, ssl_ja3_hash (modules)",
     "status": "status",
@@ -121,7 +121,11 @@ SOURCES = (
         "nginx-combined",
         "nginx or Apache access log, combined format",
         lambda sample: sum(_LINE.match(line) is not None for line in sample.records) * 2 > len(sample.records),
-        {name: _CARRIES[name] for name in ("timestamp", "account_id", "client_ip", "user_agent", "status")},
+        {
+            **{name: _CARRIES[name] for name in ("timestamp", "account_id", "client_ip", "user_agent", "status")},
+            "account_id": "the client's address",
+            "client_ip": "first word of the line",
+        },
         rows=_line_rows,
         role="edge",
         notes=("It names neither call nor account nor model: accounts are addresses, and times are whole seconds.",),

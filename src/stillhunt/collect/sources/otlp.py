@@ -135,7 +135,7 @@ _CARRIES = {
     "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
     "api_key_id": "metadata.user_api_key_hash (LiteLLM)",
     "end_user_id": "gen_ai.user; user.id where it is not the account",
-    "client_ip": "client.address, also on a span around it; metadata.requester_ip_address (LiteLLM)",
+    "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; metadata.requester_ip_address (LiteLLM)",
     "user_agent": "user_agent.original, also on a span around it; metadata.user_agent (LiteLLM)",
     "input_tokens": "gen_ai.usage.input_tokens, llm.token_count.prompt",
     "output_tokens": "gen_ai.usage.output_tokens, llm.token_count.completion",

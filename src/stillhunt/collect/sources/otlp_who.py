@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from stillhunt.collect.sources.addresses import client_address
 from stillhunt.collect.sources.bodies import number
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.otlp_dialects import value_of
@@ -44,22 +45,22 @@ _SESSIONS = (
     "traceloop.association.properties.session_id",
     "ai.telemetry.metadata.sessionId",
 )
-_ADDRESSES = ("client.address", "http.client_ip", "http.request.header.x-forwarded-for")
+_FORWARDED = "http.request.header.x-forwarded-for"
+_ADDRESSES = ("client.address", "http.client_ip")
 _AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-agent")
 _HEADERS = ("http.request.header.x-request-id", "http.response.header.x-request-id")
 _STATUS = ("http.response.status_code", "http.status_code")
-_PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, *_AGENTS, *_HEADERS, *_STATUS))
+_PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, _FORWARDED, *_AGENTS, *_HEADERS, *_STATUS))
 
 
 def place_of(attributes: Attributes) -> Place:
     """What the attributes of one span say of the calls within it."""
     if _PLACES.isdisjoint(attributes):
         return NOWHERE
-    address = _word(pick(attributes, *_ADDRESSES))
     return Place(
         _word(pick(attributes, *_USERS)),
         _word(pick(attributes, *_SESSIONS)),
-        address.split(",")[0].strip() if address else None,
+        client_address(attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)),
         _word(pick(attributes, *_AGENTS)),
         _word(pick(attributes, *_HEADERS)),
         pick(attributes, *_STATUS),

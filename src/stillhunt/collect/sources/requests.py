@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
 from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, number
 from stillhunt.collect.sources.nested import account_in, at, header, session_in, text, user_in
 from stillhunt.collect.sources.nginx import agent, named
@@ -44,7 +45,8 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     answered = {} if answer is None else answer_of_body(answer)
     tags = (record.get("metadata"), body.get("metadata"))
     headers = first(record, "headers", "request_headers") or at(record, "request.headers")
-    address = text(first(record, *_ADDRESSES)) or header(headers, "x-forwarded-for", "x-real-ip")
+    peer = text(first(record, *_ADDRESSES)) or header(headers, "x-real-ip")
+    address = client_address(peer if peer and "," in peer else header(headers, "x-forwarded-for"), peer)
     name = text(first(record, *_IDS)) if body is not record else text(first(record, "request_id", "requestId", "id"))
     account = text(first(record, *_ACCOUNTS)) or account_in(*tags)
     yield told | {
@@ -57,7 +59,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
         or told.get("conversation_id")
         or session_in(*tags),
         "end_user_id": told.get("end_user_id") if account else None,
-        "client_ip": address.split(",")[0].strip() if address else None,
+        "client_ip": address,
         "user_agent": agent(text(first(record, *_AGENTS)) or header(headers, "user-agent")),
         "status": number(first(record, "status_code", "status", "statusCode"))
         or number(at(record, "response.status_code")),
@@ -87,7 +89,7 @@ SOURCES = (
             "timestamp": "timestamp, time, created_at and the like",
             "account_id": "account_id, account, tenant_id, user_id and the like; else metadata, user, address",
             "model": "model of the body",
-            "client_ip": "client_ip, ip, remote_addr and the like; else x-forwarded-for in headers",
+            "client_ip": f"x-forwarded-for in headers, client_ip, ip, remote_addr and the like: {CLIENT_ADDRESS}",
             "user_agent": "user_agent; else in headers",
             "conversation_id": "session_id, conversation_id; else the body",
             "end_user_id": "user of the body where the record names the account",
