@@ -31,16 +31,16 @@ def pairs(attributes: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def span(
-    number: int, attributes: dict[str, Any], *, parent: int = 0, name: str = "chat", trace: int = 0
+    number: int, attributes: dict[str, Any], *, parent: int = 0, name: str = "chat", trace: int = 0, lasts: int = 5
 ) -> dict[str, Any]:
-    """One span; its ids are made of numbers."""
+    """One span; its ids are made of numbers, it begins at that second and lasts some nanoseconds."""
     made = {
         "traceId": f"{0xAB00 + (trace or number):032x}",
         "spanId": f"{0xCD00 + number:016x}",
         "name": name,
         "kind": 3,
         "startTimeUnixNano": str(START + number * 10**9),
-        "endTimeUnixNano": str(START + number * 10**9 + 5),
+        "endTimeUnixNano": str(START + number * 10**9 + lasts),
         "attributes": pairs(attributes),
         "status": {},
     }

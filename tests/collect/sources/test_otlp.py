@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,8 @@ def test_of_calls_within_calls_the_innermost_counts(tmp_path: Path) -> None:
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "gpt-birds"}
     chain = {"openinference.span.kind": "CHAIN", "input.value": "x"}
     spans = [
-        span(1, agent, trace=1),
-        span(2, CURRENT, parent=1, trace=1),
+        span(1, agent, trace=1, lasts=9 * 10**9),
+        span(2, CURRENT, parent=1, trace=1, lasts=5 * 10**9),
         span(3, chain, parent=2, trace=1),
         span(4, LEGACY, parent=3, trace=1),
         span(5, LEGACY, parent=3, trace=1),
@@ -124,6 +125,29 @@ def test_of_calls_within_calls_the_innermost_counts(tmp_path: Path) -> None:
     assert [row["request_id"][-4:] for row in read.rows] == ["cd04", "cd05"]
     assert read.inputs[0].passed_over == {NO_CALL: 2, WRAPPER: 1}
     assert {row["conversation_id"] for row in read.rows} == {"talk-1"}
+
+
+def test_calls_chained_by_their_caller_stay_calls(tmp_path: Path) -> None:
+    requests = []
+    for account in range(3):
+        numbers = range(10 * account + 1, 10 * account + 8)
+        status = {"http.response.header.x-request-id": f"edge-{account}", "http.response.status_code": 429}
+        spans = [
+            span(n, CURRENT | {"user.id": f"wader-{account}"}, parent=n - 1 if n > numbers[0] else 0, trace=account + 1)
+            for n in numbers
+        ]
+        spans[0] = span(numbers[0], CURRENT | status | {"user.id": f"wader-{account}"}, trace=account + 1)
+        requests += [export([one]) for one in spans]
+    for write, name in ((write_json, "a.jsonl"), (write_protobuf, "a.pb")):
+        read = read_logs(write(tmp_path / name, requests))
+        assert Counter(row["account_id"] for row in read.rows) == {f"wader-{n}": 7 for n in range(3)}
+        assert not read.inputs[0].passed_over
+        assert sum(row["status"] == 429 for row in read.rows) == 3
+
+
+def test_a_clock_that_is_a_little_off_does_not_make_two_calls_of_one(tmp_path: Path) -> None:
+    inner = span(2, LEGACY, parent=1, trace=1, lasts=10**9 + 3_000_000)
+    assert len(rows_of(tmp_path, export([span(1, CURRENT, trace=1, lasts=2 * 10**9), inner]))) == 1
 
 
 def test_spans_that_stand_around_each_other_are_calls(tmp_path: Path) -> None:
@@ -234,7 +258,7 @@ def test_log_records_alone_are_calls_and_given_twice_count_once(tmp_path: Path) 
 
 
 def test_rows_depend_neither_on_order_nor_on_files(tmp_path: Path) -> None:
-    spans = [span(1, CURRENT), span(2, LEGACY, parent=1, trace=1), span(3, LITELLM), span(4, BARE)]
+    spans = [span(1, CURRENT, lasts=5 * 10**9), span(2, LEGACY, parent=1, trace=1), span(3, LITELLM), span(4, BARE)]
     logs = [*conversation(4), *conversation(5)]
     whole = tmp_path / "whole"
     whole.mkdir()

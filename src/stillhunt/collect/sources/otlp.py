@@ -135,7 +135,8 @@ _CARRIES = {
     "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
     "api_key_id": "metadata.user_api_key_hash (LiteLLM)",
     "end_user_id": "gen_ai.user; user.id where it is not the account",
-    "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; metadata.requester_ip_address (LiteLLM)",
+    "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; "
+    "metadata.requester_ip_address (LiteLLM)",
     "user_agent": "user_agent.original, also on a span around it; metadata.user_agent (LiteLLM)",
     "input_tokens": "gen_ai.usage.input_tokens, llm.token_count.prompt",
     "output_tokens": "gen_ai.usage.output_tokens, llm.token_count.completion",
@@ -177,7 +178,7 @@ SOURCES = (
         notes=(
             "service.namespace is the account where the log has several with few users each; else the user is.",
             "--map COLUMN=ATTRIBUTE names any attribute of the span or the resource: --map account_id=user.id.",
-            "A call that is told by several spans, one within the other, is the innermost of them.",
+            "A call that is told by several spans, one within the other in time too, is the innermost of them.",
             "Content is there only with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; give the log records too.",
             "LiteLLM's default spans carry about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
         ),

@@ -41,6 +41,7 @@ class _Span(msgspec.Struct, gc=False, rename="camel"):
     parent_span_id: Any = None
     name: Any = None
     start_time_unix_nano: Any = None
+    end_time_unix_nano: Any = None
     attributes: msgspec.Raw = msgspec.Raw()
     events: msgspec.Raw = msgspec.Raw()
 
@@ -131,6 +132,7 @@ def _json_entries(record: Export) -> Iterator[Entry]:
                     _json_events(span.events),
                     scope=scope,
                     resource=resource,
+                    end=_nanoseconds(span.end_time_unix_nano),
                 )
             for log in part.log_records or ():
                 yield Entry(

@@ -1,6 +1,6 @@
 """What is learnt of all spans before rows are made of any: which spans stand around which, and what they say of a call.
 
-Kept of a span are 16 bytes, and its user, session and client where it names any, so that ten million spans take some
+Kept of a span are 32 bytes, and its user, session and client where it names any, so that ten million spans take some
 hundred MB.
 """
 
@@ -19,6 +19,7 @@ from stillhunt.collect.sources.otlp_who import NOWHERE, Place, call_id_of, place
 from stillhunt.collect.sources.otlp_wire import Attributes, Entry
 
 U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
 MOST_SPANS = 1 << 25
 """Spans of which the place in their trace is kept; spans after them are read by themselves."""
 MOST_PLACES = 1 << 22
@@ -28,6 +29,9 @@ FARTHEST = 32
 """Spans up to which one is looked for around a call."""
 USERS_OF_A_TENANT = 50
 """Mean number of users in a service.namespace up to which a namespace is a customer; more are users of one service."""
+LATER = 10_000_000
+"""Nanoseconds by which a span may begin before, or end after, the span that it lies in: clocks of two processes."""
+_LAST = (1 << 63) - 1
 _SPREAD, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 """Ids that are counted up, as tests and some tracers make them, shall not meet."""
 _NONE = -1
@@ -66,7 +70,7 @@ class Traces:
         keys: of all spans, sorted, each once.
         around: index of the span around each, -1 where it is not in the log.
         called: whether it is a model call.
-        wraps: whether a model call stands within a model call.
+        wraps: whether a model call stands, and lies in time, within it as a model call.
         repeated: key -> how often the span was read so far, of spans that the log holds several times.
         told_twice: keys of calls of which the log has another span with the same id of LiteLLM.
         places: key -> what the span says of calls within it.
@@ -100,6 +104,9 @@ class Traces:
                 break
             found = self.places.get(int(self.keys[index]))
             if found is not None:
+                if self.called[index] and not self.wraps[index]:
+                    # Another call, that came before: its user is this one's, its answer is not.
+                    found = found._replace(edge=None, status=None)
                 place = place.within(found)
         return place
 
@@ -127,7 +134,7 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
         entries: of all inputs; log records among them are passed by.
     """
     keys, parents, kinds = array("Q"), array("Q"), bytearray()
-    calls, ids = array("Q"), array("Q")
+    calls, ids, starts, ends = array("Q"), array("Q"), array("Q"), array("Q")
     places: dict[int, Place] = {}
     words: dict[str | None, str | None] = {}
     customers = Customers()
@@ -144,6 +151,8 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
         keys.append(key)
         parents.append(span_key(entry.trace, entry.parent) if entry.parent else key)
         kinds.append(called)
+        starts.append(min(entry.start, _LAST))
+        ends.append(min(entry.end, _LAST))
         place = place_of(entry.attributes)
         if place != NOWHERE and len(places) < MOST_PLACES:
             places[key] = Place(*(_shared(words, word) if isinstance(word, str) else word for word in place))
@@ -153,7 +162,9 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
         if called and call is not None:
             calls.append(key)
             ids.append(int.from_bytes(blake2b(call.encode("utf-8", "replace"), digest_size=8).digest()))
-    traces = _arranged(numbers(keys), numbers(parents), kinds, (numbers(calls), numbers(ids)))
+    traces = _arranged(
+        numbers(keys), numbers(parents), kinds, (numbers(starts), numbers(ends)), (numbers(calls), numbers(ids))
+    )
     traces.places, traces.tenants, traces.beyond = places, customers.are_namespaces(), beyond
     traces.groups = {maker: group for maker, group in groups.items() if group is not None}
     return traces
@@ -180,6 +191,7 @@ def _arranged(
     keys: U64,
     parents: U64,
     kinds: bytearray,
+    times: tuple[U64, U64],
     ids: tuple[U64, U64],
 ) -> Traces:
     unique, first_at, counts = np.unique(keys, return_index=True, return_counts=True)
@@ -191,14 +203,14 @@ def _arranged(
     own = np.arange(unique.size)
     known = (unique[found] == wanted) & (found != own) if unique.size else np.zeros(0, np.bool_)
     around = np.where(known, found, _NONE)
-    wraps = _wrapping(around, called)
+    wraps = _wrapping(around, called, *(of[first_at].astype(np.int64) for of in times))
     again = np.flatnonzero(counts > 1)
     repeated = {int(unique[i]): [int(counts[i]), 0] for i in again}
     twice = _told_twice(*ids, unique, wraps)
     return Traces(unique, around, called, wraps, repeated, twice)
 
 
-def _wrapping(around: npt.NDArray[np.int64], called: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _wrapping(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64) -> npt.NDArray[np.bool_]:
     """Model calls that stand around another model call; spans that stand around themselves do not count."""
     wraps = np.zeros(around.size, np.bool_)
     start = np.flatnonzero(called)
@@ -212,10 +224,19 @@ def _wrapping(around: npt.NDArray[np.int64], called: npt.NDArray[np.bool_]) -> n
         circles |= inside & (at == start)
         met = np.column_stack([met, at])
         at = np.where(inside, around[np.maximum(at, 0)], _NONE)
-    good = met[~circles & (at == _NONE)]
-    above = np.unique(good[good != _NONE])
-    wraps[above] = called[above]
+    good = ~circles & (at == _NONE)
+    for above in met[good].T:
+        there = (above != _NONE) & called[above]
+        inner, outer = start[good][there], above[there]
+        wraps[outer[_lies_within(starts[inner], ends[inner], starts[outer], ends[outer])]] = True
     return wraps
+
+
+def _lies_within(start: I64, end: I64, outer_start: I64, outer_end: I64) -> npt.NDArray[np.bool_]:
+    """Whether a call is part of the one around it: calls one after the other, chained by their caller, are not."""
+    begins = (start >= outer_start - LATER) & ((start < outer_end) | (start == outer_start))
+    told = (end != 0) & (outer_end != 0)
+    return np.where(told, begins & (end <= outer_end + LATER), True)
 
 
 def _told_twice(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) -> frozenset[int]:

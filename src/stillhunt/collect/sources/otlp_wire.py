@@ -42,6 +42,7 @@ class Entry:
         body: of a log record.
         scope: name of the instrumentation.
         resource: attributes of the process.
+        end: of a span, nanoseconds since 1970; 0 where it is not told.
     """
 
     log: bool = False
@@ -55,6 +56,7 @@ class Entry:
     body: Any = None
     scope: str = ""
     resource: Attributes = field(default_factory=dict)
+    end: int = 0
 
 
 def pick(attributes: Attributes, *names: str) -> Any:
@@ -126,6 +128,7 @@ def _entry(data: bytes, fields: list[tuple[int, int, int]]) -> Entry:
         numbers.get(7, 0),
         _attributes(data, repeated.get(9, [])),
         [_event(data, at, end) for at, end in repeated.get(11, ()) if data.find(b"gen_ai.", at, end) >= 0],
+        end=numbers.get(8, 0),
     )
 
 
