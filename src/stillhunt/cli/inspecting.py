@@ -16,6 +16,7 @@ from stillhunt.base.config import Config
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json, printable
+from stillhunt.collect.coverage import by_address_sentence
 from stillhunt.collect.inspection import InspectedInput, Inspection
 from stillhunt.pipeline import inspect_logs
 
@@ -69,7 +70,7 @@ def print_inspection(console: Console, found: Inspection) -> None:
     rows = sum(one.file.rows for one in found.inputs)
     console.print(Text(f"{rows:,} requests of {found.accounts:,} accounts{_span(found)}.", "bold"))
     for one in found.inputs:
-        _print_input(console, one)
+        _print_input(console, one, others=len({each.file.format for each in found.inputs if each.file.joined}) > 1)
     console.print()
     print_columns(console, [("evidence" if n == 0 else "", f.sentence) for n, f in enumerate(found.coverage)], ("dim",))
     if found.rejected:
@@ -82,18 +83,24 @@ def print_inspection(console: Console, found: Inspection) -> None:
         print_columns(console, shown, ("dim",))
 
 
-def _print_input(console: Console, one: InspectedInput) -> None:
+def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None:
     console.print()
     console.print(Text.assemble((printable(one.file.name, NAME_CHARS), "bold"), f": {one.title} ({one.file.format})"))
-    lines = [("", f"{one.file.rows:,} requests")]
+    lines = [("", f"{one.file.rows:,} requests")] if one.file.rows or not one.completes else []
+    if one.completes and others:
+        lines.append(("", f"completes {one.completes:,} calls of other logs"))
+    elif one.completes:
+        lines.append(("", f"{one.completes:,} rows more of the same calls"))
+    if one.file.by_address:
+        lines.append(("", by_address_sentence(one.file.by_address)))
     lines += [("", f"{count:,} records passed over: {printable(why, 200)}") for why, count in _most(one)]
     lines += [("", note) for note in one.notes]
     print_columns(console, lines, ("dim",))
     mapped = []
     for name, count in one.filled.items():
         if count or name in one.carries:
-            share = f"{100 * count / one.file.rows:.0f} %" if one.file.rows else "-"
-            mapped.append((name, share, printable(one.carries.get(name, "from another log of the same calls"), 120)))
+            share = f"{100 * count / one.file.rows:.0f} %" if one.file.rows else "" if one.completes else "-"
+            mapped.append((name, share, printable(one.carries.get(name, ""), 120)))
     print_columns(console, mapped, ("", "dim"), (18, 6))
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from stillhunt.cli.findings import Campaign, Findings, Reason
 from stillhunt.cli.terminal import print_columns, printable
+from stillhunt.collect.coverage import by_address_sentence
 from stillhunt.collect.sources import CANONICAL
 
 CAMPAIGNS_SHOWN = 20
@@ -197,11 +198,14 @@ def _logs(findings: Findings) -> list[tuple[str, str]]:
     passed: Counter[str] = Counter()
     for entry in inputs:
         passed.update(entry.get("passed_over", {}))
+    by_address = sum(entry.get("by_address", 0) for entry in inputs)
     if set(kinds) <= {CANONICAL}:
         return []
     facts = [("logs", ", ".join(f"{kind} ({_counted(count, 'file')})" for kind, count in sorted(kinds.items())))]
     for reason, count in passed.most_common(REJECT_REASONS_SHOWN):
         facts.append(("passed over", f"{_counted(count, 'record')}: {printable(reason, STATEMENT_CHARS)}"))
+    if by_address:
+        facts.append(("by address", by_address_sentence(by_address)))
     return [*facts, ("mapping", "'stillhunt inspect LOGS' shows which field went into which column")]
 
 

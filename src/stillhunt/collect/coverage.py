@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from stillhunt.base.schema import ACCOUNTS, FAMILIES
 
+MOST = 0.5
+"""Share of requests from which on a column counts as filled; below it the share is told."""
 LOOK_UP = "give collect.mmdb (an MMDB file) for networks and countries"
 
 
@@ -93,12 +96,15 @@ _NEEDS = {
 }
 
 
-def coverage(present: frozenset[str], accounts: pa.Table | None) -> list[FamilyCoverage]:
+def coverage(
+    present: frozenset[str], accounts: pa.Table | None, filled: Mapping[str, float] | None = None
+) -> list[FamilyCoverage]:
     """What is absent for each evidence family and what that costs.
 
     Args:
         present: optional request columns that carry values (`RequestLog.present`).
         accounts: ACCOUNTS, or None where the user has no such table.
+        filled: request column -> share of requests that have a value, 0 to 1, where it was counted.
 
     Returns:
         One per family, in the order of `schema.FAMILIES`.
@@ -106,18 +112,38 @@ def coverage(present: frozenset[str], accounts: pa.Table | None) -> list[FamilyC
     have = set(present) | {"timestamp"}
     if accounts is not None:
         have |= {f"accounts.{name}" for name in ACCOUNTS.names if accounts.column(name).null_count < accounts.num_rows}
-    return [_of_family(family, _NEEDS[family], have, accounts is None) for family in FAMILIES]
+    rare = {name: share for name, share in (filled or {}).items() if name in have and share < MOST}
+    return [_of_family(family, _NEEDS[family], have, accounts is None, rare) for family in FAMILIES]
 
 
-def _of_family(family: str, need: _Need, have: set[str], no_accounts: bool) -> FamilyCoverage:
+def by_address_sentence(count: int) -> str:
+    """What it means that requests name no account.
+
+    Args:
+        count: how many, at least one.
+    """
+    who = f"{count:,} requests name no account; they stand under their clients' addresses"
+    if count == 1:
+        who = "1 request names no account; it stands under its client's address"
+    return f"{who}, and network evidence says nothing of {'it' if count == 1 else 'them'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
+
+
+def _of_family(
+    family: str, need: _Need, have: set[str], no_accounts: bool, rare: Mapping[str, float]
+) -> FamilyCoverage:
     missing = tuple(name for name, _cost in need.helpful if name not in have)
     available = any(name in have for name in need.any_of)
     if not available:
         named = "an accounts table" if family == "identity" and no_accounts else " or ".join(need.any_of)
         return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.yields}, for want of {named}")
-    if not missing:
+    thin = [f"{name} in {_percent(rare[name])} of requests" for name, _cost in need.helpful if name in rare]
+    if not missing and not thin:
         return FamilyCoverage(family, True, missing, f"{family}: complete")
-    lost = "; ".join(f"without {name} no {cost}" for name, cost in need.helpful if name not in have)
+    lost = "; ".join(thin + [f"without {name} no {cost}" for name, cost in need.helpful if name not in have])
     if "country" in missing and "client_ip" in have:
         lost += "; " + LOOK_UP
     return FamilyCoverage(family, True, missing, f"{family}: partly; {lost}")

@@ -14,7 +14,7 @@ from stillhunt.collect.database import StoredTable
 from stillhunt.collect.fields import FieldMap
 from stillhunt.collect.files import Reader, UnusableInputError
 from stillhunt.collect.readers import Kinds, open_reader
-from stillhunt.collect.records import RecordReader, kind_of
+from stillhunt.collect.records import RecordReader
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.sources import CANONICAL
 
@@ -32,6 +32,8 @@ class InputFile:
         rows: rows handed on from it.
         format: the kind of log; `canonical` where it has our columns.
         passed_over: reason -> records that are no calls.
+        by_address: rows that stand under their client's address since the log names no account.
+        joined: rows that were put together with those of other logs, or with each other.
     """
 
     name: str
@@ -40,6 +42,8 @@ class InputFile:
     rows: int
     format: str = CANONICAL
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    by_address: int = 0
+    joined: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,13 @@ class Opened:
     rejects: Rejects
     customers: Mapping[int, Reader] = field(default_factory=dict)
 
-    def kind_of(self, index: int) -> tuple[str, Mapping[str, int]]:
-        """The kind of log that an input is, and its records that are no calls, by reason."""
-        return kind_of(self.readers.get(index) or self.customers.get(index))
+    def kind_of(self, index: int) -> tuple[str, Mapping[str, int], int, int]:
+        """Format of an input, its records that are no calls by reason, its calls by address and its joined rows."""
+        reader = self.readers.get(index) or self.customers.get(index)
+        if not isinstance(reader, RecordReader):
+            return CANONICAL, {}, 0, 0
+        passed = dict(sorted(reader.passed_over.items()))
+        return reader.source.name, passed, reader.by_address, reader.handed_on
 
     def customer_files(self) -> list[FoundFile]:
         """Customer tables among the logs."""

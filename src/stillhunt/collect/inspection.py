@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.collect.coverage import FamilyCoverage, coverage
 from stillhunt.collect.inputs import InputFile
+from stillhunt.collect.records import NO_COUNTERPART, UNKNOWN_MODEL
 from stillhunt.collect.requests import OPTIONAL_COLUMNS, RequestLog
-from stillhunt.collect.sources import SOURCES
+from stillhunt.collect.sources import CANONICAL, SOURCES
 
 SHOWN = (
     "request_id",
@@ -23,6 +25,9 @@ SHOWN = (
 """Columns whose filling is told."""
 LOOKED_UP = dict.fromkeys(("asn", "country"), "collect.mmdb, by address")
 """Where columns come from that no log of this format has, if the user gave MMDB files."""
+OWN_ID = "file and place in it; the log has no id"
+ANOTHER_LOG = "from another log of the same calls"
+OTHER_FIELDS = "from what else the log tells"
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,10 @@ class InspectedInput:
         file: its name, format, rows and what was passed over.
         title: the format in words.
         filled: column -> rows that have a value.
-        carries: column -> where the format keeps it.
+        carries: column -> where the format keeps it, or how else it came by its values.
         notes: traps of the format.
         rejected: rows set aside.
+        completes: rows of it that completed calls told by other logs, or were one call with another row.
     """
 
     file: InputFile
@@ -44,6 +50,7 @@ class InspectedInput:
     carries: Mapping[str, str]
     notes: Sequence[str]
     rejected: int
+    completes: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,14 @@ def inspect_log(
         InputError: nothing can be read.
     """
     filled: dict[int, Counter[str]] = defaultdict(Counter)
+    unnamed: Counter[int] = Counter()
     ids: set[str] = set()
     times: list[int] = []
     for batch in log.batches():
         index = batch.column("origin_file")[0].as_py()
         for name in SHOWN:
             filled[index][name] += batch.num_rows - batch.column(name).null_count
+        unnamed[index] += pc.sum(pc.equal(batch.column("model"), UNKNOWN_MODEL)).as_py() or 0
         ids.update(batch.column("account_id").unique().to_pylist())
         moments = batch.column("timestamp").cast(pa.int64()).to_numpy()
         times += [int(moments.min()), int(moments.max())]
@@ -98,17 +107,24 @@ def inspect_log(
     for index, file in enumerate(log.inputs):
         source = known.get(file.format)
         carries = dict(source.carries) if source else {name: name for name in SHOWN}
+        if file.format != CANONICAL:
+            filled[index]["model"] -= unnamed[index]
         facts = log.facts.get(index)
+        elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS
+        told = {name: OWN_ID if name == "request_id" else elsewhere for name in SHOWN if filled[index][name]}
         inputs.append(
             InspectedInput(
                 file,
                 source.title if source else "table with our columns",
                 {name: filled[index][name] for name in SHOWN},
-                {**(LOOKED_UP if looks_up else {}), **carries, **(mapping or {})},
+                {**told, **(LOOKED_UP if looks_up else {}), **carries, **(mapping or {})},
                 source.notes if source else (),
                 facts.rejected if facts else 0,
+                max(file.joined - file.rows - file.passed_over.get(NO_COUNTERPART, 0), 0),
             )
         )
-    rejected, families = log.rejected_rows, coverage(log.present, accounts)
+    rows = sum(file.rows for file in log.inputs)
+    shares = {name: sum(of[name] for of in filled.values()) / rows for name in SHOWN} if rows else None
+    rejected, families = log.rejected_rows, coverage(log.present, accounts, shares)
     span = (min(times), max(times)) if times else (None, None)
     return Inspection(inputs, log.rejects(), rejected, families, len(ids), *span)

@@ -16,7 +16,7 @@ from stillhunt.collect.chat import settle_messages
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import from_object
-from stillhunt.collect.files import Reader, UnusableInputError
+from stillhunt.collect.files import UnusableInputError
 from stillhunt.collect.framing import messages
 from stillhunt.collect.lines import (
     BATCH_BYTES,
@@ -31,7 +31,6 @@ from stillhunt.collect.lines import (
 from stillhunt.collect.pieces import cut_up
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
 from stillhunt.collect.remote import Place, changed_at, for_parquet
-from stillhunt.collect.sources import CANONICAL
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, lines
@@ -106,6 +105,10 @@ class RecordReader:
         """Records met."""
         self.joined = False
         """Whether rows will be joined with those of other inputs, which then name account and model."""
+        self.by_address = 0
+        """Calls that stand under their client's address since the log names no account; of logs that are not joined."""
+        self.handed_on = 0
+        """Rows given to be joined."""
         self._file, self._framing, self._context = file, framing, context
         self._digest: HashedFile | None = None
         self._changed: int | None = None
@@ -130,7 +133,9 @@ class RecordReader:
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All calls, see Reader."""
         self.passed_over.clear()
-        self.found = 0
+        self.found = self.handed_on = 0
+        if not self.joined:
+            self.by_address = 0
         context = self._context.value()
         self._digest = HashedFile(self._file.path) if self._framing != "parquet" else None
         waiting, places = Gathered(), list[str]()
@@ -148,6 +153,7 @@ class RecordReader:
                     waiting.size += framed.size  # all that its texts can be, and the messages that wait beside them
                 places.append(framed.place)
                 number += 1
+                self.handed_on += self.joined
                 if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
                     yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
                     waiting, places = Gathered(), []
@@ -210,17 +216,11 @@ class RecordReader:
             if self.source.nameless and row.get("timestamp") in (None, ""):
                 row["timestamp"] = self.changed()
             if row.get("account_id") in (None, ""):
-                row["account_id"] = row.get("account_fallback")
+                row["account_id"] = found = row.get("account_fallback")
+                self.by_address += found is not None and found == row.get("client_ip")
             if row.get("model") in (None, ""):
                 row["model"] = UNKNOWN_MODEL
         return row
-
-
-def kind_of(reader: Reader | None) -> tuple[str, dict[str, int]]:
-    """The kind of log that an input is, and its records that are no calls, by reason."""
-    if not isinstance(reader, RecordReader):
-        return CANONICAL, {}
-    return reader.source.name, dict(sorted(reader.passed_over.items()))
 
 
 def _placed(first: int, places: list[str]) -> Callable[[int], str]:
