@@ -88,7 +88,7 @@ def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None
     console.print(Text.assemble((printable(one.file.name, NAME_CHARS), "bold"), f": {one.title} ({one.file.format})"))
     lines = [("", f"{one.file.rows:,} requests")] if one.file.rows or not one.completes else []
     if one.completes and others:
-        lines.append(("", f"completes {one.completes:,} calls of other logs"))
+        lines.append(("", f"completes {one.completes:,} {_calls(one.completes)} of other logs"))
     elif one.completes:
         lines.append(("", f"{one.completes:,} rows more of the same calls"))
     if one.file.by_address:
@@ -102,6 +102,10 @@ def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None
             share = f"{100 * count / one.file.rows:.0f} %" if one.file.rows else "" if one.completes else "-"
             mapped.append((name, share, printable(one.carries.get(name, ""), 120)))
     print_columns(console, mapped, ("", "dim"), (18, 6))
+
+
+def _calls(count: int) -> str:
+    return "call" if count == 1 else "calls"
 
 
 def _most(one: InspectedInput) -> list[tuple[str, int]]:

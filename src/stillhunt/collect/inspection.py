@@ -120,7 +120,7 @@ def inspect_log(
                 {**told, **(LOOKED_UP if looks_up else {}), **carries, **(mapping or {})},
                 source.notes if source else (),
                 facts.rejected if facts else 0,
-                max(file.joined - file.rows - file.passed_over.get(NO_COUNTERPART, 0), 0),
+                _completed(index, log.inputs),
             )
         )
     rows = sum(file.rows for file in log.inputs)
@@ -128,3 +128,11 @@ def inspect_log(
     rejected, families = log.rejected_rows, coverage(log.present, accounts, shares)
     span = (min(times), max(times)) if times else (None, None)
     return Inspection(inputs, log.rejects(), rejected, families, len(ids), *span)
+
+
+def _completed(index: int, inputs: Sequence[InputFile]) -> int:
+    """Calls to which an input gave rows that are no calls by themselves; no more than the others have calls."""
+    file = inputs[index]
+    given = file.joined - file.rows - file.passed_over.get(NO_COUNTERPART, 0)
+    others = sum(one.rows for number, one in enumerate(inputs) if one.joined and number != index)
+    return max(min(given, others) if others else given, 0)

@@ -1,0 +1,82 @@
+"""What `inspect` claims of a log: shares, calls without an account, and logs that only complete others."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tests.collect.sources.cloud_records import RECORDS
+from tests.collect.sources.fixtures import COMBINED, NGINX
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Silent
+from stillhunt.cli.inspecting import print_inspection
+from stillhunt.collect.coverage import by_address_sentence, coverage
+from stillhunt.collect.inspection import OWN_ID, Inspection
+from stillhunt.pipeline import inspect_logs
+
+
+def inspected(folder: Path, **files: list[Any]) -> Inspection:
+    """Logs of these records, looked into."""
+    for name, records in files.items():
+        lines = [one if isinstance(one, str) else json.dumps(one) for one in records]
+        (folder / f"{name}.log").write_text("".join(line + "\n" for line in lines))
+    config = Config.load({"collect": {"identity_key": "for the tests"}})
+    return inspect_logs([str(folder)], None, config, progress=Silent())
+
+
+def screen(found: Inspection) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    print_inspection(console, found)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def edge(number: int, **more: Any) -> dict[str, Any]:
+    return {**NGINX, "request_id": f"q-{number}", "msec": NGINX["msec"] + number, **more}
+
+
+def test_calls_without_an_account_are_counted(tmp_path: Path) -> None:
+    records = [edge(n, http_x_account="acct-1" if n < 3 else None) for n in range(8)]
+    found = inspected(tmp_path, edge=records)
+    assert found.inputs[0].file.by_address == 5
+    assert by_address_sentence(5) in screen(found)
+
+
+def test_rare_columns_are_not_called_complete(tmp_path: Path) -> None:
+    found = inspected(tmp_path, edge=[edge(n, request_body=NGINX["request_body"] if n == 1 else "") for n in range(8)])
+    sentences = {family.family: family.sentence for family in found.coverage}
+    assert sentences["queue"] == "queue: partly; prompt in 12 % of requests"
+    assert sentences["timing"] == "timing: complete"
+
+
+def test_shares_are_told_only_below_a_half() -> None:
+    def queue(share: float) -> str:
+        return coverage(frozenset({"prompt"}), None, {"prompt": share})[1].sentence
+
+    assert queue(0.5) == "queue: complete"
+    assert queue(0.49) == "queue: partly; prompt in 49 % of requests"
+    assert queue(0.0001) == "queue: partly; prompt in under 1 % of requests"
+
+
+def test_a_log_that_completes_another_says_so(tmp_path: Path) -> None:
+    kong = RECORDS["kong"][0]
+    name = kong["request"]["id"]
+    found = inspected(tmp_path, edge=[{**NGINX, "request_id": name}], kong=[kong])
+    told = {one.file.format: one for one in found.inputs}
+    assert told["nginx"].completes == 1
+    shown = screen(found)
+    assert "completes 1 calls of other logs" not in shown
+    assert "completes 1 call of other logs" in shown
+    assert "0 requests" not in shown
+
+
+def test_what_a_log_makes_up_is_from_no_other(tmp_path: Path) -> None:
+    found = inspected(tmp_path, edge=[COMBINED])
+    shown = screen(found)
+    assert "another log" not in shown
+    assert OWN_ID in shown
+    assert found.inputs[0].filled["model"] == 0
