@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stillhunt.base.errors import OutputError
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.schema import SKETCHES
 from stillhunt.extract.folders import FORGOTTEN_SECONDS, KEY, MARKED, MARKER, host_tag, identity_key, own_folder
+from stillhunt.extract.partials import Partials
 
 GONE = 2**22 + 1  # above the highest process number that Linux gives
 
@@ -82,3 +85,19 @@ def test_what_is_no_key_is_refused_and_stays(tmp_path: Path, content: bytes) -> 
     with pytest.raises(OutputError, match="key of the state folder"):
         identity_key(tmp_path)
     assert (tmp_path / KEY).read_bytes() == content
+
+
+def test_sketches_that_vanish_are_an_error_and_not_an_empty_log(tmp_path: Path) -> None:
+    with Partials(Config(state=str(tmp_path))) as partials:
+        partials.add(0, SKETCHES.build(**{name: [] for name in SKETCHES.names}))
+        partials._writers[0].rows = 5  # as if five had been written and were cleared away since
+        with pytest.raises(OutputError, match=r"(?s)0 of 5 requests are there.*hunt again"):
+            partials.store()
+
+
+@pytest.mark.parametrize(
+    "setting", [{"threads": 100_000}, {"memory_limit_gb": 1e308}, {"memory_limit_gb": 0.0001}], ids=str
+)
+def test_settings_that_no_machine_has_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="than or equal to"):
+        Config.load(setting, environ={})

@@ -235,6 +235,13 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def flip(path: Path) -> None:
+    """One bit in the middle, as a bad disk does."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(bytes(content))
+
+
 def overwrite(path: Path) -> None:
     """Every byte is another; the length stays."""
     path.write_bytes(bytes(byte ^ 0x5A for byte in path.read_bytes()))
@@ -256,7 +263,7 @@ def damaged(
     return base, stillhunt.hunt(str(base / "logs"), None, settings(world))
 
 
-@pytest.mark.parametrize("damage", [cut_in_half, empty, overwrite, remove], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("damage", [cut_in_half, empty, flip, overwrite, remove], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("kind", ["*.segment", "facts*", "rejects*", "marks*", "followers*"])
 def test_a_damaged_folder_is_made_anew_or_refused(
     world: World, damaged: tuple[Path, stillhunt.Case], tmp_path: Path, kind: str, damage: Any
@@ -277,7 +284,7 @@ def test_a_damaged_folder_is_made_anew_or_refused(
     assert_same_case(kept, plain)
 
 
-@pytest.mark.parametrize("damage", [cut_in_half, empty, overwrite, remove], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("damage", [cut_in_half, empty, flip, overwrite, remove], ids=lambda way: way.__name__)
 def test_what_was_used_together_may_be_lost(world: World, tmp_path: Path, damage: Any) -> None:
     rows = crooked_rows(world, conversations=False)
     logs, state = tmp_path / "logs", tmp_path / "state"

@@ -183,8 +183,12 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(0, ge=0, lt=1 << 63, description="Seed of every keyed sample and split; same seed, same answer.")
-    threads: int = Field(0, ge=0, description="Worker threads; 0 = one per core. Changes no result.")
-    memory_limit_gb: float = Field(2.0, gt=0, description="Memory of the SQL engine before it spills to disk, GiB.")
+    threads: int = Field(
+        0, ge=0, le=1024, description="Worker threads, at most 1024; 0 = one per core. Changes no result."
+    )
+    memory_limit_gb: float = Field(
+        2.0, ge=0.1, le=1e6, description="Memory of the SQL engine before it spills to disk, GiB; 0.1 to 1,000,000."
+    )
     engine: Literal["duckdb", "spark"] = Field(
         "duckdb", description="What works on the requests: this machine, or a Spark cluster (stillhunt[spark], Java)."
     )
@@ -197,7 +201,9 @@ class Config(BaseModel):
     state: str = Field(
         "",
         description="Folder that keeps what was made of each input file, so that the next hunt reads only new or "
-        "changed files; about 340 bytes a request. Empty: nothing is kept. A file counts as unchanged while its path, "
+        "changed files; about 340 bytes a request. Empty: nothing is kept. Nothing in it is ever pruned: delete it "
+        "as a whole when it grows too large; it is made anew. Keep its file `identity.key` (secret): under another key "
+        "all files are read anew. A file counts as unchanged while its path, "
         "size, inode, mtime and ctime stand; where a file system keeps no ctime (FAT, some network mounts, Windows), "
         "delete the folder's file `digests` after one was rewritten with its old mtime put back. A kept file is read "
         "again where one that came late or went can change what of its prompts is resent history. Not with "

@@ -19,12 +19,13 @@ import json
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -37,7 +38,7 @@ from stillhunt.extract.segments import damaged
 from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.extract.words import SKETCH_VERSION
 
-LAYOUT = 4
+LAYOUT = 5
 """Version of what a kept folder holds; a new one makes new folders."""
 FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8
@@ -83,6 +84,7 @@ class Partials:
         self._inputs: dict[int, str] = {}
         self._names: dict[int, str] = {}
         self._kept: dict[int, Path] = {}
+        self._kept_rows: dict[int, int] = {}
 
     def recall(self, digests: Mapping[int, str]) -> tuple[dict[int, dict[str, pa.Table]], frozenset[int]]:
         """What is kept of the history in inputs, whatever was cut there.
@@ -129,6 +131,7 @@ class Partials:
             facts = _facts_of(self._state / name)
             if facts is not None:
                 self._kept[index] = self._state / name
+                self._kept_rows[index] = facts.rows
                 found[index] = facts
         _note_together(self._state, sorted(set(self._names.values())))
         return found
@@ -179,7 +182,8 @@ class Partials:
             for file, table in [(REJECTED, rejects), *((f"{note}.arrow", notes[note]) for note in NOTES)]:
                 with pa.OSFile(str(made / file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
                     writer.write_table(table)
-            (made / FACTS).write_text(json.dumps({**asdict(facts), "sizes": _sizes(made)}))
+            told = json.dumps({**asdict(facts), "sizes": _sizes(made), "sums": _sums(made)})
+            (made / FACTS).write_text(f"{zlib.crc32(told.encode())} {told}")
             final = self._state / name
             if _facts_of(final) is None:
                 shutil.rmtree(final, ignore_errors=True)
@@ -194,7 +198,11 @@ class Partials:
         return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
-        """All segments; none may be added after it."""
+        """All segments; none may be added after it.
+
+        Raises:
+            OutputError: there is no room for them, or what was written is no longer there.
+        """
         try:
             for index, writer in self._writers.items():
                 if index not in self._kept:
@@ -202,7 +210,14 @@ class Partials:
         except OSError as error:
             raise self._no_room(error) from error
         made = {index: self._place(index) for index in self._writers}
-        return Store(sorted({**made, **self._kept}.items()))
+        folders = {**made, **self._kept}
+        store = Store(sorted(folders.items()))
+        for index, rows in {**self._kept_rows, **{index: made.rows for index, made in self._writers.items()}}.items():
+            if store.rows_of[index] != rows:
+                raise damaged(
+                    folders[index] / FACTS, ValueError(f"{store.rows_of[index]} of {rows} requests are there")
+                )
+        return store
 
     def _place(self, origin_file: int) -> Path:
         return self._folder / f"{origin_file:05d}"
@@ -230,8 +245,11 @@ def _half(parts: Sequence[str]) -> str:
 def _read(path: Path) -> pa.Table:
     try:
         with pa.memory_map(str(path)) as source:
+            if zlib.crc32(source.read_buffer()) != _told(path.parent)["sums"][path.name]:
+                raise ValueError("its bytes are not those that were written")
+            source.seek(0)
             return pa.ipc.open_file(source).read_all()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise damaged(path, error) from error
 
 
@@ -258,10 +276,22 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != FACTS}
 
 
+def _sums(folder: Path) -> dict[str, int]:
+    """Checksums of what lies beside the segments, which have their own."""
+    return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(folder.glob("*.arrow"))}
+
+
+def _told(folder: Path) -> Any:
+    checksum, told = (folder / FACTS).read_text().split(" ", 1)
+    if int(checksum) != zlib.crc32(told.encode()):
+        raise ValueError("the facts are not those that were written")
+    return json.loads(told)
+
+
 def _facts_of(folder: Path) -> KeptInput | None:
     """What a kept folder holds; None where there is none, or where a file of it is missing, cut short or unreadable."""
     try:
-        facts = json.loads((folder / FACTS).read_text())
+        facts = _told(folder)
         if facts.pop("sizes") != _sizes(folder):
             return None
         cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])

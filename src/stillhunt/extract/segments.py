@@ -3,12 +3,14 @@
 A segment is one file. Its columns lie in a few families, so that a pass reads the bytes it needs and no others; each
 (family, partition) is an Arrow stream of its own, found by the index at the file's end. What costs most is writing, so
 a column is kept as narrow as its values are: strings of few distinct values as codes, 64-bit integers in 32 bits where
-they fit; columns without any value are left out. A segment is written beside its name and renamed.
+they fit; columns without any value are left out. A segment is written beside its name and renamed. The index holds a
+checksum of each stream, looked at when it is first read, and one of itself: a flipped bit is an error.
 """
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -42,7 +44,10 @@ PROBED_ROWS = 4096
 WRITE_BYTES = 1 << 20
 _TYPES = {field.name: field.type for field in SKETCHES.arrow}
 _INT32 = np.iinfo(np.int32)
-_FOOTER = 8 * (2 * len(FAMILIES) * PARTITIONS + 1)
+_FOOTER = 8 * (3 * len(FAMILIES) * PARTITIONS + 2)
+"""Bytes of the index: begin, length and checksum of each stream, the rows, and the checksum of all these."""
+_KEPT_NAME = 64
+"""Characters in the name of a folder that outlives its hunt."""
 
 
 def partition_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
@@ -60,7 +65,7 @@ def write_segment(path: Path, sketches: pa.Table) -> None:
     part = partition_of(sketches.column("account_key").to_numpy())
     order = np.argsort(part, kind="stable")
     edges = np.searchsorted(part[order], np.arange(PARTITIONS + 1)).tolist()
-    index = np.zeros((len(FAMILIES), PARTITIONS, 2), np.int64)
+    index = np.zeros((len(FAMILIES), PARTITIONS, 3), np.int64)
     beside = path.with_name(path.name + ".part")
     with pa.BufferedOutputStream(pa.OSFile(str(beside), "wb"), WRITE_BYTES) as file:
         for number, family in enumerate(FAMILIES):
@@ -70,12 +75,15 @@ def write_segment(path: Path, sketches: pa.Table) -> None:
                 if first == last:
                     continue
                 begin = file.tell()
-                with pa.ipc.new_stream(file, batch.schema) as writer:
+                stream = pa.BufferOutputStream()
+                with pa.ipc.new_stream(stream, batch.schema) as writer:
                     writer.write_batch(batch.slice(first, last - first))
-                index[number, partition] = begin, file.tell() - begin
+                written = stream.getvalue()
+                file.write(written)
+                index[number, partition] = begin, written.size, zlib.crc32(written)
             del batch  # one family at a time: a segment is not held twice
-        file.write(index.tobytes())
-        file.write(np.int64(sketches.num_rows).tobytes())
+        footer = index.tobytes() + np.int64(sketches.num_rows).tobytes()
+        file.write(footer + np.int64(zlib.crc32(footer)).tobytes())
     beside.replace(path)
 
 
@@ -128,11 +136,32 @@ def _narrow(column: pa.ChunkedArray) -> pa.Array:
 
 
 def damaged(path: Path, error: Exception) -> OutputError:
-    """What is said of a kept file that cannot be read."""
+    """What is said of a file of sketches that cannot be read.
+
+    Args:
+        path: the file.
+        error: what reading it met.
+    """
+    if len(path.parent.name) != _KEPT_NAME:
+        return vanished(path.parent, str(error)[:200])
     return OutputError(
         f"what was kept of an input cannot be read: {str(error)[:200]}",
         where=str(path),
         next_step=f"delete the folder {path.parent.name}; it is made anew",
+    )
+
+
+def vanished(folder: Path, what: str) -> OutputError:
+    """What is said of the working folder of a hunt from which something is gone or was changed meanwhile.
+
+    Args:
+        folder: where the sketches of one input lay.
+        what: what is missing.
+    """
+    return OutputError(
+        f"sketches that this hunt wrote are gone or changed: {what}",
+        where=str(folder),
+        next_step="hunt again, with TMPDIR or --state in a place where nothing else removes files",
     )
 
 
@@ -164,17 +193,19 @@ class Segment:
 
     def __init__(self, path: Path, origin_file: int) -> None:
         self._path = path
-        self._origin_file = origin_file
         try:
             with path.open("rb") as file:
                 file.seek(-_FOOTER, os.SEEK_END)
-                footer = np.frombuffer(file.read(), np.int64)
-            if int(footer[:-1].min()) < 0 or int(footer[:-1].max()) > path.stat().st_size:
-                raise ValueError("its index points outside it")
+                content = file.read()
+            footer = np.frombuffer(content, np.int64)
+            if zlib.crc32(content[:-8]) != int(footer[-1]):
+                raise ValueError("its index is not what was written")
         except (OSError, ValueError) as error:
             raise damaged(path, error) from error
-        self._index = footer[:-1].reshape(len(FAMILIES), PARTITIONS, 2)
-        self.rows = int(footer[-1])
+        self._index = footer[:-2].reshape(len(FAMILIES), PARTITIONS, 3)
+        self._checked = np.zeros((len(FAMILIES), PARTITIONS), bool)
+        self.origin_file = origin_file
+        self.rows = int(footer[-2])
 
     def read(self, partitions: Sequence[int], columns: Sequence[str]) -> list[pa.Table]:
         """Requests of some partitions, in the order in which they were written.
@@ -185,9 +216,16 @@ class Segment:
 
         Returns:
             One table a partition that has any; strings of few values are coded.
+
+        Raises:
+            OutputError: it is gone, or not what was written.
         """
         tables = []
-        with self._path.open("rb") as file:
+        try:
+            opened = self._path.open("rb")
+        except OSError as error:
+            raise damaged(self._path, error) from error
+        with opened as file:
             for partition in partitions:
                 found: dict[str, Any] = {}
                 rows = -1
@@ -205,18 +243,23 @@ class Segment:
         return tables
 
     def _batch(self, file: BufferedReader, family: int, partition: int) -> pa.RecordBatch | None:
-        begin, length = self._index[family, partition].tolist()
+        begin, length, checksum = self._index[family, partition].tolist()
         if not length:
             return None
         try:
             file.seek(begin)
-            return pa.ipc.open_stream(pa.py_buffer(file.read(length))).read_next_batch()
-        except (OSError, pa.ArrowException) as error:
+            content = file.read(length)
+            if not self._checked[family, partition]:
+                if zlib.crc32(content) != checksum:
+                    raise ValueError("its bytes are not those that were written")
+                self._checked[family, partition] = True
+            return pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise damaged(self._path, error) from error
 
     def _column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
         if name == "origin_file":
-            return pa.repeat(pa.scalar(self._origin_file, pa.int32()), rows)
+            return pa.repeat(pa.scalar(self.origin_file, pa.int32()), rows)
         wanted = _TYPES[name]
         if name in found:
             column = found[name]

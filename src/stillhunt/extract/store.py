@@ -7,6 +7,7 @@ alone. So the segments of a file can be kept under the file's digest and joined 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from itertools import pairwise
@@ -46,6 +47,7 @@ class SegmentWriter:
         self._pool = pool
         self._pending: list[pa.Table] = []
         self._rows = 0
+        self.rows = 0
         self._count = 0
         self._writing: list[Future[None]] = []
         shutil.rmtree(folder, ignore_errors=True)
@@ -55,6 +57,7 @@ class SegmentWriter:
         """Take sketches of the file, in its order."""
         self._pending.append(sketches)
         self._rows += sketches.num_rows
+        self.rows += sketches.num_rows
         if self._rows >= SEGMENT_ROWS:
             self.flush()
 
@@ -90,6 +93,9 @@ class Store:
             paths = sorted(folder.glob("*.segment"))
             self._segments += [Segment(path, origin_file) for path in paths]
         self.rows = sum(segment.rows for segment in self._segments)
+        self.rows_of: Counter[int] = Counter()
+        for segment in self._segments:
+            self.rows_of[segment.origin_file] += segment.rows
         self._dropped: Keys = np.zeros(0, np.uint64)
         self._dropped_rows: set[tuple[int, int]] = set()
 
