@@ -175,7 +175,8 @@ def test_nul_and_terminal_escapes_stay_in_the_prompt_and_nowhere_else(tmp_path: 
     path = write(tmp_path / name, [good, row(2, prompt=escape, account_id=escape, input_tokens=-1)])
     rows, log = collected(path)
     assert rows[0]["prompt"] == f"p{escape}q"
-    assert rows[0]["account_id"] == "acc\ufffd]0;owned\ufffd\ufffd\ufffd"
+    assert rows[0]["account_id"] == "acc\ufffd1b;]0;owned\ufffd7;\ufffd0;\ufffd202e;"
+    assert rows[0]["user_agent"] == "ua\ufffd]0;owned\ufffd\ufffd\ufffd"
     shown = json.dumps(log.rejects().to_pylist(), ensure_ascii=False)
     assert all(c not in shown for c in "\x1b\x07\x00\u202e")
 

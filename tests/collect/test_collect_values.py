@@ -178,6 +178,13 @@ def test_autonomous_systems_with_letters() -> None:
     ]
 
 
+def test_ids_with_control_characters_stay_apart() -> None:
+    values = ["a\x00b", "a\nb", "a\x00\ufffdb", "a\ufffd0;\x00b", "a\x00\x00b", "ab", "a\ufffdb", "aéb", "a\\x00b"]
+    found = short_strings(pa.array(values), 64)[0].to_pylist()
+    assert len(set(found)) == len(values)
+    assert found[5:] == values[5:]
+
+
 def test_short_strings_are_bounded_in_bytes_not_characters() -> None:
     found, faults, _broken = short_strings(pa.array(["é" * 32, "é" * 33, "ok"]), 64)
     assert set(faults) == {1}

@@ -140,7 +140,7 @@ def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.
     sizes = np.diff(offsets)
     used = data[offsets[0] : offsets[-1]]
     if used.size and bool(np.any((used - _FIRST_PLAIN) >= _PLAIN_CODES)):
-        text = changed(text, lambda value: UNPRINTABLE.sub(REPLACEMENT, value))
+        text = changed(text, (lambda value: UNPRINTABLE.sub(REPLACEMENT, value)) if cut else _visible)
         offsets, _data = text_buffers(text)
         sizes = np.diff(offsets)
     if sizes.size and int(sizes.max()) > limit:
@@ -149,6 +149,14 @@ def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.
             faults = {int(row): f"longer than {limit} bytes" for row in over}
         text = changed(text, lambda value: cut_at(value.encode(), limit) if len(value.encode()) > limit else value)
     return _empty_to_null(text, sizes).cast(pa.string()), faults, broken
+
+
+def _visible(value: str) -> str:
+    """An id with each control character as its number, so that no two such ids become one; others as they are."""
+    if not UNPRINTABLE.search(value):
+        return value
+    marked = value.replace(REPLACEMENT, f"{REPLACEMENT}fffd;")
+    return UNPRINTABLE.sub(lambda found: f"{REPLACEMENT}{ord(found[0]):x};", marked)
 
 
 def changed(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
