@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
 from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, number
 from stillhunt.collect.sources.nested import account_in, at, header, session_in, text, user_in
@@ -70,7 +71,12 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     }
 
 
+_OURS = frozenset(REQUIRED_REQUEST_FIELDS)
+
+
 def _is_bodies(sample: Sample) -> bool:
+    if len(sample.names & _OURS) >= len(_OURS) - 1:
+        return False  # a table of ours that lacks one column: the advice on mapping it serves better than a guess
     records = [record for record in sample.records if isinstance(record, dict)]
     fit = sum(_body(record) is not None and first(record, *_TIMES) is not None for record in records)
     return fit * 2 > len(records) > 0
