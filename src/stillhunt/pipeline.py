@@ -130,14 +130,29 @@ def reading(
     Raises:
         InputError: nothing can be read, or a required column is missing.
     """
-    config = config or Config.load()
+    with _opened(requests, accounts, config or Config.load(), (mapping, accounts_mapping), progress) as (
+        log,
+        customers,
+    ):
+        yield log.batches(), customers
+
+
+@contextmanager
+def _opened(
+    requests: Any,
+    accounts: Any,
+    config: Config,
+    mappings: tuple[Mapping[str, str] | None, Mapping[str, str] | None],
+    progress: Progress | None,
+) -> Iterator[tuple[RequestLog, pa.Table | None]]:
+    """A log and its customers, read as `hunt` reads them; mappings are those of requests and of accounts."""
     progress = progress or Silent()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
-        log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
+        log = open_requests(requests, mapping=mappings[0], config=config, engine=engine, progress=progress)
         given = _customer_tables(accounts, log)
-        customers, _ = open_accounts(given, mapping=accounts_mapping, config=config, engine=engine, progress=progress)
+        customers, _ = open_accounts(given, mapping=mappings[1], config=config, engine=engine, progress=progress)
         try:
-            yield log.batches(), customers
+            yield log, customers
         finally:
             log.close()
 
@@ -163,15 +178,8 @@ def inspect_logs(
         InputError: nothing can be read, or a required column is missing.
     """
     config = config or Config.load()
-    progress = progress or Silent()
-    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
-        log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
-        given = _customer_tables(accounts, log)
-        customers, _ = open_accounts(given, mapping=None, config=config, engine=engine, progress=progress)
-        try:
-            return inspect_log(log, customers, mapping, looks_up=bool(config.collect.mmdb))
-        finally:
-            log.close()
+    with _opened(requests, accounts, config, (mapping, None), progress) as (log, customers):
+        return inspect_log(log, customers, mapping, looks_up=bool(config.collect.mmdb))
 
 
 def _customer_tables(accounts: Any, log: RequestLog) -> Any:

@@ -27,7 +27,6 @@ REQUIRED_ACCOUNT_FIELDS = ("account_id",)
 
 OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
 """Optional columns for which a --map is proposed too where others are missing."""
-MISSING = object()
 
 Column: TypeAlias = pa.Array | list[Any]
 """Values of one column: an Arrow array, or Python objects where types are mixed."""
