@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -138,6 +139,23 @@ def decode_json(text: str | bytes) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
+
+
+def strict_json(value: Any) -> str:
+    """JSON text that any decoder takes: null for numbers that JSON has none for, U+FFFD for lone surrogates.
+
+    Args:
+        value: as Python's own decoder gave it, which takes more than others.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=lambda _name: None)
+        text = json.dumps(finite, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def from_arrow(batch: pa.RecordBatch, paths: Sequence[str]) -> Column | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from stillhunt.collect.chat import settle_messages
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import CsvReader
-from stillhunt.collect.fields import from_object
+from stillhunt.collect.fields import from_object, strict_json
 from stillhunt.collect.files import UnusableInputError
 from stillhunt.collect.framing import messages
 from stillhunt.collect.lines import (
@@ -325,9 +324,8 @@ def _decoded(decoder: Any, data: bytes, rejects: Rejects) -> tuple[Record, str]:
             return None, "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
         try:
             if decoder.type is not Any:
-                text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-                value = decoder.decode(text.decode("utf-8", "replace"))
-        except (msgspec.ValidationError, RecursionError) as unfit:
+                value = decoder.decode(strict_json(value))
+        except (msgspec.DecodeError, RecursionError) as unfit:
             return None, f"a field is not of its kind: {unfit}"
         rejects.replaced_texts += 1
         return value, ""

@@ -1,0 +1,37 @@
+"""Damage that fuzzing found to do harm; see benchmarks/fuzz."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from otlp_dialect_records import CURRENT
+from otlp_fixtures import event, export, span
+from reading import read_logs
+
+from stillhunt.collect.sources.otlp import EMPTY
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_json_has_none_for_cost_no_more_than_themselves(value: str, tmp_path: Path) -> None:
+    text = json.dumps(export([span(1, CURRENT | {"gen_ai.request.top_p": 0.75})]))
+    path = tmp_path / "t.jsonl"
+    path.write_text(text.replace('{"doubleValue": 0.75}', f'{{"doubleValue": {value}}}') + "\n")
+    read = read_logs(path)
+    assert not read.rejects
+    assert [(row["model"], row["temperature"], row["top_p"]) for row in read.rows] == [("gpt-birds", 0.5, None)]
+
+
+@pytest.mark.parametrize("records", [{"resourceSpans": [{}]}, {"resourceSpans": []}, export([])])
+def test_exports_without_entries_are_counted(records: object, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(export([span(1, CURRENT)])) + "\n" + json.dumps(records) + "\n")
+    assert read_logs(path).inputs[0].passed_over == {EMPTY: 1}
+
+
+def test_log_records_without_entries_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    details = event(1, "gen_ai.client.inference.operation.details", None, attributes=CURRENT)
+    path.write_text(json.dumps(export([details])) + "\n" + '{"resourceLogs": [{"scopeLogs": []}]}\n')
+    assert read_logs(path).inputs[0].passed_over == {EMPTY: 1}
