@@ -13,9 +13,11 @@ from stillhunt.collect.strings import text_buffers
 
 SYSTEM_ROLES = frozenset(("system", "developer"))
 ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
+_ASKING = frozenset(("user", "tool"))
+"""Roles of most messages that are no answer, as most write them."""
 DEEPEST = 8
 """Levels of nested content parts that are read; real ones have two."""
-_OBJECT, _LIST = (dict, Mapping), (list, Sequence)
+_OBJECT, _LIST, _TEXT = (dict, Mapping), (list, Sequence), (str, bytes)
 """What decoders give stands first: asking an abstract class costs ten times as much."""
 _OPENING_BRACKET = 0x5B
 
@@ -36,51 +38,53 @@ def read_chat(value: Any) -> Chat | None:
     Args:
         value: list of {role, content} or {role, parts}, as objects or JSON text, or an object with `messages`.
     """
-    if isinstance(value, str | bytes):
-        value = decode_json(value)
-    if isinstance(value, _OBJECT):
-        value = value.get("messages")
-    if not isinstance(value, _LIST) or isinstance(value, str | bytes) or not value:
+    if not isinstance(value, list):
+        if isinstance(value, _TEXT):
+            value = decode_json(value)
+        if isinstance(value, _OBJECT):
+            value = value.get("messages")
+        if not isinstance(value, _LIST) or isinstance(value, _TEXT):
+            return None
+    if not value:
         return None
-    system, told = [], False
+    system, run, before, told = [], list[Any](), list[Any](), False
     for message in value:
         if not isinstance(message, _OBJECT) or not isinstance(role := message.get("role"), str):
             return None
         told = told or "content" in message or "parts" in message
-        if role.lower() in SYSTEM_ROLES:
-            system.append(message)
-    return Chat(_new_content(value), _joined(system)) if told else None
-
-
-def _new_content(messages: Sequence[Mapping[str, Any]]) -> str | None:
-    run: list[Mapping[str, Any]] = []
-    for message in reversed(messages):
-        role = message["role"].lower()
-        if role in SYSTEM_ROLES:
-            continue
-        if role in ANSWER_ROLES:
-            if run:
-                break
-            continue
+        if role not in _ASKING:
+            role = role.lower()
+            if role in SYSTEM_ROLES:
+                system.append(message)
+                continue
+            if role in ANSWER_ROLES:
+                if run:
+                    before, run = run, []
+                continue
         run.append(message)
+    if not told:
+        return None
     # A call of nothing but answers is odd, but text must not vanish because of its role.
-    return _joined(reversed(run)) or _joined(m for m in messages[-1:] if m["role"].lower() not in SYSTEM_ROLES)
+    prompt = _joined(run or before) or _joined(m for m in value[-1:] if m["role"].lower() not in SYSTEM_ROLES)
+    return Chat(prompt, _joined(system) if system else None)
 
 
 def _joined(messages: Iterable[Mapping[str, Any]]) -> str | None:
     texts = [content_text(m["content"] if m.get("content") is not None else m.get("parts")) for m in messages]
-    return "\n".join(text for text in texts if text) or None
+    return texts[0] or None if len(texts) == 1 else "\n".join([text for text in texts if text]) or None
 
 
 def content_text(content: Any) -> str:
     """Text of one message: its text parts line by line, then how many images it carried."""
     if isinstance(content, str):
         return content
+    if content is None:
+        return ""
     texts: list[str] = []
     images = _gather(content, texts, DEEPEST)
     if images:
         texts.append(f"[images: {images}]")
-    return "\n".join(texts)
+    return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
 def _gather(content: Any, texts: list[str], depth: int) -> int:
@@ -112,15 +116,16 @@ def settle_messages(row: dict[str, Any]) -> None:
     Args:
         row: our column -> value.
     """
-    messages = row.get("messages")
-    if messages is None or row.get("prompt") not in (None, ""):
+    messages, prompt = row.get("messages"), row.get("prompt")
+    if messages is None or (prompt is not None and prompt != ""):
         return
     system = row.get("system_prompt")
     chat = read_chat(messages)
     if chat is None or not (system is None or isinstance(system, str)) or (chat.prompt or "")[:1] in ("", "["):
         return
     row["messages"], row["prompt"] = None, _clean(chat.prompt)
-    row["system_prompt"] = system or _clean(chat.system_prompt)
+    if not system:
+        row["system_prompt"] = _clean(chat.system_prompt)
 
 
 def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -8,23 +8,26 @@ Field names are those of the vendors' API references.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.fields import decode_json
 from stillhunt.collect.sources.source import Row
 
-_LIMITS = (
-    "max_tokens",
+_OTHER_LIMITS = (
     "max_completion_tokens",
     "max_output_tokens",
     "max_tokens_to_sample",
     "maxOutputTokens",
     "maxTokens",
 )
+"""Other names of max_tokens."""
 _CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+_TOKENS_IN = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")
+_TOKENS_OUT = ("completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount")
+_LISTS, _NUMBERS, _NAMES = (list, tuple), (int, float), (str, int)
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "litellm_session_id", "thread_id")
 
 
@@ -34,32 +37,49 @@ def call_of_body(body: Any) -> Row:
     Args:
         body: the decoded body, or its JSON text.
     """
-    body = decoded(body)
     if not isinstance(body, dict):
-        return {}
-    nested = _nested(body, _CONFIGS)
-    settings: Mapping[str, Any] = {**nested, **body} if nested else body
-    row: Row = {
-        "model": first(body, "model", "modelId"),
-        "temperature": number(settings.get("temperature")),
-        "top_p": number(first(settings, "top_p", "topP")),
-        "max_tokens": number(first(settings, *_LIMITS)),
-        "tools": as_json(first(body, "tools", "toolConfig", "functions")),
-        "conversation_id": _conversation(body),
-        "end_user_id": _end_user(body),
-        "system_prompt": system_text(first(body, "system", "instructions", "systemInstruction", "system_instruction")),
-    }
-    messages = first(body, "messages", "contents")
-    given: Any = body.get("input", body.get("prompt"))
-    if is_list(messages):
+        body = decoded(body)
+        if not isinstance(body, dict):
+            return {}
+    row, get = options_of_body(body), body.get
+    if (model := get("model") or first(body, "model", "modelId")) is not None:
+        row["model"] = model
+    if (session := _conversation(body)) is not None:
+        row["conversation_id"] = session
+    if (user := _end_user(body)) is not None:
+        row["end_user_id"] = user
+    messages = get("messages") or first(body, "messages", "contents")
+    if isinstance(messages, _LISTS):
         row["messages"] = as_messages(messages)
+        return row
+    given: Any = body.get("input", body.get("prompt"))
+    if isinstance(given, str):
+        row["prompt"] = given
     elif is_list(given) and any(isinstance(part, dict) for part in given):
         row["messages"] = as_messages(given)
-    elif is_list(given):
-        row["prompt"] = as_json(given) if all(isinstance(part, str) for part in given) else None
-    elif isinstance(given, str):
-        row["prompt"] = given
-    return {name: value for name, value in row.items() if value is not None}
+    elif is_list(given) and all(isinstance(part, str) for part in given) and (text := as_json(given)) is not None:
+        row["prompt"] = text
+    return row
+
+
+def options_of_body(body: Mapping[str, Any]) -> Row:
+    """Of a request body only how the answer is to be made: sampling, tools and instructions; see `call_of_body`."""
+    get = body.get
+    nested = next((found for name in _CONFIGS if isinstance(found := get(name), dict)), None)
+    setting = {**nested, **body}.get if nested else get
+    row: Row = {}
+    if (value := number(setting("temperature"))) is not None:
+        row["temperature"] = value
+    if (value := number(setting("top_p") or first_of(setting, "top_p", "topP"))) is not None:
+        row["top_p"] = value
+    if (value := number(setting("max_tokens") or first_of(setting, "max_tokens", *_OTHER_LIMITS))) is not None:
+        row["max_tokens"] = value
+    if (value := as_json(get("tools") or get("toolConfig") or get("functions"))) is not None:
+        row["tools"] = value
+    value = get("system") or get("instructions") or get("systemInstruction") or get("system_instruction")
+    if value and (value := system_text(value)) is not None:
+        row["system_prompt"] = value
+    return row
 
 
 def answer_of_body(body: Any) -> Row:
@@ -68,87 +88,112 @@ def answer_of_body(body: Any) -> Row:
     Args:
         body: the decoded answer or its JSON text; of a stream the list of its events, or its text as it was sent.
     """
-    body = decoded(body)
+    if not isinstance(body, dict):
+        body = decoded(body)
+    if isinstance(body, dict):
+        row = _told_beside(body)
+        if text := answer_text(body):
+            row["response"] = text
+        return row
     if isinstance(body, str) and body.lstrip().startswith(("data:", "event:")):
         body = [decoded(line[5:].strip()) for line in body.splitlines() if line.startswith("data:")]
     if isinstance(body, str):
         return {"response": body} if body else {}
-    events = [event for event in body if isinstance(event, dict)] if is_list(body) else [body]
     texts, row = [], Row()
-    for event in events:
-        if not isinstance(event, dict):
-            continue
-        text = answer_text(event)
-        if text:
+    for event in items(body):
+        if text := answer_text(event):
             texts.append(text)
-        row |= {name: value for name, value in tokens_of(event).items() if value is not None}
-        if isinstance(event.get("id"), str) and event["id"]:
-            row.setdefault("links", [f"response:{event['id']}"])
+        row = row | _told_beside(event) | ({"links": row["links"]} if "links" in row else {})
     if texts:
-        row["response"] = ("" if len(events) > 1 else "\n").join(texts)
+        row["response"] = "".join(texts)
+    return row
+
+
+def _told_beside(body: Mapping[str, Any]) -> Row:
+    """Tokens and id of an answer, or of one event of a stream; absent where it does not tell them."""
+    row: Row = {}
+    tokens = tokens_of(body)
+    if (read := tokens["input_tokens"]) is not None:
+        row["input_tokens"] = read
+    if (written := tokens["output_tokens"]) is not None:
+        row["output_tokens"] = written
+    identity = body.get("id")
+    if isinstance(identity, str) and identity:
+        row["links"] = [f"response:{identity}"]
     return row
 
 
 def answer_text(body: Mapping[str, Any]) -> str:
     """Text of one answer or of one event of a stream; several choices line by line."""
+    get = body.get
     texts: list[str] = []
-    for choice in (*items(body.get("choices")), *items(body.get("candidates"))):
-        inner = first(choice, "message", "delta", "content")
-        texts.append(content_text(first(inner, "content", "parts")) if isinstance(inner, dict) else "")
-        if isinstance(choice.get("text"), str):
-            texts.append(choice["text"])
-    output = body.get("output")
-    if isinstance(output, dict):  # Bedrock Converse
-        message = output.get("message")
-        texts.append(content_text(message.get("content")) if isinstance(message, dict) else "")
-    texts += [content_text(part.get("content")) for part in items(output) if part.get("type") == "message"]
-    if is_list(body.get("content")) or isinstance(body.get("content"), str):
-        texts.append(content_text(body["content"]))
-    delta = body.get("delta")
+    for choices in (get("choices"), get("candidates")):
+        if choices:
+            _choice_texts(choices, texts)
+    if output := get("output"):
+        if isinstance(output, dict):  # Bedrock Converse
+            message = output.get("message")
+            texts.append(content_text(message.get("content")) if isinstance(message, dict) else "")
+        texts += [content_text(part.get("content")) for part in items(output) if part.get("type") == "message"]
+    if isinstance(content := get("content"), str) or is_list(content):
+        texts.append(content_text(content))
+    delta = get("delta")
     if isinstance(delta, dict) and isinstance(delta.get("text"), str):
         texts.append(delta["text"])
-    return "\n".join(text for text in texts if text)
+    return texts[0] if len(texts) == 1 else "\n".join([text for text in texts if text])
+
+
+def _choice_texts(choices: Any, texts: list[str]) -> None:
+    for choice in items(choices):
+        inner = choice.get("message") or first(choice, "message", "delta", "content")
+        if isinstance(inner, dict):
+            texts.append(content_text(inner.get("content") or first(inner, "content", "parts")))
+        if isinstance(text := choice.get("text"), str):
+            texts.append(text)
 
 
 def tokens_of(body: Mapping[str, Any]) -> Row:
     """Tokens in and out that an answer, or a usage object of its own, states."""
-    usage = first(body, "usage", "usageMetadata", "usage_metadata")
-    if not isinstance(usage, dict):
-        usage = body
+    usage = body.get("usage") or first(body, "usage", "usageMetadata", "usage_metadata")
+    get = usage.get if isinstance(usage, dict) else body.get
     return {
-        "input_tokens": number(first(usage, "prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")),
-        "output_tokens": number(
-            first(usage, "completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount")
-        ),
+        "input_tokens": number(get("prompt_tokens") or first_of(get, *_TOKENS_IN)),
+        "output_tokens": number(get("completion_tokens") or first_of(get, *_TOKENS_OUT)),
     }
 
 
-def as_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
-    """Messages of any maker as {role, content}, those of the responses API that have no role among them.
+def as_messages(messages: Sequence[Any]) -> list[Any]:
+    """Messages of any maker as objects with role and content, those of the responses API that have no role among them.
 
     Args:
         messages: as found; what is no message is left out.
     """
-    made: list[dict[str, Any]] = []
+    made: list[Any] = []
     for message in messages:
-        if isinstance(message, str):
+        if isinstance(message, dict):
+            if isinstance(message.get("role"), str) and message.get("content") is not None:
+                made.append(message)  # as most are
+            elif (other := _as_message(message)) is not None:
+                made.append(other)
+        elif isinstance(message, str):
             made.append({"role": "user", "content": message})
-        if not isinstance(message, dict):
-            continue
-        kind = message.get("type")
-        role = message.get("role")
-        content = message["content"] if message.get("content") is not None else message.get("parts")
-        if not isinstance(role, str):
-            if kind in ("function_call", "reasoning", "computer_call", "custom_tool_call"):
-                role, content = "assistant", content or ""
-            elif isinstance(kind, str) and kind.endswith("_output"):
-                role, content = "tool", message.get("output")
-            elif content is not None:
-                role = "user"  # Gemini leaves it out in calls of one turn
-            else:
-                continue
-        made.append({"role": role, "content": content})
     return made
+
+
+def _as_message(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    kind = message.get("type")
+    role = message.get("role")
+    content = message["content"] if message.get("content") is not None else message.get("parts")
+    if not isinstance(role, str):
+        if kind in ("function_call", "reasoning", "computer_call", "custom_tool_call"):
+            role, content = "assistant", content or ""
+        elif isinstance(kind, str) and kind.endswith("_output"):
+            role, content = "tool", message.get("output")
+        elif content is not None:
+            role = "user"  # Gemini leaves it out in calls of one turn
+        else:
+            return None
+    return {"role": role, "content": content}
 
 
 def system_text(value: Any) -> str | None:
@@ -159,29 +204,25 @@ def system_text(value: Any) -> str | None:
 
 
 def _conversation(body: Mapping[str, Any]) -> Any:
-    found = first(body, *_SESSIONS)
-    if isinstance(found, str | int):
+    found = first_of(body.get, *_SESSIONS)
+    if isinstance(found, _NAMES):
         return found
     conversation = body.get("conversation")
     if isinstance(conversation, dict):
         conversation = conversation.get("id")
+    if isinstance(conversation, _NAMES):
+        return conversation
     metadata = body.get("metadata")
-    inner = first(metadata, *_SESSIONS) if isinstance(metadata, dict) else None
-    return next((value for value in (conversation, inner) if isinstance(value, str | int)), None)
+    inner = first(metadata, *_SESSIONS) if metadata else None
+    return inner if isinstance(inner, _NAMES) else None
 
 
-def _end_user(body: Mapping[str, Any]) -> Any:
-    metadata = body.get("metadata")
-    inner = first(metadata, "user_id", "end_user_id") if isinstance(metadata, dict) else None
-    return next((v for v in (first(body, "user", "safety_identifier"), inner) if isinstance(v, str) and v), None)
-
-
-def _nested(body: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
-    for name in names:
-        found = body.get(name)
-        if isinstance(found, dict):
-            return found
-    return {}
+def _end_user(body: Mapping[str, Any]) -> str | None:
+    found = body.get("user") or first(body, "user", "safety_identifier")
+    if not found or not isinstance(found, str):
+        metadata = body.get("metadata")
+        found = first(metadata, "user_id", "end_user_id") if metadata else None
+    return found if found and isinstance(found, str) else None
 
 
 def first(record: Any, *names: str) -> Any:
@@ -195,26 +236,40 @@ def first(record: Any, *names: str) -> Any:
     return None
 
 
+def first_of(get: Callable[[str], Any], *names: str) -> Any:
+    """As `first`, of a record that is known to be one.
+
+    Args:
+        get: gives the value of a field, None where there is none.
+        names: fields in the order in which they are asked.
+    """
+    for name in names:
+        value = get(name)
+        if value is not None and value != "":
+            return value
+    return None
+
+
 def items(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; none where the value is no list."""
-    return [part for part in value if isinstance(part, dict)] if is_list(value) else []
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, _LISTS) else []
 
 
 def is_list(value: Any) -> bool:
     """Whether this is a list as JSON and Parquet give it."""
-    return isinstance(value, list | tuple)
+    return isinstance(value, _LISTS)
 
 
 def number(value: Any) -> Any:
     """A number as it is; None for what is none, which an odd client may well send where a number is due."""
-    if isinstance(value, bool):
+    if value is None or value is True or value is False:
         return None
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             return None
-    return value if isinstance(value, int | float) and value == value and abs(value) < 2**53 else None
+    return value if isinstance(value, _NUMBERS) and -(2**53) < value < 2**53 else None
 
 
 def decoded(value: Any) -> Any:
@@ -229,7 +284,7 @@ def decoded(value: Any) -> Any:
 
 def as_json(value: Any) -> str | None:
     """JSON text of a value; text as it is, None for null and empty lists."""
-    if value is None or value == [] or value == {}:
+    if not value and (value is None or value == [] or value == {}):
         return None
     if isinstance(value, str):
         return value
