@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, cast, is_typeddict
 
 import msgspec
 import pyarrow as pa
@@ -43,11 +43,12 @@ NO_COUNTERPART = "of calls that no other log has"
 UNKNOWN_MODEL = "unknown"
 """Model of calls whose log names none, as edge logs do."""
 _SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+_UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _RAW_BYTES = 4 * RAW_CHARACTERS
 
 
-class Framed(NamedTuple):
-    """One record cut out of a file.
+class Framed(msgspec.Struct, gc=False):
+    """One record cut out of a file; made once a record, which a named tuple is too slow for.
 
     Attributes:
         place: where it stands, in words.
@@ -111,8 +112,7 @@ class RecordReader:
         self._file, self._framing, self._context = file, framing, context
         self._digest: HashedFile | None = None
         self._changed: int | None = None
-        # Of two places the user's own is the first, our name for it the second.
-        self._mapped = [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
+        self._mapped = _named_by_user(file)
         context.readers.append(self)
 
     def digest(self) -> str:
@@ -139,24 +139,27 @@ class RecordReader:
         self._digest = HashedFile(self._file.path) if self._framing != "parquet" else None
         waiting, places = Gathered(), list[str]()
         number = 0
+        most_rows, counted = self._file.batch_rows, self.source.gather is None
         source = self._digest or HashedFile(self._file.path)
         for framed in framed_records(self._file, self._framing, self.source, rejects, source):
             self.found += 1
             for place, row in enumerate(self._rows(framed, context, rejects)):
-                if row.get("request_id") in (None, ""):
+                identity = row.get("request_id")
+                if identity is None or identity == "":
                     row["request_id"] = f"{self.name}#{framed.place}" + (f".{place}" if place else "")
                 waiting.add(tuple(map(row.get, wanted)), number, framed.raw)
-                if not framed.size or place or self._context.source.gather is not None:
-                    waiting.size += sum([len(v) for v in row.values() if isinstance(v, str)])
-                else:
+                if framed.size and counted and not place:
                     waiting.size += framed.size  # all that its texts can be, and the messages that wait beside them
+                else:
+                    waiting.size += sum([len(v) for v in row.values() if isinstance(v, str)])
                 places.append(framed.place)
                 number += 1
-                self.handed_on += self.joined
-                if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                if len(places) >= most_rows or waiting.size >= BATCH_BYTES:
+                    self.handed_on += len(places) if self.joined else 0
                     yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
                     waiting, places = Gathered(), []
         if waiting.rows:
+            self.handed_on += len(places) if self.joined else 0
             yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
 
     def _rows(self, framed: Framed, context: Any, rejects: Rejects) -> list[Row]:
@@ -186,12 +189,8 @@ class RecordReader:
         """Calls of a record; its other parts are counted, or set aside."""
         rows = []
         for row in made:
-            if isinstance(row, PassedOverError):
-                self.passed_over[printable(str(row), RAW_CHARACTERS)] += 1
-            elif isinstance(row, BrokenRecordError):
-                rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
-            else:
-                row = self._completed(row, row.pop("attributes", framed.value))
+            if isinstance(row, dict):
+                self._complete(row, row.pop("attributes", framed.value) if self._mapped else None)
                 if (
                     self.source.role == "parts"
                     and not self.joined
@@ -200,26 +199,31 @@ class RecordReader:
                     self.passed_over[NO_COUNTERPART] += 1
                 else:
                     rows.append(row)
+            elif isinstance(row, PassedOverError):
+                self.passed_over[printable(str(row), RAW_CHARACTERS)] += 1
+            else:
+                rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
         return rows
 
-    def _completed(self, row: Row, record: Record) -> Row:
-        """Columns that the user maps by hand, and what stands for account and model where no log names them."""
+    def _complete(self, row: Row, record: Record) -> None:
+        """Fill columns that the user maps by hand, and account and model where no log names them."""
         if self._mapped and isinstance(record, Mapping):
             for ours, path in self._mapped:
                 value = from_object(record, path)
                 row[ours] = row.get(ours) if value is None else value
         settle_messages(row)
+        get = row.get
         if self.source.nameless:
-            row["account_fallback"] = row.get("account_fallback") or self._file.account or self.name
-        if not self.joined:
-            if self.source.nameless and row.get("timestamp") in (None, ""):
-                row["timestamp"] = self.changed()
-            if row.get("account_id") in (None, ""):
-                row["account_id"] = found = row.get("account_fallback")
-                self.by_address += found is not None and found == row.get("client_ip")
-            if row.get("model") in (None, ""):
-                row["model"] = UNKNOWN_MODEL
-        return row
+            row["account_fallback"] = get("account_fallback") or self._file.account or self.name
+        if self.joined:
+            return
+        if self.source.nameless and get("timestamp") in (None, ""):
+            row["timestamp"] = self.changed()
+        if not get("account_id") and get("account_id") in (None, ""):
+            row["account_id"] = found = get("account_fallback")
+            self.by_address += found is not None and found == get("client_ip")
+        if not get("model") and get("model") in (None, ""):
+            row["model"] = UNKNOWN_MODEL
 
 
 def _placed(first: int, places: list[str]) -> Callable[[int], str]:
@@ -282,17 +286,22 @@ def framed_records(
 
 
 def _json_records(pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects) -> Iterator[Framed]:
-    decoder: Any = msgspec.json.Decoder(Any if source is None or source.record_type is None else source.record_type)
+    decoder = _decoder(file, source)
+    decode = decoder.decode
     word, elements = _json_lines(pieces, file.longest)
     for line in elements:
-        place = f"{word} {line.number + 1}"
-        data = line.data.removeprefix(BYTE_ORDER_MARK) if line.number == 0 else line.data
-        raw = data[:_RAW_BYTES]
+        data = line.data
+        if line.number == 0:
+            data = data.removeprefix(BYTE_ORDER_MARK)
+        place, raw, size = f"{word} {line.number + 1}", data[:_RAW_BYTES], len(data)
         if not line.whole:
-            yield Framed(place, None, raw, f"longer than {file.longest} bytes (collect.max_line_bytes)", len(data))
+            yield Framed(place, None, raw, f"longer than {file.longest} bytes (collect.max_line_bytes)", size)
         elif data and not data.isspace():
-            value, reason = _decoded(decoder, data, rejects)
-            yield Framed(place, value, raw, reason, len(data))
+            try:
+                yield Framed(place, decode(data), raw, "", size)
+            except _UNDECODABLE as error:
+                value, reason = _leniently_decoded(decoder, data, error, rejects)
+                yield Framed(place, value, raw, reason, size)
 
 
 def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Line]]:
@@ -315,20 +324,36 @@ def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Li
     return "line", lines(everything(), longest)
 
 
-def _decoded(decoder: Any, data: bytes, rejects: Rejects) -> tuple[Record, str]:
-    try:
-        return decoder.decode(data), ""
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        value = lenient_object(data)
-        if value is None:
-            return None, "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
+def _decoder(file: TextFile, source: Source | None) -> Any:
+    """What decodes a line of this source; of all that the user may name fields in, everything is decoded."""
+    if source is not None and source.record_type is not None:
+        return msgspec.json.Decoder(source.record_type)
+    if source is not None and source.fields_read is not None and not _named_by_user(file):
+        return msgspec.json.Decoder(source.fields_read)
+    return msgspec.json.Decoder(Any)
+
+
+def _named_by_user(file: TextFile) -> list[tuple[str, str]]:
+    """Our columns whose place the user told, and that place: of two it is the first, our name for it the second."""
+    return [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
+
+
+def _leniently_decoded(decoder: Any, data: bytes, error: Exception, rejects: Rejects) -> tuple[Record, str]:
+    if is_typeddict(decoder.type):
         try:
-            if decoder.type is not Any:
-                value = decoder.decode(strict_json(value))
-        except (msgspec.DecodeError, RecursionError) as unfit:
-            return None, f"a field is not of its kind: {unfit}"
-        rejects.replaced_texts += 1
-        return value, ""
+            return msgspec.json.decode(data), ""
+        except _UNDECODABLE as whole:
+            error = whole
+    value = lenient_object(data)
+    if value is None:
+        return None, "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
+    try:
+        if decoder.type is not Any and not is_typeddict(decoder.type):
+            value = decoder.decode(strict_json(value))
+    except (msgspec.DecodeError, RecursionError) as unfit:
+        return None, f"a field is not of its kind: {unfit}"
+    rejects.replaced_texts += 1
+    return value, ""
 
 
 def _csv_records(file: TextFile, rejects: Rejects, opened: HashedFile) -> Iterator[Framed]:

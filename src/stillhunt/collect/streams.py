@@ -6,8 +6,9 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 import zstandard
 
@@ -127,7 +128,7 @@ def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise DamagedFileError("zstd data is cut short")
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, gc=False):
     """One line without its end; `whole` is False where it was longer than allowed and only its head is kept."""
 
     number: int

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.sources.addresses import client_address
 from stillhunt.collect.sources.bodies import (
     answer_of_body,
+    answer_text,
     as_json,
     as_messages,
     call_of_body,
     decoded,
     first,
+    first_of,
     is_list,
     number,
+    options_of_body,
 )
+from stillhunt.collect.sources.litellm_fields import Payload
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.source import PassedOverError, Record, Row, Sample, Source
 
@@ -37,86 +41,94 @@ _NO_CALLS = re.compile("mcp_tool|_file|file_|_batch|batches|vector_store|contain
 _RANDOM = re.compile(r"[0-9a-f]{32}")
 """What LiteLLM draws for a trace where the client names no session."""
 _SESSION_HEADERS = ("x-litellm-session-id", "x-session-id", "session_id", "session-id")
+_CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "atext_completion", "aresponses"))
+"""What most calls are, said so that no pattern need be tried on them."""
+_NOTHING = frozenset(("", REDACTED, "{}"))
 _OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt")
 _AGENT_TAG = "User-Agent: "
 
 
-def _payload_rows(record: Record) -> Iterator[Row]:
+def _payload_rows(record: Record) -> list[Row]:
     """One StandardLoggingPayload."""
-    told = _object(record.get("metadata"))
-    asked, answer = _object(record.get("model_parameters")), decoded(record.get("response"))
-    _pass_over(record, first(told, "user_api_key_hash"))
+    get, told = record.get, _object(record.get("metadata"))
+    key = told.get("user_api_key_hash")
+    _pass_over(record, key)
     client = _object(told.get("requester_metadata"))
     headers = _headers(client.get("headers"), told.get("requester_custom_headers"))
-    call, own = first(record, "litellm_call_id", "id"), first(record, "id")
+    own = get("id")
+    call = get("litellm_call_id") or first(record, "litellm_call_id", "id")
     row: Row = {
         "request_id": call,
-        "timestamp": first(record, "startTime"),
-        **_customer(first(told, "user_api_key_user_id"), first(told, "user_api_key_hash")),
-        "organization_id": first(told, "user_api_key_org_id"),
+        "timestamp": get("startTime"),
+        "organization_id": told.get("user_api_key_org_id"),
         "model": _model(record),
         "conversation_id": _session(record, client, headers),
-        "end_user_id": first(record, "end_user") or first(told, "user_api_key_end_user_id"),
-        "client_ip": _address(first(record, "requester_ip_address") or first(told, "requester_ip_address")),
+        "end_user_id": get("end_user") or told.get("user_api_key_end_user_id"),
+        "client_ip": _address(get("requester_ip_address") or told.get("requester_ip_address")),
         "user_agent": _agent(record, told, headers),
-        **_outcome(record, first(record, "error_information")),
-        **{name: value for name, value in call_of_body(asked).items() if name in _OPTIONS},
         "links": named(call=call, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
-    yield row | _question(record) | _answered(answer)
+    _add_customer(row, told.get("user_api_key_user_id"), key)
+    _add_outcome(row, record, get("error_information"))
+    row.update(options_of_body(_object(get("model_parameters"))))
+    row.update(_question(record))
+    _add_answer(row, decoded(get("response")))
+    return [row]
 
 
-def _spend_rows(record: Record) -> Iterator[Row]:
+def _spend_rows(record: Record) -> list[Row]:
     """One row of LiteLLM_SpendLogs, its JSON columns as text or as objects."""
-    told, body = _object(record.get("metadata")), _object(record.get("proxy_server_request"))
-    key = first(record, "api_key") or first(told, "user_api_key")
+    get, told, body = record.get, _object(record.get("metadata")), _object(record.get("proxy_server_request"))
+    key = get("api_key") or told.get("user_api_key")
     _pass_over(record, key)
-    within = [_object(body.get(name)) for name in ("metadata", "litellm_metadata")]
+    within = [_object(body.get(name)) for name in ("metadata", "litellm_metadata")] if body else []
     headers = _headers(*(part.get("headers") for part in within), told.get("headers"))
     call, own = first(record, "litellm_call_id") or first(told, "litellm_call_id"), first(record, "request_id")
-    asked = call_of_body(body)
+    asked = call_of_body(body) if body else {}
     row: Row = {
         "request_id": call or own,
-        "timestamp": first(record, "startTime"),
-        **_customer(first(record, "user") or first(told, "user_api_key_user_id"), key),
-        "organization_id": first(record, "organization_id") or first(told, "user_api_key_org_id"),
-        "model": first(body, "model") or first(told, "original_model_group") or _model(record),
+        "timestamp": get("startTime"),
+        "organization_id": get("organization_id") or told.get("user_api_key_org_id"),
+        "model": body.get("model") or first(body, "model") or first(told, "original_model_group") or _model(record),
         "conversation_id": _spend_session(record, body, within, headers),
-        "end_user_id": first(record, "end_user") or asked.get("end_user_id"),
+        "end_user_id": get("end_user") or asked.get("end_user_id"),
         "client_ip": _spend_address(record, told, within, headers),
         "user_agent": _agent(record, told, headers),
-        **_outcome(record, first(told, "error_information")),
-        **{name: value for name, value in asked.items() if name in _OPTIONS},
         "links": named(call=call or own, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
-    messages = decoded(record.get("messages"))
+    _add_customer(row, get("user") or told.get("user_api_key_user_id"), key)
+    _add_outcome(row, record, told.get("error_information"))
+    row.update({name: asked[name] for name in _OPTIONS if name in asked})
     if asked.get("prompt") or asked.get("messages"):
-        row |= _shown(asked)
-    elif is_list(messages):  # only calls of type _arealtime have any
-        row |= _shown({"messages": as_messages(messages)})
-    yield row | _answered(decoded(record.get("response")))
+        row.update(_shown(asked))
+    else:
+        messages = decoded(get("messages"))
+        if messages and is_list(messages):  # only calls of type _arealtime have any
+            row.update(_shown({"messages": as_messages(messages)}))
+    _add_answer(row, decoded(get("response")))
+    return [row]
 
 
 def _pass_over(record: Mapping[str, Any], key: Any) -> None:
     if key == HEALTH_CHECK:
         raise PassedOverError(OWN_CHECK)
     kind = record.get("call_type")
-    if isinstance(kind, str) and _NO_CALLS.search(kind):
+    if isinstance(kind, str) and kind not in _CALLS and _NO_CALLS.search(kind):
         raise PassedOverError(NO_CALL)
 
 
-def _customer(user: Any, key: Any) -> Row:
+def _add_customer(row: Row, user: Any, key: Any) -> None:
     """The user of the key, else its hash: a team is no account, since many customers may be in it."""
     if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes them; should one slip through, so do we
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-    user = None if isinstance(user, str) and user in NOBODY else user
-    return {"account_id": key if user is None else user, "api_key_id": key}
+    nobody = user is None or (isinstance(user, str) and (not user or user in NOBODY))
+    row["account_id"], row["api_key_id"] = key if nobody else user, key
 
 
 def _model(record: Mapping[str, Any]) -> Any:
     """The client's word for the model; the name within LiteLLM, without its provider, where it was unknown."""
-    group = first(record, "model_group")
-    if group is not None:
+    group = record.get("model_group")
+    if group is not None and group != "":
         return group
     model, provider = first(record, "model"), first(record, "custom_llm_provider")
     if isinstance(model, str) and isinstance(provider, str):
@@ -126,8 +138,8 @@ def _model(record: Mapping[str, Any]) -> Any:
 
 def _session(record: Mapping[str, Any], client: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
     """A session that the client named; a trace that LiteLLM drew at random is none."""
-    named_by_client = first(client, "session_id") or first(headers, *_SESSION_HEADERS) or first(record, "session_id")
-    if named_by_client is not None:
+    named_by_client = client.get("session_id") or first_of(headers.get, *_SESSION_HEADERS)
+    if named_by_client or (named_by_client := first(record, "session_id")) is not None:
         return named_by_client
     trace, drawn = first(record, "trace_id"), first(client, "trace_id")
     if drawn is not None and drawn != trace:
@@ -169,16 +181,17 @@ def _headers(*found: Any) -> dict[str, Any]:
     """Headers of the request by lower-case name, of the first place that has one."""
     headers: dict[str, Any] = {}
     for part in found:
-        for name, value in _object(part).items():
-            if isinstance(name, str) and value not in (None, ""):
-                headers.setdefault(name.lower(), value)
+        if part:
+            for name, value in _object(part).items():
+                if value is not None and value != "":
+                    headers.setdefault(name.lower(), value)
     return headers
 
 
 def _agent(record: Mapping[str, Any], told: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
     """The User-Agent header; older rows have it as a tag only, once as a whole and once without its version."""
-    found = first(record, "user_agent") or first(told, "user_agent") or headers.get("user-agent")
-    if found is not None:
+    found = record.get("user_agent") or told.get("user_agent") or headers.get("user-agent")
+    if found:
         return found
     tags = decoded(record.get("request_tags"))
     agents = [t.removeprefix(_AGENT_TAG) for t in tags if isinstance(t, str)] if is_list(tags) else []
@@ -188,13 +201,13 @@ def _agent(record: Mapping[str, Any], told: Mapping[str, Any], headers: Mapping[
     return max(given, key=len, default=None)
 
 
-def _outcome(record: Mapping[str, Any], error: Any) -> Row:
+def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
     """Tokens and HTTP status. A failed call has zero tokens, which says nothing, and often a word for its code."""
-    sent, answered = number(first(record, "prompt_tokens")), number(first(record, "completion_tokens"))
-    failed = first(record, "status") == "failure"
+    sent, answered = number(record.get("prompt_tokens")), number(record.get("completion_tokens"))
+    failed = record.get("status") == "failure"
     if failed and not sent and not answered:
         sent = answered = None
-    return {"input_tokens": sent, "output_tokens": answered, "status": _code(error) if failed else 200}
+    row["input_tokens"], row["output_tokens"], row["status"] = sent, answered, _code(error) if failed else 200
 
 
 def _code(error: Any) -> int | None:
@@ -228,18 +241,25 @@ def _shown(row: Row) -> Row:
     prompt, messages = row.get("prompt"), row.get("messages")
     if isinstance(prompt, str) and prompt.strip('[]" ') not in ("", REDACTED):
         return {"prompt": prompt}
-    if messages and any(message.get("content") != REDACTED for message in messages):
+    if messages and (
+        messages[0].get("content") != REDACTED or any(message.get("content") != REDACTED for message in messages)
+    ):
         return {"messages": messages}
     return {}
 
 
-def _answered(answer: Any) -> Row:
-    row = answer_of_body(answer) if isinstance(answer, dict | str) or is_list(answer) else {}
-    told = {"response": row.get("response")}
-    instructions = first(answer, "instructions") if isinstance(answer, dict) else None
-    if isinstance(instructions, str):
-        told["system_prompt"] = instructions
-    return {name: value for name, value in told.items() if value not in (None, "", REDACTED, "{}")}
+def _add_answer(row: Row, answer: Any) -> None:
+    if not answer:
+        return
+    if isinstance(answer, dict):
+        told = answer_text(answer)
+        instructions = answer.get("instructions")
+        if isinstance(instructions, str) and instructions not in _NOTHING:
+            row["system_prompt"] = instructions
+    else:
+        told = answer_of_body(answer).get("response") if isinstance(answer, str) or is_list(answer) else None
+    if told and told not in _NOTHING:
+        row["response"] = told
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -305,6 +325,7 @@ SOURCES = (
         _is_payload,
         _CARRIES,
         rows=_payload_rows,
+        fields_read=Payload,
         links=("call", "edge", "response"),
         notes=(
             "Give the log of failures too: refused calls belong to the conduct of an account.",

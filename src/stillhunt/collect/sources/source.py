@@ -13,6 +13,9 @@ Row: TypeAlias = dict[str, Any]
 (chat messages, read for new content), `links` (names of the call, see `Source.links`), `account_fallback` (who is the
 account where no log names one), `attributes` (what --map looks in, where it is not the record)."""
 
+OtherJson: TypeAlias = str | int | float | bool | list[Any] | None
+"""Any JSON value that is no object: beside the type of one, it keeps the decoder from refusing an odd log."""
+
 Framing: TypeAlias = Literal["json", "csv", "parquet", "protobuf", "text"]
 """How records are cut out of a file; "json" is both lines and one array, and "csv" any delimited file with a header."""
 
@@ -61,6 +64,8 @@ class Source:
         role: "calls" where a row is a call by itself; "edge" where it completes calls of others, and is a call only
             if it stands alone; "parts" where it never is one; "accounts" where a record is a customer.
         record_type: msgspec type to decode a JSON line into, for speed; any JSON value when None.
+        fields_read: TypedDict of the fields that `rows` looks at, for speed: the decoder skips all others of a JSON
+            line. Objects in it are typed with `OtherJson` beside.
         columns: top-level columns read from a Parquet or CSV file; all when empty.
         gather: run over all records of all inputs of this source before any row is made; what it gives is handed to
             `rows_within`.
@@ -81,6 +86,7 @@ class Source:
     links: tuple[str, ...] = ()
     role: Literal["calls", "edge", "parts", "accounts"] = "calls"
     record_type: Any = None
+    fields_read: Any = None
     columns: tuple[str, ...] = ()
     gather: Callable[[Iterator[Record]], Any] | None = None
     rows_within: Callable[[Record, Any], Iterable[Row | PassedOverError | BrokenRecordError]] | None = None
