@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ SYSTEM_ROLES = frozenset(("system", "developer"))
 ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
 _ASKING = frozenset(("user", "tool"))
 """Roles of most messages that are no answer, as most write them."""
+_TEXT_PARTS = (None, "text", "input_text", "output_text")
+"""Types of content parts whose text is all that they hold."""
 DEEPEST = 8
 """Levels of nested content parts that are read; real ones have two."""
 _OBJECT, _LIST, _TEXT = (dict, Mapping), (list, Sequence), (str, bytes)
@@ -64,14 +66,23 @@ def read_chat(value: Any) -> Chat | None:
         run.append(message)
     if not told:
         return None
-    # A call of nothing but answers is odd, but text must not vanish because of its role.
-    prompt = _joined(run or before) or _joined(m for m in value[-1:] if m["role"].lower() not in SYSTEM_ROLES)
+    prompt = _joined(run or before)
+    if prompt is None and (last := value[-1])["role"].lower() not in SYSTEM_ROLES:
+        prompt = _text_of(last) or None  # a call of nothing but answers is odd, but text must not vanish by its role
     return Chat(prompt, _joined(system) if system else None)
 
 
-def _joined(messages: Iterable[Mapping[str, Any]]) -> str | None:
-    texts = [content_text(m["content"] if m.get("content") is not None else m.get("parts")) for m in messages]
-    return texts[0] or None if len(texts) == 1 else "\n".join([text for text in texts if text]) or None
+def _joined(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    if len(messages) == 1:
+        return _text_of(messages[0]) or None
+    return "\n".join([text for message in messages if (text := _text_of(message))]) or None
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if content is None:
+        content = message.get("parts")
+    return content if isinstance(content, str) else content_text(content)
 
 
 def content_text(content: Any) -> str:
@@ -81,6 +92,17 @@ def content_text(content: Any) -> str:
     if content is None:
         return ""
     texts: list[str] = []
+    if isinstance(content, list):  # nearly always of plain text parts
+        for part in content:
+            if not isinstance(part, dict) or part.get("type") not in _TEXT_PARTS:
+                break
+            if not isinstance(text := part.get("text"), str):
+                break
+            if text:
+                texts.append(text)
+        else:
+            return texts[0] if len(texts) == 1 else "\n".join(texts)
+        texts = []
     images = _gather(content, texts, DEEPEST)
     if images:
         texts.append(f"[images: {images}]")

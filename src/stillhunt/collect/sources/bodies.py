@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.fields import decode_json
 from stillhunt.collect.sources.source import Row
@@ -25,6 +27,10 @@ _OTHER_LIMITS = (
 """Other names of max_tokens."""
 _CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+_PACK = msgspec.msgpack.Encoder().encode
+_REMEMBERED_TEXTS, _REMEMBERED_BYTES = 512, 1 << 15
+_remembered: dict[bytes, str] = {}
+"""Packed values -> their JSON text; 32 MB at most, for it is emptied when it is full."""
 _TOKENS_IN = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")
 _TOKENS_OUT = ("completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount")
 _LISTS, _NUMBERS, _NAMES = (list, tuple), (int, float), (str, int)
@@ -288,6 +294,26 @@ def as_json(value: Any) -> str | None:
         return None
     if isinstance(value, str):
         return value
+    try:
+        # The tools of an application are the same in all its calls, and are packed faster than they are written.
+        packed = _PACK(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _json_text(value)
+    if len(packed) > _REMEMBERED_BYTES:
+        return _json_text(value)
+    return _remembered.get(packed) or _remember(packed, value)
+
+
+def _remember(packed: bytes, value: Any) -> str | None:
+    text = _json_text(value)
+    if text is not None:
+        if len(_remembered) >= _REMEMBERED_TEXTS:
+            _remembered.clear()
+        _remembered[packed] = text
+    return text
+
+
+def _json_text(value: Any) -> str | None:
     try:
         return _ENCODER.encode(value)
     except (ValueError, RecursionError):
