@@ -174,6 +174,8 @@ def _rows_opening_with_bracket(prompts: pa.Array) -> list[int]:
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
     """Prompts from a `messages` column, for rows that have no prompt of their own."""
+    if not isinstance(messages, list) and messages.null_count == len(messages):
+        return prompts, systems
     missing = np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False))
     found: dict[int, Chat] = {}
     for row in missing:

@@ -6,7 +6,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeAlias
 
-REMEMBERED = 1 << 16
+REMEMBERED, LONGEST_REMEMBERED = 1 << 16, 128
+"""Addresses, or lists of them, kept with what they are, and the characters of the longest."""
 _Address: TypeAlias = IPv4Address | IPv6Address
 _INNER = tuple(
     map(
@@ -37,15 +38,16 @@ def client_address(forwarded: Any, peer: Any = None) -> str | None:
         The first public address from the right, the peer being the rightmost. If none is public the first of the list,
         or the peer where there is no list.
     """
-    hops = [hop for value in _texts(forwarded) for word in value.split(",") if (hop := without_port(word))]
     end = without_port(peer) if isinstance(peer, str) else ""
     if end and _is_public(end):
         return end
-    for hop in reversed(hops):
-        if _is_public(hop):
-            return hop
-    named = next((hop for hop in hops if _parsed(hop) is not None), None)
-    return named or end or (hops[0] if hops else None)
+    if not forwarded:
+        return end or None
+    if isinstance(forwarded, str) and len(forwarded) <= LONGEST_REMEMBERED:
+        public, named, told = _known_hops(forwarded)  # a client's calls come with the same list
+    else:
+        public, named, told = _hops(",".join(_texts(forwarded)))
+    return public or named or end or told
 
 
 def without_port(word: str) -> str:
@@ -59,15 +61,32 @@ def without_port(word: str) -> str:
     return word.removeprefix("[").removesuffix("]")
 
 
+def _hops(forwarded: str) -> tuple[str | None, str | None, str | None]:
+    """Of a list of addresses the last that is public, the first that is an address, and the first word."""
+    hops = [hop for word in forwarded.split(",") if (hop := without_port(word))]
+    public = next((hop for hop in reversed(hops) if _is_public(hop)), None)
+    named = next((hop for hop in hops if _parsed(hop) is not None), None)
+    return public, named, hops[0] if hops else None
+
+
+_known_hops = lru_cache(REMEMBERED)(_hops)
+
+
 def _texts(value: Any) -> list[str]:
-    found = value if isinstance(value, list | tuple) else [value]
+    found = value if isinstance(value, (list, tuple)) else [value]
     return [text for text in found if isinstance(text, str)]
 
 
-@lru_cache(REMEMBERED)
 def _is_public(word: str) -> bool:
+    return _known_public(word) if len(word) <= LONGEST_REMEMBERED else _public(word)
+
+
+def _public(word: str) -> bool:
     address = _parsed(word)
     return address is not None and not any(address in network for network in _INNER)
+
+
+_known_public = lru_cache(REMEMBERED)(_public)
 
 
 def _parsed(word: str) -> _Address | None:

@@ -5,11 +5,11 @@ Source: aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs (2026
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.sources.bodies import first, number
+from stillhunt.collect.sources.bodies import first, first_of, number
 from stillhunt.collect.sources.nested import text
 from stillhunt.collect.sources.nginx import NO_CALL, agent, named
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Sample, Source
@@ -30,37 +30,46 @@ _FIELDS = frozenset(
 )
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
-    method = first(record, "method", ":method")
-    if isinstance(method, str) and method.upper() not in ("POST", "-"):
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    method = get("method") or first(record, "method", ":method")
+    if method != "POST" and isinstance(method, str) and method.upper() not in ("POST", "-"):
         raise PassedOverError(NO_CALL)
-    began = agent(first(record, "start_time", "timestamp"))
+    began = agent(first_of(get, "start_time", "timestamp"))
     if began is None:
         raise BrokenRecordError("no time in it (start_time)")
-    address = _address(record)
-    status = number(first(record, "response_code", "status"))
-    request = agent(text(first(record, "x-request-id", "request_id")))
-    yield {
-        "request_id": request,
-        "timestamp": began,
-        "account_id": agent(text(first(record, "x-account", "x-account-id", "x-user-id", "x-tenant-id"))),
-        "account_fallback": address,
-        "model": agent(text(first(record, "gen_ai.request.model", "gen_ai.response.model", "x-ai-eg-model"))),
-        "client_ip": address,
-        "user_agent": agent(text(first(record, "user-agent", "user_agent"))),
-        "conversation_id": agent(text(first(record, "session.id", "x-session-id", "gen_ai.conversation.id"))),
-        "tls_fingerprint": agent(text(first(record, "tls_ja4", "ja4", "tls_ja3", "ja3"))),
-        "input_tokens": number(first(record, "gen_ai.usage.input_tokens")),
-        "output_tokens": number(first(record, "gen_ai.usage.output_tokens")),
-        "status": status or None,  # 0: the client left before any answer
-        "links": named(edge=request),
-    }
+    # The client, by what proxies before this one told and by the connection's other end.
+    peer = first_of(get, "downstream_remote_address", "downstream_direct_remote_address")
+    address = client_address(get("x-forwarded-for"), peer)
+    status = number(first_of(get, "response_code", "status"))
+    request = _said(get, "x-request-id", "request_id")
+    return [
+        {
+            "request_id": request,
+            "timestamp": began,
+            "account_id": _said(get, "x-account", "x-account-id", "x-user-id", "x-tenant-id"),
+            "account_fallback": address,
+            "model": _said(get, "gen_ai.request.model", "gen_ai.response.model", "x-ai-eg-model"),
+            "client_ip": address,
+            "user_agent": _said(get, "user-agent", "user_agent"),
+            "conversation_id": _said(get, "session.id", "x-session-id", "gen_ai.conversation.id"),
+            "tls_fingerprint": _said(get, "tls_ja4", "ja4", "tls_ja3", "ja3"),
+            "input_tokens": number(get("gen_ai.usage.input_tokens")),
+            "output_tokens": number(get("gen_ai.usage.output_tokens")),
+            "status": status or None,  # 0: the client left before any answer
+            "links": named(edge=request),
+        }
+    ]
 
 
-def _address(record: Mapping[str, Any]) -> str | None:
-    """The client, by what proxies before this one told and by the connection's other end."""
-    peer = first(record, "downstream_remote_address", "downstream_direct_remote_address")
-    return client_address(record.get("x-forwarded-for"), peer)
+def _said(get: Callable[[str], Any], *names: str) -> str | None:
+    """The first of these fields that is there, as text; Envoy writes a dash where there is nothing."""
+    for name in names:
+        value = get(name)
+        if value is not None and value != "":
+            found = value if isinstance(value, str) else text(value)
+            return None if found == "-" else found
+    return None
 
 
 def _is_envoy(sample: Sample) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import decoded, first, is_list
+from stillhunt.collect.sources.bodies import decoded, is_list
 
 _ACCOUNTS = (
     "account",
@@ -21,6 +21,7 @@ _ACCOUNTS = (
 _USERS = ("user_id", "userId", "user", "_user", "end_user_id")
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId", "thread_id")
 _PAIR = 2
+_NUMBERS = (int, float)
 
 
 def at(record: Any, path: str) -> Any:
@@ -39,7 +40,8 @@ def at(record: Any, path: str) -> Any:
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """An object, its JSON text, or the list of pairs that a Parquet map becomes; empty where it is none of these."""
-    value = decoded(value)
+    if not isinstance(value, dict):
+        value = decoded(value)
     if isinstance(value, dict):
         return value
     if is_list(value) and all(is_list(pair) and len(pair) == _PAIR and isinstance(pair[0], str) for pair in value):
@@ -49,9 +51,9 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 def text(value: Any) -> str | None:
     """A name or an id as text; None for what is no plain value, which could name nobody."""
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value or None
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return str(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else None
 
 
 def account_in(*tags: Any) -> str | None:
@@ -60,17 +62,30 @@ def account_in(*tags: Any) -> str | None:
     Args:
         tags: objects, asked in order.
     """
-    return next((found for tag in tags if (found := text(first(mapping(tag), *_ACCOUNTS)))), None)
+    return _named_in(tags, _ACCOUNTS)
 
 
 def user_in(*tags: Any) -> str | None:
     """User that an application wrote among its own tags; see `account_in`."""
-    return next((found for tag in tags if (found := text(first(mapping(tag), *_USERS)))), None)
+    return _named_in(tags, _USERS)
 
 
 def session_in(*tags: Any) -> str | None:
     """Session that an application wrote among its own tags; see `account_in`."""
-    return next((found for tag in tags if (found := text(first(mapping(tag), *_SESSIONS)))), None)
+    return _named_in(tags, _SESSIONS)
+
+
+def _named_in(tags: tuple[Any, ...], names: tuple[str, ...]) -> str | None:
+    for tag in tags:
+        if tag:
+            asked = mapping(tag)
+            for name in names:
+                value = asked.get(name)
+                if value is not None and value != "":
+                    if found := text(value):
+                        return found
+                    break  # the first that is there counts, even if it can name nobody
+    return None
 
 
 def header(headers: Any, *names: str) -> str | None:
@@ -80,6 +95,8 @@ def header(headers: Any, *names: str) -> str | None:
         headers: name -> value, or a list of {name, value}.
         names: in lower case.
     """
+    if not headers:
+        return None
     headers = decoded(headers)
     if is_list(headers):
         headers = {h.get("name"): h.get("value") for h in headers if isinstance(h, dict)}

@@ -6,12 +6,13 @@ Names are those of nginx's variables (nginx.org/en/docs/varindex.html), with whi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.sources.bodies import call_of_body, first, number
+from stillhunt.collect.sources.bodies import call_of_body, first, first_of, number
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Source
 
 _LINE = re.compile(
@@ -19,40 +20,44 @@ _LINE = re.compile(
     r'(?P<status>\d{3}) (?P<bytes>\d+|-)(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<http_user_agent>(?:[^"\\]|\\.)*)")?'
 )
 NO_CALL = "not a POST, so no call of a model"
+_ACCOUNT_HEADERS = ("http_x_account", "http_x_account_id", "http_x_consumer_username")
+_TIME_CHARACTERS = 40
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
-def _access_rows(record: Mapping[str, Any]) -> Iterator[Row]:
-    method = first(record, "request_method") or str(first(record, "request") or "").split(" ", 1)[0]
-    if method and method.upper() != "POST":
+def _access_rows(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    method = get("request_method") or first(record, "request_method") or str(get("request") or "").split(" ", 1)[0]
+    if method and method != "POST" and method.upper() != "POST":
         raise PassedOverError(NO_CALL)
     began = _began(record)
     if began is None:
         raise BrokenRecordError("no time in it (msec, time_iso8601, time_local or time)")
-    address = client_address(record.get("http_x_forwarded_for"), record.get("remote_addr"))
+    address = client_address(get("http_x_forwarded_for"), get("remote_addr"))
+    session = first_of(get, "http_x_session_id")
     row: Row = {
-        "request_id": first(record, "request_id", "http_x_request_id"),
+        "request_id": get("request_id") or first(record, "request_id", "http_x_request_id"),
         "timestamp": began,
-        "account_id": first(record, "http_x_account", "http_x_account_id", "http_x_consumer_username"),
+        "account_id": get("http_x_account") or first_of(get, *_ACCOUNT_HEADERS),
         "account_fallback": address,
         "client_ip": address,
-        "user_agent": agent(first(record, "http_user_agent")),
-        "conversation_id": first(record, "http_x_session_id"),
-        "tls_fingerprint": first(record, "ssl_ja4", "http_ssl_ja4", "ssl_ja3_hash", "http_ssl_ja3_hash"),
-        "status": number(record.get("status")),
-        "links": named(edge=first(record, "request_id"), call=first(record, "litellm_call_id")),
+        "user_agent": agent(get("http_user_agent")),
+        "tls_fingerprint": first_of(get, "ssl_ja4", "http_ssl_ja4", "ssl_ja3_hash", "http_ssl_ja3_hash"),
+        "status": number(get("status")),
+        "links": named(edge=get("request_id"), call=get("litellm_call_id")),
     }
-    told = call_of_body(unescaped(record.get("request_body")))
-    if row["conversation_id"] is not None:
-        told.pop("conversation_id", None)
-    yield row | told
+    if body := get("request_body"):
+        row.update(call_of_body(unescaped(body)))
+    if session is not None:
+        row["conversation_id"] = session
+    return [row]
 
 
-def _line_rows(line: str) -> Iterator[Row]:
+def _line_rows(line: str) -> list[Row]:
     found = _LINE.match(line)
     if found is None:
         raise BrokenRecordError("not a line of the combined log format")
-    yield from _access_rows(found.groupdict())
+    return _access_rows(found.groupdict())
 
 
 def _began(record: Mapping[str, Any]) -> Any:
@@ -63,10 +68,22 @@ def _began(record: Mapping[str, Any]) -> Any:
     told = first(record, "time_iso8601", "time_local", "time")
     if isinstance(told, str) and "/" in told:
         try:
-            return datetime.strptime(told, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+            return _common_log_time(told)
         except ValueError as error:
             raise BrokenRecordError(f"not a time of nginx: {told[:40]}") from error
     return told
+
+
+def _common_log_time(told: str) -> str:
+    """02/Nov/2026:10:00:00 +0000 as ISO 8601."""
+    if len(told) > _TIME_CHARACTERS:
+        raise ValueError(told)
+    return _known_time(told)
+
+
+@lru_cache(1 << 12)
+def _known_time(told: str) -> str:  # many calls end within one second
+    return datetime.strptime(told, "%d/%b/%Y:%H:%M:%S %z").isoformat()
 
 
 def agent(value: Any) -> Any:
@@ -87,7 +104,7 @@ def unescaped(value: Any) -> Any:
 
 def named(**ids: Any) -> list[str]:
     """Names of a call, "kind:id", of those ids that are there."""
-    return [f"{kind}:{value}" for kind, value in ids.items() if value not in (None, "", "-")]
+    return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
 
 
 _CARRIES = {
