@@ -5,10 +5,10 @@ Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, ..
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, decoded, first, is_list, items, number
+from stillhunt.collect.sources.bodies import answer_of_body, decoded, first_of, is_list, items, number
 from stillhunt.collect.sources.langfuse import asked_in
 from stillhunt.collect.sources.nested import account_in, at, mapping, session_in, text, user_in
 from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
@@ -22,35 +22,34 @@ def _logs(record: Any) -> list[Mapping[str, Any]]:
     return items(record["result"]) if is_list(record.get("result")) else [record]
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+def _rows(record: Mapping[str, Any]) -> Iterable[Row]:
     logs = _logs(record)
     if not logs:
         raise PassedOverError(NOTHING)
-    for log in logs:
-        yield _row(log)
+    return map(_row, logs)
 
 
 def _row(log: Mapping[str, Any]) -> Row:
-    told = _asked(_plain(first(log, "request", "request_body", "request_head", "RequestBody")))
-    answer = _plain(first(log, "response", "response_body", "response_head", "ResponseBody"))
+    get = log.get
+    row = _asked(_plain(first_of(get, "request", "request_body", "request_head", "RequestBody")))
+    answer = _plain(first_of(get, "response", "response_body", "response_head", "ResponseBody"))
     answered = {} if answer is None else answer_of_body(answer)
-    tags = mapping(_plain(first(log, "metadata", "Metadata")))
+    tags = mapping(_plain(first_of(get, "metadata", "Metadata")))
     account, user = account_in(tags), user_in(tags)
-    read, written = number(first(log, "tokens_in", "TokensIn")), number(first(log, "tokens_out", "TokensOut"))
-    return told | {
-        "request_id": text(first(log, "id", "ID")),
-        "timestamp": first(log, "created_at", "started_at", "Timestamp", "CreatedAt"),
-        "account_id": account or user,
-        "account_fallback": text(first(log, "gateway_id", "gateway", "Gateway", "account_id")),
-        "model": told.get("model") or text(first(log, "model", "Model")),
-        "conversation_id": session_in(tags) or told.get("conversation_id"),
-        "end_user_id": told.get("end_user_id") or (user if account else None),
-        "response": answered.get("response"),
-        "input_tokens": answered.get("input_tokens") if read is None else read,
-        "output_tokens": answered.get("output_tokens") if written is None else written,
-        "status": number(first(log, "status_code", "StatusCode")),
-        "links": answered.get("links", []),
-    }
+    read, written = number(first_of(get, "tokens_in", "TokensIn")), number(first_of(get, "tokens_out", "TokensOut"))
+    row["request_id"] = text(first_of(get, "id", "ID"))
+    row["timestamp"] = first_of(get, "created_at", "started_at", "Timestamp", "CreatedAt")
+    row["account_id"] = account or user
+    row["account_fallback"] = text(first_of(get, "gateway_id", "gateway", "Gateway", "account_id"))
+    row["model"] = row.get("model") or text(first_of(get, "model", "Model"))
+    row["conversation_id"] = session_in(tags) or row.get("conversation_id")
+    row["end_user_id"] = row.get("end_user_id") or (user if account else None)
+    row["response"] = answered.get("response")
+    row["input_tokens"] = answered.get("input_tokens") if read is None else read
+    row["output_tokens"] = answered.get("output_tokens") if written is None else written
+    row["status"] = number(first_of(get, "status_code", "StatusCode"))
+    row["links"] = answered.get("links", [])
+    return row
 
 
 def _asked(value: Any) -> Row:

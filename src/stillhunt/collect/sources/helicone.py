@@ -5,41 +5,40 @@ Source: Helicone/helicone clickhouse/migrations (2025) and docs.helicone.ai/rest
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, first, number
+from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, first_of, number
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
 from stillhunt.collect.sources.source import Row, Sample, Source
 
 _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
-    told = call_of_body(record.get("request_body"))
-    answered = answer_of_body(record.get("response_body")) if record.get("response_body") is not None else {}
-    properties = mapping(first(record, "properties", "request_properties"))
-    user, key = text(first(record, "user_id", "request_user_id")), text(first(record, *_KEYS))
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    get, row = record.get, call_of_body(record.get("request_body"))
+    answer = get("response_body")
+    answered = answer_of_body(answer) if answer is not None else {}
+    properties = mapping(first_of(get, "properties", "request_properties"))
+    user, key = text(first_of(get, "user_id", "request_user_id")), text(first_of(get, *_KEYS))
     account = account_in(properties) or user or key
-    country = text(record.get("country_code"))
-    yield told | {
-        "request_id": text(first(record, "request_id", "id")),
-        "timestamp": first(record, "request_created_at"),
-        "account_id": account,
-        "account_fallback": text(record.get("organization_id")),
-        "api_key_id": key,
-        "model": told.get("model") or text(first(record, "request_model", "model", "response_model")),
-        "conversation_id": text(properties.get("Helicone-Session-Id"))
-        or session_in(properties)
-        or told.get("conversation_id"),
-        "end_user_id": told.get("end_user_id") or (user if user != account else None),
-        "country": country,
-        "status": _status(first(record, "status", "response_status")),
-        "response": answered.get("response"),
-        "input_tokens": _known(record, answered, "prompt_tokens", "input_tokens"),
-        "output_tokens": _known(record, answered, "completion_tokens", "output_tokens"),
-        "links": answered.get("links", []),
-    }
+    row["request_id"] = text(first_of(get, "request_id", "id"))
+    row["timestamp"] = get("request_created_at")
+    row["account_id"] = account
+    row["account_fallback"] = text(get("organization_id"))
+    row["api_key_id"] = key
+    row["model"] = row.get("model") or text(first_of(get, "request_model", "model", "response_model"))
+    row["conversation_id"] = (
+        text(properties.get("Helicone-Session-Id")) or session_in(properties) or row.get("conversation_id")
+    )
+    row["end_user_id"] = row.get("end_user_id") or (user if user != account else None)
+    row["country"] = text(get("country_code"))
+    row["status"] = _status(first_of(get, "status", "response_status"))
+    row["response"] = answered.get("response")
+    row["input_tokens"] = _known(record, answered, "prompt_tokens", "input_tokens")
+    row["output_tokens"] = _known(record, answered, "completion_tokens", "output_tokens")
+    row["links"] = answered.get("links", [])
+    return [row]
 
 
 def _status(value: Any) -> Any:

@@ -95,17 +95,25 @@ def header(headers: Any, *names: str) -> str | None:
         headers: name -> value, or a list of {name, value}.
         names: in lower case.
     """
-    if not headers:
-        return None
+    return header_in(lowered(headers), *names) if headers else None
+
+
+def lowered(headers: Any) -> Mapping[str, Any]:
+    """Headers by their names in lower case; see `header`."""
     headers = decoded(headers)
     if is_list(headers):
         headers = {h.get("name"): h.get("value") for h in headers if isinstance(h, dict)}
     if not isinstance(headers, dict):
-        return None
-    lowered = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+        return {}
+    return {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+
+
+def header_in(headers: Mapping[str, Any], *names: str) -> str | None:
+    """As `header`, of headers that are in lower case."""
     for name in names:
-        value = lowered.get(name)
-        value = value[0] if is_list(value) and value else value
-        if isinstance(value, str) and value:
-            return value
+        value = headers.get(name)
+        if value:
+            value = value[0] if is_list(value) else value
+            if value and isinstance(value, str):
+                return value
     return None

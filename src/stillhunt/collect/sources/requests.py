@@ -5,13 +5,13 @@ The last source asked: what it knows is the shape of the bodies, and common name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, number
-from stillhunt.collect.sources.nested import account_in, at, header, session_in, text, user_in
+from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, first_of, number
+from stillhunt.collect.sources.nested import account_in, at, header_in, lowered, session_in, text, user_in
 from stillhunt.collect.sources.nginx import agent, named
 from stillhunt.collect.sources.source import BrokenRecordError, Row, Sample, Source
 
@@ -22,53 +22,61 @@ _IDS = ("request_id", "requestId", "id", "call_id", "event_id", "x-request-id")
 _ACCOUNTS = ("account_id", "account", "customer_id", "tenant_id", "user_id", "userId", "api_key_id", "key_id")
 _ADDRESSES = ("client_ip", "clientIp", "ip", "remote_addr", "ip_address", "remote_ip", "client_address")
 _AGENTS = ("user_agent", "userAgent", "user-agent", "http_user_agent")
-_ASKED = ("messages", "contents", "prompt", "input")
+_ASKED = frozenset(("messages", "contents", "prompt", "input"))
 
 
 def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The request body: in a field of the record, in `body` of that, or the record itself."""
     for name in _REQUESTS:
-        found = decoded(record.get(name))
-        for value in (found, decoded(first(found, "body", "json", "data"))):
-            if isinstance(value, dict) and not value.keys().isdisjoint(_ASKED):
-                return value
-    return record if not record.keys().isdisjoint(_ASKED) and "model" in record else None
+        found = record.get(name)
+        if found is None:
+            continue
+        found = decoded(found)
+        if isinstance(found, dict):
+            if not _ASKED.isdisjoint(found):
+                return found
+            inner = decoded(first_of(found.get, "body", "json", "data"))
+            if isinstance(inner, dict) and not _ASKED.isdisjoint(inner):
+                return inner
+    return record if "model" in record and not _ASKED.isdisjoint(record) else None
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+def _rows(record: Mapping[str, Any]) -> list[Row]:
     body = _body(record)
     if body is None:
         raise BrokenRecordError("no request body of a model API in it")
-    told = call_of_body(body)
-    answer = decoded(first(record, *_ANSWERS))
+    get, row = record.get, call_of_body(body)
+    answer = decoded(first_of(get, *_ANSWERS))
     inner = first(answer, "body", "json", "data")
     answer = inner if inner is not None else answer
     answered = {} if answer is None else answer_of_body(answer)
-    tags = (record.get("metadata"), body.get("metadata"))
-    headers = first(record, "headers", "request_headers") or at(record, "request.headers")
-    peer = text(first(record, *_ADDRESSES)) or header(headers, "x-real-ip")
-    address = client_address(peer if peer and "," in peer else header(headers, "x-forwarded-for"), peer)
-    name = text(first(record, *_IDS)) if body is not record else text(first(record, "request_id", "requestId", "id"))
-    account = text(first(record, *_ACCOUNTS)) or account_in(*tags)
-    yield told | {
-        "request_id": name,
-        "timestamp": first(record, *_TIMES) or first(decoded(answer), "created", "created_at"),
-        "account_id": account or user_in(*tags) or told.get("end_user_id"),
-        "account_fallback": address,
-        "model": told.get("model") or text(first(record, "model", "model_name")),
-        "conversation_id": text(first(record, "session_id", "conversation_id", "thread_id"))
-        or told.get("conversation_id")
-        or session_in(*tags),
-        "end_user_id": told.get("end_user_id") if account else None,
-        "client_ip": address,
-        "user_agent": agent(text(first(record, *_AGENTS)) or header(headers, "user-agent")),
-        "status": number(first(record, "status_code", "status", "statusCode"))
-        or number(at(record, "response.status_code")),
-        "response": answered.get("response"),
-        "input_tokens": answered.get("input_tokens"),
-        "output_tokens": answered.get("output_tokens"),
-        "links": named(edge=name) + answered.get("links", []),
-    }
+    tags = (get("metadata"), body.get("metadata"))
+    headers = lowered(get("headers") or get("request_headers") or at(record, "request.headers"))
+    peer = text(first_of(get, *_ADDRESSES)) or header_in(headers, "x-real-ip")
+    address = client_address(peer if peer and "," in peer else header_in(headers, "x-forwarded-for"), peer)
+    name = text(first_of(get, *_IDS)) if body is not record else text(first_of(get, "request_id", "requestId", "id"))
+    account = text(first_of(get, *_ACCOUNTS)) or account_in(*tags)
+    row["request_id"] = name
+    row["timestamp"] = first_of(get, *_TIMES) or first(decoded(answer), "created", "created_at")
+    row["account_id"] = account or user_in(*tags) or row.get("end_user_id")
+    row["account_fallback"] = address
+    row["model"] = row.get("model") or text(first_of(get, "model", "model_name"))
+    row["conversation_id"] = (
+        text(first_of(get, "session_id", "conversation_id", "thread_id"))
+        or row.get("conversation_id")
+        or session_in(*tags)
+    )
+    row["end_user_id"] = row.get("end_user_id") if account else None
+    row["client_ip"] = address
+    row["user_agent"] = agent(text(first_of(get, *_AGENTS)) or header_in(headers, "user-agent"))
+    row["status"] = number(first_of(get, "status_code", "status", "statusCode")) or number(
+        at(record, "response.status_code")
+    )
+    row["response"] = answered.get("response")
+    row["input_tokens"] = answered.get("input_tokens")
+    row["output_tokens"] = answered.get("output_tokens")
+    row["links"] = named(edge=name) + answered.get("links", [])
+    return [row]
 
 
 _OURS = frozenset(REQUIRED_REQUEST_FIELDS)

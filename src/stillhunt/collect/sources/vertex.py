@@ -7,10 +7,10 @@ elastic/beats lists them (x-pack/metricbeat/module/gcp/vertexai_logs).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, as_json, decoded, first, is_list, items
+from stillhunt.collect.sources.bodies import answer_of_body, as_json, decoded, first, first_of, is_list, items
 from stillhunt.collect.sources.langfuse import asked_in
 from stillhunt.collect.sources.nested import account_in, session_in, text, user_in
 from stillhunt.collect.sources.source import Row, Sample, Source
@@ -18,29 +18,29 @@ from stillhunt.collect.sources.source import Row, Sample, Source
 _PROJECT = re.compile(r"projects/([^/]+)")
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
-    asked = decoded(_payload(first(record, "full_request", "request_payload")))
-    answered = decoded(_payload(first(record, "full_response", "response_payload")))
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    asked = decoded(_payload(first_of(get, "full_request", "request_payload")))
+    answered = decoded(_payload(first_of(get, "full_response", "response_payload")))
     body = asked if isinstance(asked, dict) else {}
-    told = _call(body)
+    row = _call(body)
     answer = {} if answered is None else answer_of_body(answered)
-    tags = (body.get("labels"), record.get("metadata"))
+    tags = (body.get("labels"), get("metadata"))
     account, user = account_in(*tags), user_in(*tags)
-    project = _PROJECT.search(str(record.get("endpoint") or record.get("model") or ""))
-    name = text(first(record, "model", "deployed_model_id")) or told.get("model")
-    yield told | {
-        "request_id": _identity(record.get("request_id")),
-        "timestamp": record.get("logging_time"),
-        "account_id": account or user,
-        "account_fallback": project[1] if project else None,
-        "model": name.rsplit("/", 1)[-1] if name else None,
-        "conversation_id": session_in(*tags) or told.get("conversation_id"),
-        "end_user_id": told.get("end_user_id") or (user if account else None),
-        "response": answer.get("response"),
-        "input_tokens": answer.get("input_tokens"),
-        "output_tokens": answer.get("output_tokens"),
-        "links": answer.get("links", []),
-    }
+    project = _PROJECT.search(str(get("endpoint") or get("model") or ""))
+    name = text(first_of(get, "model", "deployed_model_id")) or row.get("model")
+    row["request_id"] = _identity(get("request_id"))
+    row["timestamp"] = get("logging_time")
+    row["account_id"] = account or user
+    row["account_fallback"] = project[1] if project else None
+    row["model"] = name.rsplit("/", 1)[-1] if name else None
+    row["conversation_id"] = session_in(*tags) or row.get("conversation_id")
+    row["end_user_id"] = row.get("end_user_id") or (user if account else None)
+    row["response"] = answer.get("response")
+    row["input_tokens"] = answer.get("input_tokens")
+    row["output_tokens"] = answer.get("output_tokens")
+    row["links"] = answer.get("links", [])
+    return [row]
 
 
 def _call(body: Mapping[str, Any]) -> Row:
