@@ -252,7 +252,7 @@ def _add_answer(row: Row, answer: Any) -> None:
     if not answer:
         return
     if isinstance(answer, dict):
-        told = answer_text(answer)
+        told: Any = answer_text(answer)
         instructions = answer.get("instructions")
         if isinstance(instructions, str) and instructions not in _NOTHING:
             row["system_prompt"] = instructions
