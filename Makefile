@@ -11,10 +11,12 @@ STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 PYTEST_OPTIONS ?= -n auto
 SPARK_STAMP := $(VENV)/.stillhunt-spark
+FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
+FUZZ_OPTIONS ?= --seconds 60
 BENCHES := cli_start text_pass sources peers hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help setup setup-spark demo test test-spark lint format docs transcript bench bench-log dist clean
+.PHONY: help setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +38,12 @@ $(SPARK_STAMP): $(STAMP)
 	$(PY) -m pip install $(PIP_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
 	@touch $@
 
+setup-fuzz: $(FUZZ_STAMP) ## the same with the fuzzer: Linux on x86-64, Python 3.11 to 3.13
+
+$(FUZZ_STAMP): $(STAMP)
+	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev,fuzz]'
+	@touch $@
+
 demo: setup ## hunt a simulated world and print what was found
 	$(PY) -m stillhunt demo --out demo
 
@@ -50,6 +58,9 @@ test: lint ## all checks, then all tests
 
 test-spark: setup-spark ## everything about Spark; the usual tests hold one part of it
 	STILLHUNT_REQUIRE_SERVICES=1 $(PY) -m pytest -m 'spark_more or not spark_more' tests/spark
+
+fuzz: setup-fuzz ## damage logs of every kind for a minute each: make fuzz FUZZ_OPTIONS='--seconds 600 --jobs 2'
+	$(PY) benchmarks/fuzz/guided.py $(FUZZ_OPTIONS)
 
 format: setup ## put the code in its form
 	$(PY) -m ruff check --fix
@@ -76,4 +87,4 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) dist demo stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist demo stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed

@@ -27,6 +27,7 @@ PROBED_RECORDS = 200
 PROBED_BYTES = 4 << 20
 NO_COUNTERPART = "of calls that no other log has"
 """Why rows that only complete the calls of others are passed over where there are none."""
+HOLDS_NONE = "a record that holds no call of its own"  # as an empty export, of which no part can say why
 UNKNOWN_MODEL = "unknown"
 """Model of calls whose log names none, as edge logs do."""
 _SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
@@ -154,6 +155,8 @@ class RecordReader:
         self, made: list[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
     ) -> list[Row]:
         """Calls of a record; its other parts are counted, or set aside."""
+        if not made:
+            self.passed_over[HOLDS_NONE] += 1
         rows = []
         for row in made:
             if isinstance(row, dict):

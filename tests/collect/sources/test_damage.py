@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from cloud_records import RECORDS
 from otlp_dialect_records import CURRENT
 from otlp_fixtures import event, export, span
 from reading import read_logs
 
-from stillhunt.collect.sources.otlp import EMPTY
+from stillhunt.collect.records import HOLDS_NONE
 
 
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
@@ -27,11 +28,18 @@ def test_numbers_that_json_has_none_for_cost_no_more_than_themselves(value: str,
 def test_exports_without_entries_are_counted(records: object, tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps(export([span(1, CURRENT)])) + "\n" + json.dumps(records) + "\n")
-    assert read_logs(path).inputs[0].passed_over == {EMPTY: 1}
+    assert read_logs(path).inputs[0].passed_over == {HOLDS_NONE: 1}
 
 
 def test_log_records_without_entries_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     details = event(1, "gen_ai.client.inference.operation.details", None, attributes=CURRENT)
     path.write_text(json.dumps(export([details])) + "\n" + '{"resourceLogs": [{"scopeLogs": []}]}\n')
-    assert read_logs(path).inputs[0].passed_over == {EMPTY: 1}
+    assert read_logs(path).inputs[0].passed_over == {HOLDS_NONE: 1}
+
+
+def test_a_list_without_records_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    lines = [{"records": RECORDS["azure-gateway"]}, {"records": []}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_logs(path).inputs[0].passed_over == {HOLDS_NONE: 1}

@@ -18,7 +18,6 @@ from stillhunt.collect.sources.otlp_wire import Attributes, Entry
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
 
 NO_CALL = "no call of a model"
-EMPTY = "an export without a span or log record"
 WRAPPER = "a span around a model call"
 TOLD_TWICE = "a call that another span tells too"
 GIVEN_TWICE = "a span that was given already"
@@ -33,10 +32,8 @@ _RAW_REQUEST = "raw_gen_ai_request"
 
 def _rows(record: Record, made: Callable[[Entry], Row | None]) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     """Calls of one record; what goes wrong with one entry costs none of the others."""
-    empty = True
     try:
         for entry in entries(record):
-            empty = False
             try:
                 row = made(entry)
             except (PassedOverError, BrokenRecordError) as error:
@@ -46,8 +43,6 @@ def _rows(record: Record, made: Callable[[Entry], Row | None]) -> Iterator[Row |
             else:
                 if row is not None:
                     yield row
-        if empty:
-            yield PassedOverError(EMPTY)
     except (PassedOverError, BrokenRecordError) as error:
         yield error
 
