@@ -78,13 +78,14 @@ def span_row(entry: Entry, traces: Traces) -> Row:
     attributes = entry.attributes
     kind = operation(attributes)
     key = span_key(entry.trace, entry.span) if entry.trace and entry.span else None
-    index = traces.index(key) if key is not None else -1
     if key is not None and traces.read_before(key):
         raise PassedOverError(GIVEN_TWICE)
+    if kind is None and entry.name != _RAW_REQUEST:
+        raise PassedOverError(NO_CALL)
+    index = traces.index(key) if key is not None else -1
     if kind is None:
         # What LiteLLM sent to the model's maker, for a call that no span around it describes.
-        empty = entry.name == _RAW_REQUEST and not traces.within_call(index)
-        raise PassedOverError(LITELLM_EMPTY if empty else NO_CALL)
+        raise PassedOverError(NO_CALL if traces.within_call(index) else LITELLM_EMPTY)
     if index >= 0 and traces.wraps[index]:
         raise PassedOverError(WRAPPER)
     if key in traces.told_twice:
@@ -92,10 +93,13 @@ def span_row(entry: Entry, traces: Traces) -> Row:
     if not entry.start:
         raise BrokenRecordError("a model call without a start time")
     outer = traces.outer(index) if index >= 0 else NOWHERE
-    row = call_of(with_events(entry), kind) | {"timestamp": entry.start}
-    if model_group(attributes) is None:
-        row["model"] = traces.groups.get(str(attributes.get("langfuse.observation.model.name")), row.get("model"))
-    return row | who(entry, outer, tenants=traces.tenants)
+    row = call_of(with_events(entry) if entry.events else attributes, kind)
+    row["timestamp"] = entry.start
+    maker = attributes.get("langfuse.observation.model.name")
+    if traces.groups and maker is not None and model_group(attributes) is None:
+        row["model"] = traces.groups.get(str(maker), row.get("model"))
+    row.update(who(entry, outer, tenants=traces.tenants))
+    return row
 
 
 def _gather_logs(records: Iterator[Record]) -> Events:

@@ -9,11 +9,6 @@ LangfuseOtelSpanAttributes), LiteLLM 1.108
 
 from __future__ import annotations
 
-import ast
-import json
-import re
-import warnings
-from collections.abc import Mapping
 from typing import Any
 
 from stillhunt.collect.chat import content_text
@@ -28,16 +23,24 @@ from stillhunt.collect.sources.bodies import (
     number,
     system_text,
 )
+from stillhunt.collect.sources.otlp_numbered import (
+    COMPLETIONS,
+    DEFINITIONS,
+    EMBEDDED,
+    FUNCTIONS,
+    INPUTS,
+    OUTPUTS,
+    PROMPTS,
+    TOOLS,
+    Numbered,
+    numbered,
+)
+from stillhunt.collect.sources.otlp_values import value_of
 from stillhunt.collect.sources.otlp_wire import Attributes, pick
 from stillhunt.collect.sources.source import Row
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
-_LONGEST_REPR = 1 << 18
-_DEEPEST_REPR = 24
-_MOST_NUMBERED = 10_000
-_NUMBERED = re.compile(r"(\d{1,6})\.(.+)")
 _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
-_TOOLS = ("llm.request.functions.", "gen_ai.tool.definitions.", "llm.tools.")
 _OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
 
 
@@ -68,44 +71,57 @@ def call_of(attributes: Attributes, kind: str) -> Row:
         attributes: of the span or log record.
         kind: as `operation` gives it.
     """
+    lists = Numbered(attributes)
     row: Row = {}
-    body = decoded(attributes.get("input.value"))
-    if isinstance(body, dict):
-        row |= call_of_body(body)
-    row |= _settings(attributes, row.get("model"))
+    body = attributes.get("input.value")
+    if body is not None:
+        body = decoded(body)
+        if isinstance(body, dict):
+            row |= call_of_body(body)
+    row |= _settings(attributes, row.get("model"), lists)
     if "messages" not in row and "prompt" not in row:
-        row |= _question(attributes)
+        row |= _question(attributes, lists)
     if "embedding" in kind.lower() and "messages" in row:
         row["prompt"] = _inputs(row.pop("messages"))
-    row |= _answer(attributes)
+    row |= _answer(attributes, lists)
     return {name: value for name, value in row.items() if value is not None and value != ""}
 
 
-def _settings(attributes: Attributes, asked: Any) -> Row:
+_NUMBERS = (
+    ("temperature", ("gen_ai.request.temperature",)),
+    ("top_p", ("gen_ai.request.top_p",)),
+    ("max_tokens", ("gen_ai.request.max_tokens",)),
+    ("input_tokens", ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")),
+    ("output_tokens", ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")),
+)
+
+
+def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
     """Model, sampling, tools and tokens."""
-    given = decoded(pick(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters"))
+    given = pick(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
+    given = None if given is None else decoded(given)
     row: Row = call_of_body(given) if isinstance(given, dict) else {}
     for name in ("messages", "prompt", "conversation_id"):
         row.pop(name, None)
-    told = {
-        "model": _model(attributes, asked if isinstance(asked, str) else row.get("model")),
-        "temperature": number(attributes.get("gen_ai.request.temperature")),
-        "top_p": number(attributes.get("gen_ai.request.top_p")),
-        "max_tokens": number(attributes.get("gen_ai.request.max_tokens")),
-        "tools": _tools(attributes),
-        "input_tokens": number(
-            pick(attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
-        ),
-        "output_tokens": number(
-            pick(
-                attributes, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"
-            )
-        ),
-    }
-    usage = decoded(attributes.get("langfuse.observation.usage_details"))
+    usage = attributes.get("langfuse.observation.usage_details")
+    usage = None if usage is None else decoded(usage)
     if isinstance(usage, dict):
         row |= {"input_tokens": number(usage.get("input")), "output_tokens": number(usage.get("output"))}
-    return row | {name: value for name, value in told.items() if value is not None}
+    model = _model(attributes, asked if isinstance(asked, str) else row.get("model"))
+    if model is not None:
+        row["model"] = model
+    tools = _tools(attributes, lists)
+    if tools is not None:
+        row["tools"] = tools
+    for ours, names in _NUMBERS:
+        for name in names:
+            told = attributes.get(name)
+            if told is not None and told != "":
+                told = number(told)
+                if told is not None:
+                    row[ours] = told
+                break
+    return row
 
 
 def _model(attributes: Attributes, asked: Any) -> Any:
@@ -140,22 +156,24 @@ def model_group(attributes: Attributes) -> str | None:
     return group if isinstance(group, str) and group else None
 
 
-def _tools(attributes: Attributes) -> str | None:
+def _tools(attributes: Attributes, lists: Numbered) -> str | None:
     told = pick(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
     if told is None:
-        if not any(name.startswith(_TOOLS) for name in attributes):
-            return None
-        told = _numbered(attributes, "llm.request.functions.") or _numbered(attributes, "gen_ai.tool.definitions.")
+        told = lists.of(FUNCTIONS) or lists.of(DEFINITIONS)
     if not told:
-        told = [one.get("tool.json_schema") for one in _numbered(attributes, "llm.tools.")]
+        told = [one.get("tool.json_schema") for one in lists.of(TOOLS)]
     return as_json(told)
 
 
-def _question(attributes: Attributes) -> Row:
+def _question(attributes: Attributes, lists: Numbered) -> Row:
     """Messages, or the prompt, and the system instructions."""
-    row: Row = {"system_prompt": system_text(value_of(attributes.get("gen_ai.system_instructions")))}
+    told = attributes.get("gen_ai.system_instructions")
+    row: Row = {} if told is None else {"system_prompt": system_text(value_of(told))}
     for name in _INPUTS:
-        given = value_of(attributes.get(name))
+        given = attributes.get(name)
+        if given is None:
+            continue
+        given = value_of(given)
         if isinstance(given, dict):
             told = call_of_body(given)
             if "messages" in told or "prompt" in told:
@@ -167,10 +185,10 @@ def _question(attributes: Attributes) -> Row:
             return row | {"prompt": as_json(given)}
         if isinstance(given, str) and given:
             return row | {"prompt": given}
-    messages = _legacy_messages(attributes, "gen_ai.prompt.") or _inference_messages(attributes, "llm.input_messages.")
+    messages = _legacy_messages(lists.of(PROMPTS)) or _inference_messages(lists.of(INPUTS))
     if messages:
         return row | {"messages": messages}
-    texts = [one.get("embedding.text") for one in _numbered(attributes, "embedding.embeddings.")]
+    texts = [one.get("embedding.text") for one in lists.of(EMBEDDED)]
     texts = [text for text in texts if isinstance(text, str)]
     given = attributes.get("input.value") or attributes.get("ai.prompt")
     if texts:
@@ -180,19 +198,19 @@ def _question(attributes: Attributes) -> Row:
     return row
 
 
-def _answer(attributes: Attributes) -> Row:
+def _answer(attributes: Attributes, lists: Numbered) -> Row:
     """Text of the answer; nothing where it holds none."""
     for name in _OUTPUTS:
-        given = value_of(attributes.get(name))
+        given = attributes.get(name)
+        if given is None:
+            continue
+        given = value_of(given)
         if isinstance(given, str) and given:
             return {"response": given}
         texts = [content_text(message["content"]) for message in as_messages(_listed(given))]
         if any(texts):
             return {"response": "\n".join(text for text in texts if text)}
-    for messages in (
-        _legacy_messages(attributes, "gen_ai.completion."),
-        _inference_messages(attributes, "llm.output_messages."),
-    ):
+    for messages in (_legacy_messages(lists.of(COMPLETIONS)), _inference_messages(lists.of(OUTPUTS))):
         texts = [content_text(message["content"]) for message in messages]
         if any(texts):
             return {"response": "\n".join(text for text in texts if text)}
@@ -209,22 +227,22 @@ def _listed(given: Any) -> list[Any]:
     return [{"role": "assistant", **part} for part in items(listed)]
 
 
-def _legacy_messages(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
+def _legacy_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages of `gen_ai.prompt.0.role` and the like, whose content may be a JSON list of parts."""
     return [
         {"role": str(one.get("role") or "user"), "content": _parts(one.get("content"))}
-        for one in _numbered(attributes, prefix)
+        for one in listed
         if "role" in one or "content" in one
     ]
 
 
-def _inference_messages(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
+def _inference_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages of `llm.input_messages.0.message.role` and the like, with their parts."""
     made = []
-    for one in _numbered(attributes, prefix):
+    for one in listed:
         content = one.get("message.content")
-        parts = _numbered(one, "message.contents.")
-        if content is None and parts:
+        parts = numbered(one, "message.contents.") if content is None else None
+        if parts:
             content = [
                 {
                     "type": part.get("message_content.type"),
@@ -246,53 +264,7 @@ def _parts(content: Any) -> Any:
     return content
 
 
-def _numbered(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
-    """Attributes `prefix` + number + rest, by number."""
-    found: dict[int, dict[str, Any]] = {}
-    for name, value in attributes.items():
-        if name.startswith(prefix):
-            match = _NUMBERED.fullmatch(name, len(prefix))
-            if match is not None and (len(found) < _MOST_NUMBERED or int(match[1]) in found):
-                found.setdefault(int(match[1]), {})[match[2]] = value
-    return [found[index] for index in sorted(found)]
-
-
 def _inputs(messages: list[dict[str, Any]]) -> str | None:
     """What an embedding is asked of: one text as it is, several as a JSON list."""
     texts = [text for message in messages if (text := content_text(message["content"]))]
     return texts[0] if len(texts) == 1 else as_json(texts)
-
-
-def value_of(value: Any) -> Any:
-    """An attribute whose value is written as JSON, or as Python writes it, decoded; any other as it is."""
-    if not isinstance(value, str) or value[:1] not in ("{", "["):
-        return value
-    found = decoded(value)
-    return python_value(value) if found is value else found
-
-
-def python_value(text: str) -> Any:
-    """What Python wrote with single quotes; the text where it is none, or longer or deeper than is read.
-
-    Args:
-        text: begins with a bracket.
-    """
-    if len(text) > _LONGEST_REPR:
-        return text
-    if '"' not in text and "\\" not in text:
-        try:
-            return json.loads(text.replace("'", '"'))  # the same in a tenth of the time
-        except (ValueError, RecursionError):
-            pass
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[{(\]})]", text):
-        depth += 1 if bracket in "[{(" else -1
-        deepest = max(deepest, depth)
-    if deepest > _DEEPEST_REPR:
-        return text
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd escapes, in a log's text
-            return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return text

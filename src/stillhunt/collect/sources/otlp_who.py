@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stillhunt.collect.sources.addresses import client_address
 from stillhunt.collect.sources.bodies import number
 from stillhunt.collect.sources.nginx import named
-from stillhunt.collect.sources.otlp_dialects import value_of
+from stillhunt.collect.sources.otlp_values import value_of
 from stillhunt.collect.sources.otlp_wire import Attributes, Entry, pick
 from stillhunt.collect.sources.source import Row
 
-_METADATA = ("metadata.", "langfuse.observation.metadata.")
+_REMEMBERED, _LONGEST_REMEMBERED = 1 << 14, 256
+
+
+class _Metadata(NamedTuple):
+    """Names of what LiteLLM knows of a call, in its own spans or in those of its Langfuse callback."""
+
+    user: str
+    key: str
+    end_user: str
+    organization: str
+    address: str
+    agent: str
+    headers: str
+    told: str
+
+
+def _named_after(prefix: str) -> _Metadata:
+    return _Metadata(
+        f"{prefix}user_api_key_user_id",
+        f"{prefix}user_api_key_hash",
+        f"{prefix}user_api_key_end_user_id",
+        f"{prefix}user_api_key_org_id",
+        f"{prefix}requester_ip_address",
+        f"{prefix}user_agent",
+        f"{prefix}requester_custom_headers",
+        f"{prefix}requester_metadata",
+    )
+
+
+_METADATA = (_named_after("metadata."), _named_after("langfuse.observation.metadata."))
 
 
 class Place(NamedTuple):
@@ -26,7 +56,11 @@ class Place(NamedTuple):
 
     def within(self, outer: Place) -> Place:
         """This, completed by the span around it."""
-        return Place(*(mine if mine is not None else theirs for mine, theirs in zip(self, outer, strict=True)))
+        if outer is NOWHERE:
+            return self
+        if self is NOWHERE:
+            return outer
+        return Place(*[theirs if mine is None else mine for mine, theirs in zip(self, outer, strict=True)])
 
 
 NOWHERE = Place()
@@ -57,17 +91,34 @@ def place_of(attributes: Attributes) -> Place:
     """What the attributes of one span say of the calls within it."""
     if _PLACES.isdisjoint(attributes):
         return NOWHERE
+    forwarded = attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)
     return Place(
         _word(pick(attributes, *_USERS)),
         _word(pick(attributes, *_SESSIONS)),
-        client_address(attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)),
+        None if forwarded is None else _address(forwarded),
         _word(pick(attributes, *_AGENTS)),
         _word(pick(attributes, *_HEADERS)),
         pick(attributes, *_STATUS),
     )
 
 
+def _address(forwarded: Any) -> str | None:
+    """The client's address: the same few clients call again and again."""
+    if isinstance(forwarded, list) and len(forwarded) == 1 and isinstance(forwarded[0], str):
+        forwarded = forwarded[0]  # headers are lists
+    if isinstance(forwarded, str) and len(forwarded) <= _LONGEST_REMEMBERED:
+        return _remembered_address(forwarded)
+    return client_address(forwarded)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_address(forwarded: str) -> str | None:
+    return client_address(forwarded)
+
+
 def _word(value: Any) -> str | None:
+    if value is None or value.__class__ is str:
+        return value or None
     if isinstance(value, list) and value:
         value = value[0]  # headers are lists
     if isinstance(value, int) and not isinstance(value, bool):
@@ -88,54 +139,59 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
         outer: what the spans around it say.
         tenants: whether service.namespace names the account.
     """
-    attributes = entry.attributes
+    attributes, resource = entry.attributes, entry.resource
     place = place_of(attributes)
     gateway = call_id_of(attributes)
     around = place.within(outer)
-    meta = _metadata(attributes)
-    headers = _object(meta.get("requester_custom_headers"))
-    asked = meta.get("requester_metadata")
-    asked = _object(asked) if isinstance(asked, str) and "session_id" in asked else {}
-    namespace = _word(entry.resource.get("service.namespace"))
+    namespace = _word(resource.get("service.namespace"))
     api_user = _word(pick(attributes, "gen_ai.user", "llm.user"))
-    account = _word(pick(meta, "user_api_key_user_id", "user_api_key_hash"))
+    row = _known_of_key(attributes)
+    account, end_user = row.get("account_id"), row.get("end_user_id") or api_user
     if account is None:
         account = namespace if tenants and namespace else (around.user or api_user)
-    end_user = _word(pick(meta, "user_api_key_end_user_id")) or api_user
     if end_user is None and around.user != account:
         end_user = around.user
-    status = number(place.status if gateway is None else around.status)
+    status = place.status if gateway is None else around.status
+    status = None if status is None else number(status)
+    if status is None and "error.code" in attributes:
+        status = number(pick(attributes, "error.code"))
     span = f"{entry.trace}/{entry.span}" if entry.trace and entry.span else None
+    edge = row.pop("edge", None) or around.edge
+    answer = _word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
+    row["request_id"] = gateway or span
+    row["account_id"] = account
+    row["account_fallback"] = namespace or around.address or _word(resource.get("service.name"))
+    row["end_user_id"] = end_user
+    row["conversation_id"] = around.session or row.get("conversation_id")
+    row["client_ip"] = row.get("client_ip") or around.address
+    row["user_agent"] = row.get("user_agent") or around.agent
+    row["status"] = status
+    row["links"] = named(span=span, call=gateway, response=answer, edge=edge)
+    row["attributes"] = {**resource, **attributes}
+    return row
+
+
+def _known_of_key(attributes: Attributes) -> Row:
+    """What LiteLLM knows of a call and the key it was made with, and `edge`, the id that a proxy before it gave."""
+    for names in _METADATA:
+        if names.key in attributes:
+            break
+    else:
+        return {}
+    get = attributes.get
+    headers = _object(get(names.headers))
+    asked = get(names.told)
+    asked = _object(asked) if isinstance(asked, str) and "session_id" in asked else {}
     return {
-        "request_id": gateway or span,
-        "account_id": account,
-        "account_fallback": namespace or around.address or _word(entry.resource.get("service.name")),
-        "api_key_id": _word(meta.get("user_api_key_hash")),
-        "organization_id": _word(meta.get("user_api_key_org_id")),
-        "end_user_id": end_user,
-        "conversation_id": around.session
-        or _word(asked.get("session_id"))
-        or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
-        "client_ip": _word(meta.get("requester_ip_address")) or around.address,
-        "user_agent": _word(meta.get("user_agent")) or around.agent,
-        "status": status if status is not None else number(pick(attributes, "error.code")),
-        "links": named(
-            span=span,
-            call=gateway,
-            response=_word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id")),
-            edge=_word(headers.get("x-request-id")) or around.edge,
-        ),
-        "attributes": {**entry.resource, **attributes},
+        "account_id": _word(pick(attributes, names.user, names.key)),
+        "api_key_id": _word(get(names.key)),
+        "organization_id": _word(get(names.organization)),
+        "end_user_id": _word(pick(attributes, names.end_user)),
+        "conversation_id": _word(asked.get("session_id")) or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
+        "client_ip": _word(get(names.address)),
+        "user_agent": _word(get(names.agent)),
+        "edge": _word(headers.get("x-request-id")),
     }
-
-
-def _metadata(attributes: Attributes) -> Attributes:
-    """What LiteLLM knows of a call, from its own spans or from those of its Langfuse callback."""
-    for prefix in _METADATA:
-        if f"{prefix}user_api_key_hash" in attributes:
-            size = len(prefix)
-            return {name[size:]: value for name, value in attributes.items() if name.startswith(prefix)}
-    return {}
 
 
 def _object(value: Any) -> dict[str, Any]:
