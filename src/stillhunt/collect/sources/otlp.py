@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from stillhunt.collect.sources.otlp_dialects import call_of, model_group, operation
 from stillhunt.collect.sources.otlp_entries import Export, entries
+from stillhunt.collect.sources.otlp_entry import Attributes, Entry
 from stillhunt.collect.sources.otlp_events import Events, event_row, gather_events
 from stillhunt.collect.sources.otlp_traces import (
     Traces,
@@ -14,7 +15,6 @@ from stillhunt.collect.sources.otlp_traces import (
     span_key,
 )
 from stillhunt.collect.sources.otlp_who import NOWHERE, who
-from stillhunt.collect.sources.otlp_wire import Attributes, Entry
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
 
 NO_CALL = "no call of a model"

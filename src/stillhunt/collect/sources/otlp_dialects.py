@@ -23,6 +23,7 @@ from stillhunt.collect.sources.bodies import (
     number,
     system_text,
 )
+from stillhunt.collect.sources.otlp_entry import Attributes, pick
 from stillhunt.collect.sources.otlp_numbered import (
     COMPLETIONS,
     DEFINITIONS,
@@ -36,7 +37,6 @@ from stillhunt.collect.sources.otlp_numbered import (
     numbered,
 )
 from stillhunt.collect.sources.otlp_values import value_of
-from stillhunt.collect.sources.otlp_wire import Attributes, pick
 from stillhunt.collect.sources.source import Row
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))

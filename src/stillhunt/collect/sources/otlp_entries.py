@@ -7,12 +7,14 @@ are hex, 64-bit integers are strings).
 from __future__ import annotations
 
 import json
+from binascii import unhexlify
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from stillhunt.collect.sources.otlp_wire import DEEPEST, Attributes, Entry, wire_entries
+from stillhunt.collect.sources.otlp_entry import DEEPEST, SPAN_BYTES, TRACE_BYTES, Attributes, Entry
+from stillhunt.collect.sources.otlp_messages import wire_entries
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
 
 _LATEST = 1 << 63
@@ -123,9 +125,9 @@ def _json_entries(record: Export) -> Iterator[Entry]:
             for span in part.spans or ():
                 yield Entry(
                     False,
-                    _hex(span.trace_id, 32),
-                    _hex(span.span_id, 16),
-                    _hex(span.parent_span_id, 16),
+                    _id(span.trace_id, TRACE_BYTES),
+                    _id(span.span_id, SPAN_BYTES),
+                    _id(span.parent_span_id, SPAN_BYTES),
                     _text(span.name),
                     _nanoseconds(span.start_time_unix_nano),
                     _json_attributes(span.attributes),
@@ -137,8 +139,8 @@ def _json_entries(record: Export) -> Iterator[Entry]:
             for log in part.log_records or ():
                 yield Entry(
                     True,
-                    _hex(log.trace_id, 32),
-                    _hex(log.span_id, 16),
+                    _id(log.trace_id, TRACE_BYTES),
+                    _id(log.span_id, SPAN_BYTES),
                     name=_text(log.event_name),
                     start=_nanoseconds(log.time_unix_nano) or _nanoseconds(log.observed_time_unix_nano),
                     attributes=_json_attributes(log.attributes),
@@ -246,12 +248,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _hex(value: Any, length: int) -> str:
-    """An id in lower case; "" for one of another length or of zeros, which stands for none."""
-    if not isinstance(value, str) or len(value) != length:
-        return ""
+def _id(value: Any, size: int) -> bytes:
+    """An id that is written in hex; empty for one of another length or of zeros, which stands for none."""
     try:
-        found = bytes.fromhex(value)
-    except ValueError:
-        return ""
-    return found.hex() if any(found) and 2 * len(found) == length else ""
+        found = unhexlify(value)
+    except (ValueError, TypeError):
+        return b""
+    return found if len(found) == size and any(found) else b""

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.sources.otlp_dialects import call_of, operation
+from stillhunt.collect.sources.otlp_entry import Entry
 from stillhunt.collect.sources.otlp_traces import Customers, numbers, span_key
 from stillhunt.collect.sources.otlp_values import value_of
 from stillhunt.collect.sources.otlp_who import NOWHERE, place_of, who
-from stillhunt.collect.sources.otlp_wire import Entry
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row
 
 MOST_EVENTS = 1 << 25

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.collect.sources.otlp_dialects import model_group, operation
+from stillhunt.collect.sources.otlp_entry import Attributes, Entry
 from stillhunt.collect.sources.otlp_who import NOWHERE, Place, call_id_of, place_of
-from stillhunt.collect.sources.otlp_wire import Attributes, Entry
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -38,9 +38,9 @@ _SPREAD, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _NONE = -1
 
 
-def span_key(trace: str, span: str) -> int:
+def span_key(trace: bytes, span: bytes) -> int:
     """A span as 64 bits."""
-    return (int(span, 16) + int(trace[16:], 16) * _SPREAD) & _MASK
+    return (int.from_bytes(span) + int.from_bytes(trace[8:]) * _SPREAD) & _MASK
 
 
 class Customers:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from stillhunt.collect.sources.addresses import client_address
 from stillhunt.collect.sources.bodies import number
 from stillhunt.collect.sources.nginx import named
+from stillhunt.collect.sources.otlp_entry import Attributes, Entry, pick
 from stillhunt.collect.sources.otlp_values import value_of
-from stillhunt.collect.sources.otlp_wire import Attributes, Entry, pick
 from stillhunt.collect.sources.source import Row
 
 _REMEMBERED, _LONGEST_REMEMBERED = 1 << 14, 256
@@ -155,7 +155,7 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     status = None if status is None else number(status)
     if status is None and "error.code" in attributes:
         status = number(pick(attributes, "error.code"))
-    span = f"{entry.trace}/{entry.span}" if entry.trace and entry.span else None
+    span = f"{entry.trace.hex()}/{entry.span.hex()}" if entry.trace and entry.span else None
     edge = row.pop("edge", None) or around.edge
     answer = _word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
     row["request_id"] = gateway or span
@@ -187,7 +187,8 @@ def _known_of_key(attributes: Attributes) -> Row:
         "api_key_id": _word(get(names.key)),
         "organization_id": _word(get(names.organization)),
         "end_user_id": _word(pick(attributes, names.end_user)),
-        "conversation_id": _word(asked.get("session_id")) or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
+        "conversation_id": _word(asked.get("session_id"))
+        or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
         "client_ip": _word(get(names.address)),
         "user_agent": _word(get(names.agent)),
         "edge": _word(headers.get("x-request-id")),

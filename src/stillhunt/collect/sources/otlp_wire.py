@@ -1,74 +1,27 @@
-"""OTLP in protobuf -> spans and log records with plain attributes.
+"""OTLP in protobuf, read field by field: messages that `kernels_protobuf` leaves, being damaged or odd.
 
-Read by hand: of each message a handful of fields is wanted, a text that is not UTF-8 must cost no more than its bad
-bytes, and messages of spans and of logs are told apart by what is in them. Field numbers: opentelemetry-proto 1.9,
-trace.proto, logs.proto, common.proto; encoding: protobuf.dev/programming-guides/encoding.
+Field numbers: opentelemetry-proto 1.9, trace.proto, logs.proto, common.proto; encoding:
+protobuf.dev/programming-guides/encoding.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
+from stillhunt.collect.sources.otlp_entry import DEEPEST, SPAN_BYTES, TRACE_BYTES, Attributes, Entry
 from stillhunt.collect.sources.source import BrokenRecordError
 
-Attributes: TypeAlias = dict[str, Any]
-DEEPEST = 16
-"""Levels of nested attribute values that are read; real ones have five."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 70
 _SIGN, _UNSIGNED = 1 << 63, 1 << 64
 _NUMBER = -1
 """In place of an end: the field is a number."""
 _CUT_SHORT = "protobuf of OTLP that is cut short"
-_TRACE_ID, _SPAN_ID = 16, 8
 
 
-@dataclass(slots=True)
-class Entry:
-    """One span, or one log record, of which the fields that only the other has are empty.
-
-    Attributes:
-        log: whether it is a log record.
-        trace: trace id as 32 hex digits; "" where it is none.
-        span: span id as 16 hex digits; "" where it is none.
-        parent: span id of the span around it.
-        name: of the span, or of the event.
-        start: nanoseconds since 1970; of a log record when it happened, else when it was collected.
-        attributes: name -> value.
-        events: attributes of the span's events, with their names.
-        body: of a log record.
-        scope: name of the instrumentation.
-        resource: attributes of the process.
-        end: of a span, nanoseconds since 1970; 0 where it is not told.
-    """
-
-    log: bool = False
-    trace: str = ""
-    span: str = ""
-    parent: str = ""
-    name: str = ""
-    start: int = 0
-    attributes: Attributes = field(default_factory=dict)
-    events: list[tuple[str, Attributes]] = field(default_factory=list)
-    body: Any = None
-    scope: str = ""
-    resource: Attributes = field(default_factory=dict)
-    end: int = 0
-
-
-def pick(attributes: Attributes, *names: str) -> Any:
-    """Value of the first of these attributes that is there and is not empty text; None where none is."""
-    for name in names:
-        value = attributes.get(name)
-        if value is not None and value != "":
-            return value
-    return None
-
-
-def wire_entries(data: bytes) -> Iterator[Entry]:
+def entries_by_hand(data: bytes) -> Iterator[Entry]:
     """Spans and log records of one ResourceSpans or ResourceLogs message, in their order.
 
     Args:
@@ -112,8 +65,8 @@ def _entry(data: bytes, fields: list[tuple[int, int, int]]) -> Entry:
     if 1 in numbers or 11 in numbers or 1 not in texts:
         return Entry(
             True,
-            _id(data, texts.get(9), _TRACE_ID),
-            _id(data, texts.get(10), _SPAN_ID),
+            _id(data, texts.get(9), TRACE_BYTES),
+            _id(data, texts.get(10), SPAN_BYTES),
             name=_text(data, *texts.get(12, (0, 0))),
             start=numbers.get(1) or numbers.get(11) or 0,
             attributes=_attributes(data, repeated.get(6, [])),
@@ -121,18 +74,28 @@ def _entry(data: bytes, fields: list[tuple[int, int, int]]) -> Entry:
         )
     return Entry(
         False,
-        _id(data, texts.get(1), _TRACE_ID),
-        _id(data, texts.get(2), _SPAN_ID),
-        _id(data, texts.get(4), _SPAN_ID),
+        _id(data, texts.get(1), TRACE_BYTES),
+        _id(data, texts.get(2), SPAN_BYTES),
+        _id(data, texts.get(4), SPAN_BYTES),
         _text(data, *texts.get(5, (0, 0))),
         numbers.get(7, 0),
         _attributes(data, repeated.get(9, [])),
-        [_event(data, at, end) for at, end in repeated.get(11, ()) if data.find(b"gen_ai.", at, end) >= 0],
+        [event_by_hand(data, at, end) for at, end in repeated.get(11, ()) if data.find(b"gen_ai.", at, end) >= 0],
         end=numbers.get(8, 0),
     )
 
 
-def _event(data: bytes, at: int, end: int) -> tuple[str, Attributes]:
+def event_by_hand(data: bytes, at: int, end: int) -> tuple[str, Attributes]:
+    """Name and attributes of an event of a span.
+
+    Args:
+        data: the message.
+        at: where the event begins.
+        end: where it ends.
+
+    Raises:
+        BrokenRecordError: it is none.
+    """
     fields = [f for f in _fields(data, at, end) if f[2] != _NUMBER]
     name = next((_text(data, s, e) for n, s, e in fields if n == 2), "")
     return name, _attributes(data, [(s, e) for n, s, e in fields if n == 3])
@@ -182,12 +145,12 @@ def _text(data: bytes, at: int, end: int) -> str:
     return data[at:end].decode("utf-8", "replace") if end != _NUMBER else ""
 
 
-def _id(data: bytes, place: tuple[int, int] | None, size: int) -> str:
-    """An id in hex; "" for one of another length or of zeros, which stands for none."""
+def _id(data: bytes, place: tuple[int, int] | None, size: int) -> bytes:
+    """An id; empty for one of another length or of zeros, which stands for none."""
     if place is None or place[1] - place[0] != size:
-        return ""
+        return b""
     found = data[place[0] : place[1]]
-    return found.hex() if any(found) else ""
+    return found if any(found) else b""
 
 
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
