@@ -7,6 +7,8 @@ left to a reader that knows what to say of it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +27,8 @@ KIND, AT, END, KEY, DEPTH = 0, 1, 2, 3, 5
 """Columns of a value. A list or object has the row of its first part at AT, and their number at END."""
 VALUE_COLUMNS = 6
 NOTHING, TEXT, TRUTH, INTEGER, REAL, LIST, OBJECT, EVENT = 0, 1, 2, 3, 4, 5, 6, 7
+DEEPEST = 16
+"""Levels of nested values that are read; real ones have five."""
 _NUMBER, _BYTES = 0, 1
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
@@ -33,7 +37,7 @@ _TRACE_BYTES, _SPAN_BYTES = 16, 8
 @kernel
 def _varint(data: U8, at: int, end: int) -> tuple[int, int]:
     """(64 bits, place after them); the place is -1 where they are none."""
-    value = np.int64(0)
+    value: Any = np.int64(0)
     shift = 0
     while at < end and shift < 64:
         byte = np.int64(data[at])
@@ -41,10 +45,10 @@ def _varint(data: U8, at: int, end: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             if shift == 63 and byte > 1:
-                return np.int64(0), -1
+                return 0, -1
             return value, at
         shift += 7
-    return np.int64(0), -1
+    return 0, -1
 
 
 @kernel
@@ -60,6 +64,7 @@ def _field(data: U8, at: int, end: int) -> tuple[int, int, int, int, int]:
         if at < 0 or size < 0 or size > end - at:
             return 0, 0, 0, 0, -1
         return number, _BYTES, at, at + size, at + size
+    value: Any
     if kind == _VARINT:
         value, at = _varint(data, at, end)
         return number, _NUMBER, value, 0, at
@@ -154,9 +159,7 @@ def _put_id(data: U8, at: int, end: int, size: int, entries: Rows, row: int, col
 
 
 @kernel
-def _put_entry(
-    data: U8, at: int, end: int, depth: int, entries: Rows, row: int, values: Rows, filled: int
-) -> tuple[int, int]:
+def _put_entry(data: U8, at: int, end: int, entries: Rows, row: int, values: Rows, filled: int) -> tuple[int, int]:
     """(state, rows of values filled) after a span, or a log record, whose times are in fields 1 and 11."""
     # Of the fields 0 to 12 the last of each kind.
     starts, ends = np.zeros(13, np.int64), np.full(13, -1, np.int64)
@@ -187,7 +190,7 @@ def _put_entry(
     entries[row, BEGAN] = began
     entries[row, ENDED] = 0 if log else numbers[8]
     entries[row, VALUES] = filled
-    state, filled = _put_pairs(data, at, end, 6 if log else 9, depth, values, filled)
+    state, filled = _put_pairs(data, at, end, 6 if log else 9, DEEPEST, values, filled)
     entries[row, EVENTS] = filled
     place = end if log else at
     while place < end and state == READ:
@@ -202,7 +205,7 @@ def _put_entry(
     if log and ends[5] >= 0 and state == READ:
         if filled >= len(values):
             state = TOO_MANY
-        elif not _put_value(data, starts[5], ends[5], depth, values, filled):
+        elif not _put_value(data, starts[5], ends[5], DEEPEST, values, filled):
             state = ODD
         else:
             filled += 1
@@ -211,9 +214,7 @@ def _put_entry(
 
 
 @kernel
-def _put_group(
-    data: U8, at: int, end: int, depth: int, entries: Rows, row: int, values: Rows, filled: int
-) -> tuple[int, int, int]:
+def _put_group(data: U8, at: int, end: int, entries: Rows, row: int, values: Rows, filled: int) -> tuple[int, int, int]:
     """(state, entries, rows of values filled) after a ScopeSpans or ScopeLogs message."""
     scope_at = scope_end = 0
     first = row
@@ -236,7 +237,7 @@ def _put_group(
         elif kind == _BYTES and number == 2:
             if row >= len(entries):
                 return TOO_MANY, row, filled
-            state, filled = _put_entry(data, start, stop, depth, entries, row, values, filled)
+            state, filled = _put_entry(data, start, stop, entries, row, values, filled)
             if state != READ:
                 return state, row, filled
             row += 1
@@ -247,12 +248,11 @@ def _put_group(
 
 
 @kernel
-def find_all(data: U8, depth: int, entries: Rows, values: Rows) -> tuple[int, int, int]:
+def find_all(data: U8, entries: Rows, values: Rows) -> tuple[int, int, int]:
     """Find all entries and values of a message.
 
     Args:
         data: its bytes.
-        depth: levels of nested values that are read.
         entries: filled with a row each, see above; row 0 is that of the resource.
         values: filled with a row each, those of one entry, list or object one after the other.
 
@@ -270,7 +270,7 @@ def find_all(data: U8, depth: int, entries: Rows, values: Rows) -> tuple[int, in
             return ODD, row, filled
         if number == 1 and kind == _BYTES:
             resources += 1
-            state, filled = _put_pairs(data, start, stop, 1, depth, values, filled)
+            state, filled = _put_pairs(data, start, stop, 1, DEEPEST, values, filled)
             if state != READ:
                 return state, row, filled
             entries[0, EVENTS] = entries[0, BODY] = entries[0, NEXT] = filled
@@ -278,7 +278,7 @@ def find_all(data: U8, depth: int, entries: Rows, values: Rows) -> tuple[int, in
     while place < end:
         number, kind, start, stop, place = _field(data, place, end)
         if number == 2 and kind == _BYTES:
-            state, row, filled = _put_group(data, start, stop, depth, entries, row, values, filled)
+            state, row, filled = _put_group(data, start, stop, entries, row, values, filled)
             if state != READ:
                 return state, row, filled
     done = 0

@@ -29,7 +29,7 @@ from reading import CAPTURES, captured, hashed_address, read_logs
 
 from stillhunt.collect.sources import source_named
 from stillhunt.collect.sources.otlp import GIVEN_TWICE, LITELLM_EMPTY, NO_CALL, TOLD_TWICE, WRAPPER
-from stillhunt.collect.sources.otlp_dialects import python_value
+from stillhunt.collect.sources.otlp_values import python_value
 
 DIALECTS = {
     "current": CURRENT,

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.sources.otlp_entry import DEEPEST, SPAN_BYTES, TRACE_BYTES, Attributes, Entry
+from stillhunt.collect.kernels_protobuf import DEEPEST
+from stillhunt.collect.sources.otlp_entry import SPAN_BYTES, TRACE_BYTES, Attributes, Entry
 from stillhunt.collect.sources.otlp_messages import wire_entries
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
 
@@ -221,13 +222,13 @@ def _json_value(value: Any, depth: int) -> Any:
     return None
 
 
-def _json_events(raw: msgspec.Raw) -> list[tuple[str, Attributes]]:
+def _json_events(raw: msgspec.Raw) -> tuple[tuple[str, Attributes], ...]:
     if not raw or b"gen_ai." not in bytes(raw):
-        return []
+        return ()
     try:
-        return [(_text(event.name), _json_attributes(event.attributes)) for event in _EVENTS.decode(raw)]
+        return tuple([(_text(event.name), _json_attributes(event.attributes)) for event in _EVENTS.decode(raw)])
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return []
+        return ()
 
 
 def _integer(value: Any) -> Any:

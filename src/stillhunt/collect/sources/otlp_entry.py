@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Attributes: TypeAlias = dict[str, Any]
-DEEPEST = 16
-"""Levels of nested attribute values that are read; real ones have five."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
 
 
@@ -38,7 +35,7 @@ class Entry:
     name: str = ""
     start: int = 0
     attributes: Attributes = field(default_factory=dict)
-    events: Sequence[tuple[str, Attributes]] = ()
+    events: tuple[tuple[str, Attributes], ...] = ()
     body: Any = None
     scope: str = ""
     resource: Attributes = field(default_factory=dict)

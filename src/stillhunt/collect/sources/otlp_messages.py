@@ -28,7 +28,7 @@ from stillhunt.collect.kernels_protobuf import (
     Rows,
     find_all,
 )
-from stillhunt.collect.sources.otlp_entry import DEEPEST, Attributes, Entry
+from stillhunt.collect.sources.otlp_entry import Attributes, Entry
 from stillhunt.collect.sources.otlp_wire import entries_by_hand, event_by_hand
 
 _BYTES_OF_AN_ENTRY, _BYTES_OF_A_VALUE = 200, 30
@@ -84,7 +84,7 @@ def _found(data: bytes) -> tuple[Rows, Rows] | None:
     rows, places = 16 + len(data) // _BYTES_OF_AN_ENTRY, 64 + len(data) // _BYTES_OF_A_VALUE
     while True:
         entries, values = np.empty((rows, ENTRY_COLUMNS), np.int64), np.empty((places, VALUE_COLUMNS), np.int64)
-        state, entry_count, value_count = find_all(numbers, DEEPEST, entries, values)
+        state, entry_count, value_count = find_all(numbers, entries, values)
         if state == READ:
             return entries[:entry_count], values[:value_count]
         if state != TOO_MANY:
@@ -119,10 +119,10 @@ def _value(data: bytes, values: Rows, kind: int, at: int, end: int) -> Any:
     return _attributes(data, values, at, at + end) if kind == OBJECT else None
 
 
-def _events(data: bytes, values: Rows, first: int, end: int) -> list[tuple[str, Attributes]]:
+def _events(data: bytes, values: Rows, first: int, end: int) -> tuple[tuple[str, Attributes], ...]:
     """Those events of a span that tell of a model."""
     places = values[first:end, 1:3].tolist()
-    return [event_by_hand(data, at, stop) for at, stop in places if data.find(b"gen_ai.", at, stop) >= 0]
+    return tuple([event_by_hand(data, at, stop) for at, stop in places if data.find(b"gen_ai.", at, stop) >= 0])
 
 
 def _name(key: bytes) -> str:

@@ -95,7 +95,7 @@ class Traces:
     def index(self, key: int) -> int:
         """Index of a span, -1 where it was not kept."""
         if self._view is None:
-            self._view = memoryview(self.keys)
+            self._view = self.keys.data
         found = bisect_left(self._view, key)  # of one number this is quicker than numpy
         return found if found < len(self._view) and self._view[found] == key else _NONE
 

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from stillhunt.collect.sources.otlp_entry import DEEPEST, SPAN_BYTES, TRACE_BYTES, Attributes, Entry
+from stillhunt.collect.kernels_protobuf import DEEPEST
+from stillhunt.collect.sources.otlp_entry import SPAN_BYTES, TRACE_BYTES, Attributes, Entry
 from stillhunt.collect.sources.source import BrokenRecordError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -80,7 +81,9 @@ def _entry(data: bytes, fields: list[tuple[int, int, int]]) -> Entry:
         _text(data, *texts.get(5, (0, 0))),
         numbers.get(7, 0),
         _attributes(data, repeated.get(9, [])),
-        [event_by_hand(data, at, end) for at, end in repeated.get(11, ()) if data.find(b"gen_ai.", at, end) >= 0],
+        tuple(
+            [event_by_hand(data, at, end) for at, end in repeated.get(11, ()) if data.find(b"gen_ai.", at, end) >= 0]
+        ),
         end=numbers.get(8, 0),
     )
 
