@@ -32,9 +32,12 @@ def mark_first(order: list[int], owner: list[int], whole: list[int]) -> list[int
 
 
 def mark_alone(owner: list[int], conversation: list[int], turn: list[int]) -> list[int]:
-    """1 for a row that is all of its conversation."""
+    """1 for a row that is all of its conversation, turns counted from the owner's earliest known one."""
     rows = Counter(zip(owner, conversation, strict=True))
-    return [int(rows[o, c] == 1 and t <= 0) for o, c, t in zip(owner, conversation, turn, strict=True)]
+    earliest = {
+        one: min((t for o, t in zip(owner, turn, strict=True) if o == one and t >= 0), default=0) for one in set(owner)
+    }
+    return [int(rows[o, c] == 1 and t <= earliest[o]) for o, c, t in zip(owner, conversation, turn, strict=True)]
 
 
 def recurring_phrases(

@@ -129,8 +129,30 @@ def _gather(content: Any, texts: list[str], depth: int) -> int:
     return 0
 
 
+def exchanges(messages: Any) -> int | None:
+    """Position in the conversation, from 0: how often the messages hold an answer that something was said to.
+
+    Args:
+        messages: list of {role, content}; None for what is none.
+    """
+    if not isinstance(messages, _LIST) or isinstance(messages, str | bytes):
+        return None
+    found, answered = 0, False
+    for message in messages:
+        role = message.get("role") if isinstance(message, _OBJECT) else None
+        if not isinstance(role, str):
+            return None
+        role = role.lower()
+        if role in ANSWER_ROLES:
+            answered = True
+        elif role not in SYSTEM_ROLES:
+            found += answered
+            answered = False
+    return found
+
+
 def settle_messages(row: dict[str, Any]) -> None:
-    """Put the texts of a row's `messages` where `fill_from_messages` would, and let go of the messages.
+    """Put the texts of a row's `messages` where `fill_from_messages` would, note the turn, and let go of the messages.
 
     Messages are trees of small objects: a batch of them costs more in memory and in Python's cycle collector than all
     else. Where a text could be taken for something else on its way, they stay as they are.
@@ -141,6 +163,7 @@ def settle_messages(row: dict[str, Any]) -> None:
     messages, prompt = row.get("messages"), row.get("prompt")
     if messages is None or (prompt is not None and prompt != ""):
         return
+    row.setdefault("turn", exchanges(messages))
     system = row.get("system_prompt")
     chat = read_chat(messages)
     if chat is None or not (system is None or isinstance(system, str)) or (chat.prompt or "")[:1] in ("", "["):

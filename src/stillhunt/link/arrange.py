@@ -123,7 +123,7 @@ def _arranged(table: pa.Table, seed: Any) -> pa.Table:
     fresh, alone = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
     mark_first(order, offsets, values(table, "whole"), fresh)
-    mark_alone(order, offsets, conversation, values(table, "turn", fill=0), alone)
+    mark_alone(order, offsets, conversation, values(table, "turn", fill=-1), alone)
     return pa.table(
         {"owner": owner, "order": order, "fresh": fresh, "alone": alone, "half": keyed_bit(conversation, seed)}
     )

@@ -109,7 +109,11 @@ def mark_first(order: I32, offsets: I64, whole: U64, fresh: U8) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def mark_alone(order: I32, offsets: I64, conversation: U64, turn: I32, alone: U8) -> None:
-    """1 for a row that is all of its conversation; conversations never span owners."""
+    """1 for a row that is all of its conversation; conversations never span owners.
+
+    Turns count from the earliest of the owner: answers that stand in each of its calls are examples, not a
+    conversation. Unknown turns are below 0.
+    """
     slots = np.full(64, -1, np.int32)
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1]
@@ -119,9 +123,13 @@ def mark_alone(order: I32, offsets: I64, conversation: U64, turn: I32, alone: U8
         if size > len(slots):
             slots = np.full(size, -1, np.int32)
         slots[:size] = -1
+        earliest = np.int32(2**31 - 1)
+        for j in range(first, last):
+            if turn[order[j]] >= 0:
+                earliest = min(earliest, turn[order[j]])
         for j in range(first, last):
             row = order[j]
-            alone[row] = turn[row] <= 0
+            alone[row] = turn[row] <= earliest
             slot = np.int64((conversation[row] * MULTIPLY) >> np.uint64(32)) & (size - 1)
             while slots[slot] >= 0 and conversation[slots[slot]] != conversation[row]:
                 slot = (slot + 1) & (size - 1)

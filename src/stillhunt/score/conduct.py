@@ -159,10 +159,12 @@ def _own_checks(frame: Frame, candidate: Candidate) -> Finding | None:
 
 def _talk(frame: Frame, candidate: Candidate) -> Finding | None:
     """Conversations behind the slices, later turns included, which lack the template and so are in no slice."""
-    if (frame.numbers("turn", candidate.rows) < 0).all():
+    if (frame.turn[candidate.rows] < 0).all():
         return None
     rows = candidate.rows[np.unique(frame.conversation[candidate.rows], return_index=True)[1]]
     asked = frame.asked_back[rows] >= 2
+    if not asked.any() and _torn(frame, candidate):
+        return None
     return _manners(
         "talk",
         f"in {asked.mean():.1%} of its conversations somebody asks back twice or more, as people do",
@@ -170,6 +172,12 @@ def _talk(frame: Frame, candidate: Candidate) -> Finding | None:
         asked,
         (HONEST_TALK, TAKEN_TALK),
     )
+
+
+def _torn(frame: Frame, candidate: Candidate) -> bool:
+    """Whether there are later turns, and yet the log tells of no two requests that they are one conversation."""
+    rows = frame.rows_of(candidate.accounts)
+    return bool((frame.turn[rows] > 0).any()) and len(np.unique(frame.conversation[rows])) == len(rows)
 
 
 def _manners(kind: str, statement: str, rows: Ints, shown: Flags, spreads: tuple[Spread, Spread]) -> Finding | None:

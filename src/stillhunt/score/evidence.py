@@ -259,7 +259,7 @@ def _common_times(frame: Frame, candidate: Candidate) -> Finding:
 
 
 def _follow_ups(frame: Frame, candidate: Candidate, rows: Ints) -> Finding:
-    turn = frame.numbers("turn", rows)
+    turn = frame.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
         return Finding("conduct", "follow_ups", "turns are not known", 0.0)

@@ -151,8 +151,24 @@ class Frame:
     def asked_back(self) -> npt.NDArray[np.uint8]:
         """How often somebody asks back as people do in each request's conversation, at most 255 times."""
         human = (self.numbers("words") <= TALK_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
-        human &= self.numbers("turn") > 0
+        human &= self.turn > 0
         return kernels.count_in_runs(self.first, self.conversation, human)
+
+    @cached_property
+    def turn(self) -> Ints:
+        """Turn of each request, counted from the earliest of its account; -1 where unknown.
+
+        Answers that stand in each call of an account are examples of its template, and no conversation.
+        """
+        told = self.numbers("turn")
+        starts = self.first[:-1]
+        known = np.where(told >= 0, told, np.iinfo(told.dtype).max)
+        filled = np.flatnonzero(np.diff(self.first) > 0)
+        earliest = np.zeros(len(starts), told.dtype)
+        if len(filled):
+            earliest[filled] = np.minimum.reduceat(known, starts[filled])
+        turn: Ints = np.where(told >= 0, told - earliest[self.account], told)
+        return turn
 
     @cached_property
     def public_requests(self) -> int:
