@@ -130,6 +130,12 @@ def test_screen_in_a_pipe() -> None:
     ]
 
 
+def test_a_weak_group_says_which_tests_could_not_be_made() -> None:
+    lacking = evidence_row("c-weak", "queue", 0.0, "too few of its requests tell a subject")
+    shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], lacking]}))
+    assert "more would bring it to review; not told: too few of its requests tell a subject" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_screen_fits_a_terminal(width: int) -> None:
     console = Console(width=width)

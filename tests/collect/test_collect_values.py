@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.collect.chat import Chat, read_chat
+from stillhunt.collect.chat import Chat, exchanges, read_chat, settle_messages
 from stillhunt.collect.fields import field_map, from_object, step_down
 from stillhunt.collect.numbers import floats, integers, one_float, one_integer
 from stillhunt.collect.rejects import Rejects, printable
+from stillhunt.collect.sources.bodies import call_of_body
 from stillhunt.collect.standardise import times
 from stillhunt.collect.strings import bounded_texts, sample_text, short_strings
 from stillhunt.collect.timestamps import EARLIEST_REQUEST, BadValueError, TimeRange, many_times, one_time, time_range
@@ -317,3 +318,41 @@ def test_arrays_are_only_read() -> None:
     short_strings(column, 64)
     assert column.to_pylist() == before
     assert np.array_equal(many_times(pa.array([1, 2]))[0], [10**6, 2 * 10**6])
+
+
+@pytest.mark.parametrize(
+    ("roles", "turn"),
+    [
+        ("system user", 0),
+        ("user assistant user", 1),
+        ("user assistant assistant tool assistant tool user", 2),
+        ("user assistant", 0),  # the answer is to be continued
+        ("user model user model user", 2),
+        ("developer", 0),
+    ],
+)
+def test_turn_is_how_often_an_answer_was_replied_to(roles: str, turn: int) -> None:
+    messages = [{"role": role, "content": "words"} for role in roles.split()]
+    assert exchanges(messages) == turn
+    row = {"messages": messages}
+    settle_messages(row)
+    assert row["turn"] == turn
+
+
+@pytest.mark.parametrize("messages", [None, "user", [{"content": "no role"}], [3], {"role": "user"}])
+def test_what_is_no_conversation_has_no_turn(messages: object) -> None:
+    assert exchanges(messages) is None
+
+
+def test_the_logs_own_turn_is_kept() -> None:
+    row = {"messages": [{"role": "user", "content": "words"}], "turn": 7}
+    settle_messages(row)
+    assert row["turn"] == 7
+
+
+@pytest.mark.parametrize("link", [{"previous_response_id": "resp-1"}, {"conversation": {"id": "conv-1"}}])
+def test_a_history_that_the_provider_keeps_has_no_known_turn(link: dict[str, object]) -> None:
+    row = call_of_body({"input": [{"role": "user", "content": "and then?"}], **link})
+    settle_messages(row)
+    assert row["prompt"] == "and then?"
+    assert row["turn"] is None

@@ -32,6 +32,7 @@ class Story:
         equal_loads: every member sends as much; else as unevenly as customers do.
         repeated: share of the members' prompts that come from a set which all of them send.
         follow_ups: share of later turns.
+        examples: answers that the members put before each of their questions.
         bursts: members work in the same half days; else each at times of its own.
         linked: one card, one address, one client, one sign-up session for all members.
         organisation: what the members declare; empty = nothing.
@@ -51,6 +52,7 @@ class Story:
     equal_loads: bool = True
     repeated: float = 0.0
     follow_ups: float = 0.0
+    examples: int = 0
     bursts: bool = False
     linked: bool = False
     organisation: str = ""
@@ -153,7 +155,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         account_id=[ids[number] for number in owner],
         timestamp=pa.array(time, pa.int64()).cast(TIMESTAMP),
         conversation=np.arange(rows),
-        turn=(rng.random(rows) < story.follow_ups).astype(np.int32),
+        turn=(rng.random(rows) < story.follow_ups).astype(np.int32) + np.where(inside, story.examples, 0),
         model=["large"] * rows,
         client_ip=address[owner].astype(np.uint64),
         client_prefix=address[owner].astype(np.uint64),

@@ -6,12 +6,15 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from staged import Story, campaign_bits, score_story, statements, verdict
+from staged import Story, campaign_bits, score_story, staged_tables, statements, verdict
 
 from stillhunt.base.config import Config
+from stillhunt.base.progress import Silent
+from stillhunt.score import score_campaigns
 from stillhunt.score.baseline import TIMES, TOPICS, Overdispersion
 from stillhunt.score.dealt import Homogeneity, index_bits
 from stillhunt.score.findings import HARVEST, LINKAGE, Finding, capped, family_bits
@@ -156,6 +159,28 @@ def test_a_campaign_that_is_most_of_the_log_is_not_common_for_that() -> None:
 def test_follow_ups_speak_against() -> None:
     alone, talking = (campaign_bits(score_story(Story(follow_ups=share))) for share in (0.0, 0.4))
     assert alone["follow_ups"] > 0 > talking["follow_ups"]
+
+
+def test_answers_that_stand_in_every_call_of_an_account_are_examples() -> None:
+    """Few-shot prompts hold answers too: nobody asks back in them, and those who do are still seen."""
+    assert campaign_bits(score_story(Story(examples=3))) == campaign_bits(score_story(Story()))
+    assert campaign_bits(score_story(Story(examples=3, follow_ups=0.4)))["follow_ups"] < 0
+
+
+def test_a_log_that_is_too_small_for_a_test_says_so() -> None:
+    (traffic, sliced, candidates), customers = staged_tables(Story())
+    unknown = pa.array(np.full(sliced.num_rows, -1), sliced.schema.field("topic").type)
+    sliced = sliced.set_column(sliced.schema.get_field_index("topic"), sliced.schema.field("topic"), unknown)
+    tables = score_campaigns((traffic, sliced, candidates), customers, Config(), Silent())[0]
+    assert campaign_bits(tables)["topic_mixture"] == 0
+    assert statements(tables)["topic_mixture"].startswith("too few of its requests tell a subject (0 of ")
+    assert "too few" not in " ".join(statements(score_story(Story())).values())
+
+
+def test_later_turns_of_unnamed_conversations_are_no_talk_and_no_lack_of_it() -> None:
+    """Each request of the story is a conversation of its own."""
+    assert "talk" in campaign_bits(score_story(Story()))
+    assert "talk" not in campaign_bits(score_story(Story(follow_ups=0.4)))
 
 
 @pytest.mark.parametrize("seed", range(4))

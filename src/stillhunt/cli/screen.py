@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from stillhunt.base.schema import FAMILIES
 from stillhunt.cli.findings import Campaign, Findings, Reason
 from stillhunt.cli.terminal import print_columns, printable
 from stillhunt.collect.coverage import by_address_sentence
@@ -186,9 +187,15 @@ def _strongest_weak(findings: Findings) -> list[str]:
             lines.append(
                 f"{printable(row['campaign_id'], 48)}: {_counted(row['accounts'], 'account')}, "
                 f"{_counted(row['requests'], 'request')}, {probability_words(row['score'])}; {families} bits speak for "
-                f"it, {lacking:.1f} more would bring it to review"
+                f"it, {lacking:.1f} more would bring it to review{_untold(campaign)}"
             )
     return lines[:WEAK_SHOWN]
+
+
+def _untold(campaign: Campaign) -> str:
+    """Which tests the log holds too little for."""
+    lacking = [reason.statement for reason in campaign.reasons if reason.family in FAMILIES and reason.bits == 0]
+    return f"; not told: {'; '.join(printable(text, STATEMENT_CHARS) for text in lacking)}" if lacking else ""
 
 
 def _logs(findings: Findings) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from stillhunt.score.conduct import asked_conduct, own_matters
 from stillhunt.score.dealt import Homogeneity, homogeneity, index_bits, load_evenness, load_fit, pooled, trimmed
 from stillhunt.score.economics import economics
 from stillhunt.score.failover import failovers
-from stillhunt.score.findings import Finding, examples
+from stillhunt.score.findings import Finding, examples, untold
 from stillhunt.score.frame import Frame
 from stillhunt.score.open_customers import declared_organisation, open_customers
 from stillhunt.score.outsiders import TIME_BIN
@@ -45,6 +45,8 @@ STACK_CAP = 4.0
 """A popular framework brings its own client, so that its users share both; stacks alone stay weak evidence."""
 PUBLIC_ITEMS = 0.1
 """Share of such prompts from which the items themselves are shared; campaigns of the worlds stay below 3 %."""
+FEWEST = 3
+"""Accounts from which mixtures are compared (`dealt.index_bits`)."""
 SOME_BACK = 0.03
 """Share of follow-ups that cover traffic leaks into a campaign's slices."""
 REPEATED = 0.02
@@ -89,7 +91,7 @@ def gather_evidence(
     else:
         findings += _shared_customers(frame, candidate)
         findings += _shared_addresses(frame, candidate)
-    return [f for f in findings if f.bits != 0.0 or f.member_bits is not None]
+    return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.untold]
 
 
 def _templated(frame: Frame, candidate: Candidate, subjects: Finding, least: int, found_as: Candidate) -> list[Finding]:
@@ -164,6 +166,13 @@ def _topic_mixture(frame: Frame, candidate: Candidate, cleared: Candidate) -> Fi
     found = _held_out(frame, judged, frame.topic[judged.rows])
     usual = _usual_here(frame, candidate, found, "topic")
     bits = index_bits(found, usual)
+    told = int(np.count_nonzero(frame.topic[judged.rows] >= 0))
+    members: Floats = np.clip(candidate.per_account(candidate.queue), -MEMBER_CAP, MEMBER_CAP)
+    if found.freedom < 1 or found.accounts < FEWEST:
+        few = (
+            f"too few of its requests tell a subject ({told:,} of {len(judged.rows):,}) for its accounts to be compared"
+        )
+        return replace(untold("queue", "topic_mixture", few), member_bits=members)
     compared = "as alike as dealing at random gives" if bits > 0 else "as different as separate customers' are"
     return Finding(
         "queue",
@@ -173,7 +182,7 @@ def _topic_mixture(frame: Frame, candidate: Candidate, cleared: Candidate) -> Fi
         bits,
         examples(candidate.rows),
         len(candidate.rows),
-        np.clip(candidate.per_account(candidate.queue), -MEMBER_CAP, MEMBER_CAP),
+        members,
     )
 
 
@@ -248,6 +257,8 @@ def _common_times(frame: Frame, candidate: Candidate) -> Finding:
     found = _held_out(frame, candidate, frame.time[candidate.rows] // TIME_BIN)
     usual = _usual_here(frame, candidate, found, "time")
     bits = index_bits(found, usual)
+    if found.freedom < 1 or found.accounts < FEWEST:
+        return untold("timing", "common_times", "too few of its requests, or too short a time, for busy and idle hours")
     return Finding(
         "timing",
         "common_times",

@@ -116,7 +116,7 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
     nothing = np.zeros(0, np.int64)
     told: list[tuple[Text, float, Ints, int]] = [(PRIOR, config.score.prior_bits, nothing, 0)]
-    speaking = [found for found in judged.findings if found.bits != 0.0]
+    speaking = [found for found in judged.findings if found.bits != 0.0 or found.untold]
     told += [((found.family, found.kind, found.statement), found.bits, found.rows, found.count) for found in speaking]
     if judged.held_back is not None and judged.verdict == "review":
         text = budget_statement(judged, config.score, accounts)

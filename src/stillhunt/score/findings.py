@@ -30,6 +30,7 @@ class Finding:
             nothing of single accounts.
         blind: True where the group was formed without a look at what this test looks at, and could have been refuted by
             it. Such a finding has a cap of its own and takes no room from the others.
+        untold: True where the log holds too little for the test: no bits, and the statement says what is lacking.
     """
 
     family: str
@@ -40,6 +41,18 @@ class Finding:
     count: int = 0
     member_bits: Floats | None = None
     blind: bool = False
+    untold: bool = False
+
+
+def untold(family: str, kind: str, statement: str) -> Finding:
+    """Finding of a test that cannot be made.
+
+    Args:
+        family: evidence family.
+        kind: name of the test.
+        statement: what is lacking.
+    """
+    return Finding(family, kind, statement, 0.0, untold=True)
 
 
 def examples(rows: Ints) -> Ints:

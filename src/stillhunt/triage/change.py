@@ -35,6 +35,9 @@ def of_campaign(total: Sum, verdict: str, settings: ScoreSettings) -> tuple[str,
             f"The verdict act needs two independent families of at least {settings.family_floor_bits:.1f} bits; "
             f"{reach}."
         )
+    if total.untold:
+        lacking = "; ".join(plain.shorten(term.statement, 400) for term in total.untold)
+        sentences.append(f"The log holds too little for some tests: {lacking}.")
     if verdict != "none":
         sentences.append(_PROGRAMME)
     return tuple(sentences)

@@ -128,7 +128,7 @@ def _term_dict(term: Term) -> dict[str, Any]:
 
 def _sum_lines(part: Sum, name: str) -> list[str]:
     lines = [f"  {plain.bits(part.prior_bits):>7}  prior, before any evidence"]
-    for heading, terms in (("for", part.supporting), ("against", part.opposing)):
+    for heading, terms in (("for", part.supporting), ("against", part.opposing), ("could not tell", part.untold)):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             statement = plain.shorten(term.statement, _STATEMENT_CHARS)

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.schema import FAMILIES
 from stillhunt.triage.folder import canonical_order
 
 PRIOR = "prior"
@@ -63,6 +64,11 @@ class Sum:
         """Evidence against, the strongest first."""
         against = [term for term in self.terms if term.family != PRIOR and term.bits < 0]
         return tuple(sorted(against, key=lambda term: term.bits))
+
+    @property
+    def untold(self) -> tuple[Term, ...]:
+        """Tests for which the log holds too little: they say neither."""
+        return tuple(term for term in self.terms if term.family in FAMILIES and term.bits == 0)
 
     @property
     def family_bits(self) -> dict[str, float]:

@@ -103,7 +103,7 @@ def test_carries_names_what_is_carried(name: str) -> None:
         filled |= {column for column, value in row.items() if value not in (None, "", [])}
         chat = read_chat(row.get("messages"))
         if chat:
-            filled |= {"prompt"} | ({"system_prompt"} if chat.system_prompt else set())
+            filled |= {"prompt", "turn"} | ({"system_prompt"} if chat.system_prompt else set())
     if "account_fallback" in filled:
         filled.add("account_id")
     assert filled - {"messages", "links", "account_fallback"} == set(source.carries)

@@ -161,6 +161,7 @@ SOURCES = (
             "account_id": "ApimSubscriptionId of the gateway log beside it; else _SubscriptionId, TenantId",
             "model": "DeploymentName, ModelName",
             "prompt": "RequestMessages, of all rows of a CorrelationId by SequenceNumber",
+            "turn": "the answers among RequestMessages",
             "system_prompt": "RequestMessages",
             "response": "ResponseMessages",
             "input_tokens": "PromptTokens",

@@ -97,6 +97,7 @@ _BODY = dict.fromkeys(
     (
         "model",
         "prompt",
+        "turn",
         "system_prompt",
         "tools",
         "temperature",

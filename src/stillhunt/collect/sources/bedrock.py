@@ -151,7 +151,9 @@ def _is_bedrock(sample: Sample) -> bool:
     return any(entry.get("schemaType") == _TYPE for entry in entries)
 
 
-_BODY = dict.fromkeys(("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "input.inputBodyJson")
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "input.inputBodyJson"
+)
 SOURCES = (
     Source(
         "bedrock",

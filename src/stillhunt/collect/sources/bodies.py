@@ -85,6 +85,8 @@ def options_of_body(body: Mapping[str, Any]) -> Row:
     value = get("system") or get("instructions") or get("systemInstruction") or get("system_instruction")
     if value and (value := system_text(value)) is not None:
         row["system_prompt"] = value
+    if get("previous_response_id") or get("conversation"):
+        row["turn"] = None  # the history lies with the provider: how long it is nobody can tell
     return row
 
 

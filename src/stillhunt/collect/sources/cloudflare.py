@@ -76,7 +76,7 @@ def _is_cloudflare(sample: Sample) -> bool:
 
 
 _BODY = dict.fromkeys(
-    ("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request, request_body"
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request, request_body"
 )
 SOURCES = (
     Source(

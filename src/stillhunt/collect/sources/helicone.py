@@ -58,7 +58,9 @@ def _is_helicone(sample: Sample) -> bool:
     )
 
 
-_BODY = dict.fromkeys(("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body")
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body"
+)
 SOURCES = (
     Source(
         "helicone",

@@ -65,7 +65,7 @@ def _is_kong(sample: Sample) -> bool:
 
 
 _BODY = dict.fromkeys(
-    ("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "ai.proxy.payload.request"
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "ai.proxy.payload.request"
 )
 SOURCES = (
     Source(

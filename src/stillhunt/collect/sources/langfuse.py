@@ -276,6 +276,7 @@ _CARRIES = {
     "conversation_id": "sessionId of the trace",
     "end_user_id": "modelParameters.user; else userId where metadata names the account",
     "prompt": "input",
+    "turn": "the answers within input",
     "system_prompt": "input",
     "tools": "input",
     "response": "output",

@@ -44,7 +44,7 @@ _SESSION_HEADERS = ("x-litellm-session-id", "x-session-id", "session_id", "sessi
 _CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "atext_completion", "aresponses"))
 """What most calls are, said so that no pattern need be tried on them."""
 _NOTHING = frozenset(("", REDACTED, "{}"))
-_OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt")
+_OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt", "turn")
 _AGENT_TAG = "User-Agent: "
 
 
@@ -282,6 +282,7 @@ _CARRIES = {
     "organization_id": "metadata.user_api_key_org_id",
     "model": "model_group; model without its provider where it is empty",
     "prompt": "messages",
+    "turn": "the answers among the messages",
     "system_prompt": "messages, model_parameters.instructions",
     "response": "response",
     "conversation_id": "metadata.requester_metadata.session_id, trace_id where the client set it",
@@ -304,6 +305,7 @@ _SPEND_CARRIES = {
     "organization_id": "organization_id",
     "model": "proxy_server_request.model, metadata.original_model_group, model_group",
     "prompt": "proxy_server_request",
+    "turn": "the answers among the messages of proxy_server_request",
     "system_prompt": "proxy_server_request",
     "response": "response",
     "conversation_id": "session_id where the client set it",

@@ -118,7 +118,8 @@ _CARRIES = {
     "conversation_id": "http_x_session_id",
 }
 _BODY = dict.fromkeys(
-    ("model", "prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens", "end_user_id"), "request_body"
+    ("model", "prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens", "end_user_id"),
+    "request_body",
 )
 _FIELDS = frozenset(("remote_addr", "http_user_agent", "request_id", "msec", "time_iso8601", "time_local", "request"))
 SOURCES = (

@@ -133,6 +133,7 @@ _CARRIES = {
     "user.id, enduser.id on the span or one around it; gen_ai.user",
     "model": "litellm.model_group, gen_ai.request.model, input.value, langfuse.observation.model.name",
     "prompt": "gen_ai.input.messages, gen_ai.prompt.N, llm.input_messages.N, input.value, langfuse.observation.input",
+    "turn": "the answers among the messages",
     "system_prompt": "gen_ai.system_instructions, or among the messages",
     "response": "gen_ai.output.messages, gen_ai.completion.N, llm.output_messages.N, langfuse.observation.output",
     "conversation_id": "gen_ai.conversation.id, session.id, also on a span around it",
@@ -166,6 +167,7 @@ _LOG_CARRIES = {
     "timestamp": "timeUnixNano, else observedTimeUnixNano",
     "account_id": "resource service.namespace where it names customers; user.id, enduser.id",
     "prompt": "gen_ai.user.message, gen_ai.tool.message; gen_ai.input.messages of operation.details",
+    "turn": "gen_ai.assistant.message; gen_ai.input.messages of operation.details",
     "response": "gen_ai.choice; gen_ai.output.messages of operation.details",
     **{name: f"{_CARRIES[name]} of operation.details" for name in _OF_DETAILS},
 }

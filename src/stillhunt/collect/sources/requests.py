@@ -91,7 +91,8 @@ def _is_bodies(sample: Sample) -> bool:
 
 
 _BODY = dict.fromkeys(
-    ("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body, request, body or payload"
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"),
+    "request_body, request, body or payload",
 )
 SOURCES = (
     Source(

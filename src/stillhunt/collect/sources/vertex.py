@@ -78,7 +78,7 @@ def _is_vertex(sample: Sample) -> bool:
 
 
 _BODY = dict.fromkeys(
-    ("prompt", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "full_request, request_payload"
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "full_request, request_payload"
 )
 SOURCES = (
     Source(
