@@ -92,12 +92,20 @@ def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
         account=account.astype(np.int64),
         half=keyed_bit(conversation, seed).astype(np.int64),
         fresh=_first_of(account, sketches),
-        alone=(count[place] == 1) & (pc.fill_null(sketches["turn"], 0).to_numpy() <= 0),
+        alone=(count[place] == 1) & _opens(account, pc.fill_null(sketches["turn"], -1).to_numpy()),
         phrase_row=phrase_row,
         phrase=phrase.astype(np.uint64),
         word_row=word_row,
         word=word.astype(np.int64),
     )
+
+
+def _opens(account: Ints, turn: Ints) -> Array:
+    """Whether each turn is unknown or the earliest known one of its account."""
+    known = turn >= 0
+    earliest = np.full(int(account.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(earliest, account[known], turn[known])
+    return ~known | (turn == earliest[account])
 
 
 def _lists(sketches: pa.Table, name: str) -> tuple[Ints, Array]:
