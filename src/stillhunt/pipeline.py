@@ -34,7 +34,7 @@ from stillhunt.pipeline_spark import with_identity_key
 from stillhunt.pipeline_spark.log import SparkLog
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import list_version, log_budget, score_campaigns
-from stillhunt.triage import Case, allowed_groups, sample_table, timeline_table
+from stillhunt.triage import ASPECTS, Case, allowed_groups, origins_table, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
 """Requests of each campaign whose text is read again, to choose the excerpts of the report from."""
@@ -96,12 +96,12 @@ def hunt(
     with clock.stage("score"):
         tables, harvested = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
     with clock.stage("excerpts"):
-        samples, timeline = _views(log, traffic, tables["harvest"], harvested, config)
+        samples, timeline, origins = _views(log, traffic, tables["harvest"], harvested, config)
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
     sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats))
     run = {**_facts(log, customers, config), **sums, "timings": clock.timings}
     log.close()
-    return Case(tables, samples, timeline, run)
+    return Case(tables, samples, timeline, run, origins)
 
 
 @contextmanager
@@ -274,18 +274,19 @@ def _drain(partials: Partials, pending: deque[tuple[int, Future[pa.Table]]], mos
 
 def _views(
     log: RequestLog | SparkLog, traffic: pa.Table, harvest: pa.Table, rows: pa.Array, config: Config
-) -> tuple[pa.Table | None, pa.Table | None]:
-    """Excerpts of a few requests of each campaign, their text read again from the log, and the timeline of all.
+) -> tuple[pa.Table | None, pa.Table | None, pa.Table | None]:
+    """Excerpts of a few requests of each campaign, their text read again from the log; timeline and origins of all.
 
     `rows` are the places of the harvested requests in the traffic.
     """
     if not harvest.num_rows:
-        return None, None
+        return None, None, None
     time = traffic["timestamp"].take(rows)
     timeline = timeline_table(harvest["campaign_id"], plain(traffic["account_id"].take(rows)), time)
+    origins = origins_table(harvest["campaign_id"], traffic.select(["account_id", *ASPECTS.values()]).take(rows))
     if not config.report.excerpts:
-        return None, timeline
-    return _samples(log, traffic, harvest, rows, config), timeline
+        return None, timeline, origins
+    return _samples(log, traffic, harvest, rows, config), timeline, origins
 
 
 def _samples(

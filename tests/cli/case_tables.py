@@ -28,6 +28,7 @@ def campaign_row(campaign_id: str, verdict: str, score: float, **changes: Any) -
         "families": ["queue", "identity"],
         "output_tokens": 3_100_000,
         "list_value": 46.5,
+        "estimated_requests": 4896,
     }
     return {**row, **changes}
 

@@ -21,6 +21,7 @@ from stillhunt.base.progress import Silent
 from stillhunt.collect import enrich, open_accounts
 from stillhunt.collect.coverage import LOOK_UP, coverage
 from stillhunt.collect.enrich import Networks
+from stillhunt.collect.layouts import network_of
 from stillhunt.extract.partials import Partials
 from stillhunt.pipeline import hunt, inspect_logs
 
@@ -47,8 +48,8 @@ def files(tmp_path: Path) -> tuple[str, ...]:
 
 
 def looked_up(paths: tuple[str, ...], *addresses: str | None) -> list[tuple[int | None, str | None]]:
-    numbers, countries = Networks(paths).of(pa.array(addresses, pa.string()), 1024)
-    return list(zip(numbers.to_pylist(), countries.to_pylist(), strict=True))
+    found = Networks(paths).of(pa.array(addresses, pa.string()), 1024)
+    return list(zip(found["asn"].to_pylist(), found["country"].to_pylist(), strict=True))
 
 
 def test_addresses_in_every_form(files: tuple[str, ...]) -> None:
@@ -75,7 +76,8 @@ def test_unknown_addresses_stay_null(files: tuple[str, ...]) -> None:
     ],
 )
 def test_layouts(record: dict[str, Any], expected: tuple[int | None, str | None]) -> None:
-    assert (enrich._asn_of(record), enrich._country_of(record)) == expected
+    found = network_of(record)
+    assert (found.asn, found.country) == expected
 
 
 def test_layouts_in_files(tmp_path: Path) -> None:

@@ -214,6 +214,7 @@ def _add_campaign(rows: Any, views: Any, prompts: Any, plan: dict[str, Any], ran
             "families": sorted({family for family, _, bits, _, _ in plan["evidence"] if bits >= 3}),
             "output_tokens": tokens,
             "list_value": tokens * 15 / 1e6,
+            "estimated_requests": requests,
         }
     )
 

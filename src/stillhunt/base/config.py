@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -50,9 +50,16 @@ class CollectSettings(_Group):
     )
     mmdb: tuple[str, ...] = Field(
         (),
-        description="MMDB files (GeoLite2, GeoIP2, DB-IP, IPinfo) that tell network and country of addresses where the "
-        "log has none; the first that knows a value counts. Needs stillhunt[enrich]. With engine spark they lie at the "
-        "same place on every machine. run.json has their names only.",
+        description="MMDB files (GeoLite2, GeoIP2 with Anonymous-IP and Connection-Type, DB-IP, IPinfo, IP2Location) "
+        "that tell network, country and kind (hosting, vpn, tor, mobile ...) of addresses where the log has none; the "
+        "first that knows a value counts, of kinds the most telling. Needs stillhunt[enrich]. With engine spark they "
+        "lie at the same place on every machine. run.json has their names only.",
+    )
+    sampling_rate: dict[str, Annotated[float, Field(ge=1e-6, le=1)]] = Field(
+        default_factory=dict,
+        description="Kind of log as `stillhunt inspect` names it (vertex = 0.1) -> share of calls that such logs keep, "
+        "where their records do not say it. Requests, tokens and money are then told as of all calls, and evidence "
+        "that needs every call is not counted in favour.",
     )
     rejects_limit: float = Field(
         0.01, ge=0, le=1, description="Share of rows in rejects above which the exit code is 4 (partial input)."

@@ -2,8 +2,7 @@
 
 Rooms hand over Arrow tables and nothing else; `Table.check` is called at each door. `stillhunt schema`
 prints this file's content and `docs/tables.md` is generated from it, so a column exists in one place only.
-The case tables (`CASE_TABLES`) are a contract with the outside: their names and types change only
-together with `CASE_VERSION`.
+The case tables (`CASE_TABLES`), a contract with the outside, are in `schema_case.py` and are named here too.
 """
 
 from __future__ import annotations
@@ -12,23 +11,32 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from stillhunt.base.schema_case import CAMPAIGNS as CAMPAIGNS
+from stillhunt.base.schema_case import CASE_ACCOUNTS as CASE_ACCOUNTS
+from stillhunt.base.schema_case import CASE_TABLES as CASE_TABLES
+from stillhunt.base.schema_case import CASE_VERSION as CASE_VERSION
+from stillhunt.base.schema_case import CASE_VIEWS as CASE_VIEWS
+from stillhunt.base.schema_case import EVIDENCE as EVIDENCE
+from stillhunt.base.schema_case import HARVEST as HARVEST
+from stillhunt.base.schema_case import MEMBERS as MEMBERS
+from stillhunt.base.schema_case import NEEDS_EVEN as NEEDS_EVEN
+from stillhunt.base.schema_case import NEEDS_EVERY as NEEDS_EVERY
+from stillhunt.base.schema_case import ORIGINS as ORIGINS
+from stillhunt.base.schema_case import REJECTS as REJECTS
+from stillhunt.base.schema_case import ROLES as ROLES
+from stillhunt.base.schema_case import SAMPLES as SAMPLES
+from stillhunt.base.schema_case import SLICES as SLICES
+from stillhunt.base.schema_case import TIMELINE as TIMELINE
+from stillhunt.base.schema_case import VERDICTS as VERDICTS
+from stillhunt.base.shape import TIMESTAMP as TIMESTAMP
 from stillhunt.base.shape import Column as Column
 from stillhunt.base.shape import Table as Table
-
-CASE_VERSION = 1
-"""Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
 
 FAMILIES = ("content", "queue", "timing", "network", "identity", "conduct")
 """Evidence families. Two independent ones are needed before an account is flagged."""
 
-VERDICTS = ("act", "review", "none")
-ROLES = ("operator", "shared", "victim", "unknown")
-
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-STRINGS = pa.list_(pa.string())
 CODED = pa.dictionary(pa.int32(), pa.string())
 """Strings of few distinct values beside the rows: kept once each, four bytes a row."""
-SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
 
 
 def _c(name: str, type_: pa.DataType, nullable: bool, meaning: str) -> Column:
@@ -55,6 +63,13 @@ REQUESTS = Table(
         _c("client_ip", pa.uint64(), True, "Keyed hash of the client address."),
         _c("client_prefix", pa.uint64(), True, "Keyed hash of its /24 (IPv4) or /48 (IPv6)."),
         _c("asn", pa.int64(), True, "Autonomous system number of the client."),
+        _c("asn_name", pa.string(), True, "Organisation that runs that autonomous system."),
+        _c(
+            "ip_kind",
+            pa.string(),
+            True,
+            "What the client address is used for: hosting, vpn, tor, proxy, residential proxy, mobile, business ...",
+        ),
         _c("country", pa.string(), True, "Two-letter country of the client."),
         _c("user_agent", pa.string(), True, "User-Agent header, bounded."),
         _c("tls_fingerprint", pa.string(), True, "JA3/JA4 or the like."),
@@ -66,6 +81,7 @@ REQUESTS = Table(
         _c("max_tokens", pa.int64(), True, "Largest answer the client asked for."),
         _c("tools", pa.string(), True, "Tool definitions, as text, bounded."),
         _c("status", pa.int32(), True, "HTTP status of the answer."),
+        _c("sampling_rate", pa.float64(), True, "Share of such calls that the log keeps, 0 to 1; null: all of them."),
         _c("origin_file", pa.int32(), False, "Index of the input file, in sorted order of paths."),
         _c("origin_row", pa.int64(), False, "Row number within the input file, from 0."),
     ),
@@ -91,17 +107,6 @@ ACCOUNTS = Table(
     ),
 )
 
-REJECTS = Table(
-    "rejects",
-    "Rows that could not be used, each with its reason; nothing vanishes silently.",
-    (
-        _c("source", pa.string(), False, "File or table the row came from (name, not full path)."),
-        _c("place", pa.string(), False, "Line or row number, and the column where one is at fault."),
-        _c("reason", pa.string(), False, "Why it was set aside."),
-        _c("raw", pa.string(), False, "The row's beginning, bounded, control characters removed."),
-    ),
-)
-
 SKETCHES = Table(
     "sketches",
     "One row per request after the text pass: fingerprints instead of text.",
@@ -119,6 +124,8 @@ SKETCHES = Table(
         _c("client_ip", pa.uint64(), True, "As in requests."),
         _c("client_prefix", pa.uint64(), True, "As in requests."),
         _c("asn", pa.int64(), True, "As in requests."),
+        _c("network", pa.string(), True, "Number and name of the autonomous system together, for people to read."),
+        _c("ip_kind", pa.string(), True, "As in requests."),
         _c("country", pa.string(), True, "As in requests."),
         _c("user_agent", pa.string(), True, "As in requests."),
         _c("tls_fingerprint", pa.string(), True, "As in requests."),
@@ -129,6 +136,7 @@ SKETCHES = Table(
         _c("top_p", pa.float64(), True, "As in requests."),
         _c("max_tokens", pa.int64(), True, "As in requests."),
         _c("status", pa.int32(), True, "As in requests."),
+        _c("sampling_rate", pa.float64(), True, "As in requests."),
         _c("content_hash", pa.uint64(), False, "Fixed hash of the row's content, to settle duplicate ids."),
         _c("whole", pa.uint64(), False, "Hash of the normalised prompt; 0 where there is none."),
         _c("phrases", pa.list_(pa.uint32()), False, "Winnowed word-shingle hashes of head, tail and keyed middle."),
@@ -154,7 +162,17 @@ UNJUDGED = (
     "script",
 )
 """Columns of the sketches that the search reads and nobody after it."""
-_REPEATED = ("source", "account_id", "organization_id", "model", "country", "user_agent", "tls_fingerprint")
+_REPEATED = (
+    "source",
+    "account_id",
+    "organization_id",
+    "model",
+    "network",
+    "ip_kind",
+    "country",
+    "user_agent",
+    "tls_fingerprint",
+)
 
 TRAFFIC = Table(
     "traffic",
@@ -219,57 +237,6 @@ CANDIDATES = Table(
     ),
 )
 
-CASE_ACCOUNTS = Table(
-    "case_accounts",
-    "accounts.parquet: every account seen, with its score and verdict.",
-    (
-        _c("account_id", pa.string(), False, "Account, as in the logs."),
-        _c("score", pa.float64(), False, "Probability that the account harvests, 0 to 1."),
-        _c("verdict", pa.string(), False, "act, review or none."),
-        _c("flagged", pa.bool_(), False, "True where the verdict is act."),
-        _c("sanctioned", pa.bool_(), False, "True where the settings declare the account's programme."),
-        _c("campaign_id", pa.string(), True, "Its main campaign; null where it has none."),
-        _c("reasons", STRINGS, False, "Short statements, the strongest first."),
-        _c("requests", pa.int64(), False, "Requests of the account in the logs."),
-        _c("harvest_requests", pa.int64(), False, "Estimated number of them that harvest."),
-    ),
-)
-
-MEMBERS = Table(
-    "members",
-    "members.parquet: which accounts serve which campaign; many to many.",
-    (
-        _c("account_id", pa.string(), False, "Account."),
-        _c("campaign_id", pa.string(), False, "Campaign."),
-        _c("role", pa.string(), False, "operator, shared, victim or unknown."),
-        _c("requests", pa.int64(), False, "Its requests in this campaign."),
-        _c("share", pa.float64(), False, "Those as a share of the account's traffic, 0 to 1."),
-        _c("score", pa.float64(), False, "P(campaign) times P(member given campaign)."),
-    ),
-)
-
-SLICES = Table(
-    "slices",
-    "slices.parquet: one account's traffic in one content cluster.",
-    (
-        _c("slice_id", pa.string(), False, "Slice."),
-        _c("account_id", pa.string(), False, "Account."),
-        _c("campaign_id", pa.string(), True, "Campaign the slice belongs to; null where none."),
-        _c("requests", pa.int64(), False, "Requests in the slice."),
-        _c("harvest_requests", pa.int64(), False, "Those counted as harvested."),
-    ),
-)
-
-HARVEST = Table(
-    "harvest",
-    "harvest.parquet: the requests counted as harvested.",
-    (
-        _c("request_id", pa.string(), False, "Request."),
-        _c("slice_id", pa.string(), False, "Slice it belongs to."),
-        _c("campaign_id", pa.string(), False, "Campaign it belongs to."),
-    ),
-)
-
 TOTALS = Table(
     "totals",
     "One row per account of the log.",
@@ -283,70 +250,6 @@ TOTALS = Table(
     ),
 )
 
-CAMPAIGNS = Table(
-    "campaigns",
-    "campaigns.parquet: one row per campaign, the strongest first.",
-    (
-        _c("campaign_id", pa.string(), False, "Stable id, made from the members found first."),
-        _c("score", pa.float64(), False, "Probability that this is one harvesting operation, 0 to 1."),
-        _c("verdict", pa.string(), False, "act, review or none."),
-        _c("accounts", pa.int64(), False, "Member accounts."),
-        _c("requests", pa.int64(), False, "Requests counted as harvested."),
-        _c("first_seen", TIMESTAMP, False, "First harvested request."),
-        _c("last_seen", TIMESTAMP, False, "Last harvested request."),
-        _c("skills", STRINGS, False, "What is being taken, in words."),
-        _c("models", STRINGS, False, "Models it is taken from, the most used first."),
-        _c("families", STRINGS, False, "Evidence families that speak for it."),
-        _c("output_tokens", pa.int64(), False, "Tokens answered to the harvested requests."),
-        _c("list_value", pa.float64(), False, "Their value at list price, in the price table's currency."),
-    ),
-)
-
-EVIDENCE = Table(
-    "evidence",
-    "evidence.parquet: every piece of evidence, in bits, with the requests behind it.",
-    (
-        _c("campaign_id", pa.string(), False, "Campaign it speaks of."),
-        _c("account_id", pa.string(), True, "Account it speaks of; null: the whole campaign."),
-        _c(
-            "family",
-            pa.string(),
-            False,
-            "content, queue, timing, network, identity or conduct; prior for the start; budget, of 0 bits, where the "
-            "false-alarm budget keeps the verdict from act.",
-        ),
-        _c("kind", pa.string(), False, "Name of the test."),
-        _c("statement", pa.string(), False, "The finding in one sentence."),
-        _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative speaks against."),
-        _c("request_ids", STRINGS, False, "Requests that show it, at most 50."),
-        _c("request_count", pa.int64(), False, "How many requests stand behind it."),
-    ),
-)
-
-SAMPLES = Table(
-    "samples",
-    "samples.parquet: short redacted excerpts of a campaign's requests, for a person to read.",
-    (
-        _c("campaign_id", pa.string(), False, "Campaign the request belongs to."),
-        _c("account_id", pa.string(), False, "Account that sent it."),
-        _c("request_id", pa.string(), False, "Request."),
-        _c("timestamp", TIMESTAMP, False, "When it arrived."),
-        _c("text", pa.string(), False, "Excerpt of the prompt, bounded, redacted, without control characters."),
-        _c("marks", SPANS, False, "Spans of the excerpt, in characters, that the campaign's requests share."),
-    ),
-)
-
-TIMELINE = Table(
-    "timeline",
-    "timeline.parquet: harvested requests and active accounts per campaign and time bucket.",
-    (
-        _c("campaign_id", pa.string(), False, "Campaign."),
-        _c("bucket", TIMESTAMP, False, "Start of the bucket; buckets of one campaign are equally long."),
-        _c("requests", pa.int64(), False, "Harvested requests in the bucket."),
-        _c("accounts", pa.int64(), False, "Accounts that sent them."),
-    ),
-)
-
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
 DOOR_TABLES = (
     SKETCHES,
@@ -356,16 +259,3 @@ DOOR_TABLES = (
     CANDIDATES,
     TOTALS,
 )
-CASE_TABLES: dict[str, Table] = {
-    "accounts": CASE_ACCOUNTS,
-    "members": MEMBERS,
-    "slices": SLICES,
-    "harvest": HARVEST,
-    "campaigns": CAMPAIGNS,
-    "evidence": EVIDENCE,
-    "rejects": REJECTS,
-}
-"""File stem in the case folder -> its table."""
-
-CASE_VIEWS: dict[str, Table] = {"samples": SAMPLES, "timeline": TIMELINE}
-"""File stem in the case folder -> table that only readers of the report need; no finding depends on it."""

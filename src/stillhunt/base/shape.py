@@ -8,6 +8,9 @@ import pyarrow as pa
 
 from stillhunt.base.errors import ContractError
 
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+"""Type of every moment."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -1,42 +1,37 @@
-"""Network and country of addresses, from MMDB files that the user gives: the log's own values are never replaced.
+"""Network, country and kind of addresses, from MMDB files of the user: the log's own values are never replaced.
 
-The layouts of GeoLite2 and GeoIP2 (MaxMind), DB-IP and IPinfo are known. Nothing is asked over a network. An address
-is looked up as it is compared (`identity.client_address`); of several files the first that tells a value counts, so
-one of networks and one of countries stand side by side. What an address is used for (hosting, VPN) is not taken: no
-evidence is read from it.
+Nothing is asked over a network. An address is looked up as it is compared (`identity.client_address`); of several files
+the first that tells a value counts, so one of networks and one of countries stand side by side. Layouts are known in
+`layouts.py`.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.collect.fields import Column
 from stillhunt.collect.identity import client_address
+from stillhunt.collect.layouts import UNKNOWN, Network, network_of
 from stillhunt.collect.strings import as_text, cut_at
 
 SETTING = "setting collect.mmdb"
-LARGEST_ASN = 2**32 - 1
 CACHED_ADDRESSES = 1 << 18
 """Distinct texts whose answer is remembered; bounds memory, changes no result."""
-_ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
-_COUNTRY = re.compile(r"[A-Za-z]{2}")
-
-
-class Network(NamedTuple):
-    """What is known of one address; None where nothing is."""
-
-    asn: int | None
-    country: str | None
-
-
-_UNKNOWN = Network(None, None)
+LOOKED_UP = pa.schema(
+    [
+        pa.field("asn", pa.int64()),
+        pa.field("asn_name", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("ip_kind", pa.string()),
+    ]
+)
+"""What is looked up of an address, in the order of `Network`."""
 
 
 class Networks:
@@ -55,31 +50,33 @@ class Networks:
         self._known: dict[str, Network] = {}
         self._lock = threading.Lock()
 
-    def of(self, values: Column, limit: int) -> tuple[pa.Array, pa.Array]:
-        """Networks and countries of a column of client addresses.
+    def of(self, values: Column, limit: int) -> pa.RecordBatch:
+        """What is known of a column of client addresses.
 
         Args:
             values: text; null stays null.
             limit: bytes looked at of each.
 
         Returns:
-            (ASN int64, two-letter countries); null where the address is none or not known.
+            Columns of `LOOKED_UP`; null where the address is none or not known.
 
         Raises:
             ConfigError: a file is damaged.
         """
         coded = as_text(values)[0].dictionary_encode()
         found = [self._look_up(text, limit) for text in coded.dictionary.to_pylist()]
-        numbers = pa.array([network.asn for network in found], pa.int64())
-        countries = pa.array([network.country for network in found], pa.string())
-        return numbers.take(coded.indices), countries.take(coded.indices)
+        columns = [
+            pa.array([network[place] for network in found], field.type).take(coded.indices)
+            for place, field in enumerate(LOOKED_UP)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=LOOKED_UP)
 
     def _look_up(self, text: str, limit: int) -> Network:
         known = self._known.get(text)
         if known is not None:
             return known
         address = client_address(cut_at(text.encode(), limit))
-        network = _UNKNOWN if address is None else self._ask(str(address))
+        network = UNKNOWN if address is None else self._ask(str(address))
         with self._lock:
             if len(self._known) >= CACHED_ADDRESSES:
                 self._known = {}
@@ -87,7 +84,7 @@ class Networks:
         return network
 
     def _ask(self, address: str) -> Network:
-        asn, country = _UNKNOWN
+        known = UNKNOWN
         for name, reader, only_ipv4 in self._readers:
             if only_ipv4 and ":" in address:
                 continue
@@ -98,9 +95,8 @@ class Networks:
                     "this MMDB file is damaged", where=f"{SETTING}: {name}", next_step="download it again"
                 ) from error
             if isinstance(record, Mapping):
-                asn = _asn_of(record) if asn is None else asn
-                country = _country_of(record) if country is None else country
-        return Network(asn, country)
+                known = known.completed(network_of(record))
+        return known
 
 
 def open_networks(paths: Sequence[str]) -> Networks | None:
@@ -129,24 +125,3 @@ def _unusable(path: str, reason: str) -> ConfigError:
         where=f"{SETTING}: {Path(path).name}",
         next_step="name MMDB files, such as GeoLite2-Country.mmdb and GeoLite2-ASN.mmdb",
     )
-
-
-def _asn_of(record: Mapping[str, Any]) -> int | None:
-    """The number of GeoLite2-ASN and DB-IP, of GeoIP2 Enterprise (under traits), or of IPinfo ("AS15169")."""
-    traits = record.get("traits")
-    inner = traits.get("autonomous_system_number") if isinstance(traits, Mapping) else None
-    for value in (record.get("autonomous_system_number"), inner, record.get("asn")):
-        match = _ASN.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
-        if match and 0 < int(match[1]) <= LARGEST_ASN:
-            return int(match[1])
-    return None
-
-
-def _country_of(record: Mapping[str, Any]) -> str | None:
-    """Where the address is, not where its block is registered: of GeoLite2, GeoIP2 and DB-IP, or of IPinfo."""
-    place = record.get("country")
-    inner = place.get("iso_code") if isinstance(place, Mapping) else place
-    for value in (record.get("country_code"), inner):
-        if isinstance(value, str) and _COUNTRY.fullmatch(value):
-            return value.upper()
-    return None

@@ -23,7 +23,7 @@ SHOWN = (
     *(name for name in sorted(OPTIONAL_COLUMNS) if name != "client_prefix"),
 )
 """Columns whose filling is told."""
-LOOKED_UP = dict.fromkeys(("asn", "country"), "collect.mmdb, by address")
+LOOKED_UP = dict.fromkeys(("asn", "asn_name", "country", "ip_kind"), "collect.mmdb, by address")
 """Where columns come from that no log of this format has, if the user gave MMDB files."""
 OWN_ID = "file and place in it; the log has no id"
 ANOTHER_LOG = "from another log of the same calls"

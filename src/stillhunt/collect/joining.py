@@ -32,7 +32,17 @@ from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import RawBatch, Rules, standardise_requests
 from stillhunt.collect.strings import text_buffers
 
-FIRST_HAND_AT_THE_EDGE = ("client_ip", "client_prefix", "asn", "country", "user_agent", "tls_fingerprint", "status")
+FIRST_HAND_AT_THE_EDGE = (
+    "client_ip",
+    "client_prefix",
+    "asn",
+    "asn_name",
+    "ip_kind",
+    "country",
+    "user_agent",
+    "tls_fingerprint",
+    "status",
+)
 """Columns that a source of role "edge" knows better than the gateway behind it."""
 OWN = ("source", "origin_file", "origin_row")
 WANTED = (*REQUEST_FIELDS, "account_fallback", "links")

@@ -52,6 +52,7 @@ class RequestLog:
         self._readers, self._rejects = opened.readers, opened.rejects
         self._config, self._progress = config, progress
         self._rules = Rules.of(config)
+        self._rules.formats = {i: r.source.name for i, r in opened.readers.items() if isinstance(r, RecordReader)}
         self._threads = config.threads or os.cpu_count() or 1
         self._digests = Digests(opened.found, config.state)
         self._settled: SettledHistory | None = None

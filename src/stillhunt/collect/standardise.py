@@ -16,13 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
 from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
 from stillhunt.collect.chat import fill_from_messages, unfold_prompts
 from stillhunt.collect.enrich import Networks, open_networks
 from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS, Column
 from stillhunt.collect.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.numbers import floats, integers
-from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.sources import CANONICAL, SOURCES
 from stillhunt.collect.strings import Faults, as_text, bounded_texts, changed, nested_values, short_strings, texts
 from stillhunt.collect.timestamps import (
     EARLIEST_ACCOUNT,
@@ -47,9 +49,14 @@ SHORT_REQUEST_COLUMNS = (
     "country",
     "tls_fingerprint",
     "channel",
+    "ip_kind",
 )
 INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
 FLOAT_COLUMNS = ("temperature", "top_p")
+LEAST_RATE = 1e-6
+"""Smallest share of calls that a log may keep; of less nothing could be said."""
+OF_CLIENTS = {name: name for name in ("country", "asn_name", "asn", "ip_kind")}
+"""What is looked up of client addresses; a name before its number, while the log's own number can be told."""
 BOUNDED_TEXT_COLUMNS = ("system_prompt", "response", "tools")
 """Long texts that are sampled here; the prompt is sampled later, once resent history is off it."""
 SHORT_ACCOUNT_COLUMNS = (
@@ -111,10 +118,23 @@ class Rules:
     request_times: TimeRange
     account_times: TimeRange
     networks: Networks | None = None
+    formats: dict[int, str] = field(default_factory=dict)
+    """Kinds of the inputs that have not our columns, by index."""
 
     @classmethod
     def of(cls, config: Config) -> Rules:
-        """Rules from the settings and this machine's clock."""
+        """Rules from the settings and this machine's clock.
+
+        Raises:
+            ConfigError: an MMDB file cannot be used, or a sampling rate is that of no kind of log.
+        """
+        kinds = [CANONICAL, *(source.name for source in SOURCES)]
+        for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
+            raise ConfigError(
+                "no such kind of log",
+                where=f"setting collect.sampling_rate.{printable(kind, NAME_CHARACTERS)}",
+                next_step="one of " + ", ".join(kinds),
+            )
         days = config.collect.future_days
         return cls(
             config,
@@ -167,14 +187,37 @@ class _Build:
         """A timestamp column."""
         self.put(name, *times(self.values(name), allowed))
 
-    def look_up(self, address: str, country: str, asn: str = "") -> None:
-        """Fill what the log does not tell of an address; the address itself must still be there as found."""
-        wanted = [name for name in (country, asn) if name and self.columns[name].null_count]
+    def look_up(self, address: str, told: Mapping[str, str]) -> None:
+        """Fill what the log does not tell of an address; the address itself must still be there as found.
+
+        Args:
+            address: column of the addresses.
+            told: our column -> what is looked up for it.
+        """
+        wanted = [name for name in told if self.columns[name].null_count]
         if self.rules.networks is None or not wanted or address not in self.raw.columns:
             return
-        numbers, countries = self.rules.networks.of(self.values(address), self.rules.config.collect.max_field_bytes)
+        found = self.rules.networks.of(self.values(address), self.rules.config.collect.max_field_bytes)
+        own = self.columns.get("asn")
         for name in wanted:
-            self.columns[name] = pc.coalesce(self.columns[name], numbers if name == asn else countries)
+            values = found.column(told[name])
+            if told[name] == "asn_name" and own is not None:
+                # The name belongs to the number that was looked up, which the log may know better.
+                values = pc.if_else(pc.fill_null(pc.equal(own, found.column("asn")), True), values, None)
+            self.columns[name] = pc.coalesce(self.columns[name], values)
+
+    def rate(self) -> None:
+        """The share of calls that the log keeps: its own word for it, else the setting for logs of its kind."""
+        told, faults = floats(self.values("sampling_rate"))
+        wrong = pc.fill_null(pc.or_(pc.less(told, LEAST_RATE), pc.greater(told, 1.0)), False)
+        if pc.any(wrong).as_py():
+            faults |= {
+                int(row): f"not a share from {LEAST_RATE:g} to 1"
+                for row in np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
+            }
+        rates = self.rules.config.collect.sampling_rate
+        usual = rates.get(self.rules.formats.get(self.raw.origin_file, CANONICAL)) if rates else None
+        self.put("sampling_rate", told if usual is None else pc.fill_null(told, usual), faults)
 
     def text(self, name: str) -> pa.Array:
         """A long text column, not yet bounded."""
@@ -232,12 +275,14 @@ def standardise_requests(
     build.put("source", _source_names(build.columns["source"], config.collect.source))
     build.time("timestamp", rules.request_times)
     _put_texts(build)
-    build.short("user_agent", cut=True)
+    for name in ("user_agent", "asn_name"):
+        build.short(name, cut=True)
     for name, bits in INTEGER_COLUMNS.items():
         build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
     for name in FLOAT_COLUMNS:
         build.put(name, *floats(build.values(name)))
-    build.look_up("client_ip", "country", "asn")
+    build.rate()
+    build.look_up("client_ip", OF_CLIENTS)
     address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
     build.put("client_ip", address, broken=broken)
     build.put("client_prefix", prefix)
@@ -321,7 +366,7 @@ def standardise_accounts(
     build.put("email_hash", hashed, broken=broken)
     cards, broken = rules.hasher.secrets(build.values("payment_fingerprint"), "card", limit)
     build.put("payment_fingerprint", cards, broken=broken)
-    build.look_up("signup_ip", "signup_country")
+    build.look_up("signup_ip", {"signup_country": "country"})
     address, prefix, broken = rules.hasher.addresses(build.values("signup_ip"), limit)
     build.put("signup_ip", address, broken=broken)
     build.put("signup_prefix", prefix)

@@ -38,7 +38,7 @@ from stillhunt.extract.segments import damaged
 from stillhunt.extract.store import SegmentWriter, Store
 from stillhunt.extract.words import SKETCH_VERSION
 
-LAYOUT = 5
+LAYOUT = 6
 """Version of what a kept folder holds; a new one makes new folders."""
 FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8

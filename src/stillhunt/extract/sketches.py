@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
@@ -65,6 +66,7 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     calls = _hash_column(batch.column("request_id"), _SEED_REQUEST)
     requests = _hash_column(batch.column("source"), _SEED_SOURCE)
     chain_rows(requests, calls)
+    columns["network"] = _networks(batch.column("asn"), batch.column("asn_name"))
     columns["account_key"] = pa.array(accounts)
     columns["request_key"] = pa.array(requests)
     columns["conversation"] = pa.array(_conversations(batch, accounts, calls))
@@ -77,6 +79,15 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["words"] = pa.array(out.words)
     columns["script"] = pa.array(out.script)
     return pa.RecordBatch.from_arrays([columns[name] for name in SKETCHES.names], schema=SKETCHES.arrow)
+
+
+def _networks(numbers: pa.Array, names: pa.Array) -> pa.Array:
+    """Number and name of each network, as people write them: AS64500 Example."""
+    if numbers.null_count == len(numbers) and names.null_count == len(names):
+        return pa.nulls(len(numbers), pa.string())
+    # The join gives null where a part is null; its own way of skipping nulls loses rows in which all are.
+    told = pc.binary_join_element_wise("AS", numbers.cast(pa.string()), "")
+    return pc.coalesce(pc.binary_join_element_wise(told, names, " "), told, names)
 
 
 def _new_sketches(rows: int) -> Sketches:

@@ -25,6 +25,7 @@ from stillhunt.score.frame import Frame
 from stillhunt.score.open_customers import declared_organisation, open_customers
 from stillhunt.score.outsiders import TIME_BIN
 from stillhunt.score.pivot import new_model
+from stillhunt.score.sampled import claiming_no_more
 from stillhunt.score.shared import SharedKey, shared_address, shared_value
 from stillhunt.score.takeover import take_overs
 
@@ -91,6 +92,7 @@ def gather_evidence(
     else:
         findings += _shared_customers(frame, candidate)
         findings += _shared_addresses(frame, candidate)
+    findings = claiming_no_more(frame, findings)
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.untold]
 
 

@@ -186,6 +186,15 @@ class Frame:
         return joined(coded(self.sketches.column("user_agent")), coded(self.sketches.column("tls_fingerprint")))
 
     @cached_property
+    def rates(self) -> Floats | None:
+        """Share of such calls that the log keeps, of each request; None where it keeps all of them."""
+        column = self.sketches.column("sampling_rate")
+        if column.null_count == len(column):
+            return None
+        rates: Floats = pc.fill_null(column, 1.0).to_numpy()
+        return rates if (rates < 1.0).any() else None
+
+    @cached_property
     def settings(self) -> Ints:
         """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
         joint: Ints = np.full(len(self.time), -1, np.int32)

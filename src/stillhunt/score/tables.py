@@ -15,6 +15,7 @@ from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SL
 from stillhunt.score.coding import Flags, Floats, Ints
 from stillhunt.score.evidence_table import budget_statement, evidence_table
 from stillhunt.score.frame import Frame
+from stillhunt.score.sampled import unsampled
 from stillhunt.score.skills import models_of, skills_of
 from stillhunt.score.verdict import Judged
 
@@ -89,20 +90,19 @@ def _campaigns(frame: Frame, shown: list[Judged], names: list[str], config: Conf
     labels = _first_labels(frame)
     rows = [judged.candidate.rows for judged in shown]
     sent, answered = frame.numbers("input_tokens"), frame.numbers("output_tokens")
-    models, values, skills, tokens = [], [], [], []
+    models, values, skills, tokens, estimated = [], [], [], [], []
     for own in rows:
         known, place = np.unique(frame.model[own], return_inverse=True)
         used = dict(zip((labels[code] for code in known), np.bincount(place).tolist(), strict=True))
-        billed = [
-            np.bincount(place, weights=np.maximum(column[own], 0)).astype(np.int64).tolist()
-            for column in (sent, answered)
-        ]
+        rates = None if frame.rates is None else frame.rates[own]
+        billed = [_of_models(np.maximum(column[own], 0), place, len(known), rates) for column in (sent, answered)]
         prices = [config.report.prices.get(model, config.report.default_price) for model in used]
         value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
         models.append(models_of(used))
         values.append(round(value, 2))
         skills.append(skills_of(frame.numbers("conduct", own)))
         tokens.append(sum(billed[1]))
+        estimated.append(unsampled(np.ones(len(own), np.int64), rates))
     times = {
         name: pa.array([int(pick(frame.time[own])) for own in rows], pa.int64()).cast(CAMPAIGNS.arrow.field(name).type)
         for name, pick in (("first_seen", np.min), ("last_seen", np.max))
@@ -119,7 +119,15 @@ def _campaigns(frame: Frame, shown: list[Judged], names: list[str], config: Conf
         families=[judged.families for judged in shown],
         output_tokens=tokens,
         list_value=values,
+        estimated_requests=estimated,
     )
+
+
+def _of_models(values: Ints, model: Ints, models: int, rates: Floats | None) -> list[int]:
+    """Sum of a value over the requests of each model, as of a log that keeps every call."""
+    if rates is None:
+        return [int(part) for part in np.bincount(model, weights=values, minlength=models)]
+    return [unsampled(values[model == number], rates[model == number]) for number in range(models)]
 
 
 def _first_labels(frame: Frame) -> list[str]:

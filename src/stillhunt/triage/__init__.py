@@ -3,7 +3,18 @@
 from stillhunt.triage.allowed import allowed_groups
 from stillhunt.triage.case import Case
 from stillhunt.triage.explain import Explanation
+from stillhunt.triage.origins import ASPECTS, origin_words, origins_table
 from stillhunt.triage.redact import excerpt
 from stillhunt.triage.samples import sample_table, timeline_table
 
-__all__ = ["Case", "Explanation", "allowed_groups", "excerpt", "sample_table", "timeline_table"]
+__all__ = [
+    "ASPECTS",
+    "Case",
+    "Explanation",
+    "allowed_groups",
+    "excerpt",
+    "origin_words",
+    "origins_table",
+    "sample_table",
+    "timeline_table",
+]

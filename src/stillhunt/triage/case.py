@@ -29,6 +29,7 @@ class Case:
         tables: file stem -> Arrow table, as `base/schema.py` declares them in `CASE_TABLES`.
         samples: redacted excerpts of the campaigns' requests.
         timeline: requests and accounts per campaign and time bucket.
+        origins: clients, networks, kinds of addresses and countries of each campaign.
         run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
 
     Args:
@@ -36,6 +37,7 @@ class Case:
         samples: SAMPLES table; none shown where it is None.
         timeline: TIMELINE table; no chart where it is None.
         run: content of run.json.
+        origins: ORIGINS table; nothing is told of clients and networks where it is None.
 
     Raises:
         ContractError: a table is missing or has another shape; a score or bit is not a finite number.
@@ -47,6 +49,7 @@ class Case:
         samples: pa.Table | None = None,
         timeline: pa.Table | None = None,
         run: Mapping[str, Any] | None = None,
+        origins: pa.Table | None = None,
     ) -> None:
         missing = set(CASE_TABLES) - set(tables)
         if missing:
@@ -58,6 +61,7 @@ class Case:
         self.timeline = (
             CASE_VIEWS["timeline"].check(timeline) if timeline is not None else CASE_VIEWS["timeline"].empty()
         )
+        self.origins = CASE_VIEWS["origins"].check(origins) if origins is not None else CASE_VIEWS["origins"].empty()
         self.run: dict[str, Any] = public_run(run or {})
         for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
             if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():
@@ -107,11 +111,11 @@ class Case:
         Raises:
             CaseError: no account or campaign has this id; the nearest ones are named.
         """
-        return explain_id(self.tables, self.run, str(wanted_id))
+        return explain_id(self.tables, self.run, str(wanted_id), self.origins)
 
     def report(self) -> str:
         """The report as one self-contained HTML page."""
-        return render_report(self.tables, self.samples, self.timeline, self.run)
+        return render_report(self.tables, (self.samples, self.timeline, self.origins), self.run)
 
     def write(self, folder: str | Path, *, force: bool = False) -> Path:
         """Write the case folder, whole or not at all.
@@ -126,7 +130,7 @@ class Case:
         Raises:
             OutputError: it exists, the disk is full, or permission is missing.
         """
-        tables = {**self.tables, "samples": self.samples, "timeline": self.timeline}
+        tables = {**self.tables, "samples": self.samples, "timeline": self.timeline, "origins": self.origins}
         return write_folder(Path(folder), tables, self.run, self.report, force=force)
 
     @classmethod
@@ -139,7 +143,8 @@ class Case:
         run = read_run(Path(folder))
         views = StoredTables(Path(folder), tuple(CASE_VIEWS))
         try:
-            return cls(StoredTables(Path(folder), tuple(CASE_TABLES)), views["samples"], views["timeline"], run)
+            tables = StoredTables(Path(folder), tuple(CASE_TABLES))
+            return cls(tables, views["samples"], views["timeline"], run, views["origins"])
         except ContractError as error:
             raise CaseError(
                 f"the case folder is damaged: {error.what}",

@@ -51,6 +51,12 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
     "rejects": (("source", "ascending"), ("place", "ascending"), ("reason", "ascending"), ("raw", "ascending")),
     "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
     "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),
+    "origins": (
+        ("campaign_id", "ascending"),
+        ("aspect", "ascending"),
+        ("requests", "descending"),
+        ("value", "ascending"),
+    ),
 }
 _SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
 _REDACTED = "redacted"

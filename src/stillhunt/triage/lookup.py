@@ -15,6 +15,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.schema import CASE_TABLES
 from stillhunt.triage import change, plain
 from stillhunt.triage.explain import Explanation
+from stillhunt.triage.origins import WORDS, origin_words
 from stillhunt.triage.sums import Membership, campaign_sum, member_sums
 
 _NEAREST_POOL = 5000
@@ -22,13 +23,16 @@ _NEAREST_SHOWN = 3
 _ID_CHARS = 80
 
 
-def explain_id(tables: Mapping[str, pa.Table], run: Mapping[str, Any], wanted_id: str) -> Explanation:
+def explain_id(
+    tables: Mapping[str, pa.Table], run: Mapping[str, Any], wanted_id: str, origins: pa.Table
+) -> Explanation:
     """Why an account or campaign has its score.
 
     Args:
         tables: the case tables.
         run: content of run.json; thresholds and coverage are read from it.
         wanted_id: campaign or account; where both have the id, the campaign is meant.
+        origins: the ORIGINS table.
 
     Raises:
         CaseError: no account or campaign has this id.
@@ -37,7 +41,7 @@ def explain_id(tables: Mapping[str, pa.Table], run: Mapping[str, Any], wanted_id
     unseen = tuple(str(row.get("sentence", "")) for row in run.get("coverage", []) if not row.get("available", True))
     campaign = _rows_where(tables["campaigns"], "campaign_id", wanted_id)
     if campaign:
-        return _explain_campaign(tables, campaign[0], settings, unseen)
+        return _explain_campaign(tables, campaign[0], settings, unseen, origins)
     account = _rows_where(tables["accounts"], "account_id", wanted_id)
     if account:
         return _explain_account(tables, account[0], settings, unseen)
@@ -69,7 +73,11 @@ def score_settings(run: Mapping[str, Any]) -> ScoreSettings:
 
 
 def _explain_campaign(
-    tables: Mapping[str, pa.Table], row: dict[str, Any], settings: ScoreSettings, unseen: tuple[str, ...]
+    tables: Mapping[str, pa.Table],
+    row: dict[str, Any],
+    settings: ScoreSettings,
+    unseen: tuple[str, ...],
+    origins: pa.Table,
 ) -> Explanation:
     total = campaign_sum(tables["evidence"], row["campaign_id"])
     parts = member_sums(tables["evidence"], row["campaign_id"])
@@ -87,6 +95,7 @@ def _explain_campaign(
         )
         for m in _rows_where(tables["members"], "campaign_id", row["campaign_id"])
     ]
+    own = _rows_where(origins, "campaign_id", row["campaign_id"])
     facts = (
         ("accounts", plain.count(row["accounts"])),
         ("requests", plain.count(row["requests"])),
@@ -94,6 +103,7 @@ def _explain_campaign(
         ("skills", _words(row["skills"])),
         ("models", _words(row["models"])),
         ("output tokens", plain.amount(row["output_tokens"])),
+        *((WORDS[aspect].lower(), words) for aspect, words in origin_words(own)),
     )
     return Explanation(
         kind="campaign",

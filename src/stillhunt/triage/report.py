@@ -28,22 +28,23 @@ _WITHOUT_EFFECT = ("threads", "memory_limit_gb", "engine", "batch_rows")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def render_report(tables: Mapping[str, pa.Table], samples: pa.Table, timeline: pa.Table, run: Mapping[str, Any]) -> str:
+def render_report(
+    tables: Mapping[str, pa.Table], views: tuple[pa.Table, pa.Table, pa.Table], run: Mapping[str, Any]
+) -> str:
     """The report as one self-contained HTML page; the same text for the same case.
 
     Long tables are bounded and say so; the case folder's Parquet files have every row.
 
     Args:
         tables: the case tables.
-        samples: SAMPLES table.
-        timeline: TIMELINE table.
+        views: SAMPLES, TIMELINE and ORIGINS tables.
         run: content of run.json. Its timings stay out, so that equal findings make an equal page.
     """
     rows = view.reading_order(tables["campaigns"])
     findings = [row for row in rows if row["verdict"] in ("act", "review")]
     shown = findings[: view.CAMPAIGNS_IN_DETAIL]
     period = _period(rows)
-    parts = view.Tables(tables["members"], tables["evidence"], samples, timeline)
+    parts = view.Tables(tables["members"], tables["evidence"], *views)
     campaigns = view.campaign_views(shown, parts, tables["accounts"], run, period)
     style, script, library = (
         _asset("templates", "report.css"),

@@ -18,6 +18,7 @@ from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema import VERDICTS
 from stillhunt.triage import change, charts, plain, sentences
 from stillhunt.triage.lookup import score_settings
+from stillhunt.triage.origins import WORDS, origin_words
 from stillhunt.triage.sums import Sum, campaign_sum, in_words
 
 CAMPAIGNS_IN_DETAIL = 200
@@ -92,6 +93,7 @@ class Tables:
     evidence: pa.Table
     samples: pa.Table
     timeline: pa.Table
+    origins: pa.Table
 
 
 def campaign_views(
@@ -105,7 +107,7 @@ def campaign_views(
 
     Args:
         campaigns: rows of the CAMPAIGNS table, in reading order.
-        tables: where their members, evidence, samples and timelines are.
+        tables: where their members, evidence, samples, timelines and origins are.
         accounts: the accounts table; members are shown with their account's verdict.
         run: content of run.json; settings are read from it.
         period: begin and end of the common time axis.
@@ -180,7 +182,7 @@ def _campaign_view(
         score=min(max(row["score"], 0.0), 1.0),
         accounts=row["accounts"],
         requests=row["requests"],
-        facts=_facts(row, roles, allowed, run),
+        facts=(*_facts(row, roles, allowed, run), *_origins(own.origins)),
         skills=tuple(plain.shorten(skill, _NAME_CHARS) for skill in row["skills"][:12]),
         models=tuple(plain.shorten(model, _NAME_CHARS) for model in row["models"][:12]),
         waterfall=charts.waterfall(total, act_bits),
@@ -218,6 +220,11 @@ def _facts(
         ("Seen", plain.period(row["first_seen"], row["last_seen"])),
         *([("In declared programmes", plain.plural(allowed, "account"))] if allowed else []),
     )
+
+
+def _origins(origins: pa.Table) -> tuple[tuple[str, str], ...]:
+    """With which clients and from where, as facts."""
+    return tuple((WORDS[aspect], words) for aspect, words in origin_words(origins.to_pylist()))
 
 
 def _member_rows(own: Tables, limit: int) -> tuple[MemberRow, ...]:

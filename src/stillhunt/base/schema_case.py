@@ -1,0 +1,197 @@
+"""The tables of a case folder: a contract with the outside, names and types change only with `CASE_VERSION`.
+
+The rest of the program takes them from `schema.py`.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from stillhunt.base.shape import TIMESTAMP, Column, Table
+
+CASE_VERSION = 2
+"""Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
+
+NEEDS_EVERY = ("no_repeats", "own_checks", "talk", "take_over")
+"""Tests that must see every call: in a log that is a sample they may speak against and not for."""
+NEEDS_EVEN = ("even_loads", "like_work", "plan_use")
+"""Tests that compare how much accounts do: silent too where parts of the log are sampled differently."""
+VERDICTS = ("act", "review", "none")
+ROLES = ("operator", "shared", "victim", "unknown")
+
+STRINGS = pa.list_(pa.string())
+SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
+
+
+def _c(name: str, type_: pa.DataType, nullable: bool, meaning: str) -> Column:
+    return Column(name, type_, nullable, meaning)
+
+
+CASE_ACCOUNTS = Table(
+    "case_accounts",
+    "accounts.parquet: every account seen, with its score and verdict.",
+    (
+        _c("account_id", pa.string(), False, "Account, as in the logs."),
+        _c("score", pa.float64(), False, "Probability that the account harvests, 0 to 1."),
+        _c("verdict", pa.string(), False, "act, review or none."),
+        _c("flagged", pa.bool_(), False, "True where the verdict is act."),
+        _c("sanctioned", pa.bool_(), False, "True where the settings declare the account's programme."),
+        _c("campaign_id", pa.string(), True, "Its main campaign; null where it has none."),
+        _c("reasons", STRINGS, False, "Short statements, the strongest first."),
+        _c("requests", pa.int64(), False, "Requests of the account in the logs."),
+        _c("harvest_requests", pa.int64(), False, "Estimated number of them that harvest."),
+    ),
+)
+
+MEMBERS = Table(
+    "members",
+    "members.parquet: which accounts serve which campaign; many to many.",
+    (
+        _c("account_id", pa.string(), False, "Account."),
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("role", pa.string(), False, "operator, shared, victim or unknown."),
+        _c("requests", pa.int64(), False, "Its requests in this campaign."),
+        _c("share", pa.float64(), False, "Those as a share of the account's traffic, 0 to 1."),
+        _c("score", pa.float64(), False, "P(campaign) times P(member given campaign)."),
+    ),
+)
+
+SLICES = Table(
+    "slices",
+    "slices.parquet: one account's traffic in one content cluster.",
+    (
+        _c("slice_id", pa.string(), False, "Slice."),
+        _c("account_id", pa.string(), False, "Account."),
+        _c("campaign_id", pa.string(), True, "Campaign the slice belongs to; null where none."),
+        _c("requests", pa.int64(), False, "Requests in the slice."),
+        _c("harvest_requests", pa.int64(), False, "Those counted as harvested."),
+    ),
+)
+
+HARVEST = Table(
+    "harvest",
+    "harvest.parquet: the requests counted as harvested.",
+    (
+        _c("request_id", pa.string(), False, "Request."),
+        _c("slice_id", pa.string(), False, "Slice it belongs to."),
+        _c("campaign_id", pa.string(), False, "Campaign it belongs to."),
+    ),
+)
+
+CAMPAIGNS = Table(
+    "campaigns",
+    "campaigns.parquet: one row per campaign, the strongest first.",
+    (
+        _c("campaign_id", pa.string(), False, "Stable id, made from the members found first."),
+        _c("score", pa.float64(), False, "Probability that this is one harvesting operation, 0 to 1."),
+        _c("verdict", pa.string(), False, "act, review or none."),
+        _c("accounts", pa.int64(), False, "Member accounts."),
+        _c("requests", pa.int64(), False, "Requests counted as harvested."),
+        _c("first_seen", TIMESTAMP, False, "First harvested request."),
+        _c("last_seen", TIMESTAMP, False, "Last harvested request."),
+        _c("skills", STRINGS, False, "What is being taken, in words."),
+        _c("models", STRINGS, False, "Models it is taken from, the most used first."),
+        _c("families", STRINGS, False, "Evidence families that speak for it."),
+        _c(
+            "output_tokens",
+            pa.int64(),
+            False,
+            "Tokens answered to the harvested requests; of a log that is a sample, what all of it would have.",
+        ),
+        _c("list_value", pa.float64(), False, "Their value at list price, in the price table's currency."),
+        _c(
+            "estimated_requests",
+            pa.int64(),
+            False,
+            "Harvested requests that there would be in a log without sampling; the same as requests where none is.",
+        ),
+    ),
+)
+
+EVIDENCE = Table(
+    "evidence",
+    "evidence.parquet: every piece of evidence, in bits, with the requests behind it.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign it speaks of."),
+        _c("account_id", pa.string(), True, "Account it speaks of; null: the whole campaign."),
+        _c(
+            "family",
+            pa.string(),
+            False,
+            "content, queue, timing, network, identity or conduct; prior for the start; budget, of 0 bits, where the "
+            "false-alarm budget keeps the verdict from act.",
+        ),
+        _c("kind", pa.string(), False, "Name of the test."),
+        _c("statement", pa.string(), False, "The finding in one sentence."),
+        _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative speaks against."),
+        _c("request_ids", STRINGS, False, "Requests that show it, at most 50."),
+        _c("request_count", pa.int64(), False, "How many requests stand behind it."),
+    ),
+)
+
+SAMPLES = Table(
+    "samples",
+    "samples.parquet: short redacted excerpts of a campaign's requests, for a person to read.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign the request belongs to."),
+        _c("account_id", pa.string(), False, "Account that sent it."),
+        _c("request_id", pa.string(), False, "Request."),
+        _c("timestamp", TIMESTAMP, False, "When it arrived."),
+        _c("text", pa.string(), False, "Excerpt of the prompt, bounded, redacted, without control characters."),
+        _c("marks", SPANS, False, "Spans of the excerpt, in characters, that the campaign's requests share."),
+    ),
+)
+
+TIMELINE = Table(
+    "timeline",
+    "timeline.parquet: harvested requests and active accounts per campaign and time bucket.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("bucket", TIMESTAMP, False, "Start of the bucket; buckets of one campaign are equally long."),
+        _c("requests", pa.int64(), False, "Harvested requests in the bucket."),
+        _c("accounts", pa.int64(), False, "Accounts that sent them."),
+    ),
+)
+
+ORIGINS = Table(
+    "origins",
+    "origins.parquet: with which clients and from where a campaign's requests come, the most used first.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("aspect", pa.string(), False, "client, network, ip_kind or country."),
+        _c(
+            "value",
+            pa.string(),
+            False,
+            "Family of the User-Agent; number and name of the autonomous system; kind of address; country. (other) and "
+            "(unknown) stand in brackets.",
+        ),
+        _c("requests", pa.int64(), False, "Harvested requests with it."),
+        _c("accounts", pa.int64(), False, "Accounts that sent them."),
+    ),
+)
+
+REJECTS = Table(
+    "rejects",
+    "Rows that could not be used, each with its reason; nothing vanishes silently.",
+    (
+        _c("source", pa.string(), False, "File or table the row came from (name, not full path)."),
+        _c("place", pa.string(), False, "Line or row number, and the column where one is at fault."),
+        _c("reason", pa.string(), False, "Why it was set aside."),
+        _c("raw", pa.string(), False, "The row's beginning, bounded, control characters removed."),
+    ),
+)
+
+CASE_TABLES: dict[str, Table] = {
+    "accounts": CASE_ACCOUNTS,
+    "members": MEMBERS,
+    "slices": SLICES,
+    "harvest": HARVEST,
+    "campaigns": CAMPAIGNS,
+    "evidence": EVIDENCE,
+    "rejects": REJECTS,
+}
+"""File stem in the case folder -> its table."""
+
+CASE_VIEWS: dict[str, Table] = {"samples": SAMPLES, "timeline": TIMELINE, "origins": ORIGINS}
+"""File stem in the case folder -> table that only readers of the report need; no finding depends on it."""

@@ -1,0 +1,228 @@
+"""What records of MMDB files say of an address, in the layouts of those who publish such files.
+
+MaxMind (dev.maxmind.com/geoip/docs/databases: country, asn, anonymous-ip, anonymous-plus, connection-type, enterprise),
+DB-IP (db-ip.com/db/format: the same names), IPinfo (ipinfo.io/developers: lite, standard, privacy, company, core, plus;
+all values may be text), and IP2Location and IP2Proxy (ip2location.com: usage_type, proxy_type), whose own columns keep
+their names when they are written as MMDB.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+LARGEST_ASN = 2**32 - 1
+NAME_CHARACTERS = 96
+KINDS = ("tor", "vpn", "residential proxy", "relay", "proxy", "anonymous", "hosting", "cdn", "crawler")
+"""Kinds of addresses that tell more than what its network is used for, the most telling first: of several that are told
+the first counts, whatever file told it."""
+_ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+_BEFORE_NAME = re.compile(r"AS([0-9]{1,10})\s+(.+)", re.DOTALL)
+_WORD = re.compile(r"[a-z][a-z /-]{1,23}")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_FLAGS = {
+    "is_tor_exit_node": "tor",
+    "is_anonymous_vpn": "vpn",
+    "is_residential_proxy": "residential proxy",
+    "is_public_proxy": "proxy",
+    "is_hosting_provider": "hosting",
+    "is_anonymous": "anonymous",
+    "is_anonymous_proxy": "proxy",
+    "is_tor": "tor",
+    "is_vpn": "vpn",
+    "is_res_proxy": "residential proxy",
+    "is_relay": "relay",
+    "is_proxy": "proxy",
+    "is_hosting": "hosting",
+    "is_mobile": "mobile",
+    "is_satellite": "isp",
+    "tor": "tor",
+    "vpn": "vpn",
+    "res_proxy": "residential proxy",
+    "relay": "relay",
+    "proxy": "proxy",
+    "hosting": "hosting",
+}
+_SAME = {
+    # MaxMind's and DB-IP's user_type and connection_type
+    "cellular": "mobile",
+    "content delivery network": "cdn",
+    "consumer privacy network": "relay",
+    "search engine spider": "crawler",
+    "college": "education",
+    "school": "education",
+    "dialup": "isp",
+    "cable/dsl": "isp",
+    "satellite": "isp",
+    "corporate": "business",
+    # IP2Location's usage_type and IP2Proxy's proxy_type
+    "com": "business",
+    "org": "organization",
+    "gov": "government",
+    "mil": "military",
+    "edu": "education",
+    "lib": "library",
+    "cdn": "cdn",
+    "isp": "isp",
+    "isp/mob": "isp",
+    "mob": "mobile",
+    "dch": "hosting",
+    "ses": "crawler",
+    "vpn": "vpn",
+    "tor": "tor",
+    "pub": "proxy",
+    "web": "proxy",
+    "res": "residential proxy",
+    "cpn": "relay",
+    "epn": "vpn",
+}
+_NO_KIND = frozenset(("rsv", "inactive", "unknown", "none", "no", "other"))
+
+
+class Network(NamedTuple):
+    """What is known of one address; None where nothing is.
+
+    Attributes:
+        asn: number of its autonomous system.
+        name: who runs that.
+        country: where the address is, two letters.
+        kind: what it is used for.
+    """
+
+    asn: int | None = None
+    name: str | None = None
+    country: str | None = None
+    kind: str | None = None
+
+    def completed(self, other: Network) -> Network:
+        """This, and where it knows nothing what another file tells; a name only with its own number."""
+        alike = self.asn is None or other.asn is None or self.asn == other.asn
+        return Network(
+            self.asn if self.asn is not None else other.asn,
+            self.name if self.name is not None or not alike else other.name,
+            self.country if self.country is not None else other.country,
+            _stronger(self.kind, other.kind),
+        )
+
+
+UNKNOWN = Network()
+
+
+def network_of(record: Mapping[str, Any]) -> Network:
+    """What one record says of the addresses that it stands for.
+
+    Args:
+        record: as the file has it.
+    """
+    number, name = _number_and_name(record)
+    return Network(number, name, _country_of(record), _kind_of(record))
+
+
+def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
+    """Number and organisation of GeoLite2-ASN and DB-IP, of GeoIP2 Enterprise (traits), of IPinfo ("AS15169")."""
+    traits, system, owner = _inner(record, "traits"), _inner(record, "asn"), _inner(record, "as")
+    leading = _BEFORE_NAME.fullmatch(org) if isinstance(org := record.get("org"), str) else None
+    numbers = (
+        record.get("autonomous_system_number"),
+        traits.get("autonomous_system_number"),
+        record.get("asn"),
+        system.get("asn"),
+        owner.get("asn"),
+        leading[1] if leading else None,
+    )
+    names = (
+        record.get("autonomous_system_organization"),
+        traits.get("autonomous_system_organization"),
+        record.get("as_name"),
+        system.get("name"),
+        owner.get("name"),
+        record.get("as"),
+        record.get("name") if isinstance(record.get("asn"), str) else None,
+        leading[2] if leading else None,
+    )
+    number = next((known for known in map(_number, numbers) if known is not None), None)
+    return number, next((known for known in map(_name, names) if known is not None), None)
+
+
+def _number(value: Any) -> int | None:
+    match = _ASN.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return int(match[1]) if match and 0 < int(match[1]) <= LARGEST_ASN else None
+
+
+def _name(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    text = _UNPRINTABLE.sub(" ", value[: 4 * NAME_CHARACTERS]).strip()[:NAME_CHARACTERS].strip()
+    return text if text not in ("", "-") else None
+
+
+def _country_of(record: Mapping[str, Any]) -> str | None:
+    """Where the address is, not where its block is registered: of GeoLite2, GeoIP2 and DB-IP, or of IPinfo."""
+    place = record.get("country")
+    inner = place.get("iso_code") if isinstance(place, Mapping) else place
+    for value in (record.get("country_code"), inner, _inner(record, "geo").get("country_code")):
+        if isinstance(value, str) and _COUNTRY.fullmatch(value):
+            return value.upper()
+    return None
+
+
+def _kind_of(record: Mapping[str, Any]) -> str | None:
+    """The most telling kind that a record names; else the first word for what the network is used for."""
+    strongest: str | None = None
+    for kind in _kinds(record):
+        strongest = _stronger(strongest, kind)
+    return strongest
+
+
+def _kinds(record: Mapping[str, Any]) -> Iterator[str]:
+    traits = _inner(record, "traits")
+    for part in (record, traits, *(_inner(record, name) for name in ("privacy", "anonymous", "anonymizer"))):
+        for name, kind in _FLAGS.items():
+            if name in part and _is_set(part[name]):
+                yield kind
+    words = (
+        record.get("proxy_type"),
+        traits.get("user_type"),
+        record.get("user_type"),
+        record.get("usage_type"),
+        _inner(record, "company").get("type"),
+        record.get("company_type"),
+        traits.get("connection_type"),
+        record.get("connection_type"),
+        _inner(record, "asn").get("type"),
+        _inner(record, "as").get("type"),
+        record.get("type") if "asn" in record or "domain" in record else None,
+        record.get("as_type"),
+    )
+    yield from (kind for kind in map(_word, words) if kind is not None)
+
+
+def _is_set(value: Any) -> bool:
+    return value is True or (type(value) is int and value == 1) or (isinstance(value, str) and value.lower() in _TRUE)
+
+
+_TRUE = frozenset(("true", "1", "yes", "t"))
+
+
+def _word(value: Any) -> str | None:
+    """A kind in one of the words that files use for it; words that are new are taken as they are."""
+    if not isinstance(value, str) or len(value) > NAME_CHARACTERS:
+        return None
+    word = value.strip().lower().replace("_", " ")
+    word = _SAME.get(word, word)
+    return word if _WORD.fullmatch(word) and word not in _NO_KIND else None
+
+
+def _stronger(one: str | None, other: str | None) -> str | None:
+    """The more telling of two kinds; of two that only say what a network is used for the first."""
+    if one is None or other is None:
+        return other if one is None else one
+    ranks = [KINDS.index(kind) if kind in KINDS else len(KINDS) for kind in (one, other)]
+    return other if ranks[1] < ranks[0] else one
+
+
+def _inner(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = record.get(name)
+    return value if isinstance(value, Mapping) else {}
