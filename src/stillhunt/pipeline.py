@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt._version import __version__
+from stillhunt.base.clients import tells_browsers
 from stillhunt.base.coded import plain
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
@@ -27,6 +28,7 @@ from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import InputFacts, RequestLog, coverage, open_accounts, open_requests
+from stillhunt.collect.coverage import sampled_facts, unenriched
 from stillhunt.collect.inspection import Inspection, inspect_log
 from stillhunt.extract import SKETCH_VERSION, KeptInput, Partials, Store, identity_key, sketch_requests
 from stillhunt.link import link_slices
@@ -98,7 +100,7 @@ def hunt(
     with clock.stage("excerpts"):
         samples, timeline, origins = _views(log, traffic, tables["harvest"], harvested, config)
     tables["rejects"] = _in_order([rejects, conflicts, bad_customers])
-    sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats))
+    sums = _sums(tables, totals, config, (log.rejected_rows + conflicting, repeats), log.filling.rates)
     run = {**_facts(log, customers, config), **sums, "timings": clock.timings}
     log.close()
     return Case(tables, samples, timeline, run, origins)
@@ -200,7 +202,8 @@ def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Confi
         "inputs": [asdict(one) for one in log.inputs],
         "settings": _settings(config),
         "seed": config.seed,
-        "coverage": [asdict(family) for family in coverage(log.present, customers)],
+        "coverage": [asdict(family) for family in coverage(log.present, customers, log.filling.shares)],
+        "unenriched": unenriched(log.present, browsers=tells_browsers()),
     }
 
 
@@ -231,7 +234,7 @@ def _sketched(log: RequestLog, config: Config, partials: Partials) -> tuple[Stor
         # What is cut as resent history depends on all inputs, so that must be known before what was kept can be named.
         kept = partials.expect(log.settle_history(*partials.recall(log.digests())))
     for index, found in kept.items():
-        log.note_known(index, InputFacts(found.rows, frozenset(found.present), found.rejected), found.cuts)
+        log.note_known(index, InputFacts.from_json(found.told), found.cuts)
     workers = config.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(workers, "stillhunt-extract") as pool:
         partials.write_in(pool)
@@ -257,7 +260,7 @@ def _keep(log: RequestLog, partials: Partials, pending: deque[tuple[int, Future[
     facts = log.facts[file]
     if facts.rejected and log.shares_name(file):
         return
-    found = KeptInput(facts.rows, tuple(sorted(facts.present)), facts.rejected, tuple(log.cuts(file)))
+    found = KeptInput(facts.rows, facts.as_json(), tuple(log.cuts(file)))
     partials.keep(file, found, log.rejects_of(file), log.take_history(file))
 
 
@@ -343,10 +346,16 @@ def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: 
     return around[before : before + end - begin]
 
 
-def _sums(tables: dict[str, pa.Table], totals: pa.Table, config: Config, set_aside: tuple[int, int]) -> dict[str, Any]:
+def _sums(
+    tables: dict[str, pa.Table],
+    totals: pa.Table,
+    config: Config,
+    set_aside: tuple[int, int],
+    rates: Mapping[float, int],
+) -> dict[str, Any]:
     """What the log asked of a campaign, and what was found in it, for run.json."""
-    budget = asdict(log_budget(totals, config.score))
-    return {"budget": budget, "counts": _counts(tables, totals, config, set_aside)}
+    budget, counts = asdict(log_budget(totals, config.score)), _counts(tables, totals, config, set_aside)
+    return {"budget": budget, "counts": counts, "sampled": sampled_facts(rates, counts["requests"])}
 
 
 def _counts(

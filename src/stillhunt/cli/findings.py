@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
+
+from stillhunt.triage.origins import origin_words
 
 EXIT_NOTHING = 0
 EXIT_ERROR = 1
@@ -43,15 +46,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Campaign:
-    """One campaign as the screen shows it: its row of campaigns.parquet, and why."""
+    """One campaign as the screen shows it: its row of campaigns.parquet, why, and with what and from where."""
 
     row: Mapping[str, Any]
     reasons: tuple[Reason, ...]
+    origins: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The row's columns and `why`, ready for JSON."""
+        """The row's columns, `why` and `origins`, ready for JSON."""
         why = [{"family": r.family, "bits": round(r.bits, 3), "statement": r.statement} for r in self.reasons]
-        return {**self.row, "why": why}
+        return {**self.row, "why": why, "origins": dict(self.origins)}
 
 
 @dataclass(frozen=True)
@@ -109,18 +113,23 @@ class Findings:
             "counts": dict(self.run.get("counts", {})),
             "campaigns": [campaign.as_dict() for campaign in self.campaigns],
             "coverage": list(self.run.get("coverage", [])),
+            "unenriched": list(self.run.get("unenriched", [])),
+            "sampled": dict(self.run.get("sampled", {})),
             "rejects": {"rows": self.count("rejects"), "share": self.rejected_share, "reasons": dict(self.rejects)},
             "inputs": list(self.run.get("inputs", [])),
         }
 
 
-def gather_findings(tables: Mapping[str, Any], run: Mapping[str, Any], rejects_limit: float) -> Findings:
+def gather_findings(
+    tables: Mapping[str, Any], run: Mapping[str, Any], rejects_limit: float, origins: pa.Table | None = None
+) -> Findings:
     """Findings from a case's tables.
 
     Args:
         tables: file stem of the case folder -> Arrow table.
         run: the content of run.json.
         rejects_limit: share of rejected rows, 0 to 1, above which the input counts as partial.
+        origins: the ORIGINS table; None where nobody asks for clients and networks.
 
     Returns:
         The ranked campaigns with their evidence, the strongest statement first.
@@ -130,9 +139,14 @@ def gather_findings(tables: Mapping[str, Any], run: Mapping[str, Any], rejects_l
     of_whole_campaigns = pc.and_(pc.is_null(evidence["account_id"]), pc.not_equal(evidence["family"], "prior"))
     for row in evidence.filter(of_whole_campaigns).to_pylist():
         reasons.setdefault(row["campaign_id"], []).append(Reason(row["family"], row["bits"], row["statement"]))
+    came_from: dict[str, list[dict[str, Any]]] = {}
+    for row in [] if origins is None else origins.to_pylist():
+        came_from.setdefault(row["campaign_id"], []).append(row)
     campaigns = [
         Campaign(
-            row, tuple(sorted(reasons.get(row["campaign_id"], []), key=lambda r: (-r.bits, r.family, r.statement)))
+            row,
+            tuple(sorted(reasons.get(row["campaign_id"], []), key=lambda r: (-r.bits, r.family, r.statement))),
+            tuple(origin_words(came_from.get(row["campaign_id"], []))),
         )
         for row in tables["campaigns"].to_pylist()
     ]

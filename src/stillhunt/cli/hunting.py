@@ -82,7 +82,7 @@ def hunt_and_write(order: HuntOrder, config: Config) -> tuple[stillhunt.Case, Fi
         if order.out is not None:
             with progress.stage("writing the case", None, "files"):
                 case.write(order.out, force=order.force)
-    return case, gather_findings(case.tables, case.run, config.collect.rejects_limit)
+    return case, gather_findings(case.tables, case.run, config.collect.rejects_limit, case.origins)
 
 
 def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:

@@ -73,6 +73,13 @@ def print_inspection(console: Console, found: Inspection) -> None:
         _print_input(console, one, others=len({each.file.format for each in found.inputs if each.file.joined}) > 1)
     console.print()
     print_columns(console, [("evidence" if n == 0 else "", f.sentence) for n, f in enumerate(found.coverage)], ("dim",))
+    if found.clients:
+        console.print()
+        print_columns(console, [("clients", printable(found.clients, 300))], ("dim",))
+    told = [("not looked up", text) for text in found.unenriched] + [("sample", text) for text in found.sampled]
+    if told:
+        console.print()
+        print_columns(console, told, ("dim",))
     if found.rejected:
         reasons = Counter(zip(found.rejects["source"].to_pylist(), found.rejects["reason"].to_pylist(), strict=True))
         lines = [f"{count:,} in {source}: {reason}" for (source, reason), count in reasons.most_common(REASONS_SHOWN)]
@@ -94,6 +101,7 @@ def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None
     if one.file.by_address:
         lines.append(("", by_address_sentence(one.file.by_address)))
     lines += [("", f"{count:,} records passed over: {printable(why, 200)}") for why, count in _most(one)]
+    lines += [("", f"check: {printable(told, 500)}") for told in one.file.doubts]
     lines += [("", note) for note in one.notes]
     print_columns(console, lines, ("dim",))
     mapped = []
@@ -126,4 +134,7 @@ def _as_dict(found: Inspection) -> dict[str, Any]:
         "rejected": found.rejected,
         "rejects": found.rejects.slice(0, 100).to_pylist(),
         "coverage": [asdict(family) for family in found.coverage],
+        "clients": found.clients,
+        "unenriched": list(found.unenriched),
+        "sampled": list(found.sampled),
     }

@@ -24,6 +24,8 @@ CAMPAIGNS_SHOWN = 20
 FAMILIES_SHOWN = 3
 REJECT_REASONS_SHOWN = 3
 STATEMENT_CHARS = 240
+NAME_CHARS = 80
+DOUBTS_SHOWN = 5
 WEAK_SHOWN = 3
 LEAST_BITS = 0.1
 FEWEST_SURE = 0.01
@@ -131,7 +133,11 @@ def _details(campaign: Campaign, currency: str) -> list[tuple[str, str]]:
     value = f"{row['output_tokens']:,} output tokens, {row['list_value']:,.0f} {currency} at list price".replace(
         "  ", " "
     )
+    if row["estimated_requests"] != row["requests"]:
+        value += f", of about {row['estimated_requests']:,} requests with those that the log leaves out"
     details = [("taken", f"{taken} from {models or 'unknown models'}; {value}")]
+    if campaign.origins:
+        details.append(("from", "; ".join(words for _, words in campaign.origins)))
     in_favour = _by_family(campaign)
     against = [reason for reason in campaign.reasons if reason.bits < 0]
     for position, reason in enumerate(in_favour[:FAMILIES_SHOWN]):
@@ -159,7 +165,14 @@ def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | Non
     coverage = findings.run.get("coverage", [])
     facts = _logs(findings)
     facts += [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
-    facts += [("in part", entry["sentence"]) for entry in coverage if entry["available"] and entry["missing"]]
+    facts += [
+        ("in part", entry["sentence"])
+        for entry in coverage
+        if entry["available"] and (entry["missing"] or entry.get("rare"))
+    ]
+    facts += [("not looked up", printable(told, STATEMENT_CHARS)) for told in findings.run.get("unenriched", [])]
+    if sampled := findings.run.get("sampled"):
+        facts.append(("sample", sampled["sentence"]))
     if findings.count("rejects"):
         facts.append(("set aside", _rejects(findings)))
     allowed = findings.count("allowed")
@@ -206,6 +219,7 @@ def _logs(findings: Findings) -> list[tuple[str, str]]:
     for entry in inputs:
         passed.update(entry.get("passed_over", {}))
     by_address = sum(entry.get("by_address", 0) for entry in inputs)
+    doubts = [(entry.get("name", ""), told) for entry in inputs for told in entry.get("doubts", ())]
     if set(kinds) <= {CANONICAL}:
         return []
     facts = [("logs", ", ".join(f"{kind} ({_counted(count, 'file')})" for kind, count in sorted(kinds.items())))]
@@ -213,6 +227,8 @@ def _logs(findings: Findings) -> list[tuple[str, str]]:
         facts.append(("passed over", f"{_counted(count, 'record')}: {printable(reason, STATEMENT_CHARS)}"))
     if by_address:
         facts.append(("by address", by_address_sentence(by_address)))
+    for name, told in doubts[:DOUBTS_SHOWN]:
+        facts.append(("check", f"{printable(name, NAME_CHARS)}: {printable(told, 2 * STATEMENT_CHARS)}"))
     return [*facts, ("mapping", "'stillhunt inspect LOGS' shows which field went into which column")]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.schema import ACCOUNTS, FAMILIES
+from stillhunt.base.schema import ACCOUNTS, FAMILIES, NEEDS_EVEN, NEEDS_EVERY
 
 MOST = 0.5
 """Share of requests from which on a column counts as filled; below it the share is told."""
@@ -23,12 +24,14 @@ class FamilyCoverage:
         available: whether it can yield any evidence.
         missing: columns without values, `accounts.` before those of the accounts table.
         sentence: for the screen.
+        rare: columns that few requests have.
     """
 
     family: str
     available: bool
     missing: tuple[str, ...]
     sentence: str
+    rare: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,65 @@ def _of_family(
     if not available:
         named = "an accounts table" if family == "identity" and no_accounts else " or ".join(need.any_of)
         return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.yields}, for want of {named}")
-    thin = [f"{name} in {_percent(rare[name])} of requests" for name, _cost in need.helpful if name in rare]
+    few = tuple(name for name, _cost in need.helpful if name in rare)
+    thin = [f"{name} in {_percent(rare[name])} of requests" for name in few]
     if not missing and not thin:
         return FamilyCoverage(family, True, missing, f"{family}: complete")
     lost = "; ".join(thin + [f"without {name} no {cost}" for name, cost in need.helpful if name not in have])
     if "country" in missing and "client_ip" in have:
         lost += "; " + LOOK_UP
-    return FamilyCoverage(family, True, missing, f"{family}: partly; {lost}")
+    return FamilyCoverage(family, True, missing, f"{family}: partly; {lost}", few)
+
+
+_ENRICHMENTS = (
+    ("ip_kind", "client_ip", "kinds of addresses (hosting, vpn, tor, mobile)", "GeoIP2-Anonymous-IP or IPinfo privacy"),
+    ("asn_name", "client_ip", "names of networks", "GeoLite2-ASN or IPinfo lite"),
+)
+"""Columns that no evidence needs and that people ask for, what each needs, and a file that has them."""
+
+
+def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
+    """What could be told of addresses and clients with files or packages that are not there.
+
+    Args:
+        present: optional request columns that carry values.
+        browsers: whether ua-parser is there.
+
+    Returns:
+        Short sentences; no evidence depends on any of it.
+    """
+    told = [
+        f"no {what}: give collect.mmdb a file such as {file}"
+        for name, needed, what, file in _ENRICHMENTS
+        if name not in present and needed in present
+    ]
+    if "user_agent" in present and not browsers:
+        told.append("no names of browsers: pip install 'stillhunt[enrich]'")
+    return told
+
+
+def sampled_facts(rates: Mapping[float, int], requests: int) -> dict[str, Any]:
+    """What it means that a log is a sample, for run.json; nothing where it is none.
+
+    Args:
+        rates: share of calls that a log keeps -> requests of which it is known.
+        requests: all requests.
+
+    Returns:
+        sampled requests, all that there would be, the sentence.
+    """
+    parts = {rate: count for rate, count in rates.items() if rate < 1.0}
+    if not parts:
+        return {}
+    sampled = sum(parts.values())
+    whole = round(requests - sampled + sum(count / rate for rate, count in parts.items()))
+    least, most = (f"{100 * rate:.3g} %" for rate in (min(parts), max(parts)))
+    kept = least if least == most else f"{least} to {most}"
+    mixed = len(parts) > 1 or sampled < requests
+    silent = (*NEEDS_EVERY, *NEEDS_EVEN) if mixed else NEEDS_EVERY
+    sentence = (
+        f"{sampled:,} of {requests:,} requests are of logs that keep {kept} of calls: about {whole:,} calls. Tokens "
+        f"and money of campaigns are told as of all calls; small groups are missed, and nothing is counted in favour "
+        f"that must see every call ({', '.join(silent)})"
+    )
+    return {"requests": sampled, "estimated_requests": whole, "sentence": sentence}

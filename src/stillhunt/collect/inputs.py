@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stillhunt.base.config import Config
@@ -34,6 +34,7 @@ class InputFile:
         passed_over: reason -> records that are no calls.
         by_address: rows that stand under their client's address since the log names no account.
         joined: rows that were put together with those of other logs, or with each other.
+        doubts: what may be wrong with it, in sentences.
     """
 
     name: str
@@ -44,6 +45,7 @@ class InputFile:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     by_address: int = 0
     joined: int = 0
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,10 @@ class Opened:
     rejects: Rejects
     customers: Mapping[int, Reader] = field(default_factory=dict)
 
-    def kind_of(self, index: int) -> tuple[str, Mapping[str, int], int, int]:
-        """Format of an input, its records that are no calls by reason, its calls by address and its joined rows."""
+    def kind_of(self, index: int) -> str:
+        """Format of an input."""
         reader = self.readers.get(index) or self.customers.get(index)
-        if not isinstance(reader, RecordReader):
-            return CANONICAL, {}, 0, 0
-        passed = dict(sorted(reader.passed_over.items()))
-        return reader.source.name, passed, reader.by_address, reader.handed_on
+        return reader.source.name if isinstance(reader, RecordReader) else CANONICAL
 
     def customer_files(self) -> list[FoundFile]:
         """Customer tables among the logs."""
@@ -87,17 +86,41 @@ class InputFacts:
 
     Args:
         rows: rows handed on from it.
-        present: optional columns of REQUESTS that had a value in them.
+        filled: optional column of REQUESTS -> rows that have a value in it.
         rejected: rows set aside.
+        rates: share of calls that the log keeps -> rows of which it is known.
+        passed_over: reason -> records that are no calls.
+        by_address: rows that stand under their client's address.
+        joined: rows that were put together with those of other logs, or with each other.
+        doubts: what may be wrong with it, in sentences.
     """
 
     rows: int = 0
-    present: frozenset[str] = frozenset()
+    filled: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
+    rates: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    by_address: int = 0
+    joined: int = 0
+    doubts: tuple[str, ...] = ()
 
-    def plus(self, rows: int = 0, present: frozenset[str] = frozenset(), rejected: int = 0) -> InputFacts:
-        """These facts and those of further rows."""
-        return InputFacts(self.rows + rows, self.present | present, self.rejected + rejected)
+    @property
+    def present(self) -> frozenset[str]:
+        """Optional columns that had a value."""
+        return frozenset(name for name, count in self.filled.items() if count)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values, from which `from_json` makes it again."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> InputFacts:
+        """Facts from what `as_json` gave, also after it was written as JSON.
+
+        Args:
+            told: plain values.
+        """
+        return cls(**{**told, "doubts": tuple(told["doubts"])})
 
 
 def open_inputs(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.collect.coverage import FamilyCoverage, coverage
+from stillhunt.base.clients import OTHER, client_families, tells_browsers
+from stillhunt.collect.coverage import FamilyCoverage, coverage, sampled_facts, unenriched
 from stillhunt.collect.inputs import InputFile
+from stillhunt.collect.ledger import OPTIONAL_COLUMNS
 from stillhunt.collect.records import NO_COUNTERPART, UNKNOWN_MODEL
-from stillhunt.collect.requests import OPTIONAL_COLUMNS, RequestLog
+from stillhunt.collect.requests import RequestLog
 from stillhunt.collect.sources import CANONICAL, SOURCES
 
 SHOWN = (
@@ -25,6 +27,9 @@ SHOWN = (
 """Columns whose filling is told."""
 LOOKED_UP = dict.fromkeys(("asn", "asn_name", "country", "ip_kind"), "collect.mmdb, by address")
 """Where columns come from that no log of this format has, if the user gave MMDB files."""
+MOST_AGENTS = 10_000
+"""Different User-Agent headers that are told apart; the rest is other."""
+CLIENTS_SHOWN = 6
 OWN_ID = "file and place in it; the log has no id"
 ANOTHER_LOG = "from another log of the same calls"
 OTHER_FIELDS = "from what else the log tells"
@@ -65,6 +70,9 @@ class Inspection:
         accounts: distinct accounts.
         first: time of the first request, microseconds since 1970; None without requests.
         last: time of the last.
+        clients: the software most requests come from, in words; empty where the log names none.
+        unenriched: what could be told with files that are not there.
+        sampled: what it means that the log is a sample, if it is.
     """
 
     inputs: Sequence[InspectedInput]
@@ -74,6 +82,9 @@ class Inspection:
     accounts: int
     first: int | None
     last: int | None
+    clients: str = ""
+    unenriched: Sequence[str] = ()
+    sampled: Sequence[str] = ()
 
 
 def inspect_log(
@@ -92,6 +103,7 @@ def inspect_log(
     """
     filled: dict[int, Counter[str]] = defaultdict(Counter)
     unnamed: Counter[int] = Counter()
+    agents: Counter[str] = Counter()
     ids: set[str] = set()
     times: list[int] = []
     for batch in log.batches():
@@ -99,6 +111,7 @@ def inspect_log(
         for name in SHOWN:
             filled[index][name] += batch.num_rows - batch.column(name).null_count
         unnamed[index] += pc.sum(pc.equal(batch.column("model"), UNKNOWN_MODEL)).as_py() or 0
+        _count_agents(agents, batch.column("user_agent"))
         ids.update(batch.column("account_id").unique().to_pylist())
         moments = batch.column("timestamp").cast(pa.int64()).to_numpy()
         times += [int(moments.min()), int(moments.max())]
@@ -126,8 +139,33 @@ def inspect_log(
     rows = sum(file.rows for file in log.inputs)
     shares = {name: sum(of[name] for of in filled.values()) / rows for name in SHOWN} if rows else None
     rejected, families = log.rejected_rows, coverage(log.present, accounts, shares)
-    span = (min(times), max(times)) if times else (None, None)
-    return Inspection(inputs, log.rejects(), rejected, families, len(ids), *span)
+    first, last = (min(times), max(times)) if times else (None, None)
+    missing = unenriched(log.present, browsers=tells_browsers())
+    sample = sampled_facts(log.filling.rates, rows)
+    sentences = [sample["sentence"]] if sample else []
+    return Inspection(
+        inputs, log.rejects(), rejected, families, len(ids), first, last, _clients(agents, rows), missing, sentences
+    )
+
+
+def _count_agents(agents: Counter[str], column: pa.ChunkedArray) -> None:
+    """Count User-Agent headers; of very many different ones only the first are told apart."""
+    for entry in pc.value_counts(column).to_pylist():
+        text = entry["values"]
+        if text is not None:
+            agents[text if text in agents or len(agents) < MOST_AGENTS else ""] += entry["counts"]
+
+
+def _clients(agents: Mapping[str, int], rows: int) -> str:
+    """The families of clients that most requests name, with their shares."""
+    told: Counter[str] = Counter()
+    families = client_families({text: count for text, count in agents.items() if text})
+    for text, count in agents.items():
+        told[families.get(text, OTHER)] += count
+    ranked = sorted(told.items(), key=lambda pair: (-pair[1], pair[0]))
+    more = f", {len(ranked) - CLIENTS_SHOWN} more" if len(ranked) > CLIENTS_SHOWN else ""
+    shown = ", ".join(f"{name[:40]} {100 * count / rows:.0f} %" for name, count in ranked[:CLIENTS_SHOWN])
+    return shown + more
 
 
 def _completed(index: int, inputs: Sequence[InputFile]) -> int:

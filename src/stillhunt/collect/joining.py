@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from stillhunt.collect.calls import I64, U64, CallIds, repeats_as_one, reused_id
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
+from stillhunt.collect.peers import Peers
 from stillhunt.collect.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
 from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.sources import SOURCES
@@ -47,7 +49,8 @@ FIRST_HAND_AT_THE_EDGE = (
 OWN = ("source", "origin_file", "origin_row")
 WANTED = (*REQUEST_FIELDS, "account_fallback", "links")
 _ROLES = {"calls": 0, "edge": 1, "parts": 2}
-_EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string())])
+_EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())])
+"""Beside the columns of REQUESTS: a row's number, what stands for its account, and whether that is its address."""
 _FILE_ROWS = 1 << 16
 
 
@@ -82,11 +85,13 @@ class JoinedLogs:
     Attributes:
         spools: input -> its calls, completed; all in place once `join_logs` returns.
         rejects: input -> its rows that cannot be used.
+        peers: input -> the addresses of its rows.
         ambiguous: rows left alone since their names led to several calls of one source.
     """
 
     spools: dict[int, Spool]
     rejects: dict[int, Rejects]
+    peers: dict[int, Peers]
     ambiguous: int = 0
 
 
@@ -143,6 +148,7 @@ class _Joining:
     def __init__(self, readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, folder: Path) -> None:
         self._readers, self._rules, self._engine, self._folder = readers, rules, engine, folder
         self._rejects: dict[int, Rejects] = {index: Rejects() for index in readers}
+        self._peers: dict[int, Peers] = {index: Peers() for index in readers}
         self._secret = random_words(KEYS)
         self._logs: list[_Log] = []
         self._names: list[U64] = []
@@ -166,8 +172,9 @@ class _Joining:
             with pq.ParquetWriter(log.path, schema, compression="lz4") as writer:
                 for index in members:
                     reader = self._readers[index]
-                    reader.joined = True
+                    reader.joined, reader.by_address = True, 0
                     for raw in reader.batches(WANTED, self._rejects[index]):
+                        self._peers[index].note(raw)
                         table = self._noted(raw, log, self._rejects[index])
                         writer.write_table(table.cast(schema), _FILE_ROWS)
                         advance(raw.rows)
@@ -189,10 +196,12 @@ class _Joining:
         self._ids.note(table, log.rank, raw.origin_file)
         self._rows += table.num_rows
         log.rows += table.num_rows
-        stands = raw.columns.get("account_fallback")
-        texts = [None] * raw.rows if stands is None else stands if isinstance(stands, list) else stands.to_pylist()
-        fallback = _text_array([None if texts[i] is None else str(texts[i]) for i in kept], pa.string())
-        return table.append_column("row", pa.array(rows)).append_column("fallback", fallback)
+        stands, addresses = (_listed(raw, name) for name in ("account_fallback", "client_ip"))
+        fallback = _text_array([None if stands[i] is None else str(stands[i]) for i in kept], pa.string())
+        addressed = pa.array([None if stands[i] is None else stands[i] == addresses[i] for i in kept], pa.bool_())
+        for name, values in (("row", pa.array(rows)), ("fallback", fallback), ("addressed", addressed)):
+            table = table.append_column(name, values)
+        return table
 
     def joined(self) -> JoinedLogs:
         """The calls; may be asked for once, after `read`."""
@@ -208,7 +217,8 @@ class _Joining:
             "reused": reused_ids(ranks, ids, accounts, times, call),
         }
         self._engine.register("heads", pa.table(heads))
-        result = JoinedLogs({i: Spool(REQUESTS.arrow) for i in self._readers}, self._rejects, calls.ambiguous)
+        spools = {i: Spool(REQUESTS.arrow) for i in self._readers}
+        result = JoinedLogs(spools, self._rejects, self._peers, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
         for log in ranked:
             statement = _statement(log, ranked)
@@ -232,6 +242,7 @@ class _Joining:
         table = table.set_column(table.schema.get_field_index("model"), "model", model)
         for index in pc.unique(table["origin_file"]).to_pylist():
             part = table.filter(pc.equal(table["origin_file"], index))
+            self._readers[index].by_address += pc.sum(part["by_address"]).as_py() or 0
             result.spools[index].add(part.select(REQUESTS.names).cast(REQUESTS.arrow).combine_chunks())
 
     def _dated(self, table: pa.Table) -> pa.Table:
@@ -251,6 +262,11 @@ def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
         return inputs, [NO_COUNTERPART] * len(inputs)
     accounts = table["account_id"].is_null().to_pylist()
     return inputs, [f"{'account_id' if account else 'timestamp'}: required value is missing" for account in accounts]
+
+
+def _listed(raw: RawBatch, name: str) -> list[Any]:
+    values = raw.columns.get(name)
+    return [None] * raw.rows if values is None else values if isinstance(values, list) else values.to_pylist()
 
 
 def _text_array(values: list[str | None], kind: pa.DataType) -> pa.Array:
@@ -293,6 +309,9 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
         if name == "account_id" and by_address:
             values += [f"{alias}.fallback" for alias, _ in order]
         columns.append(f"coalesce({', '.join(values)}) AS {name}")
+    accounts, stands = ([f"{alias}.{name}" for alias, _ in ranked] for name in ("account_id", "addressed"))
+    stands_for_it = f"coalesce({', '.join(accounts)}) IS NULL AND coalesce({', '.join(stands)}, false)"
+    columns.append(f"{stands_for_it if by_address else 'false'} AS by_address")
     joins = " ".join(f"LEFT JOIN ({_told(other)}) {alias} ON {alias}.call = h.row" for alias, other in parts[1:])
     return (
         f"SELECT {', '.join(columns)} FROM read_parquet({_quoted(log.path)}) h "  # noqa: S608  # own names and files
@@ -302,7 +321,7 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
 
 def _told(log: _Log) -> str:
     """One row for each call that rows of a log complete; of repeats the first that has a value."""
-    told = [name for name in REQUESTS.names if name not in OWN] + ["fallback"]
+    told = [name for name in REQUESTS.names if name not in OWN] + ["fallback", "addressed"]
     rows = f"FROM read_parquet({_quoted(log.path)}) r JOIN heads n ON r.row = n.row WHERE n.head <> n.row"
     one = ", ".join(f"r.{name}" for name in told)
     merged = ", ".join(f"arg_min(r.{name}, r.row) AS {name}" for name in told)

@@ -26,6 +26,7 @@ from stillhunt.collect.files import ParquetReader, Part, TableReader
 from stillhunt.collect.history import I64, History, Survey
 from stillhunt.collect.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened
 from stillhunt.collect.joining import join_logs, joinable, with_repeats
+from stillhunt.collect.ledger import Filling, Ledger
 from stillhunt.collect.records import RecordReader
 from stillhunt.collect.rejects import NAME_CHARACTERS, printable
 from stillhunt.collect.remembered import Notes, SettledHistory
@@ -34,8 +35,6 @@ from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.stretches import Step, keys_of_part, spooled, standardised
 from stillhunt.collect.texts import TEXT_FIELDS, Texts, texts_of, texts_of_spool, with_bounded_prompts, without_head
-
-OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
 Cutter: TypeAlias = History | SettledHistory
 """What takes resent history off the rows of inputs, in the order in which they are handed on."""
@@ -62,21 +61,30 @@ class RequestLog:
         self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
         self._started = False
         self._known_rejected = 0
-        self.facts: dict[int, InputFacts] = {}
-        """What each input held, by its index."""
+        self._ledger = Ledger(opened)
         self.inputs: list[InputFile] = []
         self.customers = opened.customer_files()
         """Customer tables that lie among the logs, for `open_accounts`."""
 
     @property
+    def facts(self) -> dict[int, InputFacts]:
+        """What each input held, by its index, so far."""
+        return {index: self._ledger.of(index) for index in self._ledger.facts}
+
+    @property
+    def filling(self) -> Filling:
+        """How far columns are filled so far, and of which calls the log is a sample."""
+        return self._ledger.filling()
+
+    @property
     def rows(self) -> int:
         """Rows handed on so far, those of known inputs included."""
-        return sum(facts.rows for facts in self.facts.values())
+        return sum(facts.rows for facts in self._ledger.facts.values())
 
     @property
     def present(self) -> frozenset[str]:
         """Optional columns that had a value so far."""
-        return frozenset().union(*(facts.present for facts in self.facts.values()))
+        return frozenset(name for name, share in self.filling.shares.items() if share)
 
     @property
     def rejected_rows(self) -> int:
@@ -133,7 +141,7 @@ class RequestLog:
             facts: `facts` of that reading.
             cuts: `cuts` of that reading.
         """
-        self.facts[index] = facts
+        self._ledger.facts[index] = facts
         if not self.was_read(index):
             self._known_rejected += facts.rejected
         if cuts:
@@ -254,12 +262,13 @@ class RequestLog:
             before = self._rejects.rows
             with self._progress.stage(f"reading {reader.name}", None, "rows") as advance:
                 for raw in reader.batches(REQUEST_FIELDS, self._rejects):
+                    self._ledger.peers[index].note(raw)
                     table = standardise_requests(raw, self._rules, self._rejects)
                     if survey is not None:
                         survey.add(index, table)
                     spool.add(table)
                     advance(raw.rows)
-            self._add_facts(index, rejected=self._rejects.rows - before)
+            self._ledger.reject(index, self._rejects.rows - before)
         self._join_repeats(inputs)
 
     def _join_repeats(self, inputs: Sequence[int]) -> None:
@@ -279,9 +288,10 @@ class RequestLog:
             return
         readers = {i: reader for i in self._joined if isinstance(reader := self._readers[i], RecordReader)}
         joined = join_logs(readers, self._rules, self._engine, self._progress)
+        self._ledger.peers |= joined.peers
         for index, rejects in sorted(joined.rejects.items()):
             self._spools[index] = joined.spools[index]
-            self._add_facts(index, rejected=rejects.rows)
+            self._ledger.reject(index, rejects.rows)
             self._rejects.absorb(rejects)
 
     def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
@@ -318,23 +328,16 @@ class RequestLog:
         with self._progress.stage("reading requests", total, "rows") as advance:
             for index, table, rejects in self._steps(order):
                 self._rejects.absorb(rejects)
-                self._add_facts(index, rejected=rejects.rows)
+                self._ledger.reject(index, rejects.rows)
                 if table is None or table.num_rows == 0:
                     continue
                 if history is not None:
                     table, cuts = history.cut(table)
                     self._remember_cuts(index, table, cuts)
                 table = with_bounded_prompts(table, self._config)
-                absent = OPTIONAL_COLUMNS - (self.facts[index].present)
-                found = frozenset(name for name in absent if table.column(name).null_count < table.num_rows)
-                self._add_facts(index, rows=table.num_rows, present=found)
+                self._ledger.hand_on(index, table)
                 yield REQUESTS.check(table)
                 advance(table.num_rows)
-
-    def _add_facts(
-        self, index: int, *, rows: int = 0, present: frozenset[str] = frozenset(), rejected: int = 0
-    ) -> None:
-        self.facts[index] = self.facts.get(index, InputFacts()).plus(rows, present, rejected)
 
     def _remember_cuts(self, index: int, table: pa.Table, cuts: I64) -> None:
         rows = np.flatnonzero(cuts)
@@ -344,14 +347,9 @@ class RequestLog:
     def _record_inputs(self) -> None:
         unread = [i for i, _ in self._files() if i not in self._readers or not self._readers[i].digest()]
         self._digests.begin(unread)
-        for index, found in enumerate(self._opened.found):
-            sha256, size = "", 0
-            if self._digests.known(index):
-                sha256, size = self._digests.of(index)
-            elif isinstance(found, FoundFile):
-                sha256, size = self._readers[index].digest(), size_of(found.path)
-            rows = self.facts.get(index, InputFacts()).rows
-            self.inputs.append(InputFile(found.name, sha256, size, rows, *self._opened.kind_of(index)))
+        known = {i: self._digests.of(i) for i, _found in enumerate(self._opened.found) if self._digests.known(i)}
+        read = {i: (self._readers[i].digest(), size_of(f.path)) for i, f in self._files() if i not in known}
+        self.inputs = self._ledger.files(known | read)
 
     def texts(self, origins: Sequence[tuple[int, int]]) -> list[tuple[str | None, str | None]]:
         """Prompt and system prompt of some rows, as they were handed on.

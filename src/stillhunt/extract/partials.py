@@ -55,14 +55,12 @@ class KeptInput:
 
     Attributes:
         rows: rows handed on from it.
-        present: optional columns that had a value.
-        rejected: rows set aside.
+        told: what else reading it told, as plain values; they come back as they are.
         cuts: (row, bytes) of each prompt from which resent history was cut.
     """
 
     rows: int
-    present: tuple[str, ...]
-    rejected: int
+    told: Mapping[str, Any]
     cuts: tuple[tuple[int, int], ...] = ()
 
 
@@ -295,7 +293,7 @@ def _facts_of(folder: Path) -> KeptInput | None:
         if facts.pop("sizes") != _sizes(folder):
             return None
         cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])
-        return KeptInput(int(facts["rows"]), tuple(facts["present"]), int(facts["rejected"]), cuts)
+        return KeptInput(int(facts["rows"]), dict(facts["told"]), cuts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

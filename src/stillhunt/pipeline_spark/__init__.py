@@ -40,6 +40,7 @@ from stillhunt.collect.fields import (
     field_map,
     missing_columns_advice,
 )
+from stillhunt.collect.ledger import Filling
 from stillhunt.collect.rejects import KEPT_ROWS
 from stillhunt.collect.standardise import Rules
 from stillhunt.pipeline_spark.rows import (
@@ -64,7 +65,7 @@ class LogFacts:
 
     Args:
         inputs: files in sorted order of paths; no hash, the files of a cluster are not read whole in one place.
-        present: optional request columns that carry values.
+        filling: how far its columns are filled, and of which calls it is a sample.
         rows: requests, each counted once.
         rejected_rows: rows set aside, also those beyond what REJECTS keeps.
         repeats: exact repeats of a request, which are only counted.
@@ -72,7 +73,7 @@ class LogFacts:
     """
 
     inputs: tuple[InputFile, ...]
-    present: frozenset[str]
+    filling: Filling
     rows: int
     rejected_rows: int
     repeats: int
@@ -223,14 +224,18 @@ def _told(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table
         purpose="rejects",
     )
     rows: Counter[int] = Counter()
+    filled: Counter[str] = Counter()
+    rates: Counter[str] = Counter()
     sizes: dict[int, int] = {}
     for fact in facts:
+        filled.update(fact.get("filled", {}))
+        rates.update(fact.get("rates", {}))
         rows.update({int(index): count for index, count in fact.get("rows", {}).items()})
         sizes.update({int(index): size for index, size in fact.get("sizes", {}).items()})
     inputs = tuple(InputFile(name, "", sizes.get(i, 0), rows[i]) for i, name in enumerate(reading.names))
     return first.cast(REJECTS.arrow), LogFacts(
         inputs,
-        frozenset(name for fact in facts for name in fact.get("present", ())),
+        Filling.of(rows.total(), filled, rates),
         sum(fact.get("settled", 0) for fact in facts),
         int(rejected),
         sum(fact.get("repeats", 0) for fact in facts),

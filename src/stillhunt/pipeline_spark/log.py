@@ -17,6 +17,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REJECTS
 from stillhunt.collect import InputFile
 from stillhunt.collect.database import is_database
+from stillhunt.collect.ledger import Filling
 from stillhunt.pipeline_spark import LogFacts, spark_sketches, spark_texts
 
 
@@ -78,7 +79,12 @@ class SparkLog:
     @property
     def present(self) -> frozenset[str]:
         """Optional columns that carry values."""
-        return self.facts.present
+        return frozenset(name for name, share in self.filling.shares.items() if share)
+
+    @property
+    def filling(self) -> Filling:
+        """How far columns are filled, and of which calls the log is a sample."""
+        return self.facts.filling
 
     @property
     def rejected_rows(self) -> int:

@@ -30,8 +30,8 @@ from stillhunt.collect.fields import (
 from stillhunt.collect.files import ColumnarRows
 from stillhunt.collect.history import History, Survey, prompt_array
 from stillhunt.collect.identity import IdentityHasher
+from stillhunt.collect.ledger import OPTIONAL_COLUMNS, rates_of
 from stillhunt.collect.rejects import Rejects
-from stillhunt.collect.requests import OPTIONAL_COLUMNS
 from stillhunt.collect.spool import Spool
 from stillhunt.collect.standardise import Rules, standardise_requests
 from stillhunt.collect.strings import bounded_texts
@@ -122,7 +122,8 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
     """Executor: rows as found -> stream."""
     rows: Counter[int] = Counter()
     sizes: dict[int, int] = {}
-    present: set[str] = set()
+    filled: Counter[str] = Counter()
+    rates: Counter[str] = Counter()
     replaced = 0
     rules = reading.rules()
     for batch in batches:
@@ -131,13 +132,14 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
             table = _standard_part(part, index, (reading, rules), rejects)
             rows[index] += table.num_rows
             sizes[index] = int(part.column(_SIZE)[0].as_py() or 0)
-            present |= {name for name in OPTIONAL_COLUMNS if table.column(name).null_count < table.num_rows}
+            filled.update({name: table.num_rows - table.column(name).null_count for name in OPTIONAL_COLUMNS})
+            rates.update(rates_of(table))
             replaced += rejects.replaced_texts
             if table.num_rows:
                 yield _row_stream(table)
             if rejects.rows:
                 yield _reject_stream(rejects.table())
-    told = {"rows": rows, "sizes": sizes, "present": sorted(present), "replaced": replaced}
+    told = {"rows": rows, "sizes": sizes, "filled": filled, "rates": rates, "replaced": replaced}
     columns = {"kind": pa.array([FACT], pa.int8()), "key": pa.array([f"{number}"])}
     yield _stream({**columns, "reject_raw": pa.array([json.dumps(told)])}, 1)
 

@@ -95,10 +95,16 @@ def _explain_campaign(
         )
         for m in _rows_where(tables["members"], "campaign_id", row["campaign_id"])
     ]
+    whole = row["estimated_requests"]
     own = _rows_where(origins, "campaign_id", row["campaign_id"])
     facts = (
         ("accounts", plain.count(row["accounts"])),
         ("requests", plain.count(row["requests"])),
+        *(
+            [("of all calls", f"about {plain.count(whole)}")]
+            if (whole := row["estimated_requests"]) != row["requests"]
+            else []
+        ),
         ("seen", plain.period(row["first_seen"], row["last_seen"])),
         ("skills", _words(row["skills"])),
         ("models", _words(row["models"])),

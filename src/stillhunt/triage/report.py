@@ -68,6 +68,7 @@ def render_report(
             axis=(plain.day(period[0]), plain.day(period[1])) if rows else None,
             headline=_headline(rows, tables, run),
             coverage=_coverage(run),
+            sampled=plain.shorten(str(run.get("sampled", {}).get("sentence", "")), 2 * _SENTENCE_CHARS),
             left_alone=_left_alone(tables),
             sanctioned=int(pc.sum(tables["accounts"]["sanctioned"]).as_py() or 0),
             rejects=_rejects(tables["rejects"]),
@@ -175,10 +176,11 @@ def _coverage(run: Mapping[str, Any]) -> list[dict[str, str]]:
 def _coverage_part(row: Mapping[str, Any]) -> dict[str, str]:
     family, missing = str(row.get("family", "")), [str(name) for name in row.get("missing", [])]
     sentence = str(row.get("sentence", "")).removeprefix(f"{family}: ")  # the strip names the family itself
+    partial = bool(missing or row.get("rare"))
     unsaid = [name for name in missing if name not in sentence]
     return {
         "family": sentences.FAMILY_WORDS.get(family, plain.shorten(family, 24)),
-        "state": "missing" if not row.get("available") else "partial" if missing else "available",
+        "state": "missing" if not row.get("available") else "partial" if partial else "available",
         "missing": ", ".join(plain.shorten(name, 40) for name in unsaid[:8]),
         "sentence": plain.sentence_case(plain.shorten(sentence, _SENTENCE_CHARS)),
     }

@@ -213,7 +213,7 @@ def _facts(
     per_account = row["requests"] / row["accounts"] if row["accounts"] else 0.0
     return (
         ("Accounts", plain.count(row["accounts"]) + (f" ({role_words})" if len(roles) > 1 else "")),
-        ("Requests", f"{plain.count(row['requests'])}, {per_account:,.0f} per account"),
+        ("Requests", f"{plain.count(row['requests'])}, {per_account:,.0f} per account{_of_all(row)}"),
         ("Share of all traffic", plain.percent(row["requests"] / all_requests) if all_requests else "unknown"),
         ("Output tokens", plain.amount(row["output_tokens"])),
         ("At list price", plain.money(row["list_value"], currency_of(run))),
@@ -225,6 +225,12 @@ def _facts(
 def _origins(origins: pa.Table) -> tuple[tuple[str, str], ...]:
     """With which clients and from where, as facts."""
     return tuple((WORDS[aspect], words) for aspect, words in origin_words(origins.to_pylist()))
+
+
+def _of_all(row: Mapping[str, Any]) -> str:
+    """What there would be without sampling, where the log is a sample."""
+    whole = row["estimated_requests"]
+    return "" if whole == row["requests"] else f"; about {plain.count(whole)} with those that the log leaves out"
 
 
 def _member_rows(own: Tables, limit: int) -> tuple[MemberRow, ...]:

@@ -39,7 +39,7 @@ def client_address(forwarded: Any, peer: Any = None) -> str | None:
         or the peer where there is no list.
     """
     end = without_port(peer) if isinstance(peer, str) else ""
-    if end and _is_public(end):
+    if end and is_public(end):
         return end
     if not forwarded:
         return end or None
@@ -64,7 +64,7 @@ def without_port(word: str) -> str:
 def _hops(forwarded: str) -> tuple[str | None, str | None, str | None]:
     """Of a list of addresses the last that is public, the first that is an address, and the first word."""
     hops = [hop for word in forwarded.split(",") if (hop := without_port(word))]
-    public = next((hop for hop in reversed(hops) if _is_public(hop)), None)
+    public = next((hop for hop in reversed(hops) if is_public(hop)), None)
     named = next((hop for hop in hops if _parsed(hop) is not None), None)
     return public, named, hops[0] if hops else None
 
@@ -77,7 +77,12 @@ def _texts(value: Any) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-def _is_public(word: str) -> bool:
+def is_public(word: str) -> bool:
+    """Whether a text is an address from which a client on the internet may come.
+
+    Args:
+        word: an address without a port.
+    """
     return _known_public(word) if len(word) <= LONGEST_REMEMBERED else _public(word)
 
 
