@@ -130,7 +130,7 @@ def test_known_inputs_are_not_decoded_again(tmp_path: Path) -> None:
 def test_all_inputs_may_be_known(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", [row(1)])
     log = opened(tmp_path)
-    log.note_known(0, InputFacts(1, frozenset(("prompt",))))
+    log.note_known(0, InputFacts(1, {"prompt": 1}))
     assert list(log.batches(frozenset((0,)))) == []
     assert (log.rows, log.present, log.inputs[0].rows) == (1, frozenset(("prompt",)), 1)
     with pytest.raises(InputError, match="read before"):

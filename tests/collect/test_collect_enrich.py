@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mmdb_writer import MMDBWriter
-from tests.collect.gathering import ENGINE, collected, config, content, row, write_lines
+from tests.collect.gathering import ENGINE, collected, config, content, opened, row, write_lines
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Silent
@@ -22,6 +22,7 @@ from stillhunt.collect import enrich, open_accounts
 from stillhunt.collect.coverage import LOOK_UP, coverage
 from stillhunt.collect.enrich import Networks
 from stillhunt.collect.layouts import network_of
+from stillhunt.extract import sketch_requests
 from stillhunt.extract.partials import Partials
 from stillhunt.pipeline import hunt, inspect_logs
 
@@ -110,6 +111,7 @@ def test_the_log_is_believed_before_the_file(tmp_path: Path, files: tuple[str, .
         (None, None),
     ]
     assert {"asn", "country"} <= log.present
+    assert [r["asn_name"] for r in found] == ["Example", "Example", None, None, None]
     plain, _ = collected(tmp_path / "log.jsonl")
     assert [r["client_ip"] for r in plain] == [r["client_ip"] for r in found]
 
@@ -221,3 +223,26 @@ def test_run_json_has_names_only(tmp_path: Path, files: tuple[str, ...]) -> None
 def test_the_reader_agrees_with_the_files(files: tuple[str, ...]) -> None:
     with maxminddb.open_database(files[0]) as reader:
         assert reader.get("192.0.2.1") == MAXMIND_COUNTRY
+
+
+def test_kinds_and_names_reach_the_case(tmp_path: Path) -> None:
+    """What a log says of its own addresses stays; the rest is looked up, and hunts tell it."""
+    file = mmdb(
+        tmp_path / "net.mmdb", {"192.0.2.0/24": {**MAXMIND_ASN, "is_anonymous": True, "is_anonymous_vpn": True}}
+    )
+    rows = [
+        row(0, client_ip="192.0.2.1"),
+        row(1, client_ip="192.0.2.1", ip_kind="residential", asn_name="Own name", asn=64500),
+        row(2, client_ip="192.0.2.1", asn=7),
+    ]
+    write_lines(tmp_path / "log.jsonl", rows)
+    found, log = collected(tmp_path / "log.jsonl", settings=config(mmdb=[file]))
+    assert [(r["ip_kind"], r["asn_name"]) for r in found] == [
+        ("vpn", "Example"),
+        ("residential", "Own name"),
+        ("vpn", None),
+    ]
+    assert {"ip_kind", "asn_name"} <= log.present
+    tables = pa.concat_tables(list(opened(tmp_path / "log.jsonl", settings=config(mmdb=[file])).batches()))
+    sketches = sketch_requests(tables, config())
+    assert sketches["network"].to_pylist() == ["AS64500 Example", "AS64500 Own name", "AS7"]

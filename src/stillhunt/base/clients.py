@@ -30,7 +30,7 @@ _NAMES = tuple(
     (re.compile(pattern, re.IGNORECASE), name)
     for pattern, name in (
         (r"OpenAI/v1 PythonBindings", "openai-python"),
-        (r"openai-(?:dotnet|net)|\bOpenAI/\d", "openai-dotnet"),
+        (r"openai-(?:dotnet|net)|^OpenAI/\d", "openai-dotnet"),
         (r"claude-(?:cli|code)", "claude-code"),
         (r"anthropic-sdk|anthropic[-_]python", "anthropic-python"),
         (r"litellm", "litellm"),

@@ -95,13 +95,16 @@ class Ledger:
         reader = self._opened.readers.get(index) or self._opened.customers.get(index)
         if not isinstance(reader, RecordReader) or not reader.found:  # not read in this hunt
             return facts
-        doubt = self.peers[index].doubt(reader.source.name, edge=reader.source.role == "edge")
+        name = reader.source.name
+        doubts = [self.peers[index].doubt(name, edge=reader.source.role == "edge")]
+        if reader.source.sampled and facts.rows and not facts.rates:
+            doubts.append(f"it may be a sample: set collect.sampling_rate.{name} to the share of calls kept, 1 if all")
         return replace(
             facts,
             passed_over=dict(sorted(reader.passed_over.items())),
             by_address=reader.by_address,
             joined=reader.handed_on,
-            doubts=(doubt,) if doubt else (),
+            doubts=tuple(filter(None, doubts)),
         )
 
     def files(self, bytes_of: Mapping[int, tuple[str, int]]) -> list[InputFile]:

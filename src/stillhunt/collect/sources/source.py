@@ -75,6 +75,7 @@ class Source:
         versions: of the software whose records the tests read.
         nameless: its records tell neither account nor time, as files of batch APIs: `collect.default_account` or the
             file's name, and when the file was changed, stand for them.
+        sampled: its records may be a sample of the calls, of which they do not tell the rate.
         framings: the files it is looked for in.
     """
 
@@ -94,4 +95,5 @@ class Source:
     switch_on: str = ""
     versions: str = ""
     nameless: bool = False
+    sampled: bool = False
     framings: frozenset[Framing] = field(default_factory=lambda: frozenset({"json"}))

@@ -100,10 +100,11 @@ SOURCES = (
         rows=_rows,
         links=("response",),
         notes=(
-            "It is a sample (sampling_rate of its configuration): volumes are the sample's, small groups are missed.",
+            "A sample where its samplingRate is below 1: set collect.sampling_rate.vertex to the same; docs/settings.md.",
             "It names no caller and no address (Cloud Audit Logs do): without labels all calls are the project's.",
         ),
-        switch_on="setPublisherModelConfig with loggingConfig, then export the BigQuery table",
+        switch_on="setPublisherModelConfig with loggingConfig, samplingRate 1; then export the BigQuery table",
+        sampled=True,
         versions="records after the documentation of 2026",
         framings=frozenset({"json", "parquet", "csv"}),
     ),
