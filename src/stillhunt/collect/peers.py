@@ -77,20 +77,25 @@ class Peers:
         """
         whose = max(self._of, key=lambda name: (self._of[name], name), default="")
         share = sum(self._of.values()) / self.calls if self.calls else 0.0
+        proxies = "probably of proxies, and no client's"
         if self.calls >= LEAST_OF_PROXIES and share >= MOSTLY:
-            said = f"{_percent(share)} of its addresses are {'private' if whose == _PRIVATE else f'those of {whose}'}"
+            said = f"{_percent(share)} its calls come from addresses of {whose}, {proxies}"
+            if whose == _PRIVATE:
+                said = (
+                    f"{_percent(share)} its calls come from private addresses, of clients in your network or {proxies}"
+                )
         elif edge and self.calls >= LEAST_CALLS and len(self._known) <= FEW:
-            said = f"all its {self.calls:,} calls come from {_counted(len(self._known))}"
+            said = f"all its {self.calls:,} calls come from {_counted(len(self._known))}, {proxies}"
         else:
             return ""
-        return f"{said}: probably of proxies, and no client's; {_ADVICE.get(source, _OTHERS_ADVICE)}"
+        return f"{said}; {_ADVICE.get(source, _OTHERS_ADVICE)}"
 
 
 _PRIVATE = "private"
 
 
 def _percent(share: float) -> str:
-    return "all" if share >= 1.0 else f"{100 * share:.0f} %"
+    return "all" if share >= 1.0 else f"{100 * share:.0f} % of"
 
 
 def _counted(addresses: int) -> str:

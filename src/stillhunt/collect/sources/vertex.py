@@ -100,7 +100,7 @@ SOURCES = (
         rows=_rows,
         links=("response",),
         notes=(
-            "A sample where its samplingRate is below 1: set collect.sampling_rate.vertex to the same; docs/settings.md.",
+            "A sample where its samplingRate is below 1: set collect.sampling_rate.vertex to that (docs/settings.md).",
             "It names no caller and no address (Cloud Audit Logs do): without labels all calls are the project's.",
         ),
         switch_on="setPublisherModelConfig with loggingConfig, samplingRate 1; then export the BigQuery table",
