@@ -12,7 +12,7 @@ from stillhunt.base.shape import TIMESTAMP, Column, Table
 CASE_VERSION = 2
 """Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
 
-NEEDS_EVERY = ("no_repeats", "own_checks", "talk", "take_over")
+NEEDS_EVERY = ("no_repeats", "own_checks", "talk", "follow_ups", "take_over")
 """Tests that must see every call: in a log that is a sample they may speak against and not for."""
 NEEDS_EVEN = ("even_loads", "like_work", "plan_use")
 """Tests that compare how much accounts do: silent too where parts of the log are sampled differently."""

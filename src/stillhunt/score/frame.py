@@ -24,6 +24,7 @@ from stillhunt.score.log_facts import (
     GroupTraits,
     Launch,
     find_launches,
+    from_earliest,
     group_traits,
 )
 from stillhunt.score.outsiders import TIME_BIN, Mixtures, mixtures
@@ -160,15 +161,7 @@ class Frame:
 
         Answers that stand in each call of an account are examples of its template, and no conversation.
         """
-        told = self.numbers("turn")
-        starts = self.first[:-1]
-        known = np.where(told >= 0, told, np.iinfo(told.dtype).max)
-        filled = np.flatnonzero(np.diff(self.first) > 0)
-        earliest = np.zeros(len(starts), told.dtype)
-        if len(filled):
-            earliest[filled] = np.minimum.reduceat(known, starts[filled])
-        turn: Ints = np.where(told >= 0, told - earliest[self.account], told)
-        return turn
+        return from_earliest(self.numbers("turn"), self.first, self.account)
 
     @cached_property
     def public_requests(self) -> int:
@@ -189,10 +182,8 @@ class Frame:
     def rates(self) -> Floats | None:
         """Share of such calls that the log keeps, of each request; None where it keeps all of them."""
         column = self.sketches.column("sampling_rate")
-        if column.null_count == len(column):
-            return None
-        rates: Floats = pc.fill_null(column, 1.0).to_numpy()
-        return rates if (rates < 1.0).any() else None
+        rates = None if column.null_count == len(column) else pc.fill_null(column, 1.0).to_numpy()
+        return None if rates is None or (rates >= 1.0).all() else rates
 
     @cached_property
     def settings(self) -> Ints:

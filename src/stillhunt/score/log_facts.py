@@ -167,3 +167,20 @@ def _launch(model: int, start: int, volume: Ints, adopted: Flags, public: Flags)
     there = public & (volume > 0)
     crowd, took = np.bincount(level[there], minlength=size), np.bincount(level[there & adopted], minlength=size)
     return Launch(model, start, volume, adopted, level, crowd, took)
+
+
+def from_earliest(values: Ints, first: Ints, account: Ints) -> Ints:
+    """Values counted from the smallest of their account.
+
+    Args:
+        values: one a request; -1 where unknown, and that stays.
+        first: first request of each account, and the number of requests last.
+        account: account of each request.
+    """
+    known = np.where(values >= 0, values, np.iinfo(values.dtype).max)
+    filled = np.flatnonzero(np.diff(first) > 0)
+    earliest = np.zeros(len(first) - 1, values.dtype)
+    if len(filled):
+        earliest[filled] = np.minimum.reduceat(known, first[filled])
+    counted: Ints = np.where(values >= 0, values - earliest[account], values)
+    return counted

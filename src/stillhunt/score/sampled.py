@@ -46,4 +46,11 @@ def claiming_no_more(frame: Frame, findings: list[Finding]) -> list[Finding]:
     if frame.rates is None:
         return findings
     silent = NEEDS_EVERY if len(np.unique(frame.rates)) == 1 else (*NEEDS_EVERY, *NEEDS_EVEN)
-    return [replace(f, bits=min(f.bits, 0.0), member_bits=None) if f.kind in silent else f for f in findings]
+    return [_silenced(found) if found.kind in silent else found for found in findings]
+
+
+def _silenced(found: Finding) -> Finding:
+    if found.bits <= 0.0:
+        return replace(found, member_bits=None)
+    what = f"{found.statement}, which a sample of the calls cannot show"
+    return replace(found, statement=what, bits=0.0, member_bits=None, untold=True)
