@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 from stillhunt.collect.sources.otlp_dialects import call_of, model_group, operation
 from stillhunt.collect.sources.otlp_entries import Export, entries
-from stillhunt.collect.sources.otlp_entry import Attributes, Entry
+from stillhunt.collect.sources.otlp_entry import Attributes, Bare, Entry
 from stillhunt.collect.sources.otlp_events import Events, event_row, gather_events
 from stillhunt.collect.sources.otlp_traces import (
+    LEARNT,
     Traces,
     gather_traces,
     span_key,
@@ -30,10 +31,12 @@ _SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, Ov
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
-def _rows(record: Record, made: Callable[[Entry], Row | None]) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+def _rows(
+    record: Record, made: Callable[[Entry], Row | None], *, bare: Bare | None = None
+) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     """Calls of one record; what goes wrong with one entry costs none of the others."""
     try:
-        for entry in entries(record):
+        for entry in entries(record, bare=bare):
             try:
                 row = made(entry)
             except (PassedOverError, BrokenRecordError) as error:
@@ -47,19 +50,19 @@ def _rows(record: Record, made: Callable[[Entry], Row | None]) -> Iterator[Row |
         yield error
 
 
-def _readable(records: Iterator[Record]) -> Iterator[Entry]:
+def _readable(records: Iterator[Record], names: frozenset[str] | None = None) -> Iterator[Entry]:
     """Entries of each record up to the first that cannot be read; the reading that makes rows says so."""
     for record in records:
         with contextlib.suppress(PassedOverError, BrokenRecordError):
-            yield from entries(record)
+            yield from entries(record, names=names)
 
 
 def _gather(records: Iterator[Record]) -> Traces:
-    return gather_traces(_readable(records))
+    return gather_traces(_readable(records, LEARNT))
 
 
 def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    return _rows(record, lambda entry: span_row(entry, traces))
+    return _rows(record, lambda entry: span_row(entry, traces), bare=traces.is_no_call)
 
 
 def span_row(entry: Entry, traces: Traces) -> Row:

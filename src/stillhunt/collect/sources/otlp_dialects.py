@@ -44,6 +44,30 @@ _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt
 _OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
 
 
+MAKER = "langfuse.observation.model.name"
+GROUPS = frozenset(
+    (
+        MAKER,
+        "litellm.model_group",
+        "langfuse.observation.metadata.litellm_call_id",
+        "langfuse.observation.metadata.hidden_params",
+    )
+)
+"""Attributes that `model_group` looks at, and the name that it stands for."""
+OPERATIONS = frozenset(
+    (
+        "langfuse.observation.type",
+        "langfuse.trace.name",
+        "openinference.span.kind",
+        "traceloop.span.kind",
+        "gen_ai.operation.name",
+        "llm.request.type",
+        "gen_ai.request.model",
+    )
+)
+"""Attributes that `operation` looks at."""
+
+
 def operation(attributes: Attributes) -> str | None:
     """What kind of model call these attributes describe, in the instrumentation's word; None where it is none."""
     kind = attributes.get("langfuse.observation.type")

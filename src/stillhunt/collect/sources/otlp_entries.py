@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from stillhunt.collect.kernels_protobuf import DEEPEST
-from stillhunt.collect.sources.otlp_entry import SPAN_BYTES, TRACE_BYTES, Attributes, Entry
+from stillhunt.collect.sources.otlp_entry import SPAN_BYTES, TRACE_BYTES, Attributes, Bare, Entry
 from stillhunt.collect.sources.otlp_messages import wire_entries
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
 
@@ -96,11 +96,13 @@ _PAIRS = msgspec.json.Decoder(list[_Pair])
 _EVENTS = msgspec.json.Decoder(list[_Event])
 
 
-def entries(record: Any) -> Iterator[Entry]:
+def entries(record: Any, *, names: frozenset[str] | None = None, bare: Bare | None = None) -> Iterator[Entry]:
     """Spans and log records of one record of a file, in their order.
 
     Args:
         record: an `Export`, or the bytes of a ResourceSpans or ResourceLogs message.
+        names: attributes that are asked for, where not all are; others may be left out.
+        bare: told a trace and a span, whether none of its attributes are asked for.
 
     Raises:
         BrokenRecordError: the record is no export request.
@@ -111,28 +113,30 @@ def entries(record: Any) -> Iterator[Entry]:
             if record.resource_metrics:
                 raise PassedOverError(METRICS)
             raise BrokenRecordError(FOREIGN)
-        yield from _json_entries(record)
+        yield from _json_entries(record, bare)
     elif isinstance(record, bytes):
-        yield from wire_entries(record)
+        yield from wire_entries(record, names, bare)
     else:
         raise BrokenRecordError("neither JSON nor protobuf of an OTLP export request")
 
 
-def _json_entries(record: Export) -> Iterator[Entry]:
+def _json_entries(record: Export, bare: Bare | None) -> Iterator[Entry]:
     for group in (*(record.resource_spans or ()), *(record.resource_logs or ())):
         resource = _json_attributes(group.resource.attributes) if group.resource else {}
         for part in (*(group.scope_spans or ()), *(group.scope_logs or ())):
             scope = _text(part.scope.name) if part.scope else ""
             for span in part.spans or ():
+                trace, own = _id(span.trace_id, TRACE_BYTES), _id(span.span_id, SPAN_BYTES)
+                left = bare is not None and bare(trace, own)
                 yield Entry(
                     False,
-                    _id(span.trace_id, TRACE_BYTES),
-                    _id(span.span_id, SPAN_BYTES),
+                    trace,
+                    own,
                     _id(span.parent_span_id, SPAN_BYTES),
                     _text(span.name),
                     _nanoseconds(span.start_time_unix_nano),
-                    _json_attributes(span.attributes),
-                    _json_events(span.events),
+                    {} if left else _json_attributes(span.attributes),
+                    () if left else _json_events(span.events),
                     scope=scope,
                     resource=resource,
                     end=_nanoseconds(span.end_time_unix_nano),
@@ -241,6 +245,8 @@ def _integer(value: Any) -> Any:
 
 
 def _nanoseconds(value: Any) -> int:
+    if value is None:
+        return 0
     value = _integer(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST else 0
 
@@ -251,6 +257,8 @@ def _text(value: Any) -> str:
 
 def _id(value: Any, size: int) -> bytes:
     """An id that is written in hex; empty for one of another length or of zeros, which stands for none."""
+    if not value:
+        return b""
     try:
         found = unhexlify(value)
     except (ValueError, TypeError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Attributes: TypeAlias = dict[str, Any]
+Bare: TypeAlias = Callable[[bytes, bytes], bool]
+"""Trace, span -> whether none of its attributes are asked for."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
 
 

@@ -28,7 +28,7 @@ from stillhunt.collect.kernels_protobuf import (
     Rows,
     find_all,
 )
-from stillhunt.collect.sources.otlp_entry import Attributes, Entry
+from stillhunt.collect.sources.otlp_entry import Attributes, Bare, Entry
 from stillhunt.collect.sources.otlp_wire import entries_by_hand, event_by_hand
 
 _BYTES_OF_AN_ENTRY, _BYTES_OF_A_VALUE = 200, 30
@@ -38,11 +38,13 @@ _names: dict[bytes, str] = {}
 """Names of attributes as they are written -> as text: they are few and come again with every span."""
 
 
-def wire_entries(data: bytes) -> Iterator[Entry]:
+def wire_entries(data: bytes, names: frozenset[str] | None = None, bare: Bare | None = None) -> Iterator[Entry]:
     """Spans and log records of one ResourceSpans or ResourceLogs message, in their order.
 
     Args:
         data: the message.
+        names: attributes that are asked for, where not all are; others may be left out.
+        bare: told a trace and a span, whether none of its attributes are asked for.
 
     Raises:
         BrokenRecordError: it is no such message.
@@ -62,14 +64,16 @@ def wire_entries(data: bytes) -> Iterator[Entry]:
         scope = scopes.get(place)
         if scope is None:
             scope = scopes[place] = str(data[place[0] : place[1]], "utf-8", "replace")
+        trace_id, span_id = data[trace:trace_end], data[span:span_end]
+        left = bare is not None and not log and bare(trace_id, span_id)
         yield Entry(
             log != 0,
-            data[trace:trace_end],
-            data[span:span_end],
+            trace_id,
+            span_id,
             data[parent:parent_end],
             str(data[name:name_end], "utf-8", "replace"),
             began,
-            _attributes(data, values, first, events),
+            {} if left else _attributes(data, values, first, events, names),
             _events(data, values, events, body) if body > events else (),
             _value(data, values, *values[body, :3].tolist()) if after > body else None,
             scope,
@@ -92,7 +96,7 @@ def _found(data: bytes) -> tuple[Rows, Rows] | None:
         rows, places = 4 * rows, 4 * places
 
 
-def _attributes(data: bytes, values: Rows, first: int, end: int) -> Attributes:
+def _attributes(data: bytes, values: Rows, first: int, end: int, names: frozenset[str] | None = None) -> Attributes:
     made: Attributes = {}
     for kind, at, stop, key_at, key_end, _depth in values[first:end].tolist():
         if kind == NOTHING:
@@ -101,6 +105,8 @@ def _attributes(data: bytes, values: Rows, first: int, end: int) -> Attributes:
         name = _names.get(key)
         if name is None:
             name = _name(key)
+        if names is not None and name not in names:
+            continue
         made[name] = str(data[at:stop], "utf-8", "replace") if kind == TEXT else _value(data, values, kind, at, stop)
     return made
 

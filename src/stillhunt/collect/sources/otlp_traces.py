@@ -15,9 +15,9 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.collect.sources.otlp_dialects import model_group, operation
+from stillhunt.collect.sources.otlp_dialects import GROUPS, MAKER, OPERATIONS, model_group, operation
 from stillhunt.collect.sources.otlp_entry import Attributes, Entry
-from stillhunt.collect.sources.otlp_who import NOWHERE, Place, call_id_of, place_of
+from stillhunt.collect.sources.otlp_who import CALL_IDS, NOWHERE, PLACES, Place, call_id_of, place_of
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -26,6 +26,8 @@ MOST_SPANS = 1 << 25
 MOST_PLACES = 1 << 22
 """Spans whose user, session and client are kept."""
 MOST_NAMES = 1 << 20
+LEARNT = PLACES | OPERATIONS | GROUPS | frozenset(CALL_IDS)
+"""Attributes that anything is learnt from."""
 FARTHEST = 32
 """Spans up to which one is looked for around a call."""
 USERS_OF_A_TENANT = 50
@@ -114,6 +116,11 @@ class Traces:
                 place = place.within(found)
         return place
 
+    def is_no_call(self, trace: bytes, span: bytes) -> bool:
+        """Whether a span is known to be no model call."""
+        index = self.index(span_key(trace, span)) if trace and span else _NONE
+        return index != _NONE and not self.called[index]
+
     def within_call(self, index: int) -> bool:
         """Whether a model call stands around a span."""
         for _ in range(FARTHEST):
@@ -135,7 +142,7 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
     """Read all spans once.
 
     Args:
-        entries: of all inputs; log records among them are passed by.
+        entries: of all inputs, with those of their attributes that are LEARNT; log records are passed by.
     """
     keys, parents, kinds = array("Q"), array("Q"), bytearray()
     calls, ids, starts, ends = array("Q"), array("Q"), array("Q"), array("Q")
@@ -145,25 +152,31 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
     groups: dict[str, str | None] = {}
     beyond = 0
     for entry in entries:
-        if entry.log or not entry.trace or not entry.span:
+        trace, span, attributes = entry.trace, entry.span, entry.attributes
+        if entry.log or not trace or not span:
             continue
         if len(keys) >= MOST_SPANS:
             beyond += 1
             continue
-        key = span_key(entry.trace, entry.span)
-        called = operation(entry.attributes) is not None
+        key = span_key(trace, span)
         keys.append(key)
-        parents.append(span_key(entry.trace, entry.parent) if entry.parent else key)
+        parents.append(span_key(trace, entry.parent) if entry.parent else key)
+        starts.append(entry.start if entry.start < _LAST else _LAST)
+        ends.append(entry.end if entry.end < _LAST else _LAST)
+        if LEARNT.isdisjoint(attributes):  # most spans of the services around a call
+            kinds.append(False)
+            continue
+        called = operation(attributes) is not None
         kinds.append(called)
-        starts.append(min(entry.start, _LAST))
-        ends.append(min(entry.end, _LAST))
-        place = place_of(entry.attributes)
-        if place != NOWHERE and len(places) < MOST_PLACES:
-            places[key] = Place(*(_shared(words, word) if isinstance(word, str) else word for word in place))
-        customers.note(entry, place.user, called=called)
-        _note_group(groups, entry.attributes)
-        call = call_id_of(entry.attributes)
-        if called and call is not None:
+        place = place_of(attributes)
+        if place is not NOWHERE and place != NOWHERE and len(places) < MOST_PLACES:
+            places[key] = Place(*[_shared(words, word) if word.__class__ is str else word for word in place])
+        if called or place.user:
+            customers.note(entry, place.user, called=called)
+        if MAKER in attributes:
+            _note_group(groups, attributes)
+        call = call_id_of(attributes) if called else None
+        if call is not None:
             calls.append(key)
             ids.append(int.from_bytes(blake2b(call.encode("utf-8", "replace"), digest_size=8).digest()))
     traces = _arranged(
@@ -176,7 +189,7 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
 
 def _note_group(groups: dict[str, str | None], attributes: Attributes) -> None:
     """Keep what LiteLLM's clients call a model of some maker; None where they have several names for it."""
-    maker, group = attributes.get("langfuse.observation.model.name"), model_group(attributes)
+    maker, group = attributes.get(MAKER), model_group(attributes)
     if isinstance(maker, str) and group is not None and len(groups) < MOST_NAMES:
         groups[maker] = group if groups.get(maker, group) == group else None
 

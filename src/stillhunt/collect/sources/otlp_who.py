@@ -84,12 +84,15 @@ _ADDRESSES = ("client.address", "http.client_ip")
 _AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-agent")
 _HEADERS = ("http.request.header.x-request-id", "http.response.header.x-request-id")
 _STATUS = ("http.response.status_code", "http.status_code")
-_PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, _FORWARDED, *_AGENTS, *_HEADERS, *_STATUS))
+PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, _FORWARDED, *_AGENTS, *_HEADERS, *_STATUS))
+
+
+CALL_IDS = ("litellm.call_id", "langfuse.observation.metadata.litellm_call_id")
 
 
 def place_of(attributes: Attributes) -> Place:
     """What the attributes of one span say of the calls within it."""
-    if _PLACES.isdisjoint(attributes):
+    if PLACES.isdisjoint(attributes):
         return NOWHERE
     forwarded = attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)
     return Place(
@@ -128,7 +131,7 @@ def _word(value: Any) -> str | None:
 
 def call_id_of(attributes: Attributes) -> str | None:
     """LiteLLM's id of the call."""
-    return _word(pick(attributes, "litellm.call_id", "langfuse.observation.metadata.litellm_call_id"))
+    return _word(pick(attributes, *CALL_IDS))
 
 
 def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
