@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from binascii import unhexlify
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -198,21 +198,21 @@ def _loose_attributes(raw: msgspec.Raw) -> Attributes:
 
 
 def _json_pairs(value: Any, depth: int) -> Attributes:
-    values = value.get("values") if isinstance(value, Mapping) else None
+    values = value.get("values") if isinstance(value, dict) else None
     return {
         pair["key"]: _json_value(pair.get("value"), depth - 1)
         for pair in (values if isinstance(values, list) else ())
-        if isinstance(pair, Mapping) and isinstance(pair.get("key"), str)
+        if isinstance(pair, dict) and isinstance(pair.get("key"), str)
     }
 
 
 def _json_list(value: Any, depth: int) -> list[Any]:
-    values = value.get("values") if isinstance(value, Mapping) else None
+    values = value.get("values") if isinstance(value, dict) else None
     return [_json_value(part, depth - 1) for part in (values if isinstance(values, list) else ())]
 
 
 def _json_value(value: Any, depth: int) -> Any:
-    if not isinstance(value, Mapping) or depth <= 0:
+    if not isinstance(value, dict) or depth <= 0:
         return None
     for name, inner in value.items():
         if name == "intValue":

@@ -7,6 +7,7 @@ it are kept until the last has come, so of a log in the order of time few are in
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -64,6 +65,7 @@ class Events:
     tenants: bool
     _waiting: dict[int, _Waiting] = field(default_factory=dict)
     _kept: int = 0
+    _view: memoryview[int] | None = None
 
     def put(self, entry: Entry) -> list[Entry]:
         """Take a record.
@@ -75,11 +77,14 @@ class Events:
             PassedOverError: the same record came before.
         """
         key = span_key(entry.trace, entry.span)
-        found = int(np.searchsorted(self.keys, np.uint64(key)))
-        if found == self.keys.size or int(self.keys[found]) != key:
+        if self._view is None:
+            self._view = self.keys.data
+        found = bisect_left(self._view, key)
+        if found == len(self._view) or self._view[found] != key or self.total[found] == 1:
             return [entry]
         waiting = self._waiting.setdefault(key, _Waiting())
-        name = _digest(entry)
+        # Where no two are the same, anything tells them apart.
+        name = waiting.seen if self.distinct[found] == self.total[found] else _digest(entry)
         known = waiting.given or name in waiting.entries
         waiting.seen += 1
         ready: list[Entry] = []
