@@ -3,9 +3,10 @@
     python benchmarks/speed/sources.py                        64 MB of every source
     python benchmarks/speed/sources.py --megabytes 16 --only otlp,bedrock
 
-The records are those of the tests, repeated as calls of other customers with texts of their own. A row is read in a
-process of its own, on one thread; the floor beside it is msgspec decoding the same lines (pyarrow the same Parquet
-columns) and nothing else. Peak memory is that of the process, with about 200 MB of imports in it.
+The records are those of the tests, repeated as calls of other customers with texts of their own; captures of real
+software, where they lie beside the repository, are repeated with other ids. A row is read in a process of its own, on
+one thread; the floor beside it is msgspec decoding the same lines (pyarrow the same Parquet columns; of protobuf, its
+messages cut apart) and nothing else. Peak memory is that of the process, with about 200 MB of imports in it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from captured import captured, write
 from processes import machine, run_process, scratch_folder
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
+from stillhunt.collect.framing import messages
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.collect.sources.fixtures import FIXTURES  # the records of the tests
@@ -74,6 +77,10 @@ def copies(name: str) -> Iterator[bytes]:
 
 def make(name: str, megabytes: int, folder: Path) -> Path:
     """A log of that size."""
+    if name in captured():
+        path = folder / f"log{Path(name).suffix}"
+        write(captured()[name], megabytes, path)
+        return path
     base, _, packed = name.partition("+")
     path = folder / f"log.{packed or FIXTURES[base].extension}"
     parts, size = [], 0
@@ -108,6 +115,11 @@ def floor(path: Path) -> float:
         started = time.process_time()
         pq.read_table(path, use_threads=False)
         return time.process_time() - started
+    if path.suffix == ".pb":
+        started = time.process_time()
+        for _message in messages(iter([path.read_bytes()]), path.stat().st_size):
+            pass
+        return time.process_time() - started
     found = path.read_bytes().splitlines()
     decode = bytes.decode if path.suffix == ".log" else msgspec.json.Decoder(Any).decode
     started = time.process_time()
@@ -119,6 +131,7 @@ def floor(path: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = [name for name in FIXTURES if name != "litellm-accounts"] + [f"{name}+parquet" for name in PARQUET]
+    kinds += captured()
     parser.add_argument("--megabytes", type=int, default=64)
     parser.add_argument("--only", default=",".join(kinds), help=f"of {', '.join(kinds)}")
     parser.add_argument("--make", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
@@ -143,7 +156,7 @@ def table(names: list[str], megabytes: int) -> None:
     with scratch_folder() as scratch:
         for name in names:
             folder = scratch / name
-            folder.mkdir()
+            folder.mkdir(parents=True)
             own = [sys.executable, __file__, "--megabytes", str(megabytes)]
             subprocess.run([*own, "--make", name, str(folder)], check=True)
             path = next(folder.glob("log.*"))

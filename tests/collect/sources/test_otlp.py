@@ -27,8 +27,8 @@ from otlp_dialect_records import (
 from otlp_fixtures import START, event, export, pairs, span, write_json, write_protobuf
 from reading import CAPTURES, captured, hashed_address, read_logs
 
-from stillhunt.collect.sources import source_named
-from stillhunt.collect.sources.otlp import GIVEN_TWICE, LITELLM_EMPTY, NO_CALL, TOLD_TWICE, WRAPPER
+from stillhunt.collect.sources import otlp_traces, source_named
+from stillhunt.collect.sources.otlp import BEYOND, GIVEN_TWICE, LITELLM_EMPTY, NO_CALL, TOLD_TWICE, WRAPPER
 from stillhunt.collect.sources.otlp_values import python_value
 
 DIALECTS = {
@@ -451,3 +451,20 @@ def test_span_events_hold_messages_of_older_conventions(tmp_path: Path) -> None:
     (row,) = rows_of(tmp_path, export([old]))
     (same,) = read_logs(write_protobuf(tmp_path / "a.pb", [export([old])])).rows
     assert row["prompt"] == same["prompt"] == ASK
+
+
+def test_calls_beyond_the_spans_that_are_remembered_stay_calls_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = {"user.id": "teal"}
+    bare = {name: value for name, value in CURRENT.items() if name != "user.id"}
+    spans = [span(1, outer, lasts=50), span(2, bare, parent=1, trace=1), span(3, outer, lasts=50, trace=3)]
+    spans.append(span(4, bare, parent=3, trace=3))
+    path = write_json(tmp_path / "a.jsonl", [export(spans)])
+    whole = read_logs(path)
+    assert [row["account_id"] for row in whole.rows] == ["teal", "teal"]
+    assert BEYOND not in whole.inputs[0].passed_over
+    monkeypatch.setattr(otlp_traces, "MOST_SPANS", 3)
+    read = read_logs(path)
+    assert [row["account_id"] for row in read.rows] == ["teal", "guest"]
+    assert read.inputs[0].passed_over == {NO_CALL: 2, BEYOND: 1}

@@ -11,6 +11,7 @@ from stillhunt.collect.sources.otlp_entry import Attributes, Bare, Entry
 from stillhunt.collect.sources.otlp_events import Events, event_row, gather_events
 from stillhunt.collect.sources.otlp_traces import (
     LEARNT,
+    MOST_SPANS,
     Traces,
     gather_traces,
     span_key,
@@ -21,6 +22,7 @@ from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError,
 NO_CALL = "no call of a model"
 WRAPPER = "a span around a model call"
 TOLD_TWICE = "a call that another span tells too"
+BEYOND = f"what stands around a call: only {MOST_SPANS:,} spans are remembered, and calls after them read by themselves"
 GIVEN_TWICE = "a span that was given already"
 LOG_AMONG_SPANS = "a log record among spans; write it to a file of its own"
 LITELLM_EMPTY = (
@@ -62,7 +64,16 @@ def _gather(records: Iterator[Record]) -> Traces:
 
 
 def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    return _rows(record, lambda entry: span_row(entry, traces), bare=traces.is_no_call)
+    alone = 0
+
+    def made(entry: Entry) -> Row:
+        nonlocal alone
+        row = span_row(entry, traces)
+        alone += traces.is_beyond(entry.trace, entry.span)
+        return row
+
+    yield from _rows(record, made, bare=traces.is_no_call)
+    yield from [PassedOverError(BEYOND)] * alone
 
 
 def span_row(entry: Entry, traces: Traces) -> Row:

@@ -116,6 +116,10 @@ class Traces:
                 place = place.within(found)
         return place
 
+    def is_beyond(self, trace: bytes, span: bytes) -> bool:
+        """Whether a span was one too many to be kept."""
+        return self.beyond > 0 and bool(trace and span) and self.index(span_key(trace, span)) == _NONE
+
     def is_no_call(self, trace: bytes, span: bytes) -> bool:
         """Whether a span is known to be no model call."""
         index = self.index(span_key(trace, span)) if trace and span else _NONE

@@ -1,0 +1,78 @@
+"""Logs of any size from captures of real software: repeated, every copy with ids of its own.
+
+The captures may not be shipped; where they do not lie beside the repository there are none.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stillhunt.collect.framing import messages
+from stillhunt.collect.sources.otlp_entries import Export, entries
+from stillhunt.collect.sources.otlp_who import call_id_of
+
+CAPTURES = Path(__file__).parents[3] / "shared" / "vendor_samples"
+_ANSWER_IDS = ("gen_ai.response.id", "langfuse.observation.metadata.response_id")
+_LONGEST_MESSAGE = 1 << 30
+_CHANGED = 12
+"""Characters at the end of an id of a call that differ from copy to copy."""
+
+
+def captured() -> dict[str, Path]:
+    """Name -> file, of the captures of OpenTelemetry; empty where there are none."""
+    found = sorted((CAPTURES / "otlp").glob("*/*.*"))
+    wanted = [path for path in found if re.search(r"\.(jsonl|pb)(\.gz)?$", path.name)]
+    return {f"otlp/{path.parent.name}/{path.name.removesuffix('.gz')}": path for path in wanted}
+
+
+def write(path: Path, megabytes: int, target: Path) -> None:
+    """A log of that size.
+
+    Args:
+        path: the capture.
+        megabytes: at least so many.
+        target: the file to write.
+    """
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    ids = dict(_ids(data, protobuf=".pb" in path.suffixes))
+    longest_first = sorted(ids, key=lambda one: (-len(one), one))
+    parts = re.split(b"(" + b"|".join(map(re.escape, longest_first)) + b")", data)
+    size = copy = 0
+    with target.open("wb") as file:
+        while size < megabytes * 10**6:
+            renamed = {one: _renamed(one, copy, binary=binary) for one, binary in ids.items()}
+            size += file.write(b"".join([renamed.get(part, part) for part in parts]))
+            copy += 1
+
+
+def _ids(data: bytes, *, protobuf: bool) -> Iterator[tuple[bytes, bool]]:
+    """Ids as they stand in the log, and whether as bytes."""
+    decode = msgspec.json.Decoder(Export).decode
+    records: list[Any] = (
+        [value for value, _reason in messages(iter([data]), _LONGEST_MESSAGE)]
+        if protobuf
+        else [decode(line) for line in data.splitlines()]
+    )
+    for record in records:
+        for entry in entries(record):
+            for one in filter(None, (entry.trace, entry.span, entry.parent)):
+                yield (one, True) if protobuf else (one.hex().encode(), False)
+            told = (call_id_of(entry.attributes), *map(entry.attributes.get, _ANSWER_IDS))
+            yield from ((one.encode(), False) for one in told if isinstance(one, str) and len(one) > _CHANGED)
+
+
+def _renamed(one: bytes, copy: int, *, binary: bool) -> bytes:
+    """An id of the same length and kind."""
+    digest = blake2b(one, key=str(copy).encode()).digest()
+    if binary:
+        return digest[: len(one)]
+    if re.fullmatch(b"[0-9a-f]{16}|[0-9a-f]{32}", one):
+        return digest.hex().encode()[: len(one)]
+    return one[:-_CHANGED] + digest.hex().encode()[:_CHANGED]
