@@ -7,6 +7,7 @@ texts that are JSON themselves (bodies in strings) are changed inside.
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -132,7 +133,7 @@ class Pool:
             return draw.choice((DEEP, '{"a":' * 600 + "1" + "}" * 600, MARK, json.loads(DEEP[1160:1240])))
         if kind == 2:
             return draw.choice((1, -1)) * draw.getrandbits(draw.choice((8, 33, 64, 90)))
-        return draw.choice(self.values if kind < 8 else ODD_VALUES)
+        return copy.deepcopy(draw.choice(self.values if kind < 8 else ODD_VALUES))
 
 
 def _places(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
@@ -174,15 +175,15 @@ def changed_value(value: Any, pool: Pool, draw: random.Random, depth: int = 0) -
             ([inner], {draw.choice(pool.names): inner}, json.dumps(inner), str(inner), repr(inner))
         )
     elif isinstance(place, dict):
-        place[draw.choice(pool.names)] = inner if kind == 8 else place.pop(key)
+        place[draw.choice(pool.names)] = copy.deepcopy(inner) if kind == 8 else place.pop(key)
     else:
-        place.insert(draw.randrange(len(place) + 1), json.loads(json.dumps(inner)))
+        place.insert(draw.randrange(len(place) + 1), copy.deepcopy(inner))
     return value
 
 
 def _swap(place: Any, key: Any, other: Any, name: Any) -> None:
     """Two values change places, as copies: one within the other would be a loop."""
-    mine, theirs = json.loads(json.dumps(place[key])), json.loads(json.dumps(other[name]))
+    mine, theirs = copy.deepcopy(place[key]), copy.deepcopy(other[name])
     other[name] = mine
     if (isinstance(place, dict) and key in place) or (isinstance(place, list) and key < len(place)):
         place[key] = theirs

@@ -23,9 +23,9 @@ from stillhunt.collect.chat import fill_from_messages, read_chat, settle_message
 from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
 from stillhunt.collect.files import UnusableInputError
+from stillhunt.collect.framed import framed_records
 from stillhunt.collect.framing import messages
 from stillhunt.collect.lines import TextFile
-from stillhunt.collect.records import framed_records
 from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.sources.otlp_dialects import value_of
 from stillhunt.collect.standardise import RawBatch, Rules, standardise_requests, times
@@ -78,7 +78,8 @@ def json_records(data: bytes) -> None:
     short = len(data) < LONGEST
     if isinstance(value, list) and short and len(whole) != len(value):
         raise Harm(f"{len(whole)} records of an array of {len(value)}")
-    if isinstance(value, dict) and short and (len(whole) != 1 or whole[0][2]):
+    # One that begins like a line and runs over several is taken for lines.
+    if isinstance(value, dict) and short and b"\n" not in data.strip() and (len(whole) != 1 or whole[0][2]):
         raise Harm(f"one object, read as {whole}")
 
 
@@ -233,8 +234,8 @@ def _standardised(rows: Sequence[tuple[Any, ...]]) -> tuple[list[str], list[str]
 def chats(data: bytes) -> None:
     """Chat messages: settled early or late, as objects or as text, they give the same prompt."""
     value = _loaded(data)
-    if value is None:
-        return
+    if value is None or isinstance(value, str):
+        return  # text is taken for JSON itself
     told = read_chat(value)
     text = json.dumps(value)
     if read_chat(text) != told and _plain(value):

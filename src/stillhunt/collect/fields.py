@@ -75,6 +75,9 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
                 where=f"--map {printable(name, SHOWN_CHARACTERS)}={printable(path, SHOWN_CHARACTERS)}",
                 next_step="left of '=' stands our name" + (f"; did you mean {' or '.join(near)}?" if near else ""),
             )
+        if any("\ud800" <= character <= "\udfff" for character in path):  # what bytes of a command line become
+            shown = f"--map {name}={printable(path, SHOWN_CHARACTERS)}"
+            raise ConfigError("the name of a field is no UTF-8", where=shown, next_step="write it in UTF-8")
         if not path:
             raise ConfigError("the mapping is empty", where=f"--map {name}=", next_step=f"--map {name}=their.field")
     paths = {name: tuple(dict.fromkeys(p for p in ((mapping or {}).get(name), name) if p)) for name in names}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cloud_records import RECORDS
 from otlp_dialect_records import CURRENT
 from otlp_fixtures import event, export, span
 from reading import read_logs
 
+from stillhunt.base.errors import ConfigError
 from stillhunt.collect.records import HOLDS_NONE
 
 
@@ -43,3 +46,10 @@ def test_a_list_without_records_is_counted(tmp_path: Path) -> None:
     lines = [{"records": RECORDS["azure-gateway"]}, {"records": []}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert read_logs(path).inputs[0].passed_over == {HOLDS_NONE: 1}
+
+
+def test_a_mapping_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1]}), path)
+    with pytest.raises(ConfigError, match="no UTF-8"):
+        read_logs(path, mapping={"prompt": "body.te\udcffxt"})
