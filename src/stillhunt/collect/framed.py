@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import CsvReader
 from stillhunt.collect.fields import strict_json
+from stillhunt.collect.files import UnusableInputError
 from stillhunt.collect.framing import messages
 from stillhunt.collect.lines import (
     BYTE_ORDER_MARK,
@@ -155,7 +156,11 @@ def _leniently_decoded(decoder: Any, data: bytes, error: Exception, rejects: Rej
 
 
 def _csv_records(file: TextFile, rejects: Rejects, opened: HashedFile) -> Iterator[Framed]:
-    reader = CsvReader(file, ())
+    try:
+        reader = CsvReader(file, ())
+    except UnusableInputError as error:  # of a format that was given by name; else nobody takes the file for a table
+        yield Framed(error.place, None, b"", error.reason)
+        return
     for _number, line, values, head in reader.records(rejects, opened):
         yield Framed(f"line {line}", dict(zip(reader.header, values, strict=False)), head, "", sum(map(len, values)))
 

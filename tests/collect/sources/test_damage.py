@@ -13,7 +13,7 @@ from otlp_dialect_records import CURRENT
 from otlp_fixtures import event, export, span
 from reading import read_logs
 
-from stillhunt.base.errors import ConfigError
+from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.collect.records import HOLDS_NONE
 
 
@@ -53,3 +53,10 @@ def test_a_mapping_that_is_no_text_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(ConfigError, match="no UTF-8"):
         read_logs(path, mapping={"prompt": "body.te\udcffxt"})
+
+
+def test_what_only_looks_like_a_table_is_an_error_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "t.log"
+    path.write_bytes(b"\r\x83\x8d,\xec")
+    with pytest.raises(InputError, match="names no columns"):
+        read_logs(path, format="otlp-logs")
