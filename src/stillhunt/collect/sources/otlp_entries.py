@@ -165,12 +165,9 @@ def _json_attributes(raw: msgspec.Raw) -> Attributes:
     made: Attributes = {}
     for pair in pairs:
         value = pair.value
-        if value is None:
-            continue
-        if value.string_value is not None:
-            made[pair.key] = value.string_value
-        else:
-            made[pair.key] = _struct_value(value)
+        if value is not None:
+            text = value.string_value
+            made[pair.key] = _struct_value(value) if text is None else text
     return made
 
 
@@ -247,7 +244,8 @@ def _integer(value: Any) -> Any:
 def _nanoseconds(value: Any) -> int:
     if value is None:
         return 0
-    value = _integer(value)
+    if not isinstance(value, int):
+        value = _integer(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST else 0
 
 

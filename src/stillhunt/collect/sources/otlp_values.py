@@ -32,6 +32,8 @@ def value_of(value: Any) -> Any:
     """An attribute whose value is written as JSON, or as Python writes it, decoded; any other as it is."""
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
+    if value[1:2] == "'":  # no JSON goes on like this
+        return python_value(value)
     try:
         return msgspec.json.decode(value)
     except _NO_JSON:

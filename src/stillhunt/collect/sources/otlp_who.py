@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -170,7 +171,7 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     row["user_agent"] = row.get("user_agent") or around.agent
     row["status"] = status
     row["links"] = named(span=span, call=gateway, response=answer, edge=edge)
-    row["attributes"] = {**resource, **attributes}
+    row["attributes"] = ChainMap(attributes, resource)
     return row
 
 
