@@ -17,6 +17,7 @@ from stillhunt.collect.strings import text_buffers
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
 
 
 NEAR = 60_000_000
@@ -24,56 +25,131 @@ NEAR = 60_000_000
 seconds, when it was answered."""
 
 
+LINK_KINDS = ("response", "span", "batch", "call", "edge")
+"""Kinds of names of a call, in the order in which they are believed: what no client can choose comes first."""
+MADE_BY_SERVERS = ("response", "span")
+"""Of these the kinds that two logs of one source may hold of one call: a trace of the client and one of the gateway."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What rows tell of their calls beside names.
+
+    Attributes:
+        ranks: rank of each row's source; two sources never share one.
+        accounts: hash of the account of each row, 0 where unknown.
+        times: microseconds since 1970 of each row, -1 where unknown.
+        files: input of each row.
+    """
+
+    ranks: I64
+    accounts: U64
+    times: I64
+    files: I64
+
+
 @dataclass(frozen=True)
 class Calls:
     """Rows put together.
 
     Attributes:
-        head: for each row the row that stands for its call, itself where it is alone.
+        head: for each row the row that stands for its call, itself where it is alone: of the lowest rank the first.
+        many: whether the row's source has several rows of the call.
         ambiguous: rows left alone because their names led to several calls of one source.
     """
 
     head: I64
+    many: Flags
     ambiguous: int
 
 
-def same_calls(names: U64, rows: I64, ranks: I64) -> Calls:
-    """Put rows together that share a name.
+def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Calls:
+    """Put rows together that share a name, one kind of names after the other.
 
-    A name that two rows of one source share names no single call, and joins nothing. Rows that chains of names would
-    join with two rows of one source stay alone.
+    A name that two calls of one source share names no single call, and joins nothing. Calls that chains of names of a
+    kind would join with another call of one of their sources are not joined by that kind. Two rows of one source are
+    one call told twice, and no two calls, where they lie in different files, at about one time, of one account as far
+    as it is known.
 
     Args:
         names: hashed name of a call, one entry for each row and name.
+        kinds: position of each name's kind in `LINK_KINDS`.
         rows: row of each entry.
-        ranks: rank of each row's source, one for each row; two sources never share one. The row of the lowest rank
-            stands for the call.
+        call: call of each row as `repeats_as_one` gives it.
+        told: what the rows tell beside.
     """
-    count = ranks.size
-    head = np.arange(count, dtype=np.int64)
-    pairs = np.unique(np.stack([names.astype(np.uint64), rows.astype(np.uint64)], axis=1), axis=0)
-    names, rows = pairs[:, 0], pairs[:, 1].astype(np.int64)
-    _, name = np.unique(names, return_inverse=True)
-    entry = name * (int(ranks.max(initial=0)) + 1) + ranks[rows]
-    _, place, times = np.unique(entry, return_inverse=True, return_counts=True)
-    kept = times[place] == 1
+    count = call.size
+    torn = np.zeros(count, np.bool_)
+    for kind, word in enumerate(LINK_KINDS):
+        chosen = kinds == kind
+        if chosen.any():
+            call, clashing = _united(names[chosen], rows[chosen], call, told, twice=word in MADE_BY_SERVERS)
+            torn |= clashing
+    order = np.lexsort((np.arange(count), told.ranks, call))
+    fresh = np.diff(call[order], prepend=-1) != 0
+    head = np.empty(count, np.int64)
+    head[order] = order[np.maximum.accumulate(np.where(fresh, np.arange(count), 0))]
+    _, part, times = np.unique(_paired(call, told.ranks), return_inverse=True, return_counts=True)
+    alone = np.bincount(call, minlength=1)[call] == 1
+    return Calls(head, times[part] > 1, int(np.count_nonzero(torn & alone)))
+
+
+def _united(names: U64, rows: I64, call: I64, told: Told, *, twice: bool) -> tuple[I64, Flags]:
+    """(call of each row after joining by these names; whether its names would have joined it with too many)."""
+    entries = np.unique(np.stack([names.astype(np.uint64), rows.astype(np.uint64)], axis=1), axis=0)
+    rows = entries[:, 1].astype(np.int64)
+    _, name = np.unique(entries[:, 0], return_inverse=True)
+    name = name.reshape(-1).astype(np.int64)
+    kept = ~(_clashing(name, rows, told) if twice else _shared(name, call[rows], told.ranks[rows]))
     name, rows = name[kept], rows[kept]
-    if not rows.size:
-        return Calls(head, 0)
-    size = int(name.max()) + 1
-    graph = coo_matrix((np.ones(rows.size, np.int8), (rows, count + name)), shape=(count + size, count + size))
+    size, nodes = int(call.max(initial=-1)) + 1, int(name.max(initial=-1)) + 1
+    graph = coo_matrix((np.ones(rows.size, np.int8), (call[rows], size + name)), shape=(size + nodes, size + nodes))
     _, component = connected_components(graph, directed=False)
-    component = component[:count].astype(np.int64)
-    order = np.lexsort((head, ranks, component))
-    first = np.diff(component[order], prepend=-1) != 0
-    twice = np.zeros(count, np.bool_)
-    twice[order[1:]] = (component[order[1:]] == component[order[:-1]]) & (ranks[order[1:]] == ranks[order[:-1]])
-    torn = np.zeros(int(component.max()) + 1, np.bool_)
-    torn[component[twice]] = True
-    head[order] = order[np.maximum.accumulate(np.where(first, np.arange(count), 0))]
-    alone = torn[component]
-    head[alone] = np.flatnonzero(alone)
-    return Calls(head, int(np.count_nonzero(alone)))
+    joined = component[:size].astype(np.int64)[call]
+    torn = np.zeros(size + nodes, np.bool_)
+    # Rows that were one call before stay one: only what these names would add to it is judged.
+    torn[joined[_clashing(joined, np.arange(call.size), told)]] = True
+    torn &= np.bincount(np.unique(_paired(joined, call)) // (size or 1), minlength=size + nodes) > 1
+    # A call that stays as it is keeps a number that no component has.
+    return np.unique(np.where(torn[joined], size + nodes + call, joined), return_inverse=True)[1].astype(
+        np.int64
+    ), torn[joined]
+
+
+def _paired(first: I64, second: I64) -> I64:
+    """One number for each pair, in the order of the pairs."""
+    pair: I64 = first * (int(second.max(initial=-1)) + 1) + second
+    return pair
+
+
+def _shared(name: I64, call: I64, ranks: I64) -> Flags:
+    """Entries whose name stands for several calls of their source."""
+    owners = np.unique(np.stack([name, ranks, call], axis=1), axis=0)
+    part, times = np.unique(_paired(owners[:, 0], owners[:, 1]), return_counts=True)
+    width = int(ranks.max(initial=-1)) + 1
+    shared: Flags = times[np.searchsorted(part, name * width + ranks)] > 1
+    return shared
+
+
+def _clashing(group: I64, rows: I64, told: Told) -> Flags:
+    """Entries beside which their group holds a row of the same source that cannot be the same call told again."""
+    ranks, files = told.ranks[rows], told.files[rows]
+    order = np.lexsort((files, ranks, group))
+    same = (np.diff(group[order]) == 0) & (np.diff(ranks[order]) == 0)
+    part = np.cumsum(np.concatenate([np.zeros(min(1, rows.size), np.int64), ~same]))
+    parts = int(part.max(initial=-1)) + 1
+    clash = np.zeros(parts, np.bool_)
+    clash[part[1:][same & (np.diff(files[order]) == 0)]] = True
+    for values, unknown, most in ((told.times, -1, NEAR), (told.accounts, 0, 0)):
+        value = values[rows][order]
+        known = value != unknown
+        low, high = np.full(parts, np.iinfo(value.dtype).max, value.dtype), np.zeros(parts, value.dtype)
+        np.minimum.at(low, part[known], value[known])
+        np.maximum.at(high, part[known], value[known])
+        clash |= (high > low) & (high - low > most)
+    found = np.empty(rows.size, np.bool_)
+    found[order] = clash[part]
+    return found
 
 
 def repeats_as_one(ranks: I64, ids: U64, accounts: U64, times: I64, files: I64) -> tuple[I64, I64, I64]:

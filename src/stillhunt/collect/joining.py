@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.calls import I64, U64, CallIds, repeats_as_one, reused_ids, same_calls
+from stillhunt.collect.calls import I64, LINK_KINDS, U64, CallIds, Told, repeats_as_one, reused_ids, same_calls
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
@@ -52,6 +52,7 @@ _ROLES = {"calls": 0, "edge": 1, "parts": 2}
 _EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())])
 """Beside the columns of REQUESTS: a row's number, what stands for its account, and whether that is its address."""
 _FILE_ROWS = 1 << 16
+_KIND = {kind: place for place, kind in enumerate(LINK_KINDS)}
 
 
 def joinable(readers: Mapping[int, object]) -> frozenset[int]:
@@ -152,6 +153,7 @@ class _Joining:
         self._secret = random_words(KEYS)
         self._logs: list[_Log] = []
         self._names: list[U64] = []
+        self._kinds: list[I64] = []
         self._named: list[I64] = []
         self._ids = CallIds(self._secret)
         self._rows = 0
@@ -188,10 +190,12 @@ class _Joining:
         links = raw.columns.get("links")
         values = links if isinstance(links, list) else [None] * raw.rows
         counts = np.array([len(values[i] or ()) for i in kept], np.int64)
-        flat = _text_array([str(name) for i in kept for name in values[i] or ()], pa.large_string())
+        found = [str(name) for i in kept for name in values[i] or ()]
+        flat = _text_array(found, pa.large_string())
         hashes = np.zeros(len(flat), np.uint64)
         hash_rows(*text_buffers(flat), self._secret, hashes)
         self._names.append(hashes)
+        self._kinds.append(np.array([_KIND[name.partition(":")[0]] for name in found], np.int64))
         self._named.append(np.repeat(rows, counts))
         self._ids.note(table, log.rank, raw.origin_file)
         self._rows += table.num_rows
@@ -207,13 +211,13 @@ class _Joining:
         """The calls; may be asked for once, after `read`."""
         ranks, ids, accounts, times, files = self._ids.arrays()
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
-        call, first, rows = repeats_as_one(ranks, ids, accounts, times, files)
-        named = call[np.concatenate([*self._named, np.zeros(0, np.int64)])]
-        calls = same_calls(names, named, ranks[first])
+        kinds, named = (np.concatenate([*parts, np.zeros(0, np.int64)]) for parts in (self._kinds, self._named))
+        call, _first, _rows = repeats_as_one(ranks, ids, accounts, times, files)
+        calls = same_calls(names, kinds, named, call, Told(ranks, accounts, times, files))
         heads = {
             "row": np.arange(ranks.size),
-            "head": first[calls.head[call]],
-            "many": rows[call] > 1,
+            "head": calls.head,
+            "many": calls.many,
             "reused": reused_ids(ranks, ids, accounts, times, call),
         }
         self._engine.register("heads", pa.table(heads))
@@ -269,7 +273,7 @@ def _listed(raw: RawBatch, name: str) -> list[Any]:
     return [None] * raw.rows if values is None else values if isinstance(values, list) else values.to_pylist()
 
 
-def _text_array(values: list[str | None], kind: pa.DataType) -> pa.Array:
+def _text_array(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
     """Texts as an array; half of a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
     try:
         return pa.array(values, kind)
