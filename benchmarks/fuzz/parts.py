@@ -111,7 +111,7 @@ def _plain_csv(data: bytes, reader: CsvReader) -> tuple[list[list[str]], int] | 
         return None
     texts = [line.removesuffix(b"\r").decode("utf-8", "replace") + "\n" for line in data.split(b"\n")]
     parser = csv.reader(
-        iter(texts[1:] if texts[-1] != "\n" else texts[1:-1]), delimiter=max("\t,;|", key=_head(data).count)
+        iter(texts[1:-1] if data.endswith(b"\n") else texts[1:]), delimiter=max("\t,;|", key=_head(data).count)
     )
     good, others = [], 0
     while True:

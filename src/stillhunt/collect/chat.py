@@ -163,14 +163,50 @@ def settle_messages(row: dict[str, Any]) -> None:
     messages, prompt = row.get("messages"), row.get("prompt")
     if messages is None or (prompt is not None and prompt != ""):
         return
-    row.setdefault("turn", exchanges(messages))
+    chat, turn = _plain_chat(messages) or (read_chat(messages), exchanges(messages))
+    row.setdefault("turn", turn)
     system = row.get("system_prompt")
-    chat = read_chat(messages)
-    if chat is None or not (system is None or isinstance(system, str)) or (chat.prompt or "")[:1] in ("", "["):
+    if chat is None or not (system is None or isinstance(system, str)):
         return
-    row["messages"], row["prompt"] = None, _clean(chat.prompt)
+    prompt = chat.prompt
+    if not prompt or prompt[0] == "[":
+        return
+    row["messages"], row["prompt"] = None, prompt if prompt.isascii() else _clean(prompt)
     if not system:
         row["system_prompt"] = _clean(chat.system_prompt)
+
+
+def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
+    """What `read_chat` and `exchanges` give, in one pass over messages as most are: a role and a text or parts."""
+    if type(messages) is not list:
+        return None
+    run, before, system, turn = list[str](), list[str](), None, 0
+    for message in messages:
+        if type(message) is not dict:
+            return None
+        role = message.get("role")
+        if role == "assistant":
+            if run:
+                before, run = run, []
+            elif not before:
+                return None
+            continue
+        content = message.get("content")
+        if type(content) is not str:
+            if type(content) is not list:
+                return None
+            content = content_text(content)
+        if role == "user" or role == "tool":  # two comparisons cost half of a set of two
+            if before and not run:
+                turn += 1
+            run.append(content)
+        elif role == "system" and system is None:
+            system = content
+        else:
+            return None
+    told = run or before
+    prompt = told[0] if len(told) == 1 else "\n".join([text for text in told if text])
+    return (Chat(prompt, system or None), turn) if prompt else None
 
 
 def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:

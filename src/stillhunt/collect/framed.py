@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, cast, is_typeddict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias, cast, is_typeddict
 
 import msgspec
 import pyarrow as pa
@@ -31,6 +31,9 @@ PARQUET_ROWS = 1024
 """Rows of a Parquet file turned into Python objects at a time."""
 _UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _RAW_BYTES = 4 * RAW_CHARACTERS
+_PATIENCE = 256
+"""Records more that are not plain than are, after which plain ones are no longer expected in a file."""
+Decode: TypeAlias = Callable[[bytes], Record]
 
 
 class Framed(msgspec.Struct, gc=False):
@@ -91,7 +94,7 @@ def framed_records(
 
 def _json_records(pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects) -> Iterator[Framed]:
     decoder = _decoder(file, source)
-    decode = decoder.decode
+    decode = _plain_first(decoder.decode, file, source)
     word, elements = _json_lines(pieces, file.longest)
     for line in elements:
         data = line.data
@@ -135,6 +138,28 @@ def _decoder(file: TextFile, source: Source | None) -> Any:
     if source is not None and source.fields_read is not None and not named_by_user(file):
         return msgspec.json.Decoder(source.fields_read)
     return msgspec.json.Decoder(Any)
+
+
+def _plain_first(decode: Decode, file: TextFile, source: Source | None) -> Decode:
+    """Decodes records as most are into types, all others with care; where most are others, no longer tries."""
+    if source is None or source.plain_record is None or named_by_user(file):
+        return decode
+    plain = msgspec.json.Decoder(source.plain_record).decode
+    left = _PATIENCE
+
+    def either(data: bytes) -> Record:
+        nonlocal left
+        if left > 0:
+            try:
+                value = plain(data)
+            except _UNDECODABLE:
+                left -= 1
+            else:
+                left = min(left + 1, _PATIENCE)
+                return value
+        return decode(data)
+
+    return either
 
 
 def _leniently_decoded(decoder: Any, data: bytes, error: Exception, rejects: Rejects) -> tuple[Record, str]:

@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillhunt.collect.fields import FieldMap, python_column, step_down
+from stillhunt.collect.fields import Column, FieldMap, python_column, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
 from stillhunt.collect.kernels import split_array
 from stillhunt.collect.naming import leaves_of_all
@@ -185,11 +187,7 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
         place: record number -> its place in words.
     """
     waiting.turn()
-    columns = {
-        # Empty text is null everywhere; said here, columns of numbers in CSV stay plain.
-        name: python_column([None if v == "" else v for v in column] if "" in column else column)
-        for name, column in zip(wanted, waiting.columns, strict=True)
-    }
+    columns = {name: _column(column) for name, column in zip(wanted, waiting.columns, strict=True)}
     return RawBatch(
         columns=columns,
         rows=waiting.rows,
@@ -199,6 +197,17 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
         place=lambda row: place(waiting.numbers[row]),
         raw=lambda row: waiting.raws[row].decode("utf-8", "replace"),
     )
+
+
+def _column(values: list[Any]) -> Column:
+    """A column in which empty text is null, as it is everywhere; said here, columns of numbers in CSV stay plain."""
+    column = python_column(values)
+    if not isinstance(column, list):
+        if not pa.types.is_large_string(column.type) or pc.all(pc.not_equal(column, "")).as_py() is not False:
+            return column
+    elif "" not in values:
+        return column
+    return python_column([None if value == "" else value for value in values])
 
 
 def is_utf8(data: bytes) -> bool:

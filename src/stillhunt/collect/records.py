@@ -140,7 +140,7 @@ class RecordReader:
                     made = source.rows(framed.value)
                 elif source.rows_within is not None:
                     made = source.rows_within(framed.value, context)
-                return self._usable(list(made), framed, rejects)
+                return self._usable(made if isinstance(made, list) else list(made), framed, rejects)
             except PassedOverError as error:
                 self.passed_over[printable(str(error), RAW_CHARACTERS)] += 1
                 return []

@@ -7,15 +7,26 @@ docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, is_list, number
 from stillhunt.collect.sources.nested import account_in, at, session_in, text
 from stillhunt.collect.sources.nginx import named
+from stillhunt.collect.sources.plain_bodies import Body
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Sample, Source
 
 BATCH = "batch"
 """Value of `channel`."""
+
+
+class _PlainRequest(TypedDict, total=False):
+    custom_id: Any
+    body: Body
+    params: Body
+    requests: None
+    recordId: None
+    modelInput: None
+    modelOutput: None
 
 
 def _requested(record: Any) -> Any:
@@ -46,11 +57,11 @@ def _request_rows(record: Any, shared: frozenset[str]) -> Iterator[Row]:
 
 def _request_row(record: Any, shared: frozenset[str]) -> Row:
     body = _requested(record)
-    if not isinstance(body, dict):
+    if not isinstance(body, dict | Body):
         raise BrokenRecordError("no request in it (body, params or modelInput)")
     told = call_of_body(body) | _answer(record.get("modelOutput"))
     name = text(first(record, "custom_id", "recordId"))
-    metadata = body.get("metadata")
+    metadata = body.metadata if isinstance(body, Body) else body.get("metadata")
     own = {
         "request_id": None if name in shared else name,
         "account_id": account_in(metadata),
@@ -125,6 +136,7 @@ SOURCES = (
         },
         gather=_gather,
         rows_within=_request_rows,
+        plain_record=_PlainRequest,
         links=("batch", "response"),
         nameless=True,
         notes=(

@@ -15,6 +15,7 @@ import msgspec
 
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.fields import decode_json
+from stillhunt.collect.sources import plain_bodies as plain
 from stillhunt.collect.sources.source import Row
 
 _OTHER_LIMITS = (
@@ -26,15 +27,30 @@ _OTHER_LIMITS = (
 )
 """Other names of max_tokens."""
 _CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
+_RARE_OPTIONS = frozenset(
+    (
+        *_CONFIGS,
+        *_OTHER_LIMITS,
+        *("topP", "toolConfig", "functions", "instructions", "systemInstruction", "system_instruction"),
+        *("previous_response_id", "conversation"),
+    )
+)
+"""Options under names that few bodies have: where none is there, four fields are all that need be asked for."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _PACK = msgspec.msgpack.Encoder().encode
 _REMEMBERED_TEXTS, _REMEMBERED_BYTES = 512, 1 << 15
 _remembered: dict[bytes, str] = {}
 """Packed values -> their JSON text; 32 MB at most, for it is emptied when it is full."""
+_remembered_tools: dict[bytes, str] = {}
+"""Tools as a body has them -> their JSON text; as large at most."""
 _TOKENS_IN = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")
 _TOKENS_OUT = ("completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount")
 _LISTS, _NUMBERS, _NAMES = (list, tuple), (int, float), (str, int)
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "litellm_session_id", "thread_id")
+_NAMING = frozenset((*_SESSIONS, "conversation", "metadata", "safety_identifier"))
+"""Where a body names its session, or its user beside `user`."""
+_OTHER_ANSWERS = frozenset(("candidates", "output", "content", "delta"))
+"""Where an answer's text stands if it is not in `choices`."""
 
 
 def call_of_body(body: Any) -> Row:
@@ -44,13 +60,16 @@ def call_of_body(body: Any) -> Row:
         body: the decoded body, or its JSON text.
     """
     if not isinstance(body, dict):
+        found = plain.body_of_text(body) if isinstance(body, str) else body
+        if isinstance(found, plain.Body):
+            return _call_of_plain(found)
         body = decoded(body)
         if not isinstance(body, dict):
             return {}
     row, get = options_of_body(body), body.get
     if (model := get("model") or first(body, "model", "modelId")) is not None:
         row["model"] = model
-    if (session := _conversation(body)) is not None:
+    if not _NAMING.isdisjoint(body) and (session := _conversation(body)) is not None:
         row["conversation_id"] = session
     if (user := _end_user(body)) is not None:
         row["end_user_id"] = user
@@ -68,26 +87,78 @@ def call_of_body(body: Any) -> Row:
     return row
 
 
-def options_of_body(body: Mapping[str, Any]) -> Row:
+def _call_of_plain(body: plain.Body) -> Row:
+    row = options_of_body(body)
+    if body.model:
+        row["model"] = body.model
+    user = body.user or body.safety_identifier
+    if body.metadata:
+        told = {"user": user, "metadata": body.metadata}
+        if (session := _conversation(told)) is not None:
+            row["conversation_id"] = session
+        user = _end_user(told)
+    if user:
+        row["end_user_id"] = user
+    if not body.messages or not plain.add_chat(row, body.messages):
+        row["messages"] = as_messages(msgspec.to_builtins(body.messages))
+    return row
+
+
+def _options_of_plain(body: plain.Options) -> Row:
+    row = Row()
+    if body.temperature is not None:
+        row["temperature"] = body.temperature
+    if body.top_p is not None:
+        row["top_p"] = body.top_p
+    if (most := body.max_completion_tokens if body.max_tokens is None else body.max_tokens) is not None:
+        row["max_tokens"] = most
+    if (raw := bytes(body.tools)) and (tools := _tools_text(raw)) is not None:
+        row["tools"] = tools
+    if body.system:
+        row["system_prompt"] = body.system
+    return row
+
+
+def _tools_text(raw: bytes) -> str | None:
+    found = _remembered_tools.get(raw)
+    if found is None:
+        found = as_json(decode_json(raw) or None)
+        if found is not None and len(raw) <= _REMEMBERED_BYTES:
+            _keep(_remembered_tools, raw, found)
+    return found
+
+
+def options_of_body(body: Mapping[str, Any] | plain.Options) -> Row:
     """Of a request body only how the answer is to be made: sampling, tools and instructions; see `call_of_body`."""
+    if isinstance(body, plain.Options):
+        return _options_of_plain(body)
+    get, row = body.get, Row()
+    if _RARE_OPTIONS.isdisjoint(body):
+        for name in ("temperature", "top_p", "max_tokens"):
+            if (value := get(name)) is not None and (value := number(value)) is not None:
+                row[name] = value
+    else:
+        _add_rare_options(row, body)
+    if (value := as_json(get("tools") or get("toolConfig") or get("functions"))) is not None:
+        row["tools"] = value
+    value = get("system") or get("instructions") or get("systemInstruction") or get("system_instruction")
+    if value and (value := system_text(value)) is not None:
+        row["system_prompt"] = value
+    return row
+
+
+def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
     get = body.get
     nested = next((found for name in _CONFIGS if isinstance(found := get(name), dict)), None)
     setting = {**nested, **body}.get if nested else get
-    row: Row = {}
     if (value := number(setting("temperature"))) is not None:
         row["temperature"] = value
     if (value := number(setting("top_p") or first_of(setting, "top_p", "topP"))) is not None:
         row["top_p"] = value
     if (value := number(setting("max_tokens") or first_of(setting, "max_tokens", *_OTHER_LIMITS))) is not None:
         row["max_tokens"] = value
-    if (value := as_json(get("tools") or get("toolConfig") or get("functions"))) is not None:
-        row["tools"] = value
-    value = get("system") or get("instructions") or get("systemInstruction") or get("system_instruction")
-    if value and (value := system_text(value)) is not None:
-        row["system_prompt"] = value
     if get("previous_response_id") or get("conversation"):
         row["turn"] = None  # the history lies with the provider: how long it is nobody can tell
-    return row
 
 
 def answer_of_body(body: Any) -> Row:
@@ -97,6 +168,9 @@ def answer_of_body(body: Any) -> Row:
         body: the decoded answer or its JSON text; of a stream the list of its events, or its text as it was sent.
     """
     if not isinstance(body, dict):
+        found = plain.answer_of_text(body) if isinstance(body, str) else body
+        if isinstance(found, plain.Answer):
+            return plain.told_by(found)
         body = decoded(body)
     if isinstance(body, dict):
         row = _told_beside(body)
@@ -119,12 +193,7 @@ def answer_of_body(body: Any) -> Row:
 
 def _told_beside(body: Mapping[str, Any]) -> Row:
     """Tokens and id of an answer, or of one event of a stream; absent where it does not tell them."""
-    row: Row = {}
-    tokens = tokens_of(body)
-    if (read := tokens["input_tokens"]) is not None:
-        row["input_tokens"] = read
-    if (written := tokens["output_tokens"]) is not None:
-        row["output_tokens"] = written
+    row = {name: value for name, value in tokens_of(body).items() if value is not None}
     identity = body.get("id")
     if isinstance(identity, str) and identity:
         row["links"] = [f"response:{identity}"]
@@ -135,9 +204,12 @@ def answer_text(body: Mapping[str, Any]) -> str:
     """Text of one answer or of one event of a stream; several choices line by line."""
     get = body.get
     texts: list[str] = []
-    for choices in (get("choices"), get("candidates")):
-        if choices:
-            _choice_texts(choices, texts)
+    if choices := get("choices"):
+        _choice_texts(choices, texts)
+    if _OTHER_ANSWERS.isdisjoint(body):
+        return texts[0] if len(texts) == 1 else "\n".join([text for text in texts if text])
+    if choices := get("candidates"):
+        _choice_texts(choices, texts)
     if output := get("output"):
         if isinstance(output, dict):  # Bedrock Converse
             message = output.get("message")
@@ -155,7 +227,8 @@ def _choice_texts(choices: Any, texts: list[str]) -> None:
     for choice in items(choices):
         inner = choice.get("message") or first(choice, "message", "delta", "content")
         if isinstance(inner, dict):
-            texts.append(content_text(inner.get("content") or first(inner, "content", "parts")))
+            content = inner.get("content") or first(inner, "content", "parts")
+            texts.append(content if isinstance(content, str) else content_text(content))
         if isinstance(text := choice.get("text"), str):
             texts.append(text)
 
@@ -309,10 +382,14 @@ def as_json(value: Any) -> str | None:
 def _remember(packed: bytes, value: Any) -> str | None:
     text = _json_text(value)
     if text is not None:
-        if len(_remembered) >= _REMEMBERED_TEXTS:
-            _remembered.clear()
-        _remembered[packed] = text
+        _keep(_remembered, packed, text)
     return text
+
+
+def _keep(remembered: dict[bytes, str], key: bytes, text: str) -> None:
+    if len(remembered) >= _REMEMBERED_TEXTS:
+        remembered.clear()
+    remembered[key] = text
 
 
 def _json_text(value: Any) -> str | None:

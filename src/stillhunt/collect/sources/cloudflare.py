@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, decoded, first_of, is_list, items, number
+from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first_of, is_list, items, number
 from stillhunt.collect.sources.langfuse import asked_in
 from stillhunt.collect.sources.nested import account_in, at, mapping, session_in, text, user_in
+from stillhunt.collect.sources.plain_bodies import answer_of_text, body_of_text
 from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
 NOTHING = "an answer of the API without logs"
@@ -31,8 +32,11 @@ def _rows(record: Mapping[str, Any]) -> Iterable[Row]:
 
 def _row(log: Mapping[str, Any]) -> Row:
     get = log.get
-    row = _asked(_plain(first_of(get, "request", "request_body", "request_head", "RequestBody")))
-    answer = _plain(first_of(get, "response", "response_body", "response_head", "ResponseBody"))
+    asked = first_of(get, "request", "request_body", "request_head", "RequestBody")
+    answer = first_of(get, "response", "response_body", "response_head", "ResponseBody")
+    body = body_of_text(asked) if isinstance(asked, str) else None
+    row = _asked(_plain(asked)) if body is None else call_of_body(body)
+    answer = (answer_of_text(answer) if isinstance(answer, str) else None) or _plain(answer)
     answered = {} if answer is None else answer_of_body(answer)
     tags = mapping(_plain(first_of(get, "metadata", "Metadata")))
     account, user = account_in(tags), user_in(tags)

@@ -23,6 +23,7 @@ from stillhunt.collect.sources.bodies import (
     number,
 )
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
+from stillhunt.collect.sources.plain_bodies import body_of_text
 from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
 CALLS = ("GENERATION", "EMBEDDING")
@@ -216,6 +217,8 @@ def asked_in(value: Any) -> Row:
     Args:
         value: as found, or its JSON text.
     """
+    if isinstance(value, str) and (body := body_of_text(value)) is not None:
+        return call_of_body(body)
     value = decoded(value)
     if isinstance(value, str):
         return {"prompt": value} if value else {}

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import to_builtins
+
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.sources.addresses import client_address
 from stillhunt.collect.sources.bodies import (
@@ -26,8 +28,10 @@ from stillhunt.collect.sources.bodies import (
     number,
     options_of_body,
 )
-from stillhunt.collect.sources.litellm_fields import Payload
+from stillhunt.collect.sources.litellm_fields import Payload, PlainPayload
 from stillhunt.collect.sources.nginx import named
+from stillhunt.collect.sources.plain_bodies import Answer, Message, Options, add_chat
+from stillhunt.collect.sources.plain_bodies import answer_text as plain_text
 from stillhunt.collect.sources.source import PassedOverError, Record, Row, Sample, Source
 
 NOBODY = frozenset(("default_user_id", "default_user", "None"))
@@ -43,6 +47,7 @@ _RANDOM = re.compile(r"[0-9a-f]{32}")
 _SESSION_HEADERS = ("x-litellm-session-id", "x-session-id", "session_id", "session-id")
 _CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "atext_completion", "aresponses"))
 """What most calls are, said so that no pattern need be tried on them."""
+_CHATS = frozenset(("acompletion", "completion", "aresponses"))
 _NOTHING = frozenset(("", REDACTED, "{}"))
 _OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt", "turn")
 _AGENT_TAG = "User-Agent: "
@@ -70,8 +75,10 @@ def _payload_rows(record: Record) -> list[Row]:
     }
     _add_customer(row, told.get("user_api_key_user_id"), key)
     _add_outcome(row, record, get("error_information"))
-    row.update(options_of_body(_object(get("model_parameters"))))
-    row.update(_question(record))
+    options = get("model_parameters")
+    row.update(options_of_body(options if isinstance(options, Options) else _object(options)))
+    if not _add_plain_question(row, record):
+        row.update(_question(record))
     _add_answer(row, decoded(get("response")))
     return [row]
 
@@ -220,9 +227,21 @@ def _code(error: Any) -> int | None:
     return None
 
 
+def _add_plain_question(row: Row, record: Mapping[str, Any]) -> bool:
+    """Put in what was asked where it is a chat as most are; False, and nothing done, where it is not."""
+    messages, kind = record.get("messages"), record.get("call_type")
+    if type(messages) is not list or not messages or type(messages[0]) is not Message:
+        return False
+    if not isinstance(kind, str) or kind not in _CHATS:
+        return False
+    return messages[0].content != REDACTED and add_chat(row, messages)
+
+
 def _question(record: Mapping[str, Any]) -> Row:
     """What was asked: chat messages, a text, or the inputs of an embedding, which LiteLLM makes user messages."""
     messages = decoded(record.get("messages"))
+    if isinstance(messages, list) and messages and type(messages[0]) is Message:
+        messages = to_builtins(messages)
     if isinstance(messages, dict):
         messages = messages.get("messages")
     if isinstance(messages, str):
@@ -250,6 +269,10 @@ def _shown(row: Row) -> Row:
 
 def _add_answer(row: Row, answer: Any) -> None:
     if not answer:
+        return
+    if isinstance(answer, Answer):
+        if (text := plain_text(answer)) not in _NOTHING:
+            row["response"] = text
         return
     if isinstance(answer, dict):
         told: Any = answer_text(answer)
@@ -328,6 +351,7 @@ SOURCES = (
         _CARRIES,
         rows=_payload_rows,
         fields_read=Payload,
+        plain_record=PlainPayload,
         links=("call", "edge", "response"),
         notes=(
             "Give the log of failures too: refused calls belong to the conduct of an account.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from stillhunt.collect.sources.plain_bodies import Answer, Message, Options
 from stillhunt.collect.sources.source import OtherJson
 
 
@@ -28,9 +29,7 @@ class Told(TypedDict, total=False):
     requester_custom_headers: Any
 
 
-class Payload(TypedDict, total=False):
-    """StandardLoggingPayload; most of one is prices and names of the proxy's own, which are skipped."""
-
+class _Payload(TypedDict, total=False):
     id: Any
     litellm_call_id: Any
     trace_id: Any
@@ -48,7 +47,20 @@ class Payload(TypedDict, total=False):
     end_user: Any
     requester_ip_address: Any
     user_agent: Any
+    error_information: Any
+
+
+class Payload(_Payload, total=False):
+    """StandardLoggingPayload; most of one is prices and names of the proxy's own, which are skipped."""
+
     messages: Any
     response: Any
     model_parameters: Any
-    error_information: Any
+
+
+class PlainPayload(_Payload, total=False):
+    """The payload of a chat as most are."""
+
+    messages: list[Message]
+    response: Answer | None
+    model_parameters: Options | None

@@ -6,13 +6,14 @@ The last source asked: what it knows is the shape of the bodies, and common name
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
 from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, first_of, number
 from stillhunt.collect.sources.nested import account_in, at, header_in, lowered, session_in, text, user_in
 from stillhunt.collect.sources.nginx import agent, named
+from stillhunt.collect.sources.plain_bodies import Answer, Body, answer_of_text, body_of_text
 from stillhunt.collect.sources.source import BrokenRecordError, Row, Sample, Source
 
 _REQUESTS = ("request_body", "requestBody", "request", "body", "payload", "req")
@@ -23,15 +24,35 @@ _ACCOUNTS = ("account_id", "account", "customer_id", "tenant_id", "user_id", "us
 _ADDRESSES = ("client_ip", "clientIp", "ip", "remote_addr", "ip_address", "remote_ip", "client_address")
 _AGENTS = ("user_agent", "userAgent", "user-agent", "http_user_agent")
 _ASKED = frozenset(("messages", "contents", "prompt", "input"))
+_BESIDE = (
+    *_TIMES,
+    *_IDS,
+    *_ACCOUNTS,
+    *_ADDRESSES,
+    *_AGENTS,
+    *("headers", "request_headers", "session_id", "conversation_id", "thread_id", "model", "model_name"),
+    *("status_code", "status", "statusCode", "metadata"),
+)
+_PlainRecord = TypedDict(  # type: ignore[misc]  # its names are those above
+    "_PlainRecord",
+    dict.fromkeys(_BESIDE, Any)
+    | dict.fromkeys(_REQUESTS, Body | str | None)
+    | dict.fromkeys(_ANSWERS, Answer | str | None)
+    | dict.fromkeys(_ASKED, None),
+    total=False,
+)
 
 
-def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
     """The request body: in a field of the record, in `body` of that, or the record itself."""
     for name in _REQUESTS:
         found = record.get(name)
         if found is None:
             continue
-        found = decoded(found)
+        if isinstance(found, str):
+            found = body_of_text(found) or decoded(found)
+        if isinstance(found, Body):
+            return found
         if isinstance(found, dict):
             if not _ASKED.isdisjoint(found):
                 return found
@@ -46,18 +67,22 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     if body is None:
         raise BrokenRecordError("no request body of a model API in it")
     get, row = record.get, call_of_body(body)
-    answer = decoded(first_of(get, *_ANSWERS))
+    answer = first_of(get, *_ANSWERS)
+    if isinstance(answer, str):
+        answer = answer_of_text(answer) or decoded(answer)
     inner = first(answer, "body", "json", "data")
     answer = inner if inner is not None else answer
     answered = {} if answer is None else answer_of_body(answer)
-    tags = (get("metadata"), body.get("metadata"))
+    tags = (get("metadata"), body.metadata if isinstance(body, Body) else body.get("metadata"))
     headers = lowered(get("headers") or get("request_headers") or at(record, "request.headers"))
     peer = text(first_of(get, *_ADDRESSES)) or header_in(headers, "x-real-ip")
     address = client_address(peer if peer and "," in peer else header_in(headers, "x-forwarded-for"), peer)
     name = text(first_of(get, *_IDS)) if body is not record else text(first_of(get, "request_id", "requestId", "id"))
     account = text(first_of(get, *_ACCOUNTS)) or account_in(*tags)
     row["request_id"] = name
-    row["timestamp"] = first_of(get, *_TIMES) or first(decoded(answer), "created", "created_at")
+    row["timestamp"] = first_of(get, *_TIMES) or (
+        answer.created if isinstance(answer, Answer) else first(decoded(answer), "created", "created_at")
+    )
     row["account_id"] = account or user_in(*tags) or row.get("end_user_id")
     row["account_fallback"] = address
     row["model"] = row.get("model") or text(first_of(get, "model", "model_name"))
@@ -115,6 +140,7 @@ SOURCES = (
             "status": "status_code, status",
         },
         rows=_rows,
+        plain_record=_PlainRecord,
         links=("edge", "response"),
         notes=("Names of fields are guessed; look at `stillhunt inspect` and set what is wrong with --map.",),
         switch_on="log request and response bodies as JSON with id, time, account and address",

@@ -66,6 +66,8 @@ class Source:
         record_type: msgspec type to decode a JSON line into, for speed; any JSON value when None.
         fields_read: TypedDict of the fields that `rows` looks at, for speed: the decoder skips all others of a JSON
             line. Objects in it are typed with `OtherJson` beside.
+        plain_record: TypedDict as `fields_read`, with the types of `plain_bodies` where bodies stand. Tried first; a
+            record that does not fit is decoded as without it. `rows` gives the same of both.
         columns: top-level columns read from a Parquet or CSV file; all when empty.
         gather: run over all records of all inputs of this source before any row is made; what it gives is handed to
             `rows_within`.
@@ -88,6 +90,7 @@ class Source:
     role: Literal["calls", "edge", "parts", "accounts"] = "calls"
     record_type: Any = None
     fields_read: Any = None
+    plain_record: Any = None
     columns: tuple[str, ...] = ()
     gather: Callable[[Iterator[Record]], Any] | None = None
     rows_within: Callable[[Record, Any], Iterable[Row | PassedOverError | BrokenRecordError]] | None = None
