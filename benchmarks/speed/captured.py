@@ -20,16 +20,20 @@ from stillhunt.collect.sources.otlp_who import call_id_of
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "vendor_samples"
 _ANSWER_IDS = ("gen_ai.response.id", "langfuse.observation.metadata.response_id")
+_ID_FIELDS = frozenset(("id", "litellm_call_id", "trace_id", "request_id", "x-request-id"))
+"""Fields of other JSON logs that name a call."""
+_LINES = ("litellm_callback/*.jsonl.gz", "litellm_generic_api/*.jsonl.gz", "nginx/*.jsonl.gz", "envoy/*.jsonl.gz")
 _LONGEST_MESSAGE = 1 << 30
 _CHANGED = 12
 """Characters at the end of an id of a call that differ from copy to copy."""
 
 
 def captured() -> dict[str, Path]:
-    """Name -> file, of the captures of OpenTelemetry; empty where there are none."""
+    """Name -> file, of the captures as JSON lines and of OpenTelemetry's protobuf; empty where there are none."""
     found = sorted((CAPTURES / "otlp").glob("*/*.*"))
     wanted = [path for path in found if re.search(r"\.(jsonl|pb)(\.gz)?$", path.name)]
-    return {f"otlp/{path.parent.name}/{path.name.removesuffix('.gz')}": path for path in wanted}
+    wanted += [path for pattern in _LINES for path in sorted(CAPTURES.glob(pattern))]
+    return {str(path.relative_to(CAPTURES)).removesuffix(".gz"): path for path in wanted}
 
 
 def write(path: Path, megabytes: int, target: Path) -> None:
@@ -41,7 +45,8 @@ def write(path: Path, megabytes: int, target: Path) -> None:
         target: the file to write.
     """
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    ids = dict(_ids(data, protobuf=".pb" in path.suffixes))
+    traced = path.is_relative_to(CAPTURES / "otlp")
+    ids = dict(_ids(data, protobuf=".pb" in path.suffixes) if traced else _named(data))
     longest_first = sorted(ids, key=lambda one: (-len(one), one))
     parts = re.split(b"(" + b"|".join(map(re.escape, longest_first)) + b")", data)
     size = copy = 0
@@ -66,6 +71,19 @@ def _ids(data: bytes, *, protobuf: bool) -> Iterator[tuple[bytes, bool]]:
                 yield (one, True) if protobuf else (one.hex().encode(), False)
             told = (call_id_of(entry.attributes), *map(entry.attributes.get, _ANSWER_IDS))
             yield from ((one.encode(), False) for one in told if isinstance(one, str) and len(one) > _CHANGED)
+
+
+def _named(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Ids of the calls of a log that is no trace."""
+    waiting = [msgspec.json.decode(line) for line in data.splitlines()]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            named = (value[name] for name in _ID_FIELDS & value.keys())
+            yield from ((one.encode(), False) for one in named if isinstance(one, str) and len(one) > _CHANGED)
 
 
 def _renamed(one: bytes, copy: int, *, binary: bool) -> bytes:

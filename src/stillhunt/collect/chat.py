@@ -96,7 +96,9 @@ def content_text(content: Any) -> str:
         for part in content:
             if not isinstance(part, dict) or part.get("type") not in _TEXT_PARTS:
                 break
-            if not isinstance(text := part.get("text"), str):
+            if (text := part.get("text")) is None:
+                text = part.get("content")  # as OpenTelemetry writes it
+            if not isinstance(text, str):
                 break
             if text:
                 texts.append(text)
