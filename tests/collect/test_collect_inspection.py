@@ -16,6 +16,7 @@ from stillhunt.base.progress import Silent
 from stillhunt.cli.inspecting import print_inspection
 from stillhunt.collect.coverage import by_address_sentence, coverage
 from stillhunt.collect.inspection import OWN_ID, Inspection
+from stillhunt.collect.naming import advice
 from stillhunt.pipeline import inspect_logs
 
 
@@ -80,3 +81,13 @@ def test_what_a_log_makes_up_is_from_no_other(tmp_path: Path) -> None:
     assert "another log" not in shown
     assert OWN_ID in shown
     assert found.inputs[0].filled["model"] == 0
+
+
+def test_words_that_say_little_are_proposed_where_no_other_field_ends_in_them() -> None:
+    found = ["ts", "evt.id", "evt.tenant", "evt.llm", "evt.q.text", "evt.ip"]
+    _what, step = advice(["request_id", "timestamp", "account_id", "model"], found, ())
+    wanted = "--map request_id=evt.id --map timestamp=ts --map account_id=evt.tenant --map model=evt.llm"
+    assert wanted in step
+    assert "--map prompt=evt.q.text --map client_ip=evt.ip" in step
+    _what, step = advice(["request_id"], ["alpha.id", "user.id"], ())
+    assert "request_id=THEIR_COLUMN" in step

@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import re
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -67,7 +68,10 @@ _FAMILIAR = {
         "consumer",
         "uid",
     ),
-    "model": ("model_name", "model", "model_id", "model_requested", "gen_ai.request.model", "deployment"),
+    "model": (
+        *("model_name", "model", "model_id", "model_requested", "gen_ai.request.model", "deployment"),
+        *("deployment_name", "engine", "llm", "llm_model", "ai_model"),
+    ),
     "messages": ("messages", "input_messages"),
     "prompt": ("prompt", "question", "query", "user_input", "input_text", "input", "contents", "text", "content"),
     "client_ip": (
@@ -83,7 +87,7 @@ _FAMILIAR = {
     ),
 }
 _GENERIC = frozenset(("id", "key", "user", "date", "text", "content", "input", "created"))
-"""Words that say what a field is only where they stand alone: `user.id` is no request."""
+"""Words that say what a field is only where they stand alone, or in no other field: `user.id` is no request."""
 
 
 def looks_like_name(text: str) -> bool:
@@ -211,6 +215,13 @@ def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[
         for alias in (name, *_FAMILIAR.get(name, ()))
         if _plain(alias) in tails and alias not in _GENERIC
     ]
+    if not near:
+        ends = Counter(_plain(path.rpartition(".")[2]) for path in found)
+        near += [
+            tails[alias]
+            for alias in _FAMILIAR.get(name, ())
+            if alias in _GENERIC and ends[alias] == 1 and alias in tails
+        ]
     for names in () if known else (whole, tails):
         near += [names[match] for match in difflib.get_close_matches(_plain(name), list(names), n=2, cutoff=0.65)]
     return list(dict.fromkeys(near))[:3]
