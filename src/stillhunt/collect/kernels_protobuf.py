@@ -22,7 +22,9 @@ LOG, TRACE, SPAN, PARENT, NAME, SCOPE = 0, 1, 3, 5, 7, 9
 BEGAN, ENDED, VALUES, EVENTS, BODY, NEXT = 11, 12, 13, 14, 15, 16
 """Columns of an entry; of what has a beginning and an end the first of two. Values up to EVENTS are its attributes,
 those up to BODY its events, the one up to NEXT, if any, its body."""
-ENTRY_COLUMNS = 17
+STATUS = 17
+"""Column, the first of two, of where the status of a span lies."""
+ENTRY_COLUMNS = 19
 KIND, AT, END, KEY, DEPTH = 0, 1, 2, 3, 5
 """Columns of a value. A list or object has the row of its first part at AT, and their number at END."""
 VALUE_COLUMNS = 6
@@ -161,15 +163,15 @@ def _put_id(data: U8, at: int, end: int, size: int, entries: Rows, row: int, col
 @kernel
 def _put_entry(data: U8, at: int, end: int, entries: Rows, row: int, values: Rows, filled: int) -> tuple[int, int]:
     """(state, rows of values filled) after a span, or a log record, whose times are in fields 1 and 11."""
-    # Of the fields 0 to 12 the last of each kind.
-    starts, ends = np.zeros(13, np.int64), np.full(13, -1, np.int64)
-    numbers, told = np.zeros(13, np.int64), np.zeros(13, np.bool_)
+    # Of the fields 0 to 15 the last of each kind.
+    starts, ends = np.zeros(16, np.int64), np.full(16, -1, np.int64)
+    numbers, told = np.zeros(16, np.int64), np.zeros(16, np.bool_)
     place = at
     while place < end:
         number, kind, start, stop, place = _field(data, place, end)
         if place < 0:
             return ODD, filled
-        if number <= 12:
+        if number <= 15:
             if kind == _BYTES:
                 starts[number], ends[number] = start, stop
             else:
@@ -187,6 +189,8 @@ def _put_entry(data: U8, at: int, end: int, entries: Rows, row: int, values: Row
     _put_id(data, starts[4], 0 if log else ends[4], _SPAN_BYTES, entries, row, PARENT)
     entries[row, NAME] = starts[name]
     entries[row, NAME + 1] = max(ends[name], starts[name])
+    entries[row, STATUS] = 0 if log else starts[15]
+    entries[row, STATUS + 1] = 0 if log else max(ends[15], starts[15])
     entries[row, BEGAN] = began
     entries[row, ENDED] = 0 if log else numbers[8]
     entries[row, VALUES] = filled

@@ -23,6 +23,7 @@ from stillhunt.collect.sources.bodies import (
     number,
 )
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
+from stillhunt.collect.sources.outcomes import error_code
 from stillhunt.collect.sources.plain_bodies import body_of_text
 from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
@@ -49,6 +50,7 @@ _SLIM = (
     "userId",
     "sessionId",
     "level",
+    "statusMessage",
 )
 _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId", "project_id")
 
@@ -187,8 +189,8 @@ def _row(told: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
         or session_in(*tags),
         "end_user_id": text(settings.get("user")) or asked.get("end_user_id") or (user if user != account else None),
         "response": answered.get("response") if told.get("level") != "ERROR" else None,  # else what went wrong
-        "input_tokens": number(first(usage, "input", "prompt_tokens", "promptTokens", "input_tokens")),
-        "output_tokens": number(first(usage, "output", "completion_tokens", "completionTokens", "output_tokens")),
+        **tokens_in(usage),
+        "status": _status(told),
         "links": _links(identity, text(first(told, "traceId", "trace_id"))) + answered.get("links", []),
     }
     for ours, *theirs in (("temperature",), ("top_p", "topP"), ("max_tokens", "max_completion_tokens", "maxTokens")):
@@ -242,6 +244,36 @@ def asked_in(value: Any) -> Row:
     return row
 
 
+def _status(told: Mapping[str, Any]) -> int | None:
+    if told.get("level") == "ERROR":
+        return error_code(first(told, "statusMessage", "status_message"))
+    return None if told.get("output") is None else 200
+
+
+def tokens_in(usage: Mapping[str, Any]) -> Row:
+    """Tokens that a usage object tells.
+
+    Beside `input` and `output` stand, under names of their own, those of the cache and the like, which are no part of
+    them (langfuse.com/docs/observability/features/token-and-cost-tracking).
+
+    Args:
+        usage: `usage_details`, `usageDetails` or `usage`.
+    """
+    row = Row()
+    for column, word, others in (
+        ("input_tokens", "input", ("prompt_tokens", "promptTokens", "input_tokens")),
+        ("output_tokens", "output", ("completion_tokens", "completionTokens", "output_tokens")),
+    ):
+        if (found := number(usage.get(word))) is None:
+            found = number(first(usage, *others))
+        else:
+            ends = f"_{word}_tokens"
+            beside = (number(n) for name, n in usage.items() if name.startswith(f"{word}_") or name.endswith(ends))
+            found += sum(n for n in beside if n is not None)
+        row[column] = found
+    return row
+
+
 def answered_in(value: Any) -> Row:
     """What a tracer's `output` tells: text and id of the answer."""
     value = decoded(value)
@@ -283,11 +315,12 @@ _CARRIES = {
     "system_prompt": "input",
     "tools": "input",
     "response": "output",
-    "input_tokens": "usageDetails.input, usage.input",
-    "output_tokens": "usageDetails.output, usage.output",
+    "input_tokens": "usageDetails: input and, beside it, those of the cache; usage.input",
+    "output_tokens": "usageDetails: output and what stands beside it; usage.output",
     "temperature": "modelParameters.temperature",
     "top_p": "modelParameters.top_p",
     "max_tokens": "modelParameters.max_tokens",
+    "status": "200 where there is output; where level is ERROR what statusMessage says",
 }
 _EXPORTED = _CARRIES | {
     "timestamp": "start_time",
@@ -295,11 +328,12 @@ _EXPORTED = _CARRIES | {
     "model": "provided_model_name",
     "conversation_id": "session_id",
     "end_user_id": "model_parameters.user; else user_id where metadata names the account",
-    "input_tokens": "usage_details.input",
-    "output_tokens": "usage_details.output",
+    "input_tokens": "usage_details: input and, beside it, those of the cache",
+    "output_tokens": "usage_details: output and what stands beside it",
     "temperature": "model_parameters.temperature",
     "top_p": "model_parameters.top_p",
     "max_tokens": "model_parameters.max_tokens",
+    "status": "200 where there is output; where level is ERROR what status_message says",
 }
 _NO_ADDRESS = "It knows no client addresses; give the gateway's or proxy's log beside it."
 _RETRIES = "Retries of the client are one observation, which begins with the first attempt."

@@ -163,7 +163,8 @@ _CARRIES = {
     "top_p": "gen_ai.request.top_p, llm.invocation_parameters",
     "max_tokens": "gen_ai.request.max_tokens, llm.invocation_parameters",
     "tools": "gen_ai.tool.definitions, llm.request.functions.N, llm.tools.N",
-    "status": "http.response.status_code",
+    "status": "http.response.status_code, error.code, error.type, what the span's status says of an error; else 200 "
+    "where an answer came",
 }
 _OF_DETAILS = (
     "model",
@@ -175,6 +176,7 @@ _OF_DETAILS = (
     "top_p",
     "max_tokens",
     "tools",
+    "status",
 )
 _LOG_CARRIES = {
     "request_id": "trace id/span id",

@@ -23,6 +23,7 @@ from stillhunt.collect.sources.bodies import (
     number,
     system_text,
 )
+from stillhunt.collect.sources.langfuse import tokens_in
 from stillhunt.collect.sources.otlp_entry import Attributes, pick
 from stillhunt.collect.sources.otlp_numbered import (
     COMPLETIONS,
@@ -37,6 +38,7 @@ from stillhunt.collect.sources.otlp_numbered import (
     numbered,
 )
 from stillhunt.collect.sources.otlp_values import value_of
+from stillhunt.collect.sources.plain_bodies import body_of_text
 from stillhunt.collect.sources.source import Row
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
@@ -103,9 +105,10 @@ def call_of(attributes: Attributes, kind: str) -> Row:
         if isinstance(body, dict):
             row |= call_of_body(body)
     row |= _settings(attributes, row.get("model"), lists)
+    embedding = "embedding" in kind.lower()
     if "messages" not in row and "prompt" not in row:
-        row |= _question(attributes, lists)
-    if "embedding" in kind.lower() and "messages" in row:
+        row |= _question(attributes, lists, plain=not embedding)
+    if embedding and "messages" in row:
         row["prompt"] = _inputs(row.pop("messages"))
     row |= _answer(attributes, lists)
     return {name: value for name, value in row.items() if value is not None and value != ""}
@@ -130,7 +133,7 @@ def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
     usage = attributes.get("langfuse.observation.usage_details")
     usage = None if usage is None else decoded(usage)
     if isinstance(usage, dict):
-        row |= {"input_tokens": number(usage.get("input")), "output_tokens": number(usage.get("output"))}
+        row |= tokens_in(usage)
     model = _model(attributes, asked if isinstance(asked, str) else row.get("model"))
     if model is not None:
         row["model"] = model
@@ -189,14 +192,16 @@ def _tools(attributes: Attributes, lists: Numbered) -> str | None:
     return as_json(told)
 
 
-def _question(attributes: Attributes, lists: Numbered) -> Row:
-    """Messages, or the prompt, and the system instructions."""
+def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
+    """Messages, or the prompt, and the system instructions; where `plain`, of usual chats at once what is new."""
     told = attributes.get("gen_ai.system_instructions")
     row: Row = {} if told is None else {"system_prompt": system_text(value_of(told))}
     for name in _INPUTS:
         given = attributes.get(name)
         if given is None:
             continue
+        if plain and not row and isinstance(given, str) and (body := body_of_text(given)) is not None:
+            return call_of_body(body)
         given = value_of(given)
         if isinstance(given, dict):
             told = call_of_body(given)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from stillhunt.collect.kernels_protobuf import DEEPEST
-from stillhunt.collect.sources.otlp_entry import SPAN_BYTES, TRACE_BYTES, Attributes, Bare, Entry
+from stillhunt.collect.sources.otlp_entry import FAILED, SPAN_BYTES, TRACE_BYTES, Attributes, Bare, Entry
 from stillhunt.collect.sources.otlp_messages import wire_entries
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
 
@@ -47,6 +47,7 @@ class _Span(msgspec.Struct, gc=False, rename="camel"):
     end_time_unix_nano: Any = None
     attributes: msgspec.Raw = msgspec.Raw()
     events: msgspec.Raw = msgspec.Raw()
+    status: Any = None
 
 
 class _LogRecord(msgspec.Struct, gc=False, rename="camel"):
@@ -140,6 +141,7 @@ def _json_entries(record: Export, bare: Bare | None) -> Iterator[Entry]:
                     scope=scope,
                     resource=resource,
                     end=_nanoseconds(span.end_time_unix_nano),
+                    failure=_failure(span.status) if span.status and not left else None,
                 )
             for log in part.log_records or ():
                 yield Entry(
@@ -153,6 +155,12 @@ def _json_entries(record: Export, bare: Bare | None) -> Iterator[Entry]:
                     scope=scope,
                     resource=resource,
                 )
+
+
+def _failure(status: Any) -> str | None:
+    if not isinstance(status, dict) or status.get("code") not in (FAILED, str(FAILED), "STATUS_CODE_ERROR"):
+        return None
+    return _text(status.get("message"))
 
 
 def _json_attributes(raw: msgspec.Raw) -> Attributes:

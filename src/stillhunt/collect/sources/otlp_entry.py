@@ -10,6 +10,8 @@ Attributes: TypeAlias = dict[str, Any]
 Bare: TypeAlias = Callable[[bytes, bytes], bool]
 """Trace, span -> whether none of its attributes are asked for."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
+FAILED = 2
+"""Status code of a span that failed (trace.proto)."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class Entry:
         scope: name of the instrumentation.
         resource: attributes of the process.
         end: of a span, nanoseconds since 1970; 0 where it is not told.
+        failure: what the status of a span that failed says; None where it did not fail.
     """
 
     log: bool = False
@@ -43,6 +46,7 @@ class Entry:
     scope: str = ""
     resource: Attributes = field(default_factory=dict)
     end: int = 0
+    failure: str | None = None
 
 
 def pick(attributes: Attributes, *names: str) -> Any:

@@ -29,7 +29,7 @@ from stillhunt.collect.kernels_protobuf import (
     find_all,
 )
 from stillhunt.collect.sources.otlp_entry import Attributes, Bare, Entry
-from stillhunt.collect.sources.otlp_wire import entries_by_hand, event_by_hand
+from stillhunt.collect.sources.otlp_wire import entries_by_hand, event_by_hand, failure_by_hand
 
 _BYTES_OF_AN_ENTRY, _BYTES_OF_A_VALUE = 200, 30
 """About so few bytes make one; where they are fewer, there is a second try."""
@@ -59,7 +59,7 @@ def wire_entries(data: bytes, names: frozenset[str] | None = None, bare: Bare | 
     for row in range(1, len(entries)):
         log, *places = entries[row].tolist()
         (trace, trace_end, span, span_end, parent, parent_end, name, name_end, *scope_place) = places[:10]
-        began, ended, first, events, body, after = places[10:]
+        began, ended, first, events, body, after, status, status_end = places[10:]
         place = (scope_place[0], scope_place[1])
         scope = scopes.get(place)
         if scope is None:
@@ -79,6 +79,7 @@ def wire_entries(data: bytes, names: frozenset[str] | None = None, bare: Bare | 
             scope,
             resource,
             ended,
+            failure_by_hand(data, status, status_end) if status_end > status and not left else None,
         )
 
 

@@ -11,6 +11,7 @@ from stillhunt.collect.sources.bodies import number
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.otlp_entry import Attributes, Entry, pick
 from stillhunt.collect.sources.otlp_values import value_of
+from stillhunt.collect.sources.outcomes import status_of
 from stillhunt.collect.sources.source import Row
 
 _REMEMBERED, _LONGEST_REMEMBERED = 1 << 14, 256
@@ -157,8 +158,8 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
         end_user = around.user
     status = place.status if gateway is None else around.status
     status = None if status is None else number(status)
-    if status is None and "error.code" in attributes:
-        status = number(pick(attributes, "error.code"))
+    if status is None:
+        status = status_of(attributes, entry.failure)
     span = f"{entry.trace.hex()}/{entry.span.hex()}" if entry.trace and entry.span else None
     edge = row.pop("edge", None) or around.edge
     answer = _word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))

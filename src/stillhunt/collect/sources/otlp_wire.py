@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stillhunt.collect.kernels_protobuf import DEEPEST
-from stillhunt.collect.sources.otlp_entry import SPAN_BYTES, TRACE_BYTES, Attributes, Entry
+from stillhunt.collect.sources.otlp_entry import FAILED, SPAN_BYTES, TRACE_BYTES, Attributes, Entry
 from stillhunt.collect.sources.source import BrokenRecordError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -85,7 +85,28 @@ def _entry(data: bytes, fields: list[tuple[int, int, int]]) -> Entry:
             [event_by_hand(data, at, end) for at, end in repeated.get(11, ()) if data.find(b"gen_ai.", at, end) >= 0]
         ),
         end=numbers.get(8, 0),
+        failure=failure_by_hand(data, *texts[15]) if 15 in texts else None,
     )
+
+
+def failure_by_hand(data: bytes, at: int, end: int) -> str | None:
+    """What the status of a span says of its failure; None where it did not fail.
+
+    Args:
+        data: the message.
+        at: where the status begins.
+        end: where it ends.
+
+    Raises:
+        BrokenRecordError: it is none.
+    """
+    text, failed = "", False
+    for number, start, stop in _fields(data, at, end):
+        if number == 2 and stop != _NUMBER:
+            text = _text(data, start, stop)
+        elif number == 3 and stop == _NUMBER:
+            failed = start == FAILED
+    return text if failed else None
 
 
 def event_by_hand(data: bytes, at: int, end: int) -> tuple[str, Attributes]:
