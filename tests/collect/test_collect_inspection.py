@@ -66,7 +66,8 @@ def test_shares_are_told_only_below_a_half() -> None:
 def test_a_log_that_completes_another_says_so(tmp_path: Path) -> None:
     kong = RECORDS["kong"][0]
     name = kong["request"]["id"]
-    found = inspected(tmp_path, edge=[{**NGINX, "request_id": name}], kong=[kong])
+    at_once = {**NGINX, "request_id": name, "msec": kong["started_at"] / 1000 + 1}
+    found = inspected(tmp_path, edge=[at_once], kong=[kong])
     told = {one.file.format: one for one in found.inputs}
     assert told["nginx"].completes == 1
     shown = screen(found)

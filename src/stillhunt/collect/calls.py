@@ -32,6 +32,11 @@ MADE_BY_SERVERS = ("response", "span")
 """Of these the kinds that two logs of one source may hold of one call: a trace of the client and one of the gateway."""
 
 
+FAR = 36 * 3600 * 1_000_000
+"""Microseconds beyond which rows of two logs are no call, though they share a name: time zones that are
+told wrongly, and calls that last, lie within."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What rows tell of their calls beside names.
@@ -41,12 +46,14 @@ class Told:
         accounts: hash of the account of each row, 0 where unknown.
         times: microseconds since 1970 of each row, -1 where unknown.
         files: input of each row.
+        prompts: hash of what each row asks, 0 where unknown.
     """
 
     ranks: I64
     accounts: U64
     times: I64
     files: I64
+    prompts: U64
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,11 @@ class Calls:
 def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Calls:
     """Put rows together that share a name, one kind of names after the other.
 
-    A name that two calls of one source share names no single call, and joins nothing. Calls that chains of names of a
-    kind would join with another call of one of their sources are not joined by that kind. Two rows of one source are
-    one call told twice, and no two calls, where they lie in different files, at about one time, of one account as far
-    as it is known.
+    A name that two calls of one source share names no single call, and joins nothing; but where all sources that have
+    it gave it to as many calls, at like times, the first of the one is the first of the other, and so on. Rows days
+    apart are no call, whatever their names. Calls that chains of names of a kind would join with another call of one of
+    their sources are not joined by that kind. Two rows of one source are one call told twice, and no two calls, where
+    they lie in different files, at about one time, of one account and one prompt as far as these are known.
 
     Args:
         names: hashed name of a call, one entry for each row and name.
@@ -96,12 +104,18 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Call
 
 
 def _united(names: U64, rows: I64, call: I64, told: Told, *, twice: bool) -> tuple[I64, Flags]:
-    """(call of each row after joining by these names; whether its names would have joined it with too many)."""
+    """(call of each row after joining by these names; whether its names led to several calls)."""
     entries = np.unique(np.stack([names.astype(np.uint64), rows.astype(np.uint64)], axis=1), axis=0)
     rows = entries[:, 1].astype(np.int64)
     _, name = np.unique(entries[:, 0], return_inverse=True)
     name = name.reshape(-1).astype(np.int64)
-    kept = ~(_clashing(name, rows, told) if twice else _shared(name, call[rows], told.ranks[rows]))
+    whole = np.full(int(name.max(initial=-1)) + 1, twice)
+    if twice:
+        whole[name[_clashing(name, rows, told)]] = False
+    name, kept = _told_apart(name, rows, call, told, whole)
+    kept &= ~_far(name, told.times[rows])
+    lost = np.zeros(call.size, np.bool_)
+    lost[rows[~kept]] = True
     name, rows = name[kept], rows[kept]
     size, nodes = int(call.max(initial=-1)) + 1, int(name.max(initial=-1)) + 1
     graph = coo_matrix((np.ones(rows.size, np.int8), (call[rows], size + name)), shape=(size + nodes, size + nodes))
@@ -109,27 +123,64 @@ def _united(names: U64, rows: I64, call: I64, told: Told, *, twice: bool) -> tup
     joined = component[:size].astype(np.int64)[call]
     torn = np.zeros(size + nodes, np.bool_)
     # Rows that were one call before stay one: only what these names would add to it is judged.
-    torn[joined[_clashing(joined, np.arange(call.size), told)]] = True
+    _, heads = np.unique(_paired(call, told.ranks), return_index=True)
+    torn[joined[heads][_clashing(joined[heads], heads, told)]] = True
+    torn[joined[_far(joined, told.times)]] = True
     torn &= np.bincount(np.unique(_paired(joined, call)) // (size or 1), minlength=size + nodes) > 1
     # A call that stays as it is keeps a number that no component has.
-    return np.unique(np.where(torn[joined], size + nodes + call, joined), return_inverse=True)[1].astype(
-        np.int64
-    ), torn[joined]
+    clashing = torn[joined]
+    _, united = np.unique(np.where(clashing, size + nodes + call, joined), return_inverse=True)
+    return united.astype(np.int64), clashing | lost
+
+
+def _told_apart(name: I64, rows: I64, call: I64, told: Told, whole: Flags) -> tuple[I64, Flags]:
+    """(names, those that each source gave to as many calls made several in order of time; whether they name one each).
+
+    Args:
+        name: number of the name of each entry.
+        rows: its row.
+        call: of all rows.
+        told: of all rows.
+        whole: whether a name is left as it is, and names one.
+    """
+    ranks, times = told.ranks[rows], told.times[rows]
+    order = np.lexsort((rows, call[rows], times, ranks, name))
+    within = np.zeros(rows.size, np.int64)
+    part = _paired(name, ranks)[order]
+    new_part = np.diff(part, prepend=-1) != 0
+    new_call = new_part | (np.diff(call[rows][order], prepend=-1) != 0)
+    turn = np.cumsum(new_call) - 1
+    within[order] = turn - np.maximum.accumulate(np.where(new_part, turn, 0))
+    counts = np.zeros(int(part.max(initial=-1)) + 1, np.int64)
+    np.maximum.at(counts, _paired(name, ranks), within + 1)
+    calls = counts[_paired(name, ranks)]
+    nodes = int(name.max(initial=-1)) + 1
+    most, least = np.zeros(nodes, np.int64), np.full(nodes, np.iinfo(np.int64).max)
+    np.maximum.at(most, name, calls)
+    np.minimum.at(least, name, calls)
+    even = ((most == least) & ~whole)[name]
+    apart = np.where(even & (most[name] > 1), within, 0)
+    _, split = np.unique(_paired(name, apart), return_inverse=True)
+    split = split.reshape(-1).astype(np.int64)
+    near = ~_far(split, times, NEAR)
+    return split, whole[name] | (calls == 1) | (even & near)
+
+
+def _far(group: I64, times: I64, most: int = FAR) -> Flags:
+    """Entries of groups whose known times lie more than so many microseconds apart."""
+    size = int(group.max(initial=-1)) + 1
+    low, high = np.full(size, np.iinfo(np.int64).max), np.full(size, -1)
+    known = times >= 0
+    np.minimum.at(low, group[known], times[known])
+    np.maximum.at(high, group[known], times[known])
+    far: Flags = ((high >= low) & (high - low > most))[group]
+    return far
 
 
 def _paired(first: I64, second: I64) -> I64:
     """One number for each pair, in the order of the pairs."""
     pair: I64 = first * (int(second.max(initial=-1)) + 1) + second
     return pair
-
-
-def _shared(name: I64, call: I64, ranks: I64) -> Flags:
-    """Entries whose name stands for several calls of their source."""
-    owners = np.unique(np.stack([name, ranks, call], axis=1), axis=0)
-    part, times = np.unique(_paired(owners[:, 0], owners[:, 1]), return_counts=True)
-    width = int(ranks.max(initial=-1)) + 1
-    shared: Flags = times[np.searchsorted(part, name * width + ranks)] > 1
-    return shared
 
 
 def _clashing(group: I64, rows: I64, told: Told) -> Flags:
@@ -141,7 +192,7 @@ def _clashing(group: I64, rows: I64, told: Told) -> Flags:
     parts = int(part.max(initial=-1)) + 1
     clash = np.zeros(parts, np.bool_)
     clash[part[1:][same & (np.diff(files[order]) == 0)]] = True
-    for values, unknown, most in ((told.times, -1, NEAR), (told.accounts, 0, 0)):
+    for values, unknown, most in ((told.times, -1, NEAR), (told.accounts, 0, 0), (told.prompts, 0, 0)):
         value = values[rows][order]
         known = value != unknown
         low, high = np.full(parts, np.iinfo(value.dtype).max, value.dtype), np.zeros(parts, value.dtype)
@@ -153,55 +204,76 @@ def _clashing(group: I64, rows: I64, told: Told) -> Flags:
     return found
 
 
-def repeats_as_one(ranks: I64, ids: U64, accounts: U64, times: I64, files: I64) -> tuple[I64, I64, I64]:
+def repeats_as_one(ids: U64, told: Told) -> tuple[I64, I64, I64]:
     """Rows of one source that are one call, told twice: one id in several files at about one time.
 
     Clients may choose an id, and one who gives all his calls the same must not make one of them: an id that a file
-    holds twice at about one time, or that two accounts use, joins nothing.
+    holds twice at about one time, that two accounts use, or under which two things are asked, joins nothing. Only rows
+    that are alike in all this, to the microsecond, are one call also within a file: a log that was delivered twice.
 
     Args:
-        ranks: rank of each row's source.
         ids: hash of the id of each row.
-        accounts: hash of the account of each row, 0 where unknown.
-        times: microseconds since 1970 of each row, -1 where unknown.
-        files: input of each row.
+        told: what the rows tell beside.
 
     Returns:
         (call of each row, numbered by first rows; first row of each call; rows of each call).
     """
-    order = np.lexsort((np.arange(ranks.size), files, times, ids, ranks))
+    ranks, times = told.ranks, told.times
+    order = np.lexsort((np.arange(ranks.size), told.files, times, ids, ranks))
     same = np.zeros(ranks.size, np.bool_)
     same[1:] = (ranks[order[1:]] == ranks[order[:-1]]) & (ids[order[1:]] == ids[order[:-1]])
-    same[1:] &= times[order[1:]] - times[order[:-1]] <= NEAR
     group = np.empty(ranks.size, np.int64)
-    group[order] = np.cumsum(~same) - 1
-    held = np.lexsort((files, group))
-    twice = np.zeros(ranks.size, np.bool_)
-    twice[held[1:]] = (group[held[1:]] == group[held[:-1]]) & (files[held[1:]] == files[held[:-1]])
-    known = np.flatnonzero(accounts)
-    least, most = np.full(ranks.size, np.iinfo(np.uint64).max, np.uint64), np.zeros(ranks.size, np.uint64)
-    np.minimum.at(least, group[known], accounts[known])
-    np.maximum.at(most, group[known], accounts[known])
-    torn = np.isin(group, group[twice]) | (most[group] > least[group])
-    group[torn] = ranks.size + np.flatnonzero(torn)
+    group[order] = _within_near(same, times[order])
+    torn = _clashing(group, np.arange(ranks.size), told)
+    group[torn] = ranks.size + _delivered_twice(group[torn], np.flatnonzero(torn), told)
     _, first, call, rows = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
     place = np.empty(first.size, np.int64)
     place[np.argsort(first)] = np.arange(first.size)
     return place[call], np.sort(first).astype(np.int64), rows[np.argsort(first)].astype(np.int64)
 
 
-def reused_ids(ranks: I64, ids: U64, accounts: U64, times: I64, call: I64) -> npt.NDArray[np.bool_]:
+def _within_near(same: Flags, times: I64) -> I64:
+    """Number of the group of each row: rows that are the same as those before them, none `NEAR` after the first.
+
+    Args:
+        same: whether a row has the source and id of the one before.
+        times: of the rows, in order within each id.
+    """
+    starts = ~same
+    while True:
+        first = np.maximum.accumulate(np.where(starts, np.arange(same.size), 0))
+        late = times - times[first] > NEAR
+        # The first late row of each group begins the next one; the rows after it are looked at again.
+        late[1:] &= ~(late[:-1] & same[1:])
+        if not late.any():
+            return np.cumsum(starts).astype(np.int64) - 1
+        starts |= late
+
+
+def _delivered_twice(group: I64, rows: I64, told: Told) -> I64:
+    """For each row the first that is alike in all that is told, itself where there is none; rows ascend."""
+    columns = (told.prompts, told.times, told.accounts, told.files, group)
+    values = [column if column is group else column[rows] for column in columns]
+    order = np.lexsort((rows, *values))
+    alike = np.zeros(rows.size, np.bool_)
+    alike[1:] = np.all([value[order[1:]] == value[order[:-1]] for value in values], axis=0)
+    alike &= told.times[rows][order] >= 0
+    first = np.empty(rows.size, np.int64)
+    first[order] = rows[order[np.maximum.accumulate(np.where(alike, 0, np.arange(rows.size)))]]
+    return first
+
+
+def reused_ids(ids: U64, told: Told, call: I64) -> Flags:
     """Rows whose id names several calls of their source, so that it needs the time beside it to name one.
 
     Without that an attacker who sends one id with all his calls would have all but one of them taken for repeats.
 
     Args:
-        ranks: as in `repeats_as_one`.
-        ids: as there.
-        accounts: as there.
-        times: as there.
+        ids: as in `repeats_as_one`.
+        told: as there.
         call: what it gave for each row.
     """
+    ranks, times, accounts = told.ranks, told.times, told.accounts
     _, name = np.unique(np.stack([ranks.astype(np.uint64), ids], axis=1), axis=0, return_inverse=True)
     name = name.reshape(-1).astype(np.int64)
     differ = np.zeros(int(name.max(initial=-1)) + 1, np.bool_)
@@ -229,7 +301,8 @@ class CallIds:
     """
 
     secret: U64 = field(default_factory=lambda: random_words(KEYS))
-    _parts: list[tuple[I64, U64, U64, I64, I64]] = field(default_factory=list)
+    _ids: list[U64] = field(default_factory=list)
+    _parts: list[tuple[I64, U64, I64, I64, U64]] = field(default_factory=list)
 
     def note(self, table: pa.Table, rank: int, origin_file: int) -> None:
         """Take rows of one input.
@@ -240,25 +313,31 @@ class CallIds:
             origin_file: the input.
         """
         rows = table.num_rows
-        known = table.column("account_id").is_valid().to_numpy()
-        accounts = np.where(known, hashed_texts(table.column("account_id"), self.secret) | np.uint64(1), np.uint64(0))
         times = pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy()
-        ids = hashed_texts(table.column("request_id"), self.secret)
-        self._parts.append((np.full(rows, rank), ids, accounts, times, np.full(rows, origin_file)))
+        self._ids.append(hashed_texts(table.column("request_id"), self.secret))
+        known = (self._known(table, name) for name in ("account_id", "prompt"))
+        self._parts.append((np.full(rows, rank), next(known), times, np.full(rows, origin_file), next(known)))
 
-    def arrays(self) -> tuple[I64, U64, U64, I64, I64]:
-        """(ranks, ids, accounts, times, files) of all rows, in the order in which they came."""
+    def _known(self, table: pa.Table, name: str) -> U64:
+        """Hash of each text, 0 where it is null."""
+        column = table.column(name)
+        known = column.is_valid().to_numpy()
+        return np.where(known, hashed_texts(column, self.secret) | np.uint64(1), np.uint64(0))
+
+    def arrays(self) -> tuple[U64, Told]:
+        """Ids, and what is told beside them, of all rows in the order in which they came."""
         if not self._parts:
             none, nothing = np.zeros(0, np.int64), np.zeros(0, np.uint64)
-            return none, nothing, nothing, none, none
-        ranks, ids, accounts, times, files = (np.concatenate(part) for part in zip(*self._parts, strict=True))
-        return ranks, ids, accounts, times, files
+            return nothing, Told(none, nothing, none, none, nothing)
+        return np.concatenate(self._ids), Told(*(np.concatenate(part) for part in zip(*self._parts, strict=True)))
 
     def repeated(self) -> bool:
         """Whether an id stands for several calls, or one call in several rows."""
-        ranks, ids, accounts, times, files = self.arrays()
+        ids, told = self.arrays()
         # Sources are set far apart, so that one sort does for pairs; a chance meeting only costs the look below.
-        if len(np.unique(ids + ranks.astype(np.uint64) * _APART)) == ranks.size:
+        if len(np.unique(ids + told.ranks.astype(np.uint64) * _APART)) == ids.size:
             return False
-        call, _first, rows = repeats_as_one(ranks, ids, accounts, times, files)
-        return bool((rows > 1).any() or reused_ids(ranks, ids, accounts, times, call).any())
+        call, _first, rows = repeats_as_one(ids, told)
+        # What one file holds twice is settled later, by its content.
+        places = len(np.unique(np.stack([call, told.files], axis=1), axis=0))
+        return places > rows.size or bool(reused_ids(ids, told, call).any())

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.calls import I64, LINK_KINDS, U64, CallIds, Told, repeats_as_one, reused_ids, same_calls
+from stillhunt.collect.calls import I64, LINK_KINDS, U64, CallIds, repeats_as_one, reused_ids, same_calls
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
@@ -209,16 +209,16 @@ class _Joining:
 
     def joined(self) -> JoinedLogs:
         """The calls; may be asked for once, after `read`."""
-        ranks, ids, accounts, times, files = self._ids.arrays()
+        ids, told = self._ids.arrays()
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
         kinds, named = (np.concatenate([*parts, np.zeros(0, np.int64)]) for parts in (self._kinds, self._named))
-        call, _first, _rows = repeats_as_one(ranks, ids, accounts, times, files)
-        calls = same_calls(names, kinds, named, call, Told(ranks, accounts, times, files))
+        call, _first, _rows = repeats_as_one(ids, told)
+        calls = same_calls(names, kinds, named, call, told)
         heads = {
-            "row": np.arange(ranks.size),
+            "row": np.arange(ids.size),
             "head": calls.head,
             "many": calls.many,
-            "reused": reused_ids(ranks, ids, accounts, times, call),
+            "reused": reused_ids(ids, told, call),
         }
         self._engine.register("heads", pa.table(heads))
         spools = {i: Spool(REQUESTS.arrow) for i in self._readers}

@@ -120,7 +120,7 @@ FIXTURES: Mapping[str, Fixture] = {
         [payload()], ("call-1", "chatcmpl-1", "edge-1"), ("1795000001.25", "1795000001.123456", 123_456)
     ),
     "litellm-spendlogs": Fixture(
-        [spend_row()], ("call-1", "chatcmpl-1", "edge-1"), ("10:00:01.25", "10:00:01.123456", 123_456)
+        [spend_row()], ("call-1", "chatcmpl-1", "edge-1"), ("11:06:41.25", "11:06:41.123456", 123_456)
     ),
     "litellm-accounts": Fixture([ACCOUNTS], ("acct-1",)),
     "langfuse-ingestion": Fixture(RECORDS["langfuse-ingestion"], ("g-1", "t-1", "e-1", "e-2", "e-3", "e-4"), _ISO),
