@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.collect.fields import Column, decode_json
+from stillhunt.collect.fields import Column
+from stillhunt.collect.lenient import decode_json
 from stillhunt.collect.strings import text_buffers
 
 SYSTEM_ROLES = frozenset(("system", "developer"))

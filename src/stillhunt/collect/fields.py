@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
+from stillhunt.collect.lenient import decode_json
 from stillhunt.collect.naming import SHOWN_CHARACTERS, advice
 from stillhunt.collect.rejects import printable
 
@@ -134,31 +133,6 @@ def step_down(value: Any, steps: Sequence[str]) -> Any:
         index = int(steps[0])
         return step_down(value[index], steps[1:]) if -len(value) <= index < len(value) else None
     return None
-
-
-def decode_json(text: str | bytes) -> Any:
-    """A JSON value, or None where the text is none; never raises, however deep or long."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return None
-
-
-def strict_json(value: Any) -> str:
-    """JSON text that any decoder takes: null for numbers that JSON has none for, U+FFFD for lone surrogates.
-
-    Args:
-        value: as Python's own decoder gave it, which takes more than others.
-
-    Raises:
-        RecursionError: it is nested too deeply.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        finite = json.loads(json.dumps(value), parse_constant=lambda _name: None)
-        text = json.dumps(finite, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def from_arrow(batch: pa.RecordBatch, paths: Sequence[str]) -> Column | None:

@@ -11,16 +11,10 @@ import pyarrow.parquet as pq
 
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import CsvReader
-from stillhunt.collect.fields import strict_json
 from stillhunt.collect.files import UnusableInputError
 from stillhunt.collect.framing import messages
-from stillhunt.collect.lines import (
-    BYTE_ORDER_MARK,
-    TextFile,
-    array_elements,
-    lenient_object,
-    whole_document,
-)
+from stillhunt.collect.lenient import lenient_object, strict_json
+from stillhunt.collect.lines import BYTE_ORDER_MARK, TextFile, array_elements, whole_document
 from stillhunt.collect.pieces import cut_up
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.remote import Place, for_parquet

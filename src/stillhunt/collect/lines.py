@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from stillhunt.collect.fields import Column, FieldMap, python_column, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
 from stillhunt.collect.kernels import split_array
-from stillhunt.collect.naming import leaves_of_all
+from stillhunt.collect.lenient import is_utf8, lenient_object
+from stillhunt.collect.naming import leaves_of_all, usual_names
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.remote import Place
 from stillhunt.collect.standardise import RawBatch
@@ -112,7 +113,7 @@ class JsonReader:
         self._file, self._array = file, array
         self._source = HashedFile(file.path)
         found = self._probe()
-        check_columns(file.fields, required, list(dict.fromkeys(n for r in found for n in r)), 1, leaves_of_all(found))
+        check_columns(file.fields, required, usual_names(found), 1, leaves_of_all(found))
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
@@ -208,24 +209,6 @@ def _column(values: list[Any]) -> Column:
     elif "" not in values:
         return column
     return python_column([None if value == "" else value for value in values])
-
-
-def is_utf8(data: bytes) -> bool:
-    """Whether the bytes are valid UTF-8."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def lenient_object(data: bytes) -> dict[str, Any] | None:
-    """A JSON object, even with broken UTF-8, bare control characters, NaN or lone surrogates; else None."""
-    try:
-        value = json.loads(data.decode("utf-8", "replace").lstrip("\ufeff"), strict=False)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Callable[[bytes], tuple[Any, ...] | str]:

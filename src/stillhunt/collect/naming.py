@@ -146,6 +146,16 @@ def _object(text: str) -> Any:
         return None
 
 
+def usual_names(records: Sequence[Any]) -> list[str]:
+    """Top-level names that at least a quarter of the records hold: what one client adds to its calls names no log.
+
+    Args:
+        records: decoded JSON values.
+    """
+    counts = Counter(name for record in records if isinstance(record, Mapping) for name in record)
+    return [name for name, count in counts.items() if 4 * count >= len(records)]
+
+
 def leaves_of_all(records: Iterable[Any]) -> list[str]:
     """Leaves of several records, without repeats, at most `MOST_LEAVES` of them.
 

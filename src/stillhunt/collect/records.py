@@ -17,6 +17,7 @@ from stillhunt.collect.lines import (
     TextFile,
     text_batch,
 )
+from stillhunt.collect.naming import usual_names
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
 from stillhunt.collect.remote import changed_at
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
@@ -180,7 +181,10 @@ class RecordReader:
         if self._mapped and isinstance(record, Mapping):
             for ours, path in self._mapped:
                 value = from_object(record, path)
-                row[ours] = row.get(ours) if value is None else value
+                if value is not None:
+                    row[ours] = value
+                    if ours == "messages":
+                        row["prompt"] = None  # else what was read of a body would stand
         settle_messages(row)
         get = row.get
         if self.source.nameless:
@@ -207,7 +211,6 @@ def sample_of(file: TextFile, framing: Framing) -> Sample:
         UnusableInputError: nothing in it can be decoded.
     """
     found: list[Record] = []
-    names: dict[str, None] = {}
     seen = size = 0
     reason = ""
     try:
@@ -215,7 +218,6 @@ def sample_of(file: TextFile, framing: Framing) -> Sample:
             seen, size = seen + 1, size + framed.size
             if not framed.reason:
                 found.append(framed.value)
-                names.update(dict.fromkeys(framed.value if isinstance(framed.value, Mapping) else ()))
             reason = reason or framed.reason
             if seen >= PROBED_RECORDS or size >= PROBED_BYTES:
                 break
@@ -223,4 +225,4 @@ def sample_of(file: TextFile, framing: Framing) -> Sample:
         reason = reason or str(error)
     if not found:
         raise UnusableInputError(reason or "the file is empty")
-    return Sample(framing, found, frozenset(names))
+    return Sample(framing, found, frozenset(usual_names(found)))

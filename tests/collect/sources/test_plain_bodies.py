@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from stillhunt.collect.chat import read_chat, settle_messages
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.sources import SOURCES
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import call_of_body
 from stillhunt.collect.sources.plain_bodies import answer_of_text, body_of_text
 from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Source
 

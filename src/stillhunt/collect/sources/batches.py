@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, is_list, number
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import call_of_body, decoded, first, is_list, number
 from stillhunt.collect.sources.nested import account_in, at, session_in, text
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.plain_bodies import Body

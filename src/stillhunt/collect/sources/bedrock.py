@@ -10,18 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import (
-    answer_of_body,
-    as_json,
-    call_of_body,
-    decoded,
-    first,
-    is_list,
-    items,
-    number,
-)
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import as_json, call_of_body, decoded, first, is_list, items, number
 from stillhunt.collect.sources.nested import account_in, at, session_in, text, user_in
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
 
 _TYPE = "ModelInvocationLog"
 NO_CALL = "no model invocation"
@@ -148,7 +140,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _is_bedrock(sample: Sample) -> bool:
     entries = [entry for record in sample.records for entry in logged(record)]
-    return any(entry.get("schemaType") == _TYPE for entry in entries)
+    return usual(entry.get("schemaType") == _TYPE for entry in entries)
 
 
 _BODY = dict.fromkeys(

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from stillhunt.collect.chat import content_text
-from stillhunt.collect.fields import decode_json
+from stillhunt.collect.lenient import decode_json
 from stillhunt.collect.sources import plain_bodies as plain
 from stillhunt.collect.sources.source import Row
 
@@ -43,14 +43,12 @@ _remembered: dict[bytes, str] = {}
 """Packed values -> their JSON text; 32 MB at most, for it is emptied when it is full."""
 _remembered_tools: dict[bytes, str] = {}
 """Tools as a body has them -> their JSON text; as large at most."""
-_TOKENS_IN = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")
-_TOKENS_OUT = ("completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount")
 _LISTS, _NUMBERS, _NAMES = (list, tuple), (int, float), (str, int)
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "litellm_session_id", "thread_id")
 _NAMING = frozenset((*_SESSIONS, "conversation", "metadata", "safety_identifier"))
 """Where a body names its session, or its user beside `user`."""
-_OTHER_ANSWERS = frozenset(("candidates", "output", "content", "delta"))
-"""Where an answer's text stands if it is not in `choices`."""
+ASKED = frozenset(("messages", "contents", "prompt", "input"))
+"""Where a body holds what is asked."""
 
 
 def call_of_body(body: Any) -> Row:
@@ -159,88 +157,6 @@ def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
         row["max_tokens"] = value
     if get("previous_response_id") or get("conversation"):
         row["turn"] = None  # the history lies with the provider: how long it is nobody can tell
-
-
-def answer_of_body(body: Any) -> Row:
-    """What an answer tells of a call: its text, tokens and id; absent where it does not.
-
-    Args:
-        body: the decoded answer or its JSON text; of a stream the list of its events, or its text as it was sent.
-    """
-    if not isinstance(body, dict):
-        found = plain.answer_of_text(body) if isinstance(body, str) else body
-        if isinstance(found, plain.Answer):
-            return plain.told_by(found)
-        body = decoded(body)
-    if isinstance(body, dict):
-        row = _told_beside(body)
-        if text := answer_text(body):
-            row["response"] = text
-        return row
-    if isinstance(body, str) and body.lstrip().startswith(("data:", "event:")):
-        body = [decoded(line[5:].strip()) for line in body.splitlines() if line.startswith("data:")]
-    if isinstance(body, str):
-        return {"response": body} if body else {}
-    texts, row = [], Row()
-    for event in items(body):
-        if text := answer_text(event):
-            texts.append(text)
-        row = row | _told_beside(event) | ({"links": row["links"]} if "links" in row else {})
-    if texts:
-        row["response"] = "".join(texts)
-    return row
-
-
-def _told_beside(body: Mapping[str, Any]) -> Row:
-    """Tokens and id of an answer, or of one event of a stream; absent where it does not tell them."""
-    row = {name: value for name, value in tokens_of(body).items() if value is not None}
-    identity = body.get("id")
-    if isinstance(identity, str) and identity:
-        row["links"] = [f"response:{identity}"]
-    return row
-
-
-def answer_text(body: Mapping[str, Any]) -> str:
-    """Text of one answer or of one event of a stream; several choices line by line."""
-    get = body.get
-    texts: list[str] = []
-    if choices := get("choices"):
-        _choice_texts(choices, texts)
-    if _OTHER_ANSWERS.isdisjoint(body):
-        return texts[0] if len(texts) == 1 else "\n".join([text for text in texts if text])
-    if choices := get("candidates"):
-        _choice_texts(choices, texts)
-    if output := get("output"):
-        if isinstance(output, dict):  # Bedrock Converse
-            message = output.get("message")
-            texts.append(content_text(message.get("content")) if isinstance(message, dict) else "")
-        texts += [content_text(part.get("content")) for part in items(output) if part.get("type") == "message"]
-    if isinstance(content := get("content"), str) or is_list(content):
-        texts.append(content_text(content))
-    delta = get("delta")
-    if isinstance(delta, dict) and isinstance(delta.get("text"), str):
-        texts.append(delta["text"])
-    return texts[0] if len(texts) == 1 else "\n".join([text for text in texts if text])
-
-
-def _choice_texts(choices: Any, texts: list[str]) -> None:
-    for choice in items(choices):
-        inner = choice.get("message") or first(choice, "message", "delta", "content")
-        if isinstance(inner, dict):
-            content = inner.get("content") or first(inner, "content", "parts")
-            texts.append(content if isinstance(content, str) else content_text(content))
-        if isinstance(text := choice.get("text"), str):
-            texts.append(text)
-
-
-def tokens_of(body: Mapping[str, Any]) -> Row:
-    """Tokens in and out that an answer, or a usage object of its own, states."""
-    usage = body.get("usage") or first(body, "usage", "usageMetadata", "usage_metadata")
-    get = usage.get if isinstance(usage, dict) else body.get
-    return {
-        "input_tokens": number(get("prompt_tokens") or first_of(get, *_TOKENS_IN)),
-        "output_tokens": number(get("completion_tokens") or first_of(get, *_TOKENS_OUT)),
-    }
 
 
 def as_messages(messages: Sequence[Any]) -> list[Any]:

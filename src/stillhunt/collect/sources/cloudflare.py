@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first_of, is_list, items, number
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import ASKED, call_of_body, decoded, first_of, is_list, items, number
 from stillhunt.collect.sources.langfuse import asked_in
 from stillhunt.collect.sources.nested import account_in, at, mapping, session_in, text, user_in
 from stillhunt.collect.sources.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
 
 NOTHING = "an answer of the API without logs"
+
+
+_ENCRYPTED = frozenset(("type", "iv", "data", "key"))
 
 
 def _logs(record: Any) -> list[Mapping[str, Any]]:
@@ -58,21 +62,23 @@ def _row(log: Mapping[str, Any]) -> Row:
 
 def _asked(value: Any) -> Row:
     value = decoded(value)
+    if not isinstance(value, dict):
+        return {}
     inner = at(value, "query")  # bodies of the universal endpoint
-    return asked_in(inner if isinstance(inner, dict) else value) if isinstance(value, dict) else {}
+    return asked_in(inner if isinstance(inner, dict) and ASKED.isdisjoint(value) else value)
 
 
 def _plain(value: Any) -> Any:
     """A value that is not encrypted: Logpush writes objects of {type, iv, data, key} until they are decrypted."""
     value = decoded(value)
-    if isinstance(value, dict) and {"data", "iv"} <= value.keys():
+    if isinstance(value, dict) and {"data", "iv"} <= value.keys() <= _ENCRYPTED:
         return None
     return value
 
 
 def _is_cloudflare(sample: Sample) -> bool:
     rows = [log for record in sample.records for log in _logs(record)]
-    return any(
+    return usual(
         {"created_at", "provider", "status_code", "cached"} <= log.keys()
         or {"Gateway", "Provider", "StatusCode", "Model"} <= log.keys()
         for log in rows

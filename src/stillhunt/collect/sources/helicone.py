@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, first_of, number
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import call_of_body, first_of, number
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
 from stillhunt.collect.sources.source import Row, Sample, Source
 

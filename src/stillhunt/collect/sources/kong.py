@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, first, number
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import call_of_body, first, number
 from stillhunt.collect.sources.nested import at, header, text
 from stillhunt.collect.sources.nginx import named
 from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
@@ -27,8 +28,8 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     answered = {} if answer is None else answer_of_body(answer)
     consumer = record.get("consumer")
     headers = at(record, "request.headers")
-    told_address = text(first(record, "client_ip")) or header(headers, "x-real-ip")
-    address = client_address(header(headers, "x-forwarded-for"), told_address)
+    address = client_address(header(headers, "x-forwarded-for"), text(first(record, "client_ip")))
+    address = address or header(headers, "x-real-ip")
     name = text(at(record, "request.id")) or header(headers, "x-request-id", "x-kong-request-id")
     yield told | {
         "request_id": name,

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stillhunt.collect.sources.answers import answer_of_body
 from stillhunt.collect.sources.bodies import (
-    answer_of_body,
+    ASKED,
     as_json,
     as_messages,
     call_of_body,
@@ -25,7 +26,7 @@ from stillhunt.collect.sources.bodies import (
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
 from stillhunt.collect.sources.outcomes import error_code
 from stillhunt.collect.sources.plain_bodies import body_of_text
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
 
 CALLS = ("GENERATION", "EMBEDDING")
 """Types of observations that are calls of a model."""
@@ -230,7 +231,7 @@ def asked_in(value: Any) -> Row:
         value = {"messages": value}
     if not isinstance(value, dict):
         return {}
-    if isinstance(value.get("role"), str) and "content" in value:
+    if isinstance(value.get("role"), str) and "content" in value and ASKED.isdisjoint(value):
         return {"messages": as_messages([value])}
     row = call_of_body(value)
     given = value.get("messages")
@@ -286,7 +287,8 @@ def answered_in(value: Any) -> Row:
 def _is_ingestion(sample: Sample) -> bool:
     if not sample.holds("batch") and not sample.holds("type", "body"):
         return False
-    return any(_EVENTS.fullmatch(kind) for record in sample.records for kind, _stamp, _body in _events(record))
+    kinds = [[kind for kind, _stamp, _body in _events(record)] for record in sample.records]
+    return usual(any(_EVENTS.fullmatch(kind) is not None for kind in told) for told in kinds)
 
 
 def _is_export(sample: Sample) -> bool:

@@ -15,9 +15,8 @@ from msgspec import to_builtins
 
 from stillhunt.collect.chat import content_text
 from stillhunt.collect.sources.addresses import client_address
+from stillhunt.collect.sources.answers import answer_of_body, answer_text
 from stillhunt.collect.sources.bodies import (
-    answer_of_body,
-    answer_text,
     as_json,
     as_messages,
     call_of_body,

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from stillhunt.collect.chat import content_text
+from stillhunt.collect.sources.answers import answer_of_body
 from stillhunt.collect.sources.bodies import (
-    answer_of_body,
     as_json,
     as_messages,
     call_of_body,

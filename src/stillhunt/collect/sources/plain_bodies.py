@@ -77,9 +77,6 @@ class Body(Options, gc=False, kw_only=True):
     litellm_session_id: None = None
     thread_id: None = None
     headers: None = None
-    query: None = None
-    iv: None = None
-    role: None = None
 
 
 class Usage(msgspec.Struct, gc=False):

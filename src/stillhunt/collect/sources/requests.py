@@ -6,11 +6,12 @@ The last source asked: what it knows is the shape of the bodies, and common name
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from stillhunt.collect.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.sources.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.sources.bodies import answer_of_body, call_of_body, decoded, first, first_of, number
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import ASKED, call_of_body, decoded, first, first_of, number
 from stillhunt.collect.sources.nested import account_in, at, header_in, lowered, session_in, text, user_in
 from stillhunt.collect.sources.nginx import agent, named
 from stillhunt.collect.sources.plain_bodies import Answer, Body, answer_of_text, body_of_text
@@ -23,7 +24,8 @@ _IDS = ("request_id", "requestId", "id", "call_id", "event_id", "x-request-id")
 _ACCOUNTS = ("account_id", "account", "customer_id", "tenant_id", "user_id", "userId", "api_key_id", "key_id")
 _ADDRESSES = ("client_ip", "clientIp", "ip", "remote_addr", "ip_address", "remote_ip", "client_address")
 _AGENTS = ("user_agent", "userAgent", "user-agent", "http_user_agent")
-_ASKED = frozenset(("messages", "contents", "prompt", "input"))
+_Nothing = Literal["\0"]
+"""Type of a field that must not be there, null included."""
 _BESIDE = (
     *_TIMES,
     *_IDS,
@@ -38,7 +40,7 @@ _PlainRecord = TypedDict(  # type: ignore[misc]  # its names are those above
     dict.fromkeys(_BESIDE, Any)
     | dict.fromkeys(_REQUESTS, Body | str | None)
     | dict.fromkeys(_ANSWERS, Answer | str | None)
-    | dict.fromkeys(_ASKED, None),
+    | dict.fromkeys(ASKED, _Nothing),
     total=False,
 )
 
@@ -54,12 +56,12 @@ def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
         if isinstance(found, Body):
             return found
         if isinstance(found, dict):
-            if not _ASKED.isdisjoint(found):
+            if not ASKED.isdisjoint(found):
                 return found
             inner = decoded(first_of(found.get, "body", "json", "data"))
-            if isinstance(inner, dict) and not _ASKED.isdisjoint(inner):
+            if isinstance(inner, dict) and not ASKED.isdisjoint(inner):
                 return inner
-    return record if "model" in record and not _ASKED.isdisjoint(record) else None
+    return record if "model" in record and not ASKED.isdisjoint(record) else None
 
 
 def _rows(record: Mapping[str, Any]) -> list[Row]:
@@ -75,8 +77,9 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     answered = {} if answer is None else answer_of_body(answer)
     tags = (get("metadata"), body.metadata if isinstance(body, Body) else body.get("metadata"))
     headers = lowered(get("headers") or get("request_headers") or at(record, "request.headers"))
-    peer = text(first_of(get, *_ADDRESSES)) or header_in(headers, "x-real-ip")
-    address = client_address(peer if peer and "," in peer else header_in(headers, "x-forwarded-for"), peer)
+    peer, forwarded = text(first_of(get, *_ADDRESSES)), header_in(headers, "x-forwarded-for")
+    # X-Real-IP is one word that any client may write: it counts where nothing else tells the address.
+    address = client_address(peer if peer and "," in peer else forwarded, peer) or header_in(headers, "x-real-ip")
     name = text(first_of(get, *_IDS)) if body is not record else text(first_of(get, "request_id", "requestId", "id"))
     account = text(first_of(get, *_ACCOUNTS)) or account_in(*tags)
     row["request_id"] = name

@@ -35,7 +35,7 @@ class Sample:
     Attributes:
         framing: how records were cut out.
         records: a few of them.
-        names: top-level names found, in order.
+        names: top-level names that at least a quarter of them hold.
     """
 
     framing: Framing
@@ -45,6 +45,12 @@ class Sample:
     def holds(self, *names: str) -> bool:
         """Whether all these top-level names were found."""
         return self.names.issuperset(names)
+
+
+def usual(found: Iterable[bool]) -> bool:
+    """Whether at least a quarter of some parts of a sample are so: one that a client made so says nothing of a log."""
+    told = list(found)
+    return 4 * sum(told) >= len(told) > 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.sources.bodies import answer_of_body, as_json, decoded, first, first_of, is_list, items
+from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.sources.bodies import as_json, decoded, first, first_of, is_list, items
 from stillhunt.collect.sources.langfuse import asked_in
 from stillhunt.collect.sources.nested import account_in, session_in, text, user_in
 from stillhunt.collect.sources.source import Row, Sample, Source
