@@ -121,15 +121,24 @@ def _gather(content: Any, texts: list[str], depth: int) -> int:
         return 0
     if isinstance(content, _OBJECT):
         kind = content.get("type")
-        if isinstance(kind, str) and "image" in kind:
+        if (isinstance(kind, str) and "image" in kind) or _is_image(content):
             return 1
-        for key in ("text", "content", "result", "output"):
+        for key in ("text", "content", "result", "output", "toolResult", "functionResponse", "response"):
             if content.get(key) is not None:
                 return _gather(content[key], texts, depth - 1)
         return 0
     if isinstance(content, _LIST) and not isinstance(content, bytes):
         return sum([_gather(part, texts, depth - 1) for part in content])
     return 0
+
+
+def _is_image(part: Mapping[str, Any]) -> bool:
+    """Whether a part is an image as Bedrock (`image`) and Gemini (`inlineData`, `fileData`) write it."""
+    if isinstance(part.get("image"), _OBJECT):
+        return True
+    data = next((part[name] for name in ("inlineData", "inline_data", "fileData", "file_data") if name in part), None)
+    kind = data.get("mimeType", data.get("mime_type")) if isinstance(data, _OBJECT) else None
+    return isinstance(kind, str) and kind.startswith("image/")
 
 
 def exchanges(messages: Any) -> int | None:

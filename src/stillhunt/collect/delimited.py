@@ -15,7 +15,7 @@ from stillhunt.collect.rejects import Rejects
 from stillhunt.collect.standardise import RawBatch
 from stillhunt.collect.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 
-HEADER = "put a line with the names of the columns first; 'stillhunt inspect FILE' shows what is read as it is"
+HEADER = "put a line with the names of the columns first"
 DELIMITERS = ("\t", ",", ";", "|")
 
 

@@ -1,9 +1,15 @@
-"""Records within what carried them: a prefix before JSON, JSON as text in a field, lists of records in an object."""
+"""Records within what carried them: a prefix before JSON, JSON as text in a field, lists of records in an object.
+
+Loggers, container runtimes and exports wrap a record once or twice.
+"""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -13,10 +19,15 @@ from stillhunt.collect.streams import lines
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Change: TypeAlias = Callable[[bytes], bytes | None]
 """A line -> the lines within it; None where it holds none."""
+Envelope: TypeAlias = Callable[[Iterator[bytes]], Iterator[bytes]]
+"""Content of a file -> lines that are records."""
 TEXTS = ("message", "log", "msg")
-OBJECTS = ("jsonPayload", "json", "payload")
+OBJECTS = ("jsonPayload", "json", "payload", "_source")
 LISTS = ("records", "Records", "data", "logs", "items", "value", "hits")
-_DECODE = msgspec.json.Decoder().decode
+_CRI = re.compile(rb"\S+ std(out|err) ([PF])(?: |$)")
+"""A line of a container runtime: time, stream, whether a part or the end of a line (Kubernetes' CRI logging format)."""
+_LOOKED_AT = 50
+_DECODE, _PYTHON = msgspec.json.Decoder().decode, json.JSONDecoder(strict=False)
 
 
 def _decoded(data: bytes | str) -> Any:
@@ -54,35 +65,93 @@ def in_list(line: bytes) -> bytes | None:
     outer = _decoded(line)
     for name in LISTS if isinstance(outer, dict) else ():
         values = outer.get(name)
+        if isinstance(values, dict):  # of a search: hits.hits
+            values = values.get(name)
         if isinstance(values, list) and values and all(isinstance(value, dict) for value in values):
             return b"\n".join(map(msgspec.json.encode, values))
     return None
 
 
-CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list)
+def apart(line: bytes) -> bytes | None:
+    """Objects that stand one after the other in a line, as Firehose puts them together."""
+    if not line.startswith(b"{") or _decoded(line) is not None:
+        return None
+    text = line.decode("utf-8", "replace")
+    at, found = 0, []
+    while at < len(text):
+        try:
+            _value, end = _PYTHON.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return None
+        found.append(text[at:end])
+        at = end
+        while at < len(text) and text[at] in " \t\r,\x1e":
+            at += 1
+    return "\n".join(found).encode("utf-8", "replace")
 
 
-def fitting(head: bytes) -> list[Change]:
-    """What finds records within the first line that is not blank.
+def as_it_is(line: bytes) -> bytes | None:
+    """An object among lines of text, of a program that logs both."""
+    return line if isinstance(_decoded(line), dict) else None
+
+
+CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list, apart, as_it_is)
+
+
+def envelopes(head: bytes, longest: int) -> Iterator[Envelope]:
+    """What may find records within the lines of a file, one layer of it and then two.
 
     Args:
-        head: the beginning of a file.
-    """
-    first = next((line for line in head.split(b"\n") if line.strip()), b"")
-    return [change for change in CHANGES if change(first) is not None]
-
-
-def unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """A file's lines with what is within them instead; those that hold nothing stay as they are.
-
-    Args:
-        change: finds records in a line.
+        head: the beginning of the file.
         longest: bytes allowed in a line.
-        pieces: the content.
     """
+    outer = list(_fitting(head, longest))
+    yield from outer
+    for first in outer:
+        for second in _fitting(b"".join(first(iter((head,)))), longest):
+            yield functools.partial(_both, first, second)
+
+
+def _both(first: Envelope, second: Envelope, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    return second(first(pieces))
+
+
+def _fitting(head: bytes, longest: int) -> Iterator[Envelope]:
+    found = [line for line in head.split(b"\n") if line.strip()][:_LOOKED_AT]
+    if _usual(_CRI.match(line) is not None for line in found):
+        yield functools.partial(_whole_lines, longest)
+    for change in CHANGES:
+        if _usual(change(line) is not None for line in found):
+            yield functools.partial(_unwrapped, change, longest)
+
+
+def _usual(found: Iterable[bool]) -> bool:
+    """A quarter at least: text may stand between, and one line says nothing of a file."""
+    told = list(found)
+    return 4 * sum(told) >= len(told) > 0
+
+
+def _unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A file's lines with what is within them instead; those that hold nothing stay as they are."""
     for line in lines(pieces, longest):
         found = change(line.data) if line.whole else None
         yield (line.data if found is None else found) + b"\n"
+
+
+def _whole_lines(longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines that a container runtime cut into parts (CRI's P and F), put together and without what it wrote before."""
+    waiting: dict[bytes, bytes] = {}
+    for line in lines(pieces, longest):
+        found = _CRI.match(line.data)
+        if found is None:
+            yield line.data + b"\n"
+            continue
+        told = waiting.pop(found[1], b"") + line.data[found.end() :]
+        if found[2] == b"P" and len(told) <= longest:
+            waiting[found[1]] = told
+        else:
+            yield told + b"\n"
+    yield from (told + b"\n" for told in waiting.values())
 
 
 def from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:

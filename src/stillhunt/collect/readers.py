@@ -16,7 +16,7 @@ from stillhunt.base.errors import InputError
 from stillhunt.collect.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.database import StoredTable
 from stillhunt.collect.delimited import DELIMITERS, CsvReader
-from stillhunt.collect.envelopes import UTF16, fitting, from_utf16, unwrapped
+from stillhunt.collect.envelopes import UTF16, envelopes, from_utf16
 from stillhunt.collect.fields import FieldMap, from_object
 from stillhunt.collect.files import (
     ColumnarRows,
@@ -38,7 +38,7 @@ from stillhunt.collect.streams import DamagedFileError, HashedFile, decompressed
 
 PARQUET_MAGIC = b"PAR1"
 SNIFFED_BYTES = 1 << 16
-GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst); 'stillhunt inspect FILE' shows more"
+GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), or a log that docs/sources.md names"
 
 
 def open_reader(
@@ -105,8 +105,8 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     try:
         return _open_text(file, content, required, kinds)
     except UnusableInputError as complaint:
-        for change in fitting(content):
-            file.envelope = functools.partial(unwrapped, change, file.longest)
+        for envelope in envelopes(content, file.longest):
+            file.envelope = envelope
             with contextlib.suppress(UnusableInputError):
                 unwrapping = functools.partial(JsonReader, file, required, array=False)
                 return _canonical_or_known(unwrapping, file, "json", kinds)

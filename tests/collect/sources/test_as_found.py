@@ -196,7 +196,37 @@ def _wrap_prefix(rows: list[dict[str, Any]]) -> str:
     return "".join(f"2026-01-01T00:00:00.5Z stdout F {json.dumps(row)}\n" for row in rows)
 
 
-@pytest.mark.parametrize("wrap", [_wrap_docker, _wrap_payload, _wrap_list, _wrap_prefix])
+def _wrap_after_start(rows: list[dict[str, Any]]) -> str:
+    return json.dumps({"log": "starting, please wait\n", "stream": "stdout"}) + "\n" + _wrap_docker(rows)
+
+
+def _wrap_search(rows: list[dict[str, Any]]) -> str:
+    return json.dumps({"took": 3, "hits": {"total": 4, "hits": [{"_index": "i", "_source": row} for row in rows]}})
+
+
+def _wrap_parts(rows: list[dict[str, Any]]) -> str:
+    lines = []
+    for row in map(json.dumps, rows):
+        parts = [row[at : at + 40] for at in range(0, len(row), 40)]
+        lines += [f"2026-01-01T00:00:00.5Z stdout {'F' if part is parts[-1] else 'P'} {part}\n" for part in parts]
+    return "".join(lines)
+
+
+def _wrap_twice(rows: list[dict[str, Any]]) -> str:
+    return _wrap_prefix([{"level": "info", "message": json.dumps(row)} for row in rows])
+
+
+def _wrap_side_by_side(rows: list[dict[str, Any]]) -> str:
+    return "".join(map(json.dumps, rows))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        *(_wrap_docker, _wrap_payload, _wrap_list, _wrap_prefix, _wrap_search, _wrap_parts, _wrap_twice),
+        _wrap_side_by_side,
+    ],
+)
 @pytest.mark.parametrize("kind", ["canonical", "nginx"])
 def test_envelopes_are_taken_off(wrap: Callable[[list[dict[str, Any]]], str], kind: str, tmp_path: Path) -> None:
     rows = [plain(n) if kind == "canonical" else {**EDGE, "request_id": f"r{n}"} for n in range(4)]
@@ -205,6 +235,17 @@ def test_envelopes_are_taken_off(wrap: Callable[[list[dict[str, Any]]], str], ki
     read = read_logs(path)
     assert [row["request_id"] for row in read.rows] == ["r0", "r1", "r2", "r3"]
     assert (read.inputs[0].format, read.rejects) == (kind, [])
+
+
+def test_text_among_records_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("starting, please wait\n" + "".join(json.dumps(plain(n)) + "\ntick\n" for n in range(3)))
+    read = read_logs(path)
+    assert [row["request_id"] for row in read.rows] == ["r0", "r1", "r2"]
+    assert len(read.rejects) == 4
+    path.write_text(_wrap_after_start([plain(n) for n in range(3)]))
+    read = read_logs(path)
+    assert ([row["request_id"] for row in read.rows], len(read.rejects)) == (["r0", "r1", "r2"], 1)
 
 
 def test_what_no_envelope_holds_is_a_reject(tmp_path: Path) -> None:

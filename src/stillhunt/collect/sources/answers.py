@@ -36,10 +36,23 @@ def answer_of_body(body: Any) -> Row:
         body = [decoded(line[5:].strip()) for line in body.splitlines() if line.startswith("data:")]
     if isinstance(body, str):
         return {"response": body} if body else {}
-    texts, row = [], Row()
-    for event in items(body):
-        if text := answer_text(event):
+    return _streamed(items(body))
+
+
+def _streamed(events: list[Mapping[str, Any]]) -> Row:
+    """What the events of a stream tell: the text in parts, and of OpenAI's responses the whole at its end."""
+    texts, row = list[str](), Row()
+    for event in events:
+        kind, whole, delta = event.get("type"), event.get("response"), event.get("delta")
+        if isinstance(whole, dict) and kind in ("response.completed", "response.incomplete"):
+            return answer_of_body(whole)
+        if isinstance(delta, str) and kind == "response.output_text.delta":
+            texts.append(delta)
+        elif text := answer_text(event):
             texts.append(text)
+        begun = event.get("message")
+        if kind == "message_start" and isinstance(begun, dict):
+            row = _told_beside(begun)  # Anthropic tells the id, and the tokens that it read, at the beginning
         row = row | _told_beside(event) | ({"links": row["links"]} if "links" in row else {})
     if texts:
         row["response"] = "".join(texts)

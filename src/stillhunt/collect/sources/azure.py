@@ -81,7 +81,11 @@ def _llm_rows(record: Any, known: tuple[Pieces, dict[str, float]]) -> Iterator[R
             "request_id": name or text(row.get("requestid")),
             "timestamp": row.get("timegenerated") or row.get("time"),
             "account_fallback": text(
-                row.get("apimsubscriptionid") or row.get("_subscriptionid") or row.get("tenantid")
+                row.get("apimsubscriptionid")
+                or row.get("_subscriptionid")
+                or row.get("tenantid")
+                or row.get("_resourceid")
+                or row.get("resourceid")
             ),
             "model": text(row.get("deploymentname") or row.get("modelname")) or told.get("model"),
             "response": answered.get("response"),
