@@ -142,15 +142,15 @@ def sources_page() -> str:
         (
             "Give the files, a folder of them, or several kinds at once: the kind of each file is told by its content. "
             "Logs of the same calls are joined by the ids that they share (last line of each table), so that an edge "
-            "log adds addresses to a gateway's texts. `--map COLUMN=THEIR.FIELD` overrides single columns, "
+            "log adds addresses to a gateway's texts; without a common id by who asked what within a minute. `--map COLUMN=THEIR.FIELD` overrides single columns, "
             "`--format NAME` the kind.\n"
         ),
         (
-            "Records may lie in what a logger, a container runtime or an export wrapped around them, once or twice: a prefix "
-            "before the JSON, JSON as text in a field (Docker, Fluentd), an object in a field (Cloud Logging, a search), "
-            "lists in an object, lines cut into parts (Kubernetes), objects side by side (Firehose), lines of text between. "
-            "JSON that only servers take (NaN, half surrogates, bare control characters, nginx's `\\xHH`, any depth) is "
-            "read; a line that is none goes to the rejects.\n"
+            "Records may lie in what a logger, a container runtime or an export wrapped around them, once or twice: a "
+            "prefix before the JSON, JSON as text in a field (Docker, Fluentd), an object in a field (Cloud Logging, a "
+            "search), lists in an object, lines cut into parts (Kubernetes), objects side by side (Firehose), lines of "
+            "text between. JSON that only servers take (NaN, half surrogates, control characters, nginx's `\\xHH`, any "
+            "depth) is read; a line that is none goes to the rejects.\n"
         ),
         DATABASES,
         "| format | logs | text | account | address |",

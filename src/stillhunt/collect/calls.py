@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,10 @@ NEAR = 60_000_000
 seconds, when it was answered."""
 
 
-LINK_KINDS = ("response", "span", "batch", "call", "edge")
-"""Kinds of names of a call, in the order in which they are believed: what no client can choose comes first."""
+CONTENT = "content"
+LINK_KINDS = ("response", "span", "batch", "call", "edge", CONTENT)
+"""Kinds of names of a call, in the order in which they are believed: what no client can choose comes first. The last is
+no id: who asked what, for logs of the same calls that share none, as a client's traces and a gateway's log."""
 MADE_BY_SERVERS = ("response", "span")
 """Of these the kinds that two logs of one source may hold of one call: a trace of the client and one of the gateway."""
 
@@ -92,8 +95,8 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Call
     for kind, word in enumerate(LINK_KINDS):
         chosen = kinds == kind
         if chosen.any():
-            call, clashing = _united(names[chosen], rows[chosen], call, told, twice=word in MADE_BY_SERVERS)
-            torn |= clashing
+            call, clashing = _united(names[chosen], rows[chosen], call, told, word)
+            torn |= clashing & (word != CONTENT)
     order = np.lexsort((np.arange(count), told.ranks, call))
     fresh = np.diff(call[order], prepend=-1) != 0
     head = np.empty(count, np.int64)
@@ -103,8 +106,9 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Call
     return Calls(head, times[part] > 1, int(np.count_nonzero(torn & alone)))
 
 
-def _united(names: U64, rows: I64, call: I64, told: Told, *, twice: bool) -> tuple[I64, Flags]:
-    """(call of each row after joining by these names; whether its names led to several calls)."""
+def _united(names: U64, rows: I64, call: I64, told: Told, kind: str) -> tuple[I64, Flags]:
+    """(call of each row after joining by these names of a kind; whether its names led to several calls)."""
+    twice = kind in MADE_BY_SERVERS
     entries = np.unique(np.stack([names.astype(np.uint64), rows.astype(np.uint64)], axis=1), axis=0)
     rows = entries[:, 1].astype(np.int64)
     _, name = np.unique(entries[:, 0], return_inverse=True)
@@ -112,8 +116,9 @@ def _united(names: U64, rows: I64, call: I64, told: Told, *, twice: bool) -> tup
     whole = np.full(int(name.max(initial=-1)) + 1, twice)
     if twice:
         whole[name[_clashing(name, rows, told)]] = False
-    name, kept = _told_apart(name, rows, call, told, whole)
-    kept &= ~_far(name, told.times[rows])
+    sides = _sources_of(call, told.ranks) if kind == CONTENT else told.ranks
+    name, kept = _told_apart(name, rows, call, Sides(sides, told.times), whole)
+    kept &= ~_far(name, told.times[rows], NEAR if kind == CONTENT else FAR)
     lost = np.zeros(call.size, np.bool_)
     lost[rows[~kept]] = True
     name, rows = name[kept], rows[kept]
@@ -133,17 +138,32 @@ def _united(names: U64, rows: I64, call: I64, told: Told, *, twice: bool) -> tup
     return united.astype(np.int64), clashing | lost
 
 
-def _told_apart(name: I64, rows: I64, call: I64, told: Told, whole: Flags) -> tuple[I64, Flags]:
-    """(names, those that each source gave to as many calls made several in order of time; whether they name one each).
+class Sides(NamedTuple):
+    """What names are told apart by: the side on which each row stands, and its time."""
+
+    sides: I64
+    times: I64
+
+
+def _sources_of(call: I64, ranks: I64) -> I64:
+    """For each row a number of the set of sources that its call has."""
+    _, rank = np.unique(ranks, return_inverse=True)
+    sets = np.zeros(int(call.max(initial=-1)) + 1, np.uint64)
+    np.bitwise_or.at(sets, call, np.uint64(1) << (rank.reshape(-1).astype(np.uint64) % np.uint64(64)))
+    return np.unique(sets, return_inverse=True)[1].reshape(-1).astype(np.int64)[call]
+
+
+def _told_apart(name: I64, rows: I64, call: I64, told: Sides, whole: Flags) -> tuple[I64, Flags]:
+    """(names, those that each side gave to as many calls made several in order of time; whether they name one each).
 
     Args:
         name: number of the name of each entry.
         rows: its row.
         call: of all rows.
-        told: of all rows.
+        told: of all rows; sources are sides, of who asked what the sets of sources that are joined already.
         whole: whether a name is left as it is, and names one.
     """
-    ranks, times = told.ranks[rows], told.times[rows]
+    ranks, times = told.sides[rows], told.times[rows]
     order = np.lexsort((rows, call[rows], times, ranks, name))
     within = np.zeros(rows.size, np.int64)
     part = _paired(name, ranks)[order]
@@ -261,6 +281,16 @@ def _delivered_twice(group: I64, rows: I64, told: Told) -> I64:
     first = np.empty(rows.size, np.int64)
     first[order] = rows[order[np.maximum.accumulate(np.where(alike, 0, np.arange(rows.size)))]]
     return first
+
+
+def by_content(told: Told) -> tuple[U64, I64]:
+    """(names, rows) of all rows of which it is known who asked, and what.
+
+    Args:
+        told: of all rows.
+    """
+    rows = np.flatnonzero((told.accounts != 0) & (told.prompts != 0) & (told.times >= 0))
+    return told.accounts[rows] * _APART ^ told.prompts[rows], rows.astype(np.int64)
 
 
 def reused_ids(ids: U64, told: Told, call: I64) -> Flags:

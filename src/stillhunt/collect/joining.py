@@ -22,7 +22,17 @@ import pyarrow.parquet as pq
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.calls import I64, LINK_KINDS, U64, CallIds, repeats_as_one, reused_ids, same_calls
+from stillhunt.collect.calls import (
+    CONTENT,
+    I64,
+    LINK_KINDS,
+    U64,
+    CallIds,
+    by_content,
+    repeats_as_one,
+    reused_ids,
+    same_calls,
+)
 from stillhunt.collect.fields import REQUEST_FIELDS
 from stillhunt.collect.identity import random_words
 from stillhunt.collect.kernels import KEYS, hash_rows
@@ -213,6 +223,9 @@ class _Joining:
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
         kinds, named = (np.concatenate([*parts, np.zeros(0, np.int64)]) for parts in (self._kinds, self._named))
         call, _first, _rows = repeats_as_one(ids, told)
+        content, rows = by_content(told)
+        names, named = np.concatenate([names, content]), np.concatenate([named, rows])
+        kinds = np.concatenate([kinds, np.full(rows.size, _KIND[CONTENT])])
         calls = same_calls(names, kinds, named, call, told)
         heads = {
             "row": np.arange(ids.size),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import hashed_address, read_logs
+from tests.collect.sources.otlp_fixtures import START, export, span
 
 from stillhunt.collect.calls import (
+    CONTENT,
     FAR,
     LINK_KINDS,
     MADE_BY_SERVERS,
@@ -83,12 +86,15 @@ def plain_names(entries: list[Entry], kind: int, told: list[Row], call: list[int
             owners[name].append(row)
     found: list[list[int]] = []
     for rows in owners.values():
-        calls: dict[int, list[list[int]]] = {}  # of each source in order of time
-        for rank in {told[row][0] for row in rows}:
+        calls: dict[Any, list[list[int]]] = {}  # of each source, or set of sources joined already, in order of time
+        content = LINK_KINDS[kind] == CONTENT
+        sets = {r: frozenset(told[o][0] for o in range(len(told)) if call[o] == call[r]) for r in rows}
+        sides: dict[int, Any] = dict(sets) if content else {r: told[r][0] for r in rows}
+        for side in set(sides.values()):
             of_call: dict[int, list[int]] = defaultdict(list)
-            for row in sorted((r for r in rows if told[r][0] == rank), key=lambda r: (told[r][2], call[r], r)):
+            for row in sorted((r for r in rows if sides[r] == side), key=lambda r: (told[r][2], call[r], r)):
                 of_call[call[row]].append(row)
-            calls[rank] = list(of_call.values())
+            calls[side] = list(of_call.values())
         counts = {len(one) for one in calls.values()}
         if LINK_KINDS[kind] in MADE_BY_SERVERS and not clash(rows, told):
             found.append(rows)
@@ -97,7 +103,8 @@ def plain_names(entries: list[Entry], kind: int, told: list[Row], call: list[int
             found += [turn for turn in turns if spread(turn, told) <= NEAR]
         else:
             found.append([row for one in calls.values() if len(one) == 1 for row in one[0]])
-    return [rows for rows in found if spread(rows, told) <= FAR]
+    most = NEAR if LINK_KINDS[kind] == CONTENT else FAR
+    return [rows for rows in found if spread(rows, told) <= most]
 
 
 def plain_calls(entries: list[Entry], told: list[Row], call: list[int]) -> list[int]:
@@ -148,7 +155,7 @@ LOG = st.lists(ROWS, min_size=1, max_size=12)
 @settings(derandomize=True, deadline=None, max_examples=1500)
 @given(
     told=LOG,
-    entries=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 11)), max_size=30),
+    entries=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 11)), max_size=30),
     ids=st.lists(st.integers(0, 3), min_size=12, max_size=12),
 )
 def test_same_calls_is_its_plain_twin(told: list[Row], entries: list[Entry], ids: list[int]) -> None:
@@ -228,6 +235,29 @@ def test_rows_days_apart_are_no_call_whatever_their_names() -> None:
     told = [row(0), row(1, time=FAR + 1, file=1), row(2, time=FAR // 2, file=2)]
     assert joined([(1, RESPONSE, 0), (1, RESPONSE, 1)], told).head.tolist() == [0, 1, 2]
     assert joined([(1, RESPONSE, 0), (1, RESPONSE, 2)], told).head.tolist() == [0, 1, 0]
+
+
+def trace_of(number: int, prompt: str) -> dict[str, Any]:
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1", "user.id": "acct-1"}
+    told = [{"role": "user", "parts": [{"type": "text", "content": prompt}]}]
+    return export([span(number, asked | {"gen_ai.input.messages": json.dumps(told)})])
+
+
+def test_traces_and_a_gateways_log_without_a_common_id_are_joined_by_who_asked_what(tmp_path: Path) -> None:
+    def payload(number: int, prompt: str, start: float) -> dict[str, Any]:
+        told = {"id": f"a-{number}", "litellm_call_id": f"c-{number}", "call_type": "acompletion", "startTime": start}
+        more = {"metadata": {"user_api_key_user_id": "acct-1"}, "model_group": "m-1", "model_parameters": {}}
+        return {**told, **more, "messages": [{"role": "user", "content": prompt}]}
+
+    began = START / 1e9
+    calls = [payload(1, "how do I whistle", began), payload(2, "how do I sing", began + 3600)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in calls))
+    traces = [trace_of(1, "how do I whistle"), trace_of(2, "how do I sing")]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(one) + "\n" for one in traces))
+    rows = sorted(read_logs(tmp_path).rows, key=lambda one: str(one["request_id"]))
+    # The second was asked an hour apart in the two: that may be another call.
+    assert [one["prompt"] for one in rows].count("how do I whistle") == 1
+    assert [one["prompt"] for one in rows].count("how do I sing") == 2
 
 
 def edge(call: int, address: str, **more: object) -> str:
