@@ -142,8 +142,8 @@ def sources_page() -> str:
         (
             "Give the files, a folder of them, or several kinds at once: the kind of each file is told by its content. "
             "Logs of the same calls are joined by the ids that they share (last line of each table), so that an edge "
-            "log adds addresses to a gateway's texts; without a common id by who asked what within a minute. `--map COLUMN=THEIR.FIELD` overrides single columns, "
-            "`--format NAME` the kind.\n"
+            "log adds addresses to a gateway's texts; without a common id by who asked what within a minute. "
+            "`--map COLUMN=THEIR.FIELD` overrides single columns, `--format NAME` the kind.\n"
         ),
         (
             "Records may lie in what a logger, a container runtime or an export wrapped around them, once or twice: a "
