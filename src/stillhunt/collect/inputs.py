@@ -18,7 +18,7 @@ from stillhunt.collect.records import RecordReader
 from stillhunt.collect.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.sources import CANONICAL
 
-NOTHING_USABLE = "mend the log or map its fields (--map ours=theirs); 'stillhunt inspect' lists the reasons"
+NOTHING_USABLE = "mend the log or map its fields (--map ours=theirs); above stands why the first row cannot be used"
 
 
 @dataclass(frozen=True)
