@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from stillhunt.collect.identity import random_words
-from stillhunt.collect.kernels import KEYS, hash_rows
+from stillhunt.collect.kernels import KEYS, hash_rows, windows
 from stillhunt.collect.strings import text_buffers
 
 I64 = npt.NDArray[np.int64]
@@ -50,6 +50,8 @@ class Told:
         times: microseconds since 1970 of each row, -1 where unknown.
         files: input of each row.
         prompts: hash of what each row asks, 0 where unknown.
+        answers: hash of the id of the answer of each row, which servers draw, 0 where unknown.
+        clients: hash of the client's address of each row, 0 where unknown.
     """
 
     ranks: I64
@@ -57,6 +59,8 @@ class Told:
     times: I64
     files: I64
     prompts: U64
+    answers: U64
+    clients: U64
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,7 @@ def _paired(first: I64, second: I64) -> I64:
     return pair
 
 
-def _clashing(group: I64, rows: I64, told: Told) -> Flags:
+def _clashing(group: I64, rows: I64, told: Told, more: tuple[tuple[U64, int, int], ...] = ()) -> Flags:
     """Entries beside which their group holds a row of the same source that cannot be the same call told again."""
     ranks, files = told.ranks[rows], told.files[rows]
     order = np.lexsort((files, ranks, group))
@@ -212,7 +216,7 @@ def _clashing(group: I64, rows: I64, told: Told) -> Flags:
     parts = int(part.max(initial=-1)) + 1
     clash = np.zeros(parts, np.bool_)
     clash[part[1:][same & (np.diff(files[order]) == 0)]] = True
-    for values, unknown, most in ((told.times, -1, NEAR), (told.accounts, 0, 0), (told.prompts, 0, 0)):
+    for values, unknown, most in ((told.times, -1, NEAR), (told.accounts, 0, 0), (told.prompts, 0, 0), *more):
         value = values[rows][order]
         known = value != unknown
         low, high = np.full(parts, np.iinfo(value.dtype).max, value.dtype), np.zeros(parts, value.dtype)
@@ -228,8 +232,9 @@ def repeats_as_one(ids: U64, told: Told) -> tuple[I64, I64, I64]:
     """Rows of one source that are one call, told twice: one id in several files at about one time.
 
     Clients may choose an id, and one who gives all his calls the same must not make one of them: an id that a file
-    holds twice at about one time, that two accounts use, or under which two things are asked, joins nothing. Only rows
-    that are alike in all this, to the microsecond, are one call also within a file: a log that was delivered twice.
+    holds twice at about one time, that two accounts or addresses use, or under which two things are asked or answered,
+    joins nothing. Only rows that are alike in all this, to a fraction of a second, are one call also within a file: a
+    log that was delivered twice.
 
     Args:
         ids: hash of the id of each row.
@@ -243,8 +248,8 @@ def repeats_as_one(ids: U64, told: Told) -> tuple[I64, I64, I64]:
     same = np.zeros(ranks.size, np.bool_)
     same[1:] = (ranks[order[1:]] == ranks[order[:-1]]) & (ids[order[1:]] == ids[order[:-1]])
     group = np.empty(ranks.size, np.int64)
-    group[order] = _within_near(same, times[order])
-    torn = _clashing(group, np.arange(ranks.size), told)
+    group[order] = windows(same, times[order], NEAR)
+    torn = _clashing(group, np.arange(ranks.size), told, ((told.answers, 0, 0), (told.clients, 0, 0)))
     group[torn] = ranks.size + _delivered_twice(group[torn], np.flatnonzero(torn), told)
     _, first, call, rows = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
     place = np.empty(first.size, np.int64)
@@ -252,32 +257,15 @@ def repeats_as_one(ids: U64, told: Told) -> tuple[I64, I64, I64]:
     return place[call], np.sort(first).astype(np.int64), rows[np.argsort(first)].astype(np.int64)
 
 
-def _within_near(same: Flags, times: I64) -> I64:
-    """Number of the group of each row: rows that are the same as those before them, none `NEAR` after the first.
-
-    Args:
-        same: whether a row has the source and id of the one before.
-        times: of the rows, in order within each id.
-    """
-    starts = ~same
-    while True:
-        first = np.maximum.accumulate(np.where(starts, np.arange(same.size), 0))
-        late = times - times[first] > NEAR
-        # The first late row of each group begins the next one; the rows after it are looked at again.
-        late[1:] &= ~(late[:-1] & same[1:])
-        if not late.any():
-            return np.cumsum(starts).astype(np.int64) - 1
-        starts |= late
-
-
 def _delivered_twice(group: I64, rows: I64, told: Told) -> I64:
     """For each row the first that is alike in all that is told, itself where there is none; rows ascend."""
-    columns = (told.prompts, told.times, told.accounts, told.files, group)
+    columns = (told.clients, told.answers, told.prompts, told.times, told.accounts, told.files, group)
     values = [column if column is group else column[rows] for column in columns]
     order = np.lexsort((rows, *values))
     alike = np.zeros(rows.size, np.bool_)
     alike[1:] = np.all([value[order[1:]] == value[order[:-1]] for value in values], axis=0)
-    alike &= told.times[rows][order] >= 0
+    # Many calls may come within a second that is told as a whole one.
+    alike &= (told.times[rows][order] >= 0) & (told.times[rows][order] % 1_000_000 != 0)
     first = np.empty(rows.size, np.int64)
     first[order] = rows[order[np.maximum.accumulate(np.where(alike, 0, np.arange(rows.size)))]]
     return first
@@ -315,6 +303,26 @@ def reused_ids(ids: U64, told: Told, call: I64) -> Flags:
     return np.asarray(differ[name])
 
 
+def numbered_within(ids: U64, told: Told, reused: Flags) -> I64:
+    """How many rows before each have its source, its id and its time; 0 for rows whose id is not reused.
+
+    Args:
+        ids: as in `repeats_as_one`.
+        told: as there.
+        reused: what `reused_ids` gave.
+    """
+    rows = np.flatnonzero(reused)
+    order = np.lexsort((rows, told.times[rows], ids[rows], told.ranks[rows]))
+    ordered = rows[order]
+    columns = (told.times[ordered], ids[ordered], told.ranks[ordered])
+    same = np.zeros(rows.size, np.bool_)
+    same[1:] = np.all([column[1:] == column[:-1] for column in columns], axis=0)
+    place = np.arange(rows.size)
+    number = np.zeros(ids.size, np.int64)
+    number[ordered] = place - np.maximum.accumulate(np.where(same, 0, place))
+    return number
+
+
 def hashed_texts(column: pa.ChunkedArray, secret: U64) -> U64:
     """Hash of each text of a column, that of empty text where it is null."""
     hashes = np.zeros(len(column), np.uint64)
@@ -332,21 +340,25 @@ class CallIds:
 
     secret: U64 = field(default_factory=lambda: random_words(KEYS))
     _ids: list[U64] = field(default_factory=list)
-    _parts: list[tuple[I64, U64, I64, I64, U64]] = field(default_factory=list)
+    _parts: list[Told] = field(default_factory=list)
 
-    def note(self, table: pa.Table, rank: int, origin_file: int) -> None:
+    def note(self, table: pa.Table, rank: int, origin_file: int, answers: U64 | None = None) -> None:
         """Take rows of one input.
 
         Args:
             table: REQUESTS; account and time may be null.
             rank: of its source.
             origin_file: the input.
+            answers: hash of the id of each answer, 0 where unknown; None: of all unknown.
         """
         rows = table.num_rows
         times = pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy()
         self._ids.append(hashed_texts(table.column("request_id"), self.secret))
-        known = (self._known(table, name) for name in ("account_id", "prompt"))
-        self._parts.append((np.full(rows, rank), next(known), times, np.full(rows, origin_file), next(known)))
+        accounts, prompts = (self._known(table, name) for name in ("account_id", "prompt"))
+        clients = pc.fill_null(table.column("client_ip").cast(pa.uint64()), 0).to_numpy()
+        answers = np.zeros(rows, np.uint64) if answers is None else answers
+        files = np.full(rows, origin_file)
+        self._parts.append(Told(np.full(rows, rank), accounts, times, files, prompts, answers, clients))
 
     def _known(self, table: pa.Table, name: str) -> U64:
         """Hash of each text, 0 where it is null."""
@@ -356,10 +368,13 @@ class CallIds:
 
     def arrays(self) -> tuple[U64, Told]:
         """Ids, and what is told beside them, of all rows in the order in which they came."""
-        if not self._parts:
-            none, nothing = np.zeros(0, np.int64), np.zeros(0, np.uint64)
-            return nothing, Told(none, nothing, none, none, nothing)
-        return np.concatenate(self._ids), Told(*(np.concatenate(part) for part in zip(*self._parts, strict=True)))
+        names = [column.name for column in fields(Told)]
+        kinds = dict.fromkeys(names, np.int64) | dict.fromkeys(("accounts", "prompts", "answers", "clients"), np.uint64)
+        told = {
+            name: np.concatenate([*(getattr(part, name) for part in self._parts), np.zeros(0, kinds[name])])
+            for name in names
+        }
+        return np.concatenate([*self._ids, np.zeros(0, np.uint64)]), Told(**told)
 
     def repeated(self) -> bool:
         """Whether an id stands for several calls, or one call in several rows."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import codecs
 import functools
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
 
+from stillhunt.collect.lenient import decode_json, objects_in, strict_json
 from stillhunt.collect.streams import lines
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -23,76 +23,80 @@ Envelope: TypeAlias = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Content of a file -> lines that are records."""
 TEXTS = ("message", "log", "msg")
 OBJECTS = ("jsonPayload", "json", "payload", "_source")
-LISTS = ("records", "Records", "data", "logs", "items", "value", "hits")
+LISTS = ("records", "Records", "logEvents", "data", "logs", "items", "value", "hits")
 _CRI = re.compile(rb"\S+ std(out|err) ([PF])(?: |$)")
 """A line of a container runtime: time, stream, whether a part or the end of a line (Kubernetes' CRI logging format)."""
 _LOOKED_AT = 50
-_DECODE, _PYTHON = msgspec.json.Decoder().decode, json.JSONDecoder(strict=False)
+_BRACES = 8
+"""Braces of a line at which an object is looked for."""
 
 
-def _decoded(data: bytes | str) -> Any:
+def _object(data: bytes | str) -> dict[str, Any] | None:
+    value = decode_json(data)
+    return value if isinstance(value, dict) else None
+
+
+def _line(value: Any) -> bytes:
+    """A value in one line, with whatever our own encoder would refuse made harmless."""
     try:
-        return _DECODE(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+        return msgspec.json.encode(value)
+    except (UnicodeError, ValueError, TypeError, RecursionError):
+        return strict_json(value).encode()
 
 
 def after_prefix(line: bytes) -> bytes | None:
-    """JSON that stands behind a prefix, as container runtimes and syslog write it."""
+    """JSON that stands behind a prefix, as container runtimes and syslog write it; the prefix may hold braces."""
     at = line.find(b"{")
-    return line[at:] if at > 0 and isinstance(_decoded(line[at:]), dict) else None
+    if at == 0:
+        return None
+    for _try in range(_BRACES):
+        if at < 0:
+            return None
+        if _object(line[at:]) is not None:
+            return line[at:]
+        at = line.find(b"{", at + 1)
+    return None
 
 
 def in_field(line: bytes) -> bytes | None:
     """An object in a field of another, as text (Docker, Fluentd) or as it is (Cloud Logging)."""
-    outer = _decoded(line)
-    if not isinstance(outer, dict):
-        return None
+    outer = _object(line) or {}
     for name in TEXTS:
         value = outer.get(name)
         if isinstance(value, str) and value.lstrip().startswith("{"):
-            inner = _decoded(value)
-            if isinstance(inner, dict):
-                return msgspec.json.encode(inner)
+            inner = _object(value)
+            if inner is not None:
+                return _line(inner)
     for name in OBJECTS:
         if isinstance(outer.get(name), dict):
-            return msgspec.json.encode(outer[name])
+            return _line(outer[name])
     return None
 
 
 def in_list(line: bytes) -> bytes | None:
-    """Objects in a list of another, as exports and event hubs write them."""
-    outer = _decoded(line)
-    for name in LISTS if isinstance(outer, dict) else ():
+    """Objects in a list of another, as exports and event hubs write them; what is none is a line, too."""
+    outer = _object(line) or {}
+    for name in LISTS:
         values = outer.get(name)
         if isinstance(values, dict):  # of a search: hits.hits
             values = values.get(name)
-        if isinstance(values, list) and values and all(isinstance(value, dict) for value in values):
-            return b"\n".join(map(msgspec.json.encode, values))
+        if isinstance(values, list) and any(isinstance(value, dict) for value in values):
+            return b"\n".join(map(_line, values))
     return None
 
 
 def apart(line: bytes) -> bytes | None:
     """Objects that stand one after the other in a line, as Firehose puts them together."""
-    if not line.startswith(b"{") or _decoded(line) is not None:
+    if not line.startswith(b"{"):
         return None
     text = line.decode("utf-8", "replace")
-    at, found = 0, []
-    while at < len(text):
-        try:
-            _value, end = _PYTHON.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return None
-        found.append(text[at:end])
-        at = end
-        while at < len(text) and text[at] in " \t\r,\x1e":
-            at += 1
-    return "\n".join(found).encode("utf-8", "replace")
+    found = list(objects_in(text))
+    return "\n".join(found).encode("utf-8", "replace") if len(found) > 1 else None
 
 
 def as_it_is(line: bytes) -> bytes | None:
     """An object among lines of text, of a program that logs both."""
-    return line if isinstance(_decoded(line), dict) else None
+    return line if line.lstrip().startswith(b"{") and _object(line) is not None else None
 
 
 CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list, apart, as_it_is)
@@ -102,7 +106,7 @@ def envelopes(head: bytes, longest: int) -> Iterator[Envelope]:
     """What may find records within the lines of a file, one layer of it and then two.
 
     Args:
-        head: the beginning of the file.
+        head: the beginning of the file, with lines as long as they are.
         longest: bytes allowed in a line.
     """
     outer = list(_fitting(head, longest))
@@ -140,18 +144,21 @@ def _unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterato
 
 def _whole_lines(longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Lines that a container runtime cut into parts (CRI's P and F), put together and without what it wrote before."""
-    waiting: dict[bytes, bytes] = {}
+    waiting: dict[bytes, list[bytes]] = {}
+    sizes: dict[bytes, int] = {}
     for line in lines(pieces, longest):
         found = _CRI.match(line.data)
         if found is None:
             yield line.data + b"\n"
             continue
-        told = waiting.pop(found[1], b"") + line.data[found.end() :]
-        if found[2] == b"P" and len(told) <= longest:
-            waiting[found[1]] = told
-        else:
-            yield told + b"\n"
-    yield from (told + b"\n" for told in waiting.values())
+        stream = found[1]
+        parts = waiting.setdefault(stream, [])
+        parts.append(line.data[found.end() :])
+        sizes[stream] = sizes.get(stream, 0) + len(parts[-1])
+        if found[2] == b"F" or sizes[stream] > longest:
+            yield b"".join(waiting.pop(stream)) + b"\n"
+            sizes[stream] = 0
+    yield from (b"".join(parts) + b"\n" for parts in waiting.values())
 
 
 def from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -29,6 +29,7 @@ from stillhunt.collect.calls import (
     U64,
     CallIds,
     by_content,
+    numbered_within,
     repeats_as_one,
     reused_ids,
     same_calls,
@@ -205,9 +206,13 @@ class _Joining:
         hashes = np.zeros(len(flat), np.uint64)
         hash_rows(*text_buffers(flat), self._secret, hashes)
         self._names.append(hashes)
-        self._kinds.append(np.array([_KIND[name.partition(":")[0]] for name in found], np.int64))
-        self._named.append(np.repeat(rows, counts))
-        self._ids.note(table, log.rank, raw.origin_file)
+        kinds = np.array([_KIND[name.partition(":")[0]] for name in found], np.int64)
+        self._kinds.append(kinds)
+        named, answers = np.repeat(rows, counts), np.zeros(table.num_rows, np.uint64)
+        self._named.append(named)
+        told = kinds == _KIND["response"]
+        answers[named[told] - self._rows] = hashes[told] | np.uint64(1)
+        self._ids.note(table, log.rank, raw.origin_file, answers)
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands, addresses = (_listed(raw, name) for name in ("account_fallback", "client_ip"))
@@ -231,7 +236,8 @@ class _Joining:
             "row": np.arange(ids.size),
             "head": calls.head,
             "many": calls.many,
-            "reused": reused_ids(ids, told, call),
+            "reused": (reused := reused_ids(ids, told, call)),
+            "number": numbered_within(ids, told, reused),
         }
         self._engine.register("heads", pa.table(heads))
         spools = {i: Spool(REQUESTS.arrow) for i in self._readers}
@@ -315,8 +321,9 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
         order = at_edge if name in FIRST_HAND_AT_THE_EDGE else ranked
         if name == "request_id":
             columns.append(
-                "CASE WHEN o.reused THEN h.request_id || '@' || epoch_us(h.timestamp) ELSE h.request_id END "
-                "AS request_id"
+                "CASE WHEN NOT o.reused THEN h.request_id WHEN o.number = 0 "
+                "THEN h.request_id || '@' || epoch_us(h.timestamp) "
+                "ELSE h.request_id || '@' || epoch_us(h.timestamp) || '.' || o.number END AS request_id"
             )
             continue
         if name in OWN:

@@ -243,3 +243,22 @@ def split_array(data: U8, state: I64, ends: I64) -> int:
             ends[found] = i
             found += 1
     return found
+
+
+@kernel
+def windows(same: Any, times: Any, most: int) -> Any:
+    """Number of the group of each row: rows of the kind of those before them, none later than `most` after the first.
+
+    Args:
+        same: whether a row is of the kind of the one before, length rows.
+        times: of the rows, ascending within a kind.
+        most: in the unit of the times.
+    """
+    group = np.empty(len(times), np.int64)
+    number, first = -1, 0
+    for row in range(len(times)):
+        if number < 0 or not same[row] or times[row] - times[first] > most:
+            number += 1
+            first = row
+        group[row] = number
+    return group

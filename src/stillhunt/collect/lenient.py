@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -62,6 +63,28 @@ def _shallow(text: str) -> str:
             depth -= 1
     parts.append(text[start:] if depth <= DEEPEST_JSON else "null")
     return "".join(parts)
+
+
+def objects_in(text: str) -> Iterator[str]:
+    """The texts of objects that stand one after the other, and of what stands between them but commas and blanks.
+
+    Args:
+        text: of any length and depth; what is not closed at its end is the last.
+    """
+    depth = start = 0
+    for token in _BRACKETS.finditer(text):
+        if token[0] in ("{", "["):
+            if depth == 0 and (between := text[start : token.start()].strip(" \t\r\n,\x1e")):
+                yield between
+            start = token.start() if depth == 0 else start
+            depth += 1
+        elif token[0] in ("}", "]") and depth > 0:
+            depth -= 1
+            if depth == 0:
+                yield text[start : token.end()]
+                start = token.end()
+    if rest := text[start:].strip(" \t\r\n,\x1e"):
+        yield rest
 
 
 def is_utf8(data: bytes) -> bool:

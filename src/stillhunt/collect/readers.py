@@ -38,6 +38,8 @@ from stillhunt.collect.streams import DamagedFileError, HashedFile, decompressed
 
 PARQUET_MAGIC = b"PAR1"
 SNIFFED_BYTES = 1 << 16
+ENVELOPE_BYTES = 1 << 24
+"""Looked at where a file is not what it should be: a line of wrapped records may be long."""
 GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), or a log that docs/sources.md names"
 
 
@@ -105,8 +107,11 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
     try:
         return _open_text(file, content, required, kinds)
     except UnusableInputError as complaint:
-        for envelope in envelopes(content, file.longest):
+        head = _head(path, packed=False, most=ENVELOPE_BYTES)
+        for envelope in envelopes(head, file.longest) if file.envelope is None else ():
             file.envelope = envelope
+            if (found := _known(file, "text", kinds)) is not None:
+                return found
             with contextlib.suppress(UnusableInputError):
                 unwrapping = functools.partial(JsonReader, file, required, array=False)
                 return _canonical_or_known(unwrapping, file, "json", kinds)
@@ -262,19 +267,19 @@ def _is_text(head: bytes) -> bool:
     return not any(byte < 9 for byte in head)
 
 
-def _head(path: Place, *, packed: bool) -> bytes:
+def _head(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
     """First bytes as they lie on disk, or of the content."""
     pieces = HashedFile(path).pieces()
     content = b""
     try:
         for piece in pieces if packed else decompressed(pieces):
             content += piece
-            if len(content) >= SNIFFED_BYTES:
+            if len(content) >= most:
                 break
     except DamagedFileError as error:
         if not content:
             raise UnusableInputError(str(error)) from error
-    return content[:SNIFFED_BYTES]
+    return content[:most]
 
 
 def _text_kind(head: bytes, name: str) -> str:

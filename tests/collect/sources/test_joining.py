@@ -21,12 +21,14 @@ from stillhunt.collect.calls import (
     NEAR,
     Calls,
     Told,
+    numbered_within,
     repeats_as_one,
+    reused_ids,
     same_calls,
 )
 
 Entry = tuple[int, int, int]
-Row = tuple[int, int, int, int, int]
+Row = tuple[int, int, int, int, int, int, int]
 
 
 def known(values: list[int], nothing: int) -> set[int]:
@@ -38,14 +40,19 @@ def spread(rows: list[int], told: list[Row]) -> int:
     return max(times) - min(times) if times else 0
 
 
-def clash(rows: list[int], told: list[Row]) -> bool:
-    """Whether two rows of one source, (rank, account, time, file, prompt), cannot be one call told twice."""
+def clash(rows: list[int], told: list[Row], *, strict: bool = False) -> bool:
+    """Whether two rows of one source cannot be one call told twice; answers and clients count only where `strict`.
+
+    A row is (rank, account, time, file, prompt, answer, client).
+    """
     of_rank = defaultdict(list)
     for row in rows:
         of_rank[told[row][0]].append(row)
     for same in of_rank.values():
-        _, accounts, _, files, prompts = (list(column) for column in zip(*(told[row] for row in same), strict=True))
-        if len(set(files)) < len(same) or len(known(accounts, 0)) > 1 or len(known(prompts, 0)) > 1:
+        _, accounts, _, files, *more = (list(column) for column in zip(*(told[row] for row in same), strict=True))
+        if len(set(files)) < len(same) or len(known(accounts, 0)) > 1:
+            return True
+        if any(len(known(values, 0)) > 1 for values in (more if strict else more[:1])):
             return True
         if spread(same, told) > NEAR:
             return True
@@ -64,10 +71,10 @@ def plain_repeats(ids: list[int], told: list[Row]) -> list[int]:
             groups.append([row])
     calls = []
     for group in groups:
-        if clash(group, told):
+        if clash(group, told, strict=True):
             alike = defaultdict(list)
             for row in sorted(group):
-                alike[told[row] if told[row][2] >= 0 else row].append(row)
+                alike[told[row] if told[row][2] >= 0 and told[row][2] % 1_000_000 else row].append(row)
             calls += list(alike.values())
         else:
             calls.append(sorted(group))
@@ -137,8 +144,8 @@ def plain_calls(entries: list[Entry], told: list[Row], call: list[int]) -> list[
 
 
 def as_told(told: list[Row]) -> Told:
-    ranks, accounts, times, files, prompts = np.array(told, np.int64).T
-    return Told(ranks, accounts.astype(np.uint64), times, files, prompts.astype(np.uint64))
+    ranks, accounts, times, files, *hashes = np.array(told, np.int64).T
+    return Told(ranks, accounts.astype(np.uint64), times, files, *(column.astype(np.uint64) for column in hashes))
 
 
 def joined(entries: list[Entry], told: list[Row], call: list[int] | None = None) -> Calls:
@@ -148,7 +155,8 @@ def joined(entries: list[Entry], told: list[Row], call: list[int] | None = None)
 
 
 TIMES = st.sampled_from((-1, 0, 1, NEAR // 2, NEAR, 2 * NEAR, FAR, FAR + 1, 2 * FAR))
-ROWS = st.tuples(st.integers(0, 2), st.integers(0, 2), TIMES, st.integers(0, 2), st.integers(0, 2))
+FEW = st.integers(0, 2)
+ROWS = st.tuples(FEW, FEW, TIMES, FEW, FEW, st.integers(0, 4).map(lambda n: max(n - 2, 0)), FEW)
 LOG = st.lists(ROWS, min_size=1, max_size=12)
 
 
@@ -177,8 +185,10 @@ def test_repeats_as_one_is_its_plain_twin(told: list[Row], ids: list[int]) -> No
 EDGE, RESPONSE, CALL = (LINK_KINDS.index(kind) for kind in ("edge", "response", "call"))
 
 
-def row(rank: int, *, account: int = 0, time: int = 0, file: int = 0, prompt: int = 0) -> Row:
-    return rank, account, time, file, prompt
+def row(
+    rank: int, *, account: int = 0, time: int = 0, file: int = 0, prompt: int = 0, answer: int = 0, client: int = 0
+) -> Row:
+    return rank, account, time, file, prompt, answer, client
 
 
 def test_a_name_that_two_rows_of_one_source_share_joins_nothing() -> None:
@@ -301,12 +311,24 @@ def test_one_id_sent_to_many_pods_hides_no_call() -> None:
     pods = [row(0, account=7, time=50_000_000 * pod, file=pod, prompt=pod + 1) for pod in range(5)]
     same = np.full(5, 9, np.uint64)
     assert repeats_as_one(same, as_told(pods))[0].tolist() == [0, 1, 2, 3, 4]
-    silent = [(*pod[:4], 0) for pod in pods]
+    silent = [(*pod[:4], 0, 0, 0) for pod in pods]
     assert repeats_as_one(same, as_told(silent))[0].tolist() == [0, 0, 1, 1, 2]
+    for column in (5, 6):  # the id of its answer, or the address
+        told = [(*one[:column], pod + 1, *one[column + 1 :]) for pod, one in enumerate(silent)]
+        assert repeats_as_one(same, as_told(told))[0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_calls_of_one_id_and_one_moment_have_names_of_their_own() -> None:
+    told = as_told([row(0, time=5_000_000, prompt=n + 1) for n in range(3)] + [row(0, time=6_000_000, prompt=9)])
+    ids = np.full(4, 7, np.uint64)
+    call, _first, _rows = repeats_as_one(ids, told)
+    reused = reused_ids(ids, told, call)
+    assert reused.all()
+    assert numbered_within(ids, told, reused).tolist() == [0, 1, 2, 0]
 
 
 def test_a_log_that_was_delivered_twice_into_a_file_is_joined_once(tmp_path: Path) -> None:
-    call = {"id": "a-1", "litellm_call_id": "c-1", "call_type": "acompletion", "startTime": 1_795_000_001.0}
+    call = {"id": "a-1", "litellm_call_id": "c-1", "call_type": "acompletion", "startTime": 1_795_000_001.25}
     told = {"user_api_key_user_id": "acct-1", "requester_metadata": {"headers": {"x-request-id": "edge-1"}}}
     more = {"metadata": told, "model_group": "m-1", "model_parameters": {}, "requester_ip_address": "10.0.0.1"}
     payload = {**call, **more}

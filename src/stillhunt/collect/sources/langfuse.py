@@ -268,9 +268,10 @@ def tokens_in(usage: Mapping[str, Any]) -> Row:
         if (found := number(usage.get(word))) is None:
             found = number(first(usage, *others))
         else:
-            ends = f"_{word}_tokens"
-            beside = (number(n) for name, n in usage.items() if name.startswith(f"{word}_") or name.endswith(ends))
-            found += sum(n for n in beside if n is not None)
+            for name, tokens in usage.items():
+                beside = name.startswith(f"{word}_") or name.endswith(f"_{word}_tokens")
+                if beside and name not in others and isinstance(tokens, int) and "cost" not in name:
+                    found += tokens
         row[column] = found
     return row
 

@@ -19,9 +19,9 @@ _ERRORS = {
     "InternalServerError": 500,
 }
 """Errors of the SDKs of OpenAI and Anthropic, which are made of one kit (their READMEs, "Handling errors")."""
-_SAID = re.compile(
-    r"(?:Error code: |HTTP(?:/\d(?:\.\d)?)? |status(?: code)?[ :=]+)([1-5]\d\d)(?!\d)|^([45]\d\d)(?!\d)", re.IGNORECASE
-)
+_TOLD = re.compile(r"Error code: ([45]\d\d)(?!\d)")
+"""What the SDKs write before the answer's own text, which clients may influence."""
+_SAID = re.compile(r"^(?:HTTP(?:/\d(?:\.\d)?)? |status(?: code)?[ :=]+)?([45]\d\d)(?= (?-i:[A-Z])|:|$)", re.IGNORECASE)
 _CLASS = re.compile(r"\w+Error")
 _LONGEST = 400
 """Characters of a message that are looked at: what follows is the answer's own text."""
@@ -38,8 +38,8 @@ def status_of(attributes: Attributes, failure: str | None) -> Any:
         attributes: of its span.
         failure: what the status of a span that failed says.
     """
-    if (code := attributes.get("error.code")) is not None:
-        return number(code)
+    if (code := number(attributes.get("error.code"))) is not None:
+        return code
     kind = pick(attributes, "error.type", "exception.type")
     if kind is not None or failure is not None:
         found = (error_code(told) for told in (kind, failure, attributes.get("exception.message")))
@@ -58,7 +58,6 @@ def error_code(text: Any) -> int | None:
     if not isinstance(text, str):
         return None
     text = text[:_LONGEST]
-    said = _SAID.search(text)
-    if said is not None:
-        return int(said[1] or said[2])
+    if (said := _TOLD.search(text) or _SAID.search(text)) is not None:
+        return int(said[1])
     return next((_ERRORS[name] for name in _CLASS.findall(text) if name in _ERRORS), None)
