@@ -17,7 +17,7 @@ from stillhunt.collect.fields import Column, FieldMap, python_column, step_down
 from stillhunt.collect.files import UnusableInputError, check_columns
 from stillhunt.collect.kernels import split_array
 from stillhunt.collect.lenient import is_utf8, lenient_object
-from stillhunt.collect.naming import leaves_of_all, usual_names
+from stillhunt.collect.naming import leading_names, leaves_of_all, usual_names
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.remote import Place
 from stillhunt.collect.standardise import RawBatch
@@ -107,13 +107,14 @@ class JsonReader:
 
     rewindable = False
 
-    def __init__(self, file: TextFile, required: Sequence[str], *, array: bool) -> None:
+    def __init__(self, file: TextFile, required: Sequence[str], *, array: bool, mixed: bool = False) -> None:
         self.name, self.index = file.name, file.index
         self.rows_expected: int | None = None
         self._file, self._array = file, array
         self._source = HashedFile(file.path)
         found = self._probe()
-        check_columns(file.fields, required, usual_names(found), 1, leaves_of_all(found))
+        names = leading_names(found) if mixed else usual_names(found)
+        check_columns(file.fields, required, names, 1, leaves_of_all(found))
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""

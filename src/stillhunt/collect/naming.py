@@ -146,6 +146,15 @@ def _object(text: str) -> Any:
         return None
 
 
+def leading_names(records: Sequence[Any]) -> list[str]:
+    """Top-level names of all records, without repeats.
+
+    Args:
+        records: decoded JSON values.
+    """
+    return list(dict.fromkeys(name for record in records if isinstance(record, Mapping) for name in record))
+
+
 def usual_names(records: Sequence[Any]) -> list[str]:
     """Top-level names that at least a quarter of the records hold: what one client adds to its calls names no log.
 

@@ -217,27 +217,31 @@ def _holds(records: Sequence[Record], path: str) -> bool:
 
 
 def _canonical_or_known(
-    plain: Callable[[], Reader] | None, file: TextFile, framing: Framing, kinds: Kinds | None
+    plain: Callable[..., Reader] | None, file: TextFile, framing: Framing, kinds: Kinds | None
 ) -> Reader:
-    """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint."""
+    """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint.
+
+    First by what is usual in it, so that no client makes another log of it by fields of its own; then by anything.
+    """
     complaint = UnusableInputError("format is not recognised", next_step=GIVE)
-    if plain is not None:
-        try:
-            return plain()
-        except UnusableInputError as error:
-            complaint = error
-    known = _known(file, framing, kinds)
-    if known is None:
-        raise complaint
-    return known
+    for mixed in (False, True):
+        if plain is not None and (framing == "json" or not mixed):
+            try:
+                return plain(mixed=True) if mixed else plain()
+            except UnusableInputError as error:
+                complaint = complaint if mixed else error
+        known = _known(file, framing, kinds, mixed=mixed)
+        if known is not None:
+            return known
+    raise complaint
 
 
-def _known(file: TextFile, framing: Framing, kinds: Kinds | None) -> Reader | None:
+def _known(file: TextFile, framing: Framing, kinds: Kinds | None, *, mixed: bool = False) -> Reader | None:
     """The file as one of a source that knows it; without `kinds` none is asked."""
     if kinds is None:
         return None
     try:
-        sample = sample_of(file, framing)
+        sample = sample_of(file, framing, mixed=mixed)
     except UnusableInputError:
         return None
     source = recognise(sample)

@@ -17,7 +17,7 @@ from stillhunt.collect.lines import (
     TextFile,
     text_batch,
 )
-from stillhunt.collect.naming import usual_names
+from stillhunt.collect.naming import leading_names, usual_names
 from stillhunt.collect.rejects import RAW_CHARACTERS, Rejects, printable
 from stillhunt.collect.remote import changed_at
 from stillhunt.collect.sources.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
@@ -204,8 +204,13 @@ def _placed(first: int, places: list[str]) -> Callable[[int], str]:
     return lambda number: places[number - first]
 
 
-def sample_of(file: TextFile, framing: Framing) -> Sample:
+def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sample:
     """The beginning of a file, to recognise its source by.
+
+    Args:
+        file: the file.
+        framing: how it is cut into records.
+        mixed: see `Sample`.
 
     Raises:
         UnusableInputError: nothing in it can be decoded.
@@ -225,4 +230,5 @@ def sample_of(file: TextFile, framing: Framing) -> Sample:
         reason = reason or str(error)
     if not found:
         raise UnusableInputError(reason or "the file is empty")
-    return Sample(framing, found, frozenset(usual_names(found)))
+    names = leading_names(found) if mixed else usual_names(found)
+    return Sample(framing, found, frozenset(names), mixed)

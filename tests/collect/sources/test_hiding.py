@@ -10,6 +10,8 @@ import pytest
 from reading import hashed_address, read_logs
 from tests.collect.sources.cloud_records import RECORDS
 from tests.collect.sources.fixtures import NGINX
+from tests.collect.sources.otlp_dialect_records import CURRENT
+from tests.collect.sources.otlp_fixtures import event, export, span
 
 from stillhunt.collect.chat import read_chat
 from stillhunt.collect.lenient import DEEPEST_JSON, decode_json, lenient_object
@@ -148,3 +150,19 @@ def test_streams_of_all_makers_tell_text_and_tokens() -> None:
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}},
     ]
     assert answer_of_body(events(*claude)) == told | {"links": ["response:msg-1"]}
+
+
+def test_logs_of_which_a_few_records_are_calls_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    ours = {"request_id": "r", "timestamp": 1_793_500_000, "account_id": "a", "model": "m", "prompt": "why"}
+    checks = {"request_id": "h", "timestamp": 1_793_500_000, "model": "m"}
+    path.write_text("".join(json.dumps(checks if n % 5 else {**ours, "request_id": f"r{n}"}) + "\n" for n in range(50)))
+    read = read_logs(path)
+    assert (len(read.rows), len(read.rejects)) == (10, 40)
+    calls = [RECORDS["cloudflare"][0] | {"id": f"c{n}"} if n % 5 == 0 else {"level": "info"} for n in range(50)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in calls))
+    assert read_logs(path).inputs[0].format == "cloudflare"
+    spans, logs = export([span(1, CURRENT)]), export([event(2, "other", {"text": "x"})])
+    path.write_text("".join(json.dumps(one) + "\n" for one in [spans, *[logs] * 8, *[{"resourceMetrics": [{}]}] * 8]))
+    read = read_logs(path)
+    assert (read.inputs[0].format, len(read.rows)) == ("otlp", 1)

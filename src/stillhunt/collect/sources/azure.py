@@ -17,7 +17,7 @@ from stillhunt.collect.sources.answers import answer_of_body
 from stillhunt.collect.sources.bodies import as_messages, call_of_body, decoded, is_list, number
 from stillhunt.collect.sources.nested import header, text
 from stillhunt.collect.sources.nginx import named
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
 Pieces = dict[str, list[tuple[float, Any, Any]]]
 """Correlation id -> (sequence number, part of the request, part of the answer) of every row that has text."""
@@ -147,12 +147,12 @@ def _lowered(sample: Sample) -> list[dict[str, Any]]:
 
 def _is_llm_log(sample: Sample) -> bool:
     rows = _lowered(sample)
-    return usual("correlationid" in row and _is_llm(row) for row in rows)
+    return sample.mostly("correlationid" in row and _is_llm(row) for row in rows)
 
 
 def _is_gateway_log(sample: Sample) -> bool:
     fields = {"calleripaddress", "apimsubscriptionid", "backendresponsecode", "backendurl", "lasterrorreason"}
-    return usual("correlationid" in row and len(fields & row.keys()) > 1 for row in _lowered(sample))
+    return sample.mostly("correlationid" in row and len(fields & row.keys()) > 1 for row in _lowered(sample))
 
 
 SOURCES = (

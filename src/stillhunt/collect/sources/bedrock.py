@@ -13,7 +13,7 @@ from typing import Any
 from stillhunt.collect.sources.answers import answer_of_body
 from stillhunt.collect.sources.bodies import as_json, call_of_body, decoded, first, is_list, items, number
 from stillhunt.collect.sources.nested import account_in, at, session_in, text, user_in
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
 _TYPE = "ModelInvocationLog"
 NO_CALL = "no model invocation"
@@ -140,7 +140,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _is_bedrock(sample: Sample) -> bool:
     entries = [entry for record in sample.records for entry in logged(record)]
-    return usual(entry.get("schemaType") == _TYPE for entry in entries)
+    return sample.mostly(entry.get("schemaType") == _TYPE for entry in entries)
 
 
 _BODY = dict.fromkeys(

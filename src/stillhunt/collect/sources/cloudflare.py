@@ -13,7 +13,7 @@ from stillhunt.collect.sources.bodies import ASKED, call_of_body, decoded, first
 from stillhunt.collect.sources.langfuse import asked_in
 from stillhunt.collect.sources.nested import account_in, at, mapping, session_in, text, user_in
 from stillhunt.collect.sources.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
 NOTHING = "an answer of the API without logs"
 
@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
 
 def _is_cloudflare(sample: Sample) -> bool:
     rows = [log for record in sample.records for log in _logs(record)]
-    return usual(
+    return sample.mostly(
         {"created_at", "provider", "status_code", "cached"} <= log.keys()
         or {"Gateway", "Provider", "StatusCode", "Model"} <= log.keys()
         for log in rows

@@ -26,7 +26,7 @@ from stillhunt.collect.sources.bodies import (
 from stillhunt.collect.sources.nested import account_in, mapping, session_in, text
 from stillhunt.collect.sources.outcomes import error_code
 from stillhunt.collect.sources.plain_bodies import body_of_text
-from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source, usual
+from stillhunt.collect.sources.source import PassedOverError, Row, Sample, Source
 
 CALLS = ("GENERATION", "EMBEDDING")
 """Types of observations that are calls of a model."""
@@ -289,7 +289,7 @@ def _is_ingestion(sample: Sample) -> bool:
     if not sample.holds("batch") and not sample.holds("type", "body"):
         return False
     kinds = [[kind for kind, _stamp, _body in _events(record)] for record in sample.records]
-    return usual(any(_EVENTS.fullmatch(kind) is not None for kind in told) for told in kinds)
+    return sample.mostly(any(_EVENTS.fullmatch(kind) is not None for kind in told) for told in kinds)
 
 
 def _is_export(sample: Sample) -> bool:

@@ -133,9 +133,14 @@ def with_events(entry: Entry) -> Attributes:
     return made
 
 
+_EXPORTS = frozenset(("resourceSpans", "resourceLogs", "resourceMetrics"))
+
+
 def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
     if sample.framing == "json":
-        return sample.holds(name)
+        exports = [not _EXPORTS.isdisjoint(record) for record in sample.records if isinstance(record, dict)]
+        named = (name in record for record in sample.records if isinstance(record, dict))
+        return sample.mostly(exports) and any(named)
     found = (next(_readable(iter((record,))), None) for record in sample.records)
     return any(entry is not None and entry.log == logs for entry in found)
 

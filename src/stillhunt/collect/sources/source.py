@@ -35,22 +35,23 @@ class Sample:
     Attributes:
         framing: how records were cut out.
         records: a few of them.
-        names: top-level names that at least a quarter of them hold.
+        names: top-level names that at least a quarter of them hold; all names where it is `mixed`.
+        mixed: whether anything will do: the log was not recognised by what is usual in it.
     """
 
     framing: Framing
     records: Sequence[Record]
     names: frozenset[str]
+    mixed: bool = False
 
     def holds(self, *names: str) -> bool:
         """Whether all these top-level names were found."""
         return self.names.issuperset(names)
 
-
-def usual(found: Iterable[bool]) -> bool:
-    """Whether at least a quarter of some parts of a sample are so: one that a client made so says nothing of a log."""
-    told = list(found)
-    return 4 * sum(told) >= len(told) > 0
+    def mostly(self, found: Iterable[bool]) -> bool:
+        """Whether some of its parts are so: a quarter of them, for one that a client made so says nothing of a log."""
+        told = list(found)
+        return any(told) if self.mixed else 4 * sum(told) >= len(told) > 0
 
 
 @dataclass(frozen=True)
