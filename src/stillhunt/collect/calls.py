@@ -113,10 +113,12 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Call
 def _united(names: U64, rows: I64, call: I64, told: Told, kind: str) -> tuple[I64, Flags]:
     """(call of each row after joining by these names of a kind; whether its names led to several calls)."""
     twice = kind in MADE_BY_SERVERS
-    entries = np.unique(np.stack([names.astype(np.uint64), rows.astype(np.uint64)], axis=1), axis=0)
-    rows = entries[:, 1].astype(np.int64)
-    _, name = np.unique(entries[:, 0], return_inverse=True)
-    name = name.reshape(-1).astype(np.int64)
+    order = np.lexsort((rows, names))
+    names, rows = names[order], rows[order]
+    fresh = np.ones(rows.size, np.bool_)
+    fresh[1:] = (names[1:] != names[:-1]) | (rows[1:] != rows[:-1])
+    names, rows = names[fresh], rows[fresh]
+    name = np.cumsum(np.concatenate([np.zeros(1, np.int64), names[1:] != names[:-1]]))[: rows.size]
     whole = np.full(int(name.max(initial=-1)) + 1, twice)
     if twice:
         whole[name[_clashing(name, rows, told)]] = False
