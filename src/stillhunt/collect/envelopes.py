@@ -19,6 +19,8 @@ from stillhunt.collect.streams import lines
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Change: TypeAlias = Callable[[bytes], bytes | None]
 """A line -> the lines within it; None where it holds none."""
+Part: TypeAlias = tuple[bytes, bytes, bool]
+"""Stream of a container's output; part of a line; whether the line ends with it."""
 Envelope: TypeAlias = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Content of a file -> lines that are records."""
 TEXTS = ("message", "log", "msg")
@@ -26,7 +28,7 @@ OBJECTS = ("jsonPayload", "json", "payload", "_source")
 LISTS = ("records", "Records", "logEvents", "data", "logs", "items", "value", "hits")
 _CRI = re.compile(rb"\S+ std(out|err) ([PF])(?: |$)")
 """A line of a container runtime: time, stream, whether a part or the end of a line (Kubernetes' CRI logging format)."""
-_LOOKED_AT = 50
+_LOOKED_AT, _STREAMS = 50, 16
 _BRACES = 8
 """Braces of a line at which an object is looked for."""
 
@@ -122,8 +124,10 @@ def _both(first: Envelope, second: Envelope, pieces: Iterator[bytes]) -> Iterato
 
 def _fitting(head: bytes, longest: int) -> Iterator[Envelope]:
     found = [line for line in head.split(b"\n") if line.strip()][:_LOOKED_AT]
-    if _usual(_CRI.match(line) is not None for line in found):
-        yield functools.partial(_whole_lines, longest)
+    for part_of in (_of_cri, _of_docker):
+        parts = [part for line in found if (part := part_of(line)) is not None]
+        if 4 * len(parts) >= len(found) and _usual(whole for *_, whole in parts):
+            yield functools.partial(_whole_lines, part_of, longest)
     for change in CHANGES:
         if _usual(change(line) is not None for line in found):
             yield functools.partial(_unwrapped, change, longest)
@@ -142,20 +146,33 @@ def _unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterato
         yield (line.data if found is None else found) + b"\n"
 
 
-def _whole_lines(longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines that a container runtime cut into parts (CRI's P and F), put together and without what it wrote before."""
+def _of_cri(line: bytes) -> Part | None:
+    found = _CRI.match(line)
+    return None if found is None else (found[1], line[found.end() :], found[2] == b"F")
+
+
+def _of_docker(line: bytes) -> Part | None:
+    """Docker cuts lines at 16 KB; the last part of one ends in a line feed."""
+    outer = _object(line) or {}
+    text, stream = outer.get("log"), outer.get("stream")
+    if not isinstance(text, str) or not isinstance(stream, str):
+        return None
+    return stream.encode("utf-8", "replace"), text.rstrip("\n").encode("utf-8", "replace"), text.endswith("\n")
+
+
+def _whole_lines(part_of: Callable[[bytes], Part | None], longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines that a container runtime cut into parts, put together and without what it wrote around them."""
     waiting: dict[bytes, list[bytes]] = {}
     sizes: dict[bytes, int] = {}
     for line in lines(pieces, longest):
-        found = _CRI.match(line.data)
+        found = part_of(line.data) if line.whole else None
         if found is None:
             yield line.data + b"\n"
             continue
-        stream = found[1]
-        parts = waiting.setdefault(stream, [])
-        parts.append(line.data[found.end() :])
-        sizes[stream] = sizes.get(stream, 0) + len(parts[-1])
-        if found[2] == b"F" or sizes[stream] > longest:
+        stream, text, whole = found
+        waiting.setdefault(stream, []).append(text)
+        sizes[stream] = sizes.get(stream, 0) + len(text)
+        if whole or sizes[stream] > longest or len(waiting) > _STREAMS:
             yield b"".join(waiting.pop(stream)) + b"\n"
             sizes[stream] = 0
     yield from (b"".join(parts) + b"\n" for parts in waiting.values())

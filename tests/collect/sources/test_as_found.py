@@ -212,6 +212,14 @@ def _wrap_parts(rows: list[dict[str, Any]]) -> str:
     return "".join(lines)
 
 
+def _wrap_docker_parts(rows: list[dict[str, Any]]) -> str:
+    lines = []
+    for row in rows:
+        text = json.dumps(row) + "\n"
+        lines += [json.dumps({"log": text[at : at + 60], "stream": "stdout"}) for at in range(0, len(text), 60)]
+    return "\n".join(lines)
+
+
 def _wrap_twice(rows: list[dict[str, Any]]) -> str:
     return _wrap_prefix([{"level": "info", "message": json.dumps(row)} for row in rows])
 
@@ -224,7 +232,7 @@ def _wrap_side_by_side(rows: list[dict[str, Any]]) -> str:
     "wrap",
     [
         *(_wrap_docker, _wrap_payload, _wrap_list, _wrap_prefix, _wrap_search, _wrap_parts, _wrap_twice),
-        _wrap_side_by_side,
+        *(_wrap_side_by_side, _wrap_docker_parts),
     ],
 )
 @pytest.mark.parametrize("kind", ["canonical", "nginx"])
