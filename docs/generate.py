@@ -148,9 +148,9 @@ def sources_page() -> str:
         (
             "Records may lie in what a logger, a container runtime or an export wrapped around them, once or twice: a "
             "prefix before the JSON, JSON as text in a field (Docker, Fluentd), an object in a field (Cloud Logging, a "
-            "search), lists in an object, lines cut into parts (Kubernetes, Docker), objects side by side (Firehose), lines of "
-            "text between. JSON that only servers take (NaN, half surrogates, control characters, nginx's `\\xHH`, any "
-            "depth) is read; a line that is none goes to the rejects.\n"
+            "search), lists in an object, lines cut into parts (Kubernetes, Docker), objects side by side (Firehose), "
+            "lines of text between. JSON that only servers take (NaN, half surrogates, control characters, nginx's "
+            "`\\xHH`, any depth) is read; a line that is none goes to the rejects.\n"
         ),
         DATABASES,
         "| format | logs | text | account | address |",
