@@ -29,6 +29,8 @@ LISTS = ("records", "Records", "logEvents", "data", "logs", "items", "value", "h
 _CRI = re.compile(rb"\S+ std(out|err) ([PF])(?: |$)")
 """A line of a container runtime: time, stream, whether a part or the end of a line (Kubernetes' CRI logging format)."""
 _LOOKED_AT, _STREAMS = 50, 16
+_DOCKER_BYTES = 16_000
+"""A text of fewer bytes was not cut by Docker."""
 _BRACES = 8
 """Braces of a line at which an object is looked for."""
 
@@ -152,12 +154,13 @@ def _of_cri(line: bytes) -> Part | None:
 
 
 def _of_docker(line: bytes) -> Part | None:
-    """Docker cuts lines at 16 KB; the last part of one ends in a line feed."""
+    """Docker cuts lines at 16 KB; the last part of one ends in a line feed, which others take off."""
     outer = _object(line) or {}
     text, stream = outer.get("log"), outer.get("stream")
     if not isinstance(text, str) or not isinstance(stream, str):
         return None
-    return stream.encode("utf-8", "replace"), text.rstrip("\n").encode("utf-8", "replace"), text.endswith("\n")
+    content = text.rstrip("\n").encode("utf-8", "replace")
+    return stream.encode("utf-8", "replace"), content, text.endswith("\n") or len(content) < _DOCKER_BYTES
 
 
 def _whole_lines(part_of: Callable[[bytes], Part | None], longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:

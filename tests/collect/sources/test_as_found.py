@@ -215,8 +215,9 @@ def _wrap_parts(rows: list[dict[str, Any]]) -> str:
 def _wrap_docker_parts(rows: list[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
-        text = json.dumps(row) + "\n"
-        lines += [json.dumps({"log": text[at : at + 60], "stream": "stdout"}) for at in range(0, len(text), 60)]
+        text = json.dumps({**row, "junk": "x" * 40_000}) + "\n"
+        parts = [text[at : at + 16_384] for at in range(0, len(text), 16_384)]
+        lines += [json.dumps({"log": part, "stream": "stdout"}) for part in parts]
     return "\n".join(lines)
 
 
