@@ -6,7 +6,8 @@
 The records are those of the tests, repeated as calls of other customers with texts of their own; captures of real
 software, where they lie beside the repository, are repeated with other ids. A row is read in a process of its own, on
 one thread, twice: the second reading counts, the first loads compiled kernels. The floor beside it is msgspec decoding
-the same lines (pyarrow the same Parquet columns; of protobuf, its messages cut apart) and nothing else. Peak memory is that of the process, with about 200 MB of imports in it.
+the same lines (pyarrow the same Parquet columns; of protobuf, its messages cut apart) and nothing else. Peak memory is
+that of the process, with about 200 MB of imports in it.
 """
 
 from __future__ import annotations
