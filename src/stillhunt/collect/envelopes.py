@@ -113,25 +113,26 @@ def envelopes(head: bytes, longest: int) -> Iterator[Envelope]:
         head: the beginning of the file, with lines as long as they are.
         longest: bytes allowed in a line.
     """
-    outer = list(_fitting(head, longest))
-    yield from outer
-    for first in outer:
-        for second in _fitting(b"".join(first(iter((head,)))), longest):
-            yield functools.partial(_both, first, second)
+    for usual in (_usual, any):
+        outer = list(_fitting(head, longest, usual))
+        yield from outer
+        for first in outer:
+            for second in _fitting(b"".join(first(iter((head,)))), longest, usual):
+                yield functools.partial(_both, first, second)
 
 
 def _both(first: Envelope, second: Envelope, pieces: Iterator[bytes]) -> Iterator[bytes]:
     return second(first(pieces))
 
 
-def _fitting(head: bytes, longest: int) -> Iterator[Envelope]:
+def _fitting(head: bytes, longest: int, usual: Callable[[Iterable[bool]], bool]) -> Iterator[Envelope]:
     found = [line for line in head.split(b"\n") if line.strip()][:_LOOKED_AT]
     for part_of in (_of_cri, _of_docker):
         parts = [part for line in found if (part := part_of(line)) is not None]
         if 4 * len(parts) >= len(found) and _usual(whole for *_, whole in parts):
             yield functools.partial(_whole_lines, part_of, longest)
     for change in CHANGES:
-        if _usual(change(line) is not None for line in found):
+        if usual(change(line) is not None for line in found):
             yield functools.partial(_unwrapped, change, longest)
 
 

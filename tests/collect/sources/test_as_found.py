@@ -272,3 +272,10 @@ def test_utf16_is_read(order: str, tmp_path: Path) -> None:
     path.write_bytes(text.encode(order))
     read = read_logs(path)
     assert ([row["prompt"] for row in read.rows], read.rejects) == (["Löffler 🐦"] * 3, [])
+
+
+def test_few_wrapped_records_among_much_text_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(_wrap_docker([plain(n)]) + "tick {\n" * 6 for n in range(3)))
+    read = read_logs(path)
+    assert ([row["request_id"] for row in read.rows], len(read.rejects)) == (["r0", "r1", "r2"], 18)
