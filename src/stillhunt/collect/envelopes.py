@@ -178,7 +178,7 @@ def _whole_lines(part_of: Callable[[bytes], Part | None], longest: int, pieces: 
         sizes[stream] = sizes.get(stream, 0) + len(text)
         if whole or sizes[stream] > longest or len(waiting) > _STREAMS:
             yield b"".join(waiting.pop(stream)) + b"\n"
-            sizes[stream] = 0
+            del sizes[stream]
     yield from (b"".join(parts) + b"\n" for parts in waiting.values())
 
 
