@@ -15,8 +15,8 @@ from stillhunt.base.schema import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text
-from stillhunt.collect import coverage
-from stillhunt.collect.sources import SOURCES, Source
+from stillhunt.collect.checks.coverage import coverage
+from stillhunt.collect.formats import SOURCES, Source
 
 OTHERS_OPTIONS = {"--help", "--install-completion", "--show-completion"}
 """Options that Typer adds and words itself; its wording may change under us."""

@@ -23,10 +23,10 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError, StillhuntError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
-from stillhunt.collect.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
-from stillhunt.collect.inputs import open_inputs
-from stillhunt.collect.records import RecordReader
-from stillhunt.collect.standardise import Rules, standardise_requests
+from stillhunt.collect.decode.records import RecordReader
+from stillhunt.collect.normalise.standardise import Rules, standardise_requests
+from stillhunt.collect.read.inputs import open_inputs
+from stillhunt.collect.values.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 
 FULL_SHARE = 16
 """One input of so many is read through the public door, with joins and history; the others as far as checked rows."""

@@ -19,17 +19,17 @@ import zstandard
 from logs import SCRATCH, Harm, settings
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt.collect.chat import fill_from_messages, read_chat, settle_messages
-from stillhunt.collect.delimited import CsvReader
-from stillhunt.collect.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
-from stillhunt.collect.files import UnusableInputError
-from stillhunt.collect.framed import framed_records
-from stillhunt.collect.framing import messages
-from stillhunt.collect.lines import TextFile
-from stillhunt.collect.rejects import Rejects
-from stillhunt.collect.sources.otlp_dialects import value_of
-from stillhunt.collect.standardise import RawBatch, Rules, standardise_requests, times
-from stillhunt.collect.streams import DamagedFileError, HashedFile, decompressed, lines
+from stillhunt.collect.decode.columnar import UnusableInputError
+from stillhunt.collect.decode.delimited import CsvReader
+from stillhunt.collect.decode.lines import TextFile
+from stillhunt.collect.decode.protobuf_framing import messages
+from stillhunt.collect.decode.record_readers import framed_records
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed, lines
+from stillhunt.collect.formats.otlp.dialects import value_of
+from stillhunt.collect.normalise.standardise import RawBatch, Rules, standardise_requests, times
+from stillhunt.collect.values.chat import fill_from_messages, read_chat, settle_messages
+from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
+from stillhunt.collect.values.rejects import Rejects
 
 LONGEST = 1 << 12
 CUTS = (1, 3, 1000)

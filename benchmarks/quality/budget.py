@@ -1,4 +1,4 @@
-"""The null of the search and the months it promises: constants of score/budget.py, and what they keep.
+"""The null of the search and the months it promises: constants of score/verdict/budget.py, and what they keep.
 
 Examples, from the repository's root:
 
@@ -39,7 +39,7 @@ from tails import (
     tail_shape,
 )
 
-from stillhunt.score.budget import HONEST_SEARCH, SearchNull, expected_false, required_bits
+from stillhunt.score.verdict.budget import HONEST_SEARCH, SearchNull, expected_false, required_bits
 
 ACCOUNTS = 2_000
 SHORT, LONG = 14, 28

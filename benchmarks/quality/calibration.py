@@ -35,7 +35,7 @@ from tails import numbered
 
 from stillhunt import Config
 from stillhunt.base.schema import FAMILIES
-from stillhunt.lab.rungs import RUNGS
+from stillhunt.lab.worlds.rungs import RUNGS
 
 DOCS = Path(__file__).parents[2] / "docs"
 HONEST_SEED, RUNG_SEED = 1_001, 2_001

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 import stillhunt
 from stillhunt.base.schema import FAMILIES
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
 
 OPEN_KINDS = ("declared_organisation", "open_customer")
 """Findings that keep a candidate from ever being flagged: such candidates cannot be false campaigns."""

@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 
 import stillhunt
 from stillhunt.lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.worlds import World, WorldSpec, build_world, spec_for_rung
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
+from stillhunt.lab.worlds.campaigns import CampaignSpec
 
 FIRST_SEED = 101
 SHARES = ("recall", "precision", "bcubed_f1", "request_recall", "request_precision", "request_ari")

@@ -25,8 +25,8 @@ from stillhunt.base.progress import Silent
 from stillhunt.base.schema import FAMILIES, SKETCHES
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import sketch_requests
-from stillhunt.extract.store import SegmentWriter, Store
-from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.extract.store.store import SegmentWriter, Store
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.framing import messages
-from stillhunt.collect.sources.otlp_entries import Export, entries
-from stillhunt.collect.sources.otlp_who import call_id_of
+from stillhunt.collect.decode.protobuf_framing import messages
+from stillhunt.collect.formats.otlp.entries import Export, entries
+from stillhunt.collect.formats.otlp.otlp_identity import call_id_of
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "vendor_samples"
 _ANSWER_IDS = ("gen_ai.response.id", "langfuse.observation.metadata.response_id")

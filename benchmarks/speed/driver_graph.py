@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.link.arrange import Log
-from stillhunt.link.clusters import cluster_phrases
-from stillhunt.link.fragments import joined_labels
-from stillhunt.link.phrases import RECURRING, Habits, shared_habits
+from stillhunt.link.requests.index_requests import Log
+from stillhunt.link.templates.clusters import cluster_phrases
+from stillhunt.link.templates.merge_fragments import joined_labels
+from stillhunt.link.templates.phrases import RECURRING, Habits, shared_habits
 
 Ints = npt.NDArray[np.int64]
 

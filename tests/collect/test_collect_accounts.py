@@ -13,7 +13,8 @@ from gathering import DEFAULT, ENGINE, WRITERS, collected, row, write_lines, wri
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import ACCOUNTS, FAMILIES
-from stillhunt.collect import coverage, open_accounts
+from stillhunt.collect import open_accounts
+from stillhunt.collect.checks.coverage import coverage
 
 
 def accounts(source: Any, mapping: dict[str, str] | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

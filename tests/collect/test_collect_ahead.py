@@ -14,8 +14,8 @@ from gathering import collected, config, content, opened, row, write_lines, writ
 
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.ahead import ahead
-from stillhunt.collect.inputs import InputFacts
+from stillhunt.collect.read.inputs import InputFacts
+from stillhunt.collect.read.parallel_read import ahead
 
 
 def numbers(first: int, count: int, seed: int) -> Iterator[int]:

@@ -16,9 +16,9 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.reading import Read, read_logs
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.inputs import InputFacts
-from stillhunt.collect.peers import LEAST_CALLS, LEAST_OF_PROXIES
-from stillhunt.collect.standardise import Rules
+from stillhunt.collect.checks.proxy_check import LEAST_CALLS, LEAST_OF_PROXIES
+from stillhunt.collect.normalise.standardise import Rules
+from stillhunt.collect.read.inputs import InputFacts
 
 START = 1_795_000_000
 

@@ -18,12 +18,13 @@ from tests.collect.gathering import ENGINE, collected, config, content, opened, 
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Silent
-from stillhunt.collect import enrich, open_accounts
-from stillhunt.collect.coverage import LOOK_UP, coverage
-from stillhunt.collect.enrich import Networks
-from stillhunt.collect.layouts import network_of
+from stillhunt.collect import open_accounts
+from stillhunt.collect.checks.coverage import LOOK_UP, coverage
+from stillhunt.collect.normalise import enrich
+from stillhunt.collect.normalise.enrich import Networks
+from stillhunt.collect.normalise.mmdb_schemas import network_of
 from stillhunt.extract import sketch_requests
-from stillhunt.extract.partials import Partials
+from stillhunt.extract.store.partials import Partials
 from stillhunt.pipeline import hunt, inspect_logs
 
 MAXMIND_COUNTRY = {"country": {"iso_code": "DE"}, "registered_country": {"iso_code": "FR"}}

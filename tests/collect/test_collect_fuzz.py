@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.errors import InputError
-from stillhunt.collect.fields import REQUEST_FIELDS, field_map
-from stillhunt.collect.lines import JsonReader, TextFile
-from stillhunt.collect.rejects import Rejects, printable
+from stillhunt.collect.decode.lines import JsonReader, TextFile
+from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map
+from stillhunt.collect.values.rejects import Rejects, printable
 
 GOOD_LINE = json.dumps(row(1)).encode()
 GOOD_RECORD = b"r1,1767225600,a1,m1,text"

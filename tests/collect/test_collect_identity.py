@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.collect import identity, kernels_identity
-from stillhunt.collect.identity import IdentityHasher, address_and_prefix
+from stillhunt.collect.normalise import identity, kernels_identity
+from stillhunt.collect.normalise.identity import IdentityHasher, address_and_prefix
 
 
 @pytest.mark.parametrize(

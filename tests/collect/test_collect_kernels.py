@@ -8,9 +8,10 @@ import random
 import numpy as np
 import pytest
 
-from stillhunt.collect import kernels, kernels_history
-from stillhunt.collect.identity import random_words
-from stillhunt.collect.lines import array_elements
+from stillhunt.collect.decode.lines import array_elements
+from stillhunt.collect.history import kernels as kernels_history
+from stillhunt.collect.normalise.identity import random_words
+from stillhunt.collect.values import kernels
 
 MASK = 2**64 - 1
 M1, M2 = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53

@@ -9,9 +9,9 @@ import pytest
 from tests.collect.test_collect_enrich import mmdb
 
 from stillhunt.base.clients import tells_browsers
-from stillhunt.collect.coverage import unenriched
-from stillhunt.collect.enrich import Networks
-from stillhunt.collect.layouts import KINDS, NAME_CHARACTERS, UNKNOWN, Network, network_of
+from stillhunt.collect.checks.coverage import unenriched
+from stillhunt.collect.normalise.enrich import Networks
+from stillhunt.collect.normalise.mmdb_schemas import KINDS, NAME_CHARACTERS, UNKNOWN, Network, network_of
 
 
 @pytest.mark.parametrize(

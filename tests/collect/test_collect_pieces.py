@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from gathering import collected, content, opened, row, write_parquet
 
-from stillhunt.collect import pieces
-from stillhunt.collect.pieces import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
+from stillhunt.collect.decode import batch_sizing as pieces
+from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 
 LONG = 50_000
 

@@ -12,10 +12,10 @@ import pytest
 from gathering import config, content, opened, row, write_lines, write_parquet
 from test_collect_history import LONG, expected_rests, random_rows
 
-from stillhunt.collect.history import MOST_CONTINUATIONS, new_entries, new_heads
-from stillhunt.collect.kernels_history import enter_prompts, find_prompts
-from stillhunt.collect.lines import JsonReader
-from stillhunt.collect.remembered import Notes
+from stillhunt.collect.decode.lines import JsonReader
+from stillhunt.collect.history.incremental_history import Notes
+from stillhunt.collect.history.kernels import enter_prompts, find_prompts
+from stillhunt.collect.history.resent import MOST_CONTINUATIONS, new_entries, new_heads
 
 PARTS = 6
 

@@ -12,8 +12,9 @@ import pytest
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
-from stillhunt.collect import files, open_requests
-from stillhunt.collect.standardise import RawBatch
+from stillhunt.collect import open_requests
+from stillhunt.collect.decode import columnar as files
+from stillhunt.collect.normalise.standardise import RawBatch
 
 ROWS = 100
 

@@ -14,14 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.collect.chat import Chat, exchanges, read_chat, settle_messages
-from stillhunt.collect.fields import field_map, from_object, step_down
-from stillhunt.collect.numbers import floats, integers, one_float, one_integer
-from stillhunt.collect.rejects import Rejects, printable
-from stillhunt.collect.sources.bodies import call_of_body
-from stillhunt.collect.standardise import times
-from stillhunt.collect.strings import bounded_texts, sample_text, short_strings
-from stillhunt.collect.timestamps import EARLIEST_REQUEST, BadValueError, TimeRange, many_times, one_time, time_range
+from stillhunt.collect.formats.bodies.bodies import call_of_body
+from stillhunt.collect.normalise.standardise import times
+from stillhunt.collect.values.chat import Chat, exchanges, read_chat, settle_messages
+from stillhunt.collect.values.fields import field_map, from_object, step_down
+from stillhunt.collect.values.numbers import floats, integers, one_float, one_integer
+from stillhunt.collect.values.rejects import Rejects, printable
+from stillhunt.collect.values.strings import bounded_texts, sample_text, short_strings
+from stillhunt.collect.values.timestamps import (
+    EARLIEST_REQUEST,
+    BadValueError,
+    TimeRange,
+    many_times,
+    one_time,
+    time_range,
+)
 
 MOMENT = 1_767_225_600_123_456  # 2026-01-01T00:00:00.123456Z
 ALLOWED = TimeRange(EARLIEST_REQUEST, MOMENT + 10**9)

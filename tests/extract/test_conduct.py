@@ -7,9 +7,9 @@ from hostile_texts import requests, unchecked_strings
 
 from stillhunt.base.config import Config
 from stillhunt.extract import CONDUCT_FLAGS, sketch_requests
-from stillhunt.extract.conduct import FEATURES, SINGLE_RULES
-from stillhunt.extract.lexicon import phrases_by_feature
-from stillhunt.extract.tables import constant_tables, tokenise
+from stillhunt.extract.lexicon.lexicon import phrases_by_feature
+from stillhunt.extract.text.conduct import FEATURES, SINGLE_RULES
+from stillhunt.extract.text.tables import constant_tables, tokenise
 
 
 def flags_of(*prompts: str, system: str | None = None) -> list[set[str]]:

@@ -10,8 +10,8 @@ import pytest
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.extract.folders import FORGOTTEN_SECONDS, KEY, MARKED, MARKER, host_tag, identity_key, own_folder
-from stillhunt.extract.partials import Partials
+from stillhunt.extract.store.folders import FORGOTTEN_SECONDS, KEY, MARKED, MARKER, host_tag, identity_key, own_folder
+from stillhunt.extract.store.partials import Partials
 
 GONE = 2**22 + 1  # above the highest process number that Linux gives
 

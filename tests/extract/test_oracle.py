@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.extract import sketch_requests
-from stillhunt.extract.kernels import CHUNK, KEPT
-from stillhunt.extract.kernels_rows import Texts, hash_rows
+from stillhunt.extract.text.kernels import CHUNK, KEPT
+from stillhunt.extract.text.kernels_rows import Texts, hash_rows
 
 
 def assert_like_oracle(prompts: list[bytes], seed: int = 0) -> None:

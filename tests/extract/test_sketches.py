@@ -17,8 +17,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract import SCRIPTS, sketch_requests, warm_up
-from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES
-from stillhunt.extract.kernels_words import TOPICS
+from stillhunt.extract.text.kernels_phrases import PHRASES, SYSTEM_PHRASES
+from stillhunt.extract.text.kernels_words import TOPICS
 
 PLAIN = Config()
 
@@ -59,7 +59,7 @@ def test_more_rows_than_a_batch_holds_come_out_in_order() -> None:
     for i in (0, 1, 65_535, 65_536, 65_999):
         alone = sketch_one(prompts[i])
         assert table["phrases"][i].as_py() == alone["phrases"]
-        assert table["whole"][i].as_py() == alone["whole"]
+        assert table["prompt_hash"][i].as_py() == alone["prompt_hash"]
 
 
 def test_threads_share_nothing() -> None:
@@ -85,7 +85,7 @@ def test_no_text_gives_no_fingerprints() -> None:
     for prompt in (None, "", " \n...  😀 !?", b"\xff\xfe\x80"):
         row = sketch_one(prompt)
         assert row["phrases"] == row["topic_words"] == []
-        assert row["whole"] == row["words"] == row["script"] == row["conduct"] == 0
+        assert row["prompt_hash"] == row["words"] == row["script"] == row["conduct"] == 0
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -139,7 +139,7 @@ def test_the_seed_moves_the_middle_of_long_texts_only() -> None:
     first, second = sketch_one(long, seed=1), sketch_one(long, seed=2)
     assert first["phrases"] != second["phrases"]
     assert first["phrases"][:30] == second["phrases"][:30]
-    for name in ("whole", "content_hash", "conversation", "words"):
+    for name in ("prompt_hash", "content_hash", "conversation", "words"):
         assert first[name] == second[name]
 
 
@@ -154,7 +154,7 @@ def test_fifty_megabytes_cost_seconds_and_constant_memory() -> None:
     assert all(len(phrases) <= PHRASES for phrases in row["phrases"].to_pylist())
     assert pa.total_allocated_bytes() - before < 400_000_000
     changed = huge[:25_000_000] + b" qqq " + huge[25_000_000:]
-    assert sketch_one(changed)["whole"] != row["whole"][0].as_py(), "whole reads all of it"
+    assert sketch_one(changed)["prompt_hash"] != row["prompt_hash"][0].as_py(), "whole reads all of it"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_fifty_megabytes_cost_seconds_and_constant_memory() -> None:
 )
 def test_spellings_of_the_same_text_are_the_same(one: str, other: str) -> None:
     first, second = sketch_one(one), sketch_one(other)
-    for name in ("whole", "phrases", "topic_words", "words"):
+    for name in ("prompt_hash", "phrases", "topic_words", "words"):
         assert first[name] == second[name], name
     for form in ("NFC", "NFD"):
         assert sketch_one(unicodedata.normalize(form, one))["phrases"] == first["phrases"]
@@ -239,7 +239,7 @@ def test_columns_that_are_only_carried_are_untouched() -> None:
 PINNED: dict[str, object] = {
     "conversation": 2586389268388673218,
     "content_hash": 11237412425400160783,
-    "whole": 10051614709737690989,
+    "prompt_hash": 10051614709737690989,
     "phrases": [
         1966443156,
         3043601380,

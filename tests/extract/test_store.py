@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.schema import REJECTS, SKETCHES, TIMESTAMP
-from stillhunt.extract import segments, store
-from stillhunt.extract.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
-from stillhunt.extract.store import CONFLICT, SegmentWriter, Store
+from stillhunt.extract.store import segments, store
+from stillhunt.extract.store.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
+from stillhunt.extract.store.store import CONFLICT, SegmentWriter, Store
 
 steady = settings(derandomize=True, deadline=None, max_examples=25)
 EVERYBODY = range(PARTITIONS)

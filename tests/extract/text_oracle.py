@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.extract import kernels, kernels_conduct, kernels_phrases, kernels_words
-from stillhunt.extract.conduct import BITS, PAIR_RULES, SINGLE_RULES
-from stillhunt.extract.lexicon import phrases_by_feature
-from stillhunt.extract.stopwords import all_stop_words
-from stillhunt.extract.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
+from stillhunt.extract.lexicon.lexicon import phrases_by_feature
+from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.text import kernels, kernels_conduct, kernels_phrases, kernels_words
+from stillhunt.extract.text.conduct import BITS, PAIR_RULES, SINGLE_RULES
+from stillhunt.extract.text.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
 
 MASK = (1 << 64) - 1
 P1, P2, P3 = int(kernels.P1), int(kernels.P2), int(kernels.P3)
@@ -282,7 +282,7 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     regions = bounded(items, whole, seed)
     laid = [t for region in regions for t in region]
     return {
-        "whole": whole,
+        "prompt_hash": whole,
         "phrases": phrases(hashes, whole, seed),
         "topic_words": topics(laid),
         "words": len(items),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.scene import Scene, open_scene
-from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt.lab.worlds.scene import Scene, open_scene
 
 
 @pytest.fixture(scope="session")

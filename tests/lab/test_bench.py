@@ -13,6 +13,7 @@ import pytest
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.schema import TIMESTAMP
+from stillhunt.lab.baselines import MethodResult, MethodSettings
 from stillhunt.lab.bench import Plan, run_bench, write_report
 from stillhunt.lab.bench import run as bench_run
 from stillhunt.lab.bench.ablations import FAMILIES, VARIANTS, poorer_log
@@ -24,7 +25,6 @@ from stillhunt.lab.bench.replay import called_campaigns, first_calls
 from stillhunt.lab.bench.report import BEGIN, END, render_page
 from stillhunt.lab.bench.rows import read_rows, source_hash
 from stillhunt.lab.bench.tables import best_peer_sentence
-from stillhunt.lab.peers import MethodResult, MethodSettings
 
 TINY = Plan(rungs=(1,), seeds=1, accounts=40, days=3, campaign_accounts=8, peers=False, honest_accounts=40)
 NO_HISTORY = MethodSettings(0, lambda: pa.table({}))

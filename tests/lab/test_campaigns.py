@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.lab import clock
-from stillhunt.lab.campaigns import CampaignSpec, build_campaign
-from stillhunt.lab.personas import CHAT, RECIPES, build_persona
-from stillhunt.lab.rungs import PAUSE, RUNGS
-from stillhunt.lab.scene import Draft, Scene
+from stillhunt.lab.worlds import clock
+from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
+from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
+from stillhunt.lab.worlds.rungs import PAUSE, RUNGS
+from stillhunt.lab.worlds.scene import Draft, Scene
 
 _RUNGS = sorted(RUNGS)
 _DEALT = [rung for rung in _RUNGS if RUNGS[rung].work in ("queue", "company") and rung != 11]

@@ -17,7 +17,6 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError, OutputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
-from stillhunt.lab.campaigns import CampaignSpec
 from stillhunt.lab.drill import grid
 from stillhunt.lab.drill.grid import DrillResult, DrillSpec, drill
 from stillhunt.lab.drill.judge import Sight, judge
@@ -26,7 +25,8 @@ from stillhunt.lab.drill.own_logs import MARK, OwnLogs, Source, read_own_logs
 from stillhunt.lab.drill.plant import Cell, Ground, Planted, plant
 from stillhunt.lab.drill.report import document, markdown, picture, refuse_folder, write_results
 from stillhunt.lab.drill.texts import deal_items, draw_subject, take_apart
-from stillhunt.lab.worlds import World, WorldSpec, build_world, write_world
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world, write_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
 
 
 @pytest.fixture(scope="module")

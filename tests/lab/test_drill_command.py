@@ -14,7 +14,7 @@ from stillhunt.cli.app import app
 from stillhunt.lab.drill.grid import LOOKS, DrillSpec
 from stillhunt.lab.drill.own_logs import LARGEST_LOG, MARK
 from stillhunt.lab.drill.plant import KINDS
-from stillhunt.lab.worlds import WorldSpec, build_world, write_world
+from stillhunt.lab.worlds.build import WorldSpec, build_world, write_world
 
 PAGE = Path(__file__).parents[2] / "docs" / "drill.md"
 

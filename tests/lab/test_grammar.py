@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.lab.grammar import (
+from stillhunt.lab.worlds.grammar import (
     MAX_SENTENCES,
     Pattern,
     compose_follow_ups,
@@ -17,7 +17,7 @@ from stillhunt.lab.grammar import (
     integer_stream,
     load_grammar,
 )
-from stillhunt.lab.wrappers import draw_family, draw_template, load_skills, paraphrase
+from stillhunt.lab.worlds.wrappers import draw_family, draw_template, load_skills, paraphrase
 
 
 def _items(seed: int, count: int) -> list[str]:

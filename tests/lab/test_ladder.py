@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from test_campaigns import fresh, homogeneity
 
-from stillhunt.lab import clock
-from stillhunt.lab.campaigns import CampaignSpec, build_campaign
-from stillhunt.lab.channels import CHANNELS
-from stillhunt.lab.grammar import integer_stream
-from stillhunt.lab.oblique import APPROACHES, ask_obliquely, word_probe
-from stillhunt.lab.personas import CHAT, build_persona
-from stillhunt.lab.release import NEW_MODEL
-from stillhunt.lab.rungs import RUNGS
-from stillhunt.lab.scene import ORIGIN, Draft, People, Scene
-from stillhunt.lab.worlds import build_world, spec_for_rung
+from stillhunt.lab.worlds import clock
+from stillhunt.lab.worlds.build import build_world, spec_for_rung
+from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
+from stillhunt.lab.worlds.channels import CHANNELS
+from stillhunt.lab.worlds.grammar import integer_stream
+from stillhunt.lab.worlds.oblique import APPROACHES, ask_obliquely, word_probe
+from stillhunt.lab.worlds.personas import CHAT, build_persona
+from stillhunt.lab.worlds.release import NEW_MODEL
+from stillhunt.lab.worlds.rungs import RUNGS
+from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene
 
 
 def campaign(scene: Scene, rung: int, accounts: int = 60, **options: object) -> tuple[People, Draft]:

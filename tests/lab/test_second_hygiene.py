@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stillhunt.lab.second import SecondSpec, build_second_world
-from stillhunt.lab.worlds import World
+from stillhunt.lab.second_worlds import SecondSpec, build_second_world
+from stillhunt.lab.worlds.build import World
 
 LIMIT = 0.8
 NUMBERS = ("input_tokens", "output_tokens", "temperature", "top_p", "max_tokens", "turn", "characters", "words", "gap")

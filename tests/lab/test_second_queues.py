@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stillhunt.lab.second.queues import DISCIPLINES, QueueLaw, Shifts, run_queue
-from stillhunt.lab.second.spec import DAY, HOUR, MINUTE, START
+from stillhunt.lab.second_worlds.queues import DISCIPLINES, QueueLaw, Shifts, run_queue
+from stillhunt.lab.second_worlds.spec import DAY, HOUR, MINUTE, START
 
 DAYS = 4
 LAW = QueueLaw("lease", START, START + DAYS * DAY, drop_hours=6.0, batch=40, crash=0.1)

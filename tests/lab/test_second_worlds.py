@@ -15,12 +15,12 @@ import pytest
 
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.schema import REQUESTS
-from stillhunt.lab.second import SecondSpec, build_second_world
-from stillhunt.lab.second.build import lay_out
-from stillhunt.lab.second.habits import HABITS
-from stillhunt.lab.second.ledger import Block
-from stillhunt.lab.second.stage import Stage, open_stage
-from stillhunt.lab.worlds import World
+from stillhunt.lab.second_worlds import SecondSpec, build_second_world
+from stillhunt.lab.second_worlds.build import lay_out
+from stillhunt.lab.second_worlds.habits import HABITS
+from stillhunt.lab.second_worlds.ledger import Block
+from stillhunt.lab.second_worlds.stage import Stage, open_stage
+from stillhunt.lab.worlds.build import World
 
 TABLES = ("requests", "accounts", "truth_accounts", "truth_requests")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from stillhunt.link.arrays import Flags, Floats, Ints
-from stillhunt.link.groups import LEAST_PROMPTS, Group
-from stillhunt.link.kernels_alike import LEAST_TOLD, LEAST_VARIANCE, LOG2, VIEW_CAP, WORST
-from stillhunt.link.kernels_groups import CHANCE, DEVIATIONS, MOST_GROUPS, ROUNDS, SEEDERS
-from stillhunt.link.kernels_halves import CONCENTRATION_WEIGHTS, CONCENTRATIONS, OWN_HABIT
-from stillhunt.link.kernels_split import DEEPEST, DIRECTION_ROUNDS, GAIN_BITS, LLOYD_ROUNDS
-from stillhunt.link.slices import ClusterSlices
+from stillhunt.link.groups.dispersion_kernels import LEAST_TOLD, LEAST_VARIANCE, LOG2, VIEW_CAP, WORST
+from stillhunt.link.groups.groups import LEAST_PROMPTS, Group
+from stillhunt.link.groups.kernels_folds import CONCENTRATION_WEIGHTS, CONCENTRATIONS, OWN_HABIT
+from stillhunt.link.groups.kernels_search import CHANCE, DEVIATIONS, MOST_GROUPS, ROUNDS, SEEDERS
+from stillhunt.link.groups.kernels_split import DEEPEST, DIRECTION_ROUNDS, GAIN_BITS, LLOYD_ROUNDS
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
+from stillhunt.link.templates.slices import ClusterSlices
 
 TIE_DECIMALS = 9
 """Bits that differ by rounding alone are equal: slices of distinct topics earn the same by any mixture of them."""

@@ -21,14 +21,13 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.link.arrange import BUCKETS, keyed_bit
-from stillhunt.link.bare import DAY, LEAST, MOST_STACKS
-from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER
-from stillhunt.link.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
-from stillhunt.link.kernels_pairs import MAX_PHRASES_A_REQUEST, MOST_ROWS
-from stillhunt.link.phrases import HOT_RATE, MIN_ACCOUNTS, MIN_LIFT, MIN_NATS, MIN_PROMPTS
-from stillhunt.link.slices import MOST_PHRASES
-from stillhunt.link.topics import (
+from stillhunt.link.requests.index_requests import BUCKETS, keyed_bit
+from stillhunt.link.templates.clusters import COHESION, CUTS, MIN_TOGETHER
+from stillhunt.link.templates.kernels_pairs import MAX_PHRASES_A_REQUEST, MOST_ROWS
+from stillhunt.link.templates.phrases import HOT_RATE, MIN_ACCOUNTS, MIN_LIFT, MIN_NATS, MIN_PROMPTS
+from stillhunt.link.templates.slices import MOST_PHRASES
+from stillhunt.link.topics.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+from stillhunt.link.topics.topics import (
     COMMONEST,
     DIMENSIONS,
     ITERATIONS,
@@ -43,6 +42,7 @@ from stillhunt.link.topics import (
     WRAPPER_RATE,
     WRAPPER_SLICE,
 )
+from stillhunt.link.workload.untemplated_slices import DAY, LEAST, MOST_STACKS
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -123,7 +123,7 @@ def _distinct_pairs(rows: Ints, values: Array) -> tuple[Ints, Array]:
 def _first_of(account: Ints, sketches: pa.Table) -> Flags:
     """True at the first row of each (account, prompt); rows without a prompt are never fresh."""
     time, key = sketches["timestamp"].cast(pa.int64()).to_numpy(), sketches["request_key"].to_numpy()
-    whole = sketches["whole"].to_numpy()
+    whole = sketches["prompt_hash"].to_numpy()
     seen: set[tuple[int, int]] = set()
     fresh = np.zeros(len(account), bool)
     for row in np.lexsort((key, time)).tolist():

@@ -11,11 +11,21 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import gammaln
 
-from stillhunt.link.arrays import Flags, Floats, Ints
-from stillhunt.link.bare import BareSlices
-from stillhunt.link.crowd import BLUR, BOTH, CELL, LOAD_ONLY, NATS, RATE_ONLY, RATE_SPREAD, SPREAD, TASTES, Plan
-from stillhunt.link.kernels_workload import MOST_BITS
-from stillhunt.link.operators import (
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
+from stillhunt.link.workload.background_model import (
+    BLUR,
+    BOTH,
+    CELL,
+    LOAD_ONLY,
+    NATS,
+    RATE_ONLY,
+    RATE_SPREAD,
+    SPREAD,
+    TASTES,
+    Plan,
+)
+from stillhunt.link.workload.kernels import MOST_BITS
+from stillhunt.link.workload.operators import (
     APART_BITS,
     LEAST_SPREAD,
     MOST_STACKS,
@@ -23,8 +33,9 @@ from stillhunt.link.operators import (
     TOGETHER,
     Operator,
 )
-from stillhunt.link.operators import ROUNDS as STACK_ROUNDS
-from stillhunt.link.workload import (
+from stillhunt.link.workload.operators import ROUNDS as STACK_ROUNDS
+from stillhunt.link.workload.untemplated_slices import BareSlices
+from stillhunt.link.workload.workload import (
     GLANCE,
     MOST_PLANS,
     MOST_TRIED,

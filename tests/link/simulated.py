@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.link.slices import ClusterSlices
-from stillhunt.link.topics import TOPICS
+from stillhunt.link.templates.slices import ClusterSlices
+from stillhunt.link.topics.topics import TOPICS
 
 SLOTS = 6
 VARIANTS = 6

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.link.bare import LEAST, BareSlices
-from stillhunt.link.topics import TOPICS
+from stillhunt.link.topics.topics import TOPICS
+from stillhunt.link.workload.untemplated_slices import LEAST, BareSlices
 
 DAYS = 21
 Array = np.ndarray[Any, np.dtype[Any]]

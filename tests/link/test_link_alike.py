@@ -16,9 +16,9 @@ from plain_groups import (
 )
 from simulated import dealt, draw_slices, fixed, joined, own_habits
 
-from stillhunt.link.arrays import Floats, Ints
-from stillhunt.link.groups import Group, find_groups
-from stillhunt.link.slices import ClusterSlices
+from stillhunt.link.groups.groups import Group, find_groups
+from stillhunt.link.requests.arrays import Floats, Ints
+from stillhunt.link.templates.slices import ClusterSlices
 
 LEAST = 5
 seeds = pytest.mark.parametrize("seed", range(4))

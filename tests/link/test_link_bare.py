@@ -14,9 +14,17 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS
 from stillhunt.link import link_slices
-from stillhunt.link.arrange import arrange
-from stillhunt.link.bare import COLUMNS, LEAST, MOST_STACKS, BareSlices, Templated, bare_slices, cut_bare
-from stillhunt.link.topics import NO_TOPIC, TOPICS
+from stillhunt.link.requests.index_requests import arrange
+from stillhunt.link.topics.topics import NO_TOPIC, TOPICS
+from stillhunt.link.workload.untemplated_slices import (
+    COLUMNS,
+    LEAST,
+    MOST_STACKS,
+    BareSlices,
+    Templated,
+    bare_slices,
+    cut_bare,
+)
 
 DAY = 86_400_000_000
 
@@ -119,7 +127,7 @@ def test_stacks_are_coded_by_their_text() -> None:
 def test_conversations_templates_and_repeats_are_no_bare_questions() -> None:
     talk = [{**q, "conversation": 77} for q in questions("a", 2)]
     later = [{**q, "turn": 3} for q in questions("a", 2)]
-    again = [{**q, "whole": 5_000} for q in questions("a", 3)]
+    again = [{**q, "prompt_hash": 5_000} for q in questions("a", 3)]
     prompts = [*questions("a", 9), *talk, *later, *again]
     sketches = sketches_of(prompts)
     order = [int(i[1:]) for i in sketches["request_id"].to_pylist()]
@@ -196,5 +204,5 @@ def test_a_plan_is_linked_with_whatever_columns_there_are(known: bool) -> None:
     # Labels lie above the content clusters' and say the same in both tables.
     places = set(zip(links["account_id"].to_pylist(), links["cluster"].to_pylist(), strict=True))
     names = linked.traffic["account_id"].to_pylist()
-    bare = zip(names, sliced["cluster"].to_pylist(), sliced["bare"].to_pylist(), strict=True)
+    bare = zip(names, sliced["cluster"].to_pylist(), sliced["untemplated"].to_pylist(), strict=True)
     assert places <= {(account, cluster) for account, cluster, inside in bare if inside}

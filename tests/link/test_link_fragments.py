@@ -14,13 +14,13 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
-from stillhunt.link.arrange import Log, arrange
-from stillhunt.link.arrays import Ints
-from stillhunt.link.clusters import Clusters, content_clusters
-from stillhunt.link.fragments import joined_labels
-from stillhunt.link.phrases import Habits, shared_habits
-from stillhunt.link.slices import MOST_PHRASES, ClusterSlices, cluster_slices
-from stillhunt.link.topics import NO_TOPIC
+from stillhunt.link.requests.arrays import Ints
+from stillhunt.link.requests.index_requests import Log, arrange
+from stillhunt.link.templates.clusters import Clusters, content_clusters
+from stillhunt.link.templates.merge_fragments import joined_labels
+from stillhunt.link.templates.phrases import Habits, shared_habits
+from stillhunt.link.templates.slices import MOST_PHRASES, ClusterSlices, cluster_slices
+from stillhunt.link.topics.topics import NO_TOPIC
 
 WORKERS = 40
 SENTENCE = 3
@@ -185,7 +185,7 @@ def test_a_common_turn_does_not_bridge_two_templates() -> None:
 def test_repeated_prompts_are_no_use() -> None:
     """Accounts that only replay one text of another template are not among its users."""
     prompts = worded_anew(np.random.default_rng(7), 2, 1, first=1)
-    once = {prompt["account_id"]: {**prompt, "whole": 10**9} for prompt in prompts}
+    once = {prompt["account_id"]: {**prompt, "prompt_hash": 10**9} for prompt in prompts}
     other = [{**p, "account_id": p["account_id"].replace("w", "v"), "phrases": [91, 92, 93]} for p in prompts]
     replayed = [{**one, "phrases": [91, 92, 93]} for one in once.values()]
     log, _, clusters = clustered(sketches_of([*prompts, *other, *once.values(), *replayed, *strangers()]))
@@ -236,7 +236,7 @@ def one_slice_each(sketches: pa.Table) -> ClusterSlices:
     """Slices with every request in the one cluster."""
     log = arrange(LocalDataset.of(sketches), seed=0)
     known = [[phrase - 1 for phrase in phrases] for phrases in sketches["phrases"].to_pylist()]
-    noted = rows_of(log.rows, "account", "fresh", "half")
+    noted = rows_of(log.rows, "account", "first_occurrence", "fold")
     rows = noted.append_column("known", pa.array(known, pa.list_(pa.int32())))
     rows = rows.append_column("cluster", pa.array(np.zeros(len(known), np.int32)))
     rows = rows.append_column("topic", pa.array(np.full(len(known), NO_TOPIC, np.int8)))
@@ -250,7 +250,7 @@ def counted(sketches: pa.Table) -> Ints:
     """Prompts with each phrase, by half and account, told from the rows."""
     table = np.zeros((2, 12, CROWDED), np.int64)
     names = sketches["account_id"].to_pylist()
-    halves = rows_of(arrange(LocalDataset.of(sketches), seed=0).rows, "half")["half"].to_pylist()
+    halves = rows_of(arrange(LocalDataset.of(sketches), seed=0).rows, "fold")["fold"].to_pylist()
     for half, name, phrases in zip(halves, names, sketches["phrases"].to_pylist(), strict=True):
         for phrase in phrases:
             table[half, sorted(set(names)).index(name), phrase - 1] += 1

@@ -14,12 +14,12 @@ from plain_groups import find_groups as plain_groups
 from scipy.stats import betabinom, binom
 from simulated import Law, dealt, draw_slices, fixed, joined, own_habits
 
-from stillhunt.link.groups import Group, find_groups
-from stillhunt.link.kernels_alike import LEAST_VARIANCE, WORST
-from stillhunt.link.kernels_fragments import rarest_uses
-from stillhunt.link.kernels_groups import SEEDERS
-from stillhunt.link.kernels_halves import CONCENTRATION_WEIGHTS, CONCENTRATIONS, OWN_HABIT
-from stillhunt.link.slices import ClusterSlices
+from stillhunt.link.groups.dispersion_kernels import LEAST_VARIANCE, WORST
+from stillhunt.link.groups.groups import Group, find_groups
+from stillhunt.link.groups.kernels_folds import CONCENTRATION_WEIGHTS, CONCENTRATIONS, OWN_HABIT
+from stillhunt.link.groups.kernels_search import SEEDERS
+from stillhunt.link.templates.kernels_fragments import rarest_uses
+from stillhunt.link.templates.slices import ClusterSlices
 
 LEAST = 5
 steady = settings(derandomize=True, deadline=None, max_examples=150)

@@ -20,12 +20,12 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
-from stillhunt.link.arrange import Log, arrange
-from stillhunt.link.bare import Templated, bare_slices
-from stillhunt.link.clusters import Clusters, content_clusters
-from stillhunt.link.phrases import Habits, shared_habits
-from stillhunt.link.slices import ClusterSlices, cluster_slices, uses_of
-from stillhunt.link.topics import TOPICS, request_topics
+from stillhunt.link.requests.index_requests import Log, arrange
+from stillhunt.link.templates.clusters import Clusters, content_clusters
+from stillhunt.link.templates.phrases import Habits, shared_habits
+from stillhunt.link.templates.slices import ClusterSlices, cluster_slices, uses_of
+from stillhunt.link.topics.topics import TOPICS, request_topics
+from stillhunt.link.workload.untemplated_slices import Templated, bare_slices
 
 SEED = 3
 PARTS = (1, 2, 7)
@@ -70,11 +70,11 @@ def plainly(sketches: pa.Table) -> Plain:
 def assert_same_notes(found: Passed, expected: Plain) -> None:
     """The first pass: codes, halves, first prompts, single questions, and what is counted by account."""
     coded = expected.coded
-    noted = rows_of(found.rows, "account", "half", "fresh", "alone")
+    noted = rows_of(found.rows, "account", "fold", "first_occurrence", "single_turn")
     assert noted["account"].to_pylist() == coded.account.tolist()
-    assert noted["half"].to_pylist() == coded.half.tolist()
-    assert noted["fresh"].to_pylist() == coded.fresh.astype(int).tolist()
-    assert noted["alone"].to_pylist() == coded.alone.astype(int).tolist()
+    assert noted["fold"].to_pylist() == coded.half.tolist()
+    assert noted["first_occurrence"].to_pylist() == coded.fresh.astype(int).tolist()
+    assert noted["single_turn"].to_pylist() == coded.alone.astype(int).tolist()
     assert found.log.account_ids.to_pylist() == coded.account_ids
     assert found.log.requests.tolist() == np.bincount(coded.account).tolist()
     assert found.log.prompts.tolist() == np.bincount(coded.account[coded.fresh], minlength=found.log.accounts).tolist()
@@ -231,12 +231,12 @@ def test_traffic_of_a_log_that_is_small_enough_is_all_of_it() -> None:
     linked = link_slices(parted(sketches, 2, 5), Config(seed=SEED), Silent())
     expected = plainly(sketches)
     assert TRAFFIC.check(linked.traffic).to_pylist() == sketches.select(TRAFFIC.names).to_pylist()
-    for name in ("half", "fresh", "topic"):
+    for name in ("fold", "first_occurrence", "topic"):
         wanted = getattr(expected.coded, name, expected.topics).tolist()
         assert SLICED.check(linked.sliced)[name].to_pylist() == wanted
     totals = TOTALS.check(linked.totals)
     assert totals["account_id"].to_pylist() == expected.coded.account_ids
-    assert totals["public"].to_pylist() == [True] * len(expected.coded.account_ids)
+    assert totals["background"].to_pylist() == [True] * len(expected.coded.account_ids)
 
 
 @pytest.mark.parametrize("parts", PARTS)
@@ -247,7 +247,7 @@ def test_a_log_larger_than_the_sample_keeps_the_public_and_who_is_linked(parts: 
     whole = link_slices(parted(sketches, 1), Config(), Silent())
     few = link_slices(parted(sketches, parts, int(rng.integers(99))), Config(link={"public_accounts": 1_000}), Silent())
     assert few.links.equals(whole.links)
-    public = few.totals.filter(few.totals["public"])["account_id"]
+    public = few.totals.filter(few.totals["background"])["account_id"]
     assert len(public) == 1_000
     kept = set(few.traffic["account_id"].to_pylist())
     assert kept >= {*public.to_pylist(), *few.links.filter(few.links["member"])["account_id"].to_pylist()}

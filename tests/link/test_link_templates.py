@@ -12,13 +12,13 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS, SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
-from stillhunt.link import topics as topics_module
-from stillhunt.link.arrange import arrange, keyed_bit
-from stillhunt.link.clusters import content_clusters
-from stillhunt.link.kernels_words import word_keys
-from stillhunt.link.phrases import MIN_ACCOUNTS, MIN_PROMPTS, shared_habits
-from stillhunt.link.slices import cluster_slices
-from stillhunt.link.topics import NO_TOPIC, request_topics
+from stillhunt.link.requests.index_requests import arrange, keyed_bit
+from stillhunt.link.templates.clusters import content_clusters
+from stillhunt.link.templates.phrases import MIN_ACCOUNTS, MIN_PROMPTS, shared_habits
+from stillhunt.link.templates.slices import cluster_slices
+from stillhunt.link.topics import topics as topics_module
+from stillhunt.link.topics.kernels_words import word_keys
+from stillhunt.link.topics.topics import NO_TOPIC, request_topics
 
 
 def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -> list[Prompt]:
@@ -51,30 +51,36 @@ def test_halves_are_balanced_and_depend_on_the_seed() -> None:
 
 def test_a_conversation_stays_in_one_half() -> None:
     prompts = [{"account_id": f"a{n % 7}", "conversation": 100 + n % 50} for n in range(1_000)]
-    noted = rows_of(arrange(parted(sketches_of(prompts), 3), seed=3).rows, "conversation", "half")
+    noted = rows_of(arrange(parted(sketches_of(prompts), 3), seed=3).rows, "conversation", "fold")
     halves: dict[int, set[int]] = {c: set() for c in range(100, 150)}
-    for conversation, half in zip(noted["conversation"].to_pylist(), noted["half"].to_pylist(), strict=True):
+    for conversation, half in zip(noted["conversation"].to_pylist(), noted["fold"].to_pylist(), strict=True):
         halves[conversation].add(half)
     assert {len(half) for half in halves.values()} == {1}
     assert set.union(*halves.values()) == {0, 1}
 
 
 def test_a_repeated_prompt_is_fresh_once_and_an_empty_one_never() -> None:
-    prompts = [{"account_id": "a", "whole": 7}, {"account_id": "a", "whole": 7}, {"account_id": "a", "whole": 0}]
-    prompts.append({"account_id": "b", "whole": 7})
+    prompts = [
+        {"account_id": "a", "prompt_hash": 7},
+        {"account_id": "a", "prompt_hash": 7},
+        {"account_id": "a", "prompt_hash": 0},
+    ]
+    prompts.append({"account_id": "b", "prompt_hash": 7})
     log = arrange(LocalDataset.of(sketches_of(prompts)), seed=0)
-    assert rows_of(log.rows, "fresh")["fresh"].to_pylist() == [1, 0, 0, 1]
+    assert rows_of(log.rows, "first_occurrence")["first_occurrence"].to_pylist() == [1, 0, 0, 1]
     assert log.prompts.tolist() == [1, 1]
 
 
 def test_the_first_of_a_prompt_is_the_first_in_time_whatever_the_order_of_rows() -> None:
     """Two rows of one time and text differ by their ids alone: of these one is fresh, always the same."""
-    prompts: list[Prompt] = [{"account_id": "a", "whole": 7, "timestamp": t, "content_hash": 1} for t in (5, 3, 3, 9)]
+    prompts: list[Prompt] = [
+        {"account_id": "a", "prompt_hash": 7, "timestamp": t, "content_hash": 1} for t in (5, 3, 3, 9)
+    ]
     prompts = [{**prompt, "source": f"s{number}"} for number, prompt in enumerate(prompts)]
     found = set()
     for order in range(12):
-        noted = rows_of(arrange(parted(sketches_of(prompts), 1, order), seed=0).rows, "source", "fresh")
-        found.add(tuple(noted.sort_by("source")["fresh"].to_pylist()))
+        noted = rows_of(arrange(parted(sketches_of(prompts), 1, order), seed=0).rows, "source", "first_occurrence")
+        found.add(tuple(noted.sort_by("source")["first_occurrence"].to_pylist()))
     assert len(found) == 1
     assert found <= {(0, 1, 0, 0), (0, 0, 1, 0)}
 
@@ -96,7 +102,7 @@ def test_phrases_that_recur_in_several_accounts_are_habits() -> None:
 
 def test_replayed_prompts_make_no_habit() -> None:
     """Benchmarks and retries send one text many times: that is one prompt."""
-    replayed = [{**prompt, "whole": 5} for prompt in templated(6, 10, [1, 2, 3])]
+    replayed = [{**prompt, "prompt_hash": 5} for prompt in templated(6, 10, [1, 2, 3])]
     assert habits_of([*strangers(60, 10), *replayed]) == set()
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from simulated_bare import bare_of, customers, everybody, plan_mixture, workers
 
-from stillhunt.link.arrays import Ints
-from stillhunt.link.bare import BareSlices
-from stillhunt.link.crowd import gather_crowd, plan_bits, work_bits
-from stillhunt.link.operators import Operator, find_operators, stack_bits
-from stillhunt.link.workload import find_plans
+from stillhunt.link.requests.arrays import Ints
+from stillhunt.link.workload.background_model import gather_crowd, plan_bits, work_bits
+from stillhunt.link.workload.operators import Operator, find_operators, stack_bits
+from stillhunt.link.workload.untemplated_slices import BareSlices
+from stillhunt.link.workload.workload import find_plans
 
 LEAST = 5
 seeds = pytest.mark.parametrize("seed", range(2))

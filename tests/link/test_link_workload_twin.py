@@ -10,14 +10,14 @@ import plain_workload as plain
 import pytest
 from simulated_bare import bare_of, customers, everybody, plan_mixture, workers
 
-from stillhunt.link import workload
-from stillhunt.link.arrays import Ints
-from stillhunt.link.bare import BareSlices
-from stillhunt.link.crowd import SMALL, gather_crowd, own_tastes, plan_bits, rows_of
-from stillhunt.link.kernels_workload import EMPTY, LEAST_BITS, MOST_BITS, Lanes, add_shares, cell_sums, judge, weigh
-from stillhunt.link.operators import Operator, find_operators, stack_bits
-from stillhunt.link.topics import TOPICS
-from stillhunt.link.workload import find_plans
+from stillhunt.link.requests.arrays import Ints
+from stillhunt.link.topics.topics import TOPICS
+from stillhunt.link.workload import workload
+from stillhunt.link.workload.background_model import SMALL, gather_crowd, own_tastes, plan_bits, rows_of
+from stillhunt.link.workload.kernels import EMPTY, LEAST_BITS, MOST_BITS, Lanes, add_shares, cell_sums, judge, weigh
+from stillhunt.link.workload.operators import Operator, find_operators, stack_bits
+from stillhunt.link.workload.untemplated_slices import BareSlices
+from stillhunt.link.workload.workload import find_plans
 
 LEAST = 5
 seeds = pytest.mark.parametrize("seed", range(3))

@@ -64,4 +64,4 @@ def _text(rng: np.random.Generator, templates: Any, own: list[int], stock: list[
         phrases += stock
         system += stock[:1]
     whole = 0 if rng.random() < 0.03 else int(rng.integers(1, 6 if rng.random() < 0.1 else 2**62))
-    return {"phrases": phrases, "system_phrases": system, "topic_words": sorted(words), "whole": whole}
+    return {"phrases": phrases, "system_phrases": system, "topic_words": sorted(words), "prompt_hash": whole}

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset, LocalDataset, Source
 from stillhunt.base.schema import SKETCHES, TIMESTAMP
-from stillhunt.link.arrange import ARRANGED, NUMBERED
-from stillhunt.link.clusters import CLUSTERED
-from stillhunt.link.phrases import KNOWN
-from stillhunt.link.topics import TOPIC
+from stillhunt.link.requests.index_requests import ARRANGED, NUMBERED
+from stillhunt.link.templates.clusters import CLUSTERED
+from stillhunt.link.templates.phrases import KNOWN
+from stillhunt.link.topics.topics import TOPIC
 
 Prompt = dict[str, Any]
 CANONICAL = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")]
@@ -38,7 +38,7 @@ def sketches_of(prompts: list[Prompt]) -> pa.Table:
             conversation=number + 1,
             model="m",
             content_hash=number,
-            whole=number + 1,
+            prompt_hash=number + 1,
             phrases=[],
             system_phrases=[],
             topic_words=[],

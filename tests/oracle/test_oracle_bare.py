@@ -15,8 +15,8 @@ from scipy.stats import dirichlet_multinomial, norm
 
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.link.bare import LEAST, MOST_STACKS, BareSlices, Templated, bare_slices, cut_bare
-from stillhunt.link.crowd import (
+from stillhunt.link.topics.topics import TOPICS
+from stillhunt.link.workload.background_model import (
     BLUR,
     BOTH,
     CELL,
@@ -31,8 +31,8 @@ from stillhunt.link.crowd import (
     plan_bits,
     rows_of,
 )
-from stillhunt.link.operators import STACK_SMOOTHING, stack_bits
-from stillhunt.link.topics import TOPICS
+from stillhunt.link.workload.operators import STACK_SMOOTHING, stack_bits
+from stillhunt.link.workload.untemplated_slices import LEAST, MOST_STACKS, BareSlices, Templated, bare_slices, cut_bare
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 fewer = settings(derandomize=True, deadline=None, max_examples=25)
@@ -208,9 +208,9 @@ def test_bare_slices(rows: list[Row]) -> None:
         {
             "account": account.astype(np.int32),
             "cluster": np.maximum(cluster, -1).astype(np.int32),
-            "alone": (count[place] == 1).astype(np.uint8),
-            "fresh": fresh.astype(np.uint8),
-            "half": half.astype(np.uint8),
+            "single_turn": (count[place] == 1).astype(np.uint8),
+            "first_occurrence": fresh.astype(np.uint8),
+            "fold": half.astype(np.uint8),
             "topic": topic.astype(np.int8),
             "timestamp": pa.array(day * DAY, pa.int64()).cast(TIMESTAMP),
             "temperature": pa.array([0.5 if m else None for m in manner.tolist()], pa.float64()),

@@ -8,9 +8,9 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from stillhunt.link import fragments
-from stillhunt.link.fragments import MOST_ACCOUNTS
-from stillhunt.link.kernels_fragments import MIN_JACCARD, MIN_LIFT, MIN_TOGETHER
+from stillhunt.link.templates import merge_fragments as fragments
+from stillhunt.link.templates.kernels_fragments import MIN_JACCARD, MIN_LIFT, MIN_TOGETHER
+from stillhunt.link.templates.merge_fragments import MOST_ACCOUNTS
 
 ACCOUNTS = 240
 LABELS = 9

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from stillhunt.link import kernels_pairs, kernels_phrases, kernels_rows, kernels_words
+from stillhunt.link.requests import kernels as kernels_rows
+from stillhunt.link.templates import kernels_pairs, kernels_phrases
+from stillhunt.link.topics import kernels_words
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 fewer = settings(derandomize=True, deadline=None, max_examples=30)

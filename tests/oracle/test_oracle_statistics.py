@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, poisson
 
 from stillhunt.base.dataset import LocalDataset
-from stillhunt.link.clusters import COHESION, CUTS, MIN_TOGETHER, content_clusters
-from stillhunt.link.phrases import Habits
-from stillhunt.score.dealt import RARE, homogeneity, load_evenness
-from stillhunt.score.public import public_key, single_key
-from stillhunt.score.shared import COST, PICKED_SHARES, SHARES, UNLIKE_ALL, shared_address, shared_value
+from stillhunt.link.templates.clusters import COHESION, CUTS, MIN_TOGETHER, content_clusters
+from stillhunt.link.templates.phrases import Habits
+from stillhunt.score.stats.homogeneity import RARE, homogeneity, load_evenness
+from stillhunt.score.stats.key_frequencies import public_key, single_key
+from stillhunt.score.stats.shared_keys import COST, PICKED_SHARES, SHARES, UNLIKE_ALL, shared_address, shared_value
 
 steady = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -169,7 +169,7 @@ def noted_habits(requests: list[tuple[int, set[int]]]) -> Habits:
             "order": np.arange(len(requests), dtype=np.int32),
             "owner": np.unique(account, return_inverse=True)[1].astype(np.int32),
             "account": account,
-            "fresh": np.ones(len(requests), np.uint8),
+            "first_occurrence": np.ones(len(requests), np.uint8),
             "known": pa.array([sorted(phrases) for _, phrases in requests], pa.list_(pa.int32())),
         }
     )

@@ -17,8 +17,8 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.schema import CASE_TABLES, CASE_VERSION, FAMILIES
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
 
 STAGES = ["accounts", "collect and extract", "link", "resolve", "score", "excerpts"]
 START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)

@@ -25,9 +25,9 @@ from state_logs import (
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
-from stillhunt.collect import digests
-from stillhunt.collect.lines import JsonReader
-from stillhunt.lab.worlds import World
+from stillhunt.collect.decode.lines import JsonReader
+from stillhunt.collect.locate import digests
+from stillhunt.lab.worlds.build import World
 
 CHANGES = 3
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from state_logs import crooked_rows, kept_folders, small_world, write_rows
 
-from stillhunt.extract.folders import FORGOTTEN_SECONDS, MARKED, MARKER, host_tag
+from stillhunt.extract.store.folders import FORGOTTEN_SECONDS, MARKED, MARKER, host_tag
 
 FILES = 10
 KILLS = 3

@@ -48,7 +48,7 @@ def build_bare_log(seed: int = 3) -> BareLog:
             load, client = int(rng.lognormal(3.2, 1.0)) + 1, f"sdk/{number % 3}"
             rows += [_row(rng, number, s, client) for s in rng.choice(SUBJECTS, load, p=taste)]
     for number, row in enumerate(rows):
-        row.update(request_id=f"r{number:05d}", conversation=number + 1, whole=number + 1, content_hash=number)
+        row.update(request_id=f"r{number:05d}", conversation=number + 1, prompt_hash=number + 1, content_hash=number)
         row.update(origin_row=number, account_key=_key(row["account_id"]), request_key=_key(row["request_id"]))
     sent = [row for row in rows if row["user_agent"] == "curl/8"]
     rows.sort(key=lambda row: (row["account_id"], row["timestamp"], row["request_id"]))

@@ -17,9 +17,9 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import sketch_requests
-from stillhunt.extract.store import SegmentWriter, Store
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.extract.store.store import SegmentWriter, Store
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns

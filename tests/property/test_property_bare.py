@@ -17,7 +17,7 @@ from small_log import store_of
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
-from stillhunt.extract import store
+from stillhunt.extract.store import store
 from stillhunt.link import Linked, link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
@@ -51,7 +51,7 @@ def of_first(candidates: pa.Table) -> pa.Table:
 
 def test_there_is_something_to_compare(bare_log: BareLog, candidates: pa.Table) -> None:
     first = of_first(candidates)
-    assert first["bare"].to_pylist() == [True] * first.num_rows
+    assert first["untemplated"].to_pylist() == [True] * first.num_rows
     assert set(first["account_id"].to_pylist()) == bare_log.workers
     assert first["formed"].to_pylist().count(3) > 0.8 * len(bare_log.workers), "nearly all formed it on either half"
 

@@ -221,7 +221,7 @@ def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
     groups = [bare_group(names(0, 10), formed_on=half) for half in (0, 1)]
     groups += [group(names(0, 10), formed_on=half, cluster=2) for half in (0, 1)]
     table = resolved(groups)
-    bare = table.filter(table["bare"])
+    bare = table.filter(table["untemplated"])
     assert bare["account_id"].to_pylist() == names(0, 10)
     assert set(bare["cluster"].to_pylist()) == {7}
     assert set(bare["queue_microbits"].to_pylist()) == {2 * BIT}
@@ -281,7 +281,7 @@ def requests_of(groups: list[ToldGroup]) -> tuple[pa.Table, pa.Table]:
     sliced = pa.table(
         {
             "cluster": pa.array([cluster for _, cluster in rows], pa.int32()),
-            "fresh": pa.array([True] * len(rows), pa.bool_()),
+            "first_occurrence": pa.array([True] * len(rows), pa.bool_()),
         }
     )
     return sketches, sliced

@@ -86,7 +86,7 @@ def staged_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa
         formed=[3] * story.members,
         content_microbits=[round(story.content_bits * BIT)] * story.members,
         queue_microbits=[round(story.queue_bits * BIT)] * story.members,
-        bare=[False] * story.members,
+        untemplated=[False] * story.members,
         searched=[0] * story.members,
     )
     return (sketches, sliced, candidates), _customers(rng, story, account_ids)
@@ -161,17 +161,17 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         client_prefix=address[owner].astype(np.uint64),
         user_agent=stack[owner].tolist(),
         output_tokens=np.full(rows, 100),
-        whole=whole,
+        prompt_hash=whole,
         words=np.full(rows, 30),
         origin_row=np.arange(rows),
     )
     sliced = SLICED.build(
         cluster=np.where(inside, 0, -1),
-        bare=np.zeros(rows, bool),
+        untemplated=np.zeros(rows, bool),
         matched=np.where(inside, 3, 0),
-        half=rng.integers(0, 2, rows),
+        fold=rng.integers(0, 2, rows),
         topic=topic,
-        fresh=np.ones(rows, bool),
+        first_occurrence=np.ones(rows, bool),
     )
     return TRAFFIC.build(**columns), sliced
 

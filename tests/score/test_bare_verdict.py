@@ -9,11 +9,11 @@ import pytest
 from told import DAY, bare_group, told_log
 
 from stillhunt.base.config import Config
-from stillhunt.score.candidate import Candidate
-from stillhunt.score.evidence import gather_evidence
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame
-from stillhunt.score.verdict import Judged, judge
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.frame import Frame
+from stillhunt.score.evidence.evidence import gather_evidence
+from stillhunt.score.evidence.findings import Finding
+from stillhunt.score.verdict.verdict import Judged, judge
 
 LOAD = 40
 SUBJECTS = 24

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from staged import DAY, DAYS, Story, score_story, verdict
 
 from stillhunt.base.config import Config
-from stillhunt.score.budget import HONEST_SEARCH, expected_false, false_alarm_budget, required_bits
+from stillhunt.score.verdict.budget import HONEST_SEARCH, expected_false, false_alarm_budget, required_bits
 from stillhunt.triage.change import of_campaign
-from stillhunt.triage.sums import campaign_sum
+from stillhunt.triage.score_breakdown import campaign_sum
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
 CLEAR = Story(linked=True, bursts=True)

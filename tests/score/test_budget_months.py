@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from stillhunt.lab.worlds import WorldSpec, build_world
-from stillhunt.score.budget import SearchNull, expected_false, required_bits
+from stillhunt.lab.worlds.build import WorldSpec, build_world
+from stillhunt.score.verdict.budget import SearchNull, expected_false, required_bits
 
 QUALITY = __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality"
 sys.path.insert(0, QUALITY)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from told import DAY, HOUR, group_of, told_log
 
-from stillhunt.extract.conduct import BITS
-from stillhunt.score.conduct import ANY_OF_THEM, ASKS, OWN_DATA, TRAITS, asked_conduct, own_matters
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame
-from stillhunt.score.log_facts import FOLLOW_UP
+from stillhunt.extract.text.conduct import BITS
+from stillhunt.score.context.frame import Frame
+from stillhunt.score.context.log_facts import FOLLOW_UP
+from stillhunt.score.evidence.conduct import ANY_OF_THEM, ASKS, OWN_DATA, TRAITS, asked_conduct, own_matters
+from stillhunt.score.evidence.findings import Finding
 
 MEMBERS, EACH = 12, 30
 ROWS = MEMBERS * EACH
@@ -107,7 +107,7 @@ def test_own_matters_speak_against() -> None:
     frame = log_with(
         rng,
         conduct=np.where(rng.random(ROWS) < 0.4, OWN_DATA, 0),
-        whole=checks,
+        prompt_hash=checks,
         conversation=np.arange(ROWS) // 3,
         turn=np.arange(ROWS) % 3,
         words=np.full(ROWS, 5),
@@ -142,7 +142,9 @@ def test_talk_is_seen_though_later_turns_lack_the_template() -> None:
 def test_retries_of_the_same_day_are_no_checks() -> None:
     owner = np.repeat(np.arange(MEMBERS), EACH)
     noon = np.tile(np.arange(EACH), MEMBERS) * DAY + 12 * HOUR
-    frame = told_log(np.r_[owner, owner], np.r_[noon, noon + HOUR], whole=np.r_[np.arange(ROWS), np.arange(ROWS)] + 1)
+    frame = told_log(
+        np.r_[owner, owner], np.r_[noon, noon + HOUR], prompt_hash=np.r_[np.arange(ROWS), np.arange(ROWS)] + 1
+    )
     assert matters(frame)["own_checks"].bits > 0
 
 
@@ -155,7 +157,7 @@ def test_order_of_rows_changes_nothing() -> None:
     owner, time = np.repeat(np.arange(MEMBERS), EACH), rng.integers(0, 10 * DAY, ROWS)
     columns = {
         "conduct": rng.integers(0, 1 << 14, ROWS),
-        "whole": rng.integers(1, 60, ROWS),
+        "prompt_hash": rng.integers(1, 60, ROWS),
         "turn": rng.integers(0, 3, ROWS),
         "conversation": rng.integers(0, 90, ROWS),
         "words": rng.integers(1, 30, ROWS),

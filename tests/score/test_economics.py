@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from told import DAY, Array, group_of, told_log
 
-from stillhunt.score.economics import PLAN_POWER, RANK_PART, SETTINGS_CAP, economics
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame
-from stillhunt.score.rates import part_bits, rank_ratio
+from stillhunt.score.context.frame import Frame
+from stillhunt.score.evidence.economics import PLAN_POWER, RANK_PART, SETTINGS_CAP, economics
+from stillhunt.score.evidence.findings import Finding
+from stillhunt.score.stats.rates import part_bits, rank_ratio
 
 MEMBERS, OUTSIDERS, EACH = 12, 120, 20
 ACCOUNTS = MEMBERS + OUTSIDERS

@@ -10,11 +10,11 @@ import pytest
 from told import group_of, told_log
 
 from stillhunt.base.schema import ACCOUNTS
-from stillhunt.score import mail
-from stillhunt.score.evidence import _shared_customers
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame, build_frame
-from stillhunt.score.open_customers import (
+from stillhunt.score.context import disposable_mail as mail
+from stillhunt.score.context.frame import Frame, build_frame
+from stillhunt.score.evidence.evidence import _shared_customers
+from stillhunt.score.evidence.findings import Finding
+from stillhunt.score.evidence.open_customers import (
     OPENLY,
     PUBLIC_DOMAIN,
     SMALLEST_PART,
@@ -63,7 +63,13 @@ def told_sliced(rows: int) -> pa.Table:
     zero = pa.array(np.zeros(rows, np.int64))
     yes = pa.array(np.ones(rows, bool))
     return pa.table(
-        {"cluster": zero, "bare": pa.array(np.zeros(rows, bool)), "half": zero, "topic": zero, "fresh": yes}
+        {
+            "cluster": zero,
+            "untemplated": pa.array(np.zeros(rows, bool)),
+            "fold": zero,
+            "topic": zero,
+            "first_occurrence": yes,
+        }
     )
 
 

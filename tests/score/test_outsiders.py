@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tests.score.staged import Story, score_story
 
-from stillhunt.score import outsiders
-from stillhunt.score.outsiders import NOISE, USUAL, Mixtures, mixtures
+from stillhunt.score.stats import background_correlation as outsiders
+from stillhunt.score.stats.background_correlation import NOISE, USUAL, Mixtures, mixtures
 
 CATEGORIES = 12
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -10,10 +10,10 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.schema import NEEDS_EVEN, NEEDS_EVERY
 from stillhunt.cli.findings import gather_findings
-from stillhunt.collect.coverage import sampled_facts
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.worlds import World, WorldSpec, build_world
-from stillhunt.score.sampled import unsampled
+from stillhunt.collect.checks.coverage import sampled_facts
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt.score.evidence.sampled import unsampled
 
 
 @pytest.fixture(scope="module")

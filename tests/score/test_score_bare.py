@@ -10,8 +10,9 @@ import pytest
 from scipy.stats import norm
 from told import DAY, Array, bare_group, group_of, told_log
 
-from stillhunt.score import baseline
-from stillhunt.score.bare import (
+from stillhunt.score.context.frame import Frame
+from stillhunt.score.evidence.findings import Finding
+from stillhunt.score.evidence.untemplated import (
     COST,
     LEAST_LOAD,
     MOST_WORKERS,
@@ -21,8 +22,7 @@ from stillhunt.score.bare import (
     client_rows,
     like_work,
 )
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame
+from stillhunt.score.stats import baseline
 
 CUSTOMERS = 150
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.schema import CODED
-from stillhunt.score import kernels
-from stillhunt.score.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
-from stillhunt.score.dealt import RARE, homogeneity
-from stillhunt.score.public import public_key, single_key
-from stillhunt.score.slices import slice_table
+from stillhunt.score.context import kernels
+from stillhunt.score.context.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
+from stillhunt.score.context.slices import slice_table
+from stillhunt.score.stats.homogeneity import RARE, homogeneity
+from stillhunt.score.stats.key_frequencies import public_key, single_key
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -15,10 +15,10 @@ from staged import Story, campaign_bits, score_story, staged_tables, statements,
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.score import score_campaigns
-from stillhunt.score.baseline import TIMES, TOPICS, Overdispersion
-from stillhunt.score.dealt import Homogeneity, index_bits
-from stillhunt.score.findings import HARVEST, LINKAGE, Finding, capped, family_bits
-from stillhunt.score.verdict import sigmoid
+from stillhunt.score.evidence.findings import HARVEST, LINKAGE, Finding, capped, family_bits
+from stillhunt.score.stats.baseline import TIMES, TOPICS, Overdispersion
+from stillhunt.score.stats.homogeneity import Homogeneity, index_bits
+from stillhunt.score.verdict.verdict import sigmoid
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
 CAPS = Config().score.family_cap_bits.model_dump()

@@ -7,11 +7,11 @@ import pytest
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.extract.conduct import CONDUCT_FLAGS
-from stillhunt.lab.assemble import assemble
-from stillhunt.lab.personas import CHAT, RECIPES, build_persona
-from stillhunt.lab.scene import open_scene
-from stillhunt.score.skills import SKILLS, models_of, skills_of
+from stillhunt.extract.text.conduct import CONDUCT_FLAGS
+from stillhunt.lab.worlds.assemble import assemble
+from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
+from stillhunt.lab.worlds.scene import open_scene
+from stillhunt.score.output.skills import SKILLS, models_of, skills_of
 
 CROWD = 150
 

@@ -16,7 +16,7 @@ from stillhunt.base.errors import ContractError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import TOTALS
 from stillhunt.score import score_campaigns
-from stillhunt.score.frame import build_frame
+from stillhunt.score.context.frame import build_frame
 
 STORY = Story(linked=True, outsiders=600, domains=(0.5, 0.2), own_domain=True)
 Tables = tuple[pa.Table, pa.Table, pa.Table]
@@ -40,7 +40,7 @@ def totals_of(sketches: pa.Table, public: Any, more: int = 0) -> pa.Table:
         output_tokens=[*counted["output_tokens_sum"].to_pylist(), *[30] * more],
         first_seen=[*first, *[min(first)] * more],
         last_seen=[*last, *[max(last)] * more],
-        public=[bool(public(name)) for name in ids[: len(ids) - more]] + [False] * more,
+        background=[bool(public(name)) for name in ids[: len(ids) - more]] + [False] * more,
     )
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from told import DAY, HOUR, MINUTE, Array, group_of, told_log
 
-from stillhunt.score.common_days import common_days
-from stillhunt.score.failover import failovers
-from stillhunt.score.findings import Finding
-from stillhunt.score.frame import Frame
-from stillhunt.score.pivot import new_model
-from stillhunt.score.takeover import take_overs
+from stillhunt.score.context.frame import Frame
+from stillhunt.score.evidence.account_replacement import take_overs
+from stillhunt.score.evidence.common_days import common_days
+from stillhunt.score.evidence.failover import failovers
+from stillhunt.score.evidence.findings import Finding
+from stillhunt.score.evidence.model_adoption import new_model
 
 MEMBERS, EACH, DAYS = 20, 80, 10
 ROWS = MEMBERS * EACH
@@ -40,7 +40,7 @@ def refusing(rng: np.random.Generator, *, copied: float = 0.0, jumped: float = 0
         np.r_[owner, other],
         np.r_[time, time[extra] + rng.integers(5_000_000, 3 * MINUTE, len(extra))],
         status=np.r_[status, np.full(len(extra), 200)],
-        whole=np.r_[whole, whole[copies], np.arange(len(jumps)) + 10_000],
+        prompt_hash=np.r_[whole, whole[copies], np.arange(len(jumps)) + 10_000],
     )
 
 
@@ -79,7 +79,7 @@ def test_a_public_set_is_no_failover() -> None:
             np.repeat(np.arange(MEMBERS), EACH),
             working_hours(rng, ROWS, 2),
             status=status,
-            whole=rng.integers(1, 60, ROWS),
+            prompt_hash=rng.integers(1, 60, ROWS),
         )
         worth.append(2.0 ** failover_of(frame).bits)
     assert np.mean(worth) < 1.1
@@ -95,7 +95,7 @@ def test_own_retries_are_no_failover() -> None:
         np.r_[owner, owner[again]],
         np.r_[time, time[again] + MINUTE],
         status=np.r_[status, np.full(len(again), 200)],
-        whole=np.r_[np.arange(ROWS), again] + 1,
+        prompt_hash=np.r_[np.arange(ROWS), again] + 1,
     )
     assert failover_of(frame).bits <= 0.0
 
@@ -208,7 +208,7 @@ def test_order_of_rows_changes_nothing(find: Callable[..., Finding]) -> None:
     owner = np.repeat(np.arange(60), 40)
     columns: dict[str, Any] = {
         "status": rng.choice([200, 429], len(owner), p=[0.9, 0.1]),
-        "whole": rng.integers(1, 900, len(owner)),
+        "prompt_hash": rng.integers(1, 900, len(owner)),
     }
     starts, length = rng.uniform(0, 6, 60) * DAY, rng.uniform(1, 8, 60) * DAY
     time = (starts[owner] + rng.random(len(owner)) * length[owner]).astype(np.int64)

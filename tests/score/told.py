@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.schema import ACCOUNTS, SLICED, TIMESTAMP, TRAFFIC
-from stillhunt.score.candidate import Candidate
-from stillhunt.score.frame import Frame, build_frame
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.frame import Frame, build_frame
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -35,7 +35,7 @@ def told_log(
     for name in ("conduct", "origin_file", "words", "origin_row"):
         given[name] = np.zeros(rows, np.int64)
     given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
-    given |= {"whole": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}
+    given |= {"prompt_hash": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}
     given |= columns
     taken = {name: _taken(values, order) for name, values in given.items()}
     taken["account_id"] = [f"a{number:05d}" for number in account[order]]
@@ -43,9 +43,9 @@ def told_log(
     places: dict[str, Any] = {name: np.zeros(rows, bool) for name in SLICED.names}
     places |= {
         "cluster": (np.zeros(rows, np.int64) if cluster is None else cluster)[order],
-        "fresh": np.ones(rows, bool),
+        "first_occurrence": np.ones(rows, bool),
     }
-    places |= {name: np.zeros(rows, np.int64) for name in ("matched", "half", "topic")}
+    places |= {name: np.zeros(rows, np.int64) for name in ("matched", "fold", "topic")}
     sliced = SLICED.build(**places)
     customers = None
     if plan is not None:

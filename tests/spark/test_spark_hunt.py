@@ -15,8 +15,8 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import Partials, sketch_requests
-from stillhunt.lab.campaigns import CampaignSpec
-from stillhunt.lab.worlds import World, WorldSpec, build_world
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns

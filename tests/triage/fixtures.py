@@ -13,7 +13,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.triage.case import Case
 from stillhunt.triage.samples import sample_table
-from stillhunt.triage.sums import probability_of
+from stillhunt.triage.score_breakdown import probability_of
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 PRIOR = -13.0

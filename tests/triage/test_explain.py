@@ -12,7 +12,7 @@ import pytest
 
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
-from stillhunt.triage.sums import in_words, probability_of
+from stillhunt.triage.score_breakdown import in_words, probability_of
 
 from .fixtures import build, demo_case
 

@@ -17,7 +17,7 @@ import pytest
 from stillhunt.base.schema import CASE_TABLES
 from stillhunt.triage import Case, view
 from stillhunt.triage.charts import WATERFALL_WIDTH, sparkline, waterfall
-from stillhunt.triage.sums import PRIOR, Sum, Term
+from stillhunt.triage.score_breakdown import PRIOR, Sum, Term
 
 from .fixtures import START, build, demo_case, run_record
 

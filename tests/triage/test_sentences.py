@@ -9,7 +9,7 @@ import pytest
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.triage import change, sentences
-from stillhunt.triage.sums import PRIOR, Sum, Term
+from stillhunt.triage.score_breakdown import PRIOR, Sum, Term
 
 CAMPAIGN: dict[str, Any] = {
     "verdict": "act",

@@ -138,13 +138,13 @@ SKETCHES = Table(
         _c("status", pa.int32(), True, "As in requests."),
         _c("sampling_rate", pa.float64(), True, "As in requests."),
         _c("content_hash", pa.uint64(), False, "Fixed hash of the row's content, to settle duplicate ids."),
-        _c("whole", pa.uint64(), False, "Hash of the normalised prompt; 0 where there is none."),
+        _c("prompt_hash", pa.uint64(), False, "Hash of the normalised prompt; 0 where there is none."),
         _c("phrases", pa.list_(pa.uint32()), False, "Winnowed word-shingle hashes of head, tail and keyed middle."),
         _c("system_phrases", pa.list_(pa.uint32()), False, "The same of the system prompt."),
         _c("topic_words", pa.list_(pa.uint16()), False, "Buckets of a keyed sample of the prompt's content words."),
-        _c("conduct", pa.uint32(), False, "Conduct flags, one bit each, see extract/conduct.py."),
+        _c("conduct", pa.uint32(), False, "Conduct flags, one bit each, see extract/text/conduct.py."),
         _c("words", pa.int32(), False, "Words in the prompt."),
-        _c("script", pa.uint8(), False, "Dominant script of the prompt, see extract/words.py."),
+        _c("script", pa.uint8(), False, "Dominant script of the prompt, see extract/text/words.py."),
         _c("origin_file", pa.int32(), False, "As in requests."),
         _c("origin_row", pa.int64(), False, "As in requests."),
     ),
@@ -186,12 +186,15 @@ SLICED = Table(
     (
         _c("cluster", pa.int32(), False, "Content cluster, or manner and client of a bare slice; -1 where neither."),
         _c(
-            "bare", pa.bool_(), False, "True in a bare slice: single questions without a template, cut by their manner."
+            "untemplated",
+            pa.bool_(),
+            False,
+            "True in an untemplated slice: single questions without a template, cut by request style.",
         ),
         _c("matched", pa.int16(), False, "Phrases of that cluster in the request."),
-        _c("half", pa.int8(), False, "0 or 1, drawn per conversation: groups found on one are judged on the other."),
+        _c("fold", pa.int8(), False, "0 or 1, drawn per conversation: groups found on one are judged on the other."),
         _c("topic", pa.int16(), False, "Topic; -1 where its words tell none."),
-        _c("fresh", pa.bool_(), False, "False where the account already sent the very same prompt."),
+        _c("first_occurrence", pa.bool_(), False, "False where the account already sent the very same prompt."),
     ),
 )
 
@@ -232,7 +235,7 @@ CANDIDATES = Table(
             "Held-out bits of the phrase mixture over both halves, in millionths.",
         ),
         _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both halves, in millionths."),
-        _c("bare", pa.bool_(), False, "True where the slice has no template and was found by its workload."),
+        _c("untemplated", pa.bool_(), False, "True where the slice has no template and was found by its workload."),
         _c("searched", pa.int32(), False, "Bare slices among which it was picked by its client; 0 for templates."),
     ),
 )
@@ -246,7 +249,7 @@ TOTALS = Table(
         _c("output_tokens", pa.int64(), False, "Tokens answered to it; unknown ones count as 0."),
         _c("first_seen", TIMESTAMP, False, "Its first request."),
         _c("last_seen", TIMESTAMP, False, "Its last request."),
-        _c("public", pa.bool_(), False, "True in the random sample of all accounts that others are compared with."),
+        _c("background", pa.bool_(), False, "True in the random sample of all accounts that others are compared with."),
     ),
 )
 

@@ -73,7 +73,7 @@ def run_doctor(*, warm: bool, as_json: bool) -> int:
 
 def warm_kernels() -> None:
     """Compile every kernel into numba's cache, by hunting a world too small to wait for."""
-    from stillhunt.lab.worlds import build_world, spec_for_rung  # start-up time of the other checks
+    from stillhunt.lab.worlds.build import build_world, spec_for_rung  # start-up time of the other checks
 
     world = build_world(spec_for_rung(1, accounts=150, days=4, campaign_accounts=12))
     stillhunt.hunt(world.requests, world.accounts, Config())

@@ -17,8 +17,8 @@ from rich.text import Text
 from stillhunt.base.schema import FAMILIES
 from stillhunt.cli.findings import Campaign, Findings, Reason
 from stillhunt.cli.terminal import print_columns, printable
-from stillhunt.collect.coverage import by_address_sentence
-from stillhunt.collect.sources import CANONICAL
+from stillhunt.collect.checks.coverage import by_address_sentence
+from stillhunt.collect.formats import CANONICAL
 
 CAMPAIGNS_SHOWN = 20
 FAMILIES_SHOWN = 3

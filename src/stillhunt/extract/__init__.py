@@ -1,11 +1,11 @@
 """One pass over the text: REQUESTS -> SKETCHES."""
 
-from stillhunt.extract.conduct import CONDUCT_FLAGS
-from stillhunt.extract.folders import identity_key
-from stillhunt.extract.partials import KeptInput, Partials
 from stillhunt.extract.sketches import sketch_requests, warm_up
-from stillhunt.extract.store import Store
-from stillhunt.extract.words import SCRIPTS, SKETCH_VERSION
+from stillhunt.extract.store.folders import identity_key
+from stillhunt.extract.store.partials import KeptInput, Partials
+from stillhunt.extract.store.store import Store
+from stillhunt.extract.text.conduct import CONDUCT_FLAGS
+from stillhunt.extract.text.words import SCRIPTS, SKETCH_VERSION
 
 __all__ = [
     "CONDUCT_FLAGS",

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
-from stillhunt.extract.conduct import SYSTEM_FLAGS
-from stillhunt.extract.kernels import U64, Work, new_work
-from stillhunt.extract.kernels_phrases import PHRASES, SYSTEM_PHRASES
-from stillhunt.extract.kernels_rows import (
+from stillhunt.extract.text.conduct import SYSTEM_FLAGS
+from stillhunt.extract.text.kernels import U64, Work, new_work
+from stillhunt.extract.text.kernels_phrases import PHRASES, SYSTEM_PHRASES
+from stillhunt.extract.text.kernels_rows import (
     Scratch,
     Sketches,
     Texts,
@@ -23,8 +23,8 @@ from stillhunt.extract.kernels_rows import (
     new_scratch,
     sketch_rows,
 )
-from stillhunt.extract.kernels_words import TOPICS
-from stillhunt.extract.tables import constant_tables
+from stillhunt.extract.text.kernels_words import TOPICS
+from stillhunt.extract.text.tables import constant_tables
 
 ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
@@ -71,7 +71,7 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["request_key"] = pa.array(requests)
     columns["conversation"] = pa.array(_conversations(batch, accounts, calls))
     columns["content_hash"] = pa.array(_content_hashes(batch, accounts, calls, out))
-    columns["whole"] = pa.array(out.whole)
+    columns["prompt_hash"] = pa.array(out.whole)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
     columns["topic_words"] = _lists(out.topics, out.topic_offsets)

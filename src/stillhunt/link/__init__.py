@@ -28,17 +28,17 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import LINKS, TOTALS
-from stillhunt.link.arrange import Log, arrange, public_accounts
-from stillhunt.link.arrays import Flags, Floats, Ints
-from stillhunt.link.bare import BareSlices, Templated, bare_slices
-from stillhunt.link.clusters import Clusters, content_clusters
-from stillhunt.link.cut import Cut
-from stillhunt.link.fragments import joined_labels
-from stillhunt.link.groups import Group, find_groups
-from stillhunt.link.operators import Operator, find_operators
-from stillhunt.link.phrases import shared_habits
-from stillhunt.link.slices import ClusterSlices, cluster_slices, uses_of
-from stillhunt.link.topics import request_topics
+from stillhunt.link.groups.groups import Group, find_groups
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
+from stillhunt.link.requests.index_requests import Log, arrange, public_accounts
+from stillhunt.link.requests.judged_requests import Cut
+from stillhunt.link.templates.clusters import Clusters, content_clusters
+from stillhunt.link.templates.merge_fragments import joined_labels
+from stillhunt.link.templates.phrases import shared_habits
+from stillhunt.link.templates.slices import ClusterSlices, cluster_slices, uses_of
+from stillhunt.link.topics.topics import request_topics
+from stillhunt.link.workload.operators import Operator, find_operators
+from stillhunt.link.workload.untemplated_slices import BareSlices, Templated, bare_slices
 
 __all__ = ["Linked", "link_slices"]
 
@@ -243,7 +243,7 @@ def _totals(log: Log, public: Flags) -> pa.Table:
         output_tokens=log.output_tokens,
         first_seen=pa.array(log.first),
         last_seen=pa.array(log.last),
-        public=public,
+        background=public,
     )
 
 

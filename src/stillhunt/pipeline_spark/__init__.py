@@ -33,16 +33,16 @@ from stillhunt.base.engine_spark_dataset import (
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
 from stillhunt.collect import InputFile
-from stillhunt.collect.fields import (
+from stillhunt.collect.normalise.standardise import Rules
+from stillhunt.collect.read.input_stats import Filling
+from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     REQUIRED_REQUEST_FIELDS,
     FieldMap,
     field_map,
     missing_columns_advice,
 )
-from stillhunt.collect.ledger import Filling
-from stillhunt.collect.rejects import KEPT_ROWS
-from stillhunt.collect.standardise import Rules
+from stillhunt.collect.values.rejects import KEPT_ROWS
 from stillhunt.pipeline_spark.rows import (
     FACT,
     PACKED,

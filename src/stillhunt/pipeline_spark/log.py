@@ -16,8 +16,8 @@ from stillhunt.base.errors import ContractError, InputError
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REJECTS
 from stillhunt.collect import InputFile
-from stillhunt.collect.database import is_database
-from stillhunt.collect.ledger import Filling
+from stillhunt.collect.locate.database import is_database
+from stillhunt.collect.read.input_stats import Filling
 from stillhunt.pipeline_spark import LogFacts, spark_sketches, spark_texts
 
 

@@ -22,20 +22,20 @@ from stillhunt.base.engine_spark_dataset import (
     packed_batch,
 )
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
-from stillhunt.collect.enrich import open_networks
-from stillhunt.collect.fields import (
+from stillhunt.collect.decode.columnar import ColumnarRows
+from stillhunt.collect.history.resent import History, Survey, prompt_array
+from stillhunt.collect.join.spool import Spool
+from stillhunt.collect.normalise.enrich import open_networks
+from stillhunt.collect.normalise.identity import IdentityHasher
+from stillhunt.collect.normalise.standardise import Rules, standardise_requests
+from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, rates_of
+from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     FieldMap,
 )
-from stillhunt.collect.files import ColumnarRows
-from stillhunt.collect.history import History, Survey, prompt_array
-from stillhunt.collect.identity import IdentityHasher
-from stillhunt.collect.ledger import OPTIONAL_COLUMNS, rates_of
-from stillhunt.collect.rejects import Rejects
-from stillhunt.collect.spool import Spool
-from stillhunt.collect.standardise import Rules, standardise_requests
-from stillhunt.collect.strings import bounded_texts
-from stillhunt.collect.timestamps import TimeRange
+from stillhunt.collect.values.rejects import Rejects
+from stillhunt.collect.values.strings import bounded_texts
+from stillhunt.collect.values.timestamps import TimeRange
 from stillhunt.extract import sketch_requests
 
 ROW, REJECT, FACT = 0, 1, 2

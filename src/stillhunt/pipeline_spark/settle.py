@@ -13,7 +13,7 @@ from stillhunt.base.engine_spark import SparkEngine
 from stillhunt.base.engine_spark_dataset import Batches, chunks_of, pack_rows, pack_table, unpack_rows
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REJECTS, SKETCHES
-from stillhunt.extract.store import CONFLICT
+from stillhunt.extract.store.store import CONFLICT
 from stillhunt.pipeline_spark.rows import FACT, REJECT, ROW, packed
 
 MOST_CONTESTED = 2_000_000

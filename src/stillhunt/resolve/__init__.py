@@ -64,7 +64,7 @@ def _slice_counts(candidates: list[Candidate], names: pa.Array, sketches: pa.Tab
     wanted = np.zeros(max(int(cluster.max(initial=-1)), int(clusters.max(initial=-1))) + 2, bool)
     wanted[clusters] = True
     # The last place stands for requests without a cluster.
-    rows = np.flatnonzero(wanted[cluster] & sliced.column("fresh").to_numpy())
+    rows = np.flatnonzero(wanted[cluster] & sliced.column("first_occurrence").to_numpy())
     account = _codes(sketches.column("account_id"), names)[rows]
     known = np.zeros(len(names) + 1, bool)
     known[accounts] = True
@@ -116,6 +116,6 @@ def _table(candidates: list[Candidate], names: pa.Array) -> pa.Table:
         formed=formed,
         content_microbits=content,
         queue_microbits=queue,
-        bare=np.repeat([one.bare for one in candidates], sizes),
+        untemplated=np.repeat([one.bare for one in candidates], sizes),
         searched=np.repeat([one.searched for one in candidates], sizes),
     )

@@ -6,12 +6,12 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Progress
-from stillhunt.score.budget import Budget, false_alarm_budget, log_budget
-from stillhunt.score.candidate import read_candidates
-from stillhunt.score.frame import Frame, build_frame
-from stillhunt.score.mail import list_version
-from stillhunt.score.tables import case_tables
-from stillhunt.score.verdict import judge
+from stillhunt.score.context.candidate import read_candidates
+from stillhunt.score.context.disposable_mail import list_version
+from stillhunt.score.context.frame import Frame, build_frame
+from stillhunt.score.output.tables import case_tables
+from stillhunt.score.verdict.budget import Budget, false_alarm_budget, log_budget
+from stillhunt.score.verdict.verdict import judge
 
 __all__ = ["Budget", "false_alarm_budget", "list_version", "log_budget", "score_campaigns"]
 

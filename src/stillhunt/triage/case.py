@@ -12,12 +12,12 @@ from markupsafe import Markup, escape
 
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS
-from stillhunt.triage import plain
+from stillhunt.triage import formatting as plain
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
 from stillhunt.triage.lookup import explain_id
 from stillhunt.triage.report import render_report
-from stillhunt.triage.sums import in_words
+from stillhunt.triage.score_breakdown import in_words
 
 _ROWS_IN_NOTEBOOK = 12
 

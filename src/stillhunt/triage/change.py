@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.triage import plain
+from stillhunt.triage import formatting as plain
+from stillhunt.triage.score_breakdown import Membership, Sum, probability_of
 from stillhunt.triage.sentences import FAMILY_WORDS
-from stillhunt.triage.sums import Membership, Sum, probability_of
 
 _PROGRAMME = (
     "If it is a programme that you allow (contract, research, own evaluation), declare it under [sanctioned] in the "

@@ -9,9 +9,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from stillhunt.triage import plain
+from stillhunt.triage import formatting as plain
+from stillhunt.triage.score_breakdown import PRIOR, Sum, Term
 from stillhunt.triage.sentences import FAMILY_WORDS
-from stillhunt.triage.sums import PRIOR, Sum, Term
 
 WATERFALL_WIDTH = 240.0
 _ROWS_SHOWN = 24

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.triage import plain
-from stillhunt.triage.sums import Membership, Sum, Term, in_words
+from stillhunt.triage import formatting as plain
+from stillhunt.triage.score_breakdown import Membership, Sum, Term, in_words
 
 _TEXT_WIDTH = 96
 _MEMBERS_SHOWN = 20

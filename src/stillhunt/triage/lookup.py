@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema import CASE_TABLES
-from stillhunt.triage import change, plain
+from stillhunt.triage import change
+from stillhunt.triage import formatting as plain
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.origins import WORDS, origin_words
-from stillhunt.triage.sums import Membership, campaign_sum, member_sums
+from stillhunt.triage.score_breakdown import Membership, campaign_sum, member_sums
 
 _NEAREST_POOL = 5000
 _NEAREST_SHOWN = 3

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillhunt.base.clients import OTHER, UNKNOWN, client_families
 from stillhunt.base.coded import codes
 from stillhunt.base.schema import ORIGINS
-from stillhunt.triage import plain
+from stillhunt.triage import formatting as plain
 
 ASPECTS = {"client": "user_agent", "network": "network", "ip_kind": "ip_kind", "country": "country"}
 """What is told of a campaign -> the column of TRAFFIC that tells it."""

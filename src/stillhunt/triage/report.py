@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from stillhunt.triage import charts, plain, sentences, view
-from stillhunt.triage.sums import in_words
+from stillhunt.triage import charts, sentences, view
+from stillhunt.triage import formatting as plain
+from stillhunt.triage.score_breakdown import in_words
 
 _ROOM = resources.files("stillhunt.triage")
 _NAME_CHARS = 80

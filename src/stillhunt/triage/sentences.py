@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stillhunt.base.schema import FAMILIES
-from stillhunt.triage import plain
+from stillhunt.triage import formatting as plain
 
 _SKILLS_NAMED = 3
 _SKILL_CHARS = 60

@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema import VERDICTS
-from stillhunt.triage import change, charts, plain, sentences
+from stillhunt.triage import change, charts, sentences
+from stillhunt.triage import formatting as plain
 from stillhunt.triage.lookup import score_settings
 from stillhunt.triage.origins import WORDS, origin_words
-from stillhunt.triage.sums import Sum, campaign_sum, in_words
+from stillhunt.triage.score_breakdown import Sum, campaign_sum, in_words
 
 CAMPAIGNS_IN_DETAIL = 200
 ALLOWED = "allowed"

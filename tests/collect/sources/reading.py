@@ -13,7 +13,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import InputFile, open_requests
-from stillhunt.collect.identity import IdentityHasher
+from stillhunt.collect.normalise.identity import IdentityHasher
 
 KEY = "for the tests"
 CAPTURES = Path(__file__).parents[4] / "shared" / "vendor_samples"

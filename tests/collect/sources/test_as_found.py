@@ -21,8 +21,9 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Advance, Silent
-from stillhunt.collect import open_requests, strings
-from stillhunt.collect.sources.otlp_entries import FOREIGN, METRICS
+from stillhunt.collect import open_requests
+from stillhunt.collect.formats.otlp.entries import FOREIGN, METRICS
+from stillhunt.collect.values import strings
 
 EDGE = {"remote_addr": "192.0.2.7", "request_id": "e1", "msec": 1_767_225_600, "request": "POST /v1/x HTTP/1.1"}
 

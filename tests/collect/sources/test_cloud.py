@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.collect.sources.cloud_records import RECORDS
 from tests.collect.sources.reading import hashed_address, read_logs
 
-from stillhunt.collect.chat import read_chat
-from stillhunt.collect.sources import recognise, source_named
-from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats import recognise, source_named
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+from stillhunt.collect.values.chat import read_chat
 
 NAMES = sorted(RECORDS)
 ODD = (None, 7, -1.5, "x", "{", True, [], {}, [None], [[]], {"a": None}, "[1", 10**30)

@@ -29,9 +29,9 @@ from tests.collect.sources.cloud_records import (
 from tests.collect.sources.reading import read_logs
 from tests.collect.sources.test_cloud import written
 
-from stillhunt.collect.sources.bedrock import answered_by_maker, asked_of_maker
-from stillhunt.collect.sources.langfuse import answered_in, asked_in
-from stillhunt.collect.sources.nested import header, mapping
+from stillhunt.collect.formats.shared.nested import header, mapping
+from stillhunt.collect.formats.vendors.bedrock import answered_by_maker, asked_of_maker
+from stillhunt.collect.formats.vendors.langfuse import answered_in, asked_in
 
 MOMENT = 1_793_613_600
 """2 November 2026, 10:00 UTC."""

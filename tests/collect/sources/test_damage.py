@@ -14,7 +14,7 @@ from otlp_fixtures import event, export, span
 from reading import read_logs
 
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.collect.records import HOLDS_NONE
+from stillhunt.collect.decode.records import HOLDS_NONE
 
 
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])

@@ -19,9 +19,9 @@ from tests.collect.sources.otlp_fixtures import write_protobuf
 from tests.collect.sources.reading import Read, read_logs
 
 from stillhunt.base.errors import InputError
-from stillhunt.collect.records import NO_COUNTERPART, UNKNOWN_MODEL
-from stillhunt.collect.sources import SOURCES, recognise, source_named
-from stillhunt.collect.sources.source import Sample
+from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL
+from stillhunt.collect.formats import SOURCES, recognise, source_named
+from stillhunt.collect.formats.source import Sample
 
 CALLS = [source.name for source in SOURCES if source.role != "accounts"]
 DERIVED = {"source", "client_prefix", "origin_file", "origin_row"}

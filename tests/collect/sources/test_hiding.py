@@ -13,9 +13,9 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.otlp_dialect_records import CURRENT
 from tests.collect.sources.otlp_fixtures import event, export, span
 
-from stillhunt.collect.chat import read_chat
-from stillhunt.collect.lenient import DEEPEST_JSON, decode_json, lenient_object
-from stillhunt.collect.sources.answers import answer_of_body
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.values.chat import read_chat
+from stillhunt.collect.values.tolerant_json import DEEPEST_JSON, decode_json, lenient_object
 
 ASKED: dict[str, Any] = {"model": "m-1", "messages": [{"role": "user", "content": "evil"}]}
 

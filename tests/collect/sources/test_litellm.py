@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from litellm_records import DRAWN, KEY_HASH, payload, spend_row
 from reading import CAPTURES, Read, captured, hashed_address, read_logs
 
-from stillhunt.collect.sources import litellm
-from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError
+from stillhunt.collect.formats.litellm import calls as litellm
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
 
 CALLBACK, SPEND = litellm.SOURCES
 

@@ -20,7 +20,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts
-from stillhunt.collect.sources import litellm_accounts
+from stillhunt.collect.formats.litellm import customers as litellm_accounts
 from stillhunt.pipeline import reading
 
 (ACCOUNTS_OF,) = litellm_accounts.SOURCES

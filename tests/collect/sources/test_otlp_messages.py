@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.collect.sources.otlp_dialect_records import AS_KVLIST, CURRENT, LITELLM
 from tests.collect.sources.otlp_fixtures import block, event, export, pairs, span, varint, write_protobuf
 
-from stillhunt.collect.framing import messages
-from stillhunt.collect.sources.otlp_entry import Entry
-from stillhunt.collect.sources.otlp_messages import wire_entries
-from stillhunt.collect.sources.otlp_values import python_value
-from stillhunt.collect.sources.otlp_wire import entries_by_hand
-from stillhunt.collect.sources.source import BrokenRecordError
+from stillhunt.collect.decode.protobuf_framing import messages
+from stillhunt.collect.formats.otlp.attribute_values import python_value
+from stillhunt.collect.formats.otlp.entry import Entry
+from stillhunt.collect.formats.otlp.messages import wire_entries
+from stillhunt.collect.formats.otlp.wire import entries_by_hand
+from stillhunt.collect.formats.source import BrokenRecordError
 
 NESTED: Any = {"deep": 1}
 for _ in range(20):

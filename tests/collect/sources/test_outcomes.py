@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stillhunt.collect.sources.langfuse import tokens_in
-from stillhunt.collect.sources.outcomes import error_code, status_of
+from stillhunt.collect.formats.shared.outcomes import error_code, status_of
+from stillhunt.collect.formats.vendors.langfuse import tokens_in
 
 
 @pytest.mark.parametrize(

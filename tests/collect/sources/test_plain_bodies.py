@@ -13,13 +13,13 @@ from fixtures import FIXTURES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.collect.chat import read_chat, settle_messages
-from stillhunt.collect.fields import REQUEST_FIELDS
-from stillhunt.collect.sources import SOURCES
-from stillhunt.collect.sources.answers import answer_of_body
-from stillhunt.collect.sources.bodies import call_of_body
-from stillhunt.collect.sources.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.sources.source import BrokenRecordError, PassedOverError, Source
+from stillhunt.collect.formats import SOURCES
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import call_of_body
+from stillhunt.collect.formats.bodies.plain_bodies import answer_of_text, body_of_text
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Source
+from stillhunt.collect.values.chat import read_chat, settle_messages
+from stillhunt.collect.values.fields import REQUEST_FIELDS
 
 ODD = (None, "", "odd", 0, 7, 0.5, True, False, 2**60, -1.5e300, [], ["odd"], {}, {"odd": "odd"}, [{"text": "odd"}])
 TEXTS = st.sampled_from(("", "why", "[images: 1]", "[", "zwölf\nBoxkämpfer", "redacted-by-litellm"))

@@ -25,8 +25,8 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
-from stillhunt.collect.database import Database, address_of, stored_tables
-from stillhunt.collect.rejects import Rejects
+from stillhunt.collect.locate.database import Database, address_of, stored_tables
+from stillhunt.collect.values.rejects import Rejects
 
 REQUIRED = os.environ.get("STILLHUNT_REQUIRE_SERVICES") == "1"
 PLACES = ("source", "origin_file", "origin_row")

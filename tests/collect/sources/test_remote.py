@@ -16,7 +16,7 @@ from tests.collect.gathering import collected, content, row, write_lines, write_
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError
-from stillhunt.collect.remote import RemoteFile, _shown, _without_secrets, remote_files
+from stillhunt.collect.locate.object_stores import RemoteFile, _shown, _without_secrets, remote_files
 from stillhunt.pipeline import hunt
 
 KEY, SECRET = "testing-access-key", "testing/secret+key"

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 from scipy.stats import chi2
 
-from stillhunt.lab.peers.method import MethodResult
+from stillhunt.lab.baselines.method import MethodResult
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import stillhunt
+from stillhunt.lab.baselines import PEERS, Method, MethodResult, MethodSettings
 from stillhunt.lab.bench.measures import case_result
-from stillhunt.lab.peers import PEERS, Method, MethodResult, MethodSettings
 
 OURS = "stillhunt"
 GROUPING = ("shared_keys", "synchrotrap", "fraudar", "catchsync")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.lab.baselines import PEERS
 from stillhunt.lab.bench.ablations import VARIANTS
 from stillhunt.lab.bench.methods import GROUPING, OURS
-from stillhunt.lab.peers import PEERS
 
 GENERATORS = ("first", "second", "texts")
 HONEST_SEEDS_FROM = 500_000

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.lab.baselines import Method, MethodResult, MethodSettings
 from stillhunt.lab.bench.measures import Truth
-from stillhunt.lab.peers import Method, MethodResult, MethodSettings
 
 HOUR = 3_600_000_000
 GROWTH = 1.25

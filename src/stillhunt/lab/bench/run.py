@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Progress, Silent
+from stillhunt.lab.baselines import MethodSettings
 from stillhunt.lab.bench.ablations import VARIANTS, poorer_log
 from stillhunt.lab.bench.measures import Quality, Truth, measure
 from stillhunt.lab.bench.methods import method_of, run_timed, stillhunt_method
 from stillhunt.lab.bench.plan import Plan, Run, WorldKey, planned_runs
 from stillhunt.lab.bench.replay import first_calls
 from stillhunt.lab.bench.rows import is_measured, open_folder, write_row
-from stillhunt.lab.peers import MethodSettings
-from stillhunt.lab.worlds import World, WorldSpec, build_world, spec_for_rung
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 
 HISTORY_SEEDS_FROM = 900_000
 """Added to a world's seed for the honest history that some peers are given: other accounts of the same kind."""
@@ -146,7 +146,10 @@ def world_of(key: WorldKey, plan: Plan) -> World:
 
 
 def _second_world(key: WorldKey, plan: Plan, accounts: int) -> World:
-    from stillhunt.lab.second import SecondSpec, build_second_world  # loads word lists that most benches do not need
+    from stillhunt.lab.second_worlds import (  # loads word lists that most benches do not need
+        SecondSpec,
+        build_second_world,
+    )
 
     spec = SecondSpec(
         rung=key.rung,

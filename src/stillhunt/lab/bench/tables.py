@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from stillhunt.lab.baselines import PEERS
 from stillhunt.lab.bench.ablations import VARIANTS
 from stillhunt.lab.bench.cells import (
     NONE,
@@ -23,7 +24,6 @@ from stillhunt.lab.bench.cells import (
 )
 from stillhunt.lab.bench.measures import Quality, upper_bound
 from stillhunt.lab.bench.methods import GROUPING, OURS
-from stillhunt.lab.peers import PEERS
 
 METHODS = (OURS, *PEERS)
 FEWER = 10

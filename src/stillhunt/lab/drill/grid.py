@@ -14,12 +14,12 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.lab.clock import DAY
 from stillhunt.lab.drill.judge import Sight, judge
 from stillhunt.lab.drill.manner import Manner, learn_manner
 from stillhunt.lab.drill.own_logs import OwnLogs, Source, read_own_logs
 from stillhunt.lab.drill.plant import KINDS, Cell, Ground, Kind, Planted, plant
 from stillhunt.lab.drill.texts import PROMPTS_READ, take_apart
+from stillhunt.lab.worlds.clock import DAY
 
 LOOKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Shares of a campaign's harvest after which the log is cut and hunted, before the look at the whole log."""

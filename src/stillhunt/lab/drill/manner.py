@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.errors import InputError
-from stillhunt.lab.clock import DAY, HOUR
 from stillhunt.lab.drill.own_logs import OwnLogs
+from stillhunt.lab.worlds.clock import DAY, HOUR
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

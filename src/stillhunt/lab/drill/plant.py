@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.lab.clock import DAY, HOUR, SECOND, Rhythm, expand_sessions
 from stillhunt.lab.drill.manner import SMALLEST_ANSWER, Manner, private_customers
 from stillhunt.lab.drill.own_logs import MARK, OwnLogs, network_of, stand_in
 from stillhunt.lab.drill.texts import Stock, deal_items, draw_subject
-from stillhunt.lab.grammar import integer_stream
-from stillhunt.lab.wrappers import draw_family, draw_template, load_skills, paraphrase
+from stillhunt.lab.worlds.clock import DAY, HOUR, SECOND, Rhythm, expand_sessions
+from stillhunt.lab.worlds.grammar import integer_stream
+from stillhunt.lab.worlds.wrappers import draw_family, draw_template, load_skills, paraphrase
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["template", "paraphrase", "bare"]

@@ -1,0 +1,1 @@
+"""What the input can tell, and what may be wrong with it."""

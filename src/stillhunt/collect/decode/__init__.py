@@ -1,0 +1,1 @@
+"""Bytes to records: decompression, lines, CSV, Parquet, protobuf framing, and what carries records inside."""

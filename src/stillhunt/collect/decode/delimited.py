@@ -1,0 +1,192 @@
+"""CSV and TSV, plain or compressed: quoted fields, line ends inside quotes, rows of the wrong width set aside."""
+
+from __future__ import annotations
+
+import csv
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
+from stillhunt.collect.decode.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, text_batch
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+from stillhunt.collect.normalise.standardise import RawBatch
+from stillhunt.collect.values.field_suggestions import looks_like_data
+from stillhunt.collect.values.fields import FieldMap, step_down
+from stillhunt.collect.values.rejects import Rejects
+
+HEADER = "put a line with the names of the columns first"
+DELIMITERS = ("\t", ",", ";", "|")
+
+
+class RecordTooLongError(Exception):
+    """One record, over all its lines, is longer than allowed."""
+
+
+class _Feed:
+    """Lines for the csv module, which asks for more of them while a quote is open.
+
+    It knows what the record at hand has used so far, so that a quote that is never closed costs one record of
+    bounded size and not the rest of the file.
+    """
+
+    def __init__(self, source: Iterator[Line], longest: int) -> None:
+        self._source = source
+        self._longest = longest
+        self.number = 0
+        self.size = 0
+        self.head = b""
+        self.broken = False
+
+    def start_record(self) -> None:
+        """Forget the last record."""
+        self.size, self.head, self.broken = 0, b"", False
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._source)
+        self.number = line.number
+        data = line.data.removeprefix(BYTE_ORDER_MARK) if line.number == 0 else line.data
+        if not self.head:
+            self.head = data[:1024]
+        self.size += len(data) + 1
+        if not line.whole or self.size > self._longest:
+            raise RecordTooLongError
+        try:
+            return data.decode() + "\n"
+        except UnicodeDecodeError:
+            self.broken = True
+            return data.decode("utf-8", "replace") + "\n"
+
+
+class CsvReader:
+    """A delimited file whose first line names the columns."""
+
+    rewindable = False
+
+    def __init__(self, file: TextFile, required: Sequence[str]) -> None:
+        self.name, self.index = file.name, file.index
+        self.rows_expected: int | None = None
+        self._file = file
+        self._source = HashedFile(file.path)
+        # The module's only limit on field size is global; 0.1 MB would refuse ordinary prompts.
+        csv.field_size_limit(max(csv.field_size_limit(), file.longest))
+        self._delimiter = ","
+        self.header = self._read_header()
+        if file.fields.missing(required, frozenset(self.header)) and looks_like_data(self.header):
+            raise UnusableInputError("the first line names no columns", "line 1", HEADER)
+        check_columns(file.fields, required, self.header)
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk, once all of it has been read."""
+        return self._source.sha256()
+
+    def _read_header(self) -> list[str]:
+        try:
+            source = lines(decompressed(HashedFile(self._file.path).pieces()), self._file.longest)
+            first = next(source, None)
+        except DamagedFileError as error:
+            raise UnusableInputError(str(error)) from error
+        if first is None:
+            raise UnusableInputError("the file is empty")
+        if not first.whole:
+            raise UnusableInputError("the first line is too long to name columns", "line 1")
+        text = first.data.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace")
+        self._delimiter = max(DELIMITERS, key=text.count)
+        try:
+            names = next(csv.reader([text], delimiter=self._delimiter), [])
+        except csv.Error as error:
+            raise UnusableInputError(f"the first line names no columns: {error}", "line 1") from error
+        return [name.strip() for name in names]
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader."""
+        fetch = _fetcher(self.header, self._file.fields, wanted)
+        waiting = Gathered()
+        places: dict[int, int] = {}
+        for number, place, record, head in self.records(rejects, self._source):
+            waiting.add(fetch(record), number, head)
+            waiting.size += sum(map(len, record)) - len(head)
+            places[number] = place
+            if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                yield text_batch(self._file, waiting, wanted, _placed(places))
+                waiting, places = Gathered(), {}
+        if waiting.rows:
+            yield text_batch(self._file, waiting, wanted, _placed(places))
+
+    def records(self, rejects: Rejects, opened: HashedFile) -> Iterator[tuple[int, int, list[str], bytes]]:
+        """(record number from 0, line number from 1, fields, first bytes) of each record of the right width.
+
+        Args:
+            rejects: takes records of another width and those that are too long.
+            opened: the file's bytes, hashed as they pass.
+        """
+        source = lines(decompressed(opened.pieces()), self._file.longest)
+        feed = _Feed(source, self._file.longest)
+        parser = csv.reader(feed, delimiter=self._delimiter)
+        width = len(self.header)
+        number = 0
+        try:
+            next(source, None)  # the header
+            while True:
+                feed.start_record()
+                record, reason = _next_record(parser, self._file.longest)
+                if record is None and not reason:
+                    return
+                if not reason and (not record or (record == [""] and width > 1)):
+                    continue  # a blank line
+                if record is not None and len(record) != width:
+                    reason = f"{len(record)} fields where the header names {width}"
+                if reason or record is None:
+                    rejects.add(self.name, f"line {feed.number + 1}", reason, feed.head.decode("utf-8", "replace"))
+                else:
+                    rejects.replaced_texts += feed.broken
+                    yield number, feed.number + 1, record, feed.head
+                number += 1
+        except DamagedFileError as error:
+            rejects.add(self.name, "end of what can be read", str(error))
+
+
+def _next_record(parser: Iterator[list[str]], longest: int) -> tuple[list[str] | None, str]:
+    """The next record and an empty reason, None and the reason why it cannot be read, or at the end None twice."""
+    try:
+        return next(parser, None), ""
+    except RecordTooLongError:
+        return None, f"record is longer than {longest} bytes (collect.max_line_bytes), or a quote is not closed"
+    except csv.Error as error:
+        return None, f"not a CSV record: {error}"
+
+
+def _placed(places: dict[int, int]) -> Callable[[int], str]:
+    return lambda number: f"line {places[number]}"
+
+
+def _fetcher(header: Sequence[str], fields: FieldMap, wanted: Sequence[str]) -> Callable[[list[str]], tuple[Any, ...]]:
+    """Fields of a record -> values of our columns; a column that the file lacks, and an empty field, are ""."""
+    position: dict[str, int] = {}
+    for n, name in enumerate(header):
+        position.setdefault(name, n)
+    ways: list[list[tuple[int, tuple[str, ...]]]] = []
+    for ours in wanted:
+        way = []
+        for path in fields.paths[ours]:
+            parts = path.split(".")
+            heads = [(".".join(parts[:n]), tuple(parts[n:])) for n in range(len(parts), 0, -1)]
+            way += [(position[head], steps) for head, steps in heads if head in position]
+        ways.append(way)
+    if len(wanted) > 1 and all(not way or (len(way) == 1 and not way[0][1]) for way in ways):
+        pick = operator.itemgetter(*(way[0][0] if way else len(header) for way in ways))
+        return lambda record: pick([*record, ""])
+    return lambda record: tuple(_value(record, way) for way in ways)
+
+
+def _value(record: list[str], way: list[tuple[int, tuple[str, ...]]]) -> Any:
+    for position, steps in way:
+        text = record[position]
+        if text:
+            value = step_down(text, steps)
+            if value is not None:
+                return value
+    return ""

@@ -1,0 +1,383 @@
+"""JSON lines and JSON arrays, plain or compressed: one record at a time, broken ones set aside."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+from stillhunt.collect.locate.object_stores import Place
+from stillhunt.collect.normalise.standardise import RawBatch
+from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
+from stillhunt.collect.values.fields import Column, FieldMap, python_column, step_down
+from stillhunt.collect.values.kernels import split_array
+from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
+from stillhunt.collect.values.tolerant_json import is_utf8, lenient_object
+
+BATCH_BYTES = 32 << 20
+"""Bytes of lines gathered before they are handed on."""
+PROBED_LINES = 200
+PROBED_BYTES = 4 << 20
+TURNED_RECORDS = 256
+"""Records kept as tuples at a time."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NUMBERED = "line {}"
+_RAW_BYTES = 4 * RAW_CHARACTERS
+
+
+@dataclass
+class TextFile:
+    """What every reader of a text file is given.
+
+    Args:
+        path: the file.
+        name: as shown.
+        index: of the input.
+        fields: where our columns are.
+        batch_rows: rows handed on at a time.
+        longest: bytes allowed in one line or record.
+        account: whose calls these are where the log does not tell; the file's name when empty.
+    """
+
+    path: Place
+    name: str
+    index: int
+    fields: FieldMap
+    batch_rows: int
+    longest: int
+    account: str = ""
+    envelope: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
+    """Takes records out of what carries them; content -> content."""
+
+    def content(self, source: HashedFile) -> Iterator[bytes]:
+        """Decompressed content, without envelopes."""
+        pieces = decompressed(source.pieces())
+        return pieces if self.envelope is None else self.envelope(pieces)
+
+
+@dataclass
+class Gathered:
+    """Records waiting to become a batch.
+
+    Tuples of records are turned into columns early and often: a hundred thousand living tuples keep Python's cycle
+    collector busy for longer than all the decoding takes.
+    """
+
+    columns: list[list[Any]] = field(default_factory=list)
+    records: list[tuple[Any, ...]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, values: tuple[Any, ...], number: int, raw: bytes) -> None:
+        """Keep one record."""
+        size = len(raw)
+        self.records.append(values)
+        if len(self.records) >= TURNED_RECORDS:
+            self.turn()
+        self.numbers.append(number)
+        self.raws.append(raw if size <= _RAW_BYTES else raw[:_RAW_BYTES])
+        self.size += size
+
+    def turn(self) -> None:
+        """Move waiting records into the columns."""
+        if not self.columns and self.records:
+            self.columns = [[] for _ in self.records[0]]
+        for column, part in zip(self.columns, zip(*self.records, strict=True), strict=False):
+            column.extend(part)
+        self.records = []
+
+    @property
+    def rows(self) -> int:
+        """Records gathered."""
+        return len(self.numbers)
+
+
+class JsonReader:
+    """A file of JSON objects, one a line, or in one array."""
+
+    rewindable = False
+
+    def __init__(self, file: TextFile, required: Sequence[str], *, array: bool, mixed: bool = False) -> None:
+        self.name, self.index = file.name, file.index
+        self.rows_expected: int | None = None
+        self._file, self._array = file, array
+        self._source = HashedFile(file.path)
+        found = self._probe()
+        names = leading_names(found) if mixed else usual_names(found)
+        check_columns(file.fields, required, names, 1, leaves_of_all(found))
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk, once all of it has been read."""
+        return self._source.sha256()
+
+    def _records(self, source: HashedFile) -> Iterator[Line]:
+        pieces = self._file.content(source)
+        if self._array:
+            return array_elements(pieces, self._file.longest)
+        return lines(pieces, self._file.longest)
+
+    def _probe(self) -> list[dict[str, Any]]:
+        """The first records that hold names."""
+        found: list[dict[str, Any]] = []
+        seen = size = 0
+        try:
+            for line in self._records(HashedFile(self._file.path)):
+                record = lenient_object(line.data) if line.whole else None
+                found += [record] if record else []
+                seen, size = seen + 1, size + len(line.data)
+                if found and (seen >= PROBED_LINES or size >= PROBED_BYTES):
+                    break
+        except DamagedFileError as error:
+            if not found:
+                raise UnusableInputError(str(error)) from error
+        if not found:
+            raise UnusableInputError("no JSON object in it" if seen else "the file is empty")
+        return found
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader."""
+        decode = _decoder(self._file.fields, wanted, rejects)
+        waiting = Gathered()
+        try:
+            for line in self._records(self._source):
+                if not line.whole:
+                    reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
+                    self._refuse(line, reason, rejects)
+                    continue
+                data = line.data
+                if line.number == 0 and data.startswith(BYTE_ORDER_MARK):
+                    data = data[len(BYTE_ORDER_MARK) :]
+                if not data or data.isspace():
+                    continue
+                values = decode(data)
+                if isinstance(values, str):
+                    self._refuse(line, values, rejects)
+                    continue
+                waiting.add(values, line.number, data)
+                if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                    yield text_batch(self._file, waiting, wanted, self._place)
+                    waiting = Gathered()
+        except DamagedFileError as error:
+            rejects.add(self.name, "end of what can be read", str(error))
+        if waiting.rows:
+            yield text_batch(self._file, waiting, wanted, self._place)
+
+    def _refuse(self, line: Line, reason: str, rejects: Rejects) -> None:
+        rejects.add(self.name, self._place(line.number), reason, line.data[:_RAW_BYTES].decode("utf-8", "replace"))
+
+    def _place(self, number: int) -> str:
+        return f"element {number + 1}" if self._array else f"line {number + 1}"
+
+
+def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
+    """Records gathered -> RawBatch.
+
+    Args:
+        file: where they come from.
+        waiting: the records.
+        wanted: our names, in the order of the values.
+        place: record number -> its place in words.
+    """
+    waiting.turn()
+    columns = {name: _column(column) for name, column in zip(wanted, waiting.columns, strict=True)}
+    return RawBatch(
+        columns=columns,
+        rows=waiting.rows,
+        source=file.name,
+        origin_file=file.index,
+        origin_rows=np.asarray(waiting.numbers, np.int64),
+        place=lambda row: place(waiting.numbers[row]),
+        raw=lambda row: waiting.raws[row].decode("utf-8", "replace"),
+    )
+
+
+def _column(values: list[Any]) -> Column:
+    """A column in which empty text is null, as it is everywhere; said here, columns of numbers in CSV stay plain."""
+    column = python_column(values)
+    if not isinstance(column, list):
+        if not pa.types.is_large_string(column.type) or pc.all(pc.not_equal(column, "")).as_py() is not False:
+            return column
+    elif "" not in values:
+        return column
+    return python_column([None if value == "" else value for value in values])
+
+
+def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Callable[[bytes], tuple[Any, ...] | str]:
+    """Bytes of a line -> wanted values in order, or the reason why it cannot be read.
+
+    Fields that nobody wants are skipped by the decoder without building objects, which is most of the speed.
+    """
+    names = fields.candidates()
+    attributes = [f"f{n}" for n in range(len(names))]
+    line_type = msgspec.defstruct(
+        "LogLine", [(a, Any, None) for a in attributes], rename=dict(zip(attributes, names, strict=True)), gc=False
+    )
+    decoder = msgspec.json.Decoder(line_type)
+    fetch = _fetcher(fields, wanted, names)
+
+    def decode(data: bytes) -> tuple[Any, ...] | str:
+        try:
+            line = decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            record = lenient_object(data)
+            if record is None:
+                return "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
+            rejects.replaced_texts += not is_utf8(data)
+            return fetch(tuple(record.get(name) for name in names))
+        return fetch(msgspec.structs.astuple(line))
+
+    return decode
+
+
+def _fetcher(
+    fields: FieldMap, wanted: Sequence[str], names: Sequence[str]
+) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Values of all candidate names -> values of our columns."""
+    position = {name: n for n, name in enumerate(names)}
+    ways: list[list[tuple[int, tuple[str, ...]]]] = []
+    for ours in wanted:
+        steps = []
+        for path in fields.paths[ours]:
+            parts = path.split(".")
+            steps += [(position[".".join(parts[:n])], tuple(parts[n:])) for n in range(len(parts), 0, -1)]
+        ways.append(steps)
+    if all(len(way) == 1 for way in ways) and len(ways) > 1:
+        return operator.itemgetter(*(way[0][0] for way in ways))
+
+    def fetch(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(_first_value(values, way) for way in ways)
+
+    return fetch
+
+
+def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]) -> Any:
+    for position, steps in way:
+        value = values[position]
+        if value is not None:
+            value = step_down(value, steps)
+            if value is not None:
+                return value
+    return None
+
+
+def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
+    """JSON objects that run over several lines, one after the other, as if each were a line.
+
+    Args:
+        pieces: the content.
+        longest: bytes allowed for all of it, since only reading an object tells where it ends.
+    """
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size > longest:
+            yield Line(0, parts[0][:_RAW_BYTES], whole=False)
+            return
+    text = b"".join(parts).decode("utf-8", "replace")
+    decoder = json.JSONDecoder(strict=False)
+    at = number = 0
+    while at < len(text):
+        if text[at] in " \t\r\n,\x1e":
+            at += 1
+            continue
+        try:
+            _value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            yield Line(number, text[at : at + _RAW_BYTES].encode())
+            return
+        yield Line(number, text[at:end].encode())
+        at, number = end, number + 1
+
+
+class _Pieces:
+    """Pieces of a file, of which what was not used can be put back."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._back: list[bytes] = []
+
+    def __iter__(self) -> _Pieces:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._back.pop() if self._back else next(self._pieces)
+
+    def put_back(self, piece: bytes) -> None:
+        """Give a piece again."""
+        if piece:
+            self._back.append(piece)
+
+
+def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
+    """Elements of one JSON array, or of several one after the other (one a line), as if each were a line.
+
+    What follows the end of the last array and is none counts as one broken element.
+    """
+    source, number = _Pieces(pieces), 0
+    while True:
+        number, closed = yield from _one_array(source, number, longest)
+        rest = next((piece for piece in map(bytes.lstrip, source) if piece), b"")
+        if not closed or not rest:
+            return
+        source.put_back(rest)
+        if not rest.startswith(b"["):
+            yield from _after_arrays(number, source)
+            return
+
+
+def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, None, tuple[int, bool]]:
+    """Elements of the next array; gives the number after the last one, and whether the array was closed."""
+    state = np.zeros(3, np.int64)
+    opened = False
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if not opened:
+            piece = piece.split(b"[", 1)[1]
+            opened = True
+        ends = np.empty(len(piece), np.int64)
+        found = split_array(np.frombuffer(piece, np.uint8), state, ends)
+        start = 0
+        for end in ends[:found].tolist():
+            closing = end < 0
+            stop = -end - 1 if closing else end
+            parts.append(piece[start:stop])
+            if not closing or size + stop - start:
+                yield _element(number, parts, size + stop - start, longest)
+            parts, size, number, start = [], 0, number + 1, stop + 1
+            if closing:
+                pieces.put_back(piece[start:])
+                return number, True
+        size += len(piece) - start
+        parts = [(parts[0] if parts else piece[start:])[:_RAW_BYTES]] if size > longest else [*parts, piece[start:]]
+    rest = b"".join(parts)
+    if rest.strip():
+        yield _element(number, [rest], size, longest)
+    yield Line(number + 1, b"the array is not closed")
+    return number + 2, False
+
+
+def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
+    data = b"".join(parts)
+    return Line(number, data[:_RAW_BYTES], whole=False) if size > longest else Line(number, data.strip())
+
+
+def _after_arrays(number: int, pieces: Iterator[bytes]) -> Iterator[Line]:
+    rest = b""
+    for piece in pieces:
+        if len(rest) < _RAW_BYTES:
+            rest = (rest + piece).strip()
+    if rest:
+        yield Line(number, b"after the array: " + rest[:_RAW_BYTES])

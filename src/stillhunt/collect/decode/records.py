@@ -1,0 +1,234 @@
+"""Records of vendor logs, turned into rows of ours by their source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stillhunt.collect.decode.columnar import UnusableInputError
+from stillhunt.collect.decode.lines import (
+    BATCH_BYTES,
+    Gathered,
+    TextFile,
+    text_batch,
+)
+from stillhunt.collect.decode.record_readers import Framed, framed_records, named_by_user
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
+from stillhunt.collect.formats.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.locate.object_stores import changed_at
+from stillhunt.collect.normalise.standardise import RawBatch
+from stillhunt.collect.values.chat import settle_messages
+from stillhunt.collect.values.field_suggestions import leading_names, usual_names
+from stillhunt.collect.values.fields import from_object
+from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects, printable
+
+PROBED_RECORDS = 200
+PROBED_BYTES = 4 << 20
+NO_COUNTERPART = "of calls that no other log has"
+"""Why rows that only complete the calls of others are passed over where there are none."""
+HOLDS_NONE = "a record that holds no call of its own"  # as an empty export, of which no part can say why
+UNKNOWN_MODEL = "unknown"
+"""Model of calls whose log names none, as edge logs do."""
+_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+
+
+@dataclass
+class Context:
+    """What `Source.gather` gives for all inputs of one source; gathered when first asked for."""
+
+    source: Source
+    readers: list[RecordReader] = field(default_factory=list)
+    _value: Any = None
+    _known: bool = False
+
+    def value(self) -> Any:
+        """What was gathered."""
+        if not self._known and self.source.gather is not None:
+            self._value = self.source.gather(
+                framed.value for reader in self.readers for framed in reader.records() if not framed.reason
+            )
+        self._known = True
+        return self._value
+
+
+class RecordReader:
+    """One input of a vendor log; see Reader.
+
+    Args:
+        file: what every reader of a file is given.
+        source: the kind of log.
+        framing: how records are cut out.
+        context: shared by the inputs of the source.
+    """
+
+    rewindable = False
+
+    def __init__(self, file: TextFile, source: Source, framing: Framing, context: Context) -> None:
+        self.name, self.index, self.source = file.name, file.index, source
+        self.rows_expected: int | None = None
+        self.passed_over: Counter[str] = Counter()
+        """Records that are no calls, by reason; complete after the last batch."""
+        self.found = 0
+        """Records met."""
+        self.joined = False
+        """Whether rows will be joined with those of other inputs, which then name account and model."""
+        self.by_address = 0
+        """Calls that stand under their client's address since the log names no account; of logs that are not joined."""
+        self.handed_on = 0
+        """Rows given to be joined."""
+        self._file, self._framing, self._context = file, framing, context
+        self._digest: HashedFile | None = None
+        self._changed: int | None = None
+        self._mapped = named_by_user(file)
+        context.readers.append(self)
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk, once all of it has been read."""
+        return "" if self._digest is None else self._digest.sha256()
+
+    def changed(self) -> int:
+        """When the file was last changed, microseconds since 1970: the time of calls whose log tells none."""
+        if self._changed is None:
+            self._changed = changed_at(self._file.path)
+        return self._changed
+
+    def records(self, rejects: Rejects | None = None) -> Iterator[Framed]:
+        """All records of the file, broken ones with their reason."""
+        return framed_records(self._file, self._framing, self.source, rejects or Rejects(), HashedFile(self._file.path))
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All calls, see Reader."""
+        self.passed_over.clear()
+        self.found = self.handed_on = 0
+        if not self.joined:
+            self.by_address = 0
+        context = self._context.value()
+        self._digest = HashedFile(self._file.path) if self._framing != "parquet" else None
+        waiting, places = Gathered(), list[str]()
+        number = 0
+        most_rows, counted = self._file.batch_rows, self.source.gather is None
+        source = self._digest or HashedFile(self._file.path)
+        for framed in framed_records(self._file, self._framing, self.source, rejects, source):
+            self.found += 1
+            for place, row in enumerate(self._rows(framed, context, rejects)):
+                identity = row.get("request_id")
+                if identity is None or identity == "":
+                    row["request_id"] = f"{self.name}#{framed.place}" + (f".{place}" if place else "")
+                waiting.add(tuple(map(row.get, wanted)), number, framed.raw)
+                if framed.size and counted and not place:
+                    waiting.size += framed.size  # all that its texts can be, and the messages that wait beside them
+                else:
+                    waiting.size += sum([len(v) for v in row.values() if isinstance(v, str)])
+                places.append(framed.place)
+                number += 1
+                if len(places) >= most_rows or waiting.size >= BATCH_BYTES:
+                    self.handed_on += len(places) if self.joined else 0
+                    yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
+                    waiting, places = Gathered(), []
+        if waiting.rows:
+            self.handed_on += len(places) if self.joined else 0
+            yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
+
+    def _rows(self, framed: Framed, context: Any, rejects: Rejects) -> list[Row]:
+        reason = framed.reason
+        if not reason:
+            try:
+                source = self.source
+                made: Iterable[Row | PassedOverError | BrokenRecordError] = ()
+                if source.rows is not None:
+                    made = source.rows(framed.value)
+                elif source.rows_within is not None:
+                    made = source.rows_within(framed.value, context)
+                return self._usable(made if isinstance(made, list) else list(made), framed, rejects)
+            except PassedOverError as error:
+                self.passed_over[printable(str(error), RAW_CHARACTERS)] += 1
+                return []
+            except BrokenRecordError as error:
+                reason = str(error)
+            except _SHAPE_ERRORS as error:
+                reason = f"its shape is not that of {self.source.title} ({type(error).__name__})"
+        rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
+        return []
+
+    def _usable(
+        self, made: list[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
+    ) -> list[Row]:
+        """Calls of a record; its other parts are counted, or set aside."""
+        if not made:
+            self.passed_over[HOLDS_NONE] += 1
+        rows = []
+        for row in made:
+            if isinstance(row, dict):
+                self._complete(row, row.pop("attributes", framed.value) if self._mapped else None)
+                if (
+                    self.source.role == "parts"
+                    and not self.joined
+                    and None in map(row.get, ("account_id", "timestamp"))
+                ):
+                    self.passed_over[NO_COUNTERPART] += 1
+                else:
+                    rows.append(row)
+            elif isinstance(row, PassedOverError):
+                self.passed_over[printable(str(row), RAW_CHARACTERS)] += 1
+            else:
+                rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
+        return rows
+
+    def _complete(self, row: Row, record: Record) -> None:
+        """Fill columns that the user maps by hand, and account and model where no log names them."""
+        if self._mapped and isinstance(record, Mapping):
+            for ours, path in self._mapped:
+                value = from_object(record, path)
+                if value is not None:
+                    row[ours] = value
+                    if ours == "messages":
+                        row["prompt"] = None  # else what was read of a body would stand
+        settle_messages(row)
+        get = row.get
+        if self.source.nameless:
+            row["account_fallback"] = get("account_fallback") or self._file.account or self.name
+        if self.joined:
+            return
+        if self.source.nameless and get("timestamp") in (None, ""):
+            row["timestamp"] = self.changed()
+        if not get("account_id") and get("account_id") in (None, ""):
+            row["account_id"] = found = get("account_fallback")
+            self.by_address += found is not None and found == get("client_ip")
+        if not get("model") and get("model") in (None, ""):
+            row["model"] = UNKNOWN_MODEL
+
+
+def _placed(first: int, places: list[str]) -> Callable[[int], str]:
+    return lambda number: places[number - first]
+
+
+def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sample:
+    """The beginning of a file, to recognise its source by.
+
+    Args:
+        file: the file.
+        framing: how it is cut into records.
+        mixed: see `Sample`.
+
+    Raises:
+        UnusableInputError: nothing in it can be decoded.
+    """
+    found: list[Record] = []
+    seen = size = 0
+    reason = ""
+    try:
+        for framed in framed_records(file, framing, None, Rejects(), HashedFile(file.path)):
+            seen, size = seen + 1, size + framed.size
+            if not framed.reason:
+                found.append(framed.value)
+            reason = reason or framed.reason
+            if seen >= PROBED_RECORDS or size >= PROBED_BYTES:
+                break
+    except DamagedFileError as error:
+        reason = reason or str(error)
+    if not found:
+        raise UnusableInputError(reason or "the file is empty")
+    names = leading_names(found) if mixed else usual_names(found)
+    return Sample(framing, found, frozenset(names), mixed)

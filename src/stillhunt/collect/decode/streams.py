@@ -1,0 +1,176 @@
+"""Bytes of a file: hashed, decompressed piece by piece, cut into lines of bounded length."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import zstandard
+
+from stillhunt.collect.locate.object_stores import Place
+
+PIECE = 1 << 20
+"""Bytes handed on at a time."""
+GZIP_STEP = 1 << 14
+"""Compressed bytes given to gzip at a time: what one step unfolds to is lost if it ends in damage."""
+ZSTD_STEP = 2048
+"""Compressed bytes given to zstd at a time: 4 of them can unfold into 128 KiB, so this bounds a bomb to 64 MiB."""
+ZSTD_WINDOW = 1 << 27
+"""Largest zstd window accepted (zstd's own default for decoding); a header may ask for gigabytes."""
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+class DamagedFileError(Exception):
+    """The rest of a file cannot be read; the message is the reason for rejects."""
+
+
+@dataclass
+class HashedFile:
+    """A file's bytes in pieces, hashed on the way.
+
+    Raises:
+        DamagedFileError: it cannot be opened or read.
+    """
+
+    path: Place
+    size: int = 0
+    complete: bool = False
+    _digest: Any = field(default_factory=hashlib.sha256)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All bytes."""
+        try:
+            with self.path.open("rb") as handle:
+                while piece := handle.read(PIECE):
+                    self._digest.update(piece)
+                    self.size += len(piece)
+                    yield piece
+            self.complete = True
+        except (OSError, pa.ArrowException) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise DamagedFileError(f"cannot be read: {reason}") from error
+
+    def sha256(self) -> str:
+        """Of all its bytes, in hexadecimal; empty as long as they have not all been read."""
+        return str(self._digest.hexdigest()) if self.complete else ""
+
+
+def decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The content of plain, gzip or zstd bytes, told apart by their first bytes.
+
+    Raises:
+        DamagedFileError: the compressed stream is broken or cut short; what came before it has been handed on.
+    """
+    first = next(pieces, b"")
+    if first.startswith(GZIP_MAGIC):
+        yield from _gunzip(_again(first, pieces))
+    elif first.startswith(ZSTD_MAGIC):
+        yield from _unzstd(_again(first, pieces))
+    else:
+        yield from _again(first, pieces)
+
+
+def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+        yield from rest
+
+
+def _steps(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), size):
+            yield piece[start : start + size]
+
+
+def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        for waiting in _steps(pieces, GZIP_STEP):
+            while waiting:
+                if inflater.eof:  # another member follows, or padding
+                    waiting = waiting.lstrip(b"\x00")
+                    if not waiting:
+                        break
+                    inflater = zlib.decompressobj(wbits=31)
+                content = inflater.decompress(waiting, PIECE)
+                if content:
+                    yield content
+                waiting = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+    except zlib.error as error:
+        raise DamagedFileError(f"gzip data is damaged: {error}") from error
+    if not inflater.eof:
+        raise DamagedFileError("gzip data is cut short")
+
+
+def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    maker = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+    frame = maker.decompressobj()
+    inside = False
+    try:
+        for waiting in _steps(pieces, ZSTD_STEP):
+            while waiting:
+                if frame.eof:
+                    frame = maker.decompressobj()
+                content = frame.decompress(waiting)
+                inside = not frame.eof
+                if content:
+                    yield content
+                waiting = frame.unused_data if frame.eof else b""
+    except zstandard.ZstdError as error:
+        raise DamagedFileError(f"zstd data is damaged: {error}") from error
+    if inside:
+        raise DamagedFileError("zstd data is cut short")
+
+
+class Line(msgspec.Struct, gc=False):
+    """One line without its end; `whole` is False where it was longer than allowed and only its head is kept."""
+
+    number: int
+    data: bytes
+    whole: bool = True
+
+
+KEPT_HEAD = 1024
+"""Bytes kept of a line that is too long, to show in rejects."""
+
+
+def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
+    """Lines, numbered from 0, ended by LF or CRLF. An endless line costs `longest` bytes of memory at most.
+
+    Args:
+        pieces: the content.
+        longest: bytes allowed in one line.
+    """
+    number = 0
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        ended = piece.split(b"\n")
+        for part in ended[:-1]:
+            if size or len(part) > longest or part.endswith(b"\r"):
+                yield _line(number, parts, size, part, longest)
+                parts, size = [], 0
+            else:
+                yield Line(number, part)
+            number += 1
+        rest = ended[-1]
+        size += len(rest)
+        if size > longest:
+            parts = [(parts[0] if parts else rest)[:KEPT_HEAD]]
+        elif rest:
+            parts.append(rest)
+    if size:
+        yield _line(number, parts, size, b"", longest)
+
+
+def _line(number: int, parts: list[bytes], size: int, last: bytes, longest: int) -> Line:
+    if size + len(last) > longest:
+        return Line(number, (parts[0] if parts else last)[:KEPT_HEAD], whole=False)
+    data = b"".join((*parts, last)) if parts else last
+    return Line(number, data[:-1] if data.endswith(b"\r") else data)

@@ -1,0 +1,1 @@
+"""Request and answer bodies of model APIs, alone or in batch files."""

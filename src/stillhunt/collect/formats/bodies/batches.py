@@ -1,0 +1,170 @@
+"""Files of batch APIs: OpenAI's and Azure's, Anthropic's and Bedrock's, requests and answers.
+
+Sources: platform.openai.com/docs/api-reference/batch, docs.anthropic.com/en/api/creating-message-batches,
+docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import call_of_body, decoded, first, is_list, number
+from stillhunt.collect.formats.bodies.plain_bodies import Body
+from stillhunt.collect.formats.edge.nginx import named
+from stillhunt.collect.formats.shared.nested import account_in, at, session_in, text
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+
+BATCH = "batch"
+"""Value of `channel`."""
+
+
+class _PlainRequest(TypedDict, total=False):
+    custom_id: Any
+    body: Body
+    params: Body
+    requests: None
+    recordId: None
+    modelInput: None
+    modelOutput: None
+
+
+def _requested(record: Any) -> Any:
+    return decoded(first(record, "body", "params", "modelInput"))
+
+
+def _gather(records: Iterator[Any]) -> frozenset[str]:
+    """Names that several requests bear, as those of different batches do; they tell no calls apart."""
+    once: set[str] = set()
+    twice: set[str] = set()
+    for record in (one for found in records for one in _each(found)):
+        name = text(first(record, "custom_id", "recordId"))
+        if name is not None:
+            (twice if name in once else once).add(name)
+    return frozenset(twice)
+
+
+def _each(record: Any) -> list[Any]:
+    """The requests in a record: itself, or those of one body that creates an Anthropic batch."""
+    found: Any = record.get("requests") if isinstance(record, dict) else None
+    return list(found) if is_list(found) else [record]
+
+
+def _request_rows(record: Any, shared: frozenset[str]) -> Iterator[Row]:
+    for one in _each(record):
+        yield _request_row(one, shared)
+
+
+def _request_row(record: Any, shared: frozenset[str]) -> Row:
+    body = _requested(record)
+    if not isinstance(body, dict | Body):
+        raise BrokenRecordError("no request in it (body, params or modelInput)")
+    told = call_of_body(body) | _answer(record.get("modelOutput"))
+    name = text(first(record, "custom_id", "recordId"))
+    metadata = body.metadata if isinstance(body, Body) else body.get("metadata")
+    own = {
+        "request_id": None if name in shared else name,
+        "account_id": account_in(metadata),
+        "conversation_id": told.get("conversation_id") or session_in(metadata),
+        "channel": BATCH,
+        "links": named(batch=name),
+    }
+    return told | own
+
+
+def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
+    name = text(record.get("custom_id"))
+    if name is None:
+        raise BrokenRecordError("no custom_id in it")
+    body = first(record, "response", "result")
+    answer = first(body, "body", "message") if isinstance(body, dict) else None
+    status = number(at(record, "response.status_code"))
+    if answer is None and status is None and record.get("error") is None and at(record, "result.type") is None:
+        raise PassedOverError("an answer without content")
+    answer = decoded(answer)
+    yield _answer(answer) | {
+        "request_id": name,
+        "timestamp": number(first(answer, "created", "created_at")),
+        "status": status,
+        "links": [*named(batch=name), *_answer(answer).get("links", [])],
+    }
+
+
+def _answer(body: Any) -> Row:
+    return {} if body is None else answer_of_body(body)
+
+
+def _is_requests(sample: Sample) -> bool:
+    found = [one for record in sample.records for one in _each(record)]
+    fit = [isinstance(_requested(one), dict) and bool(first(one, "custom_id", "recordId")) for one in found]
+    return sum(fit) * 2 > len(fit)
+
+
+def _is_answers(sample: Sample) -> bool:
+    return sample.holds("custom_id") and not sample.names.isdisjoint(("response", "result", "error"))
+
+
+_BODY = dict.fromkeys(
+    (
+        "model",
+        "prompt",
+        "turn",
+        "system_prompt",
+        "tools",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "conversation_id",
+        "end_user_id",
+    ),
+    "body, params or modelInput",
+)
+SOURCES = (
+    Source(
+        "batch",
+        "batch requests (OpenAI, Azure, Anthropic, Bedrock)",
+        _is_requests,
+        {
+            "request_id": "custom_id, recordId; file and line where several requests share it",
+            "timestamp": "when the file was changed; the answer's `created` where the output file is given too",
+            "account_id": "account or the like in body.metadata; else collect.default_account, else the file's name",
+            **_BODY,
+            "response": "modelOutput (Bedrock)",
+            "input_tokens": "modelOutput (Bedrock)",
+            "output_tokens": "modelOutput (Bedrock)",
+            "channel": "'batch'",
+        },
+        gather=_gather,
+        rows_within=_request_rows,
+        plain_record=_PlainRequest,
+        links=("batch", "response"),
+        nameless=True,
+        notes=(
+            "It names neither account nor time: a file is an account, unless --map account_id=FIELD says where it is.",
+            "All calls of a file have its time unless the output file is given, so timing says nothing.",
+            "A custom_id that two output files share joins neither.",
+        ),
+        switch_on="keep the files that are uploaded for /v1/batches",
+        versions="bodies of openai 3.57.0; answers after the API references of November 2026",
+    ),
+    Source(
+        "batch-output",
+        "batch answers (OpenAI, Azure, Anthropic)",
+        _is_answers,
+        {
+            "request_id": "custom_id",
+            "timestamp": "response.body.created",
+            "response": "response.body, result.message",
+            "input_tokens": "usage of the answer",
+            "output_tokens": "usage of the answer",
+            "status": "response.status_code",
+        },
+        rows=_answer_rows,
+        links=("batch", "response"),
+        role="parts",
+        notes=("It completes the requests of the input file, which it does not repeat.",),
+        switch_on="keep the output files of /v1/batches",
+        versions="records after the API references of November 2026",
+    ),
+)

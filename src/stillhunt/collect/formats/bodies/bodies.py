@@ -1,0 +1,315 @@
+"""Request and answer bodies of model APIs, wherever a log keeps them, -> our columns.
+
+Read by shape and not by path, since gateways rewrite paths: OpenAI chat, completions, responses and embeddings;
+Anthropic messages; Gemini generateContent; Bedrock Converse and InvokeModel (whose body is that of the model's maker).
+Field names are those of the vendors' API references.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from stillhunt.collect.formats.bodies import plain_bodies as plain
+from stillhunt.collect.formats.source import Row
+from stillhunt.collect.values.chat import content_text
+from stillhunt.collect.values.tolerant_json import decode_json
+
+_OTHER_LIMITS = (
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens_to_sample",
+    "maxOutputTokens",
+    "maxTokens",
+)
+"""Other names of max_tokens."""
+_CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
+_RARE_OPTIONS = frozenset(
+    (
+        *_CONFIGS,
+        *_OTHER_LIMITS,
+        *("topP", "toolConfig", "functions", "instructions", "systemInstruction", "system_instruction"),
+        *("previous_response_id", "conversation"),
+    )
+)
+"""Options under names that few bodies have: where none is there, four fields are all that need be asked for."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+_PACK = msgspec.msgpack.Encoder().encode
+_REMEMBERED_TEXTS, _REMEMBERED_BYTES = 512, 1 << 15
+_remembered: dict[bytes, str] = {}
+"""Packed values -> their JSON text; 32 MB at most, for it is emptied when it is full."""
+_remembered_tools: dict[bytes, str] = {}
+"""Tools as a body has them -> their JSON text; as large at most."""
+_LISTS, _NUMBERS, _NAMES = (list, tuple), (int, float), (str, int)
+_SESSIONS = ("session_id", "sessionId", "conversation_id", "litellm_session_id", "thread_id")
+_NAMING = frozenset((*_SESSIONS, "conversation", "metadata", "safety_identifier"))
+"""Where a body names its session, or its user beside `user`."""
+ASKED = frozenset(("messages", "contents", "prompt", "input"))
+"""Where a body holds what is asked."""
+
+
+def call_of_body(body: Any) -> Row:
+    """What a request body tells of a call; columns that it does not hold are absent.
+
+    Args:
+        body: the decoded body, or its JSON text.
+    """
+    if not isinstance(body, dict):
+        found = plain.body_of_text(body) if isinstance(body, str) else body
+        if isinstance(found, plain.Body):
+            return _call_of_plain(found)
+        body = decoded(body)
+        if not isinstance(body, dict):
+            return {}
+    row, get = options_of_body(body), body.get
+    if (model := get("model") or first(body, "model", "modelId")) is not None:
+        row["model"] = model
+    if not _NAMING.isdisjoint(body) and (session := _conversation(body)) is not None:
+        row["conversation_id"] = session
+    if (user := _end_user(body)) is not None:
+        row["end_user_id"] = user
+    messages = get("messages") or first(body, "messages", "contents")
+    if isinstance(messages, _LISTS):
+        row["messages"] = as_messages(messages)
+        return row
+    given: Any = body.get("input", body.get("prompt"))
+    if isinstance(given, str):
+        row["prompt"] = given
+    elif is_list(given) and any(isinstance(part, dict) for part in given):
+        row["messages"] = as_messages(given)
+    elif is_list(given) and all(isinstance(part, str) for part in given) and (text := as_json(given)) is not None:
+        row["prompt"] = text
+    return row
+
+
+def _call_of_plain(body: plain.Body) -> Row:
+    row = options_of_body(body)
+    if body.model:
+        row["model"] = body.model
+    user = body.user or body.safety_identifier
+    if body.metadata:
+        told = {"user": user, "metadata": body.metadata}
+        if (session := _conversation(told)) is not None:
+            row["conversation_id"] = session
+        user = _end_user(told)
+    if user:
+        row["end_user_id"] = user
+    if not body.messages or not plain.add_chat(row, body.messages):
+        row["messages"] = as_messages(msgspec.to_builtins(body.messages))
+    return row
+
+
+def _options_of_plain(body: plain.Options) -> Row:
+    row = Row()
+    if body.temperature is not None:
+        row["temperature"] = body.temperature
+    if body.top_p is not None:
+        row["top_p"] = body.top_p
+    if (most := body.max_completion_tokens if body.max_tokens is None else body.max_tokens) is not None:
+        row["max_tokens"] = most
+    if (raw := bytes(body.tools)) and (tools := _tools_text(raw)) is not None:
+        row["tools"] = tools
+    if body.system:
+        row["system_prompt"] = body.system
+    return row
+
+
+def _tools_text(raw: bytes) -> str | None:
+    found = _remembered_tools.get(raw)
+    if found is None:
+        found = as_json(decode_json(raw) or None)
+        if found is not None and len(raw) <= _REMEMBERED_BYTES:
+            _keep(_remembered_tools, raw, found)
+    return found
+
+
+def options_of_body(body: Mapping[str, Any] | plain.Options) -> Row:
+    """Of a request body only how the answer is to be made: sampling, tools and instructions; see `call_of_body`."""
+    if isinstance(body, plain.Options):
+        return _options_of_plain(body)
+    get, row = body.get, Row()
+    if _RARE_OPTIONS.isdisjoint(body):
+        for name in ("temperature", "top_p", "max_tokens"):
+            if (value := get(name)) is not None and (value := number(value)) is not None:
+                row[name] = value
+    else:
+        _add_rare_options(row, body)
+    if (value := as_json(get("tools") or get("toolConfig") or get("functions"))) is not None:
+        row["tools"] = value
+    value = get("system") or get("instructions") or get("systemInstruction") or get("system_instruction")
+    if value and (value := system_text(value)) is not None:
+        row["system_prompt"] = value
+    return row
+
+
+def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
+    get = body.get
+    nested = next((found for name in _CONFIGS if isinstance(found := get(name), dict)), None)
+    setting = {**nested, **body}.get if nested else get
+    if (value := number(setting("temperature"))) is not None:
+        row["temperature"] = value
+    if (value := number(setting("top_p") or first_of(setting, "top_p", "topP"))) is not None:
+        row["top_p"] = value
+    if (value := number(setting("max_tokens") or first_of(setting, "max_tokens", *_OTHER_LIMITS))) is not None:
+        row["max_tokens"] = value
+    if get("previous_response_id") or get("conversation"):
+        row["turn"] = None  # the history lies with the provider: how long it is nobody can tell
+
+
+def as_messages(messages: Sequence[Any]) -> list[Any]:
+    """Messages of any maker as objects with role and content, those of the responses API that have no role among them.
+
+    Args:
+        messages: as found; what is no message is left out.
+    """
+    made: list[Any] = []
+    for message in messages:
+        if isinstance(message, dict):
+            if isinstance(message.get("role"), str) and message.get("content") is not None:
+                made.append(message)  # as most are
+            elif (other := _as_message(message)) is not None:
+                made.append(other)
+        elif isinstance(message, str):
+            made.append({"role": "user", "content": message})
+    return made
+
+
+def _as_message(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    kind = message.get("type")
+    role = message.get("role")
+    content = message["content"] if message.get("content") is not None else message.get("parts")
+    if not isinstance(role, str):
+        if kind in ("function_call", "reasoning", "computer_call", "custom_tool_call"):
+            role, content = "assistant", content or ""
+        elif isinstance(kind, str) and kind.endswith("_output"):
+            role, content = "tool", message.get("output")
+        elif content is not None:
+            role = "user"  # Gemini leaves it out in calls of one turn
+        else:
+            return None
+    return {"role": role, "content": content}
+
+
+def system_text(value: Any) -> str | None:
+    """System instructions: text, content parts, or an object with parts."""
+    if isinstance(value, dict):
+        value = first(value, "parts", "content", "text")
+    return content_text(value) or None
+
+
+def _conversation(body: Mapping[str, Any]) -> Any:
+    found = first_of(body.get, *_SESSIONS)
+    if isinstance(found, _NAMES):
+        return found
+    conversation = body.get("conversation")
+    if isinstance(conversation, dict):
+        conversation = conversation.get("id")
+    if isinstance(conversation, _NAMES):
+        return conversation
+    metadata = body.get("metadata")
+    inner = first(metadata, *_SESSIONS) if metadata else None
+    return inner if isinstance(inner, _NAMES) else None
+
+
+def _end_user(body: Mapping[str, Any]) -> str | None:
+    found = body.get("user") or first(body, "user", "safety_identifier")
+    if not found or not isinstance(found, str):
+        metadata = body.get("metadata")
+        found = first(metadata, "user_id", "end_user_id") if metadata else None
+    return found if found and isinstance(found, str) else None
+
+
+def first(record: Any, *names: str) -> Any:
+    """Value of the first of these fields that is there and is neither null nor empty text; None where none is."""
+    if isinstance(record, dict):
+        get = record.get
+        for name in names:
+            value = get(name)
+            if value is not None and value != "":
+                return value
+    return None
+
+
+def first_of(get: Callable[[str], Any], *names: str) -> Any:
+    """As `first`, of a record that is known to be one.
+
+    Args:
+        get: gives the value of a field, None where there is none.
+        names: fields in the order in which they are asked.
+    """
+    for name in names:
+        value = get(name)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+def items(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; none where the value is no list."""
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, _LISTS) else []
+
+
+def is_list(value: Any) -> bool:
+    """Whether this is a list as JSON and Parquet give it."""
+    return isinstance(value, _LISTS)
+
+
+def number(value: Any) -> Any:
+    """A number as it is; None for what is none, which an odd client may well send where a number is due."""
+    if value is None or value is True or value is False:
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, _NUMBERS) and -(2**53) < value < 2**53 else None
+
+
+def decoded(value: Any) -> Any:
+    """A value whose JSON text is decoded; text that is no JSON as it is."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        found = decode_json(value)
+        return value if found is None else found
+    return value
+
+
+def as_json(value: Any) -> str | None:
+    """JSON text of a value; text as it is, None for null and empty lists."""
+    if not value and (value is None or value == [] or value == {}):
+        return None
+    if isinstance(value, str):
+        return value
+    try:
+        # The tools of an application are the same in all its calls, and are packed faster than they are written.
+        packed = _PACK(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _json_text(value)
+    if len(packed) > _REMEMBERED_BYTES:
+        return _json_text(value)
+    return _remembered.get(packed) or _remember(packed, value)
+
+
+def _remember(packed: bytes, value: Any) -> str | None:
+    text = _json_text(value)
+    if text is not None:
+        _keep(_remembered, packed, text)
+    return text
+
+
+def _keep(remembered: dict[bytes, str], key: bytes, text: str) -> None:
+    if len(remembered) >= _REMEMBERED_TEXTS:
+        remembered.clear()
+    remembered[key] = text
+
+
+def _json_text(value: Any) -> str | None:
+    try:
+        return _ENCODER.encode(value)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,227 @@
+"""Bodies of model APIs as most are, decoded into types at once: chat messages of text, few options, an answer of text.
+
+A body that holds anything more (other makers' names, images, tool use as content parts) does not fit these types, is
+refused by the decoder, and is read with care by `bodies.py`, which knows every shape. What both read they read alike:
+that is tested. Fields that would change the meaning are declared as null, so that a body that has one is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from stillhunt.collect.formats.source import Row
+
+_Whole: TypeAlias = Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)]
+_Real: TypeAlias = Annotated[float, msgspec.Meta(gt=-(2.0**53), lt=2.0**53)]
+Number: TypeAlias = _Whole | _Real | None
+_UNFIT = (msgspec.DecodeError, UnicodeError, RecursionError)
+NO_TOOLS = msgspec.Raw(b"")
+
+
+class Part(msgspec.Struct, gc=False):
+    """A content part that is text and nothing else."""
+
+    text: str
+    type: Literal["text", "input_text", "output_text"] | None = None
+
+
+class Message(msgspec.Struct, gc=False):
+    """A chat message."""
+
+    role: str
+    content: str | list[Part] | None = None
+    parts: None = None
+
+
+class Options(msgspec.Struct, gc=False):
+    """How an answer is to be made."""
+
+    temperature: Number = None
+    top_p: Number = None
+    max_tokens: Number = None
+    max_completion_tokens: Number = None
+    tools: msgspec.Raw = NO_TOOLS
+    system: str | None = None
+    max_output_tokens: None = None
+    max_tokens_to_sample: None = None
+    maxOutputTokens: None = None
+    maxTokens: None = None
+    topP: None = None
+    generationConfig: None = None
+    generation_config: None = None
+    inferenceConfig: None = None
+    config: None = None
+    toolConfig: None = None
+    functions: None = None
+    instructions: None = None
+    systemInstruction: None = None
+    system_instruction: None = None
+    previous_response_id: None = None
+    conversation: None = None
+
+
+class Body(Options, gc=False, kw_only=True):
+    """A request of a chat."""
+
+    messages: list[Message]
+    model: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    metadata: dict[str, Any] | None = None
+    modelId: None = None
+    session_id: None = None
+    sessionId: None = None
+    conversation_id: None = None
+    litellm_session_id: None = None
+    thread_id: None = None
+    headers: None = None
+
+
+class Usage(msgspec.Struct, gc=False):
+    """Tokens as OpenAI and Anthropic name them."""
+
+    prompt_tokens: Number = None
+    completion_tokens: Number = None
+    input_tokens: Number = None
+    output_tokens: Number = None
+    inputTokens: None = None
+    outputTokens: None = None
+    promptTokenCount: None = None
+    candidatesTokenCount: None = None
+
+
+class Reply(msgspec.Struct, gc=False):
+    """The message of a choice."""
+
+    content: str | list[Part] | None = None
+    parts: None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    """One of several answers."""
+
+    message: Reply
+    text: None = None
+
+
+class Answer(msgspec.Struct, gc=False):
+    """An answer of a chat that is not streamed."""
+
+    id: str | None = None
+    created: Number = None
+    choices: list[Choice] = []
+    content: str | list[Part] | None = None
+    usage: Usage | None = None
+    created_at: None = None
+    candidates: None = None
+    output: None = None
+    delta: None = None
+    instructions: None = None
+    usageMetadata: None = None
+    usage_metadata: None = None
+    prompt_tokens: None = None
+    completion_tokens: None = None
+    input_tokens: None = None
+    output_tokens: None = None
+    inputTokens: None = None
+    outputTokens: None = None
+    promptTokenCount: None = None
+    candidatesTokenCount: None = None
+    status_code: None = None
+    body: None = None
+    json: None = None
+    data: None = None
+
+
+_decode_body = msgspec.json.Decoder(Body).decode
+_decode_answer = msgspec.json.Decoder(Answer).decode
+
+
+def body_of_text(text: str) -> Body | None:
+    """A request body from its JSON text; None where it is not plain."""
+    try:
+        body = _decode_body(text)
+    except _UNFIT:
+        return None
+    return body if body.messages else None
+
+
+def answer_of_text(text: str) -> Answer | None:
+    """An answer from its JSON text; None where it is not plain."""
+    try:
+        return _decode_answer(text)
+    except _UNFIT:
+        return None
+
+
+def text_of(content: str | list[Part] | None) -> str:
+    """As `chat.content_text`."""
+    if content is None or type(content) is str:
+        return content or ""
+    if len(content) == 1:
+        return content[0].text  # type: ignore[union-attr]  # checked above; isinstance costs as much as all else here
+    return "\n".join([part.text for part in content if part.text])  # type: ignore[union-attr]  # as above
+
+
+def add_chat(row: Row, messages: list[Message]) -> bool:
+    """Put new content, turn and system text of a call where `chat.settle_messages` would.
+
+    Args:
+        row: gets them; what it knows of turn and system prompt stands.
+        messages: of the call.
+
+    Returns:
+        False, and nothing done, where the messages are not as most are.
+    """
+    run, before, system, turn = list[str](), list[str](), None, 0
+    for message in messages:
+        role = message.role
+        if role == "assistant":
+            if run:
+                before, run = run, []
+            elif not before:
+                return False
+        elif role == "user" or role == "tool":  # two comparisons cost half of a set of two
+            if before and not run:
+                turn += 1
+            run.append(text_of(message.content))
+        elif role == "system" and system is None:
+            system = text_of(message.content)
+        else:
+            return False
+    told = run or before
+    prompt = told[0] if len(told) == 1 else "\n".join([text for text in told if text])
+    if not prompt or prompt[0] == "[":
+        return False
+    row["prompt"] = prompt
+    row.setdefault("turn", turn)
+    if system and not row.get("system_prompt"):
+        row["system_prompt"] = system
+    return True
+
+
+def answer_text(answer: Answer) -> str:
+    """Text of an answer, several choices line by line."""
+    texts = [text_of(choice.message.content) for choice in answer.choices]
+    if answer.content is not None:
+        texts.append(text_of(answer.content))
+    return texts[0] if len(texts) == 1 else "\n".join([text for text in texts if text])
+
+
+def told_by(answer: Answer) -> Row:
+    """As `bodies.answer_of_body`."""
+    row, usage = Row(), answer.usage
+    if usage is not None:
+        read = usage.input_tokens if usage.prompt_tokens is None else usage.prompt_tokens
+        written = usage.output_tokens if usage.completion_tokens is None else usage.completion_tokens
+        if read is not None:
+            row["input_tokens"] = read
+        if written is not None:
+            row["output_tokens"] = written
+    if answer.id:
+        row["links"] = [f"response:{answer.id}"]
+    if text := answer_text(answer):
+        row["response"] = text
+    return row

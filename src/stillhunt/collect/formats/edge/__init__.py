@@ -1,0 +1,1 @@
+"""Access logs of nginx and Envoy."""

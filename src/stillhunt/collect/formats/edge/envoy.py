@@ -1,0 +1,107 @@
+"""Envoy access logs in JSON, with the field names that the Envoy AI Gateway's documentation uses.
+
+Source: aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs (2026), envoyproxy.io access log operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stillhunt.collect.formats.bodies.bodies import first, first_of, number
+from stillhunt.collect.formats.edge.nginx import NO_CALL, agent, named
+from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
+from stillhunt.collect.formats.shared.nested import text
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+
+_FIELDS = frozenset(
+    (
+        "response_flags",
+        "response_code_details",
+        "upstream_host",
+        "upstream_cluster",
+        "downstream_remote_address",
+        "x-envoy-origin-path",
+        "x-envoy-upstream-service-time",
+        "connection_termination_details",
+        "route_name",
+        "gen_ai.request.model",
+    )
+)
+
+
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    method = get("method") or first(record, "method", ":method")
+    if method != "POST" and isinstance(method, str) and method.upper() not in ("POST", "-"):
+        raise PassedOverError(NO_CALL)
+    began = agent(first_of(get, "start_time", "timestamp"))
+    if began is None:
+        raise BrokenRecordError("no time in it (start_time)")
+    # The client, by what proxies before this one told and by the connection's other end.
+    peer = first_of(get, "downstream_remote_address", "downstream_direct_remote_address")
+    address = client_address(get("x-forwarded-for"), peer)
+    status = number(first_of(get, "response_code", "status"))
+    request = _said(get, "x-request-id", "request_id")
+    return [
+        {
+            "request_id": request,
+            "timestamp": began,
+            "account_id": _said(get, "x-account", "x-account-id", "x-user-id", "x-tenant-id"),
+            "account_fallback": address,
+            "model": _said(get, "gen_ai.request.model", "gen_ai.response.model", "x-ai-eg-model"),
+            "client_ip": address,
+            "user_agent": _said(get, "user-agent", "user_agent"),
+            "conversation_id": _said(get, "session.id", "x-session-id", "gen_ai.conversation.id"),
+            "tls_fingerprint": _said(get, "tls_ja4", "ja4", "tls_ja3", "ja3"),
+            "input_tokens": number(get("gen_ai.usage.input_tokens")),
+            "output_tokens": number(get("gen_ai.usage.output_tokens")),
+            "status": status or None,  # 0: the client left before any answer
+            "links": named(edge=request),
+        }
+    ]
+
+
+def _said(get: Callable[[str], Any], *names: str) -> str | None:
+    """The first of these fields that is there, as text; Envoy writes a dash where there is nothing."""
+    for name in names:
+        value = get(name)
+        if value is not None and value != "":
+            found = value if isinstance(value, str) else text(value)
+            return None if found == "-" else found
+    return None
+
+
+def _is_envoy(sample: Sample) -> bool:
+    return len(sample.names & _FIELDS) > 1 and not sample.names.isdisjoint(("start_time", "timestamp"))
+
+
+SOURCES = (
+    Source(
+        "envoy",
+        "Envoy access log, JSON",
+        _is_envoy,
+        {
+            "request_id": "x-request-id",
+            "timestamp": "start_time",
+            "account_id": "x-account or another header that names it; the client's address where none does",
+            "model": "gen_ai.request.model",
+            "client_ip": f"x-forwarded-for, downstream_remote_address: {CLIENT_ADDRESS}",
+            "user_agent": "user-agent",
+            "conversation_id": "session.id",
+            "tls_fingerprint": "tls_ja4, tls_ja3 (%TLS_JA4_FINGERPRINT%)",
+            "input_tokens": "gen_ai.usage.input_tokens",
+            "output_tokens": "gen_ai.usage.output_tokens",
+            "status": "response_code",
+        },
+        rows=_rows,
+        links=("edge",),
+        role="edge",
+        notes=(
+            "It carries no text; give it beside the gateway's own log or its traces, which it completes.",
+            "Token fields are null for streams.",
+        ),
+        switch_on="accessLog with a JSON format; keys named as in the AI Gateway's documentation",
+        versions="Envoy 1.40.0",
+    ),
+)

@@ -1,0 +1,154 @@
+"""nginx access logs: JSON of an operator's own `log_format`, with or without request bodies, and `combined` lines.
+
+Names are those of nginx's variables (nginx.org/en/docs/varindex.html), with which such formats are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from stillhunt.collect.formats.bodies.bodies import call_of_body, first, first_of, number
+from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Source
+
+_LINE = re.compile(
+    r'^(?P<remote_addr>\S+) \S+ (?P<remote_user>\S+) \[(?P<time_local>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" '
+    r'(?P<status>\d{3}) (?P<bytes>\d+|-)(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<http_user_agent>(?:[^"\\]|\\.)*)")?'
+)
+NO_CALL = "not a POST, so no call of a model"
+_ACCOUNT_HEADERS = ("http_x_account", "http_x_account_id", "http_x_consumer_username")
+_TIME_CHARACTERS = 40
+_ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
+
+
+def _access_rows(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    method = get("request_method") or first(record, "request_method") or str(get("request") or "").split(" ", 1)[0]
+    if method and method != "POST" and method.upper() != "POST":
+        raise PassedOverError(NO_CALL)
+    began = _began(record)
+    if began is None:
+        raise BrokenRecordError("no time in it (msec, time_iso8601, time_local or time)")
+    address = client_address(get("http_x_forwarded_for"), get("remote_addr"))
+    session = first_of(get, "http_x_session_id")
+    row: Row = {
+        "request_id": get("request_id") or first(record, "request_id", "http_x_request_id"),
+        "timestamp": began,
+        "account_id": get("http_x_account") or first_of(get, *_ACCOUNT_HEADERS),
+        "account_fallback": address,
+        "client_ip": address,
+        "user_agent": agent(get("http_user_agent")),
+        "tls_fingerprint": first_of(get, "ssl_ja4", "http_ssl_ja4", "ssl_ja3_hash", "http_ssl_ja3_hash"),
+        "status": number(get("status")),
+        "links": named(edge=get("request_id"), call=get("litellm_call_id")),
+    }
+    if body := get("request_body"):
+        row.update(call_of_body(unescaped(body)))
+    if session is not None:
+        row["conversation_id"] = session
+    return [row]
+
+
+def _line_rows(line: str) -> list[Row]:
+    found = _LINE.match(line)
+    if found is None:
+        raise BrokenRecordError("not a line of the combined log format")
+    return _access_rows(found.groupdict())
+
+
+def _began(record: Mapping[str, Any]) -> Any:
+    """When the request came: nginx writes the time at which it was answered, and how long that took."""
+    ended, took = number(record.get("msec")), number(record.get("request_time"))
+    if ended is not None:
+        return round(ended - (took or 0.0), 3)
+    told = first(record, "time_iso8601", "time_local", "time")
+    if isinstance(told, str) and "/" in told:
+        try:
+            return _common_log_time(told)
+        except ValueError as error:
+            raise BrokenRecordError(f"not a time of nginx: {told[:40]}") from error
+    return told
+
+
+def _common_log_time(told: str) -> str:
+    """02/Nov/2026:10:00:00 +0000 as ISO 8601."""
+    if len(told) > _TIME_CHARACTERS:
+        raise ValueError(told)
+    return _known_time(told)
+
+
+@lru_cache(1 << 12)
+def _known_time(told: str) -> str:  # many calls end within one second
+    return datetime.strptime(told, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+
+
+def agent(value: Any) -> Any:
+    """A User-Agent header; nginx writes a dash where there is none."""
+    return None if value == "-" else value
+
+
+def unescaped(value: Any) -> Any:
+    r"""A body that nginx wrote with `escape=default`, where quotes and backslashes are \x22 and \x5C."""
+    if isinstance(value, str) and "\\x22" in value and value.startswith("{\\x22"):
+        return (
+            _ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
+            .encode("latin-1", "replace")
+            .decode("utf-8", "replace")
+        )
+    return value
+
+
+def named(**ids: Any) -> list[str]:
+    """Names of a call, "kind:id", of those ids that are there."""
+    return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
+
+
+_CARRIES = {
+    "request_id": "request_id ($request_id)",
+    "timestamp": "msec less request_time; else time_iso8601, time_local or time",
+    "account_id": "http_x_account or another header that names it; the client's address where none does",
+    "client_ip": f"http_x_forwarded_for, remote_addr: {CLIENT_ADDRESS}",
+    "user_agent": "http_user_agent",
+    "tls_fingerprint": "ssl_ja4, ssl_ja3_hash (modules)",
+    "status": "status",
+    "conversation_id": "http_x_session_id",
+}
+_BODY = dict.fromkeys(
+    ("model", "prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens", "end_user_id"),
+    "request_body",
+)
+_FIELDS = frozenset(("remote_addr", "http_user_agent", "request_id", "msec", "time_iso8601", "time_local", "request"))
+SOURCES = (
+    Source(
+        "nginx",
+        "nginx access log, JSON",
+        lambda sample: sample.holds("remote_addr") and len(sample.names & _FIELDS) >= 3,
+        {**_CARRIES, **_BODY},
+        rows=_access_rows,
+        links=("edge", "call"),
+        role="edge",
+        notes=("Without request_body it carries no text; give it beside the gateway's own log, which it completes.",),
+        switch_on="log_format with escape=json and $request_id, $msec, $request_time, $remote_addr, $http_user_agent",
+        versions="nginx 1.26.3",
+    ),
+    Source(
+        "nginx-combined",
+        "nginx or Apache access log, combined format",
+        lambda sample: sum(_LINE.match(line) is not None for line in sample.records) * 2 > len(sample.records),
+        {
+            **{name: _CARRIES[name] for name in ("timestamp", "account_id", "client_ip", "user_agent", "status")},
+            "account_id": "the client's address",
+            "client_ip": "first word of the line",
+        },
+        rows=_line_rows,
+        role="edge",
+        notes=("It names neither call nor account nor model: accounts are addresses, and times are whole seconds.",),
+        switch_on="the default access_log",
+        versions="nginx 1.26.3",
+        framings=frozenset({"text"}),
+    ),
+)

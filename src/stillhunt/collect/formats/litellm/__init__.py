@@ -1,0 +1,1 @@
+"""Logs and customer tables of the LiteLLM proxy."""

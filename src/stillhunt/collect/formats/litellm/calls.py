@@ -1,0 +1,386 @@
+"""Calls as the LiteLLM proxy logs them: payloads of its callbacks, and its table LiteLLM_SpendLogs.
+
+Source: BerriAI/litellm, `litellm/types/utils.py` (StandardLoggingPayload), `schema.prisma`,
+`proxy/spend_tracking/spend_tracking_utils.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import to_builtins
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body, answer_text
+from stillhunt.collect.formats.bodies.bodies import (
+    as_json,
+    as_messages,
+    call_of_body,
+    decoded,
+    first,
+    first_of,
+    is_list,
+    number,
+    options_of_body,
+)
+from stillhunt.collect.formats.bodies.plain_bodies import Answer, Message, Options, add_chat
+from stillhunt.collect.formats.bodies.plain_bodies import answer_text as plain_text
+from stillhunt.collect.formats.edge.nginx import named
+from stillhunt.collect.formats.litellm.fields import Payload, PlainPayload
+from stillhunt.collect.formats.shared.addresses import client_address
+from stillhunt.collect.formats.source import PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.values.chat import content_text
+
+NOBODY = frozenset(("default_user_id", "default_user", "None"))
+"""Users that LiteLLM puts where a key has none, the master key for instance."""
+REDACTED = "redacted-by-litellm"
+HEALTH_CHECK = "litellm-internal-health-check"
+"""Stands where the hash of a key would. Tags say the same, but those come from the client, who could hide by them."""
+NO_CALL = "no call of a model"
+OWN_CHECK = "LiteLLM's own health check"
+_NO_CALLS = re.compile("mcp_tool|_file|file_|_batch|batches|vector_store|container|fine_tuning|get_responses|list_")
+_RANDOM = re.compile(r"[0-9a-f]{32}")
+"""What LiteLLM draws for a trace where the client names no session."""
+_SESSION_HEADERS = ("x-litellm-session-id", "x-session-id", "session_id", "session-id")
+_CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "atext_completion", "aresponses"))
+"""What most calls are, said so that no pattern need be tried on them."""
+_CHATS = frozenset(("acompletion", "completion", "aresponses"))
+_NOTHING = frozenset(("", REDACTED, "{}"))
+_OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt", "turn")
+_AGENT_TAG = "User-Agent: "
+
+
+def _payload_rows(record: Record) -> list[Row]:
+    """One StandardLoggingPayload."""
+    get, told = record.get, _object(record.get("metadata"))
+    key = told.get("user_api_key_hash")
+    _pass_over(record, key)
+    client = _object(told.get("requester_metadata"))
+    headers = _headers(client.get("headers"), told.get("requester_custom_headers"))
+    own = get("id")
+    call = get("litellm_call_id") or first(record, "litellm_call_id", "id")
+    row: Row = {
+        "request_id": call,
+        "timestamp": get("startTime"),
+        "organization_id": told.get("user_api_key_org_id"),
+        "model": _model(record),
+        "conversation_id": _session(record, client, headers),
+        "end_user_id": get("end_user") or told.get("user_api_key_end_user_id"),
+        "client_ip": _address(get("requester_ip_address") or told.get("requester_ip_address")),
+        "user_agent": _agent(record, told, headers),
+        "links": named(call=call, edge=headers.get("x-request-id"), response=None if own == call else own),
+    }
+    _add_customer(row, told.get("user_api_key_user_id"), key)
+    _add_outcome(row, record, get("error_information"))
+    options = get("model_parameters")
+    row.update(options_of_body(options if isinstance(options, Options) else _object(options)))
+    if not _add_plain_question(row, record):
+        row.update(_question(record))
+    _add_answer(row, decoded(get("response")))
+    return [row]
+
+
+def _spend_rows(record: Record) -> list[Row]:
+    """One row of LiteLLM_SpendLogs, its JSON columns as text or as objects."""
+    get, told, body = record.get, _object(record.get("metadata")), _object(record.get("proxy_server_request"))
+    key = get("api_key") or told.get("user_api_key")
+    _pass_over(record, key)
+    within = [_object(body.get(name)) for name in ("metadata", "litellm_metadata")] if body else []
+    headers = _headers(*(part.get("headers") for part in within), told.get("headers"))
+    call, own = first(record, "litellm_call_id") or first(told, "litellm_call_id"), first(record, "request_id")
+    asked = call_of_body(body) if body else {}
+    row: Row = {
+        "request_id": call or own,
+        "timestamp": get("startTime"),
+        "organization_id": get("organization_id") or told.get("user_api_key_org_id"),
+        "model": body.get("model") or first(body, "model") or first(told, "original_model_group") or _model(record),
+        "conversation_id": _spend_session(record, body, within, headers),
+        "end_user_id": get("end_user") or asked.get("end_user_id"),
+        "client_ip": _spend_address(record, told, within, headers),
+        "user_agent": _agent(record, told, headers),
+        "links": named(call=call or own, edge=headers.get("x-request-id"), response=None if own == call else own),
+    }
+    _add_customer(row, get("user") or told.get("user_api_key_user_id"), key)
+    _add_outcome(row, record, told.get("error_information"))
+    row.update({name: asked[name] for name in _OPTIONS if name in asked})
+    if asked.get("prompt") or asked.get("messages"):
+        row.update(_shown(asked))
+    else:
+        messages = decoded(get("messages"))
+        if messages and is_list(messages):  # only calls of type _arealtime have any
+            row.update(_shown({"messages": as_messages(messages)}))
+    _add_answer(row, decoded(get("response")))
+    return [row]
+
+
+def _pass_over(record: Mapping[str, Any], key: Any) -> None:
+    if key == HEALTH_CHECK:
+        raise PassedOverError(OWN_CHECK)
+    kind = record.get("call_type")
+    if isinstance(kind, str) and kind not in _CALLS and _NO_CALLS.search(kind):
+        raise PassedOverError(NO_CALL)
+
+
+def _add_customer(row: Row, user: Any, key: Any) -> None:
+    """The user of the key, else its hash: a team is no account, since many customers may be in it."""
+    if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes them; should one slip through, so do we
+        key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    nobody = user is None or (isinstance(user, str) and (not user or user in NOBODY))
+    row["account_id"], row["api_key_id"] = key if nobody else user, key
+
+
+def _model(record: Mapping[str, Any]) -> Any:
+    """The client's word for the model; the name within LiteLLM, without its provider, where it was unknown."""
+    group = record.get("model_group")
+    if group is not None and group != "":
+        return group
+    model, provider = first(record, "model"), first(record, "custom_llm_provider")
+    if isinstance(model, str) and isinstance(provider, str):
+        return model.removeprefix(provider + "/") or None
+    return model
+
+
+def _session(record: Mapping[str, Any], client: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
+    """A session that the client named; a trace that LiteLLM drew at random is none."""
+    named_by_client = client.get("session_id") or first_of(headers.get, *_SESSION_HEADERS)
+    if named_by_client or (named_by_client := first(record, "session_id")) is not None:
+        return named_by_client
+    trace, drawn = first(record, "trace_id"), first(client, "trace_id")
+    if drawn is not None and drawn != trace:
+        return trace  # what LiteLLM drew was overridden by the client's
+    return None if _is_random(trace) else trace
+
+
+def _spend_session(
+    record: Mapping[str, Any], body: Mapping[str, Any], within: list[Mapping[str, Any]], headers: Mapping[str, Any]
+) -> Any:
+    named_by_client = first(body, "litellm_session_id") or first(headers, *_SESSION_HEADERS)
+    for part in within:
+        named_by_client = named_by_client or first(part, "session_id")
+    found = first(record, "session_id")
+    return named_by_client or (None if _is_random(found) else found)
+
+
+def _is_random(trace: Any) -> bool:
+    return isinstance(trace, str) and _RANDOM.fullmatch(trace) is not None
+
+
+def _spend_address(
+    record: Mapping[str, Any], told: Mapping[str, Any], within: list[Mapping[str, Any]], headers: Mapping[str, Any]
+) -> Any:
+    """The caller's address; failed calls of some routes have it only in the request."""
+    for part in (record, told, *within):
+        found = first(part, "requester_ip_address")
+        if found is not None:
+            return _address(found)
+    return client_address(first(headers, "x-forwarded-for"))
+
+
+def _address(told: Any) -> Any:
+    """LiteLLM writes X-Forwarded-For as it came where it is told to trust it."""
+    return client_address(told) if isinstance(told, str) and "," in told else told
+
+
+def _headers(*found: Any) -> dict[str, Any]:
+    """Headers of the request by lower-case name, of the first place that has one."""
+    headers: dict[str, Any] = {}
+    for part in found:
+        if part:
+            for name, value in _object(part).items():
+                if value is not None and value != "":
+                    headers.setdefault(name.lower(), value)
+    return headers
+
+
+def _agent(record: Mapping[str, Any], told: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
+    """The User-Agent header; older rows have it as a tag only, once as a whole and once without its version."""
+    found = record.get("user_agent") or told.get("user_agent") or headers.get("user-agent")
+    if found:
+        return found
+    tags = decoded(record.get("request_tags"))
+    agents = [t.removeprefix(_AGENT_TAG) for t in tags if isinstance(t, str)] if is_list(tags) else []
+    given = (
+        [a for a, t in zip(agents, [t for t in tags if isinstance(t, str)], strict=True) if a != t] if agents else []
+    )
+    return max(given, key=len, default=None)
+
+
+def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
+    """Tokens and HTTP status. A failed call has zero tokens, which says nothing, and often a word for its code."""
+    sent, answered = number(record.get("prompt_tokens")), number(record.get("completion_tokens"))
+    failed = record.get("status") == "failure"
+    if failed and not sent and not answered:
+        sent = answered = None
+    row["input_tokens"], row["output_tokens"], row["status"] = sent, answered, _code(error) if failed else 200
+
+
+def _code(error: Any) -> int | None:
+    """Status of an error: its code, else the number with which LiteLLM's own class of errors begins."""
+    error = _object(error)
+    for told in (first(error, "error_code"), first(error, "normalized_error")):
+        word = str(told).split("_", 1)[0]
+        if word.isascii() and word.isdecimal() and 100 <= int(word[:9]) < 600:
+            return int(word)
+    return None
+
+
+def _add_plain_question(row: Row, record: Mapping[str, Any]) -> bool:
+    """Put in what was asked where it is a chat as most are; False, and nothing done, where it is not."""
+    messages, kind = record.get("messages"), record.get("call_type")
+    if type(messages) is not list or not messages or type(messages[0]) is not Message:
+        return False
+    if not isinstance(kind, str) or kind not in _CHATS:
+        return False
+    return messages[0].content != REDACTED and add_chat(row, messages)
+
+
+def _question(record: Mapping[str, Any]) -> Row:
+    """What was asked: chat messages, a text, or the inputs of an embedding, which LiteLLM makes user messages."""
+    messages = decoded(record.get("messages"))
+    if isinstance(messages, list) and messages and type(messages[0]) is Message:
+        messages = to_builtins(messages)
+    if isinstance(messages, dict):
+        messages = messages.get("messages")
+    if isinstance(messages, str):
+        return _shown({"prompt": messages})
+    if not is_list(messages):
+        return {}
+    kind = record.get("call_type")
+    if isinstance(kind, str) and "embedding" in kind:
+        inputs = [m if isinstance(m, str) else content_text(first(m, "content")) for m in messages]
+        return _shown({"prompt": as_json(inputs) if len(inputs) != 1 else inputs[0]})
+    return _shown({"messages": as_messages(messages)})
+
+
+def _shown(row: Row) -> Row:
+    """What of a question is text of the client: nothing where logging of messages is off."""
+    prompt, messages = row.get("prompt"), row.get("messages")
+    if isinstance(prompt, str) and prompt.strip('[]" ') not in ("", REDACTED):
+        return {"prompt": prompt}
+    if messages and (
+        messages[0].get("content") != REDACTED or any(message.get("content") != REDACTED for message in messages)
+    ):
+        return {"messages": messages}
+    return {}
+
+
+def _add_answer(row: Row, answer: Any) -> None:
+    if not answer:
+        return
+    if isinstance(answer, Answer):
+        if (text := plain_text(answer)) not in _NOTHING:
+            row["response"] = text
+        return
+    if isinstance(answer, dict):
+        told: Any = answer_text(answer)
+        instructions = answer.get("instructions")
+        if isinstance(instructions, str) and instructions not in _NOTHING:
+            row["system_prompt"] = instructions
+    else:
+        told = answer_of_body(answer).get("response") if isinstance(answer, str) or is_list(answer) else None
+    if told and told not in _NOTHING:
+        row["response"] = told
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        value = decoded(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_payload(sample: Sample) -> bool:
+    return sample.holds("id", "call_type", "startTime", "metadata") and bool(
+        sample.names & {"model_parameters", "hidden_params", "error_information"}
+    )
+
+
+_CARRIES = {
+    "request_id": "litellm_call_id; id where it is absent",
+    "timestamp": "startTime",
+    "account_id": "metadata.user_api_key_user_id; metadata.user_api_key_hash where the key has no user",
+    "api_key_id": "metadata.user_api_key_hash",
+    "organization_id": "metadata.user_api_key_org_id",
+    "model": "model_group; model without its provider where it is empty",
+    "prompt": "messages",
+    "turn": "the answers among the messages",
+    "system_prompt": "messages, model_parameters.instructions",
+    "response": "response",
+    "conversation_id": "metadata.requester_metadata.session_id, trace_id where the client set it",
+    "end_user_id": "end_user",
+    "client_ip": "requester_ip_address",
+    "user_agent": "user_agent, request_tags",
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "temperature": "model_parameters.temperature",
+    "top_p": "model_parameters.top_p",
+    "max_tokens": "model_parameters.max_tokens and its other names",
+    "tools": "model_parameters.tools",
+    "status": "200, or error_information.error_code, normalized_error",
+}
+_SPEND_CARRIES = {
+    "request_id": "litellm_call_id; request_id where it is absent",
+    "timestamp": "startTime (UTC)",
+    "account_id": "user; api_key where the key has no user",
+    "api_key_id": "api_key (a hash)",
+    "organization_id": "organization_id",
+    "model": "proxy_server_request.model, metadata.original_model_group, model_group",
+    "prompt": "proxy_server_request",
+    "turn": "the answers among the messages of proxy_server_request",
+    "system_prompt": "proxy_server_request",
+    "response": "response",
+    "conversation_id": "session_id where the client set it",
+    "end_user_id": "end_user",
+    "client_ip": "requester_ip_address",
+    "user_agent": "metadata.user_agent, request_tags",
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "temperature": "proxy_server_request",
+    "top_p": "proxy_server_request",
+    "max_tokens": "proxy_server_request",
+    "tools": "proxy_server_request",
+    "status": "200, or metadata.error_information.error_code",
+}
+SOURCES = (
+    Source(
+        "litellm-callback",
+        "LiteLLM callback (StandardLoggingPayload)",
+        _is_payload,
+        _CARRIES,
+        rows=_payload_rows,
+        fields_read=Payload,
+        plain_record=PlainPayload,
+        links=("call", "edge", "response"),
+        notes=(
+            "Give the log of failures too: refused calls belong to the conduct of an account.",
+            "A random trace_id is no session; the client's own is told from it.",
+        ),
+        switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
+        "s3_v2 or gcs_bucket",
+        versions="LiteLLM 1.108.7",
+    ),
+    Source(
+        "litellm-spendlogs",
+        "LiteLLM spend logs (table LiteLLM_SpendLogs)",
+        lambda sample: sample.holds("request_id", "call_type", "api_key", "spend", "startTime"),
+        _SPEND_CARRIES,
+        rows=_spend_rows,
+        links=("call", "edge", "response"),
+        columns=(
+            *("request_id", "litellm_call_id", "call_type", "api_key", "prompt_tokens", "completion_tokens"),
+            *("startTime", "model", "model_group", "custom_llm_provider", "user", "metadata", "request_tags"),
+            *("end_user", "requester_ip_address", "messages", "response", "proxy_server_request", "session_id"),
+            *("status", "organization_id", "user_agent", "spend"),
+        ),
+        notes=(
+            "Prompts stand in it only with store_prompts_in_spend_logs, strings over 2,048 characters cut.",
+            "A session of 32 hexadecimal digits cannot be told from the one LiteLLM draws, and is taken as none.",
+        ),
+        switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
+        "hunt postgresql://... reads it where it lies, as does a file of "
+        'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER',
+        versions="LiteLLM 1.108.7",
+        framings=frozenset({"json", "csv", "parquet"}),
+    ),
+)

@@ -1,0 +1,1 @@
+"""OpenTelemetry: traces and log records of model calls, in protobuf and JSON."""

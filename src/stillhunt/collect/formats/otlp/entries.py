@@ -1,0 +1,272 @@
+"""OTLP as it lies in files, JSON or protobuf, -> spans and log records with plain attributes.
+
+JSON names: opentelemetry-proto 1.9 in the JSON mapping of opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding (ids
+are hex, 64-bit integers are strings).
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import unhexlify
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from stillhunt.collect.formats.otlp.entry import FAILED, SPAN_BYTES, TRACE_BYTES, Attributes, Bare, Entry
+from stillhunt.collect.formats.otlp.kernels_protobuf import DEEPEST
+from stillhunt.collect.formats.otlp.messages import wire_entries
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
+
+_LATEST = 1 << 63
+METRICS = "metrics, which tell of no single call"
+FOREIGN = "not a record of OpenTelemetry: neither resourceSpans nor resourceLogs in it"
+
+
+class _Value(msgspec.Struct, gc=False, rename="camel"):
+    string_value: Any = None
+    int_value: Any = None
+    double_value: Any = None
+    bool_value: Any = None
+    bytes_value: Any = None
+    array_value: Any = None
+    kvlist_value: Any = None
+
+
+class _Pair(msgspec.Struct, gc=False):
+    key: str
+    value: _Value | None = None
+
+
+class _Span(msgspec.Struct, gc=False, rename="camel"):
+    trace_id: Any = None
+    span_id: Any = None
+    parent_span_id: Any = None
+    name: Any = None
+    start_time_unix_nano: Any = None
+    end_time_unix_nano: Any = None
+    attributes: msgspec.Raw = msgspec.Raw()
+    events: msgspec.Raw = msgspec.Raw()
+    status: Any = None
+
+
+class _LogRecord(msgspec.Struct, gc=False, rename="camel"):
+    trace_id: Any = None
+    span_id: Any = None
+    event_name: Any = None
+    time_unix_nano: Any = None
+    observed_time_unix_nano: Any = None
+    attributes: msgspec.Raw = msgspec.Raw()
+    body: Any = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    name: Any = None
+    attributes: msgspec.Raw = msgspec.Raw()
+
+
+class _Resource(msgspec.Struct, gc=False):
+    attributes: msgspec.Raw = msgspec.Raw()
+
+
+class _Scope(msgspec.Struct, gc=False):
+    name: Any = None
+
+
+class _ScopeEntries(msgspec.Struct, gc=False, rename="camel"):
+    scope: _Scope | None = None
+    spans: list[_Span] | None = None
+    log_records: list[_LogRecord] | None = None
+
+
+class _ResourceEntries(msgspec.Struct, gc=False, rename="camel"):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeEntries] | None = None
+    scope_logs: list[_ScopeEntries] | None = None
+
+
+class Export(msgspec.Struct, gc=False, rename="camel"):
+    """An export request in JSON; attributes stay undecoded until someone asks."""
+
+    resource_spans: list[_ResourceEntries] | None = None
+    resource_logs: list[_ResourceEntries] | None = None
+    resource_metrics: msgspec.Raw = msgspec.Raw()
+
+
+_PAIRS = msgspec.json.Decoder(list[_Pair])
+_EVENTS = msgspec.json.Decoder(list[_Event])
+
+
+def entries(record: Any, *, names: frozenset[str] | None = None, bare: Bare | None = None) -> Iterator[Entry]:
+    """Spans and log records of one record of a file, in their order.
+
+    Args:
+        record: an `Export`, or the bytes of a ResourceSpans or ResourceLogs message.
+        names: attributes that are asked for, where not all are; others may be left out.
+        bare: told a trace and a span, whether none of its attributes are asked for.
+
+    Raises:
+        BrokenRecordError: the record is no export request.
+        PassedOverError: it carries metrics.
+    """
+    if isinstance(record, Export):
+        if record.resource_spans is None and record.resource_logs is None:
+            if record.resource_metrics:
+                raise PassedOverError(METRICS)
+            raise BrokenRecordError(FOREIGN)
+        yield from _json_entries(record, bare)
+    elif isinstance(record, bytes):
+        yield from wire_entries(record, names, bare)
+    else:
+        raise BrokenRecordError("neither JSON nor protobuf of an OTLP export request")
+
+
+def _json_entries(record: Export, bare: Bare | None) -> Iterator[Entry]:
+    for group in (*(record.resource_spans or ()), *(record.resource_logs or ())):
+        resource = _json_attributes(group.resource.attributes) if group.resource else {}
+        for part in (*(group.scope_spans or ()), *(group.scope_logs or ())):
+            scope = _text(part.scope.name) if part.scope else ""
+            for span in part.spans or ():
+                trace, own = _id(span.trace_id, TRACE_BYTES), _id(span.span_id, SPAN_BYTES)
+                left = bare is not None and bare(trace, own)
+                yield Entry(
+                    False,
+                    trace,
+                    own,
+                    _id(span.parent_span_id, SPAN_BYTES),
+                    _text(span.name),
+                    _nanoseconds(span.start_time_unix_nano),
+                    {} if left else _json_attributes(span.attributes),
+                    () if left else _json_events(span.events),
+                    scope=scope,
+                    resource=resource,
+                    end=_nanoseconds(span.end_time_unix_nano),
+                    failure=_failure(span.status) if span.status and not left else None,
+                )
+            for log in part.log_records or ():
+                yield Entry(
+                    True,
+                    _id(log.trace_id, TRACE_BYTES),
+                    _id(log.span_id, SPAN_BYTES),
+                    name=_text(log.event_name),
+                    start=_nanoseconds(log.time_unix_nano) or _nanoseconds(log.observed_time_unix_nano),
+                    attributes=_json_attributes(log.attributes),
+                    body=_json_value(log.body, DEEPEST),
+                    scope=scope,
+                    resource=resource,
+                )
+
+
+def _failure(status: Any) -> str | None:
+    if not isinstance(status, dict) or status.get("code") not in (FAILED, str(FAILED), "STATUS_CODE_ERROR"):
+        return None
+    return _text(status.get("message"))
+
+
+def _json_attributes(raw: msgspec.Raw) -> Attributes:
+    if not raw:
+        return {}
+    try:
+        pairs = _PAIRS.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _loose_attributes(raw)
+    made: Attributes = {}
+    for pair in pairs:
+        value = pair.value
+        if value is not None:
+            text = value.string_value
+            made[pair.key] = _struct_value(value) if text is None else text
+    return made
+
+
+def _struct_value(value: _Value) -> Any:
+    if value.int_value is not None:
+        return _integer(value.int_value)
+    if value.double_value is not None:
+        return value.double_value
+    if value.bool_value is not None:
+        return value.bool_value
+    if value.array_value is not None:
+        return _json_list(value.array_value, DEEPEST)
+    if value.kvlist_value is not None:
+        return _json_pairs(value.kvlist_value, DEEPEST)
+    return value.bytes_value
+
+
+def _loose_attributes(raw: msgspec.Raw) -> Attributes:
+    """Attributes of which some are not as they should be; the others count."""
+    try:
+        values = json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return _json_pairs({"values": values}, DEEPEST)
+
+
+def _json_pairs(value: Any, depth: int) -> Attributes:
+    values = value.get("values") if isinstance(value, dict) else None
+    return {
+        pair["key"]: _json_value(pair.get("value"), depth - 1)
+        for pair in (values if isinstance(values, list) else ())
+        if isinstance(pair, dict) and isinstance(pair.get("key"), str)
+    }
+
+
+def _json_list(value: Any, depth: int) -> list[Any]:
+    values = value.get("values") if isinstance(value, dict) else None
+    return [_json_value(part, depth - 1) for part in (values if isinstance(values, list) else ())]
+
+
+def _json_value(value: Any, depth: int) -> Any:
+    if not isinstance(value, dict) or depth <= 0:
+        return None
+    for name, inner in value.items():
+        if name == "intValue":
+            return _integer(inner)
+        if name == "arrayValue":
+            return _json_list(inner, depth)
+        if name == "kvlistValue":
+            return _json_pairs(inner, depth)
+        if name in ("stringValue", "doubleValue", "boolValue", "bytesValue"):
+            return inner
+    return None
+
+
+def _json_events(raw: msgspec.Raw) -> tuple[tuple[str, Attributes], ...]:
+    if not raw or b"gen_ai." not in bytes(raw):
+        return ()
+    try:
+        return tuple([(_text(event.name), _json_attributes(event.attributes)) for event in _EVENTS.decode(raw)])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ()
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return int(value) if len(value) <= 20 else None
+        except ValueError:
+            return None
+    return value
+
+
+def _nanoseconds(value: Any) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, int):
+        value = _integer(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST else 0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _id(value: Any, size: int) -> bytes:
+    """An id that is written in hex; empty for one of another length or of zeros, which stands for none."""
+    if not value:
+        return b""
+    try:
+        found = unhexlify(value)
+    except (ValueError, TypeError):
+        return b""
+    return found if len(found) == size and any(found) else b""

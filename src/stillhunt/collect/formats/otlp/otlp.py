@@ -1,0 +1,237 @@
+"""OpenTelemetry: traces and log records of model calls, as the collector, an SDK or OTLP/HTTP writes them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from stillhunt.collect.formats.otlp.dialects import call_of, model_group, operation
+from stillhunt.collect.formats.otlp.entries import Export, entries
+from stillhunt.collect.formats.otlp.entry import Attributes, Bare, Entry
+from stillhunt.collect.formats.otlp.events import Events, event_row, gather_events
+from stillhunt.collect.formats.otlp.otlp_identity import NOWHERE, who
+from stillhunt.collect.formats.otlp.traces import (
+    LEARNT,
+    MOST_SPANS,
+    Traces,
+    gather_traces,
+    span_key,
+)
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
+
+NO_CALL = "no call of a model"
+WRAPPER = "a span around a model call"
+TOLD_TWICE = "a call that another span tells too"
+BEYOND = f"what stands around a call: only {MOST_SPANS:,} spans are remembered, and calls after them read by themselves"
+GIVEN_TWICE = "a span that was given already"
+LOG_AMONG_SPANS = "a log record among spans; write it to a file of its own"
+LITELLM_EMPTY = (
+    "a call of which LiteLLM's default spans say neither account nor model nor text; "
+    "set USE_OTEL_LITELLM_REQUEST_SPAN=true"
+)
+_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+_RAW_REQUEST = "raw_gen_ai_request"
+
+
+def _rows(
+    record: Record, made: Callable[[Entry], Row | None], *, bare: Bare | None = None
+) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+    """Calls of one record; what goes wrong with one entry costs none of the others."""
+    try:
+        for entry in entries(record, bare=bare):
+            try:
+                row = made(entry)
+            except (PassedOverError, BrokenRecordError) as error:
+                yield error
+            except _SHAPE_ERRORS as error:
+                yield BrokenRecordError(f"an entry of an unknown shape ({type(error).__name__})")
+            else:
+                if row is not None:
+                    yield row
+    except (PassedOverError, BrokenRecordError) as error:
+        yield error
+
+
+def _readable(records: Iterator[Record], names: frozenset[str] | None = None) -> Iterator[Entry]:
+    """Entries of each record up to the first that cannot be read; the reading that makes rows says so."""
+    for record in records:
+        with contextlib.suppress(PassedOverError, BrokenRecordError):
+            yield from entries(record, names=names)
+
+
+def _gather(records: Iterator[Record]) -> Traces:
+    return gather_traces(_readable(records, LEARNT))
+
+
+def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+    alone = 0
+
+    def made(entry: Entry) -> Row:
+        nonlocal alone
+        row = span_row(entry, traces)
+        alone += traces.is_beyond(entry.trace, entry.span)
+        return row
+
+    yield from _rows(record, made, bare=traces.is_no_call)
+    yield from [PassedOverError(BEYOND)] * alone
+
+
+def span_row(entry: Entry, traces: Traces) -> Row:
+    """The call that a span is.
+
+    Args:
+        entry: the span.
+        traces: what was learnt of all.
+
+    Raises:
+        PassedOverError: it is none.
+        BrokenRecordError: it is one and has no time.
+    """
+    if entry.log:
+        raise PassedOverError(LOG_AMONG_SPANS)
+    attributes = entry.attributes
+    kind = operation(attributes)
+    key = span_key(entry.trace, entry.span) if entry.trace and entry.span else None
+    if key is not None and traces.read_before(key):
+        raise PassedOverError(GIVEN_TWICE)
+    if kind is None and entry.name != _RAW_REQUEST:
+        raise PassedOverError(NO_CALL)
+    index = traces.index(key) if key is not None else -1
+    if kind is None:
+        # What LiteLLM sent to the model's maker, for a call that no span around it describes.
+        raise PassedOverError(NO_CALL if traces.within_call(index) else LITELLM_EMPTY)
+    if index >= 0 and traces.wraps[index]:
+        raise PassedOverError(WRAPPER)
+    if key in traces.told_twice:
+        raise PassedOverError(TOLD_TWICE)
+    if not entry.start:
+        raise BrokenRecordError("a model call without a start time")
+    outer = traces.outer(index) if index >= 0 else NOWHERE
+    row = call_of(with_events(entry) if entry.events else attributes, kind)
+    row["timestamp"] = entry.start
+    maker = attributes.get("langfuse.observation.model.name")
+    if traces.groups and maker is not None and model_group(attributes) is None:
+        row["model"] = traces.groups.get(str(maker), row.get("model"))
+    row.update(who(entry, outer, tenants=traces.tenants))
+    return row
+
+
+def _gather_logs(records: Iterator[Record]) -> Events:
+    return gather_events(_readable(records))
+
+
+def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+    return _rows(record, lambda entry: event_row(entry, events))
+
+
+def with_events(entry: Entry) -> Attributes:
+    """Attributes of a span, with messages that stand in its events."""
+    made = entry.attributes
+    for name, told in entry.events:
+        if name in ("gen_ai.content.prompt", "gen_ai.content.completion", "gen_ai.client.inference.operation.details"):
+            made = {**told, **made}
+    return made
+
+
+_EXPORTS = frozenset(("resourceSpans", "resourceLogs", "resourceMetrics"))
+
+
+def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
+    if sample.framing == "json":
+        exports = [not _EXPORTS.isdisjoint(record) for record in sample.records if isinstance(record, dict)]
+        named = (name in record for record in sample.records if isinstance(record, dict))
+        return sample.mostly(exports) and any(named)
+    found = (next(_readable(iter((record,))), None) for record in sample.records)
+    return any(entry is not None and entry.log == logs for entry in found)
+
+
+_CARRIES = {
+    "request_id": "trace id/span id; LiteLLM's call id where there is one (litellm.call_id)",
+    "timestamp": "startTimeUnixNano",
+    "account_id": "metadata.user_api_key_user_id (LiteLLM); resource service.namespace where it names customers; "
+    "user.id, enduser.id on the span or one around it; gen_ai.user",
+    "model": "litellm.model_group, gen_ai.request.model, input.value, langfuse.observation.model.name",
+    "prompt": "gen_ai.input.messages, gen_ai.prompt.N, llm.input_messages.N, input.value, langfuse.observation.input",
+    "turn": "the answers among the messages",
+    "system_prompt": "gen_ai.system_instructions, or among the messages",
+    "response": "gen_ai.output.messages, gen_ai.completion.N, llm.output_messages.N, langfuse.observation.output",
+    "conversation_id": "gen_ai.conversation.id, session.id, also on a span around it",
+    "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
+    "api_key_id": "metadata.user_api_key_hash (LiteLLM)",
+    "end_user_id": "gen_ai.user; user.id where it is not the account",
+    "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; "
+    "metadata.requester_ip_address (LiteLLM)",
+    "user_agent": "user_agent.original, also on a span around it; metadata.user_agent (LiteLLM)",
+    "input_tokens": "gen_ai.usage.input_tokens, llm.token_count.prompt",
+    "output_tokens": "gen_ai.usage.output_tokens, llm.token_count.completion",
+    "temperature": "gen_ai.request.temperature, llm.invocation_parameters",
+    "top_p": "gen_ai.request.top_p, llm.invocation_parameters",
+    "max_tokens": "gen_ai.request.max_tokens, llm.invocation_parameters",
+    "tools": "gen_ai.tool.definitions, llm.request.functions.N, llm.tools.N",
+    "status": "http.response.status_code, error.code, error.type, what the span's status says of an error; else 200 "
+    "where an answer came",
+}
+_OF_DETAILS = (
+    "model",
+    "system_prompt",
+    "conversation_id",
+    "input_tokens",
+    "output_tokens",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "tools",
+    "status",
+)
+_LOG_CARRIES = {
+    "request_id": "trace id/span id",
+    "timestamp": "timeUnixNano, else observedTimeUnixNano",
+    "account_id": "resource service.namespace where it names customers; user.id, enduser.id",
+    "prompt": "gen_ai.user.message, gen_ai.tool.message; gen_ai.input.messages of operation.details",
+    "turn": "gen_ai.assistant.message; gen_ai.input.messages of operation.details",
+    "response": "gen_ai.choice; gen_ai.output.messages of operation.details",
+    **{name: f"{_CARRIES[name]} of operation.details" for name in _OF_DETAILS},
+}
+SOURCES = (
+    Source(
+        "otlp",
+        "OpenTelemetry traces (OTLP JSON or protobuf)",
+        lambda sample: _holds(sample, "resourceSpans", logs=False),
+        _CARRIES,
+        rows_within=_span_rows,
+        gather=_gather,
+        links=("call", "edge", "response", "span"),
+        record_type=Export,
+        notes=(
+            "service.namespace is the account where the log has several with few users each; else the user is.",
+            "--map COLUMN=ATTRIBUTE names any attribute of the span or the resource: --map account_id=user.id.",
+            "A call that is told by several spans, one within the other in time too, is the innermost of them.",
+            "Content is there only with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; give the log records too.",
+            "LiteLLM's default spans carry about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
+        ),
+        switch_on="the collector's file exporter, or the bodies of OTLP/HTTP requests, joined",
+        versions=(
+            "opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0, OpenLLMetry 0.40 and 0.62, OpenInference 0.1.66, "
+            "LiteLLM 1.108.7, Langfuse SDK 4"
+        ),
+        framings=frozenset({"json", "protobuf"}),
+    ),
+    Source(
+        "otlp-logs",
+        "OpenTelemetry log records of model calls (OTLP JSON or protobuf)",
+        lambda sample: _holds(sample, "resourceLogs", logs=True),
+        _LOG_CARRIES,
+        rows_within=_log_rows,
+        gather=_gather_logs,
+        links=("span",),
+        role="parts",
+        record_type=Export,
+        notes=(
+            "A call has a record for each message, or one with all of it (gen_ai.client.inference.operation.details).",
+            "Give the traces with it: records of messages name no model and no client.",
+        ),
+        switch_on="the collector's file exporter for logs, or the bodies of OTLP/HTTP requests, joined",
+        versions="opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0",
+        framings=frozenset({"json", "protobuf"}),
+    ),
+)

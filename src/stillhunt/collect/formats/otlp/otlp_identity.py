@@ -1,0 +1,206 @@
+"""Who made a call and from where, in the attributes of its span, of the spans around it, and of the process."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from stillhunt.collect.formats.bodies.bodies import number
+from stillhunt.collect.formats.edge.nginx import named
+from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.formats.otlp.entry import Attributes, Entry, pick
+from stillhunt.collect.formats.shared.addresses import client_address
+from stillhunt.collect.formats.shared.outcomes import status_of
+from stillhunt.collect.formats.source import Row
+
+_REMEMBERED, _LONGEST_REMEMBERED = 1 << 14, 256
+
+
+class _Metadata(NamedTuple):
+    """Names of what LiteLLM knows of a call, in its own spans or in those of its Langfuse callback."""
+
+    user: str
+    key: str
+    end_user: str
+    organization: str
+    address: str
+    agent: str
+    headers: str
+    told: str
+
+
+def _named_after(prefix: str) -> _Metadata:
+    return _Metadata(
+        f"{prefix}user_api_key_user_id",
+        f"{prefix}user_api_key_hash",
+        f"{prefix}user_api_key_end_user_id",
+        f"{prefix}user_api_key_org_id",
+        f"{prefix}requester_ip_address",
+        f"{prefix}user_agent",
+        f"{prefix}requester_custom_headers",
+        f"{prefix}requester_metadata",
+    )
+
+
+_METADATA = (_named_after("metadata."), _named_after("langfuse.observation.metadata."))
+
+
+class Place(NamedTuple):
+    """What a span says of the calls within it."""
+
+    user: str | None = None
+    session: str | None = None
+    address: str | None = None
+    agent: str | None = None
+    edge: str | None = None
+    status: Any = None
+
+    def within(self, outer: Place) -> Place:
+        """This, completed by the span around it."""
+        if outer is NOWHERE:
+            return self
+        if self is NOWHERE:
+            return outer
+        return Place(*[theirs if mine is None else mine for mine, theirs in zip(self, outer, strict=True)])
+
+
+NOWHERE = Place()
+_USERS = (
+    "user.id",
+    "enduser.id",
+    "enduser.pseudo.id",
+    "langfuse.user.id",
+    "traceloop.association.properties.user_id",
+    "ai.telemetry.metadata.userId",
+)
+_SESSIONS = (
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "ai.telemetry.metadata.sessionId",
+)
+_FORWARDED = "http.request.header.x-forwarded-for"
+_ADDRESSES = ("client.address", "http.client_ip")
+_AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-agent")
+_HEADERS = ("http.request.header.x-request-id", "http.response.header.x-request-id")
+_STATUS = ("http.response.status_code", "http.status_code")
+PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, _FORWARDED, *_AGENTS, *_HEADERS, *_STATUS))
+
+
+CALL_IDS = ("litellm.call_id", "langfuse.observation.metadata.litellm_call_id")
+
+
+def place_of(attributes: Attributes) -> Place:
+    """What the attributes of one span say of the calls within it."""
+    if PLACES.isdisjoint(attributes):
+        return NOWHERE
+    forwarded = attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)
+    return Place(
+        _word(pick(attributes, *_USERS)),
+        _word(pick(attributes, *_SESSIONS)),
+        None if forwarded is None else _address(forwarded),
+        _word(pick(attributes, *_AGENTS)),
+        _word(pick(attributes, *_HEADERS)),
+        pick(attributes, *_STATUS),
+    )
+
+
+def _address(forwarded: Any) -> str | None:
+    """The client's address: the same few clients call again and again."""
+    if isinstance(forwarded, list) and len(forwarded) == 1 and isinstance(forwarded[0], str):
+        forwarded = forwarded[0]  # headers are lists
+    if isinstance(forwarded, str) and len(forwarded) <= _LONGEST_REMEMBERED:
+        return _remembered_address(forwarded)
+    return client_address(forwarded)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_address(forwarded: str) -> str | None:
+    return client_address(forwarded)
+
+
+def _word(value: Any) -> str | None:
+    if value is None or value.__class__ is str:
+        return value or None
+    if isinstance(value, list) and value:
+        value = value[0]  # headers are lists
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def call_id_of(attributes: Attributes) -> str | None:
+    """LiteLLM's id of the call."""
+    return _word(pick(attributes, *CALL_IDS))
+
+
+def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
+    """Account, end user, client, session and names of a call.
+
+    Args:
+        entry: the span or log record.
+        outer: what the spans around it say.
+        tenants: whether service.namespace names the account.
+    """
+    attributes, resource = entry.attributes, entry.resource
+    place = place_of(attributes)
+    gateway = call_id_of(attributes)
+    around = place.within(outer)
+    namespace = _word(resource.get("service.namespace"))
+    api_user = _word(pick(attributes, "gen_ai.user", "llm.user"))
+    row = _known_of_key(attributes)
+    account, end_user = row.get("account_id"), row.get("end_user_id") or api_user
+    if account is None:
+        account = namespace if tenants and namespace else (around.user or api_user)
+    if end_user is None and around.user != account:
+        end_user = around.user
+    status = place.status if gateway is None else around.status
+    status = None if status is None else number(status)
+    if status is None:
+        status = status_of(attributes, entry.failure)
+    span = f"{entry.trace.hex()}/{entry.span.hex()}" if entry.trace and entry.span else None
+    edge = row.pop("edge", None) or around.edge
+    answer = _word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
+    row["request_id"] = gateway or span
+    row["account_id"] = account
+    row["account_fallback"] = namespace or around.address or _word(resource.get("service.name"))
+    row["end_user_id"] = end_user
+    row["conversation_id"] = around.session or row.get("conversation_id")
+    row["client_ip"] = row.get("client_ip") or around.address
+    row["user_agent"] = row.get("user_agent") or around.agent
+    row["status"] = status
+    row["links"] = named(span=span, call=gateway, response=answer, edge=edge)
+    row["attributes"] = ChainMap(attributes, resource)
+    return row
+
+
+def _known_of_key(attributes: Attributes) -> Row:
+    """What LiteLLM knows of a call and the key it was made with, and `edge`, the id that a proxy before it gave."""
+    for names in _METADATA:
+        if names.key in attributes:
+            break
+    else:
+        return {}
+    get = attributes.get
+    headers = _object(get(names.headers))
+    asked = get(names.told)
+    asked = _object(asked) if isinstance(asked, str) and "session_id" in asked else {}
+    return {
+        "account_id": _word(pick(attributes, names.user, names.key)),
+        "api_key_id": _word(get(names.key)),
+        "organization_id": _word(get(names.organization)),
+        "end_user_id": _word(pick(attributes, names.end_user)),
+        "conversation_id": _word(asked.get("session_id"))
+        or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
+        "client_ip": _word(get(names.address)),
+        "user_agent": _word(get(names.agent)),
+        "edge": _word(headers.get("x-request-id")),
+    }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """An object that is written as JSON or as Python does; empty where it is none."""
+    found = value_of(value)
+    return found if isinstance(found, dict) else {}

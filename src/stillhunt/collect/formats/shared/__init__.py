@@ -1,0 +1,1 @@
+"""What several formats read in the same way."""

@@ -1,0 +1,1 @@
+"""Logs of model gateways and clouds, one file each."""

@@ -1,0 +1,179 @@
+"""Amazon Bedrock model invocation logs, from S3 or CloudWatch.
+
+Source: docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html, and the request and answer bodies of
+the inference parameters pages (2026).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import as_json, call_of_body, decoded, first, is_list, items, number
+from stillhunt.collect.formats.shared.nested import account_in, at, session_in, text, user_in
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+
+_TYPE = "ModelInvocationLog"
+NO_CALL = "no model invocation"
+_MADE_UP_SESSION = re.compile(r"/(botocore-session-\d+|aws-sdk-[a-z]+-(session-)?\d+|\d+)$")
+"""Session names that AWS SDKs invent for an assumed role; each is another one."""
+_STATUS = {
+    "AccessDeniedException": 403,
+    "InternalServerException": 500,
+    "ModelErrorException": 424,
+    "ModelNotReadyException": 429,
+    "ModelTimeoutException": 408,
+    "ResourceNotFoundException": 404,
+    "ServiceQuotaExceededException": 400,
+    "ServiceUnavailableException": 503,
+    "ThrottlingException": 429,
+    "ValidationException": 400,
+}
+"""HTTP status of each error, of the API reference of InvokeModel."""
+
+
+def logged(record: Any) -> list[Mapping[str, Any]]:
+    """Log entries in one record: itself, or what CloudWatch wrapped around them as text."""
+    if not isinstance(record, dict):
+        return []
+    if "schemaType" in record or "modelId" in record:
+        return [record]
+    wrapped = items(first(record, "logEvents", "events")) or [record]
+    texts = [decoded(first(event, "message", "@message", "Message")) for event in wrapped]
+    return [entry for entry in texts if isinstance(entry, dict)]
+
+
+def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+    entries = [entry for entry in logged(record) if entry.get("schemaType") in (None, _TYPE)]
+    if not entries:
+        raise PassedOverError(NO_CALL)
+    for entry in entries:
+        yield _row(entry)
+
+
+def _row(entry: Mapping[str, Any]) -> Row:
+    body = decoded(at(entry, "input.inputBodyJson"))
+    told = asked_of_maker(body)
+    answered = answered_by_maker(at(entry, "output.outputBodyJson"))
+    tags = entry.get("requestMetadata")
+    arn, owner = text(at(entry, "identity.arn")), text(entry.get("accountId"))
+    caller = _MADE_UP_SESSION.sub("", arn) if arn else None
+    tagged = account_in(tags)
+    user = user_in(tags)
+    read, written = number(at(entry, "input.inputTokenCount")), number(at(entry, "output.outputTokenCount"))
+    return told | {
+        "request_id": text(entry.get("requestId")),
+        "timestamp": entry.get("timestamp"),
+        "account_id": tagged or user or caller or owner,
+        "organization_id": owner,
+        "model": text(entry.get("modelId")) or told.get("model"),
+        "conversation_id": session_in(tags) or told.get("conversation_id"),
+        "end_user_id": told.get("end_user_id") or (user if tagged else None),
+        "response": answered.get("response"),
+        "input_tokens": answered.get("input_tokens") if read is None else read,
+        "output_tokens": answered.get("output_tokens") if written is None else written,
+        "status": _STATUS.get(str(entry.get("errorCode")), number(first(entry, "errorCode", "status"))),
+        "links": answered.get("links", []),
+    }
+
+
+def asked_of_maker(body: Any) -> Row:
+    """A request body of any maker whose model Bedrock serves.
+
+    Args:
+        body: decoded, or its JSON text.
+    """
+    body = decoded(body)
+    if not isinstance(body, dict):
+        return {}
+    row = call_of_body({**_mapping(body.get("textGenerationConfig")), **body})
+    if row.get("messages") is None and row.get("prompt") is None:
+        given = first(body, "inputText", "message", "texts", "inputs")
+        row["prompt"] = given if isinstance(given, str) else as_json(given)
+    settings = _mapping(body.get("textGenerationConfig"))
+    for ours, theirs in (("max_tokens", "maxTokenCount"), ("max_tokens", "max_gen_len")):
+        if row.get(ours) is None:
+            row[ours] = number(first(settings, theirs)) or number(body.get(theirs))
+    return row
+
+
+def answered_by_maker(body: Any) -> Row:
+    """An answer of any maker, whole or as the list of a stream's events.
+
+    Args:
+        body: decoded, its JSON text, or None.
+    """
+    body = decoded(body)
+    if body is None:
+        return {}
+    if is_list(body):
+        body = [_event(event) for event in body]
+    row = answer_of_body(body)
+    if row.get("response") is None:
+        events = items(body) if is_list(body) else [body]
+        texts = [part for event in events if isinstance(event, dict) for part in _plain(event)]
+        row["response"] = "".join(texts) or None
+    return row
+
+
+def _event(event: Any) -> Any:
+    """One event of a Converse stream as an event that has its parts at the top."""
+    if not isinstance(event, dict):
+        return event
+    inner = next((v for k, v in event.items() if k in ("contentBlockDelta", "metadata", "message") and v), None)
+    return inner if isinstance(inner, dict) else event
+
+
+def _plain(event: Mapping[str, Any]) -> Iterator[str]:
+    """Text of an answer of Titan, Llama, Cohere or Mistral."""
+    for part in (event, *items(event.get("results")), *items(event.get("generations")), *items(event.get("outputs"))):
+        found = first(part, "outputText", "generation", "text", "completion")
+        if isinstance(found, str):
+            yield found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_bedrock(sample: Sample) -> bool:
+    entries = [entry for record in sample.records for entry in logged(record)]
+    return sample.mostly(entry.get("schemaType") == _TYPE for entry in entries)
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "input.inputBodyJson"
+)
+SOURCES = (
+    Source(
+        "bedrock",
+        "Amazon Bedrock model invocation log",
+        _is_bedrock,
+        {
+            "request_id": "requestId",
+            "timestamp": "timestamp",
+            "account_id": "account, tenant or user in requestMetadata; else identity.arn, accountId",
+            "organization_id": "accountId",
+            "model": "modelId",
+            "conversation_id": "session_id or the like in requestMetadata",
+            "end_user_id": "user of the body; else of requestMetadata where that names the account",
+            **_BODY,
+            "response": "output.outputBodyJson",
+            "input_tokens": "input.inputTokenCount",
+            "output_tokens": "output.outputTokenCount",
+            "status": "errorCode",
+        },
+        rows=_rows,
+        links=("response",),
+        notes=(
+            "It knows no client addresses (CloudTrail does).",
+            "Bodies over 100 KB lie in S3 objects of their own, which are not followed: such calls have no text.",
+            "Of an assumed role, session names that an SDK made up are cut off; others stay and tell accounts apart.",
+        ),
+        switch_on="Bedrock settings, model invocation logging, text to S3 or CloudWatch Logs",
+        versions="schemaVersion 1.0, records after the user guide of 2026",
+        framings=frozenset({"json", "csv"}),
+    ),
+)

@@ -1,0 +1,120 @@
+"""Cloudflare AI Gateway: logs of the list API, one a line or as it answers, and Logpush records once decrypted.
+
+Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, .../ai-gateway/observability (2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import ASKED, call_of_body, decoded, first_of, is_list, items, number
+from stillhunt.collect.formats.bodies.plain_bodies import answer_of_text, body_of_text
+from stillhunt.collect.formats.shared.nested import account_in, at, mapping, session_in, text, user_in
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.vendors.langfuse import asked_in
+
+NOTHING = "an answer of the API without logs"
+
+
+_ENCRYPTED = frozenset(("type", "iv", "data", "key"))
+
+
+def _logs(record: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(record, dict):
+        return []
+    return items(record["result"]) if is_list(record.get("result")) else [record]
+
+
+def _rows(record: Mapping[str, Any]) -> Iterable[Row]:
+    logs = _logs(record)
+    if not logs:
+        raise PassedOverError(NOTHING)
+    return map(_row, logs)
+
+
+def _row(log: Mapping[str, Any]) -> Row:
+    get = log.get
+    asked = first_of(get, "request", "request_body", "request_head", "RequestBody")
+    answer = first_of(get, "response", "response_body", "response_head", "ResponseBody")
+    body = body_of_text(asked) if isinstance(asked, str) else None
+    row = _asked(_plain(asked)) if body is None else call_of_body(body)
+    answer = (answer_of_text(answer) if isinstance(answer, str) else None) or _plain(answer)
+    answered = {} if answer is None else answer_of_body(answer)
+    tags = mapping(_plain(first_of(get, "metadata", "Metadata")))
+    account, user = account_in(tags), user_in(tags)
+    read, written = number(first_of(get, "tokens_in", "TokensIn")), number(first_of(get, "tokens_out", "TokensOut"))
+    row["request_id"] = text(first_of(get, "id", "ID"))
+    row["timestamp"] = first_of(get, "created_at", "started_at", "Timestamp", "CreatedAt")
+    row["account_id"] = account or user
+    row["account_fallback"] = text(first_of(get, "gateway_id", "gateway", "Gateway", "account_id"))
+    row["model"] = row.get("model") or text(first_of(get, "model", "Model"))
+    row["conversation_id"] = session_in(tags) or row.get("conversation_id")
+    row["end_user_id"] = row.get("end_user_id") or (user if account else None)
+    row["response"] = answered.get("response")
+    row["input_tokens"] = answered.get("input_tokens") if read is None else read
+    row["output_tokens"] = answered.get("output_tokens") if written is None else written
+    row["status"] = number(first_of(get, "status_code", "StatusCode"))
+    row["links"] = answered.get("links", [])
+    return row
+
+
+def _asked(value: Any) -> Row:
+    value = decoded(value)
+    if not isinstance(value, dict):
+        return {}
+    inner = at(value, "query")  # bodies of the universal endpoint
+    return asked_in(inner if isinstance(inner, dict) and ASKED.isdisjoint(value) else value)
+
+
+def _plain(value: Any) -> Any:
+    """A value that is not encrypted: Logpush writes objects of {type, iv, data, key} until they are decrypted."""
+    value = decoded(value)
+    if isinstance(value, dict) and {"data", "iv"} <= value.keys() <= _ENCRYPTED:
+        return None
+    return value
+
+
+def _is_cloudflare(sample: Sample) -> bool:
+    rows = [log for record in sample.records for log in _logs(record)]
+    return sample.mostly(
+        {"created_at", "provider", "status_code", "cached"} <= log.keys()
+        or {"Gateway", "Provider", "StatusCode", "Model"} <= log.keys()
+        for log in rows
+    )
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request, request_body"
+)
+SOURCES = (
+    Source(
+        "cloudflare",
+        "Cloudflare AI Gateway log",
+        _is_cloudflare,
+        {
+            "request_id": "id",
+            "timestamp": "created_at",
+            "account_id": "account, tenant or user in metadata; else the gateway",
+            "model": "model",
+            "conversation_id": "session_id or the like in metadata",
+            "end_user_id": "user of the body; else of metadata where that names the account",
+            **_BODY,
+            "response": "response, response_body",
+            "input_tokens": "tokens_in",
+            "output_tokens": "tokens_out",
+            "status": "status_code",
+        },
+        rows=_rows,
+        links=("response",),
+        notes=(
+            "It names no customer and no address: send cf-aig-metadata with an account on each request.",
+            "Bodies come by a call of their own (logs/ID/request); write them into `request` and `response`.",
+            "Logpush records are encrypted; decrypt them first.",
+        ),
+        switch_on="gateway settings, collect logs; GET .../ai-gateway/gateways/ID/logs, or Logpush",
+        versions="records after the API reference of 2026",
+        framings=frozenset({"json", "csv", "parquet"}),
+    ),
+)

@@ -1,0 +1,92 @@
+"""Helicone: rows of its table `request_response_rmt`, and of its export, which prefixes some names with `request_`.
+
+Source: Helicone/helicone clickhouse/migrations (2025) and docs.helicone.ai/rest/request (2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import call_of_body, first_of, number
+from stillhunt.collect.formats.shared.nested import account_in, mapping, session_in, text
+from stillhunt.collect.formats.source import Row, Sample, Source
+
+_KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
+
+
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    get, row = record.get, call_of_body(record.get("request_body"))
+    answer = get("response_body")
+    answered = answer_of_body(answer) if answer is not None else {}
+    properties = mapping(first_of(get, "properties", "request_properties"))
+    user, key = text(first_of(get, "user_id", "request_user_id")), text(first_of(get, *_KEYS))
+    account = account_in(properties) or user or key
+    row["request_id"] = text(first_of(get, "request_id", "id"))
+    row["timestamp"] = get("request_created_at")
+    row["account_id"] = account
+    row["account_fallback"] = text(get("organization_id"))
+    row["api_key_id"] = key
+    row["model"] = row.get("model") or text(first_of(get, "request_model", "model", "response_model"))
+    row["conversation_id"] = (
+        text(properties.get("Helicone-Session-Id")) or session_in(properties) or row.get("conversation_id")
+    )
+    row["end_user_id"] = row.get("end_user_id") or (user if user != account else None)
+    row["country"] = text(get("country_code"))
+    row["status"] = _status(first_of(get, "status", "response_status"))
+    row["response"] = answered.get("response")
+    row["input_tokens"] = _known(record, answered, "prompt_tokens", "input_tokens")
+    row["output_tokens"] = _known(record, answered, "completion_tokens", "output_tokens")
+    row["links"] = answered.get("links", [])
+    return [row]
+
+
+def _status(value: Any) -> Any:
+    """HTTP status; Helicone writes negative numbers for calls that were cancelled or never answered."""
+    found = number(value)
+    return found if found is not None and found > 0 else None
+
+
+def _known(record: Mapping[str, Any], answered: Row, theirs: str, ours: str) -> Any:
+    value = number(record.get(theirs))
+    return answered.get(ours) if value is None else value
+
+
+def _is_helicone(sample: Sample) -> bool:
+    return sample.holds("request_created_at") and not sample.names.isdisjoint(
+        ("request_body", "response_id", "proxy_key_id", "request_user_id", "target_url")
+    )
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body"
+)
+SOURCES = (
+    Source(
+        "helicone",
+        "Helicone requests",
+        _is_helicone,
+        {
+            "request_id": "request_id",
+            "timestamp": "request_created_at",
+            "account_id": "account or the like in properties; else user_id, proxy_key_id, organization_id",
+            "api_key_id": "proxy_key_id",
+            "model": "request_body.model; else request_model, model",
+            "conversation_id": "properties.Helicone-Session-Id; else request_body",
+            "end_user_id": "request_body.user",
+            "country": "country_code",
+            **_BODY,
+            "response": "response_body",
+            "input_tokens": "prompt_tokens",
+            "output_tokens": "completion_tokens",
+            "status": "status",
+        },
+        rows=_rows,
+        links=("response",),
+        notes=("It knows the client's country, not its address.", "Bodies are deleted after three months."),
+        switch_on="SELECT * FROM request_response_rmt FORMAT JSONEachRow or Parquet; or its export",
+        versions="records after the schema of 2025",
+        framings=frozenset({"json", "parquet", "csv"}),
+    ),
+)

@@ -1,0 +1,98 @@
+"""Kong's log of proxied calls with what its AI plugins add, in the shapes before and since AI Gateway 2.0.
+
+Source: developer.konghq.com/ai-gateway/ai-audit-log-reference and .../policies/http-log (2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import call_of_body, first, number
+from stillhunt.collect.formats.edge.nginx import named
+from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
+from stillhunt.collect.formats.shared.nested import at, header, text
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+
+NO_CALL = "a proxied request that is no call of a model"
+
+
+def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+    ai = record.get("ai")
+    if not isinstance(ai, dict) or not ai:
+        raise PassedOverError(NO_CALL)
+    plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
+    told = call_of_body(_of([ai, *plugins], "payload.request"))
+    answer = _of([*plugins, ai], "payload.response")
+    answered = {} if answer is None else answer_of_body(answer)
+    consumer = record.get("consumer")
+    headers = at(record, "request.headers")
+    address = client_address(header(headers, "x-forwarded-for"), text(first(record, "client_ip")))
+    address = address or header(headers, "x-real-ip")
+    name = text(at(record, "request.id")) or header(headers, "x-request-id", "x-kong-request-id")
+    yield told | {
+        "request_id": name,
+        "timestamp": first(record, "started_at"),
+        "account_id": text(first(consumer, "custom_id", "username", "id"))
+        or text(at(record, "authenticated_entity.consumer_id")),
+        "account_fallback": address,
+        "api_key_id": text(at(record, "authenticated_entity.id")),
+        "model": told.get("model") or text(_of(plugins, "meta.request_model")),
+        "conversation_id": told.get("conversation_id") or header(headers, "x-session-id"),
+        "client_ip": address,
+        "user_agent": header(headers, "user-agent"),
+        "status": number(at(record, "response.status")),
+        "response": answered.get("response"),
+        "input_tokens": _tokens(plugins, answered, "input_tokens", "prompt_tokens", "prompt_token"),
+        "output_tokens": _tokens(plugins, answered, "output_tokens", "completion_tokens", "completion_token"),
+        "links": named(edge=name) + answered.get("links", []),
+    }
+
+
+def _of(parts: Sequence[Mapping[str, Any]], path: str) -> Any:
+    return next((found for part in parts if (found := at(part, path)) not in (None, "")), None)
+
+
+def _tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *theirs: str) -> Any:
+    found = next((n for part in plugins if (n := number(first(part.get("usage"), *theirs))) is not None), None)
+    return answered.get(ours) if found is None else found
+
+
+def _is_kong(sample: Sample) -> bool:
+    return sample.holds("started_at", "request") and not sample.names.isdisjoint(
+        ("ai", "latencies", "tries", "upstream_uri")
+    )
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "ai.proxy.payload.request"
+)
+SOURCES = (
+    Source(
+        "kong",
+        "Kong log of calls with AI plugins",
+        _is_kong,
+        {
+            "request_id": "request.id",
+            "timestamp": "started_at",
+            "account_id": "consumer.custom_id, username or id; the client's address where there is none",
+            "api_key_id": "authenticated_entity.id (id of the credential)",
+            "model": "model of the payload; else ai.*.meta.request_model",
+            "client_ip": f"request.headers.x-forwarded-for, client_ip: {CLIENT_ADDRESS}",
+            "user_agent": "request.headers.user-agent",
+            "conversation_id": "payload; else request.headers.x-session-id",
+            "end_user_id": "user of the payload",
+            **_BODY,
+            "response": "ai.*.payload.response",
+            "input_tokens": "ai.*.usage.prompt_tokens",
+            "output_tokens": "ai.*.usage.completion_tokens",
+            "status": "response.status",
+        },
+        rows=_rows,
+        links=("edge", "response"),
+        notes=("Without log_payloads it carries no text.",),
+        switch_on="file-log or http-log plugin; logging.log_payloads and log_statistics of ai-proxy",
+        versions="records after the audit log references of 3.6 and AI Gateway 2.0",
+    ),
+)

@@ -1,0 +1,112 @@
+"""Vertex AI request-response logging, exported from BigQuery.
+
+Source: cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging (2026), and the columns as
+elastic/beats lists them (x-pack/metricbeat/module/gcp/vertexai_logs).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.bodies.bodies import as_json, decoded, first, first_of, is_list, items
+from stillhunt.collect.formats.shared.nested import account_in, session_in, text, user_in
+from stillhunt.collect.formats.source import Row, Sample, Source
+from stillhunt.collect.formats.vendors.langfuse import asked_in
+
+_PROJECT = re.compile(r"projects/([^/]+)")
+
+
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    asked = decoded(_payload(first_of(get, "full_request", "request_payload")))
+    answered = decoded(_payload(first_of(get, "full_response", "response_payload")))
+    body = asked if isinstance(asked, dict) else {}
+    row = _call(body)
+    answer = {} if answered is None else answer_of_body(answered)
+    tags = (body.get("labels"), get("metadata"))
+    account, user = account_in(*tags), user_in(*tags)
+    project = _PROJECT.search(str(get("endpoint") or get("model") or ""))
+    name = text(first_of(get, "model", "deployed_model_id")) or row.get("model")
+    row["request_id"] = _identity(get("request_id"))
+    row["timestamp"] = get("logging_time")
+    row["account_id"] = account or user
+    row["account_fallback"] = project[1] if project else None
+    row["model"] = name.rsplit("/", 1)[-1] if name else None
+    row["conversation_id"] = session_in(*tags) or row.get("conversation_id")
+    row["end_user_id"] = row.get("end_user_id") or (user if account else None)
+    row["response"] = answer.get("response")
+    row["input_tokens"] = answer.get("input_tokens")
+    row["output_tokens"] = answer.get("output_tokens")
+    row["links"] = answer.get("links", [])
+    return [row]
+
+
+def _call(body: Mapping[str, Any]) -> Row:
+    """A body of generateContent, of rawPredict (Anthropic's), or of predict with its instances."""
+    instances = items(body.get("instances"))
+    if instances and not is_list(body.get("contents")):
+        texts = [text(first(part, "content", "prompt", "text")) for part in instances]
+        given = [part for part in texts if part]
+        return {"prompt": given[0] if len(given) == 1 else as_json(given)}
+    return asked_in(body) if body else {}
+
+
+def _payload(value: Any) -> Any:
+    """A payload: a list of pieces of JSON text in the older columns, an object or its text in the newer."""
+    if is_list(value) and value and all(isinstance(part, str) for part in value):
+        alone = [decoded(part) for part in value]
+        if len(alone) == 1:
+            return alone[0]
+        return "".join(value) if any(isinstance(part, str) for part in alone) else alone
+    return value
+
+
+def _identity(value: Any) -> str | None:
+    """NUMERIC of up to 38 digits: exporters write it as text, as a number or as a decimal."""
+    if value is None or isinstance(value, bool):
+        return None
+    found = str(value)
+    return found.removesuffix(".0") or None
+
+
+def _is_vertex(sample: Sample) -> bool:
+    return sample.holds("logging_time") and not sample.names.isdisjoint(
+        ("full_request", "request_payload", "deployed_model_id", "api_method")
+    )
+
+
+_BODY = dict.fromkeys(
+    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "full_request, request_payload"
+)
+SOURCES = (
+    Source(
+        "vertex",
+        "Vertex AI request-response log",
+        _is_vertex,
+        {
+            "request_id": "request_id",
+            "timestamp": "logging_time",
+            "account_id": "account, tenant or user in full_request.labels or metadata; else the endpoint's project",
+            "model": "model, deployed_model_id",
+            "conversation_id": "session_id or the like in labels or metadata",
+            "end_user_id": "user in labels or metadata where these name the account",
+            **_BODY,
+            "response": "full_response, response_payload",
+            "input_tokens": "usageMetadata of the answer",
+            "output_tokens": "usageMetadata of the answer",
+        },
+        rows=_rows,
+        links=("response",),
+        notes=(
+            "A sample where its samplingRate is below 1: set collect.sampling_rate.vertex to that (docs/settings.md).",
+            "It names no caller and no address (Cloud Audit Logs do): without labels all calls are the project's.",
+        ),
+        switch_on="setPublisherModelConfig with loggingConfig, samplingRate 1; then export the BigQuery table",
+        sampled=True,
+        versions="records after the documentation of 2026",
+        framings=frozenset({"json", "parquet", "csv"}),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Resent history, which is taken off the prompts of agent clients."""

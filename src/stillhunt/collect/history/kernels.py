@@ -1,0 +1,311 @@
+"""Kernels of the history search: which earlier prompt is the longest head of a text.
+
+What is kept of a prompt is a hash of the whole and two marks. The first says that a prompt of so many whole blocks,
+with this content, ends in the block that follows; the second at which of its 64 places. Marks are shared, so they can
+be wrong one way: a look at the table of whole prompts then finds nothing. A third mark, on the first block alone,
+spares most texts all further looks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stillhunt.collect.values.kernels import (
+    BLOCK,
+    I64,
+    M2,
+    U8,
+    U64,
+    Flags,
+    block_hash,
+    chain,
+    inline,
+    kernel,
+    mix,
+    never_zero,
+    prefetch,
+    tail_hash,
+)
+
+_U0, _U1, _U6, _U32, _U63 = (np.uint64(n) for n in (0, 1, 6, 32, 63))
+_GATE = np.uint64(0x9E3779B97F4A7C15)  # any odd number: tells the mark on a first block from that on an end
+_FULLEST_EIGHTHS = 7
+PREPARED = 64
+"""Rows hashed before the first of them is looked up; changes no result."""
+
+
+class Prompts(NamedTuple):
+    """Rows whose prompts are looked at: Arrow offsets and bytes, and per row its group, order and two flags."""
+
+    offsets: I64
+    data: U8
+    groups: U64
+    orders: I64
+    active: Flags
+    shortest: I64
+
+
+class Heads(NamedTuple):
+    """Complete prompts seen: an open-addressing table of their hashes, and the marks that lead to it.
+
+    `orders` holds the earliest order of equal texts; of size 1 where rows come in order, so that whatever is in the
+    table is earlier. `used` holds the number of prompts.
+    """
+
+    keys: U64
+    orders: I64
+    marks: U64
+    ends: U64
+    used: I64
+
+
+class Entries(NamedTuple):
+    """One prompt per row, ready to enter: its hash (0 = none), the bucket it ends in, its first block, its place."""
+
+    keys: U64
+    buckets: U64
+    gates: U64
+    offsets: I64
+
+
+class Children(NamedTuple):
+    """Continuations of prompts that have any: an open-addressing table by slot + 1 of the prompt."""
+
+    slots: I64
+    last: I64
+    counts: I64
+    before: I64
+
+
+@inline
+def _within(value: np.uint64, size: int) -> np.uint64:
+    """A hash as a place below `size` (at most 2^32)."""
+    return ((value >> _U32) * np.uint64(size)) >> _U32
+
+
+@inline
+def _two_bits(value: np.uint64) -> np.uint64:
+    return (_U1 << (value & _U63)) | (_U1 << ((value >> _U6) & _U63))
+
+
+@inline
+def _marked(value: np.uint64, marks: U64) -> bool:
+    bits = _two_bits(value)
+    return bool(marks[_within(value, marks.size)] & bits == bits)
+
+
+@kernel
+def _node_key(state: np.uint64, tail: np.uint64, offset: int) -> np.uint64:
+    # The state stands for whole blocks before; here only the offset tells ends of one block apart.
+    return never_zero(mix(chain(state, tail) ^ np.uint64(offset)))
+
+
+@kernel
+def _find(keys: U64, key: np.uint64) -> int:
+    """Slot that holds the key, or the free slot where it belongs."""
+    slot: int = np.int64(_within(key * M2, keys.size))  # type: ignore[assignment]  # to numba an int64 is an int
+    while keys[slot] != _U0 and keys[slot] != key:
+        slot = slot + 1 if slot + 1 < keys.size else 0
+    return slot
+
+
+@kernel
+def _longest_end(
+    text: tuple[U8, int, int], state: np.uint64, order: int, secret: U64, heads: Heads, mask: np.uint64
+) -> tuple[int, int]:
+    """Slot and offset of the longest complete earlier prompt that ends within 64 bytes of a place, or (-1, -1)."""
+    data, start, room = text
+    for offset in range(min(BLOCK, room) - 1, -1, -1):
+        if (mask >> np.uint64(offset)) & _U1:
+            slot = _find(heads.keys, _node_key(state, tail_hash(data, start, offset, secret), offset))
+            if heads.keys[slot] != _U0 and (heads.orders.size == 1 or heads.orders[slot] < order):
+                return slot, offset
+    return -1, -1
+
+
+@kernel
+def _enter(entries: Entries, first: int, last: int, orders: I64, heads: Heads) -> None:
+    timed = heads.orders.size > 1
+    for row in range(first, last):
+        key, bucket, gate = entries.keys[row], entries.buckets[row], entries.gates[row]
+        if key == _U0:
+            continue
+        slot = _find(heads.keys, key)
+        if heads.keys[slot] == _U0:
+            # The table is made for all rows; were it ever too small, history would stay uncut instead.
+            if heads.used[0] * 8 >= heads.keys.size * _FULLEST_EIGHTHS:
+                continue
+            heads.keys[slot] = key
+            heads.used[0] += 1
+            heads.marks[_within(bucket, heads.marks.size)] |= _two_bits(bucket)
+            heads.marks[_within(gate, heads.marks.size)] |= _two_bits(gate)
+            heads.ends[_within(bucket, heads.ends.size)] |= _U1 << np.uint64(entries.offsets[row])
+            if timed:
+                heads.orders[slot] = orders[row]
+        elif timed and orders[row] < heads.orders[slot]:
+            heads.orders[slot] = orders[row]
+
+
+@kernel
+def enter_prompts(entries: Entries, orders: I64, heads: Heads) -> None:
+    """Put prompts into the table, in any order."""
+    _enter(entries, 0, entries.keys.size, orders, heads)
+
+
+@kernel
+def find_prompts(keys: U64, orders: I64, heads: Heads, slots: I64) -> None:
+    """Slot of each prompt's hash in a table with orders, -1 where it is not there strictly before the row's order."""
+    for row in range(keys.size):
+        slot = _find(heads.keys, keys[row])
+        slots[row] = slot if heads.keys[slot] != _U0 and heads.orders[slot] < orders[row] else -1
+
+
+@kernel
+def _prepare(prompts: Prompts, first: int, last: int, secret: U64, heads: Heads, entries: Entries) -> None:
+    """What some rows would enter, and ask for the places of the tables that they will need."""
+    for row in range(first, last):
+        entries.keys[row] = _U0
+        start = prompts.offsets[row]
+        length = prompts.offsets[row + 1] - start
+        if not prompts.active[row] or length < prompts.shortest[row] or length == 0:
+            continue
+        state = mix(prompts.groups[row])
+        gate = never_zero(mix(state))
+        prefetch(heads.marks, np.int64(_within(gate, heads.marks.size)))
+        whole = length // BLOCK
+        for k in range(whole):
+            state = chain(state, block_hash(prompts.data, start + k * BLOCK, secret))
+            if k == 0:
+                gate = mix(never_zero(mix(state)) ^ _GATE)
+        bucket = never_zero(mix(state))
+        rest = length - whole * BLOCK
+        key = _node_key(state, tail_hash(prompts.data, start + whole * BLOCK, rest, secret), rest)
+        entries.keys[row], entries.buckets[row], entries.gates[row], entries.offsets[row] = key, bucket, gate, rest
+        prefetch(heads.marks, np.int64(_within(gate, heads.marks.size)))
+        prefetch(heads.marks, np.int64(_within(bucket, heads.marks.size)))
+        prefetch(heads.ends, np.int64(_within(bucket, heads.ends.size)))
+        prefetch(heads.keys, np.int64(_within(key * M2, heads.keys.size)))
+
+
+@kernel
+def _longest_head(prompts: Prompts, row: int, secret: U64, heads: Heads, gate: np.uint64) -> tuple[int, int]:
+    """Slot and bytes of the longest complete earlier prompt that a row's prompt begins with, or (-1, 0)."""
+    found, cut = -1, 0
+    start = prompts.offsets[row]
+    length = prompts.offsets[row + 1] - start
+    state = mix(prompts.groups[row])
+    for k in range(length // BLOCK + 1):
+        if k:
+            state = chain(state, block_hash(prompts.data, start + (k - 1) * BLOCK, secret))
+        if k == 1 and not _marked(gate, heads.marks):
+            break
+        bucket = never_zero(mix(state))
+        if _marked(bucket, heads.marks):
+            text = (prompts.data, start + k * BLOCK, length - k * BLOCK)
+            mask = heads.ends[_within(bucket, heads.ends.size)]
+            slot, offset = _longest_end(text, state, prompts.orders[row], secret, heads, mask)
+            if slot >= 0:
+                found, cut = slot, k * BLOCK + offset
+    return found, cut
+
+
+@kernel
+def follow(
+    prompts: Prompts,
+    secret: U64,
+    heads: Heads,
+    entries: Entries,
+    task: tuple[bool, bool],
+    parents: I64,
+    cuts: I64,
+) -> int:
+    """For each row the longest strictly earlier prompt of its group that is its head.
+
+    Args:
+        prompts: rows, see Prompts; inactive rows are skipped.
+        secret: KEYS random words.
+        heads: complete prompts; must have room for all rows.
+        entries: result: what each row would enter.
+        task: (look for heads, enter rows); with entering, rows must come in order, and those of the last order are
+            not yet entered, since rows of the same order may follow.
+        parents: result, one per row: slot of the head, or -1.
+        cuts: result, one per row: bytes of that head.
+
+    Returns:
+        First row of the last order.
+    """
+    look, enter = task
+    run = 0
+    for row in range(prompts.groups.size):
+        if row % PREPARED == 0:
+            _prepare(prompts, row, min(row + PREPARED, prompts.groups.size), secret, heads, entries)
+        if prompts.orders[row] != prompts.orders[run]:
+            if enter:
+                _enter(entries, run, row, prompts.orders, heads)
+            run = row
+        parents[row], cuts[row] = -1, 0
+        if look and entries.keys[row] != _U0:
+            parents[row], cuts[row] = _longest_head(prompts, row, secret, heads, entries.gates[row])
+    return run
+
+
+@kernel
+def _find_children(slots: I64, name: int) -> int:
+    last = np.uint64(slots.size - 1)
+    place = mix(np.uint64(name)) & last
+    while slots[np.int64(place)] != 0 and slots[np.int64(place)] != name:
+        place = (place + _U1) & last
+    return np.int64(place)  # type: ignore[return-value]  # to numba an int64 is an int
+
+
+@kernel
+def count_children(parents: I64, orders: I64, limit: int, children: Children, cuts: I64) -> int:
+    """Take back the cut of each row whose head already had `limit` strictly earlier continuations.
+
+    Rows must come in order; calls may follow one another. The table must have room, its size is a power of two.
+
+    Returns:
+        How many heads were new to the table.
+    """
+    added = 0
+    for row in range(parents.size):
+        if parents[row] < 0:
+            continue
+        place = _find_children(children.slots, parents[row] + 1)
+        if children.slots[place] == 0:
+            children.slots[place] = parents[row] + 1
+            children.last[place] = orders[row]
+            added += 1
+        elif orders[row] != children.last[place]:
+            children.before[place] = children.counts[place]
+            children.last[place] = orders[row]
+        children.counts[place] += 1
+        if children.before[place] >= limit:
+            cuts[row] = 0
+    return added
+
+
+@kernel
+def move_children(old: Children, new: Children) -> None:
+    """Copy all into a larger, empty table."""
+    for i in range(old.slots.size):
+        if old.slots[i] != 0:
+            place = _find_children(new.slots, old.slots[i])
+            new.slots[place] = old.slots[i]
+            new.last[place] = old.last[i]
+            new.counts[place] = old.counts[i]
+            new.before[place] = old.before[i]
+
+
+@kernel
+def cut_heads(offsets: I64, data: U8, cuts: I64, new_offsets: I64, new_data: U8) -> None:
+    """Copy texts without their first `cuts` bytes; the new arrays must have the right sizes."""
+    written = 0
+    for row in range(cuts.size):
+        new_offsets[row] = written
+        start, end = offsets[row] + cuts[row], offsets[row + 1]
+        new_data[written : written + end - start] = data[start:end]
+        written += end - start
+    new_offsets[cuts.size] = written

@@ -1,0 +1,355 @@
+"""Logs of the same calls, put together: an edge log's address, a trace's text and a gateway's account are one request.
+
+All rows go to files on disk with the names of their calls; which rows are one call is reckoned on hashes of the names
+(`calls.py`), and the SQL engine joins the files, spilling to disk where memory ends. Of two sources that know a column
+the one earlier in `SOURCES` wins, but for what only the edge sees first-hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillhunt.base.engine import Engine
+from stillhunt.base.progress import Advance, Progress
+from stillhunt.base.schema import REQUESTS
+from stillhunt.collect.checks.proxy_check import Peers
+from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
+from stillhunt.collect.formats import SOURCES
+from stillhunt.collect.join.calls import (
+    CONTENT,
+    I64,
+    LINK_KINDS,
+    U64,
+    CallIds,
+    by_content,
+    numbered_within,
+    repeats_as_one,
+    reused_ids,
+    same_calls,
+)
+from stillhunt.collect.join.spool import Spool
+from stillhunt.collect.normalise.identity import random_words
+from stillhunt.collect.normalise.standardise import RawBatch, Rules, standardise_requests
+from stillhunt.collect.values.fields import REQUEST_FIELDS
+from stillhunt.collect.values.kernels import KEYS, hash_rows
+from stillhunt.collect.values.rejects import Rejects
+from stillhunt.collect.values.strings import text_buffers
+
+FIRST_HAND_AT_THE_EDGE = (
+    "client_ip",
+    "client_prefix",
+    "asn",
+    "asn_name",
+    "ip_kind",
+    "country",
+    "user_agent",
+    "tls_fingerprint",
+    "status",
+)
+"""Columns that a source of role "edge" knows better than the gateway behind it."""
+OWN = ("source", "origin_file", "origin_row")
+WANTED = (*REQUEST_FIELDS, "account_fallback", "links")
+_ROLES = {"calls": 0, "edge": 1, "parts": 2}
+_EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())])
+"""Beside the columns of REQUESTS: a row's number, what stands for its account, and whether that is its address."""
+_FILE_ROWS = 1 << 16
+_KIND = {kind: place for place, kind in enumerate(LINK_KINDS)}
+
+
+def joinable(readers: Mapping[int, object]) -> frozenset[int]:
+    """Inputs whose rows may be calls of which another input of another source holds a part.
+
+    Args:
+        readers: all readers by index.
+    """
+    known = {index: reader for index, reader in readers.items() if isinstance(reader, RecordReader)}
+    partners = set()
+    for (a, one), (b, other) in itertools.combinations(sorted(known.items()), 2):
+        if one.source.name != other.source.name and set(one.source.links) & set(other.source.links):
+            partners |= {a, b}
+    return frozenset(partners)
+
+
+@dataclass
+class _Log:
+    """What one source gave: its rows in one file, and where each input's rows begin."""
+
+    rank: int
+    role: str
+    path: Path
+    rows: int = 0
+
+
+@dataclass
+class JoinedLogs:
+    """Calls put together.
+
+    Attributes:
+        spools: input -> its calls, completed; all in place once `join_logs` returns.
+        rejects: input -> its rows that cannot be used.
+        peers: input -> the addresses of its rows.
+        ambiguous: rows left alone since their names led to several calls of one source.
+    """
+
+    spools: dict[int, Spool]
+    rejects: dict[int, Rejects]
+    peers: dict[int, Peers]
+    ambiguous: int = 0
+
+
+def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress) -> JoinedLogs:
+    """Read logs of the same calls and put them together.
+
+    Args:
+        readers: the inputs that are joined, by index; their `passed_over` is complete afterwards.
+        rules: what values must satisfy.
+        engine: joins.
+        progress: told of rows read.
+
+    Raises:
+        EngineError: the join failed, for want of disk space for instance.
+    """
+    with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
+        joining = _Joining(readers, rules, engine, Path(folder))
+        with progress.stage("joining logs of the same calls", None, "rows") as advance:
+            joining.read(advance)
+            joined = joining.joined()
+    if joined.ambiguous:
+        progress.note(f"{joined.ambiguous} rows of joined logs could be one of several calls and stand alone")
+    return joined
+
+
+def with_repeats(
+    readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, alone: bool
+) -> list[frozenset[int]]:
+    """Inputs in which an id stands for several calls, or a call in several rows: they are joined with each other.
+
+    Args:
+        readers: inputs that were read, by index.
+        spools: their rows.
+        alone: look at each input by itself, so that what is kept of it depends on no other.
+    """
+    groups: dict[tuple[str, int], list[int]] = {}
+    for index, reader in sorted(readers.items()):
+        if reader.source.links and reader.source.role != "parts":
+            groups.setdefault((reader.source.name, index if alone else -1), []).append(index)
+    found = []
+    for members in groups.values():
+        ids = CallIds()
+        for index in members:
+            for table in spools[index].tables():
+                ids.note(table, 0, index)
+        if ids.repeated():
+            found.append(frozenset(members))
+    return found
+
+
+class _Joining:
+    """Rows of several logs -> calls."""
+
+    def __init__(self, readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, folder: Path) -> None:
+        self._readers, self._rules, self._engine, self._folder = readers, rules, engine, folder
+        self._rejects: dict[int, Rejects] = {index: Rejects() for index in readers}
+        self._peers: dict[int, Peers] = {index: Peers() for index in readers}
+        self._secret = random_words(KEYS)
+        self._logs: list[_Log] = []
+        self._names: list[U64] = []
+        self._kinds: list[I64] = []
+        self._named: list[I64] = []
+        self._ids = CallIds(self._secret)
+        self._rows = 0
+
+    def read(self, advance: Advance) -> None:
+        """Read all inputs to their end."""
+        order = [source.name for source in SOURCES]
+        schema = _nullable(pa.schema([*REQUESTS.arrow, *_EXTRA]))
+
+        def place(index: int) -> int:
+            return order.index(self._readers[index].source.name)
+
+        for rank, group in itertools.groupby(sorted(self._readers, key=lambda i: (place(i), i)), key=place):
+            members = list(group)
+            source = self._readers[members[0]].source
+            log = _Log(_ROLES[source.role] * len(order) + rank, source.role, self._folder / f"{source.name}.parquet")
+            self._logs.append(log)
+            with pq.ParquetWriter(log.path, schema, compression="lz4") as writer:
+                for index in members:
+                    reader = self._readers[index]
+                    reader.joined, reader.by_address = True, 0
+                    for raw in reader.batches(WANTED, self._rejects[index]):
+                        self._peers[index].note(raw)
+                        table = self._noted(raw, log, self._rejects[index])
+                        writer.write_table(table.cast(schema), _FILE_ROWS)
+                        advance(raw.rows)
+
+    def _noted(self, raw: RawBatch, log: _Log, rejects: Rejects) -> pa.Table:
+        """Checked rows with their numbers; the names of their calls are kept hashed."""
+        table = standardise_requests(raw, self._rules, rejects, required=("request_id",))
+        # Rows that were refused are gone from the table: what stays is found by its number within the input.
+        kept = np.searchsorted(raw.origin_rows, table.column("origin_row").to_numpy())
+        rows = np.arange(self._rows, self._rows + table.num_rows, dtype=np.int64)
+        links = raw.columns.get("links")
+        values = links if isinstance(links, list) else [None] * raw.rows
+        counts = np.array([len(values[i] or ()) for i in kept], np.int64)
+        found = [str(name) for i in kept for name in values[i] or ()]
+        flat = _text_array(found, pa.large_string())
+        hashes = np.zeros(len(flat), np.uint64)
+        hash_rows(*text_buffers(flat), self._secret, hashes)
+        self._names.append(hashes)
+        kinds = np.array([_KIND[name.partition(":")[0]] for name in found], np.int64)
+        self._kinds.append(kinds)
+        named, answers = np.repeat(rows, counts), np.zeros(table.num_rows, np.uint64)
+        self._named.append(named)
+        told = kinds == _KIND["response"]
+        answers[named[told] - self._rows] = hashes[told] | np.uint64(1)
+        self._ids.note(table, log.rank, raw.origin_file, answers)
+        self._rows += table.num_rows
+        log.rows += table.num_rows
+        stands, addresses = (_listed(raw, name) for name in ("account_fallback", "client_ip"))
+        fallback = _text_array([None if stands[i] is None else str(stands[i]) for i in kept], pa.string())
+        addressed = pa.array([None if stands[i] is None else stands[i] == addresses[i] for i in kept], pa.bool_())
+        for name, values in (("row", pa.array(rows)), ("fallback", fallback), ("addressed", addressed)):
+            table = table.append_column(name, values)
+        return table
+
+    def joined(self) -> JoinedLogs:
+        """The calls; may be asked for once, after `read`."""
+        ids, told = self._ids.arrays()
+        names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
+        kinds, named = (np.concatenate([*parts, np.zeros(0, np.int64)]) for parts in (self._kinds, self._named))
+        call, _first, _rows = repeats_as_one(ids, told)
+        content, rows = by_content(told)
+        names, named = np.concatenate([names, content]), np.concatenate([named, rows])
+        kinds = np.concatenate([kinds, np.full(rows.size, _KIND[CONTENT])])
+        calls = same_calls(names, kinds, named, call, told)
+        heads = {
+            "row": np.arange(ids.size),
+            "head": calls.head,
+            "many": calls.many,
+            "reused": (reused := reused_ids(ids, told, call)),
+            "number": numbered_within(ids, told, reused),
+        }
+        self._engine.register("heads", pa.table(heads))
+        spools = {i: Spool(REQUESTS.arrow) for i in self._readers}
+        result = JoinedLogs(spools, self._rejects, self._peers, calls.ambiguous)
+        ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
+        for log in ranked:
+            statement = _statement(log, ranked)
+            for batch in self._engine.stream(statement, purpose="joining logs of the same calls"):
+                self._take(pa.Table.from_batches([batch]), log, result)
+        return result
+
+    def _take(self, table: pa.Table, log: _Log, result: JoinedLogs) -> None:
+        """Give calls to their inputs; what completes others and found none is passed over."""
+        table = self._dated(table)
+        useless = pc.or_(pc.is_null(table["account_id"]), pc.is_null(table["timestamp"]))
+        if log.role == "parts":
+            useless = pa.array(np.ones(table.num_rows, np.bool_))
+        for index, reason in zip(*_lost(table.filter(useless), log.role), strict=True):
+            if log.role == "calls":
+                result.rejects[index].add(self._readers[index].name, "a call", reason)
+            else:
+                self._readers[index].passed_over[reason] += 1
+        table = table.filter(pc.invert(useless))
+        model = pc.fill_null(table["model"], UNKNOWN_MODEL)
+        table = table.set_column(table.schema.get_field_index("model"), "model", model)
+        for index in pc.unique(table["origin_file"]).to_pylist():
+            part = table.filter(pc.equal(table["origin_file"], index))
+            self._readers[index].by_address += pc.sum(part["by_address"]).as_py() or 0
+            result.spools[index].add(part.select(REQUESTS.names).cast(REQUESTS.arrow).combine_chunks())
+
+    def _dated(self, table: pa.Table) -> pa.Table:
+        """Calls of which no log tells the time take that of their file, where their source says so."""
+        files = {i: reader.changed() for i, reader in self._readers.items() if reader.source.nameless}
+        if not files:
+            return table
+        stamps = pa.array([files.get(i) for i in table["origin_file"].to_pylist()], pa.timestamp("us", "UTC"))
+        place = table.schema.get_field_index("timestamp")
+        return table.set_column(place, "timestamp", pc.coalesce(table["timestamp"], stamps))
+
+
+def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
+    """Input and reason of each row that is no call."""
+    inputs = table["origin_file"].to_pylist()
+    if role != "calls":
+        return inputs, [NO_COUNTERPART] * len(inputs)
+    accounts = table["account_id"].is_null().to_pylist()
+    return inputs, [f"{'account_id' if account else 'timestamp'}: required value is missing" for account in accounts]
+
+
+def _listed(raw: RawBatch, name: str) -> list[Any]:
+    values = raw.columns.get(name)
+    return [None] * raw.rows if values is None else values if isinstance(values, list) else values.to_pylist()
+
+
+def _text_array(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
+    """Texts as an array; half of a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+    try:
+        return pa.array(values, kind)
+    except UnicodeError:
+        return pa.array([v if v is None else v.encode("utf-8", "replace").decode() for v in values], kind)
+
+
+def _nullable(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(f.name, f.type) for f in schema])
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _statement(log: _Log, logs: list[_Log]) -> str:
+    """Rows of one log that stand for their calls, with what the others, and its own repeats, know of these."""
+    own = [("h", log), ("r", log)]
+    parts = [*own, *((f"p{n}", other) for n, other in enumerate(logs) if other is not log)]
+    ranked = sorted(parts, key=lambda pair: pair[1].rank)
+    at_edge = sorted(parts, key=lambda pair: (pair[1].role != "edge", pair[1].rank))
+    # An edge log that stands alone is hunted by address; beside the log of a gateway its other rows are no calls.
+    by_address = log.role == "calls" or all(other.role != "calls" for other in logs)
+    columns = []
+    for name in REQUESTS.names:
+        order = at_edge if name in FIRST_HAND_AT_THE_EDGE else ranked
+        if name == "request_id":
+            columns.append(
+                "CASE WHEN NOT o.reused THEN h.request_id WHEN o.number = 0 "
+                "THEN h.request_id || '@' || epoch_us(h.timestamp) "
+                "ELSE h.request_id || '@' || epoch_us(h.timestamp) || '.' || o.number END AS request_id"
+            )
+            continue
+        if name in OWN:
+            columns.append(f"h.{name} AS {name}")
+            continue
+        values = [f"{alias}.{name}" for alias, _ in order]
+        if name == "account_id" and by_address:
+            values += [f"{alias}.fallback" for alias, _ in order]
+        columns.append(f"coalesce({', '.join(values)}) AS {name}")
+    accounts, stands = ([f"{alias}.{name}" for alias, _ in ranked] for name in ("account_id", "addressed"))
+    stands_for_it = f"coalesce({', '.join(accounts)}) IS NULL AND coalesce({', '.join(stands)}, false)"
+    columns.append(f"{stands_for_it if by_address else 'false'} AS by_address")
+    joins = " ".join(f"LEFT JOIN ({_told(other)}) {alias} ON {alias}.call = h.row" for alias, other in parts[1:])
+    return (
+        f"SELECT {', '.join(columns)} FROM read_parquet({_quoted(log.path)}) h "  # noqa: S608  # own names and files
+        f"JOIN heads o ON h.row = o.row {joins} WHERE o.head = o.row ORDER BY h.row"
+    )
+
+
+def _told(log: _Log) -> str:
+    """One row for each call that rows of a log complete; of repeats the first that has a value."""
+    told = [name for name in REQUESTS.names if name not in OWN] + ["fallback", "addressed"]
+    rows = f"FROM read_parquet({_quoted(log.path)}) r JOIN heads n ON r.row = n.row WHERE n.head <> n.row"
+    one = ", ".join(f"r.{name}" for name in told)
+    merged = ", ".join(f"arg_min(r.{name}, r.row) AS {name}" for name in told)
+    return (
+        f"SELECT n.head AS call, {one} {rows} AND NOT n.many UNION ALL "  # own names and files
+        f"SELECT n.head AS call, {merged} {rows} AND n.many GROUP BY n.head"
+    )

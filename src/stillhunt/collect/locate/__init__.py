@@ -1,0 +1,1 @@
+"""Where inputs lie: files, object stores and databases, in one fixed order."""

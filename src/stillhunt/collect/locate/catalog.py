@@ -1,0 +1,244 @@
+"""Which inputs there are: files, folders, patterns, tables of databases and in memory, in one fixed order."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stillhunt.base.engine import Engine
+from stillhunt.base.errors import EngineError, InputError
+from stillhunt.collect.locate.database import is_database, stored_tables
+from stillhunt.collect.locate.object_stores import MARK, Place, local_path, remote_files
+from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
+
+COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
+LOCAL = "file://"
+DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".pb", ".binpb", ".log")
+"""Files of other names in a folder are no logs; a file that is named itself is always read."""
+SHOWN_NAMES = 5
+_ROTATED = re.compile(r"[.\-_]\d[\dt:.\-_]{0,31}$")
+"""A number or a date behind the suffix of a log that was rotated away: .1, -20261124, .2026-11-24."""
+
+
+def _silent(_text: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """One file to read."""
+
+    name: str
+    path: Place
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """One table in memory, or one stream of batches that can be read only once."""
+
+    name: str
+    table: pa.Table | None
+    stream: Iterator[pa.RecordBatch] | None
+
+
+Found = FoundFile | FoundTable
+
+
+def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], None] = _silent) -> list[Found]:
+    """All inputs in sorted order of names, which gives each its index.
+
+    Args:
+        sources: a path, pattern, folder, table or file already found, or a list or tuple of them.
+        engine: scans relations of its own kind.
+        rejects: takes folders that cannot be opened; what else there is still gets read.
+        note: told which files in folders are passed by because of their names.
+
+    Raises:
+        InputError: a path or pattern matches nothing, or an object is no table.
+    """
+    items = list(sources) if isinstance(sources, list | tuple) else [sources]
+    if not items:
+        raise InputError("no input given", next_step="name a file, a folder or a table")
+    found: dict[tuple[str, str], Found] = {}
+    passed_by: list[str] = []
+    for number, item in enumerate(items):
+        if isinstance(item, str | os.PathLike):
+            for file in _files(os.fspath(item), rejects, passed_by):
+                # One file given twice, by itself and by its folder, is read once.
+                found.setdefault(("file", _where(file.path)), file)
+        elif isinstance(item, FoundFile):
+            found.setdefault(("file", _where(item.path)), item)
+        else:
+            table = _table(item, number, engine)
+            found[("table", f"{number:09d}")] = table
+    if passed_by:
+        note(f"passed by {_told(passed_by)}; name a file singly to have it read")
+    # Names may repeat (one file name in two folders); then the place they came from decides.
+    return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
+
+
+def _where(place: Place) -> str:
+    return str(place.absolute()) if isinstance(place, Path) else f"{place.home} {place.key}"
+
+
+def _told(passed_by: list[str]) -> str:
+    """Which files are not read because of their names."""
+    names = sorted(set(passed_by))
+    shown = ", ".join(printable(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return f"{len(names)} {'file' if len(names) == 1 else 'files'} whose names are of no log: {shown}{more}"
+
+
+def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
+    if is_database(given):
+        return [FoundFile(name, table) for name, table in stored_tables(given, rejects)]
+    if given.startswith(LOCAL):
+        given = local_path(given)
+    elif MARK in given:
+        return [FoundFile(name, file) for name, file in remote_files(given, _noting(passed_by))]
+    path = Path(given)
+    if path.is_dir():
+        return _folder(path, rejects, passed_by)
+    if path.exists() or path.is_symlink():
+        return [FoundFile(path.name, path)]
+    if glob.has_magic(given):
+        matches = [Path(p) for p in sorted(glob.glob(given, recursive=True))]  # noqa: PTH207  # Path.glob refuses absolute patterns
+        files = [
+            file
+            for match in matches
+            for file in (_folder(match, rejects, passed_by) if match.is_dir() else [FoundFile(match.name, match)])
+        ]
+        if files:
+            return _told_apart(files)
+        raise InputError(
+            "no file matches the pattern",
+            where=printable(given, NAME_CHARACTERS),
+            next_step="check it, and quote it for the shell",
+        )
+    raise InputError("no such file or folder", where=printable(given, NAME_CHARACTERS), next_step="check the path")
+
+
+def _noting(passed_by: list[str]) -> Callable[[str], bool]:
+    """Whether an object's name is that of a log; those of others are kept, unless they are hidden."""
+
+    def looks(path: str) -> bool:
+        fits = _looks_like_data(path)
+        if not fits and not any(part.startswith((".", "_")) for part in path.split("/")):
+            passed_by.append(path.rsplit("/", 1)[-1])
+        return fits
+
+    return looks
+
+
+def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
+    closed: list[str] = []
+    others: list[str] = []
+
+    def note(error: OSError) -> None:
+        name = Path(str(error.filename)).name
+        closed.append(name)
+        rejects.add(name, "folder", f"cannot be read: {error.strerror or type(error).__name__}")
+
+    files = []
+    for current, folders, names in os.walk(folder, onerror=note, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in sorted(names):
+            if name.startswith((".", "_")):
+                continue
+            path = Path(current) / name
+            shown = path.relative_to(folder).as_posix()
+            if _looks_like_data(name):
+                files.append(FoundFile(shown, path))
+            else:
+                others.append(shown)
+    passed_by += others
+    if not files and not closed:
+        raise InputError(
+            "the folder holds no log files" + (f", but {_told(others)}" if others else ""),
+            where=printable(str(folder), NAME_CHARACTERS),
+            next_step=f"files must end in one of {', '.join(DATA_SUFFIXES)} (.gz and .zst too), or be named singly",
+        )
+    return files
+
+
+def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
+    """Files of equal base names get as much of their path as tells them apart."""
+    if len({file.name for file in files}) == len(files):
+        return files
+    paths = [Path(_where(file.path)) for file in files]
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [FoundFile(path.relative_to(common).as_posix(), file.path) for path, file in zip(paths, files, strict=True)]
+
+
+def plain_name(name: str) -> str:
+    """A file's name in lower case without what compressing and rotating put behind its suffix."""
+    lowered = name.lower()
+    for suffix in COMPRESSION_SUFFIXES:
+        lowered = lowered.removesuffix(suffix)
+    plain = _ROTATED.sub("", lowered)
+    return plain if plain.endswith(DATA_SUFFIXES) else lowered
+
+
+def _looks_like_data(name: str) -> bool:
+    return plain_name(name).endswith(DATA_SUFFIXES)
+
+
+def _table(item: Any, number: int, engine: Engine) -> FoundTable:
+    """Arrow, Polars, pandas and engine relations, told apart by what they can do: neither library is imported."""
+    name = f"table {number}"
+    if isinstance(item, pa.Table):
+        return FoundTable(name, item, None)
+    if isinstance(item, pa.RecordBatch):
+        return FoundTable(name, pa.Table.from_batches([item]), None)
+    if isinstance(item, pa.RecordBatchReader):
+        return FoundTable(name, None, iter(item))
+    module = type(item).__module__.split(".")[0]
+    if module == "polars" and hasattr(item, "collect"):
+        item = item.collect()
+    if module == "polars" and hasattr(item, "to_arrow"):
+        return FoundTable(name, item.to_arrow(), None)
+    if module == "pandas" and hasattr(item, "columns"):
+        return FoundTable(name, pandas_table(item), None)
+    try:
+        return FoundTable(name, None, _checked_scan(engine.scan(item)))
+    except EngineError:
+        pass
+    if hasattr(item, "__arrow_c_stream__"):
+        return FoundTable(name, None, iter(pa.RecordBatchReader.from_stream(item)))
+    raise InputError(
+        f"{type(item).__name__} is no input",
+        where="requests or accounts",
+        next_step="give a path, an Arrow table, a Polars or pandas frame, or a relation of the engine",
+    )
+
+
+def _checked_scan(scan: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The scan with its first batch already asked for: generators refuse an object only then."""
+    first = next(scan, None)
+
+    def everything() -> Iterator[pa.RecordBatch]:
+        if first is not None:
+            yield first
+            yield from scan
+
+    return everything()
+
+
+def pandas_table(frame: Any) -> pa.Table:
+    """A pandas frame as Arrow; columns of mixed objects, which Arrow refuses, go through JSON values."""
+    arrays, names = [], []
+    for name in frame.columns:
+        try:
+            array = pa.Array.from_pandas(frame[name])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            array = pa.array([None if v is None or v != v else str(v) for v in frame[name]], pa.large_string())
+        arrays.append(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
+        names.append(str(name))
+    return pa.Table.from_arrays(arrays, names=names)

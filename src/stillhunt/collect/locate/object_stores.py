@@ -1,0 +1,170 @@
+"""Files of object stores, read where they lie: s3://, gs://, abfss:// and whatever else pyarrow has a file system for.
+
+Credentials come from where pyarrow finds them (environment, profile, instance role) or stand in the address; they are
+part of no name that is shown or written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.fs
+
+from stillhunt.base.errors import InputError
+from stillhunt.collect.locate.database import StoredTable
+
+MARK = "://"
+PLAIN_OPTIONS = frozenset(("region", "scheme", "endpoint_override", "tls_verify_certificates"))
+"""Options of an address that are no secret."""
+SHORTEST_SECRET = 4
+"""Characters from which a part of an address is hidden in messages; shorter ones would blot out words."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One object; has those methods of a Path that reading needs.
+
+    Attributes:
+        store: the file system.
+        key: its name there.
+        size: bytes.
+        home: kind of store and the endpoint, where the address names one: keys are alike only within one of them.
+    """
+
+    store: Any
+    key: str
+    size: int
+    home: str = ""
+
+    @property
+    def name(self) -> str:
+        """Last part of the key."""
+        return self.key.rsplit("/", 1)[-1]
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Its bytes from the beginning.
+
+        Raises:
+            OSError: the store does not give them.
+        """
+        del mode
+        return cast("BinaryIO", self.store.open_input_stream(self.key, compression=None))
+
+    def at_random(self) -> Any:
+        """Its bytes in any order, for Parquet."""
+        return self.store.open_input_file(self.key)
+
+    def is_file(self) -> bool:
+        """True: the store said so when it was asked what there is."""
+        return True
+
+
+Place = Path | RemoteFile | StoredTable
+"""Where a file lies, or rows like those of one."""
+
+
+def size_of(place: Place) -> int:
+    """Bytes of a file; 0 for a table, whose database does not tell."""
+    if isinstance(place, Path):
+        return place.stat().st_size
+    return place.size if isinstance(place, RemoteFile) else 0
+
+
+def changed_at(place: Place) -> int:
+    """When a file was last changed, microseconds since 1970; 0 where its store or database does not tell."""
+    if isinstance(place, Path):
+        return place.stat().st_mtime_ns // 1000
+    return (place.store.get_file_info(place.key).mtime_ns or 0) // 1000 if isinstance(place, RemoteFile) else 0
+
+
+def for_parquet(place: Place) -> Any:
+    """What pyarrow's Parquet reader is given for a file."""
+    return place.at_random() if isinstance(place, RemoteFile) else place
+
+
+def local_path(address: str) -> str:
+    """The path that a file:// address means.
+
+    Raises:
+        InputError: it names another machine, or is no address.
+    """
+    try:
+        return str(pa.fs.FileSystem.from_uri(address)[1])
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(
+            "this address is not one of this machine's files", where=_shown(address), next_step="file:///FOLDER"
+        ) from error
+
+
+def _options(address: str) -> dict[str, str]:
+    pairs = (option.partition("=") for option in address.partition("?")[2].split("&"))
+    return {name: value for name, _, value in pairs}
+
+
+def _shown(address: str) -> str:
+    """An address without credentials: user and password may stand before the @, and more in options."""
+    scheme, _, rest = address.partition(MARK)
+    place, _, options = rest.partition("?")
+    # An @ behind a question mark: a password that was not encoded, or an option. Nothing of it is shown.
+    return f"{scheme}{MARK}..." if "@" in options else f"{scheme}{MARK}{place.rsplit('@', 1)[-1]}"
+
+
+def _without_secrets(reason: str, address: str) -> str:
+    """What a store complains of, without what may be a secret in the address, as it stands there or decoded."""
+    user = address.partition(MARK)[2].rpartition("@")[0]
+    secrets = {user, *user.split(":", 1), *re.split("[:?]", user)}
+    secrets |= {value for name, value in _options(address).items() if name not in PLAIN_OPTIONS}
+    secrets |= {unquote(secret) for secret in secrets}
+    secrets |= {quote(secret, safe="") for secret in secrets}
+    reason = reason.replace(address, _shown(address))
+    for secret in sorted(secrets, key=len, reverse=True):
+        reason = reason.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else reason
+    return reason
+
+
+def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[tuple[str, RemoteFile]]:
+    """Objects at an address: one object, or those below a prefix whose names look like logs.
+
+    Args:
+        address: a URI; may hold `endpoint_override` and other options of pyarrow's file systems.
+        looks_like_data: whether a file of this name is read when it lies in a folder.
+
+    Returns:
+        (name relative to the prefix, object), in order of names.
+
+    Raises:
+        InputError: no such store, nothing there, or no permission.
+    """
+    shown = _shown(address)
+    try:
+        store, root = pa.fs.FileSystem.from_uri(address)
+        info = store.get_file_info(root)
+        home = f"{store.type_name}{MARK}{_options(address).get('endpoint_override', '')}"
+        if info.type == pa.fs.FileType.File:
+            return [(root.rsplit("/", 1)[-1], RemoteFile(store, root, info.size, home))]
+        listed = store.get_file_info(pa.fs.FileSelector(root, recursive=True, allow_not_found=True))
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"the store cannot be read: {_without_secrets(reason, address)[:300]}",
+            where=shown,
+            next_step="check address, credentials and region; pyarrow's file systems take options as "
+            "s3://bucket/logs?region=eu-west-1&endpoint_override=host:port",
+        ) from error
+    prefix = root.rstrip("/") + "/"
+    found = [
+        (entry.path.removeprefix(prefix), RemoteFile(store, entry.path, entry.size, home))
+        for entry in listed
+        if entry.type == pa.fs.FileType.File
+        and looks_like_data(entry.path)
+        and not any(part.startswith((".", "_")) for part in entry.path.removeprefix(prefix).split("/"))
+    ]
+    if not found:
+        raise InputError("nothing is there that looks like a log", where=shown, next_step="check bucket and prefix")
+    return sorted(found, key=lambda pair: pair[0])

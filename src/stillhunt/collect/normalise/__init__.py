@@ -1,0 +1,1 @@
+"""Records to REQUESTS and ACCOUNTS: checked columns, keyed hashes, looked-up networks."""

@@ -1,0 +1,232 @@
+"""Addresses, cards and e-mail: only ever compared, so only keyed hashes leave this room.
+
+SipHash-2-4 under keys derived from the user's by HMAC-SHA256, one for each kind of value (docs/adr/0013). A prefix of
+the address is derived before hashing: /24 for IPv4, /48 for IPv6, the sizes in which providers commonly hand out
+addresses. Which rows are equal never depends on the key, and nothing else may.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import threading
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillhunt.collect.normalise.kernels_identity import hash_addresses, hash_all, hash_texts
+from stillhunt.collect.values.fields import Column
+from stillhunt.collect.values.kernels import I64, KEYS, U64, Flags, enter, hash_rows, look_up
+from stillhunt.collect.values.strings import as_text, cut_at, text_buffers
+
+IPV4_PREFIX_BITS = 24
+IPV6_PREFIX_BITS = 48
+LONGEST_LIST = 32
+"""Addresses of one list that are looked at."""
+CACHED_VALUES = 1 << 20
+"""Distinct unusual addresses whose hash is remembered; bounds memory, changes no result."""
+
+_FIRST_SLOTS = 1 << 10
+_PROCESS_KEY = secrets.token_bytes(32)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def address_and_prefix(text: str) -> tuple[str, str | None]:
+    """Canonical form of a client address and of its prefix.
+
+    Returns:
+        (address, prefix); for text that holds no address the text itself in lower case, and None.
+    """
+    first = client_address(text)
+    if first is None:
+        return text.strip().lower(), None
+    bits = IPV4_PREFIX_BITS if first.version == 4 else IPV6_PREFIX_BITS
+    return str(first), str(ipaddress.ip_network((first, bits), strict=False))
+
+
+def client_address(text: str) -> Address | None:
+    """The address that counts in a text; None where there is none.
+
+    Ports and brackets are stripped, IPv4-mapped IPv6 is unwrapped, and of a list ("client, proxy, proxy", the form
+    of x-forwarded-for) the first public address counts, else the first address. The list's head is written
+    by the client and can be forged; operators who have the peer's address should map that instead.
+
+    Args:
+        text: what a log gives as the client.
+    """
+    parts = text.split(",")[:LONGEST_LIST]
+    parsed = [address for part in parts if (address := _parse(part)) is not None]
+    # Asking whether an address is public is slow; where there is but one, it does not matter.
+    return parsed[0] if len(parsed) == 1 else next((a for a in parsed if a.is_global), parsed[0] if parsed else None)
+
+
+def _parse(text: str) -> Address | None:
+    text = text.strip().strip('"')
+    if text.lower().startswith("for="):  # RFC 7239 Forwarded
+        text = text[4:].strip('"')
+    if text.startswith("["):
+        text = text[1:].split("]", 1)[0]
+    elif text.count(":") == 1:
+        text = text.split(":", 1)[0]
+    text = text.split("%", 1)[0]  # an interface name
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def normal_email(text: str) -> str:
+    """An e-mail address as compared: no surrounding blanks, lower case."""
+    return text.strip().strip("<>").lower()
+
+
+def email_domain(text: str) -> str:
+    """The part after the last @, lower case, without a final dot."""
+    return text.strip().strip("<>").lower().rsplit("@", 1)[-1].rstrip(".")
+
+
+class _Memory:
+    """Pairs of hashes known for texts, by a hash of the text."""
+
+    def __init__(self) -> None:
+        self._keys = np.zeros(_FIRST_SLOTS, np.uint64)
+        self._indices = np.zeros(_FIRST_SLOTS, np.int64)
+        self._count = 0
+        self.pairs: npt.NDArray[np.uint64] = np.zeros((_FIRST_SLOTS // 2, 2), np.uint64)
+
+    def places(self, names: U64) -> I64:
+        """Index into `pairs` of each name, -1 where it is unknown."""
+        found = np.empty(names.size, np.int64)
+        look_up(names, self._keys, self._indices, found)
+        return found
+
+    def add(self, names: U64, pairs: npt.NDArray[np.uint64]) -> None:
+        """Remember distinct new names."""
+        known, values = self._keys[self._keys != 0], self.pairs
+        order = self._indices[self._keys != 0]
+        if self._count + names.size > len(self.pairs):
+            slots = _FIRST_SLOTS
+            while slots < 4 * (self._count + names.size):
+                slots *= 2
+            self._keys, self._indices = np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
+            self.pairs = np.zeros((slots // 2, 2), np.uint64)
+            self.pairs[: self._count] = values[: self._count]
+            enter(known, order, self._keys, self._indices)
+        enter(names, np.arange(self._count, self._count + names.size), self._keys, self._indices)
+        self.pairs[self._count : self._count + names.size] = pairs
+        self._count += names.size
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to start anew."""
+        return self._count > CACHED_VALUES
+
+
+class IdentityHasher:
+    """Keyed hashes of identity values; may be used by several threads.
+
+    Args:
+        key: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
+            requests and of accounts still compare.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode() if key else _PROCESS_KEY
+        self._address_keys = np.concatenate([self._words_of("address"), self._words_of("prefix")])
+        self._words = random_words(KEYS)
+        self._memory = _Memory()
+        self._lock = threading.Lock()
+
+    def _words_of(self, domain: str) -> U64:
+        """Key of one kind of value: equal texts of two kinds get unrelated hashes."""
+        digest = hmac.digest(self._key, f"{domain}\x00siphash-2-4".encode(), "sha256")
+        return np.frombuffer(digest[:16], "<u8").astype(np.uint64)
+
+    def addresses(self, values: Column, limit: int) -> tuple[pa.Array, pa.Array, int]:
+        """Keyed hashes of a column of client addresses and of their prefixes.
+
+        Args:
+            values: text; null stays null.
+            limit: bytes looked at; lists of proxies can be long and are written by clients.
+
+        Returns:
+            (addresses uint64, prefixes uint64, values with replaced UTF-8).
+        """
+        text, broken = as_text(values)
+        if text.null_count == len(text):
+            return pa.nulls(len(text), pa.uint64()), pa.nulls(len(text), pa.uint64()), broken
+        pairs, unusual = np.zeros((len(text), 2), np.uint64), np.zeros(len(text), np.bool_)
+        hash_addresses(*text_buffers(text), self._address_keys, limit, pairs, unusual)
+        rows = _hide_nulls(text, pairs, unusual)
+        if rows.size:
+            pairs[rows] = self._unusual_addresses(text.take(pa.array(rows)), limit)
+        return _or_null(pairs[:, 0]), _or_null(pairs[:, 1]), broken
+
+    def _unusual_addresses(self, text: pa.Array, limit: int) -> npt.NDArray[np.uint64]:
+        names = np.zeros(len(text), np.uint64)
+        hash_rows(*text_buffers(text), self._words, names)
+        with self._lock:
+            if self._memory.full:
+                self._memory = _Memory()
+            places = self._memory.places(names)
+            if int(places.min()) < 0:
+                unknown, rows = np.unique(names[places < 0], return_index=True)
+                rows = np.flatnonzero(places < 0)[rows]
+                shown = [cut_at(t.encode(), limit).strip() for t in text.take(pa.array(rows)).to_pylist()]
+                found = [address_and_prefix(t) if t else (None, None) for t in shown]
+                pairs = [
+                    self._hash(pa.array([pair[i] for pair in found], pa.large_string()), self._address_keys[2 * i :])
+                    for i in (0, 1)
+                ]
+                self._memory.add(unknown, np.stack(pairs, 1))
+                places = self._memory.places(names)
+            return self._memory.pairs[places]
+
+    def secrets(self, values: Column, domain: str, limit: int) -> tuple[pa.Array, int]:
+        """Keyed hashes of a column of card or e-mail values.
+
+        Args:
+            values: text; null stays null.
+            domain: kind of value ("card"); equal texts of two kinds get unrelated hashes.
+            limit: bytes looked at.
+
+        Returns:
+            (uint64, values with replaced UTF-8).
+        """
+        text, broken = as_text(values)
+        hashes, unusual = np.zeros(len(text), np.uint64), np.zeros(len(text), np.bool_)
+        hash_texts(*text_buffers(text), self._words_of(domain), limit, hashes, unusual)
+        rows = _hide_nulls(text, hashes, unusual)
+        if rows.size:
+            clean = [cut_at(t.strip().encode(), limit) for t in text.take(pa.array(rows)).to_pylist()]
+            hashes[rows] = self._hash(pa.array(clean, pa.large_string()), self._words_of(domain))
+        return _or_null(hashes), broken
+
+    def _hash(self, text: pa.Array, key: U64) -> U64:
+        """Hashes of texts as they stand, 0 for null and empty ones."""
+        hashes = np.zeros(len(text), np.uint64)
+        hash_all(*text_buffers(text), key, hashes)
+        return hashes
+
+
+def _hide_nulls(text: pa.Array, hashes: npt.NDArray[np.uint64], unusual: Flags) -> I64:
+    """Rows that are left to do; a null may have bytes beneath it (legal Arrow), and has no hash all the same."""
+    if text.null_count:
+        null = text.is_null().to_numpy(zero_copy_only=False)
+        hashes[null] = 0
+        unusual &= ~null
+    return np.flatnonzero(unusual)
+
+
+def _or_null(hashes: U64) -> pa.Array:
+    return pa.array(hashes, mask=hashes == 0)
+
+
+def random_words(count: int) -> U64:
+    """Secret words for hashes that never leave the process."""
+    return np.frombuffer(secrets.token_bytes(8 * count), np.uint64).copy()

@@ -1,0 +1,403 @@
+"""One batch of a log, as found -> checked columns; rows with unusable values go to rejects with the reason.
+
+Every kind of value has two ways: a vector check over the whole column, and one value at a time for columns in which
+something is wrong. Both accept the same values and give the same result, so what becomes of a row never depends on
+the rows beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
+from stillhunt.collect.formats import CANONICAL, SOURCES
+from stillhunt.collect.normalise.enrich import Networks, open_networks
+from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
+from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
+from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, Column
+from stillhunt.collect.values.numbers import floats, integers
+from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.values.strings import (
+    Faults,
+    as_text,
+    bounded_texts,
+    changed,
+    nested_values,
+    short_strings,
+    texts,
+)
+from stillhunt.collect.values.timestamps import (
+    EARLIEST_ACCOUNT,
+    EARLIEST_REQUEST,
+    BadValueError,
+    TimeRange,
+    many_times,
+    one_time,
+    time_range,
+)
+
+REQUIRED = "required value is missing"
+SHORT_REQUEST_COLUMNS = (
+    "request_id",
+    "account_id",
+    "model",
+    "source",
+    "conversation_id",
+    "organization_id",
+    "api_key_id",
+    "end_user_id",
+    "country",
+    "tls_fingerprint",
+    "channel",
+    "ip_kind",
+)
+INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
+FLOAT_COLUMNS = ("temperature", "top_p")
+LEAST_RATE = 1e-6
+"""Smallest share of calls that a log may keep; of less nothing could be said."""
+OF_CLIENTS = {name: name for name in ("country", "asn_name", "asn", "ip_kind")}
+"""What is looked up of client addresses; a name before its number, while the log's own number can be told."""
+BOUNDED_TEXT_COLUMNS = ("system_prompt", "response", "tools")
+"""Long texts that are sampled here; the prompt is sampled later, once resent history is off it."""
+SHORT_ACCOUNT_COLUMNS = (
+    "account_id",
+    "organization_id",
+    "plan",
+    "payment_country",
+    "phone_country",
+    "signup_country",
+    "declared_use",
+)
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Rows of one source as found.
+
+    Args:
+        columns: our name -> values; absent columns are not in it.
+        rows: number of rows.
+        source: name of the file or table.
+        origin_file: its index.
+        origin_rows: row numbers within it, int64.
+        place: row of the batch -> its place in words.
+        raw: row of the batch -> its text, for rejects.
+    """
+
+    columns: Mapping[str, Column]
+    rows: int
+    source: str
+    origin_file: int
+    origin_rows: npt.NDArray[np.int64]
+    place: Callable[[int], str]
+    raw: Callable[[int], str]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> RawBatch:
+        """Some rows of the batch, by their places in it, as a batch that holds no others."""
+        chosen = pa.array(rows)
+        columns = {
+            name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column.take(chosen)
+            for name, column in self.columns.items()
+        }
+        return replace(
+            self,
+            columns=columns,
+            rows=len(rows),
+            origin_rows=self.origin_rows[rows],
+            place=lambda row: self.place(int(rows[row])),
+            raw=lambda row: self.raw(int(rows[row])),
+        )
+
+
+@dataclass
+class Rules:
+    """What values must satisfy; one per run, so that the clock is read once."""
+
+    config: Config
+    hasher: IdentityHasher
+    request_times: TimeRange
+    account_times: TimeRange
+    networks: Networks | None = None
+    formats: dict[int, str] = field(default_factory=dict)
+    """Kinds of the inputs that have not our columns, by index."""
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        """Rules from the settings and this machine's clock.
+
+        Raises:
+            ConfigError: an MMDB file cannot be used, or a sampling rate is that of no kind of log.
+        """
+        kinds = [CANONICAL, *(source.name for source in SOURCES)]
+        for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
+            raise ConfigError(
+                "no such kind of log",
+                where=f"setting collect.sampling_rate.{printable(kind, NAME_CHARACTERS)}",
+                next_step="one of " + ", ".join(kinds),
+            )
+        days = config.collect.future_days
+        return cls(
+            config,
+            IdentityHasher(config.collect.identity_key),
+            time_range(EARLIEST_REQUEST, days),
+            time_range(EARLIEST_ACCOUNT, days),
+            open_networks(config.collect.mmdb),
+        )
+
+
+@dataclass
+class _Build:
+    """Columns made so far, and for each refused row the first column at fault."""
+
+    raw: RawBatch
+    rules: Rules
+    columns: dict[str, pa.Array] = field(default_factory=dict)
+    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    broken: int = 0
+
+    def values(self, name: str) -> Column:
+        """Raw values of a column; nulls where the source has none."""
+        found = self.raw.columns.get(name)
+        return pa.nulls(self.raw.rows) if found is None else found
+
+    def put(self, name: str, values: pa.Array, faults: Faults | None = None, broken: int = 0) -> None:
+        """Store a finished column."""
+        self.columns[name] = values
+        self.broken += broken
+        for row, reason in (faults or {}).items():
+            self.faults.setdefault(row, (name, reason))
+
+    def require(self, names: tuple[str, ...]) -> None:
+        """Refuse rows that lack a required value."""
+        for name in names:
+            values = self.columns[name]
+            if values.null_count:
+                for row in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)):
+                    self.faults.setdefault(int(row), (name, REQUIRED))
+
+    def short(self, name: str, *, cut: bool = False) -> None:
+        """A short string column."""
+        limit = self.rules.config.collect.max_field_bytes
+        values = self.values(name)
+        text, faults, broken = short_strings(values, limit, cut=cut)
+        # Elsewhere an object stays as JSON: a client that sends one must not lose its own rows by it.
+        self.put(name, text, faults | (nested_values(values) if name in REQUIRED_REQUEST_FIELDS else {}), broken)
+
+    def time(self, name: str, allowed: TimeRange) -> None:
+        """A timestamp column."""
+        self.put(name, *times(self.values(name), allowed))
+
+    def look_up(self, address: str, told: Mapping[str, str]) -> None:
+        """Fill what the log does not tell of an address; the address itself must still be there as found.
+
+        Args:
+            address: column of the addresses.
+            told: our column -> what is looked up for it.
+        """
+        wanted = [name for name in told if self.columns[name].null_count]
+        if self.rules.networks is None or not wanted or address not in self.raw.columns:
+            return
+        found = self.rules.networks.of(self.values(address), self.rules.config.collect.max_field_bytes)
+        own = self.columns.get("asn")
+        for name in wanted:
+            values = found.column(told[name])
+            if told[name] == "asn_name" and own is not None:
+                # The name belongs to the number that was looked up, which the log may know better.
+                values = pc.if_else(pc.fill_null(pc.equal(own, found.column("asn")), True), values, None)
+            self.columns[name] = pc.coalesce(self.columns[name], values)
+
+    def rate(self) -> None:
+        """The share of calls that the log keeps: its own word for it, else the setting for logs of its kind."""
+        told, faults = floats(self.values("sampling_rate"))
+        wrong = pc.fill_null(pc.or_(pc.less(told, LEAST_RATE), pc.greater(told, 1.0)), False)
+        if pc.any(wrong).as_py():
+            faults |= {
+                int(row): f"not a share from {LEAST_RATE:g} to 1"
+                for row in np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
+            }
+        rates = self.rules.config.collect.sampling_rate
+        usual = rates.get(self.rules.formats.get(self.raw.origin_file, CANONICAL)) if rates else None
+        self.put("sampling_rate", told if usual is None else pc.fill_null(told, usual), faults)
+
+    def text(self, name: str) -> pa.Array:
+        """A long text column, not yet bounded."""
+        values, broken = texts(self.values(name))
+        self.broken += broken
+        return values
+
+    def accepted(self, rejects: Rejects) -> npt.NDArray[np.bool_]:
+        """Which rows stay; the others are entered in rejects."""
+        good = np.ones(self.raw.rows, np.bool_)
+        for row in sorted(self.faults):
+            name, reason = self.faults[row]
+            good[row] = False
+            rejects.add(self.raw.source, f"{self.raw.place(row)}, column {name}", reason, self.raw.raw(row))
+        return good
+
+
+def times(values: Column, allowed: TimeRange) -> tuple[pa.Array, Faults]:
+    """A column of times as timestamps, and the rows whose value is refused."""
+    faults: Faults = {}
+    fast = many_times(values)
+    if fast is not None:
+        micros, valid = fast
+        wrong = valid & ((micros < allowed.earliest) | (micros > allowed.latest))
+        faults = {int(row): allowed.complaint(int(micros[row])) for row in np.flatnonzero(wrong)}
+        return pa.array(micros, pa.int64(), mask=~valid | wrong).cast(TIMESTAMP), faults
+    result: list[int | None] = []
+    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
+        moment = None
+        try:
+            moment = one_time(value)
+            if moment is not None and not allowed.earliest <= moment <= allowed.latest:
+                faults[row], moment = allowed.complaint(moment), None
+        except BadValueError as error:
+            faults[row] = str(error)
+        result.append(moment)
+    return pa.array(result, pa.int64()).cast(TIMESTAMP), faults
+
+
+def standardise_requests(
+    raw: RawBatch, rules: Rules, rejects: Rejects, required: tuple[str, ...] = REQUIRED_REQUEST_FIELDS
+) -> pa.Table:
+    """REQUESTS rows of one batch, the prompt still with resent history and at full length.
+
+    Args:
+        raw: the batch as found.
+        rules: what values must satisfy.
+        rejects: takes the rows that cannot be used.
+        required: columns without which a row cannot be used.
+    """
+    build = _Build(raw, rules)
+    config = rules.config
+    for name in SHORT_REQUEST_COLUMNS:
+        build.short(name)
+    build.put("source", _source_names(build.columns["source"], config.collect.source))
+    build.time("timestamp", rules.request_times)
+    _put_texts(build)
+    for name in ("user_agent", "asn_name"):
+        build.short(name, cut=True)
+    for name, bits in INTEGER_COLUMNS.items():
+        build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
+    for name in FLOAT_COLUMNS:
+        build.put(name, *floats(build.values(name)))
+    build.rate()
+    build.look_up("client_ip", OF_CLIENTS)
+    address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
+    build.put("client_ip", address, broken=broken)
+    build.put("client_prefix", prefix)
+    build.require(required)
+    build.put("origin_file", pa.array(np.full(raw.rows, raw.origin_file, np.int32)))
+    build.put("origin_row", pa.array(raw.origin_rows, pa.int64()))
+    return _finish(build, REQUESTS.arrow, rejects)
+
+
+def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.Table:
+    """Time and turn, and account and conversation if wanted, of the rows where these are usable."""
+    build = _Build(raw, rules)
+    named = [name for name in ("account_id", "conversation_id") if name in wanted]
+    for name in named:
+        build.short(name)
+    build.time("timestamp", rules.request_times)
+    build.put("turn", *integers(build.values("turn"), INTEGER_COLUMNS["turn"]))
+    build.require(("account_id", "timestamp") if named else ("timestamp",))
+    return _finish(build, pa.schema([REQUESTS.arrow.field(name) for name in build.columns]), Rejects())
+
+
+def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
+    """Prompts and system prompts of all rows, at full length."""
+    build = _Build(raw, rules)
+    return _prompts_and_systems(build)
+
+
+def _finish(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
+    rejects.replaced_texts += build.broken
+    batch = pa.RecordBatch.from_arrays([build.columns[name] for name in schema.names], names=schema.names)
+    if build.faults:
+        batch = batch.filter(pa.array(build.accepted(rejects)))
+    return pa.Table.from_batches([pa.RecordBatch.from_arrays(batch.columns, schema=schema)], schema=schema)
+
+
+def _source_names(values: pa.Array, configured: str) -> pa.Array:
+    """The log's own source column where it has one, as a word: of a path only the last part."""
+    if values.null_count == len(values):
+        return pa.repeat(pa.scalar(configured), len(values))
+    coded = values.dictionary_encode()
+    words = [
+        name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or configured for name in coded.dictionary.to_pylist()
+    ]
+    return pc.fill_null(pa.array(words, pa.string()).take(coded.indices), configured)
+
+
+def _prompts_and_systems(build: _Build) -> tuple[pa.Array, pa.Array]:
+    prompts, systems = unfold_prompts(build.text("prompt"), build.text("system_prompt"))
+    if "messages" in build.raw.columns and prompts.null_count:
+        prompts, systems = fill_from_messages(prompts, systems, build.values("messages"))
+    return prompts, systems
+
+
+def _put_texts(build: _Build) -> None:
+    config = build.rules.config
+    prompts, systems = _prompts_and_systems(build)
+    build.put("prompt", prompts)
+    finished = {"system_prompt": systems, "response": build.text("response"), "tools": build.text("tools")}
+    for name in BOUNDED_TEXT_COLUMNS:
+        build.put(
+            name,
+            bounded_texts(finished[name], config.collect.max_text_bytes, config.seed).cast(
+                REQUESTS.arrow.field(name).type
+            ),
+        )
+
+
+def standardise_accounts(
+    raw: RawBatch, rules: Rules, rejects: Rejects
+) -> tuple[pa.Table, pa.Table, npt.NDArray[np.int64]]:
+    """ACCOUNTS rows of one batch, the texts that were hashed for them (to settle duplicates), and their rows."""
+    build = _Build(raw, rules)
+    limit = rules.config.collect.max_field_bytes
+    for name in SHORT_ACCOUNT_COLUMNS:
+        build.short(name, cut=name == "declared_use")
+    build.time("created_at", rules.account_times)
+    mails, domains = _mail_columns(build)
+    build.put("email_domain", *short_strings(domains, limit))
+    hidden = {"email": mails, **{name: as_text(build.values(name))[0] for name in ("payment_fingerprint", "signup_ip")}}
+    hashed, broken = rules.hasher.secrets(mails, "email", limit)
+    build.put("email_hash", hashed, broken=broken)
+    cards, broken = rules.hasher.secrets(build.values("payment_fingerprint"), "card", limit)
+    build.put("payment_fingerprint", cards, broken=broken)
+    build.look_up("signup_ip", {"signup_country": "country"})
+    address, prefix, broken = rules.hasher.addresses(build.values("signup_ip"), limit)
+    build.put("signup_ip", address, broken=broken)
+    build.put("signup_prefix", prefix)
+    build.require(("account_id",))
+    good = np.ones(raw.rows, np.bool_)
+    good[list(build.faults)] = False
+    return _finish(build, ACCOUNTS.arrow, rejects), pa.table(hidden).filter(pa.array(good)), np.flatnonzero(good)
+
+
+def account_contents(table: pa.Table, hidden: pa.Table) -> list[str]:
+    """One text for all that a row holds, before hashing."""
+    plain = [table.column(name).to_pylist() for name in (*SHORT_ACCOUNT_COLUMNS, "email_domain")]
+    created = table.column("created_at").cast(pa.int64()).to_pylist()
+    return [repr(row) for row in zip(*plain, created, *(column.to_pylist() for column in hidden.columns), strict=True)]
+
+
+def _mail_columns(build: _Build) -> tuple[pa.Array, pa.Array]:
+    """What stands for each e-mail address, and its domain: from the address, else from hash and domain columns."""
+    given, named, texts_of = (as_text(build.values(name))[0] for name in ("email_hash", "email_domain", "email"))
+    if texts_of.null_count == len(texts_of) and named.null_count == len(named):
+        return given, named
+    mails = changed(texts_of, normal_email)
+    keys = pc.if_else(pc.fill_null(pc.not_equal(mails, ""), False), mails, given)
+    own = pc.if_else(pc.match_substring(mails, "@"), mails, pa.scalar(None, pa.large_string()))
+    domains = pc.if_else(pc.fill_null(pc.not_equal(named, ""), False), named, own)
+    return keys, changed(domains, email_domain)

@@ -1,0 +1,1 @@
+"""Logs opened and walked over: which format an input has, its rows, its rejects."""

@@ -1,0 +1,305 @@
+"""Recognise what an input is, by content before name, and open the reader for it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import InputError
+from stillhunt.collect.decode.columnar import (
+    ColumnarRows,
+    ParquetReader,
+    Reader,
+    StoredReader,
+    StreamReader,
+    TableReader,
+    UnusableInputError,
+)
+from stillhunt.collect.decode.delimited import DELIMITERS, CsvReader
+from stillhunt.collect.decode.envelopes import UTF16, envelopes, from_utf16
+from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, JsonReader, TextFile
+from stillhunt.collect.decode.records import Context, RecordReader, sample_of
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed
+from stillhunt.collect.formats import CANONICAL, recognise, source_named
+from stillhunt.collect.formats.source import Framing, Record, Sample, Source
+from stillhunt.collect.locate.catalog import Found, FoundFile, plain_name
+from stillhunt.collect.locate.database import StoredTable
+from stillhunt.collect.locate.object_stores import Place
+from stillhunt.collect.values.field_suggestions import SHOWN_CHARACTERS, leaves_of_all, near_names, shown_names
+from stillhunt.collect.values.fields import FieldMap, from_object
+from stillhunt.collect.values.rejects import printable
+
+PARQUET_MAGIC = b"PAR1"
+SNIFFED_BYTES = 1 << 16
+ENVELOPE_BYTES = 1 << 24
+"""Looked at where a file is not what it should be: a line of wrapped records may be long."""
+GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), or a log that docs/sources.md names"
+
+
+def open_reader(
+    found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, kinds: Kinds
+) -> Reader:
+    """Open one input and look at its columns.
+
+    Args:
+        found: file or table.
+        index: its place in the sorted order of names.
+        fields: where our columns are.
+        required: our columns that it must have.
+        config: limits.
+        kinds: the sources met so far.
+
+    Raises:
+        ConfigError: `collect.format` names no format.
+        UnusableInputError: it cannot be opened, is of no known format, or lacks a required column.
+    """
+    rows = ColumnarRows(found.name, index, fields)
+    batch_rows = config.collect.batch_rows
+    if isinstance(found, FoundFile):
+        if isinstance(found.path, StoredTable):
+            return _open_stored(found.path, rows, required, config, kinds)
+        return _open_file(found.path, rows, required, config, kinds)
+    try:
+        if found.table is not None:
+            return TableReader(found.table, rows, required, batch_rows)
+        if found.stream is not None:
+            return StreamReader(found.stream, rows, required, batch_rows)
+    except pa.ArrowException as error:
+        raise UnusableInputError(f"the table cannot be read: {error}", "table") from error
+    raise UnusableInputError("nothing to read", "table")
+
+
+def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds | None) -> Reader:
+    """The reader of a file; only `collect.format` canonical leaves its content no say in what it is."""
+    if not path.is_file():
+        raise UnusableInputError("not a regular file (a device, a pipe, or a link to nothing)")
+    head = _head(path, packed=True)
+    framing: Framing = "parquet"
+    if not head:
+        raise UnusableInputError("the file is empty")
+    file = _described(path, rows, config)
+    if config.collect.format == CANONICAL:
+        kinds = None
+    elif config.collect.format and kinds is not None:
+        source = source_named(config.collect.format)
+        framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
+        return kinds.opened(file, source, _sampled(file, framing))
+    if head.startswith(PARQUET_MAGIC):
+        plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
+        return _canonical_or_known(plain, file, framing, kinds)
+    content = _head(path, packed=False)
+    if content.startswith(UTF16):
+        file.envelope, content = from_utf16, b"".join(from_utf16(iter((content,))))
+        if not content.lstrip().startswith((b"{", b"[")):
+            raise UnusableInputError("a table in UTF-16", next_step="write it in UTF-8")
+    if _looks_like_messages(content):
+        return _canonical_or_known(None, file, "protobuf", kinds)
+    known = _known(file, "text", kinds)
+    if known is not None:
+        return known
+    try:
+        return _open_text(file, content, required, kinds)
+    except UnusableInputError as complaint:
+        head = _head(path, packed=False, most=ENVELOPE_BYTES)
+        for envelope in envelopes(head, file.longest) if file.envelope is None else ():
+            file.envelope = envelope
+            if (found := _known(file, "text", kinds)) is not None:
+                return found
+            with contextlib.suppress(UnusableInputError):
+                unwrapping = functools.partial(JsonReader, file, required, array=False)
+                return _canonical_or_known(unwrapping, file, "json", kinds)
+        raise complaint from None
+
+
+def _open_text(file: TextFile, content: bytes, required: Sequence[str], kinds: Kinds | None) -> Reader:
+    kind = _text_kind(content, Path(file.name).name)
+    if kind == "csv":
+        return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", kinds)
+    plain_json = functools.partial(JsonReader, file, required, array=kind == "array")
+    return _canonical_or_known(plain_json, file, "json", kinds)
+
+
+def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
+    limits = config.collect
+    return TextFile(
+        path, rows.name, rows.index, rows.fields, limits.batch_rows, limits.max_line_bytes, limits.default_account
+    )
+
+
+def _sampled(file: TextFile, framing: Framing) -> Sample:
+    """The beginning of a file whose source is told by the user; empty where nothing of it can be read."""
+    try:
+        return sample_of(file, framing)
+    except UnusableInputError:
+        return Sample(framing, (), frozenset())
+
+
+def _open_stored(
+    table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds
+) -> Reader:
+    if table.is_empty():
+        raise UnusableInputError("the table is empty", "table")
+    file = _described(table, rows, config)
+    if table.chosen and config.collect.format not in ("", CANONICAL):
+        source = source_named(config.collect.format)
+        return kinds.opened(file, source, _sampled(file, "parquet"))
+    plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
+    asked = None if table.chosen and config.collect.format == CANONICAL else kinds
+    return _canonical_or_known(plain, file, "parquet", asked)
+
+
+@dataclass
+class Kinds:
+    """The sources met so far, with what their inputs share.
+
+    Attributes:
+        contexts: by name of the source.
+        mapped: --map entry (ours, theirs) -> whether a record looked at has it.
+        names: fields of the records looked at.
+    """
+
+    contexts: dict[str, Context] = field(default_factory=dict)
+    mapped: dict[tuple[str, str], bool] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
+
+    def context(self, source: Source) -> Context:
+        """What the inputs of a source share."""
+        return self.contexts.setdefault(source.name, Context(source))
+
+    def opened(self, file: TextFile, source: Source, sample: Sample) -> RecordReader:
+        """The reader of a file of a source; what the user maps is looked for in the beginning of the file."""
+        mapped = [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
+        if mapped and source.role != "accounts":
+            for entry in mapped:
+                self.mapped[entry] = self.mapped.get(entry, False) or _holds(sample.records, entry[1])
+            self.names.update(dict.fromkeys(leaves_of_all(sample.records)))
+        return RecordReader(file, source, sample.framing, self.context(source))
+
+    def check_mapping(self) -> None:
+        """Refuse a mapping that names what no log has, where all logs are those of sources.
+
+        Raises:
+            InputError: naming the first such entry.
+        """
+        for (ours, path), there in self.mapped.items():
+            if not there:
+                near = near_names(path, list(self.names)) or near_names(ours, list(self.names))
+                raise InputError(
+                    "no record looked at has this field",
+                    where=f"--map {ours}={printable(path, SHOWN_CHARACTERS)}",
+                    next_step=f"did you mean {' or '.join(near)}?"
+                    if near
+                    else f"fields: {shown_names(list(self.names))}",
+                )
+
+
+def _holds(records: Sequence[Record], path: str) -> bool:
+    """Whether one of some records has a field; OpenTelemetry keeps names as values."""
+    named = f'"{path}"'.encode()
+    for record in records:
+        if isinstance(record, bytes):
+            found = path.encode() in record
+        elif isinstance(record, Mapping):
+            keyed = not record.keys().isdisjoint(("resourceSpans", "resourceLogs"))
+            found = named in msgspec.json.encode(record) if keyed else from_object(record, path) is not None
+        else:
+            found = False
+        if found:
+            return True
+    return False
+
+
+def _canonical_or_known(
+    plain: Callable[..., Reader] | None, file: TextFile, framing: Framing, kinds: Kinds | None
+) -> Reader:
+    """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint.
+
+    First by what is usual in it, so that no client makes another log of it by fields of its own; then by anything.
+    """
+    complaint = UnusableInputError("format is not recognised", next_step=GIVE)
+    for mixed in (False, True):
+        if plain is not None and (framing == "json" or not mixed):
+            try:
+                return plain(mixed=True) if mixed else plain()
+            except UnusableInputError as error:
+                complaint = complaint if mixed else error
+        known = _known(file, framing, kinds, mixed=mixed)
+        if known is not None:
+            return known
+    raise complaint
+
+
+def _known(file: TextFile, framing: Framing, kinds: Kinds | None, *, mixed: bool = False) -> Reader | None:
+    """The file as one of a source that knows it; without `kinds` none is asked."""
+    if kinds is None:
+        return None
+    try:
+        sample = sample_of(file, framing, mixed=mixed)
+    except UnusableInputError:
+        return None
+    source = recognise(sample)
+    return None if source is None else kinds.opened(file, source, sample)
+
+
+def _framing(path: Place, source: Source) -> Framing:
+    """How records are cut out of a file whose source is told by the user."""
+    content = _head(path, packed=False)
+    if "text" in source.framings and not content.lstrip().startswith((b"{", b"[")):
+        return "text"
+    if _looks_like_messages(content):
+        return "protobuf"
+    return "csv" if _text_kind(content, path.name) == "csv" else "json"
+
+
+def _looks_like_messages(head: bytes) -> bool:
+    """Protobuf whose first field is number 1 and length-delimited; the same byte is an empty line in text."""
+    return head[:1] == b"\n" and not _is_text(head[:4096])
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head[:-4].decode()
+    except UnicodeDecodeError:
+        return False
+    return not any(byte < 9 for byte in head)
+
+
+def _head(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
+    """First bytes as they lie on disk, or of the content."""
+    pieces = HashedFile(path).pieces()
+    content = b""
+    try:
+        for piece in pieces if packed else decompressed(pieces):
+            content += piece
+            if len(content) >= most:
+                break
+    except DamagedFileError as error:
+        if not content:
+            raise UnusableInputError(str(error)) from error
+    return content[:most]
+
+
+def _text_kind(head: bytes, name: str) -> str:
+    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if not start:
+        raise UnusableInputError("the file is empty")
+    if start.startswith(b"{"):
+        return "lines"
+    if start.startswith(b"[") and start[1:].lstrip()[:1] in (b"{", b"]"):
+        return "array"
+    lowered = plain_name(name)
+    if lowered.endswith((".jsonl", ".ndjson", ".json")):
+        return "lines"
+    if lowered.endswith((".parquet", ".pq")):
+        raise UnusableInputError("not a Parquet file, whatever its name says")
+    first = start.split(b"\n", 1)[0].decode("utf-8", "replace")
+    if lowered.endswith((".csv", ".tsv")) or any(delimiter in first for delimiter in DELIMITERS):
+        return "csv"
+    raise UnusableInputError("format is not recognised", next_step=GIVE)

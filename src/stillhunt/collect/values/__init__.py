@@ -1,0 +1,1 @@
+"""Single values of a record: fields by name, texts, numbers, times and chat messages."""

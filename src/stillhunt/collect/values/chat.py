@@ -1,0 +1,281 @@
+"""Chat messages in a log: what is new in this call, and what the system was told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.collect.values.fields import Column
+from stillhunt.collect.values.strings import text_buffers
+from stillhunt.collect.values.tolerant_json import decode_json
+
+SYSTEM_ROLES = frozenset(("system", "developer"))
+ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
+_ASKING = frozenset(("user", "tool"))
+"""Roles of most messages that are no answer, as most write them."""
+_TEXT_PARTS = (None, "text", "input_text", "output_text")
+"""Types of content parts whose text is all that they hold."""
+DEEPEST = 8
+"""Levels of nested content parts that are read; real ones have two."""
+_OBJECT, _LIST, _TEXT = (dict, Mapping), (list, Sequence), (str, bytes)
+"""What decoders give stands first: asking an abstract class costs ten times as much."""
+_OPENING_BRACKET = 0x5B
+
+
+class Chat(NamedTuple):
+    """Text of one call: the new content, and the system instructions where the messages hold any."""
+
+    prompt: str | None
+    system_prompt: str | None
+
+
+def read_chat(value: Any) -> Chat | None:
+    """New content and system text of a list of chat messages; None where the value is no such list.
+
+    New is the last run of user and tool messages after the last answer; where the call ends in an answer that the
+    model shall continue, the run before it.
+
+    Args:
+        value: list of {role, content} or {role, parts}, as objects or JSON text, or an object with `messages`.
+    """
+    if not isinstance(value, list):
+        if isinstance(value, _TEXT):
+            value = decode_json(value)
+        if isinstance(value, _OBJECT):
+            value = value.get("messages")
+        if not isinstance(value, _LIST) or isinstance(value, _TEXT):
+            return None
+    if not value:
+        return None
+    system, run, before, told = [], list[Any](), list[Any](), False
+    for message in value:
+        if not isinstance(message, _OBJECT) or not isinstance(role := message.get("role"), str):
+            return None
+        told = told or "content" in message or "parts" in message
+        if role not in _ASKING:
+            role = role.lower()
+            if role in SYSTEM_ROLES:
+                system.append(message)
+                continue
+            if role in ANSWER_ROLES:
+                if run:
+                    before, run = run, []
+                continue
+        run.append(message)
+    if not told:
+        return None
+    prompt = _joined(run or before)
+    if prompt is None and (last := value[-1])["role"].lower() not in SYSTEM_ROLES:
+        prompt = _text_of(last) or None  # a call of nothing but answers is odd, but text must not vanish by its role
+    return Chat(prompt, _joined(system) if system else None)
+
+
+def _joined(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    if len(messages) == 1:
+        return _text_of(messages[0]) or None
+    return "\n".join([text for message in messages if (text := _text_of(message))]) or None
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if content is None:
+        content = message.get("parts")
+    return content if isinstance(content, str) else content_text(content)
+
+
+def content_text(content: Any) -> str:
+    """Text of one message: its text parts line by line, then how many images it carried."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    texts: list[str] = []
+    if isinstance(content, list):  # nearly always of plain text parts
+        for part in content:
+            if not isinstance(part, dict) or part.get("type") not in _TEXT_PARTS:
+                break
+            if (text := part.get("text")) is None:
+                text = part.get("content")  # as OpenTelemetry writes it
+            if not isinstance(text, str):
+                break
+            if text:
+                texts.append(text)
+        else:
+            return texts[0] if len(texts) == 1 else "\n".join(texts)
+        texts = []
+    images = _gather(content, texts, DEEPEST)
+    if images:
+        texts.append(f"[images: {images}]")
+    return texts[0] if len(texts) == 1 else "\n".join(texts)
+
+
+def _gather(content: Any, texts: list[str], depth: int) -> int:
+    if isinstance(content, str):
+        if content:
+            texts.append(content)
+        return 0
+    if depth == 0:
+        return 0
+    if isinstance(content, _OBJECT):
+        kind = content.get("type")
+        if (isinstance(kind, str) and "image" in kind) or _is_image(content):
+            return 1
+        for key in ("text", "content", "result", "output", "toolResult", "functionResponse", "response"):
+            if content.get(key) is not None:
+                return _gather(content[key], texts, depth - 1)
+        return 0
+    if isinstance(content, _LIST) and not isinstance(content, bytes):
+        return sum([_gather(part, texts, depth - 1) for part in content])
+    return 0
+
+
+def _is_image(part: Mapping[str, Any]) -> bool:
+    """Whether a part is an image as Bedrock (`image`) and Gemini (`inlineData`, `fileData`) write it."""
+    if isinstance(part.get("image"), _OBJECT):
+        return True
+    data = next((part[name] for name in ("inlineData", "inline_data", "fileData", "file_data") if name in part), None)
+    kind = data.get("mimeType", data.get("mime_type")) if isinstance(data, _OBJECT) else None
+    return isinstance(kind, str) and kind.startswith("image/")
+
+
+def exchanges(messages: Any) -> int | None:
+    """Position in the conversation, from 0: how often the messages hold an answer that something was said to.
+
+    Args:
+        messages: list of {role, content}; None for what is none.
+    """
+    if not isinstance(messages, _LIST) or isinstance(messages, str | bytes):
+        return None
+    found, answered = 0, False
+    for message in messages:
+        role = message.get("role") if isinstance(message, _OBJECT) else None
+        if not isinstance(role, str):
+            return None
+        role = role.lower()
+        if role in ANSWER_ROLES:
+            answered = True
+        elif role not in SYSTEM_ROLES:
+            found += answered
+            answered = False
+    return found
+
+
+def settle_messages(row: dict[str, Any]) -> None:
+    """Put the texts of a row's `messages` where `fill_from_messages` would, note the turn, and let go of the messages.
+
+    Messages are trees of small objects: a batch of them costs more in memory and in Python's cycle collector than all
+    else. Where a text could be taken for something else on its way, they stay as they are.
+
+    Args:
+        row: our column -> value.
+    """
+    messages, prompt = row.get("messages"), row.get("prompt")
+    if messages is None or (prompt is not None and prompt != ""):
+        return
+    chat, turn = _plain_chat(messages) or (read_chat(messages), exchanges(messages))
+    row.setdefault("turn", turn)
+    system = row.get("system_prompt")
+    if chat is None or not (system is None or isinstance(system, str)):
+        return
+    prompt = chat.prompt
+    if not prompt or prompt[0] == "[":
+        return
+    row["messages"], row["prompt"] = None, prompt if prompt.isascii() else _clean(prompt)
+    if not system:
+        row["system_prompt"] = _clean(chat.system_prompt)
+
+
+def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
+    """What `read_chat` and `exchanges` give, in one pass over messages as most are: a role and a text or parts."""
+    if type(messages) is not list:
+        return None
+    run, before, system, turn = list[str](), list[str](), None, 0
+    for message in messages:
+        if type(message) is not dict:
+            return None
+        role = message.get("role")
+        if role == "assistant":
+            if run:
+                before, run = run, []
+            elif not before:
+                return None
+            continue
+        content = message.get("content")
+        if type(content) is not str:
+            if type(content) is not list:
+                return None
+            content = content_text(content)
+        if role == "user" or role == "tool":  # two comparisons cost half of a set of two
+            if before and not run:
+                turn += 1
+            run.append(content)
+        elif role == "system" and system is None:
+            system = content
+        else:
+            return None
+    told = run or before
+    prompt = told[0] if len(told) == 1 else "\n".join([text for text in told if text])
+    return (Chat(prompt, system or None), turn) if prompt else None
+
+
+def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Replace prompts that are JSON chat arrays by their new content.
+
+    Args:
+        prompts: large_string.
+        systems: large_string of the same length; kept where a row has one.
+    """
+    rows = _rows_opening_with_bracket(prompts)
+    found: dict[int, Chat] = {}
+    for row in rows:
+        chat = read_chat(prompts[row].as_py())
+        if chat is not None:
+            found[row] = chat
+    return _replace(prompts, systems, found)
+
+
+def _rows_opening_with_bracket(prompts: pa.Array) -> list[int]:
+    offsets, data = text_buffers(prompts)
+    filled = np.flatnonzero(offsets[1:] > offsets[:-1])
+    return [int(row) for row in filled[data[offsets[:-1][filled]] == _OPENING_BRACKET]]
+
+
+def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
+    """Prompts from a `messages` column, for rows that have no prompt of their own."""
+    if not isinstance(messages, list) and messages.null_count == len(messages):
+        return prompts, systems
+    missing = np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False))
+    found: dict[int, Chat] = {}
+    for row in missing:
+        value = messages[row] if isinstance(messages, list) else messages[int(row)].as_py()
+        chat = read_chat(value)
+        if chat is not None:
+            found[int(row)] = chat
+    return _replace(prompts, systems, found)
+
+
+def _replace(prompts: pa.Array, systems: pa.Array, found: Mapping[int, Chat]) -> tuple[pa.Array, pa.Array]:
+    if not found:
+        return prompts, systems
+    mask = np.zeros(len(prompts), np.bool_)
+    mask[list(found)] = True
+    ordered = [found[row] for row in sorted(found)]
+    prompts = _overwrite(prompts, mask, [_clean(chat.prompt) for chat in ordered])
+    free = mask & systems.is_null().to_numpy(zero_copy_only=False)
+    told = [_clean(found[int(row)].system_prompt) for row in np.flatnonzero(free)]
+    return prompts, _overwrite(systems, free, told)
+
+
+def _clean(text: str | None) -> str | None:
+    return text if text is None or text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _overwrite(values: pa.Array, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], new: list[str | None]) -> pa.Array:
+    if not mask.any():
+        return values
+    places = np.arange(len(values))
+    places[mask] = len(values) + np.arange(len(new))
+    return pa.concat_arrays([values, pa.array(new, pa.large_string())]).take(pa.array(places))

@@ -1,0 +1,180 @@
+"""Which column or nested field of a log holds which of our columns, and how to fetch it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.schema import ACCOUNTS, REQUESTS
+from stillhunt.collect.values.field_suggestions import SHOWN_CHARACTERS, advice
+from stillhunt.collect.values.rejects import printable
+from stillhunt.collect.values.tolerant_json import decode_json
+
+REQUEST_FIELDS = (
+    *(name for name in REQUESTS.names if name not in ("client_prefix", "origin_file", "origin_row")),
+    "messages",
+)
+"""Columns that are looked for in request logs; the client's prefix is derived, `messages` stands in for a prompt."""
+ACCOUNT_FIELDS = (*(name for name in ACCOUNTS.names if name != "signup_prefix"), "email")
+REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
+REQUIRED_ACCOUNT_FIELDS = ("account_id",)
+
+OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
+"""Optional columns for which a --map is proposed too where others are missing."""
+
+Column: TypeAlias = pa.Array | list[Any]
+"""Values of one column: an Arrow array, or Python objects where types are mixed."""
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """For each of our columns the places to look at, the user's own first."""
+
+    paths: Mapping[str, tuple[str, ...]]
+
+    def candidates(self) -> tuple[str, ...]:
+        """Every top-level name that may hold a wanted value, sorted."""
+        return tuple(sorted({head for path in self.all_paths() for head, _rest in _splits(path)}))
+
+    def all_paths(self) -> tuple[str, ...]:
+        """Every path, without repeats."""
+        return tuple(dict.fromkeys(path for paths in self.paths.values() for path in paths))
+
+    def missing(self, required: Iterable[str], found: Collection[str]) -> list[str]:
+        """Required columns for which no candidate is among the top-level names found."""
+        return [
+            name
+            for name in required
+            if not any(head in found for path in self.paths[name] for head, _rest in _splits(path))
+        ]
+
+
+def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldMap:
+    """Our columns and where the user says they are.
+
+    Args:
+        names: our columns.
+        mapping: our column -> the log's column or dotted path; names of the other input table are allowed.
+
+    Raises:
+        ConfigError: the mapping names a column that does not exist with us.
+    """
+    known = {*REQUEST_FIELDS, *ACCOUNT_FIELDS}
+    for name, path in (mapping or {}).items():
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=3)
+            raise ConfigError(
+                f"'{printable(name, SHOWN_CHARACTERS)}' is not a column of ours",
+                where=f"--map {printable(name, SHOWN_CHARACTERS)}={printable(path, SHOWN_CHARACTERS)}",
+                next_step="left of '=' stands our name" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+            )
+        if any("\ud800" <= character <= "\udfff" for character in path):  # what bytes of a command line become
+            shown = f"--map {name}={printable(path, SHOWN_CHARACTERS)}"
+            raise ConfigError("the name of a field is no UTF-8", where=shown, next_step="write it in UTF-8")
+        if not path:
+            raise ConfigError("the mapping is empty", where=f"--map {name}=", next_step=f"--map {name}=their.field")
+    paths = {name: tuple(dict.fromkeys(p for p in ((mapping or {}).get(name), name) if p)) for name in names}
+    return FieldMap(paths)
+
+
+def missing_columns_advice(
+    missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE
+) -> tuple[str, str]:
+    """What to say when required columns are absent: (what, next step) with a ready --map line.
+
+    Args:
+        missing: our columns.
+        found: names of the log's columns or, dotted, of its nested fields.
+        given: of the optional columns that are advised those that need no advice.
+    """
+    return advice(missing, found, given)
+
+
+def _splits(path: str) -> list[tuple[str, tuple[str, ...]]]:
+    """All ways to read a dotted path as a top-level name and the steps below it, the longest name first."""
+    parts = path.split(".")
+    return [(".".join(parts[:n]), tuple(parts[n:])) for n in range(len(parts), 0, -1)]
+
+
+def from_object(record: Mapping[str, Any], path: str) -> Any:
+    """Value of a dotted path in a decoded JSON object; None where there is none."""
+    for head, rest in _splits(path):
+        if head in record and record[head] is not None:
+            value = step_down(record[head], rest)
+            if value is not None:
+                return value
+    return None
+
+
+def step_down(value: Any, steps: Sequence[str]) -> Any:
+    """Follow steps into nested values; text on the way is read as JSON, digits index lists.
+
+    A step may itself hold dots (`attributes` with the key `gen_ai.request.model`): longer keys are tried first.
+    """
+    if not steps or value is None:
+        return value
+    if isinstance(value, str | bytes):
+        value = decode_json(value)
+    if isinstance(value, list) and value and all(isinstance(v, tuple) and len(v) == 2 for v in value):
+        value = dict(value)  # an Arrow map
+    if isinstance(value, Mapping):
+        for n in range(len(steps), 0, -1):
+            key = ".".join(steps[:n])
+            if key in value:
+                return step_down(value[key], steps[n:])
+        return None
+    if isinstance(value, list | tuple) and steps[0].lstrip("-").isdecimal() and len(steps[0]) < 10:
+        index = int(steps[0])
+        return step_down(value[index], steps[1:]) if -len(value) <= index < len(value) else None
+    return None
+
+
+def from_arrow(batch: pa.RecordBatch, paths: Sequence[str]) -> Column | None:
+    """Column of the first path that the batch has; None where it has none of them."""
+    for path in paths:
+        for head, rest in _splits(path):
+            index = batch.schema.get_field_index(head)
+            if index >= 0:
+                return _nested(batch.column(index), rest)
+    return None
+
+
+def _nested(array: pa.Array, steps: Sequence[str]) -> Column:
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if not steps:
+        return array
+    if pa.types.is_struct(array.type):
+        for n in range(len(steps), 0, -1):
+            key = ".".join(steps[:n])
+            if array.type.get_field_index(key) >= 0:
+                return _nested(pc.struct_field(array, key), steps[n:])
+        return pa.nulls(len(array))
+    return python_column([step_down(value, steps) for value in array.to_pylist()])
+
+
+def python_column(values: list[Any]) -> Column:
+    """An Arrow array where all values have one plain type, else the values themselves.
+
+    Mixed columns are not unified here: 1 and 1.5 as floats would lose digits of large neighbours, and what a
+    value becomes would then depend on the rows beside it.
+    """
+    if values.count(None) == len(values):
+        return pa.nulls(len(values))
+    kinds = set(map(type, values)) - {type(None)}
+    try:
+        if kinds == {str}:
+            return pa.array(values, pa.large_string())
+        if kinds == {int}:
+            return pa.array(values, pa.int64())
+        if kinds == {float}:
+            return pa.array(values, pa.float64())
+    except (pa.ArrowInvalid, OverflowError, UnicodeError):
+        return values
+    return values

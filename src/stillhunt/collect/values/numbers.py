@@ -1,0 +1,209 @@
+"""Counts, statuses and sampling parameters from whatever type a log gives them."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.collect.values.fields import Column
+from stillhunt.collect.values.strings import Faults, text_buffers
+from stillhunt.collect.values.timestamps import BadValueError
+
+LONGEST_NUMBER = 400
+"""Characters of a number written as text; float64 has no number that needs more before the point."""
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NULL_WORDS = frozenset(("", "null", "none", "nan", "\\n"))
+_LIMITS = {32: 2**31 - 1, 64: 2**63 - 1}
+_DIGIT_ZERO = np.uint8(48)
+_FLOAT_BYTES = np.zeros(256, np.bool_)
+_FLOAT_BYTES[list(b"0123456789.-")] = True
+
+
+def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
+    """One Python value as a count; None for null.
+
+    Args:
+        value: anything.
+        largest: greatest number the column holds.
+        prefix: letters that may stand before the digits ("AS" of "AS64500").
+
+    Raises:
+        BadValueError: not a whole number, negative, or too large.
+    """
+    number = _one_number(value, prefix)
+    if number is None:
+        return None
+    if isinstance(number, float):
+        if not math.isfinite(number) or not number.is_integer():
+            raise BadValueError("not a whole number")
+        number = int(number)
+    if number < 0:
+        raise BadValueError("negative")
+    if number > largest:
+        raise BadValueError("number is too large")
+    return number
+
+
+def one_float(value: Any) -> float | None:
+    """One Python value as a sampling parameter; None for null and NaN.
+
+    Raises:
+        BadValueError: not a number, negative, or infinite.
+    """
+    number = _one_number(value, "")
+    if number is None:
+        return None
+    try:
+        number = float(number)
+    except OverflowError as error:
+        raise BadValueError("number is too large") from error
+    if not math.isfinite(number):
+        raise BadValueError("not a finite number")
+    if number < 0:
+        raise BadValueError("negative")
+    return number
+
+
+def _one_number(value: Any, prefix: str) -> int | float | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        raise BadValueError("not a number")
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, Decimal):
+        if value.is_nan():
+            return None
+        return (
+            int(value)
+            if value.is_finite() and value == value.to_integral_value() and value.adjusted() < 40
+            else float(value)
+        )
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str):
+        raise BadValueError("not a number")
+    text = value.strip()
+    if text.lower() in _NULL_WORDS:
+        return None
+    if len(text) > LONGEST_NUMBER:
+        raise BadValueError("not a number")
+    if prefix and text[: len(prefix)].upper() == prefix:
+        text = text[len(prefix) :]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    raise BadValueError("not a number")
+
+
+def integers(values: Column, bits: int, *, prefix: str = "") -> tuple[pa.Array, Faults]:
+    """A column of counts as int32 or int64, and the rows whose value is refused."""
+    target = pa.int32() if bits == 32 else pa.int64()
+    fast = _fast_integers(values, target)
+    if fast is not None:
+        return fast, {}
+    result: list[int | None] = []
+    faults: Faults = {}
+    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
+        try:
+            result.append(one_integer(value, _LIMITS[bits], prefix=prefix))
+        except BadValueError as error:
+            faults[row] = str(error)
+            result.append(None)
+    return pa.array(result, target), faults
+
+
+def _fast_integers(values: Column, target: pa.DataType) -> pa.Array | None:
+    """The column where every value is plainly good; None where one must be looked at."""
+    if isinstance(values, list):
+        return None
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_null(values.type):
+        return values.cast(target)
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        if not _all_bytes_are_digits(values):
+            return None
+    elif not pa.types.is_integer(values.type):
+        return None
+    try:
+        numbers = values.cast(target)
+    except pa.ArrowInvalid:
+        return None
+    smallest = pc.min(numbers).as_py()
+    return numbers if smallest is None or smallest >= 0 else None
+
+
+def _all_bytes_are_digits(values: pa.Array) -> bool:
+    return _all_short(values) and not bool(np.any((_used_bytes(values) - _DIGIT_ZERO) >= 10))
+
+
+def _all_short(values: pa.Array) -> bool:
+    return (pc.max(pc.binary_length(values)).as_py() or 0) <= LONGEST_NUMBER
+
+
+def _used_bytes(values: pa.Array) -> npt.NDArray[np.uint8]:
+    offsets, data = text_buffers(values.cast(pa.large_string()))
+    return data[offsets[0] : offsets[-1]]
+
+
+def floats(values: Column) -> tuple[pa.Array, Faults]:
+    """A column of sampling parameters as float64, and the rows whose value is refused."""
+    fast = _fast_floats(values)
+    if fast is not None:
+        return fast, {}
+    result: list[float | None] = []
+    faults: Faults = {}
+    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
+        try:
+            result.append(one_float(value))
+        except BadValueError as error:
+            faults[row] = str(error)
+            result.append(None)
+    return pa.array(result, pa.float64()), faults
+
+
+def _fast_floats(values: Column) -> pa.Array | None:
+    if isinstance(values, list):
+        return None
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kind = values.type
+    if pa.types.is_null(kind):
+        return values.cast(pa.float64())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if not _all_short(values) or not bool(_FLOAT_BYTES[_used_bytes(values)].all()):
+            return None
+    elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        return None
+    try:
+        numbers = widen(values)
+    except pa.ArrowInvalid:
+        return None
+    bounds = pc.min_max(numbers)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is not None and (low < 0 or math.isinf(high)):
+        return None
+    return numbers
+
+
+def widen(values: pa.Array) -> pa.Array:
+    """Numbers as float64 with NaN as null; a float32 becomes the decimal it was written as (0.7, not 0.699999988)."""
+    if pa.types.is_float32(values.type) or pa.types.is_float16(values.type):
+        coded = values.dictionary_encode()
+        exact = [None if v is None or math.isnan(v) else v for v in coded.dictionary.to_pylist()]
+        shortest = [None if v is None else float(str(np.float32(v))) for v in exact]
+        return pa.array(shortest, pa.float64()).take(coded.indices)
+    numbers = values.cast(pa.float64(), safe=False)
+    return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)

@@ -1,0 +1,1 @@
+"""Words and phrases that show conduct, by language; stop words."""

@@ -1,0 +1,314 @@
+"""Where the segments of each input lie: in a folder of this hunt alone, or in one that outlives it.
+
+With `state` set, the segments of an input are kept under a name made of the digest of its bytes and of all that their
+content depends on: the version of the sketches, the settings of reading, the mapping of columns, the key of the hashes,
+and what of its prompts was cut as resent history (which depends on what came before, wherever that lies). The first
+half of the name is without the latter, so that all folders of an input can be found before the cuts are known. A
+changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is written beside
+its name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done and the next goes
+on.
+
+Beside the folders lies a file that says which of them the latest hunts used together: what a folder tells of resent
+history was found among those.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import OutputError
+from stillhunt.base.schema import REJECTS
+from stillhunt.extract.store.folders import own_folder
+from stillhunt.extract.store.segments import damaged
+from stillhunt.extract.store.store import SegmentWriter, Store
+from stillhunt.extract.text.words import SKETCH_VERSION
+
+LAYOUT = 6
+"""Version of what a kept folder holds; a new one makes new folders."""
+FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
+MOST_TOGETHER = 8
+"""Latest hunts of which the folders used together are remembered: several logs may share a state folder."""
+_HALF = 32
+"""Characters of each half of a folder's name."""
+NOTES = ("marks", RELATIVE := "followers")
+"""Tables about resent history in an input; the relative one holds only among the inputs of one hunt."""
+
+
+@dataclass(frozen=True)
+class KeptInput:
+    """What reading an input told, kept beside its segments.
+
+    Attributes:
+        rows: rows handed on from it.
+        told: what else reading it told, as plain values; they come back as they are.
+        cuts: (row, bytes) of each prompt from which resent history was cut.
+    """
+
+    rows: int
+    told: Mapping[str, Any]
+    cuts: tuple[tuple[int, int], ...] = ()
+
+
+class Partials:
+    """Segments of the inputs of one hunt.
+
+    Args:
+        config: settings; `state` is the folder that outlives the hunt, none when empty.
+        mapping: the log's names of our columns.
+    """
+
+    def __init__(self, config: Config, mapping: Mapping[str, str] | None = None) -> None:
+        self._state = Path(config.state) if config.state else None
+        self._settings = _settings_digest(config, mapping)
+        self._folder = own_folder(self._state)
+        self._writers: dict[int, SegmentWriter] = {}
+        self._pool: Executor | None = None
+        self._latest = -1
+        self._inputs: dict[int, str] = {}
+        self._names: dict[int, str] = {}
+        self._kept: dict[int, Path] = {}
+        self._kept_rows: dict[int, int] = {}
+
+    def recall(self, digests: Mapping[int, str]) -> tuple[dict[int, dict[str, pa.Table]], frozenset[int]]:
+        """What is kept of the history in inputs, whatever was cut there.
+
+        Args:
+            digests: SHA-256 of each input that has one.
+
+        Returns:
+            (notes of inputs, as `keep` got them; those of them that were used together in one earlier hunt). Inputs
+            that this hunt had, and of which nothing is kept, are among the latter all the same.
+        """
+        if self._state is None:
+            return {}, frozenset()
+        for index, digest in digests.items():
+            if digest:
+                self._inputs[index] = _half([digest, self._settings])
+        kept: dict[str, list[str]] = {}
+        for path in sorted(self._state.iterdir()):
+            kept.setdefault(path.name[:_HALF], []).append(path.name)
+        wanted = set(self._inputs.values())
+        earlier = [{name[:_HALF]: name for name in names} for names in _together(self._state)]
+        best = max(earlier, key=lambda names: len(wanted & names.keys()), default={})
+        notes = {}
+        for index, own in self._inputs.items():
+            for name in [best.get(own, ""), *kept.get(own, ())]:
+                if name and _facts_of(self._state / name) is not None:
+                    notes[index] = {note: _read(self._state / name / f"{note}.arrow") for note in NOTES}
+                    if name != best.get(own):
+                        notes[index].pop(RELATIVE)
+                    break
+        return notes, frozenset(index for index, own in self._inputs.items() if own in best)
+
+    def expect(self, owed: Mapping[int, str]) -> dict[int, KeptInput]:
+        """Name the inputs; gives those whose segments are here already.
+
+        Args:
+            owed: for each input, a hash of what its content owes to others.
+        """
+        if self._state is None:
+            return {}
+        self._names = {index: own + _half([owed[index]]) for index, own in self._inputs.items() if index in owed}
+        found = {}
+        for index, name in self._names.items():
+            facts = _facts_of(self._state / name)
+            if facts is not None:
+                self._kept[index] = self._state / name
+                self._kept_rows[index] = facts.rows
+                found[index] = facts
+        _note_together(self._state, sorted(set(self._names.values())))
+        return found
+
+    def write_in(self, pool: Executor) -> None:
+        """Let a pool write the segments; it must be open until `store` gave them.
+
+        As long as the caller waits in order for other work that it gave the same pool, few segments wait in memory.
+        """
+        self._pool = pool
+
+    def add(self, origin_file: int, sketches: pa.Table) -> None:
+        """Take sketches of one input, in its order.
+
+        Args:
+            origin_file: index of the input.
+            sketches: SKETCHES.
+
+        Raises:
+            OutputError: there is no room for them.
+        """
+        try:
+            if origin_file not in self._writers:
+                self._writers[origin_file] = SegmentWriter(self._place(origin_file), self._pool)
+            if self._latest not in (-1, origin_file):
+                # Inputs come one after the other: what is left of the last one would else wait until all are read.
+                self._writers[self._latest].flush()
+            self._latest = origin_file
+            self._writers[origin_file].add(sketches)
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    def keep(self, origin_file: int, facts: KeptInput, rejects: pa.Table, notes: Mapping[str, pa.Table]) -> None:
+        """Keep what was made of one input for later hunts, if there is a folder for that.
+
+        Args:
+            origin_file: index of the input.
+            facts: what reading it told.
+            rejects: REJECTS of it.
+            notes: what `recall` is to give of it, by NOTES.
+        """
+        name = self._names.get(origin_file)
+        if self._state is None or name is None or origin_file not in self._writers:
+            return
+        try:
+            self._writers[origin_file].close()
+            made = self._place(origin_file)
+            for file, table in [(REJECTED, rejects), *((f"{note}.arrow", notes[note]) for note in NOTES)]:
+                with pa.OSFile(str(made / file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                    writer.write_table(table)
+            told = json.dumps({**asdict(facts), "sizes": _sizes(made), "sums": _sums(made)})
+            (made / FACTS).write_text(f"{zlib.crc32(told.encode())} {told}")
+            final = self._state / name
+            if _facts_of(final) is None:
+                shutil.rmtree(final, ignore_errors=True)
+                made.rename(final)
+            self._kept[origin_file] = final
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    def rejects(self, origin_file: int, name: str) -> pa.Table:
+        """REJECTS of an input whose segments were here already, under the name that it has now."""
+        table = _read(self._kept[origin_file] / REJECTED)
+        return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
+
+    def store(self) -> Store:
+        """All segments; none may be added after it.
+
+        Raises:
+            OutputError: there is no room for them, or what was written is no longer there.
+        """
+        try:
+            for index, writer in self._writers.items():
+                if index not in self._kept:
+                    writer.close()
+        except OSError as error:
+            raise self._no_room(error) from error
+        made = {index: self._place(index) for index in self._writers}
+        folders = {**made, **self._kept}
+        store = Store(sorted(folders.items()))
+        for index, rows in {**self._kept_rows, **{index: made.rows for index, made in self._writers.items()}}.items():
+            if store.rows_of[index] != rows:
+                raise damaged(
+                    folders[index] / FACTS, ValueError(f"{store.rows_of[index]} of {rows} requests are there")
+                )
+        return store
+
+    def _place(self, origin_file: int) -> Path:
+        return self._folder / f"{origin_file:05d}"
+
+    def _no_room(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"sketches cannot be kept: {error.strerror}",
+            where=str(self._folder),
+            next_step="make room there (about 300 bytes a request), or name another place with TMPDIR or --state",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _half(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:_HALF]
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        with pa.memory_map(str(path)) as source:
+            if zlib.crc32(source.read_buffer()) != _told(path.parent)["sums"][path.name]:
+                raise ValueError("its bytes are not those that were written")
+            source.seek(0)
+            return pa.ipc.open_file(source).read_all()
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise damaged(path, error) from error
+
+
+def _together(state: Path) -> list[list[str]]:
+    """Names of the folders that each of the latest hunts used; nothing where that is damaged or missing."""
+    try:
+        return [[str(name) for name in names] for names in json.loads((state / TOGETHER).read_text())]
+    except (OSError, ValueError, TypeError, RecursionError):
+        return []
+
+
+def _note_together(state: Path, names: list[str]) -> None:
+    """Remember which folders are used together; a hunt at the same time may undo that, which only costs time."""
+    earlier = [other for other in _together(state) if other != names][: MOST_TOGETHER - 1]
+    beside = state / f"{TOGETHER}.{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        beside.write_text(json.dumps([names, *earlier]))
+        beside.replace(state / TOGETHER)
+    except OSError as error:
+        raise OutputError(str(error.strerror), where=str(state), next_step="make room there") from error
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != FACTS}
+
+
+def _sums(folder: Path) -> dict[str, int]:
+    """Checksums of what lies beside the segments, which have their own."""
+    return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(folder.glob("*.arrow"))}
+
+
+def _told(folder: Path) -> Any:
+    checksum, told = (folder / FACTS).read_text().split(" ", 1)
+    if int(checksum) != zlib.crc32(told.encode()):
+        raise ValueError("the facts are not those that were written")
+    return json.loads(told)
+
+
+def _facts_of(folder: Path) -> KeptInput | None:
+    """What a kept folder holds; None where there is none, or where a file of it is missing, cut short or unreadable."""
+    try:
+        facts = _told(folder)
+        if facts.pop("sizes") != _sizes(folder):
+            return None
+        cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])
+        return KeptInput(int(facts["rows"]), dict(facts["told"]), cuts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:
+    read = config.collect.model_dump(mode="json", exclude={"rejects_limit", "batch_rows"})
+    read["mmdb"] = [_stamp(Path(path)) for path in config.collect.mmdb]
+    text = json.dumps([LAYOUT, SKETCH_VERSION, config.seed, read, sorted((mapping or {}).items())], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """Path, size and time of change of a file: what was looked up in it holds as long as these stand."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # whoever opens it says so
+    return str(path.absolute()), found.st_size, found.st_mtime_ns

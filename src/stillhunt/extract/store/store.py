@@ -1,0 +1,183 @@
+"""Sketches of all inputs, kept as segments: what later passes walk over, and what a later hunt need not make again.
+
+Nothing learned from the log enters a segment: what it holds depends on its input file and the settings of reading
+alone. So the segments of a file can be kept under the file's digest and joined with those of any other files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.dataset import LocalDataset, Source
+from stillhunt.base.schema import REJECTS, SKETCHES
+from stillhunt.extract.store.segments import PARTITIONS, Segment, joined, write_segment
+
+SEGMENT_ROWS = 262_144
+"""Requests from which a segment is written; bounds memory, changes no result."""
+WORKED_ROWS = 250_000
+"""Requests that a pass works on at a time, about: few partitions of a large log, all of a small one."""
+MOST_CONFLICTS = 100_000
+"""Rejected repeats that are listed; all are counted."""
+CONFLICT = "another row with this request_id and other content was kept (the smaller content hash stays)"
+_OF_REPEATS = ("request_key", "content_hash", "source", "request_id", "origin_file", "origin_row")
+
+Keys = npt.NDArray[np.uint64]
+
+
+class SegmentWriter:
+    """Segments of one input file.
+
+    Args:
+        folder: receives them; made anew.
+        pool: writes them beside what follows; the caller's thread does where None.
+    """
+
+    def __init__(self, folder: Path, pool: Executor | None = None) -> None:
+        self._folder = folder
+        self._pool = pool
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+        self.rows = 0
+        self._count = 0
+        self._writing: list[Future[None]] = []
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+    def add(self, sketches: pa.Table) -> None:
+        """Take sketches of the file, in its order."""
+        self._pending.append(sketches)
+        self._rows += sketches.num_rows
+        self.rows += sketches.num_rows
+        if self._rows >= SEGMENT_ROWS:
+            self.flush()
+
+    def close(self) -> None:
+        """Write what is left; the file's segments are complete then."""
+        self.flush()
+        for written in self._writing:
+            written.result()
+
+    def flush(self) -> None:
+        """Write what is held back to make larger segments, if anything is."""
+        if not self._rows:
+            return
+        path, table = self._folder / f"{self._count:05d}.segment", pa.concat_tables(self._pending)
+        self._pending, self._rows = [], 0
+        self._count += 1
+        if self._pool is None:
+            write_segment(path, table)
+        else:
+            self._writing.append(self._pool.submit(write_segment, path, table))
+
+
+class Store:
+    """Segments of all inputs of one hunt.
+
+    Args:
+        folders: index of each input file and the folder of its segments.
+    """
+
+    def __init__(self, folders: Sequence[tuple[int, Path]]) -> None:
+        self._segments: list[Segment] = []
+        for origin_file, folder in folders:
+            paths = sorted(folder.glob("*.segment"))
+            self._segments += [Segment(path, origin_file) for path in paths]
+        self.rows = sum(segment.rows for segment in self._segments)
+        self.rows_of: Counter[int] = Counter()
+        for segment in self._segments:
+            self.rows_of[segment.origin_file] += segment.rows
+        self._dropped: Keys = np.zeros(0, np.uint64)
+        self._dropped_rows: set[tuple[int, int]] = set()
+
+    def dataset(self, threads: int) -> LocalDataset:
+        """The sketches in account partitions.
+
+        Args:
+            threads: partitions worked on at a time.
+        """
+        groups = max(1, min(PARTITIONS, self.rows // WORKED_ROWS))
+        bounds = np.linspace(0, PARTITIONS, groups + 1).astype(int)
+        sources = [self._source(range(first, last)) for first, last in pairwise(bounds.tolist())]
+        return LocalDataset(sources, SKETCHES.names, threads)
+
+    def _source(self, partitions: range) -> Source:
+        def read(columns: Sequence[str] | None) -> pa.Table:
+            return self._read(partitions, SKETCHES.names if columns is None else columns)
+
+        return read
+
+    def _read(self, partitions: range, columns: Sequence[str]) -> pa.Table:
+        extra = [name for name in ("request_key", "origin_file", "origin_row") if name not in columns]
+        wanted = [*columns, *extra] if len(self._dropped) else list(columns)
+        tables = [table for segment in self._segments for table in segment.read(partitions, wanted)]
+        table = joined(tables, wanted)
+        if len(self._dropped):
+            table = self._without_dropped(table).select(list(columns))
+        return table
+
+    def _without_dropped(self, table: pa.Table) -> pa.Table:
+        near = np.flatnonzero(np.isin(table.column("request_key").to_numpy(), self._dropped))
+        if not len(near):
+            return table
+        files = table.column("origin_file").to_numpy()[near].tolist()
+        rows = table.column("origin_row").to_numpy()[near].tolist()
+        keep = np.ones(table.num_rows, bool)
+        keep[near] = [place not in self._dropped_rows for place in zip(files, rows, strict=True)]
+        return table.filter(pa.array(keep))
+
+    def settle_repeats(self) -> tuple[pa.Table, int, int]:
+        """Keep each (source, request id) once: the row with the smallest content hash, the first of equals.
+
+        Returns:
+            REJECTS of rows with other content (at most `MOST_CONFLICTS`), their number, and that of exact repeats.
+        """
+        keys = np.empty(self.rows, np.uint64)
+        first = 0
+        for table in self._read_all(["request_key"]):
+            keys[first : first + table.num_rows] = table.column("request_key").to_numpy()
+            first += table.num_rows
+        keys.sort()
+        twice = np.unique(keys[1:][keys[1:] == keys[:-1]])
+        del keys
+        if not len(twice):
+            return REJECTS.empty(), 0, 0
+        table = joined(list(self._repeated(twice)), _OF_REPEATS)
+        key, content = table.column("request_key").to_numpy(), table.column("content_hash").to_numpy()
+        file, row = table.column("origin_file").to_numpy(), table.column("origin_row").to_numpy()
+        order = np.lexsort((row, file, content, key))
+        begins = np.ones(len(order), bool)
+        begins[1:] = key[order][1:] != key[order][:-1]
+        stays = content[order][np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+        goes, exact = order[~begins], (stays == content[order])[~begins]
+        self._dropped = np.unique(key[goes])
+        self._dropped_rows = set(zip(file[goes].tolist(), row[goes].tolist(), strict=True))
+        return _conflicts(table.take(pa.array(goes[~exact]))), int((~exact).sum()), int(exact.sum())
+
+    def _repeated(self, twice: Keys) -> Iterator[pa.Table]:
+        for table in self._read_all(_OF_REPEATS):
+            yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
+
+    def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        return (table for segment in self._segments for table in segment.read(range(PARTITIONS), columns))
+
+
+def _conflicts(rows: pa.Table) -> pa.Table:
+    columns = (rows.column(name).to_pylist() for name in ("source", "origin_file", "origin_row", "request_id"))
+    listed = sorted((source, file, row, name) for source, file, row, name in zip(*columns, strict=True))
+    listed = listed[:MOST_CONFLICTS]
+    return REJECTS.build(
+        source=[source for source, _, _, _ in listed],
+        place=[f"file {file}, row {row}" for _, file, row, _ in listed],
+        reason=[CONFLICT] * len(listed),
+        raw=[name[:200] for _, _, _, name in listed],
+    )

@@ -1,0 +1,106 @@
+"""Conduct flags: what a prompt asks for, found by words and structure. Hints for evidence, never accusations.
+
+Phrases of `lexicon.py` show *features*; the rules below say which flags follow from a feature by itself, from its
+place or from two features close together. Single verbs and nouns are everyday words, so alone they mean nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillhunt.extract.text.kernels import I64, U32, U64
+
+CONDUCT_FLAGS: tuple[tuple[int, str, str], ...] = (
+    (1 << 0, "REASONING", "asks to show or articulate reasoning"),
+    (1 << 1, "TRACE_FORMAT", "asks for reasoning inside given tags or fields"),
+    (1 << 2, "RUBRIC", "asks to grade, score or compare answers"),
+    (1 << 3, "CLEAN_TRACE", "asks to rewrite or clean a reasoning trace or transcript"),
+    (1 << 4, "EXTRACTION_PROBE", "asks for hidden instructions or hidden reasoning, or not to be flagged"),
+    (1 << 5, "AGENT_TRAJECTORY", "tool-call trajectories, function schemas, Thought/Action/Observation"),
+    (1 << 6, "TASK_GENERATION", "asks to generate many questions, tasks or problems"),
+    (1 << 7, "TRANSLATE_TRACE", "asks to translate or encode thinking or working memory"),
+    (1 << 8, "PERSONA_OPENER", "opens by giving the model a role"),
+    (1 << 9, "OUTPUT_CONTRACT", "demands an exact output format"),
+    (1 << 10, "FOLLOW_UP", "a short follow-up as people write them"),
+    (1 << 11, "OWN_DATA", "speaks of the writer's own files, code, company or mail"),
+    (1 << 12, "CODE", "contains or asks for code"),
+    (1 << 13, "MATH", "a mathematical task"),
+)
+"""(bit, name, meaning) of every flag in SKETCHES.conduct."""
+
+BITS = {name: bit for bit, name, _ in CONDUCT_FLAGS}
+
+SYSTEM_FLAGS = sum(
+    BITS[name]
+    for name in (
+        "REASONING",
+        "TRACE_FORMAT",
+        "RUBRIC",
+        "CLEAN_TRACE",
+        "EXTRACTION_PROBE",
+        "AGENT_TRAJECTORY",
+        "TASK_GENERATION",
+        "TRANSLATE_TRACE",
+    )
+)
+"""Flags that a system prompt passes on to its request. Roles, output formats and the like are what system prompts are
+for, so there they say nothing."""
+
+ANYWHERE, AT_START, IN_SHORT_TEXT, AS_TAG, IN_QUOTES, AMONG_MARKS = range(6)
+"""Where a feature must stand to show its flag; rows of `Lexicon.flags`."""
+
+SINGLE_RULES: tuple[tuple[str, int, str], ...] = (
+    ("reasoning_asked", ANYWHERE, "REASONING"),
+    ("trace_format_asked", ANYWHERE, "TRACE_FORMAT"),
+    ("trace_name", AS_TAG, "TRACE_FORMAT"),
+    ("rubric_asked", ANYWHERE, "RUBRIC"),
+    ("cleaning_asked", ANYWHERE, "CLEAN_TRACE"),
+    ("probe", ANYWHERE, "EXTRACTION_PROBE"),
+    ("trajectory", ANYWHERE, "AGENT_TRAJECTORY"),
+    ("generation_asked", ANYWHERE, "TASK_GENERATION"),
+    ("trace_translation_asked", ANYWHERE, "TRANSLATE_TRACE"),
+    ("persona", AT_START, "PERSONA_OPENER"),
+    ("format_demanded", ANYWHERE, "OUTPUT_CONTRACT"),
+    ("follow_up", IN_SHORT_TEXT, "FOLLOW_UP"),
+    ("own_data", ANYWHERE, "OWN_DATA"),
+    ("code_asked", ANYWHERE, "CODE"),
+    ("code_word", AMONG_MARKS, "CODE"),
+    ("mathematics", ANYWHERE, "MATH"),
+    ("formula_word", AMONG_MARKS, "MATH"),
+)
+"""(feature, where it must stand, flag)."""
+
+PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
+    ("show_verb", "reasoning_noun", 6, "REASONING"),
+    ("trace_field", "field_noun", 5, "TRACE_FORMAT"),
+    ("reasoning_noun", "tag_noun", 6, "TRACE_FORMAT"),
+    ("grade_verb", "grade_noun", 8, "RUBRIC"),
+    ("clean_verb", "trace_noun", 8, "CLEAN_TRACE"),
+    ("reveal_verb", "hidden_noun", 8, "EXTRACTION_PROBE"),
+    ("translate_verb", "memory_noun", 8, "TRANSLATE_TRACE"),
+    ("make_verb", "task_noun", 6, "TASK_GENERATION"),
+    ("answer_verb", "format_noun", 6, "OUTPUT_CONTRACT"),
+)
+"""(feature, feature, most tokens from the start of one to the start of the other, flag)."""
+
+FEATURES = tuple(sorted({rule[0] for rule in SINGLE_RULES} | {name for rule in PAIR_RULES for name in rule[:2]}))
+"""Feature names; the index is the bit in the trie."""
+
+
+def compile_rules() -> tuple[U32, I64, U64]:
+    """The rules as arrays for the kernel.
+
+    Returns:
+        Flags by place and feature; pairs as (feature, feature, distance, flag); by feature, the set of its partners.
+    """
+    flags = np.zeros((6, 64), np.uint32)
+    partners = np.zeros(64, np.uint64)
+    pairs = np.zeros((len(PAIR_RULES), 4), np.int64)
+    for feature, place, flag in SINGLE_RULES:
+        flags[place, FEATURES.index(feature)] |= np.uint32(BITS[flag])
+    for row, (one, other, distance, flag) in enumerate(PAIR_RULES):
+        first, second = FEATURES.index(one), FEATURES.index(other)
+        pairs[row] = first, second, distance, BITS[flag]
+        partners[first] |= np.uint64(1 << second)
+        partners[second] |= np.uint64(1 << first)
+    return flags, pairs, partners

@@ -1,0 +1,118 @@
+"""The constant tables that kernels read, built once a process from words, stop words and the conduct lexicon."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from stillhunt.extract.lexicon.lexicon import phrases_by_feature
+from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.text.conduct import FEATURES, compile_rules
+from stillhunt.extract.text.kernels import U64, new_work
+from stillhunt.extract.text.kernels_conduct import Lexicon
+from stillhunt.extract.text.kernels_rows import Tables, Texts, list_tokens
+from stillhunt.extract.text.kernels_words import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, TAG_SHIFT, Vocabulary
+from stillhunt.extract.text.words import code_point_table
+
+_TRIE_SLOTS = 1 << 15
+_FIRST_MULTIPLIER = 0x9E3779B97F4A8001
+"""Where the search for the vocabulary's multiplier starts: where it ends with the present words, so it is short."""
+
+
+@cache
+def constant_tables() -> Tables:
+    """All constant tables, the same in every process."""
+    stop_tokens = tokenise(all_stop_words())
+    phrases = phrases_by_feature()
+    phrase_tokens = tokenise([phrase for phrase, _ in phrases])
+    ids = _number_words([*stop_tokens, *phrase_tokens])
+    stop_ids = {ids[int(word)] for tokens in stop_tokens for word in tokens}
+    paths = [
+        ([ids[int(word)] for word in tokens], feature)
+        for tokens, (_, feature) in zip(phrase_tokens, phrases, strict=True)
+    ]
+    return Tables(code_point_table(), _vocabulary(ids, stop_ids), _lexicon(paths, len(ids) + 1))
+
+
+def tokenise(texts: list[str]) -> list[U64]:
+    """Token hashes of short texts, by the same kernel that reads prompts.
+
+    Args:
+        texts: any number of texts of at most `KEPT` tokens.
+
+    Returns:
+        One uint64 array per text.
+    """
+    encoded = [text.encode() for text in texts]
+    data = np.frombuffer(b"".join(encoded), np.uint8)
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    begins = ends - np.array([len(text) for text in encoded], np.int64)
+    out = np.empty(data.size + 1, np.uint64)
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    list_tokens(Texts(data, begins, ends), code_point_table(), new_work(), out, offsets)
+    return [out[offsets[i] : offsets[i + 1]] for i in range(len(texts))]
+
+
+def _number_words(token_lists: list[U64]) -> dict[int, int]:
+    """Ids from 1, in order of the hashes, so that they do not depend on the order of the lists."""
+    known = sorted({int(word) for tokens in token_lists for word in tokens})
+    return {word: number for number, word in enumerate(known, start=1)}
+
+
+def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
+    words = np.zeros(len(ids) + 1, np.uint64)
+    words[1:] = sorted(ids)
+    multiplier = _FIRST_MULTIPLIER
+    while True:  # the first multiplier under which no bucket overflows and no two of its words share a tag
+        scrambled = words[1:] * np.uint64(multiplier)
+        buckets = (scrambled >> np.uint64(BUCKET_SHIFT)).astype(np.int64)
+        places = (scrambled >> np.uint64(TAG_SHIFT)).astype(np.int64)
+        if np.bincount(buckets).max() <= BUCKET_WORDS and np.unique(places).size == places.size:
+            break
+        multiplier += 2
+    tags = np.zeros((BUCKETS, BUCKET_WORDS), np.uint8)
+    numbers = np.zeros((BUCKETS + 1, BUCKET_WORDS), np.uint16)
+    filled = np.zeros(BUCKETS, np.int64)
+    for number, place in enumerate(places.tolist(), start=1):
+        bucket, tag = divmod(place, 256)
+        tags[bucket, filled[bucket]] = tag
+        numbers[bucket, filled[bucket]] = number
+        filled[bucket] += 1
+    stops = np.zeros(len(ids) + 1, np.uint8)
+    stops[sorted(stop_ids)] = 1
+    return Vocabulary(np.uint64(multiplier), tags.view("<u8").reshape(-1), numbers.reshape(-1), words, stops)
+
+
+def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
+    children: dict[tuple[int, int], int] = {}
+    features = [0]
+    roots = np.zeros(words, np.uint16)
+    starts = np.zeros(words, np.uint8)
+    pairs_seen = np.zeros(1 << 10, np.uint64)
+    for path, feature in paths:
+        node = 0
+        if len(path) == 1:
+            starts[path[0]] = 1
+        else:
+            bit = (path[0] * 40503 + path[1] * 30011) & 0xFFFF
+            pairs_seen[bit >> 6] |= np.uint64(1 << (bit & 63))
+        for word in path:
+            step = (node, word)
+            if step not in children:
+                children[step] = len(features)
+                features.append(0)
+            node = children[step]
+        features[node] |= 1 << FEATURES.index(feature)
+    keys = np.zeros(_TRIE_SLOTS, np.uint32)
+    nodes = np.zeros(_TRIE_SLOTS, np.uint16)
+    for (node, word), child in children.items():
+        if node == 0:
+            roots[word] = child
+            continue
+        key = node << 16 | word
+        slot = (key * 0x9E3779B1 >> 15) & (_TRIE_SLOTS - 1)
+        while keys[slot]:
+            slot = (slot + 1) & (_TRIE_SLOTS - 1)
+        keys[slot], nodes[slot] = key, child
+    return Lexicon(starts, pairs_seen, roots, keys, nodes, np.array(features, np.uint64), *compile_rules())

@@ -1,0 +1,25 @@
+"""What people use today, each from its paper, behind one door: requests and accounts in, suspects out."""
+
+from stillhunt.lab.baselines.advisory import find_by_rules
+from stillhunt.lab.baselines.catchsync import find_synchronised
+from stillhunt.lab.baselines.fraudar import find_dense_blocks
+from stillhunt.lab.baselines.isolation import find_isolated
+from stillhunt.lab.baselines.method import Method, MethodResult, MethodSettings
+from stillhunt.lab.baselines.mmd import find_distant_windows
+from stillhunt.lab.baselines.prada import find_abnormal_distances
+from stillhunt.lab.baselines.shared_keys import find_shared_keys
+from stillhunt.lab.baselines.synchrotrap import find_lockstep
+
+PEERS: dict[str, Method] = {
+    "advisory": find_by_rules,
+    "isolation_forest": find_isolated,
+    "shared_keys": find_shared_keys,
+    "prada": find_abnormal_distances,
+    "mmd": find_distant_windows,
+    "synchrotrap": find_lockstep,
+    "fraudar": find_dense_blocks,
+    "catchsync": find_synchronised,
+}
+"""Name -> method, in the order of the tables."""
+
+__all__ = ["PEERS", "Method", "MethodResult", "MethodSettings"]

@@ -1,0 +1,83 @@
+"""Accounts and the objects they share: an API log has no pages to like, so keys and templates take their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.lab.baselines.log import AccountLog, Array, distinct_pairs
+
+KINDS = ("card", "sign-up address", "mail domain", "address", "template")
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A bipartite graph of accounts and objects, each pair once.
+
+    Attributes:
+        account: account of each edge, shape (edges,).
+        object: object of each edge, shape (edges,).
+        kind: place in `KINDS` of each object, shape (objects,).
+    """
+
+    account: Array
+    object: Array
+    kind: Array
+
+    @property
+    def count(self) -> int:
+        """Number of objects."""
+        return len(self.kind)
+
+    def holders(self) -> Array:
+        """Number of accounts that hold each object, shape (objects,)."""
+        return np.bincount(self.object, minlength=self.count)
+
+    def keep(self, wanted: Array) -> Objects:
+        """The graph of some of the objects.
+
+        Args:
+            wanted: whether each object stays, shape (objects,).
+        """
+        number = np.cumsum(wanted) - 1
+        edge = wanted[self.object]
+        return Objects(self.account[edge], number[self.object[edge]], self.kind[wanted])
+
+
+def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
+    """Every card, address, mail domain and template that two or more accounts hold.
+
+    Args:
+        log: the coded log.
+        least_uses: requests of an account with a template from which on it holds it.
+
+    Returns:
+        The graph; an object of one holder ties nobody to anybody and is left out.
+    """
+    everyone = np.arange(log.size)
+    columns = (
+        (everyone, log.customer_codes("payment_fingerprint")),
+        (everyone, log.customer_codes("signup_ip")),
+        (everyone, log.customer_codes("email_domain")),
+        (log.owner, log.codes("client_ip")),
+        _habits(log.owner, log.heads(), least_uses),
+    )
+    accounts, objects, kinds, first = [], [], [], 0
+    for kind, (account, code) in enumerate(columns):
+        pair_account, pair_code = distinct_pairs(account, code)
+        values, number = np.unique(pair_code, return_inverse=True)
+        accounts.append(pair_account)
+        objects.append(number + first)
+        kinds.append(np.full(len(values), kind))
+        first += len(values)
+    graph = Objects(np.concatenate(accounts), np.concatenate(objects), np.concatenate(kinds))
+    return graph.keep(graph.holders() >= 2)
+
+
+def _habits(account: Array, code: Array, least: int) -> tuple[Array, Array]:
+    """Pairs of account and code that occur often enough."""
+    width = int(code.max(initial=-1)) + 1
+    pairs, uses = np.unique((account * width + code)[code >= 0], return_counts=True)
+    kept = pairs[uses >= least]
+    return kept // max(width, 1), kept % max(width, 1)

@@ -1,0 +1,60 @@
+"""Shared-key components: accounts that hold one key are one actor, and so on transitively.
+
+The first thing that fraud teams build (BotGraph, Zhao et al., NSDI 2009, is its ancestor on shared networks;
+EvilCohort, Stringhini et al., USENIX Security 2015, on addresses). A key that very many accounts hold is a public one
+and dropped, or everybody becomes one component; the limit is ours, since those works tune it by hand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from stillhunt.lab.baselines.log import AccountLog, Array
+from stillhunt.lab.baselines.method import MethodResult, MethodSettings
+from stillhunt.lab.baselines.objects import KINDS, shared_objects
+
+LEAST_ACCOUNTS = 5
+PUBLIC_SHARE = 0.02
+"""Share of all accounts from which a key counts as public; at least `PUBLIC_LEAST` accounts."""
+PUBLIC_LEAST = 100
+TEMPLATE_USES = 10
+"""Requests with a template from which on it is an account's own; a copied prompt is not."""
+
+
+def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+    """Components of five and more accounts that share a card, an address, a mail domain or a template word for word.
+
+    Args:
+        requests: the log.
+        accounts: the customer table, or None.
+        settings: not used.
+
+    Returns:
+        Components as groups; the score counts the kinds of keys an account shares, then the size of its component.
+    """
+    del settings
+    log = AccountLog(requests, accounts)
+    graph = shared_objects(log, TEMPLATE_USES)
+    graph = graph.keep(graph.holders() < max(PUBLIC_LEAST, PUBLIC_SHARE * log.size))
+    labels = components(log.size + graph.count, graph.account, graph.object + log.size)[: log.size]
+    size = np.bincount(labels)[labels]
+    kinds = np.zeros((log.size, len(KINDS)), bool)
+    kinds[graph.account, graph.kind[graph.object]] = True
+    scores = np.where(size >= 2, kinds.sum(axis=1) + size / (1.0 + log.size), 0.0)
+    return log.result(scores, size >= LEAST_ACCOUNTS, labels)
+
+
+def components(nodes: int, first: Array, second: Array) -> Array:
+    """Connected component of each node, numbered by its first node.
+
+    Args:
+        nodes: number of nodes.
+        first: one end of each edge, shape (edges,).
+        second: the other end, shape (edges,).
+    """
+    edges = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(nodes, nodes))
+    labels: Array = connected_components(edges, directed=False)[1]
+    return labels

@@ -1,0 +1,224 @@
+"""How an operation deals its work list out: leases with visibility timeouts, work stealing, token buckets.
+
+A small discrete-event simulation: workers wake, fetch items and process them; what a worker drops comes back to the
+queue and is done by another one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stillhunt.lab.second_worlds.ledger import Array
+from stillhunt.lab.second_worlds.spec import DAY, HOUR, MINUTE, SECOND, START
+
+DISCIPLINES = ("lease", "steal", "bucket")
+
+
+@dataclass(frozen=True)
+class QueueLaw:
+    """How the list is dealt.
+
+    Args:
+        discipline: "lease" (a few items at a time, hidden from others until done or timed out), "steal" (each worker
+            has its own share and takes from the fullest when idle) or "bucket" (single items under one common rate).
+        start: microseconds at which the first batch drops.
+        stop: microseconds after which nobody works.
+        drop_hours: hours between batches.
+        batch: items in a batch.
+        lease: most items fetched at once.
+        service: mean seconds for one item.
+        jitter: spread of the pauses between fetches (standard deviation of their logarithm).
+        crash: chance that a worker drops the rest of a lease.
+        stills: pauses of the whole queue, as (from, to) in microseconds.
+    """
+
+    discipline: str
+    start: int
+    stop: int
+    drop_hours: float
+    batch: int
+    lease: int = 4
+    service: float = 20.0
+    jitter: float = 0.6
+    crash: float = 0.02
+    stills: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """When each worker may work.
+
+    Args:
+        hours: whether a worker is open in each UTC hour of the log, shape (workers, hours).
+        quota: most items a day of each worker, shape (workers,).
+        since: microseconds from which it works, shape (workers,).
+        until: microseconds from which it does not, shape (workers,).
+        banned: whether its end is a ban, which it notices by refused calls, shape (workers,).
+    """
+
+    hours: Array
+    quota: Array
+    since: Array
+    until: Array
+    banned: Array
+
+
+@dataclass
+class Served:
+    """Who did what when.
+
+    Args:
+        worker: worker of each call, shape (n,).
+        time: microseconds, shape (n,).
+        item: item, shape (n,).
+        status: 200, or 403 where a banned worker was refused, shape (n,).
+    """
+
+    worker: Array
+    time: Array
+    item: Array
+    status: Array
+
+
+@dataclass
+class _Floor:
+    """The queue while it runs."""
+
+    law: QueueLaw
+    workers: int
+    ready: list[tuple[int, float, int]] = field(default_factory=list)
+    hidden: list[tuple[int, int]] = field(default_factory=list)
+    own: list[deque[int]] = field(default_factory=list)
+    dropped: int = 0
+    bucket_free: int = 0
+
+    def refill(self, rng: np.random.Generator, now: int) -> None:
+        """Drop the batches that are due, and show again what timed out."""
+        while self.law.start + int(self.dropped * self.law.drop_hours * HOUR) <= now:
+            first = self.dropped * self.law.batch
+            items = range(first, first + self.law.batch)
+            if self.law.discipline == "steal":
+                home = rng.integers(0, self.workers, self.law.batch).tolist()
+                for item, worker in zip(items, home, strict=True):
+                    self.own[worker].append(item)
+            else:
+                for item, luck in zip(items, rng.random(self.law.batch).tolist(), strict=True):
+                    heapq.heappush(self.ready, (1, luck, item))
+            self.dropped += 1
+        while self.hidden and self.hidden[0][0] <= now:
+            self.give_back(heapq.heappop(self.hidden)[1])
+
+    def give_back(self, item: int) -> None:
+        """An undone item goes to the front."""
+        if self.law.discipline == "steal":
+            self.own[item % self.workers].appendleft(item)
+        else:
+            heapq.heappush(self.ready, (0, 0.0, item))
+
+    def fetch(self, worker: int, most: int) -> list[int]:
+        """Up to `most` items for a worker."""
+        if self.law.discipline != "steal":
+            return [heapq.heappop(self.ready)[2] for _ in range(min(most, len(self.ready)))]
+        mine = self.own[worker]
+        if not mine:
+            fullest = max(range(self.workers), key=lambda other: len(self.own[other]))
+            mine.extend(self.own[fullest].pop() for _ in range(len(self.own[fullest]) // 2))
+        return [mine.popleft() for _ in range(min(most, len(mine)))]
+
+
+def run_queue(rng: np.random.Generator, law: QueueLaw, shifts: Shifts) -> Served:
+    """Deal the work list out until the end.
+
+    Args:
+        rng: generator.
+        law: how the list is dealt.
+        shifts: when each worker may work.
+
+    Returns:
+        Calls by time of fetching.
+    """
+    workers = len(shifts.quota)
+    floor = _Floor(law, workers, own=[deque() for _ in range(workers)])
+    since, until = np.maximum(shifts.since, law.start), np.minimum(shifts.until, law.stop)
+    open_hours = shifts.hours.sum(1) / max(shifts.hours.shape[1], 1) * 24
+    pause = (np.maximum(open_hours, 1) * HOUR / shifts.quota).tolist()
+    quota, banned = shifts.quota.tolist(), shifts.banned.tolist()
+    day_of, done_today, refused = [-1] * workers, [0] * workers, [0] * workers
+    spread = rng.uniform(0.0, 1.0, workers)
+    agenda = [(int(since[w] + spread[w] * pause[w]), w) for w in range(workers)]
+    heapq.heapify(agenda)
+    rows: list[tuple[int, int, int, int]] = []
+    while agenda:
+        now, worker = heapq.heappop(agenda)
+        if now >= until[worker]:
+            if banned[worker] and now < law.stop and refused[worker] < 3:
+                floor.refill(rng, now)
+                refused[worker] += 1
+                for item in floor.fetch(worker, 1):  # refused, and done by another one minutes later
+                    rows.append((worker, now, item, 403))
+                    heapq.heappush(floor.hidden, (now + int(rng.exponential(4 * MINUTE)), item))
+                heapq.heappush(agenda, (now + int(rng.exponential(3 * MINUTE)) + SECOND, worker))
+            continue
+        wake = _next_open(now, law, shifts.hours[worker])
+        if law.discipline == "bucket" and floor.bucket_free > now:  # no token yet
+            wake = max(wake, floor.bucket_free)
+        if wake > now:
+            late = 2 * MINUTE if wake == floor.bucket_free else HOUR // 2
+            heapq.heappush(agenda, (wake + int(rng.exponential(late)), worker))
+            continue
+        day = (now - START) // DAY
+        if day != day_of[worker]:
+            day_of[worker], done_today[worker] = day, 0
+        left = quota[worker] - done_today[worker]
+        if left <= 0:
+            heapq.heappush(agenda, (START + (day + 1) * DAY + int(rng.random() * HOUR), worker))
+            continue
+        floor.refill(rng, now)
+        taken, now = _process(rng, floor, worker, now, min(law.lease, left), rows)
+        done_today[worker] += taken
+        rest = pause[worker] * max(taken, 1) * float(rng.lognormal(-(law.jitter**2) / 2, law.jitter))
+        heapq.heappush(agenda, (now + int(rest) + SECOND, worker))
+    made = np.array(rows, np.int64).reshape(-1, 4)
+    return Served(made[:, 0], made[:, 1], made[:, 2], made[:, 3])
+
+
+def _process(
+    rng: np.random.Generator, floor: _Floor, worker: int, now: int, most: int, rows: list[tuple[int, int, int, int]]
+) -> tuple[int, int]:
+    """Fetch items and do them one after another; returns how many were taken, and when the worker is free."""
+    law = floor.law
+    if law.discipline == "bucket":
+        most = 1
+    items = floor.fetch(worker, most)
+    if items and law.discipline == "bucket":
+        # The common rate lets a batch through in nine tenths of the time between two batches.
+        floor.bucket_free = now + int(rng.exponential(0.9 * law.drop_hours * HOUR / law.batch))
+    for place, item in enumerate(items):
+        if now >= law.stop:
+            return place, now
+        rows.append((worker, now, item, 200))
+        now += int(law.service * float(rng.gamma(2.0, 0.5)) * SECOND) + SECOND
+        if rng.random() < law.crash:
+            lost = items[place + 1 :]
+            if rng.random() < 0.2:
+                lost.append(item)  # the receipt was lost: at-least-once delivery does it again elsewhere
+            for undone in lost:
+                heapq.heappush(floor.hidden, (now + 10 * MINUTE, undone))
+            return place + 1, now + int(rng.exponential(20 * MINUTE))
+    return len(items), now
+
+
+def _next_open(now: int, law: QueueLaw, hours: Array) -> int:
+    """The moment itself if the worker is open, or the beginning of its next open hour."""
+    for first, last in law.stills:
+        if first <= now < last:
+            return last
+    hour = (now - START) // HOUR
+    if hour >= len(hours) or hours[hour]:
+        return now
+    ahead = np.flatnonzero(hours[hour:])
+    return START + (hour + int(ahead[0])) * HOUR if len(ahead) else law.stop

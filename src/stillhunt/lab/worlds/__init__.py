@@ -1,0 +1,1 @@
+"""Seeded logs of an API with known truth."""

@@ -1,0 +1,1 @@
+"""The search for slices that were drawn from one work queue."""

@@ -1,0 +1,1 @@
+"""Requests of all accounts, indexed and in order; those that are judged."""

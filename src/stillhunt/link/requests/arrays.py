@@ -1,0 +1,81 @@
+"""Arrow columns as numpy arrays: the form in which this room computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.link.requests.kernels import number_keys
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+
+
+def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill: int | None = None) -> Array:
+    """One column.
+
+    Args:
+        table: any table.
+        name: its column.
+        type_: Arrow type to which it is brought; its own when None.
+        fill: what stands for unknown; none may be unknown when None.
+    """
+    column = table.column(name)
+    if type_ is not None:
+        column = column.cast(type_)
+    if fill is not None and column.null_count:
+        column = pc.fill_null(column, fill)
+    return _sealed(column.to_numpy())
+
+
+def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
+    """Where each row's list begins, one more than rows, and the values of all lists."""
+    column = table.column(name)
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
+    offsets = array.offsets.to_numpy()
+    inside = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])) if len(offsets) else array.values
+    return _sealed((offsets - offsets[0]).astype(np.int32)), _sealed(inside.to_numpy(zero_copy_only=False))
+
+
+def _sealed(array: Array) -> Array:
+    """The array as one that cannot be written: a kernel is compiled once for these, however many pieces Arrow has."""
+    sealed: Array = array.view()
+    sealed.flags.writeable = False
+    return sealed
+
+
+def list_array(offsets: npt.NDArray[np.int32], inner: Array) -> pa.ListArray:
+    """The Arrow form of `lists`."""
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(inner))
+
+
+def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
+    """Number of each key by its first appearance, and the keys by number.
+
+    Args:
+        keys: whole numbers, 0 or more.
+    """
+    code = np.empty(len(keys), np.int32)
+    names = np.empty(number_keys(keys.view(np.uint64), code), np.int64)
+    names[code] = keys
+    return code, names
+
+
+def counted(keys: Ints) -> tuple[Ints, Ints]:
+    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain.
+
+    Args:
+        keys: whole numbers, 0 or more.
+    """
+    code, names = numbered(keys)
+    order = np.argsort(names)
+    return names[order], np.bincount(code, minlength=len(names))[order]

@@ -1,0 +1,1 @@
+"""Templates: recurring phrases, content clusters and their slices."""

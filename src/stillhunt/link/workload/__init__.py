@@ -1,0 +1,1 @@
+"""Traffic without a template: its slices, and the search for one work queue among them."""

@@ -1,0 +1,1 @@
+"""The log as evidence sees it: coded columns, accounts, slices, candidates."""

@@ -1,0 +1,96 @@
+"""Columns of the tables as small whole numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.coded import codes, is_coded
+from stillhunt.score.context import kernels
+
+Ints = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
+    """Codes in order of first appearance, -1 for null.
+
+    Args:
+        column: the column.
+    """
+    if is_coded(column.type):
+        column = pa.array(codes(column)[0])
+        column = pc.if_else(pc.less(column, 0), None, column)
+    encoded = pc.dictionary_encode(column)
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    found: Ints = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return found
+
+
+def ranked(keys: Ints) -> Ints:
+    """Rank of each key among the distinct ones, from 0.
+
+    Args:
+        keys: any whole numbers.
+    """
+    encoded = pc.dictionary_encode(pa.array(keys))
+    order = np.argsort(encoded.dictionary.to_numpy())
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    ranks: Ints = rank[encoded.indices.to_numpy()]
+    return ranks
+
+
+def joined(left: Ints, right: Ints) -> Ints:
+    """One code for each pair of codes, in the pairs' order; -1 where both are unknown.
+
+    Args:
+        left: codes, -1 unknown.
+        right: the same.
+    """
+    ranks = ranked(left.astype(np.int64) * (int(right.max(initial=0)) + 2) + right)
+    joint: Ints = np.where((left < 0) & (right < 0), np.int32(-1), ranks)
+    return joint
+
+
+def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
+    """Distinct values of a column whose equal values stand side by side, and the code of each row.
+
+    Args:
+        column: strings, none null.
+    """
+    places, texts = codes(column)
+    begins = np.flatnonzero(np.diff(places, prepend=-1))
+    encoded = pc.dictionary_encode(pa.array(places[begins]))
+    owner: Ints = np.repeat(encoded.indices.to_numpy(), np.diff(begins, append=len(places)))
+    return texts.take(encoded.dictionary), owner
+
+
+def whole_numbers(column: pa.ChunkedArray) -> Ints:
+    """A column of whole numbers, -1 where unknown, no wider than its values need.
+
+    Args:
+        column: whole numbers.
+    """
+    filled = pc.fill_null(column, -1) if column.null_count else column
+    values: Ints = filled.to_numpy()
+    if values.dtype == np.int64 and len(values) and abs(values).max() < np.iinfo(np.int32).max:
+        return values.astype(np.int32)
+    return values
+
+
+def commonest(owner: Ints, value: Ints, owners: int) -> Ints:
+    """Most frequent known value of each owner; the smaller code on ties, -1 where none.
+
+    Args:
+        owner: owner of each entry, equal ones side by side.
+        value: value code of each entry, -1 unknown.
+        owners: number of owners.
+    """
+    return kernels.commonest_in_runs(owner, value, int(value.max(initial=-1)) + 1, owners)[0]

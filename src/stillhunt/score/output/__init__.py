@@ -1,0 +1,1 @@
+"""Judged candidates to the case tables."""

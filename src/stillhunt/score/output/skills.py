@@ -1,0 +1,46 @@
+"""What is being taken, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SKILLS = (
+    (1 << 0, "reasoning traces"),
+    (1 << 1, "reasoning in a fixed format"),
+    (1 << 2, "grading with rubrics"),
+    (1 << 3, "cleaning of traces"),
+    (1 << 4, "probing for hidden reasoning"),
+    (1 << 5, "agent trajectories"),
+    (1 << 6, "generation of tasks"),
+    (1 << 7, "translation of hidden reasoning"),
+    (1 << 12, "coding"),
+    (1 << 13, "mathematics"),
+)
+"""Conduct flags of the sketches that name a skill, see `extract/text/conduct.py`; a test holds the two together."""
+SHARE = 0.25
+"""Share of the requests from which a skill is named; flags favour precision, so a quarter is a clear habit."""
+MOST = 5
+
+
+def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
+    """Skills named by the conduct flags of a campaign's requests, the commonest first.
+
+    Args:
+        conduct: flags of each request.
+    """
+    share = [(float(((conduct & bit) > 0).mean()) if len(conduct) else 0.0, name) for bit, name in SKILLS]
+    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= SHARE]
+    return named[:MOST] or ["general instruction following"]
+
+
+def models_of(used: Mapping[str, int]) -> list[str]:
+    """Models asked for, the most used first, at most ten.
+
+    Args:
+        used: model -> requests.
+    """
+    return [model for model, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))[:10]]

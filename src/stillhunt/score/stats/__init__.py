@@ -1,0 +1,1 @@
+"""Statistics that evidence rests on; they know no log."""

@@ -1,0 +1,126 @@
+"""Keys shared beyond chance: cards, domains, sign-up sessions, addresses, client stacks.
+
+For each member: how unlikely is it that so many *other* members have its value, at the rate of the outsiders? The tail
+probability p becomes an e-value, 1 / (2 sqrt p) (Vovk and Wang 2021), whose mean under chance is at most 1, so summing
+its bits over a crowd earns nothing by luck. With probability s a member draws from the operation's own pool, else from
+the public like everybody. Popular values (a mail provider, a carrier NAT) are expected often and earn nothing, and a
+campaign that is a third of all accounts cannot hide by being common: outsiders alone make the rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammainc
+
+from stillhunt.score.context.coding import Floats, Ints
+from stillhunt.score.stats.key_frequencies import PublicKey
+
+SHARES = tuple(s / 20 for s in range(8, 20))
+"""Values of s that are tried; choosing one costs log2 of their number. None is below 0.4: who buys keys in bulk uses
+them for a good part of the accounts."""
+PICKED_SHARES = tuple(2.0**-k for k in range(9, 1, -1)) + SHARES
+"""The same where the members were picked by the key: few of many may share it."""
+COST = float(np.log2(len(PICKED_SHARES)))
+UNLIKE_ALL = 3.0
+"""Times the outsiders' rate that is still chance: customers of one subject differ from all customers by factors of two
+or three in countries, networks and age without any operator."""
+
+
+@dataclass(frozen=True)
+class SharedKey:
+    """How far the members of a candidate share one key.
+
+    Attributes:
+        bits: for the whole candidate; 0 where sharing does not beat chance.
+        member_bits: for each member.
+        share: estimated part of the members that draw from the operation's own pool.
+        values: distinct values that at least two members share.
+        sharing: members that share a value with another one.
+    """
+
+    bits: float
+    member_bits: Floats
+    share: float
+    values: int
+    sharing: int
+
+
+def shared_value(own: Ints, members: Ints, key: PublicKey, *, passed_over: int = 0) -> SharedKey:
+    """Sharing of a key of which every account has one value.
+
+    Args:
+        own: value code of each member; -1 unknown.
+        members: the members.
+        key: the key among the public.
+        passed_over: accounts among which the members were picked by this very key; they count as having shared nothing.
+    """
+    known = own >= 0
+    values, place, holders = np.unique(own[known], return_inverse=True, return_counts=True)
+    others, chance = np.zeros(len(own), np.int64), np.ones(len(own))
+    others[known] = holders[place] - 1
+    drawn = (len(place) + passed_over) / max(len(place), 1)
+    twice = holders > 1
+    if twice.any():
+        expected = drawn * key.expected(values[twice], members[known], members)
+        chance[others > 0] = _tail(others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]])
+    return _judged(chance, own, others, passed_over)
+
+
+def shared_address(members: Ints, key: PublicKey) -> SharedKey:
+    """Sharing of a key of which an account may have many values, such as addresses.
+
+    An account is judged by its most telling value; having many values to choose from is charged for.
+
+    Args:
+        members: the members.
+        key: the key among all accounts.
+    """
+    account, value = key.pairs_of(members)
+    values, place, holders = np.unique(value, return_inverse=True, return_counts=True)
+    best = np.ones(len(members))
+    chosen = np.full(len(members), -1, np.int64)
+    shared = np.zeros(len(members), np.int64)
+    twice = holders > 1
+    # Most accounts share nothing, and which of their values that is does not matter.
+    sharing = np.zeros(len(members), bool)
+    sharing[account[twice[place]]] = True
+    pairs = np.flatnonzero(sharing[account])
+    if len(pairs):
+        held = np.bincount(account, minlength=len(members))
+        expected = np.zeros(len(values))
+        expected[twice] = key.expected(values[twice], members, members)
+        account, value, place = account[pairs], value[pairs], place[pairs]
+        others = holders[place] - 1
+        chance = _tail(others, expected[place]) * held[account]
+        order = np.lexsort((value, chance, account))
+        first = order[np.flatnonzero(np.diff(account[order], prepend=-1))]
+        best[account[first]] = np.minimum(chance[first], 1.0)
+        chosen[account[first]] = value[first]
+        shared[account[first]] = others[first]
+    return _judged(best, chosen, shared)
+
+
+def _tail(others: Ints, expected: Floats) -> Floats:
+    """Chance that at least so many others have the value, at `UNLIKE_ALL` times the expected number (Poisson)."""
+    tail = np.ones(len(others))
+    some = others > 0
+    tail[some] = gammainc(others[some], UNLIKE_ALL * expected[some])
+    return tail
+
+
+def _judged(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> SharedKey:
+    bits = -1.0 - 0.5 * np.log2(np.maximum(chance, 1e-300))
+    # Among k sharers only k - 1 coincidences are new: each tells of the others what they tell of it.
+    evidence = np.exp2(np.where(bits > 0, bits * others / (others + 1.0), bits))
+    shares = SHARES if not passed_over else PICKED_SHARES
+    share = np.array(shares)[:, None]
+    tables = np.log2((1.0 - share) + share * evidence)
+    totals = (tables.sum(axis=1) + passed_over * np.log2(1.0 - share[:, 0])).tolist()
+    best = int(np.argmax(totals))
+    sharing = others > 0
+    values = len(np.unique(own[sharing])) if sharing.any() else 0
+    if totals[best] <= COST:
+        return SharedKey(0.0, np.zeros(len(chance)), 0.0, values, int(sharing.sum()))
+    return SharedKey(totals[best] - COST, tables[best], shares[best], values, int(sharing.sum()))

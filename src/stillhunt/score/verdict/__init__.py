@@ -1,0 +1,1 @@
+"""Findings to probabilities and verdicts."""
