@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.triage import formatting as plain
+from stillhunt.base import formatting as plain
 
 
 def test_controls_become_visible() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.triage.formatting import UNSAFE
+from stillhunt.base.formatting import UNSAFE
 from stillhunt.triage.redact import excerpt
 
 SECRETS = [

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.families import FAMILY_OF
 
 ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
@@ -111,12 +112,12 @@ class ResolveSettings(_Group):
 class FamilyCaps(_Group):
     """Most bits of each evidence family."""
 
-    content: float = Field(8.0, gt=0, description="Phrases of one template mixed alike.")
-    queue: float = Field(14.0, gt=0, description="One work list: subjects dealt alike, no repeats, equal loads.")
-    timing: float = Field(8.0, gt=0, description="Busy and idle together.")
-    network: float = Field(8.0, gt=0, description="Addresses, networks and client stacks.")
-    identity: float = Field(8.0, gt=0, description="Cards, domains, sign-up sessions, organisations.")
-    conduct: float = Field(4.0, gt=0, description="How the requests are made.")
+    content: float = Field(FAMILY_OF["content"].cap_bits, gt=0, description=FAMILY_OF["content"].about)
+    queue: float = Field(FAMILY_OF["queue"].cap_bits, gt=0, description=FAMILY_OF["queue"].about)
+    timing: float = Field(FAMILY_OF["timing"].cap_bits, gt=0, description=FAMILY_OF["timing"].about)
+    network: float = Field(FAMILY_OF["network"].cap_bits, gt=0, description=FAMILY_OF["network"].about)
+    identity: float = Field(FAMILY_OF["identity"].cap_bits, gt=0, description=FAMILY_OF["identity"].about)
+    conduct: float = Field(FAMILY_OF["conduct"].cap_bits, gt=0, description=FAMILY_OF["conduct"].about)
 
 
 class ScoreSettings(_Group):

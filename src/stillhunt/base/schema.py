@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from stillhunt.base.families import EVIDENCE_FAMILIES
 from stillhunt.base.schema_case import CAMPAIGNS as CAMPAIGNS
 from stillhunt.base.schema_case import CASE_ACCOUNTS as CASE_ACCOUNTS
 from stillhunt.base.schema_case import CASE_TABLES as CASE_TABLES
@@ -32,7 +33,7 @@ from stillhunt.base.shape import TIMESTAMP as TIMESTAMP
 from stillhunt.base.shape import Column as Column
 from stillhunt.base.shape import Table as Table
 
-FAMILIES = ("content", "queue", "timing", "network", "identity", "conduct")
+FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES)
 """Evidence families. Two independent ones are needed before an account is flagged."""
 
 CODED = pa.dictionary(pa.int32(), pa.string())

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup, escape
 
+from stillhunt.base import formatting as plain
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS
-from stillhunt.triage import formatting as plain
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
 from stillhunt.triage.lookup import explain_id

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from stillhunt.base import formatting as plain
 from stillhunt.base.config import ScoreSettings
-from stillhunt.triage import formatting as plain
+from stillhunt.base.families import family_label
 from stillhunt.triage.score_breakdown import Membership, Sum, probability_of
-from stillhunt.triage.sentences import FAMILY_WORDS
 
 _PROGRAMME = (
     "If it is a programme that you allow (contract, research, own evaluation), declare it under [sanctioned] in the "
@@ -30,7 +30,7 @@ def of_campaign(total: Sum, verdict: str, settings: ScoreSettings) -> tuple[str,
         sentences.append(_without_strongest(total, *families[0], settings))
     strong = [name for name, value in families if value >= settings.family_floor_bits]
     if verdict != "act" and len(strong) < 2:
-        reach = f"only {FAMILY_WORDS.get(strong[0], strong[0]).lower()} does" if strong else "none does"
+        reach = f"only {family_label(strong[0]).lower()} does" if strong else "none does"
         sentences.append(
             f"The verdict act needs two independent families of at least {settings.family_floor_bits:.1f} bits; "
             f"{reach}."
@@ -86,7 +86,7 @@ def _margin(log2_odds: float, settings: ScoreSettings) -> str:
 
 def _without_strongest(total: Sum, family: str, family_bits: float, settings: ScoreSettings) -> str:
     left = probability_of(total.log2_odds - family_bits)
-    name = FAMILY_WORDS.get(family, family).lower()
+    name = family_label(family).lower()
     verdict = "still above the line for act"
     if left < settings.act_probability:
         verdict = "above the line for review" if left >= settings.review_probability else "below the line for review"

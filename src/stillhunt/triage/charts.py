@@ -9,9 +9,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from stillhunt.triage import formatting as plain
+from stillhunt.base import formatting as plain
+from stillhunt.base.families import family_label
 from stillhunt.triage.score_breakdown import PRIOR, Sum, Term
-from stillhunt.triage.sentences import FAMILY_WORDS
 
 WATERFALL_WIDTH = 240.0
 _ROWS_SHOWN = 24
@@ -74,7 +74,7 @@ def waterfall(total: Sum, act_bits: float) -> Waterfall:
 
 def _row(term: Term, side: str, left: float, right: float, joint: float) -> WaterfallRow:
     return WaterfallRow(
-        family=FAMILY_WORDS.get(term.family, plain.shorten(term.family.capitalize(), 24)),
+        family=plain.shorten(family_label(term.family), 24),
         statement=plain.sentence_case(plain.shorten(term.statement, _STATEMENT_CHARS)),
         bits=plain.bits(term.bits),
         requests=plain.count(term.request_count) if term.request_count else "",

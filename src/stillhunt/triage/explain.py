@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.triage import formatting as plain
+from stillhunt.base import formatting as plain
 from stillhunt.triage.score_breakdown import Membership, Sum, Term, in_words
 
 _TEXT_WIDTH = 96

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
+from stillhunt.base import formatting as plain
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema import CASE_TABLES
 from stillhunt.triage import change
-from stillhunt.triage import formatting as plain
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.origins import WORDS, origin_words
 from stillhunt.triage.score_breakdown import Membership, campaign_sum, member_sums

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillhunt.base import formatting as plain
 from stillhunt.base.clients import OTHER, UNKNOWN, client_families
 from stillhunt.base.coded import codes
 from stillhunt.base.schema import ORIGINS
-from stillhunt.triage import formatting as plain
 
 ASPECTS = {"client": "user_agent", "network": "network", "ip_kind": "ip_kind", "country": "country"}
 """What is told of a campaign -> the column of TRAFFIC that tells it."""

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
-from stillhunt.triage.formatting import ELLIPSIS, UNSAFE
+from stillhunt.base.formatting import ELLIPSIS, UNSAFE
 
 Span = tuple[int, int]
 """Start and end in characters; end is exclusive."""

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from stillhunt.base import formatting as plain
+from stillhunt.base.families import family_label
 from stillhunt.triage import charts, sentences, view
-from stillhunt.triage import formatting as plain
 from stillhunt.triage.score_breakdown import in_words
 
 _ROOM = resources.files("stillhunt.triage")
@@ -180,7 +181,7 @@ def _coverage_part(row: Mapping[str, Any]) -> dict[str, str]:
     partial = bool(missing or row.get("rare"))
     unsaid = [name for name in missing if name not in sentence]
     return {
-        "family": sentences.FAMILY_WORDS.get(family, plain.shorten(family, 24)),
+        "family": plain.shorten(family_label(family), 24),
         "state": "missing" if not row.get("available") else "partial" if partial else "available",
         "missing": ", ".join(plain.shorten(name, 40) for name in unsaid[:8]),
         "sentence": plain.sentence_case(plain.shorten(sentence, _SENTENCE_CHARS)),

@@ -9,31 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stillhunt.base import formatting as plain
+from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.schema import FAMILIES
-from stillhunt.triage import formatting as plain
 
 _SKILLS_NAMED = 3
 _SKILL_CHARS = 60
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-_FAMILY_CLAUSES = {
-    "content": "through the same prompt wording",
-    "queue": "as if dealt out from one work list",
-    "timing": "on a common schedule",
-    "network": "from network addresses or clients that they share",
-    "identity": "with sign-up or payment details in common",
-    "conduct": "in the manner of collecting answers rather than using them",
-}
-
-FAMILY_WORDS = {
-    "content": "Same wording",
-    "queue": "One work list",
-    "timing": "Common schedule",
-    "network": "Network and clients",
-    "identity": "Sign-up and payment",
-    "conduct": "Manner of use",
-}
-"""Evidence family -> its name for readers who do not know the method."""
 
 _OPENING = {
     "act": "Evidence indicates that",
@@ -51,7 +33,7 @@ def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float]
         floor_bits: bits from which a family is mentioned.
     """
     strong = [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
-    clauses = plain.join_words([_FAMILY_CLAUSES[name] for name in strong])
+    clauses = plain.join_words([FAMILY_OF[name].clause for name in strong])
     opening = _OPENING.get(campaign["verdict"], _OPENING["none"])
     accounts = plain.plural(campaign["accounts"], "account")
     acts = "acts" if campaign["accounts"] == 1 else "act as one operation"

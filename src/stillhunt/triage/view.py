@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base import formatting as plain
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema import VERDICTS
 from stillhunt.triage import change, charts, sentences
-from stillhunt.triage import formatting as plain
 from stillhunt.triage.lookup import score_settings
 from stillhunt.triage.origins import WORDS, origin_words
 from stillhunt.triage.score_breakdown import Sum, campaign_sum, in_words
