@@ -17,6 +17,7 @@ from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text
 from stillhunt.collect.checks.coverage import coverage
 from stillhunt.collect.formats import SOURCES, Source
+from stillhunt.score import evidence_needs
 
 OTHERS_OPTIONS = {"--help", "--install-completion", "--show-completion"}
 """Options that Typer adds and words itself; its wording may change under us."""
@@ -174,7 +175,7 @@ def _source_section(source: Source) -> list[str]:
     lines += [f"| `{name}` | {_cell(where)} |" for name, where in source.carries.items()]
     lines.append("")
     if source.role in ("calls", "edge"):
-        families = coverage(frozenset(source.carries), None)
+        families = coverage(evidence_needs(), frozenset(source.carries), None)
         lines += [f"- {_cell(family.sentence)}" for family in families]
     if source.links:
         lines.append(f"- joined with other logs by: {', '.join(source.links)}")

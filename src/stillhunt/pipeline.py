@@ -35,7 +35,7 @@ from stillhunt.link import link_slices
 from stillhunt.pipeline_spark import with_identity_key
 from stillhunt.pipeline_spark.log import SparkLog
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.score import list_version, log_budget, score_campaigns
+from stillhunt.score import evidence_needs, list_version, log_budget, score_campaigns
 from stillhunt.triage import ASPECTS, Case, allowed_groups, origins_table, sample_table, timeline_table
 
 SAMPLED_REQUESTS = 24
@@ -181,7 +181,7 @@ def inspect_logs(
     """
     config = config or Config.load()
     with _opened(requests, accounts, config, (mapping, None), progress) as (log, customers):
-        return inspect_log(log, customers, mapping, looks_up=bool(config.collect.mmdb))
+        return inspect_log(log, customers, mapping, evidence_needs(), looks_up=bool(config.collect.mmdb))
 
 
 def _customer_tables(accounts: Any, log: RequestLog) -> Any:
@@ -202,7 +202,9 @@ def _facts(log: RequestLog | SparkLog, customers: pa.Table | None, config: Confi
         "inputs": [asdict(one) for one in log.inputs],
         "settings": _settings(config),
         "seed": config.seed,
-        "coverage": [asdict(family) for family in coverage(log.present, customers, log.filling.shares)],
+        "coverage": [
+            asdict(family) for family in coverage(evidence_needs(), log.present, customers, log.filling.shares)
+        ],
         "unenriched": unenriched(log.present, browsers=tells_browsers()),
     }
 
@@ -355,7 +357,7 @@ def _sums(
 ) -> dict[str, Any]:
     """What the log asked of a campaign, and what was found in it, for run.json."""
     budget, counts = asdict(log_budget(totals, config.score)), _counts(tables, totals, config, set_aside)
-    return {"budget": budget, "counts": counts, "sampled": sampled_facts(rates, counts["requests"])}
+    return {"budget": budget, "counts": counts, "sampled": sampled_facts(evidence_needs(), rates, counts["requests"])}
 
 
 def _counts(

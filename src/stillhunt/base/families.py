@@ -87,6 +87,11 @@ EVIDENCE_FAMILIES = (
 )
 """In the order in which tables and pages name them."""
 
+PRIOR = "prior"
+"""Family of the rows that state the odds before any evidence."""
+BUDGET = "budget"
+"""Family of the rows that state what the false-alarm budget asks."""
+
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 

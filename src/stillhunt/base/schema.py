@@ -20,8 +20,6 @@ from stillhunt.base.schema_case import CASE_VIEWS as CASE_VIEWS
 from stillhunt.base.schema_case import EVIDENCE as EVIDENCE
 from stillhunt.base.schema_case import HARVEST as HARVEST
 from stillhunt.base.schema_case import MEMBERS as MEMBERS
-from stillhunt.base.schema_case import NEEDS_EVEN as NEEDS_EVEN
-from stillhunt.base.schema_case import NEEDS_EVERY as NEEDS_EVERY
 from stillhunt.base.schema_case import ORIGINS as ORIGINS
 from stillhunt.base.schema_case import REJECTS as REJECTS
 from stillhunt.base.schema_case import ROLES as ROLES

@@ -9,15 +9,12 @@ import pyarrow as pa
 
 from stillhunt.base.shape import TIMESTAMP, Column, Table
 
-CASE_VERSION = 2
+CASE_VERSION = 3
 """Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
 
-NEEDS_EVERY = ("no_repeats", "own_checks", "talk", "follow_ups", "take_over")
-"""Tests that must see every call: in a log that is a sample they may speak against and not for."""
-NEEDS_EVEN = ("even_loads", "like_work", "plan_use")
-"""Tests that compare how much accounts do: silent too where parts of the log are sampled differently."""
 VERDICTS = ("act", "review", "none")
-ROLES = ("operator", "shared", "victim", "unknown")
+ROLES = ("dedicated", "shared")
+"""An account that serves the campaign alone, and one that has other traffic as well."""
 
 STRINGS = pa.list_(pa.string())
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -49,7 +46,7 @@ MEMBERS = Table(
     (
         _c("account_id", pa.string(), False, "Account."),
         _c("campaign_id", pa.string(), False, "Campaign."),
-        _c("role", pa.string(), False, "operator, shared, victim or unknown."),
+        _c("role", pa.string(), False, "dedicated (serves the campaign alone) or shared (has other traffic as well)."),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
         _c("share", pa.float64(), False, "Those as a share of the account's traffic, 0 to 1."),
         _c("score", pa.float64(), False, "P(campaign) times P(member given campaign)."),

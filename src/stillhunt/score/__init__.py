@@ -1,19 +1,26 @@
-"""Evidence in bits -> calibrated scores and verdicts."""
+"""Evidence in bits -> calibrated scores and verdicts.
+
+The log is coded once (`context`), and every kind of evidence (`evidence/kinds`, one module each) looks at every
+candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`), and these fill the case tables
+(`output`). The statistics (`stats`) know no log.
+"""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
 from stillhunt.base.config import Config
+from stillhunt.base.needs import EvidenceNeeds
 from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.disposable_mail import list_version
-from stillhunt.score.context.frame import Frame, build_frame
+from stillhunt.score.context.log import read_log
+from stillhunt.score.evidence.catalogue import NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL, family_needs
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.verdict.budget import Budget, false_alarm_budget, log_budget
 from stillhunt.score.verdict.verdict import judge
 
-__all__ = ["Budget", "false_alarm_budget", "list_version", "log_budget", "score_campaigns"]
+__all__ = ["Budget", "evidence_needs", "false_alarm_budget", "list_version", "log_budget", "score_campaigns"]
 
 
 def score_campaigns(
@@ -33,29 +40,33 @@ def score_campaigns(
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
 
     Returns:
-        The tables by name, and the places in the traffic of the harvested requests, row for row with their table.
+        The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
     """
-    sketches, sliced, candidates = tables
-    frame = build_frame(sketches, sliced, accounts, totals)
-    found = read_candidates(candidates, frame)
-    budget = log_budget(totals, config.score) if totals is not None else _own_budget(frame, config)
+    traffic, sliced, candidates = tables
+    log = read_log(traffic, sliced, accounts, totals)
+    found = read_candidates(candidates, log)
+    if totals is not None:
+        budget = log_budget(totals, config.score)
+    else:
+        budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
     judged = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance:
         for candidate in found:
             judged.append(
                 judge(
-                    frame,
+                    log,
                     candidate,
                     config.score,
-                    least=config.link.min_slice_requests,
-                    least_accounts=config.resolve.min_accounts,
+                    min_slice_requests=config.link.min_slice_requests,
+                    min_accounts=config.resolve.min_accounts,
                     required_bits=budget.required_bits,
                 )
             )
             advance(1)
-    made, harvested = case_tables(frame, judged, config)
+    made, harvested = case_tables(log, judged, config)
     return made, pa.array(harvested)
 
 
-def _own_budget(frame: Frame, config: Config) -> Budget:
-    return false_alarm_budget(frame.accounts, frame.time, config.score)
+def evidence_needs() -> EvidenceNeeds:
+    """What the evidence needs of a log, for what is said of a log before and after a hunt."""
+    return EvidenceNeeds(family_needs(), NEEDS_EVERY_CALL, NEEDS_EVEN_SAMPLING)

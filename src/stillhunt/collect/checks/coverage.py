@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.schema import ACCOUNTS, FAMILIES, NEEDS_EVEN, NEEDS_EVERY
+from stillhunt.base.needs import EvidenceNeeds, FamilyNeed
+from stillhunt.base.schema import ACCOUNTS
 
 MOST = 0.5
 """Share of requests from which on a column counts as filled; below it the share is told."""
@@ -34,89 +35,25 @@ class FamilyCoverage:
     rare: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Need:
-    any_of: tuple[str, ...]
-    helpful: tuple[tuple[str, str], ...]
-    yields: str
-
-
-# Per family: columns of which one is enough to yield evidence, columns that add to it (with what each adds), and
-# what the family shows. Only what the tests of `score/evidence/evidence.py` really read is named here.
-_NEEDS = {
-    "content": _Need(
-        ("prompt", "system_prompt"),
-        (("prompt", "templates in prompts"), ("system_prompt", "templates in system prompts")),
-        "shared templates, and so no group at all",
-    ),
-    "queue": _Need(
-        ("prompt",),
-        (("prompt", "work lists dealt out to many accounts"),),
-        "one work list dealt out to many accounts",
-    ),
-    "timing": _Need(
-        ("timestamp",), (("status", "refused work that others take over"),), "common starts, stops and pauses"
-    ),
-    "network": _Need(
-        ("client_ip", "tls_fingerprint", "user_agent"),
-        (
-            ("client_ip", "shared addresses and networks"),
-            ("user_agent", "shared clients"),
-            ("tls_fingerprint", "shared client software under false names"),
-            ("country", "allowance for what countrymen share by chance"),
-        ),
-        "shared addresses and clients",
-    ),
-    "identity": _Need(
-        (
-            "accounts.payment_fingerprint",
-            "accounts.email_domain",
-            "accounts.signup_ip",
-            "accounts.created_at",
-            "accounts.organization_id",
-            "organization_id",
-        ),
-        (
-            ("accounts.payment_fingerprint", "shared cards"),
-            ("accounts.email_domain", "sign-ups by one mail domain"),
-            ("accounts.signup_ip", "shared sign-up networks"),
-            ("accounts.created_at", "bursts of sign-ups"),
-        ),
-        "who pays and signs up together",
-    ),
-    "conduct": _Need(
-        ("prompt", "turn"),
-        (
-            ("prompt", "requests that ask for reasoning, grading or the like"),
-            ("turn", "conversations that nobody goes on with"),
-            ("temperature", "settings held constant"),
-            ("max_tokens", "lengths held constant"),
-            ("output_tokens", "full answers and use beyond the plan"),
-            ("accounts.plan", "use weighed against the price paid"),
-        ),
-        "what is asked and whether people ask back",
-    ),
-}
-
-
 def coverage(
-    present: frozenset[str], accounts: pa.Table | None, filled: Mapping[str, float] | None = None
+    needs: EvidenceNeeds, present: frozenset[str], accounts: pa.Table | None, filled: Mapping[str, float] | None = None
 ) -> list[FamilyCoverage]:
     """What is absent for each evidence family and what that costs.
 
     Args:
+        needs: what the evidence needs, as the room that weighs it declares.
         present: optional request columns that carry values (`RequestLog.present`).
         accounts: ACCOUNTS, or None where the user has no such table.
         filled: request column -> share of requests that have a value, 0 to 1, where it was counted.
 
     Returns:
-        One per family, in the order of `schema.FAMILIES`.
+        One per family, in the order of the needs.
     """
-    have = set(present) | {"timestamp"}
+    have = set(present)
     if accounts is not None:
         have |= {f"accounts.{name}" for name in ACCOUNTS.names if accounts.column(name).null_count < accounts.num_rows}
     rare = {name: share for name, share in (filled or {}).items() if name in have and share < MOST}
-    return [_of_family(family, _NEEDS[family], have, accounts is None, rare) for family in FAMILIES]
+    return [_of_family(family, need, have, accounts is None, rare) for family, need in needs.families.items()]
 
 
 def by_address_sentence(count: int) -> str:
@@ -136,13 +73,13 @@ def _percent(share: float) -> str:
 
 
 def _of_family(
-    family: str, need: _Need, have: set[str], no_accounts: bool, rare: Mapping[str, float]
+    family: str, need: FamilyNeed, have: set[str], no_accounts: bool, rare: Mapping[str, float]
 ) -> FamilyCoverage:
     missing = tuple(name for name, _cost in need.helpful if name not in have)
-    available = any(name in have for name in need.any_of)
+    available = not need.enough or any(name in have for name in need.enough)
     if not available:
-        named = "an accounts table" if family == "identity" and no_accounts else " or ".join(need.any_of)
-        return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.yields}, for want of {named}")
+        named = "an accounts table" if family == "identity" and no_accounts else " or ".join(need.enough)
+        return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.shows}, for want of {named}")
     few = tuple(name for name, _cost in need.helpful if name in rare)
     thin = [f"{name} in {_percent(rare[name])} of requests" for name in few]
     if not missing and not thin:
@@ -180,10 +117,11 @@ def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
     return told
 
 
-def sampled_facts(rates: Mapping[float, int], requests: int) -> dict[str, Any]:
+def sampled_facts(needs: EvidenceNeeds, rates: Mapping[float, int], requests: int) -> dict[str, Any]:
     """What it means that a log is a sample, for run.json; nothing where it is none.
 
     Args:
+        needs: what the evidence needs.
         rates: share of calls that a log keeps -> requests of which it is known.
         requests: all requests.
 
@@ -198,7 +136,7 @@ def sampled_facts(rates: Mapping[float, int], requests: int) -> dict[str, Any]:
     least, most = (f"{100 * rate:.3g} %" for rate in (min(parts), max(parts)))
     kept = least if least == most else f"{least} to {most}"
     mixed = len(parts) > 1 or sampled < requests
-    silent = (*NEEDS_EVERY, *NEEDS_EVEN) if mixed else NEEDS_EVERY
+    silent = (*needs.every_call, *needs.even_sampling) if mixed else needs.every_call
     sentence = (
         f"{sampled:,} of {requests:,} requests are of logs that keep {kept} of calls: about {whole:,} calls. Tokens "
         f"and money of campaigns are told as of all calls; small groups are missed, and nothing is counted in favour "

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.clients import OTHER, client_families, tells_browsers
+from stillhunt.base.needs import EvidenceNeeds
 from stillhunt.collect.checks.coverage import FamilyCoverage, coverage, sampled_facts, unenriched
 from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL
 from stillhunt.collect.formats import CANONICAL, SOURCES
@@ -88,7 +89,12 @@ class Inspection:
 
 
 def inspect_log(
-    log: RequestLog, accounts: pa.Table | None, mapping: Mapping[str, str] | None, *, looks_up: bool = False
+    log: RequestLog,
+    accounts: pa.Table | None,
+    mapping: Mapping[str, str] | None,
+    needs: EvidenceNeeds,
+    *,
+    looks_up: bool = False,
 ) -> Inspection:
     """Read a log to its end and count what is in it.
 
@@ -96,6 +102,7 @@ def inspect_log(
         log: freshly opened.
         accounts: ACCOUNTS, None where there is no such table.
         mapping: what the user mapped by hand.
+        needs: what the evidence needs of a log.
         looks_up: whether `collect.mmdb` fills what the log does not tell of addresses.
 
     Raises:
@@ -138,10 +145,10 @@ def inspect_log(
         )
     rows = sum(file.rows for file in log.inputs)
     shares = {name: sum(of[name] for of in filled.values()) / rows for name in SHOWN} if rows else None
-    rejected, families = log.rejected_rows, coverage(log.present, accounts, shares)
+    rejected, families = log.rejected_rows, coverage(needs, log.present, accounts, shares)
     first, last = (min(times), max(times)) if times else (None, None)
     missing = unenriched(log.present, browsers=tells_browsers())
-    sample = sampled_facts(log.filling.rates, rows)
+    sample = sampled_facts(needs, log.filling.rates, rows)
     sentences = [sample["sentence"]] if sample else []
     return Inspection(
         inputs, log.rejects(), rejected, families, len(ids), first, last, _clients(agents, rows), missing, sentences

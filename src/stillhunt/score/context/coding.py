@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import codes, is_coded
-from stillhunt.score.context import kernels
-
-Ints = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from stillhunt.score import kernels
+from stillhunt.score.stats.arrays import Ints
 
 
 def coded(column: pa.ChunkedArray | pa.Array) -> Ints:

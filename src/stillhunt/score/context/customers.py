@@ -1,4 +1,4 @@
-"""The customer table beside the log: what its accounts say of themselves, coded."""
+"""The customer table: what is known of the accounts beside the log, coded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.score.context.coding import Ints, coded
+from stillhunt.score.context.coding import coded
 from stillhunt.score.context.disposable_mail import disposable
+from stillhunt.score.stats.arrays import Ints
 
 CODED_COLUMNS = (
     "organization_id",
@@ -34,7 +35,7 @@ class Customers:
         codes: by name, one code an account (-1 = unknown); `institution` is 1 where the mail domain is one that only
             institutions get, `disposable` where anybody gets an address there for an hour, `created_at` is a bin of
             `SIGNUP_HOURS`. Empty where there is no table.
-        organisations: organisation of each account by name; null where the table is missing or silent.
+        organisations: organisation of each account by name; null where the table names none.
     """
 
     codes: dict[str, Ints] = field(default_factory=dict)
@@ -54,8 +55,10 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
     found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False)
     out = {name: _aligned(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
     domains = pc.dictionary_encode(accounts.column("email_domain")).combine_chunks()
-    told = pc.match_substring_regex(domains.dictionary, INSTITUTION).to_numpy(zero_copy_only=False).astype(np.int32)
-    for name, of_domain in (("institution", told), ("disposable", disposable(domains.dictionary.to_pylist()))):
+    institution = (
+        pc.match_substring_regex(domains.dictionary, INSTITUTION).to_numpy(zero_copy_only=False).astype(np.int32)
+    )
+    for name, of_domain in (("institution", institution), ("disposable", disposable(domains.dictionary.to_pylist()))):
         # No domain is no institution's, nor disposable.
         of_code = np.append(of_domain, np.int32(0))
         out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stillhunt.score.context.coding import Ints
+from stillhunt.score.stats.arrays import Ints
 
 PACKAGE = "disposable-email-domains"
 

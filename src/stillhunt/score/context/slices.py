@@ -7,20 +7,20 @@ from functools import cached_property
 
 import numpy as np
 
-from stillhunt.score.context import kernels
-from stillhunt.score.context.coding import Flags, Ints
+from stillhunt.score import kernels
+from stillhunt.score.stats.arrays import Flags, Ints, ranges
 
 _ACCOUNTS = 1 << 32
 
 
 @dataclass(frozen=True)
 class SliceTable:
-    """One entry a slice, in order of cluster, then account.
+    """One entry a slice, in order of cluster, then of account.
 
     Attributes:
         order: requests that are in a cluster, in the slices' order, then as they stand.
         account: account of each slice.
-        start: place in `order` of the first request of each slice, and its length last.
+        start: position in `order` of the first request of each slice, and the length of `order` last.
         first: first slice of each cluster, and the number of slices last.
     """
 
@@ -46,7 +46,7 @@ class SliceTable:
             clusters: distinct clusters, ascending.
         """
         known = clusters[(clusters >= 0) & (clusters < len(self.first) - 1)]
-        return places(self.first[known], self.first[known + 1])
+        return ranges(self.first[known], self.first[known + 1])
 
     @cached_property
     def key(self) -> Ints:
@@ -92,16 +92,3 @@ def slice_table(account: Ints, cluster: Ints) -> SliceTable:
     begins[first_row[:-1][first_row[:-1] < len(order)]] = True
     start = np.append(np.flatnonzero(begins), len(order))
     return SliceTable(order, owner[start[:-1]], start, np.searchsorted(start[:-1], first_row))
-
-
-def places(first: Ints, last: Ints) -> Ints:
-    """All whole numbers of some half-open ranges, range after range.
-
-    Args:
-        first: begin of each range.
-        last: its end.
-    """
-    lengths = last - first
-    before = np.cumsum(lengths) - lengths
-    out: Ints = np.repeat(first - before, lengths) + np.arange(int(lengths.sum()))
-    return out

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base import formatting
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
+from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema import EVIDENCE
-from stillhunt.score.context.coding import Floats, Ints
-from stillhunt.score.context.frame import Frame
-from stillhunt.score.verdict.verdict import Judged, member_evidence
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.catalogue import KIND_OF
+from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.verdict.caps import member_evidence
+from stillhunt.score.verdict.verdict import Judged
 
 MEMBER_EXAMPLES = 5
-PRIOR = ("prior", "prior", "odds that a group like this harvests, before any evidence")
-EVEN_ODDS = ("prior", "prior", "even odds that an account in the group is part of it")
+CAMPAIGN_PRIOR = (PRIOR, PRIOR, "Odds that a group like this harvests, before any evidence")
+MEMBER_PRIOR = (PRIOR, PRIOR, "Even odds that an account of the group is part of it")
 
 Text = tuple[str, str, str]
 """Family, kind and statement."""
@@ -56,13 +60,13 @@ class _Rows:
         self.bits.append(bits)
 
 
-def evidence_table(frame: Frame, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
+def evidence_table(log: Log, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     """Every finding about a campaign and about each of its members, priors included.
 
     The bits of a campaign's rows sum to its log2 odds, those of a member's rows to its log2 odds given the campaign.
 
     Args:
-        frame: the log.
+        log: the log.
         shown: judged candidates.
         names: their campaign ids.
         config: settings, for the prior.
@@ -71,18 +75,18 @@ def evidence_table(frame: Frame, shown: list[Judged], names: list[str], config: 
         return EVIDENCE.empty()
     rows = _Rows()
     for place, judged in enumerate(shown):
-        _campaign_rows(rows, place, judged, config, frame.accounts)
+        _campaign_rows(rows, place, judged, config, log.accounts.count)
         _member_rows(rows, place, judged)
     number, account, text, example = (
         np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example)
     )
     texts = [pa.array(column).take(pa.array(text)) for column in zip(*rows.texts, strict=True)]
     offsets = np.cumsum([0, *(len(one) for one in rows.examples)]).astype(np.int32)
-    requests = frame.sketches.column("request_id").take(pa.array(np.concatenate(rows.examples)))
+    requests = log.requests.table.column("request_id").take(pa.array(np.concatenate(rows.examples)))
     lists = pa.ListArray.from_arrays(pa.array(offsets), requests.combine_chunks())
     return EVIDENCE.build(
         campaign_id=pa.array(names).take(pa.array(number)),
-        account_id=frame.account_ids.take(pa.array(account, mask=account < 0)),
+        account_id=log.accounts.ids.take(pa.array(account, mask=account < 0)),
         family=texts[0],
         kind=texts[1],
         statement=texts[2],
@@ -106,30 +110,31 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
     if judged.held_back is None:
         raise ContractError("the false-alarm budget does not hold this campaign back", where="budget_statement")
     allowed = settings.false_campaigns_per_month
+    campaigns = "campaign" if allowed == 1 else "campaigns"
     return (
-        f"it would be act, but a budget of {allowed:g} false campaign{'s' * (allowed != 1)} in 30 days asks "
-        f"{judged.held_back:.1f} bits of evidence in a log of {accounts:,} accounts; it has "
-        f"{judged.bits - settings.prior_bits:.1f}"
+        f"A budget of {allowed:g} false {campaigns} in 30 days asks {judged.held_back:.1f} bits of evidence in a log "
+        f"of {formatting.plural(accounts, 'account')}; this one has {judged.bits - settings.prior_bits:.1f}, and so is "
+        "put up for review"
     )
 
 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
     nothing = np.zeros(0, np.int64)
-    told: list[tuple[Text, float, Ints, int]] = [(PRIOR, config.score.prior_bits, nothing, 0)]
-    speaking = [found for found in judged.findings if found.bits != 0.0 or found.untold]
-    told += [((found.family, found.kind, found.statement), found.bits, found.rows, found.count) for found in speaking]
+    stated: list[tuple[Text, float, Ints, int]] = [(CAMPAIGN_PRIOR, config.score.prior_bits, nothing, 0)]
+    findings = [found for found in judged.findings if found.bits != 0.0 or found.insufficient]
+    stated += [((found.family, found.kind, found.statement), found.bits, found.rows, found.count) for found in findings]
     if judged.held_back is not None and judged.verdict == "review":
         text = budget_statement(judged, config.score, accounts)
-        told.append((("budget", "false_alarm_budget", text), 0.0, nothing, 0))
+        stated.append(((BUDGET, "false_alarm_budget", text), 0.0, nothing, 0))
     first = len(rows.examples)
-    rows.examples += [examples for _, _, examples, _ in told]
+    rows.examples += [examples for _, _, examples, _ in stated]
     rows.add(
         number,
-        np.full(len(told), -1),
-        np.array([rows.code(text) for text, _, _, _ in told]),
-        np.array([bits for _, bits, _, _ in told]),
-        np.arange(first, first + len(told)),
-        np.array([count for _, _, _, count in told]),
+        np.full(len(stated), -1),
+        np.array([rows.code(text) for text, _, _, _ in stated]),
+        np.array([bits for _, bits, _, _ in stated]),
+        np.arange(first, first + len(stated)),
+        np.array([count for _, _, _, count in stated]),
     )
 
 
@@ -144,16 +149,20 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     bits = table[member, finding]
     # The prior and, for each finding, what it says for and against; some findings never speak of members.
     texts = np.zeros((table.shape[1], 2), np.int64)
-    texts[0] = rows.code(EVEN_ODDS)
+    texts[0] = rows.code(MEMBER_PRIOR)
     for place, found in enumerate(judged.findings, start=1):
         if speaks[:, place].any():
+            words = KIND_OF[found.kind].members
+            if words is None:
+                raise ContractError(f"{found.kind} judges members without words for it", where="evidence catalogue")
             texts[place] = [
-                rows.code((found.family, found.kind, words)) for words in reversed(_MEMBER_WORDS[found.kind])
+                rows.code((found.family, found.kind, statement))
+                for statement in (words.evidence_against, words.evidence_for)
             ]
-    loads = candidate.loads
-    ends = np.cumsum(loads)
+    volumes = candidate.volumes
+    ends = np.cumsum(volumes)
     by_member = candidate.rows[np.argsort(candidate.row_account, kind="stable")]
-    begins = (ends - loads).tolist()
+    begins = (ends - volumes).tolist()
     own = [by_member[begin:end][:MEMBER_EXAMPLES] for begin, end in zip(begins, ends.tolist(), strict=True)]
     # The prior stands on no request.
     first = len(rows.examples)
@@ -164,22 +173,5 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
         texts[finding, (bits > 0).astype(np.int64)],
         bits,
         np.where(finding == 0, first, first + 1 + member),
-        np.where(finding == 0, 0, loads[member]),
+        np.where(finding == 0, 0, volumes[member]),
     )
-
-
-_MEMBER_WORDS = {
-    "phrase_mixture": ("its phrases are mixed as the group mixes them", "its phrases are mixed in a way of its own"),
-    "topic_mixture": ("its subjects are dealt as the group's are", "its subjects are its own"),
-    "even_loads": ("its load is near the group's middle", "its load is far from the group's"),
-    "like_work": ("it does as much work as the others", "it does more or less work than the others"),
-    "client_stacks": ("it uses one of the group's client stacks", "its client stack is its own"),
-    "payment_fingerprint": ("it pays with an instrument that others of the group use", "its payment is its own"),
-    "email_domain": ("its mail domain is one of the group's", "its mail domain is common or its own"),
-    "signup_prefix": ("it was opened from a network of the group", "it was opened from a network of its own"),
-    "created_at": ("it was opened in a sign-up session of the group", "it was opened at a time of its own"),
-    "client_ip": ("it sends from an address of the group", "its addresses are its own"),
-    "client_prefix": ("it sends from a network of the group", "its networks are its own"),
-    "open_customer": ("it belongs to the one payer", "it belongs to the one payer"),
-    "declared_organisation": ("it declares another organisation", "it is a seat of the declared organisation"),
-}

@@ -21,9 +21,9 @@ SKILLS = (
     (1 << 13, "mathematics"),
 )
 """Conduct flags of the sketches that name a skill, see `extract/text/conduct.py`; a test holds the two together."""
-SHARE = 0.25
-"""Share of the requests from which a skill is named; flags favour precision, so a quarter is a clear habit."""
-MOST = 5
+NAMED_SHARE = 0.25
+"""Share of the requests from which a skill is named; flags favour precision, so a quarter is clear."""
+MOST_NAMED = 5
 
 
 def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
@@ -33,8 +33,8 @@ def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
         conduct: flags of each request.
     """
     share = [(float(((conduct & bit) > 0).mean()) if len(conduct) else 0.0, name) for bit, name in SKILLS]
-    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= SHARE]
-    return named[:MOST] or ["general instruction following"]
+    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= NAMED_SHARE]
+    return named[:MOST_NAMED] or ["general instruction following"]
 
 
 def models_of(used: Mapping[str, int]) -> list[str]:

@@ -4,55 +4,70 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
-from stillhunt.score.context.coding import Flags, Floats, Ints
-from stillhunt.score.context.frame import Frame
-from stillhunt.score.evidence.sampled import unsampled
+from stillhunt.score.context.log import Log
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
 from stillhunt.score.output.skills import models_of, skills_of
+from stillhunt.score.output.unsampled import unsampled
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.verdict import Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
-OPERATOR_SHARE = 0.8
-"""Share of an account's traffic from which it serves the campaign alone."""
-ALLOWED = "belongs to a programme that the settings declare as allowed"
+ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
-def case_tables(frame: Frame, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
+@parameter_table("score.roles", "Which part an account plays in a campaign.")
+@dataclass(frozen=True)
+class RoleParameters:
+    """Parameters of the members' roles."""
+
+    dedicated_share: float = parameter(
+        0.8,
+        unit="share",
+        meaning="Share of an account's traffic from which it serves the campaign alone.",
+        provenance=judgement("the rest is tried by hand or cut otherwise"),
+    )
+
+
+P = values_of(RoleParameters)
+
+
+def case_tables(log: Log, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
     Args:
-        frame: the log.
+        log: the log.
         judged: candidates with their verdicts.
         config: settings (sanctioned programmes, prices, thresholds).
 
     Returns:
         The tables by name, and the places in the log of the harvested requests, row for row with their table.
     """
-    sanctioned = _sanctioned(frame, config)
+    sanctioned = _sanctioned(log, config)
     judged = [_respecting(j, sanctioned, config) for j in judged]
     shown = sorted(judged, key=lambda j: (-j.bits, -len(j.candidate.rows), j.candidate.number))
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
-    names = _campaign_ids(frame, shown)
+    names = _campaign_ids(log, shown)
     harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if j.verdict != "none")])
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
         made = {
-            "harvest": pool.submit(_harvest, frame, shown, names, harvested),
-            "evidence": pool.submit(evidence_table, frame, shown, names, config),
-            "slices": pool.submit(_slices, frame, shown, names),
-            "accounts": pool.submit(_accounts, frame, shown, names, sanctioned, config),
-            "campaigns": pool.submit(_campaigns, frame, shown, names, config),
-            "members": pool.submit(_members, frame, shown, names),
+            "harvest": pool.submit(_harvest, log, shown, names, harvested),
+            "evidence": pool.submit(evidence_table, log, shown, names, config),
+            "slices": pool.submit(_slices, log, shown, names),
+            "accounts": pool.submit(_accounts, log, shown, names, sanctioned, config),
+            "campaigns": pool.submit(_campaigns, log, shown, names, config),
+            "members": pool.submit(_members, log, shown, names),
         }
         return {name: table.result() for name, table in made.items()}, harvested
 
@@ -63,15 +78,15 @@ def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
     return judged if others >= config.resolve.min_accounts else replace(judged, verdict="none")
 
 
-def _campaign_ids(frame: Frame, shown: list[Judged]) -> list[str]:
+def _campaign_ids(log: Log, shown: list[Judged]) -> list[str]:
     """Ids made from the three members whose harvest begins first, so that growth does not change them."""
     names: dict[str, None] = {}
     for judged in shown:
         candidate = judged.candidate
         start = np.full(len(candidate.accounts), np.iinfo(np.int64).max)
-        np.minimum.at(start, candidate.row_account, frame.time[candidate.rows])
+        np.minimum.at(start, candidate.row_account, log.requests.time[candidate.rows])
         first = candidate.accounts[np.lexsort((candidate.accounts, start))[:3]]
-        text = "\n".join(frame.account_ids[a].as_py() for a in first)
+        text = "\n".join(log.accounts.ids[a].as_py() for a in first)
         name = "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]
         while name in names:  # two campaigns on the same accounts (a pool)
             name = "c-" + hashlib.sha256((name + text).encode()).hexdigest()[:8]
@@ -79,32 +94,34 @@ def _campaign_ids(frame: Frame, shown: list[Judged]) -> list[str]:
     return list(names)
 
 
-def _slice_ids(frame: Frame, account: Ints, cluster: Ints) -> pa.Array:
+def _slice_ids(log: Log, account: Ints, cluster: Ints) -> pa.Array:
     words = pc.if_else(pa.array(cluster < 0), "rest", pa.array(cluster).cast(pa.string()))
-    return pc.binary_join_element_wise(frame.account_ids.take(pa.array(account)), words, "/")
+    return pc.binary_join_element_wise(log.accounts.ids.take(pa.array(account)), words, "/")
 
 
-def _campaigns(frame: Frame, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
+def _campaigns(log: Log, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     if not shown:
         return CAMPAIGNS.empty()
-    labels = _first_labels(frame)
+    labels = _first_labels(log)
     rows = [judged.candidate.rows for judged in shown]
-    sent, answered = frame.numbers("input_tokens"), frame.numbers("output_tokens")
+    sent, answered = log.requests.numbers("input_tokens"), log.requests.numbers("output_tokens")
     models, values, skills, tokens, estimated = [], [], [], [], []
     for own in rows:
-        known, place = np.unique(frame.model[own], return_inverse=True)
+        known, place = np.unique(log.requests.model[own], return_inverse=True)
         used = dict(zip((labels[code] for code in known), np.bincount(place).tolist(), strict=True))
-        rates = None if frame.rates is None else frame.rates[own]
+        rates = None if log.requests.sampling_rates is None else log.requests.sampling_rates[own]
         billed = [_of_models(np.maximum(column[own], 0), place, len(known), rates) for column in (sent, answered)]
         prices = [config.report.prices.get(model, config.report.default_price) for model in used]
         value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
         models.append(models_of(used))
         values.append(round(value, 2))
-        skills.append(skills_of(frame.numbers("conduct", own)))
+        skills.append(skills_of(log.requests.numbers("conduct", own)))
         tokens.append(sum(billed[1]))
         estimated.append(unsampled(np.ones(len(own), np.int64), rates))
     times = {
-        name: pa.array([int(pick(frame.time[own])) for own in rows], pa.int64()).cast(CAMPAIGNS.arrow.field(name).type)
+        name: pa.array([int(pick(log.requests.time[own])) for own in rows], pa.int64()).cast(
+            CAMPAIGNS.arrow.field(name).type
+        )
         for name, pick in (("first_seen", np.min), ("last_seen", np.max))
     }
     return CAMPAIGNS.build(
@@ -130,30 +147,30 @@ def _of_models(values: Ints, model: Ints, models: int, rates: Floats | None) -> 
     return [unsampled(values[model == number], rates[model == number]) for number in range(models)]
 
 
-def _first_labels(frame: Frame) -> list[str]:
+def _first_labels(log: Log) -> list[str]:
     """Name of each model code."""
-    labels: list[str] = pc.unique(frame.sketches.column("model")).to_pylist()
+    labels: list[str] = pc.unique(log.requests.table.column("model")).to_pylist()
     return labels
 
 
-def _members(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
+def _members(log: Log, shown: list[Judged], names: list[str]) -> pa.Table:
     if not shown:
         return MEMBERS.empty()
     accounts = np.concatenate([judged.candidate.accounts for judged in shown])
-    requests = np.concatenate([judged.candidate.loads for judged in shown])
-    share = requests / np.maximum(frame.requests[accounts], 1)
+    requests = np.concatenate([judged.candidate.volumes for judged in shown])
+    share = requests / np.maximum(log.accounts.requests[accounts], 1)
     sizes = [len(judged.candidate.accounts) for judged in shown]
     return MEMBERS.build(
-        account_id=frame.account_ids.take(pa.array(accounts)),
+        account_id=log.accounts.ids.take(pa.array(accounts)),
         campaign_id=pa.array(names).take(pa.array(np.repeat(np.arange(len(shown)), sizes))),
-        role=pc.if_else(pa.array(share >= OPERATOR_SHARE), "operator", "shared"),
+        role=pc.if_else(pa.array(share >= P.dedicated_share), "dedicated", "shared"),
         requests=requests,
         share=share,
         score=np.concatenate([judged.probability * judged.member_probability for judged in shown]),
     )
 
 
-def _harvest(frame: Frame, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
+def _harvest(log: Log, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
     parts = [(number, judged.candidate) for number, judged in enumerate(shown) if judged.verdict != "none"]
     if not len(rows):
         return HARVEST.empty()
@@ -163,14 +180,14 @@ def _harvest(frame: Frame, shown: list[Judged], names: list[str], rows: Ints) ->
     row_slice = np.concatenate([one.row_slice + begin for (_, one), begin in zip(parts, before[:-1], strict=True)])
     campaign = np.repeat([number for number, _ in parts], [len(one.rows) for _, one in parts])
     return HARVEST.build(
-        request_id=frame.sketches.column("request_id").take(pa.array(rows)).combine_chunks(),
-        slice_id=_slice_ids(frame, account, cluster).take(pa.array(row_slice)),
+        request_id=log.requests.table.column("request_id").take(pa.array(rows)).combine_chunks(),
+        slice_id=_slice_ids(log, account, cluster).take(pa.array(row_slice)),
         campaign_id=pa.array(names).take(pa.array(campaign)),
     )
 
 
-def _slices(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
-    table = frame.slices
+def _slices(log: Log, shown: list[Judged], names: list[str]) -> pa.Table:
+    table = log.slices
     owner = np.full(len(table.account), -1, np.int64)
     # The first campaign that names a slice has it.
     for number in reversed(range(len(shown))):
@@ -178,7 +195,7 @@ def _slices(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
         if shown[number].verdict != "none":
             found = table.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
             owner[found[found >= 0]] = number
-    rest = np.diff(frame.first)
+    rest = np.diff(log.requests.first)
     np.subtract.at(rest, table.account, table.requests)
     others = np.flatnonzero(rest)
     account = np.concatenate([table.account, others])
@@ -188,23 +205,23 @@ def _slices(frame: Frame, shown: list[Judged], names: list[str]) -> pa.Table:
     order = np.lexsort((cluster, account))
     account, cluster, requests, owner = account[order], cluster[order], requests[order], owner[order]
     return SLICES.build(
-        slice_id=_slice_ids(frame, account, cluster),
-        account_id=frame.account_ids.take(pa.array(account)),
+        slice_id=_slice_ids(log, account, cluster),
+        account_id=log.accounts.ids.take(pa.array(account)),
         campaign_id=pa.array(names, pa.string()).take(pa.array(owner, mask=owner < 0)),
         requests=requests,
         harvest_requests=np.where(owner >= 0, requests, 0),
     )
 
 
-def _sanctioned(frame: Frame, config: Config) -> Flags:
+def _sanctioned(log: Log, config: Config) -> Flags:
     named = pa.array(sorted(config.sanctioned.accounts), pa.string())
-    sanctioned = pc.is_in(frame.account_ids, value_set=named).to_numpy(zero_copy_only=False)
-    found: Flags = sanctioned | frame.organisations(set(config.sanctioned.organizations))
+    sanctioned = pc.is_in(log.accounts.ids, value_set=named).to_numpy(zero_copy_only=False)
+    found: Flags = sanctioned | log.accounts.in_organisations(set(config.sanctioned.organizations))
     return found
 
 
-def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
-    count = frame.accounts
+def _accounts(log: Log, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
+    count = log.accounts.count
     score, main, harvested = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
     # Of the campaigns of an account the gravest verdict counts, then the likeliest part in it, then the first.
     campaign, rank = np.full(count, -1), np.full(count, VERDICTS.index("none"))
@@ -216,21 +233,21 @@ def _accounts(frame: Frame, shown: list[Judged], names: list[str], sanctioned: F
         reasons.append(_reasons(judged, config, count))
         if judged.verdict == "none":
             continue
-        harvested[accounts] += judged.candidate.loads
+        harvested[accounts] += judged.candidate.volumes
         said = _account_ranks(own, judged.verdict, config)
         better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
         chosen = accounts[better]
         campaign[chosen], rank[chosen], main[chosen] = number, said[better], own[better]
     rank[sanctioned] = VERDICTS.index("none")
     return CASE_ACCOUNTS.build(
-        account_id=frame.account_ids,
+        account_id=log.accounts.ids,
         score=score,
         verdict=pa.array(VERDICTS).take(pa.array(rank)),
         flagged=rank == VERDICTS.index("act"),
         sanctioned=sanctioned,
         campaign_id=pa.array(names, pa.string()).take(pa.array(campaign, mask=campaign < 0)),
         reasons=_reason_lists(campaign, sanctioned, reasons),
-        requests=frame.requests,
+        requests=log.accounts.requests,
         harvest_requests=harvested,
     )
 
@@ -244,7 +261,7 @@ def _reasons(judged: Judged, config: Config, accounts: int) -> list[str]:
 
 def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -> pa.ListArray:
     """The reasons of each account's campaign; an allowed account says so first."""
-    told = [*([ALLOWED, *why] for why in reasons), [ALLOWED], *reasons, []]
+    told = [*([ALLOWED_REASON, *why] for why in reasons), [ALLOWED_REASON], *reasons, []]
     # Campaign -1 is the last list of each part.
     number = np.where(sanctioned, 0, len(reasons) + 1) + np.where(campaign < 0, len(reasons), campaign)
     lists = pa.array(told, pa.list_(pa.string()))

@@ -1,10 +1,10 @@
-"""How alike are the outsiders among themselves? What they are, no group has to be dealt for.
+"""How alike are the comparison accounts among themselves? A group that is no more alike than they are shows nothing.
 
-The frozen baseline knows customers who differ. Where all customers ask about one product, or none has hours of its own,
-any group of them is as alike as if it were dealt. The measure is the intra-class correlation by which the index of
-homogeneity grows (`dealt.py`): the chance that two requests of one account are of one category, against that of two
-requests of two accounts. It is a sum over accounts, so that the members of a candidate are taken off: a campaign that
-is a third of all accounts does not make its own alikeness usual.
+The frozen reference knows customers who differ. Where all customers ask about one product, or none keeps hours of its
+own, any group of them is as alike as if it drew from one work queue. The measure is the intra-class correlation by
+which the dispersion index grows (`homogeneity.py`): the chance that two requests of one account are of one category,
+against that of two requests of two accounts. It is a sum over accounts, from which the members of a candidate are
+subtracted: a campaign that is a third of all accounts does not make its own alikeness usual.
 
 Source: estimator of moments with weights of a random effects model (Kleinman 1973).
 """
@@ -15,14 +15,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.score.context.coding import Floats, Ints
+from stillhunt.base.parameters import derived, measured, parameter, parameter_table, values_of
+from stillhunt.score.stats.arrays import Floats, Ints
 
-TIME_BIN = 12 * 3_600_000_000
-"""Microseconds of the bins in which busy and idle times are compared."""
-USUAL = 0.03
-"""Intra-class correlation for which the weights are best; others only widen the noise."""
-NOISE = 1.645
-"""Standard errors that are added: a bound of 95 %. Few outsiders then change nothing."""
+
+@parameter_table("score.background_correlation", "How alike the comparison accounts are among themselves.")
+@dataclass(frozen=True)
+class CorrelationParameters:
+    """Parameters of the estimate."""
+
+    weighting: float = parameter(
+        0.03,
+        unit="intra-class correlation",
+        meaning="Correlation for which the weights of accounts are best; others only widen the noise.",
+        provenance=measured("median over honest groups, as in score.topic_dispersion"),
+    )
+    standard_errors: float = parameter(
+        1.645,
+        unit="standard errors",
+        meaning="Added to the estimate, so that few comparison accounts change nothing.",
+        provenance=derived("one-sided bound of 95 % of a normal estimate"),
+    )
+    min_effective_accounts: float = parameter(
+        2.0,
+        unit="accounts",
+        meaning="Effective number of comparison accounts below which nothing is estimated.",
+        provenance=derived("a correlation between accounts needs two of them"),
+    )
+
+
+P = values_of(CorrelationParameters)
 _CELLS = 1 << 22
 """Cells of accounts by categories that are counted at a time; bounds memory."""
 
@@ -56,16 +78,16 @@ class Mixtures:
 
     @property
     def correlation(self) -> float:
-        """Upper bound (95 %) of the intra-class correlation of the accounts' categories; 1 where too few can tell."""
+        """Upper bound (95 %) of the intra-class correlation of the accounts' categories; 1 where there are too few."""
         total, squared = self.weight.tolist()
         effective = total**2 / squared if squared > 0 else 0.0
-        if effective < 2.0:
+        if effective < P.min_effective_accounts:
             return 1.0
         own = self.same[0] / total
         spread = max(self.same[2] - 2.0 * own * self.same[1] + own**2 * squared, 0.0)
         error = float(np.sqrt(spread)) / total
         between = (float((self.mixed**2).sum()) - self.squares) / (total**2 - squared)
-        return float(np.clip((own - between + NOISE * error) / max(1.0 - between, 1e-6), 0.0, 1.0))
+        return float(np.clip((own - between + P.standard_errors * error) / max(1.0 - between, 1e-6), 0.0, 1.0))
 
 
 def mixtures(account: Ints, category: Ints, categories: int) -> Mixtures:
@@ -89,7 +111,7 @@ def mixtures(account: Ints, category: Ints, categories: int) -> Mixtures:
         sent = sent[sent >= 2]
         own = (share * (share - 1.0)).sum(axis=1) / (sent * (sent - 1.0))
         share /= sent[:, None]
-        weights = (sent - 1.0) / (1.0 + (sent - 1.0) * USUAL)
+        weights = (sent - 1.0) / (1.0 + (sent - 1.0) * P.weighting)
         weight += [weights.sum(), (weights**2).sum()]
         same += [(weights * own).sum(), (weights**2 * own).sum(), (weights**2 * own**2).sum()]
         mixed += weights @ share

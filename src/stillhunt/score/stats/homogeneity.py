@@ -1,9 +1,10 @@
-"""Dealt from one queue or not: how alike are the members' mixtures, times and loads?
+"""The dispersion index: how alike are the topic mixtures, active hours or volumes of accounts?
 
-The statistic is the index of homogeneity, chi-square of the accounts-by-category table over its degrees of freedom:
-1 where accounts differ by sampling noise alone. With an intra-class correlation r it is about 1 + (n - 1) r for slices
-of n requests, so the index of honest groups grows with their traffic while that of dealt traffic stays at 1. Bits are
-the ratio of the two likelihoods of the index, each averaged over its own distribution of r (`baseline.py`).
+The index is the chi-square of homogeneity of the accounts-by-category table over its degrees of freedom: 1 where
+accounts differ by sampling noise alone, as they do when they draw from one work queue. With an intra-class correlation
+r it is about 1 + (n - 1) r for slices of n requests, so the index of honest groups grows with their traffic and that
+of one queue stays at 1. Bits are the ratio of the two likelihoods of the index, each averaged over its own distribution
+of r (`honest_reference.py`).
 """
 
 from __future__ import annotations
@@ -12,20 +13,53 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.score.context import kernels
-from stillhunt.score.context.coding import Floats, Ints
-from stillhunt.score.stats.baseline import CUSTOMER_LOAD_SPREAD, Overdispersion
+from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.score import kernels
+from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.honest_reference import SPREADS, Overdispersion
 
-GRID = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
-RARE = 5
-"""Requests below which categories are pooled, as usual for chi-square."""
+
+@parameter_table("score.dispersion_index", "How the dispersion index is computed and weighed.")
+@dataclass(frozen=True)
+class DispersionParameters:
+    """Parameters of the dispersion index."""
+
+    min_expected: int = parameter(
+        5,
+        unit="requests",
+        meaning="Requests below which categories are pooled.",
+        provenance=derived("the usual rule for chi-square (Cochran 1954)"),
+    )
+    min_accounts: int = parameter(
+        3,
+        unit="accounts",
+        meaning="Accounts from which mixtures and volumes are compared.",
+        provenance=judgement("two accounts can agree by chance"),
+    )
+    trimmed_share: float = parameter(
+        0.05,
+        unit="share",
+        meaning="Share cut from each end of the volumes.",
+        provenance=judgement("one stranger in the group must not hide that the rest are equal"),
+    )
+    min_trimmed_accounts: int = parameter(
+        8,
+        unit="accounts",
+        meaning="Accounts from which volumes are trimmed at all.",
+        provenance=judgement("in a smaller group the ends are a large part of it"),
+    )
+
+
+P = values_of(DispersionParameters)
+_CORRELATIONS = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
+"""Intra-class correlations over which likelihoods are averaged."""
 _DENSE = 4_096
 """Width of a range of values up to which they are counted and not sorted."""
 
 
 @dataclass(frozen=True)
 class Homogeneity:
-    """Index of homogeneity of an accounts-by-category table.
+    """Homogeneity of an accounts-by-category table.
 
     Attributes:
         chi_square, freedom: the statistic and its degrees of freedom.
@@ -40,7 +74,7 @@ class Homogeneity:
 
     @property
     def index(self) -> float:
-        """Chi-square over its degrees of freedom; 1 = dealt at random."""
+        """The dispersion index: chi-square over its degrees of freedom; 1 = drawn from one work queue."""
         return self.chi_square / self.freedom if self.freedom else float("nan")
 
 
@@ -74,7 +108,7 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
 def _without_rare(column: Ints, columns: int) -> tuple[Ints, Ints]:
     """Categories renumbered with the rare ones as one, and how often each occurs."""
     sums = np.bincount(column, minlength=columns)
-    rare = sums < RARE
+    rare = sums < P.min_expected
     if not rare.any():
         return column, sums
     common = columns - int(np.count_nonzero(rare))
@@ -103,67 +137,67 @@ def pooled(parts: list[Homogeneity]) -> Homogeneity:
     return Homogeneity(sum(p.chi_square for p in parts), freedom, size, max((p.accounts for p in parts), default=0))
 
 
-def index_bits(found: Homogeneity, baseline: Overdispersion) -> float:
-    """log2 likelihood ratio of the index, dealt from one plan against honest accounts.
+def index_bits(found: Homogeneity, reference: Overdispersion) -> float:
+    """log2 likelihood ratio of the dispersion index, one work queue against honest accounts.
 
     Args:
         found: index of the candidate, on requests that did not form it.
-        baseline: distributions of the intra-class correlation under both hypotheses.
+        reference: distributions of the intra-class correlation under both hypotheses.
     """
-    if found.freedom < 1 or found.accounts < 3:
+    if found.freedom < 1 or found.accounts < P.min_accounts:
         return 0.0
-    honest = _likelihood(found, baseline.honest_median, baseline.honest_spread, baseline.noise)
-    dealt = _likelihood(found, baseline.dealt_median, baseline.dealt_spread, baseline.noise)
-    mixed = baseline.dealt_share * dealt + (1.0 - baseline.dealt_share) * honest
+    honest = _likelihood(found, reference.honest_median, reference.honest_spread, reference.noise)
+    queue = _likelihood(found, reference.queue_median, reference.queue_spread, reference.noise)
+    mixed = reference.queue_share * queue + (1.0 - reference.queue_share) * honest
     return float(np.log2(mixed / honest))
 
 
 def _likelihood(found: Homogeneity, median: float, spread: float, noise: float) -> float:
     """Density of the log index, averaged over a lognormal intra-class correlation."""
-    weight = np.exp(-0.5 * ((np.log(GRID) - np.log(median)) / spread) ** 2)
+    weight = np.exp(-0.5 * ((np.log(_CORRELATIONS) - np.log(median)) / spread) ** 2)
     weight /= weight.sum()
-    mean = np.log1p(max(found.size - 1.0, 0.0) * GRID)
+    mean = np.log1p(max(found.size - 1.0, 0.0) * _CORRELATIONS)
     # Sampling noise of the index, more where accounts themselves differ: few accounts, few draws of r.
-    deviation = np.sqrt(2.0 / found.freedom + noise**2 + (GRID * found.size > 1) * 2.0 / found.accounts)
+    deviation = np.sqrt(2.0 / found.freedom + noise**2 + (_CORRELATIONS * found.size > 1) * 2.0 / found.accounts)
     z = (np.log(max(found.index, 1e-3)) - mean) / deviation
     density: Floats = np.exp(-0.5 * z**2) / deviation
     return float((weight * density).sum()) + 1e-9
 
 
-def load_evenness(loads: Ints) -> Homogeneity:
-    """Variance over mean of the members' loads, in the same form: 1 where jobs are dealt at random."""
-    count = len(loads)
-    mean = float(loads.mean()) if count else 0.0
-    if count < 3 or mean == 0:
+def volume_evenness(volumes: Ints) -> Homogeneity:
+    """Variance over mean of the accounts' volumes, in the same form: 1 where tasks are assigned at random.
+
+    Args:
+        volumes: requests of each account.
+    """
+    count = len(volumes)
+    mean = float(volumes.mean()) if count else 0.0
+    if count < P.min_accounts or mean == 0:
         return Homogeneity(0.0, 0.0, 0.0, count)
-    square = float(((loads - mean) ** 2).sum() / mean)
+    square = float(((volumes - mean) ** 2).sum() / mean)
     return Homogeneity(square, float(count - 1), mean + 1.0, count)
 
 
-LOAD_MEMBER_CAP = 6.0
-"""Most bits that one member's load may say about its part."""
-
-
-def load_fit(loads: Ints, spread: float) -> Floats:
-    """Bits of each member's load: near the group's middle as a worker's, or spread as customers' are (lognormal).
+def volume_fit(volumes: Ints, spread: float) -> Floats:
+    """Bits of each account's volume: near the group's middle, or as far from it as customers' are (lognormal).
 
     Args:
-        loads: requests of each member.
-        spread: standard deviation of the logarithm of workers' loads.
+        volumes: requests of each account.
+        spread: standard deviation of the logarithm of volumes in one operation.
     """
-    away = np.log(np.maximum(loads, 1) / max(float(np.median(loads)), 1.0))
+    away = np.log(np.maximum(volumes, 1) / max(float(np.median(volumes)), 1.0))
     bits: Floats = (
-        np.log(CUSTOMER_LOAD_SPREAD / spread) + 0.5 * (away / CUSTOMER_LOAD_SPREAD) ** 2 - 0.5 * (away / spread) ** 2
+        np.log(SPREADS.customers / spread) + 0.5 * (away / SPREADS.customers) ** 2 - 0.5 * (away / spread) ** 2
     ) / np.log(2.0)
-    return np.clip(bits, -LOAD_MEMBER_CAP, LOAD_MEMBER_CAP)
+    return np.clip(bits, -SPREADS.member_cap_bits, SPREADS.member_cap_bits)
 
 
-TRIM = 0.05
-"""Share cut from each end of the loads: one stranger in the group must not hide that the rest are equal."""
+def trimmed(volumes: Ints) -> Ints:
+    """Volumes without the few smallest and largest, at least one of each; all of them in a small group.
 
-
-def trimmed(loads: Ints) -> Ints:
-    """Loads without the few smallest and largest, at least one of each; all of them in a group too small for that."""
-    cut = max(1, round(TRIM * len(loads)))
-    ordered: Ints = np.sort(loads)
-    return ordered[cut:-cut] if len(loads) >= 8 else ordered
+    Args:
+        volumes: requests of each account.
+    """
+    cut = max(1, round(P.trimmed_share * len(volumes)))
+    ordered: Ints = np.sort(volumes)
+    return ordered[cut:-cut] if len(volumes) >= P.min_trimmed_accounts else ordered

@@ -1,10 +1,11 @@
-"""Keys shared beyond chance: cards, domains, sign-up sessions, addresses, client stacks.
+"""Keys shared beyond chance: cards, domains, sign-up times, addresses, client fingerprints.
 
-For each member: how unlikely is it that so many *other* members have its value, at the rate of the outsiders? The tail
-probability p becomes an e-value, 1 / (2 sqrt p) (Vovk and Wang 2021), whose mean under chance is at most 1, so summing
-its bits over a crowd earns nothing by luck. With probability s a member draws from the operation's own pool, else from
-the public like everybody. Popular values (a mail provider, a carrier NAT) are expected often and earn nothing, and a
-campaign that is a third of all accounts cannot hide by being common: outsiders alone make the rate.
+For each member: how unlikely is it that so many *other* members have its value, at the rate of the comparison accounts?
+The tail probability p becomes an e-value, 1 / (2 sqrt p) (Vovk and Wang 2021), whose mean under chance is at most 1, so
+adding its bits up over many members earns nothing by luck. With probability s a member draws from the operation's own
+pool, else from what everybody uses. Popular values (a mail provider, a carrier NAT) are expected often and earn
+nothing, and a campaign that is a third of all accounts cannot hide by being common: comparison accounts alone make the
+rate.
 """
 
 from __future__ import annotations
@@ -14,18 +15,43 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammainc
 
-from stillhunt.score.context.coding import Floats, Ints
-from stillhunt.score.stats.key_frequencies import PublicKey
+from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.key_frequencies import KeyFrequencies
 
-SHARES = tuple(s / 20 for s in range(8, 20))
-"""Values of s that are tried; choosing one costs log2 of their number. None is below 0.4: who buys keys in bulk uses
-them for a good part of the accounts."""
-PICKED_SHARES = tuple(2.0**-k for k in range(9, 1, -1)) + SHARES
-"""The same where the members were picked by the key: few of many may share it."""
-COST = float(np.log2(len(PICKED_SHARES)))
-UNLIKE_ALL = 3.0
-"""Times the outsiders' rate that is still chance: customers of one subject differ from all customers by factors of two
-or three in countries, networks and age without any operator."""
+
+@parameter_table("score.shared_keys", "When a key is shared beyond chance.")
+@dataclass(frozen=True)
+class SharedKeyParameters:
+    """Parameters of shared keys."""
+
+    pool_shares: tuple[float, ...] = parameter(
+        tuple(s / 20 for s in range(8, 20)),
+        unit="share",
+        meaning="Shares of the members that may draw from the operation's own pool; all are tried.",
+        provenance=judgement("who buys keys in bulk uses them for at least 0.4 of the accounts"),
+    )
+    selected_pool_shares: tuple[float, ...] = parameter(
+        tuple(2.0**-k for k in range(9, 1, -1)),
+        unit="share",
+        meaning="Smaller shares that are tried too where the members were selected by the key.",
+        provenance=derived("few of many may share it then; powers of two"),
+    )
+    unlike_all: float = parameter(
+        3.0,
+        unit="times",
+        meaning="Times the comparison accounts' rate that still counts as chance.",
+        provenance=judgement(
+            "customers of one subject differ from all customers by factors of two or three in countries, networks and "
+            "age without any operator"
+        ),
+    )
+
+
+P = values_of(SharedKeyParameters)
+_SELECTED_SHARES = P.selected_pool_shares + P.pool_shares
+COST_BITS = float(np.log2(len(_SELECTED_SHARES)))
+"""What choosing among the shares costs."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +73,29 @@ class SharedKey:
     sharing: int
 
 
-def shared_value(own: Ints, members: Ints, key: PublicKey, *, passed_over: int = 0) -> SharedKey:
+def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: int = 0) -> SharedKey:
     """Sharing of a key of which every account has one value.
 
     Args:
         own: value code of each member; -1 unknown.
         members: the members.
-        key: the key among the public.
-        passed_over: accounts among which the members were picked by this very key; they count as having shared nothing.
+        key: the key among the background sample.
+        passed_over: accounts among which the members were selected by this very key; they count as having shared
+            nothing.
     """
     known = own >= 0
     values, place, holders = np.unique(own[known], return_inverse=True, return_counts=True)
     others, chance = np.zeros(len(own), np.int64), np.ones(len(own))
     others[known] = holders[place] - 1
-    drawn = (len(place) + passed_over) / max(len(place), 1)
+    scale = (len(place) + passed_over) / max(len(place), 1)
     twice = holders > 1
     if twice.any():
-        expected = drawn * key.expected(values[twice], members[known], members)
+        expected = scale * key.expected(values[twice], members[known], members)
         chance[others > 0] = _tail(others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]])
     return _judged(chance, own, others, passed_over)
 
 
-def shared_address(members: Ints, key: PublicKey) -> SharedKey:
+def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
     """Sharing of a key of which an account may have many values, such as addresses.
 
     An account is judged by its most telling value; having many values to choose from is charged for.
@@ -103,10 +130,10 @@ def shared_address(members: Ints, key: PublicKey) -> SharedKey:
 
 
 def _tail(others: Ints, expected: Floats) -> Floats:
-    """Chance that at least so many others have the value, at `UNLIKE_ALL` times the expected number (Poisson)."""
+    """Chance that at least so many others have the value, at `unlike_all` times the expected number (Poisson)."""
     tail = np.ones(len(others))
     some = others > 0
-    tail[some] = gammainc(others[some], UNLIKE_ALL * expected[some])
+    tail[some] = gammainc(others[some], P.unlike_all * expected[some])
     return tail
 
 
@@ -114,13 +141,13 @@ def _judged(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> Sh
     bits = -1.0 - 0.5 * np.log2(np.maximum(chance, 1e-300))
     # Among k sharers only k - 1 coincidences are new: each tells of the others what they tell of it.
     evidence = np.exp2(np.where(bits > 0, bits * others / (others + 1.0), bits))
-    shares = SHARES if not passed_over else PICKED_SHARES
+    shares = P.pool_shares if not passed_over else _SELECTED_SHARES
     share = np.array(shares)[:, None]
     tables = np.log2((1.0 - share) + share * evidence)
     totals = (tables.sum(axis=1) + passed_over * np.log2(1.0 - share[:, 0])).tolist()
     best = int(np.argmax(totals))
     sharing = others > 0
     values = len(np.unique(own[sharing])) if sharing.any() else 0
-    if totals[best] <= COST:
+    if totals[best] <= COST_BITS:
         return SharedKey(0.0, np.zeros(len(chance)), 0.0, values, int(sharing.sum()))
-    return SharedKey(totals[best] - COST, tables[best], shares[best], values, int(sharing.sum()))
+    return SharedKey(totals[best] - COST_BITS, tables[best], shares[best], values, int(sharing.sum()))

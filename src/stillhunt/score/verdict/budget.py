@@ -21,39 +21,60 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.score.context.coding import Ints
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.stats.arrays import Ints
 
 DAY = 24 * 3_600_000_000
 
 
+_WORLDS = measured(
+    "benchmarks/quality/budget.py: upper 95 % bound from 10 honest worlds of 14 days and 4 of 28, 2,000 accounts each"
+)
+
+
+@parameter_table("score.false_alarms", "Honest candidates above high levels of bits: the null of the whole search.")
 @dataclass(frozen=True)
 class SearchNull:
-    """Honest candidates above high levels of bits.
+    """Honest candidates above high levels of bits; more worlds would make these bounds narrower."""
 
-    Attributes:
-        level: bits (prior excluded) from which the tail is exponential.
-        per_thousand: honest candidates above that level at one look, for each thousand accounts of the log.
-        scale: bits over which their number falls by a factor of e.
-        days: length of the logs it was measured on.
-        rate_growth, scale_growth: powers of the log's length over `days` by which rate and scale grow.
-        month: distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.
-    """
+    level: float = parameter(
+        5.0, unit="bits", meaning="Bits, prior excluded, from which the tail is exponential.", provenance=_WORLDS
+    )
+    per_thousand: float = parameter(
+        1.03,
+        unit="candidates",
+        meaning="Honest candidates above that level at one look, for each thousand accounts of the log.",
+        provenance=_WORLDS,
+    )
+    scale: float = parameter(
+        1.71, unit="bits", meaning="Bits over which their number falls by a factor of e.", provenance=_WORLDS
+    )
+    days: float = parameter(
+        14.0, unit="days", meaning="Length of the logs on which it was measured.", provenance=_WORLDS
+    )
+    rate_growth: float = parameter(
+        1.73,
+        unit="power",
+        meaning="Power of the log's length over `days` by which the rate grows.",
+        provenance=measured("benchmarks/quality/budget.py: worlds of 14 and of 28 days"),
+    )
+    scale_growth: float = parameter(
+        0.29,
+        unit="power",
+        meaning="Power of the log's length over `days` by which the scale grows.",
+        provenance=measured("benchmarks/quality/budget.py: worlds of 14 and of 28 days"),
+    )
+    month: float = parameter(
+        40.0,
+        unit="times",
+        meaning="Distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.",
+        provenance=judgement(
+            "180 hourly looks at one world give an upper bound of 16; set above it for the days not looked at"
+        ),
+    )
 
-    level: float
-    per_thousand: float
-    scale: float
-    days: float
-    rate_growth: float
-    scale_growth: float
-    month: float
 
-
-HONEST_SEARCH = SearchNull(
-    level=5.0, per_thousand=1.03, scale=1.71, days=14.0, rate_growth=1.73, scale_growth=0.29, month=40.0
-)
-"""Upper bounds from 10 worlds of 14 days and 4 of 28 (2,000 accounts each). Of `month` only 180 hourly looks at one
-world are measured (bound 16); it is set above that for the days that were not looked at. More worlds and the whole
-month make the bounds narrower: these ask too much of a campaign rather than too little."""
+HONEST_SEARCH = values_of(SearchNull)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 P(campaign) = sigmoid of prior plus capped bits; P(account) = P(campaign) x P(member | campaign), where the member's
 bits are those of its own slices and keys. `act` needs the probability and two independent families, one of which must
-say that a plan is dealt out (content or queue); `review` needs the lower probability. A group that openly is one
-customer is never flagged, only shown for review; so is one whose bits honest groups may reach more often than the
-false-alarm budget allows (`budget.py`), however probable it is.
+say that the accounts work off one queue (content or queue); `review` needs the lower probability. A group that openly
+is one customer is never flagged, only shown for review; so is one whose bits honest groups may reach more often than
+the false-alarm budget allows (`budget.py`), however probable it is.
 """
 
 from __future__ import annotations
@@ -14,24 +14,58 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stillhunt.base.config import ScoreSettings
+from stillhunt.base.families import EVIDENCE_FAMILIES
+from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.coding import Flags, Floats
-from stillhunt.score.context.frame import Frame
-from stillhunt.score.evidence.evidence import gather_evidence
-from stillhunt.score.evidence.findings import HARVEST, Finding, capped, family_bits
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.gather import gather_evidence
+from stillhunt.score.evidence.kinds import open_customers
+from stillhunt.score.stats.arrays import Flags, Floats
+from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
 
-MEMBER_CAPS = {"content": 12.0, "queue": 6.0, "identity": 8.0, "network": 8.0}
-"""Most bits of each family about one member's part."""
-LIKELIER_THAN_NOT = 0.5
-TOGETHER = 1.5
-"""Times the floor of one family from which content and queue do together."""
-REVIEW_SHARE = 1.0
-"""The same for a review: what only says "one operator" is a class or a company, and no work for anybody."""
-DECISIVE_BITS = 8.0
-"""Bits from which a test that took no part in finding the group also says who was found in it by mistake."""
-OPEN_GROUPS = ("declared_organisation", "open_customer")
+HARVEST = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
+"""Families that say "these accounts work off one queue"."""
+OPEN_GROUPS = tuple(kind.name for kind in open_customers.KINDS)
 """Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
-help desk that deal out tickets cannot be told from a harvest by their logs."""
+help desk that hand out tickets cannot be told from a harvest by their logs."""
+INDEPENDENT_FAMILIES = 2
+"""Families above the floor that the verdict act needs (design, rules of inference)."""
+
+
+@parameter_table("score.verdict", "From evidence to verdicts, beside the settings.")
+@dataclass(frozen=True)
+class VerdictParameters:
+    """Parameters of the verdict."""
+
+    member_probability: float = parameter(
+        0.5,
+        unit="probability",
+        meaning="P(member | campaign) from which an account stays in the candidate.",
+        provenance=derived("likelier a member than not"),
+    )
+    act_floors: float = parameter(
+        1.5,
+        unit="floors",
+        meaning="Times the floor of one family from which content and queue together do for act.",
+        provenance=judgement("each alone may fall short where both are there"),
+    )
+    review_floors: float = parameter(
+        1.0,
+        unit="floors",
+        meaning="The same for review.",
+        provenance=judgement('what only says "one operator" is a class or a company, and no work for anybody'),
+    )
+    decisive_bits: float = parameter(
+        8.0,
+        unit="bits",
+        meaning="Bits from which independent evidence also says who was found in the group by mistake.",
+        provenance=judgement("it must be beyond doubt for the group before it counts against a member"),
+    )
+
+
+P = values_of(VerdictParameters)
 
 
 @dataclass(frozen=True)
@@ -62,31 +96,33 @@ class Judged:
 
 
 def judge(
-    frame: Frame,
+    log: Log,
     candidate: Candidate,
     settings: ScoreSettings,
     *,
-    least: int,
-    least_accounts: int,
+    min_slice_requests: int,
+    min_accounts: int,
     required_bits: float,
 ) -> Judged:
     """Judge one candidate; accounts that are likelier strangers than members leave it, and it is judged again.
 
     Args:
-        frame: the log.
-        candidate: slices that look dealt from one plan.
+        log: the log.
+        candidate: slices that look drawn from one work queue.
         settings: prior, caps and thresholds.
-        least: requests a slice needs.
-        least_accounts: accounts a campaign needs; with fewer left the verdict is none.
+        min_slice_requests: requests a slice needs.
+        min_accounts: accounts a campaign needs; with fewer left the verdict is none.
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
-    judged = _judge_once(frame, candidate, settings, least)
-    right = ~_refuted(judged)
-    stays = (judged.member_probability >= LIKELIER_THAN_NOT) & right
-    if not stays.all() and stays.sum() >= least_accounts:
-        before = (candidate, _without(candidate, right))
-        judged = _judge_once(frame, _without(candidate, stays), settings, least, before)
-    elif stays.sum() < least_accounts:
+    judged = _judge_once(CandidateCase.of(log, candidate, min_slice_requests), settings)
+    unrefuted = ~_refuted(judged)
+    stays = (judged.member_probability >= P.member_probability) & unrefuted
+    if not stays.all() and stays.sum() >= min_accounts:
+        smaller = CandidateCase.of(
+            log, candidate.without(stays), min_slice_requests, candidate, candidate.without(unrefuted)
+        )
+        judged = _judge_once(smaller, settings)
+    elif stays.sum() < min_accounts:
         judged = replace(judged, verdict="none")
     if judged.verdict == "act" and judged.bits - settings.prior_bits < required_bits:
         judged = replace(judged, verdict="review", held_back=required_bits)
@@ -94,33 +130,23 @@ def judge(
 
 
 def _refuted(judged: Judged) -> Flags:
-    """Members that a test decides against which took no part in finding the group and found it right."""
+    """Members against whom evidence decides that took no part in finding the group and found it right."""
     refuted = np.zeros(len(judged.member_bits), bool)
     for finding in judged.findings:
-        if finding.blind and finding.member_bits is not None and finding.bits >= DECISIVE_BITS:
+        if finding.independent and finding.member_bits is not None and finding.bits >= P.decisive_bits:
             refuted |= finding.member_bits < 0
     return refuted
 
 
-def _judge_once(
-    frame: Frame,
-    candidate: Candidate,
-    settings: ScoreSettings,
-    least: int,
-    before: tuple[Candidate | None, Candidate | None] = (None, None),
-) -> Judged:
-    findings = capped(
-        gather_evidence(frame, candidate, least=least, found_as=before[0], cleared=before[1]),
-        settings.family_cap_bits.model_dump(),
-        settings.linkage_cap_bits,
-    )
+def _judge_once(case: CandidateCase, settings: ScoreSettings) -> Judged:
+    findings = capped(gather_evidence(case), settings.family_cap_bits.model_dump(), settings.linkage_cap_bits)
     bits = settings.prior_bits + sum(f.bits for f in findings)
     probability = sigmoid(bits)
     totals = family_bits(findings)
     families = sorted((f for f, b in totals.items() if b >= settings.family_floor_bits), key=lambda f: (-totals[f], f))
-    member_bits = member_evidence(findings, len(candidate.accounts)).sum(axis=0)
+    member_bits = member_evidence(findings, len(case.candidate.accounts)).sum(axis=0)
     return Judged(
-        candidate=candidate,
+        candidate=case.candidate,
         findings=findings,
         bits=bits,
         probability=probability,
@@ -133,66 +159,26 @@ def _judge_once(
 
 
 def sigmoid(bits: float) -> float:
-    """Probability of log2 odds."""
+    """Probability of log2 odds.
+
+    Args:
+        bits: log2 odds.
+    """
     return float(1.0 / (1.0 + 2.0 ** (-bits)))
 
 
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
     open_group = any(f.kind in OPEN_GROUPS for f in findings)
     convinced = probability >= settings.act_probability and not open_group
-    if convinced and len(families) >= 2 and _dealt(findings, settings):
+    if convinced and len(families) >= INDEPENDENT_FAMILIES and _one_queue(findings, settings, P.act_floors):
         return "act"
-    if probability >= settings.review_probability and families and _dealt(findings, settings, REVIEW_SHARE):
+    if probability >= settings.review_probability and families and _one_queue(findings, settings, P.review_floors):
         return "review"
     return "none"
 
 
-def _dealt(findings: list[Finding], settings: ScoreSettings, together: float = TOGETHER) -> bool:
-    """True where content or queue says that a plan is dealt out, or both together do."""
+def _one_queue(findings: list[Finding], settings: ScoreSettings, floors: float) -> bool:
+    """True where content or queue says that the accounts work off one queue, or both together do."""
     totals = [sum(f.bits for f in findings if f.family == family) for family in HARVEST]
     floor = settings.family_floor_bits
-    return max(totals) >= floor or sum(totals) >= together * floor
-
-
-def member_evidence(findings: list[Finding], members: int) -> Floats:
-    """Bits of each finding about each member, scaled down to the member caps of its family.
-
-    Args:
-        findings: findings of one candidate.
-        members: number of member accounts.
-
-    Returns:
-        Array findings x members.
-    """
-    table = np.stack(
-        [f.member_bits if f.member_bits is not None else np.zeros(members) for f in findings] or [np.zeros(members)]
-    )
-    for family, cap in MEMBER_CAPS.items():
-        own = np.array([f.family == family for f in findings] or [False])
-        if not own.any():
-            continue
-        total = table[own].sum(axis=0)
-        scale = np.where(np.abs(total) > cap, cap / np.maximum(np.abs(total), 1e-9), 1.0)
-        table[own] *= scale
-    return table
-
-
-def _without(candidate: Candidate, stays: Flags) -> Candidate:
-    kept_slice = stays[candidate.slice_account]
-    position = np.cumsum(stays) - 1
-    slice_position = np.cumsum(kept_slice) - 1
-    kept_row = kept_slice[candidate.row_slice]
-    return Candidate(
-        number=candidate.number,
-        accounts=candidate.accounts[stays],
-        slice_cluster=candidate.slice_cluster[kept_slice],
-        slice_account=position[candidate.slice_account[kept_slice]],
-        formed=candidate.formed[kept_slice],
-        content=candidate.content[kept_slice],
-        queue=candidate.queue[kept_slice],
-        rows=candidate.rows[kept_row],
-        row_account=position[candidate.row_account[kept_row]],
-        row_slice=slice_position[candidate.row_slice[kept_row]],
-        bare=candidate.bare,
-        searched=candidate.searched,
-    )
+    return max(totals) >= floor or sum(totals) >= floors * floor

@@ -1,0 +1,107 @@
+"""Models that appear while the log runs, and which accounts take them up within a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.score.context.requests import DAY
+from stillhunt.score.stats.arrays import Flags, Ints
+
+
+@parameter_table("score.model_launches", "When a model counts as newly launched.")
+@dataclass(frozen=True)
+class LaunchParameters:
+    """Parameters of model launches."""
+
+    quiet_start: int = parameter(
+        2 * DAY,
+        unit="µs",
+        meaning="A model first seen so soon after the log begins may be old.",
+        provenance=judgement("most models in use are asked for within two days"),
+    )
+    min_adopters: int = parameter(
+        5,
+        unit="accounts",
+        meaning="Accounts that use a model within its first day, from which it is a launch and not a mistyped name.",
+        provenance=judgement("as many as a campaign needs accounts"),
+    )
+    max_launches: int = parameter(
+        16,
+        unit="launches",
+        meaning="Launches that are looked at, those with the most adopters first.",
+        provenance=judgement("bounds the work; the simulated worlds have one launch"),
+    )
+
+
+P = values_of(LaunchParameters)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A model's first day in the log.
+
+    Attributes:
+        model: its code.
+        time: its first request.
+        volume: requests of each account in the day from then on; 0 for accounts never seen before it.
+        adopted: True for accounts that asked for it within the day.
+        level: power of two up to each account's volume.
+        active, took: accounts of the background sample with some volume at each level, and those of them that asked
+            for the model.
+    """
+
+    model: int
+    time: int
+    volume: Ints
+    adopted: Flags
+    level: Ints
+    active: Ints
+    took: Ints
+
+
+def find_launches(account: Ints, time: Ints, model: Ints, background: Flags) -> tuple[Launch, ...]:
+    """Models that appear in the log while it runs, and who took them up within a day.
+
+    Args:
+        account: account of each request.
+        time: microseconds since 1970 of each request.
+        model: model code of each request.
+        background: True for the accounts of the background sample.
+
+    Returns:
+        The launches with the most adopters, at most `LaunchParameters.max_launches`, by time.
+    """
+    if not len(time):
+        return ()
+    accounts = len(background)
+    first = np.full(int(model.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, model, time)
+    late = (first >= time.min() + P.quiet_start) & (first <= time.max() - DAY)
+    if not late.any():
+        return ()
+    new = np.flatnonzero(late[model])
+    new = new[time[new] < first[model[new]] + DAY]
+    pairs = np.unique(model[new].astype(np.int64) * accounts + account[new])
+    adopters = np.bincount(pairs // accounts, minlength=len(first))
+    chosen = [code for code in np.argsort(-adopters, kind="stable").tolist() if adopters[code] >= P.min_adopters]
+    seen = np.full(accounts, np.iinfo(np.int64).max)
+    np.minimum.at(seen, account, time)
+    launches = []
+    for code in chosen[: P.max_launches]:
+        start = int(first[code])
+        volume = np.bincount(account[(time >= start) & (time < start + DAY)], minlength=accounts).astype(np.int32)
+        adopted = np.zeros(accounts, bool)
+        adopted[pairs[pairs // accounts == code] % accounts] = True
+        launches.append(_launch(code, start, np.where(seen < start, volume, np.int32(0)), adopted, background))
+    return tuple(sorted(launches, key=lambda launch: (launch.time, launch.model)))
+
+
+def _launch(model: int, start: int, volume: Ints, adopted: Flags, background: Flags) -> Launch:
+    level = np.log2(np.maximum(volume, 1)).astype(np.int8)
+    size = int(level.max(initial=0)) + 1
+    there = background & (volume > 0)
+    active, took = np.bincount(level[there], minlength=size), np.bincount(level[there & adopted], minlength=size)
+    return Launch(model, start, volume, adopted, level, active, took)

@@ -1,0 +1,172 @@
+"""The requests of the judged accounts and of the background sample, as arrays in canonical order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.score import kernels
+from stillhunt.score.context.coding import coded, joined, whole_numbers
+from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
+
+SETTINGS = ("temperature", "top_p", "max_tokens")
+DAY = 24 * 3_600_000_000
+FOLLOW_UP = 1 << 10
+"""Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
+SHORT_TURN_WORDS = 12
+"""Words up to which any later turn counts as one that a person wrote."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Columns of TRAFFIC and SLICED, coded as whole numbers; one entry a request unless said otherwise.
+
+    Attributes:
+        account: position of the account in the log's ids; ascending.
+        accounts: number of accounts of the log.
+        cluster: content cluster, or the label of an untemplated slice; -1 neither.
+        untemplated: True in an untemplated slice.
+        fold: 0 or 1; a group found on one fold is judged on the other.
+        topic: topic; -1 unknown.
+        first_occurrence: False where the account had already sent the same prompt.
+        request_style: 1 where the request sets a sampling parameter, 0 where not.
+        client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
+        time: microseconds since 1970.
+        table: TRAFFIC, for the columns that are coded when somebody asks for them.
+    """
+
+    account: Ints
+    accounts: int
+    cluster: Ints
+    untemplated: Flags
+    fold: Ints
+    topic: Ints
+    first_occurrence: Flags
+    time: Ints
+    table: pa.Table
+    _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
+
+    def numbers(self, name: str, rows: Ints | None = None) -> Ints:
+        """A column of whole numbers; -1 where unknown.
+
+        Args:
+            name: the column of TRAFFIC.
+            rows: positions of requests; all when None.
+        """
+        if name not in self._numbers:
+            self._numbers[name] = whole_numbers(self.table.column(name))
+        column = self._numbers[name]
+        return column if rows is None else column[rows]
+
+    @cached_property
+    def first(self) -> Ints:
+        """First request of each account, and the number of requests last."""
+        return np.searchsorted(self.account, np.arange(self.accounts + 1, dtype=np.int32))
+
+    def of_accounts(self, accounts: Ints) -> Ints:
+        """Positions of all requests of some accounts, ascending.
+
+        Args:
+            accounts: account codes, ascending.
+        """
+        return ranges(self.first[accounts], self.first[accounts + 1])
+
+    def owners(self, accounts: Ints) -> Ints:
+        """For each request of some accounts, in the order of `of_accounts`, the position of its account among them.
+
+        Args:
+            accounts: account codes, ascending.
+        """
+        return np.repeat(np.arange(len(accounts)), self.first[accounts + 1] - self.first[accounts])
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """Times of the first and the last request, microseconds since 1970."""
+        return int(self.time.min(initial=np.iinfo(np.int64).max)), int(self.time.max(initial=0))
+
+    def day(self, rows: Ints | slice) -> Ints:
+        """Days of 24 hours from the log's first request to each of some requests.
+
+        Args:
+            rows: positions of requests.
+        """
+        return (self.time[rows] - self.span[0]) // DAY
+
+    @cached_property
+    def days(self) -> int:
+        """Days of the log, the last one counted even if it is incomplete; 0 for an empty log."""
+        return (self.span[1] - self.span[0]) // DAY + 1 if len(self.time) else 0
+
+    @cached_property
+    def prompt_hash(self) -> Hashes:
+        """Hash of each prompt; 0 where there is none."""
+        column: Hashes = self.table.column("prompt_hash").to_numpy()
+        return column
+
+    @cached_property
+    def conversation(self) -> Hashes:
+        """Hash of each request's conversation."""
+        column: Hashes = self.table.column("conversation").to_numpy()
+        return column
+
+    @cached_property
+    def turn(self) -> Ints:
+        """Turn of each request, counted from the earliest of its account; -1 where unknown.
+
+        Answers that stand in each call of an account are examples of its template, and no conversation.
+        """
+        turn = self.numbers("turn")
+        known = np.where(turn >= 0, turn, np.iinfo(turn.dtype).max)
+        filled = np.flatnonzero(np.diff(self.first) > 0)
+        earliest = np.zeros(self.accounts, turn.dtype)
+        if len(filled):
+            earliest[filled] = np.minimum.reduceat(known, self.first[filled])
+        counted: Ints = np.where(turn >= 0, turn - earliest[self.account], turn)
+        return counted
+
+    @cached_property
+    def human_turns(self) -> npt.NDArray[np.uint8]:
+        """How often somebody asks back as people do in each request's conversation, at most 255 times."""
+        human = (self.numbers("words") <= SHORT_TURN_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        human &= self.turn > 0
+        return kernels.count_in_runs(self.first, self.conversation, human)
+
+    @cached_property
+    def model(self) -> Ints:
+        """Model of each request, coded in order of first appearance."""
+        return coded(self.table.column("model"))
+
+    @cached_property
+    def client_fingerprint(self) -> Ints:
+        """Client of each request, SDK and TLS together; -1 unknown."""
+        return joined(coded(self.table.column("user_agent")), coded(self.table.column("tls_fingerprint")))
+
+    @cached_property
+    def request_style(self) -> Ints:
+        """1 where a request sets a sampling parameter, 0 where not."""
+        given = [pc.is_valid(self.table.column(name)) for name in SETTINGS]
+        style: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int8)
+        return style
+
+    @cached_property
+    def settings(self) -> Ints:
+        """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
+        joint: Ints = np.full(len(self.time), -1, np.int32)
+        for name in SETTINGS:
+            # Thousandths: a client's 0.7 is 0.7 in single precision too.
+            # An absurd max_tokens may lose its last digits: it is only compared.
+            column = self.table.column(name).cast(pa.float64(), safe=False)
+            joint = joined(joint, coded(pc.round(pc.multiply(column, 1000.0))))
+        return joint
+
+    @cached_property
+    def sampling_rates(self) -> Floats | None:
+        """Share of such calls that the log keeps, for each request; None where it keeps all of them."""
+        column = self.table.column("sampling_rate")
+        rates = None if column.null_count == len(column) else pc.fill_null(column, 1.0).to_numpy()
+        return None if rates is None or (rates >= 1.0).all() else rates

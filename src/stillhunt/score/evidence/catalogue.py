@@ -1,0 +1,73 @@
+"""The catalogue: every kind of evidence, found in the modules of `kinds`, and what is derived from their declarations.
+
+Adding a kind is adding one module to `kinds` that declares `KIND` (or several as `KINDS`), and its test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+
+from stillhunt.base.errors import ContractError
+from stillhunt.base.families import FAMILY_OF
+from stillhunt.base.needs import FamilyNeed
+from stillhunt.score.evidence import kinds
+from stillhunt.score.evidence.kind import EvidenceKind
+
+
+def _declared() -> list[EvidenceKind]:
+    found: list[EvidenceKind] = []
+    for module in pkgutil.iter_modules(kinds.__path__):
+        loaded = importlib.import_module(f"{kinds.__name__}.{module.name}")
+        one = getattr(loaded, "KIND", None)
+        found += [one] if one is not None else list(getattr(loaded, "KINDS", ()))
+    return found
+
+
+def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
+    """Kinds in their order.
+
+    Args:
+        declared: kinds in any order.
+
+    Raises:
+        ContractError: two share a name or an order, or a family is unknown.
+    """
+    ordered = tuple(sorted(declared, key=lambda kind: (kind.order, kind.name)))
+    for values in ([kind.name for kind in ordered], [str(kind.order) for kind in ordered]):
+        twice = [value for value in values if values.count(value) > 1]
+        if twice:
+            raise ContractError(f"several kinds of evidence have the name or order {twice[0]}", where="catalogue")
+    unknown = sorted({kind.family for kind in ordered} - set(FAMILY_OF))
+    if unknown:
+        raise ContractError(f"no such family of evidence: {unknown[0]}", where="catalogue")
+    return ordered
+
+
+CATALOGUE = checked(_declared())
+"""Every kind of evidence, in the order of tables and pages."""
+
+KIND_OF = {kind.name: kind for kind in CATALOGUE}
+
+NEEDS_EVERY_CALL = tuple(kind.name for kind in CATALOGUE if kind.calls == "every")
+"""Kinds that must see every call: in a log that is a sample they may be evidence against, and not for."""
+NEEDS_EVEN_SAMPLING = tuple(kind.name for kind in CATALOGUE if kind.calls == "even")
+"""Kinds that compare how much accounts do: silent too where parts of the log are sampled at different rates."""
+
+
+def family_needs() -> dict[str, FamilyNeed]:
+    """What each family needs of a log, from the columns of its kinds.
+
+    Returns:
+        By family, in the order of `base/families.py`.
+    """
+    needs = {}
+    for family in FAMILY_OF.values():
+        columns = [column for kind in CATALOGUE if kind.family == family.name for column in kind.columns]
+        helpful: dict[str, str] = {}
+        for column in filter(lambda one: one.gives, columns):
+            helpful.setdefault(column.name, column.gives)
+        enough = tuple(dict.fromkeys(column.name for column in columns if column.enough))
+        needs[family.name] = FamilyNeed(enough, tuple(helpful.items()), family.shows)
+    return needs

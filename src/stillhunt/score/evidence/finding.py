@@ -1,0 +1,51 @@
+"""What one kind of evidence found about one candidate, before caps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stillhunt.score.stats.arrays import Floats, Ints
+
+EXAMPLES = 50
+"""Most requests that one finding names."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one kind of evidence found.
+
+    Attributes:
+        family, kind: evidence family and name of the kind.
+        statement: one sentence with its figures.
+        bits: log2 likelihood ratio for the whole candidate.
+        rows: requests that show it, at most `EXAMPLES`, as positions in the log.
+        count: requests behind it.
+        member_bits: bits for each member account, in the order of the candidate's accounts; None where the kind says
+            nothing of single accounts.
+        independent: True where the group was formed without looking at what this kind looks at, and could have been
+            refuted by it. Such a finding has a cap of its own and takes no room from the others.
+        insufficient: True where the log holds too little data: no bits, and the statement says what is lacking.
+    """
+
+    family: str
+    kind: str
+    statement: str
+    bits: float
+    rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    count: int = 0
+    member_bits: Floats | None = None
+    independent: bool = False
+    insufficient: bool = False
+
+
+def examples(rows: Ints) -> Ints:
+    """At most `EXAMPLES` of the requests, evenly spread.
+
+    Args:
+        rows: positions in the log.
+    """
+    if len(rows) <= EXAMPLES:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, EXAMPLES).astype(np.int64)]

@@ -1,0 +1,48 @@
+"""All findings about one candidate: every kind looks at it, and samples claim no more than they can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.catalogue import CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
+from stillhunt.score.evidence.finding import Finding
+
+
+def gather_evidence(case: CandidateCase) -> list[Finding]:
+    """All findings about one candidate, before caps, in the order of the catalogue.
+
+    Args:
+        case: the candidate before the kinds of evidence.
+    """
+    weighed = [kind.weigh(kind, case) for kind in CATALOGUE]
+    findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
+    return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient]
+
+
+def within_sample(log: Log, findings: list[Finding]) -> list[Finding]:
+    """Findings without what a sample of the calls cannot show; evidence against stays.
+
+    Each call is kept with the same chance, whatever it is, so that shares, mixtures and shared keys are as in the whole
+    log, only with fewer requests behind them, which the kinds know. But that nobody repeats a prompt, comes back to it
+    another day, asks back or sends again may just be what the sample left out.
+
+    Args:
+        log: the log.
+        findings: of one candidate.
+    """
+    rates = log.requests.sampling_rates
+    if rates is None:
+        return findings
+    silent = NEEDS_EVERY_CALL if len(np.unique(rates)) == 1 else (*NEEDS_EVERY_CALL, *NEEDS_EVEN_SAMPLING)
+    return [_silenced(found) if found.kind in silent else found for found in findings]
+
+
+def _silenced(found: Finding) -> Finding:
+    if found.bits <= 0.0:
+        return replace(found, member_bits=None)
+    statement = f"{found.statement}, which a sample of the calls cannot show"
+    return replace(found, statement=statement, bits=0.0, member_bits=None, insufficient=True)

@@ -1,0 +1,63 @@
+"""Homogeneity of a candidate's accounts, judged on the folds that did not form it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.stats.arrays import Ints
+from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
+from stillhunt.score.stats.honest_reference import Overdispersion
+
+
+def held_out_homogeneity(log: Log, candidate: Candidate, category: Ints) -> Homogeneity:
+    """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed.
+
+    Args:
+        log: the log.
+        candidate: the candidate.
+        category: category of each of its requests; below 0 unknown.
+    """
+    # Untemplated slices of one work queue are one table whatever client each uses.
+    table = np.zeros_like(candidate.slice_cluster) if candidate.untemplated else candidate.slice_cluster
+    fold = log.requests.fold[candidate.rows]
+    held_out = (candidate.formed_on[candidate.row_slice] >> (1 - fold) & 1) > 0
+    chosen = np.flatnonzero(held_out & log.requests.first_occurrence[candidate.rows] & (category >= 0))
+    clusters, number = np.unique(table, return_inverse=True)
+    part = number[candidate.row_slice[chosen]] * 2 + fold[chosen]
+    # Narrow numbers are sorted by counting.
+    order = np.argsort(part.astype(np.uint16) if len(clusters) < 1 << 15 else part, kind="stable")
+    tables = np.split(chosen[order], np.flatnonzero(np.diff(part[order])) + 1)
+    return pooled([homogeneity(candidate.row_account[rows], category[rows]) for rows in tables])
+
+
+def usual_here(
+    log: Log, candidate: Candidate, found: Homogeneity, view: str, reference: Overdispersion
+) -> Overdispersion:
+    """The frozen reference; where the comparison accounts are more alike than it says, what holds for them.
+
+    Args:
+        log: the log.
+        candidate: the candidate.
+        found: its homogeneity.
+        view: topic or time.
+        reference: frozen distributions of the view.
+    """
+    if index_bits(found, reference) <= 0.0:
+        return reference
+    alike = log.background.mixtures(view, candidate.accounts).correlation
+    # Comparison accounts that are more alike than one queue makes them are no evidence against anybody.
+    return replace(reference, honest_median=float(np.clip(alike, reference.queue_median, reference.honest_median)))
+
+
+def usual_index(found: Homogeneity, reference: Overdispersion) -> float:
+    """Dispersion index that is usual for honest groups with as many requests per account.
+
+    Args:
+        found: homogeneity of a candidate.
+        reference: distributions of the view.
+    """
+    return 1.0 + max(found.size - 1.0, 0.0) * reference.honest_median

@@ -1,0 +1,148 @@
+"""The declaration of one kind of evidence: everything that any part of the program needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from stillhunt.base.parameters import Provenance
+from stillhunt.base.wording import fill
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding, examples
+from stillhunt.score.stats.arrays import Floats, Ints
+
+Calls = Literal["any", "even", "every"]
+"""Which calls a kind must see: any fair sample of them; parts of the log that are sampled evenly; or every call."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a kind reads.
+
+    Attributes:
+        name: column of REQUESTS, or `accounts.` and a column of ACCOUNTS.
+        gives: what the column adds, as a noun phrase: "without NAME no GIVES"; empty where nothing is lost that other
+            columns do not give.
+        enough: True where this column alone, beside the required ones, lets the family yield evidence.
+    """
+
+    name: str
+    gives: str = ""
+    enough: bool = True
+
+
+@dataclass(frozen=True)
+class Null:
+    """The honest side of the likelihood ratio.
+
+    Attributes:
+        honest: what honest groups do, as a phrase.
+        provenance: where that comes from.
+    """
+
+    honest: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Templates of the statements, see `base/wording.py`.
+
+    Attributes:
+        evidence_for: where the bits are positive.
+        evidence_against: where they are negative.
+        insufficient: where the log holds too little data; kinds that are silent then use it on pages only.
+        variants: further templates, among which the kind chooses by what it saw.
+    """
+
+    evidence_for: str
+    evidence_against: str
+    insufficient: str
+    variants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MemberWording:
+    """What the kind says about one member, as sentences without figures."""
+
+    evidence_for: str
+    evidence_against: str
+
+
+@dataclass(frozen=True)
+class EvidenceKind:
+    """One kind of evidence.
+
+    Attributes:
+        name: as in evidence.parquet.
+        family: of `base/families.py`.
+        order: place among all kinds in tables and pages; also the order in which bits are added.
+        measures: what is measured, as a phrase.
+        null: what it is compared with.
+        columns: what it reads, beyond timestamp, account and model.
+        calls: which calls it must see; in a sample a kind that must see more may speak against, but not for.
+        most_bits, least_bits: bounds of its bits before the family's cap; None where only the family's cap bounds them.
+        wording: templates of its statements.
+        members: what it says about single members; None where it says nothing.
+        weigh: looks at one candidate; None where there is nothing to say.
+    """
+
+    name: str
+    family: str
+    order: int
+    measures: str
+    null: Null
+    columns: tuple[Column, ...]
+    calls: Calls
+    most_bits: float | None
+    least_bits: float | None
+    wording: Wording
+    members: MemberWording | None
+    weigh: Callable[[EvidenceKind, CandidateCase], Finding | None]
+
+    def finding(
+        self,
+        bits: float,
+        figures: dict[str, Any],
+        *,
+        rows: Ints | None = None,
+        count: int = 0,
+        member_bits: Floats | None = None,
+        independent: bool = False,
+        variant: int | None = None,
+    ) -> Finding:
+        """A finding with its statement, its bits within the kind's bounds.
+
+        Args:
+            bits: log2 likelihood ratio for the whole candidate.
+            figures: values of the statement's fields.
+            rows: requests that show it; `Finding` keeps some of them.
+            count: requests behind it.
+            member_bits: bits for each member account.
+            independent: see `Finding`.
+            variant: which of the wording's variants says it; the template for or against where None.
+        """
+        if self.most_bits is not None:
+            bits = min(bits, self.most_bits)
+        if self.least_bits is not None:
+            bits = max(bits, self.least_bits)
+        template = self.wording.evidence_for if bits > 0 else self.wording.evidence_against
+        if variant is not None:
+            template = self.wording.variants[variant]
+        shown = np.zeros(0, np.int64) if rows is None else examples(rows)
+        return Finding(
+            self.family, self.name, fill(template, **figures), bits, shown, count, member_bits, independent=independent
+        )
+
+    def insufficient(self, figures: dict[str, Any] | None = None, member_bits: Floats | None = None) -> Finding:
+        """A finding that says what the log lacks.
+
+        Args:
+            figures: values of the statement's fields.
+            member_bits: bits for each member account, where these can be had all the same.
+        """
+        statement = fill(self.wording.insufficient, **(figures or {}))
+        return Finding(self.family, self.name, statement, 0.0, member_bits=member_bits, insufficient=True)

@@ -1,0 +1,122 @@
+"""New accounts that start where others stop for good.
+
+A pool replaces what it loses. For each stop the next start is compared with the last one, as far as they lie within a
+day: starts that have nothing to do with stops are as near on either side (rather before, since a log's accounts start
+before they stop, so the null is on the safe side). Stops of one day are one event with one vote, since one ban wave or
+one end of term is one coincidence. Where several accounts start every hour, the nearest start tells nothing any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.requests import DAY
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kinds.failover import REFUSED
+from stillhunt.score.stats.arrays import Ints
+from stillhunt.score.stats.beta_binomial import lean_ratio, part_bits
+
+
+@parameter_table("score.account_replacement", "Evidence from accounts that start where others stop.")
+@dataclass(frozen=True)
+class ReplacementParameters:
+    """Parameters of the evidence from account replacement."""
+
+    margin: int = parameter(
+        2 * DAY,
+        unit="µs",
+        meaning="Silence at either end of the log from which an account counts as new, or as stopped for good.",
+        provenance=judgement("after less it may have been there before, or come back after"),
+    )
+    within: int = parameter(
+        DAY,
+        unit="µs",
+        meaning="Time within which the next start and the last one are compared; stops within it are one event.",
+        provenance=judgement("closed pools are usually replaced within a day"),
+    )
+    strength: float = parameter(
+        10.0,
+        unit="strength",
+        meaning="Strength with which starts of honest groups are as near before a stop as after it.",
+        provenance=measured("honest groups keep to 0.5 within 0.15"),
+    )
+    part: float = parameter(
+        0.3,
+        unit="share",
+        meaning="Operations that lose accounts and replace them while the log runs.",
+        provenance=judgement("most logs are shorter than a pool's life"),
+    )
+    cap_bits: float = parameter(5.0, unit="bits", meaning="Most bits.", provenance=judgement("few events in one log"))
+
+
+P = values_of(ReplacementParameters)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    log, members = case.log.requests, case.candidate.accounts
+    # Rows of one account need not be in order of time.
+    rows, owner = log.of_accounts(members), log.owners(members)
+    first, last = np.full(len(members), np.iinfo(np.int64).max), np.zeros(len(members), np.int64)
+    np.minimum.at(first, owner, log.time[rows])
+    np.maximum.at(last, owner, log.time[rows])
+    begin, end = log.span
+    starts = np.sort(first[first >= begin + P.margin])
+    stops = last <= end - P.margin
+    votes = _votes(np.sort(last[stops]), starts)
+    ahead, trials = int((votes > 0).sum()), int((votes != 0).sum())
+    closing = rows[(log.time[rows] == last[owner]) & stops[owner]]
+    figures = {
+        "ahead": ahead,
+        "trials": trials,
+        "stops": int(np.count_nonzero(stops)),
+        "refused": int(np.isin(log.numbers("status", closing), REFUSED).sum()),
+        "starts": len(starts),
+    }
+    bits = part_bits(lean_ratio(ahead, trials, P.strength), P.part)
+    return kind.finding(bits, figures, rows=closing, count=len(closing))
+
+
+def _votes(stops: Ints, starts: Ints) -> Ints:
+    """For each run of stops within a day of its first: whether the next start is mostly nearer than the last one."""
+    if not len(starts):
+        return np.zeros(0, np.int64)
+    at = np.searchsorted(starts, stops, side="right")
+    wait = np.where(at < len(starts), starts[np.minimum(at, len(starts) - 1)] - stops, 2 * P.within)
+    since = np.where(at > 0, stops - starts[np.maximum(at - 1, 0)], 2 * P.within)
+    leans = np.sign(np.minimum(since, P.within) - np.minimum(wait, P.within))
+    votes: list[int] = []
+    until = int(np.iinfo(np.int64).min)
+    for stop, lean in zip(stops.tolist(), leans.tolist(), strict=True):
+        if stop >= until:
+            votes.append(0)
+            until = stop + P.within
+        votes[-1] += lean
+    return np.sign(np.array(votes, np.int64))
+
+
+_WORDS = (
+    "On {ahead:#} of {trials:day} on which accounts stopped for good, a new member started within a day, sooner "
+    "than one had started before ({stops:stop}, {refused:#} with a refusal; {starts:start})"
+)
+KIND = EvidenceKind(
+    name="account_replacement",
+    family="timing",
+    order=110,
+    measures="after accounts stop for good, the next start against the last one, within a day",
+    null=Null(
+        "starts as near before a stop as after it, within 0.15; the stops of a day have one vote",
+        measured("honest groups of seeded worlds; table score.account_replacement"),
+    ),
+    columns=(Column("status", "refused work that other accounts take over", enough=False),),
+    calls="every",
+    most_bits=P.cap_bits,
+    least_bits=None,
+    wording=Wording(_WORDS, _WORDS, "No account stops or starts while the log runs"),
+    members=None,
+    weigh=_weigh,
+)

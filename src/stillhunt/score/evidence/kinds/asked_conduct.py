@@ -1,0 +1,180 @@
+"""What the requests ask for: reasoning, grading, cleaned traces, probes, agent steps.
+
+Safety researchers, teams that grade with a model and firms that keep audit trails ask for the same things as a
+harvest, so a trait is weighed against how *groups* of honest accounts differ, most of them all or nothing, and never
+against single requests. The log's other groups may only raise what is usual, each counting once and the extremes cut
+away, so that neither the candidate nor another campaign makes itself usual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
+
+_LABS = measured("groups of honest worlds; benchmarks/quality/candidates.py")
+
+
+@parameter_table("score.asked_conduct", "Evidence from what requests ask for.")
+@dataclass(frozen=True)
+class ConductParameters:
+    """Parameters of the evidence from conduct; of each trait, its usual share and its weight."""
+
+    reasoning: tuple[float, float] = parameter(
+        (0.06, 0.18),
+        unit="share, share",
+        meaning="Elicits reasoning: honest groups that live on it, operations that do.",
+        provenance=judgement("operations that providers have described"),
+    )
+    grading: tuple[float, float] = parameter(
+        (0.05, 0.08),
+        unit="share, share",
+        meaning="Has answers graded: the same two shares.",
+        provenance=judgement("operations that providers have described"),
+    )
+    cleaning: tuple[float, float] = parameter(
+        (0.02, 0.06),
+        unit="share, share",
+        meaning="Has traces rewritten or cleaned: the same two shares.",
+        provenance=judgement("operations that providers have described"),
+    )
+    probing: tuple[float, float] = parameter(
+        (0.02, 0.06),
+        unit="share, share",
+        meaning="Probes for hidden instructions or reasoning: the same two shares.",
+        provenance=judgement("operations that providers have described"),
+    )
+    agents: tuple[float, float] = parameter(
+        (0.06, 0.12),
+        unit="share, share",
+        meaning="Drives tools step by step: the same two shares.",
+        provenance=judgement("operations that providers have described"),
+    )
+    any_of_them: tuple[float, float] = parameter(
+        (0.12, 0.10),
+        unit="share, share",
+        meaning="Any of these at once: the same two shares. All weights add up to 0.6: the rest ask for nothing "
+        "special, or word it so that the lexicon does not see it, so that absence costs 1.3 bits at most.",
+        provenance=judgement("operations that take several skills at once"),
+    )
+    honest_strength: float = parameter(
+        1.0,
+        unit="strength",
+        meaning="Strength of the distribution over honest groups.",
+        provenance=judgement("a template either asks for a thing or it does not"),
+    )
+    asked_mean: float = parameter(
+        0.75,
+        unit="share",
+        meaning="Mean share of an operation's requests that show its trait.",
+        provenance=judgement("most, less what rewording hides from the lexicon"),
+    )
+    asked_strength: float = parameter(
+        4.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
+    )
+    trimmed_groups: float = parameter(
+        0.1,
+        unit="share",
+        meaning="Share of the log's groups cut away at the upper end before they say what is usual.",
+        provenance=judgement("other campaigns are among them"),
+    )
+    min_groups: int = parameter(
+        10, unit="groups", meaning="Other groups from which the log may raise what is usual.", provenance=_LABS
+    )
+    min_requests: int = parameter(
+        20, unit="requests", meaning="Requests below which no share is judged.", provenance=judgement("mostly noise")
+    )
+
+
+P = values_of(ConductParameters)
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something that requests ask for.
+
+    Attributes:
+        verb: what they do, for the statement.
+        flags: conduct flags of which any one shows it, see `extract/text/conduct.py`.
+        usual: share of honest groups that live on it.
+        weight: part of operations that live on it.
+    """
+
+    verb: str
+    flags: int
+    usual: float
+    weight: float
+
+
+TRAITS = (
+    Trait("elicit reasoning", 1 << 0 | 1 << 1, *P.reasoning),
+    Trait("have answers graded", 1 << 2, *P.grading),
+    Trait("have traces rewritten or cleaned", 1 << 3, *P.cleaning),
+    Trait("probe for hidden instructions or reasoning", 1 << 4 | 1 << 7, *P.probing),
+    Trait("drive tools step by step", 1 << 5, *P.agents),
+    Trait("elicit reasoning, grade, clean, probe or drive tools", 0b10111111, *P.any_of_them),
+)
+_ASKED = BetaPrior(P.asked_mean, P.asked_strength)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    rows = case.candidate.rows
+    if len(rows) < P.min_requests:
+        return None
+    conduct = case.log.requests.numbers("conduct", rows)
+    # A mixture over the traits: an operation lives on one of them, or on none.
+    ratio, shown, strongest = 1.0 - sum(trait.weight for trait in TRAITS), TRAITS[0], 0.0
+    for trait in TRAITS:
+        hits = int(np.count_nonzero(conduct & trait.flags))
+        usual = max(trait.usual, _usual_in_log(case.log, case.candidate, trait))
+        own = share_ratio(hits, len(rows), BetaPrior(usual, P.honest_strength), _ASKED)
+        ratio += trait.weight * own
+        if trait.weight * own > strongest:
+            shown, strongest = trait, trait.weight * own
+    hit = (conduct & shown.flags) > 0
+    usual = max(shown.usual, _usual_in_log(case.log, case.candidate, shown))
+    return kind.finding(
+        float(np.log2(ratio)),
+        {"share": hit.mean(), "verb": shown.verb, "usual": usual},
+        rows=rows[hit],
+        count=int(hit.sum()),
+    )
+
+
+def _usual_in_log(log: Log, candidate: Candidate, trait: Trait) -> float:
+    """Mean share over the log's other groups, each counting once, without the upper tenth of them."""
+    groups = log.background.groups
+    others = groups.others(candidate.slice_cluster)
+    if others.sum() < P.min_groups:
+        return 0.0
+    order, share = groups.by_share(trait.flags)
+    share = share[others[order]]
+    return float(share[: len(share) - int(np.ceil(P.trimmed_groups * len(share)))].mean())
+
+
+_WORDS = "{share:%} of its requests {verb}; {usual:%} elsewhere on average (most groups are near 0 % or 100 %)"
+KIND = EvidenceKind(
+    name="asked_conduct",
+    family="conduct",
+    order=130,
+    measures="requests that elicit reasoning, grade, clean traces, probe or drive tools",
+    null=Null(
+        "honest groups, all or nothing; the log's other groups may raise what is usual, trimmed, without the candidate",
+        judgement("table score.asked_conduct"),
+    ),
+    columns=(Column("prompt", "requests that ask for reasoning, grading or the like"),),
+    calls="any",
+    most_bits=None,
+    least_bits=None,
+    wording=Wording(_WORDS, _WORDS, "Too few requests to say what they ask for"),
+    members=None,
+    weigh=_weigh,
+)

@@ -1,0 +1,151 @@
+"""Client fingerprints (SDK and TLS) that accounts share beyond chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.score.context.coding import commonest
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.shared_keys import shared_value
+
+
+@parameter_table("score.client_fingerprint", "Evidence from shared client fingerprints.")
+@dataclass(frozen=True)
+class FingerprintParameters:
+    """Parameters of the evidence from client fingerprints."""
+
+    cap_bits: float = parameter(
+        4.0,
+        unit="bits",
+        meaning="Most bits where a template formed the group.",
+        provenance=judgement("a popular framework brings its own client, so that its users share both"),
+    )
+    untemplated_cap_bits: float = parameter(
+        11.0,
+        unit="bits",
+        meaning="Most bits about a group that was formed without looking at fingerprints.",
+        provenance=judgement("they could have refuted the group"),
+    )
+    shared_by: int = parameter(
+        3,
+        unit="accounts",
+        meaning="Members whose one fingerprint is a part of an untemplated group, however popular it is.",
+        provenance=judgement("a popular fingerprint is no evidence, but none against them either"),
+    )
+    member_against_bits: float = parameter(
+        3.0,
+        unit="bits",
+        meaning="Most bits that a fingerprint may say against one member.",
+        provenance=judgement("one worker may use another client"),
+    )
+    member_bits: float = parameter(
+        3.0,
+        unit="bits",
+        meaning="Most bits that a fingerprint may say for one member of a templated group.",
+        provenance=judgement("the template may bring the client with it"),
+    )
+    untemplated_member_bits: float = parameter(
+        8.0,
+        unit="bits",
+        meaning="The same in an untemplated group.",
+        provenance=judgement("no template brings the client with it there"),
+    )
+
+
+P = values_of(FingerprintParameters)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    if case.log.keys.client_fingerprint().empty:
+        return None
+    return _untemplated(kind, case) if case.candidate.untemplated else _templated(kind, case)
+
+
+def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
+    log, candidate = case.log, case.candidate
+    fingerprint = log.requests.client_fingerprint
+    own = commonest(candidate.row_account, fingerprint[candidate.rows], len(candidate.accounts))
+    found = shared_value(own, candidate.accounts, log.keys.client_fingerprint())
+    return kind.finding(
+        min(found.bits, P.cap_bits),
+        {"sharing": found.sharing, "accounts": len(candidate.accounts), "values": found.values},
+        count=len(candidate.rows),
+        member_bits=np.clip(found.member_bits, -P.member_against_bits, P.member_bits),
+    )
+
+
+def _untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
+    """Judged on the slices that topics and workload formed, among accounts with the same request style."""
+    log, current, candidate = case.log, case.candidate, case.as_found
+    fingerprint = log.requests.client_fingerprint
+    style = int(np.bincount(log.requests.request_style[candidate.rows]).argmax())
+    formed = candidate.formed_on[candidate.row_slice] > 0
+    own = commonest(candidate.row_account[formed], fingerprint[candidate.rows[formed]], len(candidate.accounts))
+    # Members who were found with the help of their fingerprint are neither evidence nor background.
+    passed_over = max(candidate.searched - int((own >= 0).sum()), 0)
+    key = log.keys.client_fingerprint(style)
+    found = shared_value(own, candidate.accounts, key, passed_over=passed_over)
+    used = commonest(candidate.row_account, fingerprint[candidate.rows], len(candidate.accounts))
+    bits = _as_users_of_the_same(found.member_bits, own, used)[np.isin(candidate.accounts, current.accounts)]
+    return kind.finding(
+        min(found.bits, P.untemplated_cap_bits),
+        {"sharing": found.sharing, "accounts": len(candidate.accounts), "values": found.values},
+        count=len(candidate.rows),
+        member_bits=np.clip(bits, -P.member_against_bits, P.untemplated_member_bits),
+        independent=True,
+        variant=0,
+    )
+
+
+def _as_users_of_the_same(bits: Floats, judged: Ints, used: Ints) -> Floats:
+    """Bits of each member's fingerprint; who was not judged counts as those who were and use the same."""
+    by_value = np.zeros(int(max(judged.max(initial=-1), used.max(initial=-1))) + 2)
+    by_value[judged[judged >= 0]] = bits[judged >= 0]
+    known = np.where(judged >= 0, bits, np.where(used >= 0, by_value[used], 0.0))
+    # A popular fingerprint that several members share is no evidence, but it is not evidence against them either.
+    counts = np.bincount(used[used >= 0], minlength=int(used.max(initial=-1)) + 1)
+    common = np.zeros(len(used), bool)
+    common[used >= 0] = counts[used[used >= 0]] > P.shared_by
+    return np.where(common, np.maximum(known, 0.0), known)
+
+
+_FOUND_OTHERWISE = (
+    "{sharing:#} of {accounts:account}, found by topics and workload, also {sharing:uses|use} "
+    "{values:client fingerprint} (SDK and TLS) that {values:is|are} rarer among others with the same request style"
+)
+KIND = EvidenceKind(
+    name="client_fingerprint",
+    family="network",
+    order=60,
+    measures="user agent and TLS fingerprint shared beyond chance",
+    null=Null(
+        "three times the rate of comparison accounts in the same countries; where some members were selected by their "
+        "fingerprint, the slices passed over share nothing; 4 bits at most for templated groups, 11 for untemplated "
+        "ones, which were found without looking at fingerprints and take no room under the caps",
+        judgement("table score.shared_keys; e-values of Vovk and Wang (2021)"),
+    ),
+    columns=(
+        Column("user_agent", "shared clients"),
+        Column("tls_fingerprint", "shared client software under false names"),
+        Column("country", "allowance for what countrymen share by chance", enough=False),
+    ),
+    calls="any",
+    most_bits=P.untemplated_cap_bits,
+    least_bits=0.0,
+    wording=Wording(
+        "{sharing:#} of {accounts:account} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that "
+        "{values:is|are} rarer elsewhere",
+        "{sharing:#} of {accounts:account} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that "
+        "{values:is|are} as common elsewhere",
+        "The log names neither clients nor TLS fingerprints",
+        variants=(_FOUND_OTHERWISE,),
+    ),
+    members=MemberWording("It uses one of the group's client fingerprints", "Its client fingerprint is its own"),
+    weigh=_weigh,
+)

@@ -1,0 +1,165 @@
+"""Days on which a group changes as one: common starts, stops, pauses and bursts.
+
+One work queue drives all workers, so their days rise and fall together. The statistic is the mean correlation of two
+members' daily counts, after what all customers do on a day (weekends, outages, holidays) is removed. Its noise is that
+of members each of whom keeps its own series of days, gaps and bursts included, shifted by a number of days of its own:
+then any two correlate with variance 1 / (days - 1). Honest groups are not quite at zero: seats of one company share its
+calendar, classes their term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.background import ACCOUNT_WEIGHT
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
+from stillhunt.score.stats.arrays import Floats
+from stillhunt.score.stats.beta_binomial import part_bits
+
+_HONEST_CANDIDATES = measured(
+    "460 honest candidates of at least eight accounts: 5 % lie above 0.06, 1 % above 0.14, noise included; the highest "
+    "are seats of one company at 0.27"
+)
+
+
+@parameter_table("score.common_days", "Evidence from days that rise and fall together.")
+@dataclass(frozen=True)
+class DayParameters:
+    """Parameters of the evidence from common days."""
+
+    min_days: int = parameter(
+        6, unit="days", meaning="Days from which they are compared.", provenance=judgement("a week less a day off")
+    )
+    min_members: int = parameter(
+        4, unit="accounts", meaning="Members from which days are compared.", provenance=judgement("six pairs")
+    )
+    most_bins: int = parameter(
+        120,
+        unit="bins",
+        meaning="Longer logs are cut into bins of several days.",
+        provenance=judgement("bounds the work"),
+    )
+    calm: tuple[float, float] = parameter(
+        (0.80, 0.012),
+        unit="share, correlation",
+        meaning="Honest groups near independence: part of them, and scale (half normal).",
+        provenance=_HONEST_CANDIDATES,
+    )
+    calendar: tuple[float, float] = parameter(
+        (0.15, 0.05),
+        unit="share, correlation",
+        meaning="Honest groups with a common calendar: part of them, and scale (exponential).",
+        provenance=_HONEST_CANDIDATES,
+    )
+    term: tuple[float, float] = parameter(
+        (0.05, 0.12),
+        unit="share, correlation",
+        meaning="Honest groups with a common term: part of them, and scale (exponential).",
+        provenance=_HONEST_CANDIDATES,
+    )
+    operations: tuple[float, float] = parameter(
+        (0.02, 1.0),
+        unit="correlation",
+        meaning="Least and largest correlation of operations, even in the logarithm between them.",
+        provenance=measured("campaigns of seeded worlds: 0.01 (uneven human days) to 0.75 (one queue)"),
+    )
+    part: float = parameter(
+        0.6,
+        unit="share",
+        meaning="Operations whose days rise and fall together at all.",
+        provenance=judgement("some start and end with the log"),
+    )
+    cap_bits: float = parameter(
+        4.0, unit="bits", meaning="Most bits.", provenance=judgement("seats of one company earn up to 3.3 bits")
+    )
+
+
+P = values_of(DayParameters)
+_CORRELATIONS = np.linspace(0.0, 0.999, 1000)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    found = _correlation(case.log, case.candidate)
+    if found is None:
+        return None
+    correlation, members, days = found
+    noise = float(np.sqrt(2.0 / (members * (members - 1.0) * (days - 1.0))))
+    return kind.finding(
+        part_bits(_ratio(correlation, noise), P.part),
+        {"correlation": correlation, "noise": noise},
+        count=len(case.candidate.rows),
+    )
+
+
+def _correlation(log: Log, candidate: Candidate) -> tuple[float, int, int] | None:
+    """Mean correlation of two members, members that can be compared, and days; None where there are too few."""
+    requests, background = log.requests, log.background
+    days = requests.days
+    width = -(-days // P.most_bins)
+    bins = -(-days // width)
+    if bins < P.min_days:
+        return None
+    accounts = len(candidate.accounts)
+    day = requests.day(candidate.rows) // width
+    counts = np.bincount(candidate.row_account * bins + day, minlength=accounts * bins).reshape(accounts, bins)
+    aside = candidate.accounts[log.accounts.background[candidate.accounts]]
+    weights = background.request_weight[aside][requests.owners(aside)]
+    others = background.daily - np.bincount(requests.day(requests.of_accounts(aside)), weights=weights, minlength=days)
+    usual = np.bincount(np.arange(days) // width, weights=others, minlength=bins) + ACCOUNT_WEIGHT // 100
+    expected = counts.sum(axis=1, keepdims=True) * (usual / usual.sum())
+    # In units of their noise, or days on which hardly anybody works would outweigh the rest.
+    level: Floats = (counts - expected) / np.sqrt(np.maximum(expected, 1e-9))
+    level -= level.mean(axis=1, keepdims=True)
+    length = np.sqrt((level**2).sum(axis=1, keepdims=True))
+    level = (level / np.where(length > 0, length, 1.0))[length[:, 0] > 0]
+    members = len(level)
+    if members < P.min_members:
+        return None
+    # All pairs at once: the square of the sum is the sum over pairs plus one for each member with itself.
+    pairs = float((level.sum(axis=0) ** 2).sum()) - members
+    return pairs / (members * (members - 1.0)), members, bins
+
+
+def _ratio(correlation: float, noise: float) -> float:
+    weight, scale = P.calm
+    honest = weight * np.exp(-0.5 * (_CORRELATIONS / scale) ** 2) / (scale * np.sqrt(np.pi / 2.0))
+    for weight, scale in (P.calendar, P.term):
+        honest = honest + weight * np.exp(-_CORRELATIONS / scale) / scale
+    low, high = P.operations
+    inside = (low <= _CORRELATIONS) & (high >= _CORRELATIONS)
+    operation = np.where(inside, 1.0 / np.maximum(_CORRELATIONS, low), 0.0)
+    seen = np.exp(-0.5 * ((correlation - _CORRELATIONS) / noise) ** 2) + 1e-12
+    return float((seen * operation / operation.sum()).sum() / (seen * honest / honest.sum()).sum())
+
+
+KIND = EvidenceKind(
+    name="common_days",
+    family="timing",
+    order=90,
+    measures="mean correlation of two members' daily counts, after removing what all customers do on a day",
+    null=Null(
+        "each account's own series of days, shifted by a number of days of its own; honest groups with a common "
+        "calendar or term",
+        _HONEST_CANDIDATES,
+    ),
+    columns=(),
+    calls="any",
+    most_bits=P.cap_bits,
+    least_bits=None,
+    wording=Wording(
+        "Its accounts are busy on the same days: mean correlation {correlation:.3f} between two accounts, after "
+        "removing what all customers do (chance: 0 ± {noise:.3f})",
+        "Its accounts are busy on days of their own: mean correlation {correlation:.3f} between two accounts, after "
+        "removing what all customers do (chance: 0 ± {noise:.3f})",
+        "Too few days or accounts to compare days",
+    ),
+    members=None,
+    weigh=_weigh,
+)

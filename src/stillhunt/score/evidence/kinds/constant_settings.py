@@ -1,0 +1,95 @@
+"""A joint temperature, top_p and max_tokens that each member keeps and few others use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.coding import commonest
+from stillhunt.score.context.requests import Requests
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.stats.shared_keys import shared_value
+
+
+@parameter_table("score.constant_settings", "Evidence from sampling settings that accounts keep.")
+@dataclass(frozen=True)
+class SettingsParameters:
+    """Parameters of the evidence from constant settings."""
+
+    constant_share: float = parameter(
+        0.9,
+        unit="share",
+        meaning="Share of an account's requests with its commonest setting, from which it counts as constant.",
+        provenance=judgement("a few requests are tried by hand"),
+    )
+    cap_bits: float = parameter(
+        2.0, unit="bits", meaning="Most bits.", provenance=judgement("users of one framework share its settings, too")
+    )
+
+
+P = values_of(SettingsParameters)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    requests, candidate, key = case.log.requests, case.candidate, case.log.keys.settings
+    if key.empty:
+        return None
+    members = len(candidate.accounts)
+    own = requests.settings[candidate.rows]
+    most = commonest(candidate.row_account, own, members)
+    agree = np.bincount(candidate.row_account[own == most[candidate.row_account]], minlength=members)
+    constant = (most >= 0) & (agree >= P.constant_share * candidate.volumes)
+    found = shared_value(np.where(constant, most, -1), candidate.accounts, key)
+    return kind.finding(
+        found.bits,
+        {
+            "sharing": found.sharing,
+            "accounts": members,
+            "values": found.values,
+            "varied": _varied_elsewhere(requests, candidate),
+        },
+        rows=candidate.rows,
+        count=len(candidate.rows),
+    )
+
+
+def _varied_elsewhere(requests: Requests, candidate: Candidate) -> int:
+    """Members whose traffic outside the candidate has another setting than their commonest inside it."""
+    rows, owner = requests.of_accounts(candidate.accounts), requests.owners(candidate.accounts)
+    inside = commonest(candidate.row_account, requests.settings[candidate.rows], len(candidate.accounts))
+    other = requests.settings[rows] != inside[owner]
+    other[np.searchsorted(rows, candidate.rows)] = False
+    return int(np.count_nonzero(np.bincount(owner[other])))
+
+
+KIND = EvidenceKind(
+    name="constant_settings",
+    family="conduct",
+    order=170,
+    measures="a joint temperature, top_p and max_tokens that each member keeps and few others use",
+    null=Null(
+        "sharing at three times the rate of the comparison accounts (e-values of Vovk and Wang 2021)",
+        judgement("tables score.shared_keys and score.constant_settings"),
+    ),
+    columns=(
+        Column("temperature", "settings held constant", enough=False),
+        Column("max_tokens", "lengths held constant", enough=False),
+    ),
+    calls="any",
+    most_bits=P.cap_bits,
+    least_bits=0.0,
+    wording=Wording(
+        "{sharing:#} of {accounts:account} {sharing:keeps|keep} {values:combination} of temperature and length that "
+        "{values:is|are} rarer elsewhere; {varied:#} of them {varied:uses|use} others in the rest of the traffic",
+        "{sharing:#} of {accounts:account} {sharing:keeps|keep} {values:combination} of temperature and length that "
+        "{values:is|are} as common elsewhere",
+        "The log has no temperature, top_p or max_tokens",
+    ),
+    members=None,
+    weigh=_weigh,
+)

@@ -1,0 +1,97 @@
+"""Accounts that send unusually even volumes, as when one dispatcher spreads its tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
+from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
+from stillhunt.score.stats.honest_reference import SPREADS, VOLUMES
+
+
+@parameter_table("score.volume", "How much evenness of volume may say.")
+@dataclass(frozen=True)
+class VolumeParameters:
+    """Parameters of the evidence from volume."""
+
+    cap_bits: float = parameter(
+        6.0,
+        unit="bits",
+        meaning="Most bits from even volumes.",
+        provenance=judgement("a roster of equal machines is even, too"),
+    )
+    bits_per_topic_bit: float = parameter(
+        2.0,
+        unit="bits",
+        meaning="Most bits from volume or workload for each bit of the topic mixture.",
+        provenance=judgement(
+            "a class that does one assignment is even, too: volume corroborates that one queue is worked off, and "
+            "establishes nothing alone"
+        ),
+    )
+    cut_off: int = parameter(
+        3,
+        unit="times",
+        meaning="Times the smallest slice below which a mean volume is cut off by it, and not judged.",
+        provenance=judgement("small volumes look even where the smaller ones are missing"),
+    )
+
+
+P = values_of(VolumeParameters)
+
+
+def bits_by_topics(case: CandidateCase) -> float:
+    """Most bits that volume or workload may earn, given what topics say.
+
+    Args:
+        case: the candidate before the kinds of evidence.
+    """
+    return P.bits_per_topic_bit * max(topic_finding(case).bits, 0.0)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    candidate = case.candidate
+    if candidate.untemplated:
+        return None
+    volumes = case.as_found.volumes
+    found = volume_evenness(trimmed(volumes))
+    cut_off = float(volumes.mean()) < P.cut_off * case.min_slice_requests
+    bits = 0.0 if cut_off else min(index_bits(found, VOLUMES), P.cap_bits, bits_by_topics(case))
+    mean = float(volumes.mean())
+    return kind.finding(
+        bits,
+        {"mean": mean, "deviation": float(volumes.std()), "expected": float(np.sqrt(mean))},
+        count=len(candidate.rows),
+        member_bits=volume_fit(candidate.volumes, SPREADS.workers),
+    )
+
+
+KIND = EvidenceKind(
+    name="even_volume",
+    family="queue",
+    order=30,
+    measures="variance over mean of the requests per account",
+    null=Null(
+        "volumes of honest groups, frozen; at most two bits for each bit of `topic_mixture`",
+        measured("honest accounts of seeded worlds of two generators; table score.volume_dispersion"),
+    ),
+    columns=(),
+    calls="even",
+    most_bits=P.cap_bits,
+    least_bits=None,
+    wording=Wording(
+        "Volume per account is unusually even: mean {mean:#}, standard deviation {deviation:.1f} ({expected:.1f} if "
+        "assigned at random)",
+        "Volume per account is as uneven as that of separate customers: mean {mean:#}, standard deviation "
+        "{deviation:.1f} ({expected:.1f} if assigned at random)",
+        "Too few requests per account to compare volumes",
+    ),
+    members=MemberWording("Its volume is near the group's middle", "Its volume is far from the group's middle"),
+    weigh=_weigh,
+)

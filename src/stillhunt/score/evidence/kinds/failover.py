@@ -1,0 +1,222 @@
+"""What the other members do when one is refused.
+
+A dispatcher that meets a limit (429) or a ban (403) sends the task through another account, within minutes. Two nulls
+that need no model of anybody's hours: requests that were *answered*, whose prompt may also come from another account
+(a benchmark, a class); and the minutes *before* the refusal, which any rhythm fills like the minutes after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.stats.arrays import Flags, Hashes, Ints
+from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, part_bits, share_ratio
+
+MINUTE = 60_000_000
+REFUSED = (403, 429)
+"""HTTP status of a ban and of a rate limit."""
+
+
+@parameter_table("score.failover", "Evidence from what others do when one account is refused.")
+@dataclass(frozen=True)
+class FailoverParameters:
+    """Parameters of the evidence from failover."""
+
+    resent_within: int = parameter(
+        60 * MINUTE,
+        unit="µs",
+        meaning="Time within which a refused prompt counts as sent again by another member.",
+        provenance=judgement("a refused task goes back to the queue; leases of an hour are long"),
+    )
+    start_within: int = parameter(
+        5 * MINUTE,
+        unit="µs",
+        meaning="Time after a refusal within which another member counts as started.",
+        provenance=judgement("a dispatcher turns to the next account at once"),
+    )
+    min_refusals: int = parameter(
+        5,
+        unit="refusals",
+        meaning="Refusals from which failover is judged.",
+        provenance=judgement("fewer tell nothing"),
+    )
+    usual_strength: float = parameter(
+        20.0,
+        unit="strength",
+        meaning="Strength of the beta distribution around the share of answered prompts that others send, too.",
+        provenance=judgement("in honest groups refused and answered prompts are alike in this, up to so much"),
+    )
+    usual_floor: float = parameter(
+        0.02,
+        unit="share",
+        meaning="Share of answered prompts that others send, before any is counted.",
+        provenance=judgement("retries by another account of one person"),
+    )
+    resent_mean: float = parameter(
+        0.5,
+        unit="share",
+        meaning="Mean share of an operation's refused prompts that another member sends.",
+        provenance=judgement("some tasks wait longer or are dropped"),
+    )
+    resent_strength: float = parameter(
+        2.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
+    )
+    start_strength: float = parameter(
+        600.0,
+        unit="strength",
+        meaning="Strength with which honest groups start as often before a refusal as after it.",
+        provenance=measured(
+            "152 honest groups (288 starts after, 313 before) show no spread of their own; they are let lean by 0.02"
+        ),
+    )
+    part: float = parameter(
+        0.3,
+        unit="share",
+        meaning="Operations whose refused tasks go to other accounts.",
+        provenance=judgement("the rest wait and try again themselves"),
+    )
+    most_events: int = parameter(
+        4_000,
+        unit="refusals",
+        meaning="Refusals that are looked at, evenly thinned.",
+        provenance=judgement("bounds the work"),
+    )
+    cap_bits: float = parameter(
+        6.0, unit="bits", meaning="Most bits.", provenance=judgement("one habit of one dispatcher")
+    )
+
+
+P = values_of(FailoverParameters)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way in which failover shows: its likelihood ratio, which variant says it, figures, and the requests."""
+
+    ratio: float
+    variant: int
+    figures: dict[str, Any]
+    rows: Ints
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    refused = np.isin(case.log.requests.numbers("status", case.candidate.rows), REFUSED)
+    if refused.sum() < P.min_refusals:
+        return None
+    ways = (_resent(case.log, case.candidate, refused), _started(case.log, case.candidate, refused))
+    # The mean of both ratios, since both show one habit.
+    ratio = float(np.mean([way.ratio for way in ways]))
+    shown = max(ways, key=lambda way: way.ratio)
+    return kind.finding(
+        part_bits(ratio, P.part), shown.figures, rows=shown.rows, count=len(shown.rows), variant=shown.variant
+    )
+
+
+def _resent(log: Log, candidate: Candidate, refused: Flags) -> _Way:
+    """Refused prompts that another member sends."""
+    prompt, time = log.requests.prompt_hash[candidate.rows], log.requests.time[candidate.rows]
+    by_other = _next_by_other(prompt, candidate.row_account, time) <= P.resent_within
+    known = prompt != 0
+    hits, trials = int((by_other & refused & known).sum()), int((refused & known).sum())
+    others, answered = int((by_other & ~refused & known).sum()), int((~refused & known).sum())
+    usual = (others + P.usual_floor * P.usual_strength) / (answered + P.usual_strength)
+    resent = BetaPrior(P.resent_mean, P.resent_strength)
+    return _Way(
+        share_ratio(hits, trials, BetaPrior(usual, P.usual_strength), resent),
+        0,
+        {"hits": hits, "trials": trials, "usual": others / max(answered, 1)},
+        candidate.rows[by_other & refused & known],
+    )
+
+
+def _next_by_other(prompt: Hashes, account: Ints, time: Ints) -> Ints:
+    """Microseconds until another account sends the same prompt; a very long time where none does."""
+    order = np.lexsort((account, time, prompt))
+    last = len(order) - 1
+    text, sender, when = prompt[order], account[order], time[order]
+    # End of the run of one sender within one prompt: what follows it is the next request by another.
+    ends = np.flatnonzero(np.r_[(text[1:] != text[:-1]) | (sender[1:] != sender[:-1]), True])
+    follows = ends[np.searchsorted(ends, np.arange(len(order)))] + 1
+    inside = np.minimum(follows, last)
+    same = (follows <= last) & (text[inside] == text)
+    wait = np.full(len(order), np.iinfo(np.int64).max)
+    wait[order[same]] = when[inside[same]] - when[same]
+    return wait
+
+
+def _started(log: Log, candidate: Candidate, refused: Flags) -> _Way:
+    """Members that start when another is refused, against those that were active before and stopped."""
+    time = log.requests.time[candidate.rows]
+    order = np.lexsort((candidate.row_account, time))
+    when, who = time[order], candidate.row_account[order]
+    events = _apart(time[refused], candidate.row_account[refused])
+    after = before = 0
+    starts = np.array([start for start, _ in events], np.int64)
+    bounds = starts[:, None] + np.array([-P.start_within, 0, 1, P.start_within + 1])
+    places = np.searchsorted(when, bounds.ravel()).reshape(-1, 4).tolist()
+    for (_, account), (low, middle, up, high) in zip(events, places, strict=True):
+        earlier, later = set(who[low:middle].tolist()) - {account}, set(who[up:high].tolist()) - {account}
+        after += len(later - earlier)
+        before += len(earlier - later)
+    return _Way(
+        lean_ratio(after, after + before, P.start_strength),
+        1,
+        {"refusals": len(events), "after": after, "before": before},
+        candidate.rows[refused],
+    )
+
+
+def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
+    """Refusals of each account that are no retries of one another, evenly thinned where there are very many."""
+    order = np.lexsort((time, account))
+    kept: list[tuple[int, int]] = []
+    for when, who in zip(time[order].tolist(), account[order].tolist(), strict=True):
+        if not kept or kept[-1][1] != who or when - kept[-1][0] > 2 * P.start_within:
+            kept.append((when, who))
+    step = -(-len(kept) // P.most_events)
+    return kept[::step] if step else kept
+
+
+_RESENT = (
+    "{hits:#} of {trials:refused prompt} {hits:was|were} sent by another member within an hour; of the answered ones "
+    "{usual:%}"
+)
+_STARTED = (
+    "After {refusals:refusal} (403, 429) another member started within five minutes {after:time}; {before:time} in the "
+    "five minutes before"
+)
+KIND = EvidenceKind(
+    name="failover",
+    family="timing",
+    order=100,
+    measures="refused (403, 429) prompts that another member sends within an hour; members that start in the five "
+    "minutes after a refusal",
+    null=Null(
+        "answered prompts of the same group; the five minutes before",
+        measured("152 honest groups start as often before a refusal as after it; table score.failover"),
+    ),
+    columns=(
+        Column("status", "refused work that other accounts take over", enough=False),
+        Column("prompt", "refused prompts that another account sends", enough=False),
+    ),
+    calls="any",
+    most_bits=P.cap_bits,
+    least_bits=None,
+    wording=Wording(
+        "Other members take over when one is refused",
+        "Other members do not take over when one is refused",
+        "Its accounts met too few refusals (403, 429) to see who takes over",
+        variants=(_RESENT, _STARTED),
+    ),
+    members=None,
+    weigh=_weigh,
+)

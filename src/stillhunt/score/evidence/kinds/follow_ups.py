@@ -1,0 +1,109 @@
+"""Requests that nobody follows up: answers are collected, not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.stats.arrays import Ints
+
+
+@parameter_table("score.follow_ups", "Evidence from later turns in the slices.")
+@dataclass(frozen=True)
+class FollowUpParameters:
+    """Parameters of the evidence from follow-ups."""
+
+    leaked_share: float = parameter(
+        0.03,
+        unit="share",
+        meaning="Share of follow-ups up to which nobody is said to ask back.",
+        provenance=measured("cover traffic leaks up to 3 % of follow-ups into campaigns of seeded worlds"),
+    )
+    none_bits: float = parameter(
+        1.5,
+        unit="bits",
+        meaning="Bits where there is no follow-up at all; fewer the nearer the share comes to `leaked_share`.",
+        provenance=judgement("pipelines of honest firms have none either"),
+    )
+    against_bits: float = parameter(
+        8.0,
+        unit="bits",
+        meaning="Bits against, times the share of follow-ups.",
+        provenance=judgement("people who ask back use the answers"),
+    )
+    most_against_bits: float = parameter(
+        6.0,
+        unit="bits",
+        meaning="Most bits against.",
+        provenance=judgement("conversations can be made up"),
+    )
+    min_requests: int = parameter(
+        50,
+        unit="requests",
+        meaning="Requests with a known turn from which the absence of follow-ups says anything.",
+        provenance=judgement("fewer show none by chance"),
+    )
+
+
+P = values_of(FollowUpParameters)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    rows = client_rows(case.log, case.candidate) if case.candidate.untemplated else case.candidate.rows
+    turn = case.log.requests.turn[rows]
+    known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
+    if not known:
+        return None
+    share = later / known
+    absent = share < P.leaked_share and known >= P.min_requests
+    bits = P.none_bits * (1.0 - share / P.leaked_share) if absent else -min(P.against_bits * share, P.most_against_bits)
+    return kind.finding(bits, {"first": 1 - share, "later": share}, rows=case.candidate.rows, count=known)
+
+
+def client_rows(log: Log, candidate: Candidate) -> Ints:
+    """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
+
+    Args:
+        log: the log.
+        candidate: an untemplated candidate, whose slices hold single-turn requests only.
+    """
+    requests = log.requests
+    rows = requests.of_accounts(candidate.accounts)
+    width = int(requests.client_fingerprint.max(initial=-1)) + 2
+    sent_by, own = (
+        (requests.account[chosen].astype(np.int64) * 2 + requests.request_style[chosen]) * width
+        + requests.client_fingerprint[chosen]
+        + 1
+        for chosen in (rows, candidate.rows)
+    )
+    own = np.unique(own)
+    # Both stand in order of account, so that looking one up in the other stays within the cache.
+    at = np.minimum(np.searchsorted(own, sent_by), len(own) - 1)
+    return rows[own[at] == sent_by] if len(own) else rows[:0]
+
+
+KIND = EvidenceKind(
+    name="follow_ups",
+    family="conduct",
+    order=40,
+    measures="share of later turns in the slices",
+    null=Null("a fixed scale: cover traffic leaks up to 3 %", measured("seeded worlds; table score.follow_ups")),
+    columns=(Column("turn", "conversations that nobody continues"),),
+    calls="every",
+    most_bits=P.none_bits,
+    least_bits=-P.most_against_bits,
+    wording=Wording(
+        "Hardly anybody asks back: {first:%} of its requests are first turns",
+        "{later:%} of its requests are follow-ups in a conversation, as people write them",
+        "The log does not say which turn of a conversation a request is",
+    ),
+    members=None,
+    weigh=_weigh,
+)

@@ -1,0 +1,189 @@
+"""Groups that openly are customers: what they share is explained.
+
+One customer that says so is not a hidden operation, nor are several: the seats of a help desk, the classes of a school.
+An operation that rents identities gives them away by contradictions: one card or one network with a dozen countries
+behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.score.context.accounts import Accounts
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.stats.arrays import Ints
+
+
+@parameter_table("score.open_customers", "When a group openly is one customer, or several.")
+@dataclass(frozen=True)
+class CustomerParameters:
+    """Parameters of open customers."""
+
+    declared_share: float = parameter(
+        0.5,
+        unit="share",
+        meaning="Members that declare one organisation, from which it explains the group.",
+        provenance=judgement("most of them"),
+    )
+    bits: float = parameter(
+        -6.0,
+        unit="bits",
+        meaning="Bits of a group that hides nothing.",
+        provenance=judgement("no verdict act in any case"),
+    )
+    other_member_bits: float = parameter(
+        -4.0,
+        unit="bits",
+        meaning="Bits of a member that declares the organisation.",
+        provenance=judgement("a seat of a known customer"),
+    )
+    public_domain: float = parameter(
+        5.0,
+        unit="times",
+        meaning="Times a part's size, from which comparison accounts make its mail domain a public provider's.",
+        provenance=judgement("a firm's own domain has few users outside its group"),
+    )
+    agreement: float = parameter(
+        0.9,
+        unit="share",
+        meaning="Accounts that must agree for a group to be one open customer, or belong to one for it to be several.",
+        provenance=judgement("a few seats pay or sign up elsewhere"),
+    )
+    smallest_part: int = parameter(
+        3,
+        unit="accounts",
+        meaning="Accounts of one mail domain that are a customer.",
+        provenance=judgement("several seats"),
+    )
+
+
+P = values_of(CustomerParameters)
+
+
+def explained_by_customer(case: CandidateCase) -> bool:
+    """Whether a known customer explains what the accounts share, so that sharing it is no evidence.
+
+    Args:
+        case: the candidate before the kinds of evidence.
+    """
+    return any(_once(kind, case) is not None for kind in KINDS)
+
+
+def _once(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    if kind.name not in case.shared:
+        case.shared[kind.name] = _declared(kind, case) if kind is DECLARED_KIND else _open(kind, case)
+    found: Finding | None = case.shared[kind.name]
+    return found
+
+
+def _declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """One declared organisation, where most members name it."""
+    own = case.log.accounts.declared_organisation[case.candidate.accounts]
+    names, seats = np.unique(own[own >= 0], return_counts=True)
+    share = float(seats.max(initial=0)) / len(own)
+    if share < P.declared_share:
+        return None
+    members = np.where(own == names[np.argmax(seats)], P.other_member_bits, 0.0)
+    return kind.finding(P.bits, {"share": share}, count=len(case.candidate.rows), member_bits=members)
+
+
+def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """One customer or several, each with a mail domain of its own, one payer or sign-up network, and one country."""
+    accounts, members = case.log.accounts, case.candidate.accounts
+    domain = accounts.customers.codes.get("email_domain")
+    if domain is None or _once(DECLARED_KIND, case) is not None:
+        return None
+    own, background = domain[members], accounts.background[members]
+    institution, disposable = (accounts.customers.codes[name] for name in ("institution", "disposable"))
+    is_open, payers = np.zeros(len(own), bool), list[int]()
+    parts, weight = 0, accounts.comparison_weight(members)
+    for value in np.unique(own[own >= 0]):
+        inside = own == value
+        others = (int(accounts.mail_domain_holders[value]) - int((inside & background).sum())) * weight
+        part = members[inside]
+        if inside.sum() < P.smallest_part or others > P.public_domain * inside.sum():
+            continue
+        if (disposable[part] > 0).any():  # mail that anybody can have, however few have it here
+            continue
+        if _one_payer(accounts, part) and ((institution[part] > 0).all() or _one_country(accounts, part)):
+            is_open |= inside
+            parts += 1
+            payers += _payer(accounts, part)
+    if not parts or is_open.mean() < P.agreement or len(set(payers)) < len(payers):
+        return None
+    return kind.finding(
+        P.bits, {"customers": parts}, count=len(case.candidate.rows), member_bits=np.zeros(len(members))
+    )
+
+
+def _one_payer(accounts: Accounts, part: Ints) -> bool:
+    """One payer, or one network from which all signed up."""
+    return max(_agreement(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= P.agreement
+
+
+def _payer(accounts: Accounts, part: Ints) -> list[int]:
+    """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
+    values = accounts.customers.codes.get("payment_fingerprint")
+    if values is None:
+        return []
+    known, holders = np.unique(values[part][values[part] >= 0], return_counts=True)
+    return [int(known[np.argmax(holders)])] if holders.sum() >= P.agreement * len(part) else []
+
+
+def _one_country(accounts: Accounts, part: Ints) -> bool:
+    countries = [_agreement(accounts, part, name) for name in ("signup_country", "payment_country")]
+    return not any(0.0 < country < P.agreement for country in countries)
+
+
+def _agreement(accounts: Accounts, part: Ints, name: str) -> float:
+    """Share of the accounts that have the commonest value of a customer column; 0 where it is not known."""
+    values = accounts.customers.codes.get(name)
+    if values is None:
+        return 0.0
+    own = values[part]
+    return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))
+
+
+_NO_NULL = Null("none: a group that hides nothing is not a hidden operation", judgement("table score.open_customers"))
+_DECLARES = "{share:%} of its accounts declare one organisation, a known customer that explains what they share"
+_BELONGS = (
+    "Its accounts belong to {customers:customer} with a mail domain, a payer or sign-up network and a country of "
+    "{customers:its|their} own: nothing is hidden"
+)
+DECLARED_KIND = EvidenceKind(
+    name="declared_organisation",
+    family="identity",
+    order=200,
+    measures="one organisation that most members declare",
+    null=_NO_NULL,
+    columns=(
+        Column("accounts.organization_id"),
+        Column("organization_id"),
+    ),
+    calls="any",
+    most_bits=P.bits,
+    least_bits=P.bits,
+    wording=Wording(_DECLARES, _DECLARES, "No organisation is declared"),
+    members=MemberWording("It declares another organisation", "It is a seat of the declared organisation"),
+    weigh=_once,
+)
+OPEN_KIND = EvidenceKind(
+    name="open_customer",
+    family="identity",
+    order=210,
+    measures="customers that each have a mail domain of their own, one payer or sign-up network and one country",
+    null=_NO_NULL,
+    columns=(Column("accounts.email_domain", "sign-ups by one mail domain"),),
+    calls="any",
+    most_bits=P.bits,
+    least_bits=P.bits,
+    wording=Wording(_BELONGS, _BELONGS, "No mail domains are known"),
+    members=MemberWording("It belongs to the one payer", "It belongs to the one payer"),
+    weigh=_once,
+)
+KINDS = (DECLARED_KIND, OPEN_KIND)

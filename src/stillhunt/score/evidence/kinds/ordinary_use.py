@@ -1,0 +1,194 @@
+"""Signs of customers with work of their own: their own data, checks that they run again, conversations.
+
+Three kinds that say little where the signs are missing, since pipelines of honest firms lack them too, and that are
+evidence against a harvest where they are there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score import kernels
+from stillhunt.score.context.requests import DAY
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kinds.asked_conduct import P as CONDUCT
+from stillhunt.score.stats.arrays import Flags, Ints
+from stillhunt.score.stats.beta_binomial import BetaPrior, part_bits, share_ratio
+
+OWN_DATA = 1 << 11
+"""Conduct flag of prompts about the writer's own files, firm or mail, see `extract/text/conduct.py`."""
+_UNIT = "share, strength"
+
+
+@parameter_table("score.ordinary_use", "Evidence from own data, checks that recur and conversations.")
+@dataclass(frozen=True)
+class OrdinaryUseParameters:
+    """Parameters of the signs of ordinary use: mean and strength of each share, over honest groups and operations."""
+
+    honest_own_data: tuple[float, float] = parameter(
+        (0.10, 2.0),
+        unit=_UNIT,
+        meaning="Requests about the writer's own data, in honest groups.",
+        provenance=measured("none to a quarter in honest groups of seeded worlds"),
+    )
+    harvest_own_data: tuple[float, float] = parameter(
+        (0.02, 20.0),
+        unit=_UNIT,
+        meaning="The same in operations.",
+        provenance=measured("up to 8 % in campaigns of seeded worlds, whose items are borrowed from users"),
+    )
+    honest_checks: tuple[float, float] = parameter(
+        (0.05, 1.5),
+        unit=_UNIT,
+        meaning="Requests that repeat the account's own prompt of an earlier day, in honest groups.",
+        provenance=judgement("scheduled checks"),
+    )
+    harvest_checks: tuple[float, float] = parameter(
+        (0.002, 30.0),
+        unit=_UNIT,
+        meaning="The same in operations.",
+        provenance=judgement("a queue repeats hardly anything"),
+    )
+    honest_talk: tuple[float, float] = parameter(
+        (0.06, 3.0),
+        unit=_UNIT,
+        meaning="Conversations in which somebody asks back twice or more as people do, in honest groups.",
+        provenance=judgement("people use the answers"),
+    )
+    harvest_talk: tuple[float, float] = parameter(
+        (0.004, 40.0), unit=_UNIT, meaning="The same in operations.", provenance=judgement("nobody reads the answers")
+    )
+    min_follow_ups: int = parameter(
+        2,
+        unit="turns",
+        meaning="Human follow-ups from which a conversation counts.",
+        provenance=judgement("one may be a retry"),
+    )
+    part: float = parameter(
+        0.85,
+        unit="share",
+        meaning="Operations without own data, checks and conversations.",
+        provenance=judgement("relays of real customers have them"),
+    )
+    most_bits: float = parameter(
+        0.5,
+        unit="bits",
+        meaning="Most bits for.",
+        provenance=judgement("pipelines of honest firms have none of them either"),
+    )
+    least_bits: float = parameter(
+        -3.0, unit="bits", meaning="Most bits against.", provenance=judgement("they can be made up")
+    )
+
+
+P = values_of(OrdinaryUseParameters)
+
+
+def _own_data(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    rows = case.candidate.rows
+    shown = (case.log.requests.numbers("conduct", rows) & OWN_DATA) > 0
+    return _weighed(kind, rows, shown, P.honest_own_data, P.harvest_own_data)
+
+
+def _own_checks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """Prompts that an account sends again on another day, as scheduled checks do; retries are of the same day."""
+    requests, candidate = case.log.requests, case.candidate
+    first = np.searchsorted(candidate.row_account, np.arange(len(candidate.accounts) + 1))
+    day = requests.time[candidate.rows] // DAY
+    shown = kernels.again_later(first, requests.prompt_hash[candidate.rows], day)
+    return _weighed(kind, candidate.rows, shown, P.honest_checks, P.harvest_checks)
+
+
+def _talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """Conversations behind the slices, with later turns, which lack the template and so are in no slice."""
+    requests, candidate = case.log.requests, case.candidate
+    if (requests.turn[candidate.rows] < 0).all():
+        return None
+    rows = candidate.rows[np.unique(requests.conversation[candidate.rows], return_index=True)[1]]
+    shown = requests.human_turns[rows] >= P.min_follow_ups
+    if not shown.any() and _conversations_unknown(case):
+        return None
+    return _weighed(kind, rows, shown, P.honest_talk, P.harvest_talk)
+
+
+def _conversations_unknown(case: CandidateCase) -> bool:
+    """Whether there are later turns, and yet the log says of no two requests that they are one conversation."""
+    requests = case.log.requests
+    rows = requests.of_accounts(case.candidate.accounts)
+    return bool((requests.turn[rows] > 0).any()) and len(np.unique(requests.conversation[rows])) == len(rows)
+
+
+def _weighed(
+    kind: EvidenceKind, rows: Ints, shown: Flags, honest: tuple[float, float], harvest: tuple[float, float]
+) -> Finding | None:
+    if len(shown) < CONDUCT.min_requests:
+        return None
+    hits = int(shown.sum())
+    bits = part_bits(share_ratio(hits, len(shown), BetaPrior(*honest), BetaPrior(*harvest)), P.part)
+    return kind.finding(bits, {"share": shown.mean()}, rows=rows[shown], count=hits)
+
+
+OWN_DATA_KIND = EvidenceKind(
+    name="own_data",
+    family="conduct",
+    order=140,
+    measures="requests about the writer's own files, firm or mail",
+    null=Null("honest groups, frozen", measured("seeded worlds; table score.ordinary_use")),
+    columns=(Column("prompt", "requests about the writers' own data"),),
+    calls="any",
+    most_bits=P.most_bits,
+    least_bits=P.least_bits,
+    wording=Wording(
+        "Only {share:%} of its requests mention files, firms or mail of their writers",
+        "{share:%} of its requests mention files, firms or mail of their writers",
+        "Too few requests to say whether they mention the writers' own data",
+    ),
+    members=None,
+    weigh=_own_data,
+)
+OWN_CHECKS_KIND = EvidenceKind(
+    name="own_checks",
+    family="conduct",
+    order=150,
+    measures="prompts that an account sends again on another day",
+    null=Null("honest groups, frozen", judgement("table score.ordinary_use")),
+    columns=(Column("prompt", "prompts that an account sends again on another day"),),
+    calls="every",
+    most_bits=P.most_bits,
+    least_bits=P.least_bits,
+    wording=Wording(
+        "Only {share:%} of its requests repeat what the account asked on an earlier day",
+        "{share:%} of its requests repeat what the account asked on an earlier day",
+        "Too few requests to say whether they repeat earlier ones",
+    ),
+    members=None,
+    weigh=_own_checks,
+)
+TALK_KIND = EvidenceKind(
+    name="talk",
+    family="conduct",
+    order=160,
+    measures="conversations in which somebody asks back twice or more as people do, with later turns that lack the "
+    "template",
+    null=Null("honest groups, frozen", judgement("table score.ordinary_use")),
+    columns=(
+        Column("turn", "conversations that nobody continues"),
+        Column("conversation_id", "conversations whose later turns lack the template", enough=False),
+    ),
+    calls="every",
+    most_bits=P.most_bits,
+    least_bits=P.least_bits,
+    wording=Wording(
+        "In only {share:%} of its conversations somebody asks back twice or more, as people do",
+        "In {share:%} of its conversations somebody asks back twice or more, as people do",
+        "The log does not say which requests are one conversation",
+    ),
+    members=None,
+    weigh=_talk,
+)
+KINDS = (OWN_DATA_KIND, OWN_CHECKS_KIND, TALK_KIND)

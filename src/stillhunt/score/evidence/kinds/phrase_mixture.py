@@ -1,0 +1,122 @@
+"""Accounts that use the phrases of one template with the same mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.member_caps import CAPS
+
+
+@parameter_table("score.phrase_mixture", "Evidence from the phrases of one template.")
+@dataclass(frozen=True)
+class PhraseParameters:
+    """Parameters of the phrase mixture."""
+
+    unit_bits: float = parameter(
+        20.0,
+        unit="bits",
+        meaning="Held-out bits over all slices that count as one unit of evidence.",
+        provenance=measured("honest groups reach 1 to 7 bits by sharing the phrases of public data sets"),
+    )
+    bits_per_doubling: float = parameter(
+        2.0,
+        unit="bits",
+        meaning="Bits of evidence for each doubling of those units.",
+        provenance=judgement("phrases of one template are not independent of each other"),
+    )
+    min_lift_bits: float = parameter(
+        4.0,
+        unit="bits",
+        meaning="Log2 of how much more often members use the phrases, up to which these tell nothing; from twice "
+        "that on they count in full.",
+        provenance=judgement("16 times the background's share is still everybody's language"),
+    )
+
+
+P = values_of(PhraseParameters)
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    candidate = case.candidate
+    if candidate.untemplated:
+        return None
+    cap = 2 * CAPS.key_bits
+    total = float(np.clip(candidate.content, -cap, cap).sum())
+    lift = template_lift(case.log, candidate, case.min_slice_requests)
+    known = float(np.clip((np.log2(lift) - P.min_lift_bits) / P.min_lift_bits, 0.0, 1.0))
+    bits = float(np.sign(total) * np.log2(1.0 + abs(total) / P.unit_bits) * P.bits_per_doubling) * known
+    return kind.finding(
+        bits,
+        {"accounts": len(candidate.accounts), "held_out": total, "lift": round(lift)},
+        rows=candidate.rows,
+        count=len(candidate.rows),
+        member_bits=np.clip(candidate.per_account(candidate.content), -cap, cap),
+    )
+
+
+def template_lift(log: Log, candidate: Candidate, min_slice_requests: int) -> float:
+    """Share of the members' traffic in the candidate's clusters over the share of casual users' traffic.
+
+    Accounts that use the template a lot without being members (pipelines with the same wording) are left out: they
+    belong neither to the background nor to the group.
+
+    Args:
+        log: the log.
+        candidate: the candidate.
+        min_slice_requests: requests in the clusters from which an account uses the template a lot.
+    """
+    accounts = log.accounts
+    clusters = np.unique(candidate.slice_cluster)
+    slices = log.slices.of_clusters(clusters)
+    owners, requests = log.slices.account[slices], log.slices.start[slices + 1] - log.slices.start[slices]
+    if len(clusters) > 1:  # the slices of one cluster have an owner each, ascending
+        owners, place = np.unique(owners, return_inverse=True)
+        requests = np.bincount(place, weights=requests)
+    inside = np.asarray(requests, np.float64)
+    is_member = np.zeros(accounts.count, bool)
+    is_member[candidate.accounts] = True
+    member = is_member[owners]
+    outside = accounts.background[owners] & ~member
+    heavy = outside & (inside >= min_slice_requests)
+    own_background = candidate.accounts[accounts.background[candidate.accounts]]
+    total = (
+        accounts.background_requests - accounts.requests[own_background].sum() - accounts.requests[owners[heavy]].sum()
+    )
+    casual = (float(inside[outside & ~heavy].sum()) + 1.0) / (float(total) + 1.0)
+    of_member = np.zeros(len(candidate.accounts))
+    of_member[np.searchsorted(candidate.accounts, owners[member])] = inside[member]
+    own = float(np.median(of_member / np.maximum(accounts.requests[candidate.accounts], 1)))
+    return max(own / casual, 1.0)
+
+
+KIND = EvidenceKind(
+    name="phrase_mixture",
+    family="content",
+    order=20,
+    measures="mix of the phrases of one template over accounts, on the fold that did not form the group",
+    null=Null(
+        "the same mean with a mix of its own in every account; discounted where casual users have the phrases too",
+        measured("honest groups of seeded worlds reach 1 to 7 bits; table score.phrase_mixture"),
+    ),
+    columns=(Column("prompt", "templates in prompts"), Column("system_prompt", "templates in system prompts")),
+    calls="any",
+    most_bits=None,
+    least_bits=None,
+    wording=Wording(
+        "{accounts:account} {accounts:uses|use} one template with the same mix of phrases ({held_out:#} bits on "
+        "held-out requests), {lift:time} as often as other customers",
+        "{accounts:account} {accounts:uses|use} one template, each with a mix of phrases of its own ({held_out:#} bits "
+        "on held-out requests)",
+        "The log has no prompts in which phrases could recur",
+    ),
+    members=MemberWording("Its mix of phrases matches the group's", "Its mix of phrases is its own"),
+    weigh=_weigh,
+)

@@ -1,0 +1,97 @@
+"""Use beyond what other customers of the same price plan make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kinds.model_and_answers import P as RANKS
+from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
+
+
+@parameter_table("score.plan_use", "Evidence from use against the price plan.")
+@dataclass(frozen=True)
+class PlanParameters:
+    """Parameters of the evidence from use of the plan."""
+
+    power: float = parameter(
+        2.0,
+        unit="power",
+        meaning="How strongly operations lean to high ranks.",
+        provenance=measured("groups found at all rank at 0.6 to 0.7, so that ranks against the plan lean less"),
+    )
+    usual_rank: float = parameter(
+        0.67,
+        unit="share",
+        meaning="Middle rank of honest groups that are found at all.",
+        provenance=measured("0.6 to 0.7 over honest candidates"),
+    )
+    min_customers: int = parameter(
+        20,
+        unit="accounts",
+        meaning="Other customers of a plan from which ranks are told.",
+        provenance=judgement("steps of 5 %"),
+    )
+    min_known: float = parameter(
+        0.5,
+        unit="share",
+        meaning="Members with a rank, from which the group has one.",
+        provenance=judgement("most of them"),
+    )
+
+
+P = values_of(PlanParameters)
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    accounts, members = case.log.accounts, case.candidate.accounts
+    plan = accounts.customers.codes.get("plan")
+    if plan is None or not accounts.use_by_plan:
+        return None
+    of_member, used_by = plan[members], accounts.use[members]
+    ranks: list[float] = []
+    for own in np.unique(of_member).tolist():
+        used = used_by[of_member == own]
+        # Members are not compared with each other: what they add to the background's ranks is taken off.
+        aside = np.sort(used[accounts.background[members[of_member == own]]])
+        others = accounts.use_by_plan.get(own, aside)
+        if own < 0 or len(others) - len(aside) < P.min_customers:
+            continue
+        below = sum(np.searchsorted(others, used, side) - np.searchsorted(aside, used, side) for side in _SIDES)
+        ranks += ((below / 2.0 + 0.5) / (len(others) - len(aside) + 1.0)).tolist()
+    if len(ranks) < P.min_known * len(members):
+        return None
+    middle = float(np.median(ranks))
+    # Ranks of groups that are found at all have their middle at `usual_rank`; a power makes them uniform again.
+    uniform = middle ** (np.log(0.5) / np.log(P.usual_rank))
+    bits = part_bits(rank_ratio(uniform, P.power), RANKS.part)
+    return kind.finding(bits, {"middle": middle}, count=len(case.candidate.rows))
+
+
+_WORDS = "Half of its accounts use more than {middle:%} of the customers on the same price plan"
+KIND = EvidenceKind(
+    name="plan_use",
+    family="conduct",
+    order=190,
+    measures="use against other customers of the same price plan",
+    null=Null(
+        "rank, made uniform for groups that are found at all", measured("honest candidates; table score.plan_use")
+    ),
+    columns=(
+        Column("accounts.plan", "use weighed against the price paid", enough=False),
+        Column("output_tokens", "full answers and use beyond the plan", enough=False),
+    ),
+    calls="even",
+    most_bits=None,
+    least_bits=None,
+    wording=Wording(_WORDS, _WORDS, "Too few customers of the same price plan to compare use"),
+    members=None,
+    weigh=_weigh,
+)

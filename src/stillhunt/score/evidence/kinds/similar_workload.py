@@ -1,0 +1,187 @@
+"""Untemplated accounts that do a similar amount of work.
+
+Volume and rate formed such a group, so the evidence is that of the whole search: the log likelihood ratio of a mixture,
+workers near the group's volume among customers, against customers alone, whose volumes are lognormal. It is summed over
+all untemplated slices of the request style, so that the search for the volume at which most accounts stand earns
+nothing by itself; the choice of volume and share is charged for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kinds.even_volume import bits_by_topics
+from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.homogeneity import volume_fit
+from stillhunt.score.stats.honest_reference import SPREADS
+
+
+@parameter_table("score.similar_workload", "Evidence from the workload of untemplated groups.")
+@dataclass(frozen=True)
+class WorkloadParameters:
+    """Parameters of the evidence from workload."""
+
+    cap_bits: float = parameter(
+        6.0,
+        unit="bits",
+        meaning="Most bits from similar workload.",
+        provenance=judgement("as for even volumes"),
+    )
+    min_questions: int = parameter(
+        8,
+        unit="questions",
+        meaning="Distinct questions below which a slice is not counted.",
+        provenance=derived("the smallest untemplated slice; below it volumes are cut off, and their law with them"),
+    )
+    worker_shares: tuple[float, ...] = parameter(
+        (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
+        unit="share",
+        meaning="Shares of workers among all slices that are tried.",
+        provenance=judgement("from a handful of accounts to half of the log"),
+    )
+    volumes_tried: int = parameter(
+        24,
+        unit="volumes",
+        meaning="Volumes that differ by a worker's spread; with the shares, what the choice is charged for.",
+        provenance=judgement("about as many volumes differ by the spread of one operation's workers"),
+    )
+    most_workers: float = parameter(
+        1.5,
+        unit="times",
+        meaning="Workers that may be assumed for each member found.",
+        provenance=judgement("others who happen to be as busy are no evidence for these"),
+    )
+    customer_spreads: tuple[float, ...] = parameter(
+        (0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0),
+        unit="log units",
+        meaning="Standard deviations of the log volume of honest untemplated slices that are tried.",
+        provenance=measured(
+            "1.0 and 1.3 to 1.65 in worlds of two generators; one frozen value gave honest accounts of another spread "
+            "up to 20 bits"
+        ),
+    )
+
+
+P = values_of(WorkloadParameters)
+_COST_BITS = float(np.log2(len(P.worker_shares) * P.volumes_tried))
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    if not case.candidate.untemplated:
+        return None
+    return workload_finding(kind, case.log, case.candidate, bits_by_topics(case))
+
+
+def workload_finding(kind: EvidenceKind, log: Log, candidate: Candidate, cap: float) -> Finding:
+    """Whether as many accounts do similar work as one operation's workers would, and customers would not.
+
+    Args:
+        kind: this kind.
+        log: the log.
+        candidate: an untemplated candidate.
+        cap: most bits that it may earn; where topics do not set the group apart, it is a range of volumes.
+    """
+    style = int(np.bincount(log.requests.request_style[candidate.rows]).argmax())
+    own, outside = _slice_volumes(log, candidate, style)
+    questions = np.flatnonzero(own + outside)
+    own = own[questions]
+    others = outside[questions].astype(np.float64) * log.accounts.comparison_weight(candidate.accounts)
+    volume: Floats = np.log(questions)
+    everybody: Floats = own + others
+    middle = float(np.median(np.repeat(volume, own))) if own.any() else 0.0
+    each = float(np.median(np.repeat(questions, own))) if own.any() else 0.0
+    customers = _customer_law(volume, others if others.any() else everybody)
+    # Without one operation the group belongs to the others, who alone have a gap where it was taken from.
+    without_operation = _customer_law(volume, everybody)
+    spread = float(np.sqrt(np.exp(-middle) + SPREADS.untemplated_workers**2))
+    ratio = np.exp(_above_floor(volume, middle, spread) - customers)
+    most = P.most_workers * int(own.sum()) / max(float(everybody.sum()), 1.0)
+    shares = [share for share in P.worker_shares if share <= most] or P.worker_shares[:1]
+    raw = max(float((everybody * np.log2(1.0 - share + share * ratio)).sum()) for share in shares) - _COST_BITS
+    raw -= float((everybody * (without_operation - customers)).sum()) / float(np.log(2.0))
+    return kind.finding(
+        float(np.clip(raw, 0.0, min(P.cap_bits, cap))),
+        {"accounts": len(candidate.accounts), "each": round(each), "raw": max(round(raw), 0)},
+        count=len(candidate.rows),
+        member_bits=volume_fit(candidate.volumes, SPREADS.untemplated_workers),
+    )
+
+
+def _slice_volumes(log: Log, candidate: Candidate, style: int) -> tuple[Ints, Ints]:
+    """Untemplated slices of a request style by their distinct questions: the candidate's, and the comparison accounts'.
+
+    Returns:
+        Two counts of slices for each number of questions, 0 below `min_questions`.
+    """
+    questions = log.background.questions[style]
+    held = log.slices.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
+    held = np.unique(held[held >= 0])
+    background = log.background.question_loads[style]
+    own = np.bincount(questions[held], minlength=len(background))
+    aside = held[log.accounts.background[log.slices.account[held]]]
+    outside = -np.bincount(questions[aside], minlength=len(own))
+    outside[: len(background)] += background
+    own[: P.min_questions] = outside[: P.min_questions] = 0
+    return own, outside
+
+
+def _customer_law(volumes: Floats, slices: Floats) -> Floats:
+    """Log density of each log volume under a lognormal law fitted to slices of those volumes (maximum likelihood).
+
+    Args:
+        volumes: log volumes.
+        slices: how many slices have each.
+    """
+    count, total, square = (float((slices * volumes**power).sum()) for power in (0, 1, 2))
+    # A normal law depends on the sums of the volumes and of their squares only.
+    away = square - 2.0 * _MIDDLES * total + _MIDDLES**2 * count
+    likelihood = -0.5 * away / _SPREADS**2 - count * (np.log(_SPREADS) + _FLOORS)
+    best = int(np.argmax(likelihood))
+    return _above_floor(volumes, float(_MIDDLES[best]), float(_SPREADS[best]))
+
+
+def _above_floor(volumes: Floats, middle: float, spread: float) -> Floats:
+    """Log density of a normal law of log volumes, given that a slice is large enough to be one."""
+    floor = (np.log(P.min_questions - 0.5) - middle) / spread
+    density: Floats = -0.5 * ((volumes - middle) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
+    return density - float(log_ndtr(-floor))
+
+
+_GRID = [(m, s) for m in np.arange(0.0, np.log(1e5), 0.25).tolist() for s in P.customer_spreads]
+_MIDDLES, _SPREADS = np.array(_GRID).T
+_FLOORS = log_ndtr((_MIDDLES - np.log(P.min_questions - 0.5)) / _SPREADS)
+
+
+KIND = EvidenceKind(
+    name="similar_workload",
+    family="queue",
+    order=50,
+    measures="how many untemplated accounts ask about as many questions",
+    null=Null(
+        "volumes of the slices outside the group, lognormal; all slices of the request style are judged, the choice of "
+        "volume and share is charged for; at most two bits for each bit of `topic_mixture`",
+        derived("fitted to each log by maximum likelihood; table score.similar_workload"),
+    ),
+    columns=(),
+    calls="even",
+    most_bits=P.cap_bits,
+    least_bits=0.0,
+    wording=Wording(
+        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each, and more alike "
+        "than chance makes customers' volumes ({raw:bit} before the cap)",
+        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each, no more alike "
+        "than chance makes customers' volumes",
+        "Too few questions per account to compare workloads",
+    ),
+    members=MemberWording("It does as much work as the others", "It does more or less work than the others"),
+    weigh=_weigh,
+)

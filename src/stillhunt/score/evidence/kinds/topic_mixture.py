@@ -1,0 +1,72 @@
+"""Accounts that ask about the same topics in the same proportions, as if drawing from one work queue."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillhunt.base.parameters import measured
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.member_caps import CAPS
+from stillhunt.score.stats.arrays import Floats
+from stillhunt.score.stats.homogeneity import P as DISPERSION
+from stillhunt.score.stats.homogeneity import index_bits
+from stillhunt.score.stats.honest_reference import TOPICS
+
+
+def topic_finding(case: CandidateCase) -> Finding:
+    """The finding about topics, which bounds what volume may say.
+
+    Args:
+        case: the candidate before the kinds of evidence.
+    """
+    if KIND.name not in case.shared:
+        case.shared[KIND.name] = _weighed(case)
+    found: Finding = case.shared[KIND.name]
+    return found
+
+
+def _weighed(case: CandidateCase) -> Finding:
+    candidate, topic = case.candidate, case.log.requests.topic
+    # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
+    judged = case.without_refuted if candidate.untemplated else candidate
+    found = held_out_homogeneity(case.log, judged, topic[judged.rows])
+    usual = usual_here(case.log, candidate, found, "topic", TOPICS)
+    members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)
+    if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
+        known = int(np.count_nonzero(topic[judged.rows] >= 0))
+        return KIND.insufficient({"known": known, "requests": len(judged.rows)}, members)
+    return KIND.finding(
+        index_bits(found, usual),
+        {"accounts": found.accounts, "index": found.index, "usual": usual_index(found, usual)},
+        rows=candidate.rows,
+        count=len(candidate.rows),
+        member_bits=members,
+    )
+
+
+KIND = EvidenceKind(
+    name="topic_mixture",
+    family="queue",
+    order=10,
+    measures="homogeneity of the accounts' topics, one topic a request, on the fold that did not form the group",
+    null=Null(
+        "intra-class correlation of honest groups, frozen; that of the comparison accounts where these are more alike",
+        measured("honest accounts of seeded worlds of two generators; table score.topic_dispersion"),
+    ),
+    columns=(Column("prompt", "one work queue that many accounts share"),),
+    calls="any",
+    most_bits=None,
+    least_bits=None,
+    wording=Wording(
+        "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, as if drawing from one "
+        "work queue: dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
+        "{accounts:account} {accounts:asks|ask} about topics in proportions of their own, as separate customers do: "
+        "dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
+        "Too few of its requests have a known topic ({known:#} of {requests:#}) to compare its accounts",
+    ),
+    members=MemberWording("Its topics match the group's", "Its topics are its own"),
+    weigh=lambda _, case: topic_finding(case),
+)
