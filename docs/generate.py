@@ -11,6 +11,7 @@ from typing import Any
 from typer.main import get_command
 
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
+from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.schema import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
@@ -18,6 +19,7 @@ from stillhunt.cli.lookups import named_tables, setting_text
 from stillhunt.collect.checks.coverage import coverage
 from stillhunt.collect.formats import SOURCES, Source
 from stillhunt.score import evidence_needs
+from stillhunt.score.evidence.catalogue import CATALOGUE
 
 OTHERS_OPTIONS = {"--help", "--install-completion", "--show-completion"}
 """Options that Typer adds and words itself; its wording may change under us."""
@@ -198,7 +200,31 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
+KINDS_BEGIN = "<!-- kinds: written by docs/generate.py from src/stillhunt/score/evidence/kinds -->"
+KINDS_END = "<!-- /kinds -->"
+
+
+def evidence_page() -> str:
+    """`docs/evidence.md`: the hand-written page with the table of kinds as the catalogue declares them."""
+    before, _, rest = (FOLDER / "evidence.md").read_text(encoding="utf-8").partition(KINDS_BEGIN)
+    _, _, after = rest.partition(KINDS_END)
+    lines = ["| kind | family | what is measured | null (honest side) | bits: most, least | calls | columns |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for kind in CATALOGUE:
+        cap = FAMILY_OF[kind.family].cap_bits
+        most, least = (
+            f"{bound:g}" if bound is not None else f"{end:g} (family)"
+            for bound, end in ((kind.most_bits, cap), (kind.least_bits, -cap))
+        )
+        columns = ", ".join(f"`{column.name}`" for column in kind.columns) or "`timestamp`, `account_id`, `model`"
+        null = f"{kind.null.honest}. {kind.null.provenance.origin.capitalize()}: {kind.null.provenance.how}"
+        cells = (f"`{kind.name}`", kind.family, kind.measures, null, f"{most}, {least}", kind.calls, columns)
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return f"{before}{KINDS_BEGIN}\n" + "\n".join(lines) + f"\n{KINDS_END}{after}"
+
+
 PAGES = {
+    "evidence.md": evidence_page,
     "tables.md": tables_page,
     "settings.md": settings_page,
     "commands.md": commands_page,
