@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.group_traits import GroupTraits, group_traits
 from stillhunt.score.context.model_launches import Launch, find_launches
@@ -17,8 +18,22 @@ from stillhunt.score.stats.background_correlation import Mixtures, mixtures
 
 ACCOUNT_WEIGHT = 1_000_000
 """What the requests of one account count together where accounts weigh alike; an integer, so that order is free."""
-TIME_BIN = 12 * 3_600_000_000
-"""Microseconds of the bins in which busy and idle times are compared."""
+
+
+@parameter_table("score.windows", "Windows of time in which accounts are compared.")
+@dataclass(frozen=True)
+class WindowParameters:
+    """Parameters of windows of time."""
+
+    active: int = parameter(
+        12 * 3_600_000_000,
+        unit="µs",
+        meaning="Windows in which active and idle times are compared.",
+        provenance=judgement("a working day and a night"),
+    )
+
+
+TIME_BIN = values_of(WindowParameters).active
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.coding import coded
 from stillhunt.score.context.disposable_mail import disposable
 from stillhunt.score.stats.arrays import Ints
@@ -23,8 +24,22 @@ CODED_COLUMNS = (
 )
 INSTITUTION = r"\.(edu|gov|ac)(\.[a-z]{2})?$"
 """Mail domains that are given to institutions only: their people come from many countries and hide nothing by that."""
-SIGNUP_HOURS = 12
-"""Width of the bins in which sign-up bursts are seen: an operator's working session."""
+
+
+@parameter_table("score.sign_ups", "Windows in which sign-ups are compared.")
+@dataclass(frozen=True)
+class SignUpParameters:
+    """Parameters of sign-ups."""
+
+    window: int = parameter(
+        12 * 3_600_000_000,
+        unit="µs",
+        meaning="Windows in which bursts of sign-ups are seen.",
+        provenance=judgement("a working session of one operator"),
+    )
+
+
+P = values_of(SignUpParameters)
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ class Customers:
     Attributes:
         codes: by name, one code an account (-1 = unknown); `institution` is 1 where the mail domain is one that only
             institutions get, `disposable` where anybody gets an address there for an hour, `created_at` is a bin of
-            `SIGNUP_HOURS`. Empty where there is no table.
+            `SignUpParameters.window`. Empty where there is no table.
         organisations: organisation of each account by name; null where the table names none.
     """
 
@@ -63,7 +78,7 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         of_code = np.append(of_domain, np.int32(0))
         out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
     created = pc.fill_null(accounts.column("created_at").cast(pa.int64()), -1).to_numpy()
-    out["created_at"] = _aligned(np.where(created < 0, -1, created // (SIGNUP_HOURS * 3_600_000_000)), found)
+    out["created_at"] = _aligned(np.where(created < 0, -1, created // P.window), found)
     return Customers(out, accounts.column("organization_id").combine_chunks().take(position))
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import coded, joined, whole_numbers
 from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
@@ -18,8 +19,22 @@ SETTINGS = ("temperature", "top_p", "max_tokens")
 DAY = 24 * 3_600_000_000
 FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
-SHORT_TURN_WORDS = 12
-"""Words up to which any later turn counts as one that a person wrote."""
+
+
+@parameter_table("score.turns", "Which later turns count as written by a person.")
+@dataclass(frozen=True)
+class TurnParameters:
+    """Parameters of turns."""
+
+    short_turn_words: int = parameter(
+        12,
+        unit="words",
+        meaning="Words up to which any later turn counts as one that a person wrote.",
+        provenance=judgement("people ask back in a sentence; programs send their template again"),
+    )
+
+
+P = values_of(TurnParameters)
 
 
 @dataclass(frozen=True)
@@ -132,7 +147,7 @@ class Requests:
     @cached_property
     def human_turns(self) -> npt.NDArray[np.uint8]:
         """How often somebody asks back as people do in each request's conversation, at most 255 times."""
-        human = (self.numbers("words") <= SHORT_TURN_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        human = (self.numbers("words") <= P.short_turn_words) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
         human &= self.turn > 0
         return kernels.count_in_runs(self.first, self.conversation, human)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 
 SKILLS = (
     (1 << 0, "reasoning traces"),
@@ -21,9 +24,23 @@ SKILLS = (
     (1 << 13, "mathematics"),
 )
 """Conduct flags of the sketches that name a skill, see `extract/text/conduct.py`; a test holds the two together."""
-NAMED_SHARE = 0.25
-"""Share of the requests from which a skill is named; flags favour precision, so a quarter is clear."""
 MOST_NAMED = 5
+
+
+@parameter_table("score.skills", "Which skills are named.")
+@dataclass(frozen=True)
+class SkillParameters:
+    """Parameters of skills."""
+
+    named_share: float = parameter(
+        0.25,
+        unit="share",
+        meaning="Share of the requests from which a skill is named.",
+        provenance=judgement("flags favour precision, so a quarter is clear"),
+    )
+
+
+P = values_of(SkillParameters)
 
 
 def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
@@ -33,7 +50,7 @@ def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
         conduct: flags of each request.
     """
     share = [(float(((conduct & bit) > 0).mean()) if len(conduct) else 0.0, name) for bit, name in SKILLS]
-    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= NAMED_SHARE]
+    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= P.named_share]
     return named[:MOST_NAMED] or ["general instruction following"]
 
 
