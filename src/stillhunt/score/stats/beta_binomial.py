@@ -65,6 +65,15 @@ def part_bits(ratio: float, part: float) -> float:
     return float(np.log2((1.0 - part) + part * ratio))
 
 
+def least_bits(part: float) -> float:
+    """What the absence of a trait costs that only a part of all operations shows.
+
+    Args:
+        part: share of operations that show it, 0 to 1.
+    """
+    return part_bits(0.0, part)
+
+
 def rank_ratio(rank: float, power: float) -> float:
     """Likelihood ratio of a rank that is uniform among honest groups and tends to be high among operations.
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.requests import DAY
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
 from stillhunt.score.evidence.kinds.failover import REFUSED
 from stillhunt.score.stats.arrays import Ints
-from stillhunt.score.stats.beta_binomial import lean_ratio, part_bits
+from stillhunt.score.stats.beta_binomial import lean_ratio, least_bits, part_bits
 
 
 @parameter_table("score.account_replacement", "Evidence from accounts that start where others stop.")
@@ -43,7 +43,7 @@ class ReplacementParameters:
         10.0,
         unit="strength",
         meaning="Strength with which starts of honest groups are as near before a stop as after it.",
-        provenance=measured("honest groups keep to 0.5 within 0.15"),
+        provenance=judgement("honest groups stay within 0.15 of 0.5"),
     )
     part: float = parameter(
         0.3,
@@ -110,12 +110,12 @@ KIND = EvidenceKind(
     measures="after accounts stop for good, the next start against the last one, within a day",
     null=Null(
         "starts as near before a stop as after it, within 0.15; the stops of a day have one vote",
-        measured("honest groups of seeded worlds; table score.account_replacement"),
+        judgement("table score.account_replacement"),
     ),
     columns=(Column("status", "refused work that other accounts take over", enough=False),),
     calls="every",
     most_bits=P.cap_bits,
-    least_bits=None,
+    least_bits=least_bits(P.part),
     wording=Wording(_WORDS, _WORDS, "No account stops or starts while the log runs"),
     members=None,
     weigh=_weigh,

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
-from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
-
-_LABS = measured("groups of honest worlds; benchmarks/quality/candidates.py")
+from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, share_ratio
 
 
 @parameter_table("score.asked_conduct", "Evidence from what requests ask for.")
@@ -87,7 +85,10 @@ class ConductParameters:
         provenance=judgement("other campaigns are among them"),
     )
     min_groups: int = parameter(
-        10, unit="groups", meaning="Other groups from which the log may raise what is usual.", provenance=_LABS
+        10,
+        unit="groups",
+        meaning="Other groups from which the log may raise what is usual.",
+        provenance=judgement("fewer are no sample of what is usual"),
     )
     min_requests: int = parameter(
         20, unit="requests", meaning="Requests below which no share is judged.", provenance=judgement("mostly noise")
@@ -173,7 +174,7 @@ KIND = EvidenceKind(
     columns=(Column("prompt", "requests that ask for reasoning, grading or the like"),),
     calls="any",
     most_bits=None,
-    least_bits=None,
+    least_bits=least_bits(sum(trait.weight for trait in TRAITS)),
     wording=Wording(_WORDS, _WORDS, "Too few requests to say what they ask for"),
     members=None,
     weigh=_weigh,

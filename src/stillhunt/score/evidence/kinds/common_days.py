@@ -21,7 +21,7 @@ from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
 from stillhunt.score.stats.arrays import Floats
-from stillhunt.score.stats.beta_binomial import part_bits
+from stillhunt.score.stats.beta_binomial import least_bits, part_bits
 
 _HONEST_CANDIDATES = measured(
     "460 honest candidates of at least eight accounts: 5 % lie above 0.06, 1 % above 0.14, noise included; the highest "
@@ -152,7 +152,7 @@ KIND = EvidenceKind(
     columns=(),
     calls="any",
     most_bits=P.cap_bits,
-    least_bits=None,
+    least_bits=least_bits(P.part),
     wording=Wording(
         "Its accounts are busy on the same days: mean correlation {correlation:.3f} between two accounts, after "
         "removing what all customers do (chance: 0 ± {noise:.3f})",

@@ -8,6 +8,7 @@ from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
+from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import P as DISPERSION
 from stillhunt.score.stats.homogeneity import index_bits
 from stillhunt.score.stats.honest_reference import TIMES
@@ -38,7 +39,7 @@ KIND = EvidenceKind(
     columns=(),
     calls="any",
     most_bits=None,
-    least_bits=None,
+    least_bits=least_bits(TIMES.queue_share),
     wording=Wording(
         "Its accounts are active in the same 12-hour windows: dispersion index {index:.2f} on held-out requests; "
         "unrelated accounts: about {usual:.1f}",

@@ -11,6 +11,7 @@ from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
 from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
+from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS, VOLUMES
 
@@ -84,7 +85,7 @@ KIND = EvidenceKind(
     columns=(),
     calls="even",
     most_bits=P.cap_bits,
-    least_bits=None,
+    least_bits=least_bits(VOLUMES.queue_share),
     wording=Wording(
         "Volume per account is unusually even: mean {mean:#}, standard deviation {deviation:.1f} ({expected:.1f} if "
         "assigned at random)",

@@ -19,7 +19,7 @@ from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
 from stillhunt.score.stats.arrays import Flags, Hashes, Ints
-from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, part_bits, share_ratio
+from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, least_bits, part_bits, share_ratio
 
 MINUTE = 60_000_000
 REFUSED = (403, 429)
@@ -210,7 +210,7 @@ KIND = EvidenceKind(
     ),
     calls="any",
     most_bits=P.cap_bits,
-    least_bits=None,
+    least_bits=least_bits(P.part),
     wording=Wording(
         "Other members take over when one is refused",
         "Other members do not take over when one is refused",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.case import CandidateCase
@@ -24,7 +24,7 @@ class FollowUpParameters:
         0.03,
         unit="share",
         meaning="Share of follow-ups up to which nobody is said to ask back.",
-        provenance=measured("cover traffic leaks up to 3 % of follow-ups into campaigns of seeded worlds"),
+        provenance=judgement("cover traffic leaks some follow-ups into a campaign's slices"),
     )
     none_bits: float = parameter(
         1.5,
@@ -94,7 +94,7 @@ KIND = EvidenceKind(
     family="conduct",
     order=40,
     measures="share of later turns in the slices",
-    null=Null("a fixed scale: cover traffic leaks up to 3 %", measured("seeded worlds; table score.follow_ups")),
+    null=Null("a fixed scale: cover traffic leaks up to 3 %", judgement("table score.follow_ups")),
     columns=(Column("turn", "conversations that nobody continues"),),
     calls="every",
     most_bits=P.none_bits,

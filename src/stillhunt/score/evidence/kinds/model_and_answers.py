@@ -12,7 +12,7 @@ from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
 from stillhunt.score.stats.arrays import Floats
-from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
+from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
 
 @parameter_table("score.ranks", "Evidence from ranks among other groups or other customers.")
@@ -73,8 +73,8 @@ KIND = EvidenceKind(
     null=Null("rank among the log's other groups, uniform", derived("a rank among exchangeable groups is uniform")),
     columns=(Column("output_tokens", "full answers and use beyond the plan", enough=False),),
     calls="any",
-    most_bits=None,
-    least_bits=None,
+    most_bits=part_bits(rank_ratio(1.0, P.power), P.part),
+    least_bits=least_bits(P.part),
     wording=Wording(_WORDS, _WORDS, "Too few other groups to compare models and answers with"),
     members=None,
     weigh=_weigh,

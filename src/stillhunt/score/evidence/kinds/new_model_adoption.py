@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.model_launches import Launch
 from stillhunt.score.context.requests import DAY
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.stats.beta_binomial import BetaPrior, part_bits, share_ratio
+from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
 
 @parameter_table("score.new_model_adoption", "Evidence from the take-up of a new model.")
@@ -37,7 +37,7 @@ class AdoptionParameters:
         0.6,
         unit="share",
         meaning="Mean share of an operation's accounts that ask for the new model within its first day.",
-        provenance=measured("reports speak of nearly half of the traffic"),
+        provenance=judgement("reports of campaigns speak of nearly half of the traffic"),
     )
     moved_strength: float = parameter(
         4.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
@@ -118,7 +118,7 @@ KIND = EvidenceKind(
     columns=(),
     calls="any",
     most_bits=P.cap_bits,
-    least_bits=None,
+    least_bits=least_bits(P.part),
     wording=Wording(_WORDS, _WORDS, "No new model appeared while its accounts were at work"),
     members=None,
     weigh=_weigh,

@@ -12,7 +12,7 @@ from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
 from stillhunt.score.evidence.kinds.model_and_answers import P as RANKS
-from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
+from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
 
 @parameter_table("score.plan_use", "Evidence from use against the price plan.")
@@ -24,7 +24,7 @@ class PlanParameters:
         2.0,
         unit="power",
         meaning="How strongly operations lean to high ranks.",
-        provenance=measured("groups found at all rank at 0.6 to 0.7, so that ranks against the plan lean less"),
+        provenance=judgement("groups found at all use more than the median customer, so that ranks lean less"),
     )
     usual_rank: float = parameter(
         0.67,
@@ -89,8 +89,8 @@ KIND = EvidenceKind(
         Column("output_tokens", "full answers and use beyond the plan", enough=False),
     ),
     calls="even",
-    most_bits=None,
-    least_bits=None,
+    most_bits=part_bits(rank_ratio(1.0, P.power), RANKS.part),
+    least_bits=least_bits(RANKS.part),
     wording=Wording(_WORDS, _WORDS, "Too few customers of the same price plan to compare use"),
     members=None,
     weigh=_weigh,

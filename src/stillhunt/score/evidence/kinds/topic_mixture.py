@@ -11,6 +11,7 @@ from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, 
 from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.arrays import Floats
+from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import P as DISPERSION
 from stillhunt.score.stats.homogeneity import index_bits
 from stillhunt.score.stats.honest_reference import TOPICS
@@ -59,7 +60,7 @@ KIND = EvidenceKind(
     columns=(Column("prompt", "one work queue that many accounts share"),),
     calls="any",
     most_bits=None,
-    least_bits=None,
+    least_bits=least_bits(TOPICS.queue_share),
     wording=Wording(
         "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, as if drawing from one "
         "work queue: dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
