@@ -1,13 +1,14 @@
-"""The generated pages are current, and the hand-written ones name what they must."""
+"""Generated pages are current, and pages name what exists: commands, settings, columns, exit codes, files."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
-from source_tree import ROOT
+from source_tree import PACKAGE, ROOT
 from typer.main import get_command
 
 from stillhunt.base.config import Config, setting_origins
@@ -65,11 +66,11 @@ def test_every_column_has_a_meaning_and_is_documented() -> None:
             assert f"`{column.name}`" in page
 
 
-def test_case_tables_of_the_design_are_all_there() -> None:
+def test_case_folder_has_all_of_its_tables() -> None:
     assert set(CASE_TABLES) == {"accounts", "members", "slices", "harvest", "campaigns", "evidence", "rejects"}
 
 
-def test_exit_codes_are_told_everywhere() -> None:
+def test_exit_codes_are_documented() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for code in EXIT_MEANINGS:
         assert re.search(rf"\b{code} ", EPILOG)
@@ -87,7 +88,33 @@ def test_pages_name_no_path_of_a_machine() -> None:
 
 
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=lambda p: p.name)
-def test_links_between_pages_lead_somewhere(page: object) -> None:
+def test_links_between_pages_exist(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     dead = [target for target in targets if not (page.parent / target).exists()]
     assert not dead
+
+
+def named_files(text: str) -> list[str]:
+    """Python files that a page names in code spans, without their arguments."""
+    return re.findall(r"`(?:\.\.\. |python )?([\w./-]+/[\w.-]+\.py)\b[^`]*`", text)
+
+
+def exists_somewhere(name: str) -> bool:
+    """True for a file below the root, the package, or the folder that scripts of a page are in."""
+    return any((folder / name).exists() for folder in (ROOT, PACKAGE, ROOT / "benchmarks"))
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=lambda p: p.name)
+def test_files_that_pages_name_exist(page: Path) -> None:
+    """A page that names a file which was moved or never written sends its reader astray."""
+    gone = [name for name in named_files(page.read_text(encoding="utf-8")) if not exists_somewhere(name)]
+    assert not gone, f"{page.name} names files that do not exist: {gone}"
+
+
+def test_a_file_that_does_not_exist_is_noticed() -> None:
+    assert named_files("see `link/no_such_file.py` and `base/schema.py`, `case/x.parquet`") == [
+        "link/no_such_file.py",
+        "base/schema.py",
+    ]
+    assert not exists_somewhere("link/no_such_file.py")
+    assert exists_somewhere("base/schema.py")

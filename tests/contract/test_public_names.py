@@ -1,4 +1,4 @@
-"""The public door: few names, all of them real; everything else is private until 1.0."""
+"""The public names of the library are few, and all of them exist; everything else is private until 1.0."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_error_is_public_and_documented() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    """Start-up time of every command; the modules are loaded when a name is first used."""
+    """Heavy modules are loaded when a name is first used, so that every command starts fast."""
     heavy = ("pyarrow", "numba", "duckdb", "pydantic", "scipy")
     code = f"import sys, stillhunt, stillhunt.cli; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -1,4 +1,4 @@
-"""The first minute of a newcomer: the targets that the README names exist, and a missing Python is named."""
+"""Setting up: the targets that README and CONTRIBUTING name exist, and a message says what is missing."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def test_every_target_that_the_docs_name_exists() -> None:
         assert set(named) <= targets
 
 
-def test_no_python_is_said_clearly(tmp_path: Path) -> None:
+def test_message_says_that_there_is_no_python(tmp_path: Path) -> None:
     result = make_venv("", tmp_path / "venv")
     assert result.returncode == 1
     assert "needs Python 3.11 or newer and found none" in result.stderr
 
 
-def test_python_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_message_names_the_python_that_does_not_exist(tmp_path: Path) -> None:
     result = make_venv("python-of-tomorrow", tmp_path / "venv")
     assert result.returncode == 1
     assert "no program called python-of-tomorrow" in result.stderr
 
 
-def test_old_python_is_named(tmp_path: Path) -> None:
+def test_message_names_the_python_that_is_too_old(tmp_path: Path) -> None:
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.18 && exit\nexit 1\n', encoding="utf-8")
     old.chmod(0o755)
@@ -52,15 +52,15 @@ def test_old_python_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
-def test_broken_environment_is_made_anew_or_its_fault_told(tmp_path: Path) -> None:
-    """A Python without venv and without pip: the half-made folder goes, and the package to install is named."""
-    bare = tmp_path / "python3"
-    bare.write_text(
+def test_incomplete_python_leaves_no_environment_and_says_what_to_install(tmp_path: Path) -> None:
+    """A Python that has neither venv nor pip: the incomplete folder is removed, and the message names the package."""
+    incomplete = tmp_path / "python3"
+    incomplete.write_text(
         '#!/bin/sh\n[ "$1" = -c ] && exit 0\n[ "$2" = venv ] && mkdir -p "$3" && exit 1\nexit 1\n', encoding="utf-8"
     )
-    bare.chmod(0o755)
+    incomplete.chmod(0o755)
     (tmp_path / "venv" / "bin").mkdir(parents=True)
-    result = make_venv(str(bare), tmp_path / "venv")
+    result = make_venv(str(incomplete), tmp_path / "venv")
     assert result.returncode == 1
     assert "apt-get install python3-venv" in result.stderr
     assert not (tmp_path / "venv").exists()

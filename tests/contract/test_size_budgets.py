@@ -1,15 +1,27 @@
-"""Modules below 400 lines, functions below 60, at most 7 parameters."""
+"""Modules have at most 600 lines, over 400 only with a reason; functions under 60 lines and at most 7 parameters.
+
+A file holds one subject, so that most have some 150 lines. A file that grows is split by subject, never by number: one
+of 450 lines that is read from top to bottom is better than two that are read side by side.
+"""
 
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 from source_tree import PACKAGE, functions_of, place, python_files
 
-MODULE_LINES = 400
-FUNCTION_LINES = 60
-PARAMETERS = 7
+MOST_MODULE_LINES = 600
+MODULE_LINES_WITHOUT_REASON = 400
+MOST_FUNCTION_LINES = 59
+MOST_PARAMETERS = 7
+
+LONG_MODULES: dict[str, str] = {
+    "collect/normalise/standardise.py": "the checks of one row of requests, in the order in which they are made",
+    "collect/read/request_log.py": "the passes over one log share its state",
+}
+"""Module of more than 400 lines -> why it is one subject. An entry that is not needed any more fails, too."""
 
 SOURCES = python_files("src")
 
@@ -34,21 +46,61 @@ def line_count(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or function.lineno) - function.lineno + 1
 
 
+def fault_of(name: str, lines: int, reasons: dict[str, str]) -> str:
+    """What is wrong with a module of so many lines; empty where nothing is.
+
+    Args:
+        name: path in the package.
+        lines: its lines.
+        reasons: reason by module, for those of more than 400 lines.
+    """
+    if lines > MOST_MODULE_LINES:
+        return f"{name} has {lines} lines, more than {MOST_MODULE_LINES}: split it by subject"
+    if lines > MODULE_LINES_WITHOUT_REASON and not reasons.get(name):
+        return f"{name} has {lines} lines: split it by subject, or say in LONG_MODULES why it is one subject"
+    if lines <= MODULE_LINES_WITHOUT_REASON and name in reasons:
+        return f"{name} has {lines} lines: take it out of LONG_MODULES"
+    return ""
+
+
 def test_there_is_something_to_measure() -> None:
     assert len(SOURCES) > 20
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_module_keeps_its_budgets(path: object) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines < MODULE_LINES, f"{path} has {lines} lines: split it by meaning"
-    too_long = [place(path, f) for f in functions_of(path) if line_count(f) >= FUNCTION_LINES and not is_command(f)]
-    assert not too_long, f"functions of {FUNCTION_LINES} lines or more: {too_long}"
-    too_many = [place(path, f) for f in functions_of(path) if parameter_count(f) > PARAMETERS and not is_command(f)]
-    assert not too_many, f"functions with more than {PARAMETERS} parameters: {too_many}"
+def test_module_and_its_functions_are_short_enough(path: Path) -> None:
+    name, lines = path.relative_to(PACKAGE).as_posix(), len(path.read_text(encoding="utf-8").splitlines())
+    assert fault_of(name, lines, LONG_MODULES) == ""
+    functions = [function for function in functions_of(path) if not is_command(function)]
+    too_long = [place(path, f) for f in functions if line_count(f) > MOST_FUNCTION_LINES]
+    assert not too_long, f"functions of more than {MOST_FUNCTION_LINES} lines: {too_long}"
+    too_many = [place(path, f) for f in functions if parameter_count(f) > MOST_PARAMETERS]
+    assert not too_many, f"functions with more than {MOST_PARAMETERS} parameters: {too_many}"
 
 
-def test_budgets_can_be_broken() -> None:
+def test_reasons_are_given_for_modules_that_exist() -> None:
+    assert not [name for name in LONG_MODULES if not (PACKAGE / name).exists()]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reasons", "fault"),
+    [
+        (400, {}, ""),
+        (401, {}, "say in LONG_MODULES"),
+        (401, {"a.py": "one table"}, ""),
+        (401, {"a.py": ""}, "say in LONG_MODULES"),
+        (600, {"a.py": "one table"}, ""),
+        (601, {"a.py": "one table"}, "more than 600"),
+        (400, {"a.py": "one table"}, "take it out"),
+    ],
+)
+def test_limits_of_a_module(lines: int, reasons: dict[str, str], fault: str) -> None:
+    found = fault_of("a.py", lines, reasons)
+    assert fault in found
+    assert bool(found) == bool(fault)
+
+
+def test_limits_of_a_function_can_be_broken() -> None:
     tree = ast.parse("def f(a, b, c, d, e, f, g, *, h):\n" + "    pass\n" * 60)
     function = tree.body[0]
     assert parameter_count(function) == 8

@@ -1,4 +1,4 @@
-"""Small rules that hold everywhere: reasons beside suppressions, no sleeping tests, errors that say what to do."""
+"""Conventions of the code: reasons beside suppressions, tests that do not sleep, errors that say what to do next."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_suppression_without_reason_is_caught() -> None:
 
 
 def raised_user_errors(path: Path) -> list[ast.Call]:
-    """Every `SomeUserError(...)` built in a file."""
+    """Every call in a file that builds a user error."""
     calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in USER_ERRORS]
 
 
 @pytest.mark.parametrize("path", python_files("src"), **ids)
 def test_user_errors_say_what_to_do_next(path: Path) -> None:
-    """A user error without `next_step` leaves the reader alone; `where` is empty only where there is no place."""
+    """A user error without `next_step` does not help the reader."""
     silent = [
         place(path, call)
         for call in raised_user_errors(path)
@@ -54,7 +54,7 @@ def test_user_errors_say_what_to_do_next(path: Path) -> None:
     assert not silent, f"add next_step= to {silent}"
 
 
-def test_some_user_errors_were_looked_at() -> None:
+def test_there_are_user_errors_to_check() -> None:
     assert sum(len(raised_user_errors(path)) for path in python_files("src")) >= 8
 
 
@@ -67,22 +67,22 @@ def test_no_test_sleeps(path: Path) -> None:
 
 @pytest.mark.parametrize("path", python_files("src"), **ids)
 def test_public_functions_have_docstrings(path: Path) -> None:
-    bare = [
+    without = [
         place(path, function)
         for function in functions_of(path)
         if not function.name.startswith("_") and not ast.get_docstring(function) and not is_private(path, function)
     ]
-    assert not bare, f"no docstring: {bare}"
+    assert not without, f"no docstring: {without}"
 
 
 def is_private(path: Path, function: ast.AST) -> bool:
-    """Inside another function, or a method of a private class."""
+    """True for a function inside another function, and for a method of a private class."""
     classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef) and node.name.startswith("_")]
     return any(function in ast.walk(outer) for outer in (*functions_of(path), *classes) if outer is not function)
 
 
 def test_function_level_imports_say_why() -> None:
-    """Imports inside functions hide the graph; each needs a comment on its line."""
+    """An import inside a function hides a dependency, so its line needs a comment with the reason."""
     silent = [
         place(path, node)
         for path in python_files("src")
@@ -111,7 +111,7 @@ def test_nothing_prints_from_the_library() -> None:
 
 @pytest.mark.parametrize("path", [path for path in python_files("tests") if path.name != Path(__file__).name], **ids)
 def test_generated_examples_are_the_same_every_time(path: Path) -> None:
-    """Hypothesis draws new examples in every run unless told otherwise; a red run must be one that others see too."""
+    """Hypothesis draws new examples in every run by default; a failure must be one that others can repeat."""
     text = path.read_text(encoding="utf-8")
     if "from hypothesis import" in text and "@given" in text:
         assert "derandomize=True" in text or "@seed(" in text or has_derandomized_profile(), (
