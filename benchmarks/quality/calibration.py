@@ -1,4 +1,4 @@
-"""Are the probabilities what they say, and are the families independent? Written to docs/calibration.md.
+"""Do stated probabilities match observed shares, and are the families independent? Written to docs/calibration.md.
 
 Examples, from the repository's root:
 
@@ -53,7 +53,10 @@ def world_kinds(honest: int, seeds: int, rungs: list[int]) -> list[WorldKind]:
 
 def bin_lines(bins: list[Bin]) -> list[str]:
     """A reliability table in Markdown."""
-    lines = ["| stated | cases | of them true | mean stated | observed | 95 % interval |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| stated | number | of them true | mean stated | observed share | 95 % interval |",
+        "|---|---|---|---|---|---|",
+    ]
     lines.extend(
         f"| {one.low:g} - {one.high:g} | {one.count:,} | {one.true:,} | {one.stated:.4f} | {one.observed:.4f} "
         f"| {one.observed_low:.3f} - {one.observed_high:.3f} |"
@@ -97,14 +100,15 @@ def bits_lines(candidates: pa.Table) -> list[str]:
     lines += [
         "",
         (
-            f"Best line (logistic, both classes weighing the same): measured bits = {offset:+.1f} {slope:+.2f} x "
-            f"stated bits; on that line the expected calibration error at even odds is {error:.4f}. A negative offset "
-            "is the price of the search: among many honest groups it finds the most alike. The prior pays for it."
+            f"Best line (logistic, both classes with equal weight): measured bits = {offset:+.1f} {slope:+.2f} x "
+            f"stated bits; on that line the expected calibration error at even odds is {error:.4f}. The negative "
+            "offset is the price of the search, which finds the most similar among many honest groups; the prior "
+            "makes up for it."
         ),
         "",
         (
             f"Log2 of the mean of 2^bits over the {int((~true).sum()):,} honest candidates: {e_value:+.1f} "
-            "(0 or less for a likelihood ratio of candidates that no search has picked)."
+            "(it would be 0 or less for candidates that no search has picked)."
         ),
     ]
     return lines
@@ -117,8 +121,9 @@ def account_lines(accounts: pa.Table) -> tuple[list[str], list[Bin]]:
     bins = reliability(score, true, weight, EDGES)
     lines = [
         (
-            f"{len(score):,} accounts, {int(true.sum()):,} of them harvest ({true.mean():.2%}): expected calibration "
-            f"error {calibration_error(score, true, weight, EDGES):.4f}, Brier score {brier(score, true, weight):.4f}."
+            f"{len(score):,} accounts, {int(true.sum()):,} of them harvest ({100 * true.mean():.2f} %): expected "
+            f"calibration error {calibration_error(score, true, weight, EDGES):.4f}, Brier score "
+            f"{brier(score, true, weight):.4f}."
         ),
         "",
         *bin_lines(bins),
@@ -131,7 +136,7 @@ def family_lines(candidates: pa.Table, *, least: float) -> list[str]:
 
     Args:
         candidates: rows of the candidates.
-        least: bits below it count as it: 0 leaves what speaks for a campaign alone.
+        least: lower bits count as this value; 0 leaves only the evidence for a campaign.
     """
     chosen = ~(candidates["true"].to_numpy(zero_copy_only=False) | candidates["open"].to_numpy(zero_copy_only=False))
     honest = candidates.filter(pa.array(chosen))
@@ -150,8 +155,8 @@ def family_lines(candidates: pa.Table, *, least: float) -> list[str]:
             if abs(value[row, column]) > GOAL:
                 above.append(f"{family} with {other} ({value[row, column]:+.2f})")
         lines.append(f"| {family} |" + "|".join(cells) + "|")
-    told = ", ".join(above) if above else "none"
-    lines += ["", f"{honest.num_rows:,} honest candidates of {worlds} worlds. Pairs beyond {GOAL} either way: {told}."]
+    pairs = ", ".join(above) if above else "none"
+    lines += ["", f"{honest.num_rows:,} honest candidates of {worlds} worlds. Pairs beyond {GOAL} either way: {pairs}."]
     return lines
 
 
@@ -166,11 +171,12 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         f"<!-- Written by {command}; edit benchmarks/quality/calibration.py, not this page. -->",
         "",
         (
-            "Is a stated probability the share that is observed? Every candidate of every world counts, whatever its "
-            f"verdict: {candidates.num_rows:,} candidates of {worlds} worlds of 2,000 honest accounts and 14 days, "
-            f"{true} of them true campaigns (at least half of the members harvest), of 12, 25 and 60 accounts on rungs "
-            f"{', '.join(str(rung) for rung in sorted(set(candidates['rung'].to_pylist())) if rung)}. Detector source "
-            f"{source_fingerprint()}. The lab's worlds are what the constants were set on; worlds of another "
+            "Does a stated probability match the observed share of true campaigns? Every candidate of every world "
+            f"counts, whatever its verdict: {candidates.num_rows:,} candidates of {worlds} worlds of 2,000 honest "
+            f"accounts and 14 days, {true} of them true campaigns. In a true campaign at least half of the members "
+            "harvest; the worlds have campaigns of 12, 25 and 60 accounts, on rungs "
+            f"{', '.join(str(rung) for rung in sorted(set(candidates['rung'].to_pylist())) if rung)}. Detector source: "
+            f"{source_fingerprint()}. The constants of the detector were set on worlds of this kind; worlds of another "
             "construction are kept for the final scores and are not used here."
         ),
         "",
@@ -179,15 +185,18 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         "## Campaigns",
         "",
         (
-            "Cases are weighted so that true campaigns have the base rate of the prior. At the stated prior nearly all "
-            "weight lies on honest candidates near probability 0, which makes the error small by itself; even odds put "
-            "half of the weight on each side and are the harder test of the bits."
+            "Candidates are weighted so that true campaigns have the base rate that the prior assumes. At the stated "
+            "prior nearly all weight is on honest candidates near probability 0, which by itself makes the error "
+            "small. Even odds put half of the weight on each class and are the harder test of the bits."
         ),
         *of_campaigns,
         "",
         "## What the bits are worth",
         "",
-        "Stated bits (prior excluded) against log2 of the ratio of the two classes' shares in the same bin.",
+        (
+            "Stated bits (prior excluded) beside measured bits: log2 of the share of true campaigns that fall into the "
+            "range, over the share of honest candidates that do."
+        ),
         "",
         *bits_lines(candidates),
         "",
@@ -198,16 +207,16 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         "## Families",
         "",
         (
-            "Pearson correlation of the families' bits over honest candidates that could be flagged, 95 % intervals "
-            f"by drawing whole worlds again. The goal is {GOAL} or less: a positive correlation counts one fact twice; "
-            "a negative one errs towards caution."
+            "Pearson correlation of the families' bits over honest candidates that could be flagged, with 95 % "
+            f"intervals from resampled worlds. The goal is {GOAL} or less: a positive correlation means that one fact "
+            "is counted twice; a negative one errs towards caution."
         ),
         "",
-        "All bits, for and against:",
+        "All evidence, for and against:",
         "",
         *family_lines(candidates, least=-np.inf),
         "",
-        "Only what speaks for a campaign (bits below 0 count as 0), which is what could add up to a false one:",
+        "Evidence for a campaign only (bits below 0 count as 0), which is what can add up to a false campaign:",
         "",
         *family_lines(candidates, least=0.0),
         "",
