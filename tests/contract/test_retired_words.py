@@ -112,7 +112,7 @@ RULES = (
     ),
     Retired(
         "habit",
-        "recurring phrase (a rule of code: convention; a person's: usual pattern)",
+        "recurring phrase (of people: kind of customer, usual pattern; of code: convention)",
         names="habits?|habitual",
         prose=r"\bhabit(s|ual)?\b",
         caught="phrases that are a habit",
@@ -283,7 +283,7 @@ RULES = (
         prose=(
             r"\b(one|two|common|shared|working|a wide|nobody's) plans?\b(?! of price)|\bplans? of work\b"
             r"|\bwork plans?\b"
-            r"|\b(off|from|of|for) (a|the|its|one's) plan\b|\bthe plan's (topics|subjects|mixture|load|workers|share)\b"
+            r"|\b(off|from) (a|the|its|one's) plan\b|\bthe plan's (topics|subjects|mixture|load|workers|share)\b"
             r"|\bplans? (is|are) dealt\b|\bplan that shows\b"
         ),
         allowed=((r"\b(price|same|each|its|one) (price )?plans?\b(?=,? (at|with) list)", "what a customer pays"),),
@@ -429,7 +429,7 @@ def take_apart(path: str, content: str) -> Text:
         return Text(path, "", content)
     lines = content.splitlines(keepends=True)
     tokens = [t for t in tokenize.generate_tokens(io.StringIO(content).readline) if t.type in PROSE_TOKENS]
-    prose = re.sub(r"(?m)^(\s*)#:?", lambda m: " " * len(m.group()), blanked(lines, tokens, inside=False))
+    prose = re.sub(r"(?m)^([ \t]*)#:?", lambda m: " " * len(m.group()), blanked(lines, tokens, inside=False))
     return Text(path, blanked(lines, tokens, inside=True), prose)
 
 
@@ -562,6 +562,13 @@ def test_rule_catches_and_passes(rule: Retired) -> None:
 def test_names_are_caught_in_every_form(line: str, word: str) -> None:
     (rule,) = (rule for rule in RULES if rule.word == word)
     assert [hit.line for hit in hits_of(rule, take_apart("src/a.py", f"import os\n{line}\n"))] == [2]
+
+
+def test_lines_are_counted_as_in_the_file() -> None:
+    """Comments, blank lines and strings of several lines do not move what comes after them."""
+    (rule,) = (rule for rule in RULES if rule.word == "outsiders")
+    text = take_apart("src/a.py", '"""One.\n\ntwo\n"""\n\n# three\n\nx = 1\n\n# rarer among outsiders\n')
+    assert [hit.line for hit in hits_of(rule, text)] == [10]
 
 
 def test_ordinary_code_passes() -> None:
