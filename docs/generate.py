@@ -213,7 +213,7 @@ def evidence_page() -> str:
     for kind in CATALOGUE:
         cap = FAMILY_OF[kind.family].cap_bits
         most, least = (
-            f"{bound:g}" if bound is not None else f"{end:g} (family)"
+            f"{round(bound, 1):g}" if bound is not None else f"{end:g} (family)"
             for bound, end in ((kind.most_bits, cap), (kind.least_bits, -cap))
         )
         columns = ", ".join(f"`{column.name}`" for column in kind.columns) or "`timestamp`, `account_id`, `model`"
