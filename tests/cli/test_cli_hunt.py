@@ -126,7 +126,7 @@ def test_force_replaces_a_case_and_nothing_else(tmp_path: Path, honest_logs: Pat
 def test_nothing_found_leaves_with_0(tmp_path: Path, honest_logs: Path) -> None:
     result = run("hunt", honest_logs.name, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("No campaign found in 60 requests of 5 accounts.")
+    assert result.stdout.startswith("No harvesting campaign was found in 60 requests from 5 accounts.")
     assert "not checked" in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == [honest_logs.name]
 

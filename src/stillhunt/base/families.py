@@ -1,4 +1,4 @@
-"""The six families of evidence: what each shows, how readers see it named, and how many bits it may add or take."""
+"""The six families of evidence: their names, what each shows, and how many bits it may add or take."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ EVIDENCE_FAMILIES = (
         "content",
         "Same wording",
         "through the same prompt wording",
-        "shared templates, and so no group at all",
-        "Phrases of one template, used with the same mix.",
+        "shared templates, without which there is no group",
+        "Accounts use the phrases of one template in the same mix.",
         8.0,
         harvest=True,
     ),
@@ -78,22 +78,22 @@ EVIDENCE_FAMILIES = (
     ),
     EvidenceFamily(
         "conduct",
-        "Manner of use",
-        "in the way in which answers are collected rather than used",
-        "what is asked and whether people ask back",
-        "How the requests are made, and whether people stand behind them.",
+        "Usage pattern",
+        "in a way that collects answers rather than uses them",
+        "what is asked and whether people follow up",
+        "How the requests are made, and whether people follow up on the answers.",
         4.0,
     ),
 )
-"""In the order in which tables and pages name them."""
+"""In the order of all tables and pages."""
 
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 
 def family_label(name: str) -> str:
-    """Name of a family for readers who do not know the method; the name with a capital where it is none of ours.
+    """Name of a family for readers who do not know the method; an unknown family keeps its name, with a capital.
 
     Args:
-        name: as in the tables; a case made by another version may have others.
+        name: as in the tables; a case that another version wrote may have others.
     """
     return FAMILY_OF[name].label if name in FAMILY_OF else name.capitalize()
