@@ -187,7 +187,7 @@ def test_coverage_names_each_gap_once(case: Case) -> None:
         "sentence": "network: partly; without asn no hosts",
     }
     text = visible(Case(case.tables, run={**case.run, "coverage": [gap]}).report())
-    assert "Network and clientspartly available Partly; without asn no hosts." in text
+    assert "Network and clientspartly available Without asn no hosts." in text
     assert text.count("asn") == 1
 
 

@@ -190,7 +190,7 @@ def test_families_are_plain() -> None:
     for family in EVIDENCE_FAMILIES:
         assert_plain(family.about)
         assert_plain(family.label, ends=False)
-        assert_plain(f"120 accounts act as one operation, {family.clause}", ends=False)
+        assert_plain(f"They appear to share {family.shared}.")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ class EvidenceFamily:
     Attributes:
         name: as in the tables.
         label: for readers who do not know the method.
-        clause: how a claim goes on: "120 accounts act as one operation ..., CLAUSE".
+        shared: what accounts have in common by it: "They appear to share SHARED".
         shows: what is lost without the family, for coverage.
         about: what it is, for pages and settings.
         cap_bits: default of `score.family_cap_bits`: most bits it may add or take.
@@ -22,7 +22,7 @@ class EvidenceFamily:
 
     name: str
     label: str
-    clause: str
+    shared: str
     shows: str
     about: str
     cap_bits: float
@@ -34,7 +34,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "content",
         "Same wording",
-        "through the same prompt wording",
+        "the wording of prompts",
         "shared templates, without which there is no group",
         "Accounts use the phrases of one template in the same mix.",
         8.0,
@@ -43,7 +43,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "queue",
         "One work queue",
-        "with tasks that look drawn from one work queue",
+        "one work queue",
         "one work queue shared by many accounts",
         "One work queue: the same topics, no repeated tasks, even volume.",
         14.0,
@@ -52,7 +52,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "timing",
         "Common schedule",
-        "on a common schedule",
+        "a schedule",
         "common starts, stops and pauses",
         "Common hours and days, failover, account replacement, new-model adoption.",
         8.0,
@@ -61,7 +61,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "network",
         "Network and clients",
-        "from network addresses or clients that they share",
+        "network addresses or clients",
         "shared addresses and clients",
         "Shared addresses, networks and client fingerprints.",
         8.0,
@@ -70,7 +70,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "identity",
         "Sign-up and payment",
-        "with sign-up or payment details in common",
+        "sign-up or payment details",
         "who pays and signs up together",
         "Shared cards, mail domains and sign-ups; organisations that explain them.",
         8.0,
@@ -79,7 +79,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "conduct",
         "Usage pattern",
-        "in a way that collects answers rather than uses them",
+        "a usage pattern that collects answers",
         "what is asked and whether people follow up",
         "How the requests are made, and whether people follow up on the answers.",
         4.0,

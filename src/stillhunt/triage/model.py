@@ -85,7 +85,7 @@ class CampaignModel:
 
     @property
     def claim(self) -> str:
-        """What is claimed of it, in one sentence."""
+        """What is claimed of it, in one or two sentences."""
         return sentences.campaign_claim(self.row, self.total.family_bits, self.run.settings.family_floor_bits)
 
     @property

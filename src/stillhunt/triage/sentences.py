@@ -24,7 +24,7 @@ _OPENING = {
 
 
 def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float], floor_bits: float) -> str:
-    """What is claimed of a campaign, in one sentence.
+    """What is claimed of a campaign, in one or two sentences.
 
     Args:
         campaign: its row of the CAMPAIGNS table.
@@ -32,21 +32,21 @@ def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float]
         floor_bits: bits from which a family is mentioned.
     """
     strong = [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
-    clauses = formatting.join_words([FAMILY_OF[name].clause for name in strong])
     opening = _OPENING.get(campaign["verdict"], _OPENING["none"])
     accounts = formatting.plural(campaign["accounts"], "account")
     acts = formatting.verb(campaign["accounts"], "harvests", "act as one operation")
     requests = formatting.plural(campaign["requests"], "request")
     when = formatting.during(campaign["first_seen"], campaign["last_seen"])
-    how = f", {clauses}" if clauses else ""
-    return f"{opening} {accounts} {acts}: {requests} {when}{_aim(campaign['skills'])}{how}."
+    shared = formatting.join_words([FAMILY_OF[name].shared for name in strong])
+    evidence = f" They appear to share {shared}." if shared else ""
+    return f"{opening} {accounts} {acts}: {requests}{_aim(campaign['skills'])} {when}.{evidence}"
 
 
 def _aim(skills: Sequence[str]) -> str:
     named = [formatting.shorten(skill, _SKILL_CHARS) for skill in skills[:_SKILLS_NAMED]]
     rest = len(skills) - _SKILLS_NAMED
     more = [formatting.plural(rest, "more skill")] if rest > 0 else []
-    return f", for {formatting.join_words(named + more)}" if named else ""
+    return f" for {formatting.join_words(named + more)}" if named else ""
 
 
 def case_headline(
