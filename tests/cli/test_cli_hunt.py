@@ -187,7 +187,7 @@ def listen_to_interrupts() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupt_leaves_nothing_behind(tmp_path: Path, world: Path, number: int, code: int) -> None:
-    """A signal as soon as the hunt has told of its first step: a message, no case folder, no temporary one."""
+    """A signal as soon as the hunt has reported its first step: a message, no case folder, no temporary one."""
     hunt = subprocess.Popen(
         [*PROGRAM, "hunt", str(world / "requests"), "--out", "case"],
         cwd=tmp_path,

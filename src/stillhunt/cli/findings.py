@@ -24,9 +24,9 @@ EXIT_MEANINGS: dict[int, str] = {
     EXIT_PARTIAL: "partial input: the share of rejected rows is above collect.rejects_limit; takes precedence over 3, "
     "and the findings are still written",
     EXIT_CONFIG: "configuration: a setting is unknown, malformed or contradictory",
-    EXIT_INTERRUPTED: "interrupted: nothing half-written stays behind",
+    EXIT_INTERRUPTED: "interrupted: no incomplete output stays behind",
 }
-"""Exit code -> what it tells a script; `docs/commands.md` and the README are checked against it."""
+"""Exit code -> its meaning for a script; `docs/commands.md` and the README are checked against it."""
 
 
 def exit_code(case: CaseModel, rejects_limit: float) -> int:

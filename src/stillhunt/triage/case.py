@@ -123,7 +123,7 @@ class Case:
         return render_report(self.model, self.samples, self.timeline)
 
     def write(self, folder: str | Path, *, force: bool = False) -> Path:
-        """Write the case folder, whole or not at all.
+        """Write the case folder, completely or not at all.
 
         Args:
             folder: where; its parent is made if need be.

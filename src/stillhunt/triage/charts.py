@@ -111,7 +111,7 @@ class Sparkline:
 
 
 def sparkline(buckets: Sequence[Mapping[str, Any]], first: datetime, last: datetime) -> Sparkline:
-    """Requests over the whole period of the case, in few bars.
+    """Requests over the period of the case, in few bars.
 
     Args:
         buckets: rows of the TIMELINE table of one campaign, in time order.

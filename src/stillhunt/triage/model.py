@@ -203,7 +203,7 @@ class CaseModel:
 
     @property
     def headline(self) -> str:
-        """The whole case in one or two sentences."""
+        """The case in one or two sentences."""
         act = [campaign.row for campaign in self.of_verdict("act")]
         ids = pa.array([row["campaign_id"] for row in act], pa.string())
         members = self.tables["members"].filter(pc.is_in(self.tables["members"]["campaign_id"], value_set=ids))

@@ -52,7 +52,7 @@ def _aim(skills: Sequence[str]) -> str:
 def case_headline(
     act: Sequence[Mapping[str, Any]], review: int, members: int, all_requests: int, all_accounts: int
 ) -> str:
-    """The whole case in one sentence, or two where campaigns wait for review.
+    """The case in one sentence, or two where campaigns wait for review.
 
     Args:
         act: rows of the CAMPAIGNS table with the verdict act.
