@@ -169,6 +169,7 @@ def test_lists_in_words() -> None:
 
 
 def test_sentences() -> None:
+    assert formatting.sentence("system_prompt is rare") == "system_prompt is rare."
     assert [formatting.sentence(text) for text in ("it is", "it is.", "is it?")] == ["It is.", "It is.", "Is it?"]
 
 

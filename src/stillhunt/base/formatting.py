@@ -78,8 +78,8 @@ def shorten(text: str, limit: int) -> str:
 
 
 def sentence_case(text: str) -> str:
-    """The text with a capital at its beginning."""
-    return text[:1].upper() + text[1:]
+    """The text with a capital at its beginning, unless it begins with the name of a column."""
+    return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:
