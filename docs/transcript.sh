@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the README's example and put its true output between the transcript marks. `make transcript` calls this.
+# Run the README's example and put its real output between the transcript marks; called by `make transcript`.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 EXPLAIN_LINES=32

@@ -10,8 +10,11 @@ import pytest
 from case_tables import campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
 from rich.console import Console
 
-from stillhunt.cli.findings import Findings, gather_findings
-from stillhunt.cli.screen import print_findings, probability_words
+from stillhunt.base.schema import CASE_TABLES
+from stillhunt.cli.findings import as_document, exit_code
+from stillhunt.cli.screen import print_findings
+from stillhunt.triage import Case, CaseModel, case_model
+from stillhunt.triage.folder import canonical_order
 
 TWO_CAMPAIGNS = {
     "campaigns": [
@@ -33,34 +36,44 @@ TWO_CAMPAIGNS = {
         evidence_row("c-act", "queue", 2.0, "loads are equal"),
         evidence_row("c-act", "conduct", -2.5, "some conversations have follow-ups"),
         evidence_row("c-act", "queue", 5.0, "one member", account_id="a1"),
+        evidence_row("c-look", "prior", -13.0, "one candidate in 8,000"),
+        evidence_row("c-look", "queue", 11.3, "even volume"),
+        evidence_row("c-weak", "prior", -13.0, "one candidate in 8,000"),
+        evidence_row("c-weak", "queue", 11.0, "even volume"),
     ],
 }
 
 HEADLINE = (
-    "1 campaign to act on and 1 to review: 3 accounts took 9,792 answers, 9.8 % of 100,000 requests of 3,000 accounts."
+    "Evidence indicates one harvesting campaign: 2 of 3,000 accounts sent 4,896 of 100,000 requests (4.9 %) from 3 to "
+    "14 November 2026. One more campaign needs a person's review."
 )
+MARGIN = "together +9.5, 2.9 bits above the act threshold"
+NEAR_MISS = "2.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
+JSON_FIELDS = [
+    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "coverage", "unenriched", "sampled",
+    "rejects", "inputs",
+]  # fmt: skip
 
 
-def findings_of(rejected: int = 0, limit: float = 0.01, **rows: Any) -> Findings:
-    return gather_findings(case_tables(**rows), run_record(rejects=rejected), limit)
+def findings_of(rejected: int = 0, **rows: Any) -> CaseModel:
+    return case_model(case_tables(**rows), run_record(rejects=rejected))
 
 
-def screen(findings: Findings, case_folder: str | None = "case", width: int | None = None) -> str:
+def screen(findings: CaseModel, case_folder: str | None = "case", width: int | None = None) -> str:
     file = io.StringIO()
     options = {} if width is None else {"force_terminal": True, "width": width, "color_system": None}
-    print_findings(
-        Console(file=file, markup=False, highlight=False, soft_wrap=width is None, **options), findings, case_folder
-    )
+    console = Console(file=file, markup=False, highlight=False, soft_wrap=width is None, **options)
+    print_findings(console, findings, case_folder, 0.01)
     return file.getvalue()
 
 
 def test_a_campaign_that_the_budget_holds_back_says_so_on_the_screen_and_in_json() -> None:
     why = "it would be act, but a budget of 1 false campaign in 30 days asks 20.1 bits"
     rows = {"campaigns": [campaign_row("c-look", "review", 0.995)], "members": [member_row("a1", "c-look")]}
-    evidence = [evidence_row("c-look", "prior", -11.0, "odds"), evidence_row("c-look", "queue", 19.0, "dealt")]
+    evidence = [evidence_row("c-look", "prior", -11.0, "odds"), evidence_row("c-look", "queue", 19.0, "one work queue")]
     held = findings_of(**rows, evidence=[*evidence, evidence_row("c-look", "budget", 0.0, why)])
     assert f"held back  {why}" in screen(held)
-    assert {"family": "budget", "bits": 0.0, "statement": why} in held.campaigns[0].as_dict()["why"]
+    assert {"family": "budget", "bits": 0.0, "statement": why} in as_document(held, None, 0.01)["campaigns"][0]["why"]
     assert "held back" not in screen(findings_of(**rows, evidence=evidence))
 
 
@@ -88,15 +101,15 @@ def test_row_order_of_the_tables_changes_nothing() -> None:
 )
 def test_exit_code(verdicts: list[str], rejects: int, code: int) -> None:
     rows = [campaign_row(f"c{position}", verdict, 0.9) for position, verdict in enumerate(verdicts)]
-    assert findings_of(rejects, campaigns=rows).exit_code == code
+    assert exit_code(findings_of(rejects, campaigns=rows), 0.01) == code
 
 
 def test_a_higher_limit_accepts_the_same_input() -> None:
-    assert findings_of(2_000, limit=0.5).exit_code == 0
+    assert exit_code(findings_of(2_000), 0.5) == 0
 
 
 def test_json_document_holds_the_findings_and_their_reasons() -> None:
-    document = json.loads(json.dumps(findings_of(**TWO_CAMPAIGNS).as_dict("case"), default=str))
+    document = json.loads(json.dumps(as_document(findings_of(**TWO_CAMPAIGNS), "case", 0.01), default=str))
     assert document["exit_code"] == 3
     assert document["report"] == "case/report.html"
     first = document["campaigns"][0]
@@ -104,36 +117,66 @@ def test_json_document_holds_the_findings_and_their_reasons() -> None:
     assert [reason["family"] for reason in first["why"]] == ["queue", "identity", "queue", "conduct"]
 
 
+def test_json_document_keeps_its_fields() -> None:
+    document = as_document(findings_of(2, **TWO_CAMPAIGNS, rejects=[reject_row("x")]), None, 0.01)
+    assert list(document) == JSON_FIELDS
+    assert list(document["campaigns"][0]) == [*CASE_TABLES["campaigns"].names, "why", "origins"]
+    assert list(document["campaigns"][0]["why"][0]) == ["family", "bits", "statement"]
+    assert document["rejects"] == {"rows": 2, "share": 2 / 100_002, "reasons": {"x": 1}}
+
+
 def test_screen_in_a_pipe() -> None:
     rejects = [reject_row("bad timestamp"), reject_row("bad timestamp"), reject_row("negative tokens")]
     assert screen(findings_of(3, **TWO_CAMPAIGNS, rejects=rejects)).splitlines() == [
         HEADLINE,
         "",
-        "verdict  campaign      sure  accounts  requests  first seen  last seen",
-        "act      c-act       99.5 %        70     4,896  2026-11-03  2026-11-14",
-        "         taken    data analysis, SQL from large-2; 3,100,000 output tokens, 46 USD at list price",
-        "         why      queue +16.0 bits: items never repeat across accounts",
-        "                  identity +9.0 bits: two cards pay for 70 accounts",
-        "         against  conduct -2.5 bits: some conversations have follow-ups",
-        "review   c-look    > 99.9 %         7     4,896  2026-11-03  2026-11-14",
-        "         taken    data analysis, SQL from large-2; 3,100,000 output tokens, 46 USD at list price",
+        "verdict  campaign  probability  accounts  requests  first seen  last seen",
+        "act      c-act          99.5 %        70     4,896  2026-11-03  2026-11-14",
+        "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
+        f"         bits       queue +16.0, identity +9.0, conduct −2.5, prior −13.0; {MARGIN}",
+        "         why        +14.0 queue: items never repeat across accounts",
+        "                    +9.0 identity: two cards pay for 70 accounts",
+        "         against    −2.5 conduct: some conversations have follow-ups",
+        "review   c-look       > 99.9 %         7     4,896  2026-11-03  2026-11-14",
+        "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
+        "         bits       queue +11.3, prior −13.0; together −1.7, 1.7 bits below the review threshold",
+        "         why        +11.3 queue: even volume",
         "",
         "not checked  identity: not looked at, no accounts table",
-        "set aside    3 rows, 0.00 %: bad timestamp (2), negative tokens (1)",
+        "set aside    3 rows, < 0.1 %",
+        "             2 in a.jsonl: bad timestamp",
+        "             1 in a.jsonl: negative tokens",
         "left alone   1 group below the review threshold",
-        (
-            "             c-weak: 70 accounts, 4,896 requests, 20.0 %; no bits speak for it, 2.0 more would bring it "
-            "to review"
-        ),
+        f"             c-weak: 70 accounts, 4,896 requests, 20 %; {NEAR_MISS}",
         "report       case/report.html",
         "next         stillhunt explain case c-act",
     ]
 
 
+def test_a_sentence_stands_beside_its_own_bits_and_never_beside_its_familys() -> None:
+    shown = screen(findings_of(**TWO_CAMPAIGNS))
+    assert "+14.0 queue: items never repeat" in shown
+    assert not any("+16.0" in line and "items never repeat" in line for line in shown.splitlines())
+
+
 def test_a_weak_group_says_which_tests_could_not_be_made() -> None:
-    lacking = evidence_row("c-weak", "queue", 0.0, "too few of its requests tell a subject")
+    lacking = evidence_row("c-weak", "queue", 0.0, "too few of its requests have a topic")
     shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], lacking]}))
-    assert "more would bring it to review; not told: too few of its requests tell a subject" in " ".join(shown.split())
+    assert f"{NEAR_MISS}; insufficient data: too few of its requests have a topic" in shown
+
+
+def test_screen_and_report_rank_ties_alike() -> None:
+    """Equal verdict and score: the campaign with more requests stands first, though the other has more accounts."""
+    rows = [campaign_row("c-a", "act", 0.995, accounts=90, requests=10), campaign_row("c-b", "act", 0.995, accounts=5)]
+    tables = case_tables(campaigns=rows)
+    shown = screen(case_model(tables, run_record()))
+    assert shown.index("c-b") < shown.index("c-a")
+    page = Case(tables, run=run_record()).report()
+    assert page.index("c-b") < page.index("c-a")
+    assert [row["campaign_id"] for row in canonical_order("campaigns", tables["campaigns"]).to_pylist()] == [
+        "c-b",
+        "c-a",
+    ]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -146,7 +189,7 @@ def test_screen_fits_a_terminal(width: int) -> None:
 
 def test_nothing_found_says_what_was_read() -> None:
     shown = screen(findings_of(), None)
-    assert shown.startswith("No campaign found in 100,000 requests of 3,000 accounts.")
+    assert shown.startswith("No harvesting campaign was found in 100,000 requests from 3,000 accounts.")
     assert "--out CASE" in shown
 
 
@@ -162,10 +205,3 @@ def test_many_campaigns_are_cut_and_counted() -> None:
     rows = [campaign_row(f"c{number:03}", "act", 0.999) for number in range(30)]
     shown = screen(findings_of(campaigns=rows))
     assert "and 10 more campaigns" in shown
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"), [(1.0, "> 99.9 %"), (0.5, "50.0 %"), (0.0, "< 0.1 %"), (0.999, "99.9 %")]
-)
-def test_probability_is_never_certain(probability: float, words: str) -> None:
-    assert probability_words(probability) == words

@@ -126,7 +126,7 @@ def test_force_replaces_a_case_and_nothing_else(tmp_path: Path, honest_logs: Pat
 def test_nothing_found_leaves_with_0(tmp_path: Path, honest_logs: Path) -> None:
     result = run("hunt", honest_logs.name, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("No campaign found in 60 requests of 5 accounts.")
+    assert result.stdout.startswith("No harvesting campaign was found in 60 requests from 5 accounts.")
     assert "not checked" in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == [honest_logs.name]
 
@@ -187,7 +187,7 @@ def listen_to_interrupts() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupt_leaves_nothing_behind(tmp_path: Path, world: Path, number: int, code: int) -> None:
-    """A signal as soon as the hunt has told of its first step: a message, no case folder, no temporary one."""
+    """A signal as soon as the hunt has reported its first step: a message, no case folder, no temporary one."""
     hunt = subprocess.Popen(
         [*PROGRAM, "hunt", str(world / "requests"), "--out", "case"],
         cwd=tmp_path,

@@ -24,7 +24,7 @@ def test_answer_is_the_same_in_another_process() -> None:
 
 
 def test_the_stored_answer_is_worth_keeping() -> None:
-    """Two campaigns, each of one operation's accounts alone; everybody of both is flagged, and nobody else."""
+    """Two campaigns, each of one operation's accounts only; all of both are flagged, and nobody else."""
     stored = json.loads(STORED.read_text(encoding="utf-8"))
     assert sorted(c["truth"] for c in stored["campaigns"]) == [["careful"], ["crude"]]
     assert [c["verdict"] for c in stored["campaigns"]] == ["act", "act"]

@@ -14,7 +14,7 @@ from staged import DAY, DAYS, Story, score_story, verdict
 
 from stillhunt.base.config import Config
 from stillhunt.score.verdict.budget import HONEST_SEARCH, expected_false, false_alarm_budget, required_bits
-from stillhunt.triage.change import of_campaign
+from stillhunt.triage.margins import campaign_margins
 from stillhunt.triage.score_breakdown import campaign_sum
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
@@ -90,7 +90,7 @@ def test_the_case_says_what_was_asked_and_what_was_there() -> None:
     assert f"a budget of 1e-09 false campaigns in 30 days asks {asked:.1f} bits" in row["statement"]
     assert row["statement"].endswith(f"{accounts} accounts; it has {total.log2_odds - Config().score.prior_bits:.1f}")
     assert total.probability == pytest.approx(held["campaigns"]["score"][0].as_py())
-    first = of_campaign(total, "review", STINGY.score)[0]
+    first = campaign_margins(total, "review", STINGY.score)[0]
     assert first.startswith("It would be act, but a budget of")
 
 

@@ -9,7 +9,7 @@ import pytest
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.schema import NEEDS_EVEN, NEEDS_EVERY
-from stillhunt.cli.findings import gather_findings
+from stillhunt.cli.findings import as_document
 from stillhunt.collect.checks.coverage import sampled_facts
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
@@ -93,9 +93,9 @@ def test_it_is_said(sampled: stillhunt.Case, whole: stillhunt.Case) -> None:
     assert "no_repeats" in told["sentence"]
     assert told["sentence"][:40] in sampled.report()
     campaign = sampled.campaigns["campaign_id"][0].as_py()
-    assert "of all calls" in sampled.explain(campaign).text()
-    assert "of all calls" not in whole.explain(campaign).text()
-    found = gather_findings(sampled.tables, sampled.run, 1.0, sampled.origins)
-    assert found.as_dict(None)["sampled"] == told
-    assert found.campaigns[0].as_dict()["origins"]
+    assert "those that the log leaves out" in sampled.explain(campaign).text()
+    assert "those that the log leaves out" not in whole.explain(campaign).text()
+    document = as_document(sampled.model, None, 1.0)
+    assert document["sampled"] == told
+    assert document["campaigns"][0]["origins"]
     assert sampled_facts({1.0: 5}, 10) == {}

@@ -32,39 +32,45 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
                 "shared_template",
                 11.4,
                 6902,
-                "98 % of the requests use one of three prompt skeletons that only these 120 accounts and 2 others use.",
+                "98 % of the requests use one of three templates that only these 120 accounts and 2 others use",
             ),
             (
                 "queue",
                 "under_dispersion",
                 9.8,
                 7011,
-                "Topics are dealt as from one list: dispersion index 1.01; honest groups have 12 to 26.",
+                "120 accounts ask about the same topics: dispersion index 1.01; unrelated accounts: 12 to 26",
             ),
             (
                 "queue",
                 "no_repeats",
                 3.1,
                 7011,
-                "7,011 work items, none sent twice, although every account uses the same skeletons.",
+                "7,011 distinct prompts, none sent twice, although every account uses the same templates",
             ),
-            ("network", "shared_addresses", 5.6, 0, "Fifteen addresses carry 88 of the accounts, and nobody else."),
+            ("network", "shared_addresses", 5.6, 0, "88 accounts share 15 addresses that no other customer uses"),
             (
                 "timing",
                 "failover",
                 4.2,
                 311,
-                "After 9 of 11 refused accounts, another member took over within four minutes.",
+                "After 9 of 11 refusals another member started within four minutes",
             ),
-            ("conduct", "single_turn", 1.9, 6844, "97 % single-turn, long full answers, no human follow-up."),
+            ("conduct", "single_turn", 1.9, 6844, "97 % of its requests are single-turn, without a human follow-up"),
             (
                 "network",
                 "diverse_prefixes",
                 -1.2,
                 0,
-                "Addresses are spread over 96 networks in 21 countries, as customers' would be.",
+                "Addresses are spread over 96 networks in 21 countries, as customers' addresses are",
             ),
-            ("conduct", "office_hours", -0.6, 0, "Traffic follows office hours of one time zone, as people's would."),
+            (
+                "conduct",
+                "office_hours",
+                -0.6,
+                0,
+                "Traffic follows the office hours of one time zone, as people's does",
+            ),
         ),
     },
     {
@@ -75,23 +81,35 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
         "skills": ["agentic coding", "tool orchestration"],
         "models": ["large-2026-01"],
         "evidence": (
-            ("queue", "under_dispersion", 8.9, 4896, "Topics are dealt as from one list: dispersion index 0.99."),
+            (
+                "queue",
+                "under_dispersion",
+                8.9,
+                4896,
+                "60 accounts ask about the same topics: dispersion index 0.99",
+            ),
             (
                 "network",
-                "client_stack",
+                "client_fingerprint",
                 6.3,
                 0,
-                "Three client fingerprints, seen nowhere else, make up 94 % of the traffic.",
+                "Three client fingerprints, seen nowhere else, send 94 % of the traffic",
             ),
-            ("timing", "model_pivot", 5.0, 2410, "All accounts moved to large-2026-01 within 19 hours of its release."),
+            (
+                "timing",
+                "model_adoption",
+                5.0,
+                2410,
+                "All accounts use large-2026-01 within 19 hours of its release",
+            ),
             (
                 "content",
                 "paraphrase_family",
                 3.7,
                 4420,
-                "Phrases that co-occur in one request recur across 57 of the accounts.",
+                "Phrases that occur together in one request recur across 57 of the accounts",
             ),
-            ("conduct", "follow_ups", -2.4, 212, "4 % of the conversations have a human-like follow-up."),
+            ("conduct", "follow_ups", -2.4, 212, "4 % of the conversations have a human-like follow-up"),
         ),
     },
     {
@@ -102,14 +120,14 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
         "skills": ["translation of legal text"],
         "models": ["small-2026-02"],
         "evidence": (
-            ("content", "shared_template", 12.1, 910, "91 % of the requests share one system prompt and one skeleton."),
-            ("timing", "common_start", 3.4, 0, "17 of the accounts sent their first request within two hours."),
+            ("content", "shared_template", 12.1, 910, "91 % of the requests share one system prompt and one template"),
+            ("timing", "common_start", 3.4, 0, "17 of the accounts sent their first request within two hours"),
             (
                 "queue",
                 "repeats",
                 -1.1,
                 160,
-                "Items repeat across accounts, as in a class that works on one assignment.",
+                "Prompts repeat across accounts, as in a class that works on one assignment",
             ),
         ),
     },
@@ -139,15 +157,15 @@ def demo_case(seed: int = 7) -> Case:
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in CASE_TABLES}
     views: dict[str, list[dict[str, Any]]] = {"timeline": []}
     prompts: list[dict[str, Any]] = []
-    for plan in CAMPAIGNS:
-        _add_campaign(rows, views, prompts, plan, random_numbers)
+    for story in CAMPAIGNS:
+        _add_campaign(rows, views, prompts, story, random_numbers)
     _add_honest_accounts(rows, random_numbers)
     rows["rejects"] = [
         {"source": "march.jsonl", "place": f"line {line}", "reason": reason, "raw": '{"id": "…'}
         for line, reason in (
-            (17, "timestamp is missing"),
-            (90_211, "timestamp is missing"),
-            (90_212, "line is no JSON"),
+            (17, "the timestamp is missing"),
+            (90_211, "the timestamp is missing"),
+            (90_212, "the line is not JSON"),
         )
     ]
     tables = {name: build(name, rows[name]) for name in CASE_TABLES}
@@ -164,19 +182,27 @@ def build(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     )
 
 
-def _add_campaign(rows: Any, views: Any, prompts: Any, plan: dict[str, Any], random_numbers: random.Random) -> None:
-    campaign_id, accounts = plan["campaign_id"], plan["accounts"]
+def _add_campaign(rows: Any, views: Any, prompts: Any, story: dict[str, Any], random_numbers: random.Random) -> None:
+    campaign_id, accounts = story["campaign_id"], story["accounts"]
     first = START + timedelta(hours=5 * len(rows["campaigns"]))
-    total = math.fsum([PRIOR, *(bits for _, _, bits, _, _ in plan["evidence"])])
+    total = math.fsum([PRIOR, *(bits for _, _, bits, _, _ in story["evidence"])])
     rows["evidence"].append(
-        _piece(campaign_id, None, "prior", "prior", PRIOR, 0, "About one candidate group in 8,000.")
+        _piece(
+            campaign_id,
+            None,
+            "prior",
+            "prior",
+            PRIOR,
+            0,
+            "Odds before any evidence: one candidate group in 8,000",
+        )
     )
-    for family, kind, bits, count, statement in plan["evidence"]:
+    for family, kind, bits, count, statement in story["evidence"]:
         rows["evidence"].append(_piece(campaign_id, None, family, kind, bits, count, statement))
     requests = 0
     for index in range(accounts):
-        requests += _add_member(rows, plan, index, probability_of(total), random_numbers)
-    hours = plan["days"] * 24
+        requests += _add_member(rows, story, index, probability_of(total), random_numbers)
+    hours = story["days"] * 24
     for hour in range(0, hours, 3):
         wave = 1.0 + 0.6 * math.sin(hour / 24 * 2 * math.pi) + random_numbers.uniform(-0.2, 0.2)
         quiet = 0.15 if hours * 0.5 < hour < hours * 0.58 else 1.0
@@ -204,14 +230,14 @@ def _add_campaign(rows: Any, views: Any, prompts: Any, plan: dict[str, Any], ran
         {
             "campaign_id": campaign_id,
             "score": probability_of(total),
-            "verdict": plan["verdict"],
+            "verdict": story["verdict"],
             "accounts": accounts,
             "requests": requests,
             "first_seen": first,
-            "last_seen": first + timedelta(days=plan["days"]),
-            "skills": plan["skills"],
-            "models": plan["models"],
-            "families": sorted({family for family, _, bits, _, _ in plan["evidence"] if bits >= 3}),
+            "last_seen": first + timedelta(days=story["days"]),
+            "skills": story["skills"],
+            "models": story["models"],
+            "families": sorted({family for family, _, bits, _, _ in story["evidence"] if bits >= 3}),
             "output_tokens": tokens,
             "list_value": tokens * 15 / 1e6,
             "estimated_requests": requests,
@@ -219,42 +245,42 @@ def _add_campaign(rows: Any, views: Any, prompts: Any, plan: dict[str, Any], ran
     )
 
 
-def _add_member(rows: Any, plan: dict[str, Any], index: int, campaign: float, random_numbers: random.Random) -> int:
-    campaign_id = plan["campaign_id"]
+def _add_member(rows: Any, story: dict[str, Any], index: int, campaign: float, random_numbers: random.Random) -> int:
+    campaign_id = story["campaign_id"]
     account_id = f"{campaign_id[-4:]}-acct-{index:04d}"
     shared = index % 17 == 3
     requests = random_numbers.randint(52, 68)
     share = 0.31 if shared else min(1.0, random_numbers.uniform(0.93, 1.04))
     pieces = [
-        ("prior", "prior", -2.0, 0, "One in five is a bystander."),
+        ("prior", "prior", -2.0, 0, "Odds before any evidence: one member in five is not part of it"),
         (
             "content",
             "own_slice",
             round(random_numbers.uniform(6, 9), 2),
             requests,
-            f"{requests} requests use the skeletons.",
+            f"{requests} requests use the templates",
         ),
         (
             "queue",
             "fits_mixture",
             round(random_numbers.uniform(2, 5), 2),
             requests,
-            "Its topics follow the common list.",
+            "Its topics follow those of the group",
         ),
     ]
     if shared:
         pieces.append(
-            ("conduct", "own_topics", -3.5, 80, "Two thirds of its traffic is on its own topics, with follow-ups.")
+            ("conduct", "own_topics", -3.5, 80, "Two thirds of its traffic is on its own topics, with follow-ups")
         )
     for family, kind, bits, count, statement in pieces:
         rows["evidence"].append(_piece(campaign_id, account_id, family, kind, bits, count, statement))
     score = campaign * probability_of(math.fsum(bits for _, _, bits, _, _ in pieces))
-    verdict = "act" if plan["verdict"] == "act" and score >= 0.99 else "review"
+    verdict = "act" if story["verdict"] == "act" and score >= 0.99 else "review"
     rows["members"].append(
         {
             "account_id": account_id,
             "campaign_id": campaign_id,
-            "role": "shared" if shared else "operator",
+            "role": "shared" if shared else "dedicated",
             "requests": requests,
             "share": share,
             "score": score,
@@ -268,7 +294,7 @@ def _add_member(rows: Any, plan: dict[str, Any], index: int, campaign: float, ra
             "flagged": verdict == "act",
             "sanctioned": False,
             "campaign_id": campaign_id,
-            "reasons": ["shares prompt skeletons", "topics dealt from one list"],
+            "reasons": ["shares templates", "topics of one work queue"],
             "requests": int(requests / share),
             "harvest_requests": requests,
         }

@@ -146,7 +146,12 @@ def test_all_text_is_there_without_scripts(browser: Any, report: Path) -> None:
     page = browser.new_page(java_script_enabled=False)
     page.goto(report.as_uri())
     text = page.locator("body").inner_text()
-    for wanted in ("The timeline as a table", "The first 50 of 120 members", "91c2-acct-0110", "Log-odds after all"):
+    for wanted in (
+        "The timeline as a table",
+        "The first 50 of 120 members",
+        "91c2-acct-0110",
+        "Log-odds after all",
+    ):
         assert wanted in text
     assert page.locator(".chart").first.is_hidden()
     assert page.locator("button.show-all").first.is_hidden()

@@ -1,4 +1,4 @@
-"""The case folder is written whole or not at all, and holds the same bytes for the same findings."""
+"""The case folder is written completely or not at all, and holds the same bytes for the same findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With which clients and from where: counts against counting by hand, bounds, and what is shown."""
+"""Where requests come from: counts against counting by hand, bounds, and what is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.base.schema import CODED, ORIGINS
-from stillhunt.triage.origins import ASPECTS, MOST_VALUES, origin_words, origins_table
+from stillhunt.triage.origins import ASPECTS, MAX_VALUES, origin_words, origins_table
 
 AGENTS = ("OpenAI/Python 1.54.0", "AsyncOpenAI/Python 1.50.0", "curl/8.5.0", None)
 NETWORKS = ("AS64500 Example", "AS64501", None)
@@ -53,9 +53,9 @@ def test_counts_are_those_by_hand(coded: bool) -> None:
             requests[key] += 1
             accounts[key].add(row["account_id"])
     table = ORIGINS.check(made(rows, coded=coded)).to_pylist()
-    told = {(r["campaign_id"], r["aspect"], r["value"]): (r["requests"], r["accounts"]) for r in table}
-    assert told == {key: (count, len(accounts[key])) for key, count in requests.items()}
-    assert len(told) == len(table)
+    counted = {(r["campaign_id"], r["aspect"], r["value"]): (r["requests"], r["accounts"]) for r in table}
+    assert counted == {key: (count, len(accounts[key])) for key, count in requests.items()}
+    assert len(counted) == len(table)
 
 
 def test_order_of_rows_does_not_matter() -> None:
@@ -65,14 +65,14 @@ def test_order_of_rows_does_not_matter() -> None:
     assert made(rows).equals(made(shuffled))
 
 
-def test_clients_that_name_themselves_anew_each_time_are_one() -> None:
+def test_clients_that_change_their_name_each_time_become_one_row() -> None:
     rows = [
         {"campaign": "c-1", "account_id": f"a{n % 7}", "user_agent": f"agent-{n}/1" if n % 2 else "curl/8"}
         for n in range(4000)
     ]
     rows += [{"campaign": "c-1", "account_id": "a0", "user_agent": "(other)"}]
     table = made(rows).to_pylist()
-    assert len(table) <= MOST_VALUES + 1
+    assert len(table) <= MAX_VALUES + 1
     assert sum(row["requests"] for row in table) == len(rows)
     assert table[0]["value"] == "curl"
     assert [row["accounts"] for row in table if row["value"] == OTHER] == [7]
@@ -81,13 +81,13 @@ def test_clients_that_name_themselves_anew_each_time_are_one() -> None:
 
 def test_words() -> None:
     rows = [{"campaign": "c-1", "account_id": "a", "user_agent": AGENTS[(n < 8 and 2) or 0]} for n in range(100)]
-    assert origin_words(made(rows).to_pylist()) == [("client", "openai-python 92 %, curl 8 %")]
+    assert origin_words(made(rows).to_pylist()) == [("client", "openai-python 92 % and curl 8 %")]
     many = [{"campaign": "c-1", "account_id": "a", "country": f"A{chr(65 + n % 8)}"} for n in range(80)]
-    assert origin_words(made(many).to_pylist()) == [("country", "AA 12 %, AB 12 %, AC 12 %, 5 more")]
+    assert origin_words(made(many).to_pylist()) == [("country", "AA 12.5 %, AB 12.5 %, AC 12.5 % and 5 more")]
     assert origin_words([]) == []
 
 
-def test_what_a_log_names_is_shown_without_its_controls() -> None:
+def test_names_from_a_log_are_shown_without_controls() -> None:
     rows = [{"campaign": "c-1", "account_id": "a", "network": "AS1 \x1b[31mred" + "x" * 200}]
     ((_, words),) = origin_words(made(rows).to_pylist())
     assert "\x1b" not in words

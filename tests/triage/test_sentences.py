@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.triage import change, sentences
-from stillhunt.triage.score_breakdown import PRIOR, Sum, Term
+from stillhunt.triage import margins, sentences
+from stillhunt.triage.score_breakdown import PRIOR, ScoreSum, Term
 
 CAMPAIGN: dict[str, Any] = {
     "verdict": "act",
@@ -23,16 +23,16 @@ CAMPAIGN: dict[str, Any] = {
 }
 
 
-def sum_of(**bits: float) -> Sum:
+def sum_of(**bits: float) -> ScoreSum:
     pieces = [Term(name, name, name, value, 0, ()) for name, value in bits.items()]
-    return Sum((Term(PRIOR, PRIOR, "", -13.0, 0, ()), *pieces))
+    return ScoreSum((Term(PRIOR, PRIOR, "", -13.0, 0, ()), *pieces))
 
 
 def test_claim_names_strong_families_only() -> None:
     claim = sentences.campaign_claim(CAMPAIGN, {"queue": 8.0, "content": 3.0, "network": 2.9, "identity": -4.0}, 3.0)
     assert claim == (
-        "Evidence indicates that 60 accounts act as one operation: 4,896 requests from 3 to 16 March 2026, for a, b, c "
-        "and 2 more skills, through the same prompt wording and as if dealt out from one work list."
+        "Evidence indicates that 60 accounts act as one operation: 4,896 requests for a, b, c and 2 more skills from 3 "
+        "to 16 March 2026. They appear to share the wording of prompts and one work queue."
     )
 
 
@@ -40,51 +40,67 @@ def test_claim_names_strong_families_only() -> None:
     ("verdict", "opening"),
     [
         ("act", "Evidence indicates"),
-        ("review", "Evidence suggests, without settling it,"),
-        ("none", "Little speaks for"),
+        ("review", "Evidence suggests, but does not establish,"),
+        ("none", "Little evidence indicates"),
     ],
 )
 def test_opening_follows_the_verdict(verdict: str, opening: str) -> None:
     assert sentences.campaign_claim({**CAMPAIGN, "verdict": verdict, "skills": []}, {}, 3.0).startswith(opening)
 
 
-def test_case_verdict() -> None:
-    review = {**CAMPAIGN, "verdict": "review"}
-    assert sentences.case_verdict([CAMPAIGN, CAMPAIGN, review], 120, 100_000) == (
-        "Evidence indicates two harvesting campaigns: 120 accounts sent 9,792 requests from 3 to 16 March 2026, 9.8 % "
-        "of all traffic."
+def test_headline_of_a_case() -> None:
+    assert sentences.case_headline([CAMPAIGN, CAMPAIGN], 1, 120, 100_000, 3000) == (
+        "Evidence indicates two harvesting campaigns: 120 of 3,000 accounts sent 9,792 of 100,000 requests (9.8 %) "
+        "from 3 to 16 March 2026. One more campaign needs a person's review."
     )
-    assert sentences.case_verdict([review], 0, 5000) == (
-        "No harvesting campaign is established in 5,000 requests; one case should be looked at by a person."
+    assert sentences.case_headline([], 1, 0, 5000, 60) == (
+        "No harvesting campaign is established in 5,000 requests from 60 accounts; one campaign needs a person's "
+        "review."
     )
-    assert sentences.case_verdict([CAMPAIGN] * 12, 900, 0).startswith("Evidence indicates 12 harvesting campaigns: 900")
+    assert sentences.case_headline([], 0, 0, 1, 1) == "No harvesting campaign was found in 1 request from 1 account."
+    assert sentences.case_headline([CAMPAIGN] * 12, 0, 900, 10**6, 9000).startswith(
+        "Evidence indicates 12 harvesting campaigns: 900 of"
+    )
 
 
-def test_bystanders_are_protected_in_words() -> None:
-    limits = " ".join(sentences.limits_of(CAMPAIGN, {"operator": 50, "shared": 1}))
-    assert "1 account is honest, or it was taken from its owner" in limits
-    steps = " ".join(sentences.before_acting(CAMPAIGN, {"operator": 50, "victim": 2, "shared": 1}))
-    assert "Treat the 3 accounts marked shared or victim apart" in steps
-    assert "marked shared" not in " ".join(sentences.before_acting(CAMPAIGN, {"operator": 50}))
+def test_shared_accounts_are_protected_in_words() -> None:
+    limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "shared": 1}))
+    assert "1 account carries other traffic, too, which may be honest" in limits
+    steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "shared": 3}))
+    assert "Treat the 3 accounts marked shared separately" in steps
+    assert "marked shared" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
     review = " ".join(sentences.before_acting({**CAMPAIGN, "verdict": "review"}, {}))
     assert "Do not act on this alone" in review
 
 
-def test_change_tells_the_distance_and_the_strongest_family() -> None:
-    told = change.of_campaign(sum_of(queue=14.0, content=9.0, conduct=-1.0), "act", ScoreSettings())
-    assert told[0] == "It stands 2.4 bits above the line for act (99 %)."
-    assert told[1].startswith(
-        "Without its strongest family, one work list (+14.0 bits), the probability would be 3.0 %: below"
+@pytest.mark.parametrize(
+    ("log2_odds", "wanted"),
+    [
+        (8.0, "1.4 bits above the act threshold"),
+        (2.0, "2.0 bits above the review threshold and 4.6 bits below the act threshold"),
+        (-3.7, "3.7 bits below the review threshold"),
+    ],
+)
+def test_distance_to_the_thresholds(log2_odds: float, wanted: str) -> None:
+    assert margins.margin(log2_odds, ScoreSettings()) == wanted
+
+
+def test_what_would_change_a_verdict_names_the_distance_and_the_strongest_family() -> None:
+    shown = margins.campaign_margins(sum_of(queue=14.0, content=9.0, conduct=-1.0), "act", ScoreSettings())
+    assert shown[0] == ("The score is 2.4 bits above the act threshold (thresholds: review at 50 % and act at 99 %).")
+    assert shown[1] == (
+        'Without its strongest family, "One work queue" (+14.0 bits), the probability would be 3 %: below the review '
+        "threshold."
     )
 
 
-def test_change_asks_for_a_second_family() -> None:
-    told = change.of_campaign(sum_of(queue=14.0, content=1.0), "review", ScoreSettings())
-    assert "lacks 4.6 bits to the line for act (99 %)" in told[0]
-    assert any("two independent families of at least 3.0 bits; only one work list does." in line for line in told)
+def test_a_verdict_of_review_asks_for_a_second_family() -> None:
+    shown = margins.campaign_margins(sum_of(queue=14.0, content=1.0), "review", ScoreSettings())
+    wanted = 'two independent families of at least 3.0 bits each; only "One work queue" reaches that.'
+    assert any(wanted in line for line in shown)
 
 
-def test_change_below_all_lines() -> None:
-    told = change.of_campaign(sum_of(queue=2.0), "none", ScoreSettings())
-    assert told[0] == "It lacks 11.0 bits to the line for review (50 %)."
-    assert not any("sanctioned" in line for line in told)
+def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
+    shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
+    assert "11.0 bits below the review threshold" in shown[0]
+    assert not any("sanctioned" in line for line in shown)

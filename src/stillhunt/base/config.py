@@ -154,10 +154,12 @@ class ScoreSettings(_Group):
 
 
 class SanctionedSettings(_Group):
-    """Programmes that are allowed to do what a campaign does; respected, and still shown."""
+    """Programmes that you allow to harvest: their accounts are never flagged, and still shown."""
 
-    accounts: tuple[str, ...] = Field((), description="Account ids under contract, own evaluations, known researchers.")
-    organizations: tuple[str, ...] = Field((), description="Organisation ids of the same kind.")
+    accounts: tuple[str, ...] = Field(
+        (), description="Ids of accounts under contract, of your own evaluations and of known researchers."
+    )
+    organizations: tuple[str, ...] = Field((), description="Ids of organisations whose accounts are all allowed.")
 
 
 class Price(_Group):
@@ -168,17 +170,20 @@ class Price(_Group):
 
 
 class ReportSettings(_Group):
-    """What the report shows."""
+    """What the report shows, and list prices."""
 
-    currency: str = Field("USD", description="Currency of the price table.", max_length=8)
+    currency: str = Field("USD", description="Currency of the list prices.", max_length=8)
     prices: dict[str, Price] = Field(
-        default_factory=dict, description="Model -> list price of a million tokens; others use default_price."
+        default_factory=dict,
+        description="List price of a million tokens by model; models that it does not name use default_price.",
     )
     default_price: Price = Field(
-        Price(input=3.0, output=15.0), description="List price of models that the table does not name."
+        Price(input=3.0, output=15.0), description="List price of models that prices does not name."
     )
-    excerpts: bool = Field(True, description="Show short redacted excerpts of prompts; off for reports that travel.")
-    excerpt_chars: int = Field(320, ge=40, le=2000, description="Characters of one excerpt.")
+    excerpts: bool = Field(
+        True, description="Show short redacted excerpts of prompts. Switch it off for reports that leave your team."
+    )
+    excerpt_chars: int = Field(320, ge=40, le=2000, description="Maximum number of characters of one excerpt.")
 
 
 class Config(BaseModel):

@@ -1,4 +1,4 @@
-"""The six families of evidence: what each shows, how readers see it named, and how many bits it may add or take."""
+"""The six families of evidence: their names, what each shows, and how many bits it may add or take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class EvidenceFamily:
     Attributes:
         name: as in the tables.
         label: for readers who do not know the method.
-        clause: how a claim goes on: "120 accounts act as one operation ..., CLAUSE".
+        shared: what accounts have in common by it: "They appear to share SHARED".
         shows: what is lost without the family, for coverage.
         about: what it is, for pages and settings.
         cap_bits: default of `score.family_cap_bits`: most bits it may add or take.
@@ -22,7 +22,7 @@ class EvidenceFamily:
 
     name: str
     label: str
-    clause: str
+    shared: str
     shows: str
     about: str
     cap_bits: float
@@ -34,16 +34,16 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "content",
         "Same wording",
-        "through the same prompt wording",
-        "shared templates, and so no group at all",
-        "Phrases of one template, used with the same mix.",
+        "the wording of prompts",
+        "shared templates, without which there is no group",
+        "Accounts use the phrases of one template in the same mix.",
         8.0,
         harvest=True,
     ),
     EvidenceFamily(
         "queue",
         "One work queue",
-        "with tasks that look drawn from one work queue",
+        "one work queue",
         "one work queue shared by many accounts",
         "One work queue: the same topics, no repeated tasks, even volume.",
         14.0,
@@ -52,7 +52,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "timing",
         "Common schedule",
-        "on a common schedule",
+        "a schedule",
         "common starts, stops and pauses",
         "Common hours and days, failover, account replacement, new-model adoption.",
         8.0,
@@ -61,7 +61,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "network",
         "Network and clients",
-        "from network addresses or clients that they share",
+        "network addresses or clients",
         "shared addresses and clients",
         "Shared addresses, networks and client fingerprints.",
         8.0,
@@ -70,7 +70,7 @@ EVIDENCE_FAMILIES = (
     EvidenceFamily(
         "identity",
         "Sign-up and payment",
-        "with sign-up or payment details in common",
+        "sign-up or payment details",
         "who pays and signs up together",
         "Shared cards, mail domains and sign-ups; organisations that explain them.",
         8.0,
@@ -78,14 +78,14 @@ EVIDENCE_FAMILIES = (
     ),
     EvidenceFamily(
         "conduct",
-        "Manner of use",
-        "in the way in which answers are collected rather than used",
-        "what is asked and whether people ask back",
-        "How the requests are made, and whether people stand behind them.",
+        "Usage pattern",
+        "a usage pattern that collects answers",
+        "what is asked and whether people follow up",
+        "How the requests are made, and whether people follow up on the answers.",
         4.0,
     ),
 )
-"""In the order in which tables and pages name them."""
+"""In the order of all tables and pages."""
 
 PRIOR = "prior"
 """Family of the rows that state the odds before any evidence."""
@@ -96,9 +96,9 @@ FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 
 def family_label(name: str) -> str:
-    """Name of a family for readers who do not know the method; the name with a capital where it is none of ours.
+    """Name of a family for readers who do not know the method; an unknown family keeps its name, with a capital.
 
     Args:
-        name: as in the tables; a case made by another version may have others.
+        name: as in the tables; a case that another version wrote may have others.
     """
     return FAMILY_OF[name].label if name in FAMILY_OF else name.capitalize()

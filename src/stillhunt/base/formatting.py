@@ -1,12 +1,15 @@
-"""Log text made safe to show: control characters as visible escapes, bounded length, plain numbers and dates."""
+"""How numbers, dates and log text are shown: one format each, for every sentence, table and page.
+
+Text from a log is hostile: ids and prompts may hold terminal escapes, invisible characters and megabytes. It passes
+through `escape_controls` or `shorten` before anybody sees it.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-
-_KEPT_FORMAT_CHARACTERS = {0x200C, 0x200D}  # joiners that Persian, Hindi and emoji need to be readable
 
 _UNSAFE_RANGES = (
     (0x00, 0x1F),  # C0: terminal escapes, line breaks
@@ -19,7 +22,8 @@ _UNSAFE_RANGES = (
     (0x890, 0x891),
     (0x8E2, 0x8E2),
     (0x180E, 0x180E),
-    (0x200B, 0x200F),  # zero width and bidirectional marks
+    (0x200B, 0x200B),  # zero width
+    (0x200E, 0x200F),  # bidirectional marks
     (0x2028, 0x202E),  # line separators, bidirectional overrides
     (0x2060, 0x206F),  # invisible operators, bidirectional isolates
     (0xD800, 0xDFFF),  # lone surrogates cannot be encoded
@@ -33,13 +37,17 @@ _UNSAFE_RANGES = (
     (0x1D173, 0x1D17A),
     (0xE0000, 0xE007F),  # invisible tag characters
 )
-_UNSAFE_CODES = [
-    code for low, high in _UNSAFE_RANGES for code in range(low, high + 1) if code not in _KEPT_FORMAT_CHARACTERS
-]
-UNSAFE = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE_CODES) + "]")
-"""Characters that may command a terminal, turn the reading direction, or be invisible."""
+_UNSAFE_CLASS = "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in _UNSAFE_RANGES)
+UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
+"""Characters that may command a terminal, turn the reading direction, or be invisible.
+
+The joiners U+200C and U+200D pass between characters outside ASCII, because Persian, Hindi and emoji need them.
+"""
 
 ELLIPSIS = "\u2026"
+MINUS = "\u2212"
+_SURE = 0.999
+"""Shares and probabilities above this, or below its complement, are shown as bounds: rounding would claim certainty."""
 
 
 def escape_controls(text: str) -> str:
@@ -56,9 +64,9 @@ def _visible(code: int) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters of a text, controls escaped, with an ellipsis where it was cut.
+    """At most `limit` characters of a text, controls escaped, with an ellipsis where something was cut.
 
-    The middle is dropped rather than the end where there is room for both: ids differ in their tails.
+    From 24 characters on the middle is cut rather than the end, because ids differ in their tails.
     """
     if len(text) > limit * 2:  # hostile fields may be megabytes: cut before any work per character
         text = text[:limit] + ELLIPSIS + text[-limit:]
@@ -70,22 +78,66 @@ def shorten(text: str, limit: int) -> str:
 
 
 def sentence_case(text: str) -> str:
-    """A statement with a capital at its beginning, as it stands in a table of sentences."""
-    return text[:1].upper() + text[1:]
+    """The text with a capital at its beginning, unless it begins with the name of a column."""
+    return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """A statement as a full sentence: a capital at its beginning and a full stop at its end."""
+    return sentence_case(text) + ("" if text.endswith((".", "!", "?", ELLIPSIS)) else ".")
 
 
 def count(number: int) -> str:
-    """A whole number with thousands separators."""
+    """A whole number with thousands separators: `4,896`."""
     return f"{number:,}"
 
 
+def number(value: float, digits: int = 1) -> str:
+    """A number with a fixed number of decimals, thousands separators and a true minus: `1,204.5`, `\u22120.01`.
+
+    Args:
+        value: any number; one that is not finite is shown as `unknown`.
+        digits: decimals.
+    """
+    if not math.isfinite(value):
+        return "unknown"
+    shown = f"{abs(value):,.{digits}f}"
+    return MINUS + shown if value < 0 and shown.strip("0.,") else shown
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """Number and noun: `1 account`, `4,896 accounts`."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+    """A count with its noun: `1 account`, `4,896 accounts`."""
+    return f"{count(number)} {verb(number, one, many or one + 's')}"
+
+
+def verb(number: int, one: str, many: str) -> str:
+    """The word that agrees with a count: `one` for exactly 1, else `many`."""
+    return one if number == 1 else many
+
+
+def part_of(part: int, total: int, one: str, many: str | None = None) -> str:
+    """A part of a group in words: `59 of 70 accounts`, `all 70 accounts`, `both accounts`, `the only account`."""
+    if part != total or total == 0:
+        return f"{count(part)} of {plural(total, one, many)}"
+    noun = verb(total, one, many or one + "s")
+    return {1: f"the only {noun}", 2: f"both {noun}"}.get(total, f"all {count(total)} {noun}")
+
+
+def in_words(number: int, one: str, many: str | None = None) -> str:
+    """A count with its noun, written out below ten: `no cases`, `one case`, `twelve` stays `12 cases`."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return (
+        f"{words[number]} {verb(number, one, many or one + 's')}" if number < len(words) else plural(number, one, many)
+    )
+
+
+def volume(requests: int, accounts: int) -> str:
+    """How much traffic there is: `147,220 requests from 3,000 accounts`."""
+    return f"{plural(requests, 'request')} from {plural(accounts, 'account')}"
 
 
 def amount(number: int) -> str:
-    """A large count to three figures: `48.1 million`."""
+    """A large count to three figures: `48.1 million`; below a million the count itself."""
     for size, word in ((10**12, "trillion"), (10**9, "billion"), (10**6, "million")):
         if number >= size:
             return f"{number / size:.3g} {word}"
@@ -93,59 +145,91 @@ def amount(number: int) -> str:
 
 
 def money(value: float, currency: str) -> str:
-    """A value at list price: `USD 1,204`, `USD 3.20`."""
-    if not math.isfinite(value):
-        return f"{currency} unknown"
-    return f"{currency} {value:,.0f}" if abs(value) >= 100 else f"{currency} {value:,.2f}"
+    """An amount of money, its cents only below 100: `USD 1,204`, `USD 3.20`."""
+    return f"{currency} {number(value, 0 if abs(value) >= 100 else 2)}"
 
 
 def percent(share: float) -> str:
-    """A share of one in percent, never rounded to a false 0 % or 100 %."""
+    """A share in percent with at most one decimal: `6 %`, `8.6 %`, `23.4 %`.
+
+    Only an exact 0 or 1 is shown as `0 %` or `100 %`; what rounding would make one of them is `< 0.1 %` or `> 99.9 %`.
+
+    Args:
+        share: 0 to 1; what lies outside is taken as the nearer of them.
+    """
     if not math.isfinite(share):
         return "unknown"
-    if share <= 0:
-        return "0 %"
-    if share >= 1:
-        return "100 %"
-    if share < 0.001:
-        return "under 0.1 %"
-    if share > 0.99:
-        return "over 99 %"
-    return f"{share * 100:.2g} %" if share < 0.1 else f"{share * 100:.0f} %"
+    if share <= 0 or share >= 1:
+        return "0 %" if share <= 0 else "100 %"
+    return _bound(share) or f"{math.floor(share * 1000 + 0.5) / 10:g} %"
+
+
+def share_of(part: float, total: float) -> str:
+    """A part of a total in percent; `unknown` where there is no total."""
+    return percent(part / total) if total else "unknown"
+
+
+def exact_percent(share: float) -> str:
+    """A share that somebody set, such as a threshold, with all its digits: `99.95 %`."""
+    return f"{share * 100:.6g} %"
 
 
 def probability(value: float) -> str:
-    """A probability as a number that never claims certainty."""
+    """A probability in percent, rounded down to one decimal; it never claims certainty.
+
+    Above 0.999 and below 0.001 it is a bound: `> 99.9 %`, `< 0.1 %`.
+    """
     if not math.isfinite(value):
         return "unknown"
-    if value > 0.9999:
-        return "over 99.99 %"
-    if value < 0.0001:
-        return "under 0.01 %"
-    if value > 0.99 or value < 0.01:
-        return f"{math.floor(value * 10_000) / 100:.2f} %"
-    return f"{math.floor(value * 1000) / 10:.1f} %"
+    return _bound(value) or f"{math.floor(value * 1000 + 1e-9) / 10:g} %"
+
+
+def _bound(share: float) -> str:
+    if share > _SURE:
+        return f"> {_SURE * 100:g} %"
+    return "< 0.1 %" if share < 0.001 else ""
+
+
+def likelihood(value: float) -> str:
+    """A probability in the words of US Intelligence Community Directive 203 (2015), section D.6.e."""
+    scale = (
+        (0.95, "almost certain"),
+        (0.8, "very likely"),
+        (0.55, "likely"),
+        (0.45, "a roughly even chance"),
+        (0.2, "unlikely"),
+        (0.05, "very unlikely"),
+    )
+    return next((words for least, words in scale if value >= least), "almost no chance")
 
 
 def exact_probability(log2_odds: float) -> str:
     """A probability with enough digits to multiply by hand; near one, as its distance from one."""
     if log2_odds < 13:
         return f"{1 / (1 + 2**-log2_odds):.6f}" if log2_odds > -13 else f"{math.exp2(max(log2_odds, -1000.0)):.2g}"
-    return f"1 \u2212 {math.exp2(max(-log2_odds, -1000.0)):.2g}"
+    return f"1 {MINUS} {math.exp2(max(-log2_odds, -1000.0)):.2g}"
 
 
 def bits(value: float) -> str:
-    """Bits with sign and one decimal; a true minus, so that columns align."""
-    rounded = round(value, 1)
-    if rounded == 0:
-        return "0.0"
-    return ("+" if rounded > 0 else "\u2212") + f"{abs(rounded):.1f}"
+    """Bits of evidence with sign and one decimal: `+8.0`, `\u22120.5`; `0.0` where they round to nothing."""
+    shown = number(value, 1)
+    return shown if shown == "0.0" or value < 0 else f"+{shown}"
+
+
+def distance_bits(value: float) -> str:
+    """A distance in bits, without a sign: `3.7 bits`."""
+    return f"{number(abs(value), 1)} bits"
 
 
 def day(moment: datetime) -> str:
     """A date in words: `3 March 2026`."""
     moment = moment.astimezone(UTC)
     return f"{moment.day} {moment:%B} {moment.year}"
+
+
+def minute(moment: datetime) -> str:
+    """A moment to the minute, for tables: `2026-03-03 14:05 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def period(first: datetime, last: datetime) -> str:
@@ -166,8 +250,20 @@ def during(first: datetime, last: datetime) -> str:
     return f"from {words}" if " to " in words else f"on {words}"
 
 
-def join_words(parts: list[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
     """A list in words: `a`, `a and b`, `a, b and c`."""
     if len(parts) < 2:
         return "".join(parts)
     return ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def join_some(parts: Sequence[str], shown: int, none: str = "none") -> str:
+    """The first parts of a list and how many more there are: `a, b and 3 more`.
+
+    Args:
+        parts: all of them.
+        shown: how many to name.
+        none: what stands for an empty list.
+    """
+    rest = len(parts) - shown
+    return join_words([*parts[:shown], *([f"{count(rest)} more"] if rest > 0 else [])]) or none

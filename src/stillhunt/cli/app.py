@@ -1,7 +1,7 @@
-"""Commands and options, and the one place where errors become messages and exit codes.
+"""The commands with their options, and the one place where errors become messages and exit codes.
 
-Command bodies live in the sibling modules and are imported inside the commands: pyarrow, numba and pydantic
-cost most of a second, and `--help` must answer at once.
+Command bodies live in the sibling modules and are imported inside the commands: importing pyarrow, numba and
+pydantic takes most of a second, and `--help` must answer at once.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ app.add_typer(config_app, name="config")
 
 
 class EngineName(StrEnum):
-    """What works on the requests."""
+    """The engine that reads the requests."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
@@ -69,7 +69,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     del version  # its callback has done the work
@@ -103,7 +103,7 @@ def hunt(
     state: Annotated[
         str | None,
         typer.Option(
-            "--state", metavar="DIR", help="Keep what was made of each file; the next hunt reads only new ones."
+            "--state", metavar="DIR", help="Keep the results for each file, so that the next hunt reads only new ones."
         ),
     ] = None,
     settings: SetOption = None,
@@ -113,7 +113,7 @@ def hunt(
 ) -> None:
     """Find campaigns in request logs.
 
-    Prints the findings and, with --out, writes a case folder: the report, the tables, and how they came about.
+    Prints the findings and, with --out, writes a case folder: the report, the tables and a record of the run.
     """
     from stillhunt.cli.hunting import HuntOrder, run_hunt  # start-up time
 
@@ -139,7 +139,7 @@ def hunt(
 @app.command()
 def inspect(
     logs: Annotated[
-        list[str], typer.Argument(metavar="LOGS", help="Request logs, in any form 'hunt' reads; never changed.")
+        list[str], typer.Argument(metavar="LOGS", help="Request logs, in any form that 'hunt' reads; never changed.")
     ],
     accounts: Annotated[
         str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
@@ -151,10 +151,10 @@ def inspect(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Say which logs these are and what they can tell, without a hunt.
+    """Show which logs these are and what evidence they allow, without a hunt.
 
-    Shows the format recognised, which field went into which column and how often it has a value, what was passed over
-    or rejected and why, and what each family of evidence lacks.
+    Shows the recognised format, which field fills which column and how often it has a value, what was passed over or
+    rejected and why, and what each family of evidence lacks.
     """
     from stillhunt.cli.inspecting import InspectOrder, run_inspect  # start-up time
 
@@ -172,13 +172,13 @@ def inspect(
 
 @app.command()
 def explain(
-    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder that 'hunt --out' wrote.")],
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Say why a campaign or an account was flagged.
+    """Explain why a campaign or an account has its verdict.
 
-    Shows every piece of evidence in bits, for and against; also for accounts that were left alone.
+    Shows all evidence for and against, in bits; also for accounts that were left alone.
     """
     from stillhunt.cli.lookups import run_explain  # start-up time
 
@@ -193,10 +193,10 @@ def demo(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another world of the same kind.")] = None,
     quiet: QuietFlag = False,
 ) -> None:
-    """Hunt a simulated world and compare with its truth.
+    """Hunt a simulated world and compare the findings with the truth.
 
-    Builds a seeded world with two campaigns among honest customers, hunts it like anybody's logs, and prints what was
-    found, missed and wrongly accused. Takes less than a minute and no network.
+    Builds a seeded world with two campaigns among honest customers, hunts it like any logs, and prints what was found,
+    what was missed and who was wrongly accused. Takes less than a minute and needs no network.
     """
     from stillhunt.cli.demo import run_demo  # start-up time
 
@@ -205,12 +205,12 @@ def demo(
 
 @app.command()
 def schema(
-    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table; all without it.")] = None,
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table; without it, all.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Print the tables and what their columns mean.
 
-    Those that go in (requests, accounts), and those of a case folder.
+    Shows the input tables (requests, accounts) and those of a case folder.
     """
     from stillhunt.cli.lookups import run_schema  # start-up time
 
@@ -220,13 +220,13 @@ def schema(
 @app.command()
 def doctor(
     warm: Annotated[
-        bool, typer.Option("--warm", help="Compile the kernels now, so that the first hunt is quick.")
+        bool, typer.Option("--warm", help="Compile the kernels now, so that the first hunt is fast.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Check whether this machine is fit for a hunt.
 
-    Looks at Python, dependencies, cores, memory, disk, permissions, settings and caches, and says what to mend.
+    Checks Python, dependencies, cores, memory, disk, permissions, settings and caches, and says what to fix.
     """
     from stillhunt.cli.doctor import run_doctor  # start-up time
 
@@ -235,7 +235,7 @@ def doctor(
 
 @config_app.command("show")
 def config_show(
-    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="Show where each value comes from.")] = False,
     settings: SetOption = None,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
@@ -247,7 +247,7 @@ def config_show(
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code.
+    """Run the command line and exit with its code.
 
     Raises:
         SystemExit: always; the codes are listed in `stillhunt.cli.findings.EXIT_MEANINGS`.
@@ -262,14 +262,14 @@ def main() -> NoReturn:
     except (SystemExit, KeyboardInterrupt, Exception) as leaving:
         # Libraries turn an interrupt into errors of their own (the SQL engine does), so the signal decides.
         if signals or isinstance(leaving, KeyboardInterrupt):
-            _say("interrupted: nothing half-written was left behind")
+            _say("interrupted: no incomplete output was left behind")
             sys.exit(128 + (signals or [signal.SIGINT])[0])
         sys.exit(_exit_code_of(leaving))
     sys.exit(0)
 
 
 def _watch_signals() -> list[int]:
-    """Let SIGTERM unwind like an interrupt, so that temporary folders go, and remember which signals came."""
+    """Let SIGTERM unwind like an interrupt, so that temporary folders are removed; the list collects the signals."""
     seen: list[int] = []
 
     def note_and_interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -278,8 +278,8 @@ def _watch_signals() -> list[int]:
         raise KeyboardInterrupt
 
     def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
-        # Python drops an interrupt that falls into a callback of the memory manager; it is sent once more, a moment
-        # later, when ordinary code runs again.
+        # Python drops an interrupt that arrives during a callback of the memory manager; it is sent again a moment
+        # later, when ordinary code runs.
         if isinstance(lost.exc_value, KeyboardInterrupt) and seen:
             threading.Timer(0.02, os.kill, (os.getpid(), seen[-1])).start()
         else:
@@ -287,25 +287,25 @@ def _watch_signals() -> list[int]:
 
     sys.unraisablehook = interrupt_again
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # a job in the background was told not to listen
+        if signal.getsignal(number) is not signal.SIG_IGN:  # background jobs ignore interrupts
             signal.signal(number, note_and_interrupt)
     return seen
 
 
 def _exit_code_of(leaving: BaseException) -> int | str | None:
-    """The exit code of what ended a command, after saying what the user must know."""
+    """The exit code for what ended a command, after printing what the user must know."""
     if isinstance(leaving, SystemExit):
         return leaving.code
     if isinstance(leaving, StillhuntError):
         _say(f"error: {leaving}")
         return leaving.exit_code
     _say("".join(traceback.format_exception(leaving)))
-    _say("error: this is a fault of stillhunt itself; please report it with the lines above")
+    _say("error: this is a bug in stillhunt; please report it with the lines above")
     return 1
 
 
 def _say(text: str) -> None:
-    """One message on stderr; error texts quote file names and log content, so they are made safe like those."""
-    from stillhunt.cli.terminal import printable_lines  # start-up time
+    """Write one message to stderr; error texts quote file names and log content, so their controls are escaped."""
+    from stillhunt.cli.terminal import safe_lines  # start-up time
 
-    sys.stderr.write(printable_lines(text.rstrip("\n")) + "\n")
+    sys.stderr.write(safe_lines(text.rstrip("\n")) + "\n")

@@ -1,4 +1,4 @@
-"""`stillhunt demo` and `stillhunt lab world`: seeded worlds, hunted and compared with their truth."""
+"""`stillhunt demo` and `stillhunt lab world`: seeded worlds, and a hunt compared with the truth."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
+from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.progress import Progress
-from stillhunt.cli.findings import Findings
 from stillhunt.cli.hunting import HuntOrder, hunt_and_write
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
@@ -29,7 +30,7 @@ CASE_FOLDER = "case"
 
 
 def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
-    """Build the demo world, hunt it like anybody's logs, and set the findings beside the truth.
+    """Build the demo world, hunt it like any logs, and compare the findings with the truth.
 
     Args:
         out: folder for the world and the case; an earlier demo in it is replaced.
@@ -49,11 +50,12 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
         out=out / CASE_FOLDER,
         quiet=quiet,
     )
-    case, findings = hunt_and_write(order, Config.load(file=_settings_of_world(out / WORLD_FOLDER)))
+    config = Config.load(file=_settings_of_world(out / WORLD_FOLDER))
+    case = hunt_and_write(order, config)
     console = output_console()
-    print_findings(console, findings, str(out / CASE_FOLDER))
-    _print_truth(console, world, case.tables, findings)
-    console.print(f"the demo took {time.monotonic() - started:.0f} s; its logs lie in {out / WORLD_FOLDER}")
+    print_findings(console, case.model, str(out / CASE_FOLDER), config.collect.rejects_limit)
+    _print_truth(console, world, case.accounts)
+    console.print(f"The demo took {time.monotonic() - started:.0f} s. Its logs are in {out / WORLD_FOLDER}.")
 
 
 def run_lab_world(
@@ -81,7 +83,7 @@ def run_lab_world(
         spec = spec_for_rung(options.pop("rung"), **options)
         world = _build_and_write(partial(build_world, spec), out, quiet=quiet)
     console = output_console()
-    console.print(f"{world.requests.num_rows:,} requests of {world.accounts.num_rows:,} accounts in {out}")
+    console.print(f"{formatting.volume(world.requests.num_rows, world.accounts.num_rows)} in {out}")
     file = _settings_of_world(out)
     settings = "" if file is None else f" --settings {shlex.quote(str(file))}"
     logs, accounts = shlex.quote(str(out / "requests")), shlex.quote(str(out / "accounts.parquet"))
@@ -98,7 +100,7 @@ def _build_and_write(build: Callable[[Progress], World], out: Path, *, quiet: bo
 
 
 def _settings_of_world(folder: Path) -> Path | None:
-    """The settings that a world brings: the programmes that its operator allows."""
+    """The settings file of a world: it declares the programmes that are allowed; None where it has none."""
     file = folder / SANCTIONED_FILE
     return file if file.exists() else None
 
@@ -116,26 +118,15 @@ def clear_earlier_demo(out: Path) -> None:
         shutil.rmtree(out / name, ignore_errors=True)
 
 
-def _print_truth(console: Console, world: World, tables: Mapping[str, Any], findings: Findings) -> None:
-    """What only a simulator can say: how many of the planted accounts were found, and who was wronged."""
+def _print_truth(console: Console, world: World, accounts: pa.Table) -> None:
+    """What only a simulator knows: how many of the planted accounts were found, and how many honest ones accused."""
     truth = world.truth_accounts
-    planted = {
-        account
-        for account, campaign in zip(
-            truth.column("account_id").to_pylist(), truth.column("campaign").to_pylist(), strict=True
-        )
-        if campaign
-    }
-    accounts = tables["accounts"]
-    flagged = {
-        account
-        for account, is_flagged in zip(
-            accounts.column("account_id").to_pylist(), accounts.column("flagged").to_pylist(), strict=True
-        )
-        if is_flagged
-    }
-    honest = findings.count("accounts") - len(planted)
+    planted = truth.filter(pc.not_equal(pc.fill_null(truth["campaign"], ""), ""))["account_id"]
+    flagged = accounts.filter(accounts["flagged"])["account_id"]
+    found = int(pc.sum(pc.is_in(flagged, value_set=planted)).as_py() or 0)
+    wronged, honest = len(flagged) - found, accounts.num_rows - len(planted)
     console.print(
-        f"\nAgainst the truth of this simulated world: {len(flagged & planted)} of {len(planted)} planted accounts"
-        f" flagged, {len(flagged - planted)} of {honest:,} honest ones."
+        "\nCompared with the truth of this simulated world: "
+        f"{formatting.part_of(found, len(planted), 'planted account')} flagged, "
+        f"and {formatting.count(wronged)} of {formatting.plural(honest, 'honest account')}."
     )

@@ -1,4 +1,4 @@
-"""`stillhunt doctor`: can this machine hunt, and what to mend if not."""
+"""`stillhunt doctor`: whether this machine can hunt, and what to fix if not."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the examination: what was looked at, ok, warn or fail, what was seen, what to do."""
+    """One line of the examination: its name, its state (ok, warn or fail), what was seen, and what to do."""
 
     name: str
     state: str
@@ -72,7 +72,7 @@ def run_doctor(*, warm: bool, as_json: bool) -> int:
 
 
 def warm_kernels() -> None:
-    """Compile every kernel into numba's cache, by hunting a world too small to wait for."""
+    """Compile every kernel into numba's cache, by hunting a very small world."""
     from stillhunt.lab.worlds.build import build_world, spec_for_rung  # start-up time of the other checks
 
     world = build_world(spec_for_rung(1, accounts=150, days=4, campaign_accounts=12))
@@ -80,7 +80,7 @@ def warm_kernels() -> None:
 
 
 def examine() -> list[Check]:
-    """All checks, in the order in which they matter."""
+    """All checks, the most important first."""
     checks: tuple[Callable[[], Check], ...] = (_python, _cores, _memory, _disk, _writable, _settings, _kernel_cache)
     return [Check("stillhunt", "ok", __version__), *(check() for check in checks), *map(_dependency, DEPENDENCIES)]
 
@@ -102,7 +102,7 @@ def _dependency(name: str) -> Check:
 
 def _cores() -> Check:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    advice = "" if usable > 1 else "one core works, at half the speed or less"
+    advice = "" if usable > 1 else "the hunt will take at least twice as long"
     return Check("cores", "ok" if usable > 1 else "warn", f"{usable} usable", advice)
 
 
@@ -110,10 +110,10 @@ def _memory() -> Check:
     try:
         total_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (AttributeError, ValueError, OSError):
-        return Check("memory", "warn", "cannot be told on this system")
+        return Check("memory", "warn", "not known on this system")
     limit_gb = min(total_gb, _container_limit_gb())
     if limit_gb < MEMORY_NEEDED_GB:
-        advice = "large logs will spill to disk: lower it with --set memory_limit_gb=1"
+        advice = "large logs will spill to disk; set a lower limit with --set memory_limit_gb=1"
         return Check("memory", "warn", f"{limit_gb:.1f} GB", advice)
     return Check("memory", "ok", f"{limit_gb:.1f} GB")
 
@@ -141,7 +141,7 @@ def _writable() -> Check:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            return Check("writing", "fail", f"{folder}: {error.strerror}", "work in a folder you may write to")
+            return Check("writing", "fail", f"{folder}: {error.strerror}", "work in a folder that you may write to")
     return Check("writing", "ok", "this folder and the temporary one")
 
 
@@ -154,12 +154,12 @@ def _settings() -> Check:
 
 
 def _kernel_cache() -> Check:
-    """Whether every room with kernels has compiled code newer than they are, where numba looks for it."""
+    """Whether numba's cache holds compiled code of every kernel that is newer than the kernel's file."""
     package = Path(stillhunt.__file__).parent
     rooms = sorted({path.parent for path in package.rglob("kernels*.py")})
     cold = [room.name for room in rooms if not _is_compiled(room)]
     if cold:
-        advice = "the first hunt compiles for some seconds; 'stillhunt doctor --warm' does it now"
+        advice = "the first hunt will compile for some seconds; 'stillhunt doctor --warm' compiles now"
         return Check("numba cache", "warn", f"cold: {', '.join(cold)}", advice)
     return Check("numba cache", "ok", "warm")
 

@@ -10,7 +10,7 @@ from typing import Any
 import stillhunt
 from stillhunt.base.config import Config, parse_value
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.cli.findings import Findings, gather_findings
+from stillhunt.cli.findings import as_document, exit_code
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console, print_json
@@ -48,27 +48,27 @@ def run_hunt(order: HuntOrder) -> int:
         StillhuntError: settings, input or output cannot be used.
     """
     overrides = nested_settings(order.settings)
-    if order.state is not None:  # as it stands: a folder may be called 2026, which TOML reads as a number
+    if order.state is not None:  # not parsed: a folder may be called 2026, which TOML reads as a number
         overrides["state"] = order.state
     config = Config.load(overrides, file=order.settings_file)
     if order.settings.get("spark_master") and config.engine != "spark":
         raise ConfigError(
-            "a Spark master is named, but this machine's own engine works",
+            "a Spark master is named, but the engine is not Spark",
             where="--master",
             next_step="add --engine spark, or leave out --master",
         )
     if order.out is not None:
         refuse_existing(order.out, force=order.force)
-    _, findings = hunt_and_write(order, config)
+    found, limit = hunt_and_write(order, config).model, config.collect.rejects_limit
     case_folder = None if order.out is None else str(order.out)
     if order.as_json:
-        print_json(findings.as_dict(case_folder))
+        print_json(as_document(found, case_folder, limit))
     else:
-        print_findings(output_console(), findings, case_folder)
-    return findings.exit_code
+        print_findings(output_console(), found, case_folder, limit)
+    return exit_code(found, limit)
 
 
-def hunt_and_write(order: HuntOrder, config: Config) -> tuple[stillhunt.Case, Findings]:
+def hunt_and_write(order: HuntOrder, config: Config) -> stillhunt.Case:
     """Hunt under a progress display and write the case folder if one was asked for."""
     with open_progress(quiet=order.quiet) as progress:
         case = stillhunt.hunt(
@@ -82,7 +82,7 @@ def hunt_and_write(order: HuntOrder, config: Config) -> tuple[stillhunt.Case, Fi
         if order.out is not None:
             with progress.stage("writing the case", None, "files"):
                 case.write(order.out, force=order.force)
-    return case, gather_findings(case.tables, case.run, config.collect.rejects_limit, case.origins)
+    return case
 
 
 def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:

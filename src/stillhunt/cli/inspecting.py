@@ -1,4 +1,4 @@
-"""`stillhunt inspect`: which logs these are, which field went into which column, and what they can tell."""
+"""`stillhunt inspect`: which logs these are, which field fills which column, and what evidence they allow."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import output_console, print_columns, print_json, printable
+from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.checks.inspection import InspectedInput, Inspection
 from stillhunt.pipeline import inspect_logs
+from stillhunt.triage.model import NAME_CHARS
+from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REASONS_SHOWN = 5
-NAME_CHARS = 80
+FIELD_CHARS = 120
 
 
 @dataclass(frozen=True)
@@ -68,63 +71,57 @@ def print_inspection(console: Console, found: Inspection) -> None:
         found: the logs.
     """
     rows = sum(one.file.rows for one in found.inputs)
-    console.print(Text(f"{rows:,} requests of {found.accounts:,} accounts{_span(found)}.", "bold"))
+    console.print(Text(f"{formatting.volume(rows, found.accounts)}{_span(found)}.", "bold"))
+    several = len({each.file.format for each in found.inputs if each.file.joined}) > 1
     for one in found.inputs:
-        _print_input(console, one, others=len({each.file.format for each in found.inputs if each.file.joined}) > 1)
-    console.print()
-    print_columns(console, [("evidence" if n == 0 else "", f.sentence) for n, f in enumerate(found.coverage)], ("dim",))
-    if found.clients:
+        _print_input(console, one, others=several)
+    reasons = Counter(zip(found.rejects["source"].to_pylist(), found.rejects["reason"].to_pylist(), strict=True))
+    rejects = [
+        formatting.shorten(f"{formatting.count(rows)} in {source}: {reason}", STATEMENT_CHARS)
+        for (source, reason), rows in reasons.most_common(REASONS_SHOWN)
+    ]
+    blocks = (
+        [("evidence" if n == 0 else "", family.sentence) for n, family in enumerate(found.coverage)],
+        [("clients", formatting.shorten(found.clients, STATEMENT_CHARS))] if found.clients else [],
+        [("not looked up", text) for text in found.unenriched] + [("sample", text) for text in found.sampled],
+        [(formatting.plural(found.rejected, "reject") if n == 0 else "", text) for n, text in enumerate(rejects)],
+    )
+    for block in filter(None, blocks):
         console.print()
-        print_columns(console, [("clients", printable(found.clients, 300))], ("dim",))
-    told = [("not looked up", text) for text in found.unenriched] + [("sample", text) for text in found.sampled]
-    if told:
-        console.print()
-        print_columns(console, told, ("dim",))
-    if found.rejected:
-        reasons = Counter(zip(found.rejects["source"].to_pylist(), found.rejects["reason"].to_pylist(), strict=True))
-        lines = [f"{count:,} in {source}: {reason}" for (source, reason), count in reasons.most_common(REASONS_SHOWN)]
-        shown = [
-            (f"{found.rejected:,} rejects" if n == 0 else "", printable(line, 300)) for n, line in enumerate(lines)
-        ]
-        console.print()
-        print_columns(console, shown, ("dim",))
+        print_columns(console, block, ("dim",))
 
 
 def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None:
     console.print()
-    console.print(Text.assemble((printable(one.file.name, NAME_CHARS), "bold"), f": {one.title} ({one.file.format})"))
-    lines = [("", f"{one.file.rows:,} requests")] if one.file.rows or not one.completes else []
+    name = formatting.shorten(one.file.name, NAME_CHARS)
+    console.print(Text.assemble((name, "bold"), f": {one.title} ({one.file.format})"))
+    lines = [formatting.plural(one.file.rows, "request")] if one.file.rows or not one.completes else []
     if one.completes and others:
-        lines.append(("", f"completes {one.completes:,} {_calls(one.completes)} of other logs"))
+        lines.append(f"completes {formatting.plural(one.completes, 'call')} of other logs")
     elif one.completes:
-        lines.append(("", f"{one.completes:,} rows more of the same calls"))
+        lines.append(f"{formatting.plural(one.completes, 'more row')} of the same calls")
     if one.file.by_address:
-        lines.append(("", by_address_sentence(one.file.by_address)))
-    lines += [("", f"{count:,} records passed over: {printable(why, 200)}") for why, count in _most(one)]
-    lines += [("", f"check: {printable(told, 500)}") for told in one.file.doubts]
-    lines += [("", note) for note in one.notes]
-    print_columns(console, lines, ("dim",))
+        lines.append(by_address_sentence(one.file.by_address))
+    passed_over = sorted(one.file.passed_over.items(), key=lambda pair: (-pair[1], pair[0]))[:REASONS_SHOWN]
+    lines += [
+        f"{formatting.plural(count, 'record')} passed over: {formatting.shorten(why, STATEMENT_CHARS)}"
+        for why, count in passed_over
+    ]
+    lines += [f"check: {formatting.shorten(doubt, STATEMENT_CHARS)}" for doubt in one.file.doubts]
+    print_columns(console, [("", line) for line in [*lines, *one.notes]], ("dim",))
     mapped = []
-    for name, count in one.filled.items():
-        if count or name in one.carries:
-            share = f"{100 * count / one.file.rows:.0f} %" if one.file.rows else "" if one.completes else "-"
-            mapped.append((name, share, printable(one.carries.get(name, ""), 120)))
+    for column, count in one.filled.items():
+        if count or column in one.carries:
+            share = formatting.share_of(count, one.file.rows) if one.file.rows else "" if one.completes else "-"
+            mapped.append((column, share, formatting.shorten(one.carries.get(column, ""), FIELD_CHARS)))
     print_columns(console, mapped, ("", "dim"), (18, 6))
-
-
-def _calls(count: int) -> str:
-    return "call" if count == 1 else "calls"
-
-
-def _most(one: InspectedInput) -> list[tuple[str, int]]:
-    return sorted(one.file.passed_over.items(), key=lambda pair: (-pair[1], pair[0]))[:REASONS_SHOWN]
 
 
 def _span(found: Inspection) -> str:
     if found.first is None or found.last is None:
         return ""
-    first, last = (datetime.fromtimestamp(t / 1e6, UTC).strftime("%Y-%m-%d %H:%M") for t in (found.first, found.last))
-    return f", {first} to {last} UTC"
+    first, last = (datetime.fromtimestamp(t / 1e6, UTC) for t in (found.first, found.last))
+    return f", from {formatting.minute(first)} to {formatting.minute(last)}"
 
 
 def _as_dict(found: Inspection) -> dict[str, Any]:

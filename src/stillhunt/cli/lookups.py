@@ -1,4 +1,4 @@
-"""Commands that only look things up: explain, schema, config show."""
+"""The commands that only look something up: explain, schema, config show."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stillhunt.base.config import SECRET_SETTINGS, setting_origins
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS, DOOR_TABLES, INPUT_TABLES, Table
 from stillhunt.cli.hunting import nested_settings
-from stillhunt.cli.terminal import output_console, print_columns, print_json, printable_lines
+from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 
 HIDDEN = "(set, not shown)"
 
 
 def run_explain(folder: Path, identifier: str, *, as_json: bool) -> None:
-    """Print why a campaign or an account got its verdict.
+    """Print why a campaign or an account has its verdict.
 
     Args:
         folder: the case folder.
@@ -32,11 +32,11 @@ def run_explain(folder: Path, identifier: str, *, as_json: bool) -> None:
     if as_json:
         print_json(explanation.as_dict())
     else:
-        output_console().print(printable_lines(explanation.text()))
+        output_console().print(safe_lines(explanation.text()))
 
 
 def named_tables() -> dict[str, Table]:
-    """Every table a user meets, by the name `stillhunt schema` knows it by."""
+    """Every table that a user meets, by its name in `stillhunt schema`."""
     inputs = {table.name: table for table in INPUT_TABLES}
     case = {f"{stem}.parquet": table for stem, table in {**CASE_TABLES, **CASE_VIEWS}.items()}
     return {**inputs, **case, **{table.name: table for table in DOOR_TABLES}}

@@ -1,4 +1,4 @@
-"""Options that several commands share, and their texts as settings."""
+"""Options that several commands share, and their parsing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; errors stay.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr, only errors.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated."),
@@ -21,7 +21,8 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same s
 
 
 MapOption = Annotated[
-    list[str] | None, typer.Option("--map", metavar="CANONICAL=FIELD", help="Which field of the logs holds a column.")
+    list[str] | None,
+    typer.Option("--map", metavar="CANONICAL=FIELD", help="The field of the logs that holds a column."),
 ]
 MapAccountsOption = Annotated[
     list[str] | None,
@@ -29,12 +30,12 @@ MapAccountsOption = Annotated[
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="Kind of the logs, where it is not to be told by their content."),
+    typer.Option("--format", metavar="NAME", help="Kind of the logs, where their content should not decide it."),
 ]
 
 
 def given(**flags: str | None) -> dict[str, str]:
-    """Settings that have flags of their own, those that were given."""
+    """Those settings with flags of their own that were given."""
     return {name: str(value) for name, value in flags.items() if value is not None}
 
 

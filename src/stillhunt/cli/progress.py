@@ -13,11 +13,12 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
+from stillhunt.base import formatting
 from stillhunt.base.progress import Advance, Progress, Silent
-from stillhunt.cli.terminal import message_console, printable
+from stillhunt.cli.terminal import message_console
 
 MEGABYTE = 1_000_000
-REFRESHES_PER_SECOND = 6  # drawing takes time from the hunt's two cores
+REFRESHES_PER_SECOND = 6  # drawing takes time from the hunt
 
 
 def open_progress(*, quiet: bool) -> AbstractContextManager[Progress]:
@@ -37,7 +38,7 @@ def _bars(console: Console) -> Iterator[Progress]:
 
 
 def bar_columns() -> tuple[ProgressColumn, ...]:
-    """What one bar shows: the step, the bar, amount and rate, time."""
+    """The columns of one bar: step, bar, amount with rate, time."""
     return (
         TextColumn("{task.description:<20}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=16),
@@ -58,8 +59,8 @@ class BarProgress:
 
     @contextmanager
     def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Open one step: its bar advances by what the yielded function is told."""
-        task = self._bars.add_task(printable(name), total=total, unit=unit)
+        """Open one step; calling the yielded function advances its bar."""
+        task = self._bars.add_task(formatting.escape_controls(name), total=total, unit=unit)
         yield lambda done: self._bars.advance(task, done)
         completed = self._bars.tasks[task].completed
         self._bars.update(task, total=max(completed, 1), completed=max(completed, 1), amount=completed)
@@ -67,11 +68,11 @@ class BarProgress:
 
     def note(self, text: str) -> None:
         """Show one line above the bars."""
-        self._bars.console.print(printable(text))
+        self._bars.console.print(formatting.escape_controls(text))
 
 
 class _AmountColumn(ProgressColumn):
-    """What is done of what there is, and how fast."""
+    """How much is done, of how much, and how fast."""
 
     def render(self, task: Task) -> Text:
         """The column's text for one bar."""
@@ -94,7 +95,7 @@ class LineProgress:
 
     @contextmanager
     def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Open one step; its line comes when it ends."""
+        """Open one step; its line is printed when it ends."""
         del total
         lock = threading.Lock()
         done = 0
@@ -109,11 +110,11 @@ class LineProgress:
         seconds = time.monotonic() - started
         rate = done / seconds if seconds > 0 else None
         parts = [amount(done, None, rate, unit)] if done else []
-        self._console.print(f"{printable(name)}: {', '.join([*parts, f'{seconds:.1f} s'])}")
+        self._console.print(f"{formatting.escape_controls(name)}: {', '.join([*parts, f'{seconds:.1f} s'])}")
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self._console.print(printable(text))
+        self._console.print(formatting.escape_controls(text))
 
 
 def amount(done: float, total: float | None, rate: float | None, unit: str) -> str:
@@ -122,7 +123,7 @@ def amount(done: float, total: float | None, rate: float | None, unit: str) -> s
     Args:
         done: units done.
         total: units to do; None where unknown or reached.
-        rate: units per second; None where it cannot be told yet.
+        rate: units per second; None where it is not known yet.
         unit: "rows", "bytes", "accounts" ...; bytes are shown as MB.
 
     Returns:
@@ -134,8 +135,8 @@ def amount(done: float, total: float | None, rate: float | None, unit: str) -> s
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{value / MEGABYTE:,.1f}" if unit == "bytes" else f"{value:,.0f}"
+    return formatting.number(value / MEGABYTE, 1) if unit == "bytes" else formatting.number(value, 0)
 
 
 def _label(unit: str) -> str:
-    return "MB" if unit == "bytes" else printable(unit)
+    return "MB" if unit == "bytes" else formatting.escape_controls(unit)

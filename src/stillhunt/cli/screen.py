@@ -2,116 +2,80 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from stillhunt.base.schema import FAMILIES
-from stillhunt.cli.findings import Campaign, Findings, Reason
-from stillhunt.cli.terminal import print_columns, printable
+from stillhunt.base import formatting
+from stillhunt.cli.terminal import print_columns
 from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.formats import CANONICAL
+from stillhunt.triage import CaseModel
+from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name
+from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
 
 CAMPAIGNS_SHOWN = 20
 FAMILIES_SHOWN = 3
-REJECT_REASONS_SHOWN = 3
-STATEMENT_CHARS = 240
-NAME_CHARS = 80
+REASONS_SHOWN = 3
 DOUBTS_SHOWN = 5
-WEAK_SHOWN = 3
-LEAST_BITS = 0.1
-FEWEST_SURE = 0.01
-"""Probability below which a group left alone is not named."""
+NEAR_MISSES_SHOWN = 3
+NEAR_MISS_PROBABILITY = 0.01
+"""Groups below this probability are counted but not listed."""
 INDENT = 9
-DETAIL_LABEL = 7
+DETAIL_LABEL = 9
 VERDICT_STYLES = {"act": "bold red", "review": "bold yellow", "none": "dim"}
-COLUMNS = ("verdict", "campaign", "sure", "accounts", "requests", "first seen", "last seen")
+COLUMNS = ("verdict", "campaign", "probability", "accounts", "requests", "first seen", "last seen")
+RIGHT_ALIGNED = ("probability", "accounts", "requests")
 
 
-def print_findings(console: Console, findings: Findings, case_folder: str | None) -> None:
+def print_findings(console: Console, case: CaseModel, case_folder: str | None, rejects_limit: float) -> None:
     """Print the findings of one hunt.
 
     Args:
         console: where to.
-        findings: what was found.
+        case: what was found.
         case_folder: where the case was written; None when it was not.
+        rejects_limit: share of rejected rows, 0 to 1, above which the input counts as partial.
     """
-    console.print(_headline(findings))
-    worth_showing = [campaign for campaign in findings.campaigns if campaign.row["verdict"] != "none"]
-    _print_campaigns(console, worth_showing[:CAMPAIGNS_SHOWN], _currency(findings))
-    rest = len(worth_showing) - CAMPAIGNS_SHOWN
+    found = case.of_verdict("act", "review")
+    console.print(Text(case.headline, "bold"))
+    _print_campaigns(console, found[:CAMPAIGNS_SHOWN])
+    rest = len(found) - CAMPAIGNS_SHOWN
     if rest > 0:
-        console.print(f"\n... and {rest:,} more campaigns in campaigns.parquet")
+        console.print(f"\n... and {formatting.plural(rest, 'more campaign')} in campaigns.parquet")
     console.print()
-    print_columns(console, _without_repeats(_facts(findings, worth_showing, case_folder)), ("dim",))
+    notes = [*_logs(case), *_gaps(case, rejects_limit), *_near_misses(case), *_next_steps(found, case_folder)]
+    print_columns(console, _without_repeats(notes), ("dim",))
 
 
-def probability_words(probability: float) -> str:
-    """A probability as people read it: never 100 %, because no evidence is that good."""
-    if probability > 0.999:
-        return "> 99.9 %"
-    return "< 0.1 %" if probability < 0.001 else f"{100 * probability:.1f} %"
-
-
-def _headline(findings: Findings) -> Text:
-    act, review = findings.of_verdict("act"), findings.of_verdict("review")
-    read = f"{_counted(findings.count('requests'), 'request')} of {_counted(findings.count('accounts'), 'account')}"
-    if not act and not review:
-        return Text.assemble(("No campaign found", "bold"), f" in {read}.")
-    requests = sum(campaign.row["requests"] for campaign in (*act, *review))
-    share = requests / max(findings.count("requests"), 1)
-    groups = [(act, "to act on"), (review, "to review")]
-    counts = [f"{len(group):,} {words}" for group, words in groups if group]
-    counts[0] = counts[0].replace(" ", f" {_plural(len(act or review), 'campaign')} ", 1)
-    taken = (
-        f": {_counted(findings.accounts_involved, 'account')} took {requests:,} answers, {100 * share:.1f} % of {read}."
-    )
-    return Text.assemble((" and ".join(counts), "bold"), taken)
-
-
-def _plural(number: int, noun: str) -> str:
-    return noun if number == 1 else noun + "s"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {_plural(number, noun)}"
-
-
-def _print_campaigns(console: Console, campaigns: Sequence[Campaign], currency: str) -> None:
+def _print_campaigns(console: Console, campaigns: Sequence[CampaignModel]) -> None:
     if not campaigns:
         return
-    cells = [_cells(campaign.row) for campaign in campaigns]
+    cells = [_cells(campaign) for campaign in campaigns]
     widths = [max(cell_len(text) for text in column) for column in zip(COLUMNS, *cells, strict=True)]
     widths[0] = max(widths[0], INDENT - 2)
     console.print()
     console.print(_line(COLUMNS, widths, "dim", "dim"))
     for campaign, row_cells in zip(campaigns, cells, strict=True):
-        console.print(_line(row_cells, widths, VERDICT_STYLES.get(campaign.row["verdict"], ""), ""))
-        for label, text in _details(campaign, currency):
+        console.print(_line(row_cells, widths, VERDICT_STYLES[campaign.verdict], ""))
+        for label, text in _without_repeats(_details(campaign)):
             print_columns(console, [("", label, text)], ("", "dim"), (INDENT - 2, DETAIL_LABEL))
 
 
-def _currency(findings: Findings) -> str:
-    return str(findings.run.get("settings", {}).get("report", {}).get("currency", ""))
-
-
-def _cells(row: Any) -> tuple[str, ...]:
+def _cells(campaign: CampaignModel) -> tuple[str, ...]:
+    row = campaign.row
     return (
-        row["verdict"],
-        printable(row["campaign_id"], 48),
-        probability_words(row["score"]),
-        f"{row['accounts']:,}",
-        f"{row['requests']:,}",
-        _day(row["first_seen"]),
-        _day(row["last_seen"]),
+        campaign.verdict,
+        campaign.name,
+        campaign.probability,
+        formatting.count(row["accounts"]),
+        formatting.count(row["requests"]),
+        f"{row['first_seen']:%Y-%m-%d}",
+        f"{row['last_seen']:%Y-%m-%d}",
     )
 
 
@@ -119,144 +83,106 @@ def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: 
     line = Text(no_wrap=True, overflow="ignore")
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell_len(cell))
-        right_aligned = COLUMNS[index] in ("sure", "accounts", "requests")
-        line.append(space + cell if right_aligned else cell + space, first_style if index == 0 else style)
+        line.append(space + cell if COLUMNS[index] in RIGHT_ALIGNED else cell + space, style if index else first_style)
         line.append("  ")
     line.rstrip()
     return line
 
 
-def _details(campaign: Campaign, currency: str) -> list[tuple[str, str]]:
-    row = campaign.row
-    taken = ", ".join(row["skills"]) or "no single skill"
-    models = ", ".join(row["models"][:2]) + (" ..." if len(row["models"]) > 2 else "")
-    value = f"{row['output_tokens']:,} output tokens, {row['list_value']:,.0f} {currency} at list price".replace(
-        "  ", " "
-    )
-    if row["estimated_requests"] != row["requests"]:
-        value += f", of about {row['estimated_requests']:,} requests with those that the log leaves out"
-    details = [("taken", f"{taken} from {models or 'unknown models'}; {value}")]
+def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
+    unsampled = f"; {campaign.unsampled}" if campaign.unsampled else ""
+    details = [("taken", f"{campaign.skills} from {campaign.models}; {campaign.volume}{unsampled}")]
     if campaign.origins:
         details.append(("from", "; ".join(words for _, words in campaign.origins)))
-    in_favour = _by_family(campaign)
-    against = [reason for reason in campaign.reasons if reason.bits < 0]
-    for position, reason in enumerate(in_favour[:FAMILIES_SHOWN]):
-        details.append(("" if position else "why", f"{reason.family} {reason.bits:+.1f} bits: {reason.statement}"))
-    if rest := in_favour[FAMILIES_SHOWN:]:
-        details.append(("", "and " + ", ".join(f"{reason.family} {reason.bits:+.1f} bits" for reason in rest)))
-    details += [("held back", reason.statement) for reason in campaign.reasons if reason.family == "budget"]
-    if against:
-        strongest = against[-1]
-        details.append(("against", f"{strongest.family} {strongest.bits:+.1f} bits: {strongest.statement}"))
-    return [(label, printable(text, STATEMENT_CHARS)) for label, text in details]
+    total = formatting.bits(campaign.total.log2_odds)
+    details.append(("bits", f"{campaign.family_bits}; together {total}, {campaign.margin}"))
+    details += [("why", _finding(term)) for term in campaign.strongest[:FAMILIES_SHOWN]]
+    details += [("held back", statement) for statement in campaign.held_back]
+    details += [("against", _finding(term)) for term in campaign.total.opposing[:1]]
+    return details
 
 
-def _by_family(campaign: Campaign) -> list[Reason]:
-    """What speaks for a campaign, one line for each family: its bits together, and its strongest statement."""
-    families: dict[str, Reason] = {}
-    for reason in campaign.reasons:  # the strongest first
-        if reason.bits > 0:
-            first = families.setdefault(reason.family, Reason(reason.family, 0.0, reason.statement))
-            families[reason.family] = replace(first, bits=first.bits + reason.bits)
-    return sorted(families.values(), key=lambda reason: (-reason.bits, reason.family))
+def _finding(term: Term) -> str:
+    return f"{formatting.bits(term.bits)} {family_name(term.family)}: {term.shown}"
 
 
-def _facts(findings: Findings, shown: Sequence[Campaign], case_folder: str | None) -> list[tuple[str, str]]:
-    coverage = findings.run.get("coverage", [])
-    facts = _logs(findings)
-    facts += [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
-    facts += [
+def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
+    """What could not be checked, or only in part."""
+    coverage = case.run.get("coverage", [])
+    notes = [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
+    notes += [
         ("in part", entry["sentence"])
         for entry in coverage
         if entry["available"] and (entry["missing"] or entry.get("rare"))
     ]
-    facts += [("not looked up", printable(told, STATEMENT_CHARS)) for told in findings.run.get("unenriched", [])]
-    if sampled := findings.run.get("sampled"):
-        facts.append(("sample", sampled["sentence"]))
-    if findings.count("rejects"):
-        facts.append(("set aside", _rejects(findings)))
-    allowed = findings.count("allowed")
+    notes += [("not looked up", formatting.shorten(note, STATEMENT_CHARS)) for note in case.run.get("unenriched", [])]
+    if sampled := case.run.get("sampled"):
+        notes.append(("sample", sampled["sentence"]))
+    if rows := case.count("rejects"):
+        over = f"; more than {formatting.exact_percent(rejects_limit)}, so this input is partial"
+        share = formatting.percent(case.rejected_share) + (over if case.rejected_share > rejects_limit else "")
+        notes.append(("set aside", f"{formatting.plural(rows, 'row')}, {share}"))
+        notes += [
+            ("", f"{formatting.count(count)} in {formatting.shorten(source, NAME_CHARS)}: {_shown(reason)}")
+            for (source, reason), count in list(case.rejects.items())[:REASONS_SHOWN]
+        ]
+    return notes
+
+
+def _shown(text: str) -> str:
+    return formatting.shorten(text, STATEMENT_CHARS)
+
+
+def _near_misses(case: CaseModel) -> list[tuple[str, str]]:
+    """The groups nearest to a verdict, with what they lack: their owner may know more than the log shows."""
+    notes, allowed, below = [], case.count("allowed"), case.of_verdict("none")
     if allowed:
-        facts.append(("allowed", f"{_counted(allowed, 'group')} of programmes that the settings declare; in the case"))
-    quiet = len(findings.campaigns) - len(findings.of_verdict("act")) - len(findings.of_verdict("review"))
-    weaker = quiet - allowed
-    if weaker > 0:
-        facts.append(("left alone", f"{_counted(weaker, 'group')} below the review threshold"))
-        facts += [("", text) for text in _strongest_weak(findings)]
-    return facts + _next_steps(shown, case_folder)
+        groups = formatting.plural(allowed, "group")
+        belongs = formatting.verb(allowed, "belongs", "belong")
+        notes.append(("allowed", f"{groups} {belongs} to programmes that the settings declare; shown in the case"))
+    if len(below) > allowed:
+        notes.append(("left alone", f"{formatting.plural(len(below) - allowed, 'group')} below the review threshold"))
+        near = [
+            campaign.near_miss
+            for campaign in below
+            if NEAR_MISS_PROBABILITY <= campaign.row["score"] < campaign.run.settings.review_probability
+        ]
+        notes += [("", text) for text in near[:NEAR_MISSES_SHOWN]]
+    return notes
 
 
-def _strongest_weak(findings: Findings) -> list[str]:
-    """The groups nearest to a verdict, with what they lack: a small log cannot tell more, and its owner may."""
-    review = findings.run.get("settings", {}).get("score", {}).get("review_probability", 0.5)
-    lines = []
-    for campaign in findings.of_verdict("none"):
-        row = campaign.row
-        if FEWEST_SURE <= row["score"] < review:
-            lacking = math.log2(review / (1 - review)) - math.log2(row["score"] / (1 - row["score"]))
-            families = (
-                ", ".join(f"{r.family} {r.bits:+.1f}" for r in _by_family(campaign) if r.bits >= LEAST_BITS) or "no"
-            )
-            lines.append(
-                f"{printable(row['campaign_id'], 48)}: {_counted(row['accounts'], 'account')}, "
-                f"{_counted(row['requests'], 'request')}, {probability_words(row['score'])}; {families} bits speak for "
-                f"it, {lacking:.1f} more would bring it to review{_untold(campaign)}"
-            )
-    return lines[:WEAK_SHOWN]
-
-
-def _untold(campaign: Campaign) -> str:
-    """Which tests the log holds too little for."""
-    lacking = [reason.statement for reason in campaign.reasons if reason.family in FAMILIES and reason.bits == 0]
-    return f"; not told: {'; '.join(printable(text, STATEMENT_CHARS) for text in lacking)}" if lacking else ""
-
-
-def _logs(findings: Findings) -> list[tuple[str, str]]:
+def _logs(case: CaseModel) -> list[tuple[str, str]]:
     """Which kinds of vendor logs were read, and what of them was no call; nothing where all had our columns."""
-    inputs = findings.run.get("inputs", [])
+    inputs = case.run.get("inputs", [])
     kinds = Counter(entry.get("format", CANONICAL) for entry in inputs)
+    if set(kinds) <= {CANONICAL}:
+        return []
     passed: Counter[str] = Counter()
     for entry in inputs:
         passed.update(entry.get("passed_over", {}))
     by_address = sum(entry.get("by_address", 0) for entry in inputs)
-    doubts = [(entry.get("name", ""), told) for entry in inputs for told in entry.get("doubts", ())]
-    if set(kinds) <= {CANONICAL}:
-        return []
-    facts = [("logs", ", ".join(f"{kind} ({_counted(count, 'file')})" for kind, count in sorted(kinds.items())))]
-    for reason, count in passed.most_common(REJECT_REASONS_SHOWN):
-        facts.append(("passed over", f"{_counted(count, 'record')}: {printable(reason, STATEMENT_CHARS)}"))
+    doubts = [(entry.get("name", ""), doubt) for entry in inputs for doubt in entry.get("doubts", ())]
+    notes = [("logs", ", ".join(f"{kind} ({formatting.plural(n, 'file')})" for kind, n in sorted(kinds.items())))]
+    for reason, count in passed.most_common(REASONS_SHOWN):
+        notes.append(("passed over", f"{formatting.plural(count, 'record')}: {_shown(reason)}"))
     if by_address:
-        facts.append(("by address", by_address_sentence(by_address)))
-    for name, told in doubts[:DOUBTS_SHOWN]:
-        facts.append(("check", f"{printable(name, NAME_CHARS)}: {printable(told, 2 * STATEMENT_CHARS)}"))
-    return [*facts, ("mapping", "'stillhunt inspect LOGS' shows which field went into which column")]
+        notes.append(("by address", by_address_sentence(by_address)))
+    for name, doubt in doubts[:DOUBTS_SHOWN]:
+        notes.append(("check", f"{formatting.shorten(name, NAME_CHARS)}: {_shown(doubt)}"))
+    return [*notes, ("mapping", "'stillhunt inspect LOGS' shows which field fills which column")]
 
 
-def _rejects(findings: Findings) -> str:
-    top = [f"{reason} ({rows:,})" for reason, rows in list(findings.rejects.items())[:REJECT_REASONS_SHOWN]]
-    more = ", ..." if len(findings.rejects) > REJECT_REASONS_SHOWN else ""
-    over = f"; above the limit of {100 * findings.rejects_limit:g} %, so this input is partial"
-    return (
-        f"{_counted(findings.count('rejects'), 'row')}, {100 * findings.rejected_share:.2f} %: {', '.join(top)}{more}"
-        + (over if findings.rejected_share > findings.rejects_limit else "")
-    )
-
-
-def _next_steps(shown: Sequence[Campaign], case_folder: str | None) -> list[tuple[str, str]]:
+def _next_steps(found: Sequence[CampaignModel], case_folder: str | None) -> list[tuple[str, str]]:
     if case_folder is None:
-        return [("next", "add --out CASE to keep the report and to ask why with 'stillhunt explain'")]
+        return [("next", "add --out CASE to keep the report and to ask for reasons with 'stillhunt explain'")]
     folder = shlex.quote(case_folder)
-    example = shlex.quote(printable(shown[0].row["campaign_id"])) if shown else "ACCOUNT_ID"
+    example = shlex.quote(formatting.escape_controls(found[0].row["campaign_id"])) if found else "ACCOUNT_ID"
     return [("report", f"{case_folder}/report.html"), ("next", f"stillhunt explain {folder} {example}")]
 
 
-def _without_repeats(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The same facts, each label only on its first line."""
+def _without_repeats(notes: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same lines, each label only on its first one."""
     return [
-        ("" if position and facts[position - 1][0] == label else label, text)
-        for position, (label, text) in enumerate(facts)
+        ("" if position and notes[position - 1][0] == label else label, text)
+        for position, (label, text) in enumerate(notes)
     ]
-
-
-def _day(moment: datetime | None) -> str:
-    return "" if moment is None else moment.strftime("%Y-%m-%d")

@@ -1,17 +1,21 @@
-"""Scores -> case folder, report, explanations."""
+"""Scores to case folder, report and explanations."""
 
 from stillhunt.triage.allowed import allowed_groups
 from stillhunt.triage.case import Case
 from stillhunt.triage.explain import Explanation
+from stillhunt.triage.model import CaseModel, case_model
 from stillhunt.triage.origins import ASPECTS, origin_words, origins_table
 from stillhunt.triage.redact import excerpt
-from stillhunt.triage.samples import sample_table, timeline_table
+from stillhunt.triage.samples import sample_table
+from stillhunt.triage.timeline import timeline_table
 
 __all__ = [
     "ASPECTS",
     "Case",
+    "CaseModel",
     "Explanation",
     "allowed_groups",
+    "case_model",
     "excerpt",
     "origin_words",
     "origins_table",

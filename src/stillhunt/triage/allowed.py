@@ -1,4 +1,4 @@
-"""Groups that the settings allow: no case, but the reader is told that they are there."""
+"""Groups of programmes that the settings declare: not flagged, but counted so that the reader knows of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 
 
 def allowed_groups(tables: dict[str, pa.Table], review: float) -> int:
-    """Number of groups as probable as a case for review whose accounts mostly belong to declared programmes.
+    """Number of groups above the review threshold whose accounts mostly belong to declared programmes.
 
     Args:
         tables: case tables.
-        review: probability from which a person should look.
+        review: the review threshold, a probability.
     """
     campaigns, members, accounts = tables["campaigns"], tables["members"], tables["accounts"]
     quiet = pc.and_(pc.equal(campaigns["verdict"], "none"), pc.greater_equal(campaigns["score"], review))

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup, escape
 
-from stillhunt.base import formatting as plain
+from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
 from stillhunt.triage.lookup import explain_id
+from stillhunt.triage.model import CaseModel, case_model
 from stillhunt.triage.report import render_report
-from stillhunt.triage.score_breakdown import in_words
 
 _ROWS_IN_NOTEBOOK = 12
 
@@ -37,7 +37,7 @@ class Case:
         samples: SAMPLES table; none shown where it is None.
         timeline: TIMELINE table; no chart where it is None.
         run: content of run.json.
-        origins: ORIGINS table; nothing is told of clients and networks where it is None.
+        origins: ORIGINS table; clients and networks are not shown where it is None.
 
     Raises:
         ContractError: a table is missing or has another shape; a score or bit is not a finite number.
@@ -102,6 +102,11 @@ class Case:
         """Rows that could not be used, with reasons."""
         return self.tables["rejects"]
 
+    @property
+    def model(self) -> CaseModel:
+        """What there is to say about it; the screen, explanations and the report lay it out."""
+        return case_model(self.tables, self.run, self.origins)
+
     def explain(self, wanted_id: str) -> Explanation:
         """Why an account or campaign has its score.
 
@@ -115,10 +120,10 @@ class Case:
 
     def report(self) -> str:
         """The report as one self-contained HTML page."""
-        return render_report(self.tables, (self.samples, self.timeline, self.origins), self.run)
+        return render_report(self.model, self.samples, self.timeline)
 
     def write(self, folder: str | Path, *, force: bool = False) -> Path:
-        """Write the case folder, whole or not at all.
+        """Write the case folder, completely or not at all.
 
         Args:
             folder: where; its parent is made if need be.
@@ -155,30 +160,33 @@ class Case:
     def __repr__(self) -> str:
         verdicts = self.campaigns["verdict"].to_pylist()
         found = f"{verdicts.count('act')} to act on, {verdicts.count('review')} to review"
-        return f"Case({len(verdicts)} campaigns: {found}; {self.accounts.num_rows} accounts)"
+        groups, accounts = (
+            formatting.plural(len(verdicts), "group"),
+            formatting.plural(self.accounts.num_rows, "account"),
+        )
+        return f"Case({groups}: {found}; {accounts})"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks; all text escaped, no script."""
-        columns = ["campaign_id", "verdict", "score", "accounts", "requests"]
-        rows = self.campaigns.select(columns).slice(0, _ROWS_IN_NOTEBOOK).to_pylist()
+        rows = [campaign.row for campaign in self.model.campaigns[:_ROWS_IN_NOTEBOOK]]
         cells = [
             Markup("<tr><td>{}</td><td>{}</td><td>{} ({})</td><td>{}</td><td>{}</td></tr>").format(
-                plain.shorten(row["campaign_id"], 48),
-                plain.shorten(row["verdict"], 12),
-                plain.probability(row["score"]),
-                in_words(row["score"]),
-                plain.count(row["accounts"]),
-                plain.count(row["requests"]),
+                formatting.shorten(row["campaign_id"], 48),
+                formatting.shorten(row["verdict"], 12),
+                formatting.probability(row["score"]),
+                formatting.likelihood(row["score"]),
+                formatting.count(row["accounts"]),
+                formatting.count(row["requests"]),
             )
             for row in rows
         ]
-        head = Markup(
+        header = Markup(
             "<tr><th>campaign</th><th>verdict</th><th>probability</th><th>accounts</th><th>requests</th></tr>"
         )
         more = self.campaigns.num_rows - len(rows)
-        foot = Markup("<p>and {} more</p>").format(plain.count(more)) if more > 0 else Markup("")
+        rest = Markup("<p>and {} more</p>").format(formatting.count(more)) if more > 0 else Markup("")
         return str(
             Markup("<div><p>{}</p><table>{}{}</table>{}</div>").format(
-                escape(repr(self)), head, Markup("").join(cells), foot
+                escape(repr(self)), header, Markup("").join(cells), rest
             )
         )

@@ -9,15 +9,15 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from stillhunt.base import formatting as plain
+from stillhunt.base import formatting
 from stillhunt.base.families import family_label
-from stillhunt.triage.score_breakdown import PRIOR, Sum, Term
+from stillhunt.triage.model import family_name
+from stillhunt.triage.score_breakdown import PRIOR, ScoreSum, Term
 
 WATERFALL_WIDTH = 240.0
-_ROWS_SHOWN = 24
-_STATEMENT_CHARS = 400
+_EVIDENCE_ROWS = 24
 _SPARK_BINS = 72
-_LONE_BUCKET_SECONDS = 3600.0
+_SINGLE_BUCKET_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class WaterfallRow:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """Prior, each piece of evidence, total; `zero` and `act` are where even odds and the line for act lie."""
+    """Prior, each piece of evidence, total; `zero` and `act` are the positions of even odds and the act threshold."""
 
     rows: tuple[WaterfallRow, ...]
     zero: float
     act: float
 
 
-def waterfall(total: Sum, act_bits: float) -> Waterfall:
+def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     """The bars of a score, from the prior through the evidence to the total.
 
     Args:
         total: evidence of one campaign.
-        act_bits: log2 odds of the line for verdict act.
+        act_bits: log2 odds of the act threshold.
     """
     prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())
     pieces = [prior, *_bounded([*total.supporting, *total.opposing])]
@@ -74,10 +74,10 @@ def waterfall(total: Sum, act_bits: float) -> Waterfall:
 
 def _row(term: Term, side: str, left: float, right: float, joint: float) -> WaterfallRow:
     return WaterfallRow(
-        family=plain.shorten(family_label(term.family), 24),
-        statement=plain.sentence_case(plain.shorten(term.statement, _STATEMENT_CHARS)),
-        bits=plain.bits(term.bits),
-        requests=plain.count(term.request_count) if term.request_count else "",
+        family=family_name(family_label(term.family)),
+        statement=formatting.sentence_case(term.shown),
+        bits=formatting.bits(term.bits),
+        requests=formatting.count(term.request_count) if term.request_count else "",
         kind=side,
         x=left,
         width=round(max(right - left, 0.8), 2),
@@ -85,19 +85,19 @@ def _row(term: Term, side: str, left: float, right: float, joint: float) -> Wate
     )
 
 
-def _prior_statement(total: Sum) -> str:
+def _prior_statement(total: ScoreSum) -> str:
     stated = [term.statement for term in total.terms if term.family == PRIOR and term.statement]
-    return stated[0] if stated else "Before any evidence"
+    return stated[0] if stated else "Odds before any evidence"
 
 
 def _bounded(terms: list[Term]) -> list[Term]:
-    """The terms, the weakest ones folded into one so that hostile or odd cases stay readable."""
-    if len(terms) <= _ROWS_SHOWN:
+    """The terms, the weakest of too many merged into one, so that hostile or odd cases stay readable."""
+    if len(terms) <= _EVIDENCE_ROWS:
         return terms
     weakest_last = sorted(terms, key=lambda term: -abs(term.bits))
-    kept, folded = weakest_last[: _ROWS_SHOWN - 1], weakest_last[_ROWS_SHOWN - 1 :]
-    statement = f"{plain.plural(len(folded), 'weaker piece')} of evidence, in evidence.parquet"
-    rest = Term("other", "other", statement, math.fsum(term.bits for term in folded), 0, ())
+    kept, merged = weakest_last[: _EVIDENCE_ROWS - 1], weakest_last[_EVIDENCE_ROWS - 1 :]
+    statement = f"{formatting.plural(len(merged), 'weaker finding')}, listed in evidence.parquet"
+    rest = Term("other", "other", statement, math.fsum(term.bits for term in merged), 0, ())
     return sorted([*kept, rest], key=lambda term: -term.bits)
 
 
@@ -111,7 +111,7 @@ class Sparkline:
 
 
 def sparkline(buckets: Sequence[Mapping[str, Any]], first: datetime, last: datetime) -> Sparkline:
-    """Requests over the whole period of the case, in few bars.
+    """Requests over the period of the case, in few bars.
 
     Args:
         buckets: rows of the TIMELINE table of one campaign, in time order.
@@ -119,16 +119,16 @@ def sparkline(buckets: Sequence[Mapping[str, Any]], first: datetime, last: datet
         last: end of the common axis.
     """
     starts = [(bucket["bucket"] - first).total_seconds() for bucket in buckets]
-    bucket_width = min((later - earlier for earlier, later in pairwise(starts)), default=_LONE_BUCKET_SECONDS)
+    bucket_width = min((later - earlier for earlier, later in pairwise(starts)), default=_SINGLE_BUCKET_SECONDS)
     bin_width = max((last - first).total_seconds(), bucket_width) / _SPARK_BINS
     bins = [0.0] * _SPARK_BINS
     for start, bucket in zip(starts, buckets, strict=True):
-        # a bucket gives to each bin as much as it overlaps it, or a bar would hold now one bucket, now two
+        # a bucket is spread over the bins that it overlaps; otherwise some bars would hold two buckets and others one
         for place in range(int(start / bin_width), min(_SPARK_BINS, int((start + bucket_width) / bin_width) + 1)):
             overlap = min(start + bucket_width, (place + 1) * bin_width) - max(start, place * bin_width)
             if place >= 0 and overlap > 0:
                 bins[place] += bucket["requests"] * overlap / bucket_width
     highest = max(bins) or 1.0
     bars = tuple((round(i / _SPARK_BINS, 4), round(value / highest, 3)) for i, value in enumerate(bins) if value)
-    label = f"requests over time, about {plain.count(round(max(bins)))} in the tallest bar"
+    label = f"requests over time, about {formatting.count(round(max(bins)))} in the tallest bar"
     return Sparkline(bars, round(0.82 / _SPARK_BINS, 4), label)

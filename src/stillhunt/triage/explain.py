@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base import formatting as plain
-from stillhunt.triage.score_breakdown import Membership, Sum, Term, in_words
+from stillhunt.base import formatting
+from stillhunt.triage.model import ID_CHARS, family_name
+from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
 
 _TEXT_WIDTH = 96
 _MEMBERS_SHOWN = 20
-_ID_CHARS = 64
-_STATEMENT_CHARS = 400
 _SCORE_TOLERANCE = 1e-9
 
 
@@ -37,7 +36,7 @@ class Explanation:
     id: str
     verdict: str
     stored_score: float
-    campaign: Sum | None
+    campaign: ScoreSum | None
     memberships: tuple[Membership, ...]
     facts: tuple[tuple[str, str], ...]
     change: tuple[str, ...]
@@ -89,18 +88,20 @@ class Explanation:
 
     def text(self) -> str:
         """The explanation for a terminal: plain text, 96 columns, control characters escaped."""
+        likelihood = formatting.likelihood(self.probability)
         lines = [
-            f"{self.kind.capitalize()} {plain.shorten(self.id, _ID_CHARS)}",
-            f"Verdict {self.verdict}: {in_words(self.probability)} ({plain.probability(self.probability)})",
+            f"{self.kind.capitalize()} {formatting.shorten(self.id, ID_CHARS)}",
+            f"Verdict {self.verdict}: {likelihood} ({formatting.probability(self.probability)})",
             "",
         ]
-        lines += [f"  {label:<18}{value}" for label, value in self.facts]
+        lines += [f"  {label:<22}{value}" for label, value in self.facts]
         if not self.agrees:
-            lines += ["", f"  Warning: the tables say {self.stored_score:.6f}; the evidence adds up to another score."]
+            rebuilt = f"the evidence adds up to {self.probability:.6f}"
+            lines += ["", f"  Warning: the stored score is {self.stored_score:.6f}, but {rebuilt}."]
         if self.campaign is not None:
             heading = "How the score adds up, in bits"
             if self.kind == "account":
-                heading = f"Its campaign {plain.shorten(self.memberships[0].campaign_id, _ID_CHARS)}, in bits"
+                heading = f"Its campaign {formatting.shorten(self.memberships[0].campaign_id, ID_CHARS)}, in bits"
             lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)")]
         if self.kind == "account" and self.memberships:
             main = self.memberships[0]
@@ -111,7 +112,7 @@ class Explanation:
         if self.kind == "campaign":
             lines += _member_lines(self.memberships)
         lines += _paragraphs("What would change it", self.change)
-        lines += _paragraphs("What could not be looked at", self.unseen)
+        lines += _paragraphs("What these logs cannot show", self.unseen)
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -126,41 +127,49 @@ def _term_dict(term: Term) -> dict[str, Any]:
     }
 
 
-def _sum_lines(part: Sum, name: str) -> list[str]:
-    lines = [f"  {plain.bits(part.prior_bits):>7}  prior, before any evidence"]
-    for heading, terms in (("for", part.supporting), ("against", part.opposing), ("could not tell", part.untold)):
+def _sum_lines(part: ScoreSum, name: str) -> list[str]:
+    lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
+    for heading, terms in _headings(part):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
-            statement = plain.shorten(term.statement, _STATEMENT_CHARS)
-            behind = f" ({plain.plural(term.request_count, 'request')})" if term.request_count else ""
-            label = f"{plain.shorten(term.family, 24)}: "
+            behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
             lines += textwrap.wrap(
-                f"{label}{statement}{behind}",
+                f"{family_name(term.family)}: {term.shown}{behind}",
                 width=_TEXT_WIDTH,
-                initial_indent=f"  {plain.bits(term.bits):>7}  ",
+                initial_indent=f"  {formatting.bits(term.bits):>7}  ",
                 subsequent_indent=" " * 11,
             )
-    lines.append(f"  {plain.bits(part.log2_odds):>7}  log2 odds, so {name} = {plain.exact_probability(part.log2_odds)}")
+    lines.append(
+        f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} = {formatting.exact_probability(part.log2_odds)}"
+    )
     return lines
 
 
-def _factor(part: Sum) -> str:
-    shown = plain.exact_probability(part.log2_odds)
+def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
+    return (
+        ("evidence for", part.supporting),
+        ("evidence against", part.opposing),
+        ("insufficient data", part.insufficient),
+    )
+
+
+def _factor(part: ScoreSum) -> str:
+    shown = formatting.exact_probability(part.log2_odds)
     return f"({shown})" if " " in shown else shown
 
 
 def _member_lines(members: Sequence[Membership]) -> list[str]:
     if not members:
         return []
-    lines = ["", f"Members ({plain.count(len(members))})"]
-    lines.append(f"  {'account':<34}{'role':<10}{'requests':>9}{'share':>9}{'P':>14}")
+    lines = ["", f"Members ({formatting.count(len(members))})"]
+    lines.append(f"  {'account':<34}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
     lines += [
-        f"  {plain.shorten(m.account_id, 32):<34}{plain.shorten(m.role, 9):<10}{m.requests:>9,}"
-        f"{plain.percent(m.share):>9}{plain.probability(m.probability):>14}"
+        f"  {formatting.shorten(m.account_id, 32):<34}{formatting.shorten(m.role, 9):<10}"
+        f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>13}"
         for m in members[:_MEMBERS_SHOWN]
     ]
     if len(members) > _MEMBERS_SHOWN:
-        lines.append(f"  and {plain.count(len(members) - _MEMBERS_SHOWN)} more in members.parquet")
+        lines.append(f"  and {formatting.count(len(members) - _MEMBERS_SHOWN)} more in members.parquet")
     return lines
 
 
@@ -169,14 +178,14 @@ def _other_campaigns(others: Sequence[Membership]) -> list[str]:
         return []
     lines = ["", "Other campaigns it serves (the score is that of the main one)"]
     for other in others[:_MEMBERS_SHOWN]:
-        name = plain.shorten(other.campaign_id, _ID_CHARS)
-        lines.append(f"  {name}: P = {other.probability:.6f}, {plain.plural(other.requests, 'request')}")
+        name = formatting.shorten(other.campaign_id, ID_CHARS)
+        lines.append(f"  {name}: P = {other.probability:.6f}, {formatting.plural(other.requests, 'request')}")
     return lines
 
 
 def _paragraphs(heading: str, sentences: Sequence[str]) -> list[str]:
     lines = ["", heading] if sentences else []
     for sentence in sentences:
-        shown = plain.shorten(sentence, _STATEMENT_CHARS)
+        shown = formatting.shorten(sentence, STATEMENT_CHARS)
         lines += textwrap.wrap(shown, width=_TEXT_WIDTH, initial_indent="  - ", subsequent_indent="    ")
     return lines

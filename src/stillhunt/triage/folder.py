@@ -1,4 +1,4 @@
-"""The case folder on disk: written whole or not at all, the same bytes for the same findings."""
+"""The case folder on disk: written completely or not at all, with the same bytes for the same findings."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _RUN_PARTS: dict[str, type] = {"settings": dict, "counts": dict, "inputs": list,
 
 
 def canonical_order(name: str, table: pa.Table) -> pa.Table:
-    """A case table in the one order in which it is written, whatever order it came in.
+    """A case table in the order in which it is written, for rows in any order.
 
     Args:
         name: file stem, a key of `TABLES`.
@@ -77,7 +77,7 @@ def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
     """Row numbers in canonical order; None where the table is in that order already."""
     keys = _ORDER[name]
     if name == "evidence":
-        # rows on the whole campaign come first; joined ids break ties between rows that are equal in all else
+        # rows on the whole campaign come first; joined ids break ties between rows that are otherwise equal
         table = table.append_column("of_account", pc.cast(pc.is_valid(table["account_id"]), pa.int8()))
         table = table.append_column("cited", pc.binary_join(table["request_ids"], " "))
     columns = table.select([column for column, _ in keys])
@@ -87,7 +87,7 @@ def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
 
 
 def _is_ascending(columns: pa.Table) -> bool:
-    """True if rows ascend by all columns, left to right; far cheaper than the sort that it may save."""
+    """True if rows ascend by all columns, left to right; far cheaper than the sort that it may replace."""
     before, after = columns.slice(0, columns.num_rows - 1), columns.slice(1)
     rising: Any = False
     for name in reversed(columns.column_names):
@@ -110,17 +110,17 @@ def write_folder(
     The folder is readable by its owner only: it holds account ids and excerpts of traffic.
 
     Args:
-        folder: where the case shall be.
+        folder: where to write the case.
         tables: one table per key of `TABLES`, in any row order.
-        run: content of run.json; values of secret settings are replaced here once more.
-        report: makes the content of report.html; asked while the tables are written beside it.
+        run: content of run.json; the values of secret settings are replaced here, too.
+        report: makes the content of report.html; called while the tables are written in threads.
         force: replace a case folder that is there; anything that is not a case folder is never replaced.
 
     Returns:
         The folder's absolute path.
 
     Raises:
-        OutputError: it exists, the disk is full, or permission is missing; nothing is left half-written.
+        OutputError: it exists, the disk is full, or permission is missing; nothing incomplete stays behind.
     """
     target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link at the target itself
     _refuse_existing(target, force=force)
@@ -178,7 +178,7 @@ def _refuse_existing(target: Path, *, force: bool) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    """Rename the finished folder; an old one is moved aside and removed only when the new one stands."""
+    """Rename the finished folder; an old one is moved aside and removed only when the new one is in place."""
     aside: Path | None = None
     try:
         if os.path.lexists(target):
@@ -199,7 +199,7 @@ def _write_table(path: Path, name: str, table: pa.Table) -> None:
     with path.open("wb") as handle:
         with pq.ParquetWriter(handle, TABLES[name].arrow, compression="zstd") as writer:
             for start in range(0, table.num_rows, _ROW_GROUP):
-                # one row group at a time: the whole table is never in memory twice, and pages do not
+                # one row group at a time: the table is never in memory twice, and pages do not
                 # depend on how the rows were chunked
                 if indices is None:
                     rows = table.slice(start, _ROW_GROUP)
@@ -218,7 +218,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make the folder's entries last through a power cut, where the file system can."""
+    """Make the folder's entries survive a power cut, where the file system supports it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -321,7 +321,7 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def _check_shape(run: dict[str, Any], path: Path) -> None:
-    """Refuse a record whose parts are of another kind, before something far away trips over them."""
+    """Refuse a record whose parts have the wrong type, before distant code fails on them."""
     wrong = [name for name, kind in _RUN_PARTS.items() if not isinstance(run.get(name, kind()), kind)]
     wrong += [
         name

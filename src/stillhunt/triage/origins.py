@@ -1,4 +1,4 @@
-"""With which clients and from where a campaign's requests come: as a table, and in words."""
+"""Where a campaign's requests come from (clients, networks, kinds of addresses, countries): a table, and in words."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.base import formatting as plain
+from stillhunt.base import formatting
 from stillhunt.base.clients import OTHER, UNKNOWN, client_families
 from stillhunt.base.coded import codes
 from stillhunt.base.schema import ORIGINS
 
 ASPECTS = {"client": "user_agent", "network": "network", "ip_kind": "ip_kind", "country": "country"}
-"""What is told of a campaign -> the column of TRAFFIC that tells it."""
-WORDS = {"client": "Clients", "network": "Networks", "ip_kind": "Kinds of addresses", "country": "Countries"}
-"""What is told, as the report labels it."""
-MOST_VALUES = 50
-"""Values of each aspect that are told of a campaign; the rest is one row, for clients name themselves as they like."""
+"""Aspect of a campaign's origin -> the column of TRAFFIC that holds it."""
+LABELS = {"client": "Clients", "network": "Networks", "ip_kind": "Kinds of addresses", "country": "Countries"}
+"""Aspect -> its label."""
+MAX_VALUES = 50
+"""Values kept of each aspect of a campaign; the rest becomes one row, because clients name themselves as they like."""
 VALUE_CHARACTERS = 128
-_SHOWN = 3
-_SHOWN_CHARACTERS = 40
+_VALUES_SHOWN = 3
+_VALUE_CHARACTERS_SHOWN = 40
 
 _Integers = npt.NDArray[np.int64]
 
@@ -35,7 +35,7 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
         traffic: account_id and the columns of `ASPECTS` of the same requests, row for row.
 
     Returns:
-        An ORIGINS table: by campaign, aspect and requests; an aspect of which no request knows anything is left out.
+        An ORIGINS table: by campaign, aspect and requests; an aspect that no request has is left out.
     """
     campaign, names = codes(campaigns)
     account, _ = codes(traffic["account_id"])
@@ -48,8 +48,8 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
         words = texts.to_pylist()
         value, words = _as_families(value, words) if aspect == "client" else (value, words)
         rows += [
-            (labels[number], place, -told[0], word, *told)
-            for number, word, told in _counted(campaign, value, account, words)
+            (labels[number], place, -volume[0], word, *volume)
+            for number, word, volume in _counted(campaign, value, account, words)
         ]
     rows.sort()
     aspects = list(ASPECTS)
@@ -63,7 +63,7 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
 
 
 def _as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Headers of clients as the families of these."""
+    """User agents replaced by the families of their clients."""
     times = np.bincount(value[value >= 0], minlength=len(texts)).tolist()
     families = client_families({text: times[code] for code, text in enumerate(texts) if times[code]})
     words = sorted(set(families.values()))
@@ -75,7 +75,7 @@ def _as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.ND
 def _counted(
     campaign: npt.NDArray[np.int32], value: npt.NDArray[np.int32], account: npt.NDArray[np.int32], words: list[str]
 ) -> Iterable[tuple[int, str, tuple[int, int]]]:
-    """Campaign, value, and its requests and accounts; what is rare among a campaign's values is one."""
+    """Campaign, value, and its requests and accounts; a campaign's rare values are counted as one."""
     size = len(words) + 1
     pair = campaign.astype(np.int64) * size + value + 1
     known, requests = np.unique(pair, return_counts=True)
@@ -87,9 +87,9 @@ def _counted(
     names: list[tuple[int, str]] = []
     for number in sorted(kept):
         ordered = sorted(kept[number])
-        place = {word: len(names) + position for position, (_, word, _) in enumerate(ordered[:MOST_VALUES])}
-        if len(ordered) > MOST_VALUES:
-            place.setdefault(OTHER, len(names) + MOST_VALUES)
+        place = {word: len(names) + position for position, (_, word, _) in enumerate(ordered[:MAX_VALUES])}
+        if len(ordered) > MAX_VALUES:
+            place.setdefault(OTHER, len(names) + MAX_VALUES)
         for _, word, key in ordered:
             rank[np.searchsorted(known, key)] = place.get(word, place.get(OTHER, 0))
         names += [(number, word[:VALUE_CHARACTERS]) for word in place]
@@ -97,24 +97,25 @@ def _counted(
     size = int(account.max(initial=0)) + 1
     senders = np.bincount(np.unique(row * size + account) // size, minlength=len(names)).tolist()
     sent = np.bincount(row, minlength=len(names)).tolist()
-    return [(number, word, told) for (number, word), told in zip(names, zip(sent, senders, strict=True), strict=True)]
+    volumes = zip(sent, senders, strict=True)
+    return [(number, word, volume) for (number, word), volume in zip(names, volumes, strict=True)]
 
 
 def origin_words(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What is told of one campaign, in words: aspect and its most used values, with their shares.
+    """Where one campaign's requests come from, in words: aspect and its most used values, with their shares.
 
     Args:
         rows: its rows of the ORIGINS table.
     """
-    told = []
+    words = []
     for aspect in ASPECTS:
         own = sorted((row for row in rows if row["aspect"] == aspect), key=lambda row: (-row["requests"], row["value"]))
         total = sum(row["requests"] for row in own)
         if total:
-            shown = [
-                f"{plain.shorten(row['value'], _SHOWN_CHARACTERS)} {plain.percent(row['requests'] / total)}"
-                for row in own[:_SHOWN]
+            shares = [
+                f"{formatting.shorten(row['value'], _VALUE_CHARACTERS_SHOWN)} "
+                f"{formatting.share_of(row['requests'], total)}"
+                for row in own
             ]
-            more = [f"{len(own) - _SHOWN} more"] if len(own) > _SHOWN else []
-            told.append((aspect, ", ".join(shown + more)))
-    return told
+            words.append((aspect, formatting.join_some(shares, _VALUES_SHOWN)))
+    return words

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -17,37 +16,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from stillhunt.base import formatting as plain
+from stillhunt.base import formatting
 from stillhunt.base.families import family_label
-from stillhunt.triage import charts, sentences, view
-from stillhunt.triage.score_breakdown import in_words
+from stillhunt.triage import charts, sentences
+from stillhunt.triage.model import NAME_CHARS, CampaignModel, CaseModel
+from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, MEMBERS_AT_FIRST, CampaignView, campaign_views
 
 _ROOM = resources.files("stillhunt.triage")
-_NAME_CHARS = 80
-_SENTENCE_CHARS = 300
+_SENTENCE_CHARS = 600
 _REASONS_SHOWN = 12
+_INPUTS_SHOWN = 100
 _WITHOUT_EFFECT = ("threads", "memory_limit_gb", "engine", "batch_rows")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def render_report(
-    tables: Mapping[str, pa.Table], views: tuple[pa.Table, pa.Table, pa.Table], run: Mapping[str, Any]
-) -> str:
+def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str:
     """The report as one self-contained HTML page; the same text for the same case.
 
-    Long tables are bounded and say so; the case folder's Parquet files have every row.
+    Long tables are bounded and say so; the case folder's Parquet files have every row. The run's timings stay out,
+    so that equal findings make an equal page.
 
     Args:
-        tables: the case tables.
-        views: SAMPLES, TIMELINE and ORIGINS tables.
-        run: content of run.json. Its timings stay out, so that equal findings make an equal page.
+        case: what there is to say.
+        samples: the SAMPLES table.
+        timeline: the TIMELINE table.
     """
-    rows = view.reading_order(tables["campaigns"])
-    findings = [row for row in rows if row["verdict"] in ("act", "review")]
-    shown = findings[: view.CAMPAIGNS_IN_DETAIL]
-    period = _period(rows)
-    parts = view.Tables(tables["members"], tables["evidence"], *views)
-    campaigns = view.campaign_views(shown, parts, tables["accounts"], run, period)
+    findings, tables, run = case.of_verdict("act", "review"), case.tables, case.run
+    period = _period(findings)
+    campaigns = campaign_views(
+        findings[:CAMPAIGNS_IN_DETAIL], tables["members"], tables["accounts"], samples, timeline, period
+    )
     style, script, library = (
         _asset("templates", "report.css"),
         _asset("templates", "report.js"),
@@ -63,20 +61,18 @@ def render_report(
             library=Markup(library),  # noqa: S704 - our own vendored file, held by its SHA-256
             chart_data=Markup(_json_for_script(_chart_data(campaigns))),  # noqa: S704 - escaped there
             campaigns=campaigns,
-            hidden_campaigns=len(findings) - len(shown),
-            weak_groups=plain.plural(weak, "group") if (weak := len(rows) - len(findings)) else "",
-            verdict=sentences.case_verdict(rows, _members_to_act_on(rows, tables), _all_requests(tables, run)),
-            period=plain.period(*period) if rows else "",
-            axis=(plain.day(period[0]), plain.day(period[1])) if rows else None,
-            headline=_headline(rows, tables, run),
+            hidden_campaigns=len(findings) - len(campaigns),
+            headline=case.headline,
+            period=formatting.period(*period) if findings else "",
+            axis=(formatting.day(period[0]), formatting.day(period[1])) if findings else None,
+            figures=_figures(case),
             coverage=_coverage(run),
-            sampled=plain.shorten(str(run.get("sampled", {}).get("sentence", "")), 2 * _SENTENCE_CHARS),
-            left_alone=_left_alone(tables),
-            sanctioned=int(pc.sum(tables["accounts"]["sanctioned"]).as_py() or 0),
-            rejects=_rejects(tables["rejects"]),
+            sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
+            left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
+            rejects=_rejects(case),
             rejects_total=tables["rejects"].num_rows,
             run=_run_facts(run),
-            members_at_first=view.MEMBERS_AT_FIRST,
+            members_at_first=MEMBERS_AT_FIRST,
         )
     )
 
@@ -91,10 +87,12 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": plain.count,
-        "percent": plain.percent,
-        "probability": plain.probability,
-        "in_words": in_words,
+        "count": formatting.count,
+        "minute": formatting.minute,
+        "percent": formatting.percent,
+        "plural": formatting.plural,
+        "probability": formatting.probability,
+        "sentence_case": formatting.sentence_case,
     }
     environment.globals |= {"waterfall_width": charts.WATERFALL_WIDTH}
     return environment
@@ -121,53 +119,38 @@ def _json_for_script(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _chart_data(campaigns: list[view.CampaignView]) -> list[dict[str, Any]]:
-    """Numbers for the charts and the rows that `show all` adds, one entry per campaign."""
+def _chart_data(campaigns: list[CampaignView]) -> list[dict[str, Any]]:
+    """Numbers for the charts and the rows that the button for all members adds, one entry per campaign."""
     return [
         {
             "times": [int((bucket["bucket"] - _EPOCH).total_seconds() * 1000) for bucket in campaign.buckets],
             "requests": [bucket["requests"] for bucket in campaign.buckets],
             "accounts": [bucket["accounts"] for bucket in campaign.buckets],
-            "members": [
-                [m.account, m.role, m.verdict, m.requests, round(m.share, 4), round(m.score, 6)]
-                for m in campaign.members
-            ],
+            "members": [[m.account, m.role, m.verdict, m.requests, m.share, m.score] for m in campaign.members],
         }
         for campaign in campaigns
     ]
 
 
-def _period(rows: list[dict[str, Any]]) -> tuple[datetime, datetime]:
-    if not rows:
+def _period(campaigns: list[CampaignModel]) -> tuple[datetime, datetime]:
+    if not campaigns:
         return _EPOCH, _EPOCH
-    return min(row["first_seen"] for row in rows), max(row["last_seen"] for row in rows)
+    return min(c.row["first_seen"] for c in campaigns), max(c.row["last_seen"] for c in campaigns)
 
 
-def _flagged(tables: Mapping[str, pa.Table]) -> int:
-    return int(pc.sum(tables["accounts"]["flagged"]).as_py() or 0)
-
-
-def _members_to_act_on(rows: list[dict[str, Any]], tables: Mapping[str, pa.Table]) -> int:
-    act = pa.array([row["campaign_id"] for row in rows if row["verdict"] == "act"], pa.string())
-    members = tables["members"].filter(pc.is_in(tables["members"]["campaign_id"], value_set=act))
-    return int(pc.count_distinct(members["account_id"]).as_py())
-
-
-def _all_requests(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> int:
-    return int(run.get("counts", {}).get("requests") or pc.sum(tables["accounts"]["requests"]).as_py() or 0)
-
-
-def _headline(
-    rows: list[dict[str, Any]], tables: Mapping[str, pa.Table], run: Mapping[str, Any]
-) -> list[tuple[str, str]]:
-    act = [row for row in rows if row["verdict"] == "act"]
+def _figures(case: CaseModel) -> list[tuple[str, str]]:
+    """Large numbers under the headline, with their labels."""
+    act, review = [campaign.row for campaign in case.of_verdict("act")], len(case.of_verdict("review"))
+    flagged = int(pc.sum(case.tables["accounts"]["flagged"]).as_py() or 0)
+    currency = case.campaigns[0].run.currency if case.campaigns else ""
+    requests, tokens = sum(row["requests"] for row in act), sum(row["output_tokens"] for row in act)
     return [
-        (plain.count(len(act)), "campaign to act on" if len(act) == 1 else "campaigns to act on"),
-        (plain.count(sum(row["verdict"] == "review" for row in rows)), "for a person to review"),
-        (plain.count(_flagged(tables)), "accounts flagged"),
-        (plain.count(sum(row["requests"] for row in act)), "requests harvested"),
-        (plain.amount(sum(row["output_tokens"] for row in act)), "output tokens"),
-        (plain.money(sum(row["list_value"] for row in act), view.currency_of(run)), "at list price"),
+        (formatting.count(len(act)), formatting.verb(len(act), "campaign to act on", "campaigns to act on")),
+        (formatting.count(review), formatting.verb(review, "campaign to review", "campaigns to review")),
+        (formatting.count(flagged), formatting.verb(flagged, "account flagged", "accounts flagged")),
+        (formatting.count(requests), formatting.verb(requests, "request harvested", "requests harvested")),
+        (formatting.amount(tokens), formatting.verb(tokens, "output token", "output tokens")),
+        (formatting.money(sum(row["list_value"] for row in act), currency).strip(), "at list price"),
     ]
 
 
@@ -177,35 +160,42 @@ def _coverage(run: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _coverage_part(row: Mapping[str, Any]) -> dict[str, str]:
     family, missing = str(row.get("family", "")), [str(name) for name in row.get("missing", [])]
-    sentence = str(row.get("sentence", "")).removeprefix(f"{family}: ")  # the strip names the family itself
+    sentence = (
+        str(row.get("sentence", "")).removeprefix(f"{family}: ").removeprefix("partly; ")
+    )  # the heading says both
     partial = bool(missing or row.get("rare"))
     unsaid = [name for name in missing if name not in sentence]
     return {
-        "family": plain.shorten(family_label(family), 24),
+        "family": formatting.shorten(family_label(family), 24),
         "state": "missing" if not row.get("available") else "partial" if partial else "available",
-        "missing": ", ".join(plain.shorten(name, 40) for name in unsaid[:8]),
-        "sentence": plain.sentence_case(plain.shorten(sentence, _SENTENCE_CHARS)),
+        "missing": ", ".join(formatting.shorten(name, 40) for name in unsaid[:8]),
+        "sentence": _bounded_sentence(sentence),
     }
 
 
-def _left_alone(tables: Mapping[str, pa.Table]) -> dict[str, int]:
-    """Accounts without a verdict, and how many of them resembled a campaign in some way."""
-    cleared = tables["accounts"].filter(pc.equal(tables["accounts"]["verdict"], "none"))
+def _bounded_sentence(text: object) -> str:
+    return formatting.sentence(formatting.shorten(str(text), _SENTENCE_CHARS)) if text else ""
+
+
+def _left_alone(case: CaseModel, weak_groups: int) -> str:
+    """What was looked at and not accused."""
+    accounts = case.tables["accounts"]
+    cleared = accounts.filter(pc.equal(accounts["verdict"], "none"))
     has_reason = pc.greater(pc.list_value_length(cleared["reasons"]), 0)
-    is_member = pc.is_in(cleared["account_id"], value_set=tables["members"]["account_id"])
-    return {
-        "accounts": cleared.num_rows,
-        "resembled": int(pc.sum(pc.or_(has_reason, is_member)).as_py() or 0),
-        "review": int(pc.sum(pc.equal(tables["accounts"]["verdict"], "review")).as_py() or 0),
-    }
+    is_member = pc.is_in(cleared["account_id"], value_set=case.tables["members"]["account_id"])
+    return sentences.left_alone(
+        cleared.num_rows,
+        resembling=int(pc.sum(pc.or_(has_reason, is_member)).as_py() or 0),
+        review=int(pc.sum(pc.equal(accounts["verdict"], "review")).as_py() or 0),
+        sanctioned=int(pc.sum(accounts["sanctioned"]).as_py() or 0),
+        weak_groups=weak_groups,
+    )
 
 
-def _rejects(rejects: pa.Table) -> list[tuple[str, str, int]]:
-    pairs = zip(rejects["source"].to_pylist(), rejects["reason"].to_pylist(), strict=True)
-    counted = sorted(Counter(pairs).items(), key=lambda item: (-item[1], item[0]))
+def _rejects(case: CaseModel) -> list[tuple[str, str, int]]:
     return [
-        (plain.shorten(source, _NAME_CHARS), plain.shorten(reason, 160), number)
-        for (source, reason), number in counted[:_REASONS_SHOWN]
+        (formatting.shorten(source, NAME_CHARS), formatting.shorten(reason, 2 * NAME_CHARS), number)
+        for (source, reason), number in list(case.rejects.items())[:_REASONS_SHOWN]
     ]
 
 
@@ -213,20 +203,20 @@ def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
     counts = run.get("counts", {})
     names = ("requests", "accounts", "rejects", "duplicates", "campaigns", "flagged", "review")
     return {
-        "version": plain.shorten(str(run.get("version", "unknown")), 24),
-        "seed": plain.shorten(str(run.get("seed", "unknown")), 24),
-        "counts": [(name, plain.count(int(counts[name]))) for name in names if name in counts],
+        "version": formatting.shorten(str(run.get("version", "not known")), 24),
+        "seed": formatting.shorten(str(run.get("seed", "not known")), 24),
+        "counts": [(name, formatting.count(int(counts[name]))) for name in names if name in counts],
         "inputs": [
             {
-                "name": plain.shorten(str(item.get("name", "")), _NAME_CHARS),
-                "sha256": plain.shorten(str(item.get("sha256", "")), 64),
-                "bytes": plain.count(int(item.get("bytes", 0))),
-                "rows": plain.count(int(item.get("rows", 0))),
+                "name": formatting.shorten(str(item.get("name", "")), NAME_CHARS),
+                "sha256": formatting.shorten(str(item.get("sha256", "")), 64),
+                "bytes": formatting.count(int(item.get("bytes", 0))),
+                "rows": formatting.count(int(item.get("rows", 0))),
             }
-            for item in run.get("inputs", [])[:100]
+            for item in run.get("inputs", [])[:_INPUTS_SHOWN]
         ],
-        "more_inputs": max(0, len(run.get("inputs", [])) - 100),
-        "settings": plain.shorten(json.dumps(_settings_with_effect(run), sort_keys=True), 4000),
+        "more_inputs": max(0, len(run.get("inputs", [])) - _INPUTS_SHOWN),
+        "settings": formatting.shorten(json.dumps(_settings_with_effect(run), sort_keys=True), 4000),
     }
 
 

@@ -15,10 +15,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base import formatting
 from stillhunt.base.schema import FAMILIES
 from stillhunt.triage.folder import canonical_order
 
 PRIOR = "prior"
+BUDGET = "budget"
+"""Family of the statement, without bits, that the false-alarm budget holds a verdict back."""
+STATEMENT_CHARS = 400
+"""Longest statement that is shown; ours are shorter, so only hostile or damaged ones are cut."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,14 @@ class Term:
     request_count: int
     request_ids: tuple[str, ...]
 
+    @property
+    def shown(self) -> str:
+        """The statement, bounded and safe to show."""
+        return formatting.shorten(self.statement, STATEMENT_CHARS)
+
 
 @dataclass(frozen=True)
-class Sum:
+class ScoreSum:
     """Evidence that adds up: to a campaign, or to one account's membership in it."""
 
     terms: tuple[Term, ...]
@@ -66,14 +76,14 @@ class Sum:
         return tuple(sorted(against, key=lambda term: term.bits))
 
     @property
-    def untold(self) -> tuple[Term, ...]:
-        """Tests for which the log holds too little: they say neither."""
+    def insufficient(self) -> tuple[Term, ...]:
+        """Tests for which the log has insufficient data: evidence neither for nor against."""
         return tuple(term for term in self.terms if term.family in FAMILIES and term.bits == 0)
 
     @property
     def family_bits(self) -> dict[str, float]:
-        """Family -> its bits, the strongest first; without the prior."""
-        names = sorted({term.family for term in self.terms if term.family != PRIOR})
+        """Family -> its bits, the strongest first; without the prior and the false-alarm budget."""
+        names = sorted({term.family for term in self.terms if term.family not in (PRIOR, BUDGET)})
         totals = {name: math.fsum(t.bits for t in self.terms if t.family == name) for name in names}
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
@@ -88,8 +98,8 @@ class Membership:
     requests: int
     share: float
     stored_score: float
-    campaign: Sum
-    member: Sum
+    campaign: ScoreSum
+    member: ScoreSum
 
     @property
     def probability(self) -> float:
@@ -105,21 +115,21 @@ def probability_of(log2_odds: float) -> float:
     return odds / (1.0 + odds)
 
 
-def in_words(probability: float) -> str:
-    """A probability in words, on the scale of US Intelligence Community Directive 203 (2015), section D.6.e."""
-    scale = (
-        (0.95, "almost certain"),
-        (0.8, "very likely"),
-        (0.55, "likely"),
-        (0.45, "a roughly even chance"),
-        (0.2, "unlikely"),
-        (0.05, "very unlikely"),
-    )
-    return next((words for least, words in scale if probability >= least), "almost no chance")
+def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
+    """What each campaign's score is made of, campaign by campaign; without the ids of requests.
+
+    Args:
+        evidence: the EVIDENCE table, in any row order.
+    """
+    rows = canonical_order("evidence", evidence.filter(pc.is_null(evidence["account_id"])))
+    terms: dict[str, list[Term]] = {}
+    for row in rows.drop_columns(["request_ids"]).to_pylist():
+        terms.setdefault(row["campaign_id"], []).append(_term(row))
+    return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
-def campaign_sum(evidence: pa.Table, campaign_id: str) -> Sum:
-    """What a campaign's score is made of.
+def campaign_sum(evidence: pa.Table, campaign_id: str) -> ScoreSum:
+    """What one campaign's score is made of, with the ids of its requests.
 
     Args:
         evidence: the EVIDENCE table, in any row order.
@@ -127,10 +137,10 @@ def campaign_sum(evidence: pa.Table, campaign_id: str) -> Sum:
     """
     of_campaign = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_null(evidence["account_id"]))
     rows = canonical_order("evidence", evidence.filter(of_campaign)).to_pylist()
-    return Sum(tuple(_term(row) for row in rows))
+    return ScoreSum(tuple(_term(row) for row in rows))
 
 
-def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, Sum]:
+def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, ScoreSum]:
     """What the memberships of a campaign are made of, account by account.
 
     Args:
@@ -147,7 +157,7 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
     terms: dict[str, list[Term]] = {}
     for row in rows.to_pylist():
         terms.setdefault(row["account_id"], []).append(_term(row))
-    return {name: Sum(tuple(parts)) for name, parts in terms.items()}
+    return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
 def _term(row: dict[str, Any]) -> Term:

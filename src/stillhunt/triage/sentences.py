@@ -1,4 +1,4 @@
-"""Findings in sentences: what the evidence indicates, how sure that is, and what it does not prove.
+"""Findings in sentences: what the evidence indicates, and what it does not prove.
 
 The wording is careful on purpose. Evidence indicates; it does not convict. No company is named, no motive is
 claimed, and volumes are those of the logs at hand.
@@ -6,26 +6,25 @@ claimed, and volumes are those of the logs at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillhunt.base import formatting as plain
+from stillhunt.base import formatting
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.schema import FAMILIES
 
 _SKILLS_NAMED = 3
 _SKILL_CHARS = 60
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 _OPENING = {
     "act": "Evidence indicates that",
-    "review": "Evidence suggests, without settling it, that",
-    "none": "Little speaks for it that",
+    "review": "Evidence suggests, but does not establish, that",
+    "none": "Little evidence indicates that",
 }
 
 
 def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float], floor_bits: float) -> str:
-    """What is claimed of a campaign, in one sentence.
+    """What is claimed of a campaign, in one or two sentences.
 
     Args:
         campaign: its row of the CAMPAIGNS table.
@@ -33,49 +32,83 @@ def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float]
         floor_bits: bits from which a family is mentioned.
     """
     strong = [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
-    clauses = plain.join_words([FAMILY_OF[name].clause for name in strong])
     opening = _OPENING.get(campaign["verdict"], _OPENING["none"])
-    accounts = plain.plural(campaign["accounts"], "account")
-    acts = "acts" if campaign["accounts"] == 1 else "act as one operation"
-    requests = plain.plural(campaign["requests"], "request")
-    when = plain.during(campaign["first_seen"], campaign["last_seen"])
-    manner = f", {clauses}" if clauses else ""
-    return f"{opening} {accounts} {acts}: {requests} {when}{_aim(campaign['skills'])}{manner}."
+    accounts = formatting.plural(campaign["accounts"], "account")
+    acts = formatting.verb(campaign["accounts"], "harvests", "act as one operation")
+    requests = formatting.plural(campaign["requests"], "request")
+    when = formatting.during(campaign["first_seen"], campaign["last_seen"])
+    shared = formatting.join_words([FAMILY_OF[name].shared for name in strong])
+    evidence = f" They appear to share {shared}." if shared else ""
+    return f"{opening} {accounts} {acts}: {requests}{_aim(campaign['skills'])} {when}.{evidence}"
 
 
-def _aim(skills: list[str]) -> str:
-    named = [plain.shorten(skill, _SKILL_CHARS) for skill in skills[:_SKILLS_NAMED]]
-    if not named:
-        return ""
-    more = [f"{len(skills) - _SKILLS_NAMED} more skills"] if len(skills) > _SKILLS_NAMED else []
-    return f", for {plain.join_words(named + more)}"
+def _aim(skills: Sequence[str]) -> str:
+    named = [formatting.shorten(skill, _SKILL_CHARS) for skill in skills[:_SKILLS_NAMED]]
+    rest = len(skills) - _SKILLS_NAMED
+    more = [formatting.plural(rest, "more skill")] if rest > 0 else []
+    return f" for {formatting.join_words(named + more)}" if named else ""
 
 
-def case_verdict(campaigns: Iterable[Mapping[str, Any]], accounts: int, all_requests: int) -> str:
-    """The whole case in one sentence.
+def case_headline(
+    act: Sequence[Mapping[str, Any]], review: int, members: int, all_requests: int, all_accounts: int
+) -> str:
+    """The case in one sentence, or two where campaigns wait for review.
 
     Args:
-        campaigns: rows of the CAMPAIGNS table.
-        accounts: different accounts that are members of campaigns to act on.
+        act: rows of the CAMPAIGNS table with the verdict act.
+        review: number of campaigns with the verdict review.
+        members: different accounts that are members of the former.
         all_requests: requests in the logs.
+        all_accounts: accounts in the logs.
     """
-    rows = list(campaigns)
-    act = [row for row in rows if row["verdict"] == "act"]
-    review = sum(row["verdict"] == "review" for row in rows)
     if not act:
-        waiting = f"; {_few(review, 'case')} should be looked at by a person" if review else ""
-        return f"No harvesting campaign is established in {plain.plural(all_requests, 'request')}{waiting}."
+        read = formatting.volume(all_requests, all_accounts)
+        if not review:
+            return f"No harvesting campaign was found in {read}."
+        waiting = f"{formatting.in_words(review, 'campaign')} {formatting.verb(review, 'needs', 'need')}"
+        return f"No harvesting campaign is established in {read}; {waiting} a person's review."
     requests = sum(row["requests"] for row in act)
-    share = f", {plain.percent(requests / all_requests)} of all traffic" if all_requests else ""
-    when = plain.during(min(row["first_seen"] for row in act), max(row["last_seen"] for row in act))
-    sent = f"{plain.plural(accounts, 'account')} sent {plain.plural(requests, 'request')} {when}{share}"
-    return f"Evidence indicates {_few(len(act), 'harvesting campaign')}: {sent}."
+    when = formatting.during(min(row["first_seen"] for row in act), max(row["last_seen"] for row in act))
+    share = formatting.share_of(requests, all_requests)
+    sent = (
+        f"{formatting.count(members)} of {formatting.plural(all_accounts, 'account')} sent "
+        f"{formatting.count(requests)} of {formatting.plural(all_requests, 'request')} ({share})"
+    )
+    waiting = ""
+    if review:
+        more = formatting.in_words(review, "more campaign")
+        waiting = f" {formatting.sentence_case(more)} {formatting.verb(review, 'needs', 'need')} a person's review."
+    return f"Evidence indicates {formatting.in_words(len(act), 'harvesting campaign')}: {sent} {when}.{waiting}"
 
 
-def _few(number: int, noun: str) -> str:
-    """Number and noun, numbers below ten in words."""
-    words = plain.plural(number, noun)
-    return words.replace(str(number), _WORDS[number], 1) if number < len(_WORDS) else words
+def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, weak_groups: int) -> str:
+    """What was looked at and not accused, in sentences.
+
+    Args:
+        accounts: accounts with the verdict none.
+        resembling: those of them that resembled a campaign in some way.
+        review: accounts with the verdict review.
+        sanctioned: accounts of programmes that the settings declare.
+        weak_groups: groups below the review threshold.
+    """
+    are, belong = formatting.verb(review, "waits", "wait"), formatting.verb(sanctioned, "belongs", "belong")
+    sentences = [f"{formatting.plural(accounts, 'account')} {formatting.verb(accounts, 'was', 'were')} left alone."]
+    if resembling:
+        some = formatting.sentence_case(formatting.in_words(resembling, "of them", "of them"))
+        sentences.append(
+            f"{some} resembled a campaign in some way (a shared prompt, an address, a sign-up day), but the evidence "
+            "was too weak."
+        )
+    if review:
+        sentences.append(f"{formatting.plural(review, 'account')} {are} for a person's review.")
+    if sanctioned:
+        sentences.append(
+            f"{formatting.plural(sanctioned, 'account')} {belong} to programmes that the settings declare: shown in "
+            "the tables and never flagged."
+        )
+    if weak_groups:
+        sentences.append(f"{formatting.plural(weak_groups, 'group')} stayed below the review threshold.")
+    return " ".join(sentences)
 
 
 def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[str, ...]:
@@ -86,20 +119,20 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
         roles: role -> number of members.
     """
     sentences = [
-        "Who is behind it. Such accounts may belong to a reseller, a contractor or one large customer.",
-        "That a model was trained on the answers. The logs show what was asked for, not what became of it.",
-        "Its full extent. Requests outside these logs are not counted; names and volumes are claims until checked.",
+        "Who is behind it: such accounts may belong to a reseller, a contractor or one large customer.",
+        "That a model was trained on the answers: the logs show what was asked for, not what became of it.",
+        "Its full extent: requests outside these logs are not counted.",
     ]
-    bystanders = roles.get("shared", 0) + roles.get("victim", 0)
-    if bystanders:
-        theirs = "it was taken from its owner" if bystanders == 1 else "they were taken from their owners"
+    if shared := roles.get("shared", 0):
+        carry = formatting.verb(shared, "carries", "carry")
         sentences.append(
-            "That each member takes part knowingly. Part of the traffic of "
-            f"{plain.plural(bystanders, 'account')} is honest, or {theirs}."
+            f"That every member takes part knowingly: {formatting.plural(shared, 'account')} {carry} other traffic, "
+            "too, which may be honest."
         )
     sentences.append(
-        f"A loss. The list price of {plain.amount(campaign['output_tokens'])} tokens says what the answers would cost, "
-        "not what harm was done."
+        f"A loss: the list price of {formatting.amount(campaign['output_tokens'])} output "
+        f"{formatting.verb(campaign['output_tokens'], 'token', 'tokens')} says what the answers would cost, not what "
+        "harm was done."
     )
     return tuple(sentences)
 
@@ -111,16 +144,16 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
         campaign: its row of the CAMPAIGNS table.
         roles: role -> number of members.
     """
-    steps = ["Read the sample requests, and open three of the requests that the evidence cites in your own logs."]
-    bystanders = roles.get("shared", 0) + roles.get("victim", 0)
-    if bystanders:
+    steps = ["Read the sample requests, and look up three of the requests that the evidence cites in your own logs."]
+    if shared := roles.get("shared", 0):
         steps.append(
-            f"Treat the {plain.plural(bystanders, 'account')} marked shared or victim apart: ask or limit the owner "
-            "rather than close the account."
+            f"Treat the {formatting.plural(shared, 'account')} marked shared separately: question or limit the "
+            f"{formatting.verb(shared, 'owner', 'owners')} rather than close the "
+            f"{formatting.verb(shared, 'account', 'accounts')}."
         )
     if campaign["verdict"] == "act":
         steps.append("Decide between closing, slowing and watching: a closed pool is usually replaced within a day.")
     else:
-        steps.append("Do not act on this alone: too little independent evidence. Ask the customer, or wait for more.")
+        steps.append("Do not act on this alone: there is too little independent evidence. Ask the customer, or wait.")
     steps.append("Check that no contract, research programme or evaluation of your own explains it.")
     return tuple(steps)

@@ -9,10 +9,11 @@
   // CSS variables as colours: charts follow light, dark and print without being drawn again.
   const color = (name) => `var(--${name})`;
   const grouped = (value) => Math.round(value).toLocaleString("en-US");
-  const percent = (share) => (share <= 0 ? "0 %" : share >= 1 ? "100 %" : share < 0.001 ? "under 0.1 %"
-    : share > 0.99 ? "over 99 %" : share < 0.1 ? `${+(share * 100).toPrecision(2)} %` : `${Math.round(share * 100)} %`);
-  const probability = (p) => (p > 0.9999 ? "over 99.99 %" : p < 0.0001 ? "under 0.01 %"
-    : p > 0.99 || p < 0.01 ? `${(Math.floor(p * 1e4) / 100).toFixed(2)} %` : `${(Math.floor(p * 1e3) / 10).toFixed(1)} %`);
+  const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+  // as formatting.py writes shares and probabilities
+  const bounded = (value, shown) => (value > 0.999 ? "> 99.9 %" : value < 0.001 ? "< 0.1 %" : `${shown} %`);
+  const percent = (share) => (share <= 0 ? "0 %" : share >= 1 ? "100 %" : bounded(share, Math.floor(share * 1000 + 0.5) / 10));
+  const probability = (p) => bounded(p, Math.floor(p * 1000 + 1e-9) / 10);
   const moment = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
   const shortDay = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
@@ -51,7 +52,7 @@
       axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: color("faint") } },
       tooltip: tooltip("axis", (items) => {
         const i = items[0].dataIndex;
-        return [`${moment(data.times[i])} UTC`, `${grouped(data.requests[i])} requests`, `${grouped(data.accounts[i])} active accounts`];
+        return [`${moment(data.times[i])} UTC`, plural(data.requests[i], "request"), plural(data.accounts[i], "active account")];
       }),
       xAxis: [time(0, false), time(1, true)],
       yAxis: [value(0, "Requests"), value(1, "Active accounts")],
@@ -63,7 +64,7 @@
   }
 
   function loadOption(data) {
-    const bystander = (m) => m[1] === "shared" || m[1] === "victim";
+    const shared = (m) => m[1] === "shared";
     const points = (name, wanted, hollow, tint) => ({ type: "scatter", name, symbol: "circle", symbolSize: 7, emphasis: { disabled: true },
       data: data.members.filter(wanted).map((m) => [m[3], m[4] * 100, m]),
       itemStyle: hollow ? { color: "transparent", borderColor: color(tint), borderWidth: 1.5 } : { color: color(tint), opacity: 0.5 } });
@@ -73,13 +74,13 @@
       grid: { left: 56, right: 8, top: 28, bottom: 28, outerBoundsMode: "none" },
       tooltip: tooltip("item", (item) => {
         const m = item.data[2];
-        return [m[0], `${m[1]}, ${m[2]}`, `${grouped(m[3])} requests, ${percent(m[4])} of its traffic`, `probability ${probability(m[5])}`];
+        return [m[0], `${m[1]}, ${m[2]}`, `${plural(m[3], "request")}, ${percent(m[4])} of its traffic`, `probability ${probability(m[5])}`];
       }),
       xAxis: { ...axisLook, type: wide ? "log" : "value", min: wide ? undefined : 0,
         splitLine: { show: false }, axisLabel: { ...axisLook.axisLabel, formatter: grouped } },
       yAxis: { ...axisLook, type: "value", min: 0, max: 100, interval: 50, name: "Share of its traffic", nameGap: 10, axisLine: { show: false },
         axisLabel: { ...axisLook.axisLabel, ...upright, formatter: "{value} %" } },
-      series: [points("members", (m) => !bystander(m), false, "for"), points("bystanders", bystander, true, "against")] };
+      series: [points("members", (m) => !shared(m), false, "for"), points("shared", shared, true, "against")] };
   }
 
   const drawn = new Map();

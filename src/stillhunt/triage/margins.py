@@ -1,0 +1,112 @@
+"""How far a score is from the thresholds, and what would change it."""
+
+from __future__ import annotations
+
+import math
+
+from stillhunt.base import formatting
+from stillhunt.base.config import ScoreSettings
+from stillhunt.base.families import family_label
+from stillhunt.triage.score_breakdown import BUDGET, Membership, ScoreSum, probability_of
+
+_PROGRAMME = (
+    "If you allow this programme (a contract, research, your own evaluation), declare it under [sanctioned] in the "
+    "settings: it stays visible and is not flagged."
+)
+
+
+def margin(log2_odds: float, settings: ScoreSettings) -> str:
+    """Distance to the thresholds: `3.7 bits below the review threshold`.
+
+    Args:
+        log2_odds: the score.
+        settings: thresholds of the run.
+    """
+    above_act = log2_odds - log2_odds_of(settings.act_probability)
+    above_review = log2_odds - log2_odds_of(settings.review_probability)
+    if above_act >= 0:
+        return f"{formatting.distance_bits(above_act)} above the act threshold"
+    if above_review < 0:
+        return f"{formatting.distance_bits(above_review)} below the review threshold"
+    return (
+        f"{formatting.distance_bits(above_review)} above the review threshold and "
+        f"{formatting.distance_bits(above_act)} below the act threshold"
+    )
+
+
+def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> tuple[str, ...]:
+    """What would change a campaign's verdict, in sentences.
+
+    Args:
+        total: its evidence.
+        verdict: act, review or none.
+        settings: thresholds of the run.
+    """
+    sentences = [formatting.sentence(term.shown) for term in total.terms if term.family == BUDGET]
+    thresholds = " and ".join(
+        f"{name} at {formatting.exact_percent(threshold)}"
+        for name, threshold in (("review", settings.review_probability), ("act", settings.act_probability))
+    )
+    sentences.append(f"The score is {margin(total.log2_odds, settings)} (thresholds: {thresholds}).")
+    families = [(name, value) for name, value in total.family_bits.items() if value > 0]
+    if families:
+        sentences.append(_without_strongest(total, *families[0], settings))
+    strong = [name for name, value in families if value >= settings.family_floor_bits]
+    if verdict != "act" and len(strong) < 2:
+        reached = f'only "{family_label(strong[0])}" reaches that' if strong else "none reaches that"
+        floor = formatting.distance_bits(settings.family_floor_bits)
+        sentences.append(f"The verdict act needs two independent families of at least {floor} each; {reached}.")
+    if total.insufficient:
+        sentences.append(f"The log has insufficient data for some tests: {lacking(total)}.")
+    if verdict != "none":
+        sentences.append(_PROGRAMME)
+    return tuple(sentences)
+
+
+def account_margins(main: Membership | None, *, sanctioned: bool, settings: ScoreSettings) -> tuple[str, ...]:
+    """What would change an account's verdict, in sentences.
+
+    Args:
+        main: its main membership; None where no campaign holds it.
+        sanctioned: whether the settings declare its programme.
+        settings: thresholds of the run.
+    """
+    if main is None:
+        return ("No group holds this account: nothing links its traffic to other accounts beyond chance.",)
+    weaker, name = min(
+        (main.campaign.probability, "the campaign"), (main.member.probability, "its part in the campaign")
+    )
+    sentences = [f"The score cannot exceed its weaker factor, {name} ({formatting.probability(weaker)})."]
+    needed = settings.review_probability / main.campaign.probability
+    if main.probability >= settings.review_probability and needed < 1:
+        spare = formatting.distance_bits(main.member.log2_odds - log2_odds_of(needed))
+        sentences.append(
+            f"{spare} of evidence that the traffic is the account's own (human follow-ups, own topics, repeats) would "
+            f"bring it below the review threshold ({formatting.exact_percent(settings.review_probability)})."
+        )
+    if sanctioned:
+        sentences.append("The settings declare its programme; without that the score alone would decide.")
+    elif main.probability >= settings.review_probability:
+        sentences.append(_PROGRAMME)
+    return tuple(sentences)
+
+
+def lacking(total: ScoreSum) -> str:
+    """The tests for which the log has insufficient data, as their statements put it."""
+    return "; ".join(term.shown.rstrip(".") for term in total.insufficient)
+
+
+def log2_odds_of(probability: float) -> float:
+    """Log2 odds of a probability that is neither 0 nor 1."""
+    return math.log2(probability / (1 - probability))
+
+
+def _without_strongest(total: ScoreSum, family: str, family_bits: float, settings: ScoreSettings) -> str:
+    left = probability_of(total.log2_odds - family_bits)
+    verdict = "still above the act threshold"
+    if left < settings.act_probability:
+        verdict = f"{'above' if left >= settings.review_probability else 'below'} the review threshold"
+    return (
+        f'Without its strongest family, "{formatting.shorten(family_label(family), 24)}" '
+        f"({formatting.bits(family_bits)} bits), the probability would be {formatting.probability(left)}: {verdict}."
+    )

@@ -1,0 +1,310 @@
+"""What there is to say about a case and its campaigns; the screen, `explain` and the report only lay it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import ValidationError
+
+from stillhunt.base import formatting
+from stillhunt.base.config import ScoreSettings
+from stillhunt.base.errors import CaseError
+from stillhunt.base.schema import VERDICTS
+from stillhunt.triage import margins, sentences
+from stillhunt.triage.origins import LABELS, origin_words
+from stillhunt.triage.score_breakdown import BUDGET, PRIOR, ScoreSum, Term, campaign_sums
+
+ID_CHARS = 64
+NAME_CHARS = 80
+_LIST_SHOWN = 6
+_FAMILY_CHARS = 24
+_LEAST_BITS = 0.05
+"""Bits that one decimal shows as zero are not listed."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run's record adds to the tables.
+
+    Attributes:
+        settings: thresholds of the verdicts.
+        currency: of the price table.
+        requests: requests in the logs; 0 where the run did not record it.
+    """
+
+    settings: ScoreSettings
+    currency: str
+    requests: int
+
+
+@dataclass(frozen=True)
+class CampaignModel:
+    """What there is to say about one campaign.
+
+    Attributes:
+        row: its row of campaigns.parquet.
+        total: its score as a sum of evidence, the strongest first.
+        origins: clients, networks, kinds of addresses and countries: aspect and words.
+        roles: role -> number of members.
+        sanctioned: members whose programme the settings declare.
+        run: what the run's record adds.
+    """
+
+    row: Mapping[str, Any]
+    total: ScoreSum
+    origins: tuple[tuple[str, str], ...]
+    roles: Mapping[str, int]
+    sanctioned: int
+    run: RunFacts
+
+    @property
+    def name(self) -> str:
+        """Its id, safe to show."""
+        return formatting.shorten(self.row["campaign_id"], ID_CHARS)
+
+    @property
+    def verdict(self) -> str:
+        """act, review or none."""
+        return self.row["verdict"] if self.row["verdict"] in VERDICTS else "none"
+
+    @property
+    def probability(self) -> str:
+        """The score as a number."""
+        return formatting.probability(self.row["score"])
+
+    @property
+    def likelihood(self) -> str:
+        """The score in words."""
+        return formatting.likelihood(self.row["score"])
+
+    @property
+    def claim(self) -> str:
+        """What is claimed of it, in one or two sentences."""
+        return sentences.campaign_claim(self.row, self.total.family_bits, self.run.settings.family_floor_bits)
+
+    @property
+    def skills(self) -> str:
+        """What is taken."""
+        return named(self.row["skills"], "skills not known")
+
+    @property
+    def models(self) -> str:
+        """Which models it is taken from."""
+        return named(self.row["models"], "unnamed models")
+
+    @property
+    def volume(self) -> str:
+        """Output tokens and their value at list price."""
+        tokens = formatting.verb(self.row["output_tokens"], "token", "tokens")
+        value = formatting.money(self.row["list_value"], self.run.currency)
+        return f"{formatting.amount(self.row['output_tokens'])} output {tokens}, {value} at list price"
+
+    @property
+    def unsampled(self) -> str:
+        """Requests in a log without sampling; empty where the log is none."""
+        estimate = self.row["estimated_requests"]
+        if estimate == self.row["requests"]:
+            return ""
+        return f"about {formatting.count(estimate)} including those that the log leaves out"
+
+    @property
+    def strongest(self) -> list[Term]:
+        """The strongest finding of each family whose bits add up to evidence for, the strongest family first."""
+        families = [name for name, bits in self.total.family_bits.items() if bits >= _LEAST_BITS]
+        return [max((t for t in self.total.supporting if t.family == f), key=lambda t: t.bits) for f in families]
+
+    @property
+    def family_bits(self) -> str:
+        """The bits of each family and of the prior: `queue +11.7, content +8.0, prior -8.5`."""
+        parts = [*self.total.family_bits.items(), (PRIOR, self.total.prior_bits)]
+        return ", ".join(f"{family_name(name)} {formatting.bits(b)}" for name, b in parts if abs(b) >= _LEAST_BITS)
+
+    @property
+    def held_back(self) -> list[str]:
+        """Why the false-alarm budget holds the verdict act back."""
+        return [term.shown for term in self.total.terms if term.family == BUDGET]
+
+    @property
+    def margin(self) -> str:
+        """Distance to the thresholds."""
+        return margins.margin(self.total.log2_odds, self.run.settings)
+
+    @property
+    def change(self) -> tuple[str, ...]:
+        """What would change the verdict, in sentences."""
+        return margins.campaign_margins(self.total, self.verdict, self.run.settings)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the evidence does not prove, in sentences."""
+        return sentences.limits_of(self.row, self.roles)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What a person should do before accounts are touched, in sentences."""
+        return sentences.before_acting(self.row, self.roles)
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Short facts as label and value."""
+        row, per_account = self.row, self.row["requests"] / max(self.row["accounts"], 1)
+        parts = [f"{formatting.count(self.roles[role])} {formatting.shorten(role, 12)}" for role in sorted(self.roles)]
+        requests = [formatting.count(row["requests"]), self.unsampled]
+        requests.append(f"{formatting.number(per_account, 0 if per_account >= 10 else 1)} per account")
+        return (
+            ("accounts", formatting.count(row["accounts"]) + (f" ({', '.join(parts[:5])})" if len(parts) > 1 else "")),
+            ("requests", "; ".join(part for part in requests if part)),
+            ("share of all traffic", formatting.share_of(row["requests"], self.run.requests)),
+            ("output tokens", formatting.amount(row["output_tokens"])),
+            ("at list price", formatting.money(row["list_value"], self.run.currency)),
+            ("seen", formatting.period(row["first_seen"], row["last_seen"])),
+            *([("in declared programmes", formatting.plural(self.sanctioned, "account"))] if self.sanctioned else []),
+            *((LABELS[aspect].lower(), words) for aspect, words in self.origins),
+        )
+
+    @property
+    def near_miss(self) -> str:
+        """A group below the thresholds in one line: its size, its bits, and how much it lacks."""
+        accounts = formatting.plural(self.row["accounts"], "account")
+        requests = formatting.plural(self.row["requests"], "request")
+        bits = f"{self.family_bits} bits" if self.family_bits else "no evidence"
+        missing = f"; insufficient data: {margins.lacking(self.total)}" if self.total.insufficient else ""
+        return f"{self.name}: {accounts}, {requests}, {self.probability}; {self.margin} ({bits}){missing}"
+
+
+@dataclass(frozen=True)
+class CaseModel:
+    """What there is to say about one hunt.
+
+    Attributes:
+        campaigns: all groups in reading order: act before review before none; in each the most probable, then the
+            largest first; by id where all are equal.
+        tables: the case tables.
+        run: content of run.json.
+    """
+
+    campaigns: tuple[CampaignModel, ...]
+    tables: Mapping[str, pa.Table]
+    run: Mapping[str, Any]
+
+    def of_verdict(self, *verdicts: str) -> list[CampaignModel]:
+        """The campaigns with one of these verdicts, in reading order."""
+        return [campaign for campaign in self.campaigns if campaign.verdict in verdicts]
+
+    def count(self, name: str) -> int:
+        """A count that the run recorded; 0 where it did not."""
+        return int(self.run.get("counts", {}).get(name) or 0)
+
+    @property
+    def headline(self) -> str:
+        """The case in one or two sentences."""
+        act = [campaign.row for campaign in self.of_verdict("act")]
+        ids = pa.array([row["campaign_id"] for row in act], pa.string())
+        members = self.tables["members"].filter(pc.is_in(self.tables["members"]["campaign_id"], value_set=ids))
+        return sentences.case_headline(
+            act,
+            len(self.of_verdict("review")),
+            int(pc.count_distinct(members["account_id"]).as_py()),
+            all_requests(self.tables, self.run),
+            self.count("accounts") or self.tables["accounts"].num_rows,
+        )
+
+    @cached_property
+    def rejects(self) -> dict[tuple[str, str], int]:
+        """Source and reason -> rows set aside, the most frequent first."""
+        rejects = self.tables["rejects"]
+        counted = Counter(zip(rejects["source"].to_pylist(), rejects["reason"].to_pylist(), strict=True))
+        return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def rejected_share(self) -> float:
+        """Rejected rows as a share of all rows read, 0 to 1."""
+        rows = self.count("requests") + self.count("rejects")
+        return self.count("rejects") / rows if rows else 0.0
+
+
+def case_model(tables: Mapping[str, pa.Table], run: Mapping[str, Any], origins: pa.Table | None = None) -> CaseModel:
+    """What there is to say about a case.
+
+    Args:
+        tables: the case tables, in any row order.
+        run: content of run.json.
+        origins: the ORIGINS table; None where clients and networks are not shown.
+
+    Raises:
+        CaseError: the score settings that the run recorded cannot be read.
+    """
+    sums, facts = campaign_sums(tables["evidence"]), run_facts(tables, run)
+    by_campaign: dict[str, list[dict[str, Any]]] = {}
+    for row in [] if origins is None else origins.to_pylist():
+        by_campaign.setdefault(row["campaign_id"], []).append(row)
+    members, accounts = tables["members"], tables["accounts"]
+    roles: dict[str, Counter[str]] = {}
+    for campaign, role, count in _counted(members, ["campaign_id", "role"]):
+        roles.setdefault(campaign, Counter())[role] = count
+    declared = accounts.filter(accounts["sanctioned"])["account_id"]
+    allowed = members.filter(pc.is_in(members["account_id"], value_set=declared))
+    sanctioned = dict(_counted(allowed, ["campaign_id"]))
+    campaigns = [
+        CampaignModel(
+            row=row,
+            total=sums.get(name := row["campaign_id"], ScoreSum(())),
+            origins=tuple(origin_words(by_campaign.get(name, []))),
+            roles=roles.get(name, {}),
+            sanctioned=sanctioned.get(name, 0),
+            run=facts,
+        )
+        for row in tables["campaigns"].to_pylist()
+    ]
+    return CaseModel(tuple(sorted(campaigns, key=_reading_order)), tables, run)
+
+
+def _reading_order(campaign: CampaignModel) -> tuple[int, float, int, str]:
+    row = campaign.row
+    return VERDICTS.index(campaign.verdict), -row["score"], -row["requests"], row["campaign_id"]
+
+
+def _counted(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
+    counted = table.group_by(columns).aggregate([([], "count_all")])
+    return list(zip(*(counted[name].to_pylist() for name in (*columns, "count_all")), strict=True))
+
+
+def run_facts(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> RunFacts:
+    """What a run's record adds to the tables; defaults for what it did not record.
+
+    Raises:
+        CaseError: its score settings are of the wrong kind or out of range.
+    """
+    settings = run.get("settings", {})
+    recorded = settings.get("score", {})
+    try:
+        score = ScoreSettings(**{name: value for name, value in recorded.items() if name in ScoreSettings.model_fields})
+    except (ValidationError, AttributeError) as error:
+        raise CaseError(
+            "the score settings that the run recorded cannot be read",
+            where="run.json settings.score",
+            next_step="hunt again; the case was changed by hand or by another version",
+        ) from error
+    currency = formatting.shorten(str(settings.get("report", {}).get("currency", "USD")), 8)
+    return RunFacts(score, currency, all_requests(tables, run))
+
+
+def all_requests(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> int:
+    """Requests in the logs."""
+    return int(run.get("counts", {}).get("requests") or pc.sum(tables["accounts"]["requests"]).as_py() or 0)
+
+
+def family_name(name: str) -> str:
+    """A family's name as in the tables, bounded and safe to show."""
+    return formatting.shorten(name, _FAMILY_CHARS)
+
+
+def named(values: list[str], none: str) -> str:
+    """Skills or models in words, bounded and safe to show."""
+    return formatting.join_some([formatting.shorten(value, NAME_CHARS) for value in values], _LIST_SHOWN, none)
