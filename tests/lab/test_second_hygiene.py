@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stillhunt.lab.second_worlds import SecondSpec, build_second_world
+from stillhunt.lab.second_worlds.build import build_second_world
+from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import World
 
 LIMIT = 0.8

@@ -32,8 +32,11 @@ def lab_bench(
         int, typer.Option("--campaign-accounts", min=5, help="Accounts of each campaign.")
     ] = 60,
     campaigns: Annotated[int, typer.Option("--campaigns", min=1, help="Campaigns in a world.")] = 1,
-    peers: Annotated[
-        bool, typer.Option("--peers/--no-peers", help="Run the peers beside stillhunt; --no-peers: stillhunt alone.")
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines/--no-baselines", help="Run the baselines beside stillhunt; --no-baselines: stillhunt alone."
+        ),
     ] = True,
     honest: Annotated[int, typer.Option("--honest", min=0, help="Honest worlds, for false alarms.")] = 0,
     honest_accounts: Annotated[
@@ -53,9 +56,9 @@ def lab_bench(
         bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; errors stay.")
     ] = False,
 ) -> None:
-    """Measure stillhunt and its peers on worlds with known truth.
+    """Measure stillhunt and its baselines on worlds with known truth.
 
-    One row per world and method, each written when it is done: an interrupted bench goes on where it stopped.
+    Each method on each world gives one row, written as soon as it is done: an interrupted bench resumes there.
     """
     options: dict[str, Any] = {
         "generators": tuple(dict.fromkeys(generator or ["first"])),
@@ -67,7 +70,7 @@ def lab_bench(
         "days": days,
         "campaign_accounts": campaign_accounts,
         "campaigns": campaigns,
-        "peers": peers,
+        "baselines": baselines,
         "honest": honest,
         "honest_accounts": honest_accounts,
         "replay": replay,
@@ -84,10 +87,10 @@ def lab_bench(
 def _bench(out: Path, options: dict[str, Any], *, quiet: bool) -> None:
     from stillhunt.cli.progress import open_progress  # start-up time
     from stillhunt.cli.terminal import output_console  # start-up time
-    from stillhunt.lab.bench import Plan, run_bench  # start-up time
+    from stillhunt.lab.bench import BenchSpec, run_bench  # start-up time
 
     with open_progress(quiet=quiet) as progress:
-        done, there = run_bench(Plan(**options), out, progress)
+        done, there = run_bench(BenchSpec(**options), out, progress)
     output_console().print(f"{done} runs done, {there} were there; rows in {out}")
 
 

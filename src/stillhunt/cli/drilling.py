@@ -13,9 +13,9 @@ from stillhunt.base.config import Config
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
-from stillhunt.lab.drill.grid import DrillResult, DrillSpec, drill
 from stillhunt.lab.drill.own_logs import Source
 from stillhunt.lab.drill.report import document, refuse_folder, sentences, table_rows, write_results
+from stillhunt.lab.drill.run import DrillResult, DrillSpec, drill
 
 T = TypeVar("T")
 

@@ -77,7 +77,7 @@ def lab_drill(
     ] = "4,12,40",
     kinds: Annotated[
         str, typer.Option("--kinds", metavar="LIST", help="What stands around the items.")
-    ] = "template,paraphrase,bare",
+    ] = "template,paraphrase,untemplated",
     quick: Annotated[
         bool, typer.Option("--quick", help="Sizes 20 and 60 at 12 a day, whatever --sizes and --paces say.")
     ] = False,

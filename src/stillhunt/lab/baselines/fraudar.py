@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
-from stillhunt.lab.baselines.objects import shared_objects
+from stillhunt.lab.baselines.shared_objects import shared_objects
 
 BLOCKS = 12
 """Blocks searched for the ranking."""

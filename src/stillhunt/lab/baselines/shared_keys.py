@@ -14,12 +14,12 @@ from scipy.sparse.csgraph import connected_components
 
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
-from stillhunt.lab.baselines.objects import KINDS, shared_objects
+from stillhunt.lab.baselines.shared_objects import OBJECT_KINDS, shared_objects
+from stillhunt.lab.correct_call import MIN_ACCOUNTS
 
-LEAST_ACCOUNTS = 5
-PUBLIC_SHARE = 0.02
-"""Share of all accounts from which a key counts as public; at least `PUBLIC_LEAST` accounts."""
-PUBLIC_LEAST = 100
+COMMON_KEY_SHARE = 0.02
+"""Share of all accounts from which a key counts as public; at least `COMMON_KEY_ACCOUNTS` accounts."""
+COMMON_KEY_ACCOUNTS = 100
 TEMPLATE_USES = 10
 """Requests with a template from which on it is an account's own; a copied prompt is not."""
 
@@ -38,13 +38,13 @@ def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, settings: Me
     del settings
     log = AccountLog(requests, accounts)
     graph = shared_objects(log, TEMPLATE_USES)
-    graph = graph.keep(graph.holders() < max(PUBLIC_LEAST, PUBLIC_SHARE * log.size))
+    graph = graph.keep(graph.holders() < max(COMMON_KEY_ACCOUNTS, COMMON_KEY_SHARE * log.size))
     labels = components(log.size + graph.count, graph.account, graph.object + log.size)[: log.size]
     size = np.bincount(labels)[labels]
-    kinds = np.zeros((log.size, len(KINDS)), bool)
+    kinds = np.zeros((log.size, len(OBJECT_KINDS)), bool)
     kinds[graph.account, graph.kind[graph.object]] = True
     scores = np.where(size >= 2, kinds.sum(axis=1) + size / (1.0 + log.size), 0.0)
-    return log.result(scores, size >= LEAST_ACCOUNTS, labels)
+    return log.result(scores, size >= MIN_ACCOUNTS, labels)
 
 
 def components(nodes: int, first: Array, second: Array) -> Array:

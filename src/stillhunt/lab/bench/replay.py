@@ -18,15 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.units import HOUR
 from stillhunt.lab.baselines import Method, MethodResult, MethodSettings
 from stillhunt.lab.bench.measures import Truth
+from stillhunt.lab.correct_call import is_correct_call
 
-HOUR = 3_600_000_000
 GROWTH = 1.25
 FIRST_LOOK = 20
 """Harvested requests before the first look: five accounts with four each, the least that is judged."""
-LEAST_ACCOUNTS = 5
-PURITY = 0.9
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -67,12 +66,11 @@ def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]
     called, wrong = set(), 0
     for accounts in members.values():
         served = Counter(name for account in accounts for name in truth.serves.get(account, ()))
-        if len(accounts) >= LEAST_ACCOUNTS and served:
-            name, count = min(served.items(), key=lambda item: (-item[1], item[0]))
-            if count >= PURITY * len(accounts):
-                called.add(name)
-                continue
-        wrong += 1
+        name, count = min(served.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+        if is_correct_call(len(accounts), count):
+            called.add(name)
+        else:
+            wrong += 1
     return called, wrong
 
 

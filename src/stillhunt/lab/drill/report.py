@@ -11,10 +11,10 @@ from typing import Any
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import OutputError
-from stillhunt.lab.drill.grid import CellResult, DrillResult
+from stillhunt.lab.drill.run import CellResult, DrillResult
 
 COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
-LARGE = 0.1
+LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
     "found: verdict act on at least five accounts, nine in ten of them from this campaign. first call: harvest "
@@ -89,11 +89,11 @@ def sentences(result: DrillResult) -> list[str]:
         )
     if any(not cell.found and cell.verdict == "act" for cell in result.cells):
         notes.append("impure: called with verdict act, but more than one in ten of the campaign's members are others.")
-    large = [size for size in sorted(spec.sizes) if size > LARGE * result.accounts]
+    large = [size for size in sorted(spec.sizes) if size > LARGE_CAMPAIGN_SHARE * result.accounts]
     if large:
         notes.append(
-            f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE:g} % of these "
-            f"{result.accounts:,} accounts, and so change what ordinary traffic is."
+            f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE_CAMPAIGN_SHARE:g} % of "
+            f"these {result.accounts:,} accounts, and so change what ordinary traffic is."
         )
     if result.is_sample:
         notes.append(

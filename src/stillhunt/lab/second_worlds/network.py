@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array
+from stillhunt.lab.second_worlds.records import Array
 from stillhunt.lab.second_worlds.spec import open_stream
 
 COUNTRIES = (

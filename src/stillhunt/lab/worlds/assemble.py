@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, SECOND
 from stillhunt.lab.worlds.channels import CHANNELS
-from stillhunt.lab.worlds.ledgers import customer_table, log_table, pick, write_ids
+from stillhunt.lab.worlds.log_tables import customer_table, log_table, pick, write_ids
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _ACCOUNT_SALT, _REQUEST_SALT = 1, 2
 _ROWS_AT_ONCE = 1 << 18
-_INCIDENT = 40 * 60 * clock.SECOND
+_INCIDENT = 40 * 60 * SECOND
 _WRITTEN = tuple(f.name for f in fields(Draft) if f.name not in ("prompt", "topic", "language"))
 
 
@@ -70,7 +70,7 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
     columns: dict[str, list[Array]] = {name: [] for name in _WRITTEN}
     texts = []
     accounts = conversations = strangers = 0
-    incident = ORIGIN + int(scene.rng("incident").uniform(0.2, 0.8) * scene.days * clock.DAY)
+    incident = ORIGIN + int(scene.rng("incident").uniform(0.2, 0.8) * scene.days * DAY)
     for place, (people, draft) in enumerate(parts):
         row, status, delay = _retry(scene.rng(f"retry/{place}"), draft, incident)
         for name in _WRITTEN:
@@ -122,9 +122,9 @@ def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array
     """
     owner, time = draft.owner, draft.time
     order = np.lexsort((time, owner))
-    gap = np.full(len(order), clock.DAY)
-    gap[order[1:]] = np.where(np.diff(owner[order]) == 0, np.diff(time[order]), clock.DAY)
-    chance = 0.003 + 0.025 * (gap < 4 * clock.SECOND)
+    gap = np.full(len(order), DAY)
+    gap[order[1:]] = np.where(np.diff(owner[order]) == 0, np.diff(time[order]), DAY)
+    chance = 0.003 + 0.025 * (gap < 4 * SECOND)
     luck = rng.random(len(gap))
     status = np.where(luck < chance, 429, np.where(luck < chance + 0.003, 503, 200))
     status[(luck >= chance + 0.003) & (luck < chance + 0.005)] = 500
@@ -138,7 +138,7 @@ def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array
     for attempt in range(3):
         again = rng.random(len(failed)) < 0.85
         failed, late = failed[again], late[again]
-        late = late + (rng.gamma(2.0, 4.0 * 2**attempt, len(failed)) * clock.SECOND).astype(np.int64)
+        late = late + (rng.gamma(2.0, 4.0 * 2**attempt, len(failed)) * SECOND).astype(np.int64)
         outcome = np.where(rng.random(len(failed)) < 0.15, 429, 200)
         rows.append(failed)
         statuses.append(outcome)
@@ -151,5 +151,5 @@ def _open_before_use(rng: np.random.Generator, people: People, columns: dict[str
     """An account is opened some minutes before its first call at the latest."""
     first = np.full(len(people), np.iinfo(np.int64).max)
     np.minimum.at(first, columns["owner"], columns["time"])
-    warm = (rng.exponential(20.0 * 60.0, len(people)) * clock.SECOND).astype(np.int64)
+    warm = (rng.exponential(20.0 * 60.0, len(people)) * SECOND).astype(np.int64)
     people.created = np.minimum(people.created, np.where(first == first.max(), people.created, first - warm))

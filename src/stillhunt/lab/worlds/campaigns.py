@@ -14,21 +14,21 @@ from typing import Any, Literal
 import numpy as np
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds.account_events import adopt_release
+from stillhunt.lab.worlds.account_replacement import draw_tenures
+from stillhunt.lab.worlds.campaign_accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
+from stillhunt.lab.worlds.indirect_harvests import relay_users, sell_logs, write_by_hand
 from stillhunt.lab.worlds.personas import CHAT
-from stillhunt.lab.worlds.queues import Orders, deal_queue, different_stacks, draw_queue
-from stillhunt.lab.worlds.recruits import recruit_company, recruit_customers, recruit_pool, recruit_workers
-from stillhunt.lab.worlds.relays import relay_users, sell_logs, write_by_hand
-from stillhunt.lab.worlds.release import adopt_release
-from stillhunt.lab.worlds.resale import draw_resold
+from stillhunt.lab.worlds.resold_traffic import draw_resold
 from stillhunt.lab.worlds.rungs import RUNGS, Wording
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts
-from stillhunt.lab.worlds.standby import draw_tenures
 from stillhunt.lab.worlds.traffic import draw_rows, set_parameters
+from stillhunt.lab.worlds.work_queues import Orders, different_programs, draw_queue, hand_out_queue
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_STANDBY_RUNG = 11
+_REPLACEMENT_RUNG = 11
 _POOL_COVER = 0.6
 _CUSTOMER = replace(CHAT, load=5.0)
 """A reseller's customer: so little that several fit on one account."""
@@ -96,7 +96,7 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
     """
     rng = scene.rng(f"campaign/{place}/{spec.rung}/{spec.kind}")
     rung = RUNGS[spec.rung]
-    start = ORIGIN + int(rng.uniform(0.04, 0.18) * scene.days * clock.DAY)
+    start = ORIGIN + int(rng.uniform(0.04, 0.18) * scene.days * DAY)
     daily = rung.daily if spec.requests_per_account_day is None else spec.requests_per_account_day
     if spec.kind == "pool" or rung.work == "pool":
         people, draft = _pool(scene, rng, spec, name, Orders(rung, start, daily, spec.specialised, None))
@@ -124,11 +124,11 @@ def _dedicated(
 ) -> Draft:
     """One queue and its cover."""
     people, name = workers
-    if spec.rung == _STANDBY_RUNG:
+    if spec.rung == _REPLACEMENT_RUNG:
         orders = replace(orders, tenures=draw_tenures(rng, spec.accounts, orders.start, scene.end))
-    wording = "bare" if spec.template == "none" else orders.rung.wording
+    wording = "untemplated" if spec.template == "none" else orders.rung.wording
     queue = draw_queue(scene, rng, name, orders.rung, wording, spec.skills)
-    draft = deal_queue(scene, rng, queue, people, orders)
+    draft = hand_out_queue(scene, rng, queue, people, orders)
     share = orders.rung.cover if spec.cover_share is None else spec.cover_share
     if share > 0:
         cover = _cover(scene, rng, people, draft, share)
@@ -149,8 +149,10 @@ def _pool(
     parts = []
     for place, lab in enumerate(labs):
         wording = _LABS[place] if mixed else rung.wording
-        wording = "bare" if spec.template == "none" else wording
-        parts.append(deal_queue(scene, rng, draw_queue(scene, rng, lab, rung, wording, spec.skills), people, orders))
+        wording = "untemplated" if spec.template == "none" else wording
+        parts.append(
+            hand_out_queue(scene, rng, draw_queue(scene, rng, lab, rung, wording, spec.skills), people, orders)
+        )
     # A reseller routes: each lab reaches only part of the accounts, some serve several.
     reach = rng.random((len(labs), len(people))) < (0.5 if mixed else 0.7)
     reach[rng.integers(0, len(labs), len(people)), np.arange(len(people))] = True
@@ -171,7 +173,7 @@ def _pool(
     if mixed:
         set_parameters(rng, draft, np.zeros(len(people), bool))
     # All of it leaves through the reseller's relay, whoever asked.
-    relays = different_stacks(scene, rng, 3)
+    relays = different_programs(scene, rng, 3)
     draft.client = rng.choice(relays, len(people))[draft.owner]
     return people, draft
 
@@ -195,12 +197,12 @@ def _between_leases(scene: Scene, rng: np.random.Generator, people: People, draf
     harvested = np.bincount(draft.owner, minlength=len(people))
     by_owner = np.argsort(draft.owner, kind="stable")
     begin = np.cumsum(harvested) - harvested
-    head = np.flatnonzero(cover.turn == 0)
-    keeper = cover.owner[head]
-    near = by_owner[begin[keeper] + (rng.random(len(head)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
-    moved = draft.time[near] + (rng.normal(0.0, 0.4, len(head)) * clock.HOUR).astype(np.int64) - cover.time[head]
+    first_rows = np.flatnonzero(cover.turn == 0)
+    keeper = cover.owner[first_rows]
+    near = by_owner[begin[keeper] + (rng.random(len(first_rows)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
+    moved = draft.time[near] + (rng.normal(0.0, 0.4, len(first_rows)) * HOUR).astype(np.int64) - cover.time[first_rows]
     shift = np.zeros(int(cover.conversation.max(initial=-1)) + 1, np.int64)
-    shift[cover.conversation[head]] = moved
+    shift[cover.conversation[first_rows]] = moved
     cover.time = cover.time + shift[cover.conversation]
     return cover.keep((cover.time >= draft.time.min()) & (cover.time < scene.end) & (harvested[cover.owner] > 0))
 

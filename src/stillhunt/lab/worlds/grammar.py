@@ -101,7 +101,7 @@ def integer_stream(rng: np.random.Generator) -> Iterator[int]:
 def compose_items(
     grammar: Grammar, rng: np.random.Generator, topics: Integers, languages: Integers, sentences: Integers
 ) -> list[str]:
-    """One fresh prompt per row.
+    """One new prompt per row.
 
     Args:
         grammar: vocabularies.

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, SECOND
 from stillhunt.lab.worlds.channels import CHANNELS, PROGRAM_CHANNELS
 from stillhunt.lab.worlds.grammar import Grammar, load_grammar
-from stillhunt.lab.worlds.places import Clients, Places, draw_clients, draw_home_addresses, draw_places
+from stillhunt.lab.worlds.networks import Clients, Places, draw_clients, draw_home_addresses, draw_places
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ORIGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * clock.SECOND
+ORIGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND
 """Start of every world, a Monday, microseconds since the epoch."""
 
 MODELS = ("onyx-large", "onyx-medium", "onyx-small", "onyx-next")
@@ -80,12 +80,12 @@ class Scene:
     @property
     def release(self) -> int:
         """When the last of `MODELS` is released, microseconds since the epoch."""
-        return ORIGIN + int(self.rng("release").uniform(0.4, 0.6) * self.days * clock.DAY)
+        return ORIGIN + int(self.rng("release").uniform(0.4, 0.6) * self.days * DAY)
 
     @property
     def end(self) -> int:
         """End of the world, microseconds since the epoch."""
-        return ORIGIN + self.days * clock.DAY
+        return ORIGIN + self.days * DAY
 
 
 @dataclass
@@ -232,7 +232,7 @@ def open_scene(seed: int, days: int) -> Scene:
 
 
 def draw_people(
-    scene: Scene, rng: np.random.Generator, persona: str, count: int, *, paid: float, fresh: float
+    scene: Scene, rng: np.random.Generator, persona: str, count: int, *, paid: float, recent: float
 ) -> People:
     """Unrelated people as a provider sees them.
 
@@ -242,11 +242,11 @@ def draw_people(
         persona: name for the truth.
         count: accounts.
         paid: share that pays (the rest is on the free plan, without a card).
-        fresh: share opened in the last days before or during the world; the rest is up to two years old.
+        recent: share opened in the last days before or during the world; the rest is up to two years old.
     """
     places = scene.places
     country = rng.choice(len(places.countries), count, p=places.share)
-    age = np.where(rng.random(count) < fresh, rng.exponential(8.0, count), rng.exponential(220.0, count))
+    age = np.where(rng.random(count) < recent, rng.exponential(8.0, count), rng.exponential(220.0, count))
     paying = rng.random(count) < paid
     address = draw_home_addresses(rng, places, country)
     mail = [name for name, _ in _MAIL]
@@ -259,7 +259,7 @@ def draw_people(
     return People(
         persona=np.full(count, persona, object),
         campaign=np.full(count, "", object),
-        created=ORIGIN + ((scene.days * 0.6 - age) * clock.DAY).astype(np.int64),
+        created=ORIGIN + ((scene.days * 0.6 - age) * DAY).astype(np.int64),
         organization=np.full(count, None, object),
         plan=np.where(paying, rng.choice(np.array(_PLANS[1:], object), count, p=[0.72, 0.28]), _PLANS[0]),
         email_domain=domains,

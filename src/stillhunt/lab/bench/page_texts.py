@@ -37,15 +37,15 @@ DEFINITIONS = """- **Recall, precision**: over accounts that are flagged. An acc
 - **CPU s / M rows**: CPU seconds of all threads per million requests, without reading files; kernels compiled before.
 """
 
-_PEER_TEXT = """Each runs on the same two tables, from its paper or a library; where a paper's object does
-not exist in an API log, the module says what takes its place (`src/stillhunt/lab/peers`). Sanctioned programmes are
+_BASELINES_INTRO = """Each runs on the same two tables, from its paper or a library; where a paper's object does
+not exist in an API log, the module says what takes its place (`src/stillhunt/lab/baselines`). Sanctioned programmes are
 spared for all methods alike.
 
 {table}
 Embeddings of prada and mmd are hashed TF-IDF words and their main directions: no model is downloaded.
 """
 
-_PEER_ROWS = (
+_BASELINE_ROWS = (
     (
         "advisory",
         "rules after AA26-251A (CISA, NSA, FBI 2026): crowded addresses, volume, no idle, no ramp, shared cards ...",
@@ -80,7 +80,7 @@ _PEER_ROWS = (
     ("catchsync", "Jiang et al. 2014: synchronicity and normality", "the paper's three deviations"),
 )
 
-PEER_WORDS = _PEER_TEXT.replace("{table}", table(("name", "what it is", "thresholds"), _PEER_ROWS))
+BASELINES_TEXT = _BASELINES_INTRO.replace("{table}", table(("name", "what it is", "thresholds"), _BASELINE_ROWS))
 
 GENERATOR_MEANINGS = {
     "first": "The lab's own worlds, which the detector was developed on (with other seeds).\n",

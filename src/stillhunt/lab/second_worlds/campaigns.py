@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from stillhunt.base.units import DAY, HOUR
 from stillhunt.lab.second_worlds.arrivals import PROFILES, add_turns, week_curve
+from stillhunt.lab.second_worlds.call_details import blank_calls, fill_in_calls
+from stillhunt.lab.second_worlds.campaign_accounts import disguise_calls, recruit
+from stillhunt.lab.second_worlds.customer_kinds import TALKER
 from stillhunt.lab.second_worlds.customers import converse, follow_up, patience
-from stillhunt.lab.second_worlds.disguise import cloak_calls, recruit
-from stillhunt.lab.second_worlds.dress import dress, undressed_calls
-from stillhunt.lab.second_worlds.habits import TALKER
-from stillhunt.lab.second_worlds.ledger import Array, Block, Calls, Crowd, Jobs, join_traffic, take
 from stillhunt.lab.second_worlds.network import ZONES
-from stillhunt.lab.second_worlds.queues import QueueLaw, Served, Shifts, run_queue
-from stillhunt.lab.second_worlds.rulebook import RULEBOOK, Rung
-from stillhunt.lab.second_worlds.spec import DAY, HOUR, START
-from stillhunt.lab.second_worlds.stage import Stage
+from stillhunt.lab.second_worlds.records import Array, Block, Calls, Jobs, People, join_traffic, take
+from stillhunt.lab.second_worlds.rungs import RUNGS, Rung
+from stillhunt.lab.second_worlds.scene import Scene
+from stillhunt.lab.second_worlds.spec import START
+from stillhunt.lab.second_worlds.work_queues import QueueRules, Served, Shifts, run_queue
 
 _REPLAYED = 0.15
 _HARNESSED = 0.75
@@ -24,36 +25,36 @@ _UNWRAPPED = 0.12
 _SPREADS = {"fixed": 1.15, "oblique": 0.75}
 
 
-def build_operation(stage: Stage, place: int) -> Block:
+def build_operation(scene: Scene, place: int) -> Block:
     """One campaign, or on rung 8 one pool that several labs rent.
 
     Args:
-        stage: world.
+        scene: world.
         place: number of the campaign.
     """
     name = f"c{place}"
-    rng = stage.stream(f"campaign/{name}")
-    rung = RULEBOOK[stage.spec.rung]
-    crowd = recruit(stage, rng, rung, stage.spec.campaign_accounts)
-    shifts = _shifts(stage, rng, rung, crowd)
+    rng = scene.stream(f"campaign/{name}")
+    rung = RUNGS[scene.spec.rung]
+    people = recruit(scene, rng, rung, scene.spec.campaign_accounts)
+    shifts = _shifts(scene, rng, rung, people)
     parts = []
     names = [name] if rung.labs == 1 else [f"{name}-lab{lab}" for lab in range(rung.labs)]
-    serves = _who_serves(rng, len(names), len(crowd))
+    serves = _who_serves(rng, len(names), len(people))
     for lab, campaign in enumerate(names):
         members = np.flatnonzero(serves[lab])
         share = rung.pace / serves.sum(0)[members].mean()
-        parts.append(_harvest(stage, rng, replace(rung, pace=share), crowd, (members, shifts, campaign)))
-    counts = sum(np.bincount(calls.owner, minlength=len(crowd)) for _, calls in parts)
+        parts.append(_harvest(scene, rng, replace(rung, pace=share), people, (members, shifts, campaign)))
+    counts = sum(np.bincount(calls.owner, minlength=len(people)) for _, calls in parts)
     if rung.cover[1] > 0:
-        parts.append(_cover(stage, rng, rung, crowd, np.asarray(counts)))
+        parts.append(_cover(scene, rng, rung, people, np.asarray(counts)))
     jobs, calls = join_traffic(parts)
     calls = _only_while_alive(calls, shifts)
-    dress(stage, rng, crowd, calls, rung.best, rung.answer)
-    cloak_calls(stage, rng, rung, crowd, calls)
+    fill_in_calls(scene, rng, people, calls, rung.best, rung.answer)
+    disguise_calls(scene, rng, rung, people, calls)
     for campaign in names:  # an account that stood by and was never needed harvested nothing
-        members = np.unique(calls.owner[calls.campaign == stage.shelf.put(campaign)])
-        crowd.campaign[members] = [f"{old}|{campaign}".strip("|") for old in crowd.campaign[members]]
-    return Block(name, crowd, jobs, calls)
+        members = np.unique(calls.owner[calls.campaign == scene.strings.put(campaign)])
+        people.campaign[members] = [f"{old}|{campaign}".strip("|") for old in people.campaign[members]]
+    return Block(name, people, jobs, calls)
 
 
 def _who_serves(rng: np.random.Generator, labs: int, accounts: int) -> Array:
@@ -64,11 +65,11 @@ def _who_serves(rng: np.random.Generator, labs: int, accounts: int) -> Array:
     return serves
 
 
-def _shifts(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd) -> Shifts:
+def _shifts(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> Shifts:
     """Open hours, quotas, and how long each account works; banned ones are followed by one on standby."""
-    n, days = len(crowd), stage.spec.days
+    n, days = len(people), scene.spec.days
     hours = np.arange(days * 24)
-    local = hours[None, :] + ZONES[crowd.country][:, None]
+    local = hours[None, :] + ZONES[people.country][:, None]
     if rung.profile == "always":
         open_hours = np.ones((n, days * 24), bool)
     else:
@@ -93,73 +94,73 @@ def _shifts(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd) ->
         until[:front] = wave + (rng.random(front) * 20 * HOUR).astype(np.int64)
         # Each replacement starts some hours after a ban; the list goes on where it stood.
         since[front:] = rng.choice(until[:front], n - front) + (rng.gamma(1.5, 2.5, n - front) * HOUR).astype(np.int64)
-        until[front:] = stage.end
+        until[front:] = scene.end
     return Shifts(open_hours, quota, since, until, banned)
 
 
-def _run_list(stage: Stage, rng: np.random.Generator, rung: Rung, shifts: Shifts) -> Served:
-    days = stage.spec.days
+def _run_list(scene: Scene, rng: np.random.Generator, rung: Rung, shifts: Shifts) -> Served:
+    days = scene.spec.days
     start = START + int(rng.uniform(0.0, 0.08) * days * DAY)
     still = start + int(rng.uniform(0.3, 0.8) * days * DAY)
     drop_hours = float(rng.choice((4.0, 6.0, 12.0)))
     alive = np.clip(shifts.until - np.maximum(shifts.since, start), 0, None) / (days * DAY)
     duty = shifts.hours.any(1) * np.minimum(1.0, shifts.hours.mean(1) * 24 / 3)
     demand = float((alive * duty * shifts.quota).sum()) * (rung.on_duty if rung.profile == "always" else 1.0)
-    law = QueueLaw(
+    rules = QueueRules(
         discipline=rung.discipline,
         start=start,
-        stop=stage.end - int(rng.uniform(0.0, 0.06) * days * DAY),
+        stop=scene.end - int(rng.uniform(0.0, 0.06) * days * DAY),
         drop_hours=drop_hours,
         batch=max(4, int(demand * drop_hours / 24)),
-        lease=int(rng.integers(2, 5)) if stage.spec.rung < 4 else 1,
+        lease=int(rng.integers(2, 5)) if scene.spec.rung < 4 else 1,
         service=float(rng.uniform(12, 40)),
         jitter=rung.jitter,
         stills=((still, still + int(rng.uniform(5, 14) * HOUR)),),
     )
-    return run_queue(rng, law, shifts)
+    return run_queue(rng, rules, shifts)
 
 
 def _harvest(
-    stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd, work: tuple[Array, Shifts, str]
+    scene: Scene, rng: np.random.Generator, rung: Rung, people: People, work: tuple[Array, Shifts, str]
 ) -> tuple[Jobs, Calls]:
     """The harvested calls of one lab: items from the queue, topics from its plan, words by the rung."""
     members, shifts, campaign = work
     mine = Shifts(*(part[members] for part in vars(shifts).values()))
     mine = replace(
-        mine, quota=np.maximum(1, np.round(mine.quota * rung.pace / RULEBOOK[stage.spec.rung].pace)).astype(int)
+        mine, quota=np.maximum(1, np.round(mine.quota * rung.pace / RUNGS[scene.spec.rung].pace)).astype(int)
     )
-    served = _run_list(stage, rng, rung, mine)
+    served = _run_list(scene, rng, rung, mine)
     if rung.wording == "relay":
-        served = _replay(stage, rng, served, len(members))
-    turns = patience(rng, len(crowd), rung.turns)[members[served.worker]]
-    talk, turn, time = add_turns(rng, served.time, turns, stage.end)
+        served = _replay(scene, rng, served, len(members))
+    turns = patience(rng, len(people), rung.turns)[members[served.worker]]
+    talk, turn, time = add_turns(rng, served.time, turns, scene.end)
     # A task done twice (lost receipt, replay) sends the same words again.
     number = served.item[talk] * 64 + np.minimum(turn, 63)
     distinct, first, job = np.unique(number, return_index=True, return_inverse=True)
     del distinct
-    calls = undressed_calls(members[served.worker[talk]], time, talk, turn, job.reshape(-1))
+    calls = blank_calls(members[served.worker[talk]], time, talk, turn, job.reshape(-1))
     calls.status = np.where(turn == 0, served.status[talk], 200)
     keep = (turn == 0) | (served.status[talk] == 200)
-    calls.campaign[:] = stage.shelf.put(campaign)
-    jobs = _plan(stage, rng, rung, (served.item[talk][first], turn[first], calls.owner[first]))
+    calls.campaign[:] = scene.strings.put(campaign)
+    jobs = _task_texts(scene, rng, rung, (served.item[talk][first], turn[first], calls.owner[first]))
     if rung.wording == "relay":
         # Two accounts in three carry the harness of one rival product, on most of their sessions.
-        harness = stage.shelf.put_all([stage.wording.system(rng, "rival", k) for k in range(3)])
+        harness = scene.strings.put_all([scene.wording.system(rng, "rival", k) for k in range(3)])
         has_it = (rng.random(len(served.item)) < _HARNESSED)[talk]
         calls.system = np.where(
-            has_it, np.where(rng.random(len(crowd)) < 0.67, rng.choice(harness, len(crowd)), -1)[calls.owner], -1
+            has_it, np.where(rng.random(len(people)) < 0.67, rng.choice(harness, len(people)), -1)[calls.owner], -1
         )
         users = int(served.item.max(initial=0)) // 4 + 1
-        tells = rng.random(len(crowd)) < 0.3  # some relays hand the end user's name on
+        tells = rng.random(len(people)) < 0.3  # some relays hand the end user's name on
         calls.user = np.where(tells[calls.owner], served.item[talk] * 2654435761 % users, -1)
     return jobs, take(calls, keep)
 
 
-def _replay(stage: Stage, rng: np.random.Generator, served: Served, workers: int) -> Served:
+def _replay(scene: Scene, rng: np.random.Generator, served: Served, workers: int) -> Served:
     """Some sessions are sent again through another account, hours or days later."""
     again = np.flatnonzero(rng.random(len(served.item)) < _REPLAYED)
     later = served.time[again] + (rng.gamma(1.2, 20.0, len(again)) * HOUR).astype(np.int64)
-    again, later = again[later < stage.end], later[later < stage.end]
+    again, later = again[later < scene.end], later[later < scene.end]
     other = (served.worker[again] + rng.integers(1, workers, len(again))) % workers
     return Served(
         np.concatenate([served.worker, other]),
@@ -169,58 +170,58 @@ def _replay(stage: Stage, rng: np.random.Generator, served: Served, workers: int
     )
 
 
-def _plan(stage: Stage, rng: np.random.Generator, rung: Rung, tasks: tuple[Array, Array, Array]) -> Jobs:
+def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, tasks: tuple[Array, Array, Array]) -> Jobs:
     """Texts of the tasks; topics and templates go by item, so every worker gets the same mix."""
     item, turn, owner = tasks
     n = len(item)
-    topics = _topics_of_skills(stage, rng, rung)
+    topics = _topics_of_skills(scene, rng, rung)
     items = int(item.max(initial=-1)) + 1
     skill = rng.integers(0, rung.skills, items)
     topic = np.array([rng.choice(len(shares), p=shares) for shares in topics[skill]], np.int64)[item]
-    wide = rung.wording in ("relay", "bare")
+    wide = rung.wording in ("relay", "untemplated")
     if wide:
-        tongue = np.where(rng.random(items) < 0.6, 0, rng.integers(0, len(stage.tongues), items))[item]
+        language = np.where(rng.random(items) < 0.6, 0, rng.integers(0, len(scene.languages), items))[item]
     else:
-        tongue = np.where(rng.random(items) < 0.85, 0, rng.integers(0, len(stage.tongues), items))[item]
-    least = 14 if rung.wording == "bare" else 4  # curated prompts say something
+        language = np.where(rng.random(items) < 0.85, 0, rng.integers(0, len(scene.languages), items))[item]
+    least = 14 if rung.wording == "untemplated" else 4  # curated prompts say something
     spread = _SPREADS.get(rung.wording, 0.95)
     size = np.maximum(least, 38.0 * rng.lognormal(-(spread**2) / 2, spread, n) * np.where(turn > 0, 0.4, 1.0))
-    jobs = Jobs(topic, tongue, size, np.full(n, -1), np.full(n, -1), np.full(n, -1))
-    follow_up(stage, rng, jobs, turn, rng.beta(0.8, 1.9, int(owner.max(initial=0)) + 1)[owner])
-    fresh = np.flatnonzero((jobs.stock < 0) & (rng.random(n) >= _UNWRAPPED * (stage.spec.rung > 2)))
+    jobs = Jobs(topic, language, size, np.full(n, -1), np.full(n, -1), np.full(n, -1))
+    follow_up(scene, rng, jobs, turn, rng.beta(0.8, 1.9, int(owner.max(initial=0)) + 1)[owner])
+    wrapped_rows = np.flatnonzero((jobs.stock < 0) & (rng.random(n) >= _UNWRAPPED * (scene.spec.rung > 2)))
     if rung.wording == "relay":
         return jobs
-    if rung.wording == "bare":
+    if rung.wording == "untemplated":
         return jobs
-    _word(stage, rng, rung, jobs, (fresh, skill[item], item))
+    _word(scene, rng, rung, jobs, (wrapped_rows, skill[item], item))
     return jobs
 
 
-def _word(stage: Stage, rng: np.random.Generator, rung: Rung, jobs: Jobs, tasks: tuple[Array, Array, Array]) -> None:
+def _word(scene: Scene, rng: np.random.Generator, rung: Rung, jobs: Jobs, tasks: tuple[Array, Array, Array]) -> None:
     """Wrap the items: a fixed template, a new paraphrase, or a new persona each time."""
     rows, skill, item = tasks
-    trades = rng.permutation(len(stage.wording.trades))
+    trades = rng.permutation(len(scene.wording.trades))
     outlines = [
-        [stage.wording.outline(rng, stage.wording.trades[trades[k % len(trades)]]) for _ in range(rung.templates)]
+        [scene.wording.outline(rng, scene.wording.trades[trades[k % len(trades)]]) for _ in range(rung.templates)]
         for k in range(rung.skills)
     ]
-    fixed = [[stage.wording.fix(rng, outline) for outline in of_skill] for of_skill in outlines]
+    fixed = [[scene.wording.fix(rng, outline) for outline in of_skill] for of_skill in outlines]
     luck = rng.integers(0, rung.templates, int(item.max(initial=-1)) + 1)[item]
     for row in rows.tolist():
         kind, variant = int(skill[row]), int(luck[row])
         if rung.wording == "fixed":
             before, after = fixed[kind][variant]
         elif rung.wording == "paraphrase":
-            before, after = stage.wording.paraphrase(rng, outlines[kind][variant])
+            before, after = scene.wording.paraphrase(rng, outlines[kind][variant])
         else:
-            before, after = stage.wording.oblique(rng)
-        jobs.before[row] = stage.shelf.put(before) if before else -1
-        jobs.after[row] = stage.shelf.put(after) if after else -1
+            before, after = scene.wording.oblique(rng)
+        jobs.before[row] = scene.strings.put(before) if before else -1
+        jobs.after[row] = scene.strings.put(after) if after else -1
 
 
-def _topics_of_skills(stage: Stage, rng: np.random.Generator, rung: Rung) -> Array:
+def _topics_of_skills(scene: Scene, rng: np.random.Generator, rung: Rung) -> Array:
     """Topic shares of each skill, shape (skills, topics): a handful of topics, or what everybody asks."""
-    popularity = stage.texts.popularity
+    popularity = scene.texts.popularity
     if rung.wording == "relay":
         return np.repeat(popularity[None, :], rung.skills, axis=0)
     shares = np.zeros((rung.skills, len(popularity)))
@@ -232,16 +233,16 @@ def _topics_of_skills(stage: Stage, rng: np.random.Generator, rung: Rung) -> Arr
     return shares
 
 
-def _cover(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd, harvested: Array) -> tuple[Jobs, Calls]:
+def _cover(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, harvested: Array) -> tuple[Jobs, Calls]:
     """Traffic beside the harvest: everyday talk by each account's own taste, or on rung 8 that of hidden customers."""
-    share = rng.uniform(*rung.cover, len(crowd))
+    share = rng.uniform(*rung.cover, len(people))
     loads = harvested * share / (1 - share)
-    habit = (
+    kind = (
         replace(TALKER, turns=1.7)
         if rung.labs == 1
         else replace(TALKER, turns=1.8, profile="flat", system="some", users=0.2)
     )
-    return converse(stage, rng, crowd, habit, loads)
+    return converse(scene, rng, people, kind, loads)
 
 
 def _only_while_alive(calls: Calls, shifts: Shifts) -> Calls:

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array
+from stillhunt.lab.second_worlds.records import Array
 from stillhunt.lab.second_worlds.spec import open_stream
 
 _LEXICON = 3000
@@ -23,7 +23,7 @@ _CONTENT = 260
 
 
 @dataclass(frozen=True)
-class Tongue:
+class Language:
     """A language.
 
     Args:
@@ -55,7 +55,7 @@ def read_data(name: str) -> dict[str, object]:
     return tomllib.loads(text)
 
 
-def learn_tongues(seed: int) -> tuple[Tongue, ...]:
+def build_languages(seed: int) -> tuple[Language, ...]:
     """The languages of one world; their pseudo-words are new for every seed.
 
     Args:
@@ -63,11 +63,11 @@ def learn_tongues(seed: int) -> tuple[Tongue, ...]:
     """
     entries = read_data("second_tongues")["tongue"]
     assert isinstance(entries, list)  # noqa: S101 - the file is ours
-    tongues = []
+    languages = []
     for entry in entries:
         rng = open_stream(seed, f"tongue/{entry['name']}")
-        tongues.append(
-            Tongue(
+        languages.append(
+            Language(
                 name=entry["name"],
                 weight=entry["weight"],
                 glue=entry["glue"],
@@ -77,7 +77,7 @@ def learn_tongues(seed: int) -> tuple[Tongue, ...]:
                 words=_coin_words(rng, entry),
             )
         )
-    return tuple(tongues)
+    return tuple(languages)
 
 
 def _coin_words(rng: np.random.Generator, entry: dict[str, str]) -> tuple[str, ...]:
@@ -110,18 +110,18 @@ class Units:
     content: Array
 
 
-def build_units(seed: int, tongue: Tongue, topics: int) -> Units:
+def build_units(seed: int, language: Language, topics: int) -> Units:
     """Connecting and content units of a tongue.
 
     Args:
         seed: seed of the world.
-        tongue: language.
+        language: language.
         topics: number of topics.
     """
-    rng = open_stream(seed, f"units/{tongue.name}")
-    texts = _connecting_units(rng, tongue)
+    rng = open_stream(seed, f"units/{language.name}")
+    texts = _connecting_units(rng, language)
     first_content = len(texts)
-    words = len(tongue.words)
+    words = len(language.words)
     for _ in range(topics):
         # Low ranks are common words that several topics share; each topic has its own order of preference.
         own = np.unique(np.minimum(rng.pareto(0.35, 4 * _TOPIC_WORDS) * 7 + 40, words - 1).astype(np.int64))
@@ -131,13 +131,13 @@ def build_units(seed: int, tongue: Tongue, topics: int) -> Units:
         picks = np.where(common, zipf_ranks(rng, 400, (_CONTENT, 3), 0.8), picks)
         lengths = rng.choice((1, 2, 3), _CONTENT, p=(0.62, 0.29, 0.09))
         for length, pick in zip(lengths.tolist(), picks.tolist(), strict=True):
-            texts.append(tongue.glue.join(tongue.words[k] for k in pick[:length]))
+            texts.append(language.glue.join(language.words[k] for k in pick[:length]))
     return Units(texts, (0, first_content), first_content + _CONTENT * np.arange(topics))
 
 
-def _connecting_units(rng: np.random.Generator, tongue: Tongue) -> list[str]:
+def _connecting_units(rng: np.random.Generator, language: Language) -> list[str]:
     """Walks of one to three steps on a chain over function words."""
-    functions = tongue.functions
+    functions = language.functions
     count = len(functions)
     chain = np.cumsum(rng.dirichlet(np.full(count, 0.15), count), axis=1)
     last = zipf_ranks(rng, count, _CONNECTING, 0.9)
@@ -146,7 +146,7 @@ def _connecting_units(rng: np.random.Generator, tongue: Tongue) -> list[str]:
         last = np.minimum((chain[last] < rng.random((_CONNECTING, 1))).sum(1), count - 1)
         walks.append(last)
     lengths = rng.choice((1, 2, 3), _CONNECTING, p=(0.5, 0.38, 0.12)).tolist()
-    return [tongue.glue.join(functions[walk[row]] for walk in walks[:length]) for row, length in enumerate(lengths)]
+    return [language.glue.join(functions[walk[row]] for walk in walks[:length]) for row, length in enumerate(lengths)]
 
 
 def zipf_ranks(rng: np.random.Generator, count: int, shape: int | tuple[int, ...], exponent: float) -> Array:

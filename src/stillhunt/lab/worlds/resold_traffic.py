@@ -38,9 +38,9 @@ def draw_resold(
     users = np.maximum(2, np.round(loads / average)).astype(np.int64)
     behind = np.repeat(np.arange(len(people)), users)
     # Some want chat, some run little programs: what is resold is as mixed as the population.
-    crowd = draw_people(scene, rng, "end user", len(behind), paid=0.0, fresh=0.0)
-    wide = replace(recipe, taste=4.0, browsers=0.0, moving=0.0)
-    draft = draw_rows(scene, rng, wide, crowd, draw_loads(rng, wide, crowd, scene))
+    end_users = draw_people(scene, rng, "end user", len(behind), paid=0.0, recent=0.0)
+    wide = replace(recipe, breadth=4.0, browsers=0.0, moving=0.0)
+    draft = draw_rows(scene, rng, wide, end_users, draw_loads(rng, wide, end_users, scene))
     if named:
         draft.end_user = draft.owner
     draft.owner = behind[draft.owner]

@@ -21,7 +21,7 @@ class Rung:
         on_duty: chance that an account works on a day.
         stay: days an account works before it rests for good, as a share of the log; 1 = all of it.
         jitter: spread of the pauses.
-        wording: "fixed", "paraphrase", "oblique", "relay" or "bare".
+        wording: "fixed", "paraphrase", "oblique", "relay" or "untemplated".
         templates: templates of each skill.
         skills: number of skills.
         parameters: "one" set for all, a "few" sets, or "own" ones.
@@ -63,7 +63,7 @@ _CAREFUL = Rung(
     evenness=0.25, stay=0.5, wording="paraphrase", parameters="own", cover=(0.25, 0.55), turns=1.5, templates=3,
 )  # fmt: skip
 
-RULEBOOK = {
+RUNGS = {
     1: Rung(
         "burst",
         0.2,
@@ -106,7 +106,14 @@ RULEBOOK = {
     10: replace(_CAREFUL, channels=True, discipline="steal", network="home"),
     11: replace(_CAREFUL, standby=0.5, stay=1.0, cover=(0.1, 0.35), discipline="lease"),
     12: replace(
-        _CAREFUL, wording="bare", discipline="steal", profile="office", pace=4.0, cover=(0.0, 0.1), turns=1.7, skills=3
+        _CAREFUL,
+        wording="untemplated",
+        discipline="steal",
+        profile="office",
+        pace=4.0,
+        cover=(0.0, 0.1),
+        turns=1.7,
+        skills=3,
     ),
 }
 """Rungs 1 to 12; each keeps what the one before it learned, apart from what its line says."""

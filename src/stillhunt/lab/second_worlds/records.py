@@ -11,7 +11,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass
-class Crowd:
+class People:
     """Accounts, one entry each; the first block of fields is published, the second steers their traffic.
 
     Args:
@@ -28,10 +28,10 @@ class Crowd:
         signup_address: code of the address it was opened from.
         purpose: declared use.
         country: index of the country it lives in.
-        tongue: index of its language.
+        language: index of its language.
         client: index of its usual client.
-        tastes: topics it asks about, shape (n, kinds).
-        leaning: their cumulative shares, shape (n, kinds).
+        topics: topics it asks about, shape (n, kinds).
+        topic_cdf: their cumulative shares, shape (n, kinds).
         group: number of the group that it shares things with; -1 = none.
     """
 
@@ -48,10 +48,10 @@ class Crowd:
     signup_address: Array
     purpose: Array
     country: Array
-    tongue: Array
+    language: Array
     client: Array
-    tastes: Array
-    leaning: Array
+    topics: Array
+    topic_cdf: Array
     group: Array
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ class Jobs:
 
     Args:
         topic: topic of the item.
-        tongue: index of its language.
+        language: index of its language.
         size: words of the item, about.
         stock: code of a ready text in the shelf, in place of an item; -1 = none.
         before: code of a text in front; -1 = none.
@@ -72,7 +72,7 @@ class Jobs:
     """
 
     topic: Array
-    tongue: Array
+    language: Array
     size: Array
     stock: Array
     before: Array
@@ -135,13 +135,13 @@ class Block:
     """One persona or one campaign: its people, texts and calls, which refer to each other by position."""
 
     name: str
-    crowd: Crowd
+    people: People
     jobs: Jobs
     calls: Calls
 
 
 @dataclass
-class Shelf:
+class StringTable:
     """Ready strings under small numbers; equal strings have one number."""
 
     texts: list[str] = field(default_factory=list)
@@ -159,11 +159,11 @@ class Shelf:
         return np.array([self.put(text) for text in texts], np.int64)
 
 
-def join_ledgers(parts: list[Any]) -> Any:
+def join_records(parts: list[Any]) -> Any:
     """Several ledgers of one kind in one, entry after entry; references between them are the caller's to shift.
 
     Args:
-        parts: at least one `Crowd`, `Jobs` or `Calls`, all of one kind.
+        parts: at least one `People`, `Jobs` or `Calls`, all of one kind.
     """
     kind = type(parts[0])
     return kind(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)})
@@ -183,14 +183,14 @@ def join_traffic(parts: list[tuple[Jobs, Calls]]) -> tuple[Jobs, Calls]:
         jobs += len(made)
         talks = int(calls.talk.max(initial=talks - 1)) + 1
         users = int(calls.user.max(initial=users - 1)) + 1
-    return join_ledgers([made for made, _ in parts]), join_ledgers([calls for _, calls in parts])
+    return join_records([made for made, _ in parts]), join_records([calls for _, calls in parts])
 
 
-def take(ledger: Any, rows: Array) -> Any:
+def take(records: Any, rows: Array) -> Any:
     """Chosen entries of a ledger.
 
     Args:
-        ledger: a `Crowd`, `Jobs` or `Calls`.
+        records: a `People`, `Jobs` or `Calls`.
         rows: positions or a mask.
     """
-    return type(ledger)(**{f.name: getattr(ledger, f.name)[rows] for f in fields(ledger)})
+    return type(records)(**{f.name: getattr(records, f.name)[rows] for f in fields(records)})

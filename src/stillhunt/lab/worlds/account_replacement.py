@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import HOUR, SECOND
 from stillhunt.lab.worlds.scene import Draft, merge_drafts
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -19,9 +19,9 @@ _LIMITED = 0.015
 """Share of tasks refused with 429 that another account takes over."""
 _REFUSALS = 3
 """Refused calls (403) after which the operation gives a banned account up."""
-_HEALTH_CHECK = 24 * clock.HOUR
+_HEALTH_CHECK = 24 * HOUR
 """A banned account that nobody uses is noticed after this time."""
-_BACKLOG = 8 * clock.HOUR
+_BACKLOG = 8 * HOUR
 """Work that a banned account had before it goes to its successor."""
 
 
@@ -57,7 +57,7 @@ def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) ->
     banned, successor, delay = np.full(count, NEVER), np.full(count, -1), np.zeros(count, np.int64)
     banned[lost] = start + (rng.uniform(0.15, 0.75, len(lost)) * (stop - start)).astype(np.int64)
     successor[lost] = reserve
-    delay[reserve] = (rng.uniform(0.5, 4.0, len(reserve)) * clock.HOUR).astype(np.int64)
+    delay[reserve] = (rng.uniform(0.5, 4.0, len(reserve)) * HOUR).astype(np.int64)
     return Tenures(banned, successor, delay)
 
 
@@ -90,12 +90,12 @@ def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft
     moved = late[rank >= _REFUSALS]
     heir = tenures.successor[draft.owner[moved]]
     draft.owner[moved] = heir
-    draft.time[moved] = np.maximum(draft.time[moved], begin[heir]) + rng.integers(0, clock.HOUR, len(moved))
+    draft.time[moved] = np.maximum(draft.time[moved], begin[heir]) + rng.integers(0, HOUR, len(moved))
     limited = ~refused & (rng.random(len(draft)) < _LIMITED)
     draft.status[limited] = 429
     again = draft.keep(refused | limited)
     again.status[:] = 0
-    again.time = again.time + (rng.uniform(20.0, 360.0, len(again)) * clock.SECOND).astype(np.int64)
+    again.time = again.time + (rng.uniform(20.0, 360.0, len(again)) * SECOND).astype(np.int64)
     again.owner = _stand_in(rng, again, begin, tenures)
     both = merge_drafts(draft, again)
     # A conversation that changed hands is another one for the provider.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.habits import Habit
-from stillhunt.lab.second_worlds.ledger import Array, Crowd
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.second_worlds.customer_kinds import CustomerKind
 from stillhunt.lab.second_worlds.network import CODES, COUNTRIES, PEOPLE_CLIENTS, PROGRAM_CLIENTS, WEIGHTS
-from stillhunt.lab.second_worlds.spec import DAY, HOUR, START
-from stillhunt.lab.second_worlds.stage import Stage
+from stillhunt.lab.second_worlds.records import Array, People
+from stillhunt.lab.second_worlds.scene import Scene
+from stillhunt.lab.second_worlds.spec import START
 from stillhunt.lab.second_worlds.texts import pitman_yor_shares
 
 MAIL = np.array(
@@ -23,44 +24,44 @@ _PURPOSE_SHARES = (0.4, 0.16, 0.1, 0.12, 0.06, 0.06, 0.06, 0.04)
 _KINDS = 24
 
 
-def enroll(stage: Stage, rng: np.random.Generator, habit: Habit, count: int) -> Crowd:
+def enroll(scene: Scene, rng: np.random.Generator, kind: CustomerKind, count: int) -> People:
     """Honest accounts of one habit.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
-        habit: kind of customer.
+        kind: kind of customer.
         count: accounts.
     """
-    group = draw_groups(rng, habit.group, count)
+    group = draw_groups(rng, kind.group, count)
     country = rng.choice(len(WEIGHTS), count, p=WEIGHTS)
-    if habit.group[1]:
+    if kind.group[1]:
         country = country[_leader(group)]
-    is_program = rng.random(count) < habit.program
+    is_program = rng.random(count) < kind.program
     client = np.where(
         is_program,
         rng.choice(len(PROGRAM_CLIENTS), count, p=PROGRAM_CLIENTS),
         rng.choice(len(PEOPLE_CLIENTS), count, p=PEOPLE_CLIENTS),
     )
-    crowd = blank_crowd(stage, rng, country, client, habit.name)
-    crowd.group = group
-    crowd.tastes, crowd.leaning = draw_tastes(stage, rng, count, habit.strength, habit.discount)
+    people = blank_people(scene, rng, country, client, kind.name)
+    people.group = group
+    people.topics, people.topic_cdf = draw_topic_preferences(scene, rng, count, kind.strength, kind.discount)
     business = (rng.random(count) < 0.12 + 0.5 * is_program) & (group < 0)
     for row in np.flatnonzero(business).tolist():
-        name = stage.wording.name(rng)
-        crowd.mail[row] = f"{name.lower()}-{rng.integers(10, 999)}.example"
+        name = scene.wording.name(rng)
+        people.mail[row] = f"{name.lower()}-{rng.integers(10, 999)}.example"
         if rng.random() < 0.4:
-            crowd.organization[row] = f"org-{rng.integers(0, 1 << 40):010x}"
-    if habit.group[1]:
-        _share_in_groups(stage, rng, habit, crowd)
-    return crowd
+            people.organization[row] = f"org-{rng.integers(0, 1 << 40):010x}"
+    if kind.group[1]:
+        _share_in_groups(scene, rng, kind, people)
+    return people
 
 
-def blank_crowd(stage: Stage, rng: np.random.Generator, country: Array, client: Array, persona: str) -> Crowd:
+def blank_people(scene: Scene, rng: np.random.Generator, country: Array, client: Array, persona: str) -> People:
     """Unrelated accounts with ordinary papers.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
         country: where each lives, shape (n,).
         client: usual client of each, shape (n,).
@@ -70,13 +71,13 @@ def blank_crowd(stage: Stage, rng: np.random.Generator, country: Array, client: 
     paying = rng.random(count) < 0.8
     abroad = np.where(rng.random(count) < 0.06, rng.choice(len(WEIGHTS), count, p=WEIGHTS), country)
     age = (rng.weibull(0.8, count) * 170 * DAY).astype(np.int64)
-    fresh = rng.random(count) < 0.22
-    tastes, leaning = draw_tastes(stage, rng, count, 5.0, 0.25)
+    opens_in_log = rng.random(count) < 0.22
+    topics, topic_cdf = draw_topic_preferences(scene, rng, count, 5.0, 0.25)
     empty = np.full(count, None, object)
-    return Crowd(
+    return People(
         persona=np.full(count, persona, object),
         campaign=np.full(count, "", object),
-        created=np.where(fresh, stage.end, START - age),  # opened just before first use; see `publish`
+        created=np.where(opens_in_log, scene.end, START - age),  # opened just before first use; see `publish`
         organization=empty.copy(),
         plan=np.where(paying, _PLANS[rng.choice((1, 2, 3), count, p=(0.45, 0.35, 0.2))], _PLANS[0]),
         mail=rng.choice(MAIL, count, p=_MAIL_SHARES),
@@ -84,13 +85,13 @@ def blank_crowd(stage: Stage, rng: np.random.Generator, country: Array, client: 
         card_country=np.where(paying, CODES[abroad], empty),
         phone_country=CODES[np.where(rng.random(count) < 0.04, abroad, country)],
         signup_country=CODES[country],
-        signup_address=stage.network.homes(rng, country),
+        signup_address=scene.network.homes(rng, country),
         purpose=rng.choice(_PURPOSES, count, p=_PURPOSE_SHARES),
         country=country,
-        tongue=draw_tongues(stage, rng, country),
+        language=draw_languages(scene, rng, country),
         client=client,
-        tastes=tastes,
-        leaning=leaning,
+        topics=topics,
+        topic_cdf=topic_cdf,
         group=np.full(count, -1),
     )
 
@@ -100,26 +101,26 @@ def new_cards(rng: np.random.Generator, count: int) -> Array:
     return np.array([f"pay-{a:08x}{b:08x}" for a, b in rng.integers(0, 1 << 32, (count, 2)).tolist()], object)
 
 
-def draw_tongues(stage: Stage, rng: np.random.Generator, country: Array) -> Array:
+def draw_languages(scene: Scene, rng: np.random.Generator, country: Array) -> Array:
     """Language of each account: its country's for most, English for others.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
         country: index of the country, shape (n,).
     """
-    place = {tongue.name: number for number, tongue in enumerate(stage.tongues)}
+    place = {language.name: number for number, language in enumerate(scene.languages)}
     own = np.array([place[name] for *_, name in COUNTRIES])[country]
     return np.where(rng.random(len(country)) < 0.7, own, 0)
 
 
-def draw_tastes(
-    stage: Stage, rng: np.random.Generator, count: int, strength: float, discount: float
+def draw_topic_preferences(
+    scene: Scene, rng: np.random.Generator, count: int, strength: float, discount: float
 ) -> tuple[Array, Array]:
     """Topics of each account and their cumulative shares: a Pitman-Yor process over what people ask.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
         count: accounts.
         strength: strength of the process.
@@ -128,10 +129,10 @@ def draw_tastes(
     Returns:
         Topics and cumulative shares, each of shape (count, kinds).
     """
-    popularity = stage.texts.popularity
-    tastes = rng.choice(len(popularity), (count, _KINDS), p=popularity)
-    shares = np.stack([pitman_yor_shares(rng, _KINDS, strength, discount) for _ in range(count)]) if count else tastes
-    return tastes, np.cumsum(shares, axis=1)
+    popularity = scene.texts.popularity
+    topics = rng.choice(len(popularity), (count, _KINDS), p=popularity)
+    shares = np.stack([pitman_yor_shares(rng, _KINDS, strength, discount) for _ in range(count)]) if count else topics
+    return topics, np.cumsum(shares, axis=1)
 
 
 def draw_groups(rng: np.random.Generator, bounds: tuple[int, int], count: int) -> Array:
@@ -153,24 +154,27 @@ def _leader(group: Array) -> Array:
     return np.searchsorted(group, group)
 
 
-def _share_in_groups(stage: Stage, rng: np.random.Generator, habit: Habit, crowd: Crowd) -> None:
+def _share_in_groups(scene: Scene, rng: np.random.Generator, kind: CustomerKind, people: People) -> None:
     """One card, organisation, mail domain and sign-up place for each group; a class shares domain and hour only."""
-    first = _leader(crowd.group)
+    first = _leader(people.group)
     for leader in np.unique(first).tolist():
-        name = stage.wording.name(rng).lower()
-        is_class = habit.items == "assignment"
+        name = scene.wording.name(rng).lower()
+        is_class = kind.items == "assignment"
         rows = np.flatnonzero(first == leader)
-        crowd.mail[rows] = f"{'campus' if is_class else 'office'}-{name}.example"
-        office = stage.network.pool(rng, "office", int(crowd.country[leader]), 3)
-        crowd.signup_address[rows] = rng.choice(office, len(rows))
+        people.mail[rows] = f"{'campus' if is_class else 'office'}-{name}.example"
+        office = scene.network.pool(rng, "office", int(people.country[leader]), 3)
+        people.signup_address[rows] = rng.choice(office, len(rows))
         spread = 2 * HOUR if is_class else 20 * DAY
         opened = START - int(rng.exponential(60 * DAY)) if not is_class else START + int(rng.exponential(2 * DAY))
-        crowd.created[rows] = opened + (rng.random(len(rows)) * spread).astype(np.int64)
+        people.created[rows] = opened + (rng.random(len(rows)) * spread).astype(np.int64)
         if is_class:
             continue
-        crowd.organization[rows] = f"org-{rng.integers(0, 1 << 40):010x}"
-        crowd.card[rows] = new_cards(rng, 1)[0]
-        crowd.card_country[rows] = CODES[crowd.country[leader]]
-        crowd.plan[rows] = "team"
-        if habit.dealt:
-            crowd.tastes[rows], crowd.leaning[rows] = crowd.tastes[leader], crowd.leaning[leader]
+        people.organization[rows] = f"org-{rng.integers(0, 1 << 40):010x}"
+        people.card[rows] = new_cards(rng, 1)[0]
+        people.card_country[rows] = CODES[people.country[leader]]
+        people.plan[rows] = "team"
+        if kind.any_member:
+            people.topics[rows], people.topic_cdf[rows] = (
+                people.topics[leader],
+                people.topic_cdf[leader],
+            )

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt.lab.worlds.channels import API, SPREAD_CHANNELS, SUBSCRIPTION
-from stillhunt.lab.worlds.gather import gather_cloud, gather_vendor
-from stillhunt.lab.worlds.places import draw_cloud_addresses
+from stillhunt.lab.worlds.networks import draw_cloud_addresses
 from stillhunt.lab.worlds.scene import ORIGIN, People, Scene, draw_people, new_cards, own_domains, where_none
+from stillhunt.lab.worlds.shared_traits import share_cloud, share_vendor
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,7 +40,7 @@ def recruit_workers(scene: Scene, rng: np.random.Generator, rung: int, count: in
         domains, from rung 3 on each has a household line, a card and a common mail provider, on rung 10 they are
         spread over all channels.
     """
-    people = draw_people(scene, rng, "harvest", count, paid=1.0 if rung < 3 else 0.85, fresh=1.0)
+    people = draw_people(scene, rng, "harvest", count, paid=1.0 if rung < 3 else 0.85, recent=1.0)
     _open_over(rng, people, start, _SIGN_UP_DAYS.get(rung, _AGED_DAYS), burst=rung <= 2)
     people.channel = _channels(rng, rung, count)
     if rung <= 2:
@@ -76,7 +76,7 @@ def recruit_pool(scene: Scene, rng: np.random.Generator, count: int, *, househol
         count: accounts.
         household: a household line and a card for each account; otherwise few hosted lines and few cards.
     """
-    people = draw_people(scene, rng, "pool", count, paid=0.8, fresh=0.5)
+    people = draw_people(scene, rng, "pool", count, paid=0.8, recent=0.5)
     people.channel = _channels(rng, 3, count)
     if household:
         return people
@@ -89,9 +89,9 @@ def recruit_pool(scene: Scene, rng: np.random.Generator, count: int, *, househol
 
 def recruit_company(scene: Scene, rng: np.random.Generator, count: int) -> People:
     """Service accounts of one company with clean papers: months old, one contract, card, domain and data centre."""
-    people = draw_people(scene, rng, "shell", count, paid=1.0, fresh=0.0)
-    gather_vendor(scene, rng, people, np.zeros(count, np.int64))
-    people.created = np.minimum(people.created, ORIGIN - (90 * clock.DAY))
+    people = draw_people(scene, rng, "shell", count, paid=1.0, recent=0.0)
+    share_vendor(scene, rng, people, np.zeros(count, np.int64))
+    people.created = np.minimum(people.created, ORIGIN - (90 * DAY))
     people.channel[:] = API
     people.declared_use[:] = "customer support"
     return people
@@ -99,8 +99,8 @@ def recruit_company(scene: Scene, rng: np.random.Generator, count: int) -> Peopl
 
 def recruit_customers(scene: Scene, rng: np.random.Generator, count: int) -> People:
     """Paying customers like any other, each with users of its own, who sell their logs."""
-    people = draw_people(scene, rng, "log_seller", count, paid=1.0, fresh=0.2)
-    gather_cloud(scene, rng, people, np.arange(count))
+    people = draw_people(scene, rng, "log_seller", count, paid=1.0, recent=0.2)
+    share_cloud(scene, rng, people, np.arange(count))
     return people
 
 
@@ -113,13 +113,11 @@ def _channels(rng: np.random.Generator, rung: int, count: int) -> Array:
 
 def _open_over(rng: np.random.Generator, people: People, start: int, days: float, *, burst: bool) -> None:
     if burst:
-        waves = start - (rng.random(3) * days * clock.DAY).astype(np.int64) - 2 * clock.HOUR
-        people.created = rng.choice(waves, len(people)) + (rng.gamma(2.0, 240.0, len(people)) * clock.SECOND).astype(
-            np.int64
-        )
+        waves = start - (rng.random(3) * days * DAY).astype(np.int64) - 2 * HOUR
+        people.created = rng.choice(waves, len(people)) + (rng.gamma(2.0, 240.0, len(people)) * SECOND).astype(np.int64)
         return
-    before = rng.random(len(people)) ** 1.5 * days * clock.DAY
-    people.created = start - 6 * clock.HOUR - before.astype(np.int64)
+    before = rng.random(len(people)) ** 1.5 * days * DAY
+    people.created = start - 6 * HOUR - before.astype(np.int64)
 
 
 def _one_country(scene: Scene, rng: np.random.Generator, people: People) -> None:

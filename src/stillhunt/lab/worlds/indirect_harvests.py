@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
-from stillhunt.lab.worlds.clock import Rhythm
+from stillhunt.base.units import DAY
+from stillhunt.lab.worlds.arrivals import Rhythm
 from stillhunt.lab.worlds.grammar import Pattern, expand_alternatives, integer_stream, read_data
 from stillhunt.lab.worlds.personas import CHAT
-from stillhunt.lab.worlds.queues import operate
-from stillhunt.lab.worlds.resale import draw_resold
+from stillhunt.lab.worlds.resold_traffic import draw_resold
 from stillhunt.lab.worlds.rungs import Rung
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, draw_people, merge_drafts
+from stillhunt.lab.worlds.templates import load_skills
 from stillhunt.lab.worlds.traffic import Recipe, draw_loads, draw_rows
-from stillhunt.lab.worlds.wrappers import load_skills
+from stillhunt.lab.worlds.work_queues import operate
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 USERS = replace(
-    CHAT, load=8.0, load_sigma=0.9, session=5.0, follow=0.3, browsers=0.0, moving=0.0, fresh=0.0, verbosity=2.2
+    CHAT, load=8.0, load_sigma=0.9, session=5.0, follow=0.3, browsers=0.0, moving=0.0, recent=0.0, verbosity=2.2
 )
 """People who talk to a rival's product and do not know who answers."""
 
 CONTRACTORS = Recipe(
-    "contractor", 0.0, load=24, load_sigma=0.4, session=4, follow=0.3, talkers=0.8, taste=6.0, moving=0.1,
+    "contractor", 0.0, load=24, load_sigma=0.4, session=4, follow=0.3, talkers=0.8, breadth=6.0, moving=0.1,
     answer=800, verbosity=5.0, rhythm=Rhythm(hours="office", presence=0.6, weekend=0.2, gap=240.0),
 )  # fmt: skip
 """People who write hard questions by hand, each in a field of their own."""
@@ -56,13 +56,13 @@ def relay_users(
     rung, start, daily = pace
     days = scene.days
     wanted = daily * rung.presence * days * len(people) / (1.0 + _REPLAYED)
-    crowd = draw_people(scene, rng, "end user", max(2, round(wanted / 12.5 * 14 / days)), paid=0.0, fresh=0.0)
+    end_users = draw_people(scene, rng, "end user", max(2, round(wanted / 12.5 * 14 / days)), paid=0.0, recent=0.0)
     home = int(rng.choice(len(scene.places.countries), p=scene.places.share))  # most users live in the rival's market
-    local = rng.random(len(crowd)) < 0.6
-    crowd.zone = np.where(local, scene.places.zone[home], crowd.zone)
+    local = rng.random(len(end_users)) < 0.6
+    end_users.zone = np.where(local, scene.places.zone[home], end_users.zone)
     tongue = scene.grammar.languages.index(scene.places.language[home])
-    crowd.language = np.where(local, tongue, crowd.language)
-    draft = draw_rows(scene, rng, USERS, crowd, draw_loads(rng, USERS, crowd, scene))
+    end_users.language = np.where(local, tongue, end_users.language)
+    draft = draw_rows(scene, rng, USERS, end_users, draw_loads(rng, USERS, end_users, scene))
     draft = draft.keep(draft.time >= start)
     draft.end_user = draft.owner  # whom the relay serves; it tells nobody
     draft = _route(rng, draft, len(people), rung, days)
@@ -86,14 +86,14 @@ def write_by_hand(scene: Scene, rng: np.random.Generator, people: People, name: 
     """
     skills = load_skills()
     field = rng.integers(0, len(skills), len(people))
-    taste = np.tile(0.3 * scene.popularity, (len(people), 1))
+    topic_preferences = np.tile(0.3 * scene.popularity, (len(people), 1))
     known = np.zeros((len(people), len(scene.popularity)), bool)
     for account, skill in enumerate(field.tolist()):
         codes = scene.grammar.topic_codes(skills[skill].topics)
         known[account, codes] = True
-        taste[account, codes] += 0.7 * rng.dirichlet(np.full(len(codes), 0.8))
+        topic_preferences[account, codes] += 0.7 * rng.dirichlet(np.full(len(codes), 0.8))
     recipe = replace(CONTRACTORS, load=CONTRACTORS.load * daily / 5.0)
-    draft = draw_rows(scene, rng, recipe, people, draw_loads(rng, recipe, people, scene), taste)
+    draft = draw_rows(scene, rng, recipe, people, draw_loads(rng, recipe, people, scene), topic_preferences)
     draft.campaign = np.where(known[draft.owner, draft.topic], name, "").astype(object)
     return draft
 
@@ -120,11 +120,11 @@ def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, da
     shift = rng.permutation(accounts) % _SHIFTS
     duty = (rng.random((parts, accounts)) < rung.presence) & (np.arange(parts)[:, None] % _SHIFTS == shift)
     duty[np.arange(parts), rng.integers(0, accounts, parts)] = True
-    head = np.flatnonzero(draft.turn == 0)
-    part = np.minimum((draft.time[head] - ORIGIN) * _SHIFTS // clock.DAY, parts - 1)
+    first_rows = np.flatnonzero(draft.turn == 0)
+    part = np.minimum((draft.time[first_rows] - ORIGIN) * _SHIFTS // DAY, parts - 1)
     # A user stays on one account for that part of the day, as relays do.
     visit, visitor = np.unique(
-        part * (int(draft.end_user.max(initial=0)) + 1) + draft.end_user[head], return_inverse=True
+        part * (int(draft.end_user.max(initial=0)) + 1) + draft.end_user[first_rows], return_inverse=True
     )
     when = np.empty(len(visit), np.int64)
     when[visitor] = part
@@ -134,17 +134,17 @@ def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, da
         ready = rng.permutation(np.flatnonzero(duty[now]))
         chosen[rows] = ready[np.arange(len(rows)) % len(ready)]
     router = np.zeros(int(draft.conversation.max(initial=-1)) + 1, np.int64)
-    router[draft.conversation[head]] = chosen[visitor]
+    router[draft.conversation[first_rows]] = chosen[visitor]
     draft.owner = router[draft.conversation]
     return draft
 
 
-def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, plan: tuple[Rung, int]) -> Draft:
+def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, routing: tuple[Rung, int]) -> Draft:
     sessions = int(draft.conversation.max(initial=-1)) + 1
     again = draft.keep((rng.random(sessions) < _REPLAYED)[draft.conversation])
-    again.time = again.time + (rng.uniform(1.0, 4.0, sessions) * clock.DAY).astype(np.int64)[again.conversation]
+    again.time = again.time + (rng.uniform(1.0, 4.0, sessions) * DAY).astype(np.int64)[again.conversation]
     again = again.keep(again.time < scene.end)
-    return _route(rng, again, accounts, *plan)
+    return _route(rng, again, accounts, *routing)
 
 
 def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int) -> None:

@@ -15,11 +15,11 @@ from stillhunt.lab.worlds.grammar import (
     load_grammar,
     read_data,
 )
-from stillhunt.lab.worlds.oblique import APPROACHES, ask_obliquely, word_probe
-from stillhunt.lab.worlds.places import draw_home_addresses
+from stillhunt.lab.worlds.networks import draw_home_addresses
+from stillhunt.lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
 from stillhunt.lab.worlds.scene import Draft, People, Scene
+from stillhunt.lab.worlds.templates import draw_family, draw_template, load_skills
 from stillhunt.lab.worlds.traffic import lengthen
-from stillhunt.lab.worlds.wrappers import draw_family, draw_template, load_skills
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -28,7 +28,7 @@ _SOURCE_STRINGS = 60
 _RUBRICS = 3
 
 
-def dress_ci_agent(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_ci_agent(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A coding agent in a pipeline: one public system prompt and tool set, then tool results instead of follow-ups."""
     del people, group  # strangers
     words = read_data("systems")
@@ -43,7 +43,7 @@ def dress_ci_agent(scene: Scene, rng: np.random.Generator, people: People, draft
             draft.prompt[place] = f"{heads[next(draws) % len(heads)].fill(pools, draws)}\n{draft.prompt[place]}"
 
 
-def dress_gateway(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_gateway(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A company's gateway: each named end user comes from one of a few apps with a system prompt and model each."""
     del group  # strangers
     words, draws = read_data("systems")["app"], integer_stream(rng)
@@ -61,7 +61,7 @@ def dress_gateway(scene: Scene, rng: np.random.Generator, people: People, draft:
     draft.model = models[draft.owner, app_of_user]
 
 
-def dress_team_key(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_team_key(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """One key in a team's hands: each colleague has a line, a program and a habit of parameters."""
     del group  # strangers
     people.keys[:] = 1
@@ -77,7 +77,7 @@ def dress_team_key(scene: Scene, rng: np.random.Generator, people: People, draft
     draft.temperature = warm[draft.owner, member]
 
 
-def dress_audit_trail(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_audit_trail(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A supervised firm: its system prompt wants every decision justified, and so do its clerks, in their own words."""
     words, draws = read_data("systems")["audit"], integer_stream(rng)
     systems, heads = _patterns(words["system"]), _patterns(words["head"])
@@ -96,7 +96,7 @@ def dress_audit_trail(scene: Scene, rng: np.random.Generator, people: People, dr
     lengthen(draft, np.ones(len(draft), bool))
 
 
-def dress_safety(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_safety(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """Researchers try what makes a model give its reasoning away: another technique in nearly every request."""
     del scene, group  # strangers
     people.declared_use[:] = "security research"
@@ -108,7 +108,7 @@ def dress_safety(scene: Scene, rng: np.random.Generator, people: People, draft: 
     lengthen(draft, probing)
 
 
-def dress_grader(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_grader(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """Evaluation teams let a model judge answers: a few rubrics per team, two candidates, no warmth."""
     labels = read_data("systems")["grader"]["answers"]
     skill = next(skill for skill in load_skills() if skill.name == "grading")
@@ -131,7 +131,7 @@ def dress_grader(scene: Scene, rng: np.random.Generator, people: People, draft: 
     del people
 
 
-def dress_localisation(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_localisation(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A translation team: the same list of texts into many languages, dealt to its members by language."""
     words, draws = read_data("systems")["localise"], integer_stream(rng)
     teams = int(group.max(initial=-1)) + 1

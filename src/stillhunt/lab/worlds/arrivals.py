@@ -11,10 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-SECOND = 1_000_000
-HOUR = 3_600 * SECOND
-DAY = 24 * HOUR
-"""Microseconds."""
+from stillhunt.base.units import DAY, HOUR, SECOND
 
 Hours = Literal["office", "evening", "round", "nightly"]
 Array = np.ndarray[Any, np.dtype[Any]]

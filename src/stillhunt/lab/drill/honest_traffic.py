@@ -10,20 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.errors import InputError
+from stillhunt.base.units import DAY, HOUR
 from stillhunt.lab.drill.own_logs import OwnLogs
-from stillhunt.lab.worlds.clock import DAY, HOUR
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-SHORTEST_LOG = DAY
-COMMON_DOMAIN = 5
+MIN_LOG_LENGTH = DAY
+PROVIDER_ACCOUNTS = 5
 """Accounts of one mail domain from which it counts as a provider's and not as one firm's."""
-SMALLEST_ANSWER = 1024
+MIN_ANSWER_LIMIT = 1024
 """Largest answers below this are not asked for by people who want whole answers."""
 
 
 @dataclass(frozen=True)
-class Manner:
+class HonestTraffic:
     """Observations of honest accounts; rows are positions in the own requests.
 
     Args:
@@ -33,7 +33,7 @@ class Manner:
         model_share: shape (models,).
         answers: output tokens by model, ascending.
         characters_per_token: median over requests.
-        stacks: a row of each client program (user agent and TLS fingerprint), and the accounts that use it.
+        programs: a row of each client program (user agent and TLS fingerprint), and the accounts that use it.
         rows_of: rows of each donor account, by time.
         customer_of: row of each donor in the customer table; -1 where it has none.
         filled: columns of the requests that hold a value anywhere.
@@ -46,13 +46,13 @@ class Manner:
     model_share: Array
     answers: tuple[Array, ...]
     characters_per_token: float
-    stacks: tuple[Array, Array]
+    programs: tuple[Array, Array]
     rows_of: tuple[Array, ...]
     customer_of: Array
     filled: frozenset[str]
 
 
-def learn_manner(own: OwnLogs, suspects: frozenset[str]) -> Manner:
+def learn_honest_traffic(own: OwnLogs, suspects: frozenset[str]) -> HonestTraffic:
     """Look at the honest accounts.
 
     Args:
@@ -65,7 +65,7 @@ def learn_manner(own: OwnLogs, suspects: frozenset[str]) -> Manner:
     requests = own.requests
     time = requests["timestamp"].cast(pa.int64()).to_numpy()
     first, last = int(time[0]), int(time[-1])
-    if last - first < SHORTEST_LOG:
+    if last - first < MIN_LOG_LENGTH:
         raise InputError(
             f"the logs span {(last - first) / HOUR:.1f} hours",
             where="LOGS",
@@ -85,7 +85,7 @@ def learn_manner(own: OwnLogs, suspects: frozenset[str]) -> Manner:
         )
     models, share, answers = _models(requests, rows)
     donors, rows_of = _donors(names, account, rows)
-    return Manner(
+    return HonestTraffic(
         first=first,
         last=last,
         hours=_hours(time[rows], first, last),
@@ -93,7 +93,7 @@ def learn_manner(own: OwnLogs, suspects: frozenset[str]) -> Manner:
         model_share=share,
         answers=answers,
         characters_per_token=_characters_per_token(requests, rows),
-        stacks=_stacks(requests, account, rows),
+        programs=_programs(requests, account, rows),
         rows_of=rows_of,
         customer_of=_customers(own.accounts, donors),
         filled=frozenset(name for name in requests.schema.names if requests[name].null_count < requests.num_rows),
@@ -127,11 +127,11 @@ def _characters_per_token(requests: pa.Table, rows: Array) -> float:
     length = pc.utf8_length(requests["prompt"]).to_numpy(zero_copy_only=False)[rows]
     tokens = pc.fill_null(requests["input_tokens"], 0).to_numpy()[rows]
     turn = pc.fill_null(requests["turn"], 0).to_numpy()[rows]
-    alone = (tokens > 0) & (turn == 0) & requests["system_prompt"].is_null().to_numpy()[rows]
-    return float(np.median(length[alone] / tokens[alone])) if alone.any() else 4.0
+    single_turn = (tokens > 0) & (turn == 0) & requests["system_prompt"].is_null().to_numpy()[rows]
+    return float(np.median(length[single_turn] / tokens[single_turn])) if single_turn.any() else 4.0
 
 
-def _stacks(requests: pa.Table, account: Array, rows: Array) -> tuple[Array, Array]:
+def _programs(requests: pa.Table, account: Array, rows: Array) -> tuple[Array, Array]:
     program = pc.binary_join_element_wise(
         pc.fill_null(requests["user_agent"], ""), pc.fill_null(requests["tls_fingerprint"], ""), "\n"
     ).combine_chunks()
@@ -158,22 +158,22 @@ def _customers(customers: pa.Table | None, donors: list[str]) -> Array:
     return places
 
 
-def private_customers(own: OwnLogs, manner: Manner) -> Array:
+def private_customers(own: OwnLogs, honest: HonestTraffic) -> Array:
     """Donors whose papers a stranger may copy: no organisation, and a mail provider that many use.
 
     Args:
         own: the logs.
-        manner: what was learned from them.
+        honest: what was learned from them.
 
     Returns:
         Positions in `manner.rows_of`; all donors where the customer table is absent or has no such account.
     """
-    everyone = np.arange(len(manner.rows_of))
+    everyone = np.arange(len(honest.rows_of))
     if own.accounts is None:
         return everyone
     domain = own.accounts["email_domain"].combine_chunks().dictionary_encode()
     code = pc.fill_null(domain.indices, -1).to_numpy()
     users = np.bincount(code[code >= 0], minlength=len(domain.dictionary) + 1)
-    plain = own.accounts["organization_id"].is_null().to_numpy() & ((code < 0) | (users[code] >= COMMON_DOMAIN))
-    chosen = everyone[(manner.customer_of >= 0) & plain[manner.customer_of]]
+    plain = own.accounts["organization_id"].is_null().to_numpy() & ((code < 0) | (users[code] >= PROVIDER_ACCOUNTS))
+    chosen = everyone[(honest.customer_of >= 0) & plain[honest.customer_of]]
     return chosen if chosen.size else everyone

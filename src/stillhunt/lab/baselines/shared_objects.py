@@ -8,7 +8,7 @@ import numpy as np
 
 from stillhunt.lab.baselines.log import AccountLog, Array, distinct_pairs
 
-KINDS = ("card", "sign-up address", "mail domain", "address", "template")
+OBJECT_KINDS = ("card", "sign-up address", "mail domain", "address", "template")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Objects:
     Attributes:
         account: account of each edge, shape (edges,).
         object: object of each edge, shape (edges,).
-        kind: place in `KINDS` of each object, shape (objects,).
+        kind: place in `OBJECT_KINDS` of each object, shape (objects,).
     """
 
     account: Array
@@ -61,7 +61,7 @@ def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
         (everyone, log.customer_codes("signup_ip")),
         (everyone, log.customer_codes("email_domain")),
         (log.owner, log.codes("client_ip")),
-        _habits(log.owner, log.heads(), least_uses),
+        _frequent_pairs(log.owner, log.prefix_codes(), least_uses),
     )
     accounts, objects, kinds, first = [], [], [], 0
     for kind, (account, code) in enumerate(columns):
@@ -75,7 +75,7 @@ def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
     return graph.keep(graph.holders() >= 2)
 
 
-def _habits(account: Array, code: Array, least: int) -> tuple[Array, Array]:
+def _frequent_pairs(account: Array, code: Array, least: int) -> tuple[Array, Array]:
     """Pairs of account and code that occur often enough."""
     width = int(code.max(initial=-1)) + 1
     pairs, uses = np.unique((account * width + code)[code >= 0], return_counts=True)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.schema import TIMESTAMP
 from stillhunt.lab.worlds.channels import CHANNELS, hides
-from stillhunt.lab.worlds.places import format_address
+from stillhunt.lab.worlds.networks import format_address
 from stillhunt.lab.worlds.scene import MODELS, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds.account_replacement import NEVER, ranks
 from stillhunt.lab.worlds.scene import MODELS, Draft, People, Scene
-from stillhunt.lab.worlds.standby import NEVER, ranks
 
 NEW_MODEL = len(MODELS) - 1
 
-_PATIENCE_DAYS = 12.0
-_CURIOUS = 0.7
+_ADOPTION_DAYS = 12.0
+_MODEL_ADOPTERS = 0.7
 """Mean days until an honest account tries it, among those who ever do."""
-_MOVED = 0.5
+_CAMPAIGN_ADOPTERS = 0.5
 """Share of a campaign's accounts, and so of its traffic, that goes to the new model within a day."""
 _CLOSED = 0.015
 """Share of honest accounts that the provider closes: unpaid bills, other abuse, mistakes."""
@@ -32,14 +32,14 @@ def adopt_release(scene: Scene, people: People, draft: Draft, name: str) -> None
     """
     rng = scene.rng(f"release/{name}")
     slow = (
-        np.where(rng.random(len(people)) < _CURIOUS, rng.exponential(_PATIENCE_DAYS, len(people)), np.inf) * clock.DAY
+        np.where(rng.random(len(people)) < _MODEL_ADOPTERS, rng.exponential(_ADOPTION_DAYS, len(people)), np.inf) * DAY
     )
     share = rng.beta(2.0, 2.0, len(people))
     honest = (draft.time >= scene.release + slow[draft.owner]) & (rng.random(len(draft)) < share[draft.owner])
-    sent = rng.permutation(len(people)) < _MOVED * len(people)
+    sent = rng.permutation(len(people)) < _CAMPAIGN_ADOPTERS * len(people)
     moved = np.where(draft.campaign == "", honest, False)
     for campaign in sorted(set(draft.campaign.tolist()) - {""}):
-        turn = scene.release + int(rng.uniform(4.0, 22.0) * clock.HOUR)
+        turn = scene.release + int(rng.uniform(4.0, 22.0) * HOUR)
         moved |= (draft.campaign == campaign) & (draft.time >= turn) & sent[draft.owner]
     draft.model = np.where(moved, NEW_MODEL, draft.model)
 
@@ -55,7 +55,7 @@ def close_some(scene: Scene, people: People, draft: Draft, name: str) -> Draft:
     """
     rng = scene.rng(f"closing/{name}")
     closed = rng.random(len(people)) < _CLOSED
-    at = scene.end - (rng.random(len(people)) * scene.days * clock.DAY).astype(np.int64)
+    at = scene.end - (rng.random(len(people)) * scene.days * DAY).astype(np.int64)
     moment = np.where(closed, at, NEVER)
     late = np.flatnonzero(draft.time >= moment[draft.owner])
     rank = ranks(draft.owner[late], draft.time[late])

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array
-from stillhunt.lab.second_worlds.spec import DAY, HOUR, MINUTE, SECOND, START
+from stillhunt.base.units import DAY, HOUR, MINUTE, SECOND
+from stillhunt.lab.second_worlds.records import Array
+from stillhunt.lab.second_worlds.spec import START
 
 DISCIPLINES = ("lease", "steal", "bucket")
 
 
 @dataclass(frozen=True)
-class QueueLaw:
+class QueueRules:
     """How the list is dealt.
 
     Args:
@@ -85,10 +86,10 @@ class Served:
 
 
 @dataclass
-class _Floor:
+class _RunningQueue:
     """The queue while it runs."""
 
-    law: QueueLaw
+    rules: QueueRules
     workers: int
     ready: list[tuple[int, float, int]] = field(default_factory=list)
     hidden: list[tuple[int, int]] = field(default_factory=list)
@@ -98,15 +99,15 @@ class _Floor:
 
     def refill(self, rng: np.random.Generator, now: int) -> None:
         """Drop the batches that are due, and show again what timed out."""
-        while self.law.start + int(self.dropped * self.law.drop_hours * HOUR) <= now:
-            first = self.dropped * self.law.batch
-            items = range(first, first + self.law.batch)
-            if self.law.discipline == "steal":
-                home = rng.integers(0, self.workers, self.law.batch).tolist()
+        while self.rules.start + int(self.dropped * self.rules.drop_hours * HOUR) <= now:
+            first = self.dropped * self.rules.batch
+            items = range(first, first + self.rules.batch)
+            if self.rules.discipline == "steal":
+                home = rng.integers(0, self.workers, self.rules.batch).tolist()
                 for item, worker in zip(items, home, strict=True):
                     self.own[worker].append(item)
             else:
-                for item, luck in zip(items, rng.random(self.law.batch).tolist(), strict=True):
+                for item, luck in zip(items, rng.random(self.rules.batch).tolist(), strict=True):
                     heapq.heappush(self.ready, (1, luck, item))
             self.dropped += 1
         while self.hidden and self.hidden[0][0] <= now:
@@ -114,14 +115,14 @@ class _Floor:
 
     def give_back(self, item: int) -> None:
         """An undone item goes to the front."""
-        if self.law.discipline == "steal":
+        if self.rules.discipline == "steal":
             self.own[item % self.workers].appendleft(item)
         else:
             heapq.heappush(self.ready, (0, 0.0, item))
 
     def fetch(self, worker: int, most: int) -> list[int]:
         """Up to `most` items for a worker."""
-        if self.law.discipline != "steal":
+        if self.rules.discipline != "steal":
             return [heapq.heappop(self.ready)[2] for _ in range(min(most, len(self.ready)))]
         mine = self.own[worker]
         if not mine:
@@ -130,20 +131,20 @@ class _Floor:
         return [mine.popleft() for _ in range(min(most, len(mine)))]
 
 
-def run_queue(rng: np.random.Generator, law: QueueLaw, shifts: Shifts) -> Served:
+def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Served:
     """Deal the work list out until the end.
 
     Args:
         rng: generator.
-        law: how the list is dealt.
+        rules: how the list is dealt.
         shifts: when each worker may work.
 
     Returns:
         Calls by time of fetching.
     """
     workers = len(shifts.quota)
-    floor = _Floor(law, workers, own=[deque() for _ in range(workers)])
-    since, until = np.maximum(shifts.since, law.start), np.minimum(shifts.until, law.stop)
+    running = _RunningQueue(rules, workers, own=[deque() for _ in range(workers)])
+    since, until = np.maximum(shifts.since, rules.start), np.minimum(shifts.until, rules.stop)
     open_hours = shifts.hours.sum(1) / max(shifts.hours.shape[1], 1) * 24
     pause = (np.maximum(open_hours, 1) * HOUR / shifts.quota).tolist()
     quota, banned = shifts.quota.tolist(), shifts.banned.tolist()
@@ -155,19 +156,19 @@ def run_queue(rng: np.random.Generator, law: QueueLaw, shifts: Shifts) -> Served
     while agenda:
         now, worker = heapq.heappop(agenda)
         if now >= until[worker]:
-            if banned[worker] and now < law.stop and refused[worker] < 3:
-                floor.refill(rng, now)
+            if banned[worker] and now < rules.stop and refused[worker] < 3:
+                running.refill(rng, now)
                 refused[worker] += 1
-                for item in floor.fetch(worker, 1):  # refused, and done by another one minutes later
+                for item in running.fetch(worker, 1):  # refused, and done by another one minutes later
                     rows.append((worker, now, item, 403))
-                    heapq.heappush(floor.hidden, (now + int(rng.exponential(4 * MINUTE)), item))
+                    heapq.heappush(running.hidden, (now + int(rng.exponential(4 * MINUTE)), item))
                 heapq.heappush(agenda, (now + int(rng.exponential(3 * MINUTE)) + SECOND, worker))
             continue
-        wake = _next_open(now, law, shifts.hours[worker])
-        if law.discipline == "bucket" and floor.bucket_free > now:  # no token yet
-            wake = max(wake, floor.bucket_free)
+        wake = _next_open(now, rules, shifts.hours[worker])
+        if rules.discipline == "bucket" and running.bucket_free > now:  # no token yet
+            wake = max(wake, running.bucket_free)
         if wake > now:
-            late = 2 * MINUTE if wake == floor.bucket_free else HOUR // 2
+            late = 2 * MINUTE if wake == running.bucket_free else HOUR // 2
             heapq.heappush(agenda, (wake + int(rng.exponential(late)), worker))
             continue
         day = (now - START) // DAY
@@ -177,48 +178,53 @@ def run_queue(rng: np.random.Generator, law: QueueLaw, shifts: Shifts) -> Served
         if left <= 0:
             heapq.heappush(agenda, (START + (day + 1) * DAY + int(rng.random() * HOUR), worker))
             continue
-        floor.refill(rng, now)
-        taken, now = _process(rng, floor, worker, now, min(law.lease, left), rows)
+        running.refill(rng, now)
+        taken, now = _process(rng, running, worker, now, min(rules.lease, left), rows)
         done_today[worker] += taken
-        rest = pause[worker] * max(taken, 1) * float(rng.lognormal(-(law.jitter**2) / 2, law.jitter))
+        rest = pause[worker] * max(taken, 1) * float(rng.lognormal(-(rules.jitter**2) / 2, rules.jitter))
         heapq.heappush(agenda, (now + int(rest) + SECOND, worker))
     made = np.array(rows, np.int64).reshape(-1, 4)
     return Served(made[:, 0], made[:, 1], made[:, 2], made[:, 3])
 
 
 def _process(
-    rng: np.random.Generator, floor: _Floor, worker: int, now: int, most: int, rows: list[tuple[int, int, int, int]]
+    rng: np.random.Generator,
+    running: _RunningQueue,
+    worker: int,
+    now: int,
+    most: int,
+    rows: list[tuple[int, int, int, int]],
 ) -> tuple[int, int]:
     """Fetch items and do them one after another; returns how many were taken, and when the worker is free."""
-    law = floor.law
-    if law.discipline == "bucket":
+    rules = running.rules
+    if rules.discipline == "bucket":
         most = 1
-    items = floor.fetch(worker, most)
-    if items and law.discipline == "bucket":
+    items = running.fetch(worker, most)
+    if items and rules.discipline == "bucket":
         # The common rate lets a batch through in nine tenths of the time between two batches.
-        floor.bucket_free = now + int(rng.exponential(0.9 * law.drop_hours * HOUR / law.batch))
+        running.bucket_free = now + int(rng.exponential(0.9 * rules.drop_hours * HOUR / rules.batch))
     for place, item in enumerate(items):
-        if now >= law.stop:
+        if now >= rules.stop:
             return place, now
         rows.append((worker, now, item, 200))
-        now += int(law.service * float(rng.gamma(2.0, 0.5)) * SECOND) + SECOND
-        if rng.random() < law.crash:
+        now += int(rules.service * float(rng.gamma(2.0, 0.5)) * SECOND) + SECOND
+        if rng.random() < rules.crash:
             lost = items[place + 1 :]
             if rng.random() < 0.2:
                 lost.append(item)  # the receipt was lost: at-least-once delivery does it again elsewhere
             for undone in lost:
-                heapq.heappush(floor.hidden, (now + 10 * MINUTE, undone))
+                heapq.heappush(running.hidden, (now + 10 * MINUTE, undone))
             return place + 1, now + int(rng.exponential(20 * MINUTE))
     return len(items), now
 
 
-def _next_open(now: int, law: QueueLaw, hours: Array) -> int:
+def _next_open(now: int, rules: QueueRules, hours: Array) -> int:
     """The moment itself if the worker is open, or the beginning of its next open hour."""
-    for first, last in law.stills:
+    for first, last in rules.stills:
         if first <= now < last:
             return last
     hour = (now - START) // HOUR
     if hour >= len(hours) or hours[hour]:
         return now
     ahead = np.flatnonzero(hours[hour:])
-    return START + (hour + int(ahead[0])) * HOUR if len(ahead) else law.stop
+    return START + (hour + int(ahead[0])) * HOUR if len(ahead) else rules.stop

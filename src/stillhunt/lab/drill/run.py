@@ -14,12 +14,12 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.lab.drill.judge import Sight, judge
-from stillhunt.lab.drill.manner import Manner, learn_manner
+from stillhunt.base.units import DAY
+from stillhunt.lab.drill.honest_traffic import HonestTraffic, learn_honest_traffic
+from stillhunt.lab.drill.judge import Outcome, judge
 from stillhunt.lab.drill.own_logs import OwnLogs, Source, read_own_logs
-from stillhunt.lab.drill.plant import KINDS, Cell, Ground, Kind, Planted, plant
-from stillhunt.lab.drill.texts import PROMPTS_READ, take_apart
-from stillhunt.lab.worlds.clock import DAY
+from stillhunt.lab.drill.plant import CAMPAIGN_KINDS, Cell, DrillContext, Kind, Planted, plant
+from stillhunt.lab.drill.sentences import PROMPTS_READ, split_prompts
 
 LOOKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Shares of a campaign's harvest after which the log is cut and hunted, before the look at the whole log."""
@@ -40,7 +40,7 @@ class DrillSpec:
 
     sizes: tuple[int, ...] = (10, 30, 100, 300)
     paces: tuple[float, ...] = (4.0, 12.0, 40.0)
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = CAMPAIGN_KINDS
     cover: float = 0.0
     queue: int = 10_000
     seed: int = 0
@@ -57,9 +57,11 @@ class DrillSpec:
                     where="drill",
                     next_step=f"give different numbers of {least} or more",
                 )
-        if not self.kinds or not set(self.kinds) <= set(KINDS):
+        if not self.kinds or not set(self.kinds) <= set(CAMPAIGN_KINDS):
             raise ConfigError(
-                f"kinds is {', '.join(self.kinds) or 'empty'}", where="drill", next_step=f"choose of {', '.join(KINDS)}"
+                f"kinds is {', '.join(self.kinds) or 'empty'}",
+                where="drill",
+                next_step=f"choose from {', '.join(CAMPAIGN_KINDS)}",
             )
         if not 0 <= self.cover <= 0.9:
             raise ConfigError(f"cover is {self.cover}", where="drill", next_step="give a share from 0 to 0.9")
@@ -155,13 +157,13 @@ def drill(
         advance(own.requests.num_rows)
     accounts = baseline.tables["accounts"]
     suspects = frozenset(accounts.filter(accounts["flagged"])["account_id"].to_pylist())
-    ground = _ground(own, learn_manner(own, suspects), spec)
+    context = _context(own, learn_honest_traffic(own, suspects), spec)
     grid = [Cell(kind, size, pace) for kind in spec.kinds for pace in spec.paces for size in sorted(spec.sizes)]
     results: list[CellResult] = []
     hunts = 1
     with progress.stage("drilling", len(grid), "campaigns") as advance:
         for cell in grid:
-            looks = _Looks(own, _planted(ground, spec, cell), suspects, config)
+            looks = _Looks(own, _planted(context, spec, cell), suspects, config)
             results.append(looks.result())
             hunts += looks.hunts
             advance(1)
@@ -171,32 +173,32 @@ def drill(
         requests=own.requests.num_rows,
         accounts=accounts.num_rows,
         is_sample=own.is_sample,
-        days=(ground.manner.last - ground.manner.first) / DAY,
+        days=(context.honest.last - context.honest.first) / DAY,
         suspects=len(suspects),
         hunts=hunts,
     )
 
 
-def _ground(own: OwnLogs, manner: Manner, spec: DrillSpec) -> Ground:
+def _context(own: OwnLogs, honest: HonestTraffic, spec: DrillSpec) -> DrillContext:
     """Sentences of the honest accounts' prompts, in an order drawn at random."""
     rng = np.random.default_rng([spec.seed, 0])
-    owners = np.repeat(np.arange(len(manner.rows_of)), [len(rows) for rows in manner.rows_of])
+    owners = np.repeat(np.arange(len(honest.rows_of)), [len(rows) for rows in honest.rows_of])
     chosen = rng.permutation(len(owners))[:PROMPTS_READ]
-    rows = np.concatenate(manner.rows_of)[chosen]
+    rows = np.concatenate(honest.rows_of)[chosen]
     prompts = own.requests["prompt"].take(pa.array(rows)).to_pylist()
-    stock = take_apart(list(zip(owners[chosen].tolist(), prompts, strict=True)))
-    return Ground(own, manner, stock, spec.cover, spec.queue)
+    sentences = split_prompts(list(zip(owners[chosen].tolist(), prompts, strict=True)))
+    return DrillContext(own, honest, sentences, spec.cover, spec.queue)
 
 
-def _planted(ground: Ground, spec: DrillSpec, cell: Cell) -> Planted:
-    honest = len(ground.manner.rows_of)
+def _planted(context: DrillContext, spec: DrillSpec, cell: Cell) -> Planted:
+    honest = len(context.honest.rows_of)
     if cell.accounts > honest:
         raise InputError(
             f"a campaign of {cell.accounts} accounts is larger than the {honest} honest ones of the logs",
             where="drill",
             next_step="drill on more of the log, or give smaller --sizes",
         )
-    return plant(ground, cell, np.random.default_rng([spec.seed, 1, zlib.crc32(cell.name.encode())]))
+    return plant(context, cell, np.random.default_rng([spec.seed, 1, zlib.crc32(cell.name.encode())]))
 
 
 class _Looks:
@@ -233,7 +235,7 @@ class _Looks:
             touched=final.touched,
         )
 
-    def _look(self, moment: int | None) -> Sight:
+    def _look(self, moment: int | None) -> Outcome:
         """Hunt what the log held before a moment; all of it where that is None."""
         requests = self._requests
         if moment is not None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array, Calls, Crowd
+from stillhunt.base.units import DAY
 from stillhunt.lab.second_worlds.network import PEOPLE_CLIENTS, PROGRAM_CLIENTS
-from stillhunt.lab.second_worlds.spec import DAY, START
-from stillhunt.lab.second_worlds.stage import MODELS, Stage
+from stillhunt.lab.second_worlds.records import Array, Calls, People
+from stillhunt.lab.second_worlds.scene import MODELS, Scene
+from stillhunt.lab.second_worlds.spec import START
 
 _TEMPERATURES = np.array([0.0, 0.2, 0.3, 0.5, 0.7, 1.0])
 _TOP_PS = np.array([0.9, 0.95, 1.0])
@@ -19,7 +20,7 @@ _PROGRAM_CHANNELS = np.array([0.66, 0.0, 0.05, 0.13, 0.07, 0.09])
 _PEOPLE_CHANNELS = np.array([0.3, 0.62, 0.0, 0.02, 0.01, 0.05])
 
 
-def undressed_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> Calls:
+def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> Calls:
     """Calls that carry nothing yet.
 
     Args:
@@ -53,32 +54,36 @@ def undressed_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Ar
     )
 
 
-def dress(stage: Stage, rng: np.random.Generator, crowd: Crowd, calls: Calls, best: float, answer: float) -> None:
+def fill_in_calls(
+    scene: Scene, rng: np.random.Generator, people: People, calls: Calls, best: float, answer: float
+) -> None:
     """Model, client, parameters, channel, key and answer by each account's own ways.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
-        crowd: accounts.
+        people: accounts.
         calls: their calls, changed in place.
         best: chance that an account's usual model is the largest.
         answer: median tokens of an answer.
     """
-    n, owner = len(crowd), calls.owner
+    n, owner = len(people), calls.owner
     favourite = np.where(rng.random(n) < best, len(MODELS) - 1, rng.integers(0, len(MODELS) - 1, n))
     loyal = rng.beta(6.0, 1.0, n)
     stray = rng.random(len(calls)) > loyal[owner]
     calls.model = np.where(stray, rng.integers(0, len(MODELS), len(calls)), favourite[owner])
-    calls.client = _clients(rng, crowd, calls, stage)
-    is_program = PROGRAM_CLIENTS[crowd.client] > PEOPLE_CLIENTS[crowd.client]
+    calls.client = _clients(rng, people, calls, scene)
+    is_program = PROGRAM_CLIENTS[people.client] > PEOPLE_CLIENTS[people.client]
     sets_temperature = rng.random(n) < np.where(is_program, 0.5, 0.15)
     sets_limit = rng.random(n) < np.where(is_program, 0.5, 0.2)
     calls.temperature = np.where(sets_temperature, rng.choice(_TEMPERATURES, n), np.nan)[owner]
     calls.top_p = np.where(rng.random(n) < 0.3 * sets_temperature, rng.choice(_TOP_PS, n), np.nan)[owner]
     calls.limit = np.where(sets_limit, rng.choice(_LIMITS, n), np.nan)[owner]
-    people, programs = (np.cumsum(shares / shares.sum()) for shares in (_PEOPLE_CHANNELS, _PROGRAM_CHANNELS))
-    shares = np.where(is_program[:, None], programs, people)
-    calls.channel = np.minimum((shares < rng.random((n, 1))).sum(1), len(people) - 1)[owner]
+    people_channels, program_channels = (
+        np.cumsum(shares / shares.sum()) for shares in (_PEOPLE_CHANNELS, _PROGRAM_CHANNELS)
+    )
+    shares = np.where(is_program[:, None], program_channels, people_channels)
+    calls.channel = np.minimum((shares < rng.random((n, 1))).sum(1), len(people_channels) - 1)[owner]
     keys = np.where(is_program, rng.geometric(0.6, n), 1)
     calls.key = np.where(calls.channel == _APP, 0, (rng.random(len(calls)) ** 2 * keys[owner]).astype(np.int64))
     own = answer * rng.lognormal(0.0, 0.45, n)[owner]
@@ -86,44 +91,44 @@ def dress(stage: Stage, rng: np.random.Generator, crowd: Crowd, calls: Calls, be
     calls.output = np.minimum(np.nan_to_num(calls.limit, nan=16_384.0), np.maximum(3, tokens)).astype(np.int64)
 
 
-def _clients(rng: np.random.Generator, crowd: Crowd, calls: Calls, stage: Stage) -> Array:
+def _clients(rng: np.random.Generator, people: People, calls: Calls, scene: Scene) -> Array:
     """The usual client; a third of the people also use another one, and some are updated on the way."""
-    n = len(crowd)
-    is_person = PEOPLE_CLIENTS[crowd.client] >= PROGRAM_CLIENTS[crowd.client]
+    n = len(people)
+    is_person = PEOPLE_CLIENTS[people.client] >= PROGRAM_CLIENTS[people.client]
     second = np.where(
-        is_person & (rng.random(n) < 0.4), rng.choice(len(PEOPLE_CLIENTS), n, p=PEOPLE_CLIENTS), crowd.client
+        is_person & (rng.random(n) < 0.4), rng.choice(len(PEOPLE_CLIENTS), n, p=PEOPLE_CLIENTS), people.client
     )
-    updated = np.where(np.isin(crowd.client, (0, 5, 8, 11)), crowd.client + 1, crowd.client)
-    change = START + (rng.uniform(-0.6, 1.6, n) * stage.spec.days * DAY).astype(np.int64)
-    usual = np.where(calls.time > change[calls.owner], updated[calls.owner], crowd.client[calls.owner])
+    updated = np.where(np.isin(people.client, (0, 5, 8, 11)), people.client + 1, people.client)
+    change = START + (rng.uniform(-0.6, 1.6, n) * scene.spec.days * DAY).astype(np.int64)
+    usual = np.where(calls.time > change[calls.owner], updated[calls.owner], people.client[calls.owner])
     odd = (calls.talk * 2654435761 % 1000) < 220  # by conversation: nobody changes device between two sentences
     return np.where(odd, second[calls.owner], usual)
 
 
-def place_calls(stage: Stage, rng: np.random.Generator, crowd: Crowd, calls: Calls, kind: str) -> None:
+def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: Calls, kind: str) -> None:
     """Addresses that the calls come from.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
-        crowd: accounts.
+        people: accounts.
         calls: their calls, changed in place.
         kind: "home", "roaming", "office", "cloud", "gateway", "tunnel", or "fixed" (one household line for good).
     """
-    net, owner, n = stage.network, calls.owner, len(crowd)
+    net, owner, n = scene.network, calls.owner, len(people)
     settled = rng.random(n) < (0.85 if kind == "fixed" else 0.62)
     days = np.where(settled, 1e4, rng.weibull(0.9, n) * 9)
-    calls.address = net.leases(rng, crowd.country, owner, calls.time, days)
+    calls.address = net.leases(rng, people.country, owner, calls.time, days)
     if kind == "fixed":
-        crowd.signup_address = _first_address(calls, crowd)
+        people.signup_address = _first_address(calls, people)
         return
     still_there = rng.random(n) < 0.35
     if kind in ("home", "roaming"):
-        first = _first_address(calls, crowd)
-        crowd.signup_address = np.where(still_there, first, crowd.signup_address)
+        first = _first_address(calls, people)
+        people.signup_address = np.where(still_there, first, people.signup_address)
         share = rng.beta(0.7, 1.1, n) * (rng.random(n) < 0.38) if kind == "home" else rng.beta(3.0, 1.2, n)
         away = _by_talk(rng, calls) < share[owner]
-        _move(rng, calls, away, _mobile_pools(stage, rng, crowd), crowd.country[owner])
+        _move(rng, calls, away, _mobile_pools(scene, rng, people), people.country[owner])
         if kind == "roaming":
             clouds = [net.pool(rng, "cloud", 0, 40) for _ in range(4)]
             _move(rng, calls, _by_talk(rng, calls) < 0.45, clouds, owner % len(clouds))
@@ -137,21 +142,21 @@ def place_calls(stage: Stage, rng: np.random.Generator, crowd: Crowd, calls: Cal
         pools = [net.pool(rng, "tunnel", 0, 30) for _ in range(5)]
         _move(rng, calls, _by_talk(rng, calls) < rng.beta(4.0, 1.0, n)[owner], pools, owner % len(pools))
         return
-    unit = np.where(crowd.group >= 0, crowd.group, np.arange(n))
+    unit = np.where(people.group >= 0, people.group, np.arange(n))
     leaders, unit_of = np.unique(unit, return_inverse=True)
     first = np.searchsorted(unit, leaders) if (np.diff(unit) >= 0).all() else leaders
     sizes = rng.geometric(0.65, len(leaders)) if kind == "cloud" else rng.integers(1, 5, len(leaders))
     pools = [
-        net.pool(rng, kind, int(crowd.country[row]), int(size))
+        net.pool(rng, kind, int(people.country[row]), int(size))
         for row, size in zip(first.tolist(), sizes.tolist(), strict=True)
     ]
     at_work = _by_talk(rng, calls) < (1.0 if kind == "cloud" else 0.8)
     _move(rng, calls, at_work, pools, unit_of.reshape(-1)[owner])
 
 
-def _first_address(calls: Calls, crowd: Crowd) -> Array:
+def _first_address(calls: Calls, people: People) -> Array:
     """Address of each account's first call, or of its sign-up where it never called."""
-    first = crowd.signup_address.copy()
+    first = people.signup_address.copy()
     order = np.argsort(calls.time, kind="stable")[::-1]
     first[calls.owner[order]] = calls.address[order]
     return first
@@ -163,12 +168,12 @@ def _by_talk(rng: np.random.Generator, calls: Calls) -> Array:
     return rng.random(talks)[calls.talk]
 
 
-def _mobile_pools(stage: Stage, rng: np.random.Generator, crowd: Crowd) -> list[Array]:
+def _mobile_pools(scene: Scene, rng: np.random.Generator, people: People) -> list[Array]:
     """One carrier-grade pool per country that anybody lives in; an empty one for the others."""
-    lived_in = set(crowd.country.tolist())
+    lived_in = set(people.country.tolist())
     return [
-        stage.network.pool(rng, "mobile", country, 24) if country in lived_in else np.zeros(1, np.int64)
-        for country in range(int(crowd.country.max(initial=0)) + 1)
+        scene.network.pool(rng, "mobile", country, 24) if country in lived_in else np.zeros(1, np.int64)
+        for country in range(int(people.country.max(initial=0)) + 1)
     ]
 
 

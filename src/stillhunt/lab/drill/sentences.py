@@ -23,14 +23,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 PROMPTS_READ = 40_000
 """Prompts that are taken apart at most; bounds time and memory."""
 PROMPTS_KEPT = 8_000
-RECURRENT = 3
+RECURS_IN_PROMPTS = 3
 """Prompts in which a sentence stands from which it is somebody's template or everybody's phrase."""
-SENTENCES = 6
+MAX_SENTENCES = 6
 """Sentences kept of a prompt, so that one pasted file does not become every item."""
-SHORTEST = 24
-LONGEST = 1_200
+MIN_CHARACTERS = 24
+MAX_CHARACTERS = 1_200
 """Characters of an entry."""
-FEWEST_ENTRIES = 100
+MIN_ENTRIES = 100
 _SEED_PROMPTS = 30
 _SUBJECT_WORDS = 80
 _SHARED_BY = 3
@@ -41,27 +41,28 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}|\w{4,}")
 
 
 @dataclass(frozen=True)
-class Stock:
+class Sentences:
     """Prompts taken apart.
 
     Args:
-        heads, tails: first and second half of each entry's sentences; a single sentence is a head, and a tail.
+        first_parts, second_parts: the first and the second half of each entry's sentences; an entry of one sentence
+            has it in both.
         words: codes of the telling words of each entry, entry after entry.
         entry: entry of each of `words`.
         rarity: entries that hold each word, shape (vocabulary,).
     """
 
-    heads: tuple[str, ...]
-    tails: tuple[str, ...]
+    first_parts: tuple[str, ...]
+    second_parts: tuple[str, ...]
     words: Array
     entry: Array
     rarity: Array
 
     def __len__(self) -> int:
-        return len(self.heads)
+        return len(self.first_parts)
 
 
-def take_apart(prompts: Sequence[tuple[int, str]]) -> Stock:
+def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
     """Make a stock of sentences.
 
     Args:
@@ -77,23 +78,27 @@ def take_apart(prompts: Sequence[tuple[int, str]]) -> Stock:
     used: Counter[int] = Counter()
     entries: dict[str, list[str]] = {}
     for (account, _), sentences in zip(whole, split, strict=True):
-        own = [sentence for sentence in sentences if seen[sentence] < RECURRENT][:SENTENCES]
+        own = [sentence for sentence in sentences if seen[sentence] < RECURS_IN_PROMPTS][:MAX_SENTENCES]
         text = " ".join(own)
-        if SHORTEST <= len(text) <= LONGEST and used[account] < per_account and len(entries) < PROMPTS_KEPT:
+        if (
+            MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS
+            and used[account] < per_account
+            and len(entries) < PROMPTS_KEPT
+        ):
             used[account] += 1
             entries.setdefault(text, own)
-    if len(entries) < FEWEST_ENTRIES:
+    if len(entries) < MIN_ENTRIES:
         raise InputError(
             f"only {len(entries)} prompts have sentences of their own, too few to make items from",
             where="LOGS",
             next_step="drill on more of the log",
         )
     parts = list(entries.values())
-    halves = [max(1, len(own) // 2) for own in parts]
+    cuts = [max(1, len(own) // 2) for own in parts]
     words, entry, rarity = _telling_words(list(entries))
-    return Stock(
-        tuple(" ".join(own[:half]) for own, half in zip(parts, halves, strict=True)),
-        tuple(" ".join(own[half:] or own) for own, half in zip(parts, halves, strict=True)),
+    return Sentences(
+        tuple(" ".join(own[:cut]) for own, cut in zip(parts, cuts, strict=True)),
+        tuple(" ".join(own[cut:] or own) for own, cut in zip(parts, cuts, strict=True)),
         words,
         entry,
         rarity,
@@ -101,7 +106,7 @@ def take_apart(prompts: Sequence[tuple[int, str]]) -> Stock:
 
 
 def _sentences(text: str) -> list[str]:
-    return [sentence for part in _BREAK.split(text[: 8 * LONGEST]) if (sentence := part.strip())]
+    return [sentence for part in _BREAK.split(text[: 8 * MAX_CHARACTERS]) if (sentence := part.strip())]
 
 
 def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
@@ -115,39 +120,39 @@ def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
     return words, entry, np.bincount(words, minlength=len(code))
 
 
-def draw_subject(stock: Stock, rng: np.random.Generator, size: int) -> Array:
+def draw_subject(sentences: Sentences, rng: np.random.Generator, size: int) -> Array:
     """Entries about one subject: those that share most telling words with a prompt drawn at random.
 
     Args:
-        stock: entries.
+        sentences: entries.
         rng: generator.
         size: entries wanted; all where there are no more.
 
     Returns:
         Entry numbers, the closest first, shape (size,).
     """
-    chance = rng.permutation(len(stock))  # settles ties, so that early entries are not preferred
-    seed = int(rng.integers(len(stock)))
-    words = stock.words[stock.entry == seed]
-    near = _closest(stock, words, chance, _SEED_PROMPTS)
-    inside = np.bincount(stock.words[np.isin(stock.entry, near)], minlength=len(stock.rarity))
+    chance = rng.permutation(len(sentences))  # settles ties, so that early entries are not preferred
+    seed = int(rng.integers(len(sentences)))
+    words = sentences.words[sentences.entry == seed]
+    near = _closest(sentences, words, chance, _SEED_PROMPTS)
+    inside = np.bincount(sentences.words[np.isin(sentences.entry, near)], minlength=len(sentences.rarity))
     # Words much more common here than anywhere: squared count over rarity, in integers.
-    telling = np.lexsort((np.arange(len(inside)), -(inside * inside * 1000 // np.maximum(stock.rarity, 1))))
+    telling = np.lexsort((np.arange(len(inside)), -(inside * inside * 1000 // np.maximum(sentences.rarity, 1))))
     words = telling[:_SUBJECT_WORDS][inside[telling[:_SUBJECT_WORDS]] >= _SHARED_BY]
-    return _closest(stock, words, chance, size)
+    return _closest(sentences, words, chance, size)
 
 
-def _closest(stock: Stock, words: Array, chance: Array, size: int) -> Array:
-    shared = np.bincount(stock.entry[np.isin(stock.words, words)], minlength=len(stock))
+def _closest(sentences: Sentences, words: Array, chance: Array, size: int) -> Array:
+    shared = np.bincount(sentences.entry[np.isin(sentences.words, words)], minlength=len(sentences))
     closest: Array = np.lexsort((chance, -shared))[:size]
     return closest
 
 
-def deal_items(stock: Stock, rng: np.random.Generator, subject: Array, count: int) -> list[str]:
+def draw_items(sentences: Sentences, rng: np.random.Generator, subject: Array, count: int) -> list[str]:
     """New texts for one account: each head and each tail once before any comes again.
 
     Args:
-        stock: entries.
+        sentences: entries.
         rng: generator.
         subject: entries to draw from, at least two.
         count: texts wanted.
@@ -160,5 +165,8 @@ def deal_items(stock: Stock, rng: np.random.Generator, subject: Array, count: in
         order = rng.permutation(subject)
         shift = 1 + int(rng.integers(len(order) - 1))
         # Shifted within one order, so that a text never meets itself.
-        items += [f"{stock.heads[a]} {stock.tails[b]}" for a, b in zip(order, np.roll(order, shift), strict=True)]
+        items += [
+            f"{sentences.first_parts[a]} {sentences.second_parts[b]}"
+            for a, b in zip(order, np.roll(order, shift), strict=True)
+        ]
     return items[:count]

@@ -1,4 +1,4 @@
-"""Each peer gives its paper's answer where that answer is known by hand."""
+"""Each baseline gives its paper's answer where that answer is known by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.lab.baselines import PEERS, MethodSettings
+from stillhunt.lab.baselines import BASELINES, MethodSettings
 from stillhunt.lab.baselines.advisory import never_idle, no_ramp
 from stillhunt.lab.baselines.catchsync import distance_to_bound
 from stillhunt.lab.baselines.fraudar import densest_block
@@ -63,7 +63,7 @@ def test_shared_keys_are_transitive_and_need_five(settings: MethodSettings) -> N
     rows += [("s3", 90.0, "10.9.9.9", "x"), ("s4", 91.0, "10.9.9.9", "x")]  # s4 joins by s3's address
     rows += [("s10", 90.0, "10.8.8.8", "x"), ("s11", 91.0, "10.8.8.8", "x")]  # a pair is none
     table = customers([f"s{i}" for i in range(12)], payment_fingerprint=cards)
-    found = PEERS["shared_keys"](log_of(*rows), table, settings)
+    found = BASELINES["shared_keys"](log_of(*rows), table, settings)
     assert found.flagged == {"s0", "s1", "s2", "s3", "s4"}
     assert len(set(found.groups.values())) == 1
     assert found.acts == 1
@@ -116,7 +116,7 @@ def test_synchrotrap_similarity_is_jaccard() -> None:
 def test_synchrotrap_finds_lockstep_and_not_a_shared_address_at_other_times(settings: MethodSettings) -> None:
     rows = [(f"w{i}", 24.0 * day + i, f"10.0.0.{day}", "x") for i in range(6) for day in range(8)]
     rows += [(f"h{i}", 24.0 * (8 * i + day), "10.5.5.5", "x") for i in range(6) for day in range(8)]
-    found = PEERS["synchrotrap"](log_of(*rows), None, settings)
+    found = BASELINES["synchrotrap"](log_of(*rows), None, settings)
     assert found.flagged == {f"w{i}" for i in range(6)}
     assert found.acts == 1
 
@@ -158,7 +158,7 @@ def test_advisory_indicators() -> None:
 
 def test_advisory_address_query_alone_is_enough(settings: MethodSettings) -> None:
     rows = strangers(5) + [(f"c{i}", float(i), "10.7.7.7", "x") for i in range(20)]
-    found = PEERS["advisory"](log_of(*rows), None, settings)
+    found = BASELINES["advisory"](log_of(*rows), None, settings)
     assert found.flagged == {f"c{i}" for i in range(20)}
 
 
@@ -170,18 +170,18 @@ def test_isolation_forest_finds_the_odd_account(settings: MethodSettings) -> Non
         for k in range(4)
     ]
     odd = [("odd", k / 40, f"10.9.{k % 200}.1", TEMPLATE * 9 + str(k)) for k in range(4000)]
-    found = PEERS["isolation_forest"](log_of(*rows, *odd), None, settings)
+    found = BASELINES["isolation_forest"](log_of(*rows, *odd), None, settings)
     assert found.flagged == {"odd"}
     assert max(found.scores, key=lambda account: found.scores[account]) == "odd"
 
 
-@pytest.mark.parametrize("name", list(PEERS))
-def test_every_peer_judges_every_account_the_same_twice_and_with_fewer_columns(name: str) -> None:
+@pytest.mark.parametrize("name", list(BASELINES))
+def test_every_baseline_judges_every_account_the_same_twice_and_with_fewer_columns(name: str) -> None:
     world = build_world(WorldSpec(accounts=60, days=3, seed=4))
     settings = MethodSettings(2, lambda: world.requests)
-    first = PEERS[name](world.requests, world.accounts, settings)
+    first = BASELINES[name](world.requests, world.accounts, settings)
     assert set(first.scores) == set(world.requests["account_id"].to_pylist())
     assert first.flagged <= set(first.scores)
-    assert first == PEERS[name](world.requests, world.accounts, settings)
+    assert first == BASELINES[name](world.requests, world.accounts, settings)
     poorer = world.requests.select(["request_id", "timestamp", "account_id", "model"])
-    assert set(PEERS[name](poorer, None, settings).scores) == set(first.scores)
+    assert set(BASELINES[name](poorer, None, settings).scores) == set(first.scores)

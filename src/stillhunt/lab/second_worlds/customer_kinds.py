@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Habit:
+class CustomerKind:
     """One kind of customer.
 
     Args:
@@ -14,7 +14,7 @@ class Habit:
         share: part of the honest accounts; the first habit takes what is left.
         mean: calls of an account in 14 days, on average.
         tail: shape of the loads between accounts; smaller = more unequal.
-        law: "pareto" (Lomax) or "gamma" (with Poisson calls: negative binomial).
+        load_law: "pareto" (Lomax) or "gamma" (with Poisson calls: negative binomial).
         arrival: "hawkes", "renewal", "clock" or "flood", see `arrivals`.
         profile: week of the arrivals, see `arrivals.PROFILES`.
         turns: mean turns of a conversation.
@@ -26,11 +26,11 @@ class Habit:
         network: "home", "roaming", "office", "cloud", "gateway", "tunnel".
         program: chance that the client is a program.
         group: least and most members of a group that shares card, organisation and addresses; (0, 0) = none.
-        items: "taste", "set" (public lists for all of it), "assignment" (its group's), "list" (its own, again and
+        items: "own topics", "set" (public lists for all of it), "assignment" (its group's), "list" (its own, again and
             again).
         best: chance that its usual model is the largest.
         answer: median tokens of an answer.
-        dealt: whether a group's conversations go to any of its members.
+        any_member: whether a group's conversations go to any of its members.
         users: chance that it names its end users.
     """
 
@@ -38,7 +38,7 @@ class Habit:
     share: float
     mean: float
     tail: float
-    law: str = "pareto"
+    load_law: str = "pareto"
     arrival: str = "hawkes"
     profile: str = "evening"
     turns: float = 2.3
@@ -50,19 +50,19 @@ class Habit:
     network: str = "home"
     program: float = 0.05
     group: tuple[int, int] = (0, 0)
-    items: str = "taste"
+    items: str = "own topics"
     best: float = 0.3
     answer: float = 330.0
-    dealt: bool = False
+    any_member: bool = False
     users: float = 0.0
 
 
-TALKER = Habit("talker", 0.0, 52.0, 2.3)
+TALKER = CustomerKind("talker", 0.0, 52.0, 2.3)
 """Everyday conversation, and the cover traffic of campaigns."""
 
-HABITS = (
+CUSTOMER_KINDS = (
     TALKER,
-    Habit(
+    CustomerKind(
         "tinkerer",
         0.15,
         85.0,
@@ -76,7 +76,7 @@ HABITS = (
         best=0.5,
         answer=520.0,
     ),
-    Habit(
+    CustomerKind(
         "polymath",
         0.05,
         110.0,
@@ -89,7 +89,7 @@ HABITS = (
         best=0.6,
         answer=560.0,
     ),
-    Habit(
+    CustomerKind(
         "product",
         0.08,
         95.0,
@@ -107,7 +107,7 @@ HABITS = (
         answer=240.0,
         users=0.3,
     ),
-    Habit(
+    CustomerKind(
         "kit_user",
         0.07,
         75.0,
@@ -123,7 +123,7 @@ HABITS = (
         best=0.45,
         answer=420.0,
     ),
-    Habit(
+    CustomerKind(
         "desk",
         0.07,
         65.0,
@@ -137,7 +137,7 @@ HABITS = (
         group=(9, 24),
         best=0.4,
     ),
-    Habit(
+    CustomerKind(
         "course",
         0.04,
         40.0,
@@ -151,7 +151,7 @@ HABITS = (
         items="assignment",
         answer=420.0,
     ),
-    Habit(
+    CustomerKind(
         "evaluator",
         0.01,
         260.0,
@@ -166,7 +166,7 @@ HABITS = (
         best=0.6,
         answer=480.0,
     ),
-    Habit(
+    CustomerKind(
         "indexer",
         0.006,
         420.0,
@@ -182,7 +182,7 @@ HABITS = (
         best=0.05,
         answer=130.0,
     ),
-    Habit(
+    CustomerKind(
         "gateway",
         0.03,
         90.0,
@@ -197,7 +197,7 @@ HABITS = (
         answer=380.0,
         users=0.5,
     ),
-    Habit(
+    CustomerKind(
         "lent_key",
         0.02,
         100.0,
@@ -209,7 +209,7 @@ HABITS = (
         program=0.6,
         best=0.5,
     ),
-    Habit(
+    CustomerKind(
         "contract_reseller",
         0.004,
         230.0,
@@ -222,11 +222,11 @@ HABITS = (
         network="cloud",
         program=1.0,
         group=(4, 9),
-        dealt=True,
+        any_member=True,
         users=0.7,
         answer=420.0,
     ),
-    Habit(
+    CustomerKind(
         "auditor",
         0.02,
         80.0,
@@ -244,7 +244,7 @@ HABITS = (
         best=0.65,
         answer=680.0,
     ),
-    Habit(
+    CustomerKind(
         "safety_researcher",
         0.008,
         120.0,
@@ -257,8 +257,8 @@ HABITS = (
         best=0.7,
         answer=300.0,
     ),
-    Habit("copycat", 0.05, 55.0, 2.3, turns=2.0, strength=3.0, wording="public", best=0.4, answer=450.0),
-    Habit(
+    CustomerKind("copycat", 0.05, 55.0, 2.3, turns=2.0, strength=3.0, wording="public", best=0.4, answer=450.0),
+    CustomerKind(
         "night_job",
         0.012,
         130.0,
@@ -274,7 +274,7 @@ HABITS = (
         best=0.3,
         answer=220.0,
     ),
-    Habit(
+    CustomerKind(
         "contract_author",
         0.003,
         260.0,
@@ -288,11 +288,11 @@ HABITS = (
         network="cloud",
         program=1.0,
         group=(3, 6),
-        dealt=True,
+        any_member=True,
         best=0.8,
         answer=620.0,
     ),
-    Habit(
+    CustomerKind(
         "grader",
         0.015,
         110.0,
@@ -308,8 +308,8 @@ HABITS = (
         best=0.6,
         answer=260.0,
     ),
-    Habit("tunneler", 0.04, 60.0, 2.3, strength=6.0, network="tunnel", best=0.35),
-    Habit(
+    CustomerKind("tunneler", 0.04, 60.0, 2.3, strength=6.0, network="tunnel", best=0.35),
+    CustomerKind(
         "translator",
         0.02,
         80.0,
@@ -331,13 +331,13 @@ SANCTIONED = ("contract_author", "contract_reseller")
 """Habits that the operator allows by contract; their organisations are declared in the settings."""
 
 
-def habit_counts(accounts: int) -> list[tuple[Habit, int]]:
+def customer_counts(accounts: int) -> list[tuple[CustomerKind, int]]:
     """How many accounts of each habit; groups smaller than their least size are left out.
 
     Args:
         accounts: honest accounts in all.
     """
-    counts = [round(habit.share * accounts) for habit in HABITS]
-    counts = [0 if 0 < count < habit.group[0] else count for habit, count in zip(HABITS, counts, strict=True)]
+    counts = [round(kind.share * accounts) for kind in CUSTOMER_KINDS]
+    counts = [0 if 0 < count < kind.group[0] else count for kind, count in zip(CUSTOMER_KINDS, counts, strict=True)]
     counts[0] = accounts - sum(counts[1:])
-    return list(zip(HABITS, counts, strict=True))
+    return list(zip(CUSTOMER_KINDS, counts, strict=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.lab.baselines import PEERS
+from stillhunt.lab.baselines import BASELINES
 from stillhunt.lab.bench.ablations import VARIANTS
 from stillhunt.lab.bench.methods import GROUPING, OURS
 
@@ -18,7 +18,7 @@ HONEST_SEEDS_FROM = 500_000
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchSpec:
     """What to measure.
 
     Args:
@@ -31,7 +31,7 @@ class Plan:
         campaign_accounts: accounts of its campaign.
         campaigns: campaigns in it.
         texts: corpus of generator `texts`.
-        peers: whether the peers run too.
+        baselines: whether the baselines run too.
         honest: number of honest worlds.
         honest_accounts: accounts of each of them.
         replay: whether logs are replayed, for the first correct call.
@@ -47,7 +47,7 @@ class Plan:
     campaign_accounts: int = 60
     campaigns: int = 1
     texts: Path | None = None
-    peers: bool = True
+    baselines: bool = True
     honest: int = 0
     honest_accounts: int = 3000
     replay: bool = False
@@ -103,25 +103,25 @@ class Run:
         return f"{self.part}-{world.generator}-r{world.rung:02d}-s{world.seed}-{self.method}.json"
 
 
-def planned_runs(plan: Plan) -> Iterator[tuple[WorldKey, list[Run]]]:
+def runs_of(spec: BenchSpec) -> Iterator[tuple[WorldKey, list[Run]]]:
     """Every world of a plan with its runs, world by world, seed by seed, so that early ends leave whole ladders.
 
     Args:
-        plan: what to measure.
+        spec: what to measure.
     """
-    everybody = (OURS, *PEERS) if plan.peers else (OURS,)
-    for seed in range(plan.first_seed, plan.first_seed + plan.seeds):
-        for generator in plan.generators:
-            for rung in plan.rungs:
+    everybody = (OURS, *BASELINES) if spec.baselines else (OURS,)
+    for seed in range(spec.first_seed, spec.first_seed + spec.seeds):
+        for generator in spec.generators:
+            for rung in spec.rungs:
                 key = WorldKey(generator, rung, seed)
                 runs = [Run("ladder", key, method) for method in everybody]
-                if plan.replay:
+                if spec.replay:
                     runs += [Run("replay", key, method) for method in everybody if method in (OURS, *GROUPING)]
-                if plan.ablations:
+                if spec.ablations:
                     runs += [Run("ablation", key, variant) for variant in VARIANTS]
                 yield key, runs
-    for place in range(plan.honest):
-        for generator in plan.generators:
-            key = WorldKey(generator, 0, HONEST_SEEDS_FROM + plan.first_seed + place)
-            # What a peer wrongly flags shows in as few worlds as the ladder has; the bound needs all of ours.
-            yield key, [Run("honest", key, method) for method in (everybody if place < plan.seeds else (OURS,))]
+    for place in range(spec.honest):
+        for generator in spec.generators:
+            key = WorldKey(generator, 0, HONEST_SEEDS_FROM + spec.first_seed + place)
+            # What a baseline wrongly flags shows in as few worlds as the ladder has; the bound needs all of ours.
+            yield key, [Run("honest", key, method) for method in (everybody if place < spec.seeds else (OURS,))]

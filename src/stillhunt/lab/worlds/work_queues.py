@@ -8,23 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.lab.worlds import arrivals
+from stillhunt.lab.worlds.account_replacement import Tenures, hand_over
 from stillhunt.lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences, integer_stream, read_data
-from stillhunt.lab.worlds.oblique import APPROACHES, ask_obliquely, word_probe
+from stillhunt.lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
 from stillhunt.lab.worlds.rungs import Rung, Wording, draw_slots
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts, new_draft
-from stillhunt.lab.worlds.standby import Tenures, hand_over
+from stillhunt.lab.worlds.templates import Family, Sentence, draw_family, draw_template, load_skills, paraphrase
 from stillhunt.lab.worlds.traffic import lengthen, set_answers, set_parameters
-from stillhunt.lab.worlds.wrappers import Family, Sentence, draw_family, draw_template, load_skills, paraphrase
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SECOND_STAGE = 0.1
 """Share of items that get a second turn (check, harder variant), as multi-stage recipes do."""
 _PROBING_DAYS = 2.0
-_ANSWER = 560.0
+_ANSWER_TOKENS = 560.0
 """Median tokens of an answer to a harvesting request."""
-_OBLIQUE_ANSWER = 400.0
+_OBLIQUE_ANSWER_TOKENS = 400.0
 """The same before its reasoning is asked for."""
 
 
@@ -104,7 +105,7 @@ def draw_queue(
     return Queue(name, families, templates, topics, share, stage, wording, approaches)
 
 
-def deal_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, orders: Orders) -> Draft:
+def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, orders: Orders) -> Draft:
     """Deal a queue: slots of time per worker first, then items at random onto the slots.
 
     Args:
@@ -118,14 +119,14 @@ def deal_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: Peo
     probes = round(orders.rung.probing * len(owner)) if queue.wording == "oblique" else 0
     if probes:  # many techniques by few requests each, before the winners are scaled up
         scouts = rng.permutation(len(people))[: max(1, len(people) // 3)]
-        early = orders.start - (rng.random(probes) * _PROBING_DAYS * clock.DAY).astype(np.int64)
+        early = orders.start - (rng.random(probes) * _PROBING_DAYS * DAY).astype(np.int64)
         owner = np.r_[owner, rng.choice(scouts, probes)]
-        time = np.r_[time, np.maximum(early, ORIGIN + rng.integers(0, clock.HOUR, probes))]
+        time = np.r_[time, np.maximum(early, ORIGIN + rng.integers(0, HOUR, probes))]
     skills = len(queue.families)
     skill = rng.choice(skills, len(owner), p=queue.skill_share)
     if orders.specialised:
         skill = (np.arange(len(people)) % skills)[owner]
-    topic = clock.draw_columns(rng, queue.topics, skill)
+    topic = arrivals.draw_columns(rng, queue.topics, skill)
     language = _languages(scene, rng, queue, people, owner)
     items = compose_items(scene.grammar, rng, topic, language, draw_sentences(rng, np.full(len(owner), 1.5)))
     tongues = [scene.grammar.languages[code] for code in language.tolist()]
@@ -136,7 +137,7 @@ def deal_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: Peo
     draft = new_draft(
         prompt,
         owner=owner,
-        time=time + rng.integers(0, clock.SECOND, len(owner)),
+        time=time + rng.integers(0, SECOND, len(owner)),
         conversation=np.arange(len(owner)),
         turn=np.zeros(len(owner), np.int64),
         topic=topic,
@@ -147,12 +148,12 @@ def deal_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: Peo
     draft = _stage_two(scene, rng, draft, queue, orders.rung)
     if orders.tenures is not None:
         draft = hand_over(rng, draft, orders.tenures)
-    operate(scene, rng, people, draft, orders.rung, told=queue.wording == "oblique")
+    operate(scene, rng, people, draft, orders.rung, with_reasoning=queue.wording == "oblique")
     return draft.keep(draft.time < scene.end)
 
 
 def operate(
-    scene: Scene, rng: np.random.Generator, people: People, draft: Draft, rung: Rung, *, told: bool = False
+    scene: Scene, rng: np.random.Generator, people: People, draft: Draft, rung: Rung, *, with_reasoning: bool = False
 ) -> None:
     """One to three client programs for the whole operation, the best model mostly, parameters of the rung.
 
@@ -162,12 +163,12 @@ def operate(
         people: workers.
         draft: requests; gets addresses, programs, models, parameters and answers.
         rung: defaults.
-        told: whether the answers tell their reasoning, which makes them longer.
+        with_reasoning: whether the answers tell their reasoning, which makes them longer.
     """
     draft.address = people.address[draft.owner]
-    stacks = different_stacks(scene, rng, rung.stacks)
-    stack = rng.integers(0, rung.stacks, len(people))
-    draft.client = stacks[stack][draft.owner]
+    client_programs = different_programs(scene, rng, rung.client_programs)
+    program = rng.integers(0, rung.client_programs, len(people))
+    draft.client = client_programs[program][draft.owner]
     loyal = rng.random(len(people)) < (0.8 if rung.schedule == "queue" else 0.6)
     best = np.where(loyal, 1.0, rng.uniform(0.6, 0.95, len(people)))
     draft.model = np.where(rng.random(len(draft)) < best[draft.owner], 0, 1)
@@ -176,15 +177,15 @@ def operate(
         draft.max_tokens[draft.max_tokens < 2048] = np.nan  # whole answers are wanted
     else:
         warm, room = rng.permutation([0.7, 1.0, np.nan]), rng.permutation([4096.0, np.nan, np.nan])
-        if rung.stacks == 1:
+        if rung.client_programs == 1:
             warm, room = np.array([0.7]), np.array([4096.0])
-        draft.temperature, draft.max_tokens = warm[stack][draft.owner], room[stack][draft.owner]
-    set_answers(rng, draft, np.full(len(people), _OBLIQUE_ANSWER if told else _ANSWER))
-    if told:
+        draft.temperature, draft.max_tokens = warm[program][draft.owner], room[program][draft.owner]
+    set_answers(rng, draft, np.full(len(people), _OBLIQUE_ANSWER_TOKENS if with_reasoning else _ANSWER_TOKENS))
+    if with_reasoning:
         lengthen(draft, np.ones(len(draft), bool))
 
 
-def different_stacks(scene: Scene, rng: np.random.Generator, count: int) -> Array:
+def different_programs(scene: Scene, rng: np.random.Generator, count: int) -> Array:
     """Popular client programs that differ in name and in fingerprint, shape (count,)."""
     clients = scene.clients
     chosen: list[int] = []
@@ -200,13 +201,13 @@ def different_stacks(scene: Scene, rng: np.random.Generator, count: int) -> Arra
 def _languages(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, owner: Array) -> Array:
     """English mostly; where wording is free, half in the language that the account's country speaks."""
     stray = rng.random(len(owner)) < 0.06
-    native = (rng.random(len(owner)) < 0.5) & (queue.wording in ("oblique", "bare"))
+    native = (rng.random(len(owner)) < 0.5) & (queue.wording in ("oblique", "untemplated"))
     own = np.where(native, people.language[owner], 0)
     return np.where(stray, rng.integers(0, len(scene.grammar.languages), len(owner)), own)
 
 
 def _wrap(draws: Iterator[int], queue: Queue, skill: Array, items: list[str], tongues: list[str]) -> list[str]:
-    if queue.wording == "bare":
+    if queue.wording == "untemplated":
         return list(items)
     prompts = []
     for code, item, tongue in zip(skill.tolist(), items, tongues, strict=True):
@@ -224,7 +225,7 @@ def _wrap(draws: Iterator[int], queue: Queue, skill: Array, items: list[str], to
 def _stage_two(scene: Scene, rng: np.random.Generator, draft: Draft, queue: Queue, rung: Rung) -> Draft:
     again = draft.keep(rng.random(len(draft)) < _SECOND_STAGE)
     again.turn = again.turn + 1
-    again.time = again.time + (rng.gamma(3.0, 15.0, len(again)) * clock.SECOND).astype(np.int64)
+    again.time = again.time + (rng.gamma(3.0, 15.0, len(again)) * SECOND).astype(np.int64)
     if rung.schedule == "queue" and queue.wording == "fixed":
         again.prompt = [queue.stage] * len(again)
     else:
@@ -236,11 +237,11 @@ def _stage_two(scene: Scene, rng: np.random.Generator, draft: Draft, queue: Queu
 
 
 def _second_words(scene: Scene, draws: Iterator[int], queue: Queue, again: Draft, asides: list[str]) -> list[str]:
-    if queue.wording == "bare":
+    if queue.wording == "untemplated":
         return asides
     if queue.wording == "oblique":
         tongues = [scene.grammar.languages[code] for code in again.language.tolist()]
-        told = [ask_obliquely(draws, aside, tongue) for aside, tongue in zip(asides, tongues, strict=True)]
-        return [asides[at] if next(draws) % 2 else text for at, text in enumerate(told)]
+        with_reasoning = [ask_obliquely(draws, aside, tongue) for aside, tongue in zip(asides, tongues, strict=True)]
+        return [asides[at] if next(draws) % 2 else text for at, text in enumerate(with_reasoning)]
     options = [Sentence.parse(text) for text in read_data("systems")["stages"]["check"]]
     return [f"{options[next(draws) % len(options)].say(draws)} {aside}" for aside in asides]

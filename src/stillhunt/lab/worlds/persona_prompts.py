@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt.lab.worlds.channels import SUBSCRIPTION
 from stillhunt.lab.worlds.grammar import (
     Pattern,
@@ -17,36 +17,36 @@ from stillhunt.lab.worlds.grammar import (
     integer_stream,
     read_data,
 )
-from stillhunt.lab.worlds.oblique import ask_obliquely
+from stillhunt.lab.worlds.oblique_prompts import ask_obliquely
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene
-from stillhunt.lab.worlds.teams import (
-    dress_audit_trail,
-    dress_ci_agent,
-    dress_gateway,
-    dress_grader,
-    dress_localisation,
-    dress_safety,
-    dress_team_key,
+from stillhunt.lab.worlds.team_prompts import (
+    write_audit_trail,
+    write_ci_agent,
+    write_gateway,
+    write_grader,
+    write_localisation,
+    write_safety,
+    write_team_key,
 )
+from stillhunt.lab.worlds.templates import Skill, draw_family, draw_template, load_skills
 from stillhunt.lab.worlds.traffic import lengthen
-from stillhunt.lab.worlds.wrappers import Skill, draw_family, draw_template, load_skills
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Dress = Callable[[Scene, np.random.Generator, People, Draft, Array], None]
+PromptWriter = Callable[[Scene, np.random.Generator, People, Draft, Array], None]
 
 BENCHMARK_SETS = 5
 BENCHMARK_ITEMS = 400
 _ASSIGNMENT_ITEMS = 7
 PUBLIC_TEMPLATES = 15
-_PUBLIC_USERS = 0.07
+_TEMPLATE_COPIERS = 0.07
 """Share of ordinary people who use a template they found."""
-_CURIOUS = 0.09
+_REASONING_ASKERS = 0.09
 """Share of ordinary people who want the reasoning told for some of their requests: teachers, checkers, learners."""
-_ARMED = 0.25
+_TOOL_SENDERS = 0.25
 """Share of programs that send tool definitions."""
 
 
-def dress_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """Wordy templates from public prompt collections, which strangers share, and people who want reasons told."""
     del group  # strangers
     # From the scene, not from the persona: chat users and developers read the same collections.
@@ -58,11 +58,11 @@ def dress_public(scene: Scene, rng: np.random.Generator, people: People, draft: 
     ]
     popularity = 1.0 / np.arange(1, PUBLIC_TEMPLATES + 1)
     chosen = rng.choice(PUBLIC_TEMPLATES, len(people), p=popularity / popularity.sum())
-    share = np.where(rng.random(len(people)) < _PUBLIC_USERS, rng.uniform(0.1, 0.7, len(people)), 0.0)
+    share = np.where(rng.random(len(people)) < _TEMPLATE_COPIERS, rng.uniform(0.1, 0.7, len(people)), 0.0)
     used = (draft.turn == 0) & (rng.random(len(draft)) < share[draft.owner])
     for place in np.flatnonzero(used).tolist():
         draft.prompt[place] = templates[chosen[draft.owner[place]]] + draft.prompt[place]
-    curious = np.where(rng.random(len(people)) < _CURIOUS, rng.uniform(0.05, 0.6, len(people)), 0.0)
+    curious = np.where(rng.random(len(people)) < _REASONING_ASKERS, rng.uniform(0.05, 0.6, len(people)), 0.0)
     asking = ~used & (draft.turn == 0) & (rng.random(len(draft)) < curious[draft.owner])
     own = integer_stream(rng)
     for place in np.flatnonzero(asking).tolist():
@@ -70,12 +70,12 @@ def dress_public(scene: Scene, rng: np.random.Generator, people: People, draft: 
         draft.prompt[place] = ask_obliquely(own, draft.prompt[place], tongue)
     lengthen(draft, asking)
     sets = np.array([scene.tools_code(text) for text in read_data("systems")["tools"]["sets"]])
-    armed = np.where(rng.random(len(people)) < _ARMED, rng.choice(sets, len(people)), -1)
+    armed = np.where(rng.random(len(people)) < _TOOL_SENDERS, rng.choice(sets, len(people)), -1)
     armed[people.channel == SUBSCRIPTION] = -1
     draft.tools = armed[draft.owner]
 
 
-def dress_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A system prompt of its own, or a few fixed words before each message, or both."""
     del group  # strangers
     systems, prefixes = _app_texts(scene, rng, draft, len(people))
@@ -90,7 +90,7 @@ def dress_app(scene: Scene, rng: np.random.Generator, people: People, draft: Dra
         draft.prompt[place] = f"{prefixes[int(draft.owner[place])]} {draft.prompt[place]}"
 
 
-def dress_framework(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_framework(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A popular open framework's words, shared by strangers: before the message or as system prompt."""
     del group  # strangers
     prompts = read_data("systems")["frameworks"]["prompts"]
@@ -103,7 +103,7 @@ def dress_framework(scene: Scene, rng: np.random.Generator, people: People, draf
             draft.prompt[place] = prompts[framework] + draft.prompt[place]
 
 
-def dress_framework_random(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_framework_random(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A framework that shuffles its own wording for every call."""
     del scene, people, group  # the same for all
     words = read_data("systems")["frameworks"]
@@ -114,7 +114,7 @@ def dress_framework_random(scene: Scene, rng: np.random.Generator, people: Peopl
         draft.prompt[place] = f"{' '.join(p.text for p in picked)} {draft.prompt[place]}"
 
 
-def dress_seat(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_seat(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """One company assistant for all seats of an organisation; three in ten firms have none."""
     words = read_data("systems")["seat"]
     draws = integer_stream(rng)
@@ -130,7 +130,7 @@ def dress_seat(scene: Scene, rng: np.random.Generator, people: People, draft: Dr
     del people
 
 
-def dress_class(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_class(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """One assignment per class, asked by many in almost the same words, within a week of the first lesson."""
     groups = int(group.max(initial=-1)) + 1
     topics = np.repeat(rng.choice(len(scene.popularity), groups, p=scene.popularity), _ASSIGNMENT_ITEMS)
@@ -144,12 +144,12 @@ def dress_class(scene: Scene, rng: np.random.Generator, people: People, draft: D
         sheet = int(group[draft.owner[place]]) * _ASSIGNMENT_ITEMS + next(draws) % _ASSIGNMENT_ITEMS
         draft.prompt[place] = heads[next(draws) % len(heads)] + sheets[sheet]
     lesson = people.created[draft.owner]
-    week = min(7, scene.days) * clock.DAY
-    draft.time = lesson + 10 * 60 * clock.SECOND + (draft.time - ORIGIN) % week
+    week = min(7, scene.days) * DAY
+    draft.time = lesson + 10 * 60 * SECOND + (draft.time - ORIGIN) % week
     draft.time = np.minimum(draft.time, scene.end - 1)
 
 
-def dress_benchmark(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_benchmark(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """Public test sets, run by unrelated labs, each in a wrapper of its harness, in the set's order."""
     del group  # strangers
     total = BENCHMARK_SETS * BENCHMARK_ITEMS
@@ -172,7 +172,7 @@ def dress_benchmark(scene: Scene, rng: np.random.Generator, people: People, draf
         draft.prompt[place] = wrappers[harness[draft.owner[place]]].replace("{item}", items[item])
 
 
-def dress_nightly(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_nightly(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """The same list of checks every night, in the same order."""
     del group, scene  # strangers
     size = rng.integers(15, 45, len(people))
@@ -182,7 +182,7 @@ def dress_nightly(scene: Scene, rng: np.random.Generator, people: People, draft:
         if len(own) < size[owner]:
             own.append(draft.prompt[place])
     # Rows lie session by session; a jump in time or another account is the next night.
-    jump = np.abs(np.diff(draft.time)) > clock.HOUR
+    jump = np.abs(np.diff(draft.time)) > HOUR
     first = np.r_[True, jump | (np.diff(draft.owner) != 0)] if len(draft) else np.zeros(0, bool)
     step = 0
     for place, owner in enumerate(draft.owner.tolist()):
@@ -190,7 +190,7 @@ def dress_nightly(scene: Scene, rng: np.random.Generator, people: People, draft:
         draft.prompt[place] = lists[owner][step % len(lists[owner])]
 
 
-def dress_backfill(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_backfill(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A search index is filled: one label and a long passage, thousands of times."""
     del group  # strangers
     labels = [Pattern.parse(text) for text in read_data("systems")["retrieval"]["label"]]
@@ -200,7 +200,7 @@ def dress_backfill(scene: Scene, rng: np.random.Generator, people: People, draft
         draft.prompt[place] = own[owner] + draft.prompt[place]
 
 
-def dress_wordy(rng: np.random.Generator, draft: Draft, people: People, skills: list[Skill], group: int) -> None:
+def write_wordy(rng: np.random.Generator, draft: Draft, people: People, skills: list[Skill], group: int) -> None:
     """One fixed wordy template per author and constant parameters; half of the authors use the best model only.
 
     Args:
@@ -247,27 +247,27 @@ def _one(options: list[Pattern], draws: Iterator[int]) -> Pattern:
     return options[next(draws) % len(options)]
 
 
-DRESSES: dict[str, Dress] = {
-    "chat": dress_public,
-    "developer": dress_public,
-    "generalist": dress_public,
-    "app": dress_app,
-    "serverless": dress_app,
-    "framework": dress_framework,
-    "framework_random": dress_framework_random,
-    "seat": dress_seat,
-    "class": dress_class,
-    "benchmark": dress_benchmark,
-    "nightly": dress_nightly,
-    "backfill": dress_backfill,
-    "workshop": dress_public,
-    "niche": dress_public,
-    "ci_agent": dress_ci_agent,
-    "gateway": dress_gateway,
-    "team_key": dress_team_key,
-    "audit_trail": dress_audit_trail,
-    "safety": dress_safety,
-    "grader": dress_grader,
-    "localisation": dress_localisation,
+PROMPT_WRITERS: dict[str, PromptWriter] = {
+    "chat": write_public,
+    "developer": write_public,
+    "generalist": write_public,
+    "app": write_app,
+    "serverless": write_app,
+    "framework": write_framework,
+    "framework_random": write_framework_random,
+    "seat": write_seat,
+    "class": write_class,
+    "benchmark": write_benchmark,
+    "nightly": write_nightly,
+    "backfill": write_backfill,
+    "workshop": write_public,
+    "niche": write_public,
+    "ci_agent": write_ci_agent,
+    "gateway": write_gateway,
+    "team_key": write_team_key,
+    "audit_trail": write_audit_trail,
+    "safety": write_safety,
+    "grader": write_grader,
+    "localisation": write_localisation,
 }
 """Persona -> what is put around the words; others send them bare."""

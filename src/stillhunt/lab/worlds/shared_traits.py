@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, SECOND
 from stillhunt.lab.worlds.channels import API
-from stillhunt.lab.worlds.places import draw_cloud_addresses, draw_home_addresses
+from stillhunt.lab.worlds.networks import draw_cloud_addresses, draw_home_addresses
 from stillhunt.lab.worlds.scene import ORIGIN, People, Scene, new_cards, own_domains
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Gathering = Callable[[Scene, np.random.Generator, People, Array], None]
+TraitSharing = Callable[[Scene, np.random.Generator, People, Array], None]
 
 EGRESS_ADDRESSES = 9
 """Addresses that all serverless apps of a world leave by."""
 
 
-def gather_office(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_office(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """One organisation, card, mail domain, country and address per group; seats bought on one day."""
     groups = _count(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
@@ -33,10 +33,10 @@ def gather_office(scene: Scene, rng: np.random.Generator, people: People, group:
     people.plan[:] = "enterprise"
     people.channel = people.channel[np.searchsorted(group, np.arange(groups))][group]
     opened = people.created[np.searchsorted(group, np.arange(groups))]
-    people.created = opened[group] + (rng.random(len(people)) * 0.3 * clock.DAY).astype(np.int64)
+    people.created = opened[group] + (rng.random(len(people)) * 0.3 * DAY).astype(np.int64)
 
 
-def gather_class(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_class(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """One campus address and mail domain per class; everyone signs up in the first lesson."""
     groups = _count(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
@@ -48,18 +48,18 @@ def gather_class(scene: Scene, rng: np.random.Generator, people: People, group: 
     people.declared_use[:] = "education"
     domains = own_domains(rng, groups, ("edu",))
     people.email_domain = domains[group]
-    lesson = ORIGIN + (rng.uniform(0.05, 0.5, groups) * scene.days * clock.DAY).astype(np.int64)
-    people.created = lesson[group] + (rng.gamma(2.0, 900.0, len(people)) * clock.SECOND).astype(np.int64)
+    lesson = ORIGIN + (rng.uniform(0.05, 0.5, groups) * scene.days * DAY).astype(np.int64)
+    people.created = lesson[group] + (rng.gamma(2.0, 900.0, len(people)) * SECOND).astype(np.int64)
 
 
-def gather_vendor(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_vendor(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """A firm under contract to make synthetic data: organisation, card and address of its own."""
-    gather_office(scene, rng, people, group)
+    share_office(scene, rng, people, group)
     people.address = draw_cloud_addresses(rng, scene.places, _count(group))[group]
     people.channel[:] = API  # a contract names the organisation, which an aggregator would withhold
 
 
-def gather_egress(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_egress(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """Unrelated apps on one serverless platform leave by the same few addresses."""
     del group  # strangers
     people.channel[:] = API  # another cloud would hide the address
@@ -67,7 +67,7 @@ def gather_egress(scene: Scene, rng: np.random.Generator, people: People, group:
     people.address = rng.choice(pool, len(people))
 
 
-def gather_cloud(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_cloud(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """Most programs run in a data centre, each on an address of its own; some belong to an organisation."""
     del group  # strangers
     hosted = rng.random(len(people)) < 0.7
@@ -76,7 +76,7 @@ def gather_cloud(scene: Scene, rng: np.random.Generator, people: People, group: 
     people.organization = np.where(firm, _organizations(rng, len(people)), people.organization)
 
 
-def gather_runners(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_runners(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """Hosted runners of one pipeline service: unrelated projects leave by the same networks, lines change per run."""
     del group  # strangers
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
@@ -84,7 +84,7 @@ def gather_runners(scene: Scene, rng: np.random.Generator, people: People, group
     people.channel[:] = API
 
 
-def gather_room(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_room(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """People who meet in one room: its line and country, but cards, mail and sign-up of their own."""
     groups = _count(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
@@ -92,9 +92,9 @@ def gather_room(scene: Scene, rng: np.random.Generator, people: People, group: A
     people.address = draw_home_addresses(rng, scene.places, country)[group]
 
 
-def gather_reseller(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_reseller(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """A firm with a contract to resell: an organisation, a card and a data centre of its own."""
-    gather_vendor(scene, rng, people, group)
+    share_vendor(scene, rng, people, group)
     people.declared_use[:] = "resale under contract"
 
 
@@ -114,26 +114,26 @@ def _count(group: Array) -> int:
     return int(group.max(initial=-1)) + 1
 
 
-GATHERINGS: dict[str, Gathering] = {
-    "seat": gather_office,
-    "class": gather_class,
-    "vendor": gather_vendor,
-    "serverless": gather_egress,
-    "app": gather_cloud,
-    "framework": gather_cloud,
-    "framework_random": gather_cloud,
-    "benchmark": gather_cloud,
-    "batch": gather_cloud,
-    "one_template": gather_cloud,
-    "nightly": gather_cloud,
-    "backfill": gather_cloud,
-    "reseller": gather_cloud,
-    "ci_agent": gather_runners,
-    "gateway": gather_vendor,
-    "audit_trail": gather_office,
-    "contracted_reseller": gather_reseller,
-    "workshop": gather_room,
-    "grader": gather_vendor,
-    "localisation": gather_office,
+SHARED_TRAITS: dict[str, TraitSharing] = {
+    "seat": share_office,
+    "class": share_class,
+    "vendor": share_vendor,
+    "serverless": share_egress,
+    "app": share_cloud,
+    "framework": share_cloud,
+    "framework_random": share_cloud,
+    "benchmark": share_cloud,
+    "batch": share_cloud,
+    "one_template": share_cloud,
+    "nightly": share_cloud,
+    "backfill": share_cloud,
+    "reseller": share_cloud,
+    "ci_agent": share_runners,
+    "gateway": share_vendor,
+    "audit_trail": share_office,
+    "contracted_reseller": share_reseller,
+    "workshop": share_room,
+    "grader": share_vendor,
+    "localisation": share_office,
 }
 """Persona -> what its accounts share; others are strangers at home."""

@@ -7,11 +7,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array, Shelf
+from stillhunt.base.units import DAY
+from stillhunt.lab.second_worlds.languages import Language, build_languages
 from stillhunt.lab.second_worlds.network import Network
-from stillhunt.lab.second_worlds.spec import DAY, START, SecondSpec, open_stream
+from stillhunt.lab.second_worlds.records import Array, StringTable
+from stillhunt.lab.second_worlds.spec import START, SecondSpec, open_stream
 from stillhunt.lab.second_worlds.texts import ModelTexts, RealTexts, TextSource
-from stillhunt.lab.second_worlds.tongues import Tongue, learn_tongues
 from stillhunt.lab.second_worlds.wording import Wording
 
 MODELS = ("tern-mini", "tern-one", "tern-grand")
@@ -19,26 +20,27 @@ CHANNELS = ("api", "app", "batch", "nimbus-cloud", "harbour-cloud", "router")
 
 
 @dataclass
-class Stage:
+class Scene:
     """A world in the making.
 
     Args:
         spec: what is built.
-        tongues: languages.
+        languages: languages.
         texts: where items come from.
         network: addresses.
         wording: instruction grammars.
-        shelf: ready strings.
-        public: templates of the public collections, as codes of the texts before and behind, shape (templates, 2).
+        strings: ready strings.
+        public_templates: templates of public collections: string codes of the words before and after an item, shape
+            (templates, 2).
     """
 
     spec: SecondSpec
-    tongues: tuple[Tongue, ...]
+    languages: tuple[Language, ...]
     texts: TextSource
     network: Network
     wording: Wording
-    shelf: Shelf
-    public: Array
+    strings: StringTable
+    public_templates: Array
 
     @property
     def end(self) -> int:
@@ -60,10 +62,10 @@ class Stage:
             Codes of the text before and behind; -1 = none.
         """
         before, after = self.wording.fix(rng, self.wording.outline(rng, trade))
-        return self.shelf.put(before), self.shelf.put(after) if after else -1
+        return self.strings.put(before), self.strings.put(after) if after else -1
 
 
-def open_stage(spec: SecondSpec) -> Stage:
+def open_scene(spec: SecondSpec) -> Scene:
     """Prepare a world: languages, texts, network, public templates.
 
     Args:
@@ -72,17 +74,19 @@ def open_stage(spec: SecondSpec) -> Stage:
     Raises:
         InputError: the file of real texts cannot be used.
     """
-    tongues, model = _learn(spec.seed)
+    languages, model = _learn(spec.seed)
     texts: TextSource = model if spec.texts is None else RealTexts(spec.texts, spec.seed)
-    stage = Stage(spec, tongues, texts, Network(spec.seed), Wording(tongues), Shelf(), np.zeros((0, 2), np.int64))
-    rng = stage.stream("public templates")
-    trades = stage.wording.trades
-    stage.public = np.array([stage.fixed_template(rng, trades[k % len(trades)]) for k in range(18)], np.int64)
-    return stage
+    scene = Scene(
+        spec, languages, texts, Network(spec.seed), Wording(languages), StringTable(), np.zeros((0, 2), np.int64)
+    )
+    rng = scene.stream("public templates")
+    trades = scene.wording.trades
+    scene.public_templates = np.array([scene.fixed_template(rng, trades[k % len(trades)]) for k in range(18)], np.int64)
+    return scene
 
 
 @lru_cache(maxsize=2)
-def _learn(seed: int) -> tuple[tuple[Tongue, ...], ModelTexts]:
+def _learn(seed: int) -> tuple[tuple[Language, ...], ModelTexts]:
     """Languages and text model of a seed; neither changes once built, and worlds of one seed often come in a row."""
-    tongues = learn_tongues(seed)
-    return tongues, ModelTexts(seed, tongues)
+    languages = build_languages(seed)
+    return languages, ModelTexts(seed, languages)

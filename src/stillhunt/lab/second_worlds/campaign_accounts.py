@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.dress import place_calls
-from stillhunt.lab.second_worlds.ledger import Array, Calls, Crowd
+from stillhunt.base.units import DAY
+from stillhunt.lab.second_worlds.accounts import blank_people, draw_topic_preferences, new_cards
+from stillhunt.lab.second_worlds.call_details import place_calls
 from stillhunt.lab.second_worlds.network import CODES, PEOPLE_CLIENTS, PROGRAM_CLIENTS, WEIGHTS
-from stillhunt.lab.second_worlds.people import blank_crowd, draw_tastes, new_cards
-from stillhunt.lab.second_worlds.rulebook import Rung
-from stillhunt.lab.second_worlds.spec import DAY, START
-from stillhunt.lab.second_worlds.stage import CHANNELS, MODELS, Stage
+from stillhunt.lab.second_worlds.records import Array, Calls, People
+from stillhunt.lab.second_worlds.rungs import Rung
+from stillhunt.lab.second_worlds.scene import CHANNELS, MODELS, Scene
+from stillhunt.lab.second_worlds.spec import START
 
 _POOL_SHARE = 6
 _ODD_MAIL = 9
 
 
-def recruit(stage: Stage, rng: np.random.Generator, rung: Rung, count: int) -> Crowd:
+def recruit(scene: Scene, rng: np.random.Generator, rung: Rung, count: int) -> People:
     """Accounts of an operation.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
         rung: its ways.
         count: accounts.
@@ -37,55 +38,55 @@ def recruit(stage: Stage, rng: np.random.Generator, rung: Rung, count: int) -> C
         )
     if rung.papers == "burst":
         country[:] = country[0]
-    crowd = blank_crowd(stage, rng, country, client, "pool" if rung.labs > 1 else "harvester")
+    people = blank_people(scene, rng, country, client, "pool" if rung.labs > 1 else "harvester")
     if rung.labs > 1:  # hidden customers ask about anything
-        crowd.tastes, crowd.leaning = draw_tastes(stage, rng, count, 12.0, 0.2)
+        people.topics, people.topic_cdf = draw_topic_preferences(scene, rng, count, 12.0, 0.2)
     if rung.papers != "clean":
-        _forge(stage, rng, rung, crowd)
-        return crowd
+        _forge(scene, rng, rung, people)
+        return people
     opened = START - rng.random() * 20 * DAY - rng.random(count) * rung.opened_days * DAY
     mixed = rng.random(count) < 0.55  # the others were bought with an age of their own
-    crowd.created = np.where(mixed, opened.astype(np.int64), crowd.created)
-    return crowd
+    people.created = np.where(mixed, opened.astype(np.int64), people.created)
+    return people
 
 
-def _forge(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd) -> None:
+def _forge(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> None:
     """Papers of the crude rungs: few cards and one mail domain, or a virtual card each and throw-away mail."""
-    n = len(crowd)
+    n = len(people)
     opened = START - int(rng.uniform(0.5, 4.0) * DAY)
-    crowd.created = opened + (rng.random(n) * rung.opened_days * DAY).astype(np.int64)
-    names = [f"{stage.wording.name(rng).lower()}{rng.integers(1, 99)}.example" for _ in range(_ODD_MAIL)]
+    people.created = opened + (rng.random(n) * rung.opened_days * DAY).astype(np.int64)
+    names = [f"{scene.wording.name(rng).lower()}{rng.integers(1, 99)}.example" for _ in range(_ODD_MAIL)]
     issuer = CODES[int(rng.integers(0, len(CODES)))]
-    crowd.card_country = np.full(n, issuer, object)
-    crowd.plan = np.full(n, "pro", object)
+    people.card_country = np.full(n, issuer, object)
+    people.plan = np.full(n, "pro", object)
     if rung.papers == "burst":
-        crowd.mail = np.full(n, names[0], object)
-        crowd.card = rng.choice(new_cards(rng, 3), n)
-        crowd.purpose = np.full(n, "research", object)
+        people.mail = np.full(n, names[0], object)
+        people.card = rng.choice(new_cards(rng, 3), n)
+        people.purpose = np.full(n, "research", object)
     else:
-        crowd.mail = rng.choice(np.array(names, object), n)
-        crowd.card = new_cards(rng, n)
+        people.mail = rng.choice(np.array(names, object), n)
+        people.card = new_cards(rng, n)
 
 
-def cloak_calls(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd, calls: Calls) -> None:
+def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, calls: Calls) -> None:
     """Addresses, parameters, models and channels of an operation, over what its accounts would have by themselves.
 
     Args:
-        stage: world.
+        scene: world.
         rng: generator.
         rung: its ways.
-        crowd: its accounts.
+        people: its accounts.
         calls: harvested and cover calls, changed in place.
     """
-    n = len(crowd)
+    n = len(people)
     if rung.network == "few":
-        _rotate(rng, crowd, calls, stage.network.pool(rng, "cloud", 0, 4))
+        _rotate(rng, people, calls, scene.network.pool(rng, "cloud", 0, 4))
     elif rung.network == "pool":
-        _rotate(rng, crowd, calls, stage.network.pool(rng, "cloud", 0, max(4, n // _POOL_SHARE)))
+        _rotate(rng, people, calls, scene.network.pool(rng, "cloud", 0, max(4, n // _POOL_SHARE)))
     else:
-        place_calls(stage, rng, crowd, calls, rung.network)
+        place_calls(scene, rng, people, calls, rung.network)
     if rung.clients:
-        calls.client = crowd.client[calls.owner]
+        calls.client = people.client[calls.owner]
         calls.channel[:] = CHANNELS.index("api")
     if rung.parameters != "own":
         _set_parameters(rng, rung, n, calls)
@@ -96,9 +97,9 @@ def cloak_calls(stage: Stage, rng: np.random.Generator, rung: Rung, crowd: Crowd
         calls.channel = rng.choice(len(CHANNELS), n, p=(0.34, 0.3, 0.0, 0.14, 0.1, 0.12))[calls.owner]
 
 
-def _rotate(rng: np.random.Generator, crowd: Crowd, calls: Calls, pool: Array) -> None:
+def _rotate(rng: np.random.Generator, people: People, calls: Calls, pool: Array) -> None:
     calls.address = rng.choice(pool, len(calls))
-    crowd.signup_address = rng.choice(pool, len(crowd))
+    people.signup_address = rng.choice(pool, len(people))
 
 
 def _set_parameters(rng: np.random.Generator, rung: Rung, accounts: int, calls: Calls) -> None:
