@@ -101,8 +101,8 @@ def equal_recall(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> 
         theirs: world -> the baseline's.
 
     Returns:
-        False accounts of stillhunt, of the baseline (at its best recall where its scores reach no more), and the number of
-        worlds in which the baseline reaches stillhunt's recall.
+        False accounts of stillhunt in each world; those of the baseline, at its best recall where its scores reach no
+        more; and the number of worlds in which the baseline reaches stillhunt's recall.
     """
     own, baseline, reached = [], [], 0
     for world in sorted(ours.keys() & theirs.keys()):
