@@ -242,7 +242,7 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, help="worlds on disk; none = build lab worlds")
     parser.add_argument("--out", type=Path, required=True, help="folder of the rows and of the prepared worlds")
-    parser.add_argument("--only", default="", metavar="PREFIX", help="parameters whose full name begins so: score.")
+    parser.add_argument("--only", default="", metavar="PREFIXES", help="begins of full names: score. or score.,link.")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--rungs", type=read_rungs, default=[0, 2, 4, 6, 8], help="0-6 or 1,3,6")
     parser.add_argument("--seeds", type=int, default=1, help="worlds of each rung")
@@ -290,12 +290,13 @@ def main(words: list[str] | None = None) -> int:
     path = arguments.out / "rows.jsonl"
     rows = read_rows(path, detector)
     wanted = [one for _, table in all_parameters().values() for one in table]
-    wanted = [one for one in wanted if f"{one.table}.{one.name}".startswith(arguments.only)]
+    only = tuple(arguments.only.split(","))
+    wanted = [one for one in wanted if f"{one.table}.{one.name}".startswith(only)]
     moves = [move for one in wanted for move in moves_of(one)]
     if not arguments.only_report:
         rows += run_missing(arguments, moves, rows, path, detector)
     declared = {row["world"]: row for row in rows if not row["parameter"]}
-    own = [row for row in rows if row["parameter"].startswith(arguments.only) and row["parameter"]]
+    own = [row for row in rows if row["parameter"].startswith(only) and row["parameter"]]
     fixed = [f"`{one.table}.{one.name}`" for one in wanted if not moves_of(one)]
     print(report(own, declared, fixed))
     return int(any("error" in row for row in own))

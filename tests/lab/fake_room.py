@@ -22,6 +22,22 @@ class FakeParameters:
     method: str = parameter("plain", unit="name", meaning="No number.", provenance=judgement("a test"))
 
 
+@parameter_table("resolve.fake", "Parameters of a test.")
+@dataclass(frozen=True)
+class FakeResolveParameters:
+    """One that does nothing: what runs again from resolve must give the declared result."""
+
+    idle: float = parameter(1.0, unit="share", meaning="Nothing.", provenance=judgement("a test"))
+
+
+@parameter_table("link.fake", "Parameters of a test.")
+@dataclass(frozen=True)
+class FakeLinkParameters:
+    """The same for a whole hunt."""
+
+    idle: float = parameter(1.0, unit="share", meaning="Nothing.", provenance=judgement("a test"))
+
+
 P = values_of(FakeParameters)
 judge = stillhunt.score.score_campaigns
 

@@ -163,7 +163,7 @@ def test_bench_resumes_and_writes_every_part(tmp_path: Path, monkeypatch: pytest
     text = page.read_text("utf-8")
     for expected in ("### Rung 1, generator first", "without queue evidence", "| first | stillhunt | 1 | 40 |"):
         assert expected in text
-    assert "| 1 | 1 | 1.000 | 1.000 | 0 | 0.00% | 1.000 |" in text
+    assert "| 1 | 1 | 1.000 | 1.000 | 0 | 0.00 % | 1.000 |" in text
 
 
 def test_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_cells() -> None:
     assert share_cell([1.0, 1.0]) == "1.000"
     assert share_cell([None]) == "–"
     calls = [{"harvested": 1000, "requests": n, "looks": 9, "wrong_looks": 0} for n in (100, 300, None)]
-    assert first_call_cell([{"calls": calls}], groups=True) == "300 (30.0%); worst never"
+    assert first_call_cell([{"calls": calls}], groups=True) == "300 (30.0 %); worst never"
     calls[2:] = [{"harvested": 1000, "requests": 100, "looks": 9, "wrong_looks": 2}]
-    assert first_call_cell([{"calls": calls[2:]}], groups=True) == "100 (10.0%); false groups at 2 of 9 looks"
+    assert first_call_cell([{"calls": calls[2:]}], groups=True) == "100 (10.0 %); false groups at 2 of 9 looks"
     assert first_call_cell([{"calls": calls}], groups=False) == "names no campaign"
 
 

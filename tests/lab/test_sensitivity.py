@@ -101,10 +101,9 @@ def test_the_table_is_sorted_by_effect_and_names_what_does_nothing() -> None:
 
 
 def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path: Path) -> None:
-    command = [
-        sys.executable, str(QUALITY / "sensitivity.py"), "--out", str(tmp_path), "--rungs", "2", "--accounts", "100",
-        "--campaign-accounts", "20", "--days", "6", "--only", "score.fake", "--also-import", "fake_room",
-    ]  # fmt: skip
+    command = [sys.executable, str(QUALITY / "sensitivity.py"), "--out", str(tmp_path), "--rungs", "2"]
+    command += ["--accounts", "100", "--campaign-accounts", "20", "--days", "6", "--also-import", "fake_room"]
+    command += ["--only", "score.fake,resolve.fake,link.fake"]
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}
 
@@ -118,14 +117,17 @@ def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     found = {(one["parameter"], one["direction"]): one for one in rows}
     assert list(found) == [
-        ("", ""), ("score.fake.scale", "down"), ("score.fake.scale", "up"),
+        ("", ""), ("link.fake.idle", "down"), ("resolve.fake.idle", "down"),
+        ("score.fake.scale", "down"), ("score.fake.scale", "up"),
         ("score.fake.unused", "down"), ("score.fake.unused", "up"),
     ]  # fmt: skip
     assert found["", ""]["recall"] > 0.5
     assert found["score.fake.scale", "up"]["bits"] > 1.0
     assert found["score.fake.scale", "down"]["verdicts"] >= 10
     assert found["score.fake.scale", "down"]["recall"] == 0.0
-    assert all(found["score.fake.unused", way]["bits"] == 0.0 for way in ("down", "up"))
+    for name in ("score.fake.unused", "resolve.fake.idle", "link.fake.idle"):
+        changes = found[name, "down"]
+        assert (changes["bits"], changes["verdicts"], changes["campaigns"]) == (0.0, 0, 0), name
     assert "- score.fake.unused" in first.split("## Changes nothing")[1].split("##")[0]
     assert "- score.fake.scale" in first.split("## Fragile")[1].split("##")[0]
     assert "`score.fake.method`" in first.split("## Cannot be moved")[1]

@@ -1,4 +1,4 @@
-"""What people use today, each from its paper, behind one door: requests and accounts in, suspects out."""
+"""Baselines: methods in use today, each after its paper; all take requests and accounts and return suspects."""
 
 from stillhunt.lab.baselines.advisory import find_by_rules
 from stillhunt.lab.baselines.catchsync import find_synchronised

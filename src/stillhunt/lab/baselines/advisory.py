@@ -23,12 +23,12 @@ INDICATORS_TO_FLAG = 2
 
 IDLE_HOURS = 6
 IDLE_DAYS = 3
-"""Round the clock: no gap of six hours over three days and more, and a request in three quarters of those hours."""
+"""Round the clock: three days or more without a gap of six hours, and requests in three quarters of the hours."""
 IDLE_COVER = 0.75
 NEW_ACCOUNT_DAYS = 7
 RAMP_REQUESTS = 20
 RAMP_SHARE = 0.8
-"""No ramp: of an account opened in the last week, the first day has 20 requests and 80 % of its busiest day."""
+"""No ramp-up: an account opened within a week whose first day has 20 requests and 80 % of its busiest day."""
 ADDRESSES_PER_ACCOUNT = 20
 REASONING_SHARE = 0.2
 REASONING = (

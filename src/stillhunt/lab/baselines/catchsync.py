@@ -1,4 +1,4 @@
-"""CatchSync: accounts whose objects are all alike, and unlike everybody's.
+"""CatchSync: accounts whose objects resemble one another, and differ from those of other accounts.
 
 Jiang, Cui, Beutel, Faloutsos, Yang: CatchSync: Catching Synchronized Behavior in Large Directed Graphs, KDD 2014.
 Each object is placed in a plane of two features of its holders (degree, and authority by HITS), cut into grids.
@@ -21,7 +21,7 @@ from stillhunt.lab.baselines.shared_objects import shared_objects
 GRID_STEPS = 10
 DEVIATIONS = 3.0
 MIN_OBJECTS = 5
-"""An account of few objects is alike with itself by chance; the paper's accounts follow hundreds."""
+"""The few objects of a small account are alike by chance; the paper's accounts follow hundreds."""
 HITS_ROUNDS = 20
 
 
@@ -98,7 +98,7 @@ def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: i
     np.add.at(table, (account, np.searchsorted(in_use, cell)), 1.0)
     own = table / np.maximum(table.sum(axis=1, keepdims=True), 1.0)
     synchronicity, normality = (own**2).sum(axis=1), own @ share
-    if grids == 1:  # one grid: everybody is as everybody
+    if grids == 1:  # one grid: no account differs from the others
         return np.zeros(accounts)
     # 1 - M s is 0 where the objects fill all grids evenly; the bound is then the even one, 1 / M.
     slack = 1.0 - grids * background

@@ -1,4 +1,4 @@
-"""Prompts as vectors without a downloaded model: hashed word counts, TF-IDF, and their main directions."""
+"""Prompts as vectors without a downloaded model: hashed word counts, TF-IDF weights, singular vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Isolation forest over account aggregates: outliers need few cuts to be alone.
+"""Isolation forest over account aggregates: few cuts isolate an outlier.
 
 Liu, Ting, Zhou: Isolation Forest, ICDM 2008; implementation: scikit-learn. 100 trees of 256 accounts as in the paper;
 potential anomalies are scores of 0.6 and more, the paper's contour. The aggregates are what a security team would

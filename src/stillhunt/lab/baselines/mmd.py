@@ -1,13 +1,13 @@
-"""MMD windows: how far a window of queries lies from the traffic of a known honest history.
+"""MMD windows: the distance of a window of queries from known honest history.
 
 An Embarrassingly Simple Detector (arXiv 2606.05725, code LabRAI/mmd-llm-mea-detection): maximum mean discrepancy
 (Gretton et al., JMLR 2012) with a Gaussian kernel, bandwidth by the median heuristic, between a window of embedded
 queries and benign history; the threshold is a quantile of benign windows alone, here the one that gives the paper's
 0.3 % false alarms.
 
-What differs by need: the paper judges windows of about 1,500 queries of all traffic together and names no account, so
-windows here are of one account; embeddings are hashed TF-IDF directions, not bge-small. The history is a world of
-honest accounts alone, which a real operator would not have.
+Two things have to differ. The paper judges windows of about 1,500 queries of all traffic together and names no
+account, so windows here are of one account; and embeddings are hashed TF-IDF directions, not bge-small. The history is
+a world of honest accounts only, which a real provider would not have.
 """
 
 from __future__ import annotations

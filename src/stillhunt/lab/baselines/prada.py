@@ -1,4 +1,4 @@
-"""PRADA: queries of an attacker lie at distances that are not normally distributed.
+"""PRADA: the distances between the queries of an attacker are not normally distributed.
 
 Juuti, Szyller, Marchal, Asokan: PRADA: Protecting Against DNN Model Stealing Attacks, EuroS&P 2019 (arXiv
 1805.02628), algorithm 1. Of each client's queries the distance to the nearest query of its growing set is recorded; a
@@ -6,7 +6,7 @@ query joins the set when that distance exceeds the set's threshold, which is the
 the distances that joined. A client with more than 100 distances is an attacker where Shapiro and Wilk's W of them,
 without values more than three standard deviations from the mean, is below delta = 0.95.
 
-Two things differ by need. The paper keeps one growing set per predicted class; a language model predicts none, so
+Two things have to differ. The paper keeps one growing set per predicted class; a language model predicts none, so
 there is one set. Queries are texts: Euclidean distance between unit vectors of hashed TF-IDF words in place of
 images.
 """
@@ -24,7 +24,7 @@ from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 DELTA = 0.95
 MIN_DISTANCES_TO_FLAG = 100
 MIN_DISTANCES_TO_RANK = 20
-"""Accounts with fewer than 100 distances are never flagged, but ranked from here on: most have no more."""
+"""Accounts with fewer than 100 distances are never flagged, but ranked: most have no more."""
 MAX_QUERIES_PER_ACCOUNT = 600
 
 

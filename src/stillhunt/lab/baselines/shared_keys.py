@@ -1,8 +1,8 @@
-"""Shared-key components: accounts that hold one key are one actor, and so on transitively.
+"""Shared-key components: accounts that share a key are one actor, transitively.
 
 The first thing that fraud teams build (BotGraph, Zhao et al., NSDI 2009, is its ancestor on shared networks;
-EvilCohort, Stringhini et al., USENIX Security 2015, on addresses). A key that very many accounts hold is a public one
-and dropped, or everybody becomes one component; the limit is ours, since those works tune it by hand.
+EvilCohort, Stringhini et al., USENIX Security 2015, on addresses). A key that very many accounts hold is common and
+dropped, since it would join everybody into one component; the limit is ours, because those works tune it by hand.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from stillhunt.lab.baselines.shared_objects import OBJECT_KINDS, shared_objects
 from stillhunt.lab.correct_call import MIN_ACCOUNTS
 
 COMMON_KEY_SHARE = 0.02
-"""Share of all accounts from which a key counts as public; at least `COMMON_KEY_ACCOUNTS` accounts."""
+"""A key of this share of all accounts, and of at least `COMMON_KEY_ACCOUNTS`, is common and tells nothing."""
 COMMON_KEY_ACCOUNTS = 100
 TEMPLATE_USES = 10
-"""Requests with a template from which on it is an account's own; a copied prompt is not."""
+"""Requests with a template from which on an account counts as its holder: a prompt copied once does not count."""
 
 
 def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:

@@ -1,4 +1,4 @@
-"""Accounts and the objects they share: an API log has no pages to like, so keys and templates take their place."""
+"""Accounts and the objects they share: cards, addresses, mail domains and templates, in place of a paper's pages."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
 
     Args:
         log: the coded log.
-        least_uses: requests of an account with a template from which on it holds it.
+        least_uses: requests with a template from which on an account counts as its holder.
 
     Returns:
-        The graph; an object of one holder ties nobody to anybody and is left out.
+        The graph without objects of a single holder, which connect nobody.
     """
     everyone = np.arange(log.size)
     columns = (
@@ -76,7 +76,7 @@ def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
 
 
 def _frequent_pairs(account: Array, code: Array, least: int) -> tuple[Array, Array]:
-    """Pairs of account and code that occur often enough."""
+    """Pairs of account and code that occur at least `least` times."""
     width = int(code.max(initial=-1)) + 1
     pairs, uses = np.unique((account * width + code)[code >= 0], return_counts=True)
     kept = pairs[uses >= least]

@@ -25,7 +25,7 @@ WINDOW_HOURS = 24
 """Long enough for loose synchrony; with one hour no campaign of the lab's worlds reaches the similarity."""
 SIMILARITY = 0.5
 MIN_MATCHES = 5
-"""Matched actions below which a pair is chance."""
+"""Fewer matched actions of a pair are chance."""
 
 
 def find_lockstep(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:

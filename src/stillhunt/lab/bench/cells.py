@@ -1,4 +1,4 @@
-"""Cells of the benchmark's tables: means with their spread, counts, and words where there is no number."""
+"""Cells of the benchmark's tables: means with their range, counts, and words where there is no number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PERSONAS_NAMED = 4
 
 
 def qualities(rows: Iterable[Row]) -> list[Quality]:
-    """What rows measured, as it was measured."""
+    """The qualities that rows hold."""
     return [Quality(**row["quality"]) for row in rows]
 
 
@@ -26,6 +26,11 @@ def share_cell(values: Iterable[float | None]) -> str:
         return NONE
     mean, low, high = sum(known) / len(known), min(known), max(known)
     return f"{mean:.3f}" if f"{low:.3f}" == f"{high:.3f}" else f"{mean:.3f} ({low:.3f}–{high:.3f})"
+
+
+def percent_cell(share: float, digits: int) -> str:
+    """A share of one in percent with a fixed number of digits, as columns of a table need it."""
+    return f"{100 * share:.{digits}f} %"
 
 
 def count_cell(values: Sequence[float]) -> str:
@@ -90,7 +95,7 @@ def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
 
 def _call(place: tuple[float, float]) -> str:
     requests, share = place
-    return "never" if requests == float("inf") else f"{requests:,.0f} ({share:.1%})"
+    return "never" if requests == float("inf") else f"{requests:,.0f} ({percent_cell(share, 1)})"
 
 
 def equal_recall(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> tuple[list[int], list[int], int]:

@@ -1,4 +1,4 @@
-"""stillhunt behind the same door as its baselines, and a method timed on a world."""
+"""stillhunt with the interface of its baselines, and timed runs of a method on a world."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ GROUPING = ("shared_keys", "synchrotrap", "fraudar", "catchsync")
 
 @dataclass(frozen=True)
 class Timed:
-    """An answer and what it cost.
+    """A result and what it cost.
 
     Attributes:
-        result: the answer.
+        result: the result.
         cpu_seconds: of all threads of this process.
         seconds: by the clock.
     """

@@ -1,4 +1,4 @@
-"""When a method first names a campaign: the log is replayed and looked at again and again.
+"""When a method first names a campaign: the log is replayed, and the method looks at it again and again.
 
 Looking after every hour of two weeks is 336 hunts a world. The looks are therefore spent in two passes: first at
 times at which the harvest has grown by a quarter, each with the look one hour later that it must survive; then hour
@@ -31,7 +31,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class FirstCall:
-    """When one true campaign was first named rightly.
+    """When one true campaign was first named correctly.
 
     Attributes:
         campaign: the true campaign.
@@ -51,11 +51,11 @@ class FirstCall:
 
 
 def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]:
-    """What an answer names: true campaigns, by a group of five and more, nine in ten of one of them; and other groups.
+    """The true campaigns that a result names, by the rule of `correct_call`, and its other groups.
 
     Args:
         result: the answer; its groups are those to act on.
-        truth: of the whole log.
+        truth: of the full log.
 
     Returns:
         Names of the true campaigns, and the number of groups that are none.
@@ -82,7 +82,7 @@ def first_calls(
     Args:
         method: looks at the log as it stood.
         log: requests and accounts.
-        truth: of the whole log.
+        truth: of the full log.
         settings: what the method may use beside.
 
     Returns:

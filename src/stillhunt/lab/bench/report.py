@@ -1,4 +1,4 @@
-"""`docs/benchmark.md`: definitions, tables and how to repeat them, from the rows; one part is kept by hand."""
+"""Writes `docs/benchmark.md` from the rows: definitions, tables, commands; one part is written by hand and kept."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _commands(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
         extra += [f"--honest {honest}"] if honest else []
         lines.append(" ".join(["    stillhunt lab bench --out FOLDER", options + texts, common, *extra]))
     return "\n".join(
-        [*lines, "", "An interrupted bench goes on where it stopped; `--only-report` writes this page again.\n"]
+        [*lines, "", "An interrupted bench resumes where it stopped; `--only-report` writes this page again.\n"]
     )
 
 
@@ -157,7 +157,7 @@ def _versions(rows: Sequence[Row]) -> str:
     ]
     mixed = len({row["versions"]["detector"] for row in rows}) > 1
     warning = "\n**The rows were measured with more than one state of the detector; its hash tells which.**\n"
-    return "\n".join(["`detector` and `lab` are hashes of the sources:\n", *lines, warning if mixed else ""])
+    return "\n".join(["`detector` and `lab` are hashes of the source files:\n", *lines, warning if mixed else ""])
 
 
 def _ranges(numbers: Sequence[int]) -> str:

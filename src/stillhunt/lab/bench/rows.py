@@ -1,4 +1,4 @@
-"""One row per run, each in a file of its own, so that a bench can be interrupted, resumed and spread over days."""
+"""One row per run, each in a file of its own, so that a benchmark can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stillhunt.lab.bench.spec import BenchSpec, Run
 SIZES_FILE = "sizes.json"
 PACKAGE = Path(__file__).parents[2]
 NOT_DETECTING = ("lab", "cli", "web")
-"""Parts of the package that no verdict depends on."""
+"""Parts of the package that do not influence any verdict."""
 
 
 def open_folder(out: Path, spec: BenchSpec) -> None:
@@ -126,7 +126,7 @@ def read_sizes(out: Path) -> dict[str, Any]:
 
 @cache
 def versions() -> dict[str, str]:
-    """What the figures depend on: stillhunt, its sources, the libraries that decide numbers, Python."""
+    """What the figures depend on: versions of stillhunt, its sources, Python and the libraries that compute."""
     return {
         "stillhunt": __version__,
         "detector": source_hash(detecting=True),

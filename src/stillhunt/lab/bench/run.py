@@ -1,4 +1,4 @@
-"""Runs a plan: builds each world once, runs what is still missing on it, writes a row for each."""
+"""Runs a benchmark: builds each world once, runs what is missing on it, and writes a row for each run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WARM_ACCOUNTS = 40
 
 
 def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> tuple[int, int]:
-    """Run what is missing of a plan.
+    """Run what is missing of a benchmark.
 
     Args:
         spec: what to measure.
@@ -38,7 +38,7 @@ def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> t
         progress: receiver of progress; silent when None.
 
     Returns:
-        Runs done now, and runs that were there.
+        Number of runs done now, and of runs that were there already.
 
     Raises:
         ConfigError: the folder holds runs of other sizes; a library that a baseline needs is missing.
@@ -73,7 +73,7 @@ def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> t
 def _run_world(
     world: World, missing: list[Run], place: tuple[BenchSpec, Path], watchers: tuple[Progress, Callable[[int], None]]
 ) -> int:
-    """Every missing run on one world; how many."""
+    """Do every missing run on one world; returns their number."""
     spec, out = place
     progress, advance = watchers
     truth = Truth(world.truth_accounts, world.truth_requests)
@@ -88,7 +88,7 @@ def _run_world(
 
 
 def _measured(run: Run, world: World, truth: Truth, settings: MethodSettings) -> dict[str, Any]:
-    """What a run gives."""
+    """What one run measured."""
     if run.part == "replay":
         calls = first_calls(method_of(run.method), (world.requests, world.accounts), truth, settings)
         return {"calls": [asdict(call) for call in calls]}
@@ -124,7 +124,7 @@ def _summary(measured: dict[str, Any]) -> str:
 
 
 def world_of(key: WorldKey, spec: BenchSpec) -> World:
-    """Build one world of a plan.
+    """Build one world of a benchmark.
 
     Args:
         key: generator, rung and seed; rung 0 is an honest world.
@@ -167,6 +167,6 @@ def _history(key: WorldKey, spec: BenchSpec) -> pa.Table:
 
 
 def _warm_up() -> None:
-    """Load and compile what the first hunt of a process would be charged for."""
+    """Load and compile everything that would otherwise count as a cost of the first hunt."""
     world = build_world(WorldSpec(accounts=WARM_ACCOUNTS, days=2))
     stillhunt_method()(world.requests, world.accounts, MethodSettings(0, lambda: world.requests))

@@ -1,4 +1,4 @@
-"""What is to be run: every world, and every method on it."""
+"""What a benchmark runs: every world, and every method on it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BenchSpec:
             raise ConfigError("generator texts has no corpus", where="bench", next_step="name one with --texts")
 
     def sizes(self) -> dict[str, Any]:
-        """What makes two runs comparable; one folder holds runs of one kind."""
+        """The sizes that make two runs comparable; one folder holds runs of the same sizes."""
         own = asdict(self)
         names = ("accounts", "days", "campaign_accounts", "campaigns", "honest_accounts")
         return {name: own[name] for name in names}
@@ -104,7 +104,7 @@ class Run:
 
 
 def runs_of(spec: BenchSpec) -> Iterator[tuple[WorldKey, list[Run]]]:
-    """Every world of a plan with its runs, world by world, seed by seed, so that early ends leave whole ladders.
+    """Every world of a benchmark with its runs, seed by seed, so that an interrupted run leaves complete ladders.
 
     Args:
         spec: what to measure.
@@ -123,5 +123,5 @@ def runs_of(spec: BenchSpec) -> Iterator[tuple[WorldKey, list[Run]]]:
     for place in range(spec.honest):
         for generator in spec.generators:
             key = WorldKey(generator, 0, HONEST_SEEDS_FROM + spec.first_seed + place)
-            # What a baseline wrongly flags shows in as few worlds as the ladder has; the bound needs all of ours.
+            # A few worlds show what a baseline wrongly flags; the bound of our false campaigns needs all of them.
             yield key, [Run("honest", key, method) for method in (everybody if place < spec.seeds else (OURS,))]

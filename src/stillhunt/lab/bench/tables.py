@@ -1,4 +1,4 @@
-"""The benchmark's tables, from whatever rows there are."""
+"""The tables of the benchmark's page, made from the rows that are there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stillhunt.lab.bench.cells import (
     equal_recall,
     equal_recall_cell,
     first_call_cell,
+    percent_cell,
     persona_cell,
     precision_by_score,
     qualities,
@@ -56,7 +57,7 @@ def summary_table(rows: Sequence[Row], generator: str) -> str:
                 share_cell(q.recall for q in found),
                 share_cell(q.precision for q in found),
                 count_cell([q.false_accounts for q in found]),
-                f"{sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1):.2%}",
+                percent_cell(sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1), 2),
                 share_cell(q.bcubed_f1 for q in found),
                 share_cell(q.request_ari for q in found),
                 share_cell(q.request_recall for q in found),
@@ -153,7 +154,7 @@ def honest_table(rows: Sequence[Row]) -> str:
                     method.replace("_", " "),
                     str(len(own)),
                     f"{accounts:,}",
-                    f"{false:,} ({false / accounts:.2%})",
+                    f"{false:,} ({percent_cell(false / accounts, 2)})",
                     persona_cell(found),
                     f"{acts:,}" if names else NONE,
                     f"{upper_bound(acts, len(own)):.3f}" if names else NONE,
@@ -196,7 +197,7 @@ def replay_table(rows: Sequence[Row], generator: str) -> str:
         seen = first_call_cell(own, groups=True)
         lines.append([str(rung), str(len(calls)), seen, "; worst ".join(waits), f"{held} of {len(calls)}"])
     head = ["rung", "campaigns", "harvested requests (share of the campaign), median", "after its first request"]
-    return table([*head, f"within max({TARGET_SHARE:.0%}, {TARGET_REQUESTS} requests)"], lines)
+    return table([*head, f"within max({percent_cell(TARGET_SHARE, 0)}, {TARGET_REQUESTS} requests)"], lines)
 
 
 def _rungs(rows: Sequence[Row], generator: str) -> list[int]:

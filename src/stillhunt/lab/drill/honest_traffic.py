@@ -1,4 +1,4 @@
-"""What the operator's honest traffic looks like: what planted accounts and requests are drawn from."""
+"""Learns what honest traffic looks like in the user's log; planted accounts and requests are drawn from it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MIN_LOG_LENGTH = DAY
 PROVIDER_ACCOUNTS = 5
 """Accounts of one mail domain from which it counts as a provider's and not as one firm's."""
 MIN_ANSWER_LIMIT = 1024
-"""Largest answers below this are not asked for by people who want whole answers."""
+"""Whoever wants full answers does not set `max_tokens` below this."""
 
 
 @dataclass(frozen=True)
 class HonestTraffic:
-    """Observations of honest accounts; rows are positions in the own requests.
+    """What was learned from honest accounts; rows are positions in the requests of the log.
 
     Args:
         first, last: microseconds since the epoch of the first and the last request.
@@ -33,7 +33,7 @@ class HonestTraffic:
         model_share: shape (models,).
         answers: output tokens by model, ascending.
         characters_per_token: median over requests.
-        programs: a row of each client program (user agent and TLS fingerprint), and the accounts that use it.
+        programs: a row of each client fingerprint (user agent with TLS fingerprint), and how many accounts have it.
         rows_of: rows of each donor account, by time.
         customer_of: row of each donor in the customer table; -1 where it has none.
         filled: columns of the requests that hold a value anywhere.
@@ -53,7 +53,7 @@ class HonestTraffic:
 
 
 def learn_honest_traffic(own: OwnLogs, suspects: frozenset[str]) -> HonestTraffic:
-    """Look at the honest accounts.
+    """Learn from the honest accounts.
 
     Args:
         own: the logs.
@@ -104,7 +104,7 @@ def _hours(time: Array, first: int, last: int) -> Array:
     hour = np.arange(first // HOUR, last // HOUR + 1)
     of_day = np.bincount(time // HOUR % 24, minlength=24) + 1.0
     days = np.bincount(time // DAY - first // DAY, minlength=int(last // DAY - first // DAY) + 1) + 1.0
-    # The first and the last day are seldom whole: they count like the day beside them.
+    # The log seldom covers the first and the last day fully: they count at least as much as the day beside them.
     days[0] = max(days[0], days[min(1, len(days) - 1)])
     days[-1] = max(days[-1], days[max(len(days) - 2, 0)])
     weight: Array = of_day[hour % 24] * days[hour * HOUR // DAY - first // DAY]
@@ -159,14 +159,14 @@ def _customers(customers: pa.Table | None, donors: list[str]) -> Array:
 
 
 def private_customers(own: OwnLogs, honest: HonestTraffic) -> Array:
-    """Donors whose papers a stranger may copy: no organisation, and a mail provider that many use.
+    """Donors whose customer rows a stranger may copy: those without an organisation and with a common mail provider.
 
     Args:
         own: the logs.
         honest: what was learned from them.
 
     Returns:
-        Positions in `manner.rows_of`; all donors where the customer table is absent or has no such account.
+        Positions in `honest.rows_of`; all donors where the customer table is absent or has no such account.
     """
     everyone = np.arange(len(honest.rows_of))
     if own.accounts is None:

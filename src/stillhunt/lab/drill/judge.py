@@ -1,4 +1,4 @@
-"""What a hunt made of a planted campaign."""
+"""Compares what a hunt found with what was planted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RANKS = {"none": 0, "review": 1, "act": 2}
 
 @dataclass(frozen=True)
 class Outcome:
-    """The planted campaign in one hunt.
+    """What one hunt made of the planted campaign.
 
     Args:
         correct: whether it was called correctly.

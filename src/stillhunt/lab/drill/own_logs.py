@@ -1,4 +1,4 @@
-"""The operator's logs in memory, in a form that can be hunted again together with planted rows."""
+"""The user's logs in memory, in a form that can be hunted again together with planted rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stillhunt.base.schema import REQUESTS
 from stillhunt.pipeline import reading
 
 ID_MARK = "drill--"
-"""What the ids of all planted accounts, requests, conversations and cards begin with."""
+"""Prefix of the ids of all planted accounts, requests, conversations and cards."""
 MAX_LOG_BYTES = 1 << 30
 """Bytes of rows kept in memory, answers left out; a hunt takes about four times as much at its peak."""
 DERIVED_COLUMNS = ("client_prefix", "origin_file", "origin_row")
@@ -34,7 +34,7 @@ class Source:
         accounts: path or table of the customers; None where there is none.
         mapping: our column -> theirs.
         accounts_mapping: the same for the customers.
-        sample: accounts to drill on, drawn whole by a keyed hash of their id; 0 = all.
+        sample: accounts to drill on, drawn by a keyed hash of their id, with all their requests; 0 = all.
     """
 
     logs: Any
@@ -66,7 +66,7 @@ def read_own_logs(source: Source, config: Config, progress: Progress) -> OwnLogs
     Args:
         source: where they are.
         config: settings; `seed` keys the sample.
-        progress: told how far reading is.
+        progress: receiver of progress while reading.
 
     Raises:
         InputError: nothing can be read, the rows are too many for memory, or ids begin with the drill's own mark.
@@ -144,13 +144,13 @@ def _prune(
 
 
 def _without_answers(table: pa.Table) -> pa.Table:
-    """The hunt does not read the answers' text, which is most of many logs."""
+    """Drop the text of answers: the hunt does not read it, and it is most of many logs."""
     field = table.schema.field("response")
     return _replaced(table, field.name, pa.nulls(table.num_rows, field.type))
 
 
 def _with_stand_ins(requests: pa.Table, customers: pa.Table | None) -> tuple[pa.Table, pa.Table | None]:
-    """Hashed identities as texts that the hunt takes for identities again, equal where the hashes are."""
+    """Replace hashed identities by texts that the hunt hashes again; they are equal where the hashes are."""
     prefixes = [requests["client_prefix"], *([] if customers is None else [customers["signup_prefix"]])]
     # Numbered by appearance, since nothing may depend on the key that the hashes were made with.
     known = pc.unique(pa.chunked_array([chunk for column in prefixes for chunk in column.chunks], pa.uint64()))

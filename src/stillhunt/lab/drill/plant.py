@@ -1,4 +1,4 @@
-"""One labelled campaign in the operator's own manner: accounts, requests, and which of them harvest."""
+"""Builds one labelled campaign that looks like the user's own traffic."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Cell:
     """One campaign of the grid.
 
     Args:
-        kind: template = the same words around each item; paraphrase = worded anew each time; bare = items alone.
+        kind: template = the same words around each item; paraphrase = worded anew each time; untemplated = nothing
+            but the item.
         accounts: planted accounts.
         pace: harvest requests per account and day.
     """
@@ -82,7 +83,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class DrillContext:
-    """What all campaigns of a drill are planted into.
+    """What all campaigns of a drill are planted into, and their common sizes.
 
     Args:
         own: the logs.
@@ -101,7 +102,7 @@ class DrillContext:
 
 @dataclass(frozen=True)
 class _Draft:
-    """Requests before they are dressed, one entry each: account position, time, text, whether it harvests."""
+    """Requests before the other columns are filled: account position, time, text, and whether each one harvests."""
 
     owner: Array
     time: Array
@@ -155,7 +156,7 @@ def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Dr
 
 
 def _slots(honest: HonestTraffic, loads: Array, span: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Account and time of each request: leases at the operator's own busy hours."""
+    """Account and time of each request: leases at the busy hours of the user's own log."""
     start, end = span
     leases = np.maximum(1, rng.poisson(loads / ITEMS_PER_LEASE))
     account = np.repeat(np.arange(len(loads)), leases)
@@ -184,7 +185,7 @@ def _wrapper(kind: Kind, rng: np.random.Generator) -> Callable[[int, str], str]:
 
 
 def _with_cover(context: DrillContext, harvest: _Draft, people: Array, rng: np.random.Generator) -> _Draft:
-    """Honest-looking requests between the leases: each account's own subject, as many as its cover share asks."""
+    """Add honest-looking requests between the leases, each account on a subject of its own."""
     if not context.cover:
         return harvest
     loads = np.round(np.bincount(harvest.owner, minlength=len(people)) * context.cover / (1.0 - context.cover))
@@ -205,7 +206,7 @@ def _with_cover(context: DrillContext, harvest: _Draft, people: Array, rng: np.r
 
 
 def _without_known(context: DrillContext, draft: _Draft) -> _Draft:
-    """Without texts that a real request has, and without a text's second appearance."""
+    """Drop texts that a real request has, and texts that occurred before."""
     texts = pa.array(draft.prompt, pa.large_string())
     known = pc.is_in(texts, context.own.requests["prompt"].combine_chunks()).to_numpy(zero_copy_only=False)
     first = np.zeros(len(texts), bool)
@@ -261,7 +262,7 @@ def _requests(
 
 
 def _answers(honest: HonestTraffic, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Model of each request, and its answer's length: from the longer half of what honest callers get of it."""
+    """Model and answer length of each request; lengths are among the longer honest answers of that model."""
     best = int(rng.choice(len(honest.models), p=honest.model_share))
     other = rng.choice(len(honest.models), count, p=honest.model_share)
     model = np.where(rng.random(count) < LOYALTY, best, other)
@@ -291,7 +292,7 @@ def _neighbour(address: str | None, host: int) -> str | None:
 def _customers(
     context: DrillContext, cell: Cell, people: Array, start: int, rng: np.random.Generator
 ) -> pa.Table | None:
-    """Papers of the planted accounts: each copies an honest one's plan, mail provider and countries, with own card."""
+    """Customer rows of the planted accounts: each copies an honest account, with a card and addresses of its own."""
     own = context.own.accounts
     if own is None:
         return None

@@ -1,4 +1,4 @@
-"""The power curve as JSON, Markdown and a picture; no text of the logs is in any of them."""
+"""Writes the power curve as JSON, Markdown and SVG, without any text of the logs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _row(cell: CellResult) -> tuple[str, ...]:
 
 
 def sentences(result: DrillResult) -> list[str]:
-    """What the table means, and what it does not say.
+    """Sentences that say what the table means and where it misleads.
 
     Args:
         result: a finished drill.

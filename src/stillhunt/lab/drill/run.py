@@ -1,4 +1,4 @@
-"""The door of the drill: a grid of campaigns planted into the operator's own logs, hunted look by look."""
+"""Runs a drill: plants a grid of campaigns, each into a copy of the log, and hunts look by look."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stillhunt.lab.drill.plant import CAMPAIGN_KINDS, Cell, DrillContext, Kind, 
 from stillhunt.lab.drill.sentences import PROMPTS_READ, split_prompts
 
 LOOKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
-"""Shares of a campaign's harvest after which the log is cut and hunted, before the look at the whole log."""
+"""Shares of a campaign's harvest after which the log is cut and hunted; the last look is at the full log."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class CellResult:
     Args:
         kind, accounts, pace: the cell.
         requests: harvest requests planted.
-        found: called correctly in the whole log.
+        found: called correctly in the full log.
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
         recall: share of its accounts that are flagged.
         first_call: harvest requests until the first look from which on every look calls it correctly; None if never.
-        touched: honest accounts that are flagged in the whole log with it, and not without it.
+        touched: honest accounts that are flagged in the full log with it, and not without it.
     """
 
     kind: Kind
@@ -121,7 +121,7 @@ class DrillResult:
     hunts: int
 
     def smallest_found(self, kind: Kind, pace: float) -> int | None:
-        """Accounts from which on every size of the grid was found; None if not even the largest was."""
+        """The smallest size of the grid from which on every size was found; None if the largest was not."""
         smallest = None
         for cell in sorted(self.cells, key=lambda one: -one.accounts):
             if (cell.kind, cell.pace) == (kind, pace):
@@ -136,13 +136,13 @@ def drill(
 ) -> DrillResult:
     """Plant every campaign of the grid into a copy of the logs in memory, hunt, and count.
 
-    Each campaign is hunted by itself: where three shared a log they spoilt one another's figures.
+    Each campaign is hunted by itself, because campaigns that share a log change one another's figures.
 
     Args:
         source: the operator's logs; read, never written.
         spec: grid.
         config: settings of the hunts.
-        progress: told of reading and of each hunt.
+        progress: receiver of progress while reading and hunting.
 
     Raises:
         InputError: the logs cannot be read, or are too small or too large to drill on.
@@ -214,7 +214,7 @@ class _Looks:
         self.hunts = 0
 
     def result(self) -> CellResult:
-        """What became of it; looks go back in time for as long as it is called correctly."""
+        """Hunt the full log, then ever shorter logs for as long as the campaign is called correctly."""
         cell, harvest = self._planted.cell, self._planted.harvest_times
         final = self._look(None)
         first_call = len(harvest) if final.correct else None
@@ -236,7 +236,7 @@ class _Looks:
         )
 
     def _look(self, moment: int | None) -> Outcome:
-        """Hunt what the log held before a moment; all of it where that is None."""
+        """Hunt what the log held before a moment, microseconds; the full log if it is None."""
         requests = self._requests
         if moment is not None:
             requests = requests.filter(pc.less(requests["timestamp"], pa.scalar(moment, TIMESTAMP)))

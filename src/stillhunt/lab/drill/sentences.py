@@ -1,9 +1,8 @@
-"""New prompts from the operator's own: sentences of two prompts about one subject, put together.
+"""New prompts from the user's own: sentences of two prompts about one subject, put together.
 
-What would betray a drill by itself is kept out. Sentences that recur in the log (templates, greetings, boilerplate)
-are not used, so no honest template is carried into a campaign; and within one planted account a prompt's sentences
-are used again only when all others of its subject have been, so the mixing does not itself make the recurring
-phrases that a hunt looks for.
+Nothing is used that would give a planted campaign away by itself. Sentences that recur in the log (templates,
+greetings, boilerplate) are left out, so no honest template enters a campaign. Within one planted account the sentences
+of a prompt are used again only when all others of its subject were, so the mixing itself makes no recurring phrases.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ PROMPTS_READ = 40_000
 """Prompts that are taken apart at most; bounds time and memory."""
 PROMPTS_KEPT = 8_000
 RECURS_IN_PROMPTS = 3
-"""Prompts in which a sentence stands from which it is somebody's template or everybody's phrase."""
+"""A sentence that occurs in so many prompts is a template or a common phrase."""
 MAX_SENTENCES = 6
-"""Sentences kept of a prompt, so that one pasted file does not become every item."""
+"""Most sentences kept of one prompt, so that a pasted file does not become every item."""
 MIN_CHARACTERS = 24
 MAX_CHARACTERS = 1_200
 """Characters of an entry."""
@@ -42,12 +41,12 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}|\w{4,}")
 
 @dataclass(frozen=True)
 class Sentences:
-    """Prompts taken apart.
+    """Prompts split into sentences.
 
     Args:
         first_parts, second_parts: the first and the second half of each entry's sentences; an entry of one sentence
             has it in both.
-        words: codes of the telling words of each entry, entry after entry.
+        words: codes of the words that tell its subject, entry after entry.
         entry: entry of each of `words`.
         rarity: entries that hold each word, shape (vocabulary,).
     """
@@ -63,7 +62,7 @@ class Sentences:
 
 
 def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
-    """Make a stock of sentences.
+    """Split prompts into sentences that can be combined into new items.
 
     Args:
         prompts: (account number, prompt), in an order that favours nobody; the first `PROMPTS_READ` are read.
@@ -71,13 +70,13 @@ def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
     Raises:
         InputError: too few prompts have sentences of their own.
     """
-    whole = list(dict.fromkeys(prompts[:PROMPTS_READ]))
-    split = [_sentences(text) for _, text in whole]
+    distinct = list(dict.fromkeys(prompts[:PROMPTS_READ]))
+    split = [_sentences(text) for _, text in distinct]
     seen = Counter(sentence for sentences in split for sentence in set(sentences))
-    per_account = max(4, -(-PROMPTS_KEPT // max(len({account for account, _ in whole}), 1)))
+    per_account = max(4, -(-PROMPTS_KEPT // max(len({account for account, _ in distinct}), 1)))
     used: Counter[int] = Counter()
     entries: dict[str, list[str]] = {}
-    for (account, _), sentences in zip(whole, split, strict=True):
+    for (account, _), sentences in zip(distinct, split, strict=True):
         own = [sentence for sentence in sentences if seen[sentence] < RECURS_IN_PROMPTS][:MAX_SENTENCES]
         text = " ".join(own)
         if (
@@ -110,7 +109,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
-    """Words that stand in some entries and not in many: codes, their entries, and in how many each stands."""
+    """Words that occur in some entries but not in many: codes, their entries, and the number of entries of each."""
     held = [sorted({word.lower() for word in _WORD.findall(text)}) for text in texts]
     counts = Counter(word for words in held for word in words)
     most = max(10, len(texts) // 15)
@@ -121,7 +120,7 @@ def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
 
 
 def draw_subject(sentences: Sentences, rng: np.random.Generator, size: int) -> Array:
-    """Entries about one subject: those that share most telling words with a prompt drawn at random.
+    """Draw entries about one subject: those that share most words with a prompt drawn at random.
 
     Args:
         sentences: entries.
@@ -149,7 +148,7 @@ def _closest(sentences: Sentences, words: Array, chance: Array, size: int) -> Ar
 
 
 def draw_items(sentences: Sentences, rng: np.random.Generator, subject: Array, count: int) -> list[str]:
-    """New texts for one account: each head and each tail once before any comes again.
+    """New texts for one account; no part of an entry is used twice before all others were used.
 
     Args:
         sentences: entries.
@@ -158,7 +157,7 @@ def draw_items(sentences: Sentences, rng: np.random.Generator, subject: Array, c
         count: texts wanted.
 
     Returns:
-        Texts of the head of one entry and the tail of another.
+        Texts made of the first part of one entry and the second part of another.
     """
     items: list[str] = []
     while len(items) < count:

@@ -1,4 +1,4 @@
-"""Who the accounts are: sign-up, cards, mail, organisation, taste."""
+"""The accounts of a world: sign-up, card, mail, organisation and topic preferences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS = 24
 
 
 def enroll(scene: Scene, rng: np.random.Generator, kind: CustomerKind, count: int) -> People:
-    """Honest accounts of one habit.
+    """Draw the honest accounts of one kind of customer.
 
     Args:
         scene: world.
@@ -136,7 +136,7 @@ def draw_topic_preferences(
 
 
 def draw_groups(rng: np.random.Generator, bounds: tuple[int, int], count: int) -> Array:
-    """Group number of each account; -1 where the habit knows no groups.
+    """Group number of each account; -1 where this kind of customer has no groups.
 
     Args:
         rng: generator.

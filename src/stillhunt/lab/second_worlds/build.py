@@ -1,4 +1,4 @@
-"""The door of the second generator."""
+"""Builds worlds of the second generator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stillhunt.lab.worlds.build import World
 
 
 def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> World:
-    """Build a world of the second generator; the same order gives the same rows.
+    """Build a world of the second generator; the same spec gives the same rows.
 
     Args:
         spec: what to build.
@@ -38,7 +38,7 @@ def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> Wo
 
 
 def lay_out(scene: Scene) -> list[Block]:
-    """Everybody's traffic, before texts are written: customers first, then campaigns.
+    """Lay out all traffic before texts are written: customers first, then campaigns.
 
     Args:
         scene: world.

@@ -21,7 +21,7 @@ _PEOPLE_CHANNELS = np.array([0.3, 0.62, 0.0, 0.02, 0.01, 0.05])
 
 
 def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> Calls:
-    """Calls that carry nothing yet.
+    """Calls without model, client, address or parameters.
 
     Args:
         owner: account, shape (n,).
@@ -57,7 +57,7 @@ def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array)
 def fill_in_calls(
     scene: Scene, rng: np.random.Generator, people: People, calls: Calls, best: float, answer: float
 ) -> None:
-    """Model, client, parameters, channel, key and answer by each account's own ways.
+    """Set model, client, parameters, channel, key and answer as each account usually has them.
 
     Args:
         scene: world.

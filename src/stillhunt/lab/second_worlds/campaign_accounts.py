@@ -1,4 +1,4 @@
-"""What an operation's accounts look like: papers, clients, addresses, parameters, channels."""
+"""What the accounts of a campaign look like: sign-up data, clients, addresses, parameters, channels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ODD_MAIL = 9
 
 
 def recruit(scene: Scene, rng: np.random.Generator, rung: Rung, count: int) -> People:
-    """Accounts of an operation.
+    """Draw the accounts of a campaign.
 
     Args:
         scene: world.
         rng: generator.
-        rung: its ways.
+        rung: how the campaign behaves.
         count: accounts.
     """
     country = rng.choice(len(WEIGHTS), count, p=WEIGHTS)
@@ -51,7 +51,7 @@ def recruit(scene: Scene, rng: np.random.Generator, rung: Rung, count: int) -> P
 
 
 def _forge(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> None:
-    """Papers of the crude rungs: few cards and one mail domain, or a virtual card each and throw-away mail."""
+    """Sign-up data of the crude rungs: few cards and one mail domain, or a virtual card each and throw-away mail."""
     n = len(people)
     opened = START - int(rng.uniform(0.5, 4.0) * DAY)
     people.created = opened + (rng.random(n) * rung.opened_days * DAY).astype(np.int64)
@@ -69,12 +69,12 @@ def _forge(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -
 
 
 def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, calls: Calls) -> None:
-    """Addresses, parameters, models and channels of an operation, over what its accounts would have by themselves.
+    """Set addresses, parameters, models and channels of a campaign, over what its accounts would have by themselves.
 
     Args:
         scene: world.
         rng: generator.
-        rung: its ways.
+        rung: how the campaign behaves.
         people: its accounts.
         calls: harvested and cover calls, changed in place.
     """
@@ -93,7 +93,7 @@ def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: P
     if rung.best == 1.0:
         calls.model[:] = len(MODELS) - 1
     if rung.channels:
-        # Accounts are spread over the doors: a third plain API, the rest subscriptions, clouds and a router.
+        # Accounts are spread over the channels: a third plain API, the rest subscriptions, clouds and a router.
         calls.channel = rng.choice(len(CHANNELS), n, p=(0.34, 0.3, 0.0, 0.14, 0.1, 0.12))[calls.owner]
 
 
@@ -103,7 +103,7 @@ def _rotate(rng: np.random.Generator, people: People, calls: Calls, pool: Array)
 
 
 def _set_parameters(rng: np.random.Generator, rung: Rung, accounts: int, calls: Calls) -> None:
-    """One set for the whole operation, or three: one of them leaves everything out."""
+    """One set of parameters for all accounts, or three, one of which sends none."""
     temperature = np.array([0.7, np.nan, 1.0]) if rung.parameters == "few" else np.array([0.7])
     limit = np.array([4096.0, np.nan, np.nan]) if rung.parameters == "few" else np.array([4096.0])
     chosen = rng.choice(len(temperature), accounts, p=(0.3, 0.5, 0.2) if rung.parameters == "few" else (1.0,))

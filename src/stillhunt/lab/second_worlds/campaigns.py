@@ -1,4 +1,4 @@
-"""Campaigns: one work list, dealt to many accounts."""
+"""Campaigns: many accounts work off one queue of items."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _who_serves(rng: np.random.Generator, labs: int, accounts: int) -> Array:
 
 
 def _shifts(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> Shifts:
-    """Open hours, quotas, and how long each account works; banned ones are followed by one on standby."""
+    """Open hours, quotas and working life of each account; an account on standby replaces each banned one."""
     n, days = len(people), scene.spec.days
     hours = np.arange(days * 24)
     local = hours[None, :] + ZONES[people.country][:, None]
@@ -123,7 +123,7 @@ def _run_list(scene: Scene, rng: np.random.Generator, rung: Rung, shifts: Shifts
 def _harvest(
     scene: Scene, rng: np.random.Generator, rung: Rung, people: People, work: tuple[Array, Shifts, str]
 ) -> tuple[Jobs, Calls]:
-    """The harvested calls of one lab: items from the queue, topics from its plan, words by the rung."""
+    """The harvested calls of one lab: items from its queue, worded as the rung says."""
     members, shifts, campaign = work
     mine = Shifts(*(part[members] for part in vars(shifts).values()))
     mine = replace(
@@ -171,7 +171,7 @@ def _replay(scene: Scene, rng: np.random.Generator, served: Served, workers: int
 
 
 def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, tasks: tuple[Array, Array, Array]) -> Jobs:
-    """Texts of the tasks; topics and templates go by item, so every worker gets the same mix."""
+    """Texts of the tasks; topic and template depend on the item, so every worker gets the same mix."""
     item, turn, owner = tasks
     n = len(item)
     topics = _topics_of_skills(scene, rng, rung)
@@ -234,7 +234,7 @@ def _topics_of_skills(scene: Scene, rng: np.random.Generator, rung: Rung) -> Arr
 
 
 def _cover(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, harvested: Array) -> tuple[Jobs, Calls]:
-    """Traffic beside the harvest: everyday talk by each account's own taste, or on rung 8 that of hidden customers."""
+    """Traffic beside the harvest: everyday talk on each account's own topics, or on rung 8 that of hidden customers."""
     share = rng.uniform(*rung.cover, len(people))
     loads = harvested * share / (1 - share)
     kind = (
@@ -246,7 +246,7 @@ def _cover(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, h
 
 
 def _only_while_alive(calls: Calls, shifts: Shifts) -> Calls:
-    """A banned account has no cover traffic after its end, a standby account little before its use."""
+    """The calls without the cover traffic of banned accounts after their end."""
     late = calls.time >= shifts.until[calls.owner]
     gone = shifts.banned[calls.owner] & late & (calls.status == 200)
     kept: Calls = take(calls, ~gone)

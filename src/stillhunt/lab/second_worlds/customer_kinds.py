@@ -1,4 +1,4 @@
-"""Kinds of honest customers; most of them resemble a campaign in something."""
+"""Kinds of honest customers; most of them resemble a campaign in one respect."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class CustomerKind:
 
     Args:
         name: its name in the truth.
-        share: part of the honest accounts; the first habit takes what is left.
+        share: share of the honest accounts; the first kind takes the rest.
         mean: calls of an account in 14 days, on average.
         tail: shape of the loads between accounts; smaller = more unequal.
         load_law: "pareto" (Lomax) or "gamma" (with Poisson calls: negative binomial).
         arrival: "hawkes", "renewal", "clock" or "flood", see `arrivals`.
         profile: week of the arrivals, see `arrivals.PROFILES`.
         turns: mean turns of a conversation.
-        strength: strength of the Pitman-Yor taste; larger = broader.
+        strength: strength of the Pitman-Yor process that draws topic preferences; larger = broader.
         discount: its discount; larger = longer tail.
         size: mean words of an item.
         wording: "plain", "template" (its own), "public" (a collection that strangers share), "kit", "probe".
@@ -26,11 +26,11 @@ class CustomerKind:
         network: "home", "roaming", "office", "cloud", "gateway", "tunnel".
         program: chance that the client is a program.
         group: least and most members of a group that shares card, organisation and addresses; (0, 0) = none.
-        items: "own topics", "set" (public lists for all of it), "assignment" (its group's), "list" (its own, again and
-            again).
+        items: "own topics", "set" (public lists for everything), "assignment" (its group's) or "list" (its own,
+            again and again).
         best: chance that its usual model is the largest.
         answer: median tokens of an answer.
-        any_member: whether a group's conversations go to any of its members.
+        any_member: whether any member of a group may hold any of its conversations.
         users: chance that it names its end users.
     """
 
@@ -328,11 +328,11 @@ CUSTOMER_KINDS = (
 """Honest customers. Shares are of accounts; `TALKER` takes the rest, about a third."""
 
 SANCTIONED = ("contract_author", "contract_reseller")
-"""Habits that the operator allows by contract; their organisations are declared in the settings."""
+"""Kinds of customers that the provider allows by contract; their organisations are declared in the settings."""
 
 
 def customer_counts(accounts: int) -> list[tuple[CustomerKind, int]]:
-    """How many accounts of each habit; groups smaller than their least size are left out.
+    """Number of accounts of each kind; a kind whose accounts do not fill its smallest group is left out.
 
     Args:
         accounts: honest accounts in all.

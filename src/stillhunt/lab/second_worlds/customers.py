@@ -18,13 +18,14 @@ _USUAL_TRADES = {"auditor": "proof", "grader": "referee", "translator": "counsel
 
 
 def build_customers(scene: Scene, kind: CustomerKind, count: int) -> Block:
-    """Accounts of one habit with their traffic.
+    """Build the accounts of one kind of customer, with their traffic.
 
     Args:
         scene: world.
         kind: kind of customer.
         count: accounts.
     """
+    # Names of streams seed the random numbers: another name would build another world.
     rng = scene.stream(f"habit/{kind.name}")
     people = enroll(scene, rng, kind, count)
     scale = scene.spec.days / 14
@@ -40,7 +41,7 @@ def build_customers(scene: Scene, kind: CustomerKind, count: int) -> Block:
 def converse(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, loads: Array
 ) -> tuple[Jobs, Calls]:
-    """Conversations of accounts by the laws of a habit.
+    """Draw the conversations of accounts by the laws of their kind.
 
     Args:
         scene: world.
@@ -65,7 +66,7 @@ def converse(
 
 
 def patience(rng: np.random.Generator, accounts: int, turns: float) -> Array:
-    """Mean turns of each account's conversations: a third never ask twice.
+    """Mean turns of each account's conversations; a third of the accounts never ask twice.
 
     Args:
         rng: generator.
@@ -117,7 +118,7 @@ def _any_of_group(rng: np.random.Generator, group: Array, owner: Array) -> Array
 
 
 def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: Array) -> Array:
-    """A topic for each conversation by its account's taste; one in ten is what anybody asks.
+    """A topic for each conversation: one of its account's own, or for one in ten what anybody asks.
 
     Args:
         scene: world.
@@ -159,7 +160,7 @@ def _jobs(
 
 
 def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, chance: Array) -> None:
-    """Some later turns are stock phrases.
+    """Replace some later turns by stock phrases.
 
     Args:
         scene: world.
@@ -178,7 +179,7 @@ def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, c
 
 
 def _shared_list(rng: np.random.Generator, owner: Array, length: int, lists: int) -> Array:
-    """Everybody runs one of a few public lists, from its beginning; unrelated accounts send the same items."""
+    """Every account runs one of a few public lists from its start, so unrelated accounts send the same items."""
     place = _rank_within(owner)
     chosen = rng.integers(0, lists, int(owner.max(initial=0)) + 1)[owner]
     wanted = chosen * length + place % length
@@ -207,7 +208,7 @@ def _rank_within(owner: Array) -> Array:
 
 
 def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, owner: Array, turn: Array) -> None:
-    """Each class has three assignments whose wording half of its conversations begin with."""
+    """Each class has three assignments; every second conversation begins with the wording of one."""
     groups = int(people.group.max(initial=-1)) + 1
     topics = rng.choice(len(scene.texts.popularity), groups * 3, p=scene.texts.popularity)
     texts = scene.texts.write(rng, topics, np.zeros(groups * 3, np.int64), np.full(groups * 3, 55.0)).to_pylist()
@@ -220,7 +221,7 @@ def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, 
 def _wrap(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, jobs: Jobs, calls: tuple[Array, Array]
 ) -> None:
-    """Words around the items: a template of one's own, of a public collection, of a framework, a probe, or a habit."""
+    """Put words around the items: an own, public or framework template, a probe, or a greeting."""
     owner, turn = calls
     n, luck = len(people), rng.random(len(owner))
     if kind.wording == "template":
@@ -256,7 +257,7 @@ def _wrap(
 def _wrap_in_own(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, jobs: Jobs, owner: Array, rows: Array
 ) -> None:
-    """One or two templates per account, or per group; by the trade of the habit, or any."""
+    """One or two templates per account, or per group, often of the trade that is usual for the kind of customer."""
     trades = scene.wording.trades
     unit = np.where(people.group >= 0, people.group, np.arange(len(people)))
     usual = _USUAL_TRADES.get(kind.name)

@@ -1,4 +1,4 @@
-"""Refused and failed calls, and their second tries."""
+"""Refused and failed calls, and their retries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def outages(scene: Scene) -> Array:
 
 
 def add_failures(scene: Scene, block: Block) -> None:
-    """Turn some calls of a block into 429, 500, 503 or 529, and send most of them again.
+    """Let some calls of a block fail with 429, 500, 503 or 529, and send most of them again.
 
     Rate limits bite where an account made `_BURST_CALLS` calls within a minute; failures come singly and in outages.
     Each further try waits twice as long.

@@ -1,6 +1,6 @@
-"""A text model of its own: Zipf pseudo-words and real function words, put together unit by unit.
+"""The text model of the second generator: Zipf pseudo-words and real function words, put together unit by unit.
 
-A tongue holds connecting units (walks on a seeded chain over function words) and, for each topic, content units (one
+A language has connecting units (walks on a seeded chain over function words) and, for each topic, content units (one
 to three pseudo-words). A text alternates between them; one sentence in six wanders off to another topic. Units recur
 by Zipf's law, as collocations do, so that honest texts share short runs of words as real ones do.
 """
@@ -97,7 +97,7 @@ def _coin_words(rng: np.random.Generator, entry: dict[str, str]) -> tuple[str, .
 
 @dataclass(frozen=True)
 class Units:
-    """Units of one tongue, as strings of one shelf.
+    """Units of one language.
 
     Args:
         texts: all strings.
@@ -111,7 +111,7 @@ class Units:
 
 
 def build_units(seed: int, language: Language, topics: int) -> Units:
-    """Connecting and content units of a tongue.
+    """Build the connecting and content units of a language.
 
     Args:
         seed: seed of the world.
@@ -163,5 +163,5 @@ def zipf_ranks(rng: np.random.Generator, count: int, shape: int | tuple[int, ...
 
 
 def content_units() -> int:
-    """Content units of each topic and tongue."""
+    """Number of content units of each topic in each language."""
     return _CONTENT

@@ -1,4 +1,4 @@
-"""From blocks to the tables that a log and a customer table consist of, and their truth."""
+"""Turns blocks into the log, the customer table and the truth about both."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _requests(scene: Scene, calls: object, ids: pa.Array, texts: dict[str, pa.Ar
 
 
 def _input_tokens(scene: Scene, raw: dict[str, Array], prompt: pa.Array) -> Array:
-    """The new words, the system prompt, and all that was said before in the conversation."""
+    """Tokens of the prompt, the system prompt and all earlier turns of the conversation."""
     own = pc.utf8_length(prompt).to_numpy() / _CHARACTERS_PER_TOKEN
     system = np.array([*map(len, scene.strings.texts), 0])[raw["system"]] / _CHARACTERS_PER_TOKEN
     order = np.lexsort((raw["time"], raw["talk"]))
@@ -180,7 +180,7 @@ def _pick(values: list[str], code: Array) -> pa.Array:
 
 
 def _names(rng: np.random.Generator, prefix: str, count: int) -> pa.Array:
-    """Ids that tell nothing; 64 random bits, so that two never meet in a log of this size."""
+    """Random ids of 64 bits, which do not collide in a log of this size."""
     return pa.array(
         [f"{prefix}_{high:08x}{low:08x}" for high, low in rng.integers(0, 1 << 32, (count, 2)).tolist()], pa.string()
     )

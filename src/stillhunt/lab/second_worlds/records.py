@@ -1,4 +1,4 @@
-"""What is written down while a world is built: people, the texts they send, and the calls that carry them."""
+"""Records of a world under construction: people, the texts they send, and the calls that carry them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass
 class People:
-    """Accounts, one entry each; the first block of fields is published, the second steers their traffic.
+    """Accounts, one entry each: first the fields that are published, then those that steer their traffic.
 
     Args:
         persona: kind of customer, for the truth.
@@ -30,7 +30,7 @@ class People:
         country: index of the country it lives in.
         language: index of its language.
         client: index of its usual client.
-        topics: topics it asks about, shape (n, kinds).
+        topics: topics that an account asks about, shape (n, kinds).
         topic_cdf: their cumulative shares, shape (n, kinds).
         group: number of the group that it shares things with; -1 = none.
     """
@@ -87,11 +87,11 @@ class Calls:
     """Requests, one entry each.
 
     Args:
-        owner: account within its crowd.
+        owner: account, as a position in the people of its block.
         time: microseconds.
-        talk: conversation within its crowd.
+        talk: conversation, counted within its block.
         turn: position in the conversation.
-        job: text within its crowd's jobs.
+        job: text, as a position in the jobs of its block.
         model: index of the model.
         client: index of the client program.
         address: code of the client address.
@@ -101,10 +101,10 @@ class Calls:
         output: tokens answered.
         channel: index of the channel.
         key: number of the API key within the account.
-        user: number of the end user within the crowd; -1 = none named.
+        user: end user, counted within the block; -1 = none named.
         system: code of the system prompt in the shelf; -1 = none.
         campaign: code of the campaign in the shelf; -1 = honest.
-        status: HTTP status; the weather may still turn 200 into a failure.
+        status: HTTP status; `failures` may still turn 200 into a failure.
     """
 
     owner: Array
@@ -142,25 +142,25 @@ class Block:
 
 @dataclass
 class StringTable:
-    """Ready strings under small numbers; equal strings have one number."""
+    """Strings by code; equal strings share a code."""
 
     texts: list[str] = field(default_factory=list)
     codes: dict[str, int] = field(default_factory=dict)
 
     def put(self, text: str) -> int:
-        """Number of a string, new or known."""
+        """Code of a string, which is added if it is new."""
         code = self.codes.setdefault(text, len(self.texts))
         if code == len(self.texts):
             self.texts.append(text)
         return code
 
     def put_all(self, texts: list[str]) -> Array:
-        """Numbers of several strings, shape (n,)."""
+        """Codes of several strings, shape (n,)."""
         return np.array([self.put(text) for text in texts], np.int64)
 
 
 def join_records(parts: list[Any]) -> Any:
-    """Several ledgers of one kind in one, entry after entry; references between them are the caller's to shift.
+    """Join several records of one kind, entry after entry; the caller shifts references between them.
 
     Args:
         parts: at least one `People`, `Jobs` or `Calls`, all of one kind.
@@ -170,10 +170,10 @@ def join_records(parts: list[Any]) -> Any:
 
 
 def join_traffic(parts: list[tuple[Jobs, Calls]]) -> tuple[Jobs, Calls]:
-    """Traffic of one crowd that was built in several parts; texts, conversations and end users stay apart.
+    """Join traffic of the same people that was built in several parts; texts, conversations and end users stay apart.
 
     Args:
-        parts: jobs and calls; the calls' owners refer to the same crowd.
+        parts: jobs and calls; the owners of all calls refer to the same people.
     """
     jobs = talks = users = 0
     for made, calls in parts:
@@ -187,7 +187,7 @@ def join_traffic(parts: list[tuple[Jobs, Calls]]) -> tuple[Jobs, Calls]:
 
 
 def take(records: Any, rows: Array) -> Any:
-    """Chosen entries of a ledger.
+    """Chosen entries of a record.
 
     Args:
         records: a `People`, `Jobs` or `Calls`.

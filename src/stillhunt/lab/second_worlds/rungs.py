@@ -1,4 +1,4 @@
-"""What an operation does on each rung of the evasion ladder."""
+"""What a campaign does on each rung of the evasion ladder."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Rung:
-    """How an operation behaves.
+    """How a campaign behaves.
 
     Args:
-        papers: "burst" (shared cards, one mail domain), "cards" (virtual cards, throw-away mail) or "clean".
+        papers: sign-up data: "burst" (shared cards, one mail domain), "cards" (virtual cards, throw-away mail) or
+            "clean".
         opened_days: days over which accounts are opened.
         network: "few" (a handful of cloud addresses), "pool" (rotating proxies), "fixed" or "home" (households).
         clients: number of client programs the accounts pretend to use; 0 = those of ordinary people and programs.
-        discipline: how the list is dealt, see `queues.DISCIPLINES`.
+        discipline: how items are handed out, one of `work_queues.DISCIPLINES`.
         profile: week of the shifts, "mixed" (each account its own) or "always".
         pace: items of an account on a day of work, on average.
         evenness: spread of the quotas between accounts (standard deviation over mean).
@@ -116,4 +117,4 @@ RUNGS = {
         skills=3,
     ),
 }
-"""Rungs 1 to 12; each keeps what the one before it learned, apart from what its line says."""
+"""Rungs 1 to 12; each keeps the evasions of the one before, except where its entry says otherwise."""

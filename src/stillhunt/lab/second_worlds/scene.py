@@ -1,4 +1,4 @@
-"""What all parts of one world have in common."""
+"""The scene: what all parts of one world under construction share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNELS = ("api", "app", "batch", "nimbus-cloud", "harbour-cloud", "router")
 
 @dataclass
 class Scene:
-    """A world in the making.
+    """A world under construction.
 
     Args:
         spec: what is built.
@@ -29,7 +29,7 @@ class Scene:
         texts: where items come from.
         network: addresses.
         wording: instruction grammars.
-        strings: ready strings.
+        strings: texts that occur word for word, by code.
         public_templates: templates of public collections: string codes of the words before and after an item, shape
             (templates, 2).
     """

@@ -1,4 +1,4 @@
-"""What to build: the order form of the second generator."""
+"""What the second generator is asked to build."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How an operation deals its work list out: leases with visibility timeouts, work stealing, token buckets.
+"""How a work queue hands out its items: leases with visibility timeouts, work stealing, or token buckets.
 
-A small discrete-event simulation: workers wake, fetch items and process them; what a worker drops comes back to the
-queue and is done by another one.
+A small discrete-event simulation: workers wake, fetch items and process them. An item that a worker drops returns to
+the queue, and another worker does it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ DISCIPLINES = ("lease", "steal", "bucket")
 
 @dataclass(frozen=True)
 class QueueRules:
-    """How the list is dealt.
+    """How the queue hands out its items.
 
     Args:
-        discipline: "lease" (a few items at a time, hidden from others until done or timed out), "steal" (each worker
-            has its own share and takes from the fullest when idle) or "bucket" (single items under one common rate).
+        discipline: "lease" (a worker takes a few items, which stay hidden from others until done or timed out), "steal"
+            (each worker has a share of its own and takes from the fullest one when idle) or "bucket" (single items at
+            one common rate).
         start: microseconds at which the first batch drops.
         stop: microseconds after which nobody works.
-        drop_hours: hours between batches.
+        drop_hours: hours between two batches of new items.
         batch: items in a batch.
         lease: most items fetched at once.
         service: mean seconds for one item.
@@ -70,7 +71,7 @@ class Shifts:
 
 @dataclass
 class Served:
-    """Who did what when.
+    """The calls that a queue led to, one entry each.
 
     Args:
         worker: worker of each call, shape (n,).
@@ -98,7 +99,7 @@ class _RunningQueue:
     bucket_free: int = 0
 
     def refill(self, rng: np.random.Generator, now: int) -> None:
-        """Drop the batches that are due, and show again what timed out."""
+        """Add the batches that are due, and return items whose lease timed out."""
         while self.rules.start + int(self.dropped * self.rules.drop_hours * HOUR) <= now:
             first = self.dropped * self.rules.batch
             items = range(first, first + self.rules.batch)
@@ -114,7 +115,7 @@ class _RunningQueue:
             self.give_back(heapq.heappop(self.hidden)[1])
 
     def give_back(self, item: int) -> None:
-        """An undone item goes to the front."""
+        """Put an item that was not done at the front."""
         if self.rules.discipline == "steal":
             self.own[item % self.workers].appendleft(item)
         else:
@@ -132,11 +133,11 @@ class _RunningQueue:
 
 
 def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Served:
-    """Deal the work list out until the end.
+    """Run a work queue from its start to its end.
 
     Args:
         rng: generator.
-        rules: how the list is dealt.
+        rules: how the queue hands out its items.
         shifts: when each worker may work.
 
     Returns:
@@ -195,7 +196,11 @@ def _process(
     most: int,
     rows: list[tuple[int, int, int, int]],
 ) -> tuple[int, int]:
-    """Fetch items and do them one after another; returns how many were taken, and when the worker is free."""
+    """Fetch items and do them one after another.
+
+    Returns:
+        How many items were taken, and when the worker is free again, microseconds.
+    """
     rules = running.rules
     if rules.discipline == "bucket":
         most = 1
@@ -219,7 +224,7 @@ def _process(
 
 
 def _next_open(now: int, rules: QueueRules, hours: Array) -> int:
-    """The moment itself if the worker is open, or the beginning of its next open hour."""
+    """The given moment if the worker is open then, else the start of its next open hour."""
     for first, last in rules.stills:
         if first <= now < last:
             return last

@@ -1,4 +1,4 @@
-"""What accounts do when the provider releases a new model in the middle of the log, and when it closes them."""
+"""What happens to accounts during the log: a new model is released, and some accounts are closed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from stillhunt.lab.worlds.scene import MODELS, Draft, People, Scene
 NEW_MODEL = len(MODELS) - 1
 
 _ADOPTION_DAYS = 12.0
+"""Mean days until an honest account tries the new model, among those that ever do."""
 _MODEL_ADOPTERS = 0.7
-"""Mean days until an honest account tries it, among those who ever do."""
+"""Share of honest accounts that ever try it."""
 _CAMPAIGN_ADOPTERS = 0.5
 """Share of a campaign's accounts, and so of its traffic, that goes to the new model within a day."""
 _CLOSED = 0.015
@@ -22,7 +23,7 @@ _LAST_CALLS = 3
 
 
 def adopt_release(scene: Scene, people: People, draft: Draft, name: str) -> None:
-    """Move requests to the new model: honest ones over weeks, account by account; a campaign's within a day.
+    """Move requests to the new model: those of honest accounts over weeks, those of a campaign within a day.
 
     Args:
         scene: world.
@@ -45,7 +46,7 @@ def adopt_release(scene: Scene, people: People, draft: Draft, name: str) -> None
 
 
 def close_some(scene: Scene, people: People, draft: Draft, name: str) -> Draft:
-    """Honest accounts are closed as well: some refused calls, then silence.
+    """Close some honest accounts: a few calls are refused, then there are none.
 
     Args:
         scene: world.

@@ -1,4 +1,4 @@
-"""Accounts in reserve: some are banned, others take over their place, and refused tasks go to somebody else."""
+"""Account replacement: banned accounts are replaced from a reserve, and others repeat their refused tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER = np.iinfo(np.int64).max
 _ACTIVE = 0.62
 """Share of the accounts that work from the start; the rest stands by."""
 _LIMITED = 0.015
-"""Share of tasks refused with 429 that another account takes over."""
+"""Share of tasks that are refused with 429 and repeated by another account."""
 _REFUSALS = 3
 """Refused calls (403) after which the operation gives a banned account up."""
 _HEALTH_CHECK = 24 * HOUR
@@ -27,7 +27,7 @@ _BACKLOG = 8 * HOUR
 
 @dataclass(frozen=True)
 class Tenures:
-    """Who is banned and who takes over, one entry per account.
+    """Who is banned and who replaces them, one entry per account.
 
     Args:
         banned: microseconds since the epoch, `NEVER` for accounts that stay.
@@ -62,7 +62,7 @@ def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) ->
 
 
 def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft:
-    """Turn a queue dealt to all accounts into one that survives bans and limits.
+    """Turn the requests of a queue that all accounts serve into those of a queue that survives bans and limits.
 
     Args:
         rng: generator.
@@ -79,7 +79,7 @@ def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft
     begin = np.zeros(len(noticed), np.int64)
     lost = np.flatnonzero(tenures.successor >= 0)
     begin[tenures.successor[lost]] = noticed[lost] + tenures.delay[tenures.successor[lost]]
-    # What lies more than a few hours behind the first refusal was dealt to the others in the first place.
+    # Work of more than a few hours after the first refusal went to the others in the first place.
     known = np.where(noticed == NEVER, NEVER, noticed + _BACKLOG)
     draft = draft.keep((draft.time >= begin[draft.owner]) & (draft.time < known[draft.owner]))
     late = np.flatnonzero(draft.time >= tenures.banned[draft.owner])
@@ -98,7 +98,7 @@ def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft
     again.time = again.time + (rng.uniform(20.0, 360.0, len(again)) * SECOND).astype(np.int64)
     again.owner = _stand_in(rng, again, begin, tenures)
     both = merge_drafts(draft, again)
-    # A conversation that changed hands is another one for the provider.
+    # The provider sees a conversation that changed accounts as another one.
     both.conversation = np.unique(both.conversation * (len(begin) + 1) + both.owner, return_inverse=True)[1]
     return both
 
@@ -114,7 +114,7 @@ def ranks(owner: Array, time: Array) -> Array:
 
 
 def _stand_in(rng: np.random.Generator, again: Draft, begin: Array, tenures: Tenures) -> Array:
-    """Another account that works at the time; the owner's own successor where chance finds none."""
+    """Another account that works at the time, or the owner's successor where none was drawn."""
     chosen = np.where(tenures.successor[again.owner] >= 0, tenures.successor[again.owner], again.owner)
     for _ in range(12):
         other = rng.integers(0, len(begin), len(again))

@@ -1,4 +1,4 @@
-"""When requests arrive: bursty, heavy-tailed, on and off; never Poisson.
+"""Times of requests: bursty and heavy-tailed, with days off; never Poisson.
 
 Sessions are placed on days by a weight of each account's own (log-normal, with absent days and weekends) and at
 hours of its owner's zone; requests follow inside a session with log-normal gaps.
@@ -64,7 +64,7 @@ def place_sessions(
         rng: generator.
         owner: account of each session, shape (sessions,), codes into `zone`.
         zone: hours ahead of UTC of each account, shape (accounts,).
-        rhythm: habits.
+        rhythm: how the users spread their work.
         window: start of the world in microseconds since the epoch, its first and its last-plus-one day.
 
     Returns:
@@ -74,7 +74,7 @@ def place_sessions(
     accounts, days = len(zone), end_day - first_day
     weight = np.exp(rng.normal(0.0, rhythm.day_sigma, (accounts, days)))
     weight *= np.where((np.arange(first_day, end_day) % 7) >= 5, rhythm.weekend, 1.0)  # the world starts on a Monday
-    # Habits differ: some are here daily, most now and then.
+    # Accounts differ: some are used daily, most now and then.
     share = rng.beta(2.0 * rhythm.presence, 2.0 * (1.0 - rhythm.presence) + 1e-9, (accounts, 1))
     present = rng.random((accounts, days)) < np.maximum(share, 1.0 / days)
     present[np.arange(accounts), rng.integers(0, days, accounts)] = True
@@ -90,7 +90,7 @@ def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes:
         owner: account of each session, shape (sessions,).
         start: microseconds, shape (sessions,).
         sizes: requests per session, at least 1, shape (sessions,).
-        rhythm: habits; gives the gaps.
+        rhythm: gives the gaps.
     """
     session = np.repeat(np.arange(len(sizes)), sizes)
     first = np.cumsum(sizes) - sizes
@@ -124,7 +124,7 @@ def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array
 
 
 def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Array, spread: float) -> Array:
-    """Microseconds of the UTC day for people awake around an hour of their own zone.
+    """Times of day of people who are awake around a favourite local hour.
 
     Args:
         rng: generator.

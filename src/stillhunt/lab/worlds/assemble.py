@@ -1,4 +1,4 @@
-"""From people and drafts to the world's four tables: retries, ids, order."""
+"""Assembles people and drafts into the four tables of a world: adds retries and ids, and sorts by time."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
 
 
 def _in_order(texts: pa.Array, order: Array) -> pa.ChunkedArray:
-    """Texts in another order, block by block: at once it would need their room three times."""
+    """Texts in another order, block by block; all at once would take three times their memory."""
     starts = range(0, max(len(order), 1), _ROWS_AT_ONCE)
     return pa.chunked_array([texts.take(pa.array(order[start : start + _ROWS_AT_ONCE])) for start in starts])
 
 
 def _narrow(values: Array) -> Array:
-    """Integers in the least room; parameters as hundredths with -1 for "not sent"; names as they are."""
+    """Integers in their smallest type; floats as hundredths, -1 where nothing was sent; names unchanged."""
     if values.dtype == np.float64:
         values = np.where(np.isnan(values), -1, np.round(values * 100)).astype(np.int64)
     if values.dtype != np.int64 or not len(values):
@@ -110,12 +110,12 @@ def _narrow(values: Array) -> Array:
 
 
 def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array, Array, Array]:
-    """Refused and failed calls: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
+    """Let calls fail: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
 
     Args:
         rng: generator.
-        draft: n requests; those whose status is settled keep it and are not sent again.
-        incident: start of the provider's own outage; most calls fail while it lasts.
+        draft: n requests; those that have a status already keep it and are not sent again.
+        incident: start of an outage of the provider, microseconds; most calls fail while it lasts.
 
     Returns:
         Row, HTTP status and delay in microseconds of every call; the first n calls are the rows themselves.
@@ -148,7 +148,7 @@ def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array
 
 
 def _open_before_use(rng: np.random.Generator, people: People, columns: dict[str, Array]) -> None:
-    """An account is opened some minutes before its first call at the latest."""
+    """Move the opening of accounts to some minutes before their first call, where it is later than that."""
     first = np.full(len(people), np.iinfo(np.int64).max)
     np.minimum.at(first, columns["owner"], columns["time"])
     warm = (rng.exponential(20.0 * 60.0, len(people)) * SECOND).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The door of the worlds: seeded logs of an API with known truth."""
+"""Builds and writes worlds of the first generator: seeded logs of an API with known truth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WorldSpec:
         accounts: honest accounts.
         days: length of the log.
         seed: seed of everything; the honest part does not depend on the campaigns.
-        campaigns: operations hidden in it; none = an honest world.
+        campaigns: campaigns hidden in it; none = an honest world.
     """
 
     accounts: int = 2000
@@ -55,8 +55,8 @@ class World:
         accounts: the operator's customer table.
         truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
         truth_requests: request_id, account_id, campaign (empty = honest).
-        sanctioned: organisations under contract to make synthetic data or to resell; honest, and to be declared in the
-            settings.
+        sanctioned: organisations under contract to make synthetic data or to resell; they are honest, and the settings
+            have to declare them.
     """
 
     requests: pa.Table

@@ -1,4 +1,4 @@
-"""The accounts of an operation: how they were opened, paid for and connected, by rung."""
+"""The accounts of a campaign: how they were opened, paid for and connected, by rung."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PROGRAMMES = ("education", "research", "coding", "other")
 
 
 def recruit_workers(scene: Scene, rng: np.random.Generator, rung: int, count: int, start: int) -> People:
-    """Worker accounts of a dedicated operation.
+    """Draw the accounts of a campaign that has accounts of its own.
 
     Args:
         scene: world.
@@ -88,7 +88,7 @@ def recruit_pool(scene: Scene, rng: np.random.Generator, count: int, *, househol
 
 
 def recruit_company(scene: Scene, rng: np.random.Generator, count: int) -> People:
-    """Service accounts of one company with clean papers: months old, one contract, card, domain and data centre."""
+    """Service accounts of one company: months old, with one contract, card, mail domain and data centre."""
     people = draw_people(scene, rng, "shell", count, paid=1.0, recent=0.0)
     share_vendor(scene, rng, people, np.zeros(count, np.int64))
     people.created = np.minimum(people.created, ORIGIN - (90 * DAY))

@@ -1,9 +1,8 @@
-"""Harvesting campaigns: one work queue of distinct items, dealt out to many accounts.
+"""Harvesting campaigns: many accounts work off one queue of distinct items.
 
-The rungs are those of the evasion ladder, see `rungs`. A campaign that deals out a queue keeps what one plan forces
-on it, whatever the rung: items never repeat across accounts, loads are equalised, every worker draws from the same
-queue, the whole queue starts, pauses and stops together, and few client programs serve all. Rungs 9, 12 and 13 have
-no queue: there other people write the requests.
+The rungs are those of the evasion ladder, see `rungs`. On every rung with a queue, the queue shows: items never repeat
+across accounts, loads are even, all workers draw from the same topics, they start, pause and stop together, and few
+client programs serve all of them. Rungs 9, 12 and 13 have no queue: there other people write the requests.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _LABS: tuple[Wording, ...] = ("fixed", "paraphrased", "oblique")
 
 @dataclass(frozen=True)
 class CampaignSpec:
-    """One operation.
+    """One campaign.
 
     Args:
         rung: 1 to 13 or 15, see the table in `docs/worlds.md`.
@@ -48,9 +47,9 @@ class CampaignSpec:
         cover_share: share of the accounts' traffic that is not harvest; the rung's default when None.
         requests_per_account_day: harvest requests per account on a day of work; the rung's default when None.
         specialised: each account works on one skill only instead of all.
-        kind: dedicated = own accounts; pool = a reseller's accounts that serve two labs and real customers, three labs
-            on rung 8, which is a pool in any case.
-        template: rung = what the rung puts around the items; none = bare items, only dealt out.
+        kind: dedicated = own accounts; pool = a reseller's accounts, which serve two labs and real customers. Rung 8 is
+            always a pool, of three labs.
+        template: rung = what the rung puts around the items; none = the items alone.
     """
 
     rung: int
@@ -86,7 +85,7 @@ class CampaignSpec:
 
 
 def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> tuple[People, Draft]:
-    """The accounts of one operation and all their requests, harvest and cover.
+    """Build the accounts of one campaign and all their requests, harvest and cover.
 
     Args:
         scene: world.
@@ -122,7 +121,7 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
 def _dedicated(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, workers: tuple[People, str], orders: Orders
 ) -> Draft:
-    """One queue and its cover."""
+    """Requests of one queue, and the cover traffic beside them."""
     people, name = workers
     if spec.rung == _REPLACEMENT_RUNG:
         orders = replace(orders, tenures=draw_tenures(rng, spec.accounts, orders.start, scene.end))
@@ -141,7 +140,7 @@ def _dedicated(
 def _pool(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, name: str, orders: Orders
 ) -> tuple[People, Draft]:
-    """Two or three labs and the customers of one reseller, on the same accounts."""
+    """Requests of two or three labs and of a reseller's customers, on the same accounts."""
     rung = orders.rung
     mixed = rung.wording == "mixed"
     people = recruit_pool(scene, rng, spec.accounts, household=mixed)
@@ -179,7 +178,7 @@ def _pool(
 
 
 def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:
-    """Chat in front of the harvest: the same laws as honest chat, on the workers' own lines and programs."""
+    """Cover traffic: honest chat on the addresses and programs of the workers."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     loads = np.maximum(1, np.round(harvested * share / (1.0 - share))).astype(np.int64)
     recipe = replace(CHAT, browsers=0.0, moving=0.0)
@@ -193,7 +192,7 @@ def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft,
 
 
 def _between_leases(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, cover: Draft) -> Draft:
-    """Cover is played between leases: each conversation moves close to a unit of work."""
+    """Move each cover conversation close to a harvest request: cover is sent between leases."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     by_owner = np.argsort(draft.owner, kind="stable")
     begin = np.cumsum(harvested) - harvested

@@ -1,4 +1,4 @@
-"""The item grammar: prompts of many topics and languages, the one source of honest and harvesting texts.
+"""The item grammar: writes prompts on many topics in many languages, for honest users and campaigns alike.
 
 A prompt is an opening, some context, sometimes a limit and a pasted block, built from word lists in `data/`.
 Lists, patterns and laws are this project's own. Every draw comes from the generator that is handed in, so
@@ -23,7 +23,7 @@ ENGLISH = 0
 
 MAX_SENTENCES = 16
 _DRIFT = 0.15
-"""Share of context sentences that speak of another topic, as people's requests do."""
+"""Share of context sentences that are about another topic, as in people's requests."""
 _BLOCK = 0.3
 """Share of prompts that carry a pasted block where their topic's group has one."""
 _CLAUSE = ("subject", "verb", "object", "tail", "end")

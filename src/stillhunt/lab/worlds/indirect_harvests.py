@@ -1,4 +1,4 @@
-"""Harvests that are other people's own requests: a rival product's users, contractors at work, customers' logs sold."""
+"""Harvests that other people write: users of a rival product, contractors, customers who sell their logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 USERS = replace(
     CHAT, load=8.0, load_sigma=0.9, session=5.0, follow=0.3, browsers=0.0, moving=0.0, recent=0.0, verbosity=2.2
 )
-"""People who talk to a rival's product and do not know who answers."""
+"""People who use a rival's product and do not know which model answers."""
 
 CONTRACTORS = Recipe(
     "contractor", 0.0, load=24, load_sigma=0.4, session=4, follow=0.3, talkers=0.8, breadth=6.0, moving=0.1,
@@ -115,7 +115,7 @@ def sell_logs(scene: Scene, rng: np.random.Generator, people: People, name: str,
 
 
 def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, days: int) -> Draft:
-    """Each user goes to an account on duty in that part of that day, in turn, so that loads stay equal."""
+    """Assign each user to an account on duty in that part of the day, in turn, so that loads stay even."""
     parts = (days + 1) * _SHIFTS
     shift = rng.permutation(accounts) % _SHIFTS
     duty = (rng.random((parts, accounts)) < rung.presence) & (np.arange(parts)[:, None] % _SHIFTS == shift)
@@ -148,7 +148,7 @@ def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int,
 
 
 def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int) -> None:
-    """The rival's own instructions and tools, left on part of the sessions by those gateways that do not strip them."""
+    """Leave the rival's system prompt and tools on some sessions, where the relay does not strip them."""
     words = read_data("systems")["rival"]
     draws = integer_stream(rng)
     product = scene.grammar.pools[0][0]["x"][next(draws) % len(scene.grammar.pools[0][0]["x"])].capitalize()

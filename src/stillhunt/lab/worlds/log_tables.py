@@ -1,4 +1,4 @@
-"""The operator's two tables as its collectors would write them: what each channel shows, ids, tokens."""
+"""Writes the log and the customer table as the provider would have them: ids, tokens, what each channel shows."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def customer_table(scene: Scene, people: People, account_ids: pa.Array) -> pa.Ta
 
 
 def write_ids(numbers: Array, shapes: list[str], shape: Array | None, salt: tuple[int, int]) -> pa.Array:
-    """One id per number, distinct and in no order.
+    """One id per number, all distinct and in no order.
 
     Args:
         numbers: non-negative integers, all different.
@@ -126,7 +126,7 @@ def write_ids(numbers: Array, shapes: list[str], shape: Array | None, salt: tupl
 
 
 def _mix(numbers: Array, seed: int, kind: int) -> Array:
-    """A 64-bit mixer that is one to one, so that no two numbers meet."""
+    """Mix numbers one to one into 64 bits, so that no two become equal."""
     step = np.uint64(0x9E3779B97F4A7C15)
     base = np.uint64((seed * 8 + kind) * 0xD1342543DE82EF95 & _MASK)
     mixed: Array = (numbers.astype(np.uint64) + np.uint64(1)) * step + base

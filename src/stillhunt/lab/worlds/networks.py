@@ -72,13 +72,13 @@ class Places:
 
 @dataclass(frozen=True)
 class Clients:
-    """Client programs: what they say of themselves and how they greet.
+    """Client programs with their user agents and TLS fingerprints.
 
     Args:
         user_agents: header texts.
-        fingerprints: transport fingerprint of each stack.
-        weight: popularity of each stack among programs; browsers are 0 here.
-        browser_weight: popularity among browsers; programs are 0 here.
+        fingerprints: TLS fingerprint of each client.
+        weight: popularity of each client among programs; 0 for browsers.
+        browser_weight: popularity of each client among browsers; 0 for programs.
     """
 
     user_agents: tuple[str, ...]
@@ -122,7 +122,7 @@ def draw_places(rng: np.random.Generator) -> Places:
 
 
 def draw_clients(rng: np.random.Generator) -> Clients:
-    """All client stacks; programs of one runtime share their fingerprints, newer versions are more common."""
+    """All client fingerprints; programs of one runtime share TLS fingerprints, and newer versions are more common."""
     runtimes = {size: [_fingerprint(rng) for _ in range(size)] for size in sorted({row[3] for row in _CLIENTS})}
     agents: list[str] = []
     prints: list[str] = []

@@ -1,8 +1,8 @@
-"""Asking for reasoning without asking: freshly worded wrappings in several languages, and probes before a campaign.
+"""Prompts that elicit reasoning without asking for it, in several languages, and probes before a campaign.
 
-Every wrapping draws a situation, an approach (teach, debug, translate, audit, compare), sentences, their order, the
-words in them and the place of the item, so that no phrase recurs in more than a few of a hundred requests.
-Campaigns from rung 7 on, auditors, teachers and safety researchers draw from the same lists.
+Each wording draws a situation, an approach (teach, debug, translate, audit, compare), sentences, their order, their
+words and the place of the item, so no phrase recurs in more than a few percent of the requests. Campaigns from rung 7
+on, auditors, teachers and safety researchers draw from the same lists.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from stillhunt.lab.worlds.grammar import Pattern, Pools, expand_alternatives, load_grammar, read_data
 
 APPROACHES = ("teach", "debug", "translate", "audit", "compare")
-"""Ways to get the reasoning told; each is a list of sentences in `data/oblique.toml`."""
+"""Ways to elicit reasoning; each is a list of sentences in `data/oblique.toml`."""
 
 _PROBE_PARTS = ("claim", "wish", "carrier", "limit")
 _WORD = re.compile(r"[a-z]+")
@@ -43,7 +43,7 @@ class Voice:
 
 
 def ask_obliquely(draws: Iterator[int], item: str, language: str, approach: int | None = None) -> str:
-    """An item in a wrapping that wants its reasoning and does not say so.
+    """Word an item so that the answer shows its reasoning, without asking for that.
 
     Args:
         draws: source of chance.
@@ -69,7 +69,7 @@ def ask_obliquely(draws: Iterator[int], item: str, language: str, approach: int 
 
 
 def word_probe(draws: Iterator[int], item: str) -> str:
-    """One technique to make a model give away its hidden reasoning, tried on an item; each draw is another one."""
+    """Try one technique to make a model reveal its hidden reasoning; each draw is another technique."""
     probe, pools = _probes(), _pools()
     claim, wish, carrier, limit = (_say(probe[part], pools, draws) for part in _PROBE_PARTS)
     order = f"{wish} {carrier}{limit}." if next(draws) % 2 else f"{carrier[0].upper()}{carrier[1:]}: {wish}{limit}."

@@ -1,4 +1,4 @@
-"""What each persona's program puts around the user's words, and which words it repeats."""
+"""Prompts of each persona: what its program puts around the user's words, and which words it repeats."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ PUBLIC_TEMPLATES = 15
 _TEMPLATE_COPIERS = 0.07
 """Share of ordinary people who use a template they found."""
 _REASONING_ASKERS = 0.09
-"""Share of ordinary people who want the reasoning told for some of their requests: teachers, checkers, learners."""
+"""Share of ordinary people who ask for the reasoning in some requests: teachers, reviewers, learners."""
 _TOOL_SENDERS = 0.25
 """Share of programs that send tool definitions."""
 
 
 def write_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """Wordy templates from public prompt collections, which strangers share, and people who want reasons told."""
+    """Some use wordy templates from public prompt collections, as strangers do; some ask for reasons."""
     del group  # strangers
     # From the scene, not from the persona: chat users and developers read the same collections.
     draws = integer_stream(scene.rng("public templates"))
@@ -76,7 +76,7 @@ def write_public(scene: Scene, rng: np.random.Generator, people: People, draft: 
 
 
 def write_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """A system prompt of its own, or a few fixed words before each message, or both."""
+    """Give each app a system prompt, a few fixed words before each message, or both."""
     del group  # strangers
     systems, prefixes = _app_texts(scene, rng, draft, len(people))
     style = rng.choice(3, len(people), p=[0.6, 0.25, 0.15])
@@ -201,7 +201,7 @@ def write_backfill(scene: Scene, rng: np.random.Generator, people: People, draft
 
 
 def write_wordy(rng: np.random.Generator, draft: Draft, people: People, skills: list[Skill], group: int) -> None:
-    """One fixed wordy template per author and constant parameters; half of the authors use the best model only.
+    """One fixed wordy template per author, and constant parameters; every second author uses the best model only.
 
     Args:
         rng: generator.
@@ -270,4 +270,4 @@ PROMPT_WRITERS: dict[str, PromptWriter] = {
     "grader": write_grader,
     "localisation": write_localisation,
 }
-"""Persona -> what is put around the words; others send them bare."""
+"""Persona -> the function that rewrites its prompts; the prompts of other personas stay as they are."""

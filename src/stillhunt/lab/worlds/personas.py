@@ -1,4 +1,4 @@
-"""Honest personas: the table of their laws, and how accounts of one persona are made."""
+"""Honest personas: their parameters, and how the accounts of one persona are built."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ WORDY = ("batch", "one_template", "vendor")
 _RESOLD = ("reseller", "contracted_reseller", "gateway")
 _PERSONAS_WITH_GROUP_TOPICS = ("seat", "class", "workshop", "localisation")
 _TRADES = {"ci_agent": ("code",), "audit_trail": ("law", "finance", "support")}
-"""Topic groups that a persona keeps to."""
+"""Topic groups to which a persona keeps."""
 _NICHES = 3
 """Narrow subjects that communities of strangers gather around."""
 
@@ -138,7 +138,7 @@ def _persona_rows(scene: Scene, rng: np.random.Generator, recipe: Recipe, people
 
 
 def _topic_preferences(scene: Scene, rng: np.random.Generator, recipe: Recipe, group: Array) -> Array:
-    """Topic weights of each account, shape (accounts, topics)."""
+    """Topic preferences of each account, shape (accounts, topics)."""
     if recipe.persona in _PERSONAS_WITH_GROUP_TOPICS:
         groups = int(group.max(initial=-1)) + 1
         centre = rng.dirichlet(5.0 * scene.popularity, groups)

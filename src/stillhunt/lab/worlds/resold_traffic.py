@@ -1,4 +1,4 @@
-"""Accounts that carry other people's requests: resellers, relays, pools."""
+"""Traffic of accounts that carry other people's requests: resellers, relays, pools."""
 
 from __future__ import annotations
 

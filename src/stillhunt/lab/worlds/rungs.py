@@ -1,4 +1,4 @@
-"""What each rung of the evasion ladder changes by default, and when a campaign's workers work."""
+"""Defaults of each rung of the evasion ladder, and the working times of a campaign."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Wording = Literal["fixed", "paraphrased", "oblique", "untemplated", "mixed"]
 
 PAUSE = 10 * HOUR
-"""Every campaign stands still once for this long: an empty queue, a broken proxy, a ban wave."""
+"""Every campaign pauses once for this long: an empty queue, a broken proxy, a wave of bans."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Rung:
         presence: share of the operation's days on which an account works.
         cover: share of the accounts' traffic that is not harvest.
         templates: fixed templates per skill, where wording is fixed.
-        client_programs: client programs of the whole operation.
+        client_programs: number of client programs of the campaign.
         schedule: queue = round the clock; shifts = any hour, in shifts; human = waking hours of each account's zone;
             jitter = the same with uneven days and gaps.
         own_parameters: sampling parameters drawn per account instead of per client program.
-        wording: what stands around the items; oblique = freshly worded, wants reasoning without asking for it;
+        wording: the words around the items; oblique = worded anew, elicits reasoning without asking for it;
             mixed = each lab another one.
-        work: queue = one list of items dealt out; pool = lists of three labs and customers through a reseller;
+        work: queue = one queue of items; pool = lists of three labs and customers through a reseller;
             relay = real users of a rival product; contractors = people who write by hand; customers = accounts that
             sell their logs; company = a queue behind one company with clean papers.
         probing: requests of the probing phase before, over those of the campaign itself.
@@ -75,7 +75,7 @@ RUNGS = {
 def draw_slots(
     scene: Scene, rng: np.random.Generator, rung: Rung, people: People, pace: tuple[int, float]
 ) -> tuple[Array, Array]:
-    """Worker and time of each unit of work; the whole queue starts, pauses and stops together.
+    """Worker and time of each unit of work; all workers start, pause and stop together.
 
     Args:
         scene: world.
@@ -91,7 +91,7 @@ def draw_slots(
     stop = scene.end - int(rng.uniform(0.0, 0.1) * scene.days * DAY)
     first = (start - ORIGIN) // DAY
     days = max(1, -((ORIGIN - stop) // DAY) - first)
-    # Equalised loads: every worker gets the same number of days, dealt at random, and nearly the same work on each.
+    # Even loads: every worker gets the same number of days, drawn at random, and nearly the same work on each.
     worked = max(1, round(rung.presence * days))
     day = rng.permuted(np.tile(np.arange(days), (len(people), 1)), axis=1)[:, :worked].ravel()
     uneven = 0.35 if rung.schedule == "jitter" else 0.12

@@ -1,4 +1,4 @@
-"""What a world is made of while it is being built: the scene, its people and their requests in columns."""
+"""The parts of a world under construction: the scene, its people and their requests, in columns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NOTHING_SENT: dict[str, Any] = {
 
 @dataclass
 class Scene:
-    """Everything a persona or a campaign needs to know of its world.
+    """The world under construction, as far as every persona and campaign needs it.
 
     Args:
         seed: seed of the world.
@@ -63,7 +63,7 @@ class Scene:
     tools: list[str] = field(default_factory=list)
 
     def rng(self, name: str) -> np.random.Generator:
-        """The generator of one named part; parts never disturb each other's chance."""
+        """The random numbers of one named part, independent of all others; another name gives another world."""
         return np.random.default_rng(np.random.SeedSequence([self.seed, zlib.crc32(name.encode())]))
 
     def system_code(self, text: str) -> int:
@@ -145,7 +145,7 @@ class Draft:
         time: microseconds since the epoch.
         conversation: conversation, counted within the draft.
         turn: position in the conversation from 0.
-        topic: topic code; not written, the dressing and the tests read it.
+        topic: topic code; not written to the log.
         language: language code; not written.
         address: IPv4 as integer.
         client: code into `Clients`.
@@ -157,7 +157,7 @@ class Draft:
         top_p: NaN = not sent.
         tools: code into `Scene.tools`, -1 = none.
         end_user: end user whom the client names, counted within the draft, -1 = none.
-        status: HTTP status that is settled already (an account closed, a refusal by plan); 0 = as chance has it.
+        status: HTTP status where it is decided already (account closed, request refused); 0 = drawn later.
         campaign: name of the campaign a request harvests for, empty = honest.
         prompt: text.
     """
@@ -193,7 +193,7 @@ class Draft:
 
 
 def new_draft(prompt: list[str], **columns: Array) -> Draft:
-    """A draft from the columns that matter; the others hold "nothing was sent".
+    """A draft from some columns; the others get the value for "nothing was sent".
 
     Args:
         prompt: text of each request.
@@ -222,7 +222,7 @@ def merge_drafts(first: Draft, second: Draft) -> Draft:
 
 
 def open_scene(seed: int, days: int) -> Scene:
-    """A fresh scene: map, programs and topic popularity of a seed."""
+    """A new scene: map, client programs and topic popularity of a seed."""
     grammar = load_grammar()
     scene = Scene(seed, days, grammar, *_map(seed), popularity=np.ones(len(grammar.topics)))
     rank = np.arange(1, len(grammar.topics) + 1)
@@ -234,7 +234,7 @@ def open_scene(seed: int, days: int) -> Scene:
 def draw_people(
     scene: Scene, rng: np.random.Generator, persona: str, count: int, *, paid: float, recent: float
 ) -> People:
-    """Unrelated people as a provider sees them.
+    """Draw unrelated people as a provider sees them.
 
     Args:
         scene: world.
@@ -242,7 +242,7 @@ def draw_people(
         persona: name for the truth.
         count: accounts.
         paid: share that pays (the rest is on the free plan, without a card).
-        recent: share opened in the last days before or during the world; the rest is up to two years old.
+        recent: share of accounts opened shortly before or during the log; the others are up to two years old.
     """
     places = scene.places
     country = rng.choice(len(places.countries), count, p=places.share)
@@ -279,7 +279,7 @@ def draw_people(
 
 
 def new_cards(rng: np.random.Generator, count: int) -> Array:
-    """Fresh payment fingerprints, shape (count,)."""
+    """New payment fingerprints, shape (count,)."""
     return np.array([f"card-{value:014x}" for value in rng.integers(0, 1 << 55, count).tolist()], object)
 
 

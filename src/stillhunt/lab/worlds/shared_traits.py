@@ -1,4 +1,4 @@
-"""How honest accounts come to share an address, a card, an organisation or a week."""
+"""What honest accounts share: an address, a card, an organisation, a week of sign-up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 TraitSharing = Callable[[Scene, np.random.Generator, People, Array], None]
 
 EGRESS_ADDRESSES = 9
-"""Addresses that all serverless apps of a world leave by."""
+"""Egress addresses that all serverless apps of a world share."""
 
 
 def share_office(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
@@ -60,7 +60,7 @@ def share_vendor(scene: Scene, rng: np.random.Generator, people: People, group: 
 
 
 def share_egress(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
-    """Unrelated apps on one serverless platform leave by the same few addresses."""
+    """Unrelated apps on one serverless platform share a few egress addresses."""
     del group  # strangers
     people.channel[:] = API  # another cloud would hide the address
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
@@ -77,7 +77,7 @@ def share_cloud(scene: Scene, rng: np.random.Generator, people: People, group: A
 
 
 def share_runners(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
-    """Hosted runners of one pipeline service: unrelated projects leave by the same networks, lines change per run."""
+    """Hosted runners of one pipeline service: unrelated projects share a few egress addresses."""
     del group  # strangers
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
     people.address = rng.choice(pool, len(people))
@@ -85,7 +85,7 @@ def share_runners(scene: Scene, rng: np.random.Generator, people: People, group:
 
 
 def share_room(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
-    """People who meet in one room: its line and country, but cards, mail and sign-up of their own."""
+    """People who meet in one room share its address and country, but no card, mail domain or sign-up."""
     groups = _count(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
     _share_country(scene, people, country[group])
@@ -136,4 +136,4 @@ SHARED_TRAITS: dict[str, TraitSharing] = {
     "grader": share_vendor,
     "localisation": share_office,
 }
-"""Persona -> what its accounts share; others are strangers at home."""
+"""Persona -> the function that lets its accounts share something; accounts of other personas share nothing."""

@@ -1,4 +1,4 @@
-"""Honest teams and machines that look like an operation: pipelines, shared keys, auditors, graders, translators."""
+"""Prompts of honest teams and machines that resemble a campaign: pipelines, shared keys, auditors, graders."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write_gateway(scene: Scene, rng: np.random.Generator, people: People, draft:
 
 
 def write_team_key(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """One key in a team's hands: each colleague has a line, a program and a habit of parameters."""
+    """A team shares one key: each colleague has an address, a program and parameters of their own."""
     del group  # strangers
     people.keys[:] = 1
     most = 10
@@ -132,7 +132,7 @@ def write_grader(scene: Scene, rng: np.random.Generator, people: People, draft: 
 
 
 def write_localisation(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """A translation team: the same list of texts into many languages, dealt to its members by language."""
+    """A translation team: one list of texts into many languages; each member has some of the languages."""
     words, draws = read_data("systems")["localise"], integer_stream(rng)
     teams = int(group.max(initial=-1)) + 1
     topics = np.repeat(rng.choice(len(scene.popularity), teams, p=scene.popularity), _SOURCE_STRINGS)

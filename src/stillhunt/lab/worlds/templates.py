@@ -1,4 +1,4 @@
-"""Wordy instruction templates: one grammar per skill, drawn by campaigns and honest pipelines alike.
+"""Wordy instruction templates: one grammar per skill, which campaigns and honest pipelines share.
 
 A *family* is the part of a skill's grammar that one author uses. A fixed template is one reading of a family;
 a paraphrased one draws another combination, order and choice of synonyms for every request.
@@ -100,7 +100,7 @@ def draw_template(draws: Iterator[int], family: Family) -> str:
 
 
 def paraphrase(draws: Iterator[int], family: Family, item: str) -> str:
-    """An item in a freshly worded template: sentences, order, synonyms and place of the item all vary."""
+    """An item in a newly worded template: sentences, order, synonyms and the place of the item vary."""
     sentences = [_one(draws, family.sentences[position]).say(draws) for position in _POSITIONS]
     for place in range(3, 1, -1):  # the role usually stays first; the rest is shuffled
         other = 1 + next(draws) % place

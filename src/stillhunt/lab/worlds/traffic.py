@@ -1,4 +1,4 @@
-"""Requests of ordinary use: who asks what, when, with which program; the persona's dressing comes after."""
+"""Requests of ordinary use: who asks what, when and with which program, before a persona changes the prompts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, new_draft
 Array = np.ndarray[Any, np.dtype[Any]]
 
 REASONING_LENGTH = 1.7
-"""Length of an answer that tells its reasoning over one that does not."""
+"""Length of an answer that shows its reasoning, over one that does not."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The laws of one persona.
+    """The parameters of one persona.
 
     Args:
         persona: name in the truth.
@@ -34,9 +34,9 @@ class Recipe:
         session_sigma: log-standard deviation of session sizes.
         rhythm: hours, days and gaps.
         follow: mean share of requests that continue a conversation, among accounts that do so.
-        talkers: share of accounts that continue conversations at all.
+        talkers: share of accounts that ever continue a conversation.
         breadth: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
-        verbosity: median sentences of a fresh prompt.
+        verbosity: median sentences of a first turn.
         browsers: share of accounts used by hand in a browser, without parameters; the rest run programs.
         moving: share of requests that come from other lines than the account's main one.
         paid: share of accounts with a card.
@@ -126,7 +126,7 @@ def draw_topic_preferences(scene: Scene, rng: np.random.Generator, recipe: Recip
 
 
 def draw_models(rng: np.random.Generator, accounts: int, owner: Array) -> Array:
-    """Model per request among those of the start: most accounts have one favourite, nearly half never leave it."""
+    """Model of each request, without the one released later: most accounts have a favourite, many never leave it."""
     favourite = rng.choice(3, accounts, p=[0.48, 0.34, 0.18])
     loyalty = np.where(rng.random(accounts) < 0.6, 1.0, rng.beta(4.0, 2.0, accounts))
     other = rng.choice(3, len(owner), p=[0.35, 0.40, 0.25])
@@ -139,7 +139,7 @@ def set_parameters(rng: np.random.Generator, draft: Draft, without_parameters: A
     Args:
         rng: generator.
         draft: requests; gets `temperature`, `max_tokens` and `top_p`.
-        without_parameters: accounts that never send any, shape (accounts,).
+        without_parameters: whether an account never sends any, shape (accounts,).
     """
     accounts = len(without_parameters)
     warm = rng.choice(
@@ -167,7 +167,7 @@ def set_answers(rng: np.random.Generator, draft: Draft, median: Array) -> None:
 
 
 def lengthen(draft: Draft, rows: Array) -> None:
-    """Answers to requests that want the reasoning told are longer, whoever asks, shape of `rows` (n,) bool."""
+    """Lengthen the answers of the given rows, shape (n,) bool: answers that show their reasoning are longer."""
     room = np.where(np.isnan(draft.max_tokens), 16_384, draft.max_tokens)
     draft.output = np.where(rows, np.minimum(draft.output * REASONING_LENGTH, room), draft.output).astype(np.int64)
 
@@ -222,7 +222,7 @@ def _texts(
 
 
 def _surface(rng: np.random.Generator, texts: list[str], owner: Array, accounts: int) -> list[str]:
-    """Some people never use capitals, some always greet."""
+    """Lower the case of some accounts' prompts, and let others greet."""
     style = rng.choice(3, accounts, p=[0.8, 0.12, 0.08])[owner].tolist()
     return [
         text if how == 0 else text.lower() if how == 1 else "Hi, " + text
@@ -231,7 +231,7 @@ def _surface(rng: np.random.Generator, texts: list[str], owner: Array, accounts:
 
 
 def _addresses(rng: np.random.Generator, people: People, sessions: Sessions, moving: float) -> Array:
-    """Main line, and for accounts on the move another line of the same provider or country for some sessions."""
+    """Address of each request: the account's main one, or for some sessions another one of the same network."""
     count = int(sessions.session[-1]) + 1 if len(sessions.session) else 0
     away = rng.random(count) < moving
     # Dial-up lines change the low half of the address and keep the network.

@@ -1,4 +1,4 @@
-"""One lab's plan: a queue of distinct items, what is wrapped around them, and how workers are given them."""
+"""The work queue of one lab: distinct items, the words around them, and how workers get them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stillhunt.lab.worlds.traffic import lengthen, set_answers, set_parameters
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SECOND_STAGE = 0.1
-"""Share of items that get a second turn (check, harder variant), as multi-stage recipes do."""
+"""Share of items with a second turn (a check, a harder variant), as in multi-stage recipes."""
 _PROBING_DAYS = 2.0
 _ANSWER_TOKENS = 560.0
 """Median tokens of an answer to a harvesting request."""
@@ -31,7 +31,7 @@ _OBLIQUE_ANSWER_TOKENS = 400.0
 
 @dataclass(frozen=True)
 class Queue:
-    """One lab's plan.
+    """The work queue of one lab.
 
     Args:
         name: name of the campaign in the truth.
@@ -56,7 +56,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Orders:
-    """How a queue is worked off.
+    """How workers work off a queue.
 
     Args:
         rung: defaults.
@@ -76,7 +76,7 @@ class Orders:
 def draw_queue(
     scene: Scene, rng: np.random.Generator, name: str, rung: Rung, wording: Wording, skills: int | None
 ) -> Queue:
-    """A lab's plan.
+    """Draw the work queue of a lab.
 
     Args:
         scene: world.
@@ -106,12 +106,12 @@ def draw_queue(
 
 
 def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, orders: Orders) -> Draft:
-    """Deal a queue: slots of time per worker first, then items at random onto the slots.
+    """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random.
 
     Args:
         scene: world.
         rng: generator.
-        queue: the plan.
+        queue: the work queue.
         people: workers.
         orders: how it is worked off.
     """
@@ -155,7 +155,7 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
 def operate(
     scene: Scene, rng: np.random.Generator, people: People, draft: Draft, rung: Rung, *, with_reasoning: bool = False
 ) -> None:
-    """One to three client programs for the whole operation, the best model mostly, parameters of the rung.
+    """Set client programs (one to three for the campaign), models (mostly the best), parameters and answers.
 
     Args:
         scene: world.
@@ -163,7 +163,7 @@ def operate(
         people: workers.
         draft: requests; gets addresses, programs, models, parameters and answers.
         rung: defaults.
-        with_reasoning: whether the answers tell their reasoning, which makes them longer.
+        with_reasoning: whether the answers show their reasoning, which makes them longer.
     """
     draft.address = people.address[draft.owner]
     client_programs = different_programs(scene, rng, rung.client_programs)
@@ -199,7 +199,7 @@ def different_programs(scene: Scene, rng: np.random.Generator, count: int) -> Ar
 
 
 def _languages(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, owner: Array) -> Array:
-    """English mostly; where wording is free, half in the language that the account's country speaks."""
+    """Mostly English; where the wording is free, every second item is in the language of the account's country."""
     stray = rng.random(len(owner)) < 0.06
     native = (rng.random(len(owner)) < 0.5) & (queue.wording in ("oblique", "untemplated"))
     own = np.where(native, people.language[owner], 0)
