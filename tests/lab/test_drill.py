@@ -303,13 +303,13 @@ def test_an_impure_call_is_no_find_and_is_told(result: tuple[DrillResult, bool])
     mixed = dataclasses.replace(cell_of(result[0], "template"), found=False, verdict="act", first_call=None)
     text = markdown(dataclasses.replace(result[0], cells=(mixed,)))
     assert "| impure |" in text
-    assert "more than one in ten of the campaign's members are others" in text
+    assert "more than one in ten accounts of the group are not from the planted campaign" in text
     assert "template: not found" in text
 
 
 def test_suspects_and_samples_are_told(result: tuple[DrillResult, bool]) -> None:
     text = markdown(dataclasses.replace(result[0], suspects=7, is_sample=True, accounts=500))
-    assert "7 accounts are flagged without any plant" in text
+    assert "7 accounts are flagged without any planted campaign" in text
     assert "sample of the accounts" in text
     assert "Campaigns of 60 accounts are more than 10 % of these 500 accounts" in text
 

@@ -48,7 +48,7 @@ def test_a_drill_prints_one_document_and_writes_its_folder(folder: Path) -> None
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--sizes", "ten"), 2, "no list of numbers"),
+        (("--sizes", "ten"), 2, "not a list of numbers"),
         (("--kinds", "verse"), 5, "choose from template, paraphrase, untemplated"),
         (("--out", "world/requests/drill"), 1, "inside the logs"),
     ],

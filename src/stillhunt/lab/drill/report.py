@@ -11,15 +11,16 @@ from typing import Any
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import OutputError
+from stillhunt.base.formatting import plural
 from stillhunt.lab.drill.run import CellResult, DrillResult
 
 COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
 LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
-    "found: verdict act on at least five accounts, nine in ten of them from this campaign. first call: harvest "
-    "requests until the first look from which every look found it. honest touched: other accounts flagged with it "
-    "that are not flagged without it."
+    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign. first call: "
+    "harvest requests before the first look from which on every look finds it. honest touched: other accounts that are "
+    "flagged with the campaign in the log, and not without it."
 )
 _COLOURS = ("#1b6ca8", "#c2571a", "#3d8b40", "#7a4ea3", "#8a6d3b", "#b0306a")
 _PANEL, _HEIGHT, _MARGIN = 280, 220, 46
@@ -83,22 +84,25 @@ def sentences(result: DrillResult) -> list[str]:
         found.append(text + ".")
     notes = []
     if result.suspects:
+        who = plural(result.suspects, "account is", "accounts are")
         notes.append(
-            f"{result.suspects:,} accounts are flagged without any plant. They are left out: nothing was learned from "
-            "them, and they do not count as honest accounts touched. Hunt these logs first."
+            f"{who} flagged without any planted campaign and left out: nothing was learned from them, and they do not "
+            "count as honest accounts touched. Hunt these logs first."
         )
     if any(not cell.found and cell.verdict == "act" for cell in result.cells):
-        notes.append("impure: called with verdict act, but more than one in ten of the campaign's members are others.")
+        notes.append(
+            "impure: verdict act, but more than one in ten accounts of the group are not from the planted campaign."
+        )
     large = [size for size in sorted(spec.sizes) if size > LARGE_CAMPAIGN_SHARE * result.accounts]
     if large:
         notes.append(
             f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE_CAMPAIGN_SHARE:g} % of "
-            f"these {result.accounts:,} accounts, and so change what ordinary traffic is."
+            f"these {result.accounts:,} accounts, so they change what ordinary traffic is."
         )
     if result.is_sample:
         notes.append(
-            "These are figures of a sample of the accounts: in all of the log a campaign of the same size has more "
-            "honest accounts to hide among."
+            "The figures are for a sample of the accounts: in the full log a campaign of the same size has more honest "
+            "accounts to hide among."
         )
     return [*found, *notes]
 
@@ -112,7 +116,7 @@ def markdown(result: DrillResult) -> str:
     spec = result.spec
     rows = table_rows(result)
     size = f"{result.requests:,} requests of {result.accounts:,} accounts over {result.days:.1f} days"
-    terms = f"cover {100 * spec.cover:.0f} %, at most {spec.queue:,} harvest requests a campaign"
+    terms = f"cover {100 * spec.cover:.0f} %, at most {spec.queue:,} harvest requests per campaign"
     lines = [
         "# What a hunt would find in these logs",
         "",

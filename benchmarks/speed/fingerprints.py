@@ -1,12 +1,12 @@
 """The text pass beside fingerprints of other libraries: MB of prompts per CPU second on one core.
 
-    python benchmarks/speed/peers.py [REQUESTS.parquet]      its first 20,000 rows; without one, texts are made up
+    python benchmarks/speed/fingerprints.py [REQUESTS.parquet]   its first 20,000 rows; without a file, made-up texts
     pip install datasketch rensa daft chdb                   for their rows; "not installed" otherwise
 
-Each makes a fingerprint over shingles of three words of the same texts, as its own documentation shows: 128 values,
-but chDB's function keeps the 25 smallest and the 25 largest hashes in two words. Those that take a whole column get the
-Arrow column as it is and lower it themselves. The text pass also takes topics, phrases, conduct and more. CPU seconds
-of all threads, the best of three runs, compiled and imported before timing. No figure is an accuracy.
+Each library computes a fingerprint from shingles of three words of the same texts, as its documentation shows: 128
+values, except that chDB's function keeps the 25 smallest and the 25 largest hashes in two words. Those that take a full
+column get the Arrow column and lower its case themselves. The text pass also computes topics, phrases, conduct and
+more. CPU seconds of all threads, best of three runs, compiled and imported before timing. No figure is an accuracy.
 """
 
 from __future__ import annotations
