@@ -86,7 +86,7 @@ def with_chdb(module: Any, prompts: Prompts) -> None:
     del table
 
 
-PEERS: dict[str, tuple[str, Callable[[Any, Prompts], None]]] = {
+LIBRARIES: dict[str, tuple[str, Callable[[Any, Prompts], None]]] = {
     "Python: shingles alone": ("builtins", one_by_one(lambda _module, text: shingles(text))),
     "datasketch MinHash": ("datasketch", one_by_one(with_datasketch)),
     "rensa RMinHash": ("rensa", one_by_one(with_rensa)),
@@ -108,7 +108,7 @@ def main() -> int:
     own = megabytes / best(lambda: sketch_requests(table, Config()))
     each = table.num_rows / megabytes
     rows: list[list[str]] = [["stillhunt text pass", "", f"{own:,.1f}", f"{own * each:,.0f}", "1.00"]]
-    for name, (module_name, work) in PEERS.items():
+    for name, (module_name, work) in LIBRARIES.items():
         try:
             module = importlib.import_module(module_name)
         except ImportError:

@@ -1,4 +1,4 @@
-"""Advisory-style hunting rules: one account, one query, one threshold.
+"""Hunting rules in the style of an advisory: one query and one threshold per account.
 
 AA26-251A (CISA, NSA, FBI, 8 September 2026) lists what distillation traffic looks like, without thresholds. Hunting
 queries published for it use at least 20 accounts on one address and more than 10,000 requests of one account; those

@@ -20,7 +20,7 @@ def qualities(rows: Iterable[Row]) -> list[Quality]:
 
 
 def share_cell(values: Iterable[float | None]) -> str:
-    """Mean of shares with their range; worlds without the share are left out."""
+    """Mean of shares with their range, without worlds that have no such share."""
     known = [value for value in values if value is not None]
     if not known:
         return NONE

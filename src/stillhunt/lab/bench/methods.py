@@ -60,7 +60,7 @@ def method_of(name: str) -> Method:
 
 
 def sparing(baseline: Method) -> Method:
-    """A baseline that neither flags nor ranks the accounts of sanctioned organisations: any operator would see to that.
+    """A baseline that neither flags nor ranks the accounts of sanctioned organisations: as any provider would ensure.
 
     Args:
         baseline: the method as its paper has it.

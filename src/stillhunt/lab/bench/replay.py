@@ -113,7 +113,7 @@ def first_calls(
 
 
 def _hours(harvest: Array, start: int, last: int) -> list[int]:
-    """Hours of the first pass, since the log's start: the harvest has grown by a quarter at each; then the end."""
+    """Hours of the first pass since the start of the log: at each the harvest has grown by a quarter; then the end."""
     wanted, hours, end = float(FIRST_LOOK), [], -((start - last) // HOUR)
     while wanted < len(harvest):
         hours.append(int(-((start - harvest[int(wanted)]) // HOUR)))
@@ -122,7 +122,7 @@ def _hours(harvest: Array, start: int, last: int) -> list[int]:
 
 
 def _first_standing(is_called: Callable[[int], bool], hours: list[int]) -> int | None:
-    """The first hour at which a call stands there and an hour later; None where there is none."""
+    """The first hour at which the call holds, then and an hour later; None where there is none."""
     failed = 0
     for hour in hours:
         if is_called(hour) and is_called(hour + 1):

@@ -21,7 +21,7 @@ NOT_DETECTING = ("lab", "cli", "web")
 
 
 def open_folder(out: Path, spec: BenchSpec) -> None:
-    """Make the folder of a bench, or see that it holds runs of the same sizes.
+    """Make the folder of a bench, or check that it holds runs of the same sizes.
 
     Args:
         out: the folder.
@@ -56,7 +56,7 @@ def is_measured(out: Path, run: Run) -> bool:
 
 
 def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
-    """Write a run's row beside its name and rename it.
+    """Write the row of a run to a temporary file and rename it.
 
     Args:
         out: folder of the bench.

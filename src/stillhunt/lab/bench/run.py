@@ -101,7 +101,7 @@ def _measured(run: Run, world: World, truth: Truth, settings: MethodSettings) ->
         requests, accounts = poorer_log(variant, world.requests, world.accounts, run.world.seed)
         method = stillhunt_method(variant.overrides)
     elif run.method == "mmd":
-        len(settings.history)  # built before the clock starts: an operator would have it
+        len(settings.history)  # built before the clock starts: a provider would have it
     timed = run_timed(method or method_of(run.method), requests, accounts, settings)
     quality = measure(timed.result, truth)
     return {"cpu_seconds": timed.cpu_seconds, "seconds": timed.seconds, "quality": asdict(quality)}

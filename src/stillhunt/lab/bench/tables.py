@@ -166,7 +166,7 @@ def honest_table(rows: Sequence[Row]) -> str:
 
 
 def ablation_table(rows: Sequence[Row], generator: str) -> str:
-    """Stillhunt on poorer logs and with fewer kinds of evidence."""
+    """Stillhunt on poorer logs and with fewer families of evidence."""
     own = select(rows, part="ablation", generator=generator)
     rungs = sorted({row["rung"] for row in own})
     lines = []

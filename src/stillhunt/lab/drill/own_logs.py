@@ -184,7 +184,7 @@ def stand_in(network: int, subnet: int, host: int) -> str:
 
     Args:
         network: number of the /48, 40 bits.
-        subnet: 16 bits; 0 for the operator's own addresses.
+        subnet: 16 bits; 0 for the user's own addresses.
         host: 64 bits.
     """
     digits = f"fd{network:010x}{subnet:04x}{host:016x}"

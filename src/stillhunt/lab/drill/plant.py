@@ -69,7 +69,7 @@ class Planted:
     Args:
         cell: what it is.
         requests: in the form of the own requests, by time.
-        accounts: rows for the customer table; None where the operator has none.
+        accounts: rows for the customer table; None where there is none.
         account_ids: all its accounts.
         harvest_times: microseconds of its harvest requests, ascending; cover is not among them.
     """

@@ -44,7 +44,7 @@ def _smallest(result: DrillResult) -> list[dict[str, Any]]:
 
 
 def table_rows(result: DrillResult) -> list[tuple[str, ...]]:
-    """A heading and one row a cell, as text.
+    """A heading and one row per cell, as text.
 
     Args:
         result: a finished drill.
@@ -137,7 +137,7 @@ def markdown(result: DrillResult) -> str:
 
 
 def picture(result: DrillResult) -> str:
-    """The power curve: recall by campaign size, one panel a kind, one line a pace.
+    """The power curve: recall by campaign size, with a panel per kind and a line per pace.
 
     Args:
         result: a finished drill.
@@ -205,7 +205,7 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
 
     Args:
         out: folder for the results.
-        logs: the operator's logs, as given.
+        logs: the user's logs, as given.
 
     Raises:
         OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.

@@ -32,7 +32,7 @@ class DrillSpec:
     Args:
         sizes: accounts of a campaign.
         paces: harvest requests per account and day.
-        kinds: what stands around the items.
+        kinds: the words around the items.
         cover: share of the planted accounts' traffic that is not harvest.
         queue: harvest requests of one campaign at most; it ends when they are done.
         seed: seed of everything that is planted.
@@ -67,11 +67,6 @@ class DrillSpec:
             raise ConfigError(f"cover is {self.cover}", where="drill", next_step="give a share from 0 to 0.9")
 
 
-def quick_spec() -> DrillSpec:
-    """A grid of six cells, to see what a drill is."""
-    return DrillSpec(sizes=(20, 60), paces=(12.0,))
-
-
 @dataclass(frozen=True)
 class CellResult:
     """One planted campaign and what became of it.
@@ -103,8 +98,8 @@ class DrillResult:
 
     Args:
         spec: grid.
-        cells: one result a cell, in order of kind, pace and size.
-        requests, accounts: what the operator's logs hold, as drilled on.
+        cells: one result per cell, in order of kind, pace and size.
+        requests, accounts: what the user's logs hold, as drilled on.
         is_sample: whether that is a sample of the accounts.
         days: length of the logs.
         suspects: accounts flagged without any plant; left out of all counts.
@@ -139,7 +134,7 @@ def drill(
     Each campaign is hunted by itself, because campaigns that share a log change one another's figures.
 
     Args:
-        source: the operator's logs; read, never written.
+        source: the user's logs; read, never written.
         spec: grid.
         config: settings of the hunts.
         progress: receiver of progress while reading and hunting.

@@ -58,7 +58,7 @@ def enroll(scene: Scene, rng: np.random.Generator, kind: CustomerKind, count: in
 
 
 def blank_people(scene: Scene, rng: np.random.Generator, country: Array, client: Array, persona: str) -> People:
-    """Unrelated accounts with ordinary papers.
+    """Unrelated accounts with ordinary sign-up data.
 
     Args:
         scene: world.

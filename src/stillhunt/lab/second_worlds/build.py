@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillhunt.base.progress import Progress, Silent
-from stillhunt.lab.second_worlds.campaigns import build_operation
+from stillhunt.lab.second_worlds.campaigns import build_campaign
 from stillhunt.lab.second_worlds.customer_kinds import SANCTIONED, customer_counts
 from stillhunt.lab.second_worlds.customers import build_customers
 from stillhunt.lab.second_worlds.failures import add_failures
@@ -45,7 +45,7 @@ def lay_out(scene: Scene) -> list[Block]:
     """
     blocks = [build_customers(scene, kind, count) for kind, count in customer_counts(scene.spec.accounts) if count]
     if scene.spec.rung:
-        blocks += [build_operation(scene, place) for place in range(scene.spec.campaigns)]
+        blocks += [build_campaign(scene, place) for place in range(scene.spec.campaigns)]
     for block in blocks:
         add_failures(scene, block)
     return blocks

@@ -25,7 +25,7 @@ _UNWRAPPED = 0.12
 _SPREADS = {"fixed": 1.15, "oblique": 0.75}
 
 
-def build_operation(scene: Scene, place: int) -> Block:
+def build_campaign(scene: Scene, place: int) -> Block:
     """One campaign, or on rung 8 one pool that several labs rent.
 
     Args:

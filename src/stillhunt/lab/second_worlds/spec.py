@@ -56,7 +56,7 @@ class SecondSpec:
 
 
 def open_stream(seed: int, name: str) -> np.random.Generator:
-    """A generator of random numbers of its own for each named part, so that parts do not disturb each other.
+    """The random numbers of a named part; parts are independent, and another name gives another world.
 
     Args:
         seed: seed of the world.

@@ -42,7 +42,7 @@ class Tenures:
 
 
 def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) -> Tenures:
-    """Bans spread over the operation, one for each account that stands by.
+    """Draw bans over the campaign, one for each account in reserve.
 
     Args:
         rng: generator.

@@ -18,9 +18,6 @@ from typing import Any
 
 import numpy as np
 
-ENGLISH = 0
-"""Code of English in every language column; other codes follow `Grammar.languages`."""
-
 MAX_SENTENCES = 16
 _DRIFT = 0.15
 """Share of context sentences that are about another topic, as in people's requests."""

@@ -75,7 +75,7 @@ def relay_users(
 
 
 def write_by_hand(scene: Scene, rng: np.random.Generator, people: People, name: str, daily: float) -> Draft:
-    """A few thousand questions by contractors; what they ask outside their field is their own affair.
+    """A few thousand questions by contractors; what they ask outside their field is not harvested.
 
     Args:
         scene: world.
@@ -99,7 +99,7 @@ def write_by_hand(scene: Scene, rng: np.random.Generator, people: People, name: 
 
 
 def sell_logs(scene: Scene, rng: np.random.Generator, people: People, name: str, daily: float) -> Draft:
-    """All requests of customers who sell their logs: users of their own, named to the provider, nothing odd.
+    """All requests of customers who sell their logs: they come from named users and show nothing unusual.
 
     Args:
         scene: world.

@@ -79,7 +79,7 @@ def log_table(
 
 
 def customer_table(scene: Scene, people: People, account_ids: pa.Array) -> pa.Table:
-    """The operator's table of accounts, in the order of the ids.
+    """The provider's customer table, in the order of the ids.
 
     Args:
         scene: world.

@@ -91,7 +91,7 @@ _NICHES = 3
 """Narrow subjects that communities of strangers gather around."""
 
 SANCTIONED = ("vendor", "contracted_reseller")
-"""Personas under a contract that the operator knows of."""
+"""Personas under a contract that the provider knows of."""
 
 
 def persona_counts(accounts: int) -> list[tuple[Recipe, int]]:

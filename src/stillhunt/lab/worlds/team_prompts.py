@@ -97,7 +97,7 @@ def write_audit_trail(scene: Scene, rng: np.random.Generator, people: People, dr
 
 
 def write_safety(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """Researchers try what makes a model give its reasoning away: another technique in nearly every request."""
+    """Researchers try what makes a model reveal its reasoning: another technique in nearly every request."""
     del scene, group  # strangers
     people.declared_use[:] = "security research"
     share = rng.uniform(0.4, 0.9, len(people))
@@ -109,7 +109,7 @@ def write_safety(scene: Scene, rng: np.random.Generator, people: People, draft: 
 
 
 def write_grader(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
-    """Evaluation teams let a model judge answers: a few rubrics per team, two candidates, no warmth."""
+    """Evaluation teams let a model judge answers: a few rubrics per team, one or two candidates, temperature 0."""
     labels = read_data("systems")["grader"]["answers"]
     skill = next(skill for skill in load_skills() if skill.name == "grading")
     draws = integer_stream(rng)

@@ -40,7 +40,7 @@ class Queue:
         topics: topic weights, shape (skills, topics).
         skill_share: shape (skills,).
         stage: fixed words of the second turn.
-        wording: what stands around the items.
+        wording: the words around the items.
         approaches: oblique approaches that this lab found to work, codes into `oblique.APPROACHES`.
     """
 
@@ -83,7 +83,7 @@ def draw_queue(
         rng: generator.
         name: name of the campaign.
         rung: defaults.
-        wording: what stands around the items.
+        wording: the words around the items.
         skills: number of skills; drawn when None.
     """
     grammars = load_skills()
