@@ -66,39 +66,18 @@ _CAREFUL = Rung(
 
 RUNGS = {
     1: Rung(
-        "burst",
-        0.2,
-        "few",
-        1,
-        "bucket",
-        pace=34.0,
-        evenness=0.05,
-        on_duty=1.0,
-        stay=1.0,
-        jitter=0.2,
-        templates=1,
-        skills=1,
-        parameters="one",
-        best=1.0,
+        "burst", 0.2, "few", 1, "bucket", pace=34.0, evenness=0.05, on_duty=1.0, stay=1.0, jitter=0.2, templates=1,
+        skills=1, parameters="one", best=1.0,
     ),
     2: Rung(
-        "cards", 1.0, "pool", 1, pace=24.0, evenness=0.08, on_duty=1.0, stay=1.0, jitter=0.3, parameters="one", best=1.0
+        "cards", 1.0, "pool", 1, pace=24.0, evenness=0.08, on_duty=1.0, stay=1.0, jitter=0.3, parameters="one",
+        best=1.0,
     ),
     3: Rung(opened_days=9.0, discipline="steal", pace=8.0, turns=1.4, stay=0.5, on_duty=0.65),
     4: Rung(opened_days=30.0, profile="mixed", pace=8.0, jitter=0.7, turns=1.4, stay=0.5, on_duty=0.65),
     5: Rung(
-        opened_days=60.0,
-        network="home",
-        discipline="steal",
-        profile="mixed",
-        pace=7.0,
-        jitter=1.3,
-        evenness=0.3,
-        on_duty=0.6,
-        turns=1.4,
-        stay=0.55,
-        templates=4,
-        parameters="own",
+        opened_days=60.0, network="home", discipline="steal", profile="mixed", pace=7.0, jitter=1.3, evenness=0.3,
+        on_duty=0.6, turns=1.4, stay=0.55, templates=4, parameters="own",
     ),
     6: _CAREFUL,
     7: replace(_CAREFUL, wording="oblique", skills=3, turns=1.3, discipline="lease"),
@@ -107,14 +86,8 @@ RUNGS = {
     10: replace(_CAREFUL, channels=True, discipline="steal", network="home"),
     11: replace(_CAREFUL, standby=0.5, stay=1.0, cover=(0.1, 0.35), discipline="lease"),
     12: replace(
-        _CAREFUL,
-        wording="untemplated",
-        discipline="steal",
-        profile="office",
-        pace=4.0,
-        cover=(0.0, 0.1),
-        turns=1.7,
+        _CAREFUL, wording="untemplated", discipline="steal", profile="office", pace=4.0, cover=(0.0, 0.1), turns=1.7,
         skills=3,
     ),
-}
+}  # fmt: skip
 """Rungs 1 to 12; each keeps the evasions of the one before, except where its entry says otherwise."""
