@@ -33,7 +33,7 @@ class FakeResolveParameters:
 @parameter_table("link.fake", "Parameters of a test.")
 @dataclass(frozen=True)
 class FakeLinkParameters:
-    """The same for a whole hunt."""
+    """The same for a full hunt."""
 
     idle: float = parameter(1.0, unit="share", meaning="Nothing.", provenance=judgement("a test"))
 

@@ -16,7 +16,7 @@ _ONE_QUEUE = [rung for rung in _RUNGS if RUNGS[rung].work in ("queue", "company"
 
 
 def homogeneity(draft: Draft, rows: np.ndarray) -> float:
-    """Chi-square of the account-by-topic table over its degrees of freedom; 1 = dealt at random."""
+    """Chi-square of the account-by-topic table over its degrees of freedom; 1 = drawn from one work queue."""
     counts = np.zeros((int(draft.owner.max()) + 1, 80))
     np.add.at(counts, (draft.owner[rows], draft.topic[rows]), 1)
     counts = counts[counts.sum(axis=1) >= 8]
@@ -31,7 +31,7 @@ def first_turns(draft: Draft) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rung", _ONE_QUEUE)
-def test_a_campaign_is_dealt_from_one_queue(scene: Scene, rung: int) -> None:
+def test_accounts_of_a_campaign_draw_from_one_queue(scene: Scene, rung: int) -> None:
     _, draft = build_campaign(scene, CampaignSpec(rung, 80), "c", 0)
     assert 0.85 < homogeneity(draft, first_turns(draft)) < 1.15
     loads = np.bincount(draft.owner[draft.campaign != ""])
@@ -44,15 +44,15 @@ def test_specialised_accounts_differ_from_each_other(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("recipe", [CHAT, *RECIPES], ids=lambda recipe: recipe.persona)
-def test_honest_accounts_have_own_tastes_and_heavy_tails(scene: Scene, recipe: object) -> None:
-    people, draft = build_persona(scene, recipe, 40)  # type: ignore[arg-type]  # ids need the bare object
+def test_honest_accounts_have_own_topics_and_heavy_tails(scene: Scene, recipe: object) -> None:
+    people, draft = build_persona(scene, recipe, 40)  # type: ignore[arg-type]  # ids are made from the object itself
     loads = np.bincount(draft.owner, minlength=len(people))
     assert loads.var() / loads.mean() > 5.0  # Poisson would be 1
     assert homogeneity(draft, draft.turn == 0) > 1.4
 
 
 @pytest.mark.parametrize("rung", _ONE_QUEUE)
-def test_the_whole_queue_pauses_once(scene: Scene, rung: int) -> None:
+def test_all_workers_of_a_queue_pause_once(scene: Scene, rung: int) -> None:
     # Many workers, so that a gap of ten hours is no chance.
     _, draft = build_campaign(scene, CampaignSpec(rung, 200), "c", 0)
     times = np.sort(draft.time[first_turns(draft)])

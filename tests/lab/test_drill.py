@@ -1,4 +1,4 @@
-"""The drill: what is planted looks like the log, is labelled, is counted rightly, and leaves the log alone."""
+"""The drill: what is planted looks like the log, is labelled, is counted rightly, and leaves the log unchanged."""
 
 from __future__ import annotations
 
@@ -180,23 +180,23 @@ def test_nothing_is_learned_from_suspects(own: OwnLogs) -> None:
     assert len(honest.rows_of) == len(busiest) - 1
 
 
-def test_a_sample_takes_whole_accounts_whatever_the_files(world: World, config: Config) -> None:
+def test_a_sample_takes_all_requests_of_its_accounts_whatever_the_files(world: World, config: Config) -> None:
     requests = world.requests
-    whole = read_own_logs(Source(requests, world.accounts, sample=80), config, Silent())
+    one = read_own_logs(Source(requests, world.accounts, sample=80), config, Silent())
     cuts = [requests.slice(requests.num_rows // 2), requests.slice(0, requests.num_rows // 2)]
     split = read_own_logs(Source(cuts, world.accounts, sample=80), config, Silent())
-    drawn = set(whole.requests["account_id"].to_pylist())
-    assert whole.is_sample
+    drawn = set(one.requests["account_id"].to_pylist())
+    assert one.is_sample
     assert len(drawn) == 80
     assert set(split.requests["account_id"].to_pylist()) == drawn
-    assert set(whole.accounts["account_id"].to_pylist()) == drawn
+    assert set(one.accounts["account_id"].to_pylist()) == drawn
     rows = sum(pair["counts"] for pair in requests["account_id"].value_counts().to_pylist() if pair["values"] in drawn)
-    assert whole.requests.num_rows == split.requests.num_rows == rows
+    assert one.requests.num_rows == split.requests.num_rows == rows
 
 
 def test_a_log_without_customers_and_addresses_can_be_planted(world: World, config: Config) -> None:
-    bare = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
-    own = read_own_logs(Source(bare), config, Silent())
+    poor = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
+    own = read_own_logs(Source(poor), config, Silent())
     context = drill_run._context(own, learn_honest_traffic(own, frozenset()), DrillSpec())
     planted = plant(context, Cell("template", 10, 10.0), np.random.default_rng(6))
     assert planted.accounts is None

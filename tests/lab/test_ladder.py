@@ -62,7 +62,7 @@ def test_a_probing_phase_comes_before_the_campaign(scene: Scene) -> None:
     assert days.min() < 1.5
 
 
-def test_bare_items_have_no_wrapping_and_are_still_dealt(scene: Scene) -> None:
+def test_untemplated_items_still_come_from_one_queue(scene: Scene) -> None:
     _, draft = campaign(scene, 7, accounts=100, template="none", skills=2)
     rows = first_turns(draft)
     assert 0.85 < homogeneity(draft, rows) < 1.15
@@ -162,7 +162,7 @@ def test_a_campaign_turns_to_a_new_model_within_a_day_and_people_over_weeks(scen
     assert share[0] < share[1] < 0.35
 
 
-def test_curated_questions_are_few_and_nobody_deals_them_out(scene: Scene) -> None:
+def test_curated_questions_are_few_and_come_from_no_queue(scene: Scene) -> None:
     _, draft = campaign(scene, 12)
     assert 400 < (draft.campaign != "").sum() < 10_000
     assert 0.1 < (draft.campaign == "").mean() < 0.5

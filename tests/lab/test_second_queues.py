@@ -1,4 +1,4 @@
-"""How a work list is dealt: nothing is lost, quotas and shifts hold, and each discipline does what its name says."""
+"""How a work queue hands out items: nothing is lost, quotas hold, and each discipline does what its name says."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_banned_worker_is_refused_and_another_takes_over() -> None:
         assert ((served.item == item) & ~refused).any()
 
 
-def test_thieves_even_out_what_the_deal_left_uneven() -> None:
+def test_work_stealing_evens_out_uneven_shares() -> None:
     """With stealing every worker reaches its quota although shares are drawn at random."""
     served = run_queue(np.random.default_rng(4), replace(RULES, discipline="steal", batch=400, crash=0.0), shifts(20))
     loads = np.bincount(served.worker, minlength=20)

@@ -37,7 +37,7 @@ def laid_out(rung: int) -> tuple[Scene, dict[str, Block]]:
 
 
 def homogeneity(scene: Scene, block: Block, harvested: bool) -> float:
-    """Chi-square of the account-by-topic table of first turns over its degrees of freedom; 1 = dealt at random."""
+    """Chi-square of the account-by-topic table of first turns over its degrees of freedom; 1 = one work queue."""
     calls = block.calls
     rows = (calls.turn == 0) & (calls.status == 200) & ((calls.campaign >= 0) == harvested)
     table = np.zeros((len(block.people), len(scene.texts.popularity)))
@@ -114,7 +114,7 @@ def test_later_turns_failures_and_second_tries_occur() -> None:
 
 
 @pytest.mark.parametrize("rung", [3, 5, 6, 7, 11, 12])
-def test_campaigns_are_dealt_and_honest_groups_are_not(rung: int) -> None:
+def test_campaigns_draw_from_one_queue_and_honest_groups_do_not(rung: int) -> None:
     scene, blocks = laid_out(rung)
     assert 0.8 < homogeneity(scene, blocks["c0"], harvested=True) < 1.25
     if rung == 3:
@@ -126,7 +126,7 @@ def test_campaigns_are_dealt_and_honest_groups_are_not(rung: int) -> None:
         assert honest["kit_user"] > 4 < honest["product"]
 
 
-def test_no_item_is_dealt_twice_but_for_lost_receipts() -> None:
+def test_no_item_is_done_twice_but_for_lost_receipts() -> None:
     _, blocks = laid_out(5)
     calls = blocks["c0"].calls
     pairs = np.unique(np.stack([calls.job, calls.owner]), axis=1)
@@ -215,7 +215,7 @@ def test_real_texts_serve_both_sides(tmp_path: Path) -> None:
     assert from_file[honest.to_numpy()].notna().mean() > 0.6 < from_file[~honest.to_numpy()].notna().mean()
     seen = from_file.dropna()
     both = set(seen[honest.reindex(seen.index)]) & set(seen[~honest.reindex(seen.index)])
-    assert not both  # the stock is dealt without return, so that no text tells one side from the other
+    assert not both  # texts are drawn without replacement, so none tells honest from harvesting
 
 
 def test_faulty_orders_are_refused(tmp_path: Path) -> None:
