@@ -13,7 +13,7 @@ PYTEST_OPTIONS ?= -n auto
 SPARK_STAMP := $(VENV)/.stillhunt-spark
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 FUZZ_OPTIONS ?= --seconds 60
-BENCHES := cli_start text_pass sources peers hunt agents hostile driver_graph
+BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
 .PHONY: help setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs transcript bench bench-log dist clean

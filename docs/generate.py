@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.main import get_command
 
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
 from stillhunt.base.families import FAMILY_OF
+from stillhunt.base.parameters import all_parameters
 from stillhunt.base.schema import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
@@ -82,6 +84,32 @@ def settings_page() -> str:
         secret = " Never shown." if name in SECRET_SETTINGS else ""
         lines.append(f"| `{name}` | {_cell(setting_text(value))} | {_cell(reason)}{secret} |")
     return "\n".join(lines) + "\n"
+
+
+def parameters_page() -> str:
+    """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
+    import_module("stillhunt.pipeline")  # all rooms that a hunt computes with declare their tables
+    parts = [
+        "# Parameters",
+        GENERATED,
+        "Source: the tables made with `parameter_table` in `src/stillhunt/`; this page follows them.\n",
+        (
+            "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "
+            "with a release only. Each was *measured* (on simulated worlds or real logs), *derived* (from other "
+            "numbers by a formula) or is a *judgement*. `benchmarks/quality/sensitivity.py` says how much findings "
+            "depend on each of them.\n"
+        ),
+    ]
+    for name, (about, parameters) in all_parameters().items():
+        parts += [f"## {name}\n", f"{_cell(about)}\n", "| name | value | unit | meaning | where it comes from |"]
+        parts.append("|---|---|---|---|---|")
+        parts += [
+            f"| `{one.name}` | {_cell(str(one.value))} | {_cell(one.unit)} | {_cell(one.meaning)} "
+            f"| {one.provenance.origin}: {_cell(one.provenance.how)} |"
+            for one in parameters
+        ]
+        parts.append("")
+    return "\n".join(parts)
 
 
 def commands_page() -> str:
@@ -227,6 +255,7 @@ PAGES = {
     "evidence.md": evidence_page,
     "tables.md": tables_page,
     "settings.md": settings_page,
+    "parameters.md": parameters_page,
     "commands.md": commands_page,
     "sources.md": sources_page,
 }

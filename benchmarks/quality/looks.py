@@ -23,6 +23,7 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import FAMILIES, SKETCHES
+from stillhunt.base.units import HOUR
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import SegmentWriter, Store
@@ -34,7 +35,6 @@ from stillhunt.score import score_campaigns
 WINDOW_DAYS = 14
 SAME = 0.5
 """Share of the smaller group's accounts in both groups that makes them one."""
-HOUR = 3_600_000_000
 PROGRESS_LOOKS = 60
 
 

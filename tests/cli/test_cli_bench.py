@@ -10,7 +10,7 @@ SIZES = ("--accounts", "60", "--days", "3", "--campaign-accounts", "8", "--hones
 
 
 def test_bench_runs_resumes_and_writes_its_page(tmp_path: Path) -> None:
-    words = ("lab", "bench", "--out", "rows", "--rungs", "1", "--seeds", "1", "--no-peers", *SIZES)
+    words = ("lab", "bench", "--out", "rows", "--rungs", "1", "--seeds", "1", "--no-baselines", *SIZES)
     first = run(*words, "--report", "page.md", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "1 runs done, 0 were there" in first.stdout

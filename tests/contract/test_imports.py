@@ -44,6 +44,8 @@ def test_contracts_hold(house: Path) -> None:
         ("score/__init__.py", "import duckdb", "Only the engine files know an engine"),
         ("resolve/__init__.py", "import numba", "Only kernel files know numba"),
         ("triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
+        ("lab/worlds/build.py", "import stillhunt.lab.baselines", "methods know no benchmark"),
+        ("lab/bench/run.py", "import stillhunt.lab.drill.run", "methods know no benchmark"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

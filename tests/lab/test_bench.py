@@ -14,19 +14,19 @@ import pytest
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.schema import TIMESTAMP
 from stillhunt.lab.baselines import MethodResult, MethodSettings
-from stillhunt.lab.bench import Plan, run_bench, write_report
+from stillhunt.lab.bench import BenchSpec, run_bench, write_report
 from stillhunt.lab.bench import run as bench_run
 from stillhunt.lab.bench.ablations import FAMILIES, VARIANTS, poorer_log
 from stillhunt.lab.bench.cells import equal_recall, first_call_cell, share_cell
 from stillhunt.lab.bench.measures import Truth, average_precision, false_at_recall, measure
 from stillhunt.lab.bench.methods import sparing
-from stillhunt.lab.bench.plan import Run, WorldKey, planned_runs
 from stillhunt.lab.bench.replay import called_campaigns, first_calls
 from stillhunt.lab.bench.report import BEGIN, END, render_page
-from stillhunt.lab.bench.rows import read_rows, source_hash
-from stillhunt.lab.bench.tables import best_peer_sentence
+from stillhunt.lab.bench.rows import SIZES_FILE, read_rows, source_hash
+from stillhunt.lab.bench.spec import Run, WorldKey, runs_of
+from stillhunt.lab.bench.tables import best_baseline_sentence
 
-TINY = Plan(rungs=(1,), seeds=1, accounts=40, days=3, campaign_accounts=8, peers=False, honest_accounts=40)
+TINY = BenchSpec(rungs=(1,), seeds=1, accounts=40, days=3, campaign_accounts=8, baselines=False, honest_accounts=40)
 NO_HISTORY = MethodSettings(0, lambda: pa.table({}))
 
 
@@ -56,7 +56,7 @@ def test_false_accounts_at_equal_recall_take_ties_together() -> None:
     assert quality.request_recall == 0.25  # lists no requests: those of the flagged accounts count
 
 
-def test_peer_that_cannot_reach_the_recall_is_told() -> None:
+def test_baseline_that_cannot_reach_the_recall_is_told() -> None:
     truth = truth_of({"x": "c", "y": "c"}, ["a"])
     ours = measure(MethodResult({"x": 1.0, "y": 1.0}, frozenset({"x", "y"})), truth)
     blind = measure(MethodResult({"a": 1.0}, frozenset()), truth)
@@ -115,15 +115,15 @@ def test_replay_ignores_a_call_that_does_not_stand_at_the_next_look() -> None:
     assert replayed(set())[0] is None
 
 
-def test_sanctioned_programmes_are_spared_by_peers_too() -> None:
-    def peer(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def test_sanctioned_programmes_are_spared_by_baselines_too() -> None:
+    def baseline(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
         return MethodResult({"v": 2.0, "x": 1.0}, frozenset({"v", "x"}), {"v": "g", "x": "h"}, acts=2)
 
     accounts = pa.table({"account_id": ["v", "x"], "organization_id": ["firm", None]})
     settings = MethodSettings(0, lambda: pa.table({}), ("firm",))
-    found = sparing(peer)(pa.table({"account_id": ["v", "x"]}), accounts, settings)
+    found = sparing(baseline)(pa.table({"account_id": ["v", "x"]}), accounts, settings)
     assert found == MethodResult({"x": 1.0}, frozenset({"x"}), {"x": "h"}, acts=1)
-    assert sparing(peer)(accounts, None, NO_HISTORY).flagged == {"v", "x"}
+    assert sparing(baseline)(accounts, None, NO_HISTORY).flagged == {"v", "x"}
 
 
 def test_ablations_cover_every_family_and_drop_what_they_say() -> None:
@@ -151,19 +151,19 @@ def test_bench_resumes_and_writes_every_part(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(bench_run, "method_of", lambda _name: method)
     monkeypatch.setattr(bench_run, "stillhunt_method", lambda _overrides=None: method)
-    plan = replace(TINY, honest=1, ablations=True, replay=True)
-    done, there = run_bench(plan, tmp_path)
+    spec = replace(TINY, honest=1, ablations=True, replay=True)
+    done, there = run_bench(spec, tmp_path)
     assert (done, there) == (2 + 1 + len(VARIANTS), 0)
     (tmp_path / Run("ladder", WorldKey("first", 1, TINY.first_seed), "stillhunt").file_name).unlink()
     hunts.clear()
-    assert run_bench(plan, tmp_path) == (1, done - 1)
+    assert run_bench(spec, tmp_path) == (1, done - 1)
     assert len(hunts) == 2  # one to warm up, one to measure
     page = tmp_path / "page.md"
     assert write_report(tmp_path, page) == done
     text = page.read_text("utf-8")
     for expected in ("### Rung 1, generator first", "without queue evidence", "| first | stillhunt | 1 | 40 |"):
         assert expected in text
-    assert "| 1 | 1 | 1.000 | 1.000 | 0 | 0.00% | 1.000 |" in text
+    assert "| 1 | 1 | 1.000 | 1.000 | 0 | 0.00 % | 1.000 |" in text
 
 
 def test_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
@@ -198,16 +198,16 @@ def test_rung_that_a_generator_lacks_is_left_out(tmp_path: Path, monkeypatch: py
     assert read_rows(tmp_path) == []
 
 
-def test_plan_refuses_what_cannot_be_built() -> None:
+def test_spec_refuses_what_cannot_be_built() -> None:
     with pytest.raises(ConfigError, match="no such generator"):
-        Plan(generators=("third",))
+        BenchSpec(generators=("third",))
     with pytest.raises(ConfigError, match="no corpus"):
-        Plan(generators=("texts",))
+        BenchSpec(generators=("texts",))
 
 
-def test_plan_names_each_row_once_and_peers_where_wanted() -> None:
-    plan = Plan(generators=("first", "second"), rungs=(1, 2), seeds=2, honest=3, replay=True, ablations=True)
-    names = [run.file_name for _, runs in planned_runs(plan) for run in runs]
+def test_spec_names_each_row_once_and_baselines_where_wanted() -> None:
+    spec = BenchSpec(generators=("first", "second"), rungs=(1, 2), seeds=2, honest=3, replay=True, ablations=True)
+    names = [run.file_name for _, runs in runs_of(spec) for run in runs]
     assert len(names) == len(set(names)) == 2 * 2 * 2 * (9 + 5 + len(VARIANTS)) + 2 * (9 + 9 + 1)
 
 
@@ -223,9 +223,9 @@ def test_cells() -> None:
     assert share_cell([1.0, 1.0]) == "1.000"
     assert share_cell([None]) == "–"
     calls = [{"harvested": 1000, "requests": n, "looks": 9, "wrong_looks": 0} for n in (100, 300, None)]
-    assert first_call_cell([{"calls": calls}], groups=True) == "300 (30.0%); worst never"
+    assert first_call_cell([{"calls": calls}], groups=True) == "300 (30.0 %); worst never"
     calls[2:] = [{"harvested": 1000, "requests": 100, "looks": 9, "wrong_looks": 2}]
-    assert first_call_cell([{"calls": calls[2:]}], groups=True) == "100 (10.0%); false groups at 2 of 9 looks"
+    assert first_call_cell([{"calls": calls[2:]}], groups=True) == "100 (10.0 %); false groups at 2 of 9 looks"
     assert first_call_cell([{"calls": calls}], groups=False) == "names no campaign"
 
 
@@ -242,9 +242,9 @@ def ladder_row(method: str, false: int, recall: float = 1.0) -> dict[str, object
 
 
 @pytest.mark.parametrize(("ours", "theirs", "verdict"), [(1, 10, "yes"), (1, 9, "**no**"), (0, 0, "**no**")])
-def test_best_peer_is_judged_at_equal_recall(ours: int, theirs: int, verdict: str) -> None:
+def test_best_baseline_is_judged_at_equal_recall(ours: int, theirs: int, verdict: str) -> None:
     rows = [ladder_row("stillhunt", ours), ladder_row("advisory", theirs), ladder_row("fraudar", theirs + 1)]
-    sentence = best_peer_sentence(rows, "first", 3)
+    sentence = best_baseline_sentence(rows, "first", 3)
     assert f"(advisory) {theirs}; ten times fewer: {verdict}" in sentence
 
 
@@ -271,4 +271,4 @@ def test_rows_say_what_they_were_measured_with(tmp_path: Path, monkeypatch: pyte
     assert {"stillhunt", "detector", "lab", "numpy"} <= set(row["versions"])
     assert row["rows"] > 100
     assert np.isfinite(row["cpu_seconds"])
-    assert json.loads((tmp_path / "plan.json").read_text("utf-8")) == TINY.sizes()
+    assert json.loads((tmp_path / SIZES_FILE).read_text("utf-8")) == TINY.sizes()

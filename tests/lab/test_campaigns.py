@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
 from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
 from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
 from stillhunt.lab.worlds.rungs import PAUSE, RUNGS
 from stillhunt.lab.worlds.scene import Draft, Scene
 
 _RUNGS = sorted(RUNGS)
-_DEALT = [rung for rung in _RUNGS if RUNGS[rung].work in ("queue", "company") and rung != 11]
+_ONE_QUEUE = [rung for rung in _RUNGS if RUNGS[rung].work in ("queue", "company") and rung != 11]
 """Rungs with one queue and no replacements."""
 
 
 def homogeneity(draft: Draft, rows: np.ndarray) -> float:
-    """Chi-square of the account-by-topic table over its degrees of freedom; 1 = dealt at random."""
+    """Chi-square of the account-by-topic table over its degrees of freedom; 1 = drawn from one work queue."""
     counts = np.zeros((int(draft.owner.max()) + 1, 80))
     np.add.at(counts, (draft.owner[rows], draft.topic[rows]), 1)
     counts = counts[counts.sum(axis=1) >= 8]
@@ -26,45 +26,45 @@ def homogeneity(draft: Draft, rows: np.ndarray) -> float:
     return float(((counts - expected) ** 2 / expected).sum() / freedom)
 
 
-def fresh(draft: Draft) -> np.ndarray:
+def first_turns(draft: Draft) -> np.ndarray:
     return (draft.campaign != "") & (draft.turn == 0)
 
 
-@pytest.mark.parametrize("rung", _DEALT)
-def test_a_campaign_is_dealt_from_one_queue(scene: Scene, rung: int) -> None:
+@pytest.mark.parametrize("rung", _ONE_QUEUE)
+def test_accounts_of_a_campaign_draw_from_one_queue(scene: Scene, rung: int) -> None:
     _, draft = build_campaign(scene, CampaignSpec(rung, 80), "c", 0)
-    assert 0.85 < homogeneity(draft, fresh(draft)) < 1.15
+    assert 0.85 < homogeneity(draft, first_turns(draft)) < 1.15
     loads = np.bincount(draft.owner[draft.campaign != ""])
     assert loads.std() / loads.mean() < 0.35  # equalised
 
 
 def test_specialised_accounts_differ_from_each_other(scene: Scene) -> None:
     _, draft = build_campaign(scene, CampaignSpec(5, 80, skills=3, specialised=True), "c", 0)
-    assert homogeneity(draft, fresh(draft)) > 3.0
+    assert homogeneity(draft, first_turns(draft)) > 3.0
 
 
 @pytest.mark.parametrize("recipe", [CHAT, *RECIPES], ids=lambda recipe: recipe.persona)
-def test_honest_accounts_have_own_tastes_and_heavy_tails(scene: Scene, recipe: object) -> None:
-    people, draft = build_persona(scene, recipe, 40)  # type: ignore[arg-type]  # ids need the bare object
+def test_honest_accounts_have_own_topics_and_heavy_tails(scene: Scene, recipe: object) -> None:
+    people, draft = build_persona(scene, recipe, 40)  # type: ignore[arg-type]  # ids are made from the object itself
     loads = np.bincount(draft.owner, minlength=len(people))
     assert loads.var() / loads.mean() > 5.0  # Poisson would be 1
     assert homogeneity(draft, draft.turn == 0) > 1.4
 
 
-@pytest.mark.parametrize("rung", _DEALT)
-def test_the_whole_queue_pauses_once(scene: Scene, rung: int) -> None:
+@pytest.mark.parametrize("rung", _ONE_QUEUE)
+def test_all_workers_of_a_queue_pause_once(scene: Scene, rung: int) -> None:
     # Many workers, so that a gap of ten hours is no chance.
     _, draft = build_campaign(scene, CampaignSpec(rung, 200), "c", 0)
-    times = np.sort(draft.time[fresh(draft)])
-    assert np.diff(times).max() >= PAUSE - clock.HOUR
+    times = np.sort(draft.time[first_turns(draft)])
+    assert np.diff(times).max() >= PAUSE - HOUR
     _, chat = build_persona(scene, CHAT, 400)
     assert np.diff(np.sort(chat.time)).max() < PAUSE / 2
 
 
-@pytest.mark.parametrize("rung", _DEALT)
+@pytest.mark.parametrize("rung", _ONE_QUEUE)
 def test_items_do_not_repeat_across_accounts(scene: Scene, rung: int) -> None:
     _, draft = build_campaign(scene, CampaignSpec(rung, 40), "c", 0)
-    rows = np.flatnonzero(fresh(draft))
+    rows = np.flatnonzero(first_turns(draft))
     long = [draft.prompt[row] for row in rows.tolist() if len(draft.prompt[row]) > 300]
     assert len(set(long)) == len(long) > 50
 
@@ -72,7 +72,7 @@ def test_items_do_not_repeat_across_accounts(scene: Scene, rung: int) -> None:
 def test_templates_are_fixed_up_to_rung_five_and_paraphrased_on_six(scene: Scene) -> None:
     for rung, fewest, most in ((1, 1, 1), (5, 2, 4), (6, 400, 10**6)):
         _, draft = build_campaign(scene, CampaignSpec(rung, 60, skills=1), "c", 0)
-        texts = [draft.prompt[row] for row in np.flatnonzero(fresh(draft)).tolist()]
+        texts = [draft.prompt[row] for row in np.flatnonzero(first_turns(draft)).tolist()]
         # Rungs 1 to 5 put the template on the first line.
         heads = {text.split("\n")[0] for text in texts if "\n" in text}
         assert fewest <= len(heads) <= most
@@ -80,10 +80,10 @@ def test_templates_are_fixed_up_to_rung_five_and_paraphrased_on_six(scene: Scene
 
 def test_low_and_slow_keeps_to_waking_hours_and_small_days(scene: Scene) -> None:
     people, draft = build_campaign(scene, CampaignSpec(4, 60), "c", 0)
-    rows = fresh(draft)
-    local = ((draft.time[rows] // clock.HOUR) + people.zone[draft.owner[rows]]) % 24
+    rows = first_turns(draft)
+    local = ((draft.time[rows] // HOUR) + people.zone[draft.owner[rows]]) % 24
     assert (local < 5.5).mean() < 0.04
-    day = draft.owner[rows] * 1_000_000 + draft.time[rows] // clock.DAY
+    day = draft.owner[rows] * 1_000_000 + draft.time[rows] // DAY
     assert np.unique(day, return_counts=True)[1].max() <= 20
 
 

@@ -1,4 +1,4 @@
-"""The drill: what is planted looks like the log, is labelled, is counted rightly, and leaves the log alone."""
+"""The drill: what is planted looks like the log, is labelled, is counted rightly, and leaves the log unchanged."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError, OutputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
-from stillhunt.lab.drill import grid
-from stillhunt.lab.drill.grid import DrillResult, DrillSpec, drill
-from stillhunt.lab.drill.judge import Sight, judge
-from stillhunt.lab.drill.manner import learn_manner
-from stillhunt.lab.drill.own_logs import MARK, OwnLogs, Source, read_own_logs
-from stillhunt.lab.drill.plant import Cell, Ground, Planted, plant
+from stillhunt.lab.drill import run as drill_run
+from stillhunt.lab.drill.honest_traffic import learn_honest_traffic
+from stillhunt.lab.drill.judge import Outcome, judge
+from stillhunt.lab.drill.own_logs import ID_MARK, OwnLogs, Source, read_own_logs
+from stillhunt.lab.drill.plant import Cell, DrillContext, Planted, plant
 from stillhunt.lab.drill.report import document, markdown, picture, refuse_folder, write_results
-from stillhunt.lab.drill.texts import deal_items, draw_subject, take_apart
+from stillhunt.lab.drill.run import DrillResult, DrillSpec, drill
+from stillhunt.lab.drill.sentences import draw_items, draw_subject, split_prompts
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world, write_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
 
@@ -57,8 +57,8 @@ def own(source: Source, config: Config) -> OwnLogs:
 
 
 @pytest.fixture(scope="module")
-def ground(own: OwnLogs) -> Ground:
-    return grid._ground(own, learn_manner(own, frozenset()), DrillSpec(cover=0.4, queue=3_000))
+def context(own: OwnLogs) -> DrillContext:
+    return drill_run._context(own, learn_honest_traffic(own, frozenset()), DrillSpec(cover=0.4, queue=3_000))
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,10 @@ def result(folder: Path, source: Source, config: Config) -> tuple[DrillResult, b
     """A drill of one plain campaign and one hard one, and whether the logs are byte for byte what they were."""
     before = state(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grid, "LOOKS", (1 / 2,))
+        patch.setattr(drill_run, "LOOKS", (1 / 2,))
         plain = drill(source, DrillSpec(sizes=(60,), paces=(14.0,), kinds=("template",)), config)
-    hard = drill(source, DrillSpec(sizes=(8,), paces=(2.0,), kinds=("bare",)), config)
-    spec = dataclasses.replace(plain.spec, sizes=(8, 60), paces=(2.0, 14.0), kinds=("template", "bare"))
+    hard = drill(source, DrillSpec(sizes=(8,), paces=(2.0,), kinds=("untemplated",)), config)
+    spec = dataclasses.replace(plain.spec, sizes=(8, 60), paces=(2.0, 14.0), kinds=("template", "untemplated"))
     return dataclasses.replace(plain, spec=spec, cells=plain.cells + hard.cells), state(folder) == before
 
 
@@ -81,23 +81,23 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def cell_of(result: DrillResult, kind: str) -> grid.CellResult:
+def cell_of(result: DrillResult, kind: str) -> drill_run.CellResult:
     return next(cell for cell in result.cells if cell.kind == kind)
 
 
-def test_a_template_of_sixty_accounts_is_found_and_a_few_bare_items_are_reported_as_missed(
+def test_a_template_of_sixty_accounts_is_found_and_a_few_untemplated_items_are_reported_as_missed(
     result: tuple[DrillResult, bool],
 ) -> None:
-    template, bare = cell_of(result[0], "template"), cell_of(result[0], "bare")
+    template, untemplated = cell_of(result[0], "template"), cell_of(result[0], "untemplated")
     assert template.found
     assert template.verdict == "act"
     assert template.recall > 0.5
     assert template.touched == 0
     assert template.first_call is not None
     assert 0 < template.first_call <= template.requests
-    assert not bare.found
-    assert bare.first_call is None
-    assert bare.recall == 0
+    assert not untemplated.found
+    assert untemplated.first_call is None
+    assert untemplated.recall == 0
 
 
 def test_the_logs_stay_as_they_are(result: tuple[DrillResult, bool]) -> None:
@@ -116,15 +116,15 @@ def test_the_copy_is_hunted_like_the_log() -> None:
         assert again.tables[name].equals(straight.tables[name]), name
 
 
-@pytest.mark.parametrize("kind", ["template", "paraphrase", "bare"])
-def test_planted_rows_are_labelled_new_and_in_the_log_s_own_values(ground: Ground, kind: str) -> None:
-    planted = plant(ground, Cell(kind, 25, 12.0), np.random.default_rng(1))
-    own, rows = ground.own, planted.requests
+@pytest.mark.parametrize("kind", ["template", "paraphrase", "untemplated"])
+def test_planted_rows_are_labelled_new_and_in_the_log_s_own_values(context: DrillContext, kind: str) -> None:
+    planted = plant(context, Cell(kind, 25, 12.0), np.random.default_rng(1))
+    own, rows = context.own, planted.requests
     assert rows.schema == own.requests.schema
     assert planted.accounts is not None
     assert planted.accounts.schema == own.accounts.schema
     for table, column in ((rows, "account_id"), (rows, "request_id"), (planted.accounts, "account_id")):
-        assert pc.all(pc.starts_with(table[column], MARK)).as_py()
+        assert pc.all(pc.starts_with(table[column], ID_MARK)).as_py()
     prompts = rows["prompt"].to_pylist()
     assert len(set(prompts)) == len(prompts)
     assert not set(prompts) & set(own.requests["prompt"].to_pylist())
@@ -137,8 +137,8 @@ def test_planted_rows_are_labelled_new_and_in_the_log_s_own_values(ground: Groun
     assert not cards & values(own.accounts, "payment_fingerprint")
     time = rows["timestamp"].cast(pa.int64()).to_numpy()
     assert (np.diff(time) >= 0).all()
-    assert ground.manner.first <= time[0]
-    assert time[-1] <= ground.manner.last + 1_000_000
+    assert context.honest.first <= time[0]
+    assert time[-1] <= context.honest.last + 1_000_000
 
 
 def values(table: pa.Table, name: str) -> set[str]:
@@ -149,23 +149,23 @@ def networks(addresses: set[str]) -> set[str]:
     return {address[:14] for address in addresses}
 
 
-def test_loads_are_equal_and_cover_has_its_share(ground: Ground) -> None:
-    planted = plant(ground, Cell("bare", 40, 10.0), np.random.default_rng(2))
+def test_loads_are_equal_and_cover_has_its_share(context: DrillContext) -> None:
+    planted = plant(context, Cell("untemplated", 40, 10.0), np.random.default_rng(2))
     loads = np.array(planted.requests["account_id"].value_counts().field("counts").to_pylist())
     assert loads.std() / loads.mean() < 0.2
     cover = 1 - len(planted.harvest_times) / planted.requests.num_rows
     assert 0.33 < cover < 0.45
 
 
-def test_a_queue_ends_the_campaign(ground: Ground) -> None:
-    small = dataclasses.replace(ground, cover=0.0, queue=500)
-    planted = plant(small, Cell("bare", 50, 40.0), np.random.default_rng(3))
+def test_a_queue_ends_the_campaign(context: DrillContext) -> None:
+    small = dataclasses.replace(context, cover=0.0, queue=500)
+    planted = plant(small, Cell("untemplated", 50, 40.0), np.random.default_rng(3))
     assert 350 < planted.requests.num_rows < 650
 
 
-def test_planting_repeats_under_a_seed(ground: Ground) -> None:
+def test_planting_repeats_under_a_seed(context: DrillContext) -> None:
     cell = Cell("paraphrase", 10, 8.0)
-    one, two, other = (plant(ground, cell, np.random.default_rng(seed)) for seed in (4, 4, 5))
+    one, two, other = (plant(context, cell, np.random.default_rng(seed)) for seed in (4, 4, 5))
     assert one.requests.equals(two.requests)
     assert one.accounts.equals(two.accounts)
     assert not one.requests["prompt"].equals(other.requests["prompt"])
@@ -174,31 +174,31 @@ def test_planting_repeats_under_a_seed(ground: Ground) -> None:
 def test_nothing_is_learned_from_suspects(own: OwnLogs) -> None:
     busiest = own.requests["account_id"].value_counts().to_pylist()
     suspect = max(busiest, key=lambda pair: (pair["counts"], pair["values"]))["values"]
-    manner = learn_manner(own, frozenset({suspect}))
-    seen = np.concatenate(manner.rows_of)
+    honest = learn_honest_traffic(own, frozenset({suspect}))
+    seen = np.concatenate(honest.rows_of)
     assert suspect not in set(own.requests["account_id"].take(pa.array(seen)).to_pylist())
-    assert len(manner.rows_of) == len(busiest) - 1
+    assert len(honest.rows_of) == len(busiest) - 1
 
 
-def test_a_sample_takes_whole_accounts_whatever_the_files(world: World, config: Config) -> None:
+def test_a_sample_takes_all_requests_of_its_accounts_whatever_the_files(world: World, config: Config) -> None:
     requests = world.requests
-    whole = read_own_logs(Source(requests, world.accounts, sample=80), config, Silent())
-    halves = [requests.slice(requests.num_rows // 2), requests.slice(0, requests.num_rows // 2)]
-    split = read_own_logs(Source(halves, world.accounts, sample=80), config, Silent())
-    drawn = set(whole.requests["account_id"].to_pylist())
-    assert whole.is_sample
+    one = read_own_logs(Source(requests, world.accounts, sample=80), config, Silent())
+    cuts = [requests.slice(requests.num_rows // 2), requests.slice(0, requests.num_rows // 2)]
+    split = read_own_logs(Source(cuts, world.accounts, sample=80), config, Silent())
+    drawn = set(one.requests["account_id"].to_pylist())
+    assert one.is_sample
     assert len(drawn) == 80
     assert set(split.requests["account_id"].to_pylist()) == drawn
-    assert set(whole.accounts["account_id"].to_pylist()) == drawn
+    assert set(one.accounts["account_id"].to_pylist()) == drawn
     rows = sum(pair["counts"] for pair in requests["account_id"].value_counts().to_pylist() if pair["values"] in drawn)
-    assert whole.requests.num_rows == split.requests.num_rows == rows
+    assert one.requests.num_rows == split.requests.num_rows == rows
 
 
 def test_a_log_without_customers_and_addresses_can_be_planted(world: World, config: Config) -> None:
-    bare = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
-    own = read_own_logs(Source(bare), config, Silent())
-    ground = grid._ground(own, learn_manner(own, frozenset()), DrillSpec())
-    planted = plant(ground, Cell("template", 10, 10.0), np.random.default_rng(6))
+    poor = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
+    own = read_own_logs(Source(poor), config, Silent())
+    context = drill_run._context(own, learn_honest_traffic(own, frozenset()), DrillSpec())
+    planted = plant(context, Cell("template", 10, 10.0), np.random.default_rng(6))
     assert planted.accounts is None
     filled = {name for name in planted.requests.schema.names if planted.requests[name].null_count == 0}
     assert filled == {"request_id", "timestamp", "account_id", "model", "source", "prompt"}
@@ -211,13 +211,13 @@ def test_items_come_from_one_subject_and_never_twice_before_all_were_used() -> N
         for kind in range(20)
         for i in range(20)
     ]
-    stock = take_apart([(at % 40, text) for at, text in enumerate(texts)])
-    assert not any(greeting.strip() in text for text in (*stock.heads, *stock.tails))
-    subject = draw_subject(stock, np.random.default_rng(0), 15)
-    assert len({stock.heads[at].split()[1] for at in subject.tolist()}) == 1
-    items = deal_items(stock, np.random.default_rng(1), subject, 15)
-    for half in (stock.heads, stock.tails):
-        assert all(sum(half[at] in item for item in items) == 1 for at in subject.tolist())
+    sentences = split_prompts([(at % 40, text) for at, text in enumerate(texts)])
+    assert not any(greeting.strip() in text for text in (*sentences.first_parts, *sentences.second_parts))
+    subject = draw_subject(sentences, np.random.default_rng(0), 15)
+    assert len({sentences.first_parts[at].split()[1] for at in subject.tolist()}) == 1
+    items = draw_items(sentences, np.random.default_rng(1), subject, 15)
+    for cut in (sentences.first_parts, sentences.second_parts):
+        assert all(sum(cut[at] in item for item in items) == 1 for at in subject.tolist())
 
 
 def case_tables(
@@ -240,31 +240,31 @@ def case_tables(
 
 def planted_named(names: list[str]) -> Planted:
     empty = pa.table({"prompt": pa.array([], pa.string())})
-    return Planted(Cell("bare", len(names), 1.0), empty, None, tuple(names), np.zeros(0, np.int64))
+    return Planted(Cell("untemplated", len(names), 1.0), empty, None, tuple(names), np.zeros(0, np.int64))
 
 
 def test_judging_asks_for_act_five_accounts_and_purity() -> None:
-    mine = [f"{MARK}a{at}" for at in range(9)]
+    mine = [f"{ID_MARK}a{at}" for at in range(9)]
     planted = planted_named(mine)
 
-    def sight(members: list[str], verdict: str) -> Sight:
+    def outcome(members: list[str], verdict: str) -> Outcome:
         return judge(case_tables({"c": members}, {"c": verdict}, {}), planted, frozenset())
 
-    assert sight(mine, "act").correct
-    assert not sight(mine, "review").correct
-    assert sight(mine, "review").verdict == "review"
-    assert not sight(mine[:4], "act").correct
-    assert sight([*mine, "honest"], "act").correct  # nine in ten
-    assert not sight([*mine, "honest", "other"], "act").correct
-    assert sight(["a", "b", "c", "d", "e"], "act").verdict == "unseen"
+    assert outcome(mine, "act").correct
+    assert not outcome(mine, "review").correct
+    assert outcome(mine, "review").verdict == "review"
+    assert not outcome(mine[:4], "act").correct
+    assert outcome([*mine, "honest"], "act").correct  # nine in ten
+    assert not outcome([*mine, "honest", "other"], "act").correct
+    assert outcome(["a", "b", "c", "d", "e"], "act").verdict == "unseen"
 
 
 def test_touched_accounts_are_the_others_that_are_flagged_only_now() -> None:
-    mine = [f"{MARK}a{at}" for at in range(9)]
+    mine = [f"{ID_MARK}a{at}" for at in range(9)]
     flagged = dict.fromkeys([*mine[:6], "x", "suspect"], "c") | {"y": "d", "suspect too": "d"}
     tables = case_tables({"c": [*mine, "x"], "d": ["y", "z"]}, {"c": "act", "d": "act"}, flagged)
-    sight = judge(tables, planted_named(mine), frozenset({"suspect", "suspect too"}))
-    assert (sight.flagged, sight.touched) == (6, 2)
+    outcome = judge(tables, planted_named(mine), frozenset({"suspect", "suspect too"}))
+    assert (outcome.flagged, outcome.touched) == (6, 2)
 
 
 def test_results_are_written_and_say_what_is_missed(result: tuple[DrillResult, bool], tmp_path: Path) -> None:
@@ -275,20 +275,20 @@ def test_results_are_written_and_say_what_is_missed(result: tuple[DrillResult, b
     assert {"kind": "template", "pace": 14.0, "accounts": 60} in written["smallest_found"]
     text = markdown(result[0])
     assert "template: found from 60 accounts at 14 a day" in text
-    assert "bare: not found up to 60 accounts at 2, 14 a day." in text
+    assert "untemplated: not found up to 60 accounts at 2, 14 a day." in text
     assert picture(result[0]).count("<circle") == 2 + 2  # two cells, and two paces in the legend
 
 
 def test_the_first_call_is_the_first_of_those_that_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at 10, 20, 40 and all 80 requests: right, wrong, right, right."""
-    right, wrong = Sight(True, "act", 9, 0), Sight(False, "none", 0, 0)
-    planted = planted_named([f"{MARK}a{at}" for at in range(9)])
+    right, wrong = Outcome(True, "act", 9, 0), Outcome(False, "none", 0, 0)
+    planted = planted_named([f"{ID_MARK}a{at}" for at in range(9)])
     planted = dataclasses.replace(planted, harvest_times=np.arange(80))
-    sights = {10: right, 20: wrong, 40: right, None: right}
-    monkeypatch.setattr(grid, "LOOKS", (1 / 8, 1 / 4, 1 / 2))
-    monkeypatch.setattr(grid._Looks, "_look", lambda _looks, moment: sights[moment])
+    outcomes = {10: right, 20: wrong, 40: right, None: right}
+    monkeypatch.setattr(drill_run, "LOOKS", (1 / 8, 1 / 4, 1 / 2))
+    monkeypatch.setattr(drill_run._Looks, "_look", lambda _looks, moment: outcomes[moment])
     table = pa.table({"prompt": pa.array([], pa.string())})
-    looks = grid._Looks(OwnLogs(table, None, False), planted, frozenset(), Config())
+    looks = drill_run._Looks(OwnLogs(table, None, False), planted, frozenset(), Config())
     assert looks.result().first_call == 40
 
 
@@ -303,13 +303,13 @@ def test_an_impure_call_is_no_find_and_is_told(result: tuple[DrillResult, bool])
     mixed = dataclasses.replace(cell_of(result[0], "template"), found=False, verdict="act", first_call=None)
     text = markdown(dataclasses.replace(result[0], cells=(mixed,)))
     assert "| impure |" in text
-    assert "more than one in ten of the campaign's members are others" in text
+    assert "more than one in ten accounts of the group are not from the planted campaign" in text
     assert "template: not found" in text
 
 
 def test_suspects_and_samples_are_told(result: tuple[DrillResult, bool]) -> None:
     text = markdown(dataclasses.replace(result[0], suspects=7, is_sample=True, accounts=500))
-    assert "7 accounts are flagged without any plant" in text
+    assert "7 accounts are flagged without any planted campaign" in text
     assert "sample of the accounts" in text
     assert "Campaigns of 60 accounts are more than 10 % of these 500 accounts" in text
 
@@ -319,9 +319,9 @@ def test_what_cannot_be_drilled_is_refused(world: World, config: Config, own: Ow
         with pytest.raises(ConfigError):
             DrillSpec(**wrong)
     with pytest.raises(InputError, match="hours"):
-        learn_manner(dataclasses.replace(own, requests=own.requests.slice(0, 200)), frozenset())
+        learn_honest_traffic(dataclasses.replace(own, requests=own.requests.slice(0, 200)), frozenset())
     marked = world.requests.slice(0, 50)
-    names = pa.array([MARK + name for name in marked["account_id"].to_pylist()])
+    names = pa.array([ID_MARK + name for name in marked["account_id"].to_pylist()])
     with pytest.raises(InputError, match="mark of planted accounts"):
         read_own_logs(Source(marked.set_column(2, "account_id", names)), config, Silent())
     logs = tmp_path / "logs"
@@ -336,7 +336,7 @@ def test_what_cannot_be_drilled_is_refused(world: World, config: Config, own: Ow
 def test_too_much_for_memory_is_refused_with_the_way_out(
     world: World, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillhunt.lab.drill.own_logs.LARGEST_LOG", 1 << 20)
+    monkeypatch.setattr("stillhunt.lab.drill.own_logs.MAX_LOG_BYTES", 1 << 20)
     with pytest.raises(InputError, match="--sample"):
         read_own_logs(Source(world.requests), config, Silent())
     assert read_own_logs(Source(world.requests, sample=5), config, Silent()).is_sample

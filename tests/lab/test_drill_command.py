@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from stillhunt.cli.app import app
-from stillhunt.lab.drill.grid import LOOKS, DrillSpec
-from stillhunt.lab.drill.own_logs import LARGEST_LOG, MARK
-from stillhunt.lab.drill.plant import KINDS
+from stillhunt.lab.drill.own_logs import ID_MARK, MAX_LOG_BYTES
+from stillhunt.lab.drill.plant import CAMPAIGN_KINDS
+from stillhunt.lab.drill.run import LOOKS, DrillSpec
 from stillhunt.lab.worlds.build import WorldSpec, build_world, write_world
 
 PAGE = Path(__file__).parents[2] / "docs" / "drill.md"
@@ -33,13 +33,13 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_drill_prints_one_document_and_writes_its_folder(folder: Path) -> None:
     done = run(
-        folder, "--accounts", "world/accounts.parquet", "--sizes", "8", "--paces", "6", "--kinds", "bare",
+        folder, "--accounts", "world/accounts.parquet", "--sizes", "8", "--paces", "6", "--kinds", "untemplated",
         "--cover", "0.2", "--seed", "3", "--json", "--out", "drill",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed == json.loads((folder / "drill" / "drill.json").read_text("utf-8"))
-    assert [(cell["kind"], cell["accounts"]) for cell in printed["cells"]] == [("bare", 8)]
+    assert [(cell["kind"], cell["accounts"]) for cell in printed["cells"]] == [("untemplated", 8)]
     assert printed["cells"][0]["found"] is False
     assert "drilling: " in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["drill", "world"]
@@ -48,8 +48,8 @@ def test_a_drill_prints_one_document_and_writes_its_folder(folder: Path) -> None
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--sizes", "ten"), 2, "no list of numbers"),
-        (("--kinds", "verse"), 5, "choose of template, paraphrase, bare"),
+        (("--sizes", "ten"), 2, "not a list of numbers"),
+        (("--kinds", "verse"), 5, "choose from template, paraphrase, untemplated"),
         (("--out", "world/requests/drill"), 1, "inside the logs"),
     ],
 )
@@ -66,11 +66,11 @@ def test_wrong_options_are_refused_before_any_work(
 
 def test_the_page_names_what_is_planted_and_the_limits_in_force() -> None:
     page = " ".join(PAGE.read_text("utf-8").split())
-    for kind in KINDS:
+    for kind in CAMPAIGN_KINDS:
         assert f"| `{kind}` |" in page
-    assert f"`{MARK}`" in page
-    assert f"up to {LARGEST_LOG >> 30} GiB" in page
+    assert f"`{ID_MARK}`" in page
+    assert f"up to {MAX_LOG_BYTES >> 30} GiB" in page
     assert f"{DrillSpec().queue:,} requests" in page
-    assert f"{len(DrillSpec().sizes) * len(DrillSpec().paces) * len(KINDS)}" in page
+    assert f"{len(DrillSpec().sizes) * len(DrillSpec().paces) * len(CAMPAIGN_KINDS)}" in page
     for share in LOOKS[:5]:
         assert f"1/{round(1 / share)}" in page

@@ -17,7 +17,7 @@ from stillhunt.lab.worlds.grammar import (
     integer_stream,
     load_grammar,
 )
-from stillhunt.lab.worlds.wrappers import draw_family, draw_template, load_skills, paraphrase
+from stillhunt.lab.worlds.templates import draw_family, draw_template, load_skills, paraphrase
 
 
 def _items(seed: int, count: int) -> list[str]:

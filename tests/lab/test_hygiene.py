@@ -45,8 +45,8 @@ def test_honest_and_harvesting_traffic_draw_on_the_same_texts() -> None:
     assert words.isin(known).mean() > 0.97
 
 
-def test_the_naive_rung_is_told_apart_easily() -> None:
-    """The measure can fail: on rung 1 a shared card alone separates the classes."""
+def test_the_naive_rung_is_easily_separated() -> None:
+    """The measure can fail: on rung 1 one shared card separates the classes."""
     world = build_world(spec_for_rung(1, accounts=300, seed=21, campaign_accounts=60))
     numbers, _, harvests = account_aggregates(world)
     assert auc(numbers["payment_fingerprint_shared"].to_numpy(float), harvests) > 0.95

@@ -6,16 +6,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from test_campaigns import fresh, homogeneity
+from test_campaigns import first_turns, homogeneity
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds.account_events import NEW_MODEL
 from stillhunt.lab.worlds.build import build_world, spec_for_rung
 from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
 from stillhunt.lab.worlds.channels import CHANNELS
 from stillhunt.lab.worlds.grammar import integer_stream
-from stillhunt.lab.worlds.oblique import APPROACHES, ask_obliquely, word_probe
+from stillhunt.lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
 from stillhunt.lab.worlds.personas import CHAT, build_persona
-from stillhunt.lab.worlds.release import NEW_MODEL
 from stillhunt.lab.worlds.rungs import RUNGS
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene
 
@@ -53,7 +53,7 @@ def test_probes_are_thousands_of_techniques() -> None:
 
 def test_a_probing_phase_comes_before_the_campaign(scene: Scene) -> None:
     _, draft = campaign(scene, 7)
-    days = (draft.time - ORIGIN) / clock.DAY
+    days = (draft.time - ORIGIN) / DAY
     start = np.sort(days)[int(0.06 * len(days))]
     early = days < start
     per_account = np.bincount(draft.owner[early], minlength=60)
@@ -62,9 +62,9 @@ def test_a_probing_phase_comes_before_the_campaign(scene: Scene) -> None:
     assert days.min() < 1.5
 
 
-def test_bare_items_have_no_wrapping_and_are_still_dealt(scene: Scene) -> None:
+def test_untemplated_items_still_come_from_one_queue(scene: Scene) -> None:
     _, draft = campaign(scene, 7, accounts=100, template="none", skills=2)
-    rows = fresh(draft)
+    rows = first_turns(draft)
     assert 0.85 < homogeneity(draft, rows) < 1.15
     words = [len(draft.prompt[row].split()) for row in np.flatnonzero(rows).tolist()]
     _, wrapped = campaign(scene, 7, accounts=100, skills=2)
@@ -99,7 +99,7 @@ def test_a_relay_serves_many_users_and_replays_some_sessions(scene: Scene) -> No
     twice = [rows for rows in seen.values() if len(rows) == 2]
     assert 0.05 < len(twice) / len(seen) < 0.2
     assert np.mean([draft.owner[a] != draft.owner[b] for a, b in twice]) > 0.9
-    assert min(abs(draft.time[a] - draft.time[b]) for a, b in twice) > 0.9 * clock.DAY
+    assert min(abs(draft.time[a] - draft.time[b]) for a, b in twice) > 0.9 * DAY
 
 
 def test_a_campaign_comes_in_by_every_channel() -> None:
@@ -135,38 +135,38 @@ def test_banned_accounts_fall_silent_and_the_queue_goes_on(scene: Scene) -> None
     for row in refused.tolist():
         same = [
             at
-            for at in np.flatnonzero((draft.time > draft.time[row]) & (draft.time < draft.time[row] + clock.HOUR))
+            for at in np.flatnonzero((draft.time > draft.time[row]) & (draft.time < draft.time[row] + HOUR))
             if draft.prompt[at] == draft.prompt[row] and draft.owner[at] != draft.owner[row]
         ]
         minutes += [(draft.time[at] - draft.time[row]) / 60e6 for at in same[:1]]
     assert len(minutes) > 0.9 * len(refused)
     assert max(minutes) < 10
     # Successors begin within hours: work per day stays level although accounts go.
-    days = np.bincount((draft.time[harvest] - ORIGIN) // clock.DAY)[3:-2]
+    days = np.bincount((draft.time[harvest] - ORIGIN) // DAY)[3:-2]
     assert days.min() > 0.4 * np.median(days)
     late = np.array([draft.time[draft.owner == account].min() for account in range(len(people))])
-    assert (late > ORIGIN + 4 * clock.DAY).sum() >= len(banned) // 2
+    assert (late > ORIGIN + 4 * DAY).sum() >= len(banned) // 2
 
 
 def test_a_campaign_turns_to_a_new_model_within_a_day_and_people_over_weeks(scene: Scene) -> None:
     _, draft = campaign(scene, 5, accounts=120)
     new = draft.model == NEW_MODEL
     assert draft.time[new].min() > scene.release
-    settled = draft.time > scene.release + clock.DAY
+    settled = draft.time > scene.release + DAY
     assert 0.4 < new[settled].mean() < 0.6
     _, chat = build_persona(scene, CHAT, 400)
-    soon = (chat.time > scene.release + clock.DAY) & (chat.time < scene.release + 3 * clock.DAY)
-    last = chat.time > scene.end - 2 * clock.DAY
+    soon = (chat.time > scene.release + DAY) & (chat.time < scene.release + 3 * DAY)
+    last = chat.time > scene.end - 2 * DAY
     share = [float((chat.model == NEW_MODEL)[rows].mean()) for rows in (soon, last)]
     assert share[0] < 0.15
     assert share[0] < share[1] < 0.35
 
 
-def test_curated_questions_are_few_and_nobody_deals_them_out(scene: Scene) -> None:
+def test_curated_questions_are_few_and_come_from_no_queue(scene: Scene) -> None:
     _, draft = campaign(scene, 12)
     assert 400 < (draft.campaign != "").sum() < 10_000
     assert 0.1 < (draft.campaign == "").mean() < 0.5
-    assert homogeneity(draft, fresh(draft)) > 2.0
+    assert homogeneity(draft, first_turns(draft)) > 2.0
     assert (draft.turn > 0).mean() > 0.1
 
 
@@ -183,7 +183,7 @@ def test_a_shell_company_has_clean_papers(scene: Scene) -> None:
     for column in (people.organization, people.payment, people.email_domain, people.plan):
         assert len(set(column.tolist())) == 1
     assert None not in set(people.organization.tolist())
-    assert people.created.max() < ORIGIN - 80 * clock.DAY
+    assert people.created.max() < ORIGIN - 80 * DAY
     assert (draft.model == 1).mean() < 0.1
 
 

@@ -31,7 +31,9 @@ def test_small_worlds_keep_some_of_each_and_chat_is_the_rest() -> None:
 @pytest.mark.parametrize(
     ("name", "least", "most"), [("chat", 1.3, 2.5), ("generalist", 1.5, 2.5), ("framework", 12, 26)]
 )
-def test_tastes_differ_as_much_as_measured_elsewhere(scene: Scene, name: str, least: float, most: float) -> None:
+def test_topic_preferences_differ_as_much_as_measured_elsewhere(
+    scene: Scene, name: str, least: float, most: float
+) -> None:
     """Ranges of worlds of another construction, 64 topics there, 63 here."""
     _, draft = persona(scene, name, 500)
     assert least < homogeneity(draft, draft.turn == 0) < most

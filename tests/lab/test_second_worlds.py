@@ -15,11 +15,11 @@ import pytest
 
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.schema import REQUESTS
-from stillhunt.lab.second_worlds import SecondSpec, build_second_world
-from stillhunt.lab.second_worlds.build import lay_out
-from stillhunt.lab.second_worlds.habits import HABITS
-from stillhunt.lab.second_worlds.ledger import Block
-from stillhunt.lab.second_worlds.stage import Stage, open_stage
+from stillhunt.lab.second_worlds.build import build_second_world, lay_out
+from stillhunt.lab.second_worlds.customer_kinds import CUSTOMER_KINDS
+from stillhunt.lab.second_worlds.records import Block
+from stillhunt.lab.second_worlds.scene import Scene, open_scene
+from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import World
 
 TABLES = ("requests", "accounts", "truth_accounts", "truth_requests")
@@ -31,16 +31,16 @@ def world(rung: int) -> World:
 
 
 @cache
-def laid_out(rung: int) -> tuple[Stage, dict[str, Block]]:
-    stage = open_stage(SecondSpec(rung, accounts=400 if rung == 3 else 50, seed=6, campaign_accounts=60))
-    return stage, {block.name: block for block in lay_out(stage)}
+def laid_out(rung: int) -> tuple[Scene, dict[str, Block]]:
+    scene = open_scene(SecondSpec(rung, accounts=400 if rung == 3 else 50, seed=6, campaign_accounts=60))
+    return scene, {block.name: block for block in lay_out(scene)}
 
 
-def homogeneity(stage: Stage, block: Block, harvested: bool) -> float:
-    """Chi-square of the account-by-topic table of first turns over its degrees of freedom; 1 = dealt at random."""
+def homogeneity(scene: Scene, block: Block, harvested: bool) -> float:
+    """Chi-square of the account-by-topic table of first turns over its degrees of freedom; 1 = one work queue."""
     calls = block.calls
     rows = (calls.turn == 0) & (calls.status == 200) & ((calls.campaign >= 0) == harvested)
-    table = np.zeros((len(block.crowd), len(stage.texts.popularity)))
+    table = np.zeros((len(block.people), len(scene.texts.popularity)))
     distinct = np.unique(np.stack([calls.owner[rows], calls.job[rows]]), axis=1)  # a second try is no second item
     np.add.at(table, (distinct[0], block.jobs.topic[distinct[1]]), 1)
     table = table[table.sum(1) >= 8]
@@ -92,8 +92,8 @@ def test_truth_and_tables_agree(rung: int) -> None:
 
 def test_honest_world_holds_its_look_alikes() -> None:
     _, blocks = laid_out(3)
-    assert {habit.name for habit in HABITS} - {"contract_reseller", "contract_author"} <= set(blocks)
-    assert len(HABITS) >= 18
+    assert {kind.name for kind in CUSTOMER_KINDS} - {"contract_reseller", "contract_author"} <= set(blocks)
+    assert len(CUSTOMER_KINDS) >= 18
     big = build_second_world(SecondSpec(0, accounts=1000, days=4, seed=1))
     personas = set(big.truth_accounts["persona"].to_pylist())
     assert {"contract_reseller", "contract_author"} <= personas
@@ -114,19 +114,19 @@ def test_later_turns_failures_and_second_tries_occur() -> None:
 
 
 @pytest.mark.parametrize("rung", [3, 5, 6, 7, 11, 12])
-def test_campaigns_are_dealt_and_honest_groups_are_not(rung: int) -> None:
-    stage, blocks = laid_out(rung)
-    assert 0.8 < homogeneity(stage, blocks["c0"], harvested=True) < 1.25
+def test_campaigns_draw_from_one_queue_and_honest_groups_do_not(rung: int) -> None:
+    scene, blocks = laid_out(rung)
+    assert 0.8 < homogeneity(scene, blocks["c0"], harvested=True) < 1.25
     if rung == 3:
         honest = {
-            name: homogeneity(stage, blocks[name], harvested=False)
+            name: homogeneity(scene, blocks[name], harvested=False)
             for name in ("talker", "polymath", "kit_user", "product")
         }
         assert min(honest.values()) > 1.3, honest
         assert honest["kit_user"] > 4 < honest["product"]
 
 
-def test_no_item_is_dealt_twice_but_for_lost_receipts() -> None:
+def test_no_item_is_done_twice_but_for_lost_receipts() -> None:
     _, blocks = laid_out(5)
     calls = blocks["c0"].calls
     pairs = np.unique(np.stack([calls.job, calls.owner]), axis=1)
@@ -215,7 +215,7 @@ def test_real_texts_serve_both_sides(tmp_path: Path) -> None:
     assert from_file[honest.to_numpy()].notna().mean() > 0.6 < from_file[~honest.to_numpy()].notna().mean()
     seen = from_file.dropna()
     both = set(seen[honest.reindex(seen.index)]) & set(seen[~honest.reindex(seen.index)])
-    assert not both  # the stock is dealt without return, so that no text tells one side from the other
+    assert not both  # texts are drawn without replacement, so none tells honest from harvesting
 
 
 def test_faulty_orders_are_refused(tmp_path: Path) -> None:

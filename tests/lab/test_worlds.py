@@ -191,7 +191,7 @@ def test_specs() -> None:
 
 
 def test_data_files_parse_and_agree() -> None:
-    data = Path(worlds.__file__).parent / "data"
+    data = Path(worlds.__file__).parents[1] / "data"
     files = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(data.glob("*.toml"))}
     assert set(files["topics"]) == set(files["tongues"]["phrases"])
     for skill in files["wrappers"].values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from stillhunt.score.evidence.sampled import unsampled
 
 import stillhunt
 from stillhunt.base.config import Config
@@ -13,7 +14,6 @@ from stillhunt.cli.findings import as_document
 from stillhunt.collect.checks.coverage import sampled_facts
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
-from stillhunt.score.evidence.sampled import unsampled
 
 
 @pytest.fixture(scope="module")

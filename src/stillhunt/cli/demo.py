@@ -22,7 +22,8 @@ from stillhunt.cli.hunting import HuntOrder, hunt_and_write
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console
-from stillhunt.lab.second_worlds import SecondSpec, build_second_world
+from stillhunt.lab.second_worlds.build import build_second_world
+from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import SANCTIONED_FILE, World, build_world, demo_spec, spec_for_rung, write_world
 
 WORLD_FOLDER = "world"

@@ -1,4 +1,4 @@
-"""`stillhunt lab drill`: what would be found in the operator's own logs, and what would not."""
+"""`stillhunt lab drill`: what a hunt would find in the user's own logs, and what it would miss."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import TypeVar
 import typer
 
 from stillhunt.base.config import Config
+from stillhunt.base.formatting import plural
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
-from stillhunt.lab.drill.grid import DrillResult, DrillSpec, drill
 from stillhunt.lab.drill.own_logs import Source
 from stillhunt.lab.drill.report import document, refuse_folder, sentences, table_rows, write_results
+from stillhunt.lab.drill.run import DrillResult, DrillSpec, drill
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class DrillOrder:
-    """What the user asked for, as given on the command line; `grid` holds the texts of the grid's options."""
+    """The options of the command line; `grid` holds those of the grid as texts."""
 
     source: Source
     grid: Mapping[str, str | None]
@@ -37,10 +38,10 @@ class DrillOrder:
 
 
 def run_drill(order: DrillOrder) -> None:
-    """Plant, hunt, print the power curve and write it where a folder was named.
+    """Plant campaigns, hunt, print the power curve, and write it if a folder was given.
 
     Args:
-        order: what was asked for.
+        order: the options.
 
     Raises:
         StillhuntError: settings, logs or folder cannot be used.
@@ -58,9 +59,8 @@ def run_drill(order: DrillOrder) -> None:
     else:
         _print(result, order.out)
     if result.suspects and not order.quiet:
-        message_console().print(
-            f"note: {result.suspects:,} accounts are flagged without any plant and do not count as honest"
-        )
+        who = plural(result.suspects, "account is", "accounts are")
+        message_console().print(f"note: {who} flagged without any planted campaign; they do not count as honest")
 
 
 def _spec(order: DrillOrder) -> DrillSpec:
@@ -76,11 +76,11 @@ def _spec(order: DrillOrder) -> DrillSpec:
 
 
 def _list(text: str | None, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
-    """Values between commas."""
+    """Values separated by commas."""
     try:
         return tuple(kind(part.strip()) for part in (text or "").split(",") if part.strip())
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no list of numbers such as 10,30", param_hint=option) from error
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 10,30", param_hint=option) from error
 
 
 def _print(result: DrillResult, out: Path | None) -> None:

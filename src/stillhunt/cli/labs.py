@@ -39,7 +39,8 @@ def lab_world(
     days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
     seed: SeedOption = 0,
     generator: Annotated[
-        Generator, typer.Option("--generator", help="Which of two unlike generators; second is for final scores only.")
+        Generator,
+        typer.Option("--generator", help="Which of two different generators; use second for final scores only."),
     ] = Generator.FIRST,
     texts: Annotated[
         Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
@@ -48,7 +49,7 @@ def lab_world(
 ) -> None:
     """Write a simulated world.
 
-    Request logs, the table of accounts, and the truth about them, from one seed.
+    It holds request logs, the table of accounts and the truth about both, all drawn from one seed.
     """
     from stillhunt.cli.demo import run_lab_world  # start-up time
 
@@ -76,21 +77,22 @@ def lab_drill(
         str, typer.Option("--paces", metavar="LIST", help="Harvest requests per account and day.")
     ] = "4,12,40",
     kinds: Annotated[
-        str, typer.Option("--kinds", metavar="LIST", help="What stands around the items.")
-    ] = "template,paraphrase,bare",
+        str, typer.Option("--kinds", metavar="LIST", help="Words around the items: template, paraphrase, untemplated.")
+    ] = "template,paraphrase,untemplated",
     quick: Annotated[
         bool, typer.Option("--quick", help="Sizes 20 and 60 at 12 a day, whatever --sizes and --paces say.")
     ] = False,
     cover: Annotated[
-        float, typer.Option("--cover", min=0, max=0.9, help="Share of the planted accounts' traffic that is cover.")
+        float,
+        typer.Option("--cover", min=0, max=0.9, help="Share of the planted accounts' traffic that is cover traffic."),
     ] = 0.0,
     queue: Annotated[
-        int, typer.Option("--queue", min=100, help="Harvest requests of one campaign at most; then it ends.")
+        int, typer.Option("--queue", min=100, help="Most harvest requests of one campaign; then it ends.")
     ] = 10_000,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, metavar="ACCOUNTS", help="Drill on so many accounts only; 0 = all.")
+        int, typer.Option("--sample", min=0, metavar="ACCOUNTS", help="Drill on that many accounts only; 0 = all.")
     ] = 0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is planted.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is planted.")] = 0,
     mapping: MapOption = None,
     accounts_mapping: MapAccountsOption = None,
     settings: SetOption = None,
@@ -100,8 +102,9 @@ def lab_drill(
 ) -> None:
     """Plant campaigns into a copy of your own logs and say which would be found.
 
-    Planted accounts follow your own clock, texts, models and networks, and are hunted with your settings: which sizes
-    and paces are found, after how many harvested requests, and how many honest accounts are touched. All in memory.
+    Planted accounts use the busy hours, texts, models and networks of your log, and are hunted with your settings. The
+    result says which sizes and paces are found, after how many harvested requests, and how many honest accounts are
+    flagged along with them. Everything happens in memory.
     """
     from stillhunt.cli.drilling import DrillOrder, run_drill  # start-up time
     from stillhunt.lab.drill.own_logs import Source  # start-up time

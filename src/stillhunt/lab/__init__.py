@@ -1,1 +1,1 @@
-"""Seeded worlds and benchmarks; uses the public door only."""
+"""Simulated worlds, the benchmark and the drill; they use the public functions of stillhunt only."""

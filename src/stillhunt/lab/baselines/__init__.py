@@ -1,4 +1,4 @@
-"""What people use today, each from its paper, behind one door: requests and accounts in, suspects out."""
+"""Baselines: methods in use today, each after its paper; all take requests and accounts and return suspects."""
 
 from stillhunt.lab.baselines.advisory import find_by_rules
 from stillhunt.lab.baselines.catchsync import find_synchronised
@@ -10,7 +10,7 @@ from stillhunt.lab.baselines.prada import find_abnormal_distances
 from stillhunt.lab.baselines.shared_keys import find_shared_keys
 from stillhunt.lab.baselines.synchrotrap import find_lockstep
 
-PEERS: dict[str, Method] = {
+BASELINES: dict[str, Method] = {
     "advisory": find_by_rules,
     "isolation_forest": find_isolated,
     "shared_keys": find_shared_keys,
@@ -22,4 +22,4 @@ PEERS: dict[str, Method] = {
 }
 """Name -> method, in the order of the tables."""
 
-__all__ = ["PEERS", "Method", "MethodResult", "MethodSettings"]
+__all__ = ["BASELINES", "Method", "MethodResult", "MethodSettings"]

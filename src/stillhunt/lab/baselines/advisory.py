@@ -1,4 +1,4 @@
-"""Advisory-style hunting rules: one account, one query, one threshold.
+"""Hunting rules in the style of an advisory: one query and one threshold per account.
 
 AA26-251A (CISA, NSA, FBI, 8 September 2026) lists what distillation traffic looks like, without thresholds. Hunting
 queries published for it use at least 20 accounts on one address and more than 10,000 requests of one account; those
@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.lab.baselines.log import DAY, HOUR, AccountLog, Array, distinct_counts, distinct_pairs
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.baselines.log import AccountLog, Array, distinct_counts, distinct_pairs
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 
 ACCOUNTS_PER_ADDRESS = 20
@@ -22,12 +23,12 @@ INDICATORS_TO_FLAG = 2
 
 IDLE_HOURS = 6
 IDLE_DAYS = 3
-"""Round the clock: no gap of six hours over three days and more, and a request in three quarters of those hours."""
+"""Round the clock: three days or more without a gap of six hours, and requests in three quarters of the hours."""
 IDLE_COVER = 0.75
-FRESH_DAYS = 7
+NEW_ACCOUNT_DAYS = 7
 RAMP_REQUESTS = 20
 RAMP_SHARE = 0.8
-"""No ramp: of an account opened in the last week, the first day has 20 requests and 80 % of its busiest day."""
+"""No ramp-up: an account opened within a week whose first day has 20 requests and 80 % of its busiest day."""
 ADDRESSES_PER_ACCOUNT = 20
 REASONING_SHARE = 0.2
 REASONING = (
@@ -101,9 +102,9 @@ def no_ramp(log: AccountLog) -> Array:
     width = int(day.max()) + 1
     volume = np.bincount(log.owner * width + day, minlength=log.size * width).reshape(log.size, width)
     with np.errstate(invalid="ignore"):  # accounts of unknown age are not new
-        fresh: Array = (first - log.opened()) < FRESH_DAYS * DAY
+        is_new: Array = (first - log.opened()) < NEW_ACCOUNT_DAYS * DAY
     at_once = (volume[:, 0] >= RAMP_REQUESTS) & (volume[:, 0] >= RAMP_SHARE * volume.max(axis=1))
-    found: Array = fresh & at_once
+    found: Array = is_new & at_once
     return found
 
 
@@ -122,7 +123,7 @@ def _shared(code: Array, least: int) -> Array:
 
 def _same_template(log: AccountLog) -> Array:
     """Whether ten of an account's prompts begin with the words that five accounts begin with."""
-    head = log.heads()
+    head = log.prefix_codes()
     _, code = distinct_pairs(log.owner, head)
     common = np.bincount(code, minlength=int(head.max(initial=-1)) + 1) >= SAME_TEMPLATE_ACCOUNTS
     hits = (head >= 0) & common[head] if len(common) else np.zeros(len(head), bool)

@@ -1,4 +1,4 @@
-"""CatchSync: accounts whose objects are all alike, and unlike everybody's.
+"""CatchSync: accounts whose objects resemble one another, and differ from those of other accounts.
 
 Jiang, Cui, Beutel, Faloutsos, Yang: CatchSync: Catching Synchronized Behavior in Large Directed Graphs, KDD 2014.
 Each object is placed in a plane of two features of its holders (degree, and authority by HITS), cut into grids.
@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
-from stillhunt.lab.baselines.objects import shared_objects
+from stillhunt.lab.baselines.shared_objects import shared_objects
 
-STEPS = 10
+GRID_STEPS = 10
 DEVIATIONS = 3.0
-LEAST_OBJECTS = 5
-"""An account of few objects is alike with itself by chance; the paper's accounts follow hundreds."""
+MIN_OBJECTS = 5
+"""The few objects of a small account are alike by chance; the paper's accounts follow hundreds."""
 HITS_ROUNDS = 20
 
 
@@ -43,7 +43,7 @@ def find_synchronised(requests: pa.Table, accounts: pa.Table | None, settings: M
         return log.result(np.zeros(log.size), np.zeros(log.size, bool))
     cell = object_cells(graph.account, graph.object, log.size, graph.count)
     distance = distance_to_bound(graph.account, cell[graph.object], cell, log.size)
-    judged = np.bincount(graph.account, minlength=log.size) >= LEAST_OBJECTS
+    judged = np.bincount(graph.account, minlength=log.size) >= MIN_OBJECTS
     distance = np.where(judged, distance, 0.0)
     values = distance[judged]
     limit = values.mean() + DEVIATIONS * values.std() if len(values) else np.inf
@@ -69,14 +69,14 @@ def object_cells(account: Array, item: Array, accounts: int, items: int) -> Arra
         authority = np.bincount(item, hub[account], minlength=items)
         authority = authority / authority.max()
     degree = np.bincount(item, minlength=items)
-    return _steps(degree.astype(float)) * STEPS + _steps(authority)
+    return _grid_step(degree.astype(float)) * GRID_STEPS + _grid_step(authority)
 
 
-def _steps(values: Array) -> Array:
+def _grid_step(values: Array) -> Array:
     logs = np.log(np.maximum(values, 1e-9))
     width = max(float(np.ptp(logs)), 1e-12)
-    steps: Array = ((logs - logs.min()) / width * STEPS).astype(np.int64)
-    return np.minimum(steps, STEPS - 1)
+    steps: Array = ((logs - logs.min()) / width * GRID_STEPS).astype(np.int64)
+    return np.minimum(steps, GRID_STEPS - 1)
 
 
 def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: int) -> Array:
@@ -98,7 +98,7 @@ def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: i
     np.add.at(table, (account, np.searchsorted(in_use, cell)), 1.0)
     own = table / np.maximum(table.sum(axis=1, keepdims=True), 1.0)
     synchronicity, normality = (own**2).sum(axis=1), own @ share
-    if grids == 1:  # one grid: everybody is as everybody
+    if grids == 1:  # one grid: no account differs from the others
         return np.zeros(accounts)
     # 1 - M s is 0 where the objects fill all grids evenly; the bound is then the even one, 1 / M.
     slack = 1.0 - grids * background

@@ -1,4 +1,4 @@
-"""Prompts as vectors without a downloaded model: hashed word counts, TF-IDF, and their main directions."""
+"""Prompts as vectors without a downloaded model: hashed word counts, TF-IDF weights, singular vectors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from stillhunt.lab.baselines.log import AccountLog, Array
 
 WORD_BUCKETS = 1 << 14
 DIMENSIONS = 64
+LEARNED_PROMPTS = 8_000
+"""Prompts that weights and directions are learned from."""
 
 
 def scikit_learn() -> Any:
-    """scikit-learn, which only the peers need.
+    """scikit-learn, which only the baselines need.
 
     Raises:
         ConfigError: it is not installed.
@@ -26,9 +28,9 @@ def scikit_learn() -> Any:
         import sklearn.feature_extraction.text  # as above
     except ImportError as error:
         raise ConfigError(
-            "the peers need scikit-learn",
+            "the baselines need scikit-learn",
             where="stillhunt.lab.baselines",
-            next_step="pip install 'stillhunt[lab]', or --no-peers",
+            next_step="pip install 'stillhunt[lab]', or use --no-baselines",
         ) from error
     return sklearn
 

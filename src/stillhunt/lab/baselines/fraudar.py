@@ -1,4 +1,4 @@
-"""FRAUDAR: the densest block of accounts and objects, with camouflage made worthless.
+"""FRAUDAR: the densest block of accounts and objects, resistant to camouflage.
 
 Hooi, Song, Beutel, Shah, Shin, Faloutsos: FRAUDAR: Bounding Graph Fraud in the Face of Camouflage, KDD 2016. An edge
 to an object of degree d weighs 1 / log(d + 5), the paper's column weights with its constant. Algorithm 1 removes the
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
-from stillhunt.lab.baselines.objects import shared_objects
+from stillhunt.lab.baselines.shared_objects import shared_objects
 
 BLOCKS = 12
 """Blocks searched for the ranking."""

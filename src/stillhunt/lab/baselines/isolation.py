@@ -1,4 +1,4 @@
-"""Isolation forest over account aggregates: outliers need few cuts to be alone.
+"""Isolation forest over account aggregates: few cuts isolate an outlier.
 
 Liu, Ting, Zhou: Isolation Forest, ICDM 2008; implementation: scikit-learn. 100 trees of 256 accounts as in the paper;
 potential anomalies are scores of 0.6 and more, the paper's contour. The aggregates are what a security team would
@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.units import DAY, HOUR, MILLISECOND
 from stillhunt.lab.baselines.embedding import scikit_learn
-from stillhunt.lab.baselines.log import DAY, HOUR, AccountLog, Array, distinct_counts
+from stillhunt.lab.baselines.log import AccountLog, Array, distinct_counts
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 
 TREES = 100
 SAMPLE = 256
 ANOMALY = 0.6
-MILLISECOND = 1_000.0
 
 
 def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
@@ -73,7 +73,7 @@ def account_aggregates(log: AccountLog) -> Array:
         *(np.log1p(distinct_counts(owner, log.codes(name), size))
           for name in ("client_ip", "asn", "country", "user_agent", "model", "temperature")),
         np.log1p(mean_length), np.log1p(spread_length), np.log1p(output), np.log1p(sent), later,
-        distinct_counts(owner, log.heads(), size) / requests,
+        distinct_counts(owner, log.prefix_codes(), size) / requests,
         np.log1p(np.maximum(age, 0.0)),
         np.log1p(_holders(card) + _holders(address)),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The log as the peers read it: whole columns as small numbers, accounts in sorted order."""
+"""The log as the baselines read it: columns as integer codes, accounts in sorted order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from stillhunt.lab.baselines.method import MethodResult
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-HEAD_CHARACTERS = 64
-"""The first characters of a prompt stand for its template: what analysts group by when they have nothing better."""
-
-HOUR = 3_600_000_000
-DAY = 24 * HOUR
+PREFIX_CHARACTERS = 64
+"""Prompts with the same first characters count as one template, as an analyst would group them."""
 
 
 class AccountLog:
@@ -86,14 +83,14 @@ class AccountLog:
             return pa.array([""] * len(self.owner), pa.large_string())
         return pc.fill_null(self.requests["prompt"].cast(pa.large_string()).combine_chunks(), "")
 
-    def heads(self) -> Array:
-        """Template of each request by its first characters, shape (requests,); -1 where the prompt is shorter."""
+    def prefix_codes(self) -> Array:
+        """Code of the first characters of each prompt, shape (requests,); -1 where the prompt is shorter."""
         prompts = self.prompts()
-        codes = _codes(pa.chunked_array([pc.utf8_slice_codeunits(prompts, 0, HEAD_CHARACTERS)]))
-        return np.where(pc.utf8_length(prompts).to_numpy() >= HEAD_CHARACTERS, codes, -1)
+        codes = _codes(pa.chunked_array([pc.utf8_slice_codeunits(prompts, 0, PREFIX_CHARACTERS)]))
+        return np.where(pc.utf8_length(prompts).to_numpy() >= PREFIX_CHARACTERS, codes, -1)
 
     def result(self, scores: Array, flagged: Array, group: Array | None = None) -> MethodResult:
-        """The answer of a method that judges accounts.
+        """The result of a method that judges accounts.
 
         Args:
             scores: per account, shape (accounts,).

@@ -1,4 +1,4 @@
-"""The door of every method that is compared: the same tables in, one kind of answer out."""
+"""The interface of every method that is compared: the same tables in, one kind of result out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What a method says of a log.
+    """The result of a method on a log.
 
     Attributes:
         scores: account -> how suspicious, higher is more; accounts that are absent or at 0 or below are not ranked.
         flagged: accounts that the method would act on, at its paper's threshold.
-        groups: flagged account -> its group; a flagged account without a group stands alone.
-        harvest: request -> group of the requests counted as harvested; None where the method names no requests, and
-            then all requests of flagged accounts count.
+        groups: flagged account -> its group; flagged accounts may have none.
+        harvest: request -> group, for the requests counted as harvested; None where the method names no requests: then
+            all requests of flagged accounts count.
         acts: groups to act on.
         reviews: groups that a person should look at.
     """
@@ -37,7 +37,7 @@ class MethodSettings:
     Args:
         seed: seed of anything random.
         history: builds the requests of known honest traffic, for methods that need some; called once at most.
-        sanctioned: organisations whose programmes the operator has declared.
+        sanctioned: organisations whose programmes the provider has declared.
     """
 
     def __init__(self, seed: int, history: Callable[[], pa.Table], sanctioned: tuple[str, ...] = ()) -> None:
@@ -52,4 +52,4 @@ class MethodSettings:
 
 
 Method = Callable[[pa.Table, pa.Table | None, MethodSettings], MethodResult]
-"""requests, accounts (None where the operator has no such table), settings -> the answer."""
+"""requests, accounts (None where there is no such table), settings -> the result."""

@@ -1,13 +1,13 @@
-"""MMD windows: how far a window of queries lies from the traffic of a known honest history.
+"""MMD windows: the distance of a window of queries from known honest history.
 
 An Embarrassingly Simple Detector (arXiv 2606.05725, code LabRAI/mmd-llm-mea-detection): maximum mean discrepancy
 (Gretton et al., JMLR 2012) with a Gaussian kernel, bandwidth by the median heuristic, between a window of embedded
 queries and benign history; the threshold is a quantile of benign windows alone, here the one that gives the paper's
 0.3 % false alarms.
 
-What differs by need: the paper judges windows of about 1,500 queries of all traffic together and names no account, so
-windows here are of one account; embeddings are hashed TF-IDF directions, not bge-small. The history is a world of
-honest accounts alone, which a real operator would not have.
+Two things have to differ. The paper judges windows of about 1,500 queries of all traffic together and names no
+account, so windows here are of one account; and embeddings are hashed TF-IDF directions, not bge-small. The history is
+a world of honest accounts only, which a real provider would not have.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.lab.baselines.embedding import PromptEmbedding, first_requests
+from stillhunt.lab.baselines.embedding import LEARNED_PROMPTS, PromptEmbedding, first_requests
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 
 WINDOW = 32
-LEAST_WINDOW = 12
-MOST_QUERIES = 128
+MIN_WINDOW = 12
+MAX_QUERIES_PER_ACCOUNT = 128
 FALSE_ALARMS = 0.003
-REFERENCE = 1_500
-LEARNED_PROMPTS = 8_000
+REFERENCE_QUERIES = 1_500
 
 
 def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
@@ -41,16 +40,16 @@ def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings
     del accounts
     benign, log = AccountLog(settings.history, None), AccountLog(requests, None)
     rng = np.random.default_rng(settings.seed)
-    history_rows = first_requests(benign, MOST_QUERIES)
+    history_rows = first_requests(benign, MAX_QUERIES_PER_ACCOUNT)
     texts = benign.prompts().take(pa.array(history_rows))
     learned = np.sort(rng.permutation(len(texts))[:LEARNED_PROMPTS])
     embedding = PromptEmbedding(texts.take(pa.array(learned)), settings.seed)
     history = embedding.vectors(texts)
-    reference = history[np.sort(rng.permutation(len(history))[:REFERENCE])]
+    reference = history[np.sort(rng.permutation(len(history))[:REFERENCE_QUERIES])]
     gamma = median_gamma(reference)
     honest, _ = window_discrepancies(history, benign.owner[history_rows], reference, gamma)
     threshold = float(np.quantile(honest, 1 - FALSE_ALARMS)) if len(honest) else np.inf
-    rows = first_requests(log, MOST_QUERIES)
+    rows = first_requests(log, MAX_QUERIES_PER_ACCOUNT)
     vectors = embedding.vectors(log.prompts().take(pa.array(rows)))
     values, owner = window_discrepancies(vectors, log.owner[rows], reference, gamma)
     scores = np.zeros(log.size)
@@ -101,7 +100,7 @@ def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: 
         first, last = np.searchsorted(owner, (account, account + 1))
         for start in range(first, last, WINDOW):
             stop = min(start + WINDOW, last)
-            if stop - start >= LEAST_WINDOW:
+            if stop - start >= MIN_WINDOW:
                 values.append(discrepancy(vectors[start:stop], reference, gamma, own))
                 owners.append(account)
     return np.array(values), np.array(owners, np.int64)

@@ -1,4 +1,4 @@
-"""PRADA: queries of an attacker lie at distances that are not normally distributed.
+"""PRADA: the distances between the queries of an attacker are not normally distributed.
 
 Juuti, Szyller, Marchal, Asokan: PRADA: Protecting Against DNN Model Stealing Attacks, EuroS&P 2019 (arXiv
 1805.02628), algorithm 1. Of each client's queries the distance to the nearest query of its growing set is recorded; a
@@ -6,7 +6,7 @@ query joins the set when that distance exceeds the set's threshold, which is the
 the distances that joined. A client with more than 100 distances is an attacker where Shapiro and Wilk's W of them,
 without values more than three standard deviations from the mean, is below delta = 0.95.
 
-Two things differ by need. The paper keeps one growing set per predicted class; a language model predicts none, so
+Two things have to differ. The paper keeps one growing set per predicted class; a language model predicts none, so
 there is one set. Queries are texts: Euclidean distance between unit vectors of hashed TF-IDF words in place of
 images.
 """
@@ -17,17 +17,15 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import shapiro
 
-from stillhunt.lab.baselines.embedding import PromptEmbedding, first_requests
+from stillhunt.lab.baselines.embedding import LEARNED_PROMPTS, PromptEmbedding, first_requests
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 
 DELTA = 0.95
-LEAST_DISTANCES = 100
-RANKED_DISTANCES = 20
-"""Accounts with fewer than 100 distances are never flagged, but ranked from here on: most have no more."""
-MOST_QUERIES = 600
-LEARNED_PROMPTS = 8_000
-"""Prompts that weights and directions are learned from."""
+MIN_DISTANCES_TO_FLAG = 100
+MIN_DISTANCES_TO_RANK = 20
+"""Accounts with fewer than 100 distances are never flagged, but ranked: most have no more."""
+MAX_QUERIES_PER_ACCOUNT = 600
 
 
 def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
@@ -43,7 +41,7 @@ def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, setti
     """
     del accounts
     log = AccountLog(requests, None)
-    rows = first_requests(log, MOST_QUERIES)
+    rows = first_requests(log, MAX_QUERIES_PER_ACCOUNT)
     prompts = log.prompts().take(pa.array(rows))
     learned = np.unique(np.linspace(0, len(rows) - 1, LEARNED_PROMPTS).astype(np.int64))
     vectors = PromptEmbedding(prompts.take(pa.array(learned)), settings.seed).vectors(prompts)
@@ -51,11 +49,11 @@ def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, setti
     bounds = np.searchsorted(log.owner[rows], np.arange(log.size + 1))
     for account in range(log.size):
         distances = nearest_distances(vectors[bounds[account] : bounds[account + 1]])
-        if len(distances) < RANKED_DISTANCES:
+        if len(distances) < MIN_DISTANCES_TO_RANK:
             continue
         normality = trimmed_normality(distances)
         scores[account] = 1.0 - normality
-        flagged[account] = len(distances) > LEAST_DISTANCES and normality < DELTA
+        flagged[account] = len(distances) > MIN_DISTANCES_TO_FLAG and normality < DELTA
     return log.result(scores, flagged)
 
 

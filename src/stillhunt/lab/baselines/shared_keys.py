@@ -1,8 +1,8 @@
-"""Shared-key components: accounts that hold one key are one actor, and so on transitively.
+"""Shared-key components: accounts that share a key are one actor, transitively.
 
 The first thing that fraud teams build (BotGraph, Zhao et al., NSDI 2009, is its ancestor on shared networks;
-EvilCohort, Stringhini et al., USENIX Security 2015, on addresses). A key that very many accounts hold is a public one
-and dropped, or everybody becomes one component; the limit is ours, since those works tune it by hand.
+EvilCohort, Stringhini et al., USENIX Security 2015, on addresses). A key that very many accounts hold is common and
+dropped, since it would join everybody into one component; the limit is ours, because those works tune it by hand.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from scipy.sparse.csgraph import connected_components
 
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
-from stillhunt.lab.baselines.objects import KINDS, shared_objects
+from stillhunt.lab.baselines.shared_objects import OBJECT_KINDS, shared_objects
+from stillhunt.lab.correct_call import MIN_ACCOUNTS
 
-LEAST_ACCOUNTS = 5
-PUBLIC_SHARE = 0.02
-"""Share of all accounts from which a key counts as public; at least `PUBLIC_LEAST` accounts."""
-PUBLIC_LEAST = 100
+COMMON_KEY_SHARE = 0.02
+"""A key of this share of all accounts, and of at least `COMMON_KEY_ACCOUNTS`, is common and tells nothing."""
+COMMON_KEY_ACCOUNTS = 100
 TEMPLATE_USES = 10
-"""Requests with a template from which on it is an account's own; a copied prompt is not."""
+"""Requests with a template from which on an account counts as its holder: a prompt copied once does not count."""
 
 
 def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
@@ -38,13 +38,13 @@ def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, settings: Me
     del settings
     log = AccountLog(requests, accounts)
     graph = shared_objects(log, TEMPLATE_USES)
-    graph = graph.keep(graph.holders() < max(PUBLIC_LEAST, PUBLIC_SHARE * log.size))
+    graph = graph.keep(graph.holders() < max(COMMON_KEY_ACCOUNTS, COMMON_KEY_SHARE * log.size))
     labels = components(log.size + graph.count, graph.account, graph.object + log.size)[: log.size]
     size = np.bincount(labels)[labels]
-    kinds = np.zeros((log.size, len(KINDS)), bool)
+    kinds = np.zeros((log.size, len(OBJECT_KINDS)), bool)
     kinds[graph.account, graph.kind[graph.object]] = True
     scores = np.where(size >= 2, kinds.sum(axis=1) + size / (1.0 + log.size), 0.0)
-    return log.result(scores, size >= LEAST_ACCOUNTS, labels)
+    return log.result(scores, size >= MIN_ACCOUNTS, labels)
 
 
 def components(nodes: int, first: Array, second: Array) -> Array:

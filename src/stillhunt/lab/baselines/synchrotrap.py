@@ -15,16 +15,17 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from stillhunt.lab.baselines.log import HOUR, AccountLog, Array, distinct_pairs
+from stillhunt.base.units import HOUR
+from stillhunt.lab.baselines.log import AccountLog, Array, distinct_pairs
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 from stillhunt.lab.baselines.shared_keys import components
+from stillhunt.lab.correct_call import MIN_ACCOUNTS
 
 WINDOW_HOURS = 24
 """Long enough for loose synchrony; with one hour no campaign of the lab's worlds reaches the similarity."""
 SIMILARITY = 0.5
-LEAST_ACCOUNTS = 5
-LEAST_MATCHES = 5
-"""Matched actions below which a pair is chance."""
+MIN_MATCHES = 5
+"""Fewer matched actions of a pair are chance."""
 
 
 def find_lockstep(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
@@ -43,7 +44,7 @@ def find_lockstep(requests: pa.Table, accounts: pa.Table | None, settings: Metho
     window = log.time // (WINDOW_HOURS * HOUR)
     window = window - window.min()
     best, first, second = np.zeros(log.size), [], []
-    for code in (log.codes("client_ip"), log.heads()):
+    for code in (log.codes("client_ip"), log.prefix_codes()):
         action = np.where(code >= 0, code * (int(window.max()) + 1) + window, -1)
         left, right, similarity = action_similarity(log.owner, action, log.size)
         np.maximum.at(best, left, similarity)
@@ -51,7 +52,7 @@ def find_lockstep(requests: pa.Table, accounts: pa.Table | None, settings: Metho
         first.append(left[similarity >= SIMILARITY])
         second.append(right[similarity >= SIMILARITY])
     labels = components(log.size, np.concatenate(first), np.concatenate(second))
-    return log.result(best, np.bincount(labels)[labels] >= LEAST_ACCOUNTS, labels)
+    return log.result(best, np.bincount(labels)[labels] >= MIN_ACCOUNTS, labels)
 
 
 def action_similarity(account: Array, action: Array, accounts: int) -> tuple[Array, Array, Array]:
@@ -72,6 +73,6 @@ def action_similarity(account: Array, action: Array, accounts: int) -> tuple[Arr
         (np.ones(len(owner), np.int32), (owner, column)), shape=(accounts, int(column.max(initial=-1)) + 1)
     )
     both = (table @ table.T).tocoo()
-    pair = (both.row < both.col) & (both.data >= LEAST_MATCHES)
+    pair = (both.row < both.col) & (both.data >= MIN_MATCHES)
     left, right, shared = both.row[pair], both.col[pair], both.data[pair]
     return left, right, shared / (own[left] + own[right] - shared)

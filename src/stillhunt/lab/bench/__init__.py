@@ -1,7 +1,7 @@
-"""The benchmark: stillhunt and its peers on worlds with known truth, by one set of definitions."""
+"""The benchmark: stillhunt and its baselines on worlds with known truth, by one set of definitions."""
 
-from stillhunt.lab.bench.plan import GENERATORS, Plan
 from stillhunt.lab.bench.report import write_report
 from stillhunt.lab.bench.run import run_bench
+from stillhunt.lab.bench.spec import GENERATORS, BenchSpec
 
-__all__ = ["GENERATORS", "Plan", "run_bench", "write_report"]
+__all__ = ["GENERATORS", "BenchSpec", "run_bench", "write_report"]

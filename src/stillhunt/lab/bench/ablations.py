@@ -1,4 +1,4 @@
-"""What is lost without a kind of evidence, and what remains of a poorer log."""
+"""Variants of a hunt: without a family of evidence, with one family only, or on a poorer log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillhunt.base.config import FamilyCaps
 
 NEARLY_NOTHING = 1e-18
-"""Bits left to a family that is switched off: a cap must be above 0; beside the prior this is no change at all."""
+"""Cap of a family that is switched off: a cap must be above 0, and so few bits change nothing."""
 KEPT_ROWS = 0.3
 
 FAMILIES = tuple(FamilyCaps.model_fields)
@@ -53,7 +53,7 @@ VARIANTS: dict[str, Variant] = {
     "no_clients": Variant("log without client fingerprints", dropped=("user_agent", "tls_fingerprint")),
     "no_conversations": Variant("log without conversations", dropped=("turn", "conversation_id")),
     "no_accounts": Variant("no table of accounts", accounts=False),
-    "third_of_rows": Variant(f"{KEPT_ROWS:.0%} of the requests", kept_rows=KEPT_ROWS),
+    "third_of_rows": Variant(f"{100 * KEPT_ROWS:.0f} % of the requests", kept_rows=KEPT_ROWS),
     "ids_and_prompts": Variant(
         "ids, times, models and prompts alone",
         dropped=(
@@ -68,13 +68,13 @@ VARIANTS: dict[str, Variant] = {
 
 
 def poorer_log(variant: Variant, requests: pa.Table, accounts: pa.Table, seed: int) -> tuple[pa.Table, pa.Table | None]:
-    """The log and customer table that a variant leaves.
+    """The log and the customer table of a variant.
 
     Args:
         variant: what is missing.
-        requests: the whole log.
-        accounts: the whole customer table.
-        seed: of the rows that are kept.
+        requests: the full log.
+        accounts: the full customer table.
+        seed: decides which rows are kept.
     """
     present: Callable[[str], bool] = requests.column_names.__contains__
     poorer = requests.drop_columns([name for name in variant.dropped if present(name)])

@@ -1,4 +1,4 @@
-"""Cells of the benchmark's tables: means with their spread, counts, and words where there is no number."""
+"""Cells of the benchmark's tables: means with their range, counts, and words where there is no number."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ PERSONAS_NAMED = 4
 
 
 def qualities(rows: Iterable[Row]) -> list[Quality]:
-    """What rows measured, as it was measured."""
+    """The qualities that rows hold."""
     return [Quality(**row["quality"]) for row in rows]
 
 
 def share_cell(values: Iterable[float | None]) -> str:
-    """Mean of shares with their range; worlds without the share are left out."""
+    """Mean of shares with their range, without worlds that have no such share."""
     known = [value for value in values if value is not None]
     if not known:
         return NONE
     mean, low, high = sum(known) / len(known), min(known), max(known)
     return f"{mean:.3f}" if f"{low:.3f}" == f"{high:.3f}" else f"{mean:.3f} ({low:.3f}–{high:.3f})"
+
+
+def percent_cell(share: float, digits: int) -> str:
+    """A share of one in percent with a fixed number of digits, as columns of a table need it."""
+    return f"{100 * share:.{digits}f} %"
 
 
 def count_cell(values: Sequence[float]) -> str:
@@ -90,37 +95,37 @@ def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
 
 def _call(place: tuple[float, float]) -> str:
     requests, share = place
-    return "never" if requests == float("inf") else f"{requests:,.0f} ({share:.1%})"
+    return "never" if requests == float("inf") else f"{requests:,.0f} ({percent_cell(share, 1)})"
 
 
 def equal_recall(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> tuple[list[int], list[int], int]:
-    """False accounts of stillhunt and of a peer whose threshold is set to stillhunt's recall, world by world.
+    """False accounts of stillhunt and of a baseline whose threshold is set to stillhunt's recall, world by world.
 
     Args:
         ours: world -> stillhunt's quality.
-        theirs: world -> the peer's.
+        theirs: world -> the baseline's.
 
     Returns:
-        False accounts of stillhunt, of the peer (at its best recall where its scores reach no more), and the number of
-        worlds in which the peer reaches stillhunt's recall.
+        False accounts of stillhunt in each world; those of the baseline, at its best recall where its scores reach no
+        more; and the number of worlds in which the baseline reaches stillhunt's recall.
     """
-    own, peer, reached = [], [], 0
+    own, baseline, reached = [], [], 0
     for world in sorted(ours.keys() & theirs.keys()):
         wanted = ours[world].recall or 0.0
         at = false_at_recall(theirs[world], wanted)
         own.append(ours[world].false_accounts)
-        peer.append(at[0] if at else 0)
+        baseline.append(at[0] if at else 0)
         reached += at is not None and at[1] >= wanted - 1e-9
-    return own, peer, reached
+    return own, baseline, reached
 
 
 def equal_recall_cell(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> str:
-    """False accounts of a peer at stillhunt's recall, and how often it can reach it."""
-    _, peer, reached = equal_recall(ours, theirs)
-    if not peer:
+    """False accounts of a baseline at stillhunt's recall, and how often it can reach it."""
+    _, baseline, reached = equal_recall(ours, theirs)
+    if not baseline:
         return NONE
-    note = "" if reached == len(peer) else f"; reaches that recall in {reached} of {len(peer)}"
-    return count_cell(peer) + note
+    note = "" if reached == len(baseline) else f"; reaches that recall in {reached} of {len(baseline)}"
+    return count_cell(baseline) + note
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
-"""How good an answer is, by the truth of a simulated world; the definitions are those of `docs/benchmark.md`.
+"""Measures how good a result is by the truth of a simulated world; `docs/benchmark.md` defines the measures.
 
-Everything is counted from the answer and the truth tables alone; nothing here knows how a method works.
+They are counted from the result and the truth tables only; nothing here knows how a method works.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stillhunt.lab.baselines.method import MethodResult
 
 @dataclass(frozen=True)
 class Quality:
-    """How an answer compares with the truth.
+    """How a result compares with the truth.
 
     Attributes:
         recall: flagged harvesting accounts / harvesting accounts; None in an honest world.
@@ -88,7 +88,7 @@ class Truth:
 
 
 def case_result(tables: Mapping[str, pa.Table]) -> MethodResult:
-    """The answer that a case folder holds.
+    """The result that a case folder holds.
 
     Args:
         tables: case tables: accounts, harvest, campaigns.
@@ -108,10 +108,10 @@ def case_result(tables: Mapping[str, pa.Table]) -> MethodResult:
 
 
 def measure(found: MethodResult, truth: Truth) -> Quality:
-    """Compare an answer with the truth.
+    """Compare a result with the truth.
 
     Args:
-        found: the answer.
+        found: the result.
         truth: the world's truth.
     """
     flagged, serves = found.flagged, truth.serves
@@ -122,7 +122,7 @@ def measure(found: MethodResult, truth: Truth) -> Quality:
     hits = sum(request in listed for request in harvested)
     ordered = sorted(serves)
     main_truth = [min((-n, name) for name, n in serves[a].items())[1] for a in ordered]
-    main_found = [found.groups.get(a, f"alone:{a}") if a in flagged else f"alone:{a}" for a in ordered]
+    main_found = [found.groups.get(a, f"single:{a}") if a in flagged else f"single:{a}" for a in ordered]
     members: defaultdict[str, list[bool]] = defaultdict(list)
     for account in ordered:
         for campaign in serves[account]:

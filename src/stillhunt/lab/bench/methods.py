@@ -1,4 +1,4 @@
-"""stillhunt behind the same door as its peers, and a method timed on a world."""
+"""stillhunt with the interface of its baselines, and timed runs of a method on a world."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import stillhunt
-from stillhunt.lab.baselines import PEERS, Method, MethodResult, MethodSettings
+from stillhunt.lab.baselines import BASELINES, Method, MethodResult, MethodSettings
 from stillhunt.lab.bench.measures import case_result
 
 OURS = "stillhunt"
 GROUPING = ("shared_keys", "synchrotrap", "fraudar", "catchsync")
-"""Peers that name groups of accounts; the others can never name a campaign."""
+"""Baselines that name groups of accounts; the others can never name a campaign."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """An answer and what it cost.
+    """A result and what it cost.
 
     Attributes:
-        result: the answer.
+        result: the result.
         cpu_seconds: of all threads of this process.
         seconds: by the clock.
     """
@@ -55,19 +55,19 @@ def stillhunt_method(overrides: Mapping[str, Any] | None = None) -> Method:
 
 
 def method_of(name: str) -> Method:
-    """The method of a name: stillhunt's, or a peer's that spares sanctioned programmes as the hunt does."""
-    return stillhunt_method() if name == OURS else sparing(PEERS[name])
+    """The method of a name: stillhunt's, or a baseline's that spares sanctioned programmes as the hunt does."""
+    return stillhunt_method() if name == OURS else sparing(BASELINES[name])
 
 
-def sparing(peer: Method) -> Method:
-    """A peer that neither flags nor ranks the accounts of sanctioned organisations: any operator would see to that.
+def sparing(baseline: Method) -> Method:
+    """A baseline that neither flags nor ranks the accounts of sanctioned organisations: as any provider would ensure.
 
     Args:
-        peer: the method as its paper has it.
+        baseline: the method as its paper has it.
     """
 
     def find(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
-        found = peer(requests, accounts, settings)
+        found = baseline(requests, accounts, settings)
         spared: set[str] = set()
         for known in (requests, accounts):
             if known is not None and "organization_id" in known.column_names:

@@ -1,4 +1,4 @@
-"""When a method first names a campaign: the log is replayed and looked at again and again.
+"""When a method first names a campaign: the log is replayed, and the method looks at it again and again.
 
 Looking after every hour of two weeks is 336 hunts a world. The looks are therefore spent in two passes: first at
 times at which the harvest has grown by a quarter, each with the look one hour later that it must survive; then hour
@@ -18,21 +18,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.units import HOUR
 from stillhunt.lab.baselines import Method, MethodResult, MethodSettings
 from stillhunt.lab.bench.measures import Truth
+from stillhunt.lab.correct_call import is_correct_call
 
-HOUR = 3_600_000_000
 GROWTH = 1.25
 FIRST_LOOK = 20
 """Harvested requests before the first look: five accounts with four each, the least that is judged."""
-LEAST_ACCOUNTS = 5
-PURITY = 0.9
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
 class FirstCall:
-    """When one true campaign was first named rightly.
+    """When one true campaign was first named correctly.
 
     Attributes:
         campaign: the true campaign.
@@ -52,11 +51,11 @@ class FirstCall:
 
 
 def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]:
-    """What an answer names: true campaigns, by a group of five and more, nine in ten of one of them; and other groups.
+    """The true campaigns that a result names, by the rule of `correct_call`, and its other groups.
 
     Args:
         result: the answer; its groups are those to act on.
-        truth: of the whole log.
+        truth: of the full log.
 
     Returns:
         Names of the true campaigns, and the number of groups that are none.
@@ -67,12 +66,11 @@ def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]
     called, wrong = set(), 0
     for accounts in members.values():
         served = Counter(name for account in accounts for name in truth.serves.get(account, ()))
-        if len(accounts) >= LEAST_ACCOUNTS and served:
-            name, count = min(served.items(), key=lambda item: (-item[1], item[0]))
-            if count >= PURITY * len(accounts):
-                called.add(name)
-                continue
-        wrong += 1
+        name, count = min(served.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+        if is_correct_call(len(accounts), count):
+            called.add(name)
+        else:
+            wrong += 1
     return called, wrong
 
 
@@ -84,7 +82,7 @@ def first_calls(
     Args:
         method: looks at the log as it stood.
         log: requests and accounts.
-        truth: of the whole log.
+        truth: of the full log.
         settings: what the method may use beside.
 
     Returns:
@@ -115,7 +113,7 @@ def first_calls(
 
 
 def _hours(harvest: Array, start: int, last: int) -> list[int]:
-    """Hours of the first pass, since the log's start: the harvest has grown by a quarter at each; then the end."""
+    """Hours of the first pass since the start of the log: at each the harvest has grown by a quarter; then the end."""
     wanted, hours, end = float(FIRST_LOOK), [], -((start - last) // HOUR)
     while wanted < len(harvest):
         hours.append(int(-((start - harvest[int(wanted)]) // HOUR)))
@@ -124,7 +122,7 @@ def _hours(harvest: Array, start: int, last: int) -> list[int]:
 
 
 def _first_standing(is_called: Callable[[int], bool], hours: list[int]) -> int | None:
-    """The first hour at which a call stands there and an hour later; None where there is none."""
+    """The first hour at which the call holds, then and an hour later; None where there is none."""
     failed = 0
     for hour in hours:
         if is_called(hour) and is_called(hour + 1):

@@ -1,4 +1,4 @@
-"""`docs/benchmark.md`: definitions, tables and how to repeat them, from the rows; one part is kept by hand."""
+"""Writes `docs/benchmark.md` from the rows: definitions, tables, commands; one part is written by hand and kept."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 from stillhunt.base.errors import OutputError
 from stillhunt.lab.bench.cells import Row
-from stillhunt.lab.bench.plan import GENERATORS
+from stillhunt.lab.bench.page_texts import (
+    ABLATIONS,
+    BASELINES_TEXT,
+    DEFINITIONS,
+    GENERATOR_MEANINGS,
+    INTRODUCTION,
+    KEPT_AT_FIRST,
+)
 from stillhunt.lab.bench.rows import read_rows, read_sizes
+from stillhunt.lab.bench.spec import GENERATORS
 from stillhunt.lab.bench.tables import (
     ablation_table,
-    best_peer_sentence,
+    best_baseline_sentence,
     honest_table,
     ladder_places,
     replay_table,
     rung_table,
     select,
     summary_table,
-)
-from stillhunt.lab.bench.words import (
-    ABLATIONS,
-    DEFINITIONS,
-    GENERATOR_MEANINGS,
-    INTRODUCTION,
-    KEPT_AT_FIRST,
-    PEER_WORDS,
 )
 
 BEGIN = "<!-- kept by hand: from here -->"
@@ -72,7 +72,7 @@ def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_
     """
     generators = [name for name in GENERATORS if select(rows, part="ladder", generator=name)]
     parts = ["# Benchmark\n", INTRODUCTION, _sizes_sentence(rows, sizes), "## Definitions\n", DEFINITIONS]
-    parts += ["## What people use today\n", PEER_WORDS]
+    parts += ["## What people use today\n", BASELINES_TEXT]
     for name in generators:
         parts += [
             f"## stillhunt on the ladder, generator {name}\n",
@@ -83,7 +83,7 @@ def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_
         parts.append("## Rung by rung\n")
     for rung, name in ladder_places(rows):
         parts += [f"### Rung {rung}, generator {name}\n", rung_table(rows, name, rung)]
-        parts.append(best_peer_sentence(rows, name, rung))
+        parts.append(best_baseline_sentence(rows, name, rung))
     parts.append("## Honest worlds\n")
     parts.append(honest_table(rows) if select(rows, part="honest") else "Not run.\n")
     for part, title, words, make in (
@@ -119,11 +119,12 @@ def _kept_part(page: Path) -> str:
 def _sizes_sentence(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
     ladder = select(rows, part="ladder")
     seeds = sorted({row["seed"] for row in ladder})
-    told = f"Seeds {_ranges(seeds)}. " if seeds else ""
+    seeds_sentence = f"Seeds {_ranges(seeds)}. " if seeds else ""
     return (
         f"Worlds of the ladder: {sizes['accounts']:,} honest accounts, {sizes['days']} days, {sizes['campaigns']} "
-        f"campaign(s) of {sizes['campaign_accounts']} accounts. {told}Honest worlds: {sizes['honest_accounts']:,} "
-        "accounts each. Shares are means over worlds with their smallest and largest value in brackets.\n"
+        f"campaign(s) of {sizes['campaign_accounts']} accounts. {seeds_sentence}"
+        f"Honest worlds: {sizes['honest_accounts']:,} accounts each. "
+        "Shares are means over worlds with their smallest and largest value in brackets.\n"
     )
 
 
@@ -144,7 +145,7 @@ def _commands(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
         extra += [f"--honest {honest}"] if honest else []
         lines.append(" ".join(["    stillhunt lab bench --out FOLDER", options + texts, common, *extra]))
     return "\n".join(
-        [*lines, "", "An interrupted bench goes on where it stopped; `--only-report` writes this page again.\n"]
+        [*lines, "", "An interrupted bench resumes where it stopped; `--only-report` writes this page again.\n"]
     )
 
 
@@ -156,7 +157,7 @@ def _versions(rows: Sequence[Row]) -> str:
     ]
     mixed = len({row["versions"]["detector"] for row in rows}) > 1
     warning = "\n**The rows were measured with more than one state of the detector; its hash tells which.**\n"
-    return "\n".join(["`detector` and `lab` are hashes of the sources:\n", *lines, warning if mixed else ""])
+    return "\n".join(["`detector` and `lab` are hashes of the source files:\n", *lines, warning if mixed else ""])
 
 
 def _ranges(numbers: Sequence[int]) -> str:

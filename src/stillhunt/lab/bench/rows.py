@@ -1,4 +1,4 @@
-"""One row per run, each in a file of its own, so that a bench can be interrupted, resumed and spread over days."""
+"""One row per run, each in a file of its own, so that a benchmark can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from typing import Any
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.lab.bench.plan import Plan, Run
+from stillhunt.lab.bench.spec import BenchSpec, Run
 
-PLAN_FILE = "plan.json"
+SIZES_FILE = "sizes.json"
 PACKAGE = Path(__file__).parents[2]
 NOT_DETECTING = ("lab", "cli", "web")
-"""Parts of the package that no verdict depends on."""
+"""Parts of the package that do not influence any verdict."""
 
 
-def open_folder(out: Path, plan: Plan) -> None:
-    """Make the folder of a bench, or see that it holds runs of the same sizes.
+def open_folder(out: Path, spec: BenchSpec) -> None:
+    """Make the folder of a bench, or check that it holds runs of the same sizes.
 
     Args:
         out: the folder.
-        plan: what is to be measured.
+        spec: what is to be measured.
 
     Raises:
         ConfigError: it holds runs of other sizes.
         OutputError: it cannot be written.
     """
-    known = out / PLAN_FILE
+    known = out / SIZES_FILE
     try:
         out.mkdir(parents=True, exist_ok=True)
         if known.exists():
             before = json.loads(known.read_text("utf-8"))
-            if before != plan.sizes():
+            if before != spec.sizes():
                 raise ConfigError(
                     f"the folder holds runs of other sizes: {before}",
                     where=str(out),
                     next_step="use the same sizes, or name another folder with --out",
                 )
         else:
-            _write_whole(known, plan.sizes())
+            _write_whole(known, spec.sizes())
     except (OSError, ValueError) as error:
         raise OutputError(
             f"the folder of the bench cannot be used: {error}", where=str(out), next_step="name another with --out"
@@ -56,7 +56,7 @@ def is_measured(out: Path, run: Run) -> bool:
 
 
 def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
-    """Write a run's row beside its name and rename it.
+    """Write the row of a run to a temporary file and rename it.
 
     Args:
         out: folder of the bench.
@@ -95,7 +95,7 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
     """
     rows = []
     for path in sorted(out.glob("*.json")):
-        if path.name == PLAN_FILE:
+        if path.name == SIZES_FILE:
             continue
         try:
             rows.append(json.loads(path.read_text("utf-8")))
@@ -116,7 +116,7 @@ def read_sizes(out: Path) -> dict[str, Any]:
         ConfigError: it holds no bench.
     """
     try:
-        sizes: dict[str, Any] = json.loads((out / PLAN_FILE).read_text("utf-8"))
+        sizes: dict[str, Any] = json.loads((out / SIZES_FILE).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"the folder holds no bench: {error}", where=str(out), next_step="run the bench first"
@@ -126,7 +126,7 @@ def read_sizes(out: Path) -> dict[str, Any]:
 
 @cache
 def versions() -> dict[str, str]:
-    """What the figures depend on: stillhunt, its sources, the libraries that decide numbers, Python."""
+    """What the figures depend on: versions of stillhunt, its sources, Python and the libraries that compute."""
     return {
         "stillhunt": __version__,
         "detector": source_hash(detecting=True),

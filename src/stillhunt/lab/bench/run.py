@@ -1,4 +1,4 @@
-"""Runs a plan: builds each world once, runs what is still missing on it, writes a row for each."""
+"""Runs a benchmark: builds each world once, runs what is missing on it, and writes a row for each run."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ from stillhunt.lab.baselines import MethodSettings
 from stillhunt.lab.bench.ablations import VARIANTS, poorer_log
 from stillhunt.lab.bench.measures import Quality, Truth, measure
 from stillhunt.lab.bench.methods import method_of, run_timed, stillhunt_method
-from stillhunt.lab.bench.plan import Plan, Run, WorldKey, planned_runs
 from stillhunt.lab.bench.replay import first_calls
 from stillhunt.lab.bench.rows import is_measured, open_folder, write_row
+from stillhunt.lab.bench.spec import BenchSpec, Run, WorldKey, runs_of
+from stillhunt.lab.second_worlds.build import build_second_world
+from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 
 HISTORY_SEEDS_FROM = 900_000
-"""Added to a world's seed for the honest history that some peers are given: other accounts of the same kind."""
+"""Added to a world's seed for the honest history that some baselines are given: other accounts of the same kind."""
 HISTORY_SHARE = 4
 HISTORY_LEAST = 100
 WARM_ACCOUNTS = 40
 
 
-def run_bench(plan: Plan, out: Path, progress: Progress | None = None) -> tuple[int, int]:
-    """Run what is missing of a plan.
+def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> tuple[int, int]:
+    """Run what is missing of a benchmark.
 
     Args:
-        plan: what to measure.
+        spec: what to measure.
         out: folder of the rows.
         progress: receiver of progress; silent when None.
 
     Returns:
-        Runs done now, and runs that were there.
+        Number of runs done now, and of runs that were there already.
 
     Raises:
-        ConfigError: the folder holds runs of other sizes; a library that a peer needs is missing.
+        ConfigError: the folder holds runs of other sizes; a library that a baseline needs is missing.
         OutputError: a row cannot be written.
     """
     progress = progress or Silent()
-    open_folder(out, plan)
-    worlds = [(key, runs, [run for run in runs if not is_measured(out, run)]) for key, runs in planned_runs(plan)]
+    open_folder(out, spec)
+    worlds = [(key, runs, [run for run in runs if not is_measured(out, run)]) for key, runs in runs_of(spec)]
     total = sum(len(runs) for _, runs, _ in worlds)
     done = 0
     warm = False
@@ -57,36 +59,36 @@ def run_bench(plan: Plan, out: Path, progress: Progress | None = None) -> tuple[
                 _warm_up()
                 warm = True
             try:
-                world = world_of(key, plan)
+                world = world_of(key, spec)
             except ConfigError as error:
                 if not key.rung:  # every generator has honest worlds
                     raise
                 progress.note(f"{key.generator} rung {key.rung} is left out: {error.what}")
                 advance(len(missing))
                 continue
-            done += _run_world(world, missing, (plan, out), (progress, advance))
+            done += _run_world(world, missing, (spec, out), (progress, advance))
     return done, total - sum(len(missing) for _, _, missing in worlds)
 
 
 def _run_world(
-    world: World, missing: list[Run], place: tuple[Plan, Path], watchers: tuple[Progress, Callable[[int], None]]
+    world: World, missing: list[Run], place: tuple[BenchSpec, Path], watchers: tuple[Progress, Callable[[int], None]]
 ) -> int:
-    """Every missing run on one world; how many."""
-    plan, out = place
+    """Do every missing run on one world; returns their number."""
+    spec, out = place
     progress, advance = watchers
     truth = Truth(world.truth_accounts, world.truth_requests)
     key = missing[0].world
-    settings = MethodSettings(key.seed, lambda: _history(key, plan), world.sanctioned)
+    settings = MethodSettings(key.seed, lambda: _history(key, spec), world.sanctioned)
     for run in missing:
         measured = _measured(run, world, truth, settings)
-        write_row(out, run, {"rows": world.requests.num_rows, "days": plan.days, **measured})
+        write_row(out, run, {"rows": world.requests.num_rows, "days": spec.days, **measured})
         advance(1)
-        progress.note(f"{key.generator} rung {key.rung} seed {key.seed} {run.part} {run.method}: {_told(measured)}")
+        progress.note(f"{key.generator} rung {key.rung} seed {key.seed} {run.part} {run.method}: {_summary(measured)}")
     return len(missing)
 
 
 def _measured(run: Run, world: World, truth: Truth, settings: MethodSettings) -> dict[str, Any]:
-    """What a run gives."""
+    """What one run measured."""
     if run.part == "replay":
         calls = first_calls(method_of(run.method), (world.requests, world.accounts), truth, settings)
         return {"calls": [asdict(call) for call in calls]}
@@ -99,13 +101,13 @@ def _measured(run: Run, world: World, truth: Truth, settings: MethodSettings) ->
         requests, accounts = poorer_log(variant, world.requests, world.accounts, run.world.seed)
         method = stillhunt_method(variant.overrides)
     elif run.method == "mmd":
-        len(settings.history)  # built before the clock starts: an operator would have it
+        len(settings.history)  # built before the clock starts: a provider would have it
     timed = run_timed(method or method_of(run.method), requests, accounts, settings)
     quality = measure(timed.result, truth)
     return {"cpu_seconds": timed.cpu_seconds, "seconds": timed.seconds, "quality": asdict(quality)}
 
 
-def _told(measured: dict[str, Any]) -> str:
+def _summary(measured: dict[str, Any]) -> str:
     """One line of what was measured."""
     if "calls" in measured:
         return ", ".join(
@@ -121,56 +123,50 @@ def _told(measured: dict[str, Any]) -> str:
     return ", ".join([*shares, f"{quality.false_accounts} false accounts", f"{measured['seconds']:.1f} s"])
 
 
-def world_of(key: WorldKey, plan: Plan) -> World:
-    """Build one world of a plan.
+def world_of(key: WorldKey, spec: BenchSpec) -> World:
+    """Build one world of a benchmark.
 
     Args:
         key: generator, rung and seed; rung 0 is an honest world.
-        plan: sizes.
+        spec: sizes.
 
     Raises:
         ConfigError: the generator has no such rung.
     """
-    accounts = plan.accounts if key.rung else plan.honest_accounts
+    accounts = spec.accounts if key.rung else spec.honest_accounts
     if key.generator == "first":
-        spec = spec_for_rung(
+        world_spec = spec_for_rung(
             key.rung,
             accounts=accounts,
-            days=plan.days,
+            days=spec.days,
             seed=key.seed,
-            campaign_accounts=plan.campaign_accounts,
-            campaigns=plan.campaigns,
+            campaign_accounts=spec.campaign_accounts,
+            campaigns=spec.campaigns,
         )
-        return build_world(spec)
-    return _second_world(key, plan, accounts)
+        return build_world(world_spec)
+    return _second_world(key, spec, accounts)
 
 
-def _second_world(key: WorldKey, plan: Plan, accounts: int) -> World:
-    from stillhunt.lab.second_worlds import (  # loads word lists that most benches do not need
-        SecondSpec,
-        build_second_world,
-    )
-
-    spec = SecondSpec(
+def _second_world(key: WorldKey, spec: BenchSpec, accounts: int) -> World:
+    world_spec = SecondSpec(
         rung=key.rung,
         accounts=accounts,
-        days=plan.days,
+        days=spec.days,
         seed=key.seed,
-        campaign_accounts=plan.campaign_accounts,
-        campaigns=plan.campaigns,
-        texts=plan.texts if key.generator == "texts" else None,
+        campaign_accounts=spec.campaign_accounts,
+        campaigns=spec.campaigns,
+        texts=spec.texts if key.generator == "texts" else None,
     )
-    world: World = build_second_world(spec)
-    return world
+    return build_second_world(world_spec)
 
 
-def _history(key: WorldKey, plan: Plan) -> pa.Table:
+def _history(key: WorldKey, spec: BenchSpec) -> pa.Table:
     """Requests of an honest world of the same generator, a quarter as large."""
-    smaller = replace(plan, honest_accounts=max(HISTORY_LEAST, plan.accounts // HISTORY_SHARE))
+    smaller = replace(spec, honest_accounts=max(HISTORY_LEAST, spec.accounts // HISTORY_SHARE))
     return world_of(replace(key, rung=0, seed=HISTORY_SEEDS_FROM + key.seed), smaller).requests
 
 
 def _warm_up() -> None:
-    """Load and compile what the first hunt of a process would be charged for."""
+    """Load and compile everything that would otherwise count as a cost of the first hunt."""
     world = build_world(WorldSpec(accounts=WARM_ACCOUNTS, days=2))
     stillhunt_method()(world.requests, world.accounts, MethodSettings(0, lambda: world.requests))

@@ -1,11 +1,11 @@
-"""The benchmark's tables, from whatever rows there are."""
+"""The tables of the benchmark's page, made from the rows that are there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from stillhunt.lab.baselines import PEERS
+from stillhunt.lab.baselines import BASELINES
 from stillhunt.lab.bench.ablations import VARIANTS
 from stillhunt.lab.bench.cells import (
     NONE,
@@ -15,6 +15,7 @@ from stillhunt.lab.bench.cells import (
     equal_recall,
     equal_recall_cell,
     first_call_cell,
+    percent_cell,
     persona_cell,
     precision_by_score,
     qualities,
@@ -25,9 +26,9 @@ from stillhunt.lab.bench.cells import (
 from stillhunt.lab.bench.measures import Quality, upper_bound
 from stillhunt.lab.bench.methods import GROUPING, OURS
 
-METHODS = (OURS, *PEERS)
-FEWER = 10
-"""At equal recall stillhunt is to flag this many times fewer honest accounts than the best peer."""
+METHODS = (OURS, *BASELINES)
+TIMES_FEWER = 10
+"""At equal recall stillhunt is to flag this many times fewer honest accounts than the best baseline."""
 TARGET_SHARE = 0.01
 TARGET_REQUESTS = 500
 
@@ -56,7 +57,7 @@ def summary_table(rows: Sequence[Row], generator: str) -> str:
                 share_cell(q.recall for q in found),
                 share_cell(q.precision for q in found),
                 count_cell([q.false_accounts for q in found]),
-                f"{sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1):.2%}",
+                percent_cell(sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1), 2),
                 share_cell(q.bcubed_f1 for q in found),
                 share_cell(q.request_ari for q in found),
                 share_cell(q.request_recall for q in found),
@@ -107,26 +108,28 @@ def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
     return table([*head, "B-cubed F1", "harvest caught", "first correct call", "CPU s / M rows"], lines)
 
 
-def best_peer_sentence(rows: Sequence[Row], generator: str, rung: int) -> str:
-    """Whether stillhunt flags ten times fewer honest accounts than the best peer that reaches its recall."""
+def best_baseline_sentence(rows: Sequence[Row], generator: str, rung: int) -> str:
+    """Whether stillhunt flags ten times fewer honest accounts than the best baseline that reaches its recall."""
     ladder = select(rows, part="ladder", generator=generator, rung=rung)
     ours = by_world(select(ladder, method=OURS))
     own_false = sum(quality.false_accounts for quality in ours.values())
     if not any(quality.recall for quality in ours.values()):
         return "stillhunt flags no harvesting account here, so there is no recall to compare at.\n"
     best: tuple[int, str] | None = None
-    for method in PEERS:
-        own, peer, reached = equal_recall(ours, by_world(select(ladder, method=method)))
-        if own and reached == len(ours) and (best is None or sum(peer) < best[0]):
-            best = (sum(peer), method)
-    if not select(ladder, method=next(iter(PEERS))):
-        return "The peers have not been run here.\n"
+    for method in BASELINES:
+        own, baseline, reached = equal_recall(ours, by_world(select(ladder, method=method)))
+        if own and reached == len(ours) and (best is None or sum(baseline) < best[0]):
+            best = (sum(baseline), method)
+    if not select(ladder, method=next(iter(BASELINES))):
+        return "The baselines have not been run here.\n"
     if best is None:
-        return f"No peer reaches stillhunt's recall in every world; stillhunt flags {own_false:,} honest accounts.\n"
-    met = best[0] > 0 and FEWER * own_false <= best[0]
+        return (
+            f"No baseline reaches stillhunt's recall in every world; stillhunt flags {own_false:,} honest accounts.\n"
+        )
+    met = best[0] > 0 and TIMES_FEWER * own_false <= best[0]
     verdict = "ten times fewer: yes" if met else "ten times fewer: **no**"
     return (
-        f"At stillhunt's recall, over all worlds: stillhunt flags {own_false:,} honest accounts, the best peer "
+        f"At stillhunt's recall, over all worlds: stillhunt flags {own_false:,} honest accounts, the best baseline "
         f"({best[1].replace('_', ' ')}) {best[0]:,}; {verdict}.\n"
     )
 
@@ -151,7 +154,7 @@ def honest_table(rows: Sequence[Row]) -> str:
                     method.replace("_", " "),
                     str(len(own)),
                     f"{accounts:,}",
-                    f"{false:,} ({false / accounts:.2%})",
+                    f"{false:,} ({percent_cell(false / accounts, 2)})",
                     persona_cell(found),
                     f"{acts:,}" if names else NONE,
                     f"{upper_bound(acts, len(own)):.3f}" if names else NONE,
@@ -163,7 +166,7 @@ def honest_table(rows: Sequence[Row]) -> str:
 
 
 def ablation_table(rows: Sequence[Row], generator: str) -> str:
-    """Stillhunt on poorer logs and with fewer kinds of evidence."""
+    """Stillhunt on poorer logs and with fewer families of evidence."""
     own = select(rows, part="ablation", generator=generator)
     rungs = sorted({row["rung"] for row in own})
     lines = []
@@ -194,7 +197,7 @@ def replay_table(rows: Sequence[Row], generator: str) -> str:
         seen = first_call_cell(own, groups=True)
         lines.append([str(rung), str(len(calls)), seen, "; worst ".join(waits), f"{held} of {len(calls)}"])
     head = ["rung", "campaigns", "harvested requests (share of the campaign), median", "after its first request"]
-    return table([*head, f"within max({TARGET_SHARE:.0%}, {TARGET_REQUESTS} requests)"], lines)
+    return table([*head, f"within max({percent_cell(TARGET_SHARE, 0)}, {TARGET_REQUESTS} requests)"], lines)
 
 
 def _rungs(rows: Sequence[Row], generator: str) -> list[int]:

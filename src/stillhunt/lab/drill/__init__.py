@@ -1,1 +1,1 @@
-"""The drill: labelled campaigns planted into a copy of the operator's own logs, hunted, and counted."""
+"""The drill: plants labelled campaigns into a copy of the user's own logs, hunts, and counts what was found."""

@@ -1,4 +1,4 @@
-"""What a hunt made of a planted campaign."""
+"""Compares what a hunt found with what was planted."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stillhunt.lab.correct_call import is_correct_call
 from stillhunt.lab.drill.plant import Planted
 
-FEWEST_MEMBERS = 5
-PURITY = 0.9
-"""A call is correct with verdict act, five accounts, and nine in ten of them from the planted campaign."""
 _RANKS = {"none": 0, "review": 1, "act": 2}
 
 
 @dataclass(frozen=True)
-class Sight:
-    """The planted campaign in one hunt.
+class Outcome:
+    """What one hunt made of the planted campaign.
 
     Args:
         correct: whether it was called correctly.
@@ -31,7 +29,7 @@ class Sight:
     touched: int
 
 
-def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str]) -> Sight:
+def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str]) -> Outcome:
     """Compare one hunt with what was planted.
 
     Args:
@@ -49,9 +47,9 @@ def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str])
         caught = len(own.intersection(ids))
         if 2 * caught > len(ids) and _RANKS[given] >= _RANKS.get(verdict, 0):
             verdict = given
-        correct |= given == "act" and len(ids) >= FEWEST_MEMBERS and caught >= PURITY * len(ids)
+        correct |= given == "act" and is_correct_call(len(ids), caught)
     flagged = {account for account, is_flagged in _rows(tables["accounts"], "account_id", "flagged") if is_flagged}
-    return Sight(correct, verdict, len(flagged & own), len(flagged - own - suspects))
+    return Outcome(correct, verdict, len(flagged & own), len(flagged - own - suspects))
 
 
 def _rows(table: Any, *names: str) -> Any:

@@ -1,4 +1,4 @@
-"""The operator's logs in memory, in a form that can be hunted again together with planted rows."""
+"""The user's logs in memory, in a form that can be hunted again together with planted rows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.pipeline import reading
 
-MARK = "drill--"
-"""What the ids of all planted accounts, requests, conversations and cards begin with."""
-LARGEST_LOG = 1 << 30
+ID_MARK = "drill--"
+"""Prefix of the ids of all planted accounts, requests, conversations and cards."""
+MAX_LOG_BYTES = 1 << 30
 """Bytes of rows kept in memory, answers left out; a hunt takes about four times as much at its peak."""
 DERIVED_COLUMNS = ("client_prefix", "origin_file", "origin_row")
 """Made by the hunt itself."""
@@ -34,7 +34,7 @@ class Source:
         accounts: path or table of the customers; None where there is none.
         mapping: our column -> theirs.
         accounts_mapping: the same for the customers.
-        sample: accounts to drill on, drawn whole by a keyed hash of their id; 0 = all.
+        sample: accounts to drill on, drawn by a keyed hash of their id, with all their requests; 0 = all.
     """
 
     logs: Any
@@ -66,7 +66,7 @@ def read_own_logs(source: Source, config: Config, progress: Progress) -> OwnLogs
     Args:
         source: where they are.
         config: settings; `seed` keys the sample.
-        progress: told how far reading is.
+        progress: receiver of progress while reading.
 
     Raises:
         InputError: nothing can be read, the rows are too many for memory, or ids begin with the drill's own mark.
@@ -84,9 +84,9 @@ def read_own_logs(source: Source, config: Config, progress: Progress) -> OwnLogs
     if not requests.num_rows:
         raise InputError("the logs hold no request", where="LOGS", next_step="give logs with some days of traffic")
     requests = requests.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).combine_chunks()
-    if pc.any(pc.starts_with(pc.unique(requests["account_id"]), MARK)).as_py():
+    if pc.any(pc.starts_with(pc.unique(requests["account_id"]), ID_MARK)).as_py():
         raise InputError(
-            f"account ids begin with {MARK!r}, the mark of planted accounts",
+            f"account ids begin with {ID_MARK!r}, the mark of planted accounts",
             where="LOGS",
             next_step="drill on the logs themselves, not on a drill's copy of them",
         )
@@ -99,29 +99,29 @@ def _gather(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[p
     """Rows of all accounts, or of those whose keyed hashes are the `sample` smallest."""
     tables: list[pa.Table] = []
     sampled: dict[str, bytes] = {}
-    bar: bytes | None = None
+    cutoff: bytes | None = None
     size = 0
     for table in batches:
         kept = table
         if sample:
             names = pc.unique(table["account_id"]).to_pylist()
             drawn = {name: _draw(name, seed) for name in names}
-            sampled.update({name: value for name, value in drawn.items() if bar is None or value < bar})
+            sampled.update({name: value for name, value in drawn.items() if cutoff is None or value < cutoff})
             kept = _of_accounts(table, sampled)
         tables.append(_without_answers(kept))
         size += tables[-1].nbytes
-        if sample and (len(sampled) > 2 * sample or size > LARGEST_LOG):
-            sampled, bar, tables = _prune(sampled, sample, bar, tables)
+        if sample and (len(sampled) > 2 * sample or size > MAX_LOG_BYTES):
+            sampled, cutoff, tables = _prune(sampled, sample, cutoff, tables)
             size = sum(one.nbytes for one in tables)
-        if size > LARGEST_LOG:
+        if size > MAX_LOG_BYTES:
             raise InputError(
-                f"the rows fill more than {LARGEST_LOG >> 20} MiB of memory, the limit of a drill",
+                f"the rows fill more than {MAX_LOG_BYTES >> 20} MiB of memory, the limit of a drill",
                 where="LOGS",
                 next_step="drill on part of the accounts, for instance --sample 5000, or on fewer days",
             )
     if sample:
-        sampled, bar, tables = _prune(sampled, sample, bar, tables)
-    return tables, bar is not None
+        sampled, cutoff, tables = _prune(sampled, sample, cutoff, tables)
+    return tables, cutoff is not None
 
 
 def _draw(account: str, seed: int) -> bytes:
@@ -134,23 +134,23 @@ def _of_accounts(table: pa.Table, accounts: Iterable[str]) -> pa.Table:
 
 
 def _prune(
-    sampled: dict[str, bytes], sample: int, bar: bytes | None, tables: list[pa.Table]
+    sampled: dict[str, bytes], sample: int, cutoff: bytes | None, tables: list[pa.Table]
 ) -> tuple[dict[str, bytes], bytes | None, list[pa.Table]]:
     if len(sampled) <= sample:
-        return sampled, bar, tables
+        return sampled, cutoff, tables
     ordered = sorted(sampled.items(), key=lambda pair: pair[1])
     kept = dict(ordered[:sample])
     return kept, ordered[sample][1], [_of_accounts(table, kept) for table in tables]
 
 
 def _without_answers(table: pa.Table) -> pa.Table:
-    """The hunt does not read the answers' text, which is most of many logs."""
+    """Drop the text of answers: the hunt does not read it, and it is most of many logs."""
     field = table.schema.field("response")
     return _replaced(table, field.name, pa.nulls(table.num_rows, field.type))
 
 
 def _with_stand_ins(requests: pa.Table, customers: pa.Table | None) -> tuple[pa.Table, pa.Table | None]:
-    """Hashed identities as texts that the hunt takes for identities again, equal where the hashes are."""
+    """Replace hashed identities by texts that the hunt hashes again; they are equal where the hashes are."""
     prefixes = [requests["client_prefix"], *([] if customers is None else [customers["signup_prefix"]])]
     # Numbered by appearance, since nothing may depend on the key that the hashes were made with.
     known = pc.unique(pa.chunked_array([chunk for column in prefixes for chunk in column.chunks], pa.uint64()))
@@ -184,7 +184,7 @@ def stand_in(network: int, subnet: int, host: int) -> str:
 
     Args:
         network: number of the /48, 40 bits.
-        subnet: 16 bits; 0 for the operator's own addresses.
+        subnet: 16 bits; 0 for the user's own addresses.
         host: 64 bits.
     """
     digits = f"fd{network:010x}{subnet:04x}{host:016x}"

@@ -1,4 +1,4 @@
-"""One labelled campaign in the operator's own manner: accounts, requests, and which of them harvest."""
+"""Builds one labelled campaign that looks like the user's own traffic."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import TIMESTAMP
-from stillhunt.lab.drill.manner import SMALLEST_ANSWER, Manner, private_customers
-from stillhunt.lab.drill.own_logs import MARK, OwnLogs, network_of, stand_in
-from stillhunt.lab.drill.texts import Stock, deal_items, draw_subject
-from stillhunt.lab.worlds.clock import DAY, HOUR, SECOND, Rhythm, expand_sessions
+from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.lab.drill.honest_traffic import MIN_ANSWER_LIMIT, HonestTraffic, private_customers
+from stillhunt.lab.drill.own_logs import ID_MARK, OwnLogs, network_of, stand_in
+from stillhunt.lab.drill.sentences import Sentences, draw_items, draw_subject
+from stillhunt.lab.worlds.arrivals import Rhythm, expand_sessions
 from stillhunt.lab.worlds.grammar import integer_stream
-from stillhunt.lab.worlds.wrappers import draw_family, draw_template, load_skills, paraphrase
+from stillhunt.lab.worlds.templates import draw_family, draw_template, load_skills, paraphrase
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Kind = Literal["template", "paraphrase", "bare"]
+Kind = Literal["template", "paraphrase", "untemplated"]
 
-KINDS: tuple[Kind, ...] = ("template", "paraphrase", "bare")
-SUBJECTS = 2
+CAMPAIGN_KINDS: tuple[Kind, ...] = ("template", "paraphrase", "untemplated")
+SUBJECTS_PER_CAMPAIGN = 2
 """Subjects, and skills, of one campaign."""
-STACKS = 3
+PROGRAMS_PER_CAMPAIGN = 3
 """Client programs of one campaign."""
-LEAD = 0.12
+QUIET_SHARE = 0.12
 """Share of the log before a campaign starts."""
-LEASE = 5.0
+ITEMS_PER_LEASE = 5.0
 """Items that a worker takes from the queue at a time."""
 LOAD_SPREAD = 0.1
 """Standard deviation over mean of the accounts' loads: a queue equalises them."""
 SIGN_UP_DAYS = 25.0
 LOYALTY = 0.85
 """Share of the harvest that goes to the campaign's main model."""
-TASTE = 60
+COVER_ENTRIES = 60
 """Entries that one account's cover traffic is about."""
 _PLANTED_SUBNET = 0xD411
 
@@ -45,7 +46,8 @@ class Cell:
     """One campaign of the grid.
 
     Args:
-        kind: template = the same words around each item; paraphrase = worded anew each time; bare = items alone.
+        kind: template = the same words around each item; paraphrase = worded anew each time; untemplated = nothing
+            but the item.
         accounts: planted accounts.
         pace: harvest requests per account and day.
     """
@@ -67,7 +69,7 @@ class Planted:
     Args:
         cell: what it is.
         requests: in the form of the own requests, by time.
-        accounts: rows for the customer table; None where the operator has none.
+        accounts: rows for the customer table; None where there is none.
         account_ids: all its accounts.
         harvest_times: microseconds of its harvest requests, ascending; cover is not among them.
     """
@@ -80,27 +82,27 @@ class Planted:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What all campaigns of a drill are planted into.
+class DrillContext:
+    """What all campaigns of a drill are planted into, and their common sizes.
 
     Args:
         own: the logs.
-        manner: what was learned from them.
-        stock: sentences to make items of.
+        honest: what was learned from them.
+        sentences: sentences to make items of.
         cover: share of the planted accounts' traffic that is not harvest.
         queue: items of one campaign at most.
     """
 
     own: OwnLogs
-    manner: Manner
-    stock: Stock
+    honest: HonestTraffic
+    sentences: Sentences
     cover: float
     queue: int
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """Requests before they are dressed, one entry each: account position, time, text, whether it harvests."""
+    """Requests before the other columns are filled: account position, time, text, and whether each one harvests."""
 
     owner: Array
     time: Array
@@ -108,70 +110,70 @@ class _Draft:
     harvest: Array
 
 
-def plant(ground: Ground, cell: Cell, rng: np.random.Generator) -> Planted:
+def plant(context: DrillContext, cell: Cell, rng: np.random.Generator) -> Planted:
     """Build one campaign.
 
     Args:
-        ground: logs and what was learned from them.
+        context: logs and what was learned from them.
         cell: what to plant.
         rng: generator.
     """
-    people = rng.choice(private_customers(ground.own, ground.manner), cell.accounts)
-    draft = _without_known(ground, _with_cover(ground, _harvest(ground, cell, rng), people, rng))
+    people = rng.choice(private_customers(context.own, context.honest), cell.accounts)
+    draft = _without_known(context, _with_cover(context, _harvest(context, cell, rng), people, rng))
     order = np.argsort(draft.time, kind="stable")
-    names = tuple(f"{MARK}{cell.name}-{at:04d}" for at in range(cell.accounts))
-    requests = _requests(ground, cell, draft, (people, order), rng)
-    start = ground.manner.first + int(LEAD * (ground.manner.last - ground.manner.first))
+    names = tuple(f"{ID_MARK}{cell.name}-{at:04d}" for at in range(cell.accounts))
+    requests = _requests(context, cell, draft, (people, order), rng)
+    start = context.honest.first + int(QUIET_SHARE * (context.honest.last - context.honest.first))
     return Planted(
         cell,
         requests,
-        _customers(ground, cell, people, start, rng),
+        _customers(context, cell, people, start, rng),
         names,
         np.sort(draft.time[draft.harvest]),
     )
 
 
-def _harvest(ground: Ground, cell: Cell, rng: np.random.Generator) -> _Draft:
-    manner = ground.manner
-    start = manner.first + int(LEAD * (manner.last - manner.first))
-    each = min(cell.pace * (manner.last - start) / DAY, ground.queue / cell.accounts)
-    end = min(start + int(max(each / cell.pace, 1 / 24) * DAY), manner.last)
+def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Draft:
+    honest = context.honest
+    start = honest.first + int(QUIET_SHARE * (honest.last - honest.first))
+    each = min(cell.pace * (honest.last - start) / DAY, context.queue / cell.accounts)
+    end = min(start + int(max(each / cell.pace, 1 / 24) * DAY), honest.last)
     loads = np.maximum(1, np.round(each * rng.normal(1.0, LOAD_SPREAD, cell.accounts))).astype(np.int64)
-    owner, time = _slots(manner, loads, (start, end), rng)
+    owner, time = _slots(honest, loads, (start, end), rng)
     # Each account's share of the subject must last for its load, or sentences would recur.
     size = max(400, 2 * int(loads.max()))
-    subjects = [draw_subject(ground.stock, rng, size) for _ in range(SUBJECTS)]
+    subjects = [draw_subject(context.sentences, rng, size) for _ in range(SUBJECTS_PER_CAMPAIGN)]
     subject = np.where(rng.random(len(owner)) < rng.uniform(0.35, 0.65), 0, 1)
     wrap = _wrapper(cell.kind, rng)
     prompts = [""] * len(owner)
     for account in range(cell.accounts):
-        for number in range(SUBJECTS):
+        for number in range(SUBJECTS_PER_CAMPAIGN):
             rows = np.flatnonzero((owner == account) & (subject == number))
-            items = deal_items(ground.stock, rng, subjects[number], len(rows))
+            items = draw_items(context.sentences, rng, subjects[number], len(rows))
             for row, item in zip(rows.tolist(), items, strict=True):
                 prompts[row] = wrap(number, item)
     return _Draft(owner, time, prompts, np.ones(len(owner), bool))
 
 
-def _slots(manner: Manner, loads: Array, span: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Account and time of each request: leases at the operator's own busy hours."""
+def _slots(honest: HonestTraffic, loads: Array, span: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Account and time of each request: leases at the busy hours of the user's own log."""
     start, end = span
-    leases = np.maximum(1, rng.poisson(loads / LEASE))
+    leases = np.maximum(1, rng.poisson(loads / ITEMS_PER_LEASE))
     account = np.repeat(np.arange(len(loads)), leases)
     place = np.arange(len(account)) - np.repeat(np.cumsum(leases) - leases, leases)
     sizes = loads[account] // leases[account] + (place < loads[account] % leases[account])
     account, sizes = account[sizes > 0], sizes[sizes > 0]
-    hour = np.arange(manner.first // HOUR, manner.last // HOUR + 1) * HOUR
-    weight = np.where((hour + HOUR > start) & (hour < end), manner.hours, 0.0)
+    hour = np.arange(honest.first // HOUR, honest.last // HOUR + 1) * HOUR
+    weight = np.where((hour + HOUR > start) & (hour < end), honest.hours, 0.0)
     begin = rng.choice(hour, len(account), p=weight / weight.sum()) + rng.integers(0, HOUR, len(account))
     sessions = expand_sessions(rng, account, np.clip(begin, start, end), sizes, Rhythm(gap=40.0, gap_sigma=1.2))
-    kept = sessions.time <= manner.last
+    kept = sessions.time <= honest.last
     return sessions.owner[kept], sessions.time[kept] + rng.integers(0, SECOND, int(kept.sum()))
 
 
 def _wrapper(kind: Kind, rng: np.random.Generator) -> Callable[[int, str], str]:
     """What puts the campaign's words around an item of a subject."""
-    skills = rng.choice(len(load_skills()), SUBJECTS, replace=False).tolist()
+    skills = rng.choice(len(load_skills()), SUBJECTS_PER_CAMPAIGN, replace=False).tolist()
     draws = integer_stream(rng)
     families = [draw_family(draws, load_skills()[skill], width=4) for skill in skills]
     templates = [draw_template(draws, family) for family in families]
@@ -182,19 +184,19 @@ def _wrapper(kind: Kind, rng: np.random.Generator) -> Callable[[int, str], str]:
     return lambda _number, item: item
 
 
-def _with_cover(ground: Ground, harvest: _Draft, people: Array, rng: np.random.Generator) -> _Draft:
-    """Honest-looking requests between the leases: each account's own subject, as many as its cover share asks."""
-    if not ground.cover:
+def _with_cover(context: DrillContext, harvest: _Draft, people: Array, rng: np.random.Generator) -> _Draft:
+    """Add honest-looking requests between the leases, each account on a subject of its own."""
+    if not context.cover:
         return harvest
-    loads = np.round(np.bincount(harvest.owner, minlength=len(people)) * ground.cover / (1.0 - ground.cover))
+    loads = np.round(np.bincount(harvest.owner, minlength=len(people)) * context.cover / (1.0 - context.cover))
     owner, prompts, times = [], [], []
     for account, load in enumerate(loads.astype(np.int64).tolist()):
         own = np.flatnonzero(harvest.owner == account)
         if load and own.size:
             near = harvest.time[rng.choice(own, load)] + (rng.normal(0.0, 1.5, load) * HOUR).astype(np.int64)
-            times.append(np.clip(near, ground.manner.first, ground.manner.last))
+            times.append(np.clip(near, context.honest.first, context.honest.last))
             owner.append(np.full(load, account))
-            prompts += deal_items(ground.stock, rng, draw_subject(ground.stock, rng, TASTE), load)
+            prompts += draw_items(context.sentences, rng, draw_subject(context.sentences, rng, COVER_ENTRIES), load)
     return _Draft(
         np.concatenate([harvest.owner, *owner]),
         np.concatenate([harvest.time, *times]),
@@ -203,10 +205,10 @@ def _with_cover(ground: Ground, harvest: _Draft, people: Array, rng: np.random.G
     )
 
 
-def _without_known(ground: Ground, draft: _Draft) -> _Draft:
-    """Without texts that a real request has, and without a text's second appearance."""
+def _without_known(context: DrillContext, draft: _Draft) -> _Draft:
+    """Drop texts that a real request has, and texts that occurred before."""
     texts = pa.array(draft.prompt, pa.large_string())
-    known = pc.is_in(texts, ground.own.requests["prompt"].combine_chunks()).to_numpy(zero_copy_only=False)
+    known = pc.is_in(texts, context.own.requests["prompt"].combine_chunks()).to_numpy(zero_copy_only=False)
     first = np.zeros(len(texts), bool)
     first[list(dict(zip(reversed(draft.prompt), range(len(texts) - 1, -1, -1), strict=True)).values())] = True
     kept = np.flatnonzero(first & ~known)
@@ -214,31 +216,33 @@ def _without_known(ground: Ground, draft: _Draft) -> _Draft:
 
 
 def _requests(
-    ground: Ground, cell: Cell, draft: _Draft, dressed: tuple[Array, Array], rng: np.random.Generator
+    context: DrillContext, cell: Cell, draft: _Draft, dressed: tuple[Array, Array], rng: np.random.Generator
 ) -> pa.Table:
     """The rows as the log would hold them; columns that the log leaves empty stay empty."""
     people, order = dressed
-    own, manner = ground.own.requests, ground.manner
+    own, honest = context.own.requests, context.honest
     count = len(order)
     owner, prompts = draft.owner[order], pa.array(draft.prompt, pa.large_string()).take(pa.array(order))
-    rows, stack = manner.stacks
-    programs = rng.choice(rows, STACKS, p=stack / stack.sum())[rng.integers(0, STACKS, len(people))]
-    homes = np.array([manner.rows_of[person][0] for person in people.tolist()])
-    model, output = _answers(manner, count, rng)
-    ids = [f"{MARK}{cell.name}-{at:07d}" for at in range(count)]
+    rows, users = honest.programs
+    programs = rng.choice(rows, PROGRAMS_PER_CAMPAIGN, p=users / users.sum())[
+        rng.integers(0, PROGRAMS_PER_CAMPAIGN, len(people))
+    ]
+    homes = np.array([honest.rows_of[person][0] for person in people.tolist()])
+    model, output = _answers(honest, count, rng)
+    ids = [f"{ID_MARK}{cell.name}-{at:07d}" for at in range(count)]
     room = own["max_tokens"].take(pa.array(programs)).combine_chunks()
-    wide = pc.if_else(pc.less(room, SMALLEST_ANSWER), None, room)
-    tokens = np.maximum(1, np.round(pc.utf8_length(prompts).to_numpy() / manner.characters_per_token))
+    wide = pc.if_else(pc.less(room, MIN_ANSWER_LIMIT), None, room)
+    tokens = np.maximum(1, np.round(pc.utf8_length(prompts).to_numpy() / honest.characters_per_token))
     made: dict[str, Any] = {
         "request_id": pa.array(ids),
         "timestamp": pa.array(draft.time[order], pa.int64()).cast(TIMESTAMP),
-        "account_id": pa.array([f"{MARK}{cell.name}-{at:04d}" for at in owner.tolist()]),
-        "model": pa.array([manner.models[at] for at in model.tolist()]),
+        "account_id": pa.array([f"{ID_MARK}{cell.name}-{at:04d}" for at in owner.tolist()]),
+        "model": pa.array([honest.models[at] for at in model.tolist()]),
         "source": own["source"].take(pa.array(np.zeros(count, np.int64))),
         "prompt": prompts,
         "conversation_id": pa.array(ids),
         "turn": pa.array(np.zeros(count, np.int32)),
-        "api_key_id": pa.array([f"{MARK}key-{cell.name}-{at:04d}" for at in owner.tolist()]),
+        "api_key_id": pa.array([f"{ID_MARK}key-{cell.name}-{at:04d}" for at in owner.tolist()]),
         "client_ip": _new_addresses(own, homes, rng).take(pa.array(owner)),
         "input_tokens": pa.array(tokens.astype(np.int64)),
         "output_tokens": pa.array(output),
@@ -251,20 +255,20 @@ def _requests(
         },
     }
     columns = [
-        made[field.name] if field.name in made and field.name in manner.filled else pa.nulls(count, field.type)
+        made[field.name] if field.name in made and field.name in honest.filled else pa.nulls(count, field.type)
         for field in own.schema
     ]
     return pa.table(dict(zip(own.schema.names, columns, strict=True))).cast(own.schema)
 
 
-def _answers(manner: Manner, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Model of each request, and its answer's length: from the longer half of what honest callers get of it."""
-    best = int(rng.choice(len(manner.models), p=manner.model_share))
-    other = rng.choice(len(manner.models), count, p=manner.model_share)
+def _answers(honest: HonestTraffic, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Model and answer length of each request; lengths are among the longer honest answers of that model."""
+    best = int(rng.choice(len(honest.models), p=honest.model_share))
+    other = rng.choice(len(honest.models), count, p=honest.model_share)
     model = np.where(rng.random(count) < LOYALTY, best, other)
     output = np.zeros(count, np.int64)
     for at in np.unique(model).tolist():
-        answers = manner.answers[at]
+        answers = honest.answers[at]
         mine = np.flatnonzero(model == at)
         if answers.size:
             output[mine] = rng.choice(answers[answers.size // 2 :], len(mine))
@@ -282,30 +286,33 @@ def _neighbour(address: str | None, host: int) -> str | None:
     if address is None:
         return None
     network = network_of(address)
-    return f"{MARK}host-{host:016x}" if network is None else stand_in(network, _PLANTED_SUBNET, host)
+    return f"{ID_MARK}host-{host:016x}" if network is None else stand_in(network, _PLANTED_SUBNET, host)
 
 
-def _customers(ground: Ground, cell: Cell, people: Array, start: int, rng: np.random.Generator) -> pa.Table | None:
-    """Papers of the planted accounts: each copies an honest one's plan, mail provider and countries, with own card."""
-    own = ground.own.accounts
+def _customers(
+    context: DrillContext, cell: Cell, people: Array, start: int, rng: np.random.Generator
+) -> pa.Table | None:
+    """Customer rows of the planted accounts: each copies an honest account, with a card and addresses of its own."""
+    own = context.own.accounts
     if own is None:
         return None
     count = len(people)
-    table = own.take(pa.array(np.maximum(ground.manner.customer_of[people], 0)))
+    table = own.take(pa.array(np.maximum(context.honest.customer_of[people], 0)))
     created = start - 6 * HOUR - (rng.random(count) ** 1.5 * SIGN_UP_DAYS * DAY).astype(np.int64)
     hosts = rng.integers(1, 1 << 62, count).tolist()
     new: dict[str, list[Any]] = {
-        "account_id": [f"{MARK}{cell.name}-{at:04d}" for at in range(count)],
+        "account_id": [f"{ID_MARK}{cell.name}-{at:04d}" for at in range(count)],
         "organization_id": [None] * count,
-        "email_hash": [f"{MARK}mail-{cell.name}-{at}" for at in range(count)],
-        "payment_fingerprint": [f"{MARK}card-{cell.name}-{at}" for at in range(count)],
+        "email_hash": [f"{ID_MARK}mail-{cell.name}-{at}" for at in range(count)],
+        "payment_fingerprint": [f"{ID_MARK}card-{cell.name}-{at}" for at in range(count)],
         "signup_ip": [_neighbour(text, host) for text, host in zip(table["signup_ip"].to_pylist(), hosts, strict=True)],
     }
     for name, values in new.items():
         place = table.schema.get_field_index(name)
-        fresh = pa.array(values, table.schema.field(name).type)
-        kept = fresh if name in ("account_id", "organization_id") else pc.if_else(table[name].is_null(), None, fresh)
-        table = table.set_column(place, table.schema.field(name), kept)
+        column = pa.array(values, table.schema.field(name).type)
+        if name not in ("account_id", "organization_id"):  # what the honest account left empty stays empty
+            column = pc.if_else(table[name].is_null(), None, column)
+        table = table.set_column(place, table.schema.field(name), column)
     place = table.schema.get_field_index("created_at")
     opened = pa.array(created, pa.int64()).cast(TIMESTAMP)
     return table.set_column(

@@ -1,4 +1,4 @@
-"""The power curve as JSON, Markdown and a picture; no text of the logs is in any of them."""
+"""Writes the power curve as JSON, Markdown and SVG, without any text of the logs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import OutputError
-from stillhunt.lab.drill.grid import CellResult, DrillResult
+from stillhunt.base.formatting import plural
+from stillhunt.lab.drill.run import CellResult, DrillResult
 
 COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
-LARGE = 0.1
+LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
-    "found: verdict act on at least five accounts, nine in ten of them from this campaign. first call: harvest "
-    "requests until the first look from which every look found it. honest touched: other accounts flagged with it "
-    "that are not flagged without it."
+    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign. first call: "
+    "harvest requests before the first look from which on every look finds it. honest touched: other accounts that are "
+    "flagged with the campaign in the log, and not without it."
 )
 _COLOURS = ("#1b6ca8", "#c2571a", "#3d8b40", "#7a4ea3", "#8a6d3b", "#b0306a")
 _PANEL, _HEIGHT, _MARGIN = 280, 220, 46
@@ -43,7 +44,7 @@ def _smallest(result: DrillResult) -> list[dict[str, Any]]:
 
 
 def table_rows(result: DrillResult) -> list[tuple[str, ...]]:
-    """A heading and one row a cell, as text.
+    """A heading and one row per cell, as text.
 
     Args:
         result: a finished drill.
@@ -66,7 +67,7 @@ def _row(cell: CellResult) -> tuple[str, ...]:
 
 
 def sentences(result: DrillResult) -> list[str]:
-    """What the table means, and what it does not say.
+    """Sentences that say what the table means and where it misleads.
 
     Args:
         result: a finished drill.
@@ -83,22 +84,25 @@ def sentences(result: DrillResult) -> list[str]:
         found.append(text + ".")
     notes = []
     if result.suspects:
+        who = plural(result.suspects, "account is", "accounts are")
         notes.append(
-            f"{result.suspects:,} accounts are flagged without any plant. They are left out: nothing was learned from "
-            "them, and they do not count as honest accounts touched. Hunt these logs first."
+            f"{who} flagged without any planted campaign and left out: nothing was learned from them, and they do not "
+            "count as honest accounts touched. Hunt these logs first."
         )
     if any(not cell.found and cell.verdict == "act" for cell in result.cells):
-        notes.append("impure: called with verdict act, but more than one in ten of the campaign's members are others.")
-    large = [size for size in sorted(spec.sizes) if size > LARGE * result.accounts]
+        notes.append(
+            "impure: verdict act, but more than one in ten accounts of the group are not from the planted campaign."
+        )
+    large = [size for size in sorted(spec.sizes) if size > LARGE_CAMPAIGN_SHARE * result.accounts]
     if large:
         notes.append(
-            f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE:g} % of these "
-            f"{result.accounts:,} accounts, and so change what ordinary traffic is."
+            f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE_CAMPAIGN_SHARE:g} % of "
+            f"these {result.accounts:,} accounts, so they change what ordinary traffic is."
         )
     if result.is_sample:
         notes.append(
-            "These are figures of a sample of the accounts: in all of the log a campaign of the same size has more "
-            "honest accounts to hide among."
+            "The figures are for a sample of the accounts: in the full log a campaign of the same size has more honest "
+            "accounts to hide among."
         )
     return [*found, *notes]
 
@@ -112,7 +116,7 @@ def markdown(result: DrillResult) -> str:
     spec = result.spec
     rows = table_rows(result)
     size = f"{result.requests:,} requests of {result.accounts:,} accounts over {result.days:.1f} days"
-    terms = f"cover {100 * spec.cover:.0f} %, at most {spec.queue:,} harvest requests a campaign"
+    terms = f"cover {100 * spec.cover:.0f} %, at most {spec.queue:,} harvest requests per campaign"
     lines = [
         "# What a hunt would find in these logs",
         "",
@@ -133,7 +137,7 @@ def markdown(result: DrillResult) -> str:
 
 
 def picture(result: DrillResult) -> str:
-    """The power curve: recall by campaign size, one panel a kind, one line a pace.
+    """The power curve: recall by campaign size, with a panel per kind and a line per pace.
 
     Args:
         result: a finished drill.
@@ -201,7 +205,7 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
 
     Args:
         out: folder for the results.
-        logs: the operator's logs, as given.
+        logs: the user's logs, as given.
 
     Raises:
         OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array
-from stillhunt.lab.second_worlds.spec import DAY, HOUR, MINUTE, SECOND, START
+from stillhunt.base.units import DAY, HOUR, MINUTE, SECOND
+from stillhunt.lab.second_worlds.records import Array
+from stillhunt.lab.second_worlds.spec import START
 
 _PERSISTENCE = 0.55  # shape of the number of later turns; smaller = a few very long conversations
 PROFILES = ("office", "evening", "student", "flat")
@@ -170,10 +171,10 @@ def floods(rng: np.random.Generator, counts: Array, days: int, per_minute: float
     start = rng.uniform(0.02, 0.85, (len(counts), int(runs.max(initial=1)))) * days * DAY
     order = np.lexsort((run, owner))
     key = owner[order] * 1000 + run[order]
-    fresh = np.concatenate([[True], np.diff(key) != 0]) if len(key) else np.zeros(0, bool)
+    starts_run = np.concatenate([[True], np.diff(key) != 0]) if len(key) else np.zeros(0, bool)
     wait = rng.exponential(60.0 / per_minute, len(key)) * (0.5 + rng.random(len(counts)))[owner[order]]
     total = np.cumsum(wait)
-    base = np.maximum.accumulate(np.where(fresh, total - wait, 0.0))
+    base = np.maximum.accumulate(np.where(starts_run, total - wait, 0.0))
     time = START + start[owner[order], run[order]].astype(np.int64) + ((total - base) * SECOND).astype(np.int64)
     inside = time < START + days * DAY
     return owner[order][inside], time[inside]

@@ -1,21 +1,21 @@
-"""The door of the second generator."""
+"""Builds worlds of the second generator."""
 
 from __future__ import annotations
 
 from stillhunt.base.progress import Progress, Silent
-from stillhunt.lab.second_worlds.customers import build_habit
-from stillhunt.lab.second_worlds.habits import SANCTIONED, habit_counts
-from stillhunt.lab.second_worlds.ledger import Block
-from stillhunt.lab.second_worlds.operations import build_operation
+from stillhunt.lab.second_worlds.campaigns import build_campaign
+from stillhunt.lab.second_worlds.customer_kinds import SANCTIONED, customer_counts
+from stillhunt.lab.second_worlds.customers import build_customers
+from stillhunt.lab.second_worlds.failures import add_failures
 from stillhunt.lab.second_worlds.publish import publish
+from stillhunt.lab.second_worlds.records import Block
+from stillhunt.lab.second_worlds.scene import Scene, open_scene
 from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.second_worlds.stage import Stage, open_stage
-from stillhunt.lab.second_worlds.weather import let_it_rain
 from stillhunt.lab.worlds.build import World
 
 
 def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> World:
-    """Build a world of the second generator; the same order gives the same rows.
+    """Build a world of the second generator; the same spec gives the same rows.
 
     Args:
         spec: what to build.
@@ -24,28 +24,28 @@ def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> Wo
     Raises:
         InputError: the file of real texts cannot be used.
     """
-    stage = open_stage(spec)
+    scene = open_scene(spec)
     total = spec.accounts + spec.campaigns * spec.campaign_accounts * (spec.rung > 0)
     with (progress or Silent()).stage("building world", total, "accounts") as advance:
         blocks = []
-        for block in lay_out(stage):
+        for block in lay_out(scene):
             blocks.append(block)
-            advance(len(block.crowd))
+            advance(len(block.people))
         sanctioned = {
-            str(name) for block in blocks if block.name in SANCTIONED for name in block.crowd.organization.tolist()
+            str(name) for block in blocks if block.name in SANCTIONED for name in block.people.organization.tolist()
         }
-        return World(*publish(stage, blocks), sanctioned=tuple(sorted(sanctioned)))
+        return World(*publish(scene, blocks), sanctioned=tuple(sorted(sanctioned)))
 
 
-def lay_out(stage: Stage) -> list[Block]:
-    """Everybody's traffic, before texts are written: customers first, then campaigns.
+def lay_out(scene: Scene) -> list[Block]:
+    """Lay out all traffic before texts are written: customers first, then campaigns.
 
     Args:
-        stage: world.
+        scene: world.
     """
-    blocks = [build_habit(stage, habit, count) for habit, count in habit_counts(stage.spec.accounts) if count]
-    if stage.spec.rung:
-        blocks += [build_operation(stage, place) for place in range(stage.spec.campaigns)]
+    blocks = [build_customers(scene, kind, count) for kind, count in customer_counts(scene.spec.accounts) if count]
+    if scene.spec.rung:
+        blocks += [build_campaign(scene, place) for place in range(scene.spec.campaigns)]
     for block in blocks:
-        let_it_rain(stage, block)
+        add_failures(scene, block)
     return blocks

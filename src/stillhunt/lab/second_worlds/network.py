@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.ledger import Array
+from stillhunt.lab.second_worlds.records import Array
 from stillhunt.lab.second_worlds.spec import open_stream
 
 COUNTRIES = (
@@ -77,7 +77,7 @@ class Network:
         return np.arange(first, len(self.text))
 
     def homes(self, rng: np.random.Generator, country: Array) -> Array:
-        """A household line for each, own to it; a quarter of them speak IPv6.
+        """A household address for each, of its own; some are IPv6.
 
         Args:
             rng: generator.
@@ -103,7 +103,7 @@ class Network:
         Args:
             rng: generator.
             kind: "cloud", "tunnel" (consumer VPN), "mobile" (carrier-grade NAT) or "office".
-            country: index of the country; clouds and tunnels stand where they stand.
+            country: index of the country; not used for clouds and tunnels, which have countries of their own.
             size: number of addresses.
 
         Returns:

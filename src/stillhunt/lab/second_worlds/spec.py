@@ -1,4 +1,4 @@
-"""What to build: the order form of the second generator."""
+"""What the second generator is asked to build."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.units import SECOND
 
-RUNGS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+BUILT_RUNGS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 """Rungs of the ladder that the second generator builds; 0 is honest traffic only."""
 
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 START = 1_772_409_600 * SECOND
 """Beginning of every log, in microseconds of the epoch: Monday 2 March 2026, 00:00 UTC."""
 
@@ -26,7 +23,7 @@ class SecondSpec:
     """What to build.
 
     Args:
-        rung: rung of the evasion ladder, one of `RUNGS`; 0 = honest traffic only.
+        rung: rung of the evasion ladder, one of `BUILT_RUNGS`; 0 = honest traffic only.
         accounts: honest accounts.
         days: length of the log.
         seed: seed of everything; honest rows do not depend on the campaigns.
@@ -44,11 +41,11 @@ class SecondSpec:
     texts: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.rung not in RUNGS:
+        if self.rung not in BUILT_RUNGS:
             raise ConfigError(
                 f"rung {self.rung} is not built",
                 where="SecondSpec",
-                next_step=f"use one of {', '.join(map(str, RUNGS))}",
+                next_step=f"use one of {', '.join(map(str, BUILT_RUNGS))}",
             )
         least = {"accounts": 50, "days": 4, "seed": 0, "campaign_accounts": 6, "campaigns": 1}
         for name, bound in least.items():
@@ -59,7 +56,7 @@ class SecondSpec:
 
 
 def open_stream(seed: int, name: str) -> np.random.Generator:
-    """A generator of random numbers of its own for each named part, so that parts do not disturb each other.
+    """The random numbers of a named part; parts are independent, and another name gives another world.
 
     Args:
         seed: seed of the world.

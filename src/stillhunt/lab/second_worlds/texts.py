@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.base.errors import InputError
-from stillhunt.lab.second_worlds.ledger import Array
+from stillhunt.lab.second_worlds.languages import Language, build_units, content_units, zipf_ranks
+from stillhunt.lab.second_worlds.records import Array
 from stillhunt.lab.second_worlds.spec import open_stream
-from stillhunt.lab.second_worlds.tongues import Tongue, build_units, content_units, zipf_ranks
 
 TOPICS = 48
 _ITEM_KINDS = ("chat", "code", "instruction", "math", "support")
@@ -27,13 +27,13 @@ class TextSource(Protocol):
     popularity: Array
     """Share of each topic in what people ask, shape (topics,)."""
 
-    def write(self, rng: np.random.Generator, topic: Array, tongue: Array, size: Array) -> pa.Array:
+    def write(self, rng: np.random.Generator, topic: Array, language: Array, size: Array) -> pa.Array:
         """Items.
 
         Args:
             rng: generator.
             topic: topic of each, shape (n,).
-            tongue: language of each, shape (n,).
+            language: language of each, shape (n,).
             size: words of each, about, shape (n,).
 
         Returns:
@@ -62,24 +62,24 @@ class ModelTexts:
 
     Args:
         seed: seed of the world.
-        tongues: languages.
+        languages: languages.
     """
 
-    def __init__(self, seed: int, tongues: tuple[Tongue, ...]) -> None:
+    def __init__(self, seed: int, languages: tuple[Language, ...]) -> None:
         rng = open_stream(seed, "popularity")
         self.popularity = 0.75 * pitman_yor_shares(rng, TOPICS, 14.0, 0.25) + 0.25 / TOPICS
-        self._tongues = tongues
+        self._tongues = languages
         texts: list[str] = []
-        self._connecting = np.zeros((len(tongues), 2), np.int64)
-        self._content = np.zeros((len(tongues), TOPICS), np.int64)
-        self._opener = np.zeros((len(tongues), 2), np.int64)
-        for place, tongue in enumerate(tongues):
-            units = build_units(seed, tongue, TOPICS)
+        self._connecting = np.zeros((len(languages), 2), np.int64)
+        self._content = np.zeros((len(languages), TOPICS), np.int64)
+        self._opener = np.zeros((len(languages), 2), np.int64)
+        for place, language in enumerate(languages):
+            units = build_units(seed, language, TOPICS)
             self._connecting[place] = len(texts), units.connecting[1]
             self._content[place] = units.content + len(texts)
             texts += units.texts
-            self._opener[place] = len(texts), len(tongue.openers)
-            texts += tongue.openers
+            self._opener[place] = len(texts), len(language.openers)
+            texts += language.openers
         self._stops = len(texts)
         texts += [".", ",", "?", ".", ",", ";", ".\n", ":\n", ".\n\n", "\n-"]
         self._figures = len(texts)
@@ -87,21 +87,21 @@ class ModelTexts:
         texts += [str(int(value)) for value in 10 ** rng.uniform(0, 5, 300)]
         self._vocabulary = pa.array(texts, pa.string())
 
-    def write(self, rng: np.random.Generator, topic: Array, tongue: Array, size: Array) -> pa.Array:
+    def write(self, rng: np.random.Generator, topic: Array, language: Array, size: Array) -> pa.Array:
         """Items of the text model; see `TextSource.write`."""
         parts = [
-            self._write_some(rng, topic[rows], tongue[rows], size[rows])
+            self._write_some(rng, topic[rows], language[rows], size[rows])
             for rows in (slice(first, first + _AT_ONCE) for first in range(0, len(topic), _AT_ONCE))
         ]
         return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
 
-    def _write_some(self, rng: np.random.Generator, topic: Array, tongue: Array, size: Array) -> pa.Array:
+    def _write_some(self, rng: np.random.Generator, topic: Array, language: Array, size: Array) -> pa.Array:
         clauses = np.maximum(1, np.round(size / 6.0).astype(np.int64))
         text = np.repeat(np.arange(len(topic)), clauses)
         total = len(text)
         strays = np.where(rng.random(total) < 0.16, rng.integers(0, TOPICS, total), topic[text])
         unit = np.full((total, 6), -1, np.int64)  # connecting, content, connecting, content, figure, stop
-        speech = tongue[text]
+        speech = language[text]
         for column in (0, 2):
             rank = zipf_ranks(rng, int(self._connecting[0, 1]), total, 0.85)
             unit[:, column] = self._connecting[speech, 0] + rank
@@ -125,7 +125,7 @@ class ModelTexts:
         joined = pc.binary_join(pa.ListArray.from_arrays(offsets, flat), " ")
         for mark in ".?,:;!":
             joined = pc.replace_substring(joined, f" {mark}", mark)
-        dense = np.array([not t.glue for t in self._tongues])[tongue]
+        dense = np.array([not t.glue for t in self._tongues])[language]
         if dense.any():
             joined = pc.if_else(pa.array(dense), pc.replace_substring(joined, " ", ""), joined)
         return joined.cast(pa.large_string())
@@ -171,9 +171,9 @@ class RealTexts:
         self._used = np.zeros(len(self._counts), np.int64)
         self.popularity = np.sqrt(self._counts) / np.sqrt(self._counts).sum()
 
-    def write(self, rng: np.random.Generator, topic: Array, tongue: Array, size: Array) -> pa.Array:
+    def write(self, rng: np.random.Generator, topic: Array, language: Array, size: Array) -> pa.Array:
         """The next unused texts of each topic; language and size are as they come."""
-        del rng, tongue, size
+        del rng, language, size
         order = np.argsort(topic, kind="stable")
         counts = np.bincount(topic, minlength=len(self._counts))
         within = np.arange(len(topic)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.second_worlds.tongues import Tongue, read_data
+from stillhunt.lab.second_worlds.languages import Language, read_data
 
 FORMS = ("json", "numbered", "xml", "play")
 _CHOICE = re.compile(r"\{(?!\{)([^{}]*\|[^{}]*)\}")
@@ -17,17 +17,17 @@ class Wording:
     """Grammars of instructions, and the pseudo-words that fill their gaps.
 
     Args:
-        tongues: languages; the first one's words make names.
+        languages: languages; the first one's words make names.
     """
 
-    def __init__(self, tongues: tuple[Tongue, ...]) -> None:
+    def __init__(self, languages: tuple[Language, ...]) -> None:
         data: dict[str, Any] = read_data("second_wording")
         self._trades: dict[str, dict[str, Any]] = {trade["name"]: trade for trade in data["trade"]}
         self._contracts: dict[str, list[str]] = {form: data["contracts"][form] for form in FORMS}
         self._lead: list[str] = data["contracts"]["lead"]
         self._oblique: dict[str, list[str]] = data["oblique"]
         self._harness: dict[str, list[str]] = data["harness"]
-        self._names = tongues[0].words
+        self._names = languages[0].words
         self.trades = tuple(self._trades)
 
     def name(self, rng: np.random.Generator) -> str:

@@ -1,1 +1,1 @@
-"""Seeded logs of an API with known truth."""
+"""The first generator: seeded logs of an API with known truth."""

@@ -1,4 +1,4 @@
-"""From people and drafts to the world's four tables: retries, ids, order."""
+"""Assembles people and drafts into the four tables of a world: adds retries and ids, and sorts by time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, SECOND
 from stillhunt.lab.worlds.channels import CHANNELS
-from stillhunt.lab.worlds.ledgers import customer_table, log_table, pick, write_ids
+from stillhunt.lab.worlds.log_tables import customer_table, log_table, pick, write_ids
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _ACCOUNT_SALT, _REQUEST_SALT = 1, 2
 _ROWS_AT_ONCE = 1 << 18
-_INCIDENT = 40 * 60 * clock.SECOND
+_INCIDENT = 40 * 60 * SECOND
 _WRITTEN = tuple(f.name for f in fields(Draft) if f.name not in ("prompt", "topic", "language"))
 
 
@@ -70,7 +70,7 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
     columns: dict[str, list[Array]] = {name: [] for name in _WRITTEN}
     texts = []
     accounts = conversations = strangers = 0
-    incident = ORIGIN + int(scene.rng("incident").uniform(0.2, 0.8) * scene.days * clock.DAY)
+    incident = ORIGIN + int(scene.rng("incident").uniform(0.2, 0.8) * scene.days * DAY)
     for place, (people, draft) in enumerate(parts):
         row, status, delay = _retry(scene.rng(f"retry/{place}"), draft, incident)
         for name in _WRITTEN:
@@ -91,13 +91,13 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
 
 
 def _in_order(texts: pa.Array, order: Array) -> pa.ChunkedArray:
-    """Texts in another order, block by block: at once it would need their room three times."""
+    """Texts in another order, block by block; all at once would take three times their memory."""
     starts = range(0, max(len(order), 1), _ROWS_AT_ONCE)
     return pa.chunked_array([texts.take(pa.array(order[start : start + _ROWS_AT_ONCE])) for start in starts])
 
 
 def _narrow(values: Array) -> Array:
-    """Integers in the least room; parameters as hundredths with -1 for "not sent"; names as they are."""
+    """Integers in their smallest type; floats as hundredths, -1 where nothing was sent; names unchanged."""
     if values.dtype == np.float64:
         values = np.where(np.isnan(values), -1, np.round(values * 100)).astype(np.int64)
     if values.dtype != np.int64 or not len(values):
@@ -110,21 +110,21 @@ def _narrow(values: Array) -> Array:
 
 
 def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array, Array, Array]:
-    """Refused and failed calls: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
+    """Let calls fail: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
 
     Args:
         rng: generator.
-        draft: n requests; those whose status is settled keep it and are not sent again.
-        incident: start of the provider's own outage; most calls fail while it lasts.
+        draft: n requests; those that have a status already keep it and are not sent again.
+        incident: start of an outage of the provider, microseconds; most calls fail while it lasts.
 
     Returns:
         Row, HTTP status and delay in microseconds of every call; the first n calls are the rows themselves.
     """
     owner, time = draft.owner, draft.time
     order = np.lexsort((time, owner))
-    gap = np.full(len(order), clock.DAY)
-    gap[order[1:]] = np.where(np.diff(owner[order]) == 0, np.diff(time[order]), clock.DAY)
-    chance = 0.003 + 0.025 * (gap < 4 * clock.SECOND)
+    gap = np.full(len(order), DAY)
+    gap[order[1:]] = np.where(np.diff(owner[order]) == 0, np.diff(time[order]), DAY)
+    chance = 0.003 + 0.025 * (gap < 4 * SECOND)
     luck = rng.random(len(gap))
     status = np.where(luck < chance, 429, np.where(luck < chance + 0.003, 503, 200))
     status[(luck >= chance + 0.003) & (luck < chance + 0.005)] = 500
@@ -138,7 +138,7 @@ def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array
     for attempt in range(3):
         again = rng.random(len(failed)) < 0.85
         failed, late = failed[again], late[again]
-        late = late + (rng.gamma(2.0, 4.0 * 2**attempt, len(failed)) * clock.SECOND).astype(np.int64)
+        late = late + (rng.gamma(2.0, 4.0 * 2**attempt, len(failed)) * SECOND).astype(np.int64)
         outcome = np.where(rng.random(len(failed)) < 0.15, 429, 200)
         rows.append(failed)
         statuses.append(outcome)
@@ -148,8 +148,8 @@ def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array
 
 
 def _open_before_use(rng: np.random.Generator, people: People, columns: dict[str, Array]) -> None:
-    """An account is opened some minutes before its first call at the latest."""
+    """Move the opening of accounts to some minutes before their first call, where it is later than that."""
     first = np.full(len(people), np.iinfo(np.int64).max)
     np.minimum.at(first, columns["owner"], columns["time"])
-    warm = (rng.exponential(20.0 * 60.0, len(people)) * clock.SECOND).astype(np.int64)
+    warm = (rng.exponential(20.0 * 60.0, len(people)) * SECOND).astype(np.int64)
     people.created = np.minimum(people.created, np.where(first == first.max(), people.created, first - warm))

@@ -1,4 +1,4 @@
-"""The door of the worlds: seeded logs of an API with known truth."""
+"""Builds and writes worlds of the first generator: seeded logs of an API with known truth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WorldSpec:
         accounts: honest accounts.
         days: length of the log.
         seed: seed of everything; the honest part does not depend on the campaigns.
-        campaigns: operations hidden in it; none = an honest world.
+        campaigns: campaigns hidden in it; none = an honest world.
     """
 
     accounts: int = 2000
@@ -52,11 +52,11 @@ class World:
 
     Args:
         requests: the log, by time.
-        accounts: the operator's customer table.
+        accounts: the provider's customer table.
         truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
         truth_requests: request_id, account_id, campaign (empty = honest).
-        sanctioned: organisations under contract to make synthetic data or to resell; honest, and to be declared in the
-            settings.
+        sanctioned: organisations under contract to make synthetic data or to resell; they are honest, and the settings
+            have to declare them.
     """
 
     requests: pa.Table
@@ -102,7 +102,7 @@ def campaign_name(campaign: CampaignSpec, place: int) -> str:
 
 
 def demo_spec() -> WorldSpec:
-    """The world of `stillhunt demo`: 3,000 accounts, one crude and one careful operation among them."""
+    """The world of `stillhunt demo`: 3,000 accounts, with one crude and one careful campaign among them."""
     crude = CampaignSpec(2, 70, name="crude", requests_per_account_day=20.0)
     careful = CampaignSpec(6, 50, name="careful", requests_per_account_day=8.0)
     return WorldSpec(accounts=2_880, days=11, seed=7, campaigns=(crude, careful))
@@ -137,7 +137,7 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
 
 
 def write_world(world: World, out: Path) -> None:
-    """Write a world's folder, beside its final name and then renamed.
+    """Write the folder of a world under a temporary name and rename it.
 
     Args:
         world: what to write.

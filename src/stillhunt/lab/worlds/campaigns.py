@@ -1,9 +1,8 @@
-"""Harvesting campaigns: one work queue of distinct items, dealt out to many accounts.
+"""Harvesting campaigns: many accounts work off one queue of distinct items.
 
-The rungs are those of the evasion ladder, see `rungs`. A campaign that deals out a queue keeps what one plan forces
-on it, whatever the rung: items never repeat across accounts, loads are equalised, every worker draws from the same
-queue, the whole queue starts, pauses and stops together, and few client programs serve all. Rungs 9, 12 and 13 have
-no queue: there other people write the requests.
+The rungs are those of the evasion ladder, see `rungs`. On every rung with a queue, the queue shows: items never repeat
+across accounts, loads are even, all workers draw from the same topics, they start, pause and stop together, and few
+client programs serve all of them. Rungs 9, 12 and 13 have no queue: there other people write the requests.
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ from typing import Any, Literal
 import numpy as np
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds.account_events import adopt_release
+from stillhunt.lab.worlds.account_replacement import draw_tenures
+from stillhunt.lab.worlds.campaign_accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
+from stillhunt.lab.worlds.indirect_harvests import relay_users, sell_logs, write_by_hand
 from stillhunt.lab.worlds.personas import CHAT
-from stillhunt.lab.worlds.queues import Orders, deal_queue, different_stacks, draw_queue
-from stillhunt.lab.worlds.recruits import recruit_company, recruit_customers, recruit_pool, recruit_workers
-from stillhunt.lab.worlds.relays import relay_users, sell_logs, write_by_hand
-from stillhunt.lab.worlds.release import adopt_release
-from stillhunt.lab.worlds.resale import draw_resold
+from stillhunt.lab.worlds.resold_traffic import draw_resold
 from stillhunt.lab.worlds.rungs import RUNGS, Wording
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts
-from stillhunt.lab.worlds.standby import draw_tenures
 from stillhunt.lab.worlds.traffic import draw_rows, set_parameters
+from stillhunt.lab.worlds.work_queues import Orders, different_programs, draw_queue, hand_out_queue
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_STANDBY_RUNG = 11
+_REPLACEMENT_RUNG = 11
 _POOL_COVER = 0.6
 _CUSTOMER = replace(CHAT, load=5.0)
 """A reseller's customer: so little that several fit on one account."""
@@ -38,7 +37,7 @@ _LABS: tuple[Wording, ...] = ("fixed", "paraphrased", "oblique")
 
 @dataclass(frozen=True)
 class CampaignSpec:
-    """One operation.
+    """One campaign.
 
     Args:
         rung: 1 to 13 or 15, see the table in `docs/worlds.md`.
@@ -48,9 +47,9 @@ class CampaignSpec:
         cover_share: share of the accounts' traffic that is not harvest; the rung's default when None.
         requests_per_account_day: harvest requests per account on a day of work; the rung's default when None.
         specialised: each account works on one skill only instead of all.
-        kind: dedicated = own accounts; pool = a reseller's accounts that serve two labs and real customers, three labs
-            on rung 8, which is a pool in any case.
-        template: rung = what the rung puts around the items; none = bare items, only dealt out.
+        kind: dedicated = own accounts; pool = a reseller's accounts, which serve two labs and real customers. Rung 8 is
+            always a pool, of three labs.
+        template: rung = what the rung puts around the items; none = the items alone.
     """
 
     rung: int
@@ -86,7 +85,7 @@ class CampaignSpec:
 
 
 def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> tuple[People, Draft]:
-    """The accounts of one operation and all their requests, harvest and cover.
+    """Build the accounts of one campaign and all their requests, harvest and cover.
 
     Args:
         scene: world.
@@ -96,7 +95,7 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
     """
     rng = scene.rng(f"campaign/{place}/{spec.rung}/{spec.kind}")
     rung = RUNGS[spec.rung]
-    start = ORIGIN + int(rng.uniform(0.04, 0.18) * scene.days * clock.DAY)
+    start = ORIGIN + int(rng.uniform(0.04, 0.18) * scene.days * DAY)
     daily = rung.daily if spec.requests_per_account_day is None else spec.requests_per_account_day
     if spec.kind == "pool" or rung.work == "pool":
         people, draft = _pool(scene, rng, spec, name, Orders(rung, start, daily, spec.specialised, None))
@@ -122,13 +121,13 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
 def _dedicated(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, workers: tuple[People, str], orders: Orders
 ) -> Draft:
-    """One queue and its cover."""
+    """Requests of one queue, and the cover traffic beside them."""
     people, name = workers
-    if spec.rung == _STANDBY_RUNG:
+    if spec.rung == _REPLACEMENT_RUNG:
         orders = replace(orders, tenures=draw_tenures(rng, spec.accounts, orders.start, scene.end))
-    wording = "bare" if spec.template == "none" else orders.rung.wording
+    wording = "untemplated" if spec.template == "none" else orders.rung.wording
     queue = draw_queue(scene, rng, name, orders.rung, wording, spec.skills)
-    draft = deal_queue(scene, rng, queue, people, orders)
+    draft = hand_out_queue(scene, rng, queue, people, orders)
     share = orders.rung.cover if spec.cover_share is None else spec.cover_share
     if share > 0:
         cover = _cover(scene, rng, people, draft, share)
@@ -141,7 +140,7 @@ def _dedicated(
 def _pool(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, name: str, orders: Orders
 ) -> tuple[People, Draft]:
-    """Two or three labs and the customers of one reseller, on the same accounts."""
+    """Requests of two or three labs and of a reseller's customers, on the same accounts."""
     rung = orders.rung
     mixed = rung.wording == "mixed"
     people = recruit_pool(scene, rng, spec.accounts, household=mixed)
@@ -149,8 +148,10 @@ def _pool(
     parts = []
     for place, lab in enumerate(labs):
         wording = _LABS[place] if mixed else rung.wording
-        wording = "bare" if spec.template == "none" else wording
-        parts.append(deal_queue(scene, rng, draw_queue(scene, rng, lab, rung, wording, spec.skills), people, orders))
+        wording = "untemplated" if spec.template == "none" else wording
+        parts.append(
+            hand_out_queue(scene, rng, draw_queue(scene, rng, lab, rung, wording, spec.skills), people, orders)
+        )
     # A reseller routes: each lab reaches only part of the accounts, some serve several.
     reach = rng.random((len(labs), len(people))) < (0.5 if mixed else 0.7)
     reach[rng.integers(0, len(labs), len(people)), np.arange(len(people))] = True
@@ -171,13 +172,13 @@ def _pool(
     if mixed:
         set_parameters(rng, draft, np.zeros(len(people), bool))
     # All of it leaves through the reseller's relay, whoever asked.
-    relays = different_stacks(scene, rng, 3)
+    relays = different_programs(scene, rng, 3)
     draft.client = rng.choice(relays, len(people))[draft.owner]
     return people, draft
 
 
 def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:
-    """Chat in front of the harvest: the same laws as honest chat, on the workers' own lines and programs."""
+    """Cover traffic: honest chat on the addresses and programs of the workers."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     loads = np.maximum(1, np.round(harvested * share / (1.0 - share))).astype(np.int64)
     recipe = replace(CHAT, browsers=0.0, moving=0.0)
@@ -191,16 +192,16 @@ def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft,
 
 
 def _between_leases(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, cover: Draft) -> Draft:
-    """Cover is played between leases: each conversation moves close to a unit of work."""
+    """Move each cover conversation close to a harvest request: cover is sent between leases."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     by_owner = np.argsort(draft.owner, kind="stable")
     begin = np.cumsum(harvested) - harvested
-    head = np.flatnonzero(cover.turn == 0)
-    keeper = cover.owner[head]
-    near = by_owner[begin[keeper] + (rng.random(len(head)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
-    moved = draft.time[near] + (rng.normal(0.0, 0.4, len(head)) * clock.HOUR).astype(np.int64) - cover.time[head]
+    first_rows = np.flatnonzero(cover.turn == 0)
+    keeper = cover.owner[first_rows]
+    near = by_owner[begin[keeper] + (rng.random(len(first_rows)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
+    moved = draft.time[near] + (rng.normal(0.0, 0.4, len(first_rows)) * HOUR).astype(np.int64) - cover.time[first_rows]
     shift = np.zeros(int(cover.conversation.max(initial=-1)) + 1, np.int64)
-    shift[cover.conversation[head]] = moved
+    shift[cover.conversation[first_rows]] = moved
     cover.time = cover.time + shift[cover.conversation]
     return cover.keep((cover.time >= draft.time.min()) & (cover.time < scene.end) & (harvested[cover.owner] > 0))
 

@@ -1,4 +1,4 @@
-"""The ways to the provider's models: its own doors, clouds that host them, an aggregator; what each lets it see."""
+"""Channels to the provider's models (its own API, clouds, an aggregator), and what each lets it see."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Channel:
-    """One way to the models.
+    """One channel to the models.
 
     Args:
         name: value of the column `channel`; the clouds and the aggregator are inventions.
         account: shape of its account ids, with `{}` for sixteen hexadecimal digits.
         request: shape of its request ids.
-        hidden: columns of the log that it does not hand on.
-        withheld: columns of the table of accounts that it does not hand on.
+        hidden: columns of the log that it does not pass on to the provider.
+        withheld: columns of the customer table that it does not pass on.
     """
 
     name: str
@@ -55,7 +55,7 @@ CHANNELS = (
 API, SUBSCRIPTION = 0, 1
 
 PROGRAM_CHANNELS = (0.80, 0.09, 0.05, 0.03, 0.03)
-"""Share of each channel among honest accounts that run programs; people in a browser have a subscription."""
+"""Share of each channel among honest accounts that run programs; whoever uses a browser has a subscription."""
 
 SPREAD_CHANNELS = (0.38, 0.22, 0.12, 0.18, 0.10)
 """The same for a campaign that spreads over all of them."""

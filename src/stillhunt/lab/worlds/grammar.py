@@ -1,4 +1,4 @@
-"""The item grammar: prompts of many topics and languages, the one source of honest and harvesting texts.
+"""The item grammar: writes prompts on many topics in many languages, for honest users and campaigns alike.
 
 A prompt is an opening, some context, sometimes a limit and a pasted block, built from word lists in `data/`.
 Lists, patterns and laws are this project's own. Every draw comes from the generator that is handed in, so
@@ -18,12 +18,9 @@ from typing import Any
 
 import numpy as np
 
-ENGLISH = 0
-"""Code of English in every language column; other codes follow `Grammar.languages`."""
-
 MAX_SENTENCES = 16
 _DRIFT = 0.15
-"""Share of context sentences that speak of another topic, as people's requests do."""
+"""Share of context sentences that are about another topic, as in people's requests."""
 _BLOCK = 0.3
 """Share of prompts that carry a pasted block where their topic's group has one."""
 _CLAUSE = ("subject", "verb", "object", "tail", "end")
@@ -101,7 +98,7 @@ def integer_stream(rng: np.random.Generator) -> Iterator[int]:
 def compose_items(
     grammar: Grammar, rng: np.random.Generator, topics: Integers, languages: Integers, sentences: Integers
 ) -> list[str]:
-    """One fresh prompt per row.
+    """One new prompt per row.
 
     Args:
         grammar: vocabularies.

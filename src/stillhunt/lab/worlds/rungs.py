@@ -1,4 +1,4 @@
-"""What each rung of the evasion ladder changes by default, and when a campaign's workers work."""
+"""Defaults of each rung of the evasion ladder, and the working times of a campaign."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds import arrivals
 from stillhunt.lab.worlds.scene import ORIGIN, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Wording = Literal["fixed", "paraphrased", "oblique", "bare", "mixed"]
+Wording = Literal["fixed", "paraphrased", "oblique", "untemplated", "mixed"]
 
-PAUSE = 10 * clock.HOUR
-"""Every campaign stands still once for this long: an empty queue, a broken proxy, a ban wave."""
+PAUSE = 10 * HOUR
+"""Every campaign pauses once for this long: an empty queue, a broken proxy, a wave of bans."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class Rung:
         presence: share of the operation's days on which an account works.
         cover: share of the accounts' traffic that is not harvest.
         templates: fixed templates per skill, where wording is fixed.
-        stacks: client programs of the whole operation.
+        client_programs: number of client programs of the campaign.
         schedule: queue = round the clock; shifts = any hour, in shifts; human = waking hours of each account's zone;
             jitter = the same with uneven days and gaps.
         own_parameters: sampling parameters drawn per account instead of per client program.
-        wording: what stands around the items; oblique = freshly worded, wants reasoning without asking for it;
+        wording: the words around the items; oblique = worded anew, elicits reasoning without asking for it;
             mixed = each lab another one.
-        work: queue = one list of items dealt out; pool = lists of three labs and customers through a reseller;
+        work: queue = one queue of items; pool = lists of three labs and customers through a reseller;
             relay = real users of a rival product; contractors = people who write by hand; customers = accounts that
             sell their logs; company = a queue behind one company with clean papers.
         probing: requests of the probing phase before, over those of the campaign itself.
@@ -43,7 +44,7 @@ class Rung:
     presence: float
     cover: float
     templates: int
-    stacks: int
+    client_programs: int
     schedule: Literal["queue", "shifts", "human", "jitter"]
     own_parameters: bool
     wording: Wording = "fixed"
@@ -61,11 +62,11 @@ RUNGS = {
     6: Rung(4.3, 0.4, 0.5, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
     7: Rung(8.0, 0.38, 0.0, 0, 3, "jitter", own_parameters=True, wording="oblique", probing=0.05),
     8: Rung(2.0, 0.28, 0.75, 4, 3, "jitter", own_parameters=True, wording="mixed", work="pool", lease=3.0),
-    9: Rung(9.0, 0.35, 0.0, 0, 3, "jitter", own_parameters=True, wording="bare", work="relay"),
+    9: Rung(9.0, 0.35, 0.0, 0, 3, "jitter", own_parameters=True, wording="untemplated", work="relay"),
     10: Rung(5.8, 0.38, 0.3, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
     11: Rung(7.0, 0.5, 0.3, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
-    12: Rung(5.0, 0.4, 0.25, 0, 3, "human", own_parameters=True, wording="bare", work="contractors"),
-    13: Rung(25.0, 1.0, 0.0, 0, 3, "human", own_parameters=True, wording="bare", work="customers"),
+    12: Rung(5.0, 0.4, 0.25, 0, 3, "human", own_parameters=True, wording="untemplated", work="contractors"),
+    13: Rung(25.0, 1.0, 0.0, 0, 3, "human", own_parameters=True, wording="untemplated", work="customers"),
     15: Rung(30.0, 0.7, 0.0, 0, 2, "queue", own_parameters=False, wording="paraphrased", work="company"),
 }
 """Rung 14, cleaning what was taken, happens elsewhere and leaves no rows here."""
@@ -74,7 +75,7 @@ RUNGS = {
 def draw_slots(
     scene: Scene, rng: np.random.Generator, rung: Rung, people: People, pace: tuple[int, float]
 ) -> tuple[Array, Array]:
-    """Worker and time of each unit of work; the whole queue starts, pauses and stops together.
+    """Worker and time of each unit of work; all workers start, pause and stop together.
 
     Args:
         scene: world.
@@ -87,10 +88,10 @@ def draw_slots(
         Worker and microseconds since the epoch of each unit, lease by lease.
     """
     start, daily = pace
-    stop = scene.end - int(rng.uniform(0.0, 0.1) * scene.days * clock.DAY)
-    first = (start - ORIGIN) // clock.DAY
-    days = max(1, -((ORIGIN - stop) // clock.DAY) - first)
-    # Equalised loads: every worker gets the same number of days, dealt at random, and nearly the same work on each.
+    stop = scene.end - int(rng.uniform(0.0, 0.1) * scene.days * DAY)
+    first = (start - ORIGIN) // DAY
+    days = max(1, -((ORIGIN - stop) // DAY) - first)
+    # Even loads: every worker gets the same number of days, drawn at random, and nearly the same work on each.
     worked = max(1, round(rung.presence * days))
     day = rng.permuted(np.tile(np.arange(days), (len(people), 1)), axis=1)[:, :worked].ravel()
     uneven = 0.35 if rung.schedule == "jitter" else 0.12
@@ -98,9 +99,9 @@ def draw_slots(
     if rung.schedule in ("human", "jitter"):
         work = np.clip(work, min(5, int(daily)), max(20, int(2 * daily)))  # "low and slow": 5 to 20 a day
     owner, day, sizes = _leases(rng, np.repeat(np.arange(len(people)), worked), day, work, rung.lease)
-    begin = ORIGIN + (first + day) * clock.DAY + _hours(rng, rung, people, owner)
-    rhythm = clock.Rhythm(gap=40.0, gap_sigma=1.5 if rung.schedule == "jitter" else 1.0)
-    slots = clock.expand_sessions(rng, owner, begin, sizes, rhythm)
+    begin = ORIGIN + (first + day) * DAY + _hours(rng, rung, people, owner)
+    rhythm = arrivals.Rhythm(gap=40.0, gap_sigma=1.5 if rung.schedule == "jitter" else 1.0)
+    slots = arrivals.expand_sessions(rng, owner, begin, sizes, rhythm)
     pause = start + int(rng.uniform(0.3, 0.7) * (stop - start))
     idle = (slots.time < start) | (slots.time >= stop) | ((slots.time >= pause) & (slots.time < pause + PAUSE))
     return slots.owner[~idle], slots.time[~idle]
@@ -121,10 +122,10 @@ def _leases(
 
 def _hours(rng: np.random.Generator, rung: Rung, people: People, owner: Array) -> Array:
     if rung.schedule == "queue":
-        return (rng.random(len(owner)) * clock.DAY).astype(np.int64)
+        return (rng.random(len(owner)) * DAY).astype(np.int64)
     if rung.schedule == "shifts":
         shift = rng.random(len(people)) * 24
         local = (shift[owner] + rng.random(len(owner)) * 8) % 24
-        return (local * clock.HOUR).astype(np.int64)
+        return (local * HOUR).astype(np.int64)
     spread = 2.4 if rung.schedule == "human" else 3.2
-    return clock.human_hours(rng, owner, people.zone, rng.normal(16.0, 2.5, len(people)), spread)
+    return arrivals.human_hours(rng, owner, people.zone, rng.normal(16.0, 2.5, len(people)), spread)

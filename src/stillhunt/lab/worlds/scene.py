@@ -1,4 +1,4 @@
-"""What a world is made of while it is being built: the scene, its people and their requests in columns."""
+"""The parts of a world under construction: the scene, its people and their requests, in columns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, SECOND
 from stillhunt.lab.worlds.channels import CHANNELS, PROGRAM_CHANNELS
 from stillhunt.lab.worlds.grammar import Grammar, load_grammar
-from stillhunt.lab.worlds.places import Clients, Places, draw_clients, draw_home_addresses, draw_places
+from stillhunt.lab.worlds.networks import Clients, Places, draw_clients, draw_home_addresses, draw_places
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ORIGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * clock.SECOND
+ORIGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND
 """Start of every world, a Monday, microseconds since the epoch."""
 
 MODELS = ("onyx-large", "onyx-medium", "onyx-small", "onyx-next")
@@ -40,7 +40,7 @@ _NOTHING_SENT: dict[str, Any] = {
 
 @dataclass
 class Scene:
-    """Everything a persona or a campaign needs to know of its world.
+    """The world under construction, as far as every persona and campaign needs it.
 
     Args:
         seed: seed of the world.
@@ -63,7 +63,7 @@ class Scene:
     tools: list[str] = field(default_factory=list)
 
     def rng(self, name: str) -> np.random.Generator:
-        """The generator of one named part; parts never disturb each other's chance."""
+        """The random numbers of one named part, independent of all others; another name gives another world."""
         return np.random.default_rng(np.random.SeedSequence([self.seed, zlib.crc32(name.encode())]))
 
     def system_code(self, text: str) -> int:
@@ -80,12 +80,12 @@ class Scene:
     @property
     def release(self) -> int:
         """When the last of `MODELS` is released, microseconds since the epoch."""
-        return ORIGIN + int(self.rng("release").uniform(0.4, 0.6) * self.days * clock.DAY)
+        return ORIGIN + int(self.rng("release").uniform(0.4, 0.6) * self.days * DAY)
 
     @property
     def end(self) -> int:
         """End of the world, microseconds since the epoch."""
-        return ORIGIN + self.days * clock.DAY
+        return ORIGIN + self.days * DAY
 
 
 @dataclass
@@ -145,7 +145,7 @@ class Draft:
         time: microseconds since the epoch.
         conversation: conversation, counted within the draft.
         turn: position in the conversation from 0.
-        topic: topic code; not written, the dressing and the tests read it.
+        topic: topic code; not written to the log.
         language: language code; not written.
         address: IPv4 as integer.
         client: code into `Clients`.
@@ -157,7 +157,7 @@ class Draft:
         top_p: NaN = not sent.
         tools: code into `Scene.tools`, -1 = none.
         end_user: end user whom the client names, counted within the draft, -1 = none.
-        status: HTTP status that is settled already (an account closed, a refusal by plan); 0 = as chance has it.
+        status: HTTP status where it is decided already (account closed, request refused); 0 = drawn later.
         campaign: name of the campaign a request harvests for, empty = honest.
         prompt: text.
     """
@@ -193,7 +193,7 @@ class Draft:
 
 
 def new_draft(prompt: list[str], **columns: Array) -> Draft:
-    """A draft from the columns that matter; the others hold "nothing was sent".
+    """A draft from some columns; the others get the value for "nothing was sent".
 
     Args:
         prompt: text of each request.
@@ -222,7 +222,7 @@ def merge_drafts(first: Draft, second: Draft) -> Draft:
 
 
 def open_scene(seed: int, days: int) -> Scene:
-    """A fresh scene: map, programs and topic popularity of a seed."""
+    """A new scene: map, client programs and topic popularity of a seed."""
     grammar = load_grammar()
     scene = Scene(seed, days, grammar, *_map(seed), popularity=np.ones(len(grammar.topics)))
     rank = np.arange(1, len(grammar.topics) + 1)
@@ -232,9 +232,9 @@ def open_scene(seed: int, days: int) -> Scene:
 
 
 def draw_people(
-    scene: Scene, rng: np.random.Generator, persona: str, count: int, *, paid: float, fresh: float
+    scene: Scene, rng: np.random.Generator, persona: str, count: int, *, paid: float, recent: float
 ) -> People:
-    """Unrelated people as a provider sees them.
+    """Draw unrelated people as a provider sees them.
 
     Args:
         scene: world.
@@ -242,11 +242,11 @@ def draw_people(
         persona: name for the truth.
         count: accounts.
         paid: share that pays (the rest is on the free plan, without a card).
-        fresh: share opened in the last days before or during the world; the rest is up to two years old.
+        recent: share of accounts opened shortly before or during the log; the others are up to two years old.
     """
     places = scene.places
     country = rng.choice(len(places.countries), count, p=places.share)
-    age = np.where(rng.random(count) < fresh, rng.exponential(8.0, count), rng.exponential(220.0, count))
+    age = np.where(rng.random(count) < recent, rng.exponential(8.0, count), rng.exponential(220.0, count))
     paying = rng.random(count) < paid
     address = draw_home_addresses(rng, places, country)
     mail = [name for name, _ in _MAIL]
@@ -259,7 +259,7 @@ def draw_people(
     return People(
         persona=np.full(count, persona, object),
         campaign=np.full(count, "", object),
-        created=ORIGIN + ((scene.days * 0.6 - age) * clock.DAY).astype(np.int64),
+        created=ORIGIN + ((scene.days * 0.6 - age) * DAY).astype(np.int64),
         organization=np.full(count, None, object),
         plan=np.where(paying, rng.choice(np.array(_PLANS[1:], object), count, p=[0.72, 0.28]), _PLANS[0]),
         email_domain=domains,
@@ -279,7 +279,7 @@ def draw_people(
 
 
 def new_cards(rng: np.random.Generator, count: int) -> Array:
-    """Fresh payment fingerprints, shape (count,)."""
+    """New payment fingerprints, shape (count,)."""
     return np.array([f"card-{value:014x}" for value in rng.integers(0, 1 << 55, count).tolist()], object)
 
 

@@ -1,4 +1,4 @@
-"""Requests of ordinary use: who asks what, when, with which program; the persona's dressing comes after."""
+"""Requests of ordinary use: who asks what, when and with which program, before a persona changes the prompts."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.lab.worlds import clock
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds import arrivals
+from stillhunt.lab.worlds.arrivals import Rhythm, Sessions
 from stillhunt.lab.worlds.channels import SUBSCRIPTION
-from stillhunt.lab.worlds.clock import Rhythm, Sessions
 from stillhunt.lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, new_draft
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 REASONING_LENGTH = 1.7
-"""Length of an answer that tells its reasoning over one that does not."""
+"""Length of an answer that shows its reasoning, over one that does not."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The laws of one persona.
+    """The parameters of one persona.
 
     Args:
         persona: name in the truth.
@@ -33,13 +34,13 @@ class Recipe:
         session_sigma: log-standard deviation of session sizes.
         rhythm: hours, days and gaps.
         follow: mean share of requests that continue a conversation, among accounts that do so.
-        talkers: share of accounts that continue conversations at all.
-        taste: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
-        verbosity: median sentences of a fresh prompt.
+        talkers: share of accounts that ever continue a conversation.
+        breadth: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
+        verbosity: median sentences of a first turn.
         browsers: share of accounts used by hand in a browser, without parameters; the rest run programs.
         moving: share of requests that come from other lines than the account's main one.
         paid: share of accounts with a card.
-        fresh: share of accounts opened lately.
+        recent: share of accounts opened lately.
         answer: median tokens of an answer.
         group: accounts that belong together (an office, a class, a vendor); 1 = strangers.
     """
@@ -54,25 +55,30 @@ class Recipe:
     rhythm: Rhythm = field(default_factory=Rhythm)
     follow: float = 0.0
     talkers: float = 0.0
-    taste: float = 3.0
+    breadth: float = 3.0
     verbosity: float = 2.0
     browsers: float = 0.0
     moving: float = 0.15
     paid: float = 0.7
-    fresh: float = 0.3
+    recent: float = 0.3
     answer: float = 350.0
     group: int = 1
 
 
 def draw_loads(rng: np.random.Generator, recipe: Recipe, people: People, scene: Scene) -> Array:
     """Requests per account, log-normal between accounts and shorter for the newly opened, shape (accounts,)."""
-    here = np.clip((scene.end - people.created) / (scene.days * clock.DAY), 0.05, 1.0)
+    here = np.clip((scene.end - people.created) / (scene.days * DAY), 0.05, 1.0)
     raw = np.exp(rng.normal(np.log(recipe.load), recipe.load_sigma, len(people)))
     return np.maximum(1, np.round(np.minimum(raw, 60 * recipe.load) * here * scene.days / 14)).astype(np.int64)
 
 
 def draw_rows(
-    scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array, taste: Array | None = None
+    scene: Scene,
+    rng: np.random.Generator,
+    recipe: Recipe,
+    people: People,
+    loads: Array,
+    topic_preferences: Array | None = None,
 ) -> Draft:
     """The requests of a persona's accounts.
 
@@ -82,16 +88,16 @@ def draw_rows(
         recipe: laws.
         people: accounts.
         loads: requests wanted of each account (met on average), shape (accounts,).
-        taste: topic weights, shape (accounts, topics); drawn from the recipe when None.
+        topic_preferences: topic weights, shape (accounts, topics); drawn from the recipe when None.
     """
     sessions = _sessions(scene, rng, recipe, people, loads)
-    fresh, conversation, turn = _conversations(rng, recipe, people, sessions)
-    if taste is None:
-        taste = draw_taste(scene, rng, recipe, len(people))
+    first_turns, conversation, turn = _conversations(rng, recipe, people, sessions)
+    if topic_preferences is None:
+        topic_preferences = draw_topic_preferences(scene, rng, recipe, len(people))
     owner = sessions.owner
     browsing = rng.random(len(people)) < recipe.browsers
-    topic = clock.draw_columns(rng, taste, owner[fresh])[conversation]
-    spoken = np.where(rng.random(fresh.sum()) < 0.92, people.language[owner[fresh]], 0)[conversation]
+    topic = arrivals.draw_columns(rng, topic_preferences, owner[first_turns])[conversation]
+    spoken = np.where(rng.random(first_turns.sum()) < 0.92, people.language[owner[first_turns]], 0)[conversation]
     draft = new_draft(
         _texts(scene, rng, recipe, (owner, turn, topic, spoken), len(people)),
         owner=owner,
@@ -110,32 +116,32 @@ def draw_rows(
     return draft.keep(draft.time < scene.end)
 
 
-def draw_taste(scene: Scene, rng: np.random.Generator, recipe: Recipe, count: int) -> Array:
+def draw_topic_preferences(scene: Scene, rng: np.random.Generator, recipe: Recipe, count: int) -> Array:
     """Each account's own topic weights: Dirichlet around the population's, shape (count, topics).
 
     How narrow it is differs by account: among those who chat some have one hobby and some ask about everything.
     """
-    breadth = recipe.taste * np.exp(rng.normal(0.0, 0.9, (count, 1)))
+    breadth = recipe.breadth * np.exp(rng.normal(0.0, 0.9, (count, 1)))
     return rng.gamma(breadth * scene.popularity, 1.0) + 1e-9
 
 
 def draw_models(rng: np.random.Generator, accounts: int, owner: Array) -> Array:
-    """Model per request among those of the start: most accounts have one favourite, nearly half never leave it."""
+    """Model of each request, without the one released later: most accounts have a favourite, many never leave it."""
     favourite = rng.choice(3, accounts, p=[0.48, 0.34, 0.18])
     loyalty = np.where(rng.random(accounts) < 0.6, 1.0, rng.beta(4.0, 2.0, accounts))
     other = rng.choice(3, len(owner), p=[0.35, 0.40, 0.25])
     return np.where(rng.random(len(owner)) < loyalty[owner], favourite[owner], other)
 
 
-def set_parameters(rng: np.random.Generator, draft: Draft, bare: Array) -> None:
+def set_parameters(rng: np.random.Generator, draft: Draft, without_parameters: Array) -> None:
     """Sampling parameters: constant for most programs, varied by some, absent for people in a browser.
 
     Args:
         rng: generator.
         draft: requests; gets `temperature`, `max_tokens` and `top_p`.
-        bare: accounts that never send any, shape (accounts,).
+        without_parameters: whether an account never sends any, shape (accounts,).
     """
-    accounts = len(bare)
+    accounts = len(without_parameters)
     warm = rng.choice(
         [np.nan, 0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 1.0], accounts, p=[0.3, 0.15, 0.1, 0.06, 0.05, 0.18, 0.04, 0.12]
     )
@@ -147,9 +153,9 @@ def set_parameters(rng: np.random.Generator, draft: Draft, bare: Array) -> None:
     roomy = (rng.random(accounts) < 0.15)[draft.owner] & (rng.random(len(draft)) < 0.5)
     draft.max_tokens[roomy] = rng.choice([1000, 1500, 3000, 4000], int(roomy.sum()))
     nucleus = rng.choice([np.nan, 0.9, 0.95, 1.0], accounts, p=[0.86, 0.04, 0.06, 0.04])
-    draft.top_p = np.where(bare, np.nan, nucleus)[draft.owner]
-    draft.temperature[bare[draft.owner]] = np.nan
-    draft.max_tokens[bare[draft.owner]] = np.nan
+    draft.top_p = np.where(without_parameters, np.nan, nucleus)[draft.owner]
+    draft.temperature[without_parameters[draft.owner]] = np.nan
+    draft.max_tokens[without_parameters[draft.owner]] = np.nan
 
 
 def set_answers(rng: np.random.Generator, draft: Draft, median: Array) -> None:
@@ -161,27 +167,27 @@ def set_answers(rng: np.random.Generator, draft: Draft, median: Array) -> None:
 
 
 def lengthen(draft: Draft, rows: Array) -> None:
-    """Answers to requests that want the reasoning told are longer, whoever asks, shape of `rows` (n,) bool."""
+    """Lengthen the answers of the given rows, shape (n,) bool: answers that show their reasoning are longer."""
     room = np.where(np.isnan(draft.max_tokens), 16_384, draft.max_tokens)
     draft.output = np.where(rows, np.minimum(draft.output * REASONING_LENGTH, room), draft.output).astype(np.int64)
 
 
 def _sessions(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array) -> Sessions:
     average = recipe.session * np.exp(recipe.session_sigma**2 / 2)
-    habit = np.exp(rng.normal(0.0, 0.5, len(people)))  # some come often for little, some seldom for much
-    count = np.maximum(1, rng.poisson(loads / (average * habit)))
+    frequency = np.exp(rng.normal(0.0, 0.5, len(people)))  # some come often for little, some seldom for much
+    count = np.maximum(1, rng.poisson(loads / (average * frequency)))
     owner = np.repeat(np.arange(len(people)), count)
-    typical = np.minimum(recipe.session * habit, loads)[owner]
+    typical = np.minimum(recipe.session * frequency, loads)[owner]
     sizes = np.exp(rng.normal(np.log(np.maximum(typical, 0.5)), recipe.session_sigma))
     sizes = np.clip(np.round(sizes), 1, 3.0 * loads[owner] + 1).astype(np.int64)
-    start = clock.place_sessions(rng, owner, people.zone, recipe.rhythm, (ORIGIN, 0, scene.days))
+    start = arrivals.place_sessions(rng, owner, people.zone, recipe.rhythm, (ORIGIN, 0, scene.days))
     # Before an account exists it cannot be used: earlier sessions move into the time that is left.
-    opened = np.clip(people.created, ORIGIN, scene.end - clock.HOUR)[owner]
+    opened = np.clip(people.created, ORIGIN, scene.end - HOUR)[owner]
     left = np.maximum(scene.end - opened, 1)
     early = start < opened
-    moved = opened + clock.DAY * ((start - ORIGIN) // clock.DAY) + (start - ORIGIN) % clock.DAY
+    moved = opened + DAY * ((start - ORIGIN) // DAY) + (start - ORIGIN) % DAY
     start = np.where(early, opened + (moved - opened) % left, start)
-    return clock.expand_sessions(rng, owner, start, sizes, recipe.rhythm)
+    return arrivals.expand_sessions(rng, owner, start, sizes, recipe.rhythm)
 
 
 def _conversations(
@@ -190,10 +196,10 @@ def _conversations(
     """Mask of first turns, conversation of each request, turn of each request."""
     talks = rng.random(len(people)) < recipe.talkers
     share = np.where(talks, rng.beta(4.0 * recipe.follow + 1e-9, 4.0 * (1.0 - recipe.follow), len(people)), 0.0)
-    fresh = (sessions.position == 0) | (rng.random(len(sessions.owner)) >= share[sessions.owner])
-    conversation = np.cumsum(fresh) - 1
-    turn = np.arange(len(fresh)) - np.flatnonzero(fresh)[conversation]
-    return fresh, conversation, turn
+    first_turns = (sessions.position == 0) | (rng.random(len(sessions.owner)) >= share[sessions.owner])
+    conversation = np.cumsum(first_turns) - 1
+    turn = np.arange(len(first_turns)) - np.flatnonzero(first_turns)[conversation]
+    return first_turns, conversation, turn
 
 
 def _texts(
@@ -216,16 +222,16 @@ def _texts(
 
 
 def _surface(rng: np.random.Generator, texts: list[str], owner: Array, accounts: int) -> list[str]:
-    """Some people never use capitals, some always greet."""
-    manner = rng.choice(3, accounts, p=[0.8, 0.12, 0.08])[owner].tolist()
+    """Lower the case of some accounts' prompts, and let others greet."""
+    style = rng.choice(3, accounts, p=[0.8, 0.12, 0.08])[owner].tolist()
     return [
         text if how == 0 else text.lower() if how == 1 else "Hi, " + text
-        for text, how in zip(texts, manner, strict=True)
+        for text, how in zip(texts, style, strict=True)
     ]
 
 
 def _addresses(rng: np.random.Generator, people: People, sessions: Sessions, moving: float) -> Array:
-    """Main line, and for accounts on the move another line of the same provider or country for some sessions."""
+    """Address of each request: the account's main one, or for some sessions another one of the same network."""
     count = int(sessions.session[-1]) + 1 if len(sessions.session) else 0
     away = rng.random(count) < moving
     # Dial-up lines change the low half of the address and keep the network.
