@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.units import HOUR
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.group_traits import GroupTraits, group_traits
 from stillhunt.score.context.model_launches import Launch, find_launches
@@ -26,7 +27,7 @@ class WindowParameters:
     """Parameters of windows of time."""
 
     active: int = parameter(
-        12 * 3_600_000_000,
+        12 * HOUR,
         unit="µs",
         meaning="Windows in which active and idle times are compared.",
         provenance=judgement("a working day and a night"),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.units import HOUR
 from stillhunt.score.context.coding import coded
 from stillhunt.score.context.disposable_mail import disposable
 from stillhunt.score.stats.arrays import Ints
@@ -32,7 +33,7 @@ class SignUpParameters:
     """Parameters of sign-ups."""
 
     window: int = parameter(
-        12 * 3_600_000_000,
+        12 * HOUR,
         unit="µs",
         meaning="Windows in which bursts of sign-ups are seen.",
         provenance=judgement("a working session of one operator"),

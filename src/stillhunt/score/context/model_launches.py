@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.score.context.requests import DAY
+from stillhunt.base.units import DAY
 from stillhunt.score.stats.arrays import Flags, Ints
 
 

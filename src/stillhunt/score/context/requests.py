@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import coded, joined, whole_numbers
 from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
 
 SETTINGS = ("temperature", "top_p", "max_tokens")
-DAY = 24 * 3_600_000_000
 FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
 

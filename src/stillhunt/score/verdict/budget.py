@@ -22,10 +22,8 @@ import pyarrow as pa
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.units import DAY
 from stillhunt.score.stats.arrays import Ints
-
-DAY = 24 * 3_600_000_000
-
 
 _WORLDS = measured(
     "benchmarks/quality/budget.py: upper 95 % bound from 10 honest worlds of 14 days and 4 of 28, 2,000 accounts each"

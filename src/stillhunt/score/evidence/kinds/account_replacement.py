@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.score.context.requests import DAY
+from stillhunt.base.units import DAY
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.units import MINUTE
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.case import CandidateCase
@@ -21,7 +22,6 @@ from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
 from stillhunt.score.stats.arrays import Flags, Hashes, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, least_bits, part_bits, share_ratio
 
-MINUTE = 60_000_000
 REFUSED = (403, 429)
 """HTTP status of a ban and of a rate limit."""
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.units import DAY
 from stillhunt.score.context.model_launches import Launch
-from stillhunt.score.context.requests import DAY
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
