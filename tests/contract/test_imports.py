@@ -44,6 +44,9 @@ def test_contracts_hold(house: Path) -> None:
         ("score/__init__.py", "import duckdb", "Only the engine files know an engine"),
         ("resolve/__init__.py", "import numba", "Only kernel files know numba"),
         ("triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
+        ("link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
+        ("link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
+        ("extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

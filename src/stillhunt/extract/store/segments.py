@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from stillhunt.base.coded import is_coded, plain
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.extract.store.kernels import place_lists
+from stillhunt.extract.store.list_kernels import place_lists
 
 PARTITIONS = 64
 """Partitions of a segment, by the highest bits of the account's key."""
@@ -174,13 +174,13 @@ def joined(tables: Sequence[pa.Table], columns: Sequence[str]) -> pa.Table:
     """
     if not tables:
         return pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in columns]).empty_table()
-    whole = {}
+    text_hash = {}
     for name in columns:
         chunks = [chunk for table in tables for chunk in table.column(name).chunks]
         if len({chunk.type for chunk in chunks}) > 1:
             chunks = [plain(chunk) for chunk in chunks]
-        whole[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
-    return pa.table(whole)
+        text_hash[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
+    return pa.table(text_hash)
 
 
 class Segment:
