@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from stillhunt.base.compiled import folder_key
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
 from stillhunt.base.parameters import all_parameters
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +57,8 @@ def test_a_moved_number_changes_what_was_compiled_before() -> None:
 
 
 def test_every_number_of_link_and_resolve_says_what_it_is() -> None:
+    for room in ("stillhunt.link", "stillhunt.resolve"):
+        importlib.import_module(room)
     tables = {name: parameters for name, (_, parameters) in all_parameters().items()}
     own = [name for name in tables if name.startswith(("link.", "resolve.", "base."))]
     assert {"link.phrases", "link.clusters", "link.fragments", "link.topics", "link.groups", "link.queues"} <= set(own)
@@ -73,3 +78,9 @@ def test_the_key_of_a_folder_changes_with_files_and_numbers(tmp_path: Path) -> N
     assert first != folder_key(str(module), 1.5)
     (tmp_path / "other.py").write_text("B = 2\n", encoding="utf-8")
     assert first != folder_key(str(module), 1.0)
+
+
+@pytest.mark.parametrize("name", ["public_accounts", "public_requests"])
+def test_the_old_names_of_settings_are_no_settings(name: str) -> None:
+    with pytest.raises(ConfigError, match="no such setting"):
+        Config.load({"link": {name: 10_000}}, environ={})
