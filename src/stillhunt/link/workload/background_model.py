@@ -100,7 +100,7 @@ def background_model(untemplated: UntemplatedSlices, request_style: int, fold: i
     """
     chosen = np.flatnonzero(untemplated.request_style == request_style)
     # Each slice counts alike, or one reseller with thousands of questions would be the common mixture.
-    share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + 0.5
+    share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + P.topic_smoothing
     common = share / share.sum()
     order, cells = _cells(untemplated.log_load[chosen], untemplated.log_rate[chosen])
     rows = rows_of(untemplated.topics[fold], chosen[order])

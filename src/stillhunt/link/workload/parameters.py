@@ -31,6 +31,12 @@ class BackgroundParameters:
         meaning="Concentrations of honest topic preferences, equally likely.",
         provenance=measured("power users of wide interests reach 300 on sample worlds"),
     )
+    topic_smoothing: float = parameter(
+        0.5,
+        unit="slices or questions",
+        meaning="Count that is added to each topic of a common mixture.",
+        provenance=judgement("half a count, the usual prior of a rate (Jeffreys)"),
+    )
     blur: float = parameter(
         0.3,
         unit="log",

@@ -22,6 +22,7 @@ from stillhunt.base.units import MICROSECONDS_PER_DAY
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
 from stillhunt.link.requests.clients import CLIENT_COLUMNS, client_texts
 from stillhunt.link.topics.topics import TOPICS
+from stillhunt.link.workload.parameters import BACKGROUND
 from stillhunt.link.workload.parameters import UNTEMPLATED as P
 
 COLUMNS = (
@@ -109,8 +110,9 @@ class UntemplatedSlices:
     @cached_property
     def everything(self) -> Floats:
         """Share of each topic in all slices, shape (TOPICS,)."""
-        counted = self.topics[0].sum(axis=0, dtype=np.int64) + self.topics[1].sum(axis=0, dtype=np.int64) + 0.5
-        share: Floats = counted / counted.sum()
+        total = self.topics[0].sum(axis=0, dtype=np.int64) + self.topics[1].sum(axis=0, dtype=np.int64)
+        smoothed = total + BACKGROUND.topic_smoothing
+        share: Floats = smoothed / smoothed.sum()
         return share
 
     @cached_property
