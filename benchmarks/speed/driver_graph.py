@@ -4,7 +4,7 @@
     python benchmarks/speed/driver_graph.py --accounts 10000000 --incidences 100000000   the largest known case
 
 Incidences are drawn directly: keys of everybody, keys of a few, and planted templates whose accounts use most of the
-template's keys. The steps are those that run on the driver whatever the engine: which recurring phrases are habits,
+template's keys. The steps are those that run on the driver whatever the engine: which recurring phrases accounts share,
 their clusters, and which clusters the same accounts use. What workers would send is drawn too. Each line shows the peak
 so far.
 """
@@ -25,7 +25,7 @@ import pyarrow as pa
 from stillhunt.link.requests.index_requests import Log
 from stillhunt.link.templates.clusters import cluster_phrases
 from stillhunt.link.templates.merge_fragments import joined_labels
-from stillhunt.link.templates.phrases import RECURRING, Habits, shared_habits
+from stillhunt.link.templates.recurring_phrases import RECURRING, SharedPhrases, find_shared_phrases
 
 Ints = npt.NDArray[np.int64]
 
@@ -115,17 +115,17 @@ class Drawn:
         return pa.table({"code": np.arange(len(seen), dtype=np.int32), "prompts": self._counts[seen]})
 
 
-def habits_of(account: Ints, key: Ints, accounts: int) -> Habits:
-    """Shared habits by the step that every hunt runs."""
+def shared_phrases_of(account: Ints, key: Ints, accounts: int) -> SharedPhrases:
+    """Shared phrases by the step that every hunt runs."""
     prompts, none = np.full(accounts, PROMPTS), np.zeros(0, np.int64)
-    return shared_habits(Log(Drawn(account, key), pa.array([], pa.string()), prompts, prompts, none, none, none))
+    return find_shared_phrases(Log(Drawn(account, key), pa.array([], pa.string()), prompts, prompts, none, none, none))
 
 
-def pairs_of(habits: Habits, account: Ints, key: Ints, planted: int, accounts: int) -> tuple[Ints, Ints, Ints]:
-    """Pairs of habits and the accounts that have both: those of templates as they are, others as chance has them.
+def pairs_of(shared: SharedPhrases, account: Ints, key: Ints, planted: int, accounts: int) -> tuple[Ints, Ints, Ints]:
+    """Pairs of shared phrases, and the accounts that have both: templates as planted, others as chance has them.
 
     Args:
-        habits: shared habits.
+        shared: shared phrases.
         account: of each incidence, ascending.
         key: of the same incidence.
         planted: first key of a template; all above are templates' keys.
@@ -144,7 +144,7 @@ def pairs_of(habits: Habits, account: Ints, key: Ints, planted: int, accounts: i
     by_chance = np.unique(other[:, 0] << 32 | other[:, 1])
     pair = np.concatenate([pair, by_chance])
     together = np.concatenate([together, np.full(len(by_chance), 3)])
-    code = habits.habit_of.astype(np.int64)
+    code = shared.shared_of.astype(np.int64)
     left, right = code[pair >> 32], code[pair & 0xFFFFFFFF]
     kept = (left >= 0) & (right >= 0)
     return left[kept], right[kept], together[kept]
@@ -179,13 +179,13 @@ def main() -> int:
     account, key, keys, templates = steps.run(
         "(drawing incidences)", lambda: incidences(given.accounts, given.incidences)
     )
-    habits = steps.run("habit table", lambda: habits_of(account, key, given.accounts))
+    shared = steps.run("shared phrases", lambda: shared_phrases_of(account, key, given.accounts))
     planted = keys - templates * TEMPLATE_KEYS
-    pairs = steps.run("(drawing pairs)", lambda: pairs_of(habits, account, key, planted, given.accounts))
-    of_phrase = steps.run("phrases clustered", lambda: cluster_phrases(habits, *pairs))
+    pairs = steps.run("(drawing pairs)", lambda: pairs_of(shared, account, key, planted, given.accounts))
+    of_phrase = steps.run("phrases clustered", lambda: cluster_phrases(shared, *pairs))
     label = steps.run("fragments joined", lambda: joined_labels(account, key, given.accounts, keys, none))
-    print(f"{len(account):,} incidences, {keys:,} keys, {habits.size:,} habits, {len(pairs[0]):,} pairs of habits")
-    for what, labels in (("a cluster", of_phrase[habits.habit_of[planted:]]), ("joined", label[planted:])):
+    print(f"{len(account):,} incidences, {keys:,} keys, {shared.size:,} shared phrases, {len(pairs[0]):,} pairs")
+    for what, labels in (("a cluster", of_phrase[shared.shared_of[planted:]]), ("joined", label[planted:])):
         own = labels.reshape(templates, TEMPLATE_KEYS)
         print(
             f"{int((own == own[:, :1]).all(axis=1).sum()):,} of {templates:,} planted templates are one label: {what}"

@@ -46,6 +46,9 @@ def test_contracts_hold(house: Path) -> None:
         ("triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
         ("lab/worlds/build.py", "import stillhunt.lab.baselines", "methods know no benchmark"),
         ("lab/bench/run.py", "import stillhunt.lab.drill.run", "methods know no benchmark"),
+        ("link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
+        ("link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
+        ("extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.extract import sketch_requests
-from stillhunt.extract.text.kernels import CHUNK, KEPT
-from stillhunt.extract.text.kernels_rows import Texts, hash_rows
+from stillhunt.extract.text.row_kernels import Texts, hash_rows
+
+CHUNK, KEPT = 8192, 4096
 
 
 def assert_like_oracle(prompts: list[bytes], seed: int = 0) -> None:

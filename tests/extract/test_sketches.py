@@ -17,8 +17,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract import SCRIPTS, sketch_requests, warm_up
-from stillhunt.extract.text.kernels_phrases import PHRASES, SYSTEM_PHRASES
-from stillhunt.extract.text.kernels_words import TOPICS
+from stillhunt.extract.text.phrase_kernels import PHRASES, SYSTEM_PHRASES
+from stillhunt.extract.text.word_kernels import TOPIC_WORDS
 
 PLAIN = Config()
 
@@ -43,13 +43,13 @@ def test_row_order_batch_split_and_neighbours_change_nothing(
     rows: list[tuple[bytes | None, bytes | None]], shuffler: random.Random, size: int
 ) -> None:
     table = requests([p for p, _ in rows], system_prompt=unchecked_strings([s for _, s in rows]))
-    whole = sketch_requests(table, PLAIN).to_pylist()
+    text_hash = sketch_requests(table, PLAIN).to_pylist()
     order = list(range(len(rows)))
     shuffler.shuffle(order)
     shuffled = sketch_requests(table.take(order), PLAIN).to_pylist() if rows else []
-    assert [whole[i] for i in order] == shuffled
+    assert [text_hash[i] for i in order] == shuffled
     parts = [sketch_requests(table.slice(at, size), PLAIN).to_pylist() for at in range(0, len(rows), size)]
-    assert [row for part in parts for row in part] == whole
+    assert [row for part in parts for row in part] == text_hash
 
 
 def test_more_rows_than_a_batch_holds_come_out_in_order() -> None:
@@ -92,7 +92,7 @@ def test_no_text_gives_no_fingerprints() -> None:
 @given(texts, st.integers(0, 10**6))
 def test_lists_are_bounded_distinct_and_sorted_where_promised(text: str, salt: int) -> None:
     row = sketch_one(text + varied(120, salt), system_prompt=[text + varied(60, salt)])
-    for name, limit in (("phrases", PHRASES), ("system_phrases", SYSTEM_PHRASES), ("topic_words", TOPICS)):
+    for name, limit in (("phrases", PHRASES), ("system_phrases", SYSTEM_PHRASES), ("topic_words", TOPIC_WORDS)):
         values = row[name]
         assert 0 < len(values) <= limit
         assert len(set(values)) == len(values)
@@ -123,11 +123,11 @@ def test_a_shared_run_of_nine_characters_shares_a_phrase() -> None:
 
 def test_padding_hides_neither_head_nor_tail() -> None:
     template = "state every assumption and number each inference before the conclusion is drawn"
-    bare = set(sketch_one(template)["phrases"])
-    assert bare & set(sketch_one(template + " " + varied(3000, 1))["phrases"])
-    assert bare & set(sketch_one(varied(3000, 2) + " " + template)["phrases"])
+    own = set(sketch_one(template)["phrases"])
+    assert own & set(sketch_one(template + " " + varied(3000, 1))["phrases"])
+    assert own & set(sketch_one(varied(3000, 2) + " " + template)["phrases"])
     found = sum(
-        bool(bare & set(sketch_one(f"{varied(60, ('a', i))} {template} {varied(60, ('b', i))}")["phrases"]))
+        bool(own & set(sketch_one(f"{varied(60, ('a', i))} {template} {varied(60, ('b', i))}")["phrases"]))
         for i in range(60)
     )
     assert 0 < found < 60, "the keyed middle sees some of what stands neither in front nor behind"

@@ -109,11 +109,11 @@ def test_some_columns_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
 
 
 def test_tables_in_pieces_and_views_are_written_as_they_are(tmp_path: Path) -> None:
-    whole = random_sketches(5, 400)
-    pieces = pa.concat_tables([whole.slice(10, 90), whole.slice(100, 1), whole.slice(101, 200)])
+    text_hash = random_sketches(5, 400)
+    pieces = pa.concat_tables([text_hash.slice(10, 90), text_hash.slice(100, 1), text_hash.slice(101, 200)])
     write_segment(tmp_path / "one", pieces)
     found = pa.concat_tables(Segment(tmp_path / "one", 0).read(EVERYBODY, SKETCHES.names))
-    assert_same(in_order(found), in_order(whole.slice(10, 291)))
+    assert_same(in_order(found), in_order(text_hash.slice(10, 291)))
 
 
 def stored(folder: Path, files: dict[int, pa.Table], cuts: Sequence[int] = ()) -> Store:
@@ -171,14 +171,14 @@ Repeat = tuple[int, int, int, str]
 
 
 def repeated(rows: list[Repeat]) -> dict[int, pa.Table]:
-    """Files of requests whose ids and contents are told; accounts may differ, and with them partitions."""
+    """Files of requests whose ids and contents are columns; accounts may differ, and with them partitions."""
     by_file: defaultdict[int, list[Repeat]] = defaultdict(list)
     for row in rows:
         by_file[row[0]].append(row)
     files = {}
     for number, own in by_file.items():
         table = random_sketches(number, len(own), file=number)
-        told: dict[str, list[Any]] = {
+        columns: dict[str, list[Any]] = {
             "request_id": [f"r{request}" for _, request, _, _ in own],
             "request_key": [request * 977 for _, request, _, _ in own],
             "content_hash": [content for _, _, content, _ in own],
@@ -186,7 +186,7 @@ def repeated(rows: list[Repeat]) -> dict[int, pa.Table]:
             "account_key": [ord(account[0]) << 58 & 2**64 - 1 for _, _, _, account in own],
             "source": ["log"] * len(own),
         }
-        for name, column in told.items():
+        for name, column in columns.items():
             field = SKETCHES.arrow.field(name)
             table = table.set_column(table.schema.get_field_index(name), field, pa.array(column, field.type))
         files[number] = table

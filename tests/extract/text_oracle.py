@@ -1,6 +1,6 @@
 """Plain-Python twin of the text kernels: slow, obvious, written from the description and not from the kernels.
 
-It shares with them only the constant tables (stop words, lexicon, code points) and the numbers that are fixed for ever.
+It shares with them only the constant tables (stop words, lexicon, code points), and states the numbers once more.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from stillhunt.extract.lexicon.lexicon import phrases_by_feature
 from stillhunt.extract.lexicon.stopwords import all_stop_words
-from stillhunt.extract.text import kernels, kernels_conduct, kernels_phrases, kernels_words
 from stillhunt.extract.text.conduct import BITS, PAIR_RULES, SINGLE_RULES
 from stillhunt.extract.text.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
 
 MASK = (1 << 64) - 1
-P1, P2, P3 = int(kernels.P1), int(kernels.P2), int(kernels.P3)
-M1, M2 = int(kernels.M1), int(kernels.M2)
-NUMBER = int(kernels.NUMBER_TOKEN)
+P1, P2, P3 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
+M1, M2 = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
+NUMBER = 0x8E5D3A6FB1C24796
+PHRASE_KEY, SHORT_KEY, TOPIC_KEY = 0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x2545F4914F6CDD1D
 OTHER, CONTENT, CHAR = 0, 1, 3
 HEAD, MIDDLE, TAIL = 96, 48, 48
 WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
@@ -148,15 +148,15 @@ def whole_hash(values: list[int]) -> int:
     return mix((total + len(values)) & MASK) | 1
 
 
-def place(whole: int, seed: int, first: int, stop: int) -> int:
-    return first + mix(whole ^ (seed * P1 & MASK)) % (stop - first)
+def place(text_hash: int, seed: int, first: int, stop: int) -> int:
+    return first + mix(text_hash ^ (seed * P1 & MASK)) % (stop - first)
 
 
 def phrases_of_region(region: list[int]) -> list[int]:
     shingles = []
     for at in range(len(region) - 3):
         four = region[at : at + 4]
-        key = int(kernels_phrases._PHRASE_KEY)
+        key = PHRASE_KEY
         h = mix((four[0] * P1 + four[1] * P2 + four[2] * P3 + four[3] * key) & MASK)
         if sum(t & 3 == CHAR for t in four) >= 3:
             if at + 6 > len(region):
@@ -166,7 +166,7 @@ def phrases_of_region(region: list[int]) -> list[int]:
     if not region:
         return []
     if not shingles:
-        h = int(kernels_phrases._SHORT_KEY)
+        h = SHORT_KEY
         for token in region:
             h = mix(h ^ token) * P1 & MASK
         return [max(h >> 32, 1)]
@@ -185,11 +185,11 @@ def distinct(values: list[int], limit: int) -> list[int]:
     return unique[: limit - back] + unique[len(unique) - back :]
 
 
-def phrases(hashes: list[int], whole: int, seed: int) -> list[int]:
+def phrases(hashes: list[int], text_hash: int, seed: int) -> list[int]:
     n = len(hashes)
     if n <= HEAD + MIDDLE + TAIL:
         return distinct(phrases_of_region(hashes), 64)
-    middle = place(whole, seed, HEAD, n - TAIL - MIDDLE + 1)
+    middle = place(text_hash, seed, HEAD, n - TAIL - MIDDLE + 1)
     regions = (hashes[:HEAD], hashes[middle : middle + MIDDLE], hashes[n - TAIL :])
     return distinct([h for region in regions for h in phrases_of_region(region)], 64)
 
@@ -200,11 +200,11 @@ def system_phrases(hashes: list[int]) -> list[int]:
     return distinct(phrases_of_region(hashes[:48]) + phrases_of_region(hashes[-24:]), 24)
 
 
-def bounded(items: list[Token], whole: int, seed: int) -> list[list[Token]]:
+def bounded(items: list[Token], text_hash: int, seed: int) -> list[list[Token]]:
     n = len(items)
     if n <= BOUNDED:
         return [items]
-    middle = place(whole, ~seed & MASK, WIDE_HEAD, n - WIDE_TAIL - WIDE_MIDDLE + 1)
+    middle = place(text_hash, ~seed & MASK, WIDE_HEAD, n - WIDE_TAIL - WIDE_MIDDLE + 1)
     return [items[:WIDE_HEAD], items[middle : middle + WIDE_MIDDLE], items[n - WIDE_TAIL :]]
 
 
@@ -213,7 +213,7 @@ STOPS = {h for word in STOPS for h in word}
 
 
 def topics(items: list[Token]) -> list[int]:
-    key = int(kernels_words._TOPIC_KEY)
+    key = TOPIC_KEY
     ranks = set()
     for i, token in enumerate(items):
         if token.hash in STOPS:
@@ -242,7 +242,7 @@ def enclosure(before: int, after: int) -> int | None:
 def conduct(items: list[Token], total: int, size: int, marks: int) -> int:
     flags = 0
     last: dict[str, int] = {}
-    dense = marks >= kernels_conduct.DENSE_LEAST and marks * kernels_conduct.DENSE_SHARE >= size
+    dense = marks >= 4 and marks * 33 >= size
     for first in range(len(items)):
         for length in range(1, LONGEST + 1):
             run = tuple(t.hash for t in items[first : first + length])
@@ -278,12 +278,12 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     """All columns that come from the prompt alone."""
     items, scripts, marks = tokens(prompt)
     hashes = [t.hash for t in items]
-    whole = whole_hash(hashes)
-    regions = bounded(items, whole, seed)
+    text_hash = whole_hash(hashes)
+    regions = bounded(items, text_hash, seed)
     laid = [t for region in regions for t in region]
     return {
-        "prompt_hash": whole,
-        "phrases": phrases(hashes, whole, seed),
+        "prompt_hash": text_hash,
+        "phrases": phrases(hashes, text_hash, seed),
         "topic_words": topics(laid),
         "words": len(items),
         "script": script(scripts),

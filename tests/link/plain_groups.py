@@ -5,49 +5,54 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from stillhunt.link.groups.dispersion_kernels import LEAST_TOLD, LEAST_VARIANCE, LOG2, VIEW_CAP, WORST
-from stillhunt.link.groups.groups import LEAST_PROMPTS, Group
-from stillhunt.link.groups.kernels_folds import CONCENTRATION_WEIGHTS, CONCENTRATIONS, OWN_HABIT
-from stillhunt.link.groups.kernels_search import CHANCE, DEVIATIONS, MOST_GROUPS, ROUNDS, SEEDERS
-from stillhunt.link.groups.kernels_split import DEEPEST, DIRECTION_ROUNDS, GAIN_BITS, LLOYD_ROUNDS
+from stillhunt.link.groups.groups import Group
+from stillhunt.link.groups.slices import ClusterSlices
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
-from stillhunt.link.templates.slices import ClusterSlices
+
+# The numbers of the method, stated here once more: a changed number of the product must make a test fail.
+LOG2 = float(np.log(2.0))
+WORST, LEAST_VARIANCE, LEAST_EXPECTED = 30.0, 0.25, 1e-6
+FORMING_CAP = 24.0
+PHRASE_CORRELATION = 0.5
+CONCENTRATIONS, CONCENTRATION_WEIGHTS = (0.5, 2.0, 8.0, 32.0, 128.0), (0.25, 0.25, 0.2, 0.2, 0.1)
+MIN_PROMPTS, SEEDERS, DEVIATIONS, ROUNDS, MAX_GROUPS = 2, 600, 3.0, 8, 12
+MIN_GAIN, DIRECTION_ROUNDS, LLOYD_ROUNDS, MAX_DEPTH = 20.0, 20, 12, 4
 
 TIE_DECIMALS = 9
 """Bits that differ by rounding alone are equal: slices of distinct topics earn the same by any mixture of them."""
 
 
 def phrase_bits(
-    slices: ClusterSlices, side: int, members: Ints, judged: int, *, forming: bool = False
+    slices: ClusterSlices, fold: int, members: Ints, judged: int, *, forming: bool = False
 ) -> tuple[Floats, float]:
-    """Bits of each slice for being dealt the group's phrase mixture, and the mixture's effective number of choices.
+    """Bits of each slice for being drawn from the group's phrase mixture, and the effective number of choices.
 
     The chi-square of a slice against the group's rates is scaled by Satterthwaite's effective degrees of freedom,
     since phrases of one sentence are not independent (Satterthwaite 1946).
 
     Args:
         slices: slices of one content cluster.
-        side: half on which the group's rates are taken.
+        side: fold on which the group's rates are taken.
         members: positions of the group's slices.
-        judged: half on which every slice is judged.
+        judged: fold on which every slice is judged.
         forming: groups compete for slices, and none may gain by how much its own rates can tell.
     """
-    total = slices.size[side][members].sum()
-    rate = (slices.phrases[side][members].sum(axis=0) + 0.5) / (total + 1.0)
-    freedom = effective_choices(slices, side, members, rate)
+    total = slices.size[fold][members].sum()
+    rate = (slices.phrases[fold][members].sum(axis=0) + 0.5) / (total + 1.0)
+    freedom = effective_choices(slices, fold, members, rate)
     size = slices.size[judged].astype(np.float64)
-    told = np.ones(len(size)) if forming else _told(size, rate)
-    deviation = deviations(slices.phrases[judged], size, rate) / told
-    spread = 1.0 + size * OWN_HABIT
-    bits = 0.5 * freedom * told * (np.log(spread) - np.minimum(deviation, WORST) * (1.0 - 1.0 / spread)) / LOG2
+    expected = np.ones(len(size)) if forming else _expected_deviation(size, rate)
+    deviation = deviations(slices.phrases[judged], size, rate) / expected
+    spread = 1.0 + size * PHRASE_CORRELATION
+    bits = 0.5 * freedom * expected * (np.log(spread) - np.minimum(deviation, WORST) * (1.0 - 1.0 / spread)) / LOG2
     return np.where(size > 0, bits, 0.0), freedom
 
 
-def _told(size: Floats, rate: Floats) -> Floats:
-    """Mean squared deviation of dealt slices: below 1 where counts are too small to vary, and tell so much less."""
+def _expected_deviation(size: Floats, rate: Floats) -> Floats:
+    """Expected mean squared deviation of slices of one work queue: below 1 where counts are too small to vary."""
     variance = size[:, None] * rate * (1.0 - rate)
-    told: Floats = (variance / (variance + LEAST_VARIANCE)).mean(axis=1)
-    return np.maximum(told, LEAST_TOLD)
+    expected: Floats = (variance / (variance + LEAST_VARIANCE)).mean(axis=1)
+    return np.maximum(expected, LEAST_EXPECTED)
 
 
 def deviations(counts: Ints, size: Floats, rate: Floats) -> Floats:
@@ -58,13 +63,13 @@ def deviations(counts: Ints, size: Floats, rate: Floats) -> Floats:
     return deviation
 
 
-def effective_choices(slices: ClusterSlices, side: int, members: Ints, rate: Floats) -> float:
+def effective_choices(slices: ClusterSlices, fold: int, members: Ints, rate: Floats) -> float:
     """Satterthwaite degrees of freedom of the group's phrase counts: J^2 / trace(R^2)."""
     inside = np.zeros(len(slices.account), bool)
     inside[members] = True
-    chosen = inside[slices.member[side]]
-    request, phrase = slices.request[side][chosen], slices.phrase[side][chosen]
-    total = max(int(slices.size[side][members].sum()), 1)
+    chosen = inside[slices.member[fold]]
+    request, phrase = slices.request[fold][chosen], slices.phrase[fold][chosen]
+    total = max(int(slices.size[fold][members].sum()), 1)
     together = _together(request, phrase, len(rate)) / total
     covariance = together - np.outer(rate, rate)
     deviation = np.sqrt(rate * (1.0 - rate))
@@ -88,18 +93,18 @@ def _together(request: Ints, phrase: Ints, size: int) -> Floats:
     return counts
 
 
-def topic_bits(slices: ClusterSlices, side: int, members: Ints, judged: int) -> Floats:
-    """Bits of each slice for being dealt the group's topic mixture, against a taste of its own around it."""
-    pooled = slices.topics[side][members].sum(axis=0).astype(np.float64)
+def topic_bits(slices: ClusterSlices, fold: int, members: Ints, judged: int) -> Floats:
+    """Bits of each slice for being drawn from the group's topic mixture, against a preference of its own."""
+    pooled = slices.topics[fold][members].sum(axis=0).astype(np.float64)
     mean = (pooled + 0.5) / (pooled.sum() + 0.5 * len(pooled))
     counts = slices.topics[judged].astype(np.float64)
-    dealt = (counts * np.log(mean)).sum(axis=1)
-    bits: Floats = (dealt - own_taste(counts, mean)) / LOG2
+    drawn = (counts * np.log(mean)).sum(axis=1)
+    bits: Floats = (drawn - own_preference(counts, mean)) / LOG2
     return bits
 
 
-def own_taste(counts: Floats, mean: Floats) -> Floats:
-    """Log-likelihood of each row under honest tastes: Dirichlet-multinomials around the mean, in nats."""
+def own_preference(counts: Floats, mean: Floats) -> Floats:
+    """Log-likelihood of each row under honest topic preferences: Dirichlet-multinomials around the mean, in nats."""
     total = counts.sum(axis=1)
     terms = []
     for concentration, weight in zip(CONCENTRATIONS, CONCENTRATION_WEIGHTS, strict=True):
@@ -131,48 +136,48 @@ def profile_distances(counts: Ints, size: Ints) -> Floats:
     return mean
 
 
-def split_group(slices: ClusterSlices, side: int, members: Ints, least: int, depth: int = 0) -> list[Ints]:
-    """Parts of a group that were dealt from different plans; the group itself where it is one.
+def split_group(slices: ClusterSlices, fold: int, members: Ints, least: int, depth: int = 0) -> list[Ints]:
+    """Parts of a group that were drawn from different work queues; the group itself where it is one.
 
     Args:
         slices: slices of one content cluster.
-        side: half on which the group was found and the split is chosen.
+        side: fold on which the group was found and the split is chosen.
         members: positions of the group's slices.
         least: slices that each part needs.
         depth: splits above this one; bounds the recursion.
     """
-    if len(members) < 2 * least or depth >= DEEPEST:
+    if len(members) < 2 * least or depth >= MAX_DEPTH:
         return [members]
-    parts = _two_parts(slices, side, members)
+    parts = _two_parts(slices, fold, members)
     if min(len(part) for part in parts) < least:
         return [members]
-    if _gain(slices, side, members, parts) < GAIN_BITS:
+    if _gain(slices, fold, members, parts) < MIN_GAIN:
         return [members]
-    return [piece for part in parts for piece in split_group(slices, side, part, least, depth + 1)]
+    return [piece for part in parts for piece in split_group(slices, fold, part, least, depth + 1)]
 
 
-def join_groups(slices: ClusterSlices, side: int, sets: list[Ints]) -> list[Ints]:
-    """Join groups that the other half cannot tell apart, the largest first.
+def join_groups(slices: ClusterSlices, fold: int, sets: list[Ints]) -> list[Ints]:
+    """Join groups that the other fold cannot tell apart, the largest first.
 
     Args:
         slices: slices of one content cluster.
-        side: half on which the groups were found.
+        side: fold on which the groups were found.
         sets: positions of each group's slices.
     """
-    whole: list[Ints] = []
+    complete: list[Ints] = []
     for members in sorted(sets, key=lambda found: (-len(found), found[0])):
-        for position, larger in enumerate(whole):
+        for position, larger in enumerate(complete):
             both = np.union1d(larger, members)
-            if _gain(slices, side, both, [larger, members]) < GAIN_BITS:
-                whole[position] = both
+            if _gain(slices, fold, both, [larger, members]) < MIN_GAIN:
+                complete[position] = both
                 break
         else:
-            whole.append(members)
-    return whole
+            complete.append(members)
+    return complete
 
 
-def _two_parts(slices: ClusterSlices, side: int, members: Ints) -> list[Ints]:
-    counts, size = slices.phrases[side][members], slices.size[side][members].astype(np.float64)
+def _two_parts(slices: ClusterSlices, fold: int, members: Ints) -> list[Ints]:
+    counts, size = slices.phrases[fold][members], slices.size[fold][members].astype(np.float64)
     rate = (counts.sum(axis=0) + 0.5) / (size.sum() + 1.0)
     standard = (counts - size[:, None] * rate) / np.sqrt(size[:, None] * rate * (1 - rate) + LEAST_VARIANCE)
     direction = standard[0] + 1e-3
@@ -184,7 +189,7 @@ def _two_parts(slices: ClusterSlices, side: int, members: Ints) -> list[Ints]:
     for _ in range(LLOYD_ROUNDS):
         if second.all() or not second.any():
             break
-        away = [_deviation(slices, side, members[chosen], side)[members] for chosen in (~second, second)]
+        away = [_deviation(slices, fold, members[chosen], fold)[members] for chosen in (~second, second)]
         moved = away[1] < away[0]
         if np.array_equal(moved, second):
             break
@@ -192,29 +197,29 @@ def _two_parts(slices: ClusterSlices, side: int, members: Ints) -> list[Ints]:
     return [members[~second], members[second]]
 
 
-def _gain(slices: ClusterSlices, side: int, members: Ints, parts: list[Ints]) -> float:
-    judged = 1 - side
-    rate = (slices.phrases[side][members].sum(axis=0) + 0.5) / (slices.size[side][members].sum() + 1.0)
-    freedom = effective_choices(slices, side, members, rate)
-    together = _deviation(slices, side, members, judged)[members].sum()
-    apart = sum(float(_deviation(slices, side, part, judged)[part].sum()) for part in parts)
+def _gain(slices: ClusterSlices, fold: int, members: Ints, parts: list[Ints]) -> float:
+    judged = 1 - fold
+    rate = (slices.phrases[fold][members].sum(axis=0) + 0.5) / (slices.size[fold][members].sum() + 1.0)
+    freedom = effective_choices(slices, fold, members, rate)
+    together = _deviation(slices, fold, members, judged)[members].sum()
+    apart = sum(float(_deviation(slices, fold, part, judged)[part].sum()) for part in parts)
     return float(0.5 * freedom * (together - apart) / LOG2)
 
 
-def _deviation(slices: ClusterSlices, side: int, chosen: Ints, judged: int) -> Floats:
-    rate = (slices.phrases[side][chosen].sum(axis=0) + 0.5) / (slices.size[side][chosen].sum() + 1.0)
+def _deviation(slices: ClusterSlices, fold: int, chosen: Ints, judged: int) -> Floats:
+    rate = (slices.phrases[fold][chosen].sum(axis=0) + 0.5) / (slices.size[fold][chosen].sum() + 1.0)
     return deviations(slices.phrases[judged], slices.size[judged].astype(np.float64), rate)
 
 
 def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Group]:
-    """Groups of slices dealt from one plan, found on one half and judged on the other.
+    """Groups of slices drawn from one work queue, found on one fold and judged on the other.
 
     Args:
         slices: slices of one content cluster.
-        formed_on: half to search.
+        formed_on: fold to search.
         least: slices a group needs.
     """
-    usable = slices.size[formed_on] >= LEAST_PROMPTS
+    usable = slices.size[formed_on] >= MIN_PROMPTS
     if usable.sum() < least:
         return []
     sets = _separate(slices, formed_on, usable, least)
@@ -230,24 +235,24 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
     return groups
 
 
-def _separate(slices: ClusterSlices, side: int, usable: Flags, least: int) -> list[Ints]:
+def _separate(slices: ClusterSlices, fold: int, usable: Flags, least: int) -> list[Ints]:
     candidates = np.flatnonzero(usable)
     if len(candidates) > SEEDERS:
         # Spread evenly over the accounts, whose ids are opaque: a sample that row order cannot move.
         candidates = candidates[np.linspace(0, len(candidates) - 1, SEEDERS).astype(np.int64)]
-    counts, size = slices.phrases[side][candidates], slices.size[side][candidates]
+    counts, size = slices.phrases[fold][candidates], slices.size[fold][candidates]
     rate = (counts.sum(axis=0) + 0.5) / (size.sum() + 1.0)
-    freedom = max(effective_choices(slices, side, candidates, rate), 1.0)
-    near = profile_distances(counts, size) <= CHANCE + DEVIATIONS * np.sqrt(2.0 / freedom)
+    freedom = max(effective_choices(slices, fold, candidates, rate), 1.0)
+    near = profile_distances(counts, size) <= 1.0 + DEVIATIONS * np.sqrt(2.0 / freedom)
     left = np.ones(len(candidates), bool)
     free = usable.copy()
     sets: list[Ints] = []
-    while len(sets) < MOST_GROUPS:
+    while len(sets) < MAX_GROUPS:
         neighbours = (near & left).sum(axis=1) * left
         seed = int(neighbours.argmax())
         if neighbours[seed] < least:
             break
-        members = _settle(slices, side, free, candidates[near[seed] & left], least)
+        members = _settle(slices, fold, free, candidates[near[seed] & left], least)
         taken = np.isin(candidates, members)
         taken[seed] = True
         left &= ~taken
@@ -257,10 +262,10 @@ def _separate(slices: ClusterSlices, side: int, usable: Flags, least: int) -> li
     return sets
 
 
-def _settle(slices: ClusterSlices, side: int, free: Flags, members: Ints, least: int) -> Ints:
+def _settle(slices: ClusterSlices, fold: int, free: Flags, members: Ints, least: int) -> Ints:
     """Let slices join and leave until the group stands; empty where it falls apart."""
     for _ in range(ROUNDS):
-        joined = np.flatnonzero((_bits(slices, side, members) > 0) & free)
+        joined = np.flatnonzero((_bits(slices, fold, members) > 0) & free)
         if len(joined) < least:
             return joined[:0]
         if np.array_equal(joined, members):
@@ -269,12 +274,12 @@ def _settle(slices: ClusterSlices, side: int, free: Flags, members: Ints, least:
     return members
 
 
-def _compete(slices: ClusterSlices, side: int, usable: Flags, sets: list[Ints], least: int) -> list[Ints]:
+def _compete(slices: ClusterSlices, fold: int, usable: Flags, sets: list[Ints], least: int) -> list[Ints]:
     """Give each slice to the group that explains it best."""
     for _ in range(ROUNDS):
         if not sets:
             return sets
-        table = np.round([_bits(slices, side, members) for members in sets], TIE_DECIMALS)
+        table = np.round([_bits(slices, fold, members) for members in sets], TIE_DECIMALS)
         best = table.argmax(axis=0)
         fits = usable & (table.max(axis=0) > 0)
         moved = [np.flatnonzero(fits & (best == g)) for g in range(len(sets))]
@@ -285,8 +290,8 @@ def _compete(slices: ClusterSlices, side: int, usable: Flags, sets: list[Ints], 
     return sets
 
 
-def _bits(slices: ClusterSlices, side: int, members: Ints) -> Floats:
-    phrase, _ = phrase_bits(slices, side, members, side, forming=True)
-    topic = topic_bits(slices, side, members, side)
-    total: Floats = np.clip(phrase, -VIEW_CAP, VIEW_CAP) + np.clip(topic, -VIEW_CAP, VIEW_CAP)
+def _bits(slices: ClusterSlices, fold: int, members: Ints) -> Floats:
+    phrase, _ = phrase_bits(slices, fold, members, fold, forming=True)
+    topic = topic_bits(slices, fold, members, fold)
+    total: Floats = np.clip(phrase, -FORMING_CAP, FORMING_CAP) + np.clip(topic, -FORMING_CAP, FORMING_CAP)
     return total

@@ -3,8 +3,8 @@
 These are the steps as they were written first, with sorts and whole columns in canonical order instead of hash tables
 and partitions; trimmed to what the comparison needs. Compiled loops that both ways share (word vectors, nearest topics)
 are held to twins of their own in tests/oracle. What came with the passes stands here too: the bound on the requests of
-one account that are paired (`MOST_ROWS`), which of the same prompts at the same time is the first (that of the smaller
-request key), and the order of equals in the sample of topics.
+one account that are paired (`MAX_REQUESTS`), which of the same prompts at the same time is the first (that of the
+smaller request key), and the order of equals in the sample of topics.
 """
 
 from __future__ import annotations
@@ -21,28 +21,20 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.link.requests.index_requests import BUCKETS, keyed_bit
-from stillhunt.link.templates.clusters import COHESION, CUTS, MIN_TOGETHER
-from stillhunt.link.templates.kernels_pairs import MAX_PHRASES_A_REQUEST, MOST_ROWS
-from stillhunt.link.templates.phrases import HOT_RATE, MIN_ACCOUNTS, MIN_LIFT, MIN_NATS, MIN_PROMPTS
-from stillhunt.link.templates.slices import MOST_PHRASES
-from stillhunt.link.topics.kernels import nearest_topics, orthonormal, request_vectors, word_vectors
-from stillhunt.link.topics.topics import (
-    COMMONEST,
-    DIMENSIONS,
-    ITERATIONS,
-    LEAST_WORDS,
-    NO_TOPIC,
-    RAREST,
-    ROUNDS,
-    SAMPLE,
-    SCALE,
-    TOPICS,
-    WRAPPER_ACCOUNTS,
-    WRAPPER_RATE,
-    WRAPPER_SLICE,
-)
-from stillhunt.link.workload.untemplated_slices import DAY, LEAST, MOST_STACKS
+from stillhunt.link.topics.topic_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+
+# The numbers of the method, stated here once more: a changed number of the product must make a test fail.
+BUCKETS = 65_536
+CUTS, COHESION = (0.23, 0.29, 0.37, 0.47, 0.59, 0.73), 0.17
+MIN_TOGETHER = 3
+MAX_PHRASES_PER_REQUEST, MAX_REQUESTS = 48, 4_096
+MIN_ACCOUNTS, MIN_PROMPTS, HOT_RATE, MIN_LIFT, MIN_NATS = 3, 3, 0.02, 8.0, 10.0
+MAX_PHRASES = 256
+TOPICS, DIMENSIONS, ROUNDS, ITERATIONS, SAMPLE = 64, 64, 12, 6, 30_000
+COMMONEST, RAREST, MIN_WORDS, SCALE, NO_TOPIC = 0.08, 5, 3, 4_096, -1
+WRAPPER_RATE, WRAPPER_ACCOUNTS, WRAPPER_PROMPTS = 0.04, 0.34, 4
+DAY = 86_400_000_000
+MIN_QUESTIONS, MAX_CLIENTS = 8, 3
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -57,16 +49,16 @@ class Coded:
     Attributes:
         account_ids: distinct account ids, ascending.
         account: code of the account.
-        half, fresh, alone: as the first pass notes them.
+        fold, first_occurrence, single_turn: as the first pass notes them.
         phrase_row, phrase: each distinct phrase of each request, rows ascending.
         word_row, word: each topic word of each request, rows ascending.
     """
 
     account_ids: list[str]
     account: Ints
-    half: Ints
-    fresh: Flags
-    alone: Flags
+    fold: Ints
+    first_occurrence: Flags
+    single_turn: Flags
     phrase_row: Ints
     phrase: Hashes
     word_row: Ints
@@ -76,6 +68,17 @@ class Coded:
     def rows(self) -> int:
         """Number of requests."""
         return len(self.account)
+
+
+def keyed_bit(conversations: Hashes, seed: int) -> Ints:
+    """Fold of each conversation."""
+    word, mix = 2**64 - 1, 0x9E3779B97F4A7C15
+    found = []
+    for conversation in conversations.tolist():
+        mixed = conversation ^ ((seed + 1) * mix & word)
+        mixed = (mixed ^ (mixed >> 32)) * mix & word
+        found.append(mixed >> 40 & 1)
+    return np.array(found, np.int64)
 
 
 def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
@@ -90,9 +93,9 @@ def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
     return Coded(
         account_ids=account_ids.tolist(),
         account=account.astype(np.int64),
-        half=keyed_bit(conversation, seed).astype(np.int64),
-        fresh=_first_of(account, sketches),
-        alone=(count[place] == 1) & _opens(account, pc.fill_null(sketches["turn"], -1).to_numpy()),
+        fold=keyed_bit(conversation, seed),
+        first_occurrence=_first_of(account, sketches),
+        single_turn=(count[place] == 1) & _opens(account, pc.fill_null(sketches["turn"], -1).to_numpy()),
         phrase_row=phrase_row,
         phrase=phrase.astype(np.uint64),
         word_row=word_row,
@@ -109,9 +112,9 @@ def _opens(account: Ints, turn: Ints) -> Array:
 
 
 def _lists(sketches: pa.Table, name: str) -> tuple[Ints, Array]:
-    told = sketches[name].to_pylist()
-    rows = np.repeat(np.arange(len(told)), [len(one) for one in told])
-    return rows, np.array([value for one in told for value in one], np.int64)
+    shown = sketches[name].to_pylist()
+    rows = np.repeat(np.arange(len(shown)), [len(one) for one in shown])
+    return rows, np.array([value for one in shown for value in one], np.int64)
 
 
 def _distinct_pairs(rows: Ints, values: Array) -> tuple[Ints, Array]:
@@ -121,25 +124,25 @@ def _distinct_pairs(rows: Ints, values: Array) -> tuple[Ints, Array]:
 
 
 def _first_of(account: Ints, sketches: pa.Table) -> Flags:
-    """True at the first row of each (account, prompt); rows without a prompt are never fresh."""
+    """True at the first row of each (account, prompt); rows without a prompt are never a first occurrence."""
     time, key = sketches["timestamp"].cast(pa.int64()).to_numpy(), sketches["request_key"].to_numpy()
-    whole = sketches["prompt_hash"].to_numpy()
+    prompt_hash = sketches["prompt_hash"].to_numpy()
     seen: set[tuple[int, int]] = set()
-    fresh = np.zeros(len(account), bool)
+    first_occurrence = np.zeros(len(account), bool)
     for row in np.lexsort((key, time)).tolist():
-        pair = int(account[row]), int(whole[row])
-        fresh[row] = pair not in seen and pair[1] != 0
+        pair = int(account[row]), int(prompt_hash[row])
+        first_occurrence[row] = pair not in seen and pair[1] != 0
         seen.add(pair)
-    return fresh
+    return first_occurrence
 
 
 @dataclass(frozen=True)
-class Habits:
-    """Phrases shared as a habit by several accounts.
+class SharedPhrases:
+    """Phrases shared as a recurring phrase by several accounts.
 
     Attributes:
         phrases: their hashes, ascending; position = code.
-        account, phrase: codes of each (account, phrase) that is a habit.
+        account, phrase: codes of each (account, phrase) that is a recurring phrase.
         row, row_phrase: every occurrence of those phrases in any request, rows ascending.
     """
 
@@ -150,14 +153,16 @@ class Habits:
     row_phrase: Ints
 
 
-def shared_habits(coded: Coded) -> Habits:
-    """Phrases that at least `MIN_ACCOUNTS` accounts use as a habit."""
-    fresh = coded.fresh[coded.phrase_row]
+def find_shared_phrases(coded: Coded) -> SharedPhrases:
+    """Phrases that at least `MIN_ACCOUNTS` accounts share as recurring phrases."""
+    first_occurrence = coded.first_occurrence[coded.phrase_row]
     vocabulary, code = np.unique(coded.phrase, return_inverse=True)
     size = len(vocabulary)
-    key, count = np.unique(coded.account[coded.phrase_row[fresh]] * size + code[fresh], return_counts=True)
+    key, count = np.unique(
+        coded.account[coded.phrase_row[first_occurrence]] * size + code[first_occurrence], return_counts=True
+    )
     account, phrase = np.divmod(key, max(size, 1))
-    prompts = np.bincount(coded.account[coded.fresh], minlength=len(coded.account_ids))
+    prompts = np.bincount(coded.account[coded.first_occurrence], minlength=len(coded.account_ids))
     rate = count / prompts[account]
     hot = (count >= MIN_PROMPTS) & (count > HOT_RATE * prompts[account])
     seen = np.bincount(phrase[~hot], weights=count[~hot].astype(np.float64), minlength=size)
@@ -165,17 +170,17 @@ def shared_habits(coded: Coded) -> Habits:
     common = (seen + 0.5) / (prompts.sum() - left_out + 1.0)
     expected = common[phrase] * prompts[account]
     nats = count * np.log(count / expected) - (count - expected)
-    habit = (count >= MIN_PROMPTS) & (rate >= MIN_LIFT * common[phrase]) & (nats >= MIN_NATS)
-    shared = np.bincount(phrase[habit], minlength=size) >= MIN_ACCOUNTS
+    recurs = (count >= MIN_PROMPTS) & (rate >= MIN_LIFT * common[phrase]) & (nats >= MIN_NATS)
+    shared = np.bincount(phrase[recurs], minlength=size) >= MIN_ACCOUNTS
     kept = np.flatnonzero(shared)
     new_code = np.full(size, -1, np.int64)
     new_code[kept] = np.arange(len(kept))
-    habit &= shared[phrase]
+    recurs &= shared[phrase]
     occurrence = shared[code]
-    return Habits(
+    return SharedPhrases(
         phrases=vocabulary[kept],
-        account=account[habit],
-        phrase=new_code[phrase[habit]],
+        account=account[recurs],
+        phrase=new_code[phrase[recurs]],
         row=coded.phrase_row[occurrence],
         row_phrase=new_code[code[occurrence]],
     )
@@ -183,8 +188,14 @@ def shared_habits(coded: Coded) -> Habits:
 
 def known_phrases(coded: Coded) -> list[int]:
     """Hashes of the phrases that recur in enough accounts to be looked at, ascending."""
-    fresh = coded.fresh[coded.phrase_row]
-    recurs = Counter(zip(coded.account[coded.phrase_row[fresh]].tolist(), coded.phrase[fresh].tolist(), strict=True))
+    first_occurrence = coded.first_occurrence[coded.phrase_row]
+    recurs = Counter(
+        zip(
+            coded.account[coded.phrase_row[first_occurrence]].tolist(),
+            coded.phrase[first_occurrence].tolist(),
+            strict=True,
+        )
+    )
     users = Counter(phrase for (_, phrase), count in recurs.items() if count >= MIN_PROMPTS)
     return sorted(phrase for phrase, count in users.items() if count >= MIN_ACCOUNTS)
 
@@ -194,7 +205,7 @@ class Clusters:
     """Content clusters and what falls into them.
 
     Attributes:
-        of_phrase: cluster of each habit phrase; -1 where none.
+        of_phrase: cluster of each recurring phrase phrase; -1 where none.
         of_request: cluster of each request; -1 where none.
         row, row_phrase: occurrences of a cluster's phrases in the requests assigned to that cluster, rows ascending.
         count: number of clusters.
@@ -207,28 +218,32 @@ class Clusters:
     count: int
 
 
-def content_clusters(coded: Coded, habits: Habits) -> Clusters:
-    """Cluster the habit phrases; a request goes to the cluster with the most of its phrases, if they are enough."""
-    of_phrase = _cluster_phrases(coded, habits)
+def content_clusters(coded: Coded, shared_phrases: SharedPhrases) -> Clusters:
+    """Cluster the shared phrases; a request goes to the cluster with most of its phrases, if they are enough."""
+    of_phrase = _cluster_phrases(coded, shared_phrases)
     count = int(of_phrase.max(initial=-1)) + 1
-    cluster = of_phrase[habits.row_phrase]
-    row, row_phrase, cluster = habits.row[cluster >= 0], habits.row_phrase[cluster >= 0], cluster[cluster >= 0]
-    habitual = set(zip(habits.account.tolist(), of_phrase[habits.phrase].tolist(), strict=True))
+    cluster = of_phrase[shared_phrases.row_phrase]
+    row, row_phrase, cluster = (
+        shared_phrases.row[cluster >= 0],
+        shared_phrases.row_phrase[cluster >= 0],
+        cluster[cluster >= 0],
+    )
+    recurring = set(zip(shared_phrases.account.tolist(), of_phrase[shared_phrases.phrase].tolist(), strict=True))
     of_request = np.full(coded.rows, -1, np.int64)
     best = np.zeros(coded.rows, np.int64)
     for (place, label), matched in sorted(Counter(zip(row.tolist(), cluster.tolist(), strict=True)).items()):
-        enough = matched >= 2 or (int(coded.account[place]), label) in habitual
+        enough = matched >= 2 or (int(coded.account[place]), label) in recurring
         if enough and matched > best[place]:
             of_request[place], best[place] = label, matched
     inside = of_request[row] == cluster
     return Clusters(of_phrase, of_request, row[inside], row_phrase[inside], count)
 
 
-def _account_pairs(coded: Coded, habits: Habits) -> Counter[tuple[int, int]]:
-    """Accounts in which both phrases of a pair are habits and stand in one request, at least twice."""
-    own = set(zip(habits.account.tolist(), habits.phrase.tolist(), strict=True))
+def _account_pairs(coded: Coded, shared_phrases: SharedPhrases) -> Counter[tuple[int, int]]:
+    """Accounts in which both phrases of a pair are recurring phrases and stand in one request, at least twice."""
+    own = set(zip(shared_phrases.account.tolist(), shared_phrases.phrase.tolist(), strict=True))
     inside: defaultdict[int, list[int]] = defaultdict(list)
-    for row, phrase in zip(habits.row.tolist(), habits.row_phrase.tolist(), strict=True):
+    for row, phrase in zip(shared_phrases.row.tolist(), shared_phrases.row_phrase.tolist(), strict=True):
         if (int(coded.account[row]), phrase) in own:
             inside[row].append(phrase)
     pairs: Counter[tuple[int, int]] = Counter()
@@ -236,25 +251,26 @@ def _account_pairs(coded: Coded, habits: Habits) -> Counter[tuple[int, int]]:
         rows = np.flatnonzero(coded.account == account)
         seen = Counter(
             pair
-            for row in rows[:: max(1, -(-len(rows) // MOST_ROWS))].tolist()
-            for pair in combinations(inside[row][:MAX_PHRASES_A_REQUEST], 2)
+            for row in rows[:: max(1, -(-len(rows) // MAX_REQUESTS))].tolist()
+            for pair in combinations(inside[row][:MAX_PHRASES_PER_REQUEST], 2)
         )
         pairs.update(pair for pair, times in seen.items() if times >= 2)
     return pairs
 
 
-def _cluster_phrases(coded: Coded, habits: Habits) -> Ints:
-    size = len(habits.phrases)
+def _cluster_phrases(coded: Coded, shared_phrases: SharedPhrases) -> Ints:
+    size = len(shared_phrases.phrases)
     of_phrase = np.full(size, -1, np.int64)
     if not size:
         return of_phrase
-    counted = sorted(_account_pairs(coded, habits).items())
-    left, right = (np.array([pair[side] for pair, _ in counted], np.int64) for side in (0, 1))
+    counted = sorted(_account_pairs(coded, shared_phrases).items())
+    left, right = (np.array([pair[fold] for pair, _ in counted], np.int64) for fold in (0, 1))
     together = np.array([users for _, users in counted], np.int64)
-    users = np.bincount(habits.phrase, minlength=size)
+    users = np.bincount(shared_phrases.phrase, minlength=size)
     jaccard = together / (users[left] + users[right] - together)
     usage = sp.csr_matrix(
-        (np.ones(len(habits.phrase), np.int32), (habits.account, habits.phrase)), shape=(len(coded.account_ids), size)
+        (np.ones(len(shared_phrases.phrase), np.int32), (shared_phrases.account, shared_phrases.phrase)),
+        shape=(len(coded.account_ids), size),
     )
     next_label = 0
     pending = [(np.arange(size), 0)]
@@ -294,13 +310,13 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     square = np.bincount(row, weights=(weight[word] ** 2).astype(np.float64), minlength=rows)
     weights = np.rint(256 * weight[word] / np.sqrt(np.maximum(square[row], 1.0))).astype(np.int64)
     topics = np.full(rows, NO_TOPIC, np.int64)
-    known = np.flatnonzero(np.diff(offsets) >= LEAST_WORDS)
+    known = np.flatnonzero(np.diff(offsets) >= MIN_WORDS)
     if len(known) < TOPICS:
         return topics
-    told = [tuple(used[word[offsets[r] : offsets[r + 1]]].tolist()) for r in known.tolist()]
+    shown = [tuple(used[word[offsets[r] : offsets[r + 1]]].tolist()) for r in known.tolist()]
     keys = _keys(coded, seed)[known]
     # Of requests of the same words the ones with fewer telling words come first; what is then equal is the same.
-    order = sorted(range(len(known)), key=lambda n: (int(keys[n]), len(told[n]), _told_key(told[n], seed)))
+    order = sorted(range(len(known)), key=lambda n: (int(keys[n]), len(shown[n]), _telling_key(shown[n], seed)))
     sample = known[order[:SAMPLE]]
     generator = np.random.Generator(np.random.PCG64(seed))
     basis = generator.integers(-SCALE, SCALE, size=(BUCKETS, DIMENSIONS)).astype(np.int32)[used]
@@ -327,7 +343,7 @@ def _keys(coded: Coded, seed: int) -> Hashes:
     return keys
 
 
-def _told_key(words: tuple[int, ...], seed: int) -> int:
+def _telling_key(words: tuple[int, ...], seed: int) -> int:
     total = int(_mixed(np.array(words), seed).sum(dtype=np.uint64))
     return total ^ (total >> 31)
 
@@ -336,18 +352,18 @@ def _wrapper_words(coded: Coded, clusters: Clusters) -> Flags:
     """True for each (request, word) whose word belongs to the wrapping of the request's content cluster."""
     cluster = clusters.of_request[coded.word_row].tolist()
     prompts: Counter[tuple[int, int]] = Counter()
-    for row in np.flatnonzero(coded.fresh & (clusters.of_request >= 0)).tolist():
+    for row in np.flatnonzero(coded.first_occurrence & (clusters.of_request >= 0)).tolist():
         prompts[int(clusters.of_request[row]), int(coded.account[row])] += 1
     count: Counter[tuple[int, int, int]] = Counter()
     for row, word, label in zip(coded.word_row.tolist(), coded.word.tolist(), cluster, strict=True):
-        if label >= 0 and coded.fresh[row]:
+        if label >= 0 and coded.first_occurrence[row]:
             count[label, int(coded.account[row]), word] += 1
     hits = Counter(
         (label, word)
         for (label, account, word), times in count.items()
         if times >= 2 and times >= WRAPPER_RATE * prompts[label, account]
     )
-    users = Counter(label for (label, _), size in prompts.items() if size >= WRAPPER_SLICE)
+    users = Counter(label for (label, _), size in prompts.items() if size >= WRAPPER_PROMPTS)
     own = {pair for pair, times in hits.items() if times >= max(WRAPPER_ACCOUNTS * users[pair[0]], 2)}
     return np.array([pair in own for pair in zip(cluster, coded.word.tolist(), strict=True)], bool)
 
@@ -381,7 +397,7 @@ class PlainSlices:
     """The slices of one label; the tables are those of `ClusterSlices`.
 
     Attributes:
-        requests: by half, how often (slice, phrase positions of one request) occurs; requests without any are left out.
+        requests: by fold, how often (slice, phrase positions of one request) occurs; requests without any are left out.
     """
 
     account: list[int]
@@ -407,7 +423,7 @@ def cluster_slices(
         codes[row].append(phrase)
     found = {}
     for label in sorted(set(of_request.tolist()) - {-1}):
-        rows = np.flatnonzero(coded.fresh & (of_request == label))
+        rows = np.flatnonzero(coded.first_occurrence & (of_request == label))
         prompts = Counter(coded.account[rows].tolist())
         accounts = sorted(account for account, count in prompts.items() if count >= least)
         if len(accounts) < least_accounts:
@@ -424,30 +440,30 @@ def _one_label(
     for row in rows:
         for phrase in codes[row]:
             users[phrase].add(int(coded.account[row]))
-    kept = sorted(sorted(users, key=lambda phrase: (-len(users[phrase]), phrase))[:MOST_PHRASES])
+    kept = sorted(sorted(users, key=lambda phrase: (-len(users[phrase]), phrase))[:MAX_PHRASES])
     place = {phrase: position for position, phrase in enumerate(kept)}
     count = len(accounts)
     size = np.zeros((2, count), np.int64)
     phrases, by_topic = np.zeros((2, count, len(kept)), np.int64), np.zeros((2, count, TOPICS), np.int64)
     requests: tuple[Counter[Any], Counter[Any]] = (Counter(), Counter())
     for row in rows:
-        half, member = int(coded.half[row]), accounts.index(int(coded.account[row]))
-        size[half, member] += 1
+        fold, member = int(coded.fold[row]), accounts.index(int(coded.account[row]))
+        size[fold, member] += 1
         if topics[row] >= 0:
-            by_topic[half, member, topics[row]] += 1
+            by_topic[fold, member, topics[row]] += 1
         shown = tuple(sorted(place[phrase] for phrase in codes[row] if phrase in place))
-        phrases[half, member, list(shown)] += 1
+        phrases[fold, member, list(shown)] += 1
         if shown:
-            requests[half][member, shown] += 1
+            requests[fold][member, shown] += 1
     return PlainSlices(accounts, size, phrases, by_topic, requests)
 
 
-Bare = dict[tuple[int, int, str], list[int]]
-"""(account, manner, client; empty where several or none is known) -> requests of the bare slice."""
+UntemplatedRows = dict[tuple[int, int, str], list[int]]
+"""(account, request style, client; empty where several or none is known) -> requests of the untemplated slice."""
 
 
-def bare_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topics: Ints) -> Bare:
-    """Requests of each bare slice.
+def untemplated_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topics: Ints) -> UntemplatedRows:
+    """Requests of each untemplated slice.
 
     Args:
         sketches, coded: requests in canonical order.
@@ -455,21 +471,21 @@ def bare_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topics: Ints
         topics: topic of each.
     """
     given = [sketches[name].is_valid().to_numpy() for name in ("temperature", "top_p", "max_tokens")]
-    manner = np.any(given, axis=0).astype(int).tolist()
+    request_style = np.any(given, axis=0).astype(int).tolist()
     agent, print_ = (pc.fill_null(sketches[name], "").to_pylist() for name in ("user_agent", "tls_fingerprint"))
-    bare = np.flatnonzero((of_request < 0) & coded.alone).tolist()
-    told = {row for row in bare if coded.fresh[row] and topics[row] >= 0}
+    untemplated = np.flatnonzero((of_request < 0) & coded.single_turn).tolist()
+    shown = {row for row in untemplated if coded.first_occurrence[row] and topics[row] >= 0}
     by_client: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
-    for row in bare:
+    for row in untemplated:
         client = f"{agent[row]}\n{print_[row]}" if agent[row] or print_[row] else ""
-        by_client[int(coded.account[row]), manner[row], client].append(row)
+        by_client[int(coded.account[row]), request_style[row], client].append(row)
     # What is sent without a known client is a pile of its own, and counts as one of the clients.
-    large = {key for key, own in by_client.items() if len(told.intersection(own)) >= LEAST}
-    crowd = {key for key in large if sum(other[:2] == key[:2] for other in large) > MOST_STACKS}
+    large = {key for key, own in by_client.items() if len(shown.intersection(own)) >= MIN_QUESTIONS}
+    background = {key for key in large if sum(other[:2] == key[:2] for other in large) > MAX_CLIENTS}
     slices: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
     for key, own in by_client.items():
-        slices[key if key in large - crowd else (*key[:2], "")] += own
-    return {key: sorted(own) for key, own in sorted(slices.items()) if len(told.intersection(own)) >= LEAST}
+        slices[key if key in large - background else (*key[:2], "")] += own
+    return {key: sorted(own) for key, own in sorted(slices.items()) if len(shown.intersection(own)) >= MIN_QUESTIONS}
 
 
 def days_of(sketches: pa.Table, rows: list[int]) -> int:
@@ -481,5 +497,7 @@ def days_of(sketches: pa.Table, rows: list[int]) -> int:
 def without_strays(coded: Coded, of_request: Ints, searched: set[int], least: int) -> Ints:
     """Label of each request, but for an account's few requests under a label where no group was found."""
     pairs = list(zip(coded.account.tolist(), of_request.tolist(), strict=True))
-    part = Counter(pair for pair, fresh in zip(pairs, coded.fresh.tolist(), strict=True) if fresh)
+    part = Counter(
+        pair for pair, first_occurrence in zip(pairs, coded.first_occurrence.tolist(), strict=True) if first_occurrence
+    )
     return np.array([label if label in searched or part[a, label] >= least else -1 for a, label in pairs], np.int64)

@@ -6,20 +6,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from drawn_sketches import Prompt, parted, renamed, rows_of, sketches_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from told_sketches import Prompt, parted, renamed, rows_of, sketches_of
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
+from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.arrays import Ints
-from stillhunt.link.requests.index_requests import Log, arrange
+from stillhunt.link.requests.index_requests import Log, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.merge_fragments import joined_labels
-from stillhunt.link.templates.phrases import Habits, shared_habits
-from stillhunt.link.templates.slices import MOST_PHRASES, ClusterSlices, cluster_slices
+from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import NO_TOPIC
 
 WORKERS = 40
@@ -31,12 +31,12 @@ steady = settings(derandomize=True, deadline=None, max_examples=4)
 
 
 def worded_anew(rng: np.random.Generator, slots: int, variants: int, *, first: int, load: int = 30) -> list[Prompt]:
-    """The workers of one plan; each request words each slot anew by the plan's rates."""
-    plan = rng.dirichlet(np.full(variants, 5.0), slots)
+    """The workers of one work queue; each request words each slot anew by the queue's rates."""
+    queue = rng.dirichlet(np.full(variants, 5.0), slots)
     prompts = []
     for account in range(WORKERS):
         for _ in range(rng.poisson(load)):
-            wording = [slot * variants + int(rng.choice(variants, p=plan[slot])) for slot in range(slots)]
+            wording = [slot * variants + int(rng.choice(variants, p=queue[slot])) for slot in range(slots)]
             phrases = [first + SENTENCE * one + k for one in wording for k in range(SENTENCE)]
             prompts.append({"account_id": f"w{account:03d}", "phrases": phrases})
     return prompts
@@ -53,7 +53,7 @@ def strangers(accounts: int = 200) -> list[Prompt]:
 
 @pytest.fixture(scope="module")
 def wide_log() -> pa.Table:
-    """Three slots of fifteen wordings: each is a habit of some workers, never of all."""
+    """Three slots of fifteen wordings: each is a recurring phrase of some workers, never of all."""
     return sketches_of([*worded_anew(np.random.default_rng(1), 3, 15, first=1), *strangers()])
 
 
@@ -62,15 +62,15 @@ def linked(wide_log: pa.Table) -> Linked:
     return link_slices(parted(wide_log, 3), Config(), Silent())
 
 
-def clustered(sketches: pa.Table) -> tuple[Log, Habits, Clusters]:
-    log = arrange(parted(sketches, 3), seed=0)
-    habits = shared_habits(log)
-    return log, habits, content_clusters(habits, log.accounts)
+def clustered(sketches: pa.Table) -> tuple[Log, SharedPhrases, Clusters]:
+    log = index_requests(parted(sketches, 3), seed=0)
+    shared_phrases = find_shared_phrases(log)
+    return log, shared_phrases, content_clusters(shared_phrases, log.accounts)
 
 
-def joined(log: Log, clusters: Clusters, whole: Ints) -> Ints:
+def joined(log: Log, clusters: Clusters, complete: Ints) -> Ints:
     """Label of each content cluster."""
-    return joined_labels(clusters.account, clusters.cluster, log.accounts, clusters.count, whole)
+    return joined_labels(clusters.account, clusters.cluster, log.accounts, clusters.count, complete)
 
 
 def labels(clusters: Clusters, of_cluster: Ints) -> list[int]:
@@ -86,7 +86,7 @@ def clusters_of(clusters: Clusters) -> list[int]:
 
 
 def members(links: pa.Table) -> dict[tuple[int, int], dict[str, int]]:
-    """Content microbits of the members of each (cluster, half); a second group there would be an error."""
+    """Content microbits of the members of each (cluster, fold); a second group there would be an error."""
     found: dict[tuple[int, int], dict[str, int]] = {}
     for row in links.filter(links["member"]).to_pylist():
         own = found.setdefault((row["cluster"], row["formed_on"]), {})
@@ -95,17 +95,17 @@ def members(links: pa.Table) -> dict[tuple[int, int], dict[str, int]]:
     return found
 
 
-def test_a_wide_grammar_falls_apart_into_habits_of_few_and_its_accounts_join_it(wide_log: pa.Table) -> None:
-    log, habits, apart = clustered(wide_log)
-    users = np.bincount(habits.phrase)
-    assert np.median(users) < WORKERS / 3, "a habit of few each"
+def test_a_wide_grammar_falls_apart_into_recurring_phrases_of_few_and_its_accounts_join_it(wide_log: pa.Table) -> None:
+    log, shared_phrases, apart = clustered(wide_log)
+    users = np.bincount(shared_phrases.phrase)
+    assert np.median(users) < WORKERS / 3, "a recurring phrase of few each"
     assert len(set(clusters_of(apart))) > 10
     assert labels(apart, joined(log, apart, NOTHING_WHOLE)) == [0]
     users_of = {log.account_ids[code].as_py() for code in apart.account.tolist()}
     assert users_of == {f"w{n:03d}" for n in range(WORKERS)}
 
 
-def test_the_joined_fragments_are_one_group_of_everybody_who_was_dealt_them(linked: Linked) -> None:
+def test_the_joined_fragments_are_one_group_of_everybody_who_was_drawn_them(linked: Linked) -> None:
     everyone = {f"w{n:03d}" for n in range(WORKERS)}
     found = members(linked.links)
     assert {key: set(own) for key, own in found.items()} == {(0, 0): everyone, (0, 1): everyone}
@@ -127,14 +127,14 @@ def test_two_operators_on_one_pool_stay_apart() -> None:
     assert labels(apart, joined(log, apart, NOTHING_WHOLE)) == [0], "their accounts alone would join them"
     linked = link_slices(parted(pool, 2), Config(), Silent())
     found = members(linked.links)
-    assert sorted(found) == [(lab, half) for lab in (0, 1) for half in (0, 1)]
+    assert sorted(found) == [(lab, fold) for lab in (0, 1) for fold in (0, 1)]
     # A worker in forty may deviate by more than its load explains.
     assert all(len(own) >= WORKERS - 2 and min(own) >= "w" for own in found.values())
     assert linked.sliced["cluster"].to_pylist() == clusters_of(apart)
 
 
-def test_habits_of_the_same_strangers_are_left_as_they_were() -> None:
-    """Accounts that use five public templates, each in proportions of its own: joined they look no more dealt."""
+def test_recurring_phrases_of_the_same_strangers_are_left_as_they_were() -> None:
+    """Accounts use five well-known templates, each in its own proportions: joined, they look no more like one queue."""
     rng = np.random.default_rng(2)
     prompts = [
         {"account_id": f"w{account:03d}", "phrases": [10 * template + k for k in range(1, 4)]}
@@ -152,10 +152,10 @@ def test_habits_of_the_same_strangers_are_left_as_they_were() -> None:
 
 def test_whole_clusters_take_no_part(wide_log: pa.Table) -> None:
     log, _, apart = clustered(wide_log)
-    whole = np.array([1, 2, 3])
-    found = joined(log, apart, whole)
+    complete = np.array([1, 2, 3])
+    found = joined(log, apart, complete)
     assert labels(apart, found) == [0, 1, 2, 3]
-    assert found[whole].tolist() == whole.tolist()
+    assert found[complete].tolist() == complete.tolist()
     everything = np.arange(apart.count)
     assert joined(log, apart, everything).tolist() == everything.tolist()
 
@@ -216,7 +216,8 @@ def test_names_of_accounts_do_not_matter(wide_log: pa.Table, linked: Linked, see
         assert found[key] == pytest.approx({names[name]: bits for name, bits in own.items()}, abs=2)
 
 
-CROWDED = MOST_PHRASES + 44
+MAX_PHRASES = 256
+CROWDED = MAX_PHRASES + 44
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,7 @@ def crowded() -> pa.Table:
 
 def one_slice_each(sketches: pa.Table) -> ClusterSlices:
     """Slices with every request in the one cluster."""
-    log = arrange(LocalDataset.of(sketches), seed=0)
+    log = index_requests(LocalDataset.of(sketches), seed=0)
     known = [[phrase - 1 for phrase in phrases] for phrases in sketches["phrases"].to_pylist()]
     noted = rows_of(log.rows, "account", "first_occurrence", "fold")
     rows = noted.append_column("known", pa.array(known, pa.list_(pa.int32())))
@@ -247,27 +248,27 @@ def one_slice_each(sketches: pa.Table) -> ClusterSlices:
 
 
 def counted(sketches: pa.Table) -> Ints:
-    """Prompts with each phrase, by half and account, told from the rows."""
+    """Prompts with each phrase, by fold and account, counted from the rows."""
     table = np.zeros((2, 12, CROWDED), np.int64)
     names = sketches["account_id"].to_pylist()
-    halves = rows_of(arrange(LocalDataset.of(sketches), seed=0).rows, "fold")["fold"].to_pylist()
-    for half, name, phrases in zip(halves, names, sketches["phrases"].to_pylist(), strict=True):
+    folds = rows_of(index_requests(LocalDataset.of(sketches), seed=0).rows, "fold")["fold"].to_pylist()
+    for fold, name, phrases in zip(folds, names, sketches["phrases"].to_pylist(), strict=True):
         for phrase in phrases:
-            table[half, sorted(set(names)).index(name), phrase - 1] += 1
+            table[fold, sorted(set(names)).index(name), phrase - 1] += 1
     return table
 
 
 def test_slices_are_compared_by_the_phrases_that_most_of_them_have(crowded: pa.Table) -> None:
-    slices, whole = one_slice_each(crowded), counted(crowded)
-    users = (whole.sum(axis=0) > 0).sum(axis=0).tolist()
+    slices, complete = one_slice_each(crowded), counted(crowded)
+    users = (complete.sum(axis=0) > 0).sum(axis=0).tolist()
     ranked = sorted(range(CROWDED), key=lambda phrase: (-users[phrase], phrase))
-    kept, left = sorted(ranked[:MOST_PHRASES]), ranked[MOST_PHRASES:]
-    assert users[ranked[MOST_PHRASES - 1]] == users[left[0]], "the bound falls among ties"
-    assert np.array_equal(slices.phrases, whole[:, :, kept])
-    for half in (0, 1):
-        again = np.zeros_like(slices.phrases[half])
-        np.add.at(again, (slices.member[half], slices.phrase[half]), 1)
-        assert np.array_equal(again, slices.phrases[half]), "occurrences of the phrases left out are gone too"
+    kept, left = sorted(ranked[:MAX_PHRASES]), ranked[MAX_PHRASES:]
+    assert users[ranked[MAX_PHRASES - 1]] == users[left[0]], "the bound falls among ties"
+    assert np.array_equal(slices.phrases, complete[:, :, kept])
+    for fold in (0, 1):
+        again = np.zeros_like(slices.phrases[fold])
+        np.add.at(again, (slices.member[fold], slices.phrase[fold]), 1)
+        assert np.array_equal(again, slices.phrases[fold]), "occurrences of the phrases left out are gone too"
 
 
 def test_the_bound_on_phrases_does_not_depend_on_names_or_times(crowded: pa.Table) -> None:

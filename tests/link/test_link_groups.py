@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_groups import effective_choices, own_taste, phrase_bits, profile_distances
+from plain_groups import effective_choices, own_preference, phrase_bits, profile_distances
 from plain_groups import find_groups as plain_groups
 from scipy.stats import betabinom, binom
-from simulated import Law, dealt, draw_slices, fixed, joined, own_habits
+from simulated import Law, draw_slices, drawn, fixed, joined, own_phrases
 
-from stillhunt.link.groups.dispersion_kernels import LEAST_VARIANCE, WORST
 from stillhunt.link.groups.groups import Group, find_groups
-from stillhunt.link.groups.kernels_folds import CONCENTRATION_WEIGHTS, CONCENTRATIONS, OWN_HABIT
-from stillhunt.link.groups.kernels_search import SEEDERS
-from stillhunt.link.templates.kernels_fragments import rarest_uses
-from stillhunt.link.templates.slices import ClusterSlices
+from stillhunt.link.groups.slices import ClusterSlices
+from stillhunt.link.templates.fragment_kernels import rarest_uses
+
+WORST, LEAST_VARIANCE, PHRASE_CORRELATION = 30.0, 0.25, 0.5
+CONCENTRATIONS, CONCENTRATION_WEIGHTS = (0.5, 2.0, 8.0, 32.0, 128.0), (0.25, 0.25, 0.2, 0.2, 0.1)
+SEEDERS = 600
 
 LEAST = 5
 steady = settings(derandomize=True, deadline=None, max_examples=150)
@@ -36,26 +37,26 @@ def assert_same(found: list[Group], expected: list[Group]) -> None:
 
 def assert_found_as_by_twin(slices: ClusterSlices) -> int:
     groups = 0
-    for side in (0, 1):
-        found = find_groups(slices, formed_on=side, least=LEAST)
-        assert_same(found, plain_groups(slices, formed_on=side, least=LEAST))
+    for fold in (0, 1):
+        found = find_groups(slices, formed_on=fold, least=LEAST)
+        assert_same(found, plain_groups(slices, formed_on=fold, least=LEAST))
         groups += len(found)
     return groups
 
 
 def law_of(kind: str, rng: np.random.Generator) -> Law:
-    if kind == "plans":
-        return joined(dealt(rng, 25), own_habits(rng, 40), dealt(rng, 18))
-    if kind == "wide plans":
-        return joined(dealt(rng, 30, width=30), fixed(rng, 30, width=30), dealt(rng, 20, width=30))
-    if kind == "habits":
-        return own_habits(rng, 120, sharp=4.0, taste=12.0)
+    if kind == "queues":
+        return joined(drawn(rng, 25), own_phrases(rng, 40), drawn(rng, 18))
+    if kind == "wide queues":
+        return joined(drawn(rng, 30, width=30), fixed(rng, 30, width=30), drawn(rng, 20, width=30))
+    if kind == "own phrases":
+        return own_phrases(rng, 120, sharp=4.0, preference=12.0)
     if kind == "fixed":
-        return joined(fixed(rng, 30), fixed(rng, 5), dealt(rng, 3))
-    return dealt(rng, 60)
+        return joined(fixed(rng, 30), fixed(rng, 5), drawn(rng, 3))
+    return drawn(rng, 60)
 
 
-@pytest.mark.parametrize("kind", ["plans", "wide plans", "habits", "fixed", "one plan"])
+@pytest.mark.parametrize("kind", ["queues", "wide queues", "own phrases", "fixed", "one queue"])
 @pytest.mark.parametrize("prompts", [3, 12, 40])
 def test_the_search_finds_what_its_twin_finds(kind: str, prompts: int) -> None:
     for seed in range(6):
@@ -66,28 +67,28 @@ def test_the_search_finds_what_its_twin_finds(kind: str, prompts: int) -> None:
 def test_slices_of_very_unequal_size_are_judged_as_by_the_twin() -> None:
     """A reseller has hundreds of prompts on one topic: its likelihood is no product of single factors any more."""
     rng = np.random.default_rng(3)
-    law = joined(dealt(rng, 30), own_habits(rng, 20))
+    law = joined(drawn(rng, 30), own_phrases(rng, 20))
     prompts = [2000, 700, 1, 1, 0, *rng.integers(0, 60, 45).tolist()]
     assert assert_found_as_by_twin(draw_slices(rng, law, prompts)) >= 2
 
 
 def test_beyond_the_seeders_the_rest_joins_as_in_the_twin() -> None:
     rng = np.random.default_rng(5)
-    law = joined(dealt(rng, 90), own_habits(rng, SEEDERS))
+    law = joined(drawn(rng, 90), own_phrases(rng, SEEDERS))
     assert assert_found_as_by_twin(draw_slices(rng, law, 10)) >= 2
 
 
 def test_the_order_of_occurrences_changes_nothing() -> None:
     rng = np.random.default_rng(6)
-    slices = draw_slices(rng, joined(dealt(rng, 20), own_habits(rng, 20)))
+    slices = draw_slices(rng, joined(drawn(rng, 20), own_phrases(rng, 20)))
     orders = [rng.permutation(len(one)) for one in slices.member]
     member, request, phrase = (
         (column[0][orders[0]], column[1][orders[1]]) for column in (slices.member, slices.request, slices.phrase)
     )
     shuffled = replace(slices, member=member, request=request, phrase=phrase)
-    for side in (0, 1):
-        found = find_groups(shuffled, formed_on=side, least=LEAST)
-        expected = find_groups(slices, formed_on=side, least=LEAST)
+    for fold in (0, 1):
+        found = find_groups(shuffled, formed_on=fold, least=LEAST)
+        expected = find_groups(slices, formed_on=fold, least=LEAST)
         assert found
         assert_same(found, expected)
 
@@ -95,7 +96,7 @@ def test_the_order_of_occurrences_changes_nothing() -> None:
 @pytest.mark.parametrize("narrow", [np.int32, np.int64])
 def test_narrow_counts_are_as_good(narrow: type) -> None:
     rng = np.random.default_rng(7)
-    slices = draw_slices(rng, joined(dealt(rng, 20), own_habits(rng, 20)))
+    slices = draw_slices(rng, joined(drawn(rng, 20), own_phrases(rng, 20)))
     narrowed = replace(slices, phrases=slices.phrases.astype(narrow), topics=slices.topics.astype(narrow))
     assert_same(find_groups(narrowed, formed_on=0, least=LEAST), find_groups(slices, formed_on=0, least=LEAST))
 
@@ -115,9 +116,9 @@ def test_the_rarest_uses_of_each_account_are_kept() -> None:
 
 @steady
 @given(st.integers(0, 30), st.integers(0, 30), st.floats(0.02, 0.98))
-def test_own_taste_is_a_mixture_of_beta_binomials(first: int, second: int, mean: float) -> None:
+def test_own_topic_preference_is_a_mixture_of_beta_binomials(first: int, second: int, mean: float) -> None:
     """With two categories each component is a beta-binomial; one order of draws instead of all of them."""
-    got = own_taste(np.array([[first, second]], np.float64), np.array([mean, 1.0 - mean]))
+    got = own_preference(np.array([[first, second]], np.float64), np.array([mean, 1.0 - mean]))
     orders = comb(first + second, first)
     probability = sum(
         weight * betabinom.pmf(first, first + second, strength * mean, strength * (1.0 - mean)) / orders
@@ -127,7 +128,7 @@ def test_own_taste_is_a_mixture_of_beta_binomials(first: int, second: int, mean:
     assert sum(CONCENTRATION_WEIGHTS) == pytest.approx(1.0)
 
 
-def test_profile_distance_of_dealt_slices_is_one() -> None:
+def test_profile_distance_of_drawn_slices_is_one() -> None:
     rng = np.random.default_rng(4)
     counts = rng.binomial(12, 0.4, size=(60, 40))
     distances = profile_distances(counts, np.full(60, 12))
@@ -142,8 +143,8 @@ def drawn_slices(rng: np.random.Generator, choices: int, sizes: list[int]) -> Cl
     owner = np.repeat(np.arange(len(sizes)), sizes)
     phrase = [rng.choice(choices, len(owner), p=rate) for _ in (0, 1)]
     counts = np.zeros((2, len(sizes), choices), np.int64)
-    for half in (0, 1):
-        np.add.at(counts[half], (owner, phrase[half]), 1)
+    for fold in (0, 1):
+        np.add.at(counts[fold], (owner, phrase[fold]), 1)
     request = np.arange(len(owner))
     return ClusterSlices(
         cluster=0,
@@ -157,8 +158,8 @@ def drawn_slices(rng: np.random.Generator, choices: int, sizes: list[int]) -> Cl
     )
 
 
-def told_by(size: int, rate: list[float]) -> float:
-    """Mean squared deviation that a dealt slice of this size is to expect, summed over the binomials."""
+def expected_deviation(size: int, rate: list[float]) -> float:
+    """Expected mean squared deviation of a slice of this size that is drawn from one queue, summed over binomials."""
     total = 0.0
     for chance in rate:
         scale = size * chance * (1.0 - chance) + LEAST_VARIANCE
@@ -166,14 +167,14 @@ def told_by(size: int, rate: list[float]) -> float:
     return total / len(rate)
 
 
-def bits_of(counts: list[int], size: int, rate: list[float], freedom: float, told: float) -> float:
-    """Bits of one slice for being dealt, phrase by phrase."""
+def bits_of(counts: list[int], size: int, rate: list[float], freedom: float, expected: float) -> float:
+    """Bits of one slice for being drawn from, phrase by phrase."""
     away = 0.0
     for count, chance in zip(counts, rate, strict=True):
         away += (count - size * chance) ** 2 / (size * chance * (1.0 - chance) + LEAST_VARIANCE)
-    spread = 1.0 + size * OWN_HABIT
-    deviation = min(away / len(rate) / told, WORST)
-    return 0.5 * freedom * told * (log(spread) - deviation * (1.0 - 1.0 / spread)) / log(2.0)
+    spread = 1.0 + size * PHRASE_CORRELATION
+    deviation = min(away / len(rate) / expected, WORST)
+    return 0.5 * freedom * expected * (log(spread) - deviation * (1.0 - 1.0 / spread)) / log(2.0)
 
 
 @pytest.mark.parametrize(("seed", "choices"), [(0, 4), (1, 12), (2, 40)])
@@ -189,7 +190,7 @@ def test_phrase_bits_phrase_by_phrase(seed: int, choices: int) -> None:
     judged, forming = (phrase_bits(slices, 0, members, 1, forming=flag)[0] for flag in (False, True))
     for place, size in enumerate(sizes):
         counts = slices.phrases[1][place].tolist()
-        told = told_by(size, rate)
-        assert 0.0 < told < 1.0
-        assert judged[place] == pytest.approx(bits_of(counts, size, rate, freedom, told), rel=1e-9)
+        expected = expected_deviation(size, rate)
+        assert 0.0 < expected < 1.0
+        assert judged[place] == pytest.approx(bits_of(counts, size, rate, freedom, expected), rel=1e-9)
         assert forming[place] == pytest.approx(bits_of(counts, size, rate, freedom, 1.0), rel=1e-9)

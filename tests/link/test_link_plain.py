@@ -10,22 +10,22 @@ import plain_link as plain
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from drawn_logs import random_log
+from drawn_sketches import parted, rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from told_logs import random_log
-from told_sketches import parted, rows_of
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
-from stillhunt.link.requests.index_requests import Log, arrange
+from stillhunt.link.groups.slices import ClusterSlices, cluster_slices, uses_of
+from stillhunt.link.requests.index_requests import Log, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
-from stillhunt.link.templates.phrases import Habits, shared_habits
-from stillhunt.link.templates.slices import ClusterSlices, cluster_slices, uses_of
+from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import TOPICS, request_topics
-from stillhunt.link.workload.untemplated_slices import Templated, bare_slices
+from stillhunt.link.workload.untemplated_slices import TemplateAssignment, untemplated_slices
 
 SEED = 3
 PARTS = (1, 2, 7)
@@ -37,7 +37,7 @@ class Passed:
     """What the passes give."""
 
     log: Log
-    habits: Habits
+    shared_phrases: SharedPhrases
     clusters: Clusters
     rows: Dataset
 
@@ -48,36 +48,39 @@ class Plain:
 
     sketches: pa.Table
     coded: plain.Coded
-    habits: plain.Habits
+    shared_phrases: plain.SharedPhrases
     clusters: plain.Clusters
     topics: plain.Ints
 
 
 def passed(sketches: pa.Table, parts: int, order: int | None) -> Passed:
-    log = arrange(parted(sketches, parts, order), seed=SEED)
-    habits = shared_habits(log)
-    clusters = content_clusters(habits, log.accounts)
-    return Passed(log, habits, clusters, request_topics(log, clusters, seed=SEED))
+    log = index_requests(parted(sketches, parts, order), seed=SEED)
+    shared_phrases = find_shared_phrases(log)
+    clusters = content_clusters(shared_phrases, log.accounts)
+    return Passed(log, shared_phrases, clusters, request_topics(log, clusters, seed=SEED, least=4))
 
 
 def plainly(sketches: pa.Table) -> Plain:
     coded = plain.code_sketches(sketches, seed=SEED)
-    habits = plain.shared_habits(coded)
-    clusters = plain.content_clusters(coded, habits)
-    return Plain(sketches, coded, habits, clusters, plain.request_topics(coded, clusters, seed=SEED))
+    shared_phrases = plain.find_shared_phrases(coded)
+    clusters = plain.content_clusters(coded, shared_phrases)
+    return Plain(sketches, coded, shared_phrases, clusters, plain.request_topics(coded, clusters, seed=SEED))
 
 
 def assert_same_notes(found: Passed, expected: Plain) -> None:
-    """The first pass: codes, halves, first prompts, single questions, and what is counted by account."""
+    """The first pass: codes, folds, first prompts, single questions, and what is counted by account."""
     coded = expected.coded
     noted = rows_of(found.rows, "account", "fold", "first_occurrence", "single_turn")
     assert noted["account"].to_pylist() == coded.account.tolist()
-    assert noted["fold"].to_pylist() == coded.half.tolist()
-    assert noted["first_occurrence"].to_pylist() == coded.fresh.astype(int).tolist()
-    assert noted["single_turn"].to_pylist() == coded.alone.astype(int).tolist()
+    assert noted["fold"].to_pylist() == coded.fold.tolist()
+    assert noted["first_occurrence"].to_pylist() == coded.first_occurrence.astype(int).tolist()
+    assert noted["single_turn"].to_pylist() == coded.single_turn.astype(int).tolist()
     assert found.log.account_ids.to_pylist() == coded.account_ids
     assert found.log.requests.tolist() == np.bincount(coded.account).tolist()
-    assert found.log.prompts.tolist() == np.bincount(coded.account[coded.fresh], minlength=found.log.accounts).tolist()
+    assert (
+        found.log.prompts.tolist()
+        == np.bincount(coded.account[coded.first_occurrence], minlength=found.log.accounts).tolist()
+    )
     time = expected.sketches["timestamp"].cast(pa.int64()).to_numpy()
     tokens = pc.fill_null(expected.sketches["output_tokens"], 0).to_numpy()
     for code in range(found.log.accounts):
@@ -86,23 +89,23 @@ def assert_same_notes(found: Passed, expected: Plain) -> None:
         assert found.log.output_tokens[code] == tokens[own].sum()
 
 
-def assert_same_habits(found: Habits, expected: Plain) -> list[int]:
-    """Habits by account and hash; gives the hashes of the known phrases."""
+def assert_same_recurring_phrases(found: SharedPhrases, expected: Plain) -> list[int]:
+    """Recurring phrases by account and hash; gives the hashes of the known phrases."""
     known = plain.known_phrases(expected.coded)
-    assert len(found.habit_of) == len(known)
-    names = [phrase for phrase, habit in zip(known, found.habit_of.tolist(), strict=True) if habit >= 0]
-    assert names == expected.habits.phrases.tolist()
-    assert found.habit_of[found.habit_of >= 0].tolist() == list(range(found.size))
-    assert found.account.tolist() == expected.habits.account.tolist()
-    assert found.phrase.tolist() == expected.habits.phrase.tolist()
+    assert len(found.shared_of) == len(known)
+    names = [phrase for phrase, shared in zip(known, found.shared_of.tolist(), strict=True) if shared >= 0]
+    assert names == expected.shared_phrases.phrases.tolist()
+    assert found.shared_of[found.shared_of >= 0].tolist() == list(range(found.size))
+    assert found.account.tolist() == expected.shared_phrases.account.tolist()
+    assert found.phrase.tolist() == expected.shared_phrases.phrase.tolist()
     return known
 
 
-def assert_same_clusters(found: Clusters, habits: Habits, known: list[int], expected: Plain) -> None:
+def assert_same_clusters(found: Clusters, shared_phrases: SharedPhrases, known: list[int], expected: Plain) -> None:
     clusters, coded = expected.clusters, expected.coded
     assert found.count == clusters.count
-    assert found.of_known[habits.habit_of >= 0].tolist() == clusters.of_phrase.tolist()
-    assert (found.of_known[habits.habit_of < 0] == -1).all()
+    assert found.of_known[shared_phrases.shared_of >= 0].tolist() == clusters.of_phrase.tolist()
+    assert (found.of_known[shared_phrases.shared_of < 0] == -1).all()
     noted = rows_of(found.rows, "known", "cluster", "matched")
     assert noted["cluster"].to_pylist() == clusters.of_request.tolist()
     assert noted["matched"].to_pylist() == np.bincount(clusters.row, minlength=coded.rows).tolist()
@@ -112,16 +115,18 @@ def assert_same_clusters(found: Clusters, habits: Habits, known: list[int], expe
         if phrase in place:
             shown[row].append(place[phrase])
     assert noted["known"].to_pylist() == shown
-    fresh = coded.fresh & (clusters.of_request >= 0)
-    uses = Counter(zip(clusters.of_request[fresh].tolist(), coded.account[fresh].tolist(), strict=True))
+    first_occurrence = coded.first_occurrence & (clusters.of_request >= 0)
+    uses = Counter(
+        zip(clusters.of_request[first_occurrence].tolist(), coded.account[first_occurrence].tolist(), strict=True)
+    )
     got = list(zip(found.cluster.tolist(), found.account.tolist(), found.prompts.tolist(), strict=True))
     assert got == sorted((*pair, count) for pair, count in uses.items())
 
 
-def counted_requests(one: ClusterSlices, half: int) -> Counter[tuple[int, tuple[int, ...]]]:
+def counted_requests(one: ClusterSlices, fold: int) -> Counter[tuple[int, tuple[int, ...]]]:
     """How often each slice has a request of just these phrases."""
     own: dict[int, tuple[int, list[int]]] = {}
-    columns = (one.member[half], one.request[half], one.phrase[half])
+    columns = (one.member[fold], one.request[fold], one.phrase[fold])
     for member, request, phrase in zip(*(column.tolist() for column in columns), strict=True):
         owner, phrases = own.setdefault(request, (member, []))
         assert owner == member
@@ -141,65 +146,65 @@ def assert_same_slices(found: Passed, expected: Plain, label_of: plain.Ints, lea
         cluster_slices(found.rows, found.clusters, label_of, accounts, least_accounts=least_accounts, least=least)
     )
     assert [one.cluster for one in got] == list(wanted)
-    for one, told in zip(got, wanted.values(), strict=True):
-        assert one.account.tolist() == told.account
-        assert np.array_equal(one.size, told.size)
-        assert np.array_equal(one.phrases, told.phrases)
-        assert np.array_equal(one.topics, told.topics)
-        assert (counted_requests(one, 0), counted_requests(one, 1)) == told.requests
+    for one, counted in zip(got, wanted.values(), strict=True):
+        assert one.account.tolist() == counted.account
+        assert np.array_equal(one.size, counted.size)
+        assert np.array_equal(one.phrases, counted.phrases)
+        assert np.array_equal(one.topics, counted.topics)
+        assert (counted_requests(one, 0), counted_requests(one, 1)) == counted.requests
     return len(got)
 
 
-def templated_of(found: Passed, label_of: plain.Ints, held: plain.Flags, least: int) -> Templated:
+def templated_of(found: Passed, label_of: plain.Ints, held: plain.Flags, least: int) -> TemplateAssignment:
     uses = uses_of(found.clusters, label_of, found.log.accounts)
     large, width = uses.prompts >= least, found.clusters.count + 1
-    return Templated(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
+    return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
 def assert_same_bare(found: Passed, expected: Plain, label_of: plain.Ints, held: plain.Flags, least: int) -> int:
-    """Bare slices of what is no template; gives their number."""
+    """Untemplated slices of what is no template; gives their number."""
     of_request = np.append(label_of, -1)[expected.clusters.of_request]
     searched = set(np.flatnonzero(held).tolist())
     strays = plain.without_strays(expected.coded, of_request, searched, least)
-    wanted = plain.bare_slices(expected.sketches, expected.coded, strays, expected.topics)
-    got = bare_slices(found.rows, templated_of(found, label_of, held, least))
-    names = [got.names[code] if code >= 0 else "" for code in got.stack.tolist()]
-    assert list(zip(got.account.tolist(), got.manner.tolist(), names, strict=True)) == sorted(wanted)
+    wanted = plain.untemplated_slices(expected.sketches, expected.coded, strays, expected.topics)
+    got = untemplated_slices(found.rows, templated_of(found, label_of, held, least))
+    names = [got.names[code] if code >= 0 else "" for code in got.client.tolist()]
+    assert list(zip(got.account.tolist(), got.request_style.tolist(), names, strict=True)) == sorted(wanted)
     assert list(got.names) == sorted(set(names) - {""})
     for number, key in enumerate(sorted(wanted)):
         own = wanted[key]
-        told = [row for row in own if expected.coded.fresh[row] and expected.topics[row] >= 0]
-        assert got.size[number] == len(told)
-        assert got.days[number] == plain.days_of(expected.sketches, told)
+        counted = [row for row in own if expected.coded.first_occurrence[row] and expected.topics[row] >= 0]
+        assert got.size[number] == len(counted)
+        assert got.days[number] == plain.days_of(expected.sketches, counted)
         counts = np.zeros((2, TOPICS), np.int64)
-        np.add.at(counts, (expected.coded.half[told], expected.topics[told]), 1)
+        np.add.at(counts, (expected.coded.fold[counted], expected.topics[counted]), 1)
         assert np.array_equal(got.topics[:, number], counts)
     return len(wanted)
 
 
 def assert_same(sketches: pa.Table, parts: int, order: int | None) -> tuple[int, int, int]:
-    """All steps on one log; gives the numbers of clusters, slices under labels, and bare slices."""
+    """All steps on one log; gives the numbers of clusters, slices under labels, and untemplated slices."""
     found, expected = passed(sketches, parts, order), plainly(sketches)
     assert_same_notes(found, expected)
-    known = assert_same_habits(found.habits, expected)
-    assert_same_clusters(found.clusters, found.habits, known, expected)
+    known = assert_same_recurring_phrases(found.shared_phrases, expected)
+    assert_same_clusters(found.clusters, found.shared_phrases, known, expected)
     assert rows_of(found.rows, "topic")["topic"].to_pylist() == expected.topics.tolist()
     count = expected.clusters.count
     own, joined = np.arange(count), np.where(np.arange(count) == 1, 0, np.arange(count))
     held = np.arange(count) % 2 == 0
     sliced = assert_same_slices(found, expected, own, 3, 4)
     assert_same_slices(found, expected, np.where(joined == 0, 0, -1), 2, 5)
-    bare = assert_same_bare(found, expected, joined, held, 9)
-    return count, sliced, bare + assert_same_bare(found, expected, own, ~held, 2)
+    untemplated = assert_same_bare(found, expected, joined, held, 9)
+    return count, sliced, untemplated + assert_same_bare(found, expected, own, ~held, 2)
 
 
 @pytest.mark.parametrize("parts", PARTS)
 @pytest.mark.parametrize("seed", range(3))
 def test_passes_give_what_one_table_gives(seed: int, parts: int) -> None:
-    clusters, slices, bare = assert_same(random_log(seed), parts, seed)
+    clusters, slices, untemplated = assert_same(random_log(seed), parts, seed)
     assert clusters > 0
     assert slices > 0
-    assert bare > 0
+    assert untemplated > 0
 
 
 @steady
@@ -226,6 +231,18 @@ def test_what_is_linked_does_not_depend_on_partitions_or_order(seed: int) -> Non
         assert found.sliced.equals(expected.sliced)
 
 
+def client_codes(traffic: pa.Table) -> list[int]:
+    """Ranks of (user agent, TLS fingerprint), each by its first appearance, unknown ones first; -1 for neither."""
+    seen: tuple[dict[str | None, int], dict[str | None, int]] = ({None: -1}, {None: -1})
+    columns = traffic.select(["user_agent", "tls_fingerprint"]).to_pylist()
+    pairs = [
+        tuple(own.setdefault(text, len(own) - 1) for own, text in zip(seen, row.values(), strict=True))
+        for row in columns
+    ]
+    rank = {pair: number for number, pair in enumerate(sorted(set(pairs)))}
+    return [-1 if pair == (-1, -1) else rank[pair] for pair in pairs]
+
+
 def test_traffic_of_a_log_that_is_small_enough_is_all_of_it() -> None:
     sketches = random_log(21, 30, 40.0)
     linked = link_slices(parted(sketches, 2, 5), Config(seed=SEED), Silent())
@@ -234,26 +251,33 @@ def test_traffic_of_a_log_that_is_small_enough_is_all_of_it() -> None:
     for name in ("fold", "first_occurrence", "topic"):
         wanted = getattr(expected.coded, name, expected.topics).tolist()
         assert SLICED.check(linked.sliced)[name].to_pylist() == wanted
+    assert linked.sliced["request_style"].to_pylist() == [
+        int(any(row[name] is not None for name in ("temperature", "top_p", "max_tokens")))
+        for row in linked.traffic.to_pylist()
+    ]
+    assert linked.sliced["client_fingerprint"].to_pylist() == client_codes(linked.traffic)
     totals = TOTALS.check(linked.totals)
     assert totals["account_id"].to_pylist() == expected.coded.account_ids
     assert totals["background"].to_pylist() == [True] * len(expected.coded.account_ids)
 
 
 @pytest.mark.parametrize("parts", PARTS)
-def test_a_log_larger_than_the_sample_keeps_the_public_and_who_is_linked(parts: int) -> None:
+def test_a_log_larger_than_the_sample_keeps_the_background_sample_and_who_is_linked(parts: int) -> None:
     """Requests of others are left out of the traffic, and of them alone; what is kept is cut as in the whole log."""
     rng = np.random.default_rng(4)
     sketches = random_log(33, 1_200, 12.0)
-    whole = link_slices(parted(sketches, 1), Config(), Silent())
-    few = link_slices(parted(sketches, parts, int(rng.integers(99))), Config(link={"public_accounts": 1_000}), Silent())
-    assert few.links.equals(whole.links)
-    public = few.totals.filter(few.totals["background"])["account_id"]
-    assert len(public) == 1_000
+    complete = link_slices(parted(sketches, 1), Config(), Silent())
+    few = link_slices(
+        parted(sketches, parts, int(rng.integers(99))), Config(link={"background_accounts": 1_000}), Silent()
+    )
+    assert few.links.equals(complete.links)
+    background_sample = few.totals.filter(few.totals["background"])["account_id"]
+    assert len(background_sample) == 1_000
     kept = set(few.traffic["account_id"].to_pylist())
-    assert kept >= {*public.to_pylist(), *few.links.filter(few.links["member"])["account_id"].to_pylist()}
+    assert kept >= {*background_sample.to_pylist(), *few.links.filter(few.links["member"])["account_id"].to_pylist()}
     assert len(kept) < 1_200
-    inside = pc.is_in(whole.traffic["account_id"], pa.array(sorted(kept)))
-    assert few.traffic.equals(whole.traffic.filter(inside))
-    assert few.sliced.equals(whole.sliced.filter(inside))
+    inside = pc.is_in(complete.traffic["account_id"], pa.array(sorted(kept)))
+    assert few.traffic.equals(complete.traffic.filter(inside))
+    assert few.sliced.equals(complete.sliced.filter(inside))
     for name in ("account_id", "requests", "output_tokens", "first_seen", "last_seen"):
-        assert few.totals[name].equals(whole.totals[name])
+        assert few.totals[name].equals(complete.totals[name])

@@ -1,23 +1,25 @@
-"""From sketches to slices: halves, habits, content clusters, slices, topics."""
+"""From sketches to slices: folds, recurring phrases, content clusters, slices, topics."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from drawn_sketches import Prompt, parted, rows_of, sketches_of
 from plain_link import code_sketches, known_phrases
-from told_sketches import Prompt, parted, rows_of, sketches_of
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS, SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
-from stillhunt.link.requests.index_requests import arrange, keyed_bit
+from stillhunt.link.groups.slices import cluster_slices
+from stillhunt.link.requests.index_requests import index_requests, keyed_bit
 from stillhunt.link.templates.clusters import content_clusters
-from stillhunt.link.templates.phrases import MIN_ACCOUNTS, MIN_PROMPTS, shared_habits
-from stillhunt.link.templates.slices import cluster_slices
+from stillhunt.link.templates.recurring_phrases import find_shared_phrases
 from stillhunt.link.topics import topics as topics_module
-from stillhunt.link.topics.kernels_words import word_keys
+from stillhunt.link.topics.topic_word_kernels import word_keys
 from stillhunt.link.topics.topics import NO_TOPIC, request_topics
 
 
@@ -39,7 +41,7 @@ def strangers(accounts: int, prompts: int) -> list[Prompt]:
     ]
 
 
-def test_halves_are_balanced_and_depend_on_the_seed() -> None:
+def test_folds_are_balanced_and_depend_on_the_seed() -> None:
     conversations = np.random.default_rng(2).integers(0, 2**63, 40_000).astype(np.uint64)
     first, second = keyed_bit(conversations, 0), keyed_bit(conversations, 1)
     # Four standard deviations of a fair coin.
@@ -49,14 +51,14 @@ def test_halves_are_balanced_and_depend_on_the_seed() -> None:
     assert abs(keyed_bit(np.arange(40_000, dtype=np.uint64), 0).mean() - 0.5) < 0.01
 
 
-def test_a_conversation_stays_in_one_half() -> None:
+def test_a_conversation_stays_in_one_fold() -> None:
     prompts = [{"account_id": f"a{n % 7}", "conversation": 100 + n % 50} for n in range(1_000)]
-    noted = rows_of(arrange(parted(sketches_of(prompts), 3), seed=3).rows, "conversation", "fold")
-    halves: dict[int, set[int]] = {c: set() for c in range(100, 150)}
-    for conversation, half in zip(noted["conversation"].to_pylist(), noted["fold"].to_pylist(), strict=True):
-        halves[conversation].add(half)
-    assert {len(half) for half in halves.values()} == {1}
-    assert set.union(*halves.values()) == {0, 1}
+    noted = rows_of(index_requests(parted(sketches_of(prompts), 3), seed=3).rows, "conversation", "fold")
+    folds: dict[int, set[int]] = {c: set() for c in range(100, 150)}
+    for conversation, fold in zip(noted["conversation"].to_pylist(), noted["fold"].to_pylist(), strict=True):
+        folds[conversation].add(fold)
+    assert {len(fold) for fold in folds.values()} == {1}
+    assert set.union(*folds.values()) == {0, 1}
 
 
 def test_a_repeated_prompt_is_fresh_once_and_an_empty_one_never() -> None:
@@ -66,73 +68,77 @@ def test_a_repeated_prompt_is_fresh_once_and_an_empty_one_never() -> None:
         {"account_id": "a", "prompt_hash": 0},
     ]
     prompts.append({"account_id": "b", "prompt_hash": 7})
-    log = arrange(LocalDataset.of(sketches_of(prompts)), seed=0)
+    log = index_requests(LocalDataset.of(sketches_of(prompts)), seed=0)
     assert rows_of(log.rows, "first_occurrence")["first_occurrence"].to_pylist() == [1, 0, 0, 1]
     assert log.prompts.tolist() == [1, 1]
 
 
 def test_the_first_of_a_prompt_is_the_first_in_time_whatever_the_order_of_rows() -> None:
-    """Two rows of one time and text differ by their ids alone: of these one is fresh, always the same."""
+    """Two rows of one time and text differ only by their ids; the same one is always the first occurrence."""
     prompts: list[Prompt] = [
         {"account_id": "a", "prompt_hash": 7, "timestamp": t, "content_hash": 1} for t in (5, 3, 3, 9)
     ]
     prompts = [{**prompt, "source": f"s{number}"} for number, prompt in enumerate(prompts)]
     found = set()
     for order in range(12):
-        noted = rows_of(arrange(parted(sketches_of(prompts), 1, order), seed=0).rows, "source", "first_occurrence")
+        noted = rows_of(
+            index_requests(parted(sketches_of(prompts), 1, order), seed=0).rows, "source", "first_occurrence"
+        )
         found.add(tuple(noted.sort_by("source")["first_occurrence"].to_pylist()))
     assert len(found) == 1
     assert found <= {(0, 1, 0, 0), (0, 0, 1, 0)}
 
 
-def habits_of(prompts: list[Prompt]) -> set[int]:
+def shared_phrases_of(prompts: list[Prompt]) -> set[int]:
     sketches = sketches_of(prompts)
-    habits = shared_habits(arrange(parted(sketches, 2), seed=0))
+    shared_phrases = find_shared_phrases(index_requests(parted(sketches, 2), seed=0))
     known = known_phrases(code_sketches(sketches, seed=0))
-    return {phrase for phrase, habit in zip(known, habits.habit_of.tolist(), strict=True) if habit >= 0}
+    return {phrase for phrase, shared in zip(known, shared_phrases.shared_of.tolist(), strict=True) if shared >= 0}
 
 
-def test_phrases_that_recur_in_several_accounts_are_habits() -> None:
-    crowd = strangers(60, 10)
-    assert habits_of(crowd) == set()
-    assert habits_of([*crowd, *templated(MIN_ACCOUNTS, 10, [1, 2, 3])]) == {1, 2, 3}
-    assert habits_of([*crowd, *templated(MIN_ACCOUNTS - 1, 10, [1, 2, 3])]) == set()
-    assert habits_of([*crowd, *templated(MIN_ACCOUNTS, MIN_PROMPTS - 1, [1, 2, 3])]) == set()
+def test_phrases_that_recur_in_several_accounts_are_recurring_phrases() -> None:
+    background = strangers(60, 10)
+    assert shared_phrases_of(background) == set()
+    assert shared_phrases_of([*background, *templated(3, 10, [1, 2, 3])]) == {1, 2, 3}
+    assert shared_phrases_of([*background, *templated(2, 10, [1, 2, 3])]) == set()
+    assert shared_phrases_of([*background, *templated(3, 2, [1, 2, 3])]) == set()
 
 
-def test_replayed_prompts_make_no_habit() -> None:
+def test_replayed_prompts_make_no_recurring_phrase() -> None:
     """Benchmarks and retries send one text many times: that is one prompt."""
     replayed = [{**prompt, "prompt_hash": 5} for prompt in templated(6, 10, [1, 2, 3])]
-    assert habits_of([*strangers(60, 10), *replayed]) == set()
+    assert shared_phrases_of([*strangers(60, 10), *replayed]) == set()
 
 
-def test_what_everybody_says_is_no_habit() -> None:
-    crowd = [
+def test_what_everybody_says_is_no_recurring_phrase() -> None:
+    background = [
         {**prompt, "phrases": [*prompt["phrases"], 1]} if number % 10 < 4 else prompt
         for number, prompt in enumerate(strangers(90, 10))
     ]
-    assert habits_of(crowd) == set()
-    few = [prompt for prompt in crowd if prompt["account_id"] < "s006"]
-    assert habits_of([*few, *strangers(90, 10)[60:]]) == {1}, "the same phrase is a habit where six accounts say it"
+    assert shared_phrases_of(background) == set()
+    few = [prompt for prompt in background if prompt["account_id"] < "s006"]
+    assert shared_phrases_of([*few, *strangers(90, 10)[60:]]) == {1}, (
+        "the same phrase is a recurring phrase where six accounts say it"
+    )
 
 
 def test_a_template_is_found_even_where_most_traffic_uses_it() -> None:
     """The bar is set by those who do not lean on a phrase, so a campaign cannot raise it against itself."""
-    assert habits_of([*strangers(20, 10), *templated(60, 10, [1, 2, 3])]) == {1, 2, 3}
+    assert shared_phrases_of([*strangers(20, 10), *templated(60, 10, [1, 2, 3])]) == {1, 2, 3}
 
 
 def test_system_prompts_count_as_phrases() -> None:
     prompts = [{**p, "phrases": p["phrases"][3:], "system_phrases": [1, 2, 3]} for p in templated(6, 10, [1, 2, 3])]
-    assert habits_of([*strangers(60, 10), *prompts]) == {1, 2, 3}
+    assert shared_phrases_of([*strangers(60, 10), *prompts]) == {1, 2, 3}
 
 
 def test_slices_hold_one_template_each() -> None:
     prompts = [*strangers(60, 10), *templated(8, 12, [1, 2, 3]), *templated(7, 12, [4, 5, 6], first=20)]
     both = [{**p, "account_id": "t000"} for p in templated(1, 12, [4, 5, 6], first=40)]
-    log = arrange(parted(sketches_of([*prompts, *both]), 4), seed=0)
-    clusters = content_clusters(shared_habits(log), log.accounts)
+    log = index_requests(parted(sketches_of([*prompts, *both]), 4), seed=0)
+    clusters = content_clusters(find_shared_phrases(log), log.accounts)
     assert clusters.count == 2
-    rows, own = request_topics(log, clusters, seed=0), np.arange(2)
+    rows, own = request_topics(log, clusters, seed=0, least=4), np.arange(2)
     slices = list(cluster_slices(rows, clusters, own, log.accounts, least_accounts=5, least=4))
     names = [[log.account_ids[a].as_py() for a in one.account] for one in slices]
     assert names == [[f"t{n:03d}" for n in range(8)], ["t000", *(f"t{n:03d}" for n in range(20, 27))]]
@@ -140,17 +146,17 @@ def test_slices_hold_one_template_each() -> None:
         assert one.size.sum(axis=0).tolist() == [12] * 8
         assert one.phrases.sum(axis=0).tolist() == [[12, 12, 12]] * 8
         assert not one.topics.any()
-        for half in (0, 1):
-            counted = np.zeros_like(one.phrases[half])
-            np.add.at(counted, (one.member[half], one.phrase[half]), 1)
-            assert np.array_equal(counted, one.phrases[half])
+        for fold in (0, 1):
+            counted = np.zeros_like(one.phrases[fold])
+            np.add.at(counted, (one.member[fold], one.phrase[fold]), 1)
+            assert np.array_equal(counted, one.phrases[fold])
     for least_accounts, least in ((9, 4), (5, 13)):
         few = cluster_slices(rows, clusters, own, log.accounts, least_accounts=least_accounts, least=least)
         assert list(few) == []
 
 
 def test_topics_follow_the_words() -> None:
-    """Eighty subjects with words of their own: requests of one subject share a topic, others have another."""
+    """Eighty topics with words of their own: requests of one topic share a topic, others have another."""
     rng = np.random.default_rng(6)
     subject = rng.integers(0, 80, 2_400)
     prompts = [
@@ -159,18 +165,18 @@ def test_topics_follow_the_words() -> None:
     ]
     prompts.append({"account_id": "a00", "topic_words": []})
     table = sketches_of(prompts)
-    log = arrange(parted(table, 3), seed=0)
-    clusters = content_clusters(shared_habits(log), log.accounts)
-    topics = rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_numpy()
+    log = index_requests(parted(table, 3), seed=0)
+    clusters = content_clusters(find_shared_phrases(log), log.accounts)
+    topics = rows_of(request_topics(log, clusters, seed=0, least=4), "topic")["topic"].to_numpy()
     truth = subject[[int(i[1:]) for i in table["request_id"].to_pylist() if i != "r002400"]]
     known = np.array([i != "r002400" for i in table["request_id"].to_pylist()])
     assert (topics[~known] == NO_TOPIC).all()
     counts = np.zeros((80, 64), np.int64)
     np.add.at(counts, (truth[topics[known] >= 0], topics[known][topics[known] >= 0]), 1)
     assert counts.sum() > 2_300
-    assert counts.max(axis=1).sum() / counts.sum() > 0.9, "a subject falls into one topic"
-    assert (counts.max(axis=0) > 0).sum() > 40, "subjects fall into different topics"
-    again = rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_numpy()
+    assert counts.max(axis=1).sum() / counts.sum() > 0.9, "a topic falls into one topic"
+    assert (counts.max(axis=0) > 0).sum() > 40, "topics fall into different topics"
+    again = rows_of(request_topics(log, clusters, seed=0, least=4), "topic")["topic"].to_numpy()
     assert np.array_equal(topics, again)
 
 
@@ -196,17 +202,17 @@ def test_requests_of_the_same_words_move_no_topic_by_their_order(monkeypatch: py
         prompts.append({"account_id": f"b{n % 60:02d}", "topic_words": sorted(words)})
     others = np.sort(keys_of([prompt["topic_words"] for prompt in prompts]))
     tied = next(w for w in ([n, n + 99, n + 200, 900, 901] for n in range(99)) if 300 < rank(others, w) < 1_500)
-    monkeypatch.setattr(topics_module, "SAMPLE", rank(others, tied) + 40)
+    monkeypatch.setattr(topics_module, "P", replace(topics_module.P, sample=rank(others, tied) + 40))
     for n in range(80):
         kind = {"account_id": f"a{n % 2:02d}", "phrases": [10 * (n % 2) + k for k in range(3)]}
         prompts.append({**kind, "topic_words": tied})
     sketches = sketches_of(prompts)
     found = []
     for order in range(3):
-        log = arrange(parted(sketches, 1, order), seed=0)
-        clusters = content_clusters(shared_habits(log), log.accounts)
+        log = index_requests(parted(sketches, 1, order), seed=0)
+        clusters = content_clusters(find_shared_phrases(log), log.accounts)
         assert clusters.count == 2
-        found.append(rows_of(request_topics(log, clusters, seed=0), "topic")["topic"].to_pylist())
+        found.append(rows_of(request_topics(log, clusters, seed=0, least=4), "topic")["topic"].to_pylist())
     assert found[0] == found[1] == found[2]
 
 

@@ -1,4 +1,4 @@
-"""What the compiled loops over requests compute (kernels_rows, kernels_words, kernels_pairs), in plain Python."""
+"""What the kernels of requests, phrases, phrase pairs and topic words compute, in plain Python."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def order_rows(owner: list[int], time: list[int], keys: list[int]) -> list[int]:
     return sorted(range(len(owner)), key=lambda row: (owner[row], time[row], keys[row]))
 
 
-def mark_first(order: list[int], owner: list[int], whole: list[int]) -> list[int]:
+def mark_first(order: list[int], owner: list[int], prompt_hash: list[int]) -> list[int]:
     """1 for the first row of each (owner, prompt)."""
     seen: set[tuple[int, int]] = set()
-    fresh = [0] * len(order)
+    first_occurrence = [0] * len(order)
     for row in order:
-        fresh[row] = int(whole[row] != 0 and (owner[row], whole[row]) not in seen)
-        seen.add((owner[row], whole[row]))
-    return fresh
+        first_occurrence[row] = int(prompt_hash[row] != 0 and (owner[row], prompt_hash[row]) not in seen)
+        seen.add((owner[row], prompt_hash[row]))
+    return first_occurrence
 
 
-def mark_alone(owner: list[int], conversation: list[int], turn: list[int]) -> list[int]:
+def mark_single_turns(owner: list[int], conversation: list[int], turn: list[int]) -> list[int]:
     """1 for a row that is all of its conversation, turns counted from the owner's earliest known one."""
     rows = Counter(zip(owner, conversation, strict=True))
     earliest = {
@@ -41,12 +41,12 @@ def mark_alone(owner: list[int], conversation: list[int], turn: list[int]) -> li
 
 
 def recurring_phrases(
-    owner: list[int], fresh: list[int], phrases: Lists, systems: Lists, least: int
+    owner: list[int], first_occurrence: list[int], phrases: Lists, systems: Lists, least: int
 ) -> dict[tuple[int, int], int]:
-    """(owner, phrase) -> fresh rows with it, where enough."""
+    """(owner, phrase) -> first occurrences with it, where enough."""
     rows: Counter[tuple[int, int]] = Counter()
     for row, one in enumerate(owner):
-        if fresh[row]:
+        if first_occurrence[row]:
             rows.update((one, phrase) for phrase in {*phrases[row], *systems[row]})
     return {key: count for key, count in rows.items() if count >= least}
 
@@ -60,29 +60,29 @@ def known_phrases(names: list[int], phrases: Lists, systems: Lists) -> Lists:
 
 
 def assign_clusters(
-    account: list[int], codes: Lists, cluster_of: list[int], habitual: set[tuple[int, int]]
+    account: list[int], codes: Lists, cluster_of: list[int], recurring: set[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     """Cluster of each row and its phrases in the row."""
     found = []
     for owner, own in zip(account, codes, strict=True):
         counts = Counter(cluster_of[code] for code in own if cluster_of[code] >= 0)
-        enough = [(-n, label) for label, n in counts.items() if n >= 2 or (owner, label) in habitual]
+        enough = [(-n, label) for label, n in counts.items() if n >= 2 or (owner, label) in recurring]
         best = min(enough, default=(0, -1))
         found.append((best[1], -best[0]))
     return found
 
 
-def recurring_words(stretches: Lists, words: Lists, share: float) -> set[tuple[int, int]]:
-    """(stretch, word) of the words in at least two rows and in a share of the rows."""
+def recurring_words(account_runs: Lists, words: Lists, share: float) -> set[tuple[int, int]]:
+    """(run, word) of the words in at least two rows and in a share of the rows."""
     found = set()
-    for number, rows in enumerate(stretches):
+    for number, rows in enumerate(account_runs):
         counts = Counter(word for row in rows for word in words[row])
         found |= {(number, word) for word, n in counts.items() if n >= 2 and n >= share * len(rows)}
     return found
 
 
 def telling_words(cluster: list[int], words: Lists, telling: set[int], wrapping: set[tuple[int, int]]) -> Lists:
-    """Words of each row that tell its subject."""
+    """Words of each row that tell its topic."""
     return [
         [word for word in own if word in telling and (label, word) not in wrapping]
         for label, own in zip(cluster, words, strict=True)
@@ -137,22 +137,22 @@ def take_words(rows: list[int], words: Lists) -> Lists:
 
 
 def pairs_by_account(
-    stretches: list[tuple[int, list[int]]], habits_of_row: Lists, own_habits: Lists, limits: tuple[int, int]
+    account_runs: list[tuple[int, list[int]]], shared_of_row: Lists, own_phrases: Lists, limits: tuple[int, int]
 ) -> Counter[tuple[int, int]]:
-    """Accounts that have both phrases of a pair as habits and in one request, at least twice.
+    """Accounts that have both phrases of a pair as recurring phrases and in one request, at least twice.
 
     Args:
-        stretches: account and rows of each, in order.
-        habits_of_row: habit codes of each row, in the order in which the kernel meets them.
-        own_habits: habits of each account.
+        account_runs: account and rows of each, in order.
+        shared_of_row: recurring phrase codes of each row, in the order in which the kernel meets them.
+        own_phrases: recurring phrases of each account.
         limits: phrases of one request that are paired, and rows of one account that are gone through.
     """
     pairs: Counter[tuple[int, int]] = Counter()
-    for account, rows in stretches:
-        own = set(own_habits[account])
+    for account, rows in account_runs:
+        own = set(own_phrases[account])
         seen: defaultdict[tuple[int, int], int] = defaultdict(int)
         for row in rows[:: max(1, -(-len(rows) // limits[1]))]:
-            for pair in combinations([h for h in habits_of_row[row] if h in own][: limits[0]], 2):
+            for pair in combinations([h for h in shared_of_row[row] if h in own][: limits[0]], 2):
                 seen[pair] += 1
         pairs.update(pair for pair, times in seen.items() if times >= 2)
     return pairs
@@ -162,7 +162,7 @@ TWINS = {
     "number_keys": number_keys,
     "order_rows": order_rows,
     "mark_first": mark_first,
-    "mark_alone": mark_alone,
+    "mark_single_turns": mark_single_turns,
     "recurring_phrases": recurring_phrases,
     "_mark_twice": recurring_phrases,
     "_take_marked": recurring_phrases,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stillhunt.link.templates import merge_fragments as fragments
-from stillhunt.link.templates.kernels_fragments import MIN_JACCARD, MIN_LIFT, MIN_TOGETHER
-from stillhunt.link.templates.merge_fragments import MOST_ACCOUNTS
+
+MIN_TOGETHER, MIN_LIFT, MIN_JACCARD, MOST_ACCOUNTS = 5, 4.0, 0.13, 0.5
 
 ACCOUNTS = 240
 LABELS = 9
@@ -25,11 +25,11 @@ def risk(known: set[int], other: set[int]) -> bool:
     return len(known & other) / len(known) >= MIN_LIFT * elsewhere
 
 
-def joined_labels(requests: list[Request], whole: set[int]) -> dict[int, int]:
+def joined_labels(requests: list[Request], complete: set[int]) -> dict[int, int]:
     """Label under which each cluster goes: the smallest of its connected component."""
     users: defaultdict[int, set[int]] = defaultdict(set)
-    for account, label, fresh in requests:
-        if fresh and label >= 0 and label not in whole:
+    for account, label, first_occurrence in requests:
+        if first_occurrence and label >= 0 and label not in complete:
             users[label].add(account)
     graph = nx.Graph()
     graph.add_nodes_from(range(LABELS))
@@ -61,11 +61,11 @@ def drawn_requests(rng: np.random.Generator) -> list[Request]:
 def test_fragments_are_the_components_of_clusters_used_together(seed: int) -> None:
     rng = np.random.default_rng(seed)
     requests = drawn_requests(rng)
-    whole = set(rng.choice(LABELS, int(rng.integers(0, 3)), replace=False).tolist())
-    uses = {(account, label) for account, label, fresh in requests if fresh and label >= 0}
+    complete = set(rng.choice(LABELS, int(rng.integers(0, 3)), replace=False).tolist())
+    uses = {(account, label) for account, label, first_occurrence in requests if first_occurrence and label >= 0}
     account, cluster = np.array(rng.permutation(sorted(uses)), np.int64).T.copy()
-    found = fragments.joined_labels(account, cluster, ACCOUNTS, LABELS, np.array(sorted(whole), np.int64))
-    assert found.tolist() == [label for _, label in sorted(joined_labels(requests, whole).items())]
+    found = fragments.joined_labels(account, cluster, ACCOUNTS, LABELS, np.array(sorted(complete), np.int64))
+    assert found.tolist() == [label for _, label in sorted(joined_labels(requests, complete).items())]
 
 
 def test_drawn_requests_give_components_of_many_sizes() -> None:

@@ -39,7 +39,7 @@ def test_bcubed_item_by_item(items: list[tuple[int, int]]) -> None:
 def test_adjusted_rand_index_pair_by_pair(items: list[tuple[int, int]]) -> None:
     pairs = list(combinations(items, 2))
     both = sum(a == b for a, b in pairs)
-    truth, found = (sum(a[side] == b[side] for a, b in pairs) for side in (0, 1))
+    truth, found = (sum(a[fold] == b[fold] for a, b in pairs) for fold in (0, 1))
     expected = truth * found / len(pairs)
     most = (truth + found) / 2
     got = adjusted_rand_index([t for t, _ in items], [f for _, f in items])

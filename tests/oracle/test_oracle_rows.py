@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from stillhunt.link.requests import kernels as kernels_rows
-from stillhunt.link.templates import kernels_pairs, kernels_phrases
-from stillhunt.link.topics import kernels_words
+from stillhunt.link.requests import request_kernels
+from stillhunt.link.templates import phrase_kernels, phrase_pair_kernels
+from stillhunt.link.topics import topic_word_kernels
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 fewer = settings(derandomize=True, deadline=None, max_examples=30)
@@ -31,7 +31,7 @@ def compiled(module: object) -> set[str]:
 
 
 def test_every_kernel_has_a_twin() -> None:
-    modules = (kernels_rows, kernels_phrases, kernels_words, kernels_pairs)
+    modules = (request_kernels, phrase_kernels, topic_word_kernels, phrase_pair_kernels)
     found = set().union(*(compiled(module) for module in modules))
     assert len(found) > 15
     assert found <= set(plain.TWINS), "write a plain twin in tests/oracle and hold the kernel to it"
@@ -60,7 +60,7 @@ def ordered(owner: list[int]) -> Array:
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 2**63, 2**64 - 1, 2**40, 2**40 + 1]), max_size=40))
 def test_number_keys(keys: list[int]) -> None:
     out = np.empty(len(keys), np.int32)
-    count = kernels_rows.number_keys(np.array(keys, np.uint64), out)
+    count = request_kernels.number_keys(np.array(keys, np.uint64), out)
     assert out.tolist() == plain.number_keys(keys)
     assert count == len(set(keys))
 
@@ -68,7 +68,7 @@ def test_number_keys(keys: list[int]) -> None:
 def test_number_keys_of_many() -> None:
     keys = np.random.default_rng(1).integers(0, 3_000, 9_000).astype(np.uint64) << np.uint64(51)
     out = np.empty(len(keys), np.int32)
-    kernels_rows.number_keys(keys, out)
+    request_kernels.number_keys(keys, out)
     assert out.tolist() == plain.number_keys(keys.tolist())
 
 
@@ -84,7 +84,7 @@ def test_order_rows(rows: list[tuple[int, int, int]]) -> None:
     owners = len(set(owner))
     order, offsets = np.empty(len(rows), np.int32), np.empty(owners + 1, np.int64)
     columns = (np.array(time, np.int64), np.array(keys, np.uint64))
-    kernels_rows.order_rows(np.array(owner, np.int32), owners, *columns, order, offsets)
+    request_kernels.order_rows(np.array(owner, np.int32), owners, *columns, order, offsets)
     assert order.tolist() == plain.order_rows(owner, time, keys)
     assert offsets.tolist() == offsets_of(owner).tolist()
 
@@ -92,35 +92,35 @@ def test_order_rows(rows: list[tuple[int, int, int]]) -> None:
 @steady
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 2, 65, 2**63 + 1])), max_size=60))
 def test_mark_first(rows: list[tuple[int, int]]) -> None:
-    owner, whole = named([row[0] for row in rows]), [row[1] for row in rows]
-    order, fresh = ordered(owner), np.full(len(rows), 9, np.uint8)
-    kernels_rows.mark_first(order, offsets_of(owner), np.array(whole, np.uint64), fresh)
-    assert fresh.tolist() == plain.mark_first(order.tolist(), owner, whole)
+    owner, prompt_hash = named([row[0] for row in rows]), [row[1] for row in rows]
+    order, first_occurrence = ordered(owner), np.full(len(rows), 9, np.uint8)
+    request_kernels.mark_first(order, offsets_of(owner), np.array(prompt_hash, np.uint64), first_occurrence)
+    assert first_occurrence.tolist() == plain.mark_first(order.tolist(), owner, prompt_hash)
 
 
 @steady
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(-1, 2)), max_size=60))
-def test_mark_alone(rows: list[tuple[int, int, int]]) -> None:
+def test_mark_single_turns(rows: list[tuple[int, int, int]]) -> None:
     owner, turn = named([row[0] for row in rows]), [row[2] for row in rows]
     conversation = [10 * one + row[1] for one, row in zip(owner, rows, strict=True)]
-    alone = np.full(len(rows), 9, np.uint8)
+    single_turn = np.full(len(rows), 9, np.uint8)
     columns = (np.array(conversation, np.uint64), np.array(turn, np.int32))
-    kernels_rows.mark_alone(ordered(owner), offsets_of(owner), *columns, alone)
-    assert alone.tolist() == plain.mark_alone(owner, conversation, turn)
+    request_kernels.mark_single_turns(ordered(owner), offsets_of(owner), *columns, single_turn)
+    assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn)
 
 
 def test_marks_of_accounts_with_many_rows_after_small_ones() -> None:
     """The table grows for the second account and is used in part by the third."""
     rng = np.random.default_rng(5)
     owner = [0] * 3 + [1] * 5_000 + [2] * 40
-    whole, conversation = rng.integers(0, 900, len(owner)).tolist(), rng.integers(0, 4_000, len(owner)).tolist()
+    prompt_hash, conversation = rng.integers(0, 900, len(owner)).tolist(), rng.integers(0, 4_000, len(owner)).tolist()
     conversation = [10_000 * one + number for one, number in zip(owner, conversation, strict=True)]
     order, offsets, turn = ordered(owner), offsets_of(owner), rng.integers(-1, 2, len(owner)).astype(np.int32)
-    fresh, alone = np.empty(len(owner), np.uint8), np.empty(len(owner), np.uint8)
-    kernels_rows.mark_first(order, offsets, np.array(whole, np.uint64), fresh)
-    kernels_rows.mark_alone(order, offsets, np.array(conversation, np.uint64), turn, alone)
-    assert fresh.tolist() == plain.mark_first(order.tolist(), owner, whole)
-    assert alone.tolist() == plain.mark_alone(owner, conversation, turn.tolist())
+    first_occurrence, single_turn = np.empty(len(owner), np.uint8), np.empty(len(owner), np.uint8)
+    request_kernels.mark_first(order, offsets, np.array(prompt_hash, np.uint64), first_occurrence)
+    request_kernels.mark_single_turns(order, offsets, np.array(conversation, np.uint64), turn, single_turn)
+    assert first_occurrence.tolist() == plain.mark_first(order.tolist(), owner, prompt_hash)
+    assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn.tolist())
 
 
 PHRASES = st.lists(st.sampled_from([0, 1, 2, 3, 64, 4_096, 2**31, WIDE, WIDE - 1]), max_size=7)
@@ -128,15 +128,17 @@ PHRASES = st.lists(st.sampled_from([0, 1, 2, 3, 64, 4_096, 2**31, WIDE, WIDE - 1
 
 @st.composite
 def phrase_rows(draw: DrawFn) -> tuple[list[int], list[int], Lists, Lists]:
-    """Owner, fresh, phrases and system phrases of each row."""
+    """Owner, first occurrence, phrases and system phrases of each row."""
     rows = draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), PHRASES, PHRASES), max_size=30))
     return named([r[0] for r in rows]), [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows]
 
 
-def recurring(owner: list[int], fresh: list[int], phrases: Lists, systems: Lists, least: int) -> dict[Any, int]:
+def recurring(
+    owner: list[int], first_occurrence: list[int], phrases: Lists, systems: Lists, least: int
+) -> dict[Any, int]:
     lists = (flat(phrases, np.uint32), flat(systems, np.uint32))
-    marks = np.array(fresh, np.uint8)
-    found = kernels_phrases.recurring_phrases(ordered(owner), offsets_of(owner), marks, *lists, least)
+    marks = np.array(first_occurrence, np.uint8)
+    found = phrase_kernels.recurring_phrases(ordered(owner), offsets_of(owner), marks, *lists, least)
     names = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
     assert len(set(names)) == len(names)
     assert [one for one, _ in names] == sorted(one for one, _ in names), "owner by owner"
@@ -150,8 +152,8 @@ def test_recurring_phrases(rows: tuple[list[int], list[int], Lists, Lists], leas
 
 
 def test_a_phrase_of_prompt_and_system_prompt_counts_once() -> None:
-    owner, fresh = [0, 0, 0], [1, 1, 1]
-    assert recurring(owner, fresh, [[7], [7], [7]], [[7], [7], []], 2) == {(0, 7): 3}
+    owner, first_occurrence = [0, 0, 0], [1, 1, 1]
+    assert recurring(owner, first_occurrence, [[7], [7], [7]], [[7], [7], []], 2) == {(0, 7): 3}
 
 
 def test_recurring_phrases_of_accounts_of_all_sizes() -> None:
@@ -164,10 +166,10 @@ def test_recurring_phrases_of_accounts_of_all_sizes() -> None:
         owner += [account] * rows
         phrases += [rng.choice(names, rng.integers(0, 12)).tolist() for _ in range(rows)]
     systems: Lists = [own[:2] if rng.random() < 0.3 else [] for own in phrases]
-    fresh = (rng.random(len(owner)) < 0.9).astype(int).tolist()
-    got = recurring(owner, fresh, phrases, systems, 3)
+    first_occurrence = (rng.random(len(owner)) < 0.9).astype(int).tolist()
+    got = recurring(owner, first_occurrence, phrases, systems, 3)
     assert len(got) > 1_000
-    assert got == plain.recurring_phrases(owner, fresh, phrases, systems, 3)
+    assert got == plain.recurring_phrases(owner, first_occurrence, phrases, systems, 3)
 
 
 def known(names: list[int], phrases: Lists, systems: Lists, room: int) -> Lists | None:
@@ -175,10 +177,10 @@ def known(names: list[int], phrases: Lists, systems: Lists, room: int) -> Lists 
     while len(slots) < 4 * len(names):
         slots = np.full(2 * len(slots), -1, np.int32)
     table = np.array(names, np.uint32)
-    kernels_phrases.enter_phrases(table, filter_bits, slots)
+    phrase_kernels.enter_phrases(table, filter_bits, slots)
     begins, out = np.empty(len(phrases) + 1, np.int32), np.empty(room, np.int32)
     lists = (flat(phrases, np.uint32), flat(systems, np.uint32))
-    used = kernels_phrases.known_phrases(*lists, (table, filter_bits, slots), begins, out)
+    used = phrase_kernels.known_phrases(*lists, (table, filter_bits, slots), begins, out)
     return None if used < 0 else split(begins, out[:used])
 
 
@@ -208,24 +210,24 @@ def test_known_phrases_among_many() -> None:
 
 @st.composite
 def coded_rows(draw: DrawFn) -> tuple[list[int], Lists, list[int], set[tuple[int, int]]]:
-    """Account and codes of each row, cluster of each code, habits."""
+    """Account and codes of each row, cluster of each code, recurring phrases."""
     cluster_of = draw(st.lists(st.integers(-1, 3), min_size=1, max_size=10))
     codes = st.sets(st.integers(0, len(cluster_of) - 1), max_size=8).map(sorted)
     rows = draw(st.lists(st.tuples(st.integers(0, 3), codes), max_size=20))
-    habitual = draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=6))
-    return [row[0] for row in rows], [row[1] for row in rows], cluster_of, habitual
+    recurring = draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=6))
+    return [row[0] for row in rows], [row[1] for row in rows], cluster_of, recurring
 
 
 @steady
 @given(coded_rows())
 def test_assign_clusters(drawn: tuple[list[int], Lists, list[int], set[tuple[int, int]]]) -> None:
-    account, codes, cluster_of, habitual = drawn
+    account, codes, cluster_of, recurring = drawn
     cluster, matched = np.empty(len(account), np.int32), np.empty(len(account), np.int32)
-    keys = np.array(sorted(4 * one + label for one, label in habitual), np.int64)
+    keys = np.array(sorted(4 * one + label for one, label in recurring), np.int64)
     columns = (np.array(account, np.int32), flat(codes, np.int32), np.array(cluster_of, np.int32))
-    kernels_rows.assign_clusters(*columns, keys, 4, cluster, matched)
+    phrase_kernels.assign_clusters(*columns, (keys, 4), 2, cluster, matched)
     got = list(zip(cluster.tolist(), matched.tolist(), strict=True))
-    assert got == plain.assign_clusters(account, codes, cluster_of, habitual)
+    assert got == plain.assign_clusters(account, codes, cluster_of, recurring)
 
 
 WORDS = st.sets(st.integers(0, 9).map(lambda word: word * 7_000), max_size=6).map(sorted)
@@ -234,10 +236,10 @@ WORDS = st.sets(st.integers(0, 9).map(lambda word: word * 7_000), max_size=6).ma
 @steady
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=6), max_size=5), st.floats(0.0, 1.0))
 def test_recurring_words(drawn: list[Lists], share: float) -> None:
-    words = [own for stretch in drawn for own in stretch]
-    edges = np.cumsum([0, *(len(stretch) for stretch in drawn)]).astype(np.int64)
+    words = [own for run in drawn for own in run]
+    edges = np.cumsum([0, *(len(run) for run in drawn)]).astype(np.int64)
     rows = np.random.default_rng(0).permutation(len(words)).astype(np.int32)
-    found = kernels_words.recurring_words(rows, edges, *flat(words, np.uint16), share)
+    found = topic_word_kernels.recurring_words(rows, edges, *flat(words, np.uint16), 2, share)
     pairs = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
     assert set(pairs) == plain.recurring_words(split(edges, rows), words, share)
@@ -249,22 +251,22 @@ def test_recurring_words(drawn: list[Lists], share: float) -> None:
     st.sets(st.integers(0, 9).map(lambda word: word * 7_000)),
     st.sets(st.tuples(st.integers(0, 2), st.integers(0, 9).map(lambda word: word * 7_000)), max_size=8),
 )
-def test_telling_words(rows: list[tuple[int, list[int]]], told: set[int], wrapping: set[tuple[int, int]]) -> None:
+def test_telling_words(rows: list[tuple[int, list[int]]], wanted: set[int], wrapping: set[tuple[int, int]]) -> None:
     cluster, words = [row[0] for row in rows], [row[1] for row in rows]
     telling = np.zeros(1 << 16, np.uint8)
-    telling[sorted(told)] = 1
+    telling[sorted(wanted)] = 1
     keys = np.array(sorted(label << 16 | word for label, word in wrapping), np.int64)
     begins, values = flat(words, np.uint16)
     kept, out = np.empty(len(values), np.uint16), np.empty(len(rows) + 1, np.int32)
-    used = kernels_words.telling_words(np.array(cluster, np.int32), begins, values, telling, keys, kept, out)
-    assert split(out, kept[:used]) == plain.telling_words(cluster, words, told, wrapping)
+    used = topic_word_kernels.telling_words(np.array(cluster, np.int32), begins, values, telling, keys, kept, out)
+    assert split(out, kept[:used]) == plain.telling_words(cluster, words, wanted, wrapping)
 
 
 @steady
 @given(st.lists(WORDS, max_size=8), st.integers(0, 2**64 - 1))
 def test_word_keys(words: Lists, salt: int) -> None:
     keys = np.empty(len(words), np.uint64)
-    kernels_words.word_keys(*flat(words, np.uint16), np.uint64(salt), keys)
+    topic_word_kernels.word_keys(*flat(words, np.uint16), np.uint64(salt), keys)
     assert keys.tolist() == plain.word_keys(words, salt)
 
 
@@ -279,7 +281,7 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
     expected = plain.unit_vectors(words, code.tolist(), weight.tolist(), basis.tolist(), least)
     for first in range(len(words)):
         out = np.empty((len(words) - first, 5), np.float32)
-        kernels_words.unit_vectors(first, flat(words, np.uint16), code, weight, basis, least, out)
+        topic_word_kernels.unit_vectors(first, flat(words, np.uint16), code, weight, basis, least, out)
         assert out.tolist() == expected[first:]
 
 
@@ -287,7 +289,7 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=9))
 def test_best_columns(products: list[list[int]]) -> None:
     out = np.empty(len(products), np.int8)
-    kernels_words.best_columns(np.array(products, np.float32).reshape(-1, 3), out)
+    topic_word_kernels.best_columns(np.array(products, np.float32).reshape(-1, 3), out)
     assert out.tolist() == plain.best_columns([[float(value) for value in row] for row in products])
 
 
@@ -296,36 +298,38 @@ def test_best_columns(products: list[list[int]]) -> None:
 def test_words_are_counted_and_taken(words: Lists, data: st.DataObject) -> None:
     begins, values = flat(words, np.uint16)
     counts = np.zeros(1 << 16, np.int64)
-    kernels_words.count_words(values, counts)
+    topic_word_kernels.count_words(values, counts)
     assert counts.tolist() == plain.count_words(values.tolist(), 1 << 16)
     rows = sorted(data.draw(st.sets(st.integers(0, max(len(words) - 1, 0))))) if words else []
     out_begins, out = np.empty(len(rows) + 1, np.int32), np.empty(len(values), np.uint16)
-    kernels_words.take_words(np.array(rows, np.int64), begins, values, out_begins, out)
+    topic_word_kernels.take_words(np.array(rows, np.int64), begins, values, out_begins, out)
     assert split(out_begins, out) == plain.take_words(rows, words)
 
 
-LIMITS = (kernels_pairs.MAX_PHRASES_A_REQUEST, kernels_pairs.MOST_ROWS)
+LIMITS = (48, 4_096)
 
 
-def assert_same_pairs(owner: list[int], known: Lists, habit_of: list[int], own_habits: Lists, size: int) -> int:
+def assert_same_pairs(owner: list[int], known: Lists, shared_of: list[int], own_phrases: Lists, size: int) -> int:
     """Pairs of one log; gives their number.
 
     Args:
         owner: account of each row.
         known: codes of each row, ascending.
-        habit_of: habit of each code; -1 where none.
-        own_habits: habits of each account, ascending.
-        size: number of habits.
+        shared_of: recurring phrase of each code; -1 where none.
+        own_phrases: recurring phrases of each account, ascending.
+        size: number of recurring phrases.
     """
     present = sorted(set(owner))
     order, offsets = ordered(owner), np.append(0, np.cumsum([owner.count(one) for one in present])).astype(np.int64)
-    habit_begins = np.cumsum([0, *(len(own) for own in own_habits)]).astype(np.int64)
-    habits = (habit_begins, np.array([habit for own in own_habits for habit in own], np.int32))
-    codes = (*flat(known, np.int32), np.array(habit_of, np.int32))
-    found = kernels_pairs.pairs_by_account((order, offsets), np.array(present, np.int32), codes, habits, size)
-    stretches = list(zip(present, split(offsets, order), strict=True))
-    habits_of_row = [[habit_of[code] for code in own if habit_of[code] >= 0] for own in known]
-    expected = plain.pairs_by_account(stretches, habits_of_row, own_habits, LIMITS)
+    shared_begins = np.cumsum([0, *(len(own) for own in own_phrases)]).astype(np.int64)
+    shared_phrases = (shared_begins, np.array([shared for own in own_phrases for shared in own], np.int32))
+    codes = (*flat(known, np.int32), np.array(shared_of, np.int32))
+    found = phrase_pair_kernels.pairs_by_account(
+        (order, offsets), np.array(present, np.int32), codes, shared_phrases, size, (*LIMITS, 2)
+    )
+    account_runs = list(zip(present, split(offsets, order), strict=True))
+    shared_of_row = [[shared_of[code] for code in own if shared_of[code] >= 0] for own in known]
+    expected = plain.pairs_by_account(account_runs, shared_of_row, own_phrases, LIMITS)
     pairs, accounts = np.unique(found, return_counts=True)
     got = {divmod(pair, size): n for pair, n in zip(pairs.tolist(), accounts.tolist(), strict=True)}
     assert got == dict(expected)
@@ -334,19 +338,19 @@ def assert_same_pairs(owner: list[int], known: Lists, habit_of: list[int], own_h
 
 @steady
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(0, 40))
-def test_pairs_of_few_habits(seed: int, size: int, rows: int) -> None:
+def test_pairs_of_few_recurring_phrases(seed: int, size: int, rows: int) -> None:
     rng = np.random.default_rng(seed)
-    habit_of = np.full(size + 5, -1)
-    habit_of[np.sort(rng.choice(size + 5, size, replace=False))] = np.arange(size)
+    shared_of = np.full(size + 5, -1)
+    shared_of[np.sort(rng.choice(size + 5, size, replace=False))] = np.arange(size)
     owner = rng.choice([0, 2, 3], rows).tolist()
     known = [np.flatnonzero(rng.random(size + 5) < 0.4).tolist() for _ in range(rows)]
-    own_habits = [np.flatnonzero(rng.random(size) < 0.7).tolist() for _ in range(5)]
-    assert_same_pairs(owner, known, habit_of.tolist(), own_habits, size)
+    own_phrases = [np.flatnonzero(rng.random(size) < 0.7).tolist() for _ in range(5)]
+    assert_same_pairs(owner, known, shared_of.tolist(), own_phrases, size)
 
 
 @fewer
 @given(st.integers(0, 2**32 - 1), st.sampled_from([511, 512, 513, 700]))
-def test_pairs_of_few_and_of_many_habits_are_the_same(seed: int, width: int) -> None:
+def test_pairs_of_few_and_of_many_recurring_phrases_are_the_same(seed: int, width: int) -> None:
     """On both sides of the bound from which pairs are sorted instead of compared; some requests have more than 48."""
     rng = np.random.default_rng(seed)
     size = width + 40
@@ -357,17 +361,17 @@ def test_pairs_of_few_and_of_many_habits_are_the_same(seed: int, width: int) -> 
     assert pairs > 0
 
 
-@pytest.mark.parametrize("habits", [6, kernels_pairs.DENSE + 10])
+@pytest.mark.parametrize("shared_phrases", [6, 522])
 @pytest.mark.parametrize("rows", [4_096, 4_097, 9_000])
-def test_pairs_of_an_account_with_very_many_requests(rows: int, habits: int) -> None:
+def test_pairs_of_an_account_with_very_many_requests(rows: int, shared_phrases: int) -> None:
     rng = np.random.default_rng(rows)
-    known = [np.sort(rng.choice(habits, 3, replace=False)).tolist() for _ in range(rows + 30)]
-    own = list(range(habits))
-    assert assert_same_pairs([0] * rows + [1] * 30, known, own, [own, own], habits) > 10
+    known = [np.sort(rng.choice(shared_phrases, 3, replace=False)).tolist() for _ in range(rows + 30)]
+    own = list(range(shared_phrases))
+    assert assert_same_pairs([0] * rows + [1] * 30, known, own, [own, own], shared_phrases) > 10
 
 
-def test_a_request_with_many_habits_is_bounded() -> None:
+def test_a_request_with_many_recurring_phrases_is_bounded() -> None:
     size = 100
     own = list(range(size))
-    limit = kernels_pairs.MAX_PHRASES_A_REQUEST
+    limit = 48
     assert assert_same_pairs([0, 0], [own, own], own, [own], size) == limit * (limit - 1) // 2

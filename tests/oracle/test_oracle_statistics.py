@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, poisson
 
 from stillhunt.base.dataset import LocalDataset
-from stillhunt.link.templates.clusters import COHESION, CUTS, MIN_TOGETHER, content_clusters
-from stillhunt.link.templates.phrases import Habits
+from stillhunt.link.templates.clusters import content_clusters
+from stillhunt.link.templates.recurring_phrases import SharedPhrases
 from stillhunt.score.stats.homogeneity import RARE, homogeneity, load_evenness
 from stillhunt.score.stats.key_frequencies import public_key, single_key
 from stillhunt.score.stats.shared_keys import COST, PICKED_SHARES, SHARES, UNLIKE_ALL, shared_address, shared_value
 
+CUTS, COHESION, MIN_TOGETHER = (0.23, 0.29, 0.37, 0.47, 0.59, 0.73), 0.17, 3
 steady = settings(derandomize=True, deadline=None, max_examples=150)
 
 
@@ -86,8 +87,8 @@ def expected_sharers(holders: list[int], outsiders: list[int], members: list[int
     """Members that would have a value if each took that of a random outsider of its country.
 
     Args:
-        holders: countries of the outsiders that have the value.
-        outsiders: countries of all outsiders.
+        holders: countries of the comparison accounts that have the value.
+        comparison accounts: countries of all comparison accounts.
         members: countries of all members.
     """
     by_country = sum(members.count(home) / (outsiders.count(home) + 1) for home in holders)
@@ -157,12 +158,14 @@ def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, in
 # Content clusters: the first cut is the connected components of the Jaccard graph.
 
 
-def noted_habits(requests: list[tuple[int, set[int]]]) -> Habits:
-    """Requests of (account, phrases), by account; a phrase is a habit of an account that has it in two requests."""
+def noted_habits(requests: list[tuple[int, set[int]]]) -> SharedPhrases:
+    """Requests of (account, phrases), by account; a phrase recurs in an account that has it in two requests."""
     requests = sorted(requests, key=lambda request: request[0])
     account = np.array([a for a, _ in requests], np.int32)
     pairs = [(row, phrase) for row, (_, phrases) in enumerate(requests) for phrase in sorted(phrases)]
-    habits = sorted(habit for habit, times in Counter((int(account[r]), p) for r, p in pairs).items() if times >= 2)
+    shared_phrases = sorted(
+        shared for shared, times in Counter((int(account[r]), p) for r, p in pairs).items() if times >= 2
+    )
     size = max((p for _, p in pairs), default=-1) + 1
     rows = pa.table(
         {
@@ -173,15 +176,15 @@ def noted_habits(requests: list[tuple[int, set[int]]]) -> Habits:
             "known": pa.array([sorted(phrases) for _, phrases in requests], pa.list_(pa.int32())),
         }
     )
-    columns = np.array(habits, np.int64).reshape(-1, 2)
+    columns = np.array(shared_phrases, np.int64).reshape(-1, 2)
     every = np.arange(size, dtype=np.int32)
-    return Habits(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1])
+    return SharedPhrases(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1])
 
 
-def first_cut(requests: list[tuple[int, set[int]]], habits: Habits) -> list[set[int]]:
-    """Components of the graph of phrases that are habits of the same accounts, in the same requests, by networkx."""
+def first_cut(requests: list[tuple[int, set[int]]], shared_phrases: SharedPhrases) -> list[set[int]]:
+    """Components, by networkx, of the graph of phrases that recur in the same accounts, in the same requests."""
     users: dict[int, set[int]] = {}
-    for account, phrase in zip(habits.account.tolist(), habits.phrase.tolist(), strict=True):
+    for account, phrase in zip(shared_phrases.account.tolist(), shared_phrases.phrase.tolist(), strict=True):
         users.setdefault(phrase, set()).add(account)
     together: Counter[tuple[int, int, int]] = Counter()
     for account, phrases in requests:
@@ -196,9 +199,11 @@ def first_cut(requests: list[tuple[int, set[int]]], habits: Habits) -> list[set[
     return sorted((set(part) for part in nx.connected_components(graph)), key=min)
 
 
-def cohesion(habits: Habits, phrases: set[int]) -> float:
+def cohesion(shared_phrases: SharedPhrases, phrases: set[int]) -> float:
     """Mean share of the phrases that an account uses, over the accounts that use any."""
-    used = Counter(a for a, p in zip(habits.account.tolist(), habits.phrase.tolist(), strict=True) if p in phrases)
+    used = Counter(
+        a for a, p in zip(shared_phrases.account.tolist(), shared_phrases.phrase.tolist(), strict=True) if p in phrases
+    )
     return sum(used.values()) / len(used) / len(phrases)
 
 
@@ -210,23 +215,27 @@ def test_first_cut_is_the_connected_components(seed: int) -> None:
     requests = [
         (int(rng.integers(0, 7)), {int(p) for p in rng.choice(places) + rng.integers(0, 4, 3)}) for _ in range(220)
     ]
-    habits = noted_habits(requests)
-    found = content_clusters(habits, 7)
+    shared_phrases = noted_habits(requests)
+    found = content_clusters(shared_phrases, 7)
     got = [set(np.flatnonzero(found.of_known == label).tolist()) for label in range(found.count)]
-    components = first_cut(requests, habits)
+    components = first_cut(requests, shared_phrases)
     assert len(components) > 1
     assert any(part in components for part in got)
-    assert all(any(part <= whole for whole in components) for part in got), "no cluster reaches over two components"
-    assert all(whole in got for whole in components if cohesion(habits, whole) >= COHESION), "what holds together stays"
+    assert all(any(part <= complete for complete in components) for part in got), (
+        "no cluster reaches over two components"
+    )
+    assert all(complete in got for complete in components if cohesion(shared_phrases, complete) >= COHESION), (
+        "what holds together stays"
+    )
     assert sorted(got, key=min) == got, "labels go by the smallest phrase"
 
 
 def test_two_templates_of_the_same_accounts_are_two_clusters() -> None:
     requests = [(account, set(block)) for account in range(5) for block in ((0, 1, 2), (3, 4)) for _ in range(3)]
-    habits = noted_habits(requests)
-    found = content_clusters(habits, 5)
+    shared_phrases = noted_habits(requests)
+    found = content_clusters(shared_phrases, 5)
     assert found.of_known.tolist() == [0, 0, 0, 1, 1]
-    assert first_cut(requests, habits) == [{0, 1, 2}, {3, 4}]
+    assert first_cut(requests, shared_phrases) == [{0, 1, 2}, {3, 4}]
     noted = found.rows.gather(lambda table, _: table, pa.schema([("cluster", pa.int32())]), None, ["cluster"])
     by_account = sorted(requests, key=lambda request: request[0])
     assert noted["cluster"].to_pylist() == [0 if 0 in phrases else 1 for _, phrases in by_account]

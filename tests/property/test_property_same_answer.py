@@ -139,25 +139,25 @@ def test_the_same_hunt_twice(log: SmallLog, stages: Stages, case: stillhunt.Case
 
 
 def test_a_file_given_twice_changes_the_duplicates_alone(log: SmallLog, case: stillhunt.Case, tmp_path: Path) -> None:
-    half = log.requests.num_rows // 2
-    first, second = write_parquet_parts(log.requests, tmp_path, [half])
+    middle = log.requests.num_rows // 2
+    first, second = write_parquet_parts(log.requests, tmp_path, [middle])
     copy = tmp_path / "the-first-again.parquet"
     copy.write_bytes(Path(first).read_bytes())
     other = stillhunt.hunt([second, first, str(copy)], log.accounts, log.config)
     for name in FINDINGS:
         assert other.tables[name].equals(case.tables[name]), f"{name} differs"
     counts = dict(other.run["counts"])
-    assert counts.pop("duplicates") >= half - CONFLICTS
-    # The rows whose ids clash are in the first half, so their copies clash once more.
+    assert counts.pop("duplicates") >= middle - CONFLICTS
+    # The rows whose ids clash are in the first middle, so their copies clash once more.
     assert counts.pop("rejects") <= 3 * CONFLICTS
     assert counts == {name: n for name, n in case.run["counts"].items() if name not in ("duplicates", "rejects")}
 
 
 def test_names_of_accounts_do_not_matter(log: SmallLog, case: stillhunt.Case) -> None:
-    """Other ids mean other ties and another split into halves, so bits move; whom to act on does not."""
+    """Other ids mean other ties and another split into folds, so bits move; whom to act on does not."""
     ids = sorted({*log.requests["account_id"].to_pylist(), *log.accounts["account_id"].to_pylist()})
-    fresh = [f"customer/{number:05d}" for number in np.random.default_rng(8).permutation(len(ids))]
-    renamed = dict(zip(ids, fresh, strict=True))
+    first_occurrence = [f"customer/{number:05d}" for number in np.random.default_rng(8).permutation(len(ids))]
+    renamed = dict(zip(ids, first_occurrence, strict=True))
 
     def rename(table: pa.Table) -> pa.Table:
         place = table.schema.get_field_index("account_id")

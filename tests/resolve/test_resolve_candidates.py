@@ -1,4 +1,4 @@
-"""Groups of two halves become candidates, slices go to one of them, and one queue is one campaign."""
+"""Groups of two folds become candidates, slices go to one of them, and one queue is one campaign."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from stillhunt.resolve.candidates import (
     claim_slices,
     clusters_of,
     merge_candidates,
-    pair_halves,
+    pair_folds,
     slice_keys,
 )
 
 BIT = 1_000_000
 
 SliceKey = tuple[int, str]
-Told = dict[SliceKey, tuple[int, int, int]]
+SliceBits = dict[SliceKey, tuple[int, int, int]]
 """Microbits of content, queue and work of each slice."""
 
 KNOWN: list[str] = []
@@ -62,13 +62,13 @@ def names(first: int, last: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class ToldGroup:
+class NamedGroup:
     """A group with its slices by name."""
 
     search: int
     formed_on: int
     members: frozenset[SliceKey]
-    bits: Told
+    bits: SliceBits
     searched: int = 0
 
     @property
@@ -80,23 +80,23 @@ class ToldGroup:
         return FoundGroup(self.search, self.formed_on, keys, member, bits, self.searched)
 
 
-def paired(groups: list[ToldGroup]) -> list[Candidate]:
-    return pair_halves([one.coded for one in groups])
+def paired(groups: list[NamedGroup]) -> list[Candidate]:
+    return pair_folds([one.coded for one in groups])
 
 
 def group(
     members: Iterable[str], *, formed_on: int, cluster: int = 0, bits: Mapping[str, tuple[int, int]] | None = None
-) -> ToldGroup:
+) -> NamedGroup:
     """A group whose members earn three bits in each view, and whose other slices earn what is given."""
     own = dict.fromkeys(members, (3 * BIT, 3 * BIT))
     judged = {(cluster, account): (*pair, 0) for account, pair in {**own, **(bits or {})}.items()}
-    return ToldGroup(cluster, formed_on, frozenset((cluster, account) for account in members), judged)
+    return NamedGroup(cluster, formed_on, frozenset((cluster, account) for account in members), judged)
 
 
 def candidate(members: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> Candidate:
     keys = np.array(sorted(key_of(cluster, account) for account in members), np.int64)
-    half = np.full(len(keys), microbits // 2)
-    return Candidate(keys, half, half, half * 0, np.full(len(keys), 3))
+    each = np.full(len(keys), microbits // 2)
+    return Candidate(keys, each, each, each * 0, np.full(len(keys), 3))
 
 
 def even_counts(*candidates: Candidate, requests: int = 20) -> SliceCounts:
@@ -105,7 +105,7 @@ def even_counts(*candidates: Candidate, requests: int = 20) -> SliceCounts:
     return SliceCounts(keys, np.full(len(keys), requests))
 
 
-def test_the_same_group_on_both_halves_is_one_candidate() -> None:
+def test_the_same_group_on_both_folds_is_one_candidate() -> None:
     (found,) = paired([group(names(0, 10), formed_on=0), group(names(1, 11), formed_on=1)])
     assert accounts(found) == set(names(0, 11))
     assert [found.formed[place_of(found, account)] for account in ("a000", "a005", "a010")] == [1, 3, 2]
@@ -185,68 +185,68 @@ def test_strangers_are_never_joined() -> None:
     assert len(merge_candidates(parts, even_counts(*parts))) == 4
 
 
-def test_bare_and_templated_slices_of_one_pool_stay_apart() -> None:
+def test_untemplated_and_templated_slices_of_one_pool_stay_apart() -> None:
     """What was found by work and what was found by words is one campaign only where the evidence says so, later."""
     left, right = candidate(names(0, 30), 0), candidate(names(0, 30), 1)
-    right = replace(right, bare=True)
+    right = replace(right, untemplated=True)
     found = merge_candidates([left, right], even_counts(left, right))
-    assert sorted(one.bare for one in found) == [False, True]
-    right = replace(right, bare=False)
+    assert sorted(one.untemplated for one in found) == [False, True]
+    right = replace(right, untemplated=False)
     assert len(merge_candidates([left, right], even_counts(left, right))) == 1
 
 
-def bare_group(
-    formed: Iterable[str], joined: Iterable[str] = (), *, formed_on: int, stack: int = 7, searched: int = 50
-) -> ToldGroup:
+def workload_group(
+    formed: Iterable[str], joined: Iterable[str] = (), *, formed_on: int, client: int = 7, searched: int = 50
+) -> NamedGroup:
     """A group found by its workload: four slices of five belong by their work alone."""
     joined = list(joined)
-    bits = {(stack, account): (0, BIT, 4 * BIT) for account in [*formed, *joined]}
-    formed_by = frozenset(bits) - {(stack, account) for account in joined}
-    return ToldGroup(-1, formed_on, formed_by, bits, searched=searched)
+    bits = {(client, account): (0, BIT, 4 * BIT) for account in [*formed, *joined]}
+    formed_by = frozenset(bits) - {(client, account) for account in joined}
+    return NamedGroup(-1, formed_on, formed_by, bits, searched=searched)
 
 
 def test_workloads_are_recognised_by_all_that_they_were_given() -> None:
-    """Half of each group formed it and the other half joined by its clients: the same slices, though not the same
+    """Half of each group formed it and the other fold joined by its clients: the same slices, though not the same
     founders."""
-    first = bare_group(names(0, 10), names(10, 20), formed_on=0, searched=40)
-    second = bare_group(names(10, 20), names(0, 10), formed_on=1, searched=70)
+    first = workload_group(names(0, 10), names(10, 20), formed_on=0, searched=40)
+    second = workload_group(names(10, 20), names(0, 10), formed_on=1, searched=70)
     (found,) = paired([first, second])
-    assert found.bare
+    assert found.untemplated
     assert found.searched == 70, "the wider search is charged for"
     assert set(found.formed) == {1, 2}
     assert len(paired([replace(first, search=3), replace(second, search=3)])) == 2, "templates: by their founders"
 
 
 def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
-    groups = [bare_group(names(0, 10), formed_on=half) for half in (0, 1)]
-    groups += [group(names(0, 10), formed_on=half, cluster=2) for half in (0, 1)]
+    groups = [workload_group(names(0, 10), formed_on=fold) for fold in (0, 1)]
+    groups += [group(names(0, 10), formed_on=fold, cluster=2) for fold in (0, 1)]
     table = resolved(groups)
-    bare = table.filter(table["untemplated"])
-    assert bare["account_id"].to_pylist() == names(0, 10)
-    assert set(bare["cluster"].to_pylist()) == {7}
-    assert set(bare["queue_microbits"].to_pylist()) == {2 * BIT}
-    assert set(bare["content_microbits"].to_pylist()) == {0}
-    assert len(set(bare["candidate"].to_pylist())) == 1
-    assert set(bare["searched"].to_pylist()) == {50}
-    assert table.num_rows - bare.num_rows == 10
+    untemplated = table.filter(table["untemplated"])
+    assert untemplated["account_id"].to_pylist() == names(0, 10)
+    assert set(untemplated["cluster"].to_pylist()) == {7}
+    assert set(untemplated["queue_microbits"].to_pylist()) == {2 * BIT}
+    assert set(untemplated["content_microbits"].to_pylist()) == {0}
+    assert len(set(untemplated["candidate"].to_pylist())) == 1
+    assert set(untemplated["searched"].to_pylist()) == {50}
+    assert table.num_rows - untemplated.num_rows == 10
 
 
 def test_who_formed_a_workload_stays_though_its_subjects_speak_against_it() -> None:
-    """Subjects are judged later on all who formed the group; those who fit by luck would be missing from it."""
+    """Topics are judged later on all who formed the group; those who fit by luck would be missing from it."""
     against = (0, -3 * BIT, 2 * BIT)
-    groups = [bare_group(names(0, 10), ["z"], formed_on=half) for half in (0, 1)]
+    groups = [workload_group(names(0, 10), ["z"], formed_on=fold) for fold in (0, 1)]
     for one in groups:
         one.bits[7, "a000"] = one.bits[7, "z"] = against
     table = resolved(groups)
-    assert table["account_id"].to_pylist() == names(0, 10), "z only joined, and leaves by its subjects"
+    assert table["account_id"].to_pylist() == names(0, 10), "z only joined, and leaves by its topics"
     assert table["queue_microbits"].to_pylist() == [-6 * BIT, *[2 * BIT] * 9]
-    templates = [group(names(0, 10), formed_on=half, bits={"a000": (0, -BIT)}) for half in (0, 1)]
+    templates = [group(names(0, 10), formed_on=fold, bits={"a000": (0, -BIT)}) for fold in (0, 1)]
     assert resolved(templates)["account_id"].to_pylist() == names(1, 10), "a template's phrases say who belongs"
 
 
 def test_one_account_serves_two_operators_with_two_clients() -> None:
-    groups = [bare_group(names(0, 30), formed_on=half, stack=7) for half in (0, 1)]
-    groups += [bare_group(names(20, 45), formed_on=half, stack=8) for half in (0, 1)]
+    groups = [workload_group(names(0, 30), formed_on=fold, client=7) for fold in (0, 1)]
+    groups += [workload_group(names(20, 45), formed_on=fold, client=8) for fold in (0, 1)]
     table = resolved(groups)
     found: dict[int, set[tuple[int, str]]] = {}
     for row in table.to_pylist():
@@ -263,7 +263,7 @@ def test_one_account_in_common_chains_nothing() -> None:
     assert len(merge_candidates(parts, even_counts(*parts))) == 6
 
 
-def links_table(groups: list[ToldGroup]) -> pa.Table:
+def links_table(groups: list[NamedGroup]) -> pa.Table:
     rows = [
         (number, one.search, cluster, one.formed_on, account, (cluster, account) in one.members, *bits, one.searched)
         for number, one in enumerate(groups)
@@ -273,7 +273,7 @@ def links_table(groups: list[ToldGroup]) -> pa.Table:
     return LINKS.build(**{name: list(column) for name, column in zip(LINKS.names, columns, strict=True)})
 
 
-def requests_of(groups: list[ToldGroup]) -> tuple[pa.Table, pa.Table]:
+def requests_of(groups: list[NamedGroup]) -> tuple[pa.Table, pa.Table]:
     """What resolve looks at of SKETCHES and SLICED: ten distinct prompts of every slice."""
     all_slices = sorted({key for one in groups for key in one.bits})
     rows = [(account, cluster) for cluster, account in all_slices for _ in range(10)]
@@ -287,7 +287,7 @@ def requests_of(groups: list[ToldGroup]) -> tuple[pa.Table, pa.Table]:
     return sketches, sliced
 
 
-def resolved(groups: list[ToldGroup]) -> pa.Table:
+def resolved(groups: list[NamedGroup]) -> pa.Table:
     return CANDIDATES.check(resolve_campaigns(links_table(groups), *requests_of(groups), Config()))
 
 
@@ -321,8 +321,8 @@ def test_nothing_found_is_an_empty_table() -> None:
 )
 def test_every_slice_has_one_candidate_that_is_large_enough(drawn: list[tuple[int, int, set[int], int]]) -> None:
     groups = [
-        group([f"a{n:03d}" for n in members], formed_on=half, cluster=cluster, bits={"late": (bits * BIT, 0)})
-        for cluster, half, members, bits in drawn
+        group([f"a{n:03d}" for n in members], formed_on=fold, cluster=cluster, bits={"late": (bits * BIT, 0)})
+        for cluster, fold, members, bits in drawn
     ]
     table = resolved(groups)
     found = list(zip(table["cluster"].to_pylist(), table["account_id"].to_pylist(), strict=True))

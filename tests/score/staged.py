@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.coded import coded, joined
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SLICED, TIMESTAMP, TRAFFIC
@@ -165,6 +166,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         words=np.full(rows, 30),
         origin_row=np.arange(rows),
     )
+    traffic = TRAFFIC.build(**columns)
     sliced = SLICED.build(
         cluster=np.where(inside, 0, -1),
         untemplated=np.zeros(rows, bool),
@@ -172,8 +174,10 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         fold=rng.integers(0, 2, rows),
         topic=topic,
         first_occurrence=np.ones(rows, bool),
+        request_style=np.zeros(rows, np.int8),
+        client_fingerprint=joined(coded(traffic["user_agent"]), coded(traffic["tls_fingerprint"])),
     )
-    return TRAFFIC.build(**columns), sliced
+    return traffic, sliced
 
 
 def _customers(rng: np.random.Generator, story: Story, ids: list[str]) -> pa.Table:

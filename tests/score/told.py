@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from stillhunt.score.context.frame import Frame, build_frame
 
+from stillhunt.base.coded import coded, joined
 from stillhunt.base.schema import ACCOUNTS, SLICED, TIMESTAMP, TRAFFIC
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.frame import Frame, build_frame
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -46,13 +47,17 @@ def told_log(
         "first_occurrence": np.ones(rows, bool),
     }
     places |= {name: np.zeros(rows, np.int64) for name in ("matched", "fold", "topic")}
+    traffic = TRAFFIC.build(**taken)
+    given_settings = [traffic[name].is_valid().to_numpy() for name in ("temperature", "top_p", "max_tokens")]
+    places["request_style"] = np.any(given_settings, axis=0).astype(np.int8)
+    places["client_fingerprint"] = joined(coded(traffic["user_agent"]), coded(traffic["tls_fingerprint"]))
     sliced = SLICED.build(**places)
     customers = None
     if plan is not None:
         names = [f"a{number:05d}" for number in range(len(plan))]
         empty = {n: pa.nulls(len(plan), ACCOUNTS.arrow.field(n).type) for n in ACCOUNTS.names}
         customers = ACCOUNTS.build(**{**empty, "account_id": names, "plan": plan})
-    return build_frame(TRAFFIC.build(**taken), sliced, customers)
+    return build_frame(traffic, sliced, customers)
 
 
 def _taken(values: Any, order: Array) -> Any:

@@ -83,29 +83,32 @@ class CollectSettings(_Group):
 
 
 class LinkSettings(_Group):
-    """Which slices are alike beyond chance."""
+    """The search for slices that are more alike than chance allows."""
 
     min_slice_requests: int = Field(
-        4, ge=2, description="Requests a slice needs before anything is inferred from it; below, chance rules."
+        4,
+        ge=2,
+        description="Distinct prompts that a slice needs before anything is inferred from it; fewer prove nothing.",
     )
-    public_accounts: int = Field(
+    background_accounts: int = Field(
         65_536,
         ge=1000,
-        description="Accounts of the random sample that groups are compared with; a smaller log is compared with "
-        "itself as a whole. What one in 20,000 does is still seen three times in such a sample.",
+        description="Most accounts in the background sample, the random sample of accounts with which groups are "
+        "compared; of a log with fewer accounts all are in it. In a sample of the default size, what one account in "
+        "20,000 does is still seen three times.",
     )
-    public_requests: int = Field(
+    background_requests: int = Field(
         8_000_000,
         ge=10_000,
-        description="Requests of that sample; bounds memory where accounts are busy.",
+        description="Most requests of the background sample; bounds memory where accounts are busy.",
     )
 
 
 class ResolveSettings(_Group):
-    """Groups of slices into campaigns."""
+    """From groups of slices to campaigns."""
 
     min_accounts: int = Field(
-        5, ge=2, description="Accounts a campaign needs; the design's first correct call asks for five."
+        5, ge=2, description="Fewest accounts of a campaign; the definition of a first correct call asks for five."
     )
 
 

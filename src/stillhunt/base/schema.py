@@ -175,47 +175,69 @@ _REPEATED = (
 
 TRAFFIC = Table(
     "traffic",
-    "Sketches of the requests of those accounts that are judged or that others are compared with, without the text's.",
+    "Requests of the accounts that are judged or with which others are compared, without what is made of their texts.",
     tuple(replace(c, type=CODED) if c.name in _REPEATED else c for c in SKETCHES.columns if c.name not in UNJUDGED),
 )
 
 SLICED = Table(
     "sliced",
-    "One row per request, in the order of traffic: where it falls.",
+    "One row per request, in the order of traffic: the slice into which it falls.",
     (
-        _c("cluster", pa.int32(), False, "Content cluster, or manner and client of a bare slice; -1 where neither."),
+        _c("cluster", pa.int32(), False, "Content cluster, or label of its untemplated slice; -1 where neither."),
         _c(
             "untemplated",
             pa.bool_(),
             False,
-            "True in an untemplated slice: single questions without a template, cut by request style.",
+            "True in an untemplated slice: single questions without a template, cut by request style and client.",
         ),
-        _c("matched", pa.int16(), False, "Phrases of that cluster in the request."),
+        _c("matched", pa.int16(), False, "Phrases of that content cluster in the request."),
         _c("fold", pa.int8(), False, "0 or 1, drawn per conversation: groups found on one are judged on the other."),
-        _c("topic", pa.int16(), False, "Topic; -1 where its words tell none."),
-        _c("first_occurrence", pa.bool_(), False, "False where the account already sent the very same prompt."),
+        _c("topic", pa.int16(), False, "Topic; -1 where the words of the request do not tell it."),
+        _c("first_occurrence", pa.bool_(), False, "False where the account sent the very same prompt before."),
+        _c("request_style", pa.int8(), False, "1 where the request sets a sampling parameter, 0 where it does not."),
+        _c(
+            "client_fingerprint",
+            pa.int32(),
+            False,
+            "Code of user agent and TLS fingerprint together, in their order of appearance; -1 where both are unknown.",
+        ),
     ),
 )
 
 LINKS = Table(
     "links",
-    "One row per slice and group found: what ties the slice to the group, on the half that did not form it.",
+    "One row per slice and group found: what ties the slice to the group, on the fold that did not form it.",
     (
-        _c("group", pa.int32(), False, "Group, numbered in order of search, half and discovery."),
-        _c("search", pa.int32(), False, "Search that found it: a content cluster, or one for all bare slices."),
-        _c("cluster", pa.int32(), False, "Content cluster of the slice, or its manner and client where it has none."),
-        _c("formed_on", pa.int8(), False, "Half on which the group was found."),
+        _c("group", pa.int32(), False, "Group, numbered in order of search, fold and discovery."),
+        _c(
+            "search",
+            pa.int32(),
+            False,
+            "Search that found it: the content cluster, or -1 for the one search of all untemplated slices.",
+        ),
+        _c(
+            "cluster",
+            pa.int32(),
+            False,
+            "Content cluster of the slice, or its label by request style and client where it is untemplated.",
+        ),
+        _c("formed_on", pa.int8(), False, "Fold on which the group was found."),
         _c("account_id", pa.string(), False, "Account of the slice."),
-        _c("member", pa.bool_(), False, "True where the slice is in the group on the half that formed it."),
+        _c("member", pa.bool_(), False, "True where the slice belongs to the group on the fold that formed it."),
         _c("content_microbits", pa.int64(), False, "Held-out bits of the phrase mixture, in millionths."),
         _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture, in millionths."),
         _c(
             "work_microbits",
             pa.int64(),
             False,
-            "Bits of load, rate and client of a bare slice, in millionths: they say who belongs, not how sure it is.",
+            "Bits of load, rate and client of an untemplated slice, in millionths: they say who belongs, not how sure.",
         ),
-        _c("searched", pa.int32(), False, "Slices alike in subjects and work, of whose clients the group is one part."),
+        _c(
+            "searched",
+            pa.int32(),
+            False,
+            "Slices of the work queue of which the group is one part by its clients; 0 for templates.",
+        ),
     ),
 )
 
@@ -224,18 +246,28 @@ CANDIDATES = Table(
     "One row per slice of a candidate campaign.",
     (
         _c("candidate", pa.int32(), False, "Candidate campaign."),
-        _c("cluster", pa.int32(), False, "Content cluster of the slice."),
+        _c("cluster", pa.int32(), False, "Content cluster or label of the slice."),
         _c("account_id", pa.string(), False, "Account of the slice."),
-        _c("formed", pa.int8(), False, "Halves that formed it: 1 the first, 2 the second, 3 both, 0 joined later."),
+        _c(
+            "formed",
+            pa.int8(),
+            False,
+            "Folds on which it formed the group: 1 the first, 2 the second, 3 both, 0 neither: it joined later.",
+        ),
         _c(
             "content_microbits",
             pa.int64(),
             False,
-            "Held-out bits of the phrase mixture over both halves, in millionths.",
+            "Held-out bits of the phrase mixture over both folds, in millionths.",
         ),
-        _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both halves, in millionths."),
+        _c("queue_microbits", pa.int64(), False, "Held-out bits of the topic mixture over both folds, in millionths."),
         _c("untemplated", pa.bool_(), False, "True where the slice has no template and was found by its workload."),
-        _c("searched", pa.int32(), False, "Bare slices among which it was picked by its client; 0 for templates."),
+        _c(
+            "searched",
+            pa.int32(),
+            False,
+            "Untemplated slices among which it was picked by its client; 0 for templates.",
+        ),
     ),
 )
 
@@ -248,7 +280,12 @@ TOTALS = Table(
         _c("output_tokens", pa.int64(), False, "Tokens answered to it; unknown ones count as 0."),
         _c("first_seen", TIMESTAMP, False, "Its first request."),
         _c("last_seen", TIMESTAMP, False, "Its last request."),
-        _c("background", pa.bool_(), False, "True in the random sample of all accounts that others are compared with."),
+        _c(
+            "background",
+            pa.bool_(),
+            False,
+            "True in the background sample, the random sample of accounts with which others are compared.",
+        ),
     ),
 )
 

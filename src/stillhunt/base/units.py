@@ -1,7 +1,10 @@
-"""Lengths of time in microseconds, the unit of every timestamp."""
+"""Units that several rooms count in: microseconds, the unit of every timestamp, and millionths of bits."""
 
 MILLISECOND = 1_000
 SECOND = 1_000 * MILLISECOND
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+MICROBITS = 1_000_000
+"""Bits of evidence cross rooms as whole millionths, so that their sums do not depend on the order of adding."""

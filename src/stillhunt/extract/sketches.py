@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
+from stillhunt.extract.text.byte_kernels import U64, Work, new_work
 from stillhunt.extract.text.conduct import SYSTEM_FLAGS
-from stillhunt.extract.text.kernels import U64, Work, new_work
-from stillhunt.extract.text.kernels_phrases import PHRASES, SYSTEM_PHRASES
-from stillhunt.extract.text.kernels_rows import (
+from stillhunt.extract.text.phrase_kernels import PHRASES, SYSTEM_PHRASES
+from stillhunt.extract.text.row_kernels import (
     Scratch,
     Sketches,
     Texts,
@@ -23,8 +23,8 @@ from stillhunt.extract.text.kernels_rows import (
     new_scratch,
     sketch_rows,
 )
-from stillhunt.extract.text.kernels_words import TOPICS
 from stillhunt.extract.text.tables import constant_tables
+from stillhunt.extract.text.word_kernels import TOPIC_WORDS
 
 ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
@@ -71,7 +71,7 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["request_key"] = pa.array(requests)
     columns["conversation"] = pa.array(_conversations(batch, accounts, calls))
     columns["content_hash"] = pa.array(_content_hashes(batch, accounts, calls, out))
-    columns["prompt_hash"] = pa.array(out.whole)
+    columns["prompt_hash"] = pa.array(out.text_hash)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
     columns["topic_words"] = _lists(out.topics, out.topic_offsets)
@@ -86,21 +86,21 @@ def _networks(numbers: pa.Array, names: pa.Array) -> pa.Array:
     if numbers.null_count == len(numbers) and names.null_count == len(names):
         return pa.nulls(len(numbers), pa.string())
     # The join gives null where a part is null; its own way of skipping nulls loses rows in which all are.
-    told = pc.binary_join_element_wise("AS", numbers.cast(pa.string()), "")
-    return pc.coalesce(pc.binary_join_element_wise(told, names, " "), told, names)
+    labelled = pc.binary_join_element_wise("AS", numbers.cast(pa.string()), "")
+    return pc.coalesce(pc.binary_join_element_wise(labelled, names, " "), labelled, names)
 
 
 def _new_sketches(rows: int) -> Sketches:
     # The lists' worst case is reserved, not touched: pages that no value reaches cost no memory.
     return Sketches(
         bytes=np.empty(rows, np.uint64),
-        whole=np.empty(rows, np.uint64),
+        text_hash=np.empty(rows, np.uint64),
         words=np.empty(rows, np.int32),
         script=np.empty(rows, np.uint8),
         conduct=np.empty(rows, np.uint32),
         phrases=np.empty(rows * PHRASES, np.uint32),
         phrase_offsets=np.zeros(rows + 1, np.int32),
-        topics=np.empty(rows * TOPICS, np.uint16),
+        topics=np.empty(rows * TOPIC_WORDS, np.uint16),
         topic_offsets=np.zeros(rows + 1, np.int32),
         system_phrases=np.empty(rows * SYSTEM_PHRASES, np.uint32),
         system_offsets=np.zeros(rows + 1, np.int32),
@@ -160,7 +160,7 @@ def _content_hashes(batch: pa.RecordBatch, accounts: U64, calls: U64, out: Sketc
         batch.column("timestamp").cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64),
         accounts,
         _hash_column(batch.column("model"), _SEED_MODEL),
-        out.whole,
+        out.text_hash,
         out.bytes,
         tokens.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64),
         present,

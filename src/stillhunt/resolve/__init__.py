@@ -21,19 +21,19 @@ from stillhunt.resolve.candidates import (
     claim_slices,
     clusters_of,
     merge_candidates,
-    pair_halves,
+    pair_folds,
     slice_keys,
 )
 
 __all__ = ["resolve_campaigns"]
 
 
-def resolve_campaigns(links: pa.Table, sketches: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
+def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
     """Candidate campaigns from the groups found.
 
     Args:
         links: LINKS.
-        sketches: TRAFFIC, for the accounts of the requests.
+        traffic: TRAFFIC, for the accounts of the requests.
         sliced: SLICED, row for row with them.
         config: settings.
 
@@ -51,12 +51,12 @@ def resolve_campaigns(links: pa.Table, sketches: pa.Table, sliced: pa.Table, con
     least = config.resolve.min_accounts
     candidates: list[Candidate] = []
     for search in sorted(by_search):
-        candidates += claim_slices(pair_halves(by_search[search]), least=least)
-    counts = _slice_counts(candidates, names, sketches, sliced)
+        candidates += claim_slices(pair_folds(by_search[search]), least=least)
+    counts = _slice_counts(candidates, names, traffic, sliced)
     return _table(merge_candidates(candidates, counts), names)
 
 
-def _slice_counts(candidates: list[Candidate], names: pa.Array, sketches: pa.Table, sliced: pa.Table) -> SliceCounts:
+def _slice_counts(candidates: list[Candidate], names: pa.Array, traffic: pa.Table, sliced: pa.Table) -> SliceCounts:
     """Distinct prompts of the candidates' accounts in their content clusters."""
     held = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.keys for one in candidates)]))
     clusters, accounts = np.unique(clusters_of(held)), np.unique(accounts_of(held))
@@ -65,7 +65,7 @@ def _slice_counts(candidates: list[Candidate], names: pa.Array, sketches: pa.Tab
     wanted[clusters] = True
     # The last place stands for requests without a cluster.
     rows = np.flatnonzero(wanted[cluster] & sliced.column("first_occurrence").to_numpy())
-    account = _codes(sketches.column("account_id"), names)[rows]
+    account = _codes(traffic.column("account_id"), names)[rows]
     known = np.zeros(len(names) + 1, bool)
     known[accounts] = True
     keys = slice_keys(cluster[rows], account)[known[account]]
@@ -76,7 +76,7 @@ def _slice_counts(candidates: list[Candidate], names: pa.Array, sketches: pa.Tab
 
 
 def _codes(column: pa.ChunkedArray, names: pa.Array) -> Ints:
-    """Place of each string among the names, -1 where it is none of them."""
+    """Place of each string among the names; -1 where it is none of them."""
     code, texts = codes(column)
     places: Ints = pc.fill_null(pc.index_in(texts, value_set=names), -1).to_numpy().astype(np.int64)
     return places[code]
@@ -116,6 +116,6 @@ def _table(candidates: list[Candidate], names: pa.Array) -> pa.Table:
         formed=formed,
         content_microbits=content,
         queue_microbits=queue,
-        untemplated=np.repeat([one.bare for one in candidates], sizes),
+        untemplated=np.repeat([one.untemplated for one in candidates], sizes),
         searched=np.repeat([one.searched for one in candidates], sizes),
     )

@@ -1,9 +1,9 @@
-"""Groups of slices -> candidate campaigns.
+"""From groups of slices to candidate campaigns.
 
-Three steps, each near-linear: the group that one half found and the group that the other half found of the same
-cluster are one candidate (pair); a slice goes to the candidate that explains it best (claim); candidates of several
-clusters between which the accounts' requests split as one queue would split them are one campaign of several skills
-(merge).
+Three steps, each near-linear. The group that one fold found and the group that the other fold found in the same cluster
+are one candidate (pair). A slice goes to the candidate that explains it best (claim). Candidates of several clusters
+are one campaign of several skills if the requests of their accounts split between them as one work queue would split
+them (merge).
 """
 
 from __future__ import annotations
@@ -16,19 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.units import MICROBITS
+from stillhunt.resolve.parameters import CANDIDATE_PARAMETERS as P
+
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-PAIR_OVERLAP = 0.47
-"""Jaccard of the member sets that the two halves found, from which they are one group."""
-OVERLAP = 0.5
-"""Share of the smaller account set that two candidates must have in common to be compared at all."""
-ONE_QUEUE = 0.12
-"""Intra-class correlation of the accounts' mix of two candidates up to which one queue feeds both. Skills dealt from
-one queue give about 0, leased in batches 0.05; two labs on one pool 0.4 and more, for each account serves one lab, the
-other, or both."""
-VIEW_CAP = 12_000_000
-"""Most microbits that one view on one half may say about one slice."""
+VIEW_CAP = round(SLICE_PARAMETERS.view_cap_bits * MICROBITS)
+"""Most microbits that one view on one fold may say about one slice."""
 _ACCOUNTS = 1 << 32
 
 
@@ -36,7 +32,7 @@ def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.in
     """One number for each slice, in order of cluster, then account.
 
     Args:
-        cluster: content cluster of each slice.
+        cluster: content cluster, or label, of each slice.
         account: code of its account, 0 to 2^32 - 1.
     """
     keys: Ints = cluster.astype(np.int64) * _ACCOUNTS + account
@@ -44,7 +40,7 @@ def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.in
 
 
 def clusters_of(keys: Ints) -> Ints:
-    """Content cluster of each slice."""
+    """Content cluster, or label, of each slice."""
     return keys // _ACCOUNTS
 
 
@@ -55,14 +51,14 @@ def accounts_of(keys: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Slices that look dealt from one plan; bare ones were found by their workload, among so many searched.
+    """Slices that look drawn from one work queue.
 
     Attributes:
         keys: its slices, ascending.
-        content, queue, work: microbits of each slice over both halves.
-        formed: halves that formed its membership, as bits.
-        bare: True where it was found by its workload.
-        searched: slices among which it was.
+        content, queue, work: microbits of each slice over both folds, by view.
+        formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
+        untemplated: True where it was found by its workload.
+        searched: untemplated slices among which it was found; 0 for templates.
     """
 
     keys: Ints
@@ -70,7 +66,7 @@ class Candidate:
     queue: Ints
     work: Ints
     formed: Ints
-    bare: bool = False
+    untemplated: bool = False
     searched: int = 0
 
     @cached_property
@@ -92,7 +88,7 @@ class Candidate:
         """The same with some of its slices.
 
         Args:
-            chosen: one entry a slice.
+            chosen: one entry per slice.
         """
         return replace(
             self,
@@ -109,12 +105,12 @@ class FoundGroup:
     """One group of LINKS.
 
     Attributes:
-        search: search that found it.
-        formed_on: half on which it was found.
-        keys: every slice it was compared with, each once.
+        search: search that found it: a content cluster, or below 0 the search of untemplated slices.
+        formed_on: fold on which it was found.
+        keys: every slice that was compared with it, each once.
         member: True for the slices that formed it.
         bits: microbits of content, queue and work of each, slices x 3.
-        searched: for a workload, slices alike in subjects and work of which it is one part.
+        searched: for an untemplated group, slices of the work queue of which it is one part; else 0.
     """
 
     search: int
@@ -125,14 +121,14 @@ class FoundGroup:
     searched: int = 0
 
     @property
-    def bare(self) -> bool:
+    def untemplated(self) -> bool:
         """True for a group found by its workload, without a template."""
         return self.search < 0
 
     @property
     def claims(self) -> Ints:
-        """Slices by which it is recognised on the other half: a workload claims all that it was given."""
-        return self.keys if self.bare else self.keys[self.member]
+        """Slices by which it is recognised on the other fold: its members, or all slices of an untemplated group."""
+        return self.keys if self.untemplated else self.keys[self.member]
 
 
 @dataclass(frozen=True)
@@ -164,11 +160,11 @@ class SliceCounts:
         return total
 
 
-def pair_halves(groups: list[FoundGroup]) -> list[Candidate]:
+def pair_folds(groups: list[FoundGroup]) -> list[Candidate]:
     """Candidates from the groups of one search.
 
     Args:
-        groups: groups found on either half.
+        groups: groups found on either fold.
     """
     first = [g for g in groups if g.formed_on == 0]
     second = [g for g in groups if g.formed_on == 1]
@@ -197,7 +193,7 @@ def _overlaps(first: list[FoundGroup], second: list[FoundGroup]) -> list[tuple[f
     pair, both = np.unique(met, return_counts=True)
     i, j = np.divmod(pair, len(second))
     jaccard = both / (left_sizes[i] + right_sizes[j] - both)
-    chosen = jaccard >= PAIR_OVERLAP
+    chosen = jaccard >= P.min_fold_jaccard
     return list(zip((-jaccard[chosen]).tolist(), i[chosen].tolist(), j[chosen].tolist(), strict=True))
 
 
@@ -215,12 +211,12 @@ def _candidate(pair: list[FoundGroup]) -> Candidate:
     total = np.zeros((len(keys), 3), np.int64)
     np.add.at(total, place, np.clip(np.concatenate([group.bits for group in pair]), -VIEW_CAP, VIEW_CAP))
     formed = np.zeros(len(keys), np.int64)
-    halves = np.concatenate([group.member.astype(np.int64) << group.formed_on for group in pair])
-    np.bitwise_or.at(formed, place, halves)
+    folds = np.concatenate([group.member.astype(np.int64) << group.formed_on for group in pair])
+    np.bitwise_or.at(formed, place, folds)
     searched = max(group.searched for group in pair)
-    candidate = Candidate(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].bare, searched)
-    # A workload keeps those that formed it, or its subjects would be judged on the survivors of that same half.
-    return candidate.only((candidate.totals > 0) | (candidate.bare & (formed > 0)))
+    candidate = Candidate(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].untemplated, searched)
+    # An untemplated group keeps the slices that formed it, or its topics would be judged on the survivors of this fold.
+    return candidate.only((candidate.totals > 0) | (candidate.untemplated & (formed > 0)))
 
 
 def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
@@ -264,9 +260,9 @@ def merge_candidates(candidates: list[Candidate], counts: SliceCounts) -> list[C
         same = [
             n
             for n, common in shared.items()
-            if merged[n].bare == candidate.bare
-            and common >= OVERLAP * min(len(accounts), len(merged[n].accounts))
-            and _mix_correlation(merged[n], candidate, counts) <= ONE_QUEUE
+            if merged[n].untemplated == candidate.untemplated
+            and common >= P.min_shared_accounts * min(len(accounts), len(merged[n].accounts))
+            and mix_correlation(merged[n], candidate, counts) <= P.max_mix_correlation
         ]
         chosen = max(same, key=lambda n: (shared[n], -n)) if same else len(merged)
         if same:
@@ -287,10 +283,10 @@ def _joined(left: Candidate, right: Candidate) -> Candidate:
         np.concatenate([getattr(left, name), getattr(right, name)])[order]
         for name in ("keys", "content", "queue", "work", "formed")
     )
-    return Candidate(keys, content, queue, work, formed, left.bare, max(left.searched, right.searched))
+    return Candidate(keys, content, queue, work, formed, left.untemplated, max(left.searched, right.searched))
 
 
-def _mix_correlation(left: Candidate, right: Candidate, counts: SliceCounts) -> float:
+def mix_correlation(left: Candidate, right: Candidate, counts: SliceCounts) -> float:
     """Intra-class correlation of the split of each account's requests between two candidates.
 
     From the chi-square of homogeneity: its index is about 1 + (n - 1) r for accounts of n requests.

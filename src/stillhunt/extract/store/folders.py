@@ -1,7 +1,7 @@
 """The folder in which one hunt works, and the key that a state folder keeps.
 
-A temporary or state folder is shared with others, so what is cleared there must be ours beyond doubt: a working folder
-has a name of exactly one form and a marker inside. Whatever lacks one of them stays, however like ours it looks.
+Temporary and state folders are shared with other programs, so only what is ours beyond doubt is removed: a working
+folder has a name of exactly one form and a marker file inside. A folder that lacks either of them stays.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ MARKER = "made-by-stillhunt"
 """File in each working folder; one without it is never removed."""
 MARKED = "Working folder of stillhunt; may be removed when its process is gone.\n"
 FORGOTTEN_SECONDS = 7 * 86_400
-"""Age from which the working folder of another machine is given up: its processes cannot be asked from here."""
+"""Age after which the working folder of another machine is removed: its processes cannot be seen from here."""
 _PREFIX = "stillhunt-"
 _OURS = re.compile(_PREFIX + r"([0-9]{1,10})-([0-9a-f]{8})-[a-z0-9_]{8}")
 """Process, machine, and what mkdtemp draws."""
 
 
 def identity_key(state: Path) -> str:
-    """The key of the hashes in a kept folder whose user gave none: drawn once, readable by its owner alone.
+    """The key of the hashes of a state folder whose user gave none: drawn once, readable only by its owner.
 
     Args:
         state: the folder.
 
     Raises:
-        OutputError: it cannot be written, or what is there is no key. It is never drawn anew over another one, for all
-            that was kept would be lost without a word.
+        OutputError: the key cannot be written, or the file is no key. An existing file is never overwritten, because
+            everything kept under its key would be lost silently.
     """
     path = state / KEY
     try:

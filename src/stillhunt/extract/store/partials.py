@@ -1,15 +1,14 @@
-"""Where the segments of each input lie: in a folder of this hunt alone, or in one that outlives it.
+"""Where the segments of each input are kept: in the folder of this hunt, or in a state folder that outlives it.
 
-With `state` set, the segments of an input are kept under a name made of the digest of its bytes and of all that their
-content depends on: the version of the sketches, the settings of reading, the mapping of columns, the key of the hashes,
-and what of its prompts was cut as resent history (which depends on what came before, wherever that lies). The first
-half of the name is without the latter, so that all folders of an input can be found before the cuts are known. A
-changed file or setting thus makes a new name, and what was removed is simply not asked for. A folder is written beside
-its name and renamed when it is complete, so that a hunt killed at any moment leaves nothing half done and the next goes
-on.
+With the setting `state`, the segments of an input are kept in a folder whose name is made from the digest of the
+input's bytes and of everything else on which its segments depend: the version of the sketches, the settings of reading,
+the mapping of columns, the key of the hashes, and what was cut from its prompts as resent history. The last of these
+depends on earlier inputs, so the first part of the name leaves it out: all folders of an input can then be found before
+the cuts are known. A changed file or setting leads to a new name; a removed file is not asked for. A folder is written
+under a temporary name and renamed once it is complete, so that a hunt that is killed leaves nothing unfinished.
 
-Beside the folders lies a file that says which of them the latest hunts used together: what a folder tells of resent
-history was found among those.
+A file beside the folders records which of them the latest hunts used together, because what a folder holds about resent
+history was found among those inputs.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ LAYOUT = 6
 """Version of what a kept folder holds; a new one makes new folders."""
 FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8
-"""Latest hunts of which the folders used together are remembered: several logs may share a state folder."""
-_HALF = 32
-"""Characters of each half of a folder's name."""
+"""Number of latest hunts whose folders are recorded: several logs may share a state folder."""
+_PART = 32
+"""Characters of each of the two parts of a folder's name."""
 NOTES = ("marks", RELATIVE := "followers")
 """Tables about resent history in an input; the relative one holds only among the inputs of one hunt."""
 
 
 @dataclass(frozen=True)
 class KeptInput:
-    """What reading an input told, kept beside its segments.
+    """What was learned while an input was read, kept beside its segments.
 
     Attributes:
         rows: rows handed on from it.
-        told: what else reading it told, as plain values; they come back as they are.
+        told: what else was learned, as plain values that are returned unchanged.
         cuts: (row, bytes) of each prompt from which resent history was cut.
     """
 
@@ -98,12 +97,12 @@ class Partials:
             return {}, frozenset()
         for index, digest in digests.items():
             if digest:
-                self._inputs[index] = _half([digest, self._settings])
+                self._inputs[index] = _name_part([digest, self._settings])
         kept: dict[str, list[str]] = {}
         for path in sorted(self._state.iterdir()):
-            kept.setdefault(path.name[:_HALF], []).append(path.name)
+            kept.setdefault(path.name[:_PART], []).append(path.name)
         wanted = set(self._inputs.values())
-        earlier = [{name[:_HALF]: name for name in names} for names in _together(self._state)]
+        earlier = [{name[:_PART]: name for name in names} for names in _together(self._state)]
         best = max(earlier, key=lambda names: len(wanted & names.keys()), default={})
         notes = {}
         for index, own in self._inputs.items():
@@ -119,11 +118,11 @@ class Partials:
         """Name the inputs; gives those whose segments are here already.
 
         Args:
-            owed: for each input, a hash of what its content owes to others.
+            owed: for each input, a hash of what its content takes from other inputs.
         """
         if self._state is None:
             return {}
-        self._names = {index: own + _half([owed[index]]) for index, own in self._inputs.items() if index in owed}
+        self._names = {index: own + _name_part([owed[index]]) for index, own in self._inputs.items() if index in owed}
         found = {}
         for index, name in self._names.items():
             facts = _facts_of(self._state / name)
@@ -167,7 +166,7 @@ class Partials:
 
         Args:
             origin_file: index of the input.
-            facts: what reading it told.
+            facts: what was learned while it was read.
             rejects: REJECTS of it.
             notes: what `recall` is to give of it, by NOTES.
         """
@@ -180,8 +179,8 @@ class Partials:
             for file, table in [(REJECTED, rejects), *((f"{note}.arrow", notes[note]) for note in NOTES)]:
                 with pa.OSFile(str(made / file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
                     writer.write_table(table)
-            told = json.dumps({**asdict(facts), "sizes": _sizes(made), "sums": _sums(made)})
-            (made / FACTS).write_text(f"{zlib.crc32(told.encode())} {told}")
+            text = json.dumps({**asdict(facts), "sizes": _sizes(made), "sums": _sums(made)})
+            (made / FACTS).write_text(f"{zlib.crc32(text.encode())} {text}")
             final = self._state / name
             if _facts_of(final) is None:
                 shutil.rmtree(final, ignore_errors=True)
@@ -236,14 +235,14 @@ class Partials:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _half(parts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:_HALF]
+def _name_part(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:_PART]
 
 
 def _read(path: Path) -> pa.Table:
     try:
         with pa.memory_map(str(path)) as source:
-            if zlib.crc32(source.read_buffer()) != _told(path.parent)["sums"][path.name]:
+            if zlib.crc32(source.read_buffer()) != _verified_facts(path.parent)["sums"][path.name]:
                 raise ValueError("its bytes are not those that were written")
             source.seek(0)
             return pa.ipc.open_file(source).read_all()
@@ -252,7 +251,7 @@ def _read(path: Path) -> pa.Table:
 
 
 def _together(state: Path) -> list[list[str]]:
-    """Names of the folders that each of the latest hunts used; nothing where that is damaged or missing."""
+    """Names of the folders that each of the latest hunts used; empty where the record is damaged or missing."""
     try:
         return [[str(name) for name in names] for names in json.loads((state / TOGETHER).read_text())]
     except (OSError, ValueError, TypeError, RecursionError):
@@ -260,7 +259,7 @@ def _together(state: Path) -> list[list[str]]:
 
 
 def _note_together(state: Path, names: list[str]) -> None:
-    """Remember which folders are used together; a hunt at the same time may undo that, which only costs time."""
+    """Record which folders are used together; a concurrent hunt may overwrite the record, which only costs time."""
     earlier = [other for other in _together(state) if other != names][: MOST_TOGETHER - 1]
     beside = state / f"{TOGETHER}.{os.getpid()}-{secrets.token_hex(4)}"
     try:
@@ -279,17 +278,17 @@ def _sums(folder: Path) -> dict[str, int]:
     return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(folder.glob("*.arrow"))}
 
 
-def _told(folder: Path) -> Any:
-    checksum, told = (folder / FACTS).read_text().split(" ", 1)
-    if int(checksum) != zlib.crc32(told.encode()):
+def _verified_facts(folder: Path) -> Any:
+    checksum, text = (folder / FACTS).read_text().split(" ", 1)
+    if int(checksum) != zlib.crc32(text.encode()):
         raise ValueError("the facts are not those that were written")
-    return json.loads(told)
+    return json.loads(text)
 
 
 def _facts_of(folder: Path) -> KeptInput | None:
     """What a kept folder holds; None where there is none, or where a file of it is missing, cut short or unreadable."""
     try:
-        facts = _told(folder)
+        facts = _verified_facts(folder)
         if facts.pop("sizes") != _sizes(folder):
             return None
         cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])
@@ -310,5 +309,5 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
     try:
         found = path.stat()
     except OSError:
-        return None  # whoever opens it says so
+        return None  # opening the file reports the error
     return str(path.absolute()), found.st_size, found.st_mtime_ns

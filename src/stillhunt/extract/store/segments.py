@@ -1,10 +1,10 @@
 """Sketches on disk: segments of some hundred thousand requests, each cut by account into the same partitions.
 
 A segment is one file. Its columns lie in a few families, so that a pass reads the bytes it needs and no others; each
-(family, partition) is an Arrow stream of its own, found by the index at the file's end. What costs most is writing, so
-a column is kept as narrow as its values are: strings of few distinct values as codes, 64-bit integers in 32 bits where
+(family, partition) is an Arrow stream of its own, found by the index at the file's end. Writing costs most, so a
+column is kept as narrow as its values are: strings of few distinct values as codes, 64-bit integers in 32 bits where
 they fit; columns without any value are left out. A segment is written beside its name and renamed. The index holds a
-checksum of each stream, looked at when it is first read, and one of itself: a flipped bit is an error.
+checksum of each stream, verified when it is first read, and one of itself: a flipped bit is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from stillhunt.base.coded import is_coded, plain
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.extract.store.kernels import place_lists
+from stillhunt.extract.store.list_kernels import place_lists
 
 PARTITIONS = 64
 """Partitions of a segment, by the highest bits of the account's key."""
@@ -32,15 +32,15 @@ _SHIFT = np.uint64(58)
 TEXT = ("phrases", "system_phrases")
 WORDS = ("topic_words",)
 REPEATS = ("request_key",)
-"""By which repeats are found: read for all requests, before anything else is."""
+"""Key by which repeats are found; it is read for all requests, before any other column."""
 NAMES = ("request_id", "content_hash")
-"""What is read of few requests: of repeats, and of those that are judged."""
+"""Columns that are read only for repeats and for judged requests."""
 _APART = (*TEXT, *WORDS, *REPEATS, *NAMES, "origin_file")
 FAMILIES = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
 FEW_VALUES = 256
 FEW = pa.dictionary(pa.uint8(), pa.string())
 PROBED_ROWS = 4096
-"""Rows that tell whether a string column has few values at all: request ids need not be looked at all."""
+"""Rows by which it is decided whether a string column has few distinct values; request ids fail at once."""
 WRITE_BYTES = 1 << 20
 _TYPES = {field.name: field.type for field in SKETCHES.arrow}
 _INT32 = np.iinfo(np.int32)
@@ -174,13 +174,13 @@ def joined(tables: Sequence[pa.Table], columns: Sequence[str]) -> pa.Table:
     """
     if not tables:
         return pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in columns]).empty_table()
-    whole = {}
+    text_hash = {}
     for name in columns:
         chunks = [chunk for table in tables for chunk in table.column(name).chunks]
         if len({chunk.type for chunk in chunks}) > 1:
             chunks = [plain(chunk) for chunk in chunks]
-        whole[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
-    return pa.table(whole)
+        text_hash[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
+    return pa.table(text_hash)
 
 
 class Segment:

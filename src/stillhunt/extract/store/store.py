@@ -1,7 +1,7 @@
-"""Sketches of all inputs, kept as segments: what later passes walk over, and what a later hunt need not make again.
+"""Sketches of all inputs, kept as segments: later passes read them, and a later hunt need not make them again.
 
-Nothing learned from the log enters a segment: what it holds depends on its input file and the settings of reading
-alone. So the segments of a file can be kept under the file's digest and joined with those of any other files.
+Nothing that is learned from the log enters a segment. Its content depends only on its input file and the settings of
+reading, so the segments of a file can be kept under the file's digest and joined with those of any other files.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class SegmentWriter:
     """Segments of one input file.
 
     Args:
-        folder: receives them; made anew.
-        pool: writes them beside what follows; the caller's thread does where None.
+        folder: receives them; created empty.
+        pool: writes them in the background; the thread of the caller does where None.
     """
 
     def __init__(self, folder: Path, pool: Executor | None = None) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from stillhunt.extract.lexicon.lexicon import phrases_by_feature
 from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.text.byte_kernels import U64, new_work
 from stillhunt.extract.text.conduct import FEATURES, compile_rules
-from stillhunt.extract.text.kernels import U64, new_work
-from stillhunt.extract.text.kernels_conduct import Lexicon
-from stillhunt.extract.text.kernels_rows import Tables, Texts, list_tokens
-from stillhunt.extract.text.kernels_words import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, TAG_SHIFT, Vocabulary
+from stillhunt.extract.text.conduct_kernels import Lexicon
+from stillhunt.extract.text.row_kernels import Tables, Texts, list_tokens
+from stillhunt.extract.text.word_kernels import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, TAG_SHIFT, Vocabulary
 from stillhunt.extract.text.words import code_point_table
 
 _TRIE_SLOTS = 1 << 15

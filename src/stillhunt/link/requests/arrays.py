@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.link.requests.kernels import number_keys
+from stillhunt.link.requests.request_kernels import number_keys
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -47,7 +47,7 @@ def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
 
 
 def _sealed(array: Array) -> Array:
-    """The array as one that cannot be written: a kernel is compiled once for these, however many pieces Arrow has."""
+    """A view that cannot be written: kernels are compiled once for these, however many chunks the Arrow column has."""
     sealed: Array = array.view()
     sealed.flags.writeable = False
     return sealed

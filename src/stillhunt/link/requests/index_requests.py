@@ -1,8 +1,9 @@
-"""First pass: whose request is each, in which order do they come, and which of them count.
+"""First pass over the requests: whose they are, in which order they came, and which of them count.
 
-Every later pass runs over the same partitions and reads what is noted here instead of keys and hashes: the account's
-code, its requests in order of time, whether a request is the account's first with that prompt (fresh), whether it is
-all of its conversation (alone), and the half on which it is searched or judged.
+Every later pass runs over the same partitions and reads what is noted here instead of keys and hashes: the code of the
+account, its requests in order of time, whether a request is the first of the account with that prompt
+(`first_occurrence`), whether it is its whole conversation (`single_turn`), the fold on which it forms groups or judges
+them (`fold`), and whether it sets a sampling parameter (`request_style`).
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillhunt.base.coded import codes
 from stillhunt.base.dataset import Dataset
-from stillhunt.link.requests.arrays import Hashes, Ints, lists, values
-from stillhunt.link.requests.kernels import mark_alone, mark_first, number_keys, order_rows
-from stillhunt.link.topics.kernels_words import count_words
+from stillhunt.link.requests.arrays import Hashes, Ints, values
+from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows
 
+SAMPLING_PARAMETERS = ("temperature", "top_p", "max_tokens")
 _MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
-BUCKETS = 1 << 16
 
-ARRANGED = pa.schema(
+INDEXED = pa.schema(
     [
         ("owner", pa.int32()),
         ("order", pa.int32()),
         ("first_occurrence", pa.uint8()),
         ("single_turn", pa.uint8()),
         ("fold", pa.uint8()),
+        ("request_style", pa.int8()),
     ]
 )
 OWNERS = pa.schema(
@@ -47,19 +48,18 @@ OWNERS = pa.schema(
 )
 OWNER_COLUMNS = ("owner", "order", "account_key", "account_id", "first_occurrence", "output_tokens", "timestamp")
 NUMBERED = pa.schema([("account", pa.int32())])
-WORD_COUNTS = pa.schema([("word", pa.int32()), ("requests", pa.int64())])
 
 
 @dataclass(frozen=True)
 class Log:
-    """All requests in partitions, and who their accounts are.
+    """All requests in partitions, and their accounts.
 
     Attributes:
-        rows: the sketches with what the first pass notes of each.
-        account_ids: distinct account ids, ascending; position = code.
+        rows: the sketches with what the first pass notes of each request.
+        account_ids: distinct account ids, ascending; the position is the account's code.
         requests: requests of each account.
         prompts: distinct prompts of each account.
-        output_tokens: tokens answered to each account, unknown ones as 0.
+        output_tokens: tokens answered to each account; unknown ones count as 0.
         first, last: its first and last request, microseconds since 1970.
     """
 
@@ -77,15 +77,15 @@ class Log:
         return len(self.requests)
 
 
-def arrange(sketches: Dataset, *, seed: int) -> Log:
+def index_requests(sketches: Dataset, *, seed: int) -> Log:
     """Note of every request what later passes need.
 
     Args:
         sketches: SKETCHES in account partitions.
-        seed: key of the split into halves.
+        seed: key of the division of conversations into two folds.
     """
-    columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn"]
-    rows = sketches.extend(_arranged, ARRANGED, seed, columns)
+    columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
+    rows = sketches.extend(_indexed, INDEXED, seed, columns)
     owners = rows.gather(_owners, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
     keys = values(owners, "account_key")
@@ -102,8 +102,13 @@ def arrange(sketches: Dataset, *, seed: int) -> Log:
     )
 
 
-def stretches(table: pa.Table) -> tuple[npt.NDArray[np.int32], Ints, Ints]:
-    """The rows of a partition account by account: rows in order, where each account's begin, and its code."""
+def account_runs(table: pa.Table) -> tuple[npt.NDArray[np.int32], Ints, Ints]:
+    """The rows of a partition, account by account.
+
+    Returns:
+        The rows in order of account and time, where each account's rows begin among them (one more than accounts), and
+        the code of each account.
+    """
     order, owner = values(table, "order"), values(table, "owner")
     edges = np.flatnonzero(np.diff(owner[order], prepend=-1, append=-1))
     first = order[edges[:-1]]
@@ -112,33 +117,45 @@ def stretches(table: pa.Table) -> tuple[npt.NDArray[np.int32], Ints, Ints]:
 
 def keyed_bit(hashes: Hashes, seed: int) -> npt.NDArray[np.uint8]:
     """0 or 1 for each 64-bit value, the same for equal values and seed."""
-    # Multiplied as Python integers: a scalar product that wraps would warn on the user's screen.
+    # Multiplied as Python integers: a scalar product that wraps would print a warning.
     mixed = hashes ^ np.uint64((seed + 1) * _MIX & _WORD)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(_MIX)
     return ((mixed >> np.uint64(40)) & np.uint64(1)).astype(np.uint8)
 
 
-def _arranged(table: pa.Table, seed: Any) -> pa.Table:
+def _indexed(table: pa.Table, seed: Any) -> pa.Table:
     rows = table.num_rows
     owner, order = np.empty(rows, np.int32), np.empty(rows, np.int32)
     owners = number_keys(values(table, "account_key"), owner)
     offsets = np.empty(owners + 1, np.int64)
     time = values(table, "timestamp", pa.int64())
-    # By request key where times are equal: no two requests share one, so that the input's order never decides.
+    # By request key where times are equal: no two requests share one, so the order of the input never decides.
     order_rows(owner, owners, time, values(table, "request_key"), order, offsets)
-    fresh, alone = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
+    first_occurrence, single_turn = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
-    mark_first(order, offsets, values(table, "prompt_hash"), fresh)
-    mark_alone(order, offsets, conversation, values(table, "turn", fill=-1), alone)
+    mark_first(order, offsets, values(table, "prompt_hash"), first_occurrence)
+    mark_single_turns(order, offsets, conversation, values(table, "turn", fill=-1), single_turn)
     return pa.table(
         {
             "owner": owner,
             "order": order,
-            "first_occurrence": fresh,
-            "single_turn": alone,
+            "first_occurrence": first_occurrence,
+            "single_turn": single_turn,
             "fold": keyed_bit(conversation, seed),
+            "request_style": request_style(table),
         }
     )
+
+
+def request_style(table: pa.Table) -> npt.NDArray[np.int8]:
+    """1 for each request that sets a sampling parameter, 0 for the others.
+
+    Args:
+        table: requests with the columns `SAMPLING_PARAMETERS`; a parameter set to zero is set.
+    """
+    temperature, top_p, max_tokens = (pc.is_valid(table.column(name)) for name in SAMPLING_PARAMETERS)
+    style: npt.NDArray[np.int8] = pc.or_(pc.or_(temperature, top_p), max_tokens).to_numpy().astype(np.int8)
+    return style
 
 
 def _owners(table: pa.Table, _: Any) -> pa.Table:
@@ -169,32 +186,14 @@ def _numbered(table: pa.Table, context: Any) -> pa.Table:
     return pa.table({"account": codes[np.searchsorted(keys, key_of)][owner]})
 
 
-def word_counts(log: Log) -> Ints:
-    """Requests in which each topic word stands, one entry a word bucket.
-
-    Args:
-        log: all requests.
-    """
-    counted = log.rows.gather(_word_counts, WORD_COUNTS, None, ["topic_words"])
-    total = np.zeros(BUCKETS, np.int64)
-    np.add.at(total, values(counted, "word"), values(counted, "requests"))
-    return total
-
-
-def _word_counts(table: pa.Table, _: Any) -> pa.Table:
-    counts = np.zeros(BUCKETS, np.int64)
-    count_words(lists(table, "topic_words")[1], counts)
-    return pa.table({"word": np.arange(BUCKETS, dtype=np.int32), "requests": counts})
-
-
-def public_accounts(log: Log, seed: int, most_accounts: int, most_requests: int) -> npt.NDArray[np.bool_]:
-    """True for a keyed random sample of all accounts; for every account of a log that is small enough.
+def background_accounts(log: Log, seed: int, most_accounts: int, most_requests: int) -> npt.NDArray[np.bool_]:
+    """True for the accounts of the background sample: a keyed random sample, or all accounts of a small log.
 
     Args:
         log: all requests.
         seed: key of the sample.
         most_accounts: accounts in the sample.
-        most_requests: requests of these accounts together; an account beyond it stays out, and so do all after it.
+        most_requests: requests of these accounts together; the account that exceeds it stays out, with all after it.
     """
     if log.accounts <= most_accounts and int(log.requests.sum()) <= most_requests:
         return np.ones(log.accounts, bool)
@@ -209,14 +208,3 @@ def public_accounts(log: Log, seed: int, most_accounts: int, most_requests: int)
 
 def _keyed(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=str(seed).encode()).digest(), "little")
-
-
-def distinct_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
-    """Codes of a text column and its values, of which some may not occur; a null is a value."""
-    code, names = codes(column)
-    texts: list[str | None] = names.to_pylist()
-    found = code.astype(np.int64)
-    if column.null_count:
-        found[found < 0] = len(texts)
-        texts.append(None)
-    return found, texts

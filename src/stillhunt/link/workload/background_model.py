@@ -1,10 +1,10 @@
-"""The slices of one manner: what honest slices show, and how much likelier a plan makes a slice.
+"""What untemplated slices of honest customers show, and how much likelier a work queue makes a slice.
 
-Subjects of honest slices follow a Dirichlet-multinomial around everybody's mixture, concentrations mixed up to very
-broad tastes; loads and daily rates follow the density of all slices of that manner. Slices are few in kinds of load and
-rate, so those of one load and rate stand together in a cell, and the work of each cell is weighed once.
+Topics of honest slices follow a Dirichlet-multinomial around the common mixture, with concentrations up to very broad
+preferences; loads and daily rates follow the density of all slices of one request style. Few loads and rates differ, so
+the slices of one load and rate stand together in a cell, and the work of each cell is weighed once.
 
-Sources: the Dirichlet-multinomial as law of own tastes (Mosimann 1962).
+Source: the Dirichlet-multinomial as law of individual preferences (Mosimann 1962).
 """
 
 from __future__ import annotations
@@ -18,40 +18,28 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import gammaln
 
 from stillhunt.link.requests.arrays import Floats, Ints
-from stillhunt.link.workload.kernels import Rows, add_shares, sparse_rows, taste_likelihoods, weighted_sums
-from stillhunt.link.workload.untemplated_slices import BareSlices
+from stillhunt.link.workload.mixture_kernels import Rows, add_shares, preference_likelihoods, sparse_rows, weighted_sums
+from stillhunt.link.workload.parameters import BACKGROUND as P
+from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
 
-TASTES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-"""Concentrations of honest tastes; power users of wide interests reach 300 on sample worlds."""
 SMALL = 64
 """Counts below this are looked up."""
-BLUR = 0.3
-"""Standard deviation, in the logarithm, by which the density of loads and rates is smoothed."""
-CELL = 0.05
-SPREAD = 12.0
-"""Size of the negative binomial law of workers' loads: leases and late starts spread them by a quarter."""
-RATE_SPREAD = 0.22
-"""Standard deviation of the logarithm of workers' daily rates."""
-BOTH, LOAD_ONLY, RATE_ONLY = 0.6, 0.2, 0.2
-"""Workers who keep load and rate, who miss days of the plan's rate, who make up the load in other days."""
-LEAST_LIKELIHOOD = 1e-12
-"""Of any load and rate, or one absurd day would outweigh all subjects."""
-NATS = float(np.log(2.0))
+NATS_PER_BIT = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One workload found on one half.
+class WorkQueue:
+    """One work queue, found on one fold.
 
     Attributes:
-        manner: manner of its slices.
-        formed: positions of the slices that formed it, without help of their stacks.
-        topics: its mixture of subjects, shape (TOPICS,).
+        request_style: request style of its slices.
+        formed: positions of the slices that formed it, without help of their clients.
+        topics: its mixture of topics, shape (TOPICS,).
         load, rate: logarithm of its workers' load and daily rate.
-        share: share of the manner's slices that it holds.
+        share: share of the slices of this request style that it holds.
     """
 
-    manner: int
+    request_style: int
     formed: Ints
     topics: Floats
     load: float
@@ -64,11 +52,11 @@ class Cells:
     """The loads and rates that occur together, ascending by load, then rate.
 
     Attributes:
-        starts: cell d holds the rows starts[d] : starts[d + 1] of the crowd.
+        starts: cell d holds the rows starts[d] : starts[d + 1] of the background model.
         load, rate: index of its load and of its rate.
         loads, rates: distinct logarithms, ascending.
         density: density of all slices at each cell's load and rate.
-        load_density, rate_density: the same of each alone.
+        load_density, rate_density: the same for the load and the rate alone.
     """
 
     starts: Ints
@@ -82,41 +70,41 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """The slices of one manner, against which plans stand out.
+class BackgroundModel:
+    """The slices of one request style, against which work queues stand out.
 
     Attributes:
         slices: positions of the slices, ascending.
         order: index in `slices` of each row; rows stand by cell, then position.
-        rows: questions by topic on the half that forms plans.
-        taste: bits of those under a taste of their own, by row.
+        rows: questions by topic on the fold that forms work queues.
+        preference: bits of these questions under topic preferences of the account's own, by row.
         cells: loads and rates of the rows.
-        everybody: mixture of subjects of all slices alike.
+        common: common topic mixture: the mean over all slices.
     """
 
     slices: Ints
     order: Ints
     rows: Rows
-    taste: Floats
+    preference: Floats
     cells: Cells
-    everybody: Floats
+    common: Floats
 
 
-def gather_crowd(bare: BareSlices, manner: int, side: int) -> Crowd:
-    """Slices of one manner with what honest slices would show.
+def background_model(untemplated: UntemplatedSlices, request_style: int, fold: int) -> BackgroundModel:
+    """The slices of one request style, with what honest slices would show.
 
     Args:
-        bare: all bare slices.
-        manner: manner wanted.
-        side: half whose subjects form plans.
+        untemplated: all untemplated slices.
+        request_style: request style wanted.
+        fold: fold whose topics form work queues.
     """
-    chosen = np.flatnonzero(bare.manner == manner)
-    # Each slice counts alike, or one reseller with thousands of questions would be everybody.
-    share = add_shares(bare.topics[0], bare.topics[1], chosen) + 0.5
-    everybody = share / share.sum()
-    order, cells = _cells(bare.log_load[chosen], bare.log_rate[chosen])
-    rows = rows_of(bare.topics[side], chosen[order])
-    return Crowd(chosen, order, rows, own_tastes(rows, everybody) / NATS, cells, everybody)
+    chosen = np.flatnonzero(untemplated.request_style == request_style)
+    # Each slice counts alike, or one reseller with thousands of questions would be the common mixture.
+    share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + P.topic_smoothing
+    common = share / share.sum()
+    order, cells = _cells(untemplated.log_load[chosen], untemplated.log_rate[chosen])
+    rows = rows_of(untemplated.topics[fold], chosen[order])
+    return BackgroundModel(chosen, order, rows, own_preferences(rows, common) / NATS_PER_BIT, cells, common)
 
 
 def rows_of(counts: npt.NDArray[Any], chosen: Ints) -> Rows:
@@ -129,21 +117,21 @@ def rows_of(counts: npt.NDArray[Any], chosen: Ints) -> Rows:
     return Rows(*sparse_rows(counts, chosen))
 
 
-def own_tastes(rows: Rows, everybody: Floats) -> Floats:
-    """Log-likelihood of each row under tastes of its own around everybody's, nats.
+def own_preferences(rows: Rows, common: Floats) -> Floats:
+    """Log-likelihood of each row under a topic preference of the account's own, in nats.
 
     Args:
         rows: questions by topic.
-        everybody: mixture of subjects, shape (TOPICS,).
+        common: common topic mixture around which preferences lie, shape (TOPICS,).
     """
-    alpha = np.append(everybody, 1.0)[:, None] * np.array(TASTES)
+    alpha = np.append(common, 1.0)[:, None] * np.array(P.preference_concentrations)
     rising = gammaln(np.arange(SMALL)[None, :, None] + alpha[:, None]) - gammaln(alpha)[:, None]
-    likelihood: Floats = taste_likelihoods(rows, alpha, rising)
+    likelihood: Floats = preference_likelihoods(rows, alpha, rising)
     return likelihood
 
 
 def _cells(load: Floats, rate: Floats) -> tuple[Ints, Cells]:
-    """Order of the slices by load and rate, and the cells in which they stand then."""
+    """Order of the slices by load and rate, and the cells that they make in this order."""
     loads, load_index = np.unique(load, return_inverse=True)
     rates, rate_index = np.unique(rate, return_inverse=True)
     key = load_index * len(rates) + rate_index
@@ -157,61 +145,61 @@ def _cells(load: Floats, rate: Floats) -> tuple[Ints, Cells]:
 
 def _densities(load: Floats, rate: Floats, count: Ints) -> tuple[Floats, Floats, Floats]:
     """Smoothed density of all slices at each cell's load and rate, together and alone; `count` slices in each."""
-    column = np.floor((load - load.min()) / CELL).astype(np.int64)
-    row = np.floor((rate - rate.min()) / CELL).astype(np.int64)
-    margin = round(4 * BLUR / CELL)
+    column = np.floor((load - load.min()) / P.cell).astype(np.int64)
+    row = np.floor((rate - rate.min()) / P.cell).astype(np.int64)
+    margin = round(4 * P.blur / P.cell)
     table = np.zeros((int(column.max()) + 1 + 2 * margin, int(row.max()) + 1 + 2 * margin))
     np.add.at(table, (column + margin, row + margin), count.astype(np.float64))
     table /= count.sum()
-    smooth = gaussian_filter(table, BLUR / CELL, mode="constant", truncate=4.0)
+    smooth = gaussian_filter(table, P.blur / P.cell, mode="constant", truncate=4.0)
     place = (column + margin, row + margin)
     return (
-        smooth[place] / CELL**2,
-        (smooth.sum(axis=1) / CELL)[column + margin],
-        (smooth.sum(axis=0) / CELL)[row + margin],
+        smooth[place] / P.cell**2,
+        (smooth.sum(axis=1) / P.cell)[column + margin],
+        (smooth.sum(axis=0) / P.cell)[row + margin],
     )
 
 
-def plan_bits(crowd: Crowd, plan: Plan) -> Floats:
-    """Bits of each slice for the plan, from subjects and work, on the half that forms it.
+def queue_bits(background: BackgroundModel, queue: WorkQueue) -> Floats:
+    """Bits of each slice for the work queue, by its topics and its work, on the fold that forms it.
 
     Args:
-        crowd: the slices.
-        plan: the plan.
+        background: the slices.
+        queue: the work queue.
     """
-    bits = np.empty(len(crowd.slices))
-    bits[crowd.order] = weighted_sums(crowd.rows, np.log2(plan.topics)) - crowd.taste
-    return bits + work_bits(crowd, plan)
+    bits = np.empty(len(background.slices))
+    bits[background.order] = weighted_sums(background.rows, np.log2(queue.topics)) - background.preference
+    return bits + work_bits(background, queue)
 
 
-def work_bits(crowd: Crowd, plan: Plan) -> Floats:
-    """Bits of each slice's load and daily rate, the plan's workers against all slices of the manner.
+def work_bits(background: BackgroundModel, queue: WorkQueue) -> Floats:
+    """Bits of each slice's load and daily rate, the queue's workers against all slices of the request style.
 
     Args:
-        crowd: the slices.
-        plan: the plan.
+        background: the slices.
+        queue: the work queue.
     """
-    by_cell = cell_work(crowd.cells, np.array([plan.load]), np.array([plan.rate]))
-    bits = np.empty(len(crowd.slices))
-    bits[crowd.order] = np.repeat(by_cell[:, 0], np.diff(crowd.cells.starts))
+    by_cell = cell_work(background.cells, np.array([queue.load]), np.array([queue.rate]))
+    bits = np.empty(len(background.slices))
+    bits[background.order] = np.repeat(by_cell[:, 0], np.diff(background.cells.starts))
     return bits
 
 
 def cell_work(cells: Cells, load: Floats, rate: Floats) -> Floats:
-    """Bits of each cell's load and rate, workers of plans against all slices, shape (cells, plans).
+    """Bits of each cell's load and rate, a queue's workers against all slices, shape (cells, queues).
 
     Args:
         cells: the cells.
-        load: logarithm of each plan's load, shape (plans,).
+        load: logarithm of each queue's load, shape (queues,).
         rate: logarithm of its daily rate.
     """
-    kept_load = _narrow(cells.loads, load, np.sqrt(np.exp(-load) + 1.0 / SPREAD))[cells.load]
-    kept_rate = _narrow(cells.rates, rate, np.full(len(rate), RATE_SPREAD))[cells.rate]
+    kept_load = _narrow(cells.loads, load, np.sqrt(np.exp(-load) + 1.0 / P.load_dispersion))[cells.load]
+    kept_rate = _narrow(cells.rates, rate, np.full(len(rate), P.rate_spread))[cells.rate]
     likelihood = (
-        BOTH * kept_load * kept_rate / cells.density[:, None]
-        + LOAD_ONLY * kept_load / cells.load_density[:, None]
-        + RATE_ONLY * kept_rate / cells.rate_density[:, None]
-        + LEAST_LIKELIHOOD
+        P.keeps_both * kept_load * kept_rate / cells.density[:, None]
+        + P.keeps_load * kept_load / cells.load_density[:, None]
+        + P.keeps_rate * kept_rate / cells.rate_density[:, None]
+        + P.min_likelihood
     )
     bits: Floats = np.log2(likelihood)
     return bits

@@ -1,8 +1,9 @@
-"""Bare slices: traffic that shows no template, cut by how it is sent.
+"""Untemplated slices: traffic that shows no template, cut by how it is sent.
 
-Where no phrase recurs there is no content to cut by. What is left is the client: a harvest is sent by a program of its
-own, one question a conversation, with or without sampling parameters, and cover traffic by another. A bare slice is one
-account's single questions outside content clusters, of one such manner and one client stack.
+Where no phrase recurs there is no content by which traffic could be cut. What is left is how it is sent: a harvest is
+sent by a program of its own, one question per conversation, with or without sampling parameters, and cover traffic by
+another. An untemplated slice is one account's single-turn questions outside content clusters, of one request style and
+one client fingerprint.
 """
 
 from __future__ import annotations
@@ -16,25 +17,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.units import DAY
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
-from stillhunt.link.requests.index_requests import distinct_texts
+from stillhunt.link.requests.clients import CLIENT_COLUMNS, client_texts
 from stillhunt.link.topics.topics import TOPICS
+from stillhunt.link.workload.parameters import BACKGROUND
+from stillhunt.link.workload.parameters import UNTEMPLATED as P
 
-LEAST = 8
-"""Distinct questions a bare slice needs: with 64 topics fewer tell nothing of a mixture."""
-MOST_STACKS = 3
-"""Client stacks of one account that become slices of their own; who uses more is a crowd behind one account, and stays
-one slice."""
-DAY = 86_400_000_000
-PARAMETERS = ("temperature", "top_p", "max_tokens")
-CLIENT = ("user_agent", "tls_fingerprint")
-COLUMNS = ("account", "cluster", "single_turn", "first_occurrence", "fold", "topic", "timestamp", *PARAMETERS, *CLIENT)
+COLUMNS = (
+    "account",
+    "cluster",
+    "single_turn",
+    "first_occurrence",
+    "fold",
+    "topic",
+    "timestamp",
+    "request_style",
+    *CLIENT_COLUMNS,
+)
 
 FOUND = pa.schema(
     [
         ("account", pa.int32()),
-        ("manner", pa.int8()),
-        ("stack", pa.string()),
+        ("request_style", pa.int8()),
+        ("client", pa.string()),
         ("size", pa.int32()),
         ("days", pa.int32()),
         ("cells", pa.list_(pa.uint8())),
@@ -44,13 +51,13 @@ FOUND = pa.schema(
 
 
 @dataclass(frozen=True)
-class Templated:
-    """Which requests count as templated when bare ones are sought.
+class TemplateAssignment:
+    """Which requests count as templated when untemplated slices are cut.
 
     Attributes:
         label_of: label of each content cluster.
         held: True for labels in which a group was found.
-        large: ascending account * width + label + 1 of the accounts' parts that are no strays.
+        large: ascending account * width + label + 1 where an account has enough requests under a label.
         width: number of labels + 1.
     """
 
@@ -60,7 +67,7 @@ class Templated:
     width: int
 
     def of(self, account: Ints, cluster: Ints) -> Ints:
-        """Label of each request but for strays: an account's few requests under a label without any group.
+        """Label of each request, but for strays: the few requests of an account under a label without any group.
 
         A question that happens to contain another's stock phrases is still a question without a template.
         """
@@ -74,37 +81,38 @@ class Templated:
 
 
 @dataclass(frozen=True)
-class BareSlices:
-    """Bare slices, one entry each unless said otherwise, by account, manner and stack.
+class UntemplatedSlices:
+    """Untemplated slices, one entry each unless said otherwise, by account, request style and client fingerprint.
 
     Attributes:
         account: account code.
-        manner: 1 where sampling parameters are set, 0 where not.
-        stack: code of the client stack; -1 where a slice gathers several or none is known.
+        request_style: 1 where sampling parameters are set, 0 where not.
+        client: code of the client fingerprint; -1 where a slice gathers several or none is known.
         size: distinct questions.
         days: days with a question.
-        topics: questions on each topic, by half (2 x slices x TOPICS).
-        names: texts of the stacks that have slices of their own, ascending; position = code.
+        topics: questions on each topic, by fold (2 x slices x TOPICS).
+        names: texts of the client fingerprints that have slices of their own, ascending; position = code.
     """
 
     account: Ints
-    manner: Ints
-    stack: Ints
+    request_style: Ints
+    client: Ints
     size: Ints
     days: Ints
     topics: Array
     names: tuple[str, ...]
 
     @property
-    def stacks(self) -> int:
-        """Number of stack codes."""
+    def clients(self) -> int:
+        """Number of client fingerprint codes."""
         return len(self.names)
 
     @cached_property
     def everything(self) -> Floats:
         """Share of each topic in all slices, shape (TOPICS,)."""
-        counted = self.topics[0].sum(axis=0, dtype=np.int64) + self.topics[1].sum(axis=0, dtype=np.int64) + 0.5
-        share: Floats = counted / counted.sum()
+        total = self.topics[0].sum(axis=0, dtype=np.int64) + self.topics[1].sum(axis=0, dtype=np.int64)
+        smoothed = total + BACKGROUND.topic_smoothing
+        share: Floats = smoothed / smoothed.sum()
         return share
 
     @cached_property
@@ -120,110 +128,100 @@ class BareSlices:
         return rate
 
 
-def bare_slices(rows: Dataset, templated: Templated) -> BareSlices:
-    """Bare slices of a log.
+def untemplated_slices(rows: Dataset, templated: TemplateAssignment) -> UntemplatedSlices:
+    """Untemplated slices of a log.
 
     Args:
         rows: the requests with cluster and topic.
         templated: which of them are templated.
     """
-    found = rows.gather(_bare_slices, FOUND, templated, COLUMNS).combine_chunks()
-    stacks = tuple(sorted(text for text in pc.unique(found["stack"]).to_pylist() if text is not None))
-    code = pc.fill_null(pc.index_in(found["stack"], value_set=pa.array(stacks, pa.string())), -1)
-    stack = code.to_numpy().astype(np.int64)
-    account, manner = values(found, "account").astype(np.int64), values(found, "manner").astype(np.int64)
-    order = np.lexsort((stack, manner, account))
+    found = rows.gather(_partition_slices, FOUND, templated, COLUMNS).combine_chunks()
+    clients = tuple(sorted(text for text in pc.unique(found["client"]).to_pylist() if text is not None))
+    code = pc.fill_null(pc.index_in(found["client"], value_set=pa.array(clients, pa.string())), -1)
+    client = code.to_numpy().astype(np.int64)
+    account, request_style = values(found, "account").astype(np.int64), values(found, "request_style").astype(np.int64)
+    order = np.lexsort((client, request_style, account))
     begins, cells = lists(found, "cells")
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     topics = np.zeros((2, len(order), TOPICS), np.uint16)
     topics[cells // TOPICS, np.repeat(place, np.diff(begins)), cells % TOPICS] = lists(found, "counts")[1]
-    return BareSlices(
+    return UntemplatedSlices(
         account=account[order],
-        manner=manner[order],
-        stack=stack[order],
+        request_style=request_style[order],
+        client=client[order],
         size=values(found, "size")[order].astype(np.int64),
         days=values(found, "days")[order].astype(np.int64),
         topics=topics,
-        names=stacks,
+        names=clients,
     )
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """How one partition's requests fall into bare slices; `of_request` is the position of each request's, -1 none."""
+    """How the requests of one partition fall into untemplated slices.
+
+    Attributes:
+        of_request: position of the slice of each request; -1 where none.
+        account, request_style: of each slice.
+        client: text of the client of each slice; None where it gathers several or none is known.
+        counted: True for the requests that count as questions of their slice.
+    """
 
     of_request: Ints
     account: Ints
-    manner: Ints
-    stack: list[str | None]
-    told: Flags
+    request_style: Ints
+    client: list[str | None]
+    counted: Flags
 
 
-def cut_bare(table: pa.Table, templated: Templated) -> _Cut:
-    """Bare slices among the requests of one partition.
+def cut_untemplated(table: pa.Table, templates: TemplateAssignment) -> _Cut:
+    """Untemplated slices among the requests of one partition.
 
     Args:
         table: requests with `COLUMNS`.
-        templated: which of them are templated.
+        templates: which of them count as templated.
     """
+    least = SLICE_PARAMETERS.min_untemplated_questions
     account = values(table, "account").astype(np.int64)
-    manner, (stack, texts) = _manner(table), _stack(table)
+    style, (client, texts) = values(table, "request_style").astype(np.int64), client_texts(table)
     width = len(texts) + 1
-    bare = (templated.of(account, values(table, "cluster")) < 0) & (values(table, "single_turn") > 0)
-    told = bare & (values(table, "first_occurrence") > 0) & (values(table, "topic") >= 0)
-    # The stacks that an account uses enough are slices of their own; the rest of its questions is one slice.
-    own = (account * 2 + manner) * width + stack + 1
+    inside = (templates.of(account, values(table, "cluster")) < 0) & (values(table, "single_turn") > 0)
+    counts = inside & (values(table, "first_occurrence") > 0) & (values(table, "topic") >= 0)
+    # Clients that an account uses enough have slices of their own; the rest of its questions is one slice.
+    own = (account * 2 + style) * width + client + 1
     code, own_names = numbered(own)
-    large = np.bincount(code[told], minlength=len(own_names)) >= LEAST
+    large = np.bincount(code[counts], minlength=len(own_names)) >= least
     holder, holders = numbered(own_names // width)
-    large &= (np.bincount(holder[large], minlength=len(holders)) <= MOST_STACKS)[holder]
-    code, names_of = numbered(np.where(large[code], own, own - stack - 1))
-    enough = np.bincount(code[told], minlength=len(names_of)) >= LEAST
+    large &= (np.bincount(holder[large], minlength=len(holders)) <= P.max_clients)[holder]
+    code, names_of = numbered(np.where(large[code], own, own - client - 1))
+    enough = np.bincount(code[counts], minlength=len(names_of)) >= least
     kept = np.sort(names_of[enough])
     rank = np.where(enough, np.searchsorted(kept, names_of), -1)
-    of_request = np.where(bare, rank[code], -1) if len(rank) else np.full(len(code), -1, np.int64)
+    of_request = np.where(inside, rank[code], -1) if len(rank) else np.full(len(code), -1, np.int64)
     names = [None if code < 0 else texts[code] for code in (kept % width - 1).tolist()]
-    return _Cut(of_request, kept // (2 * width), kept // width % 2, names, told & (of_request >= 0))
+    return _Cut(of_request, kept // (2 * width), kept // width % 2, names, counts & (of_request >= 0))
 
 
-def _bare_slices(table: pa.Table, templated: Any) -> pa.Table:
-    cut = cut_bare(table, templated)
-    told = np.flatnonzero(cut.told)
-    position = cut.of_request[told]
-    cell = values(table, "fold")[told].astype(np.int64) * TOPICS + values(table, "topic")[told]
+def _partition_slices(table: pa.Table, templates: Any) -> pa.Table:
+    cut = cut_untemplated(table, templates)
+    rows = np.flatnonzero(cut.counted)
+    position = cut.of_request[rows]
+    cell = values(table, "fold")[rows].astype(np.int64) * TOPICS + values(table, "topic")[rows]
     key, counts = counted(position * 2 * TOPICS + cell)
     begins = np.searchsorted(key, np.arange(len(cut.account) + 1) * 2 * TOPICS).astype(np.int32)
-    day = values(table, "timestamp", pa.int64())[told] // DAY
+    day = values(table, "timestamp", pa.int64())[rows] // DAY
     day -= day.min(initial=0)
     days = int(day.max(initial=0)) + 1
     worked = counted(position * days + day)[0] // days
     return pa.table(
         {
             "account": cut.account.astype(np.int32),
-            "manner": cut.manner.astype(np.int8),
-            "stack": pa.array(cut.stack, pa.string()),
+            "request_style": cut.request_style.astype(np.int8),
+            "client": pa.array(cut.client, pa.string()),
             "size": np.bincount(position, minlength=len(cut.account)),
             "days": np.bincount(worked, minlength=len(cut.account)),
             "cells": list_array(begins, (key % (2 * TOPICS)).astype(np.uint8)),
             "counts": list_array(begins, np.minimum(counts, 65_535).astype(np.uint16)),
         }
     )
-
-
-def _manner(table: pa.Table) -> Ints:
-    """1 where the request sets a sampling parameter."""
-    given = [pc.is_valid(table.column(name)) for name in PARAMETERS]
-    manner: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int64)
-    return manner
-
-
-def _stack(table: pa.Table) -> tuple[Ints, list[str]]:
-    """Code of user agent and TLS fingerprint together, ascending with their text, and the texts; -1 where none."""
-    agent, agents = distinct_texts(table.column(CLIENT[0]))
-    print_, prints = distinct_texts(table.column(CLIENT[1]))
-    position, pair = numbered(agent * (len(prints) + 1) + print_)
-    names = [f"{agents[a] or ''}\n{prints[p] or ''}" for a, p in zip(*np.divmod(pair, len(prints) + 1), strict=True)]
-    known = sorted({name for name in names if name != "\n"})
-    rank = {name: code for code, name in enumerate(known)}
-    return np.array([rank.get(name, -1) for name in names], np.int64)[position], known

@@ -6,51 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.coded import codes, is_coded
+from stillhunt.base.coded import codes
 from stillhunt.score import kernels
 from stillhunt.score.stats.arrays import Ints
-
-
-def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
-    """Codes in order of first appearance, -1 for null.
-
-    Args:
-        column: the column.
-    """
-    if is_coded(column.type):
-        column = pa.array(codes(column)[0])
-        column = pc.if_else(pc.less(column, 0), None, column)
-    encoded = pc.dictionary_encode(column)
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    found: Ints = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return found
-
-
-def ranked(keys: Ints) -> Ints:
-    """Rank of each key among the distinct ones, from 0.
-
-    Args:
-        keys: any whole numbers.
-    """
-    encoded = pc.dictionary_encode(pa.array(keys))
-    order = np.argsort(encoded.dictionary.to_numpy())
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    ranks: Ints = rank[encoded.indices.to_numpy()]
-    return ranks
-
-
-def joined(left: Ints, right: Ints) -> Ints:
-    """One code for each pair of codes, in the pairs' order; -1 where both are unknown.
-
-    Args:
-        left: codes, -1 unknown.
-        right: the same.
-    """
-    ranks = ranked(left.astype(np.int64) * (int(right.max(initial=0)) + 2) + right)
-    joint: Ints = np.where((left < 0) & (right < 0), np.int32(-1), ranks)
-    return joint
 
 
 def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import coded
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.units import HOUR
-from stillhunt.score.context.coding import coded
 from stillhunt.score.context.disposable_mail import disposable
 from stillhunt.score.stats.arrays import Ints
 

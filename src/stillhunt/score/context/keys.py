@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import coded
 from stillhunt.score import kernels
 from stillhunt.score.context.accounts import Accounts
-from stillhunt.score.context.coding import coded, commonest
+from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies, single_valued
 

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import coded
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import TOTALS
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.background import Background
-from stillhunt.score.context.coding import coded, commonest, runs_of
+from stillhunt.score.context.coding import commonest, runs_of
 from stillhunt.score.context.customers import read_customers
 from stillhunt.score.context.keys import Keys
 from stillhunt.score.context.requests import Requests
@@ -78,6 +79,8 @@ def read_log(traffic: pa.Table, sliced: pa.Table, accounts: pa.Table | None, tot
         fold=sliced.column("fold").to_numpy().astype(np.int8, copy=False),
         topic=sliced.column("topic").to_numpy().astype(np.int16, copy=False),
         first_occurrence=sliced.column("first_occurrence").to_numpy(),
+        request_style=sliced.column("request_style").to_numpy(),
+        client_fingerprint=sliced.column("client_fingerprint").to_numpy(),
         time=traffic.column("timestamp").cast(pa.int64()).to_numpy(),
         table=traffic,
     )

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import coded, joined
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
-from stillhunt.score.context.coding import coded, joined, whole_numbers
+from stillhunt.score.context.coding import whole_numbers
 from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
 
 SETTINGS = ("temperature", "top_p", "max_tokens")
@@ -62,6 +63,8 @@ class Requests:
     fold: Ints
     topic: Ints
     first_occurrence: Flags
+    request_style: Ints
+    client_fingerprint: Ints
     time: Ints
     table: pa.Table
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
@@ -155,18 +158,6 @@ class Requests:
     def model(self) -> Ints:
         """Model of each request, coded in order of first appearance."""
         return coded(self.table.column("model"))
-
-    @cached_property
-    def client_fingerprint(self) -> Ints:
-        """Client of each request, SDK and TLS together; -1 unknown."""
-        return joined(coded(self.table.column("user_agent")), coded(self.table.column("tls_fingerprint")))
-
-    @cached_property
-    def request_style(self) -> Ints:
-        """1 where a request sets a sampling parameter, 0 where not."""
-        given = [pc.is_valid(self.table.column(name)) for name in SETTINGS]
-        style: Ints = pc.or_(pc.or_(given[0], given[1]), given[2]).to_numpy().astype(np.int8)
-        return style
 
     @cached_property
     def settings(self) -> Ints:

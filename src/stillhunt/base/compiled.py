@@ -1,0 +1,30 @@
+"""Keys for compiled kernels that are kept on disk.
+
+numba keeps the machine code of a function with `cache=True` as long as the file of that function stays unchanged. It
+does not look at other files whose functions or constants were compiled in, nor at parameters that were moved. The rule:
+a kernel that is compiled from several files is made by a factory that takes the key of its folder, and returns that key
+as a result; numba hashes the variables that a function closes over, so a changed key means another entry on disk.
+A kernel that is compiled from one file alone takes every parameter as an argument, and needs no key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+
+def folder_key(file: str, *parameters: Any) -> int:
+    """Key of everything that a kernel is compiled from.
+
+    Args:
+        file: `__file__` of the kernel's module; every Python file of its folder is part of the key.
+        parameters: parameter tables whose values are compiled in.
+
+    Returns:
+        A number of 56 bits.
+    """
+    digest = hashlib.sha256(repr(parameters).encode())
+    for path in sorted(Path(file).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:7], "little")

@@ -1,0 +1,194 @@
+"""Slices: one account's requests in one content cluster, and what each fold of its conversations shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
+from stillhunt.link.groups.slice_kernels import Lists, count_phrases, phrase_users
+from stillhunt.link.requests.arrays import Array, Ints, list_array, lists, values
+from stillhunt.link.templates.clusters import Clusters
+from stillhunt.link.topics.topics import TOPICS
+
+Codes = npt.NDArray[np.int32]
+
+BATCH_OCCURRENCES = 30_000_000
+"""Phrases of requests that are brought together at a time; bounds memory, changes no result."""
+PHRASES_PER_PROMPT = 40.0
+"""Phrases of one prompt, roughly, by which batches are sized."""
+
+SLICE_ROWS = pa.schema(
+    [
+        ("label", pa.int32()),
+        ("account", pa.int32()),
+        ("fold", pa.int8()),
+        ("topic", pa.int8()),
+        ("codes", pa.list_(pa.int32())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ClusterSlices:
+    """The slices of one content cluster; arrays have one entry per slice unless said otherwise.
+
+    Attributes:
+        cluster: label of the cluster.
+        account: account codes, ascending.
+        size: distinct prompts, by fold (2 x slices).
+        phrases: prompts with each phrase, by fold (2 x slices x phrases).
+        topics: prompts on each topic, by fold (2 x slices x TOPICS).
+        member, request, phrase: occurrences of phrases, by fold: slice position, request number, phrase position.
+    """
+
+    cluster: int
+    account: Ints
+    size: Ints
+    phrases: Ints
+    topics: Ints
+    member: tuple[Ints, Ints]
+    request: tuple[Ints, Ints]
+    phrase: tuple[Ints, Ints]
+
+    def without_counts(self) -> ClusterSlices:
+        """The same slices without what is only needed to find groups; it is most of the memory."""
+        table, none = np.zeros((2, 0, 0), np.int64), np.zeros(0, np.int64)
+        empty = (none, none)
+        return ClusterSlices(self.cluster, self.account, self.size, table, table, empty, empty, empty)
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Distinct prompts of each account under each label, by label, then account.
+
+    Attributes:
+        label, account, prompts: one entry each.
+    """
+
+    label: Ints
+    account: Ints
+    prompts: Ints
+
+
+def uses_of(clusters: Clusters, label_of: Ints, accounts: int) -> Uses:
+    """Prompts of each account under the labels to which content clusters are joined.
+
+    Args:
+        clusters: content clusters.
+        label_of: label of each; -1 where its prompts do not count.
+        accounts: number of accounts.
+    """
+    label = label_of[clusters.cluster]
+    inside = label >= 0
+    key, position = np.unique(label[inside] * accounts + clusters.account[inside], return_inverse=True)
+    prompts = np.bincount(position, weights=clusters.prompts[inside], minlength=len(key)).astype(np.int64)
+    return Uses(key // accounts, key % accounts, prompts)
+
+
+def cluster_slices(
+    rows: Dataset, clusters: Clusters, label_of: Ints, accounts: int, *, least_accounts: int, least: int
+) -> Iterator[ClusterSlices]:
+    """Slices of every label that enough accounts use, by label.
+
+    Args:
+        rows: the requests with cluster, known phrases and topic.
+        clusters: content clusters.
+        label_of: label of each cluster; -1 where it is not wanted.
+        accounts: number of accounts.
+        least_accounts: accounts that a label needs.
+        least: distinct prompts that a slice needs.
+    """
+    uses = uses_of(clusters, label_of, accounts)
+    large = uses.prompts >= least
+    enough = np.flatnonzero(np.bincount(uses.label[large], minlength=clusters.count) >= least_accounts)
+    large &= np.isin(uses.label, enough)
+    weight = np.bincount(uses.label[large], weights=uses.prompts[large] * PHRASES_PER_PROMPT, minlength=clusters.count)
+    for labels in _batches(enough, weight):
+        wanted = np.where(np.isin(label_of, labels), label_of, -1).astype(np.int32)
+        own = large & np.isin(uses.label, labels)
+        keys = uses.label[own] * accounts + uses.account[own]
+        columns = ["account", "cluster", "first_occurrence", "fold", "topic", "known"]
+        found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, keys, accounts), columns)
+        yield from _sorted_slices(found)
+
+
+def _batches(labels: Ints, weight: Array) -> Iterator[Ints]:
+    number = np.floor(np.cumsum(weight[labels]) / BATCH_OCCURRENCES)
+    for one in np.unique(number):
+        yield labels[number == one]
+
+
+def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
+    label_of, of_known, keys, accounts = context
+    cluster, account = values(table, "cluster"), values(table, "account")
+    label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
+    rows = np.flatnonzero((label >= 0) & (values(table, "first_occurrence") > 0))
+    rows = rows[np.isin(label[rows].astype(np.int64) * accounts + account[rows], keys)]
+    begins, codes = lists(table, "known")
+    lengths = np.diff(begins)[rows]
+    place = np.repeat(begins[rows] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
+    codes = codes[place]
+    own = of_known[codes] == np.repeat(cluster[rows], lengths)
+    row = np.repeat(np.arange(len(rows)), lengths)[own]
+    offsets = np.append(0, np.cumsum(np.bincount(row, minlength=len(rows)))).astype(np.int32)
+    return pa.table(
+        {
+            "label": label[rows],
+            "account": account[rows],
+            "fold": values(table, "fold")[rows].astype(np.int8),
+            "topic": values(table, "topic")[rows],
+            "codes": list_array(offsets, codes[own]),
+        }
+    )
+
+
+def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
+    # Folds, topics and phrases of a slice's requests are only counted: their order within it does not matter.
+    label = values(found, "label")
+    order = np.lexsort((values(found, "account"), label))
+    account, fold, topic = (values(found, name)[order] for name in ("account", "fold", "topic"))
+    begins, codes = lists(found.combine_chunks(), "codes")
+    stands: Lists = begins[:-1][order].astype(np.int64), begins[1:][order].astype(np.int64), codes
+    known = int(codes.max(initial=-1)) + 1
+    scratch = np.zeros(known, np.int32), np.full(known, -1, np.int32), np.full(known, -1, np.int32)
+    edges = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
+    for first, last in pairwise(edges.tolist()):
+        own = slice(int(first), int(last))
+        rows = (account[own], fold[own].astype(np.int64), topic[own].astype(np.int64))
+        yield _one_cluster(int(label[order[first]]), rows, (stands[0][own], stands[1][own], codes), scratch)
+
+
+def _most_shared(names: Ints, users: Ints) -> Ints:
+    """The phrases that most slices have, up to a limit; the smaller code on ties."""
+    kept: Ints = np.sort(names[np.lexsort((names, -users))[: P.max_phrases]])
+    return kept
+
+
+def _one_cluster(
+    label: int, rows: tuple[Ints, Ints, Ints], codes: Lists, scratch: tuple[Codes, Codes, Codes]
+) -> ClusterSlices:
+    """Slices of one label; `rows` are account, fold and topic of its requests, by account."""
+    account, fold, topic = rows
+    edges = np.diff(account, prepend=-1) != 0
+    position = np.cumsum(edges) - 1
+    count = int(edges.sum())
+    size = np.bincount(fold * count + position, minlength=2 * count).reshape(2, count)
+    known = topic >= 0
+    key = (fold[known] * count + position[known]) * TOPICS + topic[known]
+    topics = np.bincount(key, minlength=2 * count * TOPICS).reshape(2, count, TOPICS)
+    users, last, place = scratch
+    names = phrase_users(position, codes, users, last)
+    kept = _most_shared(names, users[names].astype(np.int64))
+    place[kept] = np.arange(len(kept))
+    phrases = np.zeros((2, count, len(kept)), np.int64)
+    member, request, phrase = count_phrases(position, fold, codes, place, phrases)
+    place[kept] = -1
+    return ClusterSlices(label, account[edges].astype(np.int64), size, phrases, topics, member, request, phrase)

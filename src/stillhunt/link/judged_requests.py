@@ -1,0 +1,135 @@
+"""The requests of the accounts that are judged, each with the slice into which it falls: TRAFFIC and SLICED.
+
+The search works on all requests and keeps counts by account, slice and phrase. Judging looks at single requests again,
+but only at those of accounts that a group holds, and of the background sample with which groups are compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.coded import is_coded, one_dictionary
+from stillhunt.base.dataset import Dataset
+from stillhunt.base.order import CANONICAL, canonical_order
+from stillhunt.base.schema import SLICED, TRAFFIC
+from stillhunt.link.requests.arrays import Flags, Ints, values
+from stillhunt.link.requests.clients import client_codes
+from stillhunt.link.workload.untemplated_slices import (
+    COLUMNS,
+    TemplateAssignment,
+    UntemplatedSlices,
+    cut_untemplated,
+)
+
+MAX_MATCHED = 1000
+"""Matched phrases are counted up to this number, so that they fit 16 bits."""
+_CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
+_LATE = "client_fingerprint"
+"""Column of SLICED that is coded over all rows, once they are in order."""
+_OF_EACH = tuple(name for name in SLICED.names if name != _LATE)
+ROWS = pa.schema(
+    [
+        *(TRAFFIC.arrow.field(name) for name in _CARRIED),
+        *(SLICED.arrow.field(name) for name in _OF_EACH),
+        pa.field("account", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class JudgedRequests:
+    """The requests, and how they are cut into slices.
+
+    Attributes:
+        rows: all requests with all that was noted of them.
+        account_ids: id of each account, ascending.
+        templates: which requests count as templated when untemplated slices are cut.
+        label_of: label of each content cluster.
+        clusters: number of these labels; those of untemplated slices lie above.
+        clients: client fingerprints of untemplated slices, ascending.
+    """
+
+    rows: Dataset
+    account_ids: pa.Array
+    templates: TemplateAssignment
+    label_of: Ints
+    clusters: int
+    clients: tuple[str, ...]
+
+    def labels(self, untemplated: UntemplatedSlices) -> Ints:
+        """Label of each untemplated slice by request style and client, above the labels of content clusters."""
+        return _label(self.clusters, len(self.clients), untemplated.request_style, untemplated.client)
+
+    def traffic(self, chosen: Flags) -> tuple[pa.Table, pa.Table]:
+        """TRAFFIC in canonical order, and SLICED row for row with it.
+
+        Args:
+            chosen: True for the accounts whose requests are wanted.
+        """
+        codes = {text: code for code, text in enumerate(self.clients)}
+        context = (chosen, self.templates, self.label_of, self.clusters, codes)
+        own = ("account", "cluster", "matched", "single_turn", "first_occurrence", "fold", "topic", "request_style")
+        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL[1:], *own, *COLUMNS]))
+        found = self.rows.gather(_chosen_rows, ROWS, context, columns)
+        account = values(found, "account")
+        order = _in_blocks(account)
+        ids = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
+        # Column by column, so that the table is never held twice.
+        left = dict(zip(found.column_names, found.columns, strict=True))
+        del found, account, left["account"]
+        rows = pa.array(order)
+        taken = {name: _ordered(left.pop(name), rows) for name in (*_CARRIED, *_OF_EACH)}
+        taken["account_id"] = ids
+        traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
+        taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
+        sliced = pa.table({name: taken[name] for name in SLICED.names}, schema=SLICED.arrow)
+        return TRAFFIC.check(traffic), SLICED.check(sliced)
+
+
+def _in_blocks(account: Ints) -> Ints:
+    """Rows in the order of their accounts, where the rows of each account stand together in the order wanted."""
+    begins = np.flatnonzero(np.diff(account, prepend=-1))
+    lengths = np.diff(begins, append=len(account))
+    order = np.argsort(account[begins], kind="stable")
+    begins, lengths = begins[order], lengths[order]
+    rows: Ints = np.repeat(begins - (np.cumsum(lengths) - lengths), lengths) + np.arange(len(account))
+    return rows
+
+
+def _ordered(column: pa.ChunkedArray, rows: pa.Array) -> pa.Array | pa.ChunkedArray:
+    pa.default_memory_pool().release_unused()  # the column before
+    return one_dictionary(column).take(rows) if is_coded(column.type) else column.take(rows)
+
+
+def _label(clusters: int, clients: int, request_style: Ints, client: Ints) -> Ints:
+    return clusters + request_style * (clients + 1) + client + 1
+
+
+def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
+    """Requests of the chosen accounts of a partition, in canonical order."""
+    chosen, templates, label_of, clusters, codes = context
+    table = table.filter(pa.array(chosen[values(table, "account")]))
+    cut = cut_untemplated(table.select(list(COLUMNS)), templates)
+    cluster = values(table, "cluster").astype(np.int64)
+    label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
+    inside = cut.of_request >= 0
+    client = np.array([-1 if text is None else codes[text] for text in cut.client], np.int64)
+    position = cut.of_request[inside]
+    label[inside] = _label(clusters, len(codes), cut.request_style[position], client[position])
+    columns: dict[str, Any] = {name: table.column(name).cast(TRAFFIC.arrow.field(name).type) for name in _CARRIED}
+    columns |= {
+        "cluster": label,
+        "untemplated": inside,
+        "matched": np.minimum(values(table, "matched"), MAX_MATCHED),
+        "fold": values(table, "fold"),
+        "topic": values(table, "topic"),
+        "first_occurrence": values(table, "first_occurrence") > 0,
+        "request_style": values(table, "request_style"),
+        "account": values(table, "account"),
+    }
+    order = canonical_order(table.select(list(CANONICAL[1:])), values(table, "account"))
+    return pa.table(columns).take(order).combine_chunks()

@@ -1,0 +1,148 @@
+"""Loops over the requests of one partition; the plain twin of each is in tests/oracle."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
+
+
+@nb.njit(cache=True, nogil=True)
+def number_keys(keys: U64, out: I32) -> int:
+    """Number each key by its first appearance; gives how many there are."""
+    size = 1
+    while size < 2 * len(keys) + 2:
+        size *= 2
+    slots = np.full(size, -1, np.int32)
+    firsts = np.empty(len(keys), np.int32)
+    shift = np.uint64(64 - int(np.log2(size)))
+    known = 0
+    for row in range(len(keys)):
+        slot = np.int64((keys[row] * MULTIPLY) >> shift)
+        while slots[slot] >= 0 and keys[firsts[slots[slot]]] != keys[row]:
+            slot = (slot + 1) & (size - 1)
+        if slots[slot] < 0:
+            slots[slot] = known
+            firsts[known] = row
+            known += 1
+        out[row] = slots[slot]
+    return known
+
+
+@nb.njit(cache=True, nogil=True)
+def order_rows(owner: I32, owners: int, time: I64, keys: U64, order: I32, offsets: I64) -> None:
+    """Rows by owner, then time, then key.
+
+    Args:
+        owner: owner of each row, 0 to owners - 1.
+        owners: number of them.
+        time: microseconds of each row.
+        keys: a number of each row, for rows of one owner and time.
+        order: receives the rows.
+        offsets: receives where each owner's rows begin; one more than owners.
+    """
+    offsets[:] = 0
+    for row in range(len(owner)):
+        offsets[owner[row] + 1] += 1
+    for i in range(owners):
+        offsets[i + 1] += offsets[i]
+    at = offsets[:-1].copy()
+    for row in range(len(owner)):
+        order[at[owner[row]]] = row
+        at[owner[row]] += 1
+    for i in range(owners):
+        first, last = offsets[i], offsets[i + 1]
+        sorted_already = True
+        tied = False
+        for j in range(first + 1, last):
+            before, here = time[order[j - 1]], time[order[j]]
+            sorted_already &= before <= here
+            tied |= before == here
+        if not sorted_already:
+            own = order[first:last].copy()
+            order[first:last] = own[np.argsort(time[own], kind="mergesort")]
+            for j in range(first + 1, last):
+                tied |= time[order[j - 1]] == time[order[j]]
+        if tied:
+            start = first
+            while start < last:
+                stop = start + 1
+                while stop < last and time[order[stop]] == time[order[start]]:
+                    stop += 1
+                if stop - start > 1:
+                    run = order[start:stop].copy()
+                    order[start:stop] = run[np.argsort(keys[run], kind="mergesort")]
+                start = stop
+
+
+@nb.njit(cache=True, nogil=True)
+def mark_first(order: I32, offsets: I64, prompt_hash: U64, first_occurrence: U8) -> None:
+    """1 at the first row of each (owner, prompt) in the given order; 0 for all others and for rows without a prompt."""
+    slots = np.full(64, -1, np.int32)
+    for i in range(len(offsets) - 1):
+        first, last = offsets[i], offsets[i + 1]
+        size = 64
+        while size < 2 * (last - first):
+            size *= 2
+        if size > len(slots):
+            slots = np.full(size, -1, np.int32)
+        slots[:size] = -1
+        for j in range(first, last):
+            row = order[j]
+            first_occurrence[row] = 0
+            if prompt_hash[row] == 0:
+                continue
+            slot = np.int64((prompt_hash[row] * MULTIPLY) >> np.uint64(32)) & (size - 1)
+            while slots[slot] >= 0 and prompt_hash[slots[slot]] != prompt_hash[row]:
+                slot = (slot + 1) & (size - 1)
+            if slots[slot] < 0:
+                slots[slot] = row
+                first_occurrence[row] = 1
+
+
+@nb.njit(cache=True, nogil=True)
+def mark_single_turns(order: I32, offsets: I64, conversation: U64, turn: I32, single_turn: U8) -> None:
+    """1 for a row that is its whole conversation, 0 for the others; a conversation never spans owners.
+
+    Turns are counted from the earliest turn of the owner: answers that stand in each of its calls are examples of a
+    template and no conversation. Unknown turns are below 0.
+    """
+    slots = np.full(64, -1, np.int32)
+    for i in range(len(offsets) - 1):
+        first, last = offsets[i], offsets[i + 1]
+        size = 64
+        while size < 2 * (last - first):
+            size *= 2
+        if size > len(slots):
+            slots = np.full(size, -1, np.int32)
+        slots[:size] = -1
+        earliest = np.int32(2**31 - 1)
+        for j in range(first, last):
+            if turn[order[j]] >= 0:
+                earliest = min(earliest, turn[order[j]])
+        for j in range(first, last):
+            row = order[j]
+            single_turn[row] = turn[row] <= earliest
+            slot = np.int64((conversation[row] * MULTIPLY) >> np.uint64(32)) & (size - 1)
+            while slots[slot] >= 0 and conversation[slots[slot]] != conversation[row]:
+                slot = (slot + 1) & (size - 1)
+            if slots[slot] < 0:
+                slots[slot] = row
+            else:
+                single_turn[slots[slot]] = 0
+                single_turn[row] = 0
+
+
+@nb.njit(cache=True, nogil=True)
+def grown32(values: I32, room: int) -> I32:
+    """The values with room for more."""
+    wider = np.empty(room, np.int32)
+    wider[: len(values)] = values
+    return wider

@@ -1,0 +1,123 @@
+"""Phrases that recur across an account's different prompts far above their common rate, and are shared by accounts.
+
+A template shows as phrases that recur in one account. A phrase counts once per *distinct* prompt, so that replaying one
+text (benchmarks, retries) makes no template of its sentences. The common rate of a phrase is taken over the accounts
+that rarely use it, so that a campaign cannot raise the rate against which it is measured, however large it is.
+
+There are two passes: which phrases recur in enough accounts, and where these phrases stand in the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.requests.arrays import Floats, Ints, list_array, lists, values
+from stillhunt.link.requests.index_requests import Log, account_runs
+from stillhunt.link.templates.parameters import PHRASES as P
+from stillhunt.link.templates.phrase_kernels import enter_phrases, known_phrases, recurring_phrases
+
+FILTER_WORDS = 1 << 18
+"""Size of the filter by which most phrases of the log are passed over, in words of 64 bits."""
+
+RECURRING = pa.schema([("account", pa.int32()), ("phrase", pa.uint32()), ("prompts", pa.int32())])
+KNOWN = pa.schema([("known", pa.list_(pa.int32()))])
+PHRASE_COUNTS = pa.schema([("code", pa.int32()), ("prompts", pa.int64())])
+
+
+@dataclass(frozen=True)
+class SharedPhrases:
+    """Recurring phrases that several accounts share.
+
+    Attributes:
+        rows: the requests, each with the codes of the known phrases that stand in it (`known`).
+        shared_of: shared code of each known phrase; -1 where too few accounts share it.
+        size: number of shared codes; they ascend with the hashes of the phrases.
+        account, phrase: codes of each (account, phrase) where the phrase recurs, ascending.
+    """
+
+    rows: Dataset
+    shared_of: npt.NDArray[np.int32]
+    size: int
+    account: Ints
+    phrase: Ints
+
+
+def find_shared_phrases(log: Log) -> SharedPhrases:
+    """Find the phrases that recur in enough accounts, far above their common rate.
+
+    Args:
+        log: all requests.
+    """
+    columns = ["order", "owner", "account", "first_occurrence", "phrases", "system_phrases"]
+    found = log.rows.gather(_recurring, RECURRING, None, columns)
+    account, count = values(found, "account").astype(np.int64), values(found, "prompts").astype(np.int64)
+    names, phrase, users = np.unique(values(found, "phrase"), return_inverse=True, return_counts=True)
+    known = np.flatnonzero(users >= P.min_accounts)
+    code = np.full(len(names), -1, np.int64)
+    code[known] = np.arange(len(known))
+    inside = code[phrase] >= 0
+    account, count, phrase = account[inside], count[inside], code[phrase[inside]]
+    rows = log.rows.extend(_known, KNOWN, names[known], ["phrases", "system_phrases"])
+    common = _common_rate(log, rows, account, phrase, count, len(known))
+    expected = common[phrase] * log.prompts[account]
+    nats = count * np.log(count / expected) - (count - expected)
+    recurs = (count / log.prompts[account] >= P.min_lift * common[phrase]) & (nats >= P.min_nats)
+    shared = np.bincount(phrase[recurs], minlength=len(known)) >= P.min_accounts
+    recurs &= shared[phrase]
+    shared_of = np.full(len(known), -1, np.int32)
+    shared_of[shared] = np.arange(int(shared.sum()))
+    account, phrase = account[recurs], shared_of[phrase[recurs]].astype(np.int64)
+    order = np.lexsort((phrase, account))
+    return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order])
+
+
+def _common_rate(log: Log, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:
+    """Smoothed rate of each phrase over the accounts that rarely use it."""
+    often = count > P.own_rate * log.prompts[account]
+    counted = rows.gather(_phrase_counts, PHRASE_COUNTS, size, ["known", "first_occurrence"])
+    seen = np.zeros(size, np.int64)
+    np.add.at(seen, values(counted, "code"), values(counted, "prompts"))
+    np.subtract.at(seen, phrase[often], count[often])
+    left_out = np.zeros(size, np.int64)
+    np.add.at(left_out, phrase[often], log.prompts[account[often]])
+    common: Floats = (seen + P.smoothing) / (log.prompts.sum() - left_out + 2.0 * P.smoothing)
+    return common
+
+
+def _recurring(table: pa.Table, _: Any) -> pa.Table:
+    order, edges, accounts = account_runs(table)
+    owner, phrase, count = recurring_phrases(
+        order,
+        edges,
+        values(table, "first_occurrence"),
+        lists(table, "phrases"),
+        lists(table, "system_phrases"),
+        P.min_prompts,
+    )
+    return pa.table({"account": accounts[owner].astype(np.int32), "phrase": phrase, "prompts": count})
+
+
+def _known(table: pa.Table, phrases: Any) -> pa.Table:
+    filter_bits = np.zeros(FILTER_WORDS, np.uint64)
+    slots = np.full(1 << max(6, int(4 * len(phrases)).bit_length()), -1, np.int32)
+    enter_phrases(phrases, filter_bits, slots)
+    own, systems = lists(table, "phrases"), lists(table, "system_phrases")
+    begins = np.zeros(table.num_rows + 1, np.int32)
+    codes = np.empty(max(len(own[1]) // 4, 1 << 12), np.int32)
+    while (used := known_phrases(own, systems, (phrases, filter_bits, slots), begins, codes)) < 0:
+        codes = np.empty(2 * len(codes), np.int32)
+    return pa.table({"known": list_array(begins, codes[:used].copy())})
+
+
+def _phrase_counts(table: pa.Table, size: Any) -> pa.Table:
+    begins, codes = lists(table, "known")
+    first_occurrence = np.repeat(values(table, "first_occurrence") > 0, np.diff(begins))
+    counts = np.bincount(codes[first_occurrence], minlength=size)
+    seen = np.flatnonzero(counts)
+    return pa.table({"code": seen.astype(np.int32), "prompts": counts[seen]})

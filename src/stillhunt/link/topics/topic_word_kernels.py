@@ -1,0 +1,181 @@
+"""Loops over the topic words of the requests of one partition; the plain twin of each is in tests/oracle."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from stillhunt.link.requests.request_kernels import MULTIPLY, grown32
+
+U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+U64 = npt.NDArray[np.uint64]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+
+
+@nb.njit(cache=True, nogil=True)
+def recurring_words(rows: I32, edges: I64, begins: I32, words: U16, least: int, share: float) -> tuple[I32, I32]:
+    """Words that stand in enough rows of each run of rows: the number of the run, and the word.
+
+    Args:
+        rows: rows, run by run.
+        edges: where each run begins; one more than runs.
+        begins: where each row's words begin; one more than rows.
+        words: words of all rows.
+        least: rows that are enough, and a run's fewest rows.
+        share: share of the run's rows that must have the word as well.
+    """
+    counts = np.zeros(1 << 16, np.int32)
+    touched = np.empty(1 << 16, np.int32)
+    room, used = 1024, 0
+    out_stretch, out_word = np.empty(room, np.int32), np.empty(room, np.int32)
+    for run in range(len(edges) - 1):
+        size = edges[run + 1] - edges[run]
+        if size < least:
+            continue
+        kinds = 0
+        for j in range(edges[run], edges[run + 1]):
+            for k in range(begins[rows[j]], begins[rows[j] + 1]):
+                word = np.int64(words[k])
+                if counts[word] == 0:
+                    touched[kinds] = word
+                    kinds += 1
+                counts[word] += 1
+        for at in range(kinds):
+            word = touched[at]
+            if counts[word] >= least and counts[word] >= share * size:
+                if used == room:
+                    room *= 2
+                    out_stretch = grown32(out_stretch, room)
+                    out_word = grown32(out_word, room)
+                out_stretch[used], out_word[used] = run, word
+                used += 1
+            counts[word] = 0
+    return out_stretch[:used], out_word[:used]
+
+
+@nb.njit(cache=True, nogil=True)
+def telling_words(
+    cluster: I32, begins: I32, words: U16, telling: U8, template_words: I64, kept: U16, begins_out: I32
+) -> int:
+    """Words of each row that show its topic: neither too common nor too rare, and no template word of its cluster.
+
+    Args:
+        cluster: cluster of each row; -1 where none.
+        begins: where each row's words begin; one more than rows.
+        words: words of all rows.
+        telling: 1 for each word that shows a topic.
+        template_words: ascending cluster * 65,536 + word of the template words of each cluster.
+        kept: receives the words.
+        begins_out: receives where each row's words begin; one more than rows.
+
+    Returns:
+        Number of words.
+    """
+    used = 0
+    begins_out[0] = 0
+    for row in range(len(cluster)):
+        first = np.searchsorted(template_words, np.int64(cluster[row]) << 16) if cluster[row] >= 0 else 0
+        for k in range(begins[row], begins[row + 1]):
+            word = np.int64(words[k])
+            if not telling[word]:
+                continue
+            if cluster[row] >= 0:
+                key = np.int64(cluster[row]) << 16 | word
+                while first < len(template_words) and template_words[first] < key:
+                    first += 1
+                if first < len(template_words) and template_words[first] == key:
+                    continue
+            kept[used] = words[k]
+            used += 1
+        begins_out[row + 1] = used
+    return used
+
+
+@nb.njit(cache=True, nogil=True)
+def word_keys(begins: I32, words: U16, salt: np.uint64, keys: U64) -> None:
+    """A number for each row from its own words alone, whatever their order."""
+    for row in range(len(keys)):
+        total = np.uint64(0)
+        for k in range(begins[row], begins[row + 1]):
+            mixed = (np.uint64(words[k]) + salt) * MULTIPLY
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            total += mixed
+        keys[row] = total ^ (total >> np.uint64(31))
+
+
+@nb.njit(cache=True, nogil=True)
+def unit_vectors(
+    first_row: int, lists: tuple[I32, U16], code: I32, weight: I64, basis: I32, least: int, out: F32
+) -> None:
+    """Direction of each row's words, scaled to length 127 and rounded; zeros where it has too few words.
+
+    Args:
+        first_row: row of the first vector.
+        lists: offsets and values of each row's telling words.
+        code: row of each word in `basis`; -1 where it has none.
+        weight: integer rarity of each word.
+        basis: one vector per coded word.
+        least: words a row needs.
+        out: receives one vector per row from first_row on; its length says for how many.
+    """
+    begins, words = lists
+    dimensions = basis.shape[1]
+    total = np.empty(dimensions, np.int32)
+    for i in range(len(out)):
+        row = first_row + i
+        for d in range(dimensions):
+            total[d] = 0
+        first, last = begins[row], begins[row + 1]
+        if last - first >= least:
+            square = 0.0
+            for k in range(first, last):
+                square += np.float64(weight[words[k]] * weight[words[k]])
+            length = np.sqrt(max(square, 1.0))
+            for k in range(first, last):
+                place = code[words[k]]
+                if place < 0:
+                    continue
+                factor = np.int32(np.rint(256 * weight[words[k]] / length))
+                for d in range(dimensions):
+                    total[d] += factor * basis[place, d]
+        square = 0.0
+        for d in range(dimensions):
+            total[d] >>= 6
+            square += np.float64(total[d]) * np.float64(total[d])
+        length = max(np.sqrt(square), 1e-9)
+        for d in range(dimensions):
+            out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
+
+
+@nb.njit(cache=True, nogil=True)
+def best_columns(products: F32, out: npt.NDArray[np.int8]) -> None:
+    """Column of the largest value of each row; the first on ties."""
+    for row in range(len(out)):
+        best = 0
+        for column in range(1, products.shape[1]):
+            best = column if products[row, column] > products[row, best] else best
+        out[row] = best
+
+
+@nb.njit(cache=True, nogil=True)
+def count_words(words: U16, counts: I64) -> None:
+    """Add one to the count of each word."""
+    for k in range(len(words)):
+        counts[words[k]] += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def take_words(rows: I64, begins: I32, words: U16, out_begins: I32, out: U16) -> None:
+    """Words of some rows."""
+    used = 0
+    out_begins[0] = 0
+    for i in range(len(rows)):
+        for k in range(begins[rows[i]], begins[rows[i] + 1]):
+            out[used] = words[k]
+            used += 1
+        out_begins[i + 1] = used

@@ -1,0 +1,267 @@
+"""The search for work queues: which untemplated slices were drawn from one?
+
+A work queue gives its workers the same topic mixture and nearly the same amount of work, in all or per working day. A
+mixture model separates workers from customers: the topics of a worker are multinomial around the queue's mixture, those
+of a customer follow a preference of the account's own; the load and daily rate of a worker lie close to the queue's,
+those of a customer follow the density of all slices (`background_model.py`). Every region of load and rate that is
+dense enough seeds an expectation-maximisation; the distinct solutions stand. One fold of the conversations forms
+queues, the other judges them. Clients take no part in forming a queue, so that they can testify later.
+
+Many seeds run side by side (lanes of the kernels), so that one pass over the slices serves all of them. The result of a
+lane does not depend on the others.
+
+Source: expectation-maximisation for mixtures (Dempster, Laird and Rubin 1977).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
+from stillhunt.link.workload.background_model import BackgroundModel, WorkQueue, cell_work
+from stillhunt.link.workload.mixture_kernels import EMPTY, Lanes, Singles, Words, cell_sums, judge, sums_by, weigh
+from stillhunt.link.workload.parameters import QUEUES as P
+
+LANES = 64
+LANE_STEP = 16
+"""Lanes come in multiples of this."""
+WEIGHTS_HELD = 1 << 25
+"""Probabilities held at a time; bounds memory, changes no result."""
+
+
+@dataclass(frozen=True)
+class Laws:
+    """Properties of work queues, one lane each.
+
+    Attributes:
+        topics: topic mixtures, shape (TOPICS, lanes).
+        load, rate: logarithms of their workers' load and daily rate.
+        share: share of all slices that each holds.
+    """
+
+    topics: Floats
+    load: Floats
+    rate: Floats
+    share: Floats
+
+    def chosen(self, lanes: Ints | Flags | slice) -> Laws:
+        """Some of the lanes.
+
+        Args:
+            lanes: indices, flags or a slice of the lanes wanted.
+        """
+        # Kernels read row by row, and picking columns would leave them column by column.
+        topics = np.ascontiguousarray(self.topics[:, lanes])
+        return Laws(topics, self.load[lanes], self.rate[lanes], self.share[lanes])
+
+    def updated(self, lanes: Ints, new: Laws) -> Laws:
+        """The same with some lanes replaced.
+
+        Args:
+            lanes: indices of the lanes to replace.
+            new: their new laws.
+        """
+        topics, load, rate, share = self.topics.copy(), self.load.copy(), self.rate.copy(), self.share.copy()
+        topics[:, lanes], load[lanes], rate[lanes], share[lanes] = new.topics, new.load, new.rate, new.share
+        return Laws(topics, load, rate, share)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The state of one seed's expectation-maximisation.
+
+    Attributes:
+        bits: bits by which its work queue explains all slices.
+        formed: its slices, one bit a row of the background model.
+        size: their number.
+        before: law under which they were found (one lane).
+        law: law of those slices (one lane).
+    """
+
+    bits: float
+    formed: Words
+    size: int
+    before: Laws
+    law: Laws
+
+
+def find_work_queues(background: BackgroundModel, *, request_style: int, least: int) -> list[WorkQueue]:
+    """Work queues among the slices of one request style, the strongest first.
+
+    Args:
+        background: the slices.
+        request_style: their request style.
+        least: slices a work queue needs.
+    """
+    fitting = WEIGHTS_HELD // max(len(background.slices), 1)
+    width = int(np.clip(fitting - fitting % LANE_STEP, LANE_STEP, LANES))
+    sums = cell_sums(background.rows, background.cells.starts, len(background.common))
+    seeds = _seeds(background, least)
+    tried: list[Trial] = []
+    for first in range(0, len(seeds), width):
+        tried += _glance(background, sums, np.stack(seeds[first : first + width], axis=1), least)
+    hopeful = _distinct(sorted(tried, key=lambda trial: -trial.bits))
+    settled: list[Trial] = []
+    for first in range(0, len(hopeful), width):
+        settled += _resume(background, hopeful[first : first + width], least)
+    found = [(trial.bits, _work_queue(background, trial, request_style)) for trial in settled]
+    # Bytes in this order compare as the positions themselves would.
+    found.sort(key=lambda pair: (-pair[0], pair[1].formed.astype(">i8").tobytes()))
+    queues: list[WorkQueue] = []
+    taken = np.zeros(int(background.slices.max(initial=-1)) + 1, bool)
+    for _, queue in found:
+        if taken[queue.formed].sum() <= P.max_overlap * len(queue.formed) and len(queues) < P.max_queues:
+            taken[queue.formed] = True
+            queues.append(queue)
+    return queues
+
+
+def _seeds(background: BackgroundModel, least: int) -> list[Flags]:
+    """Cells of each region of load and rate that is dense enough."""
+    cells, size = background.cells, np.diff(background.cells.starts)
+    seeds = []
+    for load in np.arange(cells.loads.min(), cells.loads.max() + P.seed_step, P.seed_step):
+        near = np.abs(cells.loads - load)[cells.load] < P.seed_step
+        if size[near].sum() < least:
+            continue
+        for rate in np.arange(0.0, cells.rates.max() + P.seed_step, P.seed_step):
+            inside = near & (np.abs(cells.rates - rate)[cells.rate] < P.seed_step)
+            if size[inside].sum() >= least:
+                seeds.append(inside)
+    return seeds
+
+
+def _glance(background: BackgroundModel, sums: Ints, seeds: Flags, least: int) -> list[Trial]:
+    """The first rounds of some seeds, shape (cells, lanes); `sums` are each cell's questions by topic."""
+    size = np.diff(background.cells.starts)
+    counted = np.stack([sums[seed].sum(axis=0) for seed in seeds.T], axis=1).astype(np.float64)
+    held: Floats = np.where(seeds, size[:, None], 0.0)
+    laws = _fit(background, counted, held, _first_shares(background, held))
+    flags = np.zeros((len(size), len(_slots(seeds.shape[1]))), np.float32)
+    flags[:, : seeds.shape[1]] = seeds
+    weights = np.repeat(flags, size, axis=0)
+    return _settle(background, laws, weights, least, P.glance_rounds)
+
+
+def _resume(background: BackgroundModel, trials: list[Trial], least: int) -> list[Trial]:
+    """The remaining rounds of some trials."""
+    slots = _slots(len(trials))
+    before = _together([trial.before for trial in trials]).chosen(np.maximum(slots, 0))
+    weights = np.zeros((len(background.slices), len(slots)), np.float32)
+    _, held, _ = weigh(
+        background.rows, background.preference, background.cells.starts, _lanes(background, before), weights
+    )
+    shares = _first_shares(background, held[:, slots >= 0])
+    laws = replace(_together([trial.law for trial in trials]), share=shares)
+    return _settle(background, laws, weights, least, P.rounds)
+
+
+def _first_shares(background: BackgroundModel, held: Floats) -> Floats:
+    shares: Floats = np.maximum(held.sum(axis=0) / len(background.slices), P.min_first_share)
+    return shares
+
+
+def _together(laws: list[Laws]) -> Laws:
+    return Laws(
+        np.concatenate([law.topics for law in laws], axis=1),
+        *(np.concatenate([getattr(law, name) for law in laws]) for name in ("load", "rate", "share")),
+    )
+
+
+def _settle(background: BackgroundModel, laws: Laws, weights: Singles, least: int, rounds: int) -> list[Trial]:
+    """Expectation-maximisation until nothing moves; lanes that lose their slices are dropped.
+
+    `weights` has as many lanes as `_slots` of the laws.
+    """
+    before, slots, lost = laws, _slots(len(laws.share)), np.zeros(len(laws.share), bool)
+    for _ in range(rounds):
+        current = laws.chosen(np.maximum(slots, 0))
+        counted, held, moved = weigh(
+            background.rows, background.preference, background.cells.starts, _lanes(background, current), weights
+        )
+        total = held.sum(axis=0)
+        fitted = _fit(background, counted, held, np.clip(total / len(background.slices), P.min_share, P.max_share))
+        busy = slots >= 0
+        before = before.updated(slots[busy], current.chosen(busy))
+        laws = laws.updated(slots[busy], fitted.chosen(busy))
+        few = total < P.min_held * least
+        lost[slots[busy & few]] = True
+        going = busy & ~few & (moved >= P.settled)
+        if not going.any():
+            break
+        slots = np.where(going, slots, -1)
+        narrow = len(_slots(int(going.sum())))
+        if narrow < len(slots):
+            kept = np.argsort(~going, kind="stable")[:narrow]
+            slots, weights = slots[kept], np.ascontiguousarray(weights[:, kept])
+    remain = np.flatnonzero(~lost)
+    return _judged(background, before.chosen(remain), laws.chosen(remain), least)
+
+
+def _slots(lanes: int) -> Ints:
+    """The lanes, filled up with -1 to a width at which the kernels' loops come out even."""
+    return np.append(np.arange(lanes), np.full(-lanes % LANE_STEP, -1))
+
+
+def _judged(background: BackgroundModel, before: Laws, laws: Laws, least: int) -> list[Trial]:
+    if not len(laws.share):
+        return []
+    bits, formed = judge(
+        background.rows, background.preference, background.cells.starts, _lanes(background, before), laws.share
+    )
+    formed = np.ascontiguousarray(formed.T)
+    sizes = np.bitwise_count(formed).sum(axis=1, dtype=np.int64)
+    return [
+        Trial(float(bits[w]), formed[w], int(sizes[w]), before.chosen(slice(w, w + 1)), laws.chosen(slice(w, w + 1)))
+        for w in np.flatnonzero(sizes >= least).tolist()
+    ]
+
+
+def _lanes(background: BackgroundModel, laws: Laws) -> Lanes:
+    topics = np.concatenate([np.log2(laws.topics), np.zeros((EMPTY, len(laws.share)))])
+    return Lanes(topics, cell_work(background.cells, laws.load, laws.rate), laws.share, P.max_slice_bits)
+
+
+def _fit(background: BackgroundModel, counted: Floats, held: Floats, share: Floats) -> Laws:
+    """Laws of slices held by lanes: questions by topic, shape (TOPICS, lanes), and probabilities by cell."""
+    cells = background.cells
+    topics = counted[: len(background.common)] + P.smoothing * background.common[:, None]
+    return Laws(
+        topics / topics.sum(axis=0),
+        _weighted_medians(cells.loads, cells.load, held),
+        _weighted_medians(cells.rates, cells.rate, held),
+        share,
+    )
+
+
+def _weighted_medians(values: Floats, index: Ints, held: Floats) -> Floats:
+    """Median of each lane's cells by what it holds of them; cell d has the value `values[index[d]]`."""
+    reached = np.cumsum(sums_by(index, held, len(values)), axis=0)
+    medians: Floats = values[(reached < reached[-1] / 2.0).sum(axis=0)]
+    return medians
+
+
+def _distinct(trials: list[Trial]) -> list[Trial]:
+    """Trials that lead to different work queues, the most hopeful first: seeds near each other meet."""
+    kept: list[Trial] = []
+    for trial in trials:
+        if len(kept) == P.max_trials:
+            break
+        shared = (int(np.bitwise_count(trial.formed & other.formed).sum(dtype=np.int64)) for other in kept)
+        if not any(count > P.same_trial * trial.size for count in shared):
+            kept.append(trial)
+    return kept
+
+
+def _work_queue(background: BackgroundModel, trial: Trial, request_style: int) -> WorkQueue:
+    flags = np.unpackbits(trial.formed.astype("<u8").view(np.uint8), bitorder="little", count=len(background.slices))
+    return WorkQueue(
+        request_style=request_style,
+        formed=background.slices[np.sort(background.order[flags.astype(bool)])],
+        topics=trial.law.topics[:, 0],
+        load=float(trial.law.load[0]),
+        rate=float(trial.law.rate[0]),
+        share=float(trial.law.share[0]),
+    )
