@@ -27,10 +27,10 @@ from otlp_dialect_records import (
 from otlp_fixtures import START, event, export, pairs, span, write_json, write_protobuf
 from reading import CAPTURES, captured, hashed_address, read_logs
 
+from stillhunt.collect.formats import source_named
 from stillhunt.collect.formats.otlp import traces as otlp_traces
 from stillhunt.collect.formats.otlp.attribute_values import python_value
 from stillhunt.collect.formats.otlp.otlp import BEYOND, GIVEN_TWICE, LITELLM_EMPTY, NO_CALL, TOLD_TWICE, WRAPPER
-from stillhunt.collect.sources import source_named
 
 DIALECTS = {
     "current": CURRENT,

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Attributes: TypeAlias = dict[str, Any]
-Bare: TypeAlias = Callable[[bytes, bytes], bool]
-"""Trace, span -> whether none of its attributes are asked for."""
+SkipAttributes: TypeAlias = Callable[[bytes, bytes], bool]
+"""Trace id, span id -> whether the attributes of the span are not needed."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
-FAILED = 2
+STATUS_ERROR = 2
 """Status code of a span that failed (trace.proto)."""
+MAX_VALUE_DEPTH = 16
+"""Levels of nested attribute values that are read; real logs have at most five."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from stillhunt.collect.formats.otlp.dialects import call_of, model_group, operation
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.entry import Attributes, Bare, Entry
+from stillhunt.collect.formats.otlp.entry import Attributes, Entry, SkipAttributes
 from stillhunt.collect.formats.otlp.events import Events, event_row, gather_events
 from stillhunt.collect.formats.otlp.otlp_identity import NOWHERE, who
 from stillhunt.collect.formats.otlp.traces import (
@@ -34,11 +34,11 @@ _RAW_REQUEST = "raw_gen_ai_request"
 
 
 def _rows(
-    record: Record, made: Callable[[Entry], Row | None], *, bare: Bare | None = None
+    record: Record, made: Callable[[Entry], Row | None], *, skip: SkipAttributes | None = None
 ) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     """Calls of one record; what goes wrong with one entry costs none of the others."""
     try:
-        for entry in entries(record, bare=bare):
+        for entry in entries(record, skip=skip):
             try:
                 row = made(entry)
             except (PassedOverError, BrokenRecordError) as error:
@@ -72,7 +72,7 @@ def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError
         alone += traces.is_beyond(entry.trace, entry.span)
         return row
 
-    yield from _rows(record, made, bare=traces.is_no_call)
+    yield from _rows(record, made, skip=traces.is_no_call)
     yield from [PassedOverError(BEYOND)] * alone
 
 
