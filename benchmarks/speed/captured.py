@@ -16,7 +16,7 @@ import msgspec
 
 from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.otlp_identity import call_id_of
+from stillhunt.collect.formats.otlp.identity import call_id_of
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "vendor_samples"
 _ANSWER_IDS = ("gen_ai.response.id", "langfuse.observation.metadata.response_id")

@@ -1,4 +1,4 @@
-"""OTLP as it lies in files, JSON or protobuf, -> spans and log records with plain attributes.
+"""A record of OTLP, in JSON or protobuf -> spans and log records with plain attributes.
 
 JSON names: opentelemetry-proto 1.9 in the JSON mapping of opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding (ids
 are hex, 64-bit integers are strings).
@@ -25,9 +25,9 @@ from stillhunt.collect.formats.otlp.entry import (
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
 
-_LATEST = 1 << 63
-METRICS = "metrics, which tell of no single call"
-FOREIGN = "not a record of OpenTelemetry: neither resourceSpans nor resourceLogs in it"
+_TIME_LIMIT = 1 << 63
+METRICS = "metrics, which describe no single call"
+FOREIGN = "not a record of OpenTelemetry: it has neither resourceSpans nor resourceLogs"
 
 
 class _Value(msgspec.Struct, gc=False, rename="camel"):
@@ -93,7 +93,7 @@ class _ResourceEntries(msgspec.Struct, gc=False, rename="camel"):
 
 
 class Export(msgspec.Struct, gc=False, rename="camel"):
-    """An export request in JSON; attributes stay undecoded until someone asks."""
+    """An export request in JSON; attributes are decoded only when they are needed."""
 
     resource_spans: list[_ResourceEntries] | None = None
     resource_logs: list[_ResourceEntries] | None = None
@@ -113,8 +113,8 @@ def entries(record: Any, *, names: frozenset[str] | None = None, skip: SkipAttri
         skip: says of a trace id and a span id whether the attributes of that span are not needed.
 
     Raises:
-        BrokenRecordError: the record is no export request.
-        PassedOverError: it carries metrics.
+        BrokenRecordError: the record is not an export request.
+        PassedOverError: it holds metrics.
     """
     if isinstance(record, Export):
         if record.resource_spans is None and record.resource_logs is None:
@@ -125,7 +125,7 @@ def entries(record: Any, *, names: frozenset[str] | None = None, skip: SkipAttri
     elif isinstance(record, bytes):
         yield from protobuf_entries(record, names, skip)
     else:
-        raise BrokenRecordError("neither JSON nor protobuf of an OTLP export request")
+        raise BrokenRecordError("not an OTLP export request, neither in JSON nor in protobuf")
 
 
 def _json_entries(record: Export, skip: SkipAttributes | None) -> Iterator[Entry]:
@@ -176,7 +176,7 @@ def _json_attributes(raw: msgspec.Raw) -> Attributes:
     try:
         pairs = _PAIRS.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _loose_attributes(raw)
+        return _tolerant_attributes(raw)
     made: Attributes = {}
     for pair in pairs:
         value = pair.value
@@ -200,8 +200,8 @@ def _struct_value(value: _Value) -> Any:
     return value.bytes_value
 
 
-def _loose_attributes(raw: msgspec.Raw) -> Attributes:
-    """Attributes of which some are not as they should be; the others count."""
+def _tolerant_attributes(raw: msgspec.Raw) -> Attributes:
+    """Attributes of which some are malformed; the others are read."""
     try:
         values = json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
@@ -261,7 +261,7 @@ def _nanoseconds(value: Any) -> int:
         return 0
     if not isinstance(value, int):
         value = _integer(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TIME_LIMIT else 0
 
 
 def _text(value: Any) -> str:
@@ -269,7 +269,7 @@ def _text(value: Any) -> str:
 
 
 def _id(value: Any, size: int) -> bytes:
-    """An id that is written in hex; empty for one of another length or of zeros, which stands for none."""
+    """An id written in hex; empty for one of another length or of zeros, which mean that there is none."""
     if not value:
         return b""
     try:
