@@ -26,9 +26,10 @@ from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.decode.record_readers import framed_records
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed, lines
 from stillhunt.collect.formats.otlp.dialects import value_of
-from stillhunt.collect.normalise.standardise import RawBatch, Rules, standardise_requests, times
+from stillhunt.collect.normalise.standardise import Rules, standardise_requests, times
 from stillhunt.collect.values.chat import fill_from_messages, read_chat, settle_messages
 from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 
 LONGEST = 1 << 12
@@ -149,7 +150,7 @@ def text_lines(data: bytes) -> None:
         expected = plain if not data.endswith(b"\n") and data else plain[:-1]
         if len(found) != len(expected):
             raise Harm(f"{len(found)} lines, not {len(expected)}")
-        if any(line.whole and line.data != other for line, other in zip(found, expected, strict=True)):
+        if any(line.complete and line.data != other for line, other in zip(found, expected, strict=True)):
             raise Harm("another line")
 
 

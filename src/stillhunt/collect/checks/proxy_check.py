@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from stillhunt.collect.formats.shared.addresses import MAX_CACHED_CHARACTERS, is_public, without_port
-from stillhunt.collect.normalise.standardise import RawBatch
+from stillhunt.collect.values.raw_batch import RawBatch
 
 MOST = 4
 """Different addresses that are told apart; a log with more has clients' addresses as far as their number tells."""

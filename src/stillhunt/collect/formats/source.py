@@ -28,6 +28,10 @@ class BrokenRecordError(Exception):
     """The record should be a model call but cannot be read as one; it goes to REJECTS with this reason."""
 
 
+SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What reading a record may raise if the record does not have the structure that its format documents."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The beginning of an input, by which its format is recognised.

@@ -11,7 +11,15 @@ from stillhunt.collect.formats.otlp.entry import Attributes, Entry, SkipAttribut
 from stillhunt.collect.formats.otlp.events import DETAILS, Events, event_row, gather_events
 from stillhunt.collect.formats.otlp.identity import NOWHERE, identity
 from stillhunt.collect.formats.otlp.traces import LEARNED_ATTRIBUTES, MAX_SPANS, Traces, gather_traces, span_key
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.formats.source import (
+    SHAPE_ERRORS,
+    BrokenRecordError,
+    PassedOverError,
+    Record,
+    Row,
+    Sample,
+    Source,
+)
 
 NO_CALL = "not a model call"
 WRAPPER = "a span around a model call"
@@ -22,7 +30,6 @@ LOG_AMONG_SPANS = "a log record among spans; write it to a file of its own"
 LITELLM_EMPTY = (
     "a call whose default LiteLLM spans have neither account, model nor text; set USE_OTEL_LITELLM_REQUEST_SPAN=true"
 )
-_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
@@ -36,7 +43,7 @@ def _rows(
                 row = made(entry)
             except (PassedOverError, BrokenRecordError) as error:
                 yield error
-            except _SHAPE_ERRORS as error:
+            except SHAPE_ERRORS as error:
                 yield BrokenRecordError(f"an entry with an unknown structure ({type(error).__name__})")
             else:
                 if row is not None:
