@@ -169,7 +169,7 @@ def sources_page() -> str:
     lines = [
         "# Sources",
         GENERATED,
-        "Source: `src/stillhunt/collect/sources/`. `stillhunt inspect LOGS` says the same of your logs, with counts.\n",
+        "Source: `src/stillhunt/collect/formats/`. `stillhunt inspect LOGS` says the same of your logs, with counts.\n",
         (
             "Give the files, a folder of them, or several kinds at once: the kind of each file is told by its content. "
             "Logs of the same calls are joined by the ids that they share (last line of each table), so that an edge "

@@ -66,13 +66,13 @@ def run_target(name: str, keep: Path, arguments: Sequence[str]) -> None:
             if time.process_time() - began > SLOW_SECONDS:
                 raise TimeoutError(f"took {time.process_time() - began:.0f} CPU seconds")
         except Exception as error:  # whatever it is, it is what is looked for
-            told = "".join(traceback.format_exception(error, limit=-6))
+            trace = "".join(traceback.format_exception(error, limit=-6))
             place = f"harm-{zlib.crc32(where(error).encode()):08x}"
             if place not in known:
                 known.add(place)
                 (keep / f"{place}.bin").write_bytes(data)
-                (keep / f"{place}.txt").write_text(told, "utf-8", "backslashreplace")
-                print(f"HARM {place}\n{told}", file=sys.stderr, flush=True)
+                (keep / f"{place}.txt").write_text(trace, "utf-8", "backslashreplace")
+                print(f"HARM {place}\n{trace}", file=sys.stderr, flush=True)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         draw = random.Random(seed)  # noqa: S311 - damage, no secret
@@ -103,7 +103,7 @@ def where(error: BaseException) -> str:
 
 
 @dataclass
-class Told:
+class Progress:
     """What came of one parser.
 
     Attributes:
@@ -136,9 +136,9 @@ class Told:
         )
 
 
-def fuzz(name: str, seconds: float, seed: int, keep: Path) -> Told:
+def fuzz(name: str, seconds: float, seed: int, keep: Path) -> Progress:
     """Fuzz one parser for so long, in as many processes as it takes."""
-    told, own = Told(name), keep / name
+    progress, own = Progress(name), keep / name
     own.mkdir(parents=True, exist_ok=True)
     known, log, ends = set(harmful(own)), own / "log.txt", time.monotonic() + seconds
     with log.open("wb") as out:
@@ -146,25 +146,28 @@ def fuzz(name: str, seconds: float, seed: int, keep: Path) -> Told:
             began, at = time.monotonic(), out.tell()
             limits = (f"-max_total_time={left:.0f}", f"-timeout={HUNG_SECONDS}", f"-rss_limit_mb={MOST_MB}")
             command = [sys.executable, str(HERE / "guided.py"), "--target", name, "--keep", str(own)]
-            command += [*limits, f"-seed={seed + told.processes}", f"-artifact_prefix={own}/"]
+            command += [*limits, f"-seed={seed + progress.processes}", f"-artifact_prefix={own}/"]
             started = subprocess.Popen(command, stdout=out, stderr=out, env=environment())
             _, status, used = os.wait4(started.pid, 0)
             started.returncode = os.waitstatus_to_exitcode(status)
-            told.cpu += used.ru_utime + used.ru_stime
+            progress.cpu += used.ru_utime + used.ru_stime
             out.seek(0, os.SEEK_END)
-            told.seconds += time.monotonic() - began
-            told.processes += 1
+            progress.seconds += time.monotonic() - began
+            progress.processes += 1
             found = _STATUS.findall(log.read_bytes()[at:].decode("utf-8", "replace"))
             if found:
-                told.inputs += int(found[-1][0])
-                told.edges, told.features = max(told.edges, int(found[-1][1])), max(told.features, int(found[-1][2]))
+                progress.inputs += int(found[-1][0])
+                progress.edges, progress.features = (
+                    max(progress.edges, int(found[-1][1])),
+                    max(progress.features, int(found[-1][2])),
+                )
             elif started.returncode:
                 print(f"{name} does not start: see {log}", flush=True)
-                told.findings += 1
+                progress.findings += 1
                 break
-    told.findings += len(set(harmful(own)) - known)
-    print(told.row(), flush=True)
-    return told
+    progress.findings += len(set(harmful(own)) - known)
+    print(progress.row(), flush=True)
+    return progress
 
 
 def harmful(folder: Path) -> list[str]:
@@ -211,8 +214,8 @@ def main() -> int:
         "| parser | s | CPU s | inputs | edges | features | findings |\n|---|---:|---:|---:|---:|---:|---:|", flush=True
     )
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        told = list(pool.map(lambda name: fuzz(name, arguments.seconds, arguments.seed, arguments.keep), names))
-    return int(any(one.findings for one in told))
+        results = list(pool.map(lambda name: fuzz(name, arguments.seconds, arguments.seed, arguments.keep), names))
+    return int(any(one.findings for one in results))
 
 
 if __name__ == "__main__":

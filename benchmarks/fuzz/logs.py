@@ -29,7 +29,7 @@ from stillhunt.collect.read.inputs import open_inputs
 from stillhunt.collect.values.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 
 FULL_SHARE = 16
-"""One input of so many is read through the public door, with joins and history; the others as far as checked rows."""
+"""One of so many inputs is read through the public entry point, with joins and history; others up to checked rows."""
 LEAST_INPUT, LONGEST_INPUT = 1 << 12, 1 << 16
 ENGINE = DuckDBEngine(threads=1)
 SCRATCH = tempfile.TemporaryDirectory(prefix="stillhunt-fuzz-")
@@ -154,9 +154,9 @@ class LogTarget:
         if not self.head:
             layout = replace(layout, between=False)
         content = self.head + damaged + b"\n" * self.lines + self.tail if layout.between else damaged
-        door = zlib.crc32(data) % FULL_SHARE == 0
+        by_entry_point = zlib.crc32(data) % FULL_SHARE == 0
         try:
-            found = self._through_door(content, layout) if door else self._checked(content, layout)
+            found = self._through_entry_point(content, layout) if by_entry_point else self._checked(content, layout)
         except InputError:
             # Other records may outnumber the good ones, and the log then be none of this kind.
             if layout.between and layout.forced:
@@ -165,24 +165,30 @@ class LogTarget:
         except StillhuntError:
             return
         if layout.between and found.kind == self.kind:
-            self._compare(found, damaged, door)
+            self._compare(found, damaged, by_entry_point)
 
-    def _compare(self, found: Found, damaged: bytes, door: bool) -> None:
-        without = self.left | ({"prompt"} if door else set())  # prompts lose what others before them hold
+    def _compare(self, found: Found, damaged: bytes, by_entry_point: bool) -> None:
+        without = self.left | ({"prompt"} if by_entry_point else set())  # prompts lose what others before them hold
         rows = {_key(row, without) for row in found.rows}
         good = (
-            self._good_joined if door and self.beside else self._good if self.lines and self.tail else self._good_head
+            self._good_joined
+            if by_entry_point and self.beside
+            else self._good
+            if self.lines and self.tail
+            else self._good_head
         )
         for row in good.rows:
             if _key(row, without) not in rows:
                 raise Harm(f"a good record's row is lost or changed: {row}")
-        if self.counted is not None and not door:
+        if self.counted is not None and not by_entry_point:
             good, expected = self._good, self.counted(damaged)
             if found.met >= 0 and found.met != good.met + expected:
                 raise Harm(f"{expected} damaged records, and {found.met - good.met} were met")
-            told = [one.raw + one.rejects + one.passed for one in (found, good)]
-            if told[0] - told[1] < expected:
-                raise Harm(f"{expected} damaged records, and {told[0] - told[1]} are rows, rejects or passed over")
+            counted = [one.raw + one.rejects + one.passed for one in (found, good)]
+            if counted[0] - counted[1] < expected:
+                raise Harm(
+                    f"{expected} damaged records, and {counted[0] - counted[1]} are rows, rejects or passed over"
+                )
 
     @cached_property
     def _good(self) -> Found:
@@ -198,7 +204,7 @@ class LogTarget:
     @cached_property
     def _good_joined(self) -> Found:
         """What the good records complete, whatever else is in the second file."""
-        found = self._through_door(self.head + self.tail, Layout(True, True, False))
+        found = self._through_entry_point(self.head + self.tail, Layout(True, True, False))
         found.rows = [row for row in found.rows if row["response"] is not None]
         return found
 
@@ -208,22 +214,24 @@ class LogTarget:
             raise Harm(f"the good records of {self.name} are not good")
         return found
 
-    def _paths(self, content: bytes, *, door: bool) -> list[str]:
+    def _paths(self, content: bytes, *, by_entry_point: bool) -> list[str]:
         path = Path(SCRATCH.name) / f"log.{self.suffix}"
         path.write_bytes(content)
-        if not self.beside or not door:
+        if not self.beside or not by_entry_point:
             return [str(path)]
         other = Path(SCRATCH.name) / "beside.jsonl"
         other.write_bytes(self.beside)
         return [str(path), str(other)]
 
-    def _config(self, layout: Layout, *, door: bool) -> Config:
-        forced = layout.forced and not (door and self.beside)
+    def _config(self, layout: Layout, *, by_entry_point: bool) -> Config:
+        forced = layout.forced and not (by_entry_point and self.beside)
         return settings(self.kind if forced else "", 2 if layout.few else 65_536)
 
     def _checked(self, content: bytes, layout: Layout) -> Found:
-        config, fields = self._config(layout, door=False), field_map(REQUEST_FIELDS, self.mapping)
-        opened = open_inputs(self._paths(content, door=False), fields, REQUIRED_REQUEST_FIELDS, config, ENGINE)
+        config, fields = self._config(layout, by_entry_point=False), field_map(REQUEST_FIELDS, self.mapping)
+        opened = open_inputs(
+            self._paths(content, by_entry_point=False), fields, REQUIRED_REQUEST_FIELDS, config, ENGINE
+        )
         rules, found = Rules.of(config), Found()
         for index, reader in sorted(opened.readers.items()):
             required = REQUIRED_REQUEST_FIELDS
@@ -244,16 +252,20 @@ class LogTarget:
         opened.rejects.table()
         return found
 
-    def _through_door(self, content: bytes, layout: Layout) -> Found:
-        config = self._config(layout, door=True)
+    def _through_entry_point(self, content: bytes, layout: Layout) -> Found:
+        config = self._config(layout, by_entry_point=True)
         log = open_requests(
-            self._paths(content, door=True), mapping=self.mapping, config=config, engine=ENGINE, progress=Silent()
+            self._paths(content, by_entry_point=True),
+            mapping=self.mapping,
+            config=config,
+            engine=ENGINE,
+            progress=Silent(),
         )
         try:
             tables = list(log.batches())
             rows = pa.concat_tables(tables).to_pylist() if tables else []
             if len(rows) != log.rows or len(rows) != sum(file.rows for file in log.inputs):
-                raise Harm(f"{len(rows)} rows, and {log.rows} are told of")
+                raise Harm(f"{len(rows)} rows, and {log.rows} are counted")
             for (prompt, _), row in zip(
                 log.texts([(row["origin_file"], row["origin_row"]) for row in rows]), rows, strict=True
             ):

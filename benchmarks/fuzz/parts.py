@@ -26,9 +26,10 @@ from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.decode.record_readers import framed_records
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed, lines
 from stillhunt.collect.formats.otlp.dialects import value_of
-from stillhunt.collect.normalise.standardise import RawBatch, Rules, standardise_requests, times
+from stillhunt.collect.normalise.standardise import Rules, standardise_requests, times
 from stillhunt.collect.values.chat import fill_from_messages, read_chat, settle_messages
 from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 
 LONGEST = 1 << 12
@@ -67,20 +68,20 @@ def _file(data: bytes = b"", suffix: str = "jsonl") -> TextFile:
 
 def json_records(data: bytes) -> None:
     """JSON lines, arrays and documents: the same records however the file is cut, and those that Python finds."""
-    whole = _framed(data, len(data) + 1)
+    uncut = _framed(data, len(data) + 1)
     for size in CUTS:
-        if _framed(data, size) != whole:
+        if _framed(data, size) != uncut:
             raise Harm(f"other records in pieces of {size} bytes")
     try:
         value = json.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):
         return
     short = len(data) < LONGEST
-    if isinstance(value, list) and short and len(whole) != len(value):
-        raise Harm(f"{len(whole)} records of an array of {len(value)}")
+    if isinstance(value, list) and short and len(uncut) != len(value):
+        raise Harm(f"{len(uncut)} records of an array of {len(value)}")
     # One that begins like a line and runs over several is taken for lines.
-    if isinstance(value, dict) and short and b"\n" not in data.strip() and (len(whole) != 1 or whole[0][2]):
-        raise Harm(f"one object, read as {whole}")
+    if isinstance(value, dict) and short and b"\n" not in data.strip() and (len(uncut) != 1 or uncut[0][2]):
+        raise Harm(f"one object, read as {uncut}")
 
 
 def _framed(data: bytes, size: int) -> list[tuple[str, str, str]]:
@@ -94,15 +95,15 @@ def csv_records(data: bytes) -> None:
         reader = CsvReader(_file(data or b"\n", "csv"), ())
     except UnusableInputError:
         return
-    told: list[list[tuple[int, int, list[str], bytes]]] = []
+    found: list[list[tuple[int, int, list[str], bytes]]] = []
     for size in (len(data) + 1, *CUTS):
         rejects = Rejects()
-        told.append(list(reader.records(rejects, _cut(data, size))))
-        if told[-1] != told[0]:
+        found.append(list(reader.records(rejects, _cut(data, size))))
+        if found[-1] != found[0]:
             raise Harm(f"other records in pieces of {size} bytes")
     plain = _plain_csv(data, reader)
-    if plain is not None and (plain[0], plain[1]) != ([record for _, _, record, _ in told[0]], rejects.rows):
-        raise Harm(f"{len(told[0])} records and {rejects.rows} rejects, where csv has {len(plain[0])} and {plain[1]}")
+    if plain is not None and (plain[0], plain[1]) != ([record for _, _, record, _ in found[0]], rejects.rows):
+        raise Harm(f"{len(found[0])} records and {rejects.rows} rejects, where csv has {len(plain[0])} and {plain[1]}")
 
 
 def _plain_csv(data: bytes, reader: CsvReader) -> tuple[list[list[str]], int] | None:
@@ -135,9 +136,9 @@ def _head(data: bytes) -> str:
 
 def protobuf_records(data: bytes) -> None:
     """Messages of a protobuf file: the same however it is cut."""
-    whole = list(messages(iter([data] if data else []), LONGEST))
+    uncut = list(messages(iter([data] if data else []), LONGEST))
     for size in CUTS:
-        if list(messages(_Cut(data, size).pieces(), LONGEST)) != whole:
+        if list(messages(_Cut(data, size).pieces(), LONGEST)) != uncut:
             raise Harm(f"other messages in pieces of {size} bytes")
 
 
@@ -149,7 +150,7 @@ def text_lines(data: bytes) -> None:
         expected = plain if not data.endswith(b"\n") and data else plain[:-1]
         if len(found) != len(expected):
             raise Harm(f"{len(found)} lines, not {len(expected)}")
-        if any(line.whole and line.data != other for line, other in zip(found, expected, strict=True)):
+        if any(line.complete and line.data != other for line, other in zip(found, expected, strict=True)):
             raise Harm("another line")
 
 
@@ -178,7 +179,7 @@ def streams(data: bytes) -> None:
 
 
 def moments(data: bytes) -> None:
-    """Times: a value read alone, in a column of its kind, and beside a good one is the same time."""
+    """Times: a value read by itself, in a column of its kind, and beside a good one is the same time."""
     text = data.decode("utf-8", "replace")
     values: list[Any] = [text, text.strip()]
     for kind in (int, float):
@@ -189,15 +190,15 @@ def moments(data: bytes) -> None:
     for value in values:
         good = "2026-11-02T10:00:00Z" if isinstance(value, str) else type(value)(1_795_000_000)
         naive = "2026-11-02T10:00:00" if isinstance(value, str) else good
-        alone = _time(times([value], _RULES.request_times), 0)
+        single = _time(times([value], _RULES.request_times), 0)
         for column in ([value], [value, good], [naive, value], [value, naive, good]):
             many = times(python_column(list(column)), _RULES.request_times)
-            if _time(many, column.index(value)) != alone:
-                raise Harm(f"{value!r} is {_time(many, column.index(value))} in {column}, and {alone} alone")
+            if _time(many, column.index(value)) != single:
+                raise Harm(f"{value!r} is {_time(many, column.index(value))} in {column}, and {single} by itself")
 
 
-def _time(told: tuple[pa.Array, dict[int, str]], row: int) -> tuple[Any, bool]:
-    return told[0][row].as_py(), row in told[1]
+def _time(column: tuple[pa.Array, dict[int, str]], row: int) -> tuple[Any, bool]:
+    return column[0][row].as_py(), row in column[1]
 
 
 def values(data: bytes) -> None:
@@ -236,10 +237,10 @@ def chats(data: bytes) -> None:
     value = _loaded(data)
     if value is None or isinstance(value, str):
         return  # text is taken for JSON itself
-    told = read_chat(value)
+    chat = read_chat(value)
     text = json.dumps(value)
-    if read_chat(text) != told and _plain(value):
-        raise Harm(f"{told} as objects, {read_chat(text)} as text")
+    if read_chat(text) != chat and _plain(value):
+        raise Harm(f"{chat} as objects, {read_chat(text)} as text")
     row = {"messages": value, "prompt": None, "system_prompt": None}
     settle_messages(row)
     if row["messages"] is None:

@@ -212,8 +212,8 @@ def _canonical() -> Iterator[Target]:
         lines=False,
         suffix="json",
     )
-    whole = [b"[" + b",\n".join(lines) + b"]"]
-    yield Target(log.name, [*_laid_out(lines), *_laid_out(whole)], json_document_changed(pool), log.check)
+    array = [b"[" + b",\n".join(lines) + b"]"]
+    yield Target(log.name, [*_laid_out(lines), *_laid_out(array)], json_document_changed(pool), log.check)
     table = [b",".join(b'"%s"' % str(v).encode() for v in PLAIN.values())]
     head = ",".join(PLAIN).encode() + b"\n" + table[0].replace(b"r1", b"good-1") + b"\n"
     log = LogTarget("canonical-csv", "canonical", head, table[0], lines=False, suffix="csv")

@@ -16,7 +16,7 @@ import msgspec
 
 from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.otlp_identity import call_id_of
+from stillhunt.collect.formats.otlp.identity import call_id_of
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "vendor_samples"
 _ANSWER_IDS = ("gen_ai.response.id", "langfuse.observation.metadata.response_id")
@@ -69,8 +69,8 @@ def _ids(data: bytes, *, protobuf: bool) -> Iterator[tuple[bytes, bool]]:
         for entry in entries(record):
             for one in filter(None, (entry.trace, entry.span, entry.parent)):
                 yield (one, True) if protobuf else (one.hex().encode(), False)
-            told = (call_id_of(entry.attributes), *map(entry.attributes.get, _ANSWER_IDS))
-            yield from ((one.encode(), False) for one in told if isinstance(one, str) and len(one) > _CHANGED)
+            ids = (call_id_of(entry.attributes), *map(entry.attributes.get, _ANSWER_IDS))
+            yield from ((one.encode(), False) for one in ids if isinstance(one, str) and len(one) > _CHANGED)
 
 
 def _named(data: bytes) -> Iterator[tuple[bytes, bool]]:

@@ -114,7 +114,7 @@ def read(folder: Path) -> tuple[int, float, float]:
 
 
 def floor(path: Path) -> float:
-    """CPU seconds of decoding alone."""
+    """CPU seconds of decoding and nothing else."""
     if path.suffix == ".parquet":
         started = time.process_time()
         pq.read_table(path, use_threads=False)
@@ -156,7 +156,7 @@ def table(names: list[str], megabytes: int) -> None:
     """One row for each source."""
     print(f"{megabytes} MB each; {machine()}\n")
     print(
-        "| source | MB | rows | first CPU s | CPU s | MB/s | rows/s | decoding alone, MB/s | times decoding | peak MB |"
+        "| source | MB | rows | first CPU s | CPU s | MB/s | rows/s | decoding only, MB/s | times decoding | peak MB |"
     )
     print("|---|" + "---:|" * 9, flush=True)
     with scratch_folder() as scratch:
@@ -174,11 +174,11 @@ def table(names: list[str], megabytes: int) -> None:
                 )
                 continue
             rows, first, seconds = json.loads(run.output)
-            bare = float(run_process([*own, "--floor", str(path)]).output)
+            decoding = float(run_process([*own, "--floor", str(path)]).output)
             share = path.stat().st_size / 1e6
             print(
                 f"| {name} | {size:.0f} | {rows:,} | {first:.2f} | {seconds:.2f} | {size / seconds:.0f} "
-                f"| {rows / seconds:,.0f} | {share / bare:.0f} | {seconds / bare:.1f} | {run.peak_mb:,.0f} |",
+                f"| {rows / seconds:,.0f} | {share / decoding:.0f} | {seconds / decoding:.1f} | {run.peak_mb:,.0f} |",
                 flush=True,
             )
             for one in folder.iterdir():

@@ -93,7 +93,7 @@ def test_without_the_parser_a_browser_is_a_browser() -> None:
 def test_only_the_most_frequent_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(clients, "_of_parser", lambda text: asked.append(text))
-    monkeypatch.setattr(clients, "MOST_PARSED", 3)
+    monkeypatch.setattr(clients, "MAX_PARSED", 3)
     agents = {f"made-up-{n}/1": n for n in range(50)}
     assert client_families(agents) == {text: text.split("/")[0] for text in agents}
     assert asked == ["made-up-49/1", "made-up-48/1", "made-up-47/1"]

@@ -303,8 +303,8 @@ def test_csv_rows_of_the_wrong_width_and_open_quotes(tmp_path: Path) -> None:
         ("r5", "never closed\nr6,1767225600,a,m,x\n", 4),
     ]
     assert [(place, reason) for _s, place, reason, _raw in reasons(log)] == [
-        ("line 3", "6 fields where the header names 5"),
-        ("line 4", "2 fields where the header names 5"),
+        ("line 3", "6 fields, but the header names 5"),
+        ("line 4", "2 fields, but the header names 5"),
     ]
 
 

@@ -151,7 +151,7 @@ def test_rates_of_the_log_win_and_wrong_ones_are_rejects(tmp_path: Path) -> None
 
 
 def test_a_rate_for_no_kind_of_log_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no such kind"):
+    with pytest.raises(ConfigError, match="unknown log format"):
         Rules.of(config(sampling_rate={"vertx": 0.5}))
     with pytest.raises(ConfigError, match="greater than or equal"):
         config(sampling_rate={"vertex": 0.0})

@@ -156,8 +156,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     text.write_text("no such thing")
     for path, reason in (
         (tmp_path / "absent.mmdb", "No such file"),
-        (text, "no MMDB file"),
-        (tmp_path, "no MMDB file"),
+        (text, "not an MMDB file"),
+        (tmp_path, "not an MMDB file"),
     ):
         with pytest.raises(ConfigError, match=reason) as told:
             Networks((str(path),))

@@ -14,7 +14,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
 from stillhunt.collect.decode import columnar as files
-from stillhunt.collect.normalise.standardise import RawBatch
+from stillhunt.collect.values.raw_batch import RawBatch
 
 ROWS = 100
 
@@ -38,7 +38,7 @@ def log_file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("most", [4, 8_192])
 def test_texts_of_rows_of_several_row_groups(log_file: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(files, "ROWS_LOOKED_UP", most)
+    monkeypatch.setattr(files, "LOOKUP_ROWS", most)
     rows = [99, 0, 29, 30, 31, 30, 14, 90, 1000]
     with DuckDBEngine(threads=2, memory_gb=1) as engine:
         log = open_requests([str(log_file)], mapping=None, config=Config(threads=2), engine=engine, progress=Silent())
@@ -50,7 +50,7 @@ def test_texts_of_rows_of_several_row_groups(log_file: Path, monkeypatch: pytest
 
 
 def test_reading_stops_after_the_last_wanted_row(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ROWS_LOOKED_UP", 5)
+    monkeypatch.setattr(files, "LOOKUP_ROWS", 5)
     read: list[int] = []
     wrap = files.ColumnarRows.wrap
 

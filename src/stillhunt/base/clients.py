@@ -1,7 +1,7 @@
-"""Which software a User-Agent header names: SDKs of model APIs by a table, browsers and others by ua-parser.
+"""The software that a User-Agent header names: SDKs of model APIs from a table, browsers and others from ua-parser.
 
-A client writes what it likes into the header, so each text is looked at for a bounded length, and of many different
-ones only the most frequent go through ua-parser's patterns.
+A client may send any header, so only its beginning is read, and of many different headers only the most frequent go
+through ua-parser's patterns.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 OTHER = "(other)"
 UNKNOWN = "(unknown)"
-MOST_PARSED = 2_000
-"""Different headers given to ua-parser in one hunt, the most frequent; each costs about 0.2 ms."""
-LONGEST = 256
-"""Characters of a header that are looked at."""
-_REMEMBERED = 1 << 14
+MAX_PARSED = 2_000
+"""Different headers that ua-parser reads in one hunt, the most frequent ones; each takes about 0.2 ms."""
+MAX_CHARACTERS = 256
+"""Characters of a header that are read."""
+_MAX_CACHED = 1 << 14
 
 _SDK = re.compile(
     r"(?:Async)?(Azure ?OpenAI|OpenAI|AnthropicBedrock|AnthropicVertex|Anthropic|Groq|Cerebras|Together|Mistral|Cohere|"
     r"Fireworks|Perplexity|XAI|Runwayml|LlamaStackClient|OpenRouter)/(Python|JS|Go|Java|Kotlin|Ruby|PHP|NodeJS|CSharp)\b",
     re.IGNORECASE,
 )
-"""The SDKs that Stainless generates, by which most model APIs are called: OpenAI/Python 1.54.0."""
+"""SDKs that Stainless generates, which make most calls of model APIs, such as OpenAI/Python 1.54.0."""
 _LANGUAGES = {"js": "node", "nodejs": "node"}
 _NAMES = tuple(
     (re.compile(pattern, re.IGNORECASE), name)
@@ -107,31 +107,34 @@ def client_families(agents: Mapping[str, int]) -> dict[str, str]:
         agents: header -> how many requests have it.
 
     Returns:
-        header -> name of the software, without its version: of an SDK as it is installed, of a browser as ua-parser
-        names it, of what is in neither the product that the header begins with; `OTHER` where there is none.
+        header -> name of the software without its version: the package name of an SDK, ua-parser's name of a browser,
+        else the product at the beginning of the header; `OTHER` if there is none.
     """
     ranked = sorted(agents, key=lambda text: (-agents[text], text))
-    unknown = [text for text in ranked if _of_table(text[:LONGEST]) is None]
-    parsed = {text: _of_parser(text[:LONGEST]) for text in unknown[:MOST_PARSED]}
-    return {text: _of_table(text[:LONGEST]) or parsed.get(text) or _of_product(text[:LONGEST]) for text in ranked}
+    unknown = [text for text in ranked if _of_table(text[:MAX_CHARACTERS]) is None]
+    parsed = {text: _of_parser(text[:MAX_CHARACTERS]) for text in unknown[:MAX_PARSED]}
+    return {
+        text: _of_table(text[:MAX_CHARACTERS]) or parsed.get(text) or _of_product(text[:MAX_CHARACTERS])
+        for text in ranked
+    }
 
 
 def tells_browsers() -> bool:
-    """Whether ua-parser is there, so that browsers have names."""
+    """Whether ua-parser is installed, so that browsers are named."""
     return _parser() is not None
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_MAX_CACHED)
 def _of_table(agent: str) -> str | None:
-    """SDKs, frameworks and HTTP libraries: those that call models, of which ua-parser knows few."""
+    """Name of an SDK, framework or HTTP library, of which ua-parser knows few; None for other software."""
     sdk = _SDK.search(agent)
     if sdk is not None:
-        maker, language = sdk[1].lower().replace(" ", ""), sdk[2].lower()
-        return f"{maker}-{_LANGUAGES.get(language, language)}"
+        vendor, language = sdk[1].lower().replace(" ", ""), sdk[2].lower()
+        return f"{vendor}-{_LANGUAGES.get(language, language)}"
     return next((name for pattern, name in _NAMES if pattern.search(agent)), None)
 
 
-@lru_cache(MOST_PARSED)
+@lru_cache(MAX_PARSED)
 def _of_parser(agent: str) -> str | None:
     parser = _parser()
     found = None if parser is None else parser(agent)
@@ -148,7 +151,7 @@ def _of_product(agent: str) -> str:
 @cache
 def _parser() -> Any:
     try:
-        from ua_parser import parse_user_agent  # an extra; without it a browser is just a browser
+        from ua_parser import parse_user_agent  # an extra; without it all browsers are one family
     except ImportError:
         return None
     return parse_user_agent

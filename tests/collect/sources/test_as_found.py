@@ -145,7 +145,7 @@ def test_an_object_is_no_id(value: Any, tmp_path: Path) -> None:
 )
 def test_content_is_not_shown_as_names(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text * 3)
-    with pytest.raises(InputError, match="the first line names no columns") as told:
+    with pytest.raises(InputError, match="the first line does not name columns") as told:
         read_logs(tmp_path / "a.csv")
     shown = str(told.value)
     assert not any(secret in shown for secret in ("@", "sk-", "192.0", "db8", "herons"))

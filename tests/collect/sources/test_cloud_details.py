@@ -29,9 +29,10 @@ from tests.collect.sources.cloud_records import (
 from tests.collect.sources.reading import read_logs
 from tests.collect.sources.test_cloud import written
 
-from stillhunt.collect.formats.shared.nested import header, mapping
-from stillhunt.collect.formats.vendors.bedrock import answered_by_maker, asked_of_maker
-from stillhunt.collect.formats.vendors.langfuse import answered_in, asked_in
+from stillhunt.collect.formats.shared.http import header
+from stillhunt.collect.formats.shared.traced import answered_in, asked_in
+from stillhunt.collect.formats.vendors.bedrock import answer_of_vendor_body, call_of_vendor_body
+from stillhunt.collect.values.json_values import mapping
 
 MOMENT = 1_793_613_600
 """2 November 2026, 10:00 UTC."""
@@ -156,7 +157,7 @@ def test_outputs_of_tracers() -> None:
     ],
 )
 def test_bodies_of_the_makers_on_bedrock(body: dict[str, Any], prompt: str) -> None:
-    row = asked_of_maker(body)
+    row = call_of_vendor_body(body)
     assert (row["prompt"], row["max_tokens"], row["temperature"]) == (prompt, 9, 0.5)
 
 
@@ -173,7 +174,7 @@ def test_bodies_of_the_makers_on_bedrock(body: dict[str, Any], prompt: str) -> N
     ],
 )
 def test_answers_of_the_makers_on_bedrock(body: Any) -> None:
-    assert answered_by_maker(body)["response"] == "So it is."
+    assert answer_of_vendor_body(body)["response"] == "So it is."
 
 
 def test_bedrock_callers_whose_session_an_sdk_made_up_are_one(tmp_path: Path) -> None:

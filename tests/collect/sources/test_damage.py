@@ -51,12 +51,12 @@ def test_a_list_without_records_is_counted(tmp_path: Path) -> None:
 def test_a_mapping_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"a": [1]}), path)
-    with pytest.raises(ConfigError, match="no UTF-8"):
+    with pytest.raises(ConfigError, match="not UTF-8"):
         read_logs(path, mapping={"prompt": "body.te\udcffxt"})
 
 
 def test_what_only_looks_like_a_table_is_an_error_of_ours(tmp_path: Path) -> None:
     path = tmp_path / "t.log"
     path.write_bytes(b"\r\x83\x8d,\xec")
-    with pytest.raises(InputError, match="names no columns"):
+    with pytest.raises(InputError, match="does not name columns"):
         read_logs(path, format="otlp-logs")

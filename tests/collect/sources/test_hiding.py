@@ -13,9 +13,9 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.otlp_dialect_records import CURRENT
 from tests.collect.sources.otlp_fixtures import event, export, span
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
 from stillhunt.collect.values.chat import read_chat
-from stillhunt.collect.values.tolerant_json import DEEPEST_JSON, decode_json, lenient_object
+from stillhunt.collect.values.tolerant_json import MAX_JSON_DEPTH, decode_json, tolerant_object
 
 ASKED: dict[str, Any] = {"model": "m-1", "messages": [{"role": "user", "content": "evil"}]}
 
@@ -70,15 +70,15 @@ def test_what_lies_too_deep_is_null() -> None:
     depth, inner = 0, found["b"]
     while inner:
         depth, inner = depth + 1, inner[0]
-    assert depth == DEEPEST_JSON - 1
+    assert depth == MAX_JSON_DEPTH - 1
     assert decode_json("[" * 5000) is None
     assert decode_json("no JSON") is None
 
 
 def test_what_nginx_escapes_is_read() -> None:
     line = b'{"request_id": "r", "request_body": "{\\x22q\\x22: \\x22L\\xC3\\xB6ffel\\x5Cn \\\\\\x09\\x22}"}'
-    assert lenient_object(line) == {"request_id": "r", "request_body": '{"q": "Löffel\\n \\\t"}'}
-    assert lenient_object(b'{"a": "\\\\x22"}') == {"a": "\\x22"}
+    assert tolerant_object(line) == {"request_id": "r", "request_body": '{"q": "Löffel\\n \\\t"}'}
+    assert tolerant_object(b'{"a": "\\\\x22"}') == {"a": "\\x22"}
 
 
 @pytest.mark.parametrize(

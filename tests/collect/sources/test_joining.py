@@ -291,7 +291,7 @@ def test_records_that_are_no_calls_are_counted_and_no_rejects(tmp_path: Path) ->
     found = read_logs(log)
     assert len(found.rows) == 1
     assert found.rejects == []
-    assert found.inputs[0].passed_over == {"not a POST, so no call of a model": 1}
+    assert found.inputs[0].passed_over == {"not a POST, so no model call": 1}
 
 
 def test_a_call_told_in_two_files_of_a_source_is_one_and_an_id_used_twice_in_a_file_none() -> None:

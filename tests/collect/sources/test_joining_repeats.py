@@ -52,7 +52,7 @@ def test_the_same_file_twice_is_one_log(tmp_path: Path) -> None:
 
 def test_logs_without_any_call_are_an_error_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(nginx(1, "203.0.113.1").replace("POST", "GET"))
-    with pytest.raises(InputError, match="no call of a model"):
+    with pytest.raises(InputError, match="not a POST, so no model call"):
         read_logs(tmp_path)
 
 

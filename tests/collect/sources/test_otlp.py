@@ -27,10 +27,10 @@ from otlp_dialect_records import (
 from otlp_fixtures import START, event, export, pairs, span, write_json, write_protobuf
 from reading import CAPTURES, captured, hashed_address, read_logs
 
+from stillhunt.collect.formats import source_named
 from stillhunt.collect.formats.otlp import traces as otlp_traces
 from stillhunt.collect.formats.otlp.attribute_values import python_value
-from stillhunt.collect.formats.otlp.otlp import BEYOND, GIVEN_TWICE, LITELLM_EMPTY, NO_CALL, TOLD_TWICE, WRAPPER
-from stillhunt.collect.sources import source_named
+from stillhunt.collect.formats.otlp.sources import BEYOND, DUPLICATE, LITELLM_EMPTY, NO_CALL, REPEATED_SPAN, WRAPPER
 
 DIALECTS = {
     "current": CURRENT,
@@ -77,7 +77,7 @@ def test_protobuf_and_json_are_the_same_rows(dialect: str, tmp_path: Path) -> No
     assert len(one.rows) == 3
     both = read_logs(tmp_path / "a.jsonl", tmp_path / "a.pb")
     assert without_origin(both.rows) == without_origin(one.rows)
-    assert [dict(i.passed_over) for i in both.inputs] == [{}, {GIVEN_TWICE: 3}]
+    assert [dict(i.passed_over) for i in both.inputs] == [{}, {REPEATED_SPAN: 3}]
 
 
 def test_what_it_carries_is_what_it_fills(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_call_that_langfuse_tells_twice_is_one(tmp_path: Path) -> None:
     spans = [span(1, told), span(2, told, trace=1), span(3, known), span(4, failed)]
     read = read_logs(write_json(tmp_path / "a.jsonl", [export(spans)]))
     assert [(row["request_id"], row["model"]) for row in read.rows] == [(f"c{n}", "gpt-birds") for n in (1, 2, 3)]
-    assert read.inputs[0].passed_over == {TOLD_TWICE: 1}
+    assert read.inputs[0].passed_over == {DUPLICATE: 1}
 
 
 def test_litellms_empty_traces_say_what_to_switch_on(tmp_path: Path) -> None:
@@ -465,7 +465,7 @@ def test_calls_beyond_the_spans_that_are_remembered_stay_calls_and_it_is_said(
     whole = read_logs(path)
     assert [row["account_id"] for row in whole.rows] == ["teal", "teal"]
     assert BEYOND not in whole.inputs[0].passed_over
-    monkeypatch.setattr(otlp_traces, "MOST_SPANS", 3)
+    monkeypatch.setattr(otlp_traces, "MAX_SPANS", 3)
     read = read_logs(path)
     assert [row["account_id"] for row in read.rows] == ["teal", "guest"]
     assert read.inputs[0].passed_over == {NO_CALL: 2, BEYOND: 1}

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stillhunt.collect.formats.shared.outcomes import error_code, status_of
-from stillhunt.collect.formats.vendors.langfuse import tokens_in
+from stillhunt.collect.formats.otlp.dialects import status_of
+from stillhunt.collect.formats.shared.error_codes import error_code
+from stillhunt.collect.formats.shared.traced import tokens_in
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections import Counter
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from stillhunt.collect.formats.shared.addresses import LONGEST_REMEMBERED, is_public, without_port
-from stillhunt.collect.normalise.standardise import RawBatch
+from stillhunt.collect.formats.shared.addresses import MAX_CACHED_CHARACTERS, is_public, without_port
+from stillhunt.collect.values.raw_batch import RawBatch
 
 MOST = 4
 """Different addresses that are told apart; a log with more has clients' addresses as far as their number tells."""
@@ -64,7 +64,7 @@ class Peers:
             self.calls += calls
             if len(self._known) < MOST:
                 self._known.add(address)
-            whose = _owner(address) if len(address) <= LONGEST_REMEMBERED else ""
+            whose = _owner(address) if len(address) <= MAX_CACHED_CHARACTERS else ""
             if whose:
                 self._of[whose] += calls
 

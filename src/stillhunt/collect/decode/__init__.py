@@ -1,1 +1,1 @@
-"""Bytes to records: decompression, lines, CSV, Parquet, protobuf framing, and what carries records inside."""
+"""Bytes -> records: decompression, lines, JSON, CSV, Parquet, protobuf messages, and records within envelopes."""

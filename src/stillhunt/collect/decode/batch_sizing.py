@@ -1,8 +1,7 @@
-"""Batches of bounded bytes: how many rows to decode at a time, and pieces put together or cut to a fair size.
+"""Batches of bounded size in bytes: how many rows to decode at a time, and how pieces are joined or cut.
 
-A count of rows bounds nothing where one prompt holds 10 MB and its neighbours 600 bytes. What a Parquet row group can
-unfold to is bounded by two figures: the bytes of its pages, and for values that a page names by their number in a
-dictionary, the longest of these.
+A number of rows is no bound if one prompt has 10 MB and its neighbours 600 bytes. Two figures bound what a Parquet row
+group can decode to: the bytes of its pages, and the longest value in its dictionaries, which every row may refer to.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ import pyarrow.parquet as pq
 
 from stillhunt.collect.locate.object_stores import Place, for_parquet
 
-BATCH_BYTES = 64 << 20
-"""Decoded bytes aimed at in one batch; long prompts make batches shorter."""
-CALM_BYTES = 4 * BATCH_BYTES
-"""Row groups of fewer bytes are decoded in whole batches: the worst case is one batch with all of them."""
-STEP_BYTES = 256 << 10
-"""Bytes by the average that are decoded at a time of larger groups. Small pieces cost nothing to decode beside whole
-batches (measured: 0.085 s of 75 MB in 122 pieces and in one), and long values side by side cannot hide in them."""
-JOINED = 8
-"""Pieces are joined where so many or more make a batch: larger ones are not worth copying."""
+DECODED_BATCH_BYTES = 64 << 20
+"""Target size of a decoded batch; long prompts make batches shorter."""
+SMALL_GROUP_BYTES = 4 * DECODED_BATCH_BYTES
+"""Row groups up to this size are decoded in full batches: at worst one batch holds all of their bytes."""
+PIECE_BYTES = 256 << 10
+"""Average size of the pieces in which larger groups are decoded. Small pieces take no longer than full batches
+(measured: 0.085 s for 75 MB in 122 pieces, and in one), and keep runs of long values from filling the memory."""
+MIN_JOINED_PIECES = 8
+"""Pieces are joined if at least so many make a batch; larger ones are not worth copying."""
 
 
 class UndecodableError(Exception):
-    """The rest of a stretch cannot be decoded; the message is the reason."""
+    """The rest of a row group cannot be decoded; the message is the reason."""
 
 
 def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: int) -> int:
@@ -38,30 +37,30 @@ def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: 
         facts: its metadata.
         columns: top-level columns that are read.
         most_rows: of any batch.
-        longest: bytes of the longest value that its pages can name by number; see `longest_named`.
+        longest: bytes of the longest value in its dictionaries; see `longest_named`.
     """
-    heads = {column.split(".")[0] for column in columns}
+    top_level = {column.split(".")[0] for column in columns}
     size = sum(
         facts.column(i).total_uncompressed_size
         for i in range(facts.num_columns)
-        if facts.column(i).path_in_schema.split(".")[0] in heads
+        if facts.column(i).path_in_schema.split(".")[0] in top_level
     )
-    aim = BATCH_BYTES if size <= CALM_BYTES else STEP_BYTES
+    aim = DECODED_BATCH_BYTES if size <= SMALL_GROUP_BYTES else PIECE_BYTES
     by_average = aim * facts.num_rows // size if size else most_rows
-    by_longest = CALM_BYTES // longest if longest else most_rows
+    by_longest = SMALL_GROUP_BYTES // longest if longest else most_rows
     return max(1, min(most_rows, by_average, by_longest))
 
 
 def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: Sequence[str]) -> int:
-    """Bytes of the longest value in the dictionaries of a row group: a long one may stand in every row, for a bit each.
+    """Bytes of the longest value in the dictionaries of a row group; every row may refer to it at the cost of a bit.
 
-    Larger columns are not looked at: they are decoded in small pieces as it is, and looking costs as much as decoding.
+    Larger columns are skipped: they are decoded in small pieces anyway, and reading their dictionary costs as much.
 
     Args:
         path: the Parquet file.
         metadata: of the file.
         group: number of the row group.
-        columns: top-level columns that may hold long values; ids need no look, which would cost more than theirs.
+        columns: top-level columns that may hold long values; ids do not, and their dictionaries are costly to read.
     """
     facts = metadata.row_group(group)
     chunks = (facts.column(i) for i in range(facts.num_columns))
@@ -71,7 +70,7 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
         if chunk.path_in_schema in columns
         and chunk.physical_type == "BYTE_ARRAY"
         and chunk.has_dictionary_page
-        and chunk.total_uncompressed_size <= CALM_BYTES
+        and chunk.total_uncompressed_size <= SMALL_GROUP_BYTES
     ]
     if not named:
         return 0
@@ -82,22 +81,25 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
 
 
 def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of bounded rows and bytes: large ones are cut, runs of small ones joined.
+    """The same rows in batches of bounded rows and bytes: large pieces are cut, runs of small ones joined.
 
     Args:
         batches: pieces of any size, in order.
         most_rows: rows of one batch.
 
     Raises:
-        UndecodableError: as the pieces raise it, behind the rows that came before.
+        UndecodableError: raised by `batches`; the rows before it were yielded.
     """
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     try:
         for batch in batches:
             for part in cut_up(batch, most_rows):
-                small = part.num_rows * JOINED < most_rows and part.nbytes * JOINED < BATCH_BYTES
-                full = rows + part.num_rows > most_rows or size + part.nbytes > BATCH_BYTES
+                small = (
+                    part.num_rows * MIN_JOINED_PIECES < most_rows
+                    and part.nbytes * MIN_JOINED_PIECES < DECODED_BATCH_BYTES
+                )
+                full = rows + part.num_rows > most_rows or size + part.nbytes > DECODED_BATCH_BYTES
                 if waiting and (full or not small):
                     yield from _joined(waiting)
                     waiting, rows, size = [], 0, 0
@@ -115,16 +117,16 @@ def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.
 
 
 def cut_up(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
-    """A batch in parts of bounded rows and bytes, without copying; one row is never cut."""
+    """A batch in parts of bounded rows and bytes, without copying; a single row is never cut."""
     for start in range(0, batch.num_rows, most_rows):
-        yield from _halved(batch.slice(start, most_rows))
+        yield from _split_by_bytes(batch.slice(start, most_rows))
 
 
-def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.num_rows > 1 and batch.nbytes > 2 * BATCH_BYTES:
-        half = batch.num_rows // 2
-        yield from _halved(batch.slice(0, half))
-        yield from _halved(batch.slice(half))
+def _split_by_bytes(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.num_rows > 1 and batch.nbytes > 2 * DECODED_BATCH_BYTES:
+        middle = batch.num_rows // 2
+        yield from _split_by_bytes(batch.slice(0, middle))
+        yield from _split_by_bytes(batch.slice(middle))
     else:
         yield batch
 

@@ -1,4 +1,4 @@
-"""Columnar inputs: Parquet files and tables in memory, batch by batch, only the columns that are wanted."""
+"""Columnar inputs (Parquet files, Arrow tables, tables of a database): batch by batch, only the wanted columns."""
 
 from __future__ import annotations
 
@@ -15,25 +15,32 @@ import pyarrow.parquet as pq
 from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.field_suggestions import leaves_of_schema
-from stillhunt.collect.values.fields import OPTIONAL_ADVICE, Column, FieldMap, from_arrow, missing_columns_advice
+from stillhunt.collect.values.fields import (
+    OPTIONAL_ADVICE,
+    Column,
+    FieldMap,
+    from_arrow,
+    missing_columns_advice,
+    path_splits,
+)
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import object_text
 
-ROWS_LOOKED_UP = 8_192
-"""Rows decoded at a time where few of them are wanted: reading stops soon after the last of these."""
+LOOKUP_ROWS = 8_192
+"""Rows decoded at a time if few of them are wanted: reading stops soon after the last wanted row."""
 LONG_FIELDS = ("prompt", "system_prompt", "messages", "response", "tools")
-"""Our columns that may hold long values."""
+"""Columns of REQUESTS that may hold long values."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
 I64: TypeAlias = npt.NDArray[np.int64]
 Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
-"""A stretch of an input that can be read by itself, giving what cannot be decoded to rejects."""
+"""A part of an input that can be read by itself; what cannot be decoded goes to the rejects."""
 
 
 class UnusableInputError(Exception):
-    """A whole input that cannot be used: `reason`, what can be done about it, and the rows lost where known."""
+    """An input that cannot be used at all: why, what to do about it, and the number of rows lost if it is known."""
 
     def __init__(self, reason: str, place: str = "file", next_step: str = "", rows: int = 1) -> None:
         super().__init__(reason)
@@ -49,14 +56,14 @@ class Reader(Protocol):
     name: str
     index: int
     rewindable: bool
-    """Whether it can be read again quickly, and then gives the same rows."""
+    """Whether reading it again is quick and gives the same rows."""
     rows_expected: int | None
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows.
 
         Args:
-            wanted: our names of the columns to read.
+            wanted: columns of REQUESTS or ACCOUNTS to read.
             rejects: takes what cannot be decoded.
         """
 
@@ -110,14 +117,14 @@ def _row_text(columns: dict[str, Any], row: int) -> str:
 def check_columns(
     fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1, leaves: Sequence[str] = ()
 ) -> None:
-    """Raise UnusableInputError where a required column is absent; `rows` are then lost.
+    """Raise UnusableInputError if a required column is missing.
 
     Args:
-        fields: where our columns are.
-        required: those that must be there.
-        found: top-level names.
-        rows: of the input.
-        leaves: dotted names of nested fields, to advise by; `found` where there are none.
+        fields: where columns are looked for.
+        required: the columns that must be present.
+        found: top-level names of the input.
+        rows: of the input, all of which would be lost.
+        leaves: dotted names of nested fields, for the advice; `found` if there are none.
     """
     missing = fields.missing(required, frozenset(found))
     if missing:
@@ -146,16 +153,16 @@ class ParquetReader:
             raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
 
     def digest(self) -> str:
-        """Nothing: columns are read in pieces, so the file is hashed apart."""
+        """Empty: columns are read in pieces, so the file is hashed separately."""
         return ""
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows, see Reader; a damaged row group is set aside and the next one is read."""
+        """All rows, see Reader; a damaged row group is rejected, and reading goes on with the next one."""
         for part in self.parts(wanted):
             yield from part(rejects)
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
-        """Each row group, to be read by itself."""
+        """The row groups, each to be read by itself."""
         facts, columns = self._columns(wanted)
         first_row = 0
         for group in range(facts.num_row_groups):
@@ -163,10 +170,10 @@ class ParquetReader:
             first_row += facts.row_group(group).num_rows
 
     def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
-        """Each row group that holds some of these rows, to be read in short batches, and its own of them.
+        """Row groups that hold some of these rows: (rows of the group, the group, to be read in short batches).
 
         Args:
-            wanted: our names of the columns to read.
+            wanted: columns to read.
             rows: row numbers, ascending.
         """
         facts, columns = self._columns(wanted)
@@ -174,12 +181,12 @@ class ParquetReader:
         bounds = np.cumsum([0, *sizes])
         places = np.searchsorted(rows, bounds)
         for group in np.flatnonzero(np.diff(places)).tolist():
-            most = min(ROWS_LOOKED_UP, self._batch_rows)
+            most = min(LOOKUP_ROWS, self._batch_rows)
             part = functools.partial(self._group, facts, group, columns, (wanted, int(bounds[group]), most))
             yield rows[places[group] : places[group + 1]], part
 
     def _columns(self, wanted: Sequence[str]) -> tuple[pq.FileMetaData, tuple[list[str], list[str]]]:
-        """The file's metadata, its columns that hold what is wanted, and those of them that may hold long values."""
+        """Metadata of the file, its columns that hold wanted ones, and those among them that may hold long values."""
         long = [name for name in wanted if name in LONG_FIELDS]
         with self._open() as file:
             schema, fields = file.schema_arrow, self._rows.fields
@@ -189,7 +196,7 @@ class ParquetReader:
             )
 
     def holds(self, ours: str) -> bool:
-        """Whether the file has a column that may hold this one of ours."""
+        """Whether the file has a column that may hold this column of REQUESTS."""
         with self._open() as file:
             return bool(_physical_columns(file.schema_arrow.names, self._rows.fields, (ours,)))
 
@@ -221,7 +228,7 @@ class ParquetReader:
             try:
                 longest = longest_named(self._path, metadata, group, texts)
                 size = rows_at_a_time(metadata.row_group(group), columns, most_rows, longest)
-                # Several groups are read at once by threads of ours; Arrow's own beside them would only wait.
+                # Our own threads read several groups at once; Arrow's threads on top of that would only wait.
                 batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)
                 while (batch := next(batches, None)) is not None:
                     yield batch
@@ -236,15 +243,14 @@ def _first_line(error: BaseException) -> str:
 
 
 def _physical_columns(found: Iterable[str], fields: FieldMap, wanted: Sequence[str]) -> list[str]:
-    """Top-level columns to decode: for each of ours the first of its candidates that exists."""
+    """Top-level columns to decode: for each wanted column the first of its candidates that exists."""
     names = frozenset(found)
     needed: dict[str, None] = {}
     for ours in wanted:
         for path in fields.paths[ours]:
-            parts = path.split(".")
-            head = next((h for n in range(len(parts), 0, -1) if (h := ".".join(parts[:n])) in names), None)
-            if head is not None:
-                needed[head] = None
+            top = next((top for top, _rest in path_splits(path) if top in names), None)
+            if top is not None:
+                needed[top] = None
                 break
     return list(needed)
 
@@ -270,7 +276,7 @@ class TableReader:
             yield from part(rejects)
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
-        """Each batch by itself."""
+        """The batches, each to be read by itself."""
         columns = _physical_columns(self._table.schema.names, self._rows.fields, wanted)
         first_row = 0
         for batch in self._table.select(columns).to_batches():
@@ -279,12 +285,12 @@ class TableReader:
                 first_row += part.num_rows
 
     def holds(self, ours: str) -> bool:
-        """Whether the table has a column that may hold this one of ours."""
+        """Whether the table has a column that may hold this column of REQUESTS."""
         return bool(_physical_columns(self._table.schema.names, self._rows.fields, (ours,)))
 
 
 def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
-    del rejects  # what lies in memory is never damaged
+    del rejects  # data in memory is never damaged
     yield raw
 
 
@@ -320,7 +326,7 @@ class StreamReader:
 
 
 class StoredReader:
-    """A table of a database that has our columns; read once, since a second look would cost as much as the first."""
+    """A table of a database with the columns of REQUESTS; read only once, since a second reading costs as much."""
 
     rewindable = False
 
@@ -335,7 +341,7 @@ class StoredReader:
         return ""
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows in order of time and id, of customers by account, see Reader."""
+        """All rows, see Reader; requests in order of time and id, customers in order of account."""
         del rejects
         names, fields = self._table.kinds, self._rows.fields
         first = [name for name in ("timestamp", "request_id", "account_id") if name in self._required]

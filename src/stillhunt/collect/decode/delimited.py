@@ -1,4 +1,4 @@
-"""CSV and TSV, plain or compressed: quoted fields, line ends inside quotes, rows of the wrong width set aside."""
+"""CSV and TSV, plain or compressed: quoted fields, line ends inside quotes; rows of the wrong width are rejected."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
-from stillhunt.collect.decode.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, text_batch
+from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TEXT_BATCH_BYTES, Gathered, TextFile, text_batch
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.field_suggestions import looks_like_data
-from stillhunt.collect.values.fields import FieldMap, step_down
+from stillhunt.collect.values.fields import FieldMap, path_splits, step_down
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 
-HEADER = "put a line with the names of the columns first"
+HEADER = "add a first line with the names of the columns"
 DELIMITERS = ("\t", ",", ";", "|")
 
 
@@ -24,10 +24,10 @@ class RecordTooLongError(Exception):
 
 
 class _Feed:
-    """Lines for the csv module, which asks for more of them while a quote is open.
+    """Lines for the csv module, which takes further lines while a quote is open.
 
-    It knows what the record at hand has used so far, so that a quote that is never closed costs one record of
-    bounded size and not the rest of the file.
+    It counts the bytes of the current record, so that a quote that is never closed costs one record of bounded size and
+    not the rest of the file.
     """
 
     def __init__(self, source: Iterator[Line], longest: int) -> None:
@@ -52,7 +52,7 @@ class _Feed:
         if not self.head:
             self.head = data[:1024]
         self.size += len(data) + 1
-        if not line.whole or self.size > self._longest:
+        if not line.complete or self.size > self._longest:
             raise RecordTooLongError
         try:
             return data.decode() + "\n"
@@ -76,7 +76,7 @@ class CsvReader:
         self._delimiter = ","
         self.header = self._read_header()
         if file.fields.missing(required, frozenset(self.header)) and looks_like_data(self.header):
-            raise UnusableInputError("the first line names no columns", "line 1", HEADER)
+            raise UnusableInputError("the first line does not name columns", "line 1", HEADER)
         check_columns(file.fields, required, self.header)
 
     def digest(self) -> str:
@@ -91,14 +91,14 @@ class CsvReader:
             raise UnusableInputError(str(error)) from error
         if first is None:
             raise UnusableInputError("the file is empty")
-        if not first.whole:
-            raise UnusableInputError("the first line is too long to name columns", "line 1")
+        if not first.complete:
+            raise UnusableInputError("the first line is too long for column names", "line 1")
         text = first.data.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace")
         self._delimiter = max(DELIMITERS, key=text.count)
         try:
             names = next(csv.reader([text], delimiter=self._delimiter), [])
         except csv.Error as error:
-            raise UnusableInputError(f"the first line names no columns: {error}", "line 1") from error
+            raise UnusableInputError(f"the first line does not name columns: {error}", "line 1") from error
         return [name.strip() for name in names]
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
@@ -106,11 +106,11 @@ class CsvReader:
         fetch = _fetcher(self.header, self._file.fields, wanted)
         waiting = Gathered()
         places: dict[int, int] = {}
-        for number, place, record, head in self.records(rejects, self._source):
-            waiting.add(fetch(record), number, head)
-            waiting.size += sum(map(len, record)) - len(head)
+        for number, place, record, beginning in self.records(rejects, self._source):
+            waiting.add(fetch(record), number, beginning)
+            waiting.size += sum(map(len, record)) - len(beginning)
             places[number] = place
-            if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+            if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
                 yield text_batch(self._file, waiting, wanted, _placed(places))
                 waiting, places = Gathered(), {}
         if waiting.rows:
@@ -138,7 +138,7 @@ class CsvReader:
                 if not reason and (not record or (record == [""] and width > 1)):
                     continue  # a blank line
                 if record is not None and len(record) != width:
-                    reason = f"{len(record)} fields where the header names {width}"
+                    reason = f"{len(record)} fields, but the header names {width}"
                 if reason or record is None:
                     rejects.add(self.name, f"line {feed.number + 1}", reason, feed.head.decode("utf-8", "replace"))
                 else:
@@ -150,7 +150,7 @@ class CsvReader:
 
 
 def _next_record(parser: Iterator[list[str]], longest: int) -> tuple[list[str] | None, str]:
-    """The next record and an empty reason, None and the reason why it cannot be read, or at the end None twice."""
+    """(record, "") for the next record; (None, reason) if it cannot be read; (None, "") at the end."""
     try:
         return next(parser, None), ""
     except RecordTooLongError:
@@ -164,18 +164,14 @@ def _placed(places: dict[int, int]) -> Callable[[int], str]:
 
 
 def _fetcher(header: Sequence[str], fields: FieldMap, wanted: Sequence[str]) -> Callable[[list[str]], tuple[Any, ...]]:
-    """Fields of a record -> values of our columns; a column that the file lacks, and an empty field, are ""."""
+    """Function from the fields of a record to the values of the wanted columns; missing and empty ones are ""."""
     position: dict[str, int] = {}
     for n, name in enumerate(header):
         position.setdefault(name, n)
     ways: list[list[tuple[int, tuple[str, ...]]]] = []
     for ours in wanted:
-        way = []
-        for path in fields.paths[ours]:
-            parts = path.split(".")
-            heads = [(".".join(parts[:n]), tuple(parts[n:])) for n in range(len(parts), 0, -1)]
-            way += [(position[head], steps) for head, steps in heads if head in position]
-        ways.append(way)
+        splits = [split for path in fields.paths[ours] for split in path_splits(path)]
+        ways.append([(position[top], rest) for top, rest in splits if top in position])
     if len(wanted) > 1 and all(not way or (len(way) == 1 and not way[0][1]) for way in ways):
         pick = operator.itemgetter(*(way[0][0] if way else len(header) for way in ways))
         return lambda record: pick([*record, ""])

@@ -1,6 +1,6 @@
-"""Records within what carried them: a prefix before JSON, JSON as text in a field, lists of records in an object.
+"""Records inside envelopes: after a prefix, as JSON text or object in a field, in a list, or several in one line.
 
-Loggers, container runtimes and exports wrap a record once or twice.
+Loggers, container runtimes and exports wrap a record in one or two such envelopes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from stillhunt.collect.values.tolerant_json import decode_json, objects_in, stri
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Change: TypeAlias = Callable[[bytes], bytes | None]
-"""A line -> the lines within it; None where it holds none."""
+"""A line -> the lines within it; None if there are none."""
 Part: TypeAlias = tuple[bytes, bytes, bool]
-"""Stream of a container's output; part of a line; whether the line ends with it."""
+"""(output stream of a container, part of a line, whether the line ends with this part)."""
 Envelope: TypeAlias = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Content of a file -> lines that are records."""
 TEXTS = ("message", "log", "msg")
 OBJECTS = ("jsonPayload", "json", "payload", "_source")
 LISTS = ("records", "Records", "logEvents", "data", "logs", "items", "value", "hits")
 _CRI = re.compile(rb"\S+ std(out|err) ([PF])(?: |$)")
-"""A line of a container runtime: time, stream, whether a part or the end of a line (Kubernetes' CRI logging format)."""
-_LOOKED_AT, _STREAMS = 50, 16
+"""A line in Kubernetes' CRI logging format: time, stream, P for a part of a line or F for its end."""
+_PROBED_LINES, _MAX_STREAMS = 50, 16
 _DOCKER_BYTES = 16_000
-"""A text of fewer bytes was not cut by Docker."""
-_BRACES = 8
-"""Braces of a line at which an object is looked for."""
+"""Docker cuts no text shorter than this."""
+_MAX_BRACES_TRIED = 8
+"""Braces of a line at which an object may begin."""
 
 
 def _object(data: bytes | str) -> dict[str, Any] | None:
@@ -41,7 +41,7 @@ def _object(data: bytes | str) -> dict[str, Any] | None:
 
 
 def _line(value: Any) -> bytes:
-    """A value in one line, with whatever our own encoder would refuse made harmless."""
+    """A value as one line of JSON; values that the encoder refuses are replaced."""
     try:
         return msgspec.json.encode(value)
     except (UnicodeError, ValueError, TypeError, RecursionError):
@@ -49,11 +49,11 @@ def _line(value: Any) -> bytes:
 
 
 def after_prefix(line: bytes) -> bytes | None:
-    """JSON that stands behind a prefix, as container runtimes and syslog write it; the prefix may hold braces."""
+    """JSON after a prefix, as container runtimes and syslog write it; the prefix may contain braces."""
     at = line.find(b"{")
     if at == 0:
         return None
-    for _try in range(_BRACES):
+    for _try in range(_MAX_BRACES_TRIED):
         if at < 0:
             return None
         if _object(line[at:]) is not None:
@@ -63,7 +63,7 @@ def after_prefix(line: bytes) -> bytes | None:
 
 
 def in_field(line: bytes) -> bytes | None:
-    """An object in a field of another, as text (Docker, Fluentd) or as it is (Cloud Logging)."""
+    """An object in a field of another one, as text (Docker, Fluentd) or as an object (Cloud Logging)."""
     outer = _object(line) or {}
     for name in TEXTS:
         value = outer.get(name)
@@ -78,11 +78,11 @@ def in_field(line: bytes) -> bytes | None:
 
 
 def in_list(line: bytes) -> bytes | None:
-    """Objects in a list of another, as exports and event hubs write them; what is none is a line, too."""
+    """Items of a list in an object, one a line, as exports and event hubs write them."""
     outer = _object(line) or {}
     for name in LISTS:
         values = outer.get(name)
-        if isinstance(values, dict):  # of a search: hits.hits
+        if isinstance(values, dict):  # a search result: hits.hits
             values = values.get(name)
         if isinstance(values, list) and any(isinstance(value, dict) for value in values):
             return b"\n".join(map(_line, values))
@@ -90,7 +90,7 @@ def in_list(line: bytes) -> bytes | None:
 
 
 def apart(line: bytes) -> bytes | None:
-    """Objects that stand one after the other in a line, as Firehose puts them together."""
+    """Objects that follow each other in one line, as Firehose writes them."""
     if not line.startswith(b"{"):
         return None
     text = line.decode("utf-8", "replace")
@@ -99,25 +99,25 @@ def apart(line: bytes) -> bytes | None:
 
 
 def as_it_is(line: bytes) -> bytes | None:
-    """An object among lines of text, of a program that logs both."""
+    """An object among lines of text, from a program that logs both."""
     return line if line.lstrip().startswith(b"{") and _object(line) is not None else None
 
 
 CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list, apart, as_it_is)
 
 
-def envelopes(head: bytes, longest: int) -> Iterator[Envelope]:
-    """What may find records within the lines of a file, one layer of it and then two.
+def envelopes(beginning: bytes, longest: int) -> Iterator[Envelope]:
+    """Envelopes that fit the beginning of a file: first single ones, then two within each other.
 
     Args:
-        head: the beginning of the file, with lines as long as they are.
+        beginning: the beginning of the file, in complete lines.
         longest: bytes allowed in a line.
     """
     for usual in (_usual, any):
-        outer = list(_fitting(head, longest, usual))
+        outer = list(_fitting(beginning, longest, usual))
         yield from outer
         for first in outer:
-            for second in _fitting(b"".join(first(iter((head,)))), longest, usual):
+            for second in _fitting(b"".join(first(iter((beginning,)))), longest, usual):
                 yield functools.partial(_both, first, second)
 
 
@@ -125,27 +125,27 @@ def _both(first: Envelope, second: Envelope, pieces: Iterator[bytes]) -> Iterato
     return second(first(pieces))
 
 
-def _fitting(head: bytes, longest: int, usual: Callable[[Iterable[bool]], bool]) -> Iterator[Envelope]:
-    found = [line for line in head.split(b"\n") if line.strip()][:_LOOKED_AT]
+def _fitting(beginning: bytes, longest: int, usual: Callable[[Iterable[bool]], bool]) -> Iterator[Envelope]:
+    found = [line for line in beginning.split(b"\n") if line.strip()][:_PROBED_LINES]
     for part_of in (_of_cri, _of_docker):
         parts = [part for line in found if (part := part_of(line)) is not None]
-        if 4 * len(parts) >= len(found) and _usual(whole for *_, whole in parts):
-            yield functools.partial(_whole_lines, part_of, longest)
+        if 4 * len(parts) >= len(found) and _usual(ends for *_, ends in parts):
+            yield functools.partial(_joined_lines, part_of, longest)
     for change in CHANGES:
         if usual(change(line) is not None for line in found):
             yield functools.partial(_unwrapped, change, longest)
 
 
 def _usual(found: Iterable[bool]) -> bool:
-    """A quarter at least: text may stand between, and one line says nothing of a file."""
-    told = list(found)
-    return 4 * sum(told) >= len(told) > 0
+    """Whether at least a quarter fit: text may lie between records, and one line is too little evidence."""
+    fits = list(found)
+    return 4 * sum(fits) >= len(fits) > 0
 
 
 def _unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """A file's lines with what is within them instead; those that hold nothing stay as they are."""
+    """Lines of a file, replaced by the lines within them; a line without any stays as it is."""
     for line in lines(pieces, longest):
-        found = change(line.data) if line.whole else None
+        found = change(line.data) if line.complete else None
         yield (line.data if found is None else found) + b"\n"
 
 
@@ -155,7 +155,7 @@ def _of_cri(line: bytes) -> Part | None:
 
 
 def _of_docker(line: bytes) -> Part | None:
-    """Docker cuts lines at 16 KB; the last part of one ends in a line feed, which others take off."""
+    """Docker cuts lines at 16 KB; the last part ends in a line feed, which some programs remove."""
     outer = _object(line) or {}
     text, stream = outer.get("log"), outer.get("stream")
     if not isinstance(text, str) or not isinstance(stream, str):
@@ -164,26 +164,26 @@ def _of_docker(line: bytes) -> Part | None:
     return stream.encode("utf-8", "replace"), content, text.endswith("\n") or len(content) < _DOCKER_BYTES
 
 
-def _whole_lines(part_of: Callable[[bytes], Part | None], longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines that a container runtime cut into parts, put together and without what it wrote around them."""
+def _joined_lines(part_of: Callable[[bytes], Part | None], longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines that a container runtime cut into parts, joined again and without their envelopes."""
     waiting: dict[bytes, list[bytes]] = {}
     sizes: dict[bytes, int] = {}
     for line in lines(pieces, longest):
-        found = part_of(line.data) if line.whole else None
+        found = part_of(line.data) if line.complete else None
         if found is None:
             yield line.data + b"\n"
             continue
-        stream, text, whole = found
+        stream, text, ends = found
         waiting.setdefault(stream, []).append(text)
         sizes[stream] = sizes.get(stream, 0) + len(text)
-        if whole or sizes[stream] > longest or len(waiting) > _STREAMS:
+        if ends or sizes[stream] > longest or len(waiting) > _MAX_STREAMS:
             yield b"".join(waiting.pop(stream)) + b"\n"
             del sizes[stream]
     yield from (b"".join(parts) + b"\n" for parts in waiting.values())
 
 
 def from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Text in UTF-16 with a byte order mark -> UTF-8; what is broken is replaced.
+    """Text in UTF-16 with a byte order mark -> UTF-8; invalid characters are replaced.
 
     Args:
         pieces: the content.

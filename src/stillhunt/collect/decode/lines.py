@@ -1,4 +1,4 @@
-"""JSON lines and JSON arrays, plain or compressed: one record at a time, broken ones set aside."""
+"""JSON lines and JSON arrays, plain or compressed: one record at a time; broken ones are rejected."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ import pyarrow.compute as pc
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 from stillhunt.collect.locate.object_stores import Place
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
-from stillhunt.collect.values.fields import Column, FieldMap, python_column, step_down
+from stillhunt.collect.values.fields import Column, FieldMap, path_splits, python_column, step_down
 from stillhunt.collect.values.kernels import split_array
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
-from stillhunt.collect.values.tolerant_json import is_utf8, lenient_object
+from stillhunt.collect.values.tolerant_json import is_utf8, tolerant_object
 
-BATCH_BYTES = 32 << 20
-"""Bytes of lines gathered before they are handed on."""
-PROBED_LINES = 200
+TEXT_BATCH_BYTES = 32 << 20
+"""Bytes of records in a batch."""
+PROBED_RECORDS = 200
 PROBED_BYTES = 4 << 20
-TURNED_RECORDS = 256
-"""Records kept as tuples at a time."""
+RECORDS_PER_TURN = 256
+"""Records kept as tuples before they become columns."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBERED = "line {}"
 _RAW_BYTES = 4 * RAW_CHARACTERS
@@ -36,16 +36,16 @@ _RAW_BYTES = 4 * RAW_CHARACTERS
 
 @dataclass
 class TextFile:
-    """What every reader of a text file is given.
+    """A text file, and how it is to be read.
 
     Args:
         path: the file.
-        name: as shown.
-        index: of the input.
-        fields: where our columns are.
-        batch_rows: rows handed on at a time.
+        name: its name for the screen and the rejects.
+        index: number of the input.
+        fields: where columns are looked for.
+        batch_rows: rows in a batch.
         longest: bytes allowed in one line or record.
-        account: whose calls these are where the log does not tell; the file's name when empty.
+        account: account of the calls if the log names none; the name of the file when empty.
     """
 
     path: Place
@@ -56,7 +56,7 @@ class TextFile:
     longest: int
     account: str = ""
     envelope: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
-    """Takes records out of what carries them; content -> content."""
+    """Removes envelopes: content -> content."""
 
     def content(self, source: HashedFile) -> Iterator[bytes]:
         """Decompressed content, without envelopes."""
@@ -66,10 +66,10 @@ class TextFile:
 
 @dataclass
 class Gathered:
-    """Records waiting to become a batch.
+    """Records that will become a batch.
 
-    Tuples of records are turned into columns early and often: a hundred thousand living tuples keep Python's cycle
-    collector busy for longer than all the decoding takes.
+    Records become columns early and often: with a hundred thousand tuples alive, Python's cycle collector takes longer
+    than all the decoding.
     """
 
     columns: list[list[Any]] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Gathered:
         """Keep one record."""
         size = len(raw)
         self.records.append(values)
-        if len(self.records) >= TURNED_RECORDS:
+        if len(self.records) >= RECORDS_PER_TURN:
             self.turn()
         self.numbers.append(number)
         self.raws.append(raw if size <= _RAW_BYTES else raw[:_RAW_BYTES])
@@ -127,21 +127,21 @@ class JsonReader:
         return lines(pieces, self._file.longest)
 
     def _probe(self) -> list[dict[str, Any]]:
-        """The first records that hold names."""
+        """The first records that have fields."""
         found: list[dict[str, Any]] = []
         seen = size = 0
         try:
             for line in self._records(HashedFile(self._file.path)):
-                record = lenient_object(line.data) if line.whole else None
+                record = tolerant_object(line.data) if line.complete else None
                 found += [record] if record else []
                 seen, size = seen + 1, size + len(line.data)
-                if found and (seen >= PROBED_LINES or size >= PROBED_BYTES):
+                if found and (seen >= PROBED_RECORDS or size >= PROBED_BYTES):
                     break
         except DamagedFileError as error:
             if not found:
                 raise UnusableInputError(str(error)) from error
         if not found:
-            raise UnusableInputError("no JSON object in it" if seen else "the file is empty")
+            raise UnusableInputError("it has no JSON object" if seen else "the file is empty")
         return found
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
@@ -150,7 +150,7 @@ class JsonReader:
         waiting = Gathered()
         try:
             for line in self._records(self._source):
-                if not line.whole:
+                if not line.complete:
                     reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
                     self._refuse(line, reason, rejects)
                     continue
@@ -164,7 +164,7 @@ class JsonReader:
                     self._refuse(line, values, rejects)
                     continue
                 waiting.add(values, line.number, data)
-                if waiting.rows >= self._file.batch_rows or waiting.size >= BATCH_BYTES:
+                if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
                     yield text_batch(self._file, waiting, wanted, self._place)
                     waiting = Gathered()
         except DamagedFileError as error:
@@ -180,12 +180,12 @@ class JsonReader:
 
 
 def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
-    """Records gathered -> RawBatch.
+    """A batch of the gathered records.
 
     Args:
-        file: where they come from.
+        file: their file.
         waiting: the records.
-        wanted: our names, in the order of the values.
+        wanted: their columns, in the order of the values.
         place: record number -> its place in words.
     """
     waiting.turn()
@@ -202,7 +202,7 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
 
 
 def _column(values: list[Any]) -> Column:
-    """A column in which empty text is null, as it is everywhere; said here, columns of numbers in CSV stay plain."""
+    """A column with null for empty text, as everywhere; done here so that columns of numbers from CSV have one type."""
     column = python_column(values)
     if not isinstance(column, list):
         if not pa.types.is_large_string(column.type) or pc.all(pc.not_equal(column, "")).as_py() is not False:
@@ -213,9 +213,9 @@ def _column(values: list[Any]) -> Column:
 
 
 def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Callable[[bytes], tuple[Any, ...] | str]:
-    """Bytes of a line -> wanted values in order, or the reason why it cannot be read.
+    """Function from a line to its wanted values in order, or to the reason why it cannot be read.
 
-    Fields that nobody wants are skipped by the decoder without building objects, which is most of the speed.
+    The decoder skips unwanted fields without building objects, which makes most of the speed.
     """
     names = fields.candidates()
     attributes = [f"f{n}" for n in range(len(names))]
@@ -229,7 +229,7 @@ def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Calla
         try:
             line = decoder.decode(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            record = lenient_object(data)
+            record = tolerant_object(data)
             if record is None:
                 return "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
             rejects.replaced_texts += not is_utf8(data)
@@ -242,15 +242,11 @@ def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Calla
 def _fetcher(
     fields: FieldMap, wanted: Sequence[str], names: Sequence[str]
 ) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Values of all candidate names -> values of our columns."""
+    """Function from the values of all candidate fields to the values of the wanted columns."""
     position = {name: n for n, name in enumerate(names)}
-    ways: list[list[tuple[int, tuple[str, ...]]]] = []
-    for ours in wanted:
-        steps = []
-        for path in fields.paths[ours]:
-            parts = path.split(".")
-            steps += [(position[".".join(parts[:n])], tuple(parts[n:])) for n in range(len(parts), 0, -1)]
-        ways.append(steps)
+    ways = [
+        [(position[top], rest) for path in fields.paths[ours] for top, rest in path_splits(path)] for ours in wanted
+    ]
     if all(len(way) == 1 for way in ways) and len(ways) > 1:
         return operator.itemgetter(*(way[0][0] for way in ways))
 
@@ -271,11 +267,11 @@ def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]
 
 
 def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """JSON objects that run over several lines, one after the other, as if each were a line.
+    """JSON objects that span several lines, each as one `Line`.
 
     Args:
         pieces: the content.
-        longest: bytes allowed for all of it, since only reading an object tells where it ends.
+        longest: bytes allowed for the content, since the end of an object is known only after decoding it.
     """
     parts: list[bytes] = []
     size = 0
@@ -283,7 +279,7 @@ def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
         parts.append(piece)
         size += len(piece)
         if size > longest:
-            yield Line(0, parts[0][:_RAW_BYTES], whole=False)
+            yield Line(0, parts[0][:_RAW_BYTES], complete=False)
             return
     text = b"".join(parts).decode("utf-8", "replace")
     decoder = json.JSONDecoder(strict=False)
@@ -302,7 +298,7 @@ def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
 
 
 class _Pieces:
-    """Pieces of a file, of which what was not used can be put back."""
+    """Pieces of a file, whose unused parts can be put back."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -315,15 +311,15 @@ class _Pieces:
         return self._back.pop() if self._back else next(self._pieces)
 
     def put_back(self, piece: bytes) -> None:
-        """Give a piece again."""
+        """Return this piece next."""
         if piece:
             self._back.append(piece)
 
 
 def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Elements of one JSON array, or of several one after the other (one a line), as if each were a line.
+    """Elements of one JSON array, or of several that follow each other (one a line), each as one `Line`.
 
-    What follows the end of the last array and is none counts as one broken element.
+    Anything else after an array counts as one broken element.
     """
     source, number = _Pieces(pieces), 0
     while True:
@@ -338,7 +334,7 @@ def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
 
 
 def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, None, tuple[int, bool]]:
-    """Elements of the next array; gives the number after the last one, and whether the array was closed."""
+    """Elements of the next array; returns the number after the last element, and whether the array was closed."""
     state = np.zeros(3, np.int64)
     opened = False
     parts: list[bytes] = []
@@ -371,7 +367,7 @@ def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, No
 
 def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
     data = b"".join(parts)
-    return Line(number, data[:_RAW_BYTES], whole=False) if size > longest else Line(number, data.strip())
+    return Line(number, data[:_RAW_BYTES], complete=False) if size > longest else Line(number, data.strip())
 
 
 def _after_arrays(number: int, pieces: Iterator[bytes]) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Length-delimited messages of a protobuf file, one at a time, without decoding what is in them."""
+"""Messages in a protobuf file, one at a time and not decoded, within bounded memory."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ _LONGEST_VARINT = 10
 
 
 def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | None, str]]:
-    """Values of field 1 of the outermost message: the resource entries of an OTLP export request.
+    """Values of field 1 of the outermost message: ResourceSpans or ResourceLogs of an OTLP export request.
 
-    Export requests that were written one after the other are one such message again (fields of a message may repeat).
+    Several export requests that follow each other are one such message again, since fields may repeat.
 
     Args:
         pieces: the content.
         longest: bytes allowed in one value.
 
     Yields:
-        (bytes of the value, ""), or (None, reason) where it is passed by; after the first damage nothing follows.
+        (bytes of the value, ""), or (None, reason) if it cannot be read; nothing follows the first damage.
 
     Source:
         protobuf.dev/programming-guides/encoding
@@ -45,7 +45,7 @@ def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | No
 
 
 class _Feed:
-    """Bytes asked for in any size."""
+    """A stream of bytes that is read in parts of any size."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -69,7 +69,7 @@ class _Feed:
         return not self._fill(1)
 
     def varint(self) -> int | None:
-        """The next varint; None where there is none."""
+        """The next varint; None if there is none."""
         value = 0
         for place in range(_LONGEST_VARINT):
             if not self._fill(1):
@@ -82,14 +82,14 @@ class _Feed:
         return None
 
     def take(self, size: int) -> bytes | None:
-        """So many bytes; None where fewer are left."""
+        """The next `size` bytes; None if fewer are left."""
         if not self._fill(size):
             return None
         self._at += size
         return self._bytes[self._at - size : self._at]
 
     def skip(self, size: int) -> bool:
-        """Pass by so many bytes without keeping them; False where fewer are left."""
+        """Skip `size` bytes without keeping them; False if fewer are left."""
         while size > len(self._bytes) - self._at:
             size -= len(self._bytes) - self._at
             self._bytes, self._at = b"", 0

@@ -1,4 +1,4 @@
-"""Records cut out of whatever file holds them: JSON, CSV, Parquet, protobuf or lines of text, one at a time."""
+"""Records of a vendor log, one at a time, from JSON, CSV, Parquet, protobuf or lines of text."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from stillhunt.collect.formats.source import Framing, Record, Row, Source
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
-from stillhunt.collect.values.tolerant_json import lenient_object, strict_json
+from stillhunt.collect.values.tolerant_json import strict_json, tolerant_object
 
 PARQUET_ROWS = 1024
 """Rows of a Parquet file turned into Python objects at a time."""
 _UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _RAW_BYTES = 4 * RAW_CHARACTERS
 _PATIENCE = 256
-"""Records more that are not plain than are, after which plain ones are no longer expected in a file."""
+"""When so many more records of a file did not fit the plain types than did, the plain types are no longer tried."""
 Decode: TypeAlias = Callable[[bytes], Record]
 
 
 class Framed(msgspec.Struct, gc=False):
-    """One record cut out of a file; made once a record, which a named tuple is too slow for.
+    """One record cut out of a file; not a named tuple, which is too slow to make for every record.
 
     Attributes:
-        place: where it stands, in words.
-        value: the decoded record, None where it cannot be decoded.
+        place: its place in the file, in words.
+        value: the decoded record; None if it cannot be decoded.
         raw: its first bytes.
-        reason: why it cannot be decoded.
-        size: its bytes.
+        reason: why it cannot be decoded; else empty.
+        size: its length in bytes.
     """
 
     place: str
@@ -49,11 +49,12 @@ class Framed(msgspec.Struct, gc=False):
 
 
 def named_by_user(file: TextFile) -> list[tuple[str, str]]:
-    """Our columns whose place the user told, and that place: of two it is the first, our name for it the second.
+    """(column, path) for each column that the user mapped with --map.
 
     Args:
-        file: what every reader of the file is given.
+        file: the file.
     """
+    # A column that the user mapped has two paths: the user's, and its own name.
     return [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
 
 
@@ -64,10 +65,10 @@ def framed_records(
 
     Args:
         file: the file.
-        framing: how.
-        source: its kind, where it is known already; says what to decode.
-        rejects: takes what no record can be blamed for.
-        opened: the file's bytes, hashed as they pass.
+        framing: how it is cut.
+        source: its format if it is known already; says what to decode.
+        rejects: takes damage that belongs to no single record.
+        opened: the bytes of the file, hashed as they pass.
     """
     if framing == "parquet":
         yield from _parquet_records(file.path, source, file.name, rejects)
@@ -95,24 +96,24 @@ def _json_records(pieces: Iterator[bytes], file: TextFile, source: Source | None
         if line.number == 0:
             data = data.removeprefix(BYTE_ORDER_MARK)
         place, raw, size = f"{word} {line.number + 1}", data[:_RAW_BYTES], len(data)
-        if not line.whole:
+        if not line.complete:
             yield Framed(place, None, raw, f"longer than {file.longest} bytes (collect.max_line_bytes)", size)
         elif data and not data.isspace():
             try:
                 yield Framed(place, decode(data), raw, "", size)
             except _UNDECODABLE as error:
-                value, reason = _leniently_decoded(decoder, data, error, rejects)
+                value, reason = _tolerantly_decoded(decoder, data, error, rejects)
                 yield Framed(place, value, raw, reason, size)
 
 
 def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Line]]:
-    """Lines, elements of one array, or one document that runs over several lines."""
-    head = b""
+    """What records are called (line, element or document), and the records."""
+    beginning = b""
     for piece in pieces:
-        head += piece
-        if len(head.lstrip()) > _RAW_BYTES:
+        beginning += piece
+        if len(beginning.lstrip()) > _RAW_BYTES:
             break
-    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    start = beginning.removeprefix(BYTE_ORDER_MARK).lstrip()
 
     def everything() -> Iterator[bytes]:
         yield start
@@ -126,7 +127,7 @@ def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Li
 
 
 def _decoder(file: TextFile, source: Source | None) -> Any:
-    """What decodes a line of this source; of all that the user may name fields in, everything is decoded."""
+    """Decoder for lines of this source; decodes all fields if the user mapped any."""
     if source is not None and source.record_type is not None:
         return msgspec.json.Decoder(source.record_type)
     if source is not None and source.fields_read is not None and not named_by_user(file):
@@ -135,7 +136,7 @@ def _decoder(file: TextFile, source: Source | None) -> Any:
 
 
 def _plain_first(decode: Decode, file: TextFile, source: Source | None) -> Decode:
-    """Decodes records as most are into types, all others with care; where most are others, no longer tries."""
+    """Function that decodes into the plain types of a source first, and otherwise with the general decoder."""
     if source is None or source.plain_record is None or named_by_user(file):
         return decode
     plain = msgspec.json.Decoder(source.plain_record).decode
@@ -156,20 +157,20 @@ def _plain_first(decode: Decode, file: TextFile, source: Source | None) -> Decod
     return either
 
 
-def _leniently_decoded(decoder: Any, data: bytes, error: Exception, rejects: Rejects) -> tuple[Record, str]:
+def _tolerantly_decoded(decoder: Any, data: bytes, error: Exception, rejects: Rejects) -> tuple[Record, str]:
     if is_typeddict(decoder.type):
         try:
             return msgspec.json.decode(data), ""
-        except _UNDECODABLE as whole:
-            error = whole
-    value = lenient_object(data)
+        except _UNDECODABLE as general:
+            error = general
+    value = tolerant_object(data)
     if value is None:
         return None, "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
     try:
         if decoder.type is not Any and not is_typeddict(decoder.type):
             value = decoder.decode(strict_json(value))
     except (msgspec.DecodeError, RecursionError) as unfit:
-        return None, f"a field is not of its kind: {unfit}"
+        return None, f"a field has the wrong type: {unfit}"
     rejects.replaced_texts += 1
     return value, ""
 
@@ -177,11 +178,11 @@ def _leniently_decoded(decoder: Any, data: bytes, error: Exception, rejects: Rej
 def _csv_records(file: TextFile, rejects: Rejects, opened: HashedFile) -> Iterator[Framed]:
     try:
         reader = CsvReader(file, ())
-    except UnusableInputError as error:  # of a format that was given by name; else nobody takes the file for a table
+    except UnusableInputError as error:  # only if the format was given by name; else the file is not taken for a table
         yield Framed(error.place, None, b"", error.reason)
         return
-    for _number, line, values, head in reader.records(rejects, opened):
-        yield Framed(f"line {line}", dict(zip(reader.header, values, strict=False)), head, "", sum(map(len, values)))
+    for _number, line, values, raw in reader.records(rejects, opened):
+        yield Framed(f"line {line}", dict(zip(reader.header, values, strict=False)), raw, "", sum(map(len, values)))
 
 
 def _parquet_records(path: Place, source: Source | None, name: str, rejects: Rejects) -> Iterator[Framed]:
@@ -197,7 +198,7 @@ def _parquet_records(path: Place, source: Source | None, name: str, rejects: Rej
 
 
 def _column_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """A file or table in short batches; only these columns where any are named."""
+    """A file or table in short batches; only these columns, or all if none are given."""
     if isinstance(path, StoredTable):
         for batch in path.batches(columns):
             yield from cut_up(batch, PARQUET_ROWS)
@@ -210,7 +211,7 @@ def _column_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.RecordBa
 def _row_values(batch: pa.RecordBatch, rejects: Rejects) -> list[Row]:
     try:
         return cast("list[Row]", batch.to_pylist())
-    except UnicodeDecodeError:  # databases without an encoding keep whatever bytes they were given
+    except UnicodeDecodeError:  # a database without an encoding keeps any bytes
         texts = [name for name in batch.schema.names if pa.types.is_string(batch.schema.field(name).type)]
         for name in texts:
             batch = batch.set_column(batch.schema.get_field_index(name), name, batch.column(name).cast(pa.binary()))
@@ -222,7 +223,7 @@ def _row_values(batch: pa.RecordBatch, rejects: Rejects) -> list[Row]:
 
 
 def _with_micros(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Times in microseconds: finer ones have no Python type of their own."""
+    """A batch with its times in microseconds, since Python has no type for finer ones."""
     columns = [
         c.cast(pa.timestamp("us", c.type.tz), safe=False) if pa.types.is_timestamp(c.type) else c for c in batch.columns
     ]
@@ -237,7 +238,7 @@ def _message_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed
 def _text_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed]:
     for line in lines(pieces, file.longest):
         place = f"line {line.number + 1}"
-        if not line.whole:
+        if not line.complete:
             yield Framed(place, None, line.data[:_RAW_BYTES], f"longer than {file.longest} bytes", file.longest)
         elif line.data and not line.data.isspace():
             yield Framed(place, line.data.decode("utf-8", "replace"), line.data[:_RAW_BYTES], "", len(line.data))

@@ -1,4 +1,4 @@
-"""Records of vendor logs, turned into rows of ours by their source."""
+"""Reader of a vendor log: its records become rows of REQUESTS by the functions of their source."""
 
 from __future__ import annotations
 
@@ -9,34 +9,42 @@ from typing import Any
 
 from stillhunt.collect.decode.columnar import UnusableInputError
 from stillhunt.collect.decode.lines import (
-    BATCH_BYTES,
+    PROBED_BYTES,
+    PROBED_RECORDS,
+    TEXT_BATCH_BYTES,
     Gathered,
     TextFile,
     text_batch,
 )
 from stillhunt.collect.decode.record_readers import Framed, framed_records, named_by_user
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
-from stillhunt.collect.formats.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.formats.source import (
+    SHAPE_ERRORS,
+    BrokenRecordError,
+    Framing,
+    PassedOverError,
+    Record,
+    Row,
+    Sample,
+    Source,
+)
 from stillhunt.collect.locate.object_stores import changed_at
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
 from stillhunt.collect.values.fields import from_object
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects, printable
 
-PROBED_RECORDS = 200
-PROBED_BYTES = 4 << 20
 NO_COUNTERPART = "of calls that no other log has"
-"""Why rows that only complete the calls of others are passed over where there are none."""
-HOLDS_NONE = "a record that holds no call of its own"  # as an empty export, of which no part can say why
+"""Why rows that only complete calls of other logs are passed over if there is no such call."""
+HOLDS_NONE = "a record without a call"  # such as an empty export
 UNKNOWN_MODEL = "unknown"
-"""Model of calls whose log names none, as edge logs do."""
-_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""Model of calls whose log names none, such as edge logs."""
 
 
 @dataclass
 class Context:
-    """What `Source.gather` gives for all inputs of one source; gathered when first asked for."""
+    """Result of `Source.gather` for all inputs of one source; computed when it is first needed."""
 
     source: Source
     readers: list[RecordReader] = field(default_factory=list)
@@ -44,7 +52,7 @@ class Context:
     _known: bool = False
 
     def value(self) -> Any:
-        """What was gathered."""
+        """The result; None if the source has no `gather`."""
         if not self._known and self.source.gather is not None:
             self._value = self.source.gather(
                 framed.value for reader in self.readers for framed in reader.records() if not framed.reason
@@ -69,15 +77,15 @@ class RecordReader:
         self.name, self.index, self.source = file.name, file.index, source
         self.rows_expected: int | None = None
         self.passed_over: Counter[str] = Counter()
-        """Records that are no calls, by reason; complete after the last batch."""
+        """Records that are not model calls, by reason; complete after the last batch."""
         self.found = 0
-        """Records met."""
+        """Records read."""
         self.joined = False
-        """Whether rows will be joined with those of other inputs, which then name account and model."""
+        """Whether rows will be joined with those of other inputs, which may name account and model."""
         self.by_address = 0
-        """Calls that stand under their client's address since the log names no account; of logs that are not joined."""
+        """Calls whose account is the client's address because the log names none; only if rows are not joined."""
         self.handed_on = 0
-        """Rows given to be joined."""
+        """Rows given to the join."""
         self._file, self._framing, self._context = file, framing, context
         self._digest: HashedFile | None = None
         self._changed: int | None = None
@@ -89,13 +97,13 @@ class RecordReader:
         return "" if self._digest is None else self._digest.sha256()
 
     def changed(self) -> int:
-        """When the file was last changed, microseconds since 1970: the time of calls whose log tells none."""
+        """When the file was last changed, microseconds since 1970; the time of calls whose log has none."""
         if self._changed is None:
             self._changed = changed_at(self._file.path)
         return self._changed
 
     def records(self, rejects: Rejects | None = None) -> Iterator[Framed]:
-        """All records of the file, broken ones with their reason."""
+        """All records of the file; broken ones have a reason."""
         return framed_records(self._file, self._framing, self.source, rejects or Rejects(), HashedFile(self._file.path))
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
@@ -118,12 +126,12 @@ class RecordReader:
                     row["request_id"] = f"{self.name}#{framed.place}" + (f".{place}" if place else "")
                 waiting.add(tuple(map(row.get, wanted)), number, framed.raw)
                 if framed.size and counted and not place:
-                    waiting.size += framed.size  # all that its texts can be, and the messages that wait beside them
+                    waiting.size += framed.size  # upper bound of its texts, messages included
                 else:
                     waiting.size += sum([len(v) for v in row.values() if isinstance(v, str)])
                 places.append(framed.place)
                 number += 1
-                if len(places) >= most_rows or waiting.size >= BATCH_BYTES:
+                if len(places) >= most_rows or waiting.size >= TEXT_BATCH_BYTES:
                     self.handed_on += len(places) if self.joined else 0
                     yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
                     waiting, places = Gathered(), []
@@ -147,15 +155,15 @@ class RecordReader:
                 return []
             except BrokenRecordError as error:
                 reason = str(error)
-            except _SHAPE_ERRORS as error:
-                reason = f"its shape is not that of {self.source.title} ({type(error).__name__})"
+            except SHAPE_ERRORS as error:
+                reason = f"its structure is not that of {self.source.title} ({type(error).__name__})"
         rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
         return []
 
     def _usable(
         self, made: list[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
     ) -> list[Row]:
-        """Calls of a record; its other parts are counted, or set aside."""
+        """Calls of a record; its other parts are counted or rejected."""
         if not made:
             self.passed_over[HOLDS_NONE] += 1
         rows = []
@@ -177,14 +185,14 @@ class RecordReader:
         return rows
 
     def _complete(self, row: Row, record: Record) -> None:
-        """Fill columns that the user maps by hand, and account and model where no log names them."""
+        """Fill columns that the user mapped, and account and model if no log names them."""
         if self._mapped and isinstance(record, Mapping):
             for ours, path in self._mapped:
                 value = from_object(record, path)
                 if value is not None:
                     row[ours] = value
                     if ours == "messages":
-                        row["prompt"] = None  # else what was read of a body would stand
+                        row["prompt"] = None  # so that the prompt is taken from these messages
         settle_messages(row)
         get = row.get
         if self.source.nameless:
@@ -205,7 +213,7 @@ def _placed(first: int, places: list[str]) -> Callable[[int], str]:
 
 
 def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sample:
-    """The beginning of a file, to recognise its source by.
+    """The beginning of a file, by which its source is recognised.
 
     Args:
         file: the file.
@@ -213,7 +221,7 @@ def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sampl
         mixed: see `Sample`.
 
     Raises:
-        UnusableInputError: nothing in it can be decoded.
+        UnusableInputError: none of its records can be decoded.
     """
     found: list[Record] = []
     seen = size = 0

@@ -15,11 +15,11 @@ import zstandard
 from stillhunt.collect.locate.object_stores import Place
 
 PIECE = 1 << 20
-"""Bytes handed on at a time."""
+"""Bytes read at a time."""
 GZIP_STEP = 1 << 14
-"""Compressed bytes given to gzip at a time: what one step unfolds to is lost if it ends in damage."""
+"""Compressed bytes given to gzip at a time; the content of a step that ends in damage is lost."""
 ZSTD_STEP = 2048
-"""Compressed bytes given to zstd at a time: 4 of them can unfold into 128 KiB, so this bounds a bomb to 64 MiB."""
+"""Compressed bytes given to zstd at a time: 4 of them can expand to 128 KiB, so this bounds a bomb to 64 MiB."""
 ZSTD_WINDOW = 1 << 27
 """Largest zstd window accepted (zstd's own default for decoding); a header may ask for gigabytes."""
 GZIP_MAGIC = b"\x1f\x8b"
@@ -57,15 +57,15 @@ class HashedFile:
             raise DamagedFileError(f"cannot be read: {reason}") from error
 
     def sha256(self) -> str:
-        """Of all its bytes, in hexadecimal; empty as long as they have not all been read."""
+        """Hash of all bytes, in hexadecimal; empty until all have been read."""
         return str(self._digest.hexdigest()) if self.complete else ""
 
 
 def decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The content of plain, gzip or zstd bytes, told apart by their first bytes.
+    """The content of plain, gzip or zstd bytes, which are recognised by their first bytes.
 
     Raises:
-        DamagedFileError: the compressed stream is broken or cut short; what came before it has been handed on.
+        DamagedFileError: the compressed stream is damaged or cut short; the content before that was yielded.
     """
     first = next(pieces, b"")
     if first.startswith(GZIP_MAGIC):
@@ -129,19 +129,19 @@ def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class Line(msgspec.Struct, gc=False):
-    """One line without its end; `whole` is False where it was longer than allowed and only its head is kept."""
+    """One line without its end; `complete` is False if it was too long and only its beginning is kept."""
 
     number: int
     data: bytes
-    whole: bool = True
+    complete: bool = True
 
 
-KEPT_HEAD = 1024
-"""Bytes kept of a line that is too long, to show in rejects."""
+KEPT_BYTES_OF_LONG_LINE = 1024
+"""Bytes kept of a line that is too long, for the rejects."""
 
 
 def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Lines, numbered from 0, ended by LF or CRLF. An endless line costs `longest` bytes of memory at most.
+    """Lines, numbered from 0, that end in LF or CRLF. An endless line takes at most `longest` bytes of memory.
 
     Args:
         pieces: the content.
@@ -162,7 +162,7 @@ def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
         rest = ended[-1]
         size += len(rest)
         if size > longest:
-            parts = [(parts[0] if parts else rest)[:KEPT_HEAD]]
+            parts = [(parts[0] if parts else rest)[:KEPT_BYTES_OF_LONG_LINE]]
         elif rest:
             parts.append(rest)
     if size:
@@ -171,6 +171,6 @@ def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
 
 def _line(number: int, parts: list[bytes], size: int, last: bytes, longest: int) -> Line:
     if size + len(last) > longest:
-        return Line(number, (parts[0] if parts else last)[:KEPT_HEAD], whole=False)
+        return Line(number, (parts[0] if parts else last)[:KEPT_BYTES_OF_LONG_LINE], complete=False)
     data = b"".join((*parts, last)) if parts else last
     return Line(number, data[:-1] if data.endswith(b"\r") else data)

@@ -1,24 +1,22 @@
-"""Kinds of logs that are read as they are, in the order in which they are asked whether a file is theirs."""
+"""Log formats that are read without a mapping, in the order in which they are tried on a file."""
 
 from __future__ import annotations
 
 import difflib
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.formats.bodies import batches
-from stillhunt.collect.formats.bodies import generic_bodies as requests
+from stillhunt.collect.formats.bodies import batches, generic_bodies
 from stillhunt.collect.formats.edge import envoy, nginx
-from stillhunt.collect.formats.litellm import calls as litellm
-from stillhunt.collect.formats.litellm import customers as litellm_accounts
-from stillhunt.collect.formats.otlp import otlp
+from stillhunt.collect.formats.litellm import calls, customers
+from stillhunt.collect.formats.otlp import sources
 from stillhunt.collect.formats.source import Sample, Source
 from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helicone, kong, langfuse, vertex
 
 __all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_named"]
 
 SOURCES: tuple[Source, ...] = (
-    *litellm.SOURCES,
-    *litellm_accounts.SOURCES,
+    *calls.SOURCES,
+    *customers.SOURCES,
     *langfuse.SOURCES,
     *helicone.SOURCES,
     *bedrock.SOURCES,
@@ -26,18 +24,18 @@ SOURCES: tuple[Source, ...] = (
     *vertex.SOURCES,
     *kong.SOURCES,
     *cloudflare.SOURCES,
-    *otlp.SOURCES,
+    *sources.SOURCES,
     *batches.SOURCES,
     *envoy.SOURCES,
     *nginx.SOURCES,
-    *requests.SOURCES,
+    *generic_bodies.SOURCES,
 )
 CANONICAL = "canonical"
-"""Name for `--format` of logs that have our columns."""
+"""`--format` name of tables that have the columns of REQUESTS."""
 
 
 def recognise(sample: Sample) -> Source | None:
-    """The first source that knows these records as its own; None where none does.
+    """The first source that recognises a sample; None if no source does.
 
     Args:
         sample: the beginning of an input.
@@ -49,10 +47,10 @@ def recognise(sample: Sample) -> Source | None:
 
 
 def source_named(name: str) -> Source:
-    """The source of this name.
+    """The source with this name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such source.
     """
     for source in SOURCES:
         if source.name == name:
@@ -60,7 +58,7 @@ def source_named(name: str) -> Source:
     names = [CANONICAL, *(source.name for source in SOURCES)]
     near = difflib.get_close_matches(name, names, n=3)
     raise ConfigError(
-        f"'{name[:60]}' is no format that can be read",
+        f"unknown log format '{name[:60]}'",
         where="--format (collect.format)",
         next_step=f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(names)}",
     )

@@ -1,4 +1,4 @@
-"""What a kind of log is to the reader: how it is told from others, and how its records become rows of ours."""
+"""What the reader knows of a log format: how its files are recognised, and how a record becomes rows of REQUESTS."""
 
 from __future__ import annotations
 
@@ -9,34 +9,38 @@ from typing import Any, Literal, TypeAlias
 Record: TypeAlias = Any
 """One record as decoded: a mapping of JSON, CSV or Parquet, a message of OTLP, or a line of text."""
 Row: TypeAlias = dict[str, Any]
-"""Our column -> value as found; absent or None where the record has none. Beside the columns of REQUESTS: `messages`
-(chat messages, read for new content), `links` (names of the call, see `Source.links`), `account_fallback` (who is the
-account where no log names one), `attributes` (what --map looks in, where it is not the record)."""
+"""Column of REQUESTS -> value as the log has it; a column without a value is absent or None. Four more keys may be
+present: `messages` (chat messages, from which the new content is taken), `links` (ids of the call, see `Source.links`),
+`account_fallback` (the account if no log names one), `attributes` (where --map finds fields, if not in the record)."""
 
 OtherJson: TypeAlias = str | int | float | bool | list[Any] | None
-"""Any JSON value that is no object: beside the type of one, it keeps the decoder from refusing an odd log."""
+"""Any JSON value that is not an object. A field typed `SomeObject | OtherJson` accepts whatever an odd log holds."""
 
 Framing: TypeAlias = Literal["json", "csv", "parquet", "protobuf", "text"]
-"""How records are cut out of a file; "json" is both lines and one array, and "csv" any delimited file with a header."""
+"""How records are cut out of a file; "json" is JSON lines or one array, "csv" any delimited file with a header."""
 
 
 class PassedOverError(Exception):
-    """The record is no call of a model; the reason is counted on the screen."""
+    """The record is not a model call; the reason is counted and shown on the screen."""
 
 
 class BrokenRecordError(Exception):
-    """The record should be a call and cannot be read as one; it goes to rejects with this reason."""
+    """The record should be a model call but cannot be read as one; it goes to REJECTS with this reason."""
+
+
+SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What reading a record may raise if the record does not have the structure that its format documents."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The beginning of an input, to recognise it by.
+    """The beginning of an input, by which its format is recognised.
 
     Attributes:
         framing: how records were cut out.
-        records: a few of them.
-        names: top-level names that at least a quarter of them hold; all names where it is `mixed`.
-        mixed: whether anything will do: the log was not recognised by what is usual in it.
+        records: the first records.
+        names: top-level field names that at least a quarter of the records have; all names if `mixed`.
+        mixed: the second try, after no format fitted the usual records: one fitting record is enough.
     """
 
     framing: Framing
@@ -45,47 +49,50 @@ class Sample:
     mixed: bool = False
 
     def holds(self, *names: str) -> bool:
-        """Whether all these top-level names were found."""
+        """Whether the records have all these top-level fields."""
         return self.names.issuperset(names)
 
-    def mostly(self, found: Iterable[bool]) -> bool:
-        """Whether some of its parts are so: a quarter of them, for one that a client made so says nothing of a log."""
-        told = list(found)
-        return any(told) if self.mixed else 4 * sum(told) >= len(told) > 0
+    def mostly(self, fits: Iterable[bool]) -> bool:
+        """Whether enough parts of the sample fit.
+
+        Args:
+            fits: for each part whether it fits. A quarter must, since a client could forge one; any if `mixed`.
+        """
+        found = list(fits)
+        return any(found) if self.mixed else 4 * sum(found) >= len(found) > 0
 
 
 @dataclass(frozen=True)
 class Source:
-    """One kind of log.
+    """One log format.
 
     Attributes:
-        name: the word for `--format`, lower case with dashes.
+        name: word for `--format`, lower case with dashes.
         title: for the screen.
-        recognises: whether a sample is of this kind.
-        rows: one record -> its calls, none or several; may raise PassedOverError and BrokenRecordError, and may yield
-            them in place of a row where only that part of the record is none.
-        carries: our column -> where it stands in the log, in words or as a path, in the order of docs/sources.md.
-        links: kinds of ids by which its rows may be joined with those of other sources; `links` of a row are written
-            "kind:id", and the kinds are "call" (LiteLLM's call id), "edge" (x-request-id), "response" (id of the
-            answer) and "span" (trace id/span id).
-        role: "calls" where a row is a call by itself; "edge" where it completes calls of others, and is a call only
-            if it stands alone; "parts" where it never is one; "accounts" where a record is a customer.
+        recognises: whether a sample has this format.
+        rows: one record -> its calls, none or several. May raise PassedOverError and BrokenRecordError, or yield them
+            in place of a row when they concern only a part of the record.
+        carries: column of REQUESTS -> where the log has it, in words or as a path, in the order of docs/sources.md.
+        links: kinds of ids by which its rows may be joined with rows of other sources. `links` of a row are written
+            "kind:id"; the kinds are "call" (LiteLLM's call id), "edge" (x-request-id), "response" (id of the answer),
+            "span" (trace id/span id) and "batch" (custom_id).
+        role: "calls" if a row is a call by itself; "edge" if it completes calls of other logs, and is a call only when
+            no other log is given; "parts" if it is never a call by itself; "accounts" if a record is a customer.
         record_type: msgspec type to decode a JSON line into, for speed; any JSON value when None.
-        fields_read: TypedDict of the fields that `rows` looks at, for speed: the decoder skips all others of a JSON
-            line. Objects in it are typed with `OtherJson` beside.
-        plain_record: TypedDict as `fields_read`, with the types of `plain_bodies` where bodies stand. Tried first; a
-            record that does not fit is decoded as without it. `rows` gives the same of both.
+        fields_read: TypedDict of the fields that `rows` uses, for speed: the decoder skips all other fields of a JSON
+            line. Fields that are objects are typed `SomeObject | OtherJson`.
+        plain_record: as `fields_read`, with the types of `plain_bodies` for bodies. Tried first; a record that does not
+            fit is decoded without it. `rows` must give the same rows either way.
         columns: top-level columns read from a Parquet or CSV file; all when empty.
-        gather: run over all records of all inputs of this source before any row is made; what it gives is handed to
-            `rows_within`.
-        rows_within: as `rows`, with what `gather` gave; one of the two is set.
-        notes: traps, for the screen and docs/sources.md.
+        gather: reads all records of all inputs of this source before any row is made; its result goes to `rows_within`.
+        rows_within: as `rows`, with the result of `gather`; exactly one of the two is set.
+        notes: what can mislead, for the screen and docs/sources.md.
         switch_on: how the log is switched on, for docs/sources.md.
-        versions: of the software whose records the tests read.
-        nameless: its records tell neither account nor time, as files of batch APIs: `collect.default_account` or the
-            file's name, and when the file was changed, stand for them.
-        sampled: its records may be a sample of the calls, of which they do not tell the rate.
-        framings: the files it is looked for in.
+        versions: versions of the software whose records the tests read.
+        nameless: its records have neither account nor time, as files of batch APIs. `collect.default_account` or the
+            file name, and the time at which the file was changed, stand in for them.
+        sampled: the log may be a sample of the calls and does not state its rate.
+        framings: kinds of files in which the format is looked for.
     """
 
     name: str
@@ -107,3 +114,8 @@ class Source:
     nameless: bool = False
     sampled: bool = False
     framings: frozenset[Framing] = field(default_factory=lambda: frozenset({"json"}))
+
+
+def call_links(**ids: Any) -> list[str]:
+    """Links of a row, "kind:id", for those ids that are present; see `Source.links`."""
+    return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]

@@ -39,9 +39,10 @@ from stillhunt.collect.join.calls import (
 )
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import random_words
-from stillhunt.collect.normalise.standardise import RawBatch, Rules, standardise_requests
+from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.values.fields import REQUEST_FIELDS
 from stillhunt.collect.values.kernels import KEYS, hash_rows
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import text_buffers
 

@@ -1,1 +1,1 @@
-"""Records to REQUESTS and ACCOUNTS: checked columns, keyed hashes, looked-up networks."""
+"""Raw rows -> REQUESTS and ACCOUNTS: checked columns, keyed hashes of identities, networks of addresses."""

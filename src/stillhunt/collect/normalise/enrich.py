@@ -1,8 +1,8 @@
-"""Network, country and kind of addresses, from MMDB files of the user: the log's own values are never replaced.
+"""Network, country and kind of addresses from the user's MMDB files; values that the log has are never replaced.
 
-Nothing is asked over a network. An address is looked up as it is compared (`identity.client_address`); of several files
-the first that tells a value counts, so one of networks and one of countries stand side by side. Layouts are known in
-`layouts.py`.
+No network request is made. The address that is looked up is the one that is hashed (`identity.address_in_text`). Of
+several files the first that has a value counts, so a file of networks and a file of countries complete each other.
+`mmdb_schemas.py` knows the fields of the files.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.normalise.identity import client_address
+from stillhunt.collect.normalise.identity import address_in_text
 from stillhunt.collect.normalise.mmdb_schemas import UNKNOWN, Network, network_of
 from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.strings import as_text, cut_at
 
 SETTING = "setting collect.mmdb"
 CACHED_ADDRESSES = 1 << 18
-"""Distinct texts whose answer is remembered; bounds memory, changes no result."""
+"""Distinct texts whose result is cached; bounds the memory and changes no result."""
 LOOKED_UP = pa.schema(
     [
         pa.field("asn", pa.int64()),
@@ -31,7 +31,7 @@ LOOKED_UP = pa.schema(
         pa.field("ip_kind", pa.string()),
     ]
 )
-"""What is looked up of an address, in the order of `Network`."""
+"""Columns that are looked up for an address, in the order of `Network`."""
 
 
 class Networks:
@@ -41,7 +41,7 @@ class Networks:
         paths: MMDB files, the most trusted first.
 
     Raises:
-        ConfigError: the reader is not installed, or a file is missing or no MMDB file.
+        ConfigError: the reader is not installed, or a file is missing or not an MMDB file.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -51,14 +51,14 @@ class Networks:
         self._lock = threading.Lock()
 
     def of(self, values: Column, limit: int) -> pa.RecordBatch:
-        """What is known of a column of client addresses.
+        """What the files say about a column of client addresses.
 
         Args:
             values: text; null stays null.
-            limit: bytes looked at of each.
+            limit: bytes read of each.
 
         Returns:
-            Columns of `LOOKED_UP`; null where the address is none or not known.
+            Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.
 
         Raises:
             ConfigError: a file is damaged.
@@ -75,7 +75,7 @@ class Networks:
         known = self._known.get(text)
         if known is not None:
             return known
-        address = client_address(cut_at(text.encode(), limit))
+        address = address_in_text(cut_at(text.encode(), limit))
         network = UNKNOWN if address is None else self._ask(str(address))
         with self._lock:
             if len(self._known) >= CACHED_ADDRESSES:
@@ -100,23 +100,23 @@ class Networks:
 
 
 def open_networks(paths: Sequence[str]) -> Networks | None:
-    """Networks of the files that the settings name; None where they name none."""
+    """Networks from the files that the settings name; None if they name none."""
     return Networks(paths) if paths else None
 
 
 def _opened(path: str) -> Any:
     try:
-        import maxminddb  # an extra; logs that name countries do without
+        import maxminddb  # an extra, which is not needed if the log names countries
     except ImportError as error:
         raise ConfigError(
-            "MMDB files need the reader of them", where=SETTING, next_step="pip install 'stillhunt[enrich]'"
+            "reading MMDB files needs an extra", where=SETTING, next_step="pip install 'stillhunt[enrich]'"
         ) from error
     try:
         return maxminddb.open_database(path)
     except OSError as error:
         raise _unusable(path, error.strerror or "it cannot be read") from error
     except (ValueError, RuntimeError, KeyError, TypeError) as error:  # the library's own error is a RuntimeError
-        raise _unusable(path, "it is no MMDB file, or cut short") from error
+        raise _unusable(path, "it is not an MMDB file, or it is cut short") from error
 
 
 def _unusable(path: str, reason: str) -> ConfigError:

@@ -1,8 +1,8 @@
-"""Addresses, cards and e-mail: only ever compared, so only keyed hashes leave this room.
+"""Addresses, cards and e-mail addresses are only compared, so only keyed hashes of them are kept.
 
-SipHash-2-4 under keys derived from the user's by HMAC-SHA256, one for each kind of value (docs/adr/0013). A prefix of
-the address is derived before hashing: /24 for IPv4, /48 for IPv6, the sizes in which providers commonly hand out
-addresses. Which rows are equal never depends on the key, and nothing else may.
+The hash is SipHash-2-4 under keys that are derived from the user's by HMAC-SHA256, one for each kind of value
+(docs/adr/0013). The prefix of an address is derived before hashing: /24 for IPv4 and /48 for IPv6, the sizes in which
+providers commonly assign addresses. Which values are equal does not depend on the key, and no result may depend on it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from stillhunt.collect.values.strings import as_text, cut_at, text_buffers
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48
-LONGEST_LIST = 32
-"""Addresses of one list that are looked at."""
+MAX_LISTED_ADDRESSES = 32
+"""Addresses that are read of a list."""
 CACHED_VALUES = 1 << 20
-"""Distinct unusual addresses whose hash is remembered; bounds memory, changes no result."""
+"""Distinct unusual addresses whose hash is cached; bounds the memory and changes no result."""
 
 _FIRST_SLOTS = 1 << 10
 _PROCESS_KEY = secrets.token_bytes(32)
@@ -37,28 +37,28 @@ def address_and_prefix(text: str) -> tuple[str, str | None]:
     """Canonical form of a client address and of its prefix.
 
     Returns:
-        (address, prefix); for text that holds no address the text itself in lower case, and None.
+        (address, prefix); for a text without an address the text itself in lower case, and None.
     """
-    first = client_address(text)
+    first = address_in_text(text)
     if first is None:
         return text.strip().lower(), None
     bits = IPV4_PREFIX_BITS if first.version == 4 else IPV6_PREFIX_BITS
     return str(first), str(ipaddress.ip_network((first, bits), strict=False))
 
 
-def client_address(text: str) -> Address | None:
-    """The address that counts in a text; None where there is none.
+def address_in_text(text: str) -> Address | None:
+    """The client's address in a text; None if there is none.
 
-    Ports and brackets are stripped, IPv4-mapped IPv6 is unwrapped, and of a list ("client, proxy, proxy", the form
-    of x-forwarded-for) the first public address counts, else the first address. The list's head is written
-    by the client and can be forged; operators who have the peer's address should map that instead.
+    Ports and brackets are removed, and IPv4-mapped IPv6 becomes IPv4. Of a list ("client, proxy, proxy", the form of
+    X-Forwarded-For) the first public address counts, else the first address. A client can forge the beginning of the
+    list: whose log has the address of the connection should map that instead.
 
     Args:
-        text: what a log gives as the client.
+        text: what a log has as the client's address.
     """
-    parts = text.split(",")[:LONGEST_LIST]
+    parts = text.split(",")[:MAX_LISTED_ADDRESSES]
     parsed = [address for part in parts if (address := _parse(part)) is not None]
-    # Asking whether an address is public is slow; where there is but one, it does not matter.
+    # Finding out whether an address is public is slow, and not needed for a single one.
     return parsed[0] if len(parsed) == 1 else next((a for a in parsed if a.is_global), parsed[0] if parsed else None)
 
 
@@ -81,7 +81,7 @@ def _parse(text: str) -> Address | None:
 
 
 def normal_email(text: str) -> str:
-    """An e-mail address as compared: no surrounding blanks, lower case."""
+    """An e-mail address in the form that is compared: lower case, without surrounding blanks."""
     return text.strip().strip("<>").lower()
 
 
@@ -91,7 +91,7 @@ def email_domain(text: str) -> str:
 
 
 class _Memory:
-    """Pairs of hashes known for texts, by a hash of the text."""
+    """Cache of pairs of hashes, by a hash of the text."""
 
     def __init__(self) -> None:
         self._keys = np.zeros(_FIRST_SLOTS, np.uint64)
@@ -100,13 +100,13 @@ class _Memory:
         self.pairs: npt.NDArray[np.uint64] = np.zeros((_FIRST_SLOTS // 2, 2), np.uint64)
 
     def places(self, names: U64) -> I64:
-        """Index into `pairs` of each name, -1 where it is unknown."""
+        """Index into `pairs` of each name, -1 if it is unknown."""
         found = np.empty(names.size, np.int64)
         look_up(names, self._keys, self._indices, found)
         return found
 
     def add(self, names: U64, pairs: npt.NDArray[np.uint64]) -> None:
-        """Remember distinct new names."""
+        """Add distinct new names."""
         known, values = self._keys[self._keys != 0], self.pairs
         order = self._indices[self._keys != 0]
         if self._count + names.size > len(self.pairs):
@@ -152,7 +152,7 @@ class IdentityHasher:
 
         Args:
             values: text; null stays null.
-            limit: bytes looked at; lists of proxies can be long and are written by clients.
+            limit: bytes read; clients can make lists of proxies long.
 
         Returns:
             (addresses uint64, prefixes uint64, values with replaced UTF-8).
@@ -193,7 +193,7 @@ class IdentityHasher:
         Args:
             values: text; null stays null.
             domain: kind of value ("card"); equal texts of two kinds get unrelated hashes.
-            limit: bytes looked at.
+            limit: bytes read.
 
         Returns:
             (uint64, values with replaced UTF-8).
@@ -208,14 +208,14 @@ class IdentityHasher:
         return _or_null(hashes), broken
 
     def _hash(self, text: pa.Array, key: U64) -> U64:
-        """Hashes of texts as they stand, 0 for null and empty ones."""
+        """Hashes of texts, 0 for null and empty ones."""
         hashes = np.zeros(len(text), np.uint64)
         hash_all(*text_buffers(text), key, hashes)
         return hashes
 
 
 def _hide_nulls(text: pa.Array, hashes: npt.NDArray[np.uint64], unusual: Flags) -> I64:
-    """Rows that are left to do; a null may have bytes beneath it (legal Arrow), and has no hash all the same."""
+    """Rows that remain to be hashed; nulls get no hash, though a null may have bytes beneath it (valid Arrow)."""
     if text.null_count:
         null = text.is_null().to_numpy(zero_copy_only=False)
         hashes[null] = 0

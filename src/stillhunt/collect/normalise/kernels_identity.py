@@ -1,4 +1,4 @@
-"""Byte-level kernels of keyed hashes: SipHash-2-4, and the canonical text of plain client addresses.
+"""Kernels of keyed hashes on bytes: SipHash-2-4, and the canonical text of plain client addresses.
 
 SipHash: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); why it is used here: docs/adr/0013.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from stillhunt.collect.values.kernels import I64, U8, U64, Flags, inline, kernel, load_word
 
 LONGEST_ADDRESS = 64
-"""Bytes of scratch that the canonical text of an address or prefix fits in."""
+"""Bytes of scratch space; the canonical text of any address or prefix fits."""
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _START = tuple(np.uint64(n) for n in (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573))
@@ -44,16 +44,16 @@ def _round(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> tuple[np.u
 def siphash(data: U8, start: int, size: int, low: np.uint64, high: np.uint64) -> np.uint64:
     """SipHash-2-4 of some bytes under a key of two words."""
     a, b, c, d = low ^ _S0, high ^ _S1, low ^ _S2, high ^ _S3
-    whole = size // 8
-    for i in range(whole):
+    words = size // 8
+    for i in range(words):
         word = load_word(data, start + 8 * i)
         d ^= word
         a, b, c, d = _round(a, b, c, d)
         a, b, c, d = _round(a, b, c, d)
         a ^= word
     word = np.uint64(size) << np.uint64(56)
-    for i in range(size - 8 * whole):
-        word |= np.uint64(data[start + 8 * whole + i]) << np.uint64(8 * i)
+    for i in range(size - 8 * words):
+        word |= np.uint64(data[start + 8 * words + i]) << np.uint64(8 * i)
     d ^= word
     a, b, c, d = _round(a, b, c, d)
     a, b, c, d = _round(a, b, c, d)
@@ -219,19 +219,19 @@ def _ipv4_pair(data: U8, start: int, end: int, keys: U64, text: U8) -> tuple[np.
         dots += data[start + size] == _DOT
         size += 1
     text[size], text[size + 1], text[size + 2], text[size + 3] = _ZERO, _SLASH, 0x32, 0x34
-    whole = siphash(data, start, end - start, keys[0], keys[1])
-    return _not_zero(whole), _not_zero(siphash(text, 0, size + 4, keys[2], keys[3]))
+    words = siphash(data, start, end - start, keys[0], keys[1])
+    return _not_zero(words), _not_zero(siphash(text, 0, size + 4, keys[2], keys[3]))
 
 
 @kernel
 def _ipv6_pair(groups: I64, keys: U64, text: U8) -> tuple[np.uint64, np.uint64]:
     """Hashes of an address in groups and of its /48."""
-    whole = siphash(text, 0, _write_ipv6(groups, text), keys[0], keys[1])
+    words = siphash(text, 0, _write_ipv6(groups, text), keys[0], keys[1])
     for i in range(3, 8):
         groups[i] = 0
     size = _write_ipv6(groups, text)
     text[size], text[size + 1], text[size + 2] = _SLASH, 0x34, 0x38
-    return _not_zero(whole), _not_zero(siphash(text, 0, size + 3, keys[2], keys[3]))
+    return _not_zero(words), _not_zero(siphash(text, 0, size + 3, keys[2], keys[3]))
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What records of MMDB files say of an address, in the layouts of those who publish such files.
+"""Network, country and kind of an address from a record of an MMDB file, by the field names of its publisher.
 
 MaxMind (dev.maxmind.com/geoip/docs/databases: country, asn, anonymous-ip, anonymous-plus, connection-type, enterprise),
 DB-IP (db-ip.com/db/format: the same names), IPinfo (ipinfo.io/developers: lite, standard, privacy, company, core, plus;
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 LARGEST_ASN = 2**32 - 1
 NAME_CHARACTERS = 96
 KINDS = ("tor", "vpn", "residential proxy", "relay", "proxy", "anonymous", "hosting", "cdn", "crawler")
-"""Kinds of addresses that tell more than what its network is used for, the most telling first: of several that are told
-the first counts, whatever file told it."""
+"""Kinds of addresses that matter more than what the network is used for, in order: of several the first counts,
+whichever file has it."""
 _ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _BEFORE_NAME = re.compile(r"AS([0-9]{1,10})\s+(.+)", re.DOTALL)
@@ -82,13 +82,13 @@ _NO_KIND = frozenset(("rsv", "inactive", "unknown", "none", "no", "other"))
 
 
 class Network(NamedTuple):
-    """What is known of one address; None where nothing is.
+    """What is known about an address; None for what is not.
 
     Attributes:
         asn: number of its autonomous system.
-        name: who runs that.
-        country: where the address is, two letters.
-        kind: what it is used for.
+        name: organisation that runs the autonomous system.
+        country: country of the address, two letters.
+        kind: what the address is used for.
     """
 
     asn: int | None = None
@@ -97,7 +97,7 @@ class Network(NamedTuple):
     kind: str | None = None
 
     def completed(self, other: Network) -> Network:
-        """This, and where it knows nothing what another file tells; a name only with its own number."""
+        """This network, with gaps filled from another file; a name only if it belongs to the same number."""
         alike = self.asn is None or other.asn is None or self.asn == other.asn
         return Network(
             self.asn if self.asn is not None else other.asn,
@@ -111,7 +111,7 @@ UNKNOWN = Network()
 
 
 def network_of(record: Mapping[str, Any]) -> Network:
-    """What one record says of the addresses that it stands for.
+    """Network from a record.
 
     Args:
         record: as the file has it.
@@ -121,7 +121,7 @@ def network_of(record: Mapping[str, Any]) -> Network:
 
 
 def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
-    """Number and organisation of GeoLite2-ASN and DB-IP, of GeoIP2 Enterprise (traits), of IPinfo ("AS15169")."""
+    """Number and organisation as in GeoLite2-ASN and DB-IP, GeoIP2 Enterprise (traits) or IPinfo ("AS15169")."""
     traits, system, owner = _inner(record, "traits"), _inner(record, "asn"), _inner(record, "as")
     leading = _BEFORE_NAME.fullmatch(org) if isinstance(org := record.get("org"), str) else None
     numbers = (
@@ -159,7 +159,7 @@ def _name(value: Any) -> str | None:
 
 
 def _country_of(record: Mapping[str, Any]) -> str | None:
-    """Where the address is, not where its block is registered: of GeoLite2, GeoIP2 and DB-IP, or of IPinfo."""
+    """Country of the address, not of the registration of its block, as in GeoLite2, GeoIP2, DB-IP or IPinfo."""
     place = record.get("country")
     inner = place.get("iso_code") if isinstance(place, Mapping) else place
     for value in (record.get("country_code"), inner, _inner(record, "geo").get("country_code")):
@@ -169,7 +169,7 @@ def _country_of(record: Mapping[str, Any]) -> str | None:
 
 
 def _kind_of(record: Mapping[str, Any]) -> str | None:
-    """The most telling kind that a record names; else the first word for what the network is used for."""
+    """The kind that matters most among those in a record; else the first word for what the network is used for."""
     strongest: str | None = None
     for kind in _kinds(record):
         strongest = _stronger(strongest, kind)
@@ -207,7 +207,7 @@ _TRUE = frozenset(("true", "1", "yes", "t"))
 
 
 def _word(value: Any) -> str | None:
-    """A kind in one of the words that files use for it; words that are new are taken as they are."""
+    """A kind from a publisher's word for it; unknown words are kept."""
     if not isinstance(value, str) or len(value) > NAME_CHARACTERS:
         return None
     word = value.strip().lower().replace("_", " ")
@@ -216,7 +216,7 @@ def _word(value: Any) -> str | None:
 
 
 def _stronger(one: str | None, other: str | None) -> str | None:
-    """The more telling of two kinds; of two that only say what a network is used for the first."""
+    """The kind that matters more; the first of two that only say what a network is used for."""
     if one is None or other is None:
         return other if one is None else one
     ranks = [KINDS.index(kind) if kind in KINDS else len(KINDS) for kind in (one, other)]

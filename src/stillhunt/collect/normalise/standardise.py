@@ -1,14 +1,13 @@
-"""One batch of a log, as found -> checked columns; rows with unusable values go to rejects with the reason.
+"""One raw batch -> checked columns; rows with unusable values go to the rejects, with the reason.
 
-Every kind of value has two ways: a vector check over the whole column, and one value at a time for columns in which
-something is wrong. Both accept the same values and give the same result, so what becomes of a row never depends on
-the rows beside it.
+Every type of value is checked in two ways: for a column at once, and value by value if something in the column is
+wrong. Both accept the same values and give the same result, so that the result for one row never depends on others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, n
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, Column
 from stillhunt.collect.values.numbers import floats, integers
+from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
 from stillhunt.collect.values.strings import (
     Faults,
@@ -61,12 +61,12 @@ SHORT_REQUEST_COLUMNS = (
 )
 INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
 FLOAT_COLUMNS = ("temperature", "top_p")
-LEAST_RATE = 1e-6
-"""Smallest share of calls that a log may keep; of less nothing could be said."""
-OF_CLIENTS = {name: name for name in ("country", "asn_name", "asn", "ip_kind")}
-"""What is looked up of client addresses; a name before its number, while the log's own number can be told."""
+MIN_SAMPLING_RATE = 1e-6
+"""Smallest sampling rate that is accepted; with a smaller one the counts would mean nothing."""
+CLIENT_LOOKUPS = {name: name for name in ("country", "asn_name", "asn", "ip_kind")}
+"""Column -> what is looked up for it. Names of networks come before numbers, while the log's own number is known."""
 BOUNDED_TEXT_COLUMNS = ("system_prompt", "response", "tools")
-"""Long texts that are sampled here; the prompt is sampled later, once resent history is off it."""
+"""Long texts that are sampled here; prompts are sampled later, when resent history has been removed."""
 SHORT_ACCOUNT_COLUMNS = (
     "account_id",
     "organization_id",
@@ -78,48 +78,9 @@ SHORT_ACCOUNT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class RawBatch:
-    """Rows of one source as found.
-
-    Args:
-        columns: our name -> values; absent columns are not in it.
-        rows: number of rows.
-        source: name of the file or table.
-        origin_file: its index.
-        origin_rows: row numbers within it, int64.
-        place: row of the batch -> its place in words.
-        raw: row of the batch -> its text, for rejects.
-    """
-
-    columns: Mapping[str, Column]
-    rows: int
-    source: str
-    origin_file: int
-    origin_rows: npt.NDArray[np.int64]
-    place: Callable[[int], str]
-    raw: Callable[[int], str]
-
-    def take(self, rows: npt.NDArray[np.int64]) -> RawBatch:
-        """Some rows of the batch, by their places in it, as a batch that holds no others."""
-        chosen = pa.array(rows)
-        columns = {
-            name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column.take(chosen)
-            for name, column in self.columns.items()
-        }
-        return replace(
-            self,
-            columns=columns,
-            rows=len(rows),
-            origin_rows=self.origin_rows[rows],
-            place=lambda row: self.place(int(rows[row])),
-            raw=lambda row: self.raw(int(rows[row])),
-        )
-
-
 @dataclass
 class Rules:
-    """What values must satisfy; one per run, so that the clock is read once."""
+    """Conditions on values; made once per run, so that the clock is read once."""
 
     config: Config
     hasher: IdentityHasher
@@ -127,19 +88,19 @@ class Rules:
     account_times: TimeRange
     networks: Networks | None = None
     formats: dict[int, str] = field(default_factory=dict)
-    """Kinds of the inputs that have not our columns, by index."""
+    """Format of each input that is not canonical, by index of the input."""
 
     @classmethod
     def of(cls, config: Config) -> Rules:
         """Rules from the settings and this machine's clock.
 
         Raises:
-            ConfigError: an MMDB file cannot be used, or a sampling rate is that of no kind of log.
+            ConfigError: an MMDB file cannot be used, or a sampling rate is set for an unknown format.
         """
         kinds = [CANONICAL, *(source.name for source in SOURCES)]
         for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
             raise ConfigError(
-                "no such kind of log",
+                "unknown log format",
                 where=f"setting collect.sampling_rate.{printable(kind, NAME_CHARACTERS)}",
                 next_step="one of " + ", ".join(kinds),
             )
@@ -155,7 +116,7 @@ class Rules:
 
 @dataclass
 class _Build:
-    """Columns made so far, and for each refused row the first column at fault."""
+    """Columns that are finished, and for each refused row the first column at fault."""
 
     raw: RawBatch
     rules: Rules
@@ -164,7 +125,7 @@ class _Build:
     broken: int = 0
 
     def values(self, name: str) -> Column:
-        """Raw values of a column; nulls where the source has none."""
+        """Raw values of a column; nulls if the input lacks it."""
         found = self.raw.columns.get(name)
         return pa.nulls(self.raw.rows) if found is None else found
 
@@ -188,44 +149,44 @@ class _Build:
         limit = self.rules.config.collect.max_field_bytes
         values = self.values(name)
         text, faults, broken = short_strings(values, limit, cut=cut)
-        # Elsewhere an object stays as JSON: a client that sends one must not lose its own rows by it.
+        # In other columns an object becomes JSON text: a client that sends one must not lose its rows.
         self.put(name, text, faults | (nested_values(values) if name in REQUIRED_REQUEST_FIELDS else {}), broken)
 
     def time(self, name: str, allowed: TimeRange) -> None:
         """A timestamp column."""
         self.put(name, *times(self.values(name), allowed))
 
-    def look_up(self, address: str, told: Mapping[str, str]) -> None:
-        """Fill what the log does not tell of an address; the address itself must still be there as found.
+    def look_up(self, address: str, lookups: Mapping[str, str]) -> None:
+        """Fill gaps in columns about an address from the MMDB files.
 
         Args:
-            address: column of the addresses.
-            told: our column -> what is looked up for it.
+            address: column of the addresses, which must not be hashed yet.
+            lookups: column -> what is looked up for it.
         """
-        wanted = [name for name in told if self.columns[name].null_count]
+        wanted = [name for name in lookups if self.columns[name].null_count]
         if self.rules.networks is None or not wanted or address not in self.raw.columns:
             return
         found = self.rules.networks.of(self.values(address), self.rules.config.collect.max_field_bytes)
         own = self.columns.get("asn")
         for name in wanted:
-            values = found.column(told[name])
-            if told[name] == "asn_name" and own is not None:
-                # The name belongs to the number that was looked up, which the log may know better.
+            values = found.column(lookups[name])
+            if lookups[name] == "asn_name" and own is not None:
+                # The name belongs to the number that was looked up; the log may have another number.
                 values = pc.if_else(pc.fill_null(pc.equal(own, found.column("asn")), True), values, None)
             self.columns[name] = pc.coalesce(self.columns[name], values)
 
     def rate(self) -> None:
-        """The share of calls that the log keeps: its own word for it, else the setting for logs of its kind."""
-        told, faults = floats(self.values("sampling_rate"))
-        wrong = pc.fill_null(pc.or_(pc.less(told, LEAST_RATE), pc.greater(told, 1.0)), False)
+        """The sampling rate of the log: its own column, else the setting for its format."""
+        stated, faults = floats(self.values("sampling_rate"))
+        wrong = pc.fill_null(pc.or_(pc.less(stated, MIN_SAMPLING_RATE), pc.greater(stated, 1.0)), False)
         if pc.any(wrong).as_py():
             faults |= {
-                int(row): f"not a share from {LEAST_RATE:g} to 1"
+                int(row): f"not a share from {MIN_SAMPLING_RATE:g} to 1"
                 for row in np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
             }
         rates = self.rules.config.collect.sampling_rate
         usual = rates.get(self.rules.formats.get(self.raw.origin_file, CANONICAL)) if rates else None
-        self.put("sampling_rate", told if usual is None else pc.fill_null(told, usual), faults)
+        self.put("sampling_rate", stated if usual is None else pc.fill_null(stated, usual), faults)
 
     def text(self, name: str) -> pa.Array:
         """A long text column, not yet bounded."""
@@ -234,7 +195,7 @@ class _Build:
         return values
 
     def accepted(self, rejects: Rejects) -> npt.NDArray[np.bool_]:
-        """Which rows stay; the others are entered in rejects."""
+        """Which rows are accepted; the others go to the rejects."""
         good = np.ones(self.raw.rows, np.bool_)
         for row in sorted(self.faults):
             name, reason = self.faults[row]
@@ -268,11 +229,11 @@ def times(values: Column, allowed: TimeRange) -> tuple[pa.Array, Faults]:
 def standardise_requests(
     raw: RawBatch, rules: Rules, rejects: Rejects, required: tuple[str, ...] = REQUIRED_REQUEST_FIELDS
 ) -> pa.Table:
-    """REQUESTS rows of one batch, the prompt still with resent history and at full length.
+    """REQUESTS rows of one batch; prompts still contain resent history and have their full length.
 
     Args:
-        raw: the batch as found.
-        rules: what values must satisfy.
+        raw: the batch.
+        rules: conditions on values.
         rejects: takes the rows that cannot be used.
         required: columns without which a row cannot be used.
     """
@@ -290,7 +251,7 @@ def standardise_requests(
     for name in FLOAT_COLUMNS:
         build.put(name, *floats(build.values(name)))
     build.rate()
-    build.look_up("client_ip", OF_CLIENTS)
+    build.look_up("client_ip", CLIENT_LOOKUPS)
     address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
     build.put("client_ip", address, broken=broken)
     build.put("client_prefix", prefix)
@@ -301,7 +262,7 @@ def standardise_requests(
 
 
 def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.Table:
-    """Time and turn, and account and conversation if wanted, of the rows where these are usable."""
+    """Time and turn, and account and conversation if wanted, of the rows in which these are usable."""
     build = _Build(raw, rules)
     named = [name for name in ("account_id", "conversation_id") if name in wanted]
     for name in named:
@@ -327,7 +288,7 @@ def _finish(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
 
 
 def _source_names(values: pa.Array, configured: str) -> pa.Array:
-    """The log's own source column where it has one, as a word: of a path only the last part."""
+    """Source of each row: the log's own column, of a path only the last part; else the setting."""
     if values.null_count == len(values):
         return pa.repeat(pa.scalar(configured), len(values))
     coded = values.dictionary_encode()
@@ -361,7 +322,7 @@ def _put_texts(build: _Build) -> None:
 def standardise_accounts(
     raw: RawBatch, rules: Rules, rejects: Rejects
 ) -> tuple[pa.Table, pa.Table, npt.NDArray[np.int64]]:
-    """ACCOUNTS rows of one batch, the texts that were hashed for them (to settle duplicates), and their rows."""
+    """ACCOUNTS rows of one batch, the texts behind their hashes (to resolve duplicates), and their row numbers."""
     build = _Build(raw, rules)
     limit = rules.config.collect.max_field_bytes
     for name in SHORT_ACCOUNT_COLUMNS:
@@ -385,14 +346,14 @@ def standardise_accounts(
 
 
 def account_contents(table: pa.Table, hidden: pa.Table) -> list[str]:
-    """One text for all that a row holds, before hashing."""
+    """One text per row with all of its values, before hashing."""
     plain = [table.column(name).to_pylist() for name in (*SHORT_ACCOUNT_COLUMNS, "email_domain")]
     created = table.column("created_at").cast(pa.int64()).to_pylist()
     return [repr(row) for row in zip(*plain, created, *(column.to_pylist() for column in hidden.columns), strict=True)]
 
 
 def _mail_columns(build: _Build) -> tuple[pa.Array, pa.Array]:
-    """What stands for each e-mail address, and its domain: from the address, else from hash and domain columns."""
+    """Text to be hashed for each e-mail address, and its domain: from the address, else from hash and domain."""
     given, named, texts_of = (as_text(build.values(name))[0] for name in ("email_hash", "email_domain", "email"))
     if texts_of.null_count == len(texts_of) and named.null_count == len(named):
         return given, named

@@ -1,1 +1,1 @@
-"""Single values of a record: fields by name, texts, numbers, times and chat messages."""
+"""Single values and columns of them: fields by name, texts, numbers, times, chat messages, JSON, rejects."""

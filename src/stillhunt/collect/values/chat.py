@@ -1,4 +1,4 @@
-"""Chat messages in a log: what is new in this call, and what the system was told."""
+"""Chat messages in a log: the new content of a call, and its system instructions."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from stillhunt.collect.values.tolerant_json import decode_json
 SYSTEM_ROLES = frozenset(("system", "developer"))
 ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
 _ASKING = frozenset(("user", "tool"))
-"""Roles of most messages that are no answer, as most write them."""
+"""The usual roles of messages to the model."""
 _TEXT_PARTS = (None, "text", "input_text", "output_text")
-"""Types of content parts whose text is all that they hold."""
-DEEPEST = 8
+"""Types of content parts that hold a text and nothing else."""
+MAX_PART_DEPTH = 8
 """Levels of nested content parts that are read; real ones have two."""
 _OBJECT, _LIST, _TEXT = (dict, Mapping), (list, Sequence), (str, bytes)
-"""What decoders give stands first: asking an abstract class costs ten times as much."""
+"""The types that decoders give come first, since checking an abstract class costs ten times as much."""
 _OPENING_BRACKET = 0x5B
 
 
 class Chat(NamedTuple):
-    """Text of one call: the new content, and the system instructions where the messages hold any."""
+    """Text of one call: the new content, and the system instructions if the messages have any."""
 
     prompt: str | None
     system_prompt: str | None
 
 
 def read_chat(value: Any) -> Chat | None:
-    """New content and system text of a list of chat messages; None where the value is no such list.
+    """New content and system text of a list of chat messages; None if the value is not such a list.
 
-    New is the last run of user and tool messages after the last answer; where the call ends in an answer that the
-    model shall continue, the run before it.
+    New content is the run of user and tool messages after the last answer. If the call ends with an answer, which the
+    model is to continue, it is the run before that answer.
 
     Args:
         value: list of {role, content} or {role, parts}, as objects or JSON text, or an object with `messages`.
@@ -50,11 +50,11 @@ def read_chat(value: Any) -> Chat | None:
             return None
     if not value:
         return None
-    system, run, before, told = [], list[Any](), list[Any](), False
+    system, run, before, has_content = [], list[Any](), list[Any](), False
     for message in value:
         if not isinstance(message, _OBJECT) or not isinstance(role := message.get("role"), str):
             return None
-        told = told or "content" in message or "parts" in message
+        has_content = has_content or "content" in message or "parts" in message
         if role not in _ASKING:
             role = role.lower()
             if role in SYSTEM_ROLES:
@@ -65,11 +65,11 @@ def read_chat(value: Any) -> Chat | None:
                     before, run = run, []
                 continue
         run.append(message)
-    if not told:
+    if not has_content:
         return None
     prompt = _joined(run or before)
     if prompt is None and (last := value[-1])["role"].lower() not in SYSTEM_ROLES:
-        prompt = _text_of(last) or None  # a call of nothing but answers is odd, but text must not vanish by its role
+        prompt = _text_of(last) or None  # only answers: odd, but a client must not hide text by its role
     return Chat(prompt, _joined(system) if system else None)
 
 
@@ -87,13 +87,13 @@ def _text_of(message: Mapping[str, Any]) -> str:
 
 
 def content_text(content: Any) -> str:
-    """Text of one message: its text parts line by line, then how many images it carried."""
+    """Text of one message: its text parts, one a line, and the number of its images."""
     if isinstance(content, str):
         return content
     if content is None:
         return ""
     texts: list[str] = []
-    if isinstance(content, list):  # nearly always of plain text parts
+    if isinstance(content, list):  # nearly always plain text parts
         for part in content:
             if not isinstance(part, dict) or part.get("type") not in _TEXT_PARTS:
                 break
@@ -106,7 +106,7 @@ def content_text(content: Any) -> str:
         else:
             return texts[0] if len(texts) == 1 else "\n".join(texts)
         texts = []
-    images = _gather(content, texts, DEEPEST)
+    images = _gather(content, texts, MAX_PART_DEPTH)
     if images:
         texts.append(f"[images: {images}]")
     return texts[0] if len(texts) == 1 else "\n".join(texts)
@@ -133,7 +133,7 @@ def _gather(content: Any, texts: list[str], depth: int) -> int:
 
 
 def _is_image(part: Mapping[str, Any]) -> bool:
-    """Whether a part is an image as Bedrock (`image`) and Gemini (`inlineData`, `fileData`) write it."""
+    """Whether a part is an image as Bedrock (`image`) or Gemini (`inlineData`, `fileData`) writes it."""
     if isinstance(part.get("image"), _OBJECT):
         return True
     data = next((part[name] for name in ("inlineData", "inline_data", "fileData", "file_data") if name in part), None)
@@ -142,10 +142,13 @@ def _is_image(part: Mapping[str, Any]) -> bool:
 
 
 def exchanges(messages: Any) -> int | None:
-    """Position in the conversation, from 0: how often the messages hold an answer that something was said to.
+    """Position of a call in its conversation, from 0: the number of answers that were followed by a message.
 
     Args:
-        messages: list of {role, content}; None for what is none.
+        messages: list of {role, content}.
+
+    Returns:
+        The position; None if the value is not such a list.
     """
     if not isinstance(messages, _LIST) or isinstance(messages, str | bytes):
         return None
@@ -164,13 +167,13 @@ def exchanges(messages: Any) -> int | None:
 
 
 def settle_messages(row: dict[str, Any]) -> None:
-    """Put the texts of a row's `messages` where `fill_from_messages` would, note the turn, and let go of the messages.
+    """Replace a row's `messages` by prompt, system prompt and turn, as `fill_from_messages` would later.
 
-    Messages are trees of small objects: a batch of them costs more in memory and in Python's cycle collector than all
-    else. Where a text could be taken for something else on its way, they stay as they are.
+    Messages are trees of small objects, which cost more memory and more time in Python's cycle collector than anything
+    else in a batch. They stay as they are if the prompt could be mistaken for JSON later.
 
     Args:
-        row: our column -> value.
+        row: column of REQUESTS -> value; changed in place.
     """
     messages, prompt = row.get("messages"), row.get("prompt")
     if messages is None or (prompt is not None and prompt != ""):
@@ -189,7 +192,7 @@ def settle_messages(row: dict[str, Any]) -> None:
 
 
 def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
-    """What `read_chat` and `exchanges` give, in one pass over messages as most are: a role and a text or parts."""
+    """Result of `read_chat` and `exchanges` in one pass, for messages of the usual shape; None for others."""
     if type(messages) is not list:
         return None
     run, before, system, turn = list[str](), list[str](), None, 0
@@ -208,7 +211,7 @@ def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
             if type(content) is not list:
                 return None
             content = content_text(content)
-        if role == "user" or role == "tool":  # two comparisons cost half of a set of two
+        if role == "user" or role == "tool":  # two comparisons are twice as fast as a set of two
             if before and not run:
                 turn += 1
             run.append(content)
@@ -216,8 +219,8 @@ def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
             system = content
         else:
             return None
-    told = run or before
-    prompt = told[0] if len(told) == 1 else "\n".join([text for text in told if text])
+    new = run or before
+    prompt = new[0] if len(new) == 1 else "\n".join([text for text in new if text])
     return (Chat(prompt, system or None), turn) if prompt else None
 
 
@@ -226,7 +229,7 @@ def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.A
 
     Args:
         prompts: large_string.
-        systems: large_string of the same length; kept where a row has one.
+        systems: large_string of the same length; a row that has one keeps it.
     """
     rows = _rows_opening_with_bracket(prompts)
     found: dict[int, Chat] = {}
@@ -244,7 +247,7 @@ def _rows_opening_with_bracket(prompts: pa.Array) -> list[int]:
 
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
-    """Prompts from a `messages` column, for rows that have no prompt of their own."""
+    """Prompts and system prompts from a `messages` column, for rows without a prompt."""
     if not isinstance(messages, list) and messages.null_count == len(messages):
         return prompts, systems
     missing = np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False))
@@ -265,8 +268,8 @@ def _replace(prompts: pa.Array, systems: pa.Array, found: Mapping[int, Chat]) ->
     ordered = [found[row] for row in sorted(found)]
     prompts = _overwrite(prompts, mask, [_clean(chat.prompt) for chat in ordered])
     free = mask & systems.is_null().to_numpy(zero_copy_only=False)
-    told = [_clean(found[int(row)].system_prompt) for row in np.flatnonzero(free)]
-    return prompts, _overwrite(systems, free, told)
+    new_systems = [_clean(found[int(row)].system_prompt) for row in np.flatnonzero(free)]
+    return prompts, _overwrite(systems, free, new_systems)
 
 
 def _clean(text: str | None) -> str | None:

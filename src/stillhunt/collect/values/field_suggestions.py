@@ -1,4 +1,4 @@
-"""What the fields of a log are called, and which of them may be ours: for advice, never to guess one silently."""
+"""Names of a log's fields, and which of them may hold a column of REQUESTS: for advice, never for a silent guess."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-DEEPEST = 4
-"""Levels of nested fields that are named."""
-MOST_LEAVES = 400
+MAX_FIELD_DEPTH = 4
+"""Levels of nested fields whose names are collected."""
+MAX_LEAVES = 400
 SHOWN_COLUMNS = 40
 SHOWN_CHARACTERS = 60
 NOT_A_NAME = "(not a name)"
@@ -87,21 +87,21 @@ _FAMILIAR = {
     ),
 }
 _GENERIC = frozenset(("id", "key", "user", "date", "text", "content", "input", "created"))
-"""Words that say what a field is only where they stand alone, or in no other field: `user.id` is no request."""
+"""Words that identify a field only as its full name, or if no other field ends with them (`user.id` is no request)."""
 
 
 def looks_like_name(text: str) -> bool:
-    """Whether a text may be shown as the name of a field: no content, key, address or time.
+    """Whether a text may be shown as the name of a field: it is not content, a key, an address or a time.
 
     Args:
-        text: what stands where names are expected.
+        text: a field name of the log.
     """
     plain = len(text) <= SHOWN_CHARACTERS and _NAME.fullmatch(text) is not None
     return plain and len(text.split()) <= _MOST_WORDS and _SECRET.search(text) is None and not _is_address(text)
 
 
 def looks_like_data(header: Sequence[str]) -> bool:
-    """Whether the first line of a table holds values and no names of columns.
+    """Whether the first line of a table holds values instead of column names.
 
     Args:
         header: its fields.
@@ -120,7 +120,7 @@ def _is_address(text: str) -> bool:
 
 
 def leaves(record: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted names of fields that hold no further named fields; JSON in text is looked into.
+    """Dotted names of fields without further named fields in them; JSON text is decoded.
 
     Args:
         record: a decoded JSON object.
@@ -133,7 +133,7 @@ def _leaves(record: Mapping[str, Any], above: str, depth: int) -> Iterator[str]:
         path = f"{above}{name}"
         if isinstance(value, str) and value.startswith("{") and len(value) <= _DECODED_CHARACTERS:
             value = _object(value)
-        if isinstance(value, Mapping) and depth < DEEPEST:
+        if isinstance(value, Mapping) and depth < MAX_FIELD_DEPTH:
             yield from _leaves(value, f"{path}.", depth + 1)
         elif not isinstance(value, Mapping):
             yield path
@@ -156,7 +156,7 @@ def leading_names(records: Sequence[Any]) -> list[str]:
 
 
 def usual_names(records: Sequence[Any]) -> list[str]:
-    """Top-level names that at least a quarter of the records hold: what one client adds to its calls names no log.
+    """Top-level names in at least a quarter of the records, so that one client's own fields do not count.
 
     Args:
         records: decoded JSON values.
@@ -166,15 +166,15 @@ def usual_names(records: Sequence[Any]) -> list[str]:
 
 
 def leaves_of_all(records: Iterable[Any]) -> list[str]:
-    """Leaves of several records, without repeats, at most `MOST_LEAVES` of them.
+    """Leaves of several records, without repeats, at most `MAX_LEAVES` of them.
 
     Args:
-        records: decoded JSON values; what is no object has none.
+        records: decoded JSON values; only objects have leaves.
     """
     found: dict[str, None] = {}
     for record in records:
         for path in leaves(record) if isinstance(record, Mapping) else ():
-            if len(found) >= MOST_LEAVES:
+            if len(found) >= MAX_LEAVES:
                 return list(found)
             found[path] = None
     return list(found)
@@ -191,7 +191,7 @@ def leaves_of_schema(schema: pa.Schema) -> list[str]:
 
 def _of_field(field: pa.Field, above: str, depth: int) -> Iterator[str]:
     path = f"{above}{field.name}"
-    if pa.types.is_struct(field.type) and depth < DEEPEST:
+    if pa.types.is_struct(field.type) and depth < MAX_FIELD_DEPTH:
         for inner in field.type:
             yield from _of_field(inner, f"{path}.", depth + 1)
     else:
@@ -199,7 +199,7 @@ def _of_field(field: pa.Field, above: str, depth: int) -> Iterator[str]:
 
 
 def shown_names(names: Sequence[str]) -> str:
-    """Names in a row, those that may be content left out."""
+    """Names separated by commas; those that may be content are hidden."""
     if not names:
         return "none"
     shown = dict.fromkeys(name if looks_like_name(name) else NOT_A_NAME for name in names[:SHOWN_COLUMNS])
@@ -212,23 +212,23 @@ def _plain(name: str) -> str:
 
 
 def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[str]:
-    """Up to three fields that may be one of ours, the likeliest first.
+    """Up to three fields that may hold a column, the likeliest first.
 
     Args:
-        name: our column, or a path that a log lacks.
-        found: dotted names.
-        known: only those that are what other logs call it, none that is merely spelt alike.
+        name: column of REQUESTS, or a path that a log lacks.
+        found: dotted names of the log's fields.
+        known: only names that other logs use for the column, none that is merely spelt alike.
     """
-    whole: dict[str, str] = {}
+    full: dict[str, str] = {}
     tails: dict[str, str] = {}
     for path in filter(looks_like_name, found):
         parts = path.split(".")
-        whole.setdefault(_plain(path), path)
+        full.setdefault(_plain(path), path)
         for start in range(max(len(parts) - 2, 1), len(parts)):
             tails.setdefault(_plain(".".join(parts[start:])), path)
         if len(parts) > 1:
             tails.setdefault(_plain(".".join(parts[-2:])), path)
-    near = [whole[_plain(alias)] for alias in _FAMILIAR.get(name, ()) if _plain(alias) in whole]
+    near = [full[_plain(alias)] for alias in _FAMILIAR.get(name, ()) if _plain(alias) in full]
     near += [
         tails[_plain(alias)]
         for alias in (name, *_FAMILIAR.get(name, ()))
@@ -241,21 +241,21 @@ def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[
             for alias in _FAMILIAR.get(name, ())
             if alias in _GENERIC and ends[alias] == 1 and alias in tails
         ]
-    for names in () if known else (whole, tails):
+    for names in () if known else (full, tails):
         near += [names[match] for match in difflib.get_close_matches(_plain(name), list(names), n=2, cutoff=0.65)]
     return list(dict.fromkeys(near))[:3]
 
 
 def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str]) -> tuple[str, str]:
-    """What to say when required columns are absent.
+    """Error message for missing required columns.
 
     Args:
-        missing: our columns.
+        missing: the missing columns.
         found: dotted names of the log's fields.
-        given: of our optional columns those that it has.
+        given: optional columns that the log has.
 
     Returns:
-        (what, next step with a ready --map line).
+        (message, next step with a ready --map line).
     """
     word = "fields" if any("." in name for name in found) else "columns"
     what = f"required column {', '.join(missing)} is missing; {word} found: {shown_names(found)}"
@@ -272,7 +272,7 @@ def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str])
 
 
 def _optional(found: Sequence[str], taken: set[str]) -> list[str]:
-    """--map of texts and addresses that a log may have under other names."""
+    """--map flags for texts and addresses that a log may have under other names."""
     flags = []
     for group in (("messages", "prompt"), ("client_ip",)):
         if taken.isdisjoint(group):

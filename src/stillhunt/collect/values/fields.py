@@ -1,4 +1,4 @@
-"""Which column or nested field of a log holds which of our columns, and how to fetch it."""
+"""Which column or nested field of a log holds a column of REQUESTS or ACCOUNTS, and how its value is fetched."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ REQUEST_FIELDS = (
     *(name for name in REQUESTS.names if name not in ("client_prefix", "origin_file", "origin_row")),
     "messages",
 )
-"""Columns that are looked for in request logs; the client's prefix is derived, `messages` stands in for a prompt."""
+"""Columns that are looked for in request logs; the client's prefix is derived, `messages` may replace the prompt."""
 ACCOUNT_FIELDS = (*(name for name in ACCOUNTS.names if name != "signup_prefix"), "email")
 REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
 
 OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
-"""Optional columns for which a --map is proposed too where others are missing."""
+"""Optional columns for which a --map is proposed too when required ones are missing."""
 
 Column: TypeAlias = pa.Array | list[Any]
 """Values of one column: an Arrow array, or Python objects where types are mixed."""
@@ -34,13 +34,13 @@ Column: TypeAlias = pa.Array | list[Any]
 
 @dataclass(frozen=True)
 class FieldMap:
-    """For each of our columns the places to look at, the user's own first."""
+    """For each column the paths at which it is looked for, the user's own first."""
 
     paths: Mapping[str, tuple[str, ...]]
 
     def candidates(self) -> tuple[str, ...]:
-        """Every top-level name that may hold a wanted value, sorted."""
-        return tuple(sorted({head for path in self.all_paths() for head, _rest in _splits(path)}))
+        """Every top-level field that may hold a wanted value, sorted."""
+        return tuple(sorted({top for path in self.all_paths() for top, _rest in path_splits(path)}))
 
     def all_paths(self) -> tuple[str, ...]:
         """Every path, without repeats."""
@@ -51,32 +51,32 @@ class FieldMap:
         return [
             name
             for name in required
-            if not any(head in found for path in self.paths[name] for head, _rest in _splits(path))
+            if not any(top in found for path in self.paths[name] for top, _rest in path_splits(path))
         ]
 
 
 def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldMap:
-    """Our columns and where the user says they are.
+    """Columns and the paths at which they are looked for.
 
     Args:
-        names: our columns.
-        mapping: our column -> the log's column or dotted path; names of the other input table are allowed.
+        names: columns of REQUESTS or ACCOUNTS.
+        mapping: column -> the log's column or dotted path (--map); columns of the other table are allowed.
 
     Raises:
-        ConfigError: the mapping names a column that does not exist with us.
+        ConfigError: the mapping names a column that does not exist, or a path that cannot be used.
     """
     known = {*REQUEST_FIELDS, *ACCOUNT_FIELDS}
     for name, path in (mapping or {}).items():
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=3)
             raise ConfigError(
-                f"'{printable(name, SHOWN_CHARACTERS)}' is not a column of ours",
+                f"there is no column '{printable(name, SHOWN_CHARACTERS)}'",
                 where=f"--map {printable(name, SHOWN_CHARACTERS)}={printable(path, SHOWN_CHARACTERS)}",
-                next_step="left of '=' stands our name" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+                next_step="write --map COLUMN=FIELD" + (f"; did you mean {' or '.join(near)}?" if near else ""),
             )
-        if any("\ud800" <= character <= "\udfff" for character in path):  # what bytes of a command line become
+        if any("\ud800" <= character <= "\udfff" for character in path):  # invalid bytes of the command line
             shown = f"--map {name}={printable(path, SHOWN_CHARACTERS)}"
-            raise ConfigError("the name of a field is no UTF-8", where=shown, next_step="write it in UTF-8")
+            raise ConfigError("the name of a field is not UTF-8", where=shown, next_step="write it in UTF-8")
         if not path:
             raise ConfigError("the mapping is empty", where=f"--map {name}=", next_step=f"--map {name}=their.field")
     paths = {name: tuple(dict.fromkeys(p for p in ((mapping or {}).get(name), name) if p)) for name in names}
@@ -86,36 +86,39 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
 def missing_columns_advice(
     missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE
 ) -> tuple[str, str]:
-    """What to say when required columns are absent: (what, next step) with a ready --map line.
+    """Error message for missing required columns, and as its next step a ready --map line.
 
     Args:
-        missing: our columns.
-        found: names of the log's columns or, dotted, of its nested fields.
-        given: of the optional columns that are advised those that need no advice.
+        missing: the missing columns.
+        found: the log's columns, or the dotted paths of its fields.
+        given: optional columns that the log has.
     """
     return advice(missing, found, given)
 
 
-def _splits(path: str) -> list[tuple[str, tuple[str, ...]]]:
-    """All ways to read a dotted path as a top-level name and the steps below it, the longest name first."""
+def path_splits(path: str) -> list[tuple[str, tuple[str, ...]]]:
+    """All ways to split a dotted path into a top-level name and the steps below it, the longest name first."""
     parts = path.split(".")
     return [(".".join(parts[:n]), tuple(parts[n:])) for n in range(len(parts), 0, -1)]
 
 
 def from_object(record: Mapping[str, Any], path: str) -> Any:
-    """Value of a dotted path in a decoded JSON object; None where there is none."""
-    for head, rest in _splits(path):
-        if head in record and record[head] is not None:
-            value = step_down(record[head], rest)
+    """Value at a dotted path in a decoded JSON object; None if there is none."""
+    for top, rest in path_splits(path):
+        if top in record and record[top] is not None:
+            value = step_down(record[top], rest)
             if value is not None:
                 return value
     return None
 
 
 def step_down(value: Any, steps: Sequence[str]) -> Any:
-    """Follow steps into nested values; text on the way is read as JSON, digits index lists.
+    """Value that is reached by following steps into nested values; text on the way is read as JSON.
 
-    A step may itself hold dots (`attributes` with the key `gen_ai.request.model`): longer keys are tried first.
+    Args:
+        value: where the path begins.
+        steps: keys of objects, or positions in lists. A key may itself contain dots (`attributes` with the key
+            `gen_ai.request.model`): steps are joined to the longest key that exists.
     """
     if not steps or value is None:
         return value
@@ -136,10 +139,10 @@ def step_down(value: Any, steps: Sequence[str]) -> Any:
 
 
 def from_arrow(batch: pa.RecordBatch, paths: Sequence[str]) -> Column | None:
-    """Column of the first path that the batch has; None where it has none of them."""
+    """Column at the first path that the batch has; None if it has none of them."""
     for path in paths:
-        for head, rest in _splits(path):
-            index = batch.schema.get_field_index(head)
+        for top, rest in path_splits(path):
+            index = batch.schema.get_field_index(top)
             if index >= 0:
                 return _nested(batch.column(index), rest)
     return None
@@ -160,10 +163,10 @@ def _nested(array: pa.Array, steps: Sequence[str]) -> Column:
 
 
 def python_column(values: list[Any]) -> Column:
-    """An Arrow array where all values have one plain type, else the values themselves.
+    """An Arrow array if all values have one plain type, else the values themselves.
 
-    Mixed columns are not unified here: 1 and 1.5 as floats would lose digits of large neighbours, and what a
-    value becomes would then depend on the rows beside it.
+    Mixed columns are not converted here: as floats, 1 and 1.5 would cost large neighbours some digits, so that the
+    result for one row would depend on the rows beside it.
     """
     if values.count(None) == len(values):
         return pa.nulls(len(values))

@@ -1,9 +1,9 @@
-"""Byte-level kernels: the hash of texts, small hash tables, and the splitter of JSON arrays.
+"""Kernels on bytes: a hash of texts, small hash tables, and a splitter of JSON arrays.
 
 A text is hashed in blocks of 64 bytes. Each block goes through a universal hash (NH of UMAC, RFC 4418: sums of
-products of keyed half words), whose keys are secret and random, so nobody who writes prompts can make two texts
-collide; the block hashes are chained. The state after k blocks identifies the first 64 k bytes, which is what makes
-looking for a known text at the head of another one cheap: one step per 64 bytes instead of one per known text.
+products of keyed 32-bit words) with secret random keys, so that nobody who writes prompts can make two texts collide;
+the block hashes are chained. The state after k blocks identifies the first 64 k bytes, so that finding a known text at
+the beginning of another one takes one step per 64 bytes instead of one step per known text.
 Assumes a little-endian machine, as all of numba's CPU targets are.
 """
 
@@ -26,9 +26,9 @@ Flags = npt.NDArray[np.bool_]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 BLOCK = 64
-"""Bytes per step of the text hash; also the number of places that one bucket's mask can tell apart."""
+"""Bytes per step of the text hash; also the number of places that the mask of one bucket has."""
 KEYS = 8
-"""Secret words of the block hash: one for each 8 bytes of a block."""
+"""Secret words of the block hash, one for each 8 bytes of a block."""
 
 # Finaliser of MurmurHash3 (public domain).
 M1 = np.uint64(0xFF51AFD7ED558CCD)
@@ -43,7 +43,7 @@ def kernel(function: _Function) -> _Function:
 
 
 def inline(function: _Function) -> _Function:
-    """A kernel put into its callers before they are compiled."""
+    """A kernel that is inlined into its callers before they are compiled."""
     return cast("_Function", numba.njit(cache=True, nogil=True, inline="always")(function))
 
 
@@ -66,7 +66,7 @@ load_word = cast("Callable[[U8, int], np.uint64]", _word)
 
 @intrinsic
 def _fetch(typing_context: Any, table: Any, place: Any) -> Any:  # noqa: ARG001  # numba's calling convention
-    """Ask for a place of a table that will soon be read or written: waits for memory then overlap."""
+    """Prefetch a place of a table that will soon be read or written, so that waits for memory overlap."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -160,7 +160,7 @@ def hash_rows(offsets: I64, data: U8, secret: U64, hashes: U64) -> None:
 
 @kernel
 def look_up(names: U64, keys: U64, indices: I64, found: I64) -> None:
-    """Index stored for each name in an open-addressing table, -1 where there is none."""
+    """Index stored for each name in an open-addressing table, -1 if there is none."""
     for row in range(names.size):
         slot = _find(keys, never_zero(names[row]))
         found[row] = indices[slot] if keys[slot] != _U0 else -1
@@ -177,10 +177,10 @@ def enter(names: U64, values: I64, keys: U64, indices: I64) -> None:
 
 @kernel
 def mark_seen(hashes: U64, once: U64, twice: U64) -> int:
-    """Two bit maps over hashes: met at least once, met at least twice (false positives only).
+    """Mark hashes in two bit maps: seen at least once, and at least twice (with false positives, no false negatives).
 
     Returns:
-        How many more rows now have a hash that was met at least twice, the first ones of those hashes included.
+        How many more rows now have a hash that was seen at least twice, the first row of each such hash included.
     """
     several = 0
     last = np.uint64(once.size * 64 - 1)
@@ -247,12 +247,12 @@ def split_array(data: U8, state: I64, ends: I64) -> int:
 
 @kernel
 def windows(same: Any, times: Any, most: int) -> Any:
-    """Number of the group of each row: rows of the kind of those before them, none later than `most` after the first.
+    """Number of the group of each row; a group has rows of one kind within `most` of its first row.
 
     Args:
-        same: whether a row is of the kind of the one before, length rows.
+        same: whether a row has the kind of the row before, length rows.
         times: of the rows, ascending within a kind.
-        most: in the unit of the times.
+        most: longest time from the first row of a group to its last, in the unit of the times.
     """
     group = np.empty(len(times), np.int64)
     number, first = -1, 0

@@ -16,8 +16,8 @@ from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.strings import Faults, text_buffers
 from stillhunt.collect.values.timestamps import BadValueError
 
-LONGEST_NUMBER = 400
-"""Characters of a number written as text; float64 has no number that needs more before the point."""
+MAX_NUMBER_CHARACTERS = 400
+"""Longest number written as text; no float64 needs more characters before the point."""
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NULL_WORDS = frozenset(("", "null", "none", "nan", "\\n"))
@@ -94,7 +94,7 @@ def _one_number(value: Any, prefix: str) -> int | float | None:
     text = value.strip()
     if text.lower() in _NULL_WORDS:
         return None
-    if len(text) > LONGEST_NUMBER:
+    if len(text) > MAX_NUMBER_CHARACTERS:
         raise BadValueError("not a number")
     if prefix and text[: len(prefix)].upper() == prefix:
         text = text[len(prefix) :]
@@ -123,7 +123,7 @@ def integers(values: Column, bits: int, *, prefix: str = "") -> tuple[pa.Array, 
 
 
 def _fast_integers(values: Column, target: pa.DataType) -> pa.Array | None:
-    """The column where every value is plainly good; None where one must be looked at."""
+    """The converted column if every value is plainly valid; None if values must be checked one by one."""
     if isinstance(values, list):
         return None
     if pa.types.is_dictionary(values.type):
@@ -150,7 +150,7 @@ def _all_bytes_are_digits(values: pa.Array) -> bool:
 
 
 def _all_short(values: pa.Array) -> bool:
-    return (pc.max(pc.binary_length(values)).as_py() or 0) <= LONGEST_NUMBER
+    return (pc.max(pc.binary_length(values)).as_py() or 0) <= MAX_NUMBER_CHARACTERS
 
 
 def _used_bytes(values: pa.Array) -> npt.NDArray[np.uint8]:

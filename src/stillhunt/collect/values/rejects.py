@@ -1,4 +1,4 @@
-"""Rows set aside: counted, explained, bounded."""
+"""Rows that cannot be used: counted, with a reason each, and bounded in memory."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pyarrow as pa
 from stillhunt.base.schema import REJECTS
 
 KEPT_ROWS = 100_000
-"""Rejects kept in memory; the rest is only counted, so that a broken log cannot fill it."""
+"""Rejects kept; further ones are only counted, so that a broken log cannot fill the memory."""
 RAW_CHARACTERS = 200
 NAME_CHARACTERS = 200
 REASON_CHARACTERS = 400
 
 REPLACEMENT = "\ufffd"
 UNPRINTABLE = re.compile(
-    # Control characters of both sets, then invisible, direction-changing and tag characters: with these a log
-    # line can repaint a terminal or make two ids look alike. Lone surrogates cannot be written as UTF-8 at all.
+    # Control characters of both sets, then invisible, direction-changing and tag characters, with which a log line
+    # can repaint a terminal or make two ids look alike. Lone surrogates cannot be written as UTF-8 at all.
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
 
 
 def printable(text: str, limit: int) -> str:
-    """The text's beginning without control characters.
+    """The beginning of a text, without control characters.
 
     Args:
         text: anything from a log.
@@ -42,7 +42,7 @@ def printable(text: str, limit: int) -> str:
 
 @dataclass
 class Rejects:
-    """Collector of rows set aside, in the order in which they are met."""
+    """Collector of rejected rows, in the order in which they are found."""
 
     rows: int = 0
     first: str = ""
@@ -51,14 +51,14 @@ class Rejects:
     _kept: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in REJECTS.names})
 
     def add(self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1) -> None:
-        """Set one row, or a damaged stretch of a file, aside.
+        """Reject one row, or a damaged part of a file.
 
         Args:
             source: name of the file or table, not its full path.
-            place: line or row, and the column at fault where there is one.
+            place: line or row, and the column at fault if there is one.
             reason: why, in words.
-            raw: the row's beginning; cleaned and cut here.
-            rows: how many rows are lost by it.
+            raw: the beginning of the row; cleaned and cut here.
+            rows: how many rows are lost.
         """
         self.rows += rows
         if len(self._kept["source"]) >= KEPT_ROWS:
@@ -70,14 +70,14 @@ class Rejects:
             self._kept[name].append(value)
 
     def take(self) -> Rejects:
-        """What was collected so far; this collector is empty afterwards."""
+        """The rejects collected so far; this collector is empty afterwards."""
         taken = Rejects(self.rows, self.first, self.replaced_texts, self._kept)
         self.rows, self.first, self.replaced_texts = 0, "", 0
         self._kept = {name: [] for name in REJECTS.names}
         return taken
 
     def absorb(self, other: Rejects) -> None:
-        """Add what another collector holds, as if it had been added here."""
+        """Add the rejects of another collector, as if they had been added here."""
         self.rows += other.rows
         self.first = self.first or other.first
         self.replaced_texts += other.replaced_texts

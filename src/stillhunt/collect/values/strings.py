@@ -1,4 +1,4 @@
-"""Ids, short fields and long texts: valid UTF-8, bounded, without control characters where they are ids."""
+"""Ids, short fields and long texts: valid UTF-8 of bounded length; ids without control characters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def as_text(values: Column) -> tuple[pa.Array, int]:
     """A column as large_string with valid UTF-8; numbers in decimal, nested values as JSON.
 
     Returns:
-        The column, and in how many values broken UTF-8 was replaced.
+        The column, and the number of values in which broken UTF-8 was replaced.
     """
     if isinstance(values, list):
         return _from_objects(values)
@@ -88,7 +88,7 @@ def _from_objects(values: list[Any]) -> tuple[pa.Array, int]:
 
 
 def object_text(value: Any) -> str | None:
-    """One Python value as text; None for null (also the float that stands for it)."""
+    """One Python value as text; None for null and NaN."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):
@@ -115,7 +115,7 @@ def object_text(value: Any) -> str | None:
 
 
 def nested_values(values: Column) -> Faults:
-    """Rows whose value is an object or a list, from which no id can be made without taking its keys for content."""
+    """Rows whose value is an object or a list, which cannot serve as an id."""
     if isinstance(values, list):
         return {row: NESTED for row, value in enumerate(values) if isinstance(value, list | tuple | dict)}
     if pa.types.is_nested(values.type):
@@ -152,7 +152,7 @@ def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.
 
 
 def _visible(value: str) -> str:
-    """An id with each control character as its number, so that no two such ids become one; others as they are."""
+    """An id with its control characters written as numbers, so that different ids stay different."""
     if not UNPRINTABLE.search(value):
         return value
     marked = value.replace(REPLACEMENT, f"{REPLACEMENT}fffd;")
@@ -160,14 +160,14 @@ def _visible(value: str) -> str:
 
 
 def changed(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
-    """Each text put through a function, which sees each distinct one once; null stays null."""
+    """Texts after a change, which is applied once to each distinct text; null stays null."""
     coded = text.dictionary_encode()
     changed = pa.array([change(value) for value in coded.dictionary.to_pylist()], pa.large_string())
     return changed.take(coded.indices)
 
 
 def _empty_to_null(text: pa.Array, sizes: npt.NDArray[np.int64]) -> pa.Array:
-    # A null may have bytes beneath it (legal Arrow, and what Polars hands over): it stays null.
+    # A null may have bytes beneath it (valid Arrow, and what Polars writes): it stays null.
     null = text.is_null().to_numpy(zero_copy_only=False)
     empty = (sizes == 0) | null
     if int(empty.sum()) == text.null_count:
@@ -186,7 +186,7 @@ def texts(values: Column) -> tuple[pa.Array, int]:
 
 
 def cut_at(data: bytes, limit: int) -> str:
-    """The longest valid beginning of UTF-8 bytes within a limit."""
+    """The longest beginning of UTF-8 bytes that fits a limit and cuts no character."""
     end = limit
     while 0 < end < len(data) and (data[end] & 0xC0) == 0x80:
         end -= 1
@@ -194,12 +194,12 @@ def cut_at(data: bytes, limit: int) -> str:
 
 
 def bounded_texts(text: pa.Array, limit: int, seed: int) -> pa.Array:
-    """Long texts sampled at head, tail and a keyed place in the middle, so that padding hides nothing.
+    """Long texts, sampled at the beginning, the end and a keyed place between them, so that padding hides nothing.
 
     Args:
         text: large_string.
         limit: bytes kept of one text.
-        seed: of the middle's place, which also depends on the text itself.
+        seed: for the place in the middle, which also depends on the text.
     """
     offsets, data = text_buffers(text)
     sizes = np.diff(offsets)
@@ -216,7 +216,7 @@ def bounded_texts(text: pa.Array, limit: int, seed: int) -> pa.Array:
 
 
 def sample_text(data: bytes, limit: int, seed: int) -> str:
-    """Head, middle and tail of one UTF-8 text longer than `limit` bytes, a third of the limit each."""
+    """Beginning, middle and end of a UTF-8 text longer than `limit` bytes, a third of the limit each."""
     share = (limit - 2) // 3
     digest = hashlib.blake2b(data[:share], digest_size=8, key=seed.to_bytes(16, "little")).digest()
     room = len(data) - 3 * share

@@ -1,7 +1,7 @@
 """Time in any usual notation -> microseconds UTC.
 
-Numbers are told apart by magnitude, in time since 1970: below 1e11 seconds, below 1e14 milliseconds, below 1e17
-microseconds, above nanoseconds. Each range covers 1973 or later up to the year 5138, so no date of a log is in doubt.
+The unit of a number since 1970 is inferred from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17
+microseconds, above nanoseconds. Each range covers 1973 to 5138 at least, so that no date of a log is ambiguous.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MILLISECONDS_FROM = 10**11
 MICROSECONDS_FROM = 10**14
 NANOSECONDS_FROM = 10**17
 EARLIEST_REQUEST = int(datetime(2015, 1, 1, tzinfo=UTC).timestamp()) * 10**6
-"""No language model was served before; an earlier time is a wrong unit or an unset clock."""
+"""No language model was served earlier; an earlier time means a wrong unit or an unset clock."""
 EARLIEST_ACCOUNT = 0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ class BadValueError(ValueError):
 
 @dataclass(frozen=True)
 class TimeRange:
-    """Times that are believed, microseconds since 1970."""
+    """Times that are accepted, microseconds since 1970."""
 
     earliest: int
     latest: int
@@ -64,7 +64,7 @@ def one_time(value: Any) -> int | None:
     """Microseconds since 1970 of one Python value; None for null.
 
     Raises:
-        BadValueError: the value is no time.
+        BadValueError: the value is not a time.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -122,11 +122,11 @@ def _from_text(text: str) -> int | None:
             moment = moment.replace(tzinfo=UTC)
         return (moment - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
-        raise BadValueError("not a time that can be read (ISO 8601, or seconds to nanoseconds since 1970)") from error
+        raise BadValueError("not a time (ISO 8601, or seconds to nanoseconds since 1970)") from error
 
 
 def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]] | None:
-    """Microseconds and validity of a whole column; None where values must be looked at one by one."""
+    """Microseconds and validity of a column at once; None if values must be read one by one."""
     if isinstance(values, list):
         return None
     kind = values.type
@@ -165,7 +165,7 @@ def _numbers(values: pa.Array) -> npt.NDArray[np.int64]:
 def _ticks(values: pa.Array, unit: str) -> npt.NDArray[np.int64]:
     ticks = _numbers(values.cast(pa.int64()))
     times, over = _UNIT_TICKS[unit]
-    # Beyond these bounds lies no date of a log; clipping keeps the product from wrapping into a valid one.
+    # No date of a log lies beyond these bounds; clipping keeps the product from wrapping around into a valid one.
     bound = np.int64(2**62 // times)
     return np.clip(ticks, -bound, bound) * times // over
 

@@ -1,4 +1,4 @@
-"""JSON that our decoder refuses and servers take: what a client adds to a call must not hide what it asks."""
+"""JSON that the decoder refuses but model servers accept, so that no client can hide a call by sending it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 import msgspec
 
-DEEPEST_JSON = 64
-"""Levels of a JSON value that are read where it has more than a decoder can; real ones have ten."""
+MAX_JSON_DEPTH = 64
+"""Levels that are read of a JSON value with more than a decoder can handle; real ones have ten."""
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]]', re.DOTALL)
 _NGINX_ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\.")
-r"""What nginx writes for a byte where its log_format has no `escape=json`, and what JSON allows behind a backslash."""
+r"""A byte as nginx writes it if its log_format lacks `escape=json`, or any escape of JSON."""
 
 
 def decode_json(text: str | bytes) -> Any:
-    """A JSON value, or None where the text is none; never raises, however deep or long."""
+    """A JSON value; None if the text is not JSON. Never raises, however deep or long the text is."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return lenient_json(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+        return tolerant_value(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
 
 
-def lenient_json(text: str) -> Any:
-    """A JSON value as servers take it that are less strict than our decoder; None where it is none.
+def tolerant_value(text: str) -> Any:
+    """A JSON value as tolerant servers accept it; None if the text is not JSON.
 
-    Bare control characters, NaN and half surrogates are read, and what lies deeper than `DEEPEST_JSON` is null: whoever
-    adds such things to a call must not hide by them what it asks.
+    Control characters, NaN and lone surrogates are accepted, and values deeper than `MAX_JSON_DEPTH` become null:
+    nobody may hide a question by adding such things to a call.
 
     Args:
         text: of any length and depth.
@@ -48,28 +48,28 @@ def lenient_json(text: str) -> Any:
 
 
 def _shallow(text: str) -> str:
-    """The same with null for everything deeper than `DEEPEST_JSON` brackets."""
+    """A JSON text with null in place of everything deeper than `MAX_JSON_DEPTH` brackets."""
     parts, depth, start = [], 0, 0
     for token in _BRACKETS.finditer(text):
         bracket = token[0]
         if bracket in ("{", "["):
             depth += 1
-            if depth == DEEPEST_JSON + 1:
+            if depth == MAX_JSON_DEPTH + 1:
                 parts.append(text[start : token.start()])
         elif bracket in ("}", "]"):
-            if depth == DEEPEST_JSON + 1:
+            if depth == MAX_JSON_DEPTH + 1:
                 parts.append("null")
                 start = token.end()
             depth -= 1
-    parts.append(text[start:] if depth <= DEEPEST_JSON else "null")
+    parts.append(text[start:] if depth <= MAX_JSON_DEPTH else "null")
     return "".join(parts)
 
 
 def objects_in(text: str) -> Iterator[str]:
-    """The texts of objects that stand one after the other, and of what stands between them but commas and blanks.
+    """Texts of objects that follow each other, and of what lies between them except commas and blanks.
 
     Args:
-        text: of any length and depth; what is not closed at its end is the last.
+        text: of any length and depth; an object that is not closed at the end is the last one.
     """
     depth = start = 0
     for token in _BRACKETS.finditer(text):
@@ -96,11 +96,11 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def lenient_object(data: bytes) -> dict[str, Any] | None:
-    r"""A JSON object as `lenient_json` reads it, even with broken UTF-8 or nginx's \xHH; else None."""
-    value = lenient_json(data.decode("utf-8", "replace").lstrip("\ufeff"))
+def tolerant_object(data: bytes) -> dict[str, Any] | None:
+    r"""A JSON object as `tolerant_value` reads it, even with broken UTF-8 or nginx's \xHH; else None."""
+    value = tolerant_value(data.decode("utf-8", "replace").lstrip("\ufeff"))
     if value is None and b"\\x" in data:
-        value = lenient_json(_NGINX_ESCAPE.sub(_json_escape, data).decode("utf-8", "replace"))
+        value = tolerant_value(_NGINX_ESCAPE.sub(_json_escape, data).decode("utf-8", "replace"))
     return value if isinstance(value, dict) else None
 
 
@@ -112,10 +112,10 @@ def _json_escape(found: re.Match[bytes]) -> bytes:
 
 
 def strict_json(value: Any) -> str:
-    """JSON text that any decoder takes: null for numbers that JSON has none for, U+FFFD for lone surrogates.
+    """JSON text that any decoder accepts: null for NaN and infinity, U+FFFD for lone surrogates.
 
     Args:
-        value: as Python's own decoder gave it, which takes more than others.
+        value: from Python's own decoder, which accepts more than others.
 
     Raises:
         RecursionError: it is nested too deeply.

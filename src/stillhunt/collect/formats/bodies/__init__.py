@@ -1,1 +1,1 @@
-"""Request and answer bodies of model APIs, alone or in batch files."""
+"""Logs that hold little but bodies of model APIs: one call a record, and files of batch APIs."""

@@ -1,4 +1,4 @@
-"""Files of batch APIs: OpenAI's and Azure's, Anthropic's and Bedrock's, requests and answers.
+"""Request and answer files of the batch APIs of OpenAI, Azure, Anthropic and Bedrock.
 
 Sources: platform.openai.com/docs/api-reference/batch, docs.anthropic.com/en/api/creating-message-batches,
 docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November 2026).
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import call_of_body, decoded, first, is_list, number
-from stillhunt.collect.formats.bodies.plain_bodies import Body
-from stillhunt.collect.formats.edge.nginx import named
-from stillhunt.collect.formats.shared.nested import account_in, at, session_in, text
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.plain_bodies import Body
+from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.shared.tags import account_in, session_in
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text
 
 BATCH = "batch"
-"""Value of `channel`."""
+"""Value of the column `channel`."""
 
 
 class _PlainRequest(TypedDict, total=False):
@@ -35,18 +35,18 @@ def _requested(record: Any) -> Any:
 
 
 def _gather(records: Iterator[Any]) -> frozenset[str]:
-    """Names that several requests bear, as those of different batches do; they tell no calls apart."""
-    once: set[str] = set()
-    twice: set[str] = set()
+    """Request names that occur several times, as in different batches; such a name does not identify a call."""
+    seen: set[str] = set()
+    repeated: set[str] = set()
     for record in (one for found in records for one in _each(found)):
         name = text(first(record, "custom_id", "recordId"))
         if name is not None:
-            (twice if name in once else once).add(name)
-    return frozenset(twice)
+            (repeated if name in seen else seen).add(name)
+    return frozenset(repeated)
 
 
 def _each(record: Any) -> list[Any]:
-    """The requests in a record: itself, or those of one body that creates an Anthropic batch."""
+    """The requests in a record: the record itself, or those in one body that creates an Anthropic batch."""
     found: Any = record.get("requests") if isinstance(record, dict) else None
     return list(found) if is_list(found) else [record]
 
@@ -59,35 +59,35 @@ def _request_rows(record: Any, shared: frozenset[str]) -> Iterator[Row]:
 def _request_row(record: Any, shared: frozenset[str]) -> Row:
     body = _requested(record)
     if not isinstance(body, dict | Body):
-        raise BrokenRecordError("no request in it (body, params or modelInput)")
-    told = call_of_body(body) | _answer(record.get("modelOutput"))
+        raise BrokenRecordError("it has no request (body, params or modelInput)")
+    row = call_of_body(body) | _answer(record.get("modelOutput"))
     name = text(first(record, "custom_id", "recordId"))
     metadata = body.metadata if isinstance(body, Body) else body.get("metadata")
     own = {
         "request_id": None if name in shared else name,
         "account_id": account_in(metadata),
-        "conversation_id": told.get("conversation_id") or session_in(metadata),
+        "conversation_id": row.get("conversation_id") or session_in(metadata),
         "channel": BATCH,
-        "links": named(batch=name),
+        "links": call_links(batch=name),
     }
-    return told | own
+    return row | own
 
 
 def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     name = text(record.get("custom_id"))
     if name is None:
-        raise BrokenRecordError("no custom_id in it")
+        raise BrokenRecordError("it has no custom_id")
     body = first(record, "response", "result")
     answer = first(body, "body", "message") if isinstance(body, dict) else None
     status = number(at(record, "response.status_code"))
     if answer is None and status is None and record.get("error") is None and at(record, "result.type") is None:
-        raise PassedOverError("an answer without content")
+        raise PassedOverError("an empty answer")
     answer = decoded(answer)
     yield _answer(answer) | {
         "request_id": name,
         "timestamp": number(first(answer, "created", "created_at")),
         "status": status,
-        "links": [*named(batch=name), *_answer(answer).get("links", [])],
+        "links": [*call_links(batch=name), *_answer(answer).get("links", [])],
     }
 
 
@@ -127,7 +127,7 @@ SOURCES = (
         _is_requests,
         {
             "request_id": "custom_id, recordId; file and line where several requests share it",
-            "timestamp": "when the file was changed; the answer's `created` where the output file is given too",
+            "timestamp": "when the file was changed; the answer's `created` if the output file is given too",
             "account_id": "account or the like in body.metadata; else collect.default_account, else the file's name",
             **_BODY,
             "response": "modelOutput (Bedrock)",
@@ -141,9 +141,9 @@ SOURCES = (
         links=("batch", "response"),
         nameless=True,
         notes=(
-            "It names neither account nor time: a file is an account, unless --map account_id=FIELD says where it is.",
-            "All calls of a file have its time unless the output file is given, so timing says nothing.",
-            "A custom_id that two output files share joins neither.",
+            "It names neither account nor time: a file is taken for one account unless you set --map account_id=FIELD.",
+            "All calls of a file get its time unless the output file is given, so there is no evidence from timing.",
+            "A custom_id that occurs in two output files joins neither of them.",
         ),
         switch_on="keep the files that are uploaded for /v1/batches",
         versions="bodies of openai 3.57.0; answers after the API references of November 2026",
@@ -163,7 +163,7 @@ SOURCES = (
         rows=_answer_rows,
         links=("batch", "response"),
         role="parts",
-        notes=("It completes the requests of the input file, which it does not repeat.",),
+        notes=("It completes the input file, whose requests it does not repeat: give both.",),
         switch_on="keep the output files of /v1/batches",
         versions="records after the API references of November 2026",
     ),

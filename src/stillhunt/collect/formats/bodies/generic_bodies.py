@@ -1,6 +1,6 @@
-"""Logs of one's own that keep the bodies of a model API: {request, response, ...}, or the body with id and time beside.
+"""Home-made logs of model API bodies: {request, response, ...}, or a request body with id and time among its fields.
 
-The last source asked: what it knows is the shape of the bodies, and common names for the rest.
+This source is tried last: it knows the shape of the bodies, and guesses the other fields by common names.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import ASKED, call_of_body, decoded, first, first_of, number
-from stillhunt.collect.formats.bodies.plain_bodies import Answer, Body, answer_of_text, body_of_text
-from stillhunt.collect.formats.edge.nginx import agent, named
 from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.nested import account_in, at, header_in, lowered, session_in, text, user_in
-from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, Source
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.http import header_in, lower_case, user_agent
+from stillhunt.collect.formats.shared.plain_bodies import Answer, Body, answer_of_text, body_of_text
+from stillhunt.collect.formats.shared.request_bodies import ASKED, call_of_body
+from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
+from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, Source, call_links
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS
+from stillhunt.collect.values.json_values import at, decoded, first, first_of, number, text
 
 _REQUESTS = ("request_body", "requestBody", "request", "body", "payload", "req")
 _ANSWERS = ("response_body", "responseBody", "response", "answer", "res")
@@ -25,8 +26,8 @@ _ACCOUNTS = ("account_id", "account", "customer_id", "tenant_id", "user_id", "us
 _ADDRESSES = ("client_ip", "clientIp", "ip", "remote_addr", "ip_address", "remote_ip", "client_address")
 _AGENTS = ("user_agent", "userAgent", "user-agent", "http_user_agent")
 _Nothing = Literal["\0"]
-"""Type of a field that must not be there, null included."""
-_BESIDE = (
+"""Type of a field that must be absent: null does not fit either."""
+_OTHER_FIELDS = (
     *_TIMES,
     *_IDS,
     *_ACCOUNTS,
@@ -37,7 +38,7 @@ _BESIDE = (
 )
 _PlainRecord = TypedDict(  # type: ignore[misc]  # its names are those above
     "_PlainRecord",
-    dict.fromkeys(_BESIDE, Any)
+    dict.fromkeys(_OTHER_FIELDS, Any)
     | dict.fromkeys(_REQUESTS, Body | str | None)
     | dict.fromkeys(_ANSWERS, Answer | str | None)
     | dict.fromkeys(ASKED, _Nothing),
@@ -46,7 +47,7 @@ _PlainRecord = TypedDict(  # type: ignore[misc]  # its names are those above
 
 
 def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
-    """The request body: in a field of the record, in `body` of that, or the record itself."""
+    """The request body: a field of the record, `body` (or the like) within that field, or the record itself."""
     for name in _REQUESTS:
         found = record.get(name)
         if found is None:
@@ -67,7 +68,7 @@ def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
 def _rows(record: Mapping[str, Any]) -> list[Row]:
     body = _body(record)
     if body is None:
-        raise BrokenRecordError("no request body of a model API in it")
+        raise BrokenRecordError("it has no request body of a model API")
     get, row = record.get, call_of_body(body)
     answer = first_of(get, *_ANSWERS)
     if isinstance(answer, str):
@@ -76,10 +77,11 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     answer = inner if inner is not None else answer
     answered = {} if answer is None else answer_of_body(answer)
     tags = (get("metadata"), body.metadata if isinstance(body, Body) else body.get("metadata"))
-    headers = lowered(get("headers") or get("request_headers") or at(record, "request.headers"))
-    peer, forwarded = text(first_of(get, *_ADDRESSES)), header_in(headers, "x-forwarded-for")
-    # X-Real-IP is one word that any client may write: it counts where nothing else tells the address.
-    address = client_address(peer if peer and "," in peer else forwarded, peer) or header_in(headers, "x-real-ip")
+    headers = lower_case(get("headers") or get("request_headers") or at(record, "request.headers"))
+    stated, forwarded = text(first_of(get, *_ADDRESSES)), header_in(headers, "x-forwarded-for")
+    # Any client may send X-Real-IP, so it counts only if there is no other address.
+    listed = stated if stated and "," in stated else forwarded
+    address = client_address(listed, stated) or header_in(headers, "x-real-ip")
     name = text(first_of(get, *_IDS)) if body is not record else text(first_of(get, "request_id", "requestId", "id"))
     account = text(first_of(get, *_ACCOUNTS)) or account_in(*tags)
     row["request_id"] = name
@@ -96,14 +98,14 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     )
     row["end_user_id"] = row.get("end_user_id") if account else None
     row["client_ip"] = address
-    row["user_agent"] = agent(text(first_of(get, *_AGENTS)) or header_in(headers, "user-agent"))
+    row["user_agent"] = user_agent(text(first_of(get, *_AGENTS)) or header_in(headers, "user-agent"))
     row["status"] = number(first_of(get, "status_code", "status", "statusCode")) or number(
         at(record, "response.status_code")
     )
     row["response"] = answered.get("response")
     row["input_tokens"] = answered.get("input_tokens")
     row["output_tokens"] = answered.get("output_tokens")
-    row["links"] = named(edge=name) + answered.get("links", [])
+    row["links"] = call_links(edge=name) + answered.get("links", [])
     return [row]
 
 
@@ -112,7 +114,7 @@ _OURS = frozenset(REQUIRED_REQUEST_FIELDS)
 
 def _is_bodies(sample: Sample) -> bool:
     if len(sample.names & _OURS) >= len(_OURS) - 1:
-        return False  # a table of ours that lacks one column: the advice on mapping it serves better than a guess
+        return False  # a canonical table that lacks one column: advice on --map helps more than a guess
     records = [record for record in sample.records if isinstance(record, dict)]
     fit = sum(_body(record) is not None and first(record, *_TIMES) is not None for record in records)
     return fit * 2 > len(records) > 0
@@ -125,7 +127,7 @@ _BODY = dict.fromkeys(
 SOURCES = (
     Source(
         "bodies",
-        "bodies of a model API, one call a record",
+        "request and response bodies, one call a record",
         _is_bodies,
         {
             "request_id": "request_id, id",
@@ -145,7 +147,7 @@ SOURCES = (
         rows=_rows,
         plain_record=_PlainRecord,
         links=("edge", "response"),
-        notes=("Names of fields are guessed; look at `stillhunt inspect` and set what is wrong with --map.",),
+        notes=("Field names are guessed: check them with `stillhunt inspect` and correct them with --map.",),
         switch_on="log request and response bodies as JSON with id, time, account and address",
         versions="bodies after the API references of November 2026",
         framings=frozenset({"json", "csv", "parquet"}),

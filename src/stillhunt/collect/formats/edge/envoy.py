@@ -1,4 +1,4 @@
-"""Envoy access logs in JSON, with the field names that the Envoy AI Gateway's documentation uses.
+"""Envoy access logs in JSON, with the field names of the Envoy AI Gateway's documentation.
 
 Source: aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs (2026), envoyproxy.io access log operators.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies.bodies import first, first_of, number
-from stillhunt.collect.formats.edge.nginx import NO_CALL, agent, named
 from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.nested import text
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.http import NOT_A_POST, user_agent
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.values.json_values import first, first_of, number, text
 
 _FIELDS = frozenset(
     (
@@ -34,36 +33,35 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     get = record.get
     method = get("method") or first(record, "method", ":method")
     if method != "POST" and isinstance(method, str) and method.upper() not in ("POST", "-"):
-        raise PassedOverError(NO_CALL)
-    began = agent(first_of(get, "start_time", "timestamp"))
+        raise PassedOverError(NOT_A_POST)
+    began = user_agent(first_of(get, "start_time", "timestamp"))
     if began is None:
-        raise BrokenRecordError("no time in it (start_time)")
-    # The client, by what proxies before this one told and by the connection's other end.
-    peer = first_of(get, "downstream_remote_address", "downstream_direct_remote_address")
-    address = client_address(get("x-forwarded-for"), peer)
+        raise BrokenRecordError("it has no time (start_time)")
+    connection = first_of(get, "downstream_remote_address", "downstream_direct_remote_address")
+    address = client_address(get("x-forwarded-for"), connection)
     status = number(first_of(get, "response_code", "status"))
-    request = _said(get, "x-request-id", "request_id")
+    request = _text_of(get, "x-request-id", "request_id")
     return [
         {
             "request_id": request,
             "timestamp": began,
-            "account_id": _said(get, "x-account", "x-account-id", "x-user-id", "x-tenant-id"),
+            "account_id": _text_of(get, "x-account", "x-account-id", "x-user-id", "x-tenant-id"),
             "account_fallback": address,
-            "model": _said(get, "gen_ai.request.model", "gen_ai.response.model", "x-ai-eg-model"),
+            "model": _text_of(get, "gen_ai.request.model", "gen_ai.response.model", "x-ai-eg-model"),
             "client_ip": address,
-            "user_agent": _said(get, "user-agent", "user_agent"),
-            "conversation_id": _said(get, "session.id", "x-session-id", "gen_ai.conversation.id"),
-            "tls_fingerprint": _said(get, "tls_ja4", "ja4", "tls_ja3", "ja3"),
+            "user_agent": _text_of(get, "user-agent", "user_agent"),
+            "conversation_id": _text_of(get, "session.id", "x-session-id", "gen_ai.conversation.id"),
+            "tls_fingerprint": _text_of(get, "tls_ja4", "ja4", "tls_ja3", "ja3"),
             "input_tokens": number(get("gen_ai.usage.input_tokens")),
             "output_tokens": number(get("gen_ai.usage.output_tokens")),
             "status": status or None,  # 0: the client left before any answer
-            "links": named(edge=request),
+            "links": call_links(edge=request),
         }
     ]
 
 
-def _said(get: Callable[[str], Any], *names: str) -> str | None:
-    """The first of these fields that is there, as text; Envoy writes a dash where there is nothing."""
+def _text_of(get: Callable[[str], Any], *names: str) -> str | None:
+    """The first of these fields that is present, as text; Envoy writes a dash when a value is missing."""
     for name in names:
         value = get(name)
         if value is not None and value != "":
@@ -84,7 +82,7 @@ SOURCES = (
         {
             "request_id": "x-request-id",
             "timestamp": "start_time",
-            "account_id": "x-account or another header that names it; the client's address where none does",
+            "account_id": "x-account or another header that names it; else the client's address",
             "model": "gen_ai.request.model",
             "client_ip": f"x-forwarded-for, downstream_remote_address: {CLIENT_ADDRESS}",
             "user_agent": "user-agent",
@@ -98,7 +96,7 @@ SOURCES = (
         links=("edge",),
         role="edge",
         notes=(
-            "It carries no text; give it beside the gateway's own log or its traces, which it completes.",
+            "It has no text: give it together with the gateway's log or traces, which it completes.",
             "Token fields are null for streams.",
         ),
         switch_on="accessLog with a JSON format; keys named as in the AI Gateway's documentation",

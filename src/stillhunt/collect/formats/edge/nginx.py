@@ -1,6 +1,6 @@
-"""nginx access logs: JSON of an operator's own `log_format`, with or without request bodies, and `combined` lines.
+"""nginx access logs: JSON from a `log_format` of one's own, with or without request bodies, and `combined` lines.
 
-Names are those of nginx's variables (nginx.org/en/docs/varindex.html), with which such formats are written.
+Fields are named as nginx's variables (nginx.org/en/docs/varindex.html), as is usual in such formats.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from stillhunt.collect.formats.bodies.bodies import call_of_body, first, first_of, number
 from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Source
+from stillhunt.collect.formats.shared.http import NOT_A_POST, user_agent
+from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Source, call_links
+from stillhunt.collect.values.json_values import first, first_of, number
 
 _LINE = re.compile(
     r'^(?P<remote_addr>\S+) \S+ (?P<remote_user>\S+) \[(?P<time_local>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" '
     r'(?P<status>\d{3}) (?P<bytes>\d+|-)(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<http_user_agent>(?:[^"\\]|\\.)*)")?'
 )
-NO_CALL = "not a POST, so no call of a model"
 _ACCOUNT_HEADERS = ("http_x_account", "http_x_account_id", "http_x_consumer_username")
-_TIME_CHARACTERS = 40
+_MAX_TIME_CHARACTERS = 40
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -29,10 +30,10 @@ def _access_rows(record: Mapping[str, Any]) -> list[Row]:
     get = record.get
     method = get("request_method") or first(record, "request_method") or str(get("request") or "").split(" ", 1)[0]
     if method and method != "POST" and method.upper() != "POST":
-        raise PassedOverError(NO_CALL)
+        raise PassedOverError(NOT_A_POST)
     began = _began(record)
     if began is None:
-        raise BrokenRecordError("no time in it (msec, time_iso8601, time_local or time)")
+        raise BrokenRecordError("it has no time (msec, time_iso8601, time_local or time)")
     address = client_address(get("http_x_forwarded_for"), get("remote_addr"))
     session = first_of(get, "http_x_session_id")
     row: Row = {
@@ -41,10 +42,10 @@ def _access_rows(record: Mapping[str, Any]) -> list[Row]:
         "account_id": get("http_x_account") or first_of(get, *_ACCOUNT_HEADERS),
         "account_fallback": address,
         "client_ip": address,
-        "user_agent": agent(get("http_user_agent")),
+        "user_agent": user_agent(get("http_user_agent")),
         "tls_fingerprint": first_of(get, "ssl_ja4", "http_ssl_ja4", "ssl_ja3_hash", "http_ssl_ja3_hash"),
         "status": number(get("status")),
-        "links": named(edge=get("request_id"), call=get("litellm_call_id")),
+        "links": call_links(edge=get("request_id"), call=get("litellm_call_id")),
     }
     if body := get("request_body"):
         row.update(call_of_body(unescaped(body)))
@@ -56,39 +57,34 @@ def _access_rows(record: Mapping[str, Any]) -> list[Row]:
 def _line_rows(line: str) -> list[Row]:
     found = _LINE.match(line)
     if found is None:
-        raise BrokenRecordError("not a line of the combined log format")
+        raise BrokenRecordError("not a line in the combined log format")
     return _access_rows(found.groupdict())
 
 
 def _began(record: Mapping[str, Any]) -> Any:
-    """When the request came: nginx writes the time at which it was answered, and how long that took."""
+    """When the request arrived: nginx writes when it was answered, and how long that took."""
     ended, took = number(record.get("msec")), number(record.get("request_time"))
     if ended is not None:
         return round(ended - (took or 0.0), 3)
-    told = first(record, "time_iso8601", "time_local", "time")
-    if isinstance(told, str) and "/" in told:
+    time = first(record, "time_iso8601", "time_local", "time")
+    if isinstance(time, str) and "/" in time:
         try:
-            return _common_log_time(told)
+            return _common_log_time(time)
         except ValueError as error:
-            raise BrokenRecordError(f"not a time of nginx: {told[:40]}") from error
-    return told
+            raise BrokenRecordError(f"not a time as nginx writes it: {time[:40]}") from error
+    return time
 
 
-def _common_log_time(told: str) -> str:
+def _common_log_time(time: str) -> str:
     """02/Nov/2026:10:00:00 +0000 as ISO 8601."""
-    if len(told) > _TIME_CHARACTERS:
-        raise ValueError(told)
-    return _known_time(told)
+    if len(time) > _MAX_TIME_CHARACTERS:
+        raise ValueError(time)
+    return _cached_time(time)
 
 
 @lru_cache(1 << 12)
-def _known_time(told: str) -> str:  # many calls end within one second
-    return datetime.strptime(told, "%d/%b/%Y:%H:%M:%S %z").isoformat()
-
-
-def agent(value: Any) -> Any:
-    """A User-Agent header; nginx writes a dash where there is none."""
-    return None if value == "-" else value
+def _cached_time(time: str) -> str:  # many calls end within one second
+    return datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").isoformat()
 
 
 def unescaped(value: Any) -> Any:
@@ -102,15 +98,10 @@ def unescaped(value: Any) -> Any:
     return value
 
 
-def named(**ids: Any) -> list[str]:
-    """Names of a call, "kind:id", of those ids that are there."""
-    return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
-
-
 _CARRIES = {
     "request_id": "request_id ($request_id)",
     "timestamp": "msec less request_time; else time_iso8601, time_local or time",
-    "account_id": "http_x_account or another header that names it; the client's address where none does",
+    "account_id": "http_x_account or another header that names it; else the client's address",
     "client_ip": f"http_x_forwarded_for, remote_addr: {CLIENT_ADDRESS}",
     "user_agent": "http_user_agent",
     "tls_fingerprint": "ssl_ja4, ssl_ja3_hash (modules)",
@@ -131,7 +122,7 @@ SOURCES = (
         rows=_access_rows,
         links=("edge", "call"),
         role="edge",
-        notes=("Without request_body it carries no text; give it beside the gateway's own log, which it completes.",),
+        notes=("Without request_body it has no text: give it together with the gateway's log, which it completes.",),
         switch_on="log_format with escape=json and $request_id, $msec, $request_time, $remote_addr, $http_user_agent",
         versions="nginx 1.26.3",
     ),
@@ -146,7 +137,7 @@ SOURCES = (
         },
         rows=_line_rows,
         role="edge",
-        notes=("It names neither call nor account nor model: accounts are addresses, and times are whole seconds.",),
+        notes=("It names neither call, account nor model: client addresses serve as accounts; times are in seconds.",),
         switch_on="the default access_log",
         versions="nginx 1.26.3",
         framings=frozenset({"text"}),

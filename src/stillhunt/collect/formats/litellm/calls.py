@@ -13,66 +13,56 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body, answer_text
-from stillhunt.collect.formats.bodies.bodies import (
-    as_json,
-    as_messages,
-    call_of_body,
-    decoded,
-    first,
-    first_of,
-    is_list,
-    number,
-    options_of_body,
-)
-from stillhunt.collect.formats.bodies.plain_bodies import Answer, Message, Options, add_chat
-from stillhunt.collect.formats.bodies.plain_bodies import answer_text as plain_text
-from stillhunt.collect.formats.edge.nginx import named
 from stillhunt.collect.formats.litellm.fields import Payload, PlainPayload
 from stillhunt.collect.formats.shared.addresses import client_address
-from stillhunt.collect.formats.source import PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body, answer_text
+from stillhunt.collect.formats.shared.plain_bodies import Answer, Message, Options, add_chat
+from stillhunt.collect.formats.shared.plain_bodies import answer_text as plain_text
+from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, options_of_body
+from stillhunt.collect.formats.source import PassedOverError, Record, Row, Sample, Source, call_links
 from stillhunt.collect.values.chat import content_text
+from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
 
 NOBODY = frozenset(("default_user_id", "default_user", "None"))
-"""Users that LiteLLM puts where a key has none, the master key for instance."""
+"""Users that LiteLLM writes for a key without a user, such as the master key."""
 REDACTED = "redacted-by-litellm"
 HEALTH_CHECK = "litellm-internal-health-check"
-"""Stands where the hash of a key would. Tags say the same, but those come from the client, who could hide by them."""
-NO_CALL = "no call of a model"
+"""Takes the place of a key's hash. Tags mark health checks too, but a client could set them to hide."""
+NO_CALL = "not a model call"
 OWN_CHECK = "LiteLLM's own health check"
 _NO_CALLS = re.compile("mcp_tool|_file|file_|_batch|batches|vector_store|container|fine_tuning|get_responses|list_")
 _RANDOM = re.compile(r"[0-9a-f]{32}")
-"""What LiteLLM draws for a trace where the client names no session."""
+"""Trace id that LiteLLM draws at random if the client names no session."""
 _SESSION_HEADERS = ("x-litellm-session-id", "x-session-id", "session_id", "session-id")
 _CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "atext_completion", "aresponses"))
-"""What most calls are, said so that no pattern need be tried on them."""
+"""The usual types of calls, for which the pattern above is not tried."""
 _CHATS = frozenset(("acompletion", "completion", "aresponses"))
-_NOTHING = frozenset(("", REDACTED, "{}"))
+_EMPTY_TEXTS = frozenset(("", REDACTED, "{}"))
 _OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt", "turn")
 _AGENT_TAG = "User-Agent: "
 
 
 def _payload_rows(record: Record) -> list[Row]:
     """One StandardLoggingPayload."""
-    get, told = record.get, _object(record.get("metadata"))
-    key = told.get("user_api_key_hash")
+    get, metadata = record.get, _object(record.get("metadata"))
+    key = metadata.get("user_api_key_hash")
     _pass_over(record, key)
-    client = _object(told.get("requester_metadata"))
-    headers = _headers(client.get("headers"), told.get("requester_custom_headers"))
+    client = _object(metadata.get("requester_metadata"))
+    headers = _headers(client.get("headers"), metadata.get("requester_custom_headers"))
     own = get("id")
     call = get("litellm_call_id") or first(record, "litellm_call_id", "id")
     row: Row = {
         "request_id": call,
         "timestamp": get("startTime"),
-        "organization_id": told.get("user_api_key_org_id"),
+        "organization_id": metadata.get("user_api_key_org_id"),
         "model": _model(record),
         "conversation_id": _session(record, client, headers),
-        "end_user_id": get("end_user") or told.get("user_api_key_end_user_id"),
-        "client_ip": _address(get("requester_ip_address") or told.get("requester_ip_address")),
-        "user_agent": _agent(record, told, headers),
-        "links": named(call=call, edge=headers.get("x-request-id"), response=None if own == call else own),
+        "end_user_id": get("end_user") or metadata.get("user_api_key_end_user_id"),
+        "client_ip": _address(get("requester_ip_address") or metadata.get("requester_ip_address")),
+        "user_agent": _agent(record, metadata, headers),
+        "links": call_links(call=call, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
-    _add_customer(row, told.get("user_api_key_user_id"), key)
+    _add_customer(row, metadata.get("user_api_key_user_id"), key)
     _add_outcome(row, record, get("error_information"))
     options = get("model_parameters")
     row.update(options_of_body(options if isinstance(options, Options) else _object(options)))
@@ -83,33 +73,33 @@ def _payload_rows(record: Record) -> list[Row]:
 
 
 def _spend_rows(record: Record) -> list[Row]:
-    """One row of LiteLLM_SpendLogs, its JSON columns as text or as objects."""
-    get, told, body = record.get, _object(record.get("metadata")), _object(record.get("proxy_server_request"))
-    key = get("api_key") or told.get("user_api_key")
+    """One row of LiteLLM_SpendLogs, whose JSON columns may be text or objects."""
+    get, metadata, body = record.get, _object(record.get("metadata")), _object(record.get("proxy_server_request"))
+    key = get("api_key") or metadata.get("user_api_key")
     _pass_over(record, key)
     within = [_object(body.get(name)) for name in ("metadata", "litellm_metadata")] if body else []
-    headers = _headers(*(part.get("headers") for part in within), told.get("headers"))
-    call, own = first(record, "litellm_call_id") or first(told, "litellm_call_id"), first(record, "request_id")
+    headers = _headers(*(part.get("headers") for part in within), metadata.get("headers"))
+    call, own = first(record, "litellm_call_id") or first(metadata, "litellm_call_id"), first(record, "request_id")
     asked = call_of_body(body) if body else {}
     row: Row = {
         "request_id": call or own,
         "timestamp": get("startTime"),
-        "organization_id": get("organization_id") or told.get("user_api_key_org_id"),
-        "model": body.get("model") or first(body, "model") or first(told, "original_model_group") or _model(record),
+        "organization_id": get("organization_id") or metadata.get("user_api_key_org_id"),
+        "model": body.get("model") or first(body, "model") or first(metadata, "original_model_group") or _model(record),
         "conversation_id": _spend_session(record, body, within, headers),
         "end_user_id": get("end_user") or asked.get("end_user_id"),
-        "client_ip": _spend_address(record, told, within, headers),
-        "user_agent": _agent(record, told, headers),
-        "links": named(call=call or own, edge=headers.get("x-request-id"), response=None if own == call else own),
+        "client_ip": _spend_address(record, metadata, within, headers),
+        "user_agent": _agent(record, metadata, headers),
+        "links": call_links(call=call or own, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
-    _add_customer(row, get("user") or told.get("user_api_key_user_id"), key)
-    _add_outcome(row, record, told.get("error_information"))
+    _add_customer(row, get("user") or metadata.get("user_api_key_user_id"), key)
+    _add_outcome(row, record, metadata.get("error_information"))
     row.update({name: asked[name] for name in _OPTIONS if name in asked})
     if asked.get("prompt") or asked.get("messages"):
         row.update(_shown(asked))
     else:
         messages = decoded(get("messages"))
-        if messages and is_list(messages):  # only calls of type _arealtime have any
+        if messages and is_list(messages):  # only calls of type _arealtime have them
             row.update(_shown({"messages": as_messages(messages)}))
     _add_answer(row, decoded(get("response")))
     return [row]
@@ -124,15 +114,15 @@ def _pass_over(record: Mapping[str, Any], key: Any) -> None:
 
 
 def _add_customer(row: Row, user: Any, key: Any) -> None:
-    """The user of the key, else its hash: a team is no account, since many customers may be in it."""
-    if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes them; should one slip through, so do we
+    """The account is the user of the key, else the key's hash; never the team, which may have many customers in it."""
+    if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes keys; one that it did not hash is hashed here
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
     nobody = user is None or (isinstance(user, str) and (not user or user in NOBODY))
     row["account_id"], row["api_key_id"] = key if nobody else user, key
 
 
 def _model(record: Mapping[str, Any]) -> Any:
-    """The client's word for the model; the name within LiteLLM, without its provider, where it was unknown."""
+    """The client's name for the model; if it is missing, LiteLLM's own name without the provider."""
     group = record.get("model_group")
     if group is not None and group != "":
         return group
@@ -143,13 +133,13 @@ def _model(record: Mapping[str, Any]) -> Any:
 
 
 def _session(record: Mapping[str, Any], client: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
-    """A session that the client named; a trace that LiteLLM drew at random is none."""
+    """The session that the client named; a trace id that LiteLLM drew at random does not count."""
     named_by_client = client.get("session_id") or first_of(headers.get, *_SESSION_HEADERS)
     if named_by_client or (named_by_client := first(record, "session_id")) is not None:
         return named_by_client
     trace, drawn = first(record, "trace_id"), first(client, "trace_id")
     if drawn is not None and drawn != trace:
-        return trace  # what LiteLLM drew was overridden by the client's
+        return trace  # the client's own trace id took the place of LiteLLM's
     return None if _is_random(trace) else trace
 
 
@@ -168,23 +158,23 @@ def _is_random(trace: Any) -> bool:
 
 
 def _spend_address(
-    record: Mapping[str, Any], told: Mapping[str, Any], within: list[Mapping[str, Any]], headers: Mapping[str, Any]
+    record: Mapping[str, Any], metadata: Mapping[str, Any], within: list[Mapping[str, Any]], headers: Mapping[str, Any]
 ) -> Any:
-    """The caller's address; failed calls of some routes have it only in the request."""
-    for part in (record, told, *within):
+    """The client's address; failed calls of some routes have it only in the request."""
+    for part in (record, metadata, *within):
         found = first(part, "requester_ip_address")
         if found is not None:
             return _address(found)
     return client_address(first(headers, "x-forwarded-for"))
 
 
-def _address(told: Any) -> Any:
-    """LiteLLM writes X-Forwarded-For as it came where it is told to trust it."""
-    return client_address(told) if isinstance(told, str) and "," in told else told
+def _address(stated: Any) -> Any:
+    """The client's address; LiteLLM writes X-Forwarded-For as it came if it is set up to trust it."""
+    return client_address(stated) if isinstance(stated, str) and "," in stated else stated
 
 
 def _headers(*found: Any) -> dict[str, Any]:
-    """Headers of the request by lower-case name, of the first place that has one."""
+    """Headers of the request by lower-case name; of several values the first counts."""
     headers: dict[str, Any] = {}
     for part in found:
         if part:
@@ -194,9 +184,9 @@ def _headers(*found: Any) -> dict[str, Any]:
     return headers
 
 
-def _agent(record: Mapping[str, Any], told: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
-    """The User-Agent header; older rows have it as a tag only, once as a whole and once without its version."""
-    found = record.get("user_agent") or told.get("user_agent") or headers.get("user-agent")
+def _agent(record: Mapping[str, Any], metadata: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
+    """The User-Agent header; older rows have it only as two tags, with and without its version."""
+    found = record.get("user_agent") or metadata.get("user_agent") or headers.get("user-agent")
     if found:
         return found
     tags = decoded(record.get("request_tags"))
@@ -208,7 +198,7 @@ def _agent(record: Mapping[str, Any], told: Mapping[str, Any], headers: Mapping[
 
 
 def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
-    """Tokens and HTTP status. A failed call has zero tokens, which says nothing, and often a word for its code."""
+    """Set tokens and HTTP status. A failed call has zero tokens, which mean nothing, and often a word as its code."""
     sent, answered = number(record.get("prompt_tokens")), number(record.get("completion_tokens"))
     failed = record.get("status") == "failure"
     if failed and not sent and not answered:
@@ -219,8 +209,8 @@ def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
 def _code(error: Any) -> int | None:
     """Status of an error: its code, else the number with which LiteLLM's own class of errors begins."""
     error = _object(error)
-    for told in (first(error, "error_code"), first(error, "normalized_error")):
-        word = str(told).split("_", 1)[0]
+    for code in (first(error, "error_code"), first(error, "normalized_error")):
+        word = str(code).split("_", 1)[0]
         if word.isascii() and word.isdecimal() and 100 <= int(word[:9]) < 600:
             return int(word)
     return None
@@ -255,7 +245,7 @@ def _question(record: Mapping[str, Any]) -> Row:
 
 
 def _shown(row: Row) -> Row:
-    """What of a question is text of the client: nothing where logging of messages is off."""
+    """The question without what LiteLLM wrote in its place; empty if logging of messages is off."""
     prompt, messages = row.get("prompt"), row.get("messages")
     if isinstance(prompt, str) and prompt.strip('[]" ') not in ("", REDACTED):
         return {"prompt": prompt}
@@ -270,18 +260,18 @@ def _add_answer(row: Row, answer: Any) -> None:
     if not answer:
         return
     if isinstance(answer, Answer):
-        if (text := plain_text(answer)) not in _NOTHING:
+        if (text := plain_text(answer)) not in _EMPTY_TEXTS:
             row["response"] = text
         return
     if isinstance(answer, dict):
-        told: Any = answer_text(answer)
+        response: Any = answer_text(answer)
         instructions = answer.get("instructions")
-        if isinstance(instructions, str) and instructions not in _NOTHING:
+        if isinstance(instructions, str) and instructions not in _EMPTY_TEXTS:
             row["system_prompt"] = instructions
     else:
-        told = answer_of_body(answer).get("response") if isinstance(answer, str) or is_list(answer) else None
-    if told and told not in _NOTHING:
-        row["response"] = told
+        response = answer_of_body(answer).get("response") if isinstance(answer, str) or is_list(answer) else None
+    if response and response not in _EMPTY_TEXTS:
+        row["response"] = response
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -297,17 +287,17 @@ def _is_payload(sample: Sample) -> bool:
 
 
 _CARRIES = {
-    "request_id": "litellm_call_id; id where it is absent",
+    "request_id": "litellm_call_id; else id",
     "timestamp": "startTime",
-    "account_id": "metadata.user_api_key_user_id; metadata.user_api_key_hash where the key has no user",
+    "account_id": "metadata.user_api_key_user_id; metadata.user_api_key_hash if the key has no user",
     "api_key_id": "metadata.user_api_key_hash",
     "organization_id": "metadata.user_api_key_org_id",
-    "model": "model_group; model without its provider where it is empty",
+    "model": "model_group; else model without its provider",
     "prompt": "messages",
     "turn": "the answers among the messages",
     "system_prompt": "messages, model_parameters.instructions",
     "response": "response",
-    "conversation_id": "metadata.requester_metadata.session_id, trace_id where the client set it",
+    "conversation_id": "metadata.requester_metadata.session_id; trace_id if the client set it",
     "end_user_id": "end_user",
     "client_ip": "requester_ip_address",
     "user_agent": "user_agent, request_tags",
@@ -320,9 +310,9 @@ _CARRIES = {
     "status": "200, or error_information.error_code, normalized_error",
 }
 _SPEND_CARRIES = {
-    "request_id": "litellm_call_id; request_id where it is absent",
+    "request_id": "litellm_call_id; else request_id",
     "timestamp": "startTime (UTC)",
-    "account_id": "user; api_key where the key has no user",
+    "account_id": "user; api_key if the key has no user",
     "api_key_id": "api_key (a hash)",
     "organization_id": "organization_id",
     "model": "proxy_server_request.model, metadata.original_model_group, model_group",
@@ -330,7 +320,7 @@ _SPEND_CARRIES = {
     "turn": "the answers among the messages of proxy_server_request",
     "system_prompt": "proxy_server_request",
     "response": "response",
-    "conversation_id": "session_id where the client set it",
+    "conversation_id": "session_id if the client set it",
     "end_user_id": "end_user",
     "client_ip": "requester_ip_address",
     "user_agent": "metadata.user_agent, request_tags",
@@ -353,8 +343,8 @@ SOURCES = (
         plain_record=PlainPayload,
         links=("call", "edge", "response"),
         notes=(
-            "Give the log of failures too: refused calls belong to the conduct of an account.",
-            "A random trace_id is no session; the client's own is told from it.",
+            "Give the log of failures too: refused calls are part of what an account does.",
+            "A trace_id that LiteLLM drew at random is not taken for a session; the client's own is.",
         ),
         switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
         "s3_v2 or gcs_bucket",
@@ -374,11 +364,11 @@ SOURCES = (
             *("status", "organization_id", "user_agent", "spend"),
         ),
         notes=(
-            "Prompts stand in it only with store_prompts_in_spend_logs, strings over 2,048 characters cut.",
-            "A session of 32 hexadecimal digits cannot be told from the one LiteLLM draws, and is taken as none.",
+            "It has prompts only with store_prompts_in_spend_logs, and cuts strings over 2,048 characters.",
+            "A session of 32 hexadecimal digits looks like one that LiteLLM draws at random, and is ignored.",
         ),
         switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
-        "hunt postgresql://... reads it where it lies, as does a file of "
+        "hunt postgresql://... reads the table itself; or give a file made with "
         'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER',
         versions="LiteLLM 1.108.7",
         framings=frozenset({"json", "csv", "parquet"}),

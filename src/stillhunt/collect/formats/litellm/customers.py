@@ -1,4 +1,4 @@
-"""Customers as the LiteLLM proxy keeps them: its tables of users, keys, teams and organisations.
+"""Customers in the LiteLLM proxy's tables of users, keys, teams and organisations.
 
 Source: BerriAI/litellm, `schema.prisma` (LiteLLM_UserTable, LiteLLM_VerificationToken, LiteLLM_TeamTable,
 LiteLLM_OrganizationTable).
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stillhunt.collect.formats.bodies.bodies import decoded, first, is_list
 from stillhunt.collect.formats.litellm.calls import HEALTH_CHECK, NOBODY
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.values.json_values import decoded, first, is_list
 
-COMPLETES = "teams and organisations, which only say more of users and keys"
+COMPLETES = "teams and organisations, which only add to users and keys"
 NO_CUSTOMER = "LiteLLM's own user"
-OPERATORS_OWN = (
+METADATA_COLUMNS = (
     "plan",
     "declared_use",
     "signup_ip",
@@ -25,9 +25,9 @@ OPERATORS_OWN = (
     "payment_country",
     "phone_country",
 )
-"""Read from a user's `metadata`, where operators keep what LiteLLM has no column for."""
-_STATED, _BY_KEY, _BY_TEAM = range(3)
-"""Who says which organisation an account belongs to, the surest first."""
+"""Columns of ACCOUNTS that LiteLLM does not have; read from a user's `metadata`, where operators may keep them."""
+_STATED, _BY_KEY = range(2)
+"""Source of an account's organisation, the more certain first: its own row, or a key of the user."""
 
 
 @dataclass
@@ -35,26 +35,26 @@ class Directory:
     """All customers, put together from all tables.
 
     Attributes:
-        told: account -> our column -> (rank of who says so, text to order by, value); the smallest stays, so that no
-            order of rows matters.
-        teams: account -> teams it is in.
-        owners: team -> organisations.
+        columns: account -> column of ACCOUNTS -> (rank of its source, text to order by, value). The smallest is kept,
+            so that the order of rows does not matter.
+        teams: account -> its teams.
+        owners: team -> its organisations.
     """
 
-    told: dict[str, dict[str, tuple[int, str, Any]]] = field(default_factory=dict)
+    columns: dict[str, dict[str, tuple[int, str, Any]]] = field(default_factory=dict)
     teams: dict[str, set[str]] = field(default_factory=dict)
     owners: dict[str, set[str]] = field(default_factory=dict)
 
     def note(self, account: str, column: str, rank: int, value: Any) -> None:
-        """Remember what a table says of an account."""
-        own = self.told.setdefault(account, {})
-        said = (rank, str(value), value)
-        if value not in (None, "") and (column not in own or said[:2] < own[column][:2]):
-            own[column] = said
+        """Keep the value that a table has for an account, if no better one is known."""
+        own = self.columns.setdefault(account, {})
+        candidate = (rank, str(value), value)
+        if value not in (None, "") and (column not in own or candidate[:2] < own[column][:2]):
+            own[column] = candidate
 
     def row(self, account: str) -> Row:
-        """ACCOUNTS columns of an account."""
-        row: Row = {"account_id": account, **{name: said[2] for name, said in self.told.get(account, {}).items()}}
+        """Columns of ACCOUNTS for an account."""
+        row: Row = {"account_id": account, **{name: kept[2] for name, kept in self.columns.get(account, {}).items()}}
         owners = {owner for team in self.teams.get(account, ()) for owner in self.owners.get(team, ())}
         if "organization_id" not in row and len(owners) == 1:
             row["organization_id"] = owners.pop()
@@ -86,9 +86,9 @@ def _learn(found: Directory, account: str, kind: str, record: Mapping[str, Any])
     found.note(account, "created_at", _STATED, first(record, "created_at"))
     if kind == "user":
         found.note(account, "email", _STATED, first(record, "user_email"))
-    told = decoded(record.get("metadata"))
-    for name in OPERATORS_OWN:
-        value = first(told, name)
+    metadata = decoded(record.get("metadata"))
+    for name in METADATA_COLUMNS:
+        value = first(metadata, name)
         found.note(account, name, _STATED, value if isinstance(value, str | int) else None)
 
 
@@ -98,14 +98,14 @@ def _customer_rows(record: Record, found: Directory) -> Iterator[Row]:
         raise PassedOverError(COMPLETES)
     account = _account(record, kind)
     if account is None:
-        raise BrokenRecordError("neither a user_id nor a token in it")
+        raise BrokenRecordError("it has neither a user_id nor a token")
     if account in NOBODY or account == HEALTH_CHECK:
         raise PassedOverError(NO_CUSTOMER)
     yield found.row(account)
 
 
 def _account(record: Record, kind: str) -> str | None:
-    """The account that a record is about, as calls name it: the user, or the hash of a key that has none."""
+    """The account of a record, under the name that calls have: the user, or the hash of a key without a user."""
     user = first(record, "user_id") if kind in ("user", "key") else None
     if kind == "key" and (not isinstance(user, str) or user in NOBODY):
         user = first(record, "token")
@@ -113,7 +113,7 @@ def _account(record: Record, kind: str) -> str | None:
 
 
 def _kind(names: frozenset[str]) -> str:
-    """Which table a record is of; "" where it is of none."""
+    """The table that a record is from; "" if it is from none of them."""
     if names >= {"token", "key_alias"}:
         return "key"
     if names >= {"user_id", "user_email", "user_role"}:
@@ -124,7 +124,7 @@ def _kind(names: frozenset[str]) -> str:
 
 
 def _texts(value: Any) -> list[str]:
-    """A list of texts, also as PostgreSQL writes arrays into CSV: {one,two}."""
+    """The texts of a list; PostgreSQL writes lists into CSV as {one,two}."""
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
         return [part.strip('" ') for part in value[1:-1].split(",")]
     value = decoded(value)
@@ -141,11 +141,11 @@ SOURCES = (
         "LiteLLM tables of users, keys, teams and organisations",
         _recognised,
         {
-            "account_id": "user_id; token where the key has no user",
-            "created_at": "created_at of the user, or of the key without one",
-            "organization_id": "organization_id of user, else key, else its team",
+            "account_id": "user_id; token if the key has no user",
+            "created_at": "created_at of the user, or of a key without user",
+            "organization_id": "organization_id of the user, else of the key, else of its team",
             "email": "user_email",
-            **{name: f"metadata.{name}, where the operator keeps it" for name in OPERATORS_OWN},
+            **{name: f"metadata.{name}, if you keep it there" for name in METADATA_COLUMNS},
         },
         role="accounts",
         columns=(
@@ -154,7 +154,7 @@ SOURCES = (
         ),
         gather=_gathered,
         rows_within=_customer_rows,
-        notes=("Customers, no calls: lay them beside the logs or name them with --accounts.",),
+        notes=("It has customers, not calls: put it into the folder of the logs or give it with --accounts.",),
         switch_on='COPY "LiteLLM_UserTable" TO STDOUT CSV HEADER, and the same of LiteLLM_VerificationToken, '
         "LiteLLM_TeamTable, LiteLLM_OrganizationTable",
         versions="LiteLLM 1.108.7",

@@ -1,22 +1,22 @@
-"""Fields of LiteLLM's logs that are looked at: the decoder skips all others, which are most of a payload."""
+"""Fields of LiteLLM's payloads that are read; the decoder skips all others, which are most of a payload."""
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from stillhunt.collect.formats.bodies.plain_bodies import Answer, Message, Options
+from stillhunt.collect.formats.shared.plain_bodies import Answer, Message, Options
 from stillhunt.collect.formats.source import OtherJson
 
 
 class Client(TypedDict, total=False):
-    """`metadata.requester_metadata`: what the client sent beside the call."""
+    """`metadata.requester_metadata`: what the client sent with the call."""
 
     session_id: Any
     trace_id: Any
     headers: Any
 
 
-class Told(TypedDict, total=False):
+class Metadata(TypedDict, total=False):
     """`metadata` of a payload."""
 
     user_api_key_hash: Any
@@ -40,7 +40,7 @@ class _Payload(TypedDict, total=False):
     startTime: Any
     model: Any
     model_group: Any
-    metadata: Told | OtherJson
+    metadata: Metadata | OtherJson
     prompt_tokens: Any
     completion_tokens: Any
     request_tags: Any
@@ -51,7 +51,7 @@ class _Payload(TypedDict, total=False):
 
 
 class Payload(_Payload, total=False):
-    """StandardLoggingPayload; most of one is prices and names of the proxy's own, which are skipped."""
+    """StandardLoggingPayload, without the proxy's own prices and names."""
 
     messages: Any
     response: Any
@@ -59,7 +59,7 @@ class Payload(_Payload, total=False):
 
 
 class PlainPayload(_Payload, total=False):
-    """The payload of a chat as most are."""
+    """The usual payload of a chat, whose bodies fit the types of `plain_bodies`."""
 
     messages: list[Message]
     response: Answer | None

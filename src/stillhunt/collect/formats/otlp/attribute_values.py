@@ -1,4 +1,4 @@
-"""Values of attributes that are written as text: JSON, and what Python writes for its own lists and objects."""
+"""Attribute values that are written as text: JSON, and the `repr` of Python lists and dictionaries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-_LONGEST_REPR = 1 << 18
-_DEEPEST_REPR = 24
+_MAX_REPR_CHARACTERS = 1 << 18
+_MAX_REPR_DEPTH = 24
 _BRACKETS = re.compile(r"[\[{(\]})]")
 _TOKEN = re.compile(
     r"""
@@ -22,17 +22,17 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-r"""What differs between Python's text and JSON's; `other` is what could mean something else in JSON, or nothing."""
+r"""Tokens that Python writes otherwise than JSON; `other` would have another meaning in JSON, or none."""
 _ESCAPED = re.compile(r'\\(.)|"')
 _WORDS = {"None": "null", "True": "true", "False": "false"}
 _NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def value_of(value: Any) -> Any:
-    """An attribute whose value is written as JSON, or as Python writes it, decoded; any other as it is."""
+    """The list or object that a text holds as JSON or as Python's `repr`; any other value as it is."""
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
-    if value[1:2] == "'":  # no JSON goes on like this
+    if value[1:2] == "'":  # JSON cannot continue so
         return python_value(value)
     try:
         return msgspec.json.decode(value)
@@ -41,24 +41,24 @@ def value_of(value: Any) -> Any:
 
 
 def python_value(text: str) -> Any:
-    """What Python wrote with single quotes; the text where it is none, or longer or deeper than is read.
+    """The list or dictionary whose `repr` a text is; the text itself if it is not one, or is too long or too deep.
 
     Args:
         text: begins with a bracket.
     """
-    if len(text) > _LONGEST_REPR:
+    if len(text) > _MAX_REPR_CHARACTERS:
         return text
     if '"' not in text and "\\" not in text:
         plain = text.replace("'", '"')
         try:
-            return msgspec.json.decode(plain)  # the same in a small part of the time
+            return msgspec.json.decode(plain)  # far faster than ast.literal_eval, with the same result
         except _NO_JSON:
             pass
         try:
             return json.loads(plain)
         except (ValueError, RecursionError):
             pass
-    if _depth(text) > _DEEPEST_REPR:
+    if _depth(text) > _MAX_REPR_DEPTH:
         return text
     try:
         return msgspec.json.decode(_TOKEN.sub(_as_json, text))
@@ -66,16 +66,16 @@ def python_value(text: str) -> Any:
         pass
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd escapes, in a log's text
+            warnings.simplefilter("ignore")  # a log may contain invalid escapes
             return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
 
 
 def _depth(text: str) -> int:
-    """Brackets that are open at once, those in texts among them; or, where they are few, all that open."""
+    """Upper bound of the nesting depth: brackets open at once, or all opening brackets if they are few."""
     opening = text.count("[") + text.count("{") + text.count("(")
-    if opening <= _DEEPEST_REPR:
+    if opening <= _MAX_REPR_DEPTH:
         return opening
     depth = deepest = 0
     for bracket in _BRACKETS.findall(text):
@@ -85,10 +85,10 @@ def _depth(text: str) -> int:
 
 
 def _as_json(token: re.Match[str]) -> str:
-    """One token in JSON.
+    """A token as JSON writes it.
 
     Raises:
-        ValueError: it is none that both languages have.
+        ValueError: JSON has no such token.
     """
     kind = token.lastgroup
     if kind == "single" or kind == "double":

@@ -1,28 +1,16 @@
-"""What a span or a log record of a model call says of it, in the words of each instrumentation.
+"""Columns of a model call from the attributes of its span or log record, in the dialect of each instrumentation.
 
-Names: OpenTelemetry GenAI semantic conventions, now and as they were (opentelemetry.io/docs/specs/semconv/gen-ai,
-registry attributes gen-ai, openai), OpenLLMetry (traceloop/openllmetry, semconv-ai), OpenInference
-(Arize-ai/openinference, spec/semantic_conventions.md), Langfuse 3 and 4 (langfuse-python,
-LangfuseOtelSpanAttributes), LiteLLM 1.108
-(integrations/opentelemetry.py), Vercel AI SDK (ai-sdk.dev/docs/ai-sdk-core/telemetry).
+Attribute names: OpenTelemetry GenAI semantic conventions, current and former
+(opentelemetry.io/docs/specs/semconv/gen-ai, registry attributes gen-ai, openai), OpenLLMetry (traceloop/openllmetry,
+semconv-ai), OpenInference (Arize-ai/openinference, spec/semantic_conventions.md), Langfuse 3 and 4 (langfuse-python,
+LangfuseOtelSpanAttributes), LiteLLM 1.108 (integrations/opentelemetry.py), Vercel AI SDK
+(ai-sdk.dev/docs/ai-sdk-core/telemetry).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import (
-    as_json,
-    as_messages,
-    call_of_body,
-    decoded,
-    is_list,
-    items,
-    number,
-    system_text,
-)
-from stillhunt.collect.formats.bodies.plain_bodies import body_of_text
 from stillhunt.collect.formats.otlp.attribute_values import value_of
 from stillhunt.collect.formats.otlp.entry import Attributes, pick
 from stillhunt.collect.formats.otlp.numbered import (
@@ -37,26 +25,31 @@ from stillhunt.collect.formats.otlp.numbered import (
     Numbered,
     numbered,
 )
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.error_codes import error_code
+from stillhunt.collect.formats.shared.plain_bodies import body_of_text
+from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, system_text
+from stillhunt.collect.formats.shared.traced import tokens_in
 from stillhunt.collect.formats.source import Row
-from stillhunt.collect.formats.vendors.langfuse import tokens_in
 from stillhunt.collect.values.chat import content_text
+from stillhunt.collect.values.json_values import as_json, decoded, is_list, items, number
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
 _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
 _OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
 
 
-MAKER = "langfuse.observation.model.name"
-GROUPS = frozenset(
+VENDOR_MODEL = "langfuse.observation.model.name"
+MODEL_ATTRIBUTES = frozenset(
     (
-        MAKER,
+        VENDOR_MODEL,
         "litellm.model_group",
         "langfuse.observation.metadata.litellm_call_id",
         "langfuse.observation.metadata.hidden_params",
     )
 )
-"""Attributes that `model_group` looks at, and the name that it stands for."""
-OPERATIONS = frozenset(
+"""Attributes that `model_group` reads, and the vendor's model name for which it is the client's."""
+OPERATION_ATTRIBUTES = frozenset(
     (
         "langfuse.observation.type",
         "langfuse.trace.name",
@@ -67,35 +60,35 @@ OPERATIONS = frozenset(
         "gen_ai.request.model",
     )
 )
-"""Attributes that `operation` looks at."""
+"""Attributes that `operation` reads."""
 
 
 def operation(attributes: Attributes) -> str | None:
-    """What kind of model call these attributes describe, in the instrumentation's word; None where it is none."""
+    """Kind of model call that the attributes describe, in the instrumentation's word; None if there is no such call."""
     kind = attributes.get("langfuse.observation.type")
     if kind is not None:
         if kind == "generation" and "embedding" in str(attributes.get("langfuse.trace.name")):
-            return "embedding"  # LiteLLM calls them generations, too
+            return "embedding"  # LiteLLM calls embeddings generations, too
         return str(kind) if kind in ("generation", "embedding") else None
     kind = attributes.get("openinference.span.kind")
     if kind is not None:
         return str(kind) if kind in ("LLM", "EMBEDDING") else None
     if "traceloop.span.kind" in attributes:
         return None  # workflow, task, agent or tool
-    told = pick(attributes, "gen_ai.operation.name", "llm.request.type")
-    if isinstance(told, str) and told in _NO_MODEL:
+    name = pick(attributes, "gen_ai.operation.name", "llm.request.type")
+    if isinstance(name, str) and name in _NO_MODEL:
         return None
-    if told is not None or pick(attributes, "gen_ai.request.model") is not None:
-        return str(told or "chat")
+    if name is not None or pick(attributes, "gen_ai.request.model") is not None:
+        return str(name or "chat")
     return None
 
 
 def call_of(attributes: Attributes, kind: str) -> Row:
-    """Columns of a call that stand in its own attributes.
+    """Columns of a call from its own attributes; identity and status are read elsewhere.
 
     Args:
         attributes: of the span or log record.
-        kind: as `operation` gives it.
+        kind: kind of call as `operation` gives it.
     """
     lists = Numbered(attributes)
     row: Row = {}
@@ -124,7 +117,13 @@ _NUMBERS = (
 
 
 def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
-    """Model, sampling, tools and tokens."""
+    """Model, sampling, tools and tokens of a call.
+
+    Args:
+        attributes: of the call.
+        asked: model in the request body, if known.
+        lists: numbered lists among the attributes.
+    """
     given = pick(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
     given = None if given is None else decoded(given)
     row: Row = call_of_body(given) if isinstance(given, dict) else {}
@@ -142,25 +141,25 @@ def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
         row["tools"] = tools
     for ours, names in _NUMBERS:
         for name in names:
-            told = attributes.get(name)
-            if told is not None and told != "":
-                told = number(told)
-                if told is not None:
-                    row[ours] = told
+            value = attributes.get(name)
+            if value is not None and value != "":
+                value = number(value)
+                if value is not None:
+                    row[ours] = value
                 break
     return row
 
 
 def _model(attributes: Attributes, asked: Any) -> Any:
-    """The model that was asked for: a gateway's name for it, before what the gateway made of that."""
+    """The model that the client asked for; the gateway's name for it goes before the vendor's."""
     group = model_group(attributes)
     if group is not None:
         return group
     if isinstance(asked, str):
         return asked
-    maker = attributes.get("langfuse.observation.model.name")
-    if isinstance(maker, str) and "langfuse.observation.metadata.litellm_call_id" in attributes:
-        return maker.split("/", 1)[-1]  # LiteLLM puts the maker before it
+    vendor_model = attributes.get(VENDOR_MODEL)
+    if isinstance(vendor_model, str) and "langfuse.observation.metadata.litellm_call_id" in attributes:
+        return vendor_model.split("/", 1)[-1]  # LiteLLM writes vendor/model
     found = pick(
         attributes,
         "gen_ai.request.model",
@@ -174,7 +173,7 @@ def _model(attributes: Attributes, asked: Any) -> Any:
 
 
 def model_group(attributes: Attributes) -> str | None:
-    """What LiteLLM's clients call the model, where its span or that of its Langfuse callback says so."""
+    """The model name that LiteLLM's clients use, from LiteLLM's own span or that of its Langfuse callback."""
     group = attributes.get("litellm.model_group")
     if not group and "langfuse.observation.metadata.litellm_call_id" in attributes:
         hidden = decoded(attributes.get("langfuse.observation.metadata.hidden_params"))
@@ -184,18 +183,24 @@ def model_group(attributes: Attributes) -> str | None:
 
 
 def _tools(attributes: Attributes, lists: Numbered) -> str | None:
-    told = pick(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
-    if told is None:
-        told = lists.of(FUNCTIONS) or lists.of(DEFINITIONS)
-    if not told:
-        told = [one.get("tool.json_schema") for one in lists.of(TOOLS)]
-    return as_json(told)
+    tools = pick(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
+    if tools is None:
+        tools = lists.of(FUNCTIONS) or lists.of(DEFINITIONS)
+    if not tools:
+        tools = [one.get("tool.json_schema") for one in lists.of(TOOLS)]
+    return as_json(tools)
 
 
 def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
-    """Messages, or the prompt, and the system instructions; where `plain`, of usual chats at once what is new."""
-    told = attributes.get("gen_ai.system_instructions")
-    row: Row = {} if told is None else {"system_prompt": system_text(value_of(told))}
+    """Messages or prompt, and system instructions.
+
+    Args:
+        attributes: of the call.
+        lists: numbered lists among them.
+        plain: whether chats of the usual shape may be read with `plain_bodies`, which gives the prompt at once.
+    """
+    instructions = attributes.get("gen_ai.system_instructions")
+    row: Row = {} if instructions is None else {"system_prompt": system_text(value_of(instructions))}
     for name in _INPUTS:
         given = attributes.get(name)
         if given is None:
@@ -204,9 +209,9 @@ def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
             return call_of_body(body)
         given = value_of(given)
         if isinstance(given, dict):
-            told = call_of_body(given)
-            if "messages" in told or "prompt" in told:
-                return row | told
+            asked = call_of_body(given)
+            if "messages" in asked or "prompt" in asked:
+                return row | asked
             given = [given]
         if is_list(given) and any(isinstance(part, dict) for part in given):
             return row | {"messages": as_messages(given)}
@@ -228,7 +233,7 @@ def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
 
 
 def _answer(attributes: Attributes, lists: Numbered) -> Row:
-    """Text of the answer; nothing where it holds none."""
+    """Text of the answer, and its tokens if only the answer has them; empty if there is no answer."""
     for name in _OUTPUTS:
         given = attributes.get(name)
         if given is None:
@@ -251,13 +256,13 @@ def _answer(attributes: Attributes, lists: Numbered) -> Row:
 
 
 def _listed(given: Any) -> list[Any]:
-    """Messages of an answer; one without a role is the model's."""
+    """Messages of an answer; a message without a role is the model's."""
     listed = list(given) if is_list(given) else [given] if isinstance(given, dict) else []
     return [{"role": "assistant", **part} for part in items(listed)]
 
 
 def _legacy_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages of `gen_ai.prompt.0.role` and the like, whose content may be a JSON list of parts."""
+    """Messages from attributes such as `gen_ai.prompt.0.role`, whose content may be a JSON list of parts."""
     return [
         {"role": str(one.get("role") or "user"), "content": _parts(one.get("content"))}
         for one in listed
@@ -266,7 +271,7 @@ def _legacy_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _inference_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages of `llm.input_messages.0.message.role` and the like, with their parts."""
+    """Messages from attributes such as `llm.input_messages.0.message.role`, with their parts."""
     made = []
     for one in listed:
         content = one.get("message.content")
@@ -285,7 +290,7 @@ def _inference_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _parts(content: Any) -> Any:
-    """Content of a message; parts that were written as JSON text are read."""
+    """Content of a message; parts that were written as JSON text are decoded."""
     if isinstance(content, str) and content.startswith('[{"'):
         found = decoded(content)
         if is_list(found) and found and all(isinstance(part, dict) and "type" in part for part in found):
@@ -294,6 +299,30 @@ def _parts(content: Any) -> Any:
 
 
 def _inputs(messages: list[dict[str, Any]]) -> str | None:
-    """What an embedding is asked of: one text as it is, several as a JSON list."""
+    """Input of an embedding: one text as it is, several as a JSON list."""
     texts = [text for message in messages if (text := content_text(message["content"]))]
     return texts[0] if len(texts) == 1 else as_json(texts)
+
+
+_ANSWERED = (
+    *("gen_ai.response.id", "gen_ai.response.finish_reasons", "gen_ai.usage.output_tokens"),
+    *("gen_ai.usage.completion_tokens", "llm.token_count.completion", "langfuse.observation.completion_start_time"),
+)
+
+
+def status_of(attributes: Attributes, failure: str | None) -> Any:
+    """HTTP status of a call; None if nothing shows it.
+
+    Args:
+        attributes: of its span.
+        failure: message in the status of a failed span; None if the span did not fail.
+    """
+    if (code := number(attributes.get("error.code"))) is not None:
+        return code
+    kind = pick(attributes, "error.type", "exception.type")
+    if kind is not None or failure is not None:
+        found = (error_code(message) for message in (kind, failure, attributes.get("exception.message")))
+        return next((code for code in found if code is not None), None)
+    if attributes.get("langfuse.observation.level") == "ERROR":
+        return error_code(attributes.get("langfuse.observation.status_message"))
+    return 200 if pick(attributes, *_ANSWERED) is not None else None

@@ -1,4 +1,4 @@
-"""OTLP as it lies in files, JSON or protobuf, -> spans and log records with plain attributes.
+"""A record of OTLP, in JSON or protobuf -> spans and log records with plain attributes.
 
 JSON names: opentelemetry-proto 1.9 in the JSON mapping of opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding (ids
 are hex, 64-bit integers are strings).
@@ -13,14 +13,21 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.formats.otlp.entry import FAILED, SPAN_BYTES, TRACE_BYTES, Attributes, Bare, Entry
-from stillhunt.collect.formats.otlp.kernels_protobuf import DEEPEST
-from stillhunt.collect.formats.otlp.messages import wire_entries
+from stillhunt.collect.formats.otlp.entry import (
+    MAX_VALUE_DEPTH,
+    SPAN_BYTES,
+    STATUS_ERROR,
+    TRACE_BYTES,
+    Attributes,
+    Entry,
+    SkipAttributes,
+)
+from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
 
-_LATEST = 1 << 63
-METRICS = "metrics, which tell of no single call"
-FOREIGN = "not a record of OpenTelemetry: neither resourceSpans nor resourceLogs in it"
+_TIME_LIMIT = 1 << 63
+METRICS = "metrics, which describe no single call"
+FOREIGN = "not a record of OpenTelemetry: it has neither resourceSpans nor resourceLogs"
 
 
 class _Value(msgspec.Struct, gc=False, rename="camel"):
@@ -86,7 +93,7 @@ class _ResourceEntries(msgspec.Struct, gc=False, rename="camel"):
 
 
 class Export(msgspec.Struct, gc=False, rename="camel"):
-    """An export request in JSON; attributes stay undecoded until someone asks."""
+    """An export request in JSON; attributes are decoded only when they are needed."""
 
     resource_spans: list[_ResourceEntries] | None = None
     resource_logs: list[_ResourceEntries] | None = None
@@ -97,38 +104,38 @@ _PAIRS = msgspec.json.Decoder(list[_Pair])
 _EVENTS = msgspec.json.Decoder(list[_Event])
 
 
-def entries(record: Any, *, names: frozenset[str] | None = None, bare: Bare | None = None) -> Iterator[Entry]:
+def entries(record: Any, *, names: frozenset[str] | None = None, skip: SkipAttributes | None = None) -> Iterator[Entry]:
     """Spans and log records of one record of a file, in their order.
 
     Args:
         record: an `Export`, or the bytes of a ResourceSpans or ResourceLogs message.
-        names: attributes that are asked for, where not all are; others may be left out.
-        bare: told a trace and a span, whether none of its attributes are asked for.
+        names: attributes that are needed, all when None; others may be left out.
+        skip: says of a trace id and a span id whether the attributes of that span are not needed.
 
     Raises:
-        BrokenRecordError: the record is no export request.
-        PassedOverError: it carries metrics.
+        BrokenRecordError: the record is not an export request.
+        PassedOverError: it holds metrics.
     """
     if isinstance(record, Export):
         if record.resource_spans is None and record.resource_logs is None:
             if record.resource_metrics:
                 raise PassedOverError(METRICS)
             raise BrokenRecordError(FOREIGN)
-        yield from _json_entries(record, bare)
+        yield from _json_entries(record, skip)
     elif isinstance(record, bytes):
-        yield from wire_entries(record, names, bare)
+        yield from protobuf_entries(record, names, skip)
     else:
-        raise BrokenRecordError("neither JSON nor protobuf of an OTLP export request")
+        raise BrokenRecordError("not an OTLP export request, neither in JSON nor in protobuf")
 
 
-def _json_entries(record: Export, bare: Bare | None) -> Iterator[Entry]:
+def _json_entries(record: Export, skip: SkipAttributes | None) -> Iterator[Entry]:
     for group in (*(record.resource_spans or ()), *(record.resource_logs or ())):
         resource = _json_attributes(group.resource.attributes) if group.resource else {}
         for part in (*(group.scope_spans or ()), *(group.scope_logs or ())):
             scope = _text(part.scope.name) if part.scope else ""
             for span in part.spans or ():
                 trace, own = _id(span.trace_id, TRACE_BYTES), _id(span.span_id, SPAN_BYTES)
-                left = bare is not None and bare(trace, own)
+                left = skip is not None and skip(trace, own)
                 yield Entry(
                     False,
                     trace,
@@ -151,14 +158,14 @@ def _json_entries(record: Export, bare: Bare | None) -> Iterator[Entry]:
                     name=_text(log.event_name),
                     start=_nanoseconds(log.time_unix_nano) or _nanoseconds(log.observed_time_unix_nano),
                     attributes=_json_attributes(log.attributes),
-                    body=_json_value(log.body, DEEPEST),
+                    body=_json_value(log.body, MAX_VALUE_DEPTH),
                     scope=scope,
                     resource=resource,
                 )
 
 
 def _failure(status: Any) -> str | None:
-    if not isinstance(status, dict) or status.get("code") not in (FAILED, str(FAILED), "STATUS_CODE_ERROR"):
+    if not isinstance(status, dict) or status.get("code") not in (STATUS_ERROR, str(STATUS_ERROR), "STATUS_CODE_ERROR"):
         return None
     return _text(status.get("message"))
 
@@ -169,7 +176,7 @@ def _json_attributes(raw: msgspec.Raw) -> Attributes:
     try:
         pairs = _PAIRS.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _loose_attributes(raw)
+        return _tolerant_attributes(raw)
     made: Attributes = {}
     for pair in pairs:
         value = pair.value
@@ -187,19 +194,19 @@ def _struct_value(value: _Value) -> Any:
     if value.bool_value is not None:
         return value.bool_value
     if value.array_value is not None:
-        return _json_list(value.array_value, DEEPEST)
+        return _json_list(value.array_value, MAX_VALUE_DEPTH)
     if value.kvlist_value is not None:
-        return _json_pairs(value.kvlist_value, DEEPEST)
+        return _json_pairs(value.kvlist_value, MAX_VALUE_DEPTH)
     return value.bytes_value
 
 
-def _loose_attributes(raw: msgspec.Raw) -> Attributes:
-    """Attributes of which some are not as they should be; the others count."""
+def _tolerant_attributes(raw: msgspec.Raw) -> Attributes:
+    """Attributes of which some are malformed; the others are read."""
     try:
         values = json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return {}
-    return _json_pairs({"values": values}, DEEPEST)
+    return _json_pairs({"values": values}, MAX_VALUE_DEPTH)
 
 
 def _json_pairs(value: Any, depth: int) -> Attributes:
@@ -254,7 +261,7 @@ def _nanoseconds(value: Any) -> int:
         return 0
     if not isinstance(value, int):
         value = _integer(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TIME_LIMIT else 0
 
 
 def _text(value: Any) -> str:
@@ -262,7 +269,7 @@ def _text(value: Any) -> str:
 
 
 def _id(value: Any, size: int) -> bytes:
-    """An id that is written in hex; empty for one of another length or of zeros, which stands for none."""
+    """An id written in hex; empty for one of another length or of zeros, which mean that there is none."""
     if not value:
         return b""
     try:

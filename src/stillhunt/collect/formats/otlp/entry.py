@@ -1,4 +1,4 @@
-"""A span or a log record with plain attributes, whatever it was read from."""
+"""A span or a log record with plain attributes, from JSON or protobuf."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Attributes: TypeAlias = dict[str, Any]
-Bare: TypeAlias = Callable[[bytes, bytes], bool]
-"""Trace, span -> whether none of its attributes are asked for."""
+SkipAttributes: TypeAlias = Callable[[bytes, bytes], bool]
+"""Trace id, span id -> whether the attributes of the span are not needed."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
-FAILED = 2
+STATUS_ERROR = 2
 """Status code of a span that failed (trace.proto)."""
+MAX_VALUE_DEPTH = 16
+"""Levels of nested attribute values that are read; real logs have at most five."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """One span, or one log record, of which the fields that only the other has are empty.
+    """One span or one log record; fields that only the other kind has are empty.
 
     Attributes:
         log: whether it is a log record.
-        trace: trace id, 16 bytes; empty where it is none.
-        span: span id, 8 bytes; empty where it is none.
-        parent: span id of the span around it.
+        trace: trace id, 16 bytes; empty if it has none.
+        span: span id, 8 bytes; empty if it has none.
+        parent: id of the span around it; empty if it has none.
         name: of the span, or of the event.
-        start: nanoseconds since 1970; of a log record when it happened, else when it was collected.
+        start: nanoseconds since 1970; 0 if unknown. For a log record when it happened, else when it was collected.
         attributes: name -> value.
-        events: attributes of the span's events, with their names.
-        body: of a log record.
+        events: name and attributes of each event of the span that concerns a model.
+        body: of the log record.
         scope: name of the instrumentation.
         resource: attributes of the process.
-        end: of a span, nanoseconds since 1970; 0 where it is not told.
-        failure: what the status of a span that failed says; None where it did not fail.
+        end: of the span, nanoseconds since 1970; 0 if unknown.
+        failure: message in the status of a failed span; None if it did not fail.
     """
 
     log: bool = False
@@ -50,7 +52,7 @@ class Entry:
 
 
 def pick(attributes: Attributes, *names: str) -> Any:
-    """Value of the first of these attributes that is there and is not empty text; None where none is."""
+    """Value of the first of these attributes that is present and not empty text; None if there is none."""
     for name in names:
         value = attributes.get(name)
         if value is not None and value != "":

@@ -1,7 +1,7 @@
-"""OpenTelemetry log records of model calls: one record with all of a call, or one for each of its messages.
+"""OpenTelemetry log records of model calls: one record with the complete call, or one for each of its messages.
 
-Event names: opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events. What belongs to one span is one call; records of
-it are kept until the last has come, so of a log in the order of time few are in memory at once.
+Event names: opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events. The records of one span are one call. They are
+kept until the last one has been read, so that of a log in the order of time few are in memory at once.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ import numpy.typing as npt
 from stillhunt.collect.formats.otlp.attribute_values import value_of
 from stillhunt.collect.formats.otlp.dialects import call_of, operation
 from stillhunt.collect.formats.otlp.entry import Entry
-from stillhunt.collect.formats.otlp.otlp_identity import NOWHERE, place_of, who
+from stillhunt.collect.formats.otlp.identity import NOWHERE, identity, place_of
 from stillhunt.collect.formats.otlp.traces import Customers, numbers, span_key
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row
 from stillhunt.collect.values.chat import content_text
 
-MOST_EVENTS = 1 << 25
-MOST_WAITING = 1 << 20
-"""Records kept of calls that are not complete; beyond them the call met first is taken as it is."""
+MAX_EVENTS = 1 << 25
+"""Log records of which the call is learned; later ones are read by themselves."""
+MAX_WAITING = 1 << 20
+"""Records kept of incomplete calls; with more, the oldest incomplete call becomes a row as it is."""
 DETAILS = "gen_ai.client.inference.operation.details"
-NO_MESSAGE = "no message to or from a model"
-NO_SPAN = "a message that names no span, and so no call"
-GIVEN_TWICE = "a log record that was given already"
+NO_MESSAGE = "not a message to or from a model"
+NO_SPAN = "a message without a span id, which belongs to no call"
+REPEATED_RECORD = "a log record that was read already"
 _CHOICE = "gen_ai.choice"
 _ROLES = {
     "gen_ai.system.message": "system",
@@ -43,6 +44,14 @@ _ROLES = {
 
 @dataclass
 class _Waiting:
+    """Records of one call that have been read so far.
+
+    Attributes:
+        entries: by digest or number, until they are handed on.
+        seen: records read, repeated ones included.
+        given: whether the call was handed on.
+    """
+
     entries: dict[int, Entry] = field(default_factory=dict)
     seen: int = 0
     given: bool = False
@@ -50,13 +59,13 @@ class _Waiting:
 
 @dataclass
 class Events:
-    """How many log records there are of each call.
+    """How many log records each call has, and those of incomplete calls.
 
     Attributes:
-        keys: of all spans that have any, sorted.
-        distinct: different records of each.
-        total: records of each.
-        tenants: whether the account stands in service.namespace.
+        keys: of all spans with log records, sorted.
+        distinct: different records of each span.
+        total: records of each span, repeated ones included.
+        tenants: whether service.namespace names the account.
     """
 
     keys: npt.NDArray[np.uint64]
@@ -68,13 +77,14 @@ class Events:
     _view: memoryview[int] | None = None
 
     def put(self, entry: Entry) -> list[Entry]:
-        """Take a record.
+        """Add a record.
 
         Returns:
-            all records of its call, in the order of time, once they have come; of another one beyond MOST_WAITING.
+            All records of its call in the order of time, if this was the last; records of the oldest incomplete call if
+            more than MAX_WAITING are kept; else nothing.
 
         Raises:
-            PassedOverError: the same record came before.
+            PassedOverError: the same record was read before.
         """
         key = span_key(entry.trace, entry.span)
         if self._view is None:
@@ -83,7 +93,7 @@ class Events:
         if found == len(self._view) or self._view[found] != key or self.total[found] == 1:
             return [entry]
         waiting = self._waiting.setdefault(key, _Waiting())
-        # Where no two are the same, anything tells them apart.
+        # If all records of the call differ, a number identifies each and no digest is needed.
         name = waiting.seen if self.distinct[found] == self.total[found] else _digest(entry)
         known = waiting.given or name in waiting.entries
         waiting.seen += 1
@@ -96,8 +106,8 @@ class Events:
         if waiting.seen == self.total[found]:
             del self._waiting[key]
         if known:
-            raise PassedOverError(GIVEN_TWICE)
-        if not ready and self._kept > MOST_WAITING:
+            raise PassedOverError(REPEATED_RECORD)
+        if not ready and self._kept > MAX_WAITING:
             ready = self._take(next(one for one in self._waiting.values() if one.entries))
         return ready
 
@@ -109,7 +119,7 @@ class Events:
 
 
 def gather_events(entries: Iterator[Entry]) -> Events:
-    """Read all log records once.
+    """Count the log records of each call.
 
     Args:
         entries: of all inputs.
@@ -117,7 +127,7 @@ def gather_events(entries: Iterator[Entry]) -> Events:
     keys, names = array("Q"), array("Q")
     customers = Customers()
     for entry in entries:
-        if not _is_message(entry) or not entry.trace or not entry.span or len(keys) >= MOST_EVENTS:
+        if not _is_message(entry) or not entry.trace or not entry.span or len(keys) >= MAX_EVENTS:
             continue
         keys.append(span_key(entry.trace, entry.span))
         names.append(_digest(entry))
@@ -129,15 +139,15 @@ def gather_events(entries: Iterator[Entry]) -> Events:
 
 
 def event_row(entry: Entry, events: Events) -> Row | None:
-    """The call that a log record completes; None while others of it are to come.
+    """The call that a log record completes; None while records of the call are missing.
 
     Args:
         entry: the record.
-        events: what is waiting.
+        events: how many records each call has; keeps those of incomplete calls.
 
     Raises:
-        PassedOverError: it is of no model call, or came before.
-        BrokenRecordError: it has no time.
+        PassedOverError: the record belongs to no model call, or was read before.
+        BrokenRecordError: the call has no time.
     """
     if not _is_message(entry):
         raise PassedOverError(NO_MESSAGE)
@@ -154,19 +164,19 @@ def _call(entries: list[Entry], *, tenants: bool) -> Row:
     began = min((entry.start for entry in entries if entry.start), default=0)
     if not began:
         raise BrokenRecordError("log records of a model call without a time")
-    told = next((entry for entry in entries if _name(entry) not in _ROLES), entries[0])
-    row = call_of(told.attributes, operation(told.attributes) or "chat")
+    main = next((entry for entry in entries if _name(entry) not in _ROLES), entries[0])
+    row = call_of(main.attributes, operation(main.attributes) or "chat")
     messages = [message for entry in entries if (message := _message(entry)) is not None]
     if messages and "messages" not in row and "prompt" not in row:
         row["messages"] = messages
     texts = [text for entry in entries if _name(entry) == _CHOICE and (text := _text(entry))]
     if texts and "response" not in row:
         row["response"] = "\n".join(texts)
-    return row | {"timestamp": began} | who(told, NOWHERE, tenants=tenants)
+    return row | {"timestamp": began} | identity(main, NOWHERE, tenants=tenants)
 
 
 def _message(entry: Entry) -> dict[str, Any] | None:
-    """The message to the model that a record holds; None for answers."""
+    """The message to the model in a record; None for answers and other records."""
     name = _name(entry)
     if name not in _ROLES or name == _CHOICE:
         return None
@@ -182,7 +192,7 @@ def _text(entry: Entry) -> str:
 
 
 def _body(entry: Entry) -> Mapping[str, Any]:
-    """What a record holds: its body, or where that is empty its attributes, which newer conventions use."""
+    """Content of a record: its body, or its attributes if it has no body, as newer conventions have it."""
     body = value_of(entry.body)
     if isinstance(body, str):
         return {"content": body}
@@ -198,6 +208,6 @@ def _name(entry: Entry) -> str:
 
 
 def _digest(entry: Entry) -> int:
-    """What tells the records of one span apart."""
-    told = repr((_name(entry), entry.start, entry.body, entry.attributes)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(told, digest_size=8).digest())
+    """A number that differs between different records of one span."""
+    content = repr((_name(entry), entry.start, entry.body, entry.attributes)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(content, digest_size=8).digest())

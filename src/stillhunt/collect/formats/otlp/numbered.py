@@ -1,4 +1,4 @@
-"""Lists that are written as one attribute for each field of each member: `gen_ai.prompt.0.role` and the like."""
+"""Lists that are written as one attribute for each field of each item, such as `gen_ai.prompt.0.role`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ FUNCTIONS = "llm.request.functions."
 DEFINITIONS = "gen_ai.tool.definitions."
 TOOLS = "llm.tools."
 _PREFIXES = (PROMPTS, COMPLETIONS, INPUTS, OUTPUTS, EMBEDDED, FUNCTIONS, DEFINITIONS, TOOLS)
-_MOST_NUMBERED = 10_000
+_MAX_ITEMS = 10_000
 _NUMBERED = re.compile(r"(\d{1,6})\.(.+)")
-_MOST_NAMES, _LONGEST_NAME = 1 << 14, 128
-_NOT_ASKED = ("", 0, "")
+_MAX_CACHED_NAMES, _MAX_CACHED_CHARACTERS = 1 << 14, 128
+_UNKNOWN = ("", 0, "")
 _places: dict[str, tuple[str, int, str] | None] = {}
-"""Name of an attribute -> prefix, number and rest; names are few and come again with every call."""
+"""Name of an attribute -> prefix, number and rest: a log has few different names, and every call repeats them."""
 
 
 class Numbered:
-    """All such lists of one call, put together when the first is asked for.
+    """All such lists of one call, put together when the first one is needed.
 
     Args:
         attributes: of the call.
@@ -37,10 +37,10 @@ class Numbered:
         self._found: dict[str, dict[int, dict[str, Any]]] | None = None
 
     def of(self, prefix: str) -> list[dict[str, Any]]:
-        """Members of a list, by number: rest of the name -> value.
+        """Items of a list in the order of their numbers, as rest of the attribute name -> value.
 
         Args:
-            prefix: one of those above.
+            prefix: one of the prefixes above.
         """
         if self._found is None:
             self._found = self._gathered()
@@ -50,8 +50,8 @@ class Numbered:
     def _gathered(self) -> dict[str, dict[int, dict[str, Any]]]:
         found: dict[str, dict[int, dict[str, Any]]] = {}
         for name, value in self._attributes.items():
-            place = _places.get(name, _NOT_ASKED)
-            if place is _NOT_ASKED:
+            place = _places.get(name, _UNKNOWN)
+            if place is _UNKNOWN:
                 place = _place(name)
             if place is not None:
                 _put(found.setdefault(place[0], {}), place[1], place[2], value)
@@ -59,7 +59,7 @@ class Numbered:
 
 
 def numbered(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
-    """Attributes `prefix` + number + rest, by number: rest -> value."""
+    """Items of the list under any prefix, in the order of their numbers, as rest of the attribute name -> value."""
     found: dict[int, dict[str, Any]] = {}
     for name, value in attributes.items():
         if name.startswith(prefix):
@@ -73,7 +73,7 @@ def _put(found: dict[int, dict[str, Any]], index: int, rest: str, value: Any) ->
     one = found.get(index)
     if one is not None:
         one[rest] = value
-    elif len(found) < _MOST_NUMBERED:
+    elif len(found) < _MAX_ITEMS:
         found[index] = {rest: value}
 
 
@@ -83,6 +83,6 @@ def _place(name: str) -> tuple[str, int, str] | None:
         if name.startswith(prefix):
             match = _NUMBERED.fullmatch(name, len(prefix))
             place = None if match is None else (prefix, int(match[1]), match[2])
-    if len(name) <= _LONGEST_NAME and len(_places) < _MOST_NAMES:
+    if len(name) <= _MAX_CACHED_CHARACTERS and len(_places) < _MAX_CACHED_NAMES:
         _places[name] = place
     return place

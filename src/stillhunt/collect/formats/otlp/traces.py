@@ -1,7 +1,7 @@
-"""What is learnt of all spans before rows are made of any: which spans stand around which, and what they say of a call.
+"""What is learned from all spans before one becomes a row: which span lies in which, and what it says about its calls.
 
-Kept of a span are 32 bytes, and its user, session and client where it names any, so that ten million spans take some
-hundred MB.
+A span takes 32 bytes, plus its user, session and client if it names them, so that ten million spans take some hundred
+MB.
 """
 
 from __future__ import annotations
@@ -15,28 +15,34 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.collect.formats.otlp.dialects import GROUPS, MAKER, OPERATIONS, model_group, operation
+from stillhunt.collect.formats.otlp.dialects import (
+    MODEL_ATTRIBUTES,
+    OPERATION_ATTRIBUTES,
+    VENDOR_MODEL,
+    model_group,
+    operation,
+)
 from stillhunt.collect.formats.otlp.entry import Attributes, Entry
-from stillhunt.collect.formats.otlp.otlp_identity import CALL_IDS, NOWHERE, PLACES, Place, call_id_of, place_of
+from stillhunt.collect.formats.otlp.identity import CALL_IDS, NOWHERE, PLACES, Place, call_id_of, place_of
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-MOST_SPANS = 1 << 25
-"""Spans of which the place in their trace is kept; spans after them are read by themselves."""
-MOST_PLACES = 1 << 22
+MAX_SPANS = 1 << 25
+"""Spans whose place in their trace is kept; later spans are read by themselves."""
+MAX_PLACES = 1 << 22
 """Spans whose user, session and client are kept."""
-MOST_NAMES = 1 << 20
-LEARNT = PLACES | OPERATIONS | GROUPS | frozenset(CALL_IDS)
-"""Attributes that anything is learnt from."""
-FARTHEST = 32
-"""Spans up to which one is looked for around a call."""
-USERS_OF_A_TENANT = 50
-"""Mean number of users in a service.namespace up to which a namespace is a customer; more are users of one service."""
-LATER = 10_000_000
-"""Nanoseconds by which a span may begin before, or end after, the span that it lies in: clocks of two processes."""
-_LAST = (1 << 63) - 1
+MAX_NAMES = 1 << 20
+"""Different names that are kept."""
+LEARNED_ATTRIBUTES = PLACES | OPERATION_ATTRIBUTES | MODEL_ATTRIBUTES | frozenset(CALL_IDS)
+MAX_LEVELS = 32
+"""Levels of spans around a call that are searched."""
+MAX_USERS_OF_A_TENANT = 50
+"""Mean number of users per service.namespace up to which a namespace is a customer; with more it is a service."""
+CLOCK_TOLERANCE = 10_000_000
+"""Nanoseconds by which a span may begin before, or end after, the span around it: two processes have two clocks."""
+_LAST_TIME = (1 << 63) - 1
 _SPREAD, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
-"""Ids that are counted up, as tests and some tracers make them, shall not meet."""
+"""Factor that keeps keys apart if ids are counted up, as in tests and by some tracers."""
 _NONE = -1
 
 
@@ -46,23 +52,23 @@ def span_key(trace: bytes, span: bytes) -> int:
 
 
 class Customers:
-    """Whether the accounts of a log stand in service.namespace; told of each call and of each user."""
+    """Whether service.namespace names the accounts of a log, judged by its namespaces and users."""
 
     def __init__(self) -> None:
         self._namespaces: set[str] = set()
         self._users: set[str] = set()
 
     def note(self, entry: Entry, user: str | None, *, called: bool) -> None:
-        """Take a span or log record into account."""
+        """Count the namespace and user of a span or log record."""
         namespace = entry.resource.get("service.namespace")
-        if called and isinstance(namespace, str) and namespace and len(self._namespaces) < MOST_NAMES:
+        if called and isinstance(namespace, str) and namespace and len(self._namespaces) < MAX_NAMES:
             self._namespaces.add(namespace)
-        if user and len(self._users) < MOST_NAMES:
+        if user and len(self._users) < MAX_NAMES:
             self._users.add(user)
 
     def are_namespaces(self) -> bool:
-        """Whether there are several namespaces, with few users each."""
-        return len(self._namespaces) > 1 and len(self._users) <= USERS_OF_A_TENANT * len(self._namespaces)
+        """Whether there are several namespaces with few users each."""
+        return len(self._namespaces) > 1 and len(self._users) <= MAX_USERS_OF_A_TENANT * len(self._namespaces)
 
 
 @dataclass
@@ -71,14 +77,14 @@ class Traces:
 
     Attributes:
         keys: of all spans, sorted, each once.
-        around: index of the span around each, -1 where it is not in the log.
-        called: whether it is a model call.
-        wraps: whether a model call stands, and lies in time, within it as a model call.
-        repeated: key -> how often the span was read so far, of spans that the log holds several times.
-        told_twice: keys of calls of which the log has another span with the same id of LiteLLM.
-        places: key -> what the span says of calls within it.
-        groups: LiteLLM's name of a model -> the one name that clients have for it.
-        tenants: whether the account stands in service.namespace.
+        around: index of the span around each, -1 if it is not in the log.
+        called: whether the span is a model call.
+        wraps: whether the span is a model call with another one within it, also in time.
+        repeated: key -> [times in the log, times read so far], for spans that occur several times.
+        duplicates: keys of calls whose LiteLLM id another span has too.
+        places: key -> what the span says about calls within it.
+        model_names: the vendor's name of a model -> the one name that clients use for it.
+        tenants: whether service.namespace names the account.
         beyond: spans that were too many to be kept.
     """
 
@@ -87,54 +93,54 @@ class Traces:
     called: npt.NDArray[np.bool_]
     wraps: npt.NDArray[np.bool_]
     repeated: dict[int, list[int]]
-    told_twice: frozenset[int]
+    duplicates: frozenset[int]
     places: dict[int, Place] = field(default_factory=dict)
-    groups: dict[str, str] = field(default_factory=dict)
+    model_names: dict[str, str] = field(default_factory=dict)
     tenants: bool = False
     beyond: int = 0
     _view: memoryview[int] | None = None
 
     def index(self, key: int) -> int:
-        """Index of a span, -1 where it was not kept."""
+        """Index of a span, -1 if it was not kept."""
         if self._view is None:
             self._view = self.keys.data
-        found = bisect_left(self._view, key)  # of one number this is quicker than numpy
+        found = bisect_left(self._view, key)  # faster than numpy for a single number
         return found if found < len(self._view) and self._view[found] == key else _NONE
 
     def outer(self, index: int) -> Place:
-        """What the spans around one say, the nearest first."""
+        """What the spans around a span say; of two values that of the nearer span."""
         place = NOWHERE
-        for _ in range(FARTHEST):
+        for _ in range(MAX_LEVELS):
             index = int(self.around[index])
             if index == _NONE:
                 break
             found = self.places.get(int(self.keys[index])) if self.places else None
             if found is not None:
                 if self.called[index] and not self.wraps[index]:
-                    # Another call, that came before: its user is this one's, its answer is not.
+                    # An earlier call: it has the same user, but its answer is another.
                     found = found._replace(edge=None, status=None)
                 place = place.within(found)
         return place
 
     def is_beyond(self, trace: bytes, span: bytes) -> bool:
-        """Whether a span was one too many to be kept."""
+        """Whether a span was left out because there were too many."""
         return self.beyond > 0 and bool(trace and span) and self.index(span_key(trace, span)) == _NONE
 
     def is_no_call(self, trace: bytes, span: bytes) -> bool:
-        """Whether a span is known to be no model call."""
+        """Whether a span is known not to be a model call."""
         index = self.index(span_key(trace, span)) if trace and span else _NONE
         return index != _NONE and not self.called[index]
 
     def within_call(self, index: int) -> bool:
-        """Whether a model call stands around a span."""
-        for _ in range(FARTHEST):
+        """Whether a span lies within a model call."""
+        for _ in range(MAX_LEVELS):
             index = int(self.around[index]) if index != _NONE else _NONE
             if index != _NONE and self.called[index]:
                 return True
         return False
 
     def read_before(self, key: int) -> bool:
-        """Whether this span was given already, as where one log is given as JSON and as protobuf."""
+        """Whether this span was read already, as when a log is given both as JSON and as protobuf."""
         times = self.repeated.get(key)
         if times is None:
             return False
@@ -143,42 +149,42 @@ class Traces:
 
 
 def gather_traces(entries: Iterator[Entry]) -> Traces:
-    """Read all spans once.
+    """Learn from all spans.
 
     Args:
-        entries: of all inputs, with those of their attributes that are LEARNT; log records are passed by.
+        entries: of all inputs, with at least their LEARNED_ATTRIBUTES; log records are skipped.
     """
     keys, parents, kinds = array("Q"), array("Q"), bytearray()
     calls, ids, starts, ends = array("Q"), array("Q"), array("Q"), array("Q")
     places: dict[int, Place] = {}
     words: dict[str | None, str | None] = {}
     customers = Customers()
-    groups: dict[str, str | None] = {}
+    model_names: dict[str, str | None] = {}
     beyond = 0
     for entry in entries:
         trace, span, attributes = entry.trace, entry.span, entry.attributes
         if entry.log or not trace or not span:
             continue
-        if len(keys) >= MOST_SPANS:
+        if len(keys) >= MAX_SPANS:
             beyond += 1
             continue
         key = span_key(trace, span)
         keys.append(key)
         parents.append(span_key(trace, entry.parent) if entry.parent else key)
-        starts.append(entry.start if entry.start < _LAST else _LAST)
-        ends.append(entry.end if entry.end < _LAST else _LAST)
-        if LEARNT.isdisjoint(attributes):  # most spans of the services around a call
+        starts.append(entry.start if entry.start < _LAST_TIME else _LAST_TIME)
+        ends.append(entry.end if entry.end < _LAST_TIME else _LAST_TIME)
+        if LEARNED_ATTRIBUTES.isdisjoint(attributes):  # most spans of the services around a call
             kinds.append(False)
             continue
         called = operation(attributes) is not None
         kinds.append(called)
         place = place_of(attributes)
-        if place is not NOWHERE and place != NOWHERE and len(places) < MOST_PLACES:
+        if place is not NOWHERE and place != NOWHERE and len(places) < MAX_PLACES:
             places[key] = Place(*[_shared(words, word) if word.__class__ is str else word for word in place])
         if called or place.user:
             customers.note(entry, place.user, called=called)
-        if MAKER in attributes:
-            _note_group(groups, attributes)
+        if VENDOR_MODEL in attributes:
+            _note_model(model_names, attributes)
         call = call_id_of(attributes) if called else None
         if call is not None:
             calls.append(key)
@@ -187,24 +193,24 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
         numbers(keys), numbers(parents), kinds, (numbers(starts), numbers(ends)), (numbers(calls), numbers(ids))
     )
     traces.places, traces.tenants, traces.beyond = places, customers.are_namespaces(), beyond
-    traces.groups = {maker: group for maker, group in groups.items() if group is not None}
+    traces.model_names = {model: name for model, name in model_names.items() if name is not None}
     return traces
 
 
-def _note_group(groups: dict[str, str | None], attributes: Attributes) -> None:
-    """Keep what LiteLLM's clients call a model of some maker; None where they have several names for it."""
-    maker, group = attributes.get(MAKER), model_group(attributes)
-    if isinstance(maker, str) and group is not None and len(groups) < MOST_NAMES:
-        groups[maker] = group if groups.get(maker, group) == group else None
+def _note_model(model_names: dict[str, str | None], attributes: Attributes) -> None:
+    """Keep the name that LiteLLM's clients use for a vendor's model; None if they use several."""
+    vendor_model, group = attributes.get(VENDOR_MODEL), model_group(attributes)
+    if isinstance(vendor_model, str) and group is not None and len(model_names) < MAX_NAMES:
+        model_names[vendor_model] = group if model_names.get(vendor_model, group) == group else None
 
 
 def _shared(words: dict[str | None, str | None], word: str) -> str | None:
-    """The same word once in memory."""
-    return words.setdefault(word, word) if len(words) < MOST_NAMES else word
+    """The same word as one object in memory."""
+    return words.setdefault(word, word) if len(words) < MAX_NAMES else word
 
 
 def numbers(values: array[int]) -> U64:
-    """What was gathered, without a copy."""
+    """The values as a numpy array, without a copy."""
     return np.frombuffer(values, np.uint64) if len(values) else np.zeros(0, np.uint64)
 
 
@@ -227,18 +233,17 @@ def _arranged(
     wraps = _wrapping(around, called, *(of[first_at].astype(np.int64) for of in times))
     again = np.flatnonzero(counts > 1)
     repeated = {int(unique[i]): [int(counts[i]), 0] for i in again}
-    twice = _told_twice(*ids, unique, wraps)
-    return Traces(unique, around, called, wraps, repeated, twice)
+    return Traces(unique, around, called, wraps, repeated, _duplicates(*ids, unique, wraps))
 
 
 def _wrapping(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64) -> npt.NDArray[np.bool_]:
-    """Model calls that stand around another model call; spans that stand around themselves do not count."""
+    """Which model calls have another model call within them; spans within themselves do not count."""
     wraps = np.zeros(around.size, np.bool_)
     start = np.flatnonzero(called)
     at = around[start]
     met = np.zeros((start.size, 0), np.int64)
     circles = np.zeros(start.size, np.bool_)
-    for _ in range(FARTHEST):
+    for _ in range(MAX_LEVELS):
         inside = at != _NONE
         if not inside.any():
             break
@@ -254,17 +259,17 @@ def _wrapping(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64
 
 
 def _lies_within(start: I64, end: I64, outer_start: I64, outer_end: I64) -> npt.NDArray[np.bool_]:
-    """Whether a call is part of the one around it: calls one after the other, chained by their caller, are not."""
-    begins = (start >= outer_start - LATER) & ((start < outer_end) | (start == outer_start))
-    told = (end != 0) & (outer_end != 0)
-    return np.where(told, begins & (end <= outer_end + LATER), True)
+    """Whether a call is part of the one around it; calls that follow each other under one parent are not."""
+    begins = (start >= outer_start - CLOCK_TOLERANCE) & ((start < outer_end) | (start == outer_start))
+    known = (end != 0) & (outer_end != 0)
+    return np.where(known, begins & (end <= outer_end + CLOCK_TOLERANCE), True)
 
 
-def _told_twice(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) -> frozenset[int]:
-    """Calls that have the id of another, as where LiteLLM traces to two places; the one with the lowest key stays."""
+def _duplicates(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) -> frozenset[int]:
+    """Calls with the id of another, as when LiteLLM traces to two places; the one with the lowest key is kept."""
     if not keys.size:
         return frozenset()
-    alone = ~wraps[np.searchsorted(unique, keys)]
-    pairs = np.unique(np.stack([ids[alone], keys[alone]], axis=1), axis=0)
+    innermost = ~wraps[np.searchsorted(unique, keys)]
+    pairs = np.unique(np.stack([ids[innermost], keys[innermost]], axis=1), axis=0)
     later = np.flatnonzero(pairs[1:, 0] == pairs[:-1, 0]) + 1
     return frozenset(int(key) for key in pairs[later, 1])

@@ -1,1 +1,1 @@
-"""What several formats read in the same way."""
+"""What several formats share: request and answer bodies, client addresses, headers, tags, tracer fields, errors."""

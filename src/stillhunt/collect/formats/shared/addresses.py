@@ -1,4 +1,4 @@
-"""Which of the addresses in a record is the client's: what the client itself may write is not believed first."""
+"""The client's address among those in a record; addresses that the client itself may have written are trusted last."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeAlias
 
-REMEMBERED, LONGEST_REMEMBERED = 1 << 16, 128
-"""Addresses, or lists of them, kept with what they are, and the characters of the longest."""
+MAX_CACHED, MAX_CACHED_CHARACTERS = 1 << 16, 128
+"""Addresses, or lists of them, whose reading is cached, and the length of the longest."""
 _Address: TypeAlias = IPv4Address | IPv6Address
-_INNER = tuple(
+_PRIVATE_NETWORKS = tuple(
     map(
         ip_network,
         (
@@ -18,40 +18,40 @@ _INNER = tuple(
         ),
     )
 )
-"""Networks that no client on the internet comes from: RFC 1122, 1918, 3927, 4193, 4291, 6598."""
-CLIENT_ADDRESS = "of its addresses and then the connection's, the last that is public; else its first"
-"""How the address is found, for `carries`."""
+"""Networks that no client on the internet has: RFC 1122, 1918, 3927, 4193, 4291, 6598."""
+CLIENT_ADDRESS = "the last public address of its list and the connection; the first of the list if none is public"
+"""How the address is found, for `Source.carries`."""
 
 
-def client_address(forwarded: Any, peer: Any = None) -> str | None:
-    """The client's address: the nearest to us that is public, since every hop to its left is only told.
+def client_address(forwarded: Any, connection: Any = None) -> str | None:
+    """The client's address: the last public one, since a client may have forged every address to its left.
 
-    A proxy appends the address that it was called from to X-Forwarded-For, and a client may send the header with
-    whatever it likes: what our own proxies wrote stands at the right end (RFC 7239, section 8.1; the same reckoning as
-    `real_ip_recursive` of nginx with private networks trusted).
+    Each proxy appends the address that called it to X-Forwarded-For, and a client may send that header with any
+    content, so what our own proxies wrote stands at the right end (RFC 7239, section 8.1; nginx with
+    `real_ip_recursive` and private networks trusted gives the same).
 
     Args:
         forwarded: X-Forwarded-For, a comma-separated list or a list of such.
-        peer: the other end of the connection, with or without a port.
+        connection: address of the other end of the connection, with or without a port.
 
     Returns:
-        The first public address from the right, the peer being the rightmost. If none is public the first of the list,
-        or the peer where there is no list.
+        The first public address from the right, the connection's being the rightmost. If none is public, the first of
+        the list, or the connection's if there is no list.
     """
-    end = without_port(peer) if isinstance(peer, str) else ""
+    end = without_port(connection) if isinstance(connection, str) else ""
     if end and is_public(end):
         return end
     if not forwarded:
         return end or None
-    if isinstance(forwarded, str) and len(forwarded) <= LONGEST_REMEMBERED:
-        public, named, told = _known_hops(forwarded)  # a client's calls come with the same list
+    if isinstance(forwarded, str) and len(forwarded) <= MAX_CACHED_CHARACTERS:
+        last_public, first_address, first_word = _cached_hops(forwarded)  # a client's calls repeat the same list
     else:
-        public, named, told = _hops(",".join(_texts(forwarded)))
-    return public or named or end or told
+        last_public, first_address, first_word = _hops(",".join(_texts(forwarded)))
+    return last_public or first_address or end or first_word
 
 
 def without_port(word: str) -> str:
-    """An address as proxies write it, without its port and brackets; empty for a dash."""
+    """An address without its port and brackets; empty for a dash, which proxies write when there is no address."""
     word = word.strip().strip('"')
     if word == "-":
         return ""
@@ -62,14 +62,14 @@ def without_port(word: str) -> str:
 
 
 def _hops(forwarded: str) -> tuple[str | None, str | None, str | None]:
-    """Of a list of addresses the last that is public, the first that is an address, and the first word."""
+    """Last public address of a list, first address, and first word."""
     hops = [hop for word in forwarded.split(",") if (hop := without_port(word))]
-    public = next((hop for hop in reversed(hops) if is_public(hop)), None)
-    named = next((hop for hop in hops if _parsed(hop) is not None), None)
-    return public, named, hops[0] if hops else None
+    last_public = next((hop for hop in reversed(hops) if is_public(hop)), None)
+    first_address = next((hop for hop in hops if _parsed(hop) is not None), None)
+    return last_public, first_address, hops[0] if hops else None
 
 
-_known_hops = lru_cache(REMEMBERED)(_hops)
+_cached_hops = lru_cache(MAX_CACHED)(_hops)
 
 
 def _texts(value: Any) -> list[str]:
@@ -78,20 +78,20 @@ def _texts(value: Any) -> list[str]:
 
 
 def is_public(word: str) -> bool:
-    """Whether a text is an address from which a client on the internet may come.
+    """Whether a text is an address that a client on the internet may have.
 
     Args:
         word: an address without a port.
     """
-    return _known_public(word) if len(word) <= LONGEST_REMEMBERED else _public(word)
+    return _cached_is_public(word) if len(word) <= MAX_CACHED_CHARACTERS else _is_public(word)
 
 
-def _public(word: str) -> bool:
+def _is_public(word: str) -> bool:
     address = _parsed(word)
-    return address is not None and not any(address in network for network in _INNER)
+    return address is not None and not any(address in network for network in _PRIVATE_NETWORKS)
 
 
-_known_public = lru_cache(REMEMBERED)(_public)
+_cached_is_public = lru_cache(MAX_CACHED)(_is_public)
 
 
 def _parsed(word: str) -> _Address | None:

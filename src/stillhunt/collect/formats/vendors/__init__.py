@@ -1,1 +1,1 @@
-"""Logs of model gateways and clouds, one file each."""
+"""Logs of model gateways, tracing products and clouds, one file each."""

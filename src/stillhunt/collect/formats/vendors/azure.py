@@ -1,7 +1,7 @@
-"""Azure API Management before Azure OpenAI: logs of the gateway and of language models, in any export.
+"""Azure API Management in front of Azure OpenAI: its gateway log and its language model log, in any export.
 
-Log Analytics exports write the columns of a table; storage accounts and event hubs write {"records": [...]} or lines
-with the values under `properties`, in camel case.
+Log Analytics exports write the columns of a table; storage accounts and event hubs write {"records": [...]}, or lines
+with the values under `properties` in camel case.
 
 Source: learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog and .../gatewaylogs,
 learn.microsoft.com/azure/api-management/gateway-log-schema-reference (2026).
@@ -13,19 +13,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import as_messages, call_of_body, decoded, is_list, number
-from stillhunt.collect.formats.edge.nginx import named
-from stillhunt.collect.formats.shared.nested import header, text
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.http import header
+from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.values.json_values import decoded, is_list, number, text
 
-Pieces = dict[str, list[tuple[float, Any, Any]]]
+Parts = dict[str, list[tuple[float, Any, Any]]]
 """Correlation id -> (sequence number, part of the request, part of the answer) of every row that has text."""
-ANOTHER_PART = "another part of a call that is counted with its first"
+LATER_PART = "a later part of a call, which is counted with its first part"
 
 
 def entries(record: Any) -> list[dict[str, Any]]:
-    """Rows in a record, names in lower case, with what stands under `properties`."""
+    """Rows in a record, with names in lower case; values under `properties` move to the top."""
     if not isinstance(record, dict):
         return []
     found = record["records"] if is_list(record.get("records")) else [record]
@@ -47,37 +47,37 @@ def _is_llm(row: Mapping[str, Any]) -> bool:
     return "sequencenumber" in row or "deploymentname" in row or row.get("category") == "GatewayLlmLogs"
 
 
-def _gather(records: Iterator[Any]) -> tuple[Pieces, dict[str, float]]:
-    pieces: Pieces = defaultdict(list)
-    begins: dict[str, float] = {}
+def _gather(records: Iterator[Any]) -> tuple[Parts, dict[str, float]]:
+    text_parts: Parts = defaultdict(list)
+    first_parts: dict[str, float] = {}
     for record in records:
         for row in entries(record):
             name = text(row.get("correlationid"))
             if name is None:
                 continue
             place = number(row.get("sequencenumber")) or 0.0
-            begins[name] = min(place, begins.get(name, place))
+            first_parts[name] = min(place, first_parts.get(name, place))
             asked, answered = row.get("requestmessages"), row.get("responsemessages")
             if asked is not None or answered is not None:
-                pieces[name].append((place, asked, answered))
-    for parts in pieces.values():
+                text_parts[name].append((place, asked, answered))
+    for parts in text_parts.values():
         parts.sort(key=lambda part: (part[0], repr(part[1:])))
-    return dict(pieces), begins
+    return dict(text_parts), first_parts
 
 
-def _llm_rows(record: Any, known: tuple[Pieces, dict[str, float]]) -> Iterator[Row]:
-    pieces, begins = known
+def _llm_rows(record: Any, known: tuple[Parts, dict[str, float]]) -> Iterator[Row]:
+    text_parts, first_parts = known
     calls = 0
     for row in entries(record):
         name = text(row.get("correlationid"))
-        if not _is_llm(row) or (name and (number(row.get("sequencenumber")) or 0.0) > begins.get(name, 0.0)):
+        if not _is_llm(row) or (name and (number(row.get("sequencenumber")) or 0.0) > first_parts.get(name, 0.0)):
             continue
         calls += 1
         own = [(0.0, row.get("requestmessages"), row.get("responsemessages"))]
-        parts = pieces.get(name, []) if name else own
-        told = _asked(_whole([part[1] for part in parts]))
-        answered = _answered(_whole([part[2] for part in parts]))
-        yield told | {
+        parts = text_parts.get(name, []) if name else own
+        asked = _asked(_joined([part[1] for part in parts]))
+        answered = _answered(_joined([part[2] for part in parts]))
+        yield asked | {
             "request_id": name or text(row.get("requestid")),
             "timestamp": row.get("timegenerated") or row.get("time"),
             "account_fallback": text(
@@ -87,24 +87,24 @@ def _llm_rows(record: Any, known: tuple[Pieces, dict[str, float]]) -> Iterator[R
                 or row.get("_resourceid")
                 or row.get("resourceid")
             ),
-            "model": text(row.get("deploymentname") or row.get("modelname")) or told.get("model"),
+            "model": text(row.get("deploymentname") or row.get("modelname")) or asked.get("model"),
             "response": answered.get("response"),
             "input_tokens": number(row.get("prompttokens")),
             "output_tokens": number(row.get("completiontokens")),
-            "links": named(edge=name),
+            "links": call_links(edge=name),
         }
     if not calls:
-        raise PassedOverError(ANOTHER_PART)
+        raise PassedOverError(LATER_PART)
 
 
-def _whole(parts: list[Any]) -> Any:
-    """Text or messages that were split over rows, put together."""
+def _joined(parts: list[Any]) -> Any:
+    """Text or messages that were split over rows, put together again."""
     parts = [part for part in parts if part is not None]
     if len(parts) > 1 and all(isinstance(part, str) for part in parts):
-        alone = [decoded(part) for part in parts]
-        if any(isinstance(part, str) for part in alone):
+        each_decoded = [decoded(part) for part in parts]
+        if any(isinstance(part, str) for part in each_decoded):
             return decoded("".join(parts))
-        parts = alone
+        parts = each_decoded
     parts = [decoded(part) for part in parts]
     if parts and all(is_list(part) for part in parts):
         return [message for part in parts for message in part]
@@ -137,22 +137,21 @@ def _gateway_rows(record: Any) -> Iterator[Row]:
             "client_ip": address,
             "user_agent": header(headers, "user-agent"),
             "status": number(row.get("responsecode") or row.get("backendresponsecode")) or None,
-            "links": named(edge=name),
+            "links": call_links(edge=name),
         }
 
 
-def _lowered(sample: Sample) -> list[dict[str, Any]]:
+def _sampled_rows(sample: Sample) -> list[dict[str, Any]]:
     return [row for record in sample.records for row in entries(record)]
 
 
 def _is_llm_log(sample: Sample) -> bool:
-    rows = _lowered(sample)
-    return sample.mostly("correlationid" in row and _is_llm(row) for row in rows)
+    return sample.mostly("correlationid" in row and _is_llm(row) for row in _sampled_rows(sample))
 
 
 def _is_gateway_log(sample: Sample) -> bool:
     fields = {"calleripaddress", "apimsubscriptionid", "backendresponsecode", "backendurl", "lasterrorreason"}
-    return sample.mostly("correlationid" in row and len(fields & row.keys()) > 1 for row in _lowered(sample))
+    return sample.mostly("correlationid" in row and len(fields & row.keys()) > 1 for row in _sampled_rows(sample))
 
 
 SOURCES = (
@@ -163,7 +162,7 @@ SOURCES = (
         {
             "request_id": "CorrelationId",
             "timestamp": "TimeGenerated, time",
-            "account_id": "ApimSubscriptionId of the gateway log beside it; else _SubscriptionId, TenantId",
+            "account_id": "ApimSubscriptionId of the gateway log, if given too; else _SubscriptionId, TenantId",
             "model": "DeploymentName, ModelName",
             "prompt": "RequestMessages, of all rows of a CorrelationId by SequenceNumber",
             "turn": "the answers among RequestMessages",
@@ -176,8 +175,8 @@ SOURCES = (
         gather=_gather,
         rows_within=_llm_rows,
         notes=(
-            "It names no customer: give ApiManagementGatewayLogs beside it.",
-            "Texts of calls are held in memory until all files are read once, since parts of one may lie apart.",
+            "It names no customer: give it together with ApiManagementGatewayLogs.",
+            "Texts of calls are kept in memory until all files were read once: parts of a call may lie far apart.",
         ),
         switch_on="diagnostic setting GatewayLlmLogs, with prompts and completions logged for the API",
         versions="records after the table reference of 2026",
@@ -199,7 +198,7 @@ SOURCES = (
         rows=_gateway_rows,
         links=("edge",),
         role="edge",
-        notes=("It carries no text; give ApiManagementGatewayLlmLog beside it.",),
+        notes=("It has no text: give it together with ApiManagementGatewayLlmLog.",),
         switch_on="diagnostic setting GatewayLogs; add User-Agent to the headers to log",
         versions="records after the table reference of 2026",
         framings=frozenset({"json", "csv", "parquet"}),

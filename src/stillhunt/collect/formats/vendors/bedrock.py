@@ -10,15 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import as_json, call_of_body, decoded, first, is_list, items, number
-from stillhunt.collect.formats.shared.nested import account_in, at, session_in, text, user_in
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.values.json_values import as_json, at, decoded, first, is_list, items, number, text
 
 _TYPE = "ModelInvocationLog"
-NO_CALL = "no model invocation"
+NO_CALL = "not a model invocation"
 _MADE_UP_SESSION = re.compile(r"/(botocore-session-\d+|aws-sdk-[a-z]+-(session-)?\d+|\d+)$")
-"""Session names that AWS SDKs invent for an assumed role; each is another one."""
+"""Session names that AWS SDKs make up for an assumed role, another one for each session."""
 _STATUS = {
     "AccessDeniedException": 403,
     "InternalServerException": 500,
@@ -31,11 +32,11 @@ _STATUS = {
     "ThrottlingException": 429,
     "ValidationException": 400,
 }
-"""HTTP status of each error, of the API reference of InvokeModel."""
+"""HTTP status of each error, from the API reference of InvokeModel."""
 
 
 def logged(record: Any) -> list[Mapping[str, Any]]:
-    """Log entries in one record: itself, or what CloudWatch wrapped around them as text."""
+    """Log entries in a record: the record itself, or entries that CloudWatch wrapped as text."""
     if not isinstance(record, dict):
         return []
     if "schemaType" in record or "modelId" in record:
@@ -55,22 +56,22 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
 
 def _row(entry: Mapping[str, Any]) -> Row:
     body = decoded(at(entry, "input.inputBodyJson"))
-    told = asked_of_maker(body)
-    answered = answered_by_maker(at(entry, "output.outputBodyJson"))
+    asked = call_of_vendor_body(body)
+    answered = answer_of_vendor_body(at(entry, "output.outputBodyJson"))
     tags = entry.get("requestMetadata")
     arn, owner = text(at(entry, "identity.arn")), text(entry.get("accountId"))
     caller = _MADE_UP_SESSION.sub("", arn) if arn else None
     tagged = account_in(tags)
     user = user_in(tags)
     read, written = number(at(entry, "input.inputTokenCount")), number(at(entry, "output.outputTokenCount"))
-    return told | {
+    return asked | {
         "request_id": text(entry.get("requestId")),
         "timestamp": entry.get("timestamp"),
         "account_id": tagged or user or caller or owner,
         "organization_id": owner,
-        "model": text(entry.get("modelId")) or told.get("model"),
-        "conversation_id": session_in(tags) or told.get("conversation_id"),
-        "end_user_id": told.get("end_user_id") or (user if tagged else None),
+        "model": text(entry.get("modelId")) or asked.get("model"),
+        "conversation_id": session_in(tags) or asked.get("conversation_id"),
+        "end_user_id": asked.get("end_user_id") or (user if tagged else None),
         "response": answered.get("response"),
         "input_tokens": answered.get("input_tokens") if read is None else read,
         "output_tokens": answered.get("output_tokens") if written is None else written,
@@ -79,8 +80,8 @@ def _row(entry: Mapping[str, Any]) -> Row:
     }
 
 
-def asked_of_maker(body: Any) -> Row:
-    """A request body of any maker whose model Bedrock serves.
+def call_of_vendor_body(body: Any) -> Row:
+    """Columns from a request body in the API of any vendor whose models Bedrock serves.
 
     Args:
         body: decoded, or its JSON text.
@@ -99,8 +100,8 @@ def asked_of_maker(body: Any) -> Row:
     return row
 
 
-def answered_by_maker(body: Any) -> Row:
-    """An answer of any maker, whole or as the list of a stream's events.
+def answer_of_vendor_body(body: Any) -> Row:
+    """Columns from an answer in the API of any vendor, complete or as the list of a stream's events.
 
     Args:
         body: decoded, its JSON text, or None.
@@ -119,7 +120,7 @@ def answered_by_maker(body: Any) -> Row:
 
 
 def _event(event: Any) -> Any:
-    """One event of a Converse stream as an event that has its parts at the top."""
+    """One event of a Converse stream, with its parts at the top level."""
     if not isinstance(event, dict):
         return event
     inner = next((v for k, v in event.items() if k in ("contentBlockDelta", "metadata", "message") and v), None)
@@ -158,7 +159,7 @@ SOURCES = (
             "organization_id": "accountId",
             "model": "modelId",
             "conversation_id": "session_id or the like in requestMetadata",
-            "end_user_id": "user of the body; else of requestMetadata where that names the account",
+            "end_user_id": "user of the body; else user in requestMetadata if that names an account too",
             **_BODY,
             "response": "output.outputBodyJson",
             "input_tokens": "input.inputTokenCount",
@@ -168,9 +169,9 @@ SOURCES = (
         rows=_rows,
         links=("response",),
         notes=(
-            "It knows no client addresses (CloudTrail does).",
-            "Bodies over 100 KB lie in S3 objects of their own, which are not followed: such calls have no text.",
-            "Of an assumed role, session names that an SDK made up are cut off; others stay and tell accounts apart.",
+            "It has no client addresses (CloudTrail has).",
+            "Bodies over 100 KB are separate S3 objects, which are not read: such calls have no text.",
+            "Session names of an assumed role are part of the account unless an SDK made them up.",
         ),
         switch_on="Bedrock settings, model invocation logging, text to S3 or CloudWatch Logs",
         versions="schemaVersion 1.0, records after the user guide of 2026",

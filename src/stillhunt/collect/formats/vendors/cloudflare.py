@@ -1,4 +1,4 @@
-"""Cloudflare AI Gateway: logs of the list API, one a line or as it answers, and Logpush records once decrypted.
+"""Cloudflare AI Gateway: logs from the list API, one a line or as the API returns them, and decrypted Logpush records.
 
 Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, .../ai-gateway/observability (2026).
 """
@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import ASKED, call_of_body, decoded, first_of, is_list, items, number
-from stillhunt.collect.formats.bodies.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.formats.shared.nested import account_in, at, mapping, session_in, text, user_in
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.plain_bodies import answer_of_text, body_of_text
+from stillhunt.collect.formats.shared.request_bodies import ASKED, call_of_body
+from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
+from stillhunt.collect.formats.shared.traced import asked_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
-from stillhunt.collect.formats.vendors.langfuse import asked_in
+from stillhunt.collect.values.json_values import at, decoded, first_of, is_list, items, mapping, number, text
 
-NOTHING = "an answer of the API without logs"
-
-
+NO_LOGS = "an answer of the list API without logs"
 _ENCRYPTED = frozenset(("type", "iv", "data", "key"))
 
 
@@ -30,7 +29,7 @@ def _logs(record: Any) -> list[Mapping[str, Any]]:
 def _rows(record: Mapping[str, Any]) -> Iterable[Row]:
     logs = _logs(record)
     if not logs:
-        raise PassedOverError(NOTHING)
+        raise PassedOverError(NO_LOGS)
     return map(_row, logs)
 
 
@@ -64,12 +63,12 @@ def _asked(value: Any) -> Row:
     value = decoded(value)
     if not isinstance(value, dict):
         return {}
-    inner = at(value, "query")  # bodies of the universal endpoint
+    inner = at(value, "query")  # body of the universal endpoint
     return asked_in(inner if isinstance(inner, dict) and ASKED.isdisjoint(value) else value)
 
 
 def _plain(value: Any) -> Any:
-    """A value that is not encrypted: Logpush writes objects of {type, iv, data, key} until they are decrypted."""
+    """A value; None if it is encrypted, which Logpush writes as {type, iv, data, key}."""
     value = decoded(value)
     if isinstance(value, dict) and {"data", "iv"} <= value.keys() <= _ENCRYPTED:
         return None
@@ -99,7 +98,7 @@ SOURCES = (
             "account_id": "account, tenant or user in metadata; else the gateway",
             "model": "model",
             "conversation_id": "session_id or the like in metadata",
-            "end_user_id": "user of the body; else of metadata where that names the account",
+            "end_user_id": "user of the body; else user in metadata if that names an account too",
             **_BODY,
             "response": "response, response_body",
             "input_tokens": "tokens_in",
@@ -109,9 +108,9 @@ SOURCES = (
         rows=_rows,
         links=("response",),
         notes=(
-            "It names no customer and no address: send cf-aig-metadata with an account on each request.",
-            "Bodies come by a call of their own (logs/ID/request); write them into `request` and `response`.",
-            "Logpush records are encrypted; decrypt them first.",
+            "It has neither customer nor address: send cf-aig-metadata with an account in each request.",
+            "Bodies are fetched one by one (logs/ID/request): write them into `request` and `response`.",
+            "Logpush records are encrypted: decrypt them first.",
         ),
         switch_on="gateway settings, collect logs; GET .../ai-gateway/gateways/ID/logs, or Logpush",
         versions="records after the API reference of 2026",

@@ -1,4 +1,4 @@
-"""Helicone: rows of its table `request_response_rmt`, and of its export, which prefixes some names with `request_`.
+"""Helicone: rows of its table `request_response_rmt`, and its export, which prefixes some names with `request_`.
 
 Source: Helicone/helicone clickhouse/migrations (2025) and docs.helicone.ai/rest/request (2026).
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import call_of_body, first_of, number
-from stillhunt.collect.formats.shared.nested import account_in, mapping, session_in, text
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.shared.tags import account_in, session_in
 from stillhunt.collect.formats.source import Row, Sample, Source
+from stillhunt.collect.values.json_values import first_of, mapping, number, text
 
 _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
 
@@ -43,7 +44,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
 
 
 def _status(value: Any) -> Any:
-    """HTTP status; Helicone writes negative numbers for calls that were cancelled or never answered."""
+    """HTTP status; None for Helicone's negative numbers, which mean that a call was cancelled or never answered."""
     found = number(value)
     return found if found is not None and found > 0 else None
 
@@ -84,7 +85,7 @@ SOURCES = (
         },
         rows=_rows,
         links=("response",),
-        notes=("It knows the client's country, not its address.", "Bodies are deleted after three months."),
+        notes=("It has the client's country, not its address.", "Helicone deletes bodies after three months."),
         switch_on="SELECT * FROM request_response_rmt FORMAT JSONEachRow or Parquet; or its export",
         versions="records after the schema of 2025",
         framings=frozenset({"json", "parquet", "csv"}),

@@ -1,4 +1,4 @@
-"""Kong's log of proxied calls with what its AI plugins add, in the shapes before and since AI Gateway 2.0.
+"""Kong's log of proxied requests with the fields of its AI plugins, as written before and since AI Gateway 2.0.
 
 Source: developer.konghq.com/ai-gateway/ai-audit-log-reference and .../policies/http-log (2026).
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import call_of_body, first, number
-from stillhunt.collect.formats.edge.nginx import named
 from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.nested import at, header, text
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.http import header
+from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.values.json_values import at, first, number, text
 
-NO_CALL = "a proxied request that is no call of a model"
+NO_CALL = "a proxied request that is not a model call"
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -23,34 +23,35 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     if not isinstance(ai, dict) or not ai:
         raise PassedOverError(NO_CALL)
     plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
-    told = call_of_body(_of([ai, *plugins], "payload.request"))
-    answer = _of([*plugins, ai], "payload.response")
+    asked = call_of_body(_first_at([ai, *plugins], "payload.request"))
+    answer = _first_at([*plugins, ai], "payload.response")
     answered = {} if answer is None else answer_of_body(answer)
     consumer = record.get("consumer")
     headers = at(record, "request.headers")
     address = client_address(header(headers, "x-forwarded-for"), text(first(record, "client_ip")))
     address = address or header(headers, "x-real-ip")
     name = text(at(record, "request.id")) or header(headers, "x-request-id", "x-kong-request-id")
-    yield told | {
+    yield asked | {
         "request_id": name,
         "timestamp": first(record, "started_at"),
         "account_id": text(first(consumer, "custom_id", "username", "id"))
         or text(at(record, "authenticated_entity.consumer_id")),
         "account_fallback": address,
         "api_key_id": text(at(record, "authenticated_entity.id")),
-        "model": told.get("model") or text(_of(plugins, "meta.request_model")),
-        "conversation_id": told.get("conversation_id") or header(headers, "x-session-id"),
+        "model": asked.get("model") or text(_first_at(plugins, "meta.request_model")),
+        "conversation_id": asked.get("conversation_id") or header(headers, "x-session-id"),
         "client_ip": address,
         "user_agent": header(headers, "user-agent"),
         "status": number(at(record, "response.status")),
         "response": answered.get("response"),
         "input_tokens": _tokens(plugins, answered, "input_tokens", "prompt_tokens", "prompt_token"),
         "output_tokens": _tokens(plugins, answered, "output_tokens", "completion_tokens", "completion_token"),
-        "links": named(edge=name) + answered.get("links", []),
+        "links": call_links(edge=name) + answered.get("links", []),
     }
 
 
-def _of(parts: Sequence[Mapping[str, Any]], path: str) -> Any:
+def _first_at(parts: Sequence[Mapping[str, Any]], path: str) -> Any:
+    """Value at a path in the first part that has one."""
     return next((found for part in parts if (found := at(part, path)) not in (None, "")), None)
 
 
@@ -76,7 +77,7 @@ SOURCES = (
         {
             "request_id": "request.id",
             "timestamp": "started_at",
-            "account_id": "consumer.custom_id, username or id; the client's address where there is none",
+            "account_id": "consumer.custom_id, username or id; else the client's address",
             "api_key_id": "authenticated_entity.id (id of the credential)",
             "model": "model of the payload; else ai.*.meta.request_model",
             "client_ip": f"request.headers.x-forwarded-for, client_ip: {CLIENT_ADDRESS}",
@@ -91,7 +92,7 @@ SOURCES = (
         },
         rows=_rows,
         links=("edge", "response"),
-        notes=("Without log_payloads it carries no text.",),
+        notes=("Without log_payloads it has no text.",),
         switch_on="file-log or http-log plugin; logging.log_payloads and log_statistics of ai-proxy",
         versions="records after the audit log references of 3.6 and AI Gateway 2.0",
     ),

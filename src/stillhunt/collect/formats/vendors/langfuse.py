@@ -1,7 +1,7 @@
-"""Langfuse: raw ingestion batches, and its exports with or without the trace beside each observation.
+"""Langfuse: raw ingestion batches, and its exports of observations, with or without separate traces.
 
 Names are those of POST /api/public/ingestion and of the blob storage export's field reference (langfuse.com/docs,
-November 2026); the public API writes the same in camel case.
+November 2026); the public API writes the same names in camel case.
 """
 
 from __future__ import annotations
@@ -11,27 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import (
-    ASKED,
-    as_json,
-    as_messages,
-    call_of_body,
-    decoded,
-    first,
-    is_list,
-    items,
-    number,
-)
-from stillhunt.collect.formats.bodies.plain_bodies import body_of_text
-from stillhunt.collect.formats.shared.nested import account_in, mapping, session_in, text
-from stillhunt.collect.formats.shared.outcomes import error_code
+from stillhunt.collect.formats.shared.error_codes import error_code
+from stillhunt.collect.formats.shared.tags import account_in, session_in
+from stillhunt.collect.formats.shared.traced import answered_in, asked_in, tokens_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.values.json_values import as_json, first, items, mapping, number, text
 
 CALLS = ("GENERATION", "EMBEDDING")
-"""Types of observations that are calls of a model."""
-NO_CALL = "an observation that is no call of a model"
-A_TRACE = "a trace, whose user and session its observations take"
+"""Types of observations that are model calls."""
+NO_CALL = "an observation that is not a model call"
+A_TRACE = "a trace, whose user and session go to its observations"
 _LITELLM_ID = re.compile(r"time-\d\d-\d\d-\d\d-\d+_(?!None$)(.+)", re.DOTALL)
 _HEX_SPAN = re.compile(r"[0-9a-f]{16}")
 _HEX_TRACE = re.compile(r"[0-9a-f]{32}")
@@ -58,42 +47,47 @@ _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId
 
 @dataclass
 class Traces:
-    """What records tell of each other's calls.
+    """What the records of a log say about calls in other records.
 
     Attributes:
-        traces: id -> what was last said of the user and the session.
-        created: observations whose first event is among the records.
-        updates: observation -> later events, as (time, event id, body).
+        traces: id -> latest values of user, session and metadata.
+        created: ids of observations whose first event is in the log.
+        updates: id of an observation -> its later events, as (time, event id, body).
     """
 
     traces: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: set[str] = field(default_factory=set)
     updates: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = field(default_factory=dict)
-    _said: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    _stamps: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def add_trace(self, stamp: tuple[str, str], body: Mapping[str, Any]) -> None:
-        """Take what is said of a trace; of two values the later one counts, in whatever order they come."""
+        """Add what a record says about a trace; the value with the latest stamp counts, in any order of records.
+
+        Args:
+            stamp: (time, event id) of the record.
+            body: the trace.
+        """
         name = text(body.get("id"))
         for key in _TRACE:
             value = body.get(key)
-            if name and value not in (None, "", {}) and self._said.get((name, key), ("", "")) <= stamp:
+            if name and value not in (None, "", {}) and self._stamps.get((name, key), ("", "")) <= stamp:
                 self.traces.setdefault(name, {})[key] = value
-                self._said[name, key] = stamp
+                self._stamps[name, key] = stamp
 
     def settled(self) -> Traces:
-        """The same, updates in order of time, without what is no longer needed."""
-        self._said = {}
+        """These traces after the last record: updates in order of time, stamps dropped."""
+        self._stamps = {}
         for later in self.updates.values():
             later.sort(key=lambda entry: entry[:2])
         return self
 
     def trace_of(self, observation: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The trace of an observation; empty where the records do not hold it."""
+        """The trace of an observation; empty if it is not in the log."""
         return self.traces.get(text(first(observation, "traceId", "trace_id")) or "", {})
 
 
 def _events(record: Any) -> list[tuple[str, tuple[str, str], Mapping[str, Any]]]:
-    """Events of one POST body, or one event by itself: type, (time, id), body."""
+    """Events of one POST body, or a single event, as (type, (time, id), body)."""
     if not isinstance(record, dict):
         return []
     found = items(record["batch"]) if "batch" in record else [record]
@@ -131,7 +125,7 @@ def _event_rows(record: Any, known: Traces) -> Iterator[Row]:
         if _is_creation(kind, body):
             merged = dict(body)
         elif kind == "generation-update" and name and name not in known.created and later[0][:2] == stamp:
-            merged = {"id": name}  # its creation lies before the first record
+            merged = {"id": name}  # the event that created it is older than the log
         else:
             continue
         for _time, _id, more in later:
@@ -139,7 +133,7 @@ def _event_rows(record: Any, known: Traces) -> Iterator[Row]:
         calls += 1
         yield _row(merged, known.trace_of(merged))
     if not calls:
-        raise PassedOverError("a batch without calls of a model")
+        raise PassedOverError("a batch without model calls")
 
 
 def _gather_traces(records: Iterator[Any]) -> Traces:
@@ -171,39 +165,43 @@ def _observation_rows(record: Mapping[str, Any], trace: Mapping[str, Any]) -> It
     yield _row(record, trace)
 
 
-def _row(told: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
-    settings = mapping(first(told, "modelParameters", "model_parameters"))
-    usage = mapping(first(told, "usageDetails", "usage_details", "usage"))
-    user = text(first(told, "user_id", "userId")) or text(first(trace, "user_id", "userId"))
-    tags = (trace.get("metadata"), told.get("metadata"))
+def _row(observation: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
+    settings = mapping(first(observation, "modelParameters", "model_parameters"))
+    usage = mapping(first(observation, "usageDetails", "usage_details", "usage"))
+    user = text(first(observation, "user_id", "userId")) or text(first(trace, "user_id", "userId"))
+    tags = (trace.get("metadata"), observation.get("metadata"))
     account = account_in(*tags) or user
-    asked, answered = asked_in(told.get("input")), answered_in(told.get("output"))
-    identity = text(told.get("id"))
+    asked, answered = asked_in(observation.get("input")), answered_in(observation.get("output"))
+    identity = text(observation.get("id"))
     row: Row = asked | {
         "request_id": identity,
-        "timestamp": first(told, "startTime", "start_time"),
+        "timestamp": first(observation, "startTime", "start_time"),
         "account_id": account,
-        "account_fallback": text(first(told, "project_id", "projectId") or first(trace, "project_id", "projectId")),
-        "model": text(first(told, "provided_model_name", "model", "providedModelName")) or asked.get("model"),
-        "conversation_id": text(first(told, "session_id", "sessionId"))
+        "account_fallback": text(
+            first(observation, "project_id", "projectId") or first(trace, "project_id", "projectId")
+        ),
+        "model": text(first(observation, "provided_model_name", "model", "providedModelName")) or asked.get("model"),
+        "conversation_id": text(first(observation, "session_id", "sessionId"))
         or text(first(trace, "session_id", "sessionId"))
         or session_in(*tags),
         "end_user_id": text(settings.get("user")) or asked.get("end_user_id") or (user if user != account else None),
-        "response": answered.get("response") if told.get("level") != "ERROR" else None,  # else what went wrong
+        "response": answered.get("response")
+        if observation.get("level") != "ERROR"
+        else None,  # on errors it is a message
         **tokens_in(usage),
-        "status": _status(told),
-        "links": _links(identity, text(first(told, "traceId", "trace_id"))) + answered.get("links", []),
+        "status": _status(observation),
+        "links": _links(identity, text(first(observation, "traceId", "trace_id"))) + answered.get("links", []),
     }
     for ours, *theirs in (("temperature",), ("top_p", "topP"), ("max_tokens", "max_completion_tokens", "maxTokens")):
         row[ours] = asked.get(ours) if (value := number(first(settings, ours, *theirs))) is None else value
-    tools = first(told, "tool_definitions", "toolDefinitions")
+    tools = first(observation, "tool_definitions", "toolDefinitions")
     if row.get("tools") is None and tools:
         row["tools"] = as_json(tools)
     return row
 
 
 def _links(identity: str | None, trace: str | None) -> list[str]:
-    """Names of the call: the answer's id, which LiteLLM writes into the observation's, and the span's own."""
+    """Links of a call: the answer's id, which LiteLLM puts into the observation's id, or the id of the span."""
     if identity is None:
         return []
     by_litellm = _LITELLM_ID.fullmatch(identity)
@@ -214,82 +212,17 @@ def _links(identity: str | None, trace: str | None) -> list[str]:
     return []
 
 
-def asked_in(value: Any) -> Row:
-    """What a tracer's `input` tells of a call: text, messages, a whole request body, or values of a template.
-
-    Args:
-        value: as found, or its JSON text.
-    """
-    if isinstance(value, str) and (body := body_of_text(value)) is not None:
-        return call_of_body(body)
-    value = decoded(value)
-    if isinstance(value, str):
-        return {"prompt": value} if value else {}
-    if is_list(value) and len(value) == 1 and is_list(value[0]):  # LangChain: a list of chats
-        value = value[0]
-    if is_list(value):
-        value = {"messages": value}
-    if not isinstance(value, dict):
-        return {}
-    if isinstance(value.get("role"), str) and "content" in value and ASKED.isdisjoint(value):
-        return {"messages": as_messages([value])}
-    row = call_of_body(value)
-    given = value.get("messages")
-    if isinstance(given, str):
-        row["prompt"] = given
-    elif is_list(given) and given and all(isinstance(part, str) for part in given):  # inputs of embeddings
-        row.pop("messages", None)
-        row["prompt"] = as_json(given)
-    if not row.get("messages") and row.get("prompt") is None:
-        row["prompt"] = as_json(value)
-    return row
-
-
-def _status(told: Mapping[str, Any]) -> int | None:
-    if told.get("level") == "ERROR":
-        return error_code(first(told, "statusMessage", "status_message"))
-    return None if told.get("output") is None else 200
-
-
-def tokens_in(usage: Mapping[str, Any]) -> Row:
-    """Tokens that a usage object tells.
-
-    Beside `input` and `output` stand, under names of their own, those of the cache and the like, which are no part of
-    them (langfuse.com/docs/observability/features/token-and-cost-tracking).
-
-    Args:
-        usage: `usage_details`, `usageDetails` or `usage`.
-    """
-    row = Row()
-    for column, word, others in (
-        ("input_tokens", "input", ("prompt_tokens", "promptTokens", "input_tokens")),
-        ("output_tokens", "output", ("completion_tokens", "completionTokens", "output_tokens")),
-    ):
-        if (found := number(usage.get(word))) is None:
-            found = number(first(usage, *others))
-        else:
-            for name, tokens in usage.items():
-                beside = name.startswith(f"{word}_") or name.endswith(f"_{word}_tokens")
-                if beside and name not in others and isinstance(tokens, int) and "cost" not in name:
-                    found += tokens
-        row[column] = found
-    return row
-
-
-def answered_in(value: Any) -> Row:
-    """What a tracer's `output` tells: text and id of the answer."""
-    value = decoded(value)
-    if is_list(value) and any(isinstance(part, dict) and "role" in part for part in value):
-        value = {"choices": [{"message": part} for part in items(value)]}
-    row = answer_of_body(value)
-    return {name: row[name] for name in ("response", "links") if name in row}
+def _status(observation: Mapping[str, Any]) -> int | None:
+    if observation.get("level") == "ERROR":
+        return error_code(first(observation, "statusMessage", "status_message"))
+    return None if observation.get("output") is None else 200
 
 
 def _is_ingestion(sample: Sample) -> bool:
     if not sample.holds("batch") and not sample.holds("type", "body"):
         return False
     kinds = [[kind for kind, _stamp, _body in _events(record)] for record in sample.records]
-    return sample.mostly(any(_EVENTS.fullmatch(kind) is not None for kind in told) for told in kinds)
+    return sample.mostly(any(_EVENTS.fullmatch(kind) is not None for kind in observation) for observation in kinds)
 
 
 def _is_export(sample: Sample) -> bool:
@@ -312,34 +245,34 @@ _CARRIES = {
     "account_id": "account, account_id, customer_id or tenant_id in metadata of the trace; else userId",
     "model": "model",
     "conversation_id": "sessionId of the trace",
-    "end_user_id": "modelParameters.user; else userId where metadata names the account",
+    "end_user_id": "modelParameters.user; else userId if metadata names an account too",
     "prompt": "input",
     "turn": "the answers within input",
     "system_prompt": "input",
     "tools": "input",
     "response": "output",
-    "input_tokens": "usageDetails: input and, beside it, those of the cache; usage.input",
-    "output_tokens": "usageDetails: output and what stands beside it; usage.output",
+    "input_tokens": "usageDetails: input, plus those of the cache; usage.input",
+    "output_tokens": "usageDetails: output, plus its other kinds; usage.output",
     "temperature": "modelParameters.temperature",
     "top_p": "modelParameters.top_p",
     "max_tokens": "modelParameters.max_tokens",
-    "status": "200 where there is output; where level is ERROR what statusMessage says",
+    "status": "200 if there is output; the code in statusMessage if level is ERROR",
 }
 _EXPORTED = _CARRIES | {
     "timestamp": "start_time",
     "account_id": "account or the like in metadata; else user_id, else project_id",
     "model": "provided_model_name",
     "conversation_id": "session_id",
-    "end_user_id": "model_parameters.user; else user_id where metadata names the account",
-    "input_tokens": "usage_details: input and, beside it, those of the cache",
-    "output_tokens": "usage_details: output and what stands beside it",
+    "end_user_id": "model_parameters.user; else user_id if metadata names an account too",
+    "input_tokens": "usage_details: input, plus those of the cache",
+    "output_tokens": "usage_details: output, plus its other kinds",
     "temperature": "model_parameters.temperature",
     "top_p": "model_parameters.top_p",
     "max_tokens": "model_parameters.max_tokens",
-    "status": "200 where there is output; where level is ERROR what status_message says",
+    "status": "200 if there is output; the code in status_message if level is ERROR",
 }
-_NO_ADDRESS = "It knows no client addresses; give the gateway's or proxy's log beside it."
-_RETRIES = "Retries of the client are one observation, which begins with the first attempt."
+_NO_ADDRESS = "It has no client addresses: give the gateway's or proxy's log too."
+_RETRIES = "A call and its retries are one observation, which begins with the first attempt."
 SOURCES = (
     Source(
         "langfuse-ingestion",
@@ -349,7 +282,7 @@ SOURCES = (
         links=("response", "span"),
         gather=_gather_events,
         rows_within=_event_rows,
-        notes=(_NO_ADDRESS, _RETRIES, "Updates of an observation are held in memory until all files are read once."),
+        notes=(_NO_ADDRESS, _RETRIES, "Updates of observations are kept in memory until all files were read once."),
         switch_on="keep the bodies of POST /api/public/ingestion, one a line",
         versions="langfuse 2.60.10 (Python) under LiteLLM 1.74.9",
     ),

@@ -1,4 +1,4 @@
-"""Vertex AI request-response logging, exported from BigQuery.
+"""Vertex AI request-response logs, exported from BigQuery.
 
 Source: cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging (2026), and the columns as
 elastic/beats lists them (x-pack/metricbeat/module/gcp/vertexai_logs).
@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies.answers import answer_of_body
-from stillhunt.collect.formats.bodies.bodies import as_json, decoded, first, first_of, is_list, items
-from stillhunt.collect.formats.shared.nested import account_in, session_in, text, user_in
+from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
+from stillhunt.collect.formats.shared.traced import asked_in
 from stillhunt.collect.formats.source import Row, Sample, Source
-from stillhunt.collect.formats.vendors.langfuse import asked_in
+from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, items, text
 
 _PROJECT = re.compile(r"projects/([^/]+)")
 
@@ -45,7 +45,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
 
 
 def _call(body: Mapping[str, Any]) -> Row:
-    """A body of generateContent, of rawPredict (Anthropic's), or of predict with its instances."""
+    """Columns from a body of generateContent, of rawPredict (Anthropic's API), or of predict with its instances."""
     instances = items(body.get("instances"))
     if instances and not is_list(body.get("contents")):
         texts = [text(first(part, "content", "prompt", "text")) for part in instances]
@@ -55,17 +55,17 @@ def _call(body: Mapping[str, Any]) -> Row:
 
 
 def _payload(value: Any) -> Any:
-    """A payload: a list of pieces of JSON text in the older columns, an object or its text in the newer."""
+    """A payload: older columns hold a list of pieces of JSON text, which are joined; newer ones an object or text."""
     if is_list(value) and value and all(isinstance(part, str) for part in value):
-        alone = [decoded(part) for part in value]
-        if len(alone) == 1:
-            return alone[0]
-        return "".join(value) if any(isinstance(part, str) for part in alone) else alone
+        pieces = [decoded(piece) for piece in value]
+        if len(pieces) == 1:
+            return pieces[0]
+        return "".join(value) if any(isinstance(piece, str) for piece in pieces) else pieces
     return value
 
 
 def _identity(value: Any) -> str | None:
-    """NUMERIC of up to 38 digits: exporters write it as text, as a number or as a decimal."""
+    """A NUMERIC of up to 38 digits, which exporters write as text, as an integer or as a decimal."""
     if value is None or isinstance(value, bool):
         return None
     found = str(value)
@@ -92,7 +92,7 @@ SOURCES = (
             "account_id": "account, tenant or user in full_request.labels or metadata; else the endpoint's project",
             "model": "model, deployed_model_id",
             "conversation_id": "session_id or the like in labels or metadata",
-            "end_user_id": "user in labels or metadata where these name the account",
+            "end_user_id": "user in labels or metadata if these name an account too",
             **_BODY,
             "response": "full_response, response_payload",
             "input_tokens": "usageMetadata of the answer",
@@ -101,8 +101,8 @@ SOURCES = (
         rows=_rows,
         links=("response",),
         notes=(
-            "A sample where its samplingRate is below 1: set collect.sampling_rate.vertex to that (docs/settings.md).",
-            "It names no caller and no address (Cloud Audit Logs do): without labels all calls are the project's.",
+            "With samplingRate below 1 the log is a sample: set collect.sampling_rate.vertex to it (docs/settings.md).",
+            "It has neither caller nor address (Cloud Audit Logs have): without labels a project is one account.",
         ),
         switch_on="setPublisherModelConfig with loggingConfig, samplingRate 1; then export the BigQuery table",
         sampled=True,

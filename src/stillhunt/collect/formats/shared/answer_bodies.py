@@ -1,34 +1,34 @@
-"""Answers of model APIs, wherever a log keeps them, -> our columns; read by shape as bodies of requests are."""
+"""Answers of model APIs -> columns of REQUESTS; recognised by their shape, as request bodies are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.bodies import plain_bodies as plain
-from stillhunt.collect.formats.bodies.bodies import decoded, first, first_of, is_list, items, number
+from stillhunt.collect.formats.shared import plain_bodies as plain
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text
+from stillhunt.collect.values.json_values import decoded, first, first_of, is_list, items, number
 
 _TOKENS_IN = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount")
 _TOKENS_OUT = ("completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount")
 _OTHER_ANSWERS = frozenset(("candidates", "output", "content", "delta"))
-"""Where an answer's text stands if it is not in `choices`."""
+"""Fields that hold the text of an answer if `choices` does not."""
 
 
 def answer_of_body(body: Any) -> Row:
-    """What an answer tells of a call: its text, tokens and id; absent where it does not.
+    """Columns of a call from its answer: text, tokens and id; columns that the answer does not have are absent.
 
     Args:
-        body: the decoded answer or its JSON text; of a stream the list of its events, or its text as it was sent.
+        body: the decoded answer or its JSON text; for a stream the list of its events, or its text as it was sent.
     """
     if not isinstance(body, dict):
         found = plain.answer_of_text(body) if isinstance(body, str) else body
         if isinstance(found, plain.Answer):
-            return plain.told_by(found)
+            return plain.columns_of(found)
         body = decoded(body)
     if isinstance(body, dict):
-        row = _told_beside(body)
+        row = _tokens_and_id(body)
         if text := answer_text(body):
             row["response"] = text
         return row
@@ -40,27 +40,27 @@ def answer_of_body(body: Any) -> Row:
 
 
 def _streamed(events: list[Mapping[str, Any]]) -> Row:
-    """What the events of a stream tell: the text in parts, and of OpenAI's responses the whole at its end."""
+    """Columns from the events of a stream: text comes in parts; OpenAI's responses API repeats all of it at the end."""
     texts, row = list[str](), Row()
     for event in events:
-        kind, whole, delta = event.get("type"), event.get("response"), event.get("delta")
-        if isinstance(whole, dict) and kind in ("response.completed", "response.incomplete"):
-            return answer_of_body(whole)
+        kind, complete, delta = event.get("type"), event.get("response"), event.get("delta")
+        if isinstance(complete, dict) and kind in ("response.completed", "response.incomplete"):
+            return answer_of_body(complete)
         if isinstance(delta, str) and kind == "response.output_text.delta":
             texts.append(delta)
         elif text := answer_text(event):
             texts.append(text)
         begun = event.get("message")
         if kind == "message_start" and isinstance(begun, dict):
-            row = _told_beside(begun)  # Anthropic tells the id, and the tokens that it read, at the beginning
-        row = row | _told_beside(event) | ({"links": row["links"]} if "links" in row else {})
+            row = _tokens_and_id(begun)  # Anthropic sends the id and the input tokens at the beginning
+        row = row | _tokens_and_id(event) | ({"links": row["links"]} if "links" in row else {})
     if texts:
         row["response"] = "".join(texts)
     return row
 
 
-def _told_beside(body: Mapping[str, Any]) -> Row:
-    """Tokens and id of an answer, or of one event of a stream; absent where it does not tell them."""
+def _tokens_and_id(body: Mapping[str, Any]) -> Row:
+    """Tokens and id of an answer, or of one event of a stream, as far as it has them."""
     row = {name: value for name, value in tokens_of(body).items() if value is not None}
     identity = body.get("id")
     if isinstance(identity, str) and identity:
@@ -69,7 +69,7 @@ def _told_beside(body: Mapping[str, Any]) -> Row:
 
 
 def answer_text(body: Mapping[str, Any]) -> str:
-    """Text of one answer or of one event of a stream; several choices line by line."""
+    """Text of one answer, or of one event of a stream; several choices are joined by line breaks."""
     get = body.get
     texts: list[str] = []
     if choices := get("choices"):
@@ -102,7 +102,7 @@ def _choice_texts(choices: Any, texts: list[str]) -> None:
 
 
 def tokens_of(body: Mapping[str, Any]) -> Row:
-    """Tokens in and out that an answer, or a usage object of its own, states."""
+    """Input and output tokens of an answer, or of a usage object by itself."""
     usage = body.get("usage") or first(body, "usage", "usageMetadata", "usage_metadata")
     get = usage.get if isinstance(usage, dict) else body.get
     return {

@@ -1,21 +1,22 @@
-"""Request and answer bodies of model APIs, wherever a log keeps them, -> our columns.
+"""Request bodies of model APIs -> columns of REQUESTS.
 
-Read by shape and not by path, since gateways rewrite paths: OpenAI chat, completions, responses and embeddings;
-Anthropic messages; Gemini generateContent; Bedrock Converse and InvokeModel (whose body is that of the model's maker).
-Field names are those of the vendors' API references.
+Bodies are recognised by their shape and not by the request path, because gateways rewrite paths: OpenAI chat,
+completions, responses and embeddings; Anthropic messages; Gemini generateContent; Bedrock Converse and InvokeModel
+(whose body is that of the model's vendor). Field names are those of the vendors' API references.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from stillhunt.collect.formats.bodies import plain_bodies as plain
+from stillhunt.collect.formats.shared import plain_bodies as plain
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text
+from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
 from stillhunt.collect.values.tolerant_json import decode_json
 
 _OTHER_LIMITS = (
@@ -35,24 +36,19 @@ _RARE_OPTIONS = frozenset(
         *("previous_response_id", "conversation"),
     )
 )
-"""Options under names that few bodies have: where none is there, four fields are all that need be asked for."""
-_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
-_PACK = msgspec.msgpack.Encoder().encode
-_REMEMBERED_TEXTS, _REMEMBERED_BYTES = 512, 1 << 15
-_remembered: dict[bytes, str] = {}
-"""Packed values -> their JSON text; 32 MB at most, for it is emptied when it is full."""
-_remembered_tools: dict[bytes, str] = {}
-"""Tools as a body has them -> their JSON text; as large at most."""
+"""Options under names that few bodies use. Without any of them, four look-ups find all options of a body."""
+_MAX_CACHED_TEXTS, _MAX_CACHED_BYTES = 512, 1 << 15
+"""Tools of request bodies whose JSON text is kept, and the length of the longest: 16 MB at most, and its texts."""
 _LISTS, _NUMBERS, _NAMES = (list, tuple), (int, float), (str, int)
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "litellm_session_id", "thread_id")
 _NAMING = frozenset((*_SESSIONS, "conversation", "metadata", "safety_identifier"))
-"""Where a body names its session, or its user beside `user`."""
+"""Fields in which a body names its session, or its user other than in `user`."""
 ASKED = frozenset(("messages", "contents", "prompt", "input"))
-"""Where a body holds what is asked."""
+"""Fields that hold the question; an object with one of them is taken for a request body."""
 
 
 def call_of_body(body: Any) -> Row:
-    """What a request body tells of a call; columns that it does not hold are absent.
+    """Columns of a call from its request body; columns that the body does not have are absent.
 
     Args:
         body: the decoded body, or its JSON text.
@@ -91,10 +87,10 @@ def _call_of_plain(body: plain.Body) -> Row:
         row["model"] = body.model
     user = body.user or body.safety_identifier
     if body.metadata:
-        told = {"user": user, "metadata": body.metadata}
-        if (session := _conversation(told)) is not None:
+        names = {"user": user, "metadata": body.metadata}
+        if (session := _conversation(names)) is not None:
             row["conversation_id"] = session
-        user = _end_user(told)
+        user = _end_user(names)
     if user:
         row["end_user_id"] = user
     if not body.messages or not plain.add_chat(row, body.messages):
@@ -118,16 +114,16 @@ def _options_of_plain(body: plain.Options) -> Row:
 
 
 def _tools_text(raw: bytes) -> str | None:
-    found = _remembered_tools.get(raw)
-    if found is None:
-        found = as_json(decode_json(raw) or None)
-        if found is not None and len(raw) <= _REMEMBERED_BYTES:
-            _keep(_remembered_tools, raw, found)
-    return found
+    return _cached_tools_text(raw) if len(raw) <= _MAX_CACHED_BYTES else as_json(decode_json(raw) or None)
+
+
+@lru_cache(_MAX_CACHED_TEXTS)
+def _cached_tools_text(raw: bytes) -> str | None:
+    return as_json(decode_json(raw) or None)
 
 
 def options_of_body(body: Mapping[str, Any] | plain.Options) -> Row:
-    """Of a request body only how the answer is to be made: sampling, tools and instructions; see `call_of_body`."""
+    """Only the options of a request body: sampling, tools and system instructions; see `call_of_body`."""
     if isinstance(body, plain.Options):
         return _options_of_plain(body)
     get, row = body.get, Row()
@@ -156,20 +152,20 @@ def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
     if (value := number(setting("max_tokens") or first_of(setting, "max_tokens", *_OTHER_LIMITS))) is not None:
         row["max_tokens"] = value
     if get("previous_response_id") or get("conversation"):
-        row["turn"] = None  # the history lies with the provider: how long it is nobody can tell
+        row["turn"] = None  # the provider keeps the history, whose length the log does not show
 
 
 def as_messages(messages: Sequence[Any]) -> list[Any]:
-    """Messages of any maker as objects with role and content, those of the responses API that have no role among them.
+    """Messages of any vendor's API as objects with role and content; a role that is missing is inferred.
 
     Args:
-        messages: as found; what is no message is left out.
+        messages: as found; anything that is not a message is left out.
     """
     made: list[Any] = []
     for message in messages:
         if isinstance(message, dict):
             if isinstance(message.get("role"), str) and message.get("content") is not None:
-                made.append(message)  # as most are
+                made.append(message)  # the usual case
             elif (other := _as_message(message)) is not None:
                 made.append(other)
         elif isinstance(message, str):
@@ -220,96 +216,3 @@ def _end_user(body: Mapping[str, Any]) -> str | None:
         metadata = body.get("metadata")
         found = first(metadata, "user_id", "end_user_id") if metadata else None
     return found if found and isinstance(found, str) else None
-
-
-def first(record: Any, *names: str) -> Any:
-    """Value of the first of these fields that is there and is neither null nor empty text; None where none is."""
-    if isinstance(record, dict):
-        get = record.get
-        for name in names:
-            value = get(name)
-            if value is not None and value != "":
-                return value
-    return None
-
-
-def first_of(get: Callable[[str], Any], *names: str) -> Any:
-    """As `first`, of a record that is known to be one.
-
-    Args:
-        get: gives the value of a field, None where there is none.
-        names: fields in the order in which they are asked.
-    """
-    for name in names:
-        value = get(name)
-        if value is not None and value != "":
-            return value
-    return None
-
-
-def items(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list; none where the value is no list."""
-    return [part for part in value if isinstance(part, dict)] if isinstance(value, _LISTS) else []
-
-
-def is_list(value: Any) -> bool:
-    """Whether this is a list as JSON and Parquet give it."""
-    return isinstance(value, _LISTS)
-
-
-def number(value: Any) -> Any:
-    """A number as it is; None for what is none, which an odd client may well send where a number is due."""
-    if value is None or value is True or value is False:
-        return None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, _NUMBERS) and -(2**53) < value < 2**53 else None
-
-
-def decoded(value: Any) -> Any:
-    """A value whose JSON text is decoded; text that is no JSON as it is."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        found = decode_json(value)
-        return value if found is None else found
-    return value
-
-
-def as_json(value: Any) -> str | None:
-    """JSON text of a value; text as it is, None for null and empty lists."""
-    if not value and (value is None or value == [] or value == {}):
-        return None
-    if isinstance(value, str):
-        return value
-    try:
-        # The tools of an application are the same in all its calls, and are packed faster than they are written.
-        packed = _PACK(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return _json_text(value)
-    if len(packed) > _REMEMBERED_BYTES:
-        return _json_text(value)
-    return _remembered.get(packed) or _remember(packed, value)
-
-
-def _remember(packed: bytes, value: Any) -> str | None:
-    text = _json_text(value)
-    if text is not None:
-        _keep(_remembered, packed, text)
-    return text
-
-
-def _keep(remembered: dict[bytes, str], key: bytes, text: str) -> None:
-    if len(remembered) >= _REMEMBERED_TEXTS:
-        remembered.clear()
-    remembered[key] = text
-
-
-def _json_text(value: Any) -> str | None:
-    try:
-        return _ENCODER.encode(value)
-    except (ValueError, RecursionError):
-        return None

@@ -1,8 +1,8 @@
-"""Bodies of model APIs as most are, decoded into types at once: chat messages of text, few options, an answer of text.
+"""Types for the usual bodies of model APIs, for speed: chat messages of text, the common options, an answer of text.
 
-A body that holds anything more (other makers' names, images, tool use as content parts) does not fit these types, is
-refused by the decoder, and is read with care by `bodies.py`, which knows every shape. What both read they read alike:
-that is tested. Fields that would change the meaning are declared as null, so that a body that has one is refused.
+A body with anything more (other vendors' names, images, tool use as content parts) does not fit these types. The
+decoder refuses it, and `request_bodies` or `answer_bodies`, which know every shape, read it. A test checks that both
+ways give the same rows. Fields that would change the meaning are declared as null, so that a body with one is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Message(msgspec.Struct, gc=False):
 
 
 class Options(msgspec.Struct, gc=False):
-    """How an answer is to be made."""
+    """Options of a request: sampling, limits, tools and system instructions."""
 
     temperature: Number = None
     top_p: Number = None
@@ -63,7 +63,7 @@ class Options(msgspec.Struct, gc=False):
 
 
 class Body(Options, gc=False, kw_only=True):
-    """A request of a chat."""
+    """A chat request."""
 
     messages: list[Message]
     model: str | None = None
@@ -107,7 +107,7 @@ class Choice(msgspec.Struct, gc=False):
 
 
 class Answer(msgspec.Struct, gc=False):
-    """An answer of a chat that is not streamed."""
+    """A chat answer that was not streamed."""
 
     id: str | None = None
     created: Number = None
@@ -140,7 +140,7 @@ _decode_answer = msgspec.json.Decoder(Answer).decode
 
 
 def body_of_text(text: str) -> Body | None:
-    """A request body from its JSON text; None where it is not plain."""
+    """A request body from its JSON text; None if it does not fit the types."""
     try:
         body = _decode_body(text)
     except _UNFIT:
@@ -149,7 +149,7 @@ def body_of_text(text: str) -> Body | None:
 
 
 def answer_of_text(text: str) -> Answer | None:
-    """An answer from its JSON text; None where it is not plain."""
+    """An answer from its JSON text; None if it does not fit the types."""
     try:
         return _decode_answer(text)
     except _UNFIT:
@@ -157,7 +157,7 @@ def answer_of_text(text: str) -> Answer | None:
 
 
 def text_of(content: str | list[Part] | None) -> str:
-    """As `chat.content_text`."""
+    """Text of a message; as `chat.content_text`."""
     if content is None or type(content) is str:
         return content or ""
     if len(content) == 1:
@@ -166,14 +166,14 @@ def text_of(content: str | list[Part] | None) -> str:
 
 
 def add_chat(row: Row, messages: list[Message]) -> bool:
-    """Put new content, turn and system text of a call where `chat.settle_messages` would.
+    """Set prompt, turn and system prompt of a row to what `chat.settle_messages` would make of these messages.
 
     Args:
-        row: gets them; what it knows of turn and system prompt stands.
+        row: changed in place; a turn or system prompt that it has already stays.
         messages: of the call.
 
     Returns:
-        False, and nothing done, where the messages are not as most are.
+        False, with the row unchanged, if the messages are not in the usual order of roles.
     """
     run, before, system, turn = list[str](), list[str](), None, 0
     for message in messages:
@@ -183,7 +183,7 @@ def add_chat(row: Row, messages: list[Message]) -> bool:
                 before, run = run, []
             elif not before:
                 return False
-        elif role == "user" or role == "tool":  # two comparisons cost half of a set of two
+        elif role == "user" or role == "tool":  # two comparisons are twice as fast as a set of two
             if before and not run:
                 turn += 1
             run.append(text_of(message.content))
@@ -191,8 +191,8 @@ def add_chat(row: Row, messages: list[Message]) -> bool:
             system = text_of(message.content)
         else:
             return False
-    told = run or before
-    prompt = told[0] if len(told) == 1 else "\n".join([text for text in told if text])
+    new = run or before
+    prompt = new[0] if len(new) == 1 else "\n".join([text for text in new if text])
     if not prompt or prompt[0] == "[":
         return False
     row["prompt"] = prompt
@@ -203,15 +203,15 @@ def add_chat(row: Row, messages: list[Message]) -> bool:
 
 
 def answer_text(answer: Answer) -> str:
-    """Text of an answer, several choices line by line."""
+    """Text of an answer; several choices are joined by line breaks."""
     texts = [text_of(choice.message.content) for choice in answer.choices]
     if answer.content is not None:
         texts.append(text_of(answer.content))
     return texts[0] if len(texts) == 1 else "\n".join([text for text in texts if text])
 
 
-def told_by(answer: Answer) -> Row:
-    """As `bodies.answer_of_body`."""
+def columns_of(answer: Answer) -> Row:
+    """As `answer_bodies.answer_of_body`."""
     row, usage = Row(), answer.usage
     if usage is not None:
         read = usage.input_tokens if usage.prompt_tokens is None else usage.prompt_tokens

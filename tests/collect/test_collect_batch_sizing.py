@@ -19,7 +19,7 @@ LONG = 50_000
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds a thousandth of the real ones, so that short texts are long."""
-    for name in ("BATCH_BYTES", "CALM_BYTES", "STEP_BYTES"):
+    for name in ("DECODED_BATCH_BYTES", "SMALL_GROUP_BYTES", "PIECE_BYTES"):
         monkeypatch.setattr(pieces, name, getattr(pieces, name) // 1000)
 
 
@@ -46,7 +46,7 @@ def test_rows_keep_their_order_within_bounds(sizes: list[int], step: int) -> Non
     ]
     for batch in made:
         assert 0 < batch.num_rows <= 100
-        assert batch.num_rows == 1 or batch.nbytes <= 2 * pieces.BATCH_BYTES
+        assert batch.num_rows == 1 or batch.nbytes <= 2 * pieces.DECODED_BATCH_BYTES
     if max(sizes, default=0) <= 10 and step < 100:
         assert all(batch.num_rows > 80 for batch in made[:-1])  # small ones are joined
 
@@ -88,7 +88,7 @@ def test_rows_decoded_at_a_time_follow_the_bytes(tmp_path: Path) -> None:
     assert rows_of([f"text {n}" for n in range(1000)], use_dictionary=False) == (1000, 0)
     assert rows_of([f"{n}" + "x" * 600 for n in range(1000)], use_dictionary=False)[0] < 1000
     # A long text that stands in every row costs the file nothing, and memory a thousand times its size.
-    assert rows_of(["x" * LONG] * 1000) == (pieces.CALM_BYTES // LONG, LONG)
+    assert rows_of(["x" * LONG] * 1000) == (pieces.SMALL_GROUP_BYTES // LONG, LONG)
     # Long texts among many short ones: small pieces, so that they cannot all meet in one.
     mixed = [f"{n}" + "x" * (LONG if n < 20 else 1) for n in range(1000)]
     assert rows_of(mixed, use_dictionary=False)[0] * LONG < 20 * LONG
@@ -104,4 +104,4 @@ def test_long_prompts_side_by_side_are_read_as_ever(tmp_path: Path, dictionary: 
     read, _log = collected(path)
     assert content(read) == content(plain)
     assert [r["origin_row"] for r in sorted(read, key=lambda r: int(r["request_id"][1:]))] == list(range(150))
-    assert max(table.nbytes for table in opened(path).batches()) < 3 * pieces.BATCH_BYTES
+    assert max(table.nbytes for table in opened(path).batches()) < 3 * pieces.DECODED_BATCH_BYTES

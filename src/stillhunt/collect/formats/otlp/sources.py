@@ -1,50 +1,50 @@
-"""OpenTelemetry: traces and log records of model calls, as the collector, an SDK or OTLP/HTTP writes them."""
+"""The OpenTelemetry formats: traces and log records of model calls, as a collector, an SDK or OTLP/HTTP writes them."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 
-from stillhunt.collect.formats.otlp.dialects import call_of, model_group, operation
+from stillhunt.collect.formats.otlp.dialects import VENDOR_MODEL, call_of, model_group, operation
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.entry import Attributes, Bare, Entry
-from stillhunt.collect.formats.otlp.events import Events, event_row, gather_events
-from stillhunt.collect.formats.otlp.otlp_identity import NOWHERE, who
-from stillhunt.collect.formats.otlp.traces import (
-    LEARNT,
-    MOST_SPANS,
-    Traces,
-    gather_traces,
-    span_key,
+from stillhunt.collect.formats.otlp.entry import Attributes, Entry, SkipAttributes
+from stillhunt.collect.formats.otlp.events import DETAILS, Events, event_row, gather_events
+from stillhunt.collect.formats.otlp.identity import NOWHERE, identity
+from stillhunt.collect.formats.otlp.traces import LEARNED_ATTRIBUTES, MAX_SPANS, Traces, gather_traces, span_key
+from stillhunt.collect.formats.source import (
+    SHAPE_ERRORS,
+    BrokenRecordError,
+    PassedOverError,
+    Record,
+    Row,
+    Sample,
+    Source,
 )
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
 
-NO_CALL = "no call of a model"
+NO_CALL = "not a model call"
 WRAPPER = "a span around a model call"
-TOLD_TWICE = "a call that another span tells too"
-BEYOND = f"what stands around a call: only {MOST_SPANS:,} spans are remembered, and calls after them read by themselves"
-GIVEN_TWICE = "a span that was given already"
+DUPLICATE = "a call that another span describes too"
+BEYOND = f"the spans around a call: only {MAX_SPANS:,} spans are kept, and later calls are read by themselves"
+REPEATED_SPAN = "a span that was read already"
 LOG_AMONG_SPANS = "a log record among spans; write it to a file of its own"
 LITELLM_EMPTY = (
-    "a call of which LiteLLM's default spans say neither account nor model nor text; "
-    "set USE_OTEL_LITELLM_REQUEST_SPAN=true"
+    "a call whose default LiteLLM spans have neither account, model nor text; set USE_OTEL_LITELLM_REQUEST_SPAN=true"
 )
-_SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
 def _rows(
-    record: Record, made: Callable[[Entry], Row | None], *, bare: Bare | None = None
+    record: Record, made: Callable[[Entry], Row | None], *, skip: SkipAttributes | None = None
 ) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    """Calls of one record; what goes wrong with one entry costs none of the others."""
+    """Calls of one record; an entry that cannot be read costs none of the others."""
     try:
-        for entry in entries(record, bare=bare):
+        for entry in entries(record, skip=skip):
             try:
                 row = made(entry)
             except (PassedOverError, BrokenRecordError) as error:
                 yield error
-            except _SHAPE_ERRORS as error:
-                yield BrokenRecordError(f"an entry of an unknown shape ({type(error).__name__})")
+            except SHAPE_ERRORS as error:
+                yield BrokenRecordError(f"an entry with an unknown structure ({type(error).__name__})")
             else:
                 if row is not None:
                     yield row
@@ -53,39 +53,39 @@ def _rows(
 
 
 def _readable(records: Iterator[Record], names: frozenset[str] | None = None) -> Iterator[Entry]:
-    """Entries of each record up to the first that cannot be read; the reading that makes rows says so."""
+    """Entries of each record up to the first that cannot be read, which is reported when rows are made."""
     for record in records:
         with contextlib.suppress(PassedOverError, BrokenRecordError):
             yield from entries(record, names=names)
 
 
 def _gather(records: Iterator[Record]) -> Traces:
-    return gather_traces(_readable(records, LEARNT))
+    return gather_traces(_readable(records, LEARNED_ATTRIBUTES))
 
 
 def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    alone = 0
+    without_context = 0
 
     def made(entry: Entry) -> Row:
-        nonlocal alone
+        nonlocal without_context
         row = span_row(entry, traces)
-        alone += traces.is_beyond(entry.trace, entry.span)
+        without_context += traces.is_beyond(entry.trace, entry.span)
         return row
 
-    yield from _rows(record, made, bare=traces.is_no_call)
-    yield from [PassedOverError(BEYOND)] * alone
+    yield from _rows(record, made, skip=traces.is_no_call)
+    yield from [PassedOverError(BEYOND)] * without_context
 
 
 def span_row(entry: Entry, traces: Traces) -> Row:
-    """The call that a span is.
+    """The model call that a span describes.
 
     Args:
         entry: the span.
-        traces: what was learnt of all.
+        traces: what was learned from all spans.
 
     Raises:
-        PassedOverError: it is none.
-        BrokenRecordError: it is one and has no time.
+        PassedOverError: the span is not a model call, or not the one that counts.
+        BrokenRecordError: it is a model call without a time.
     """
     if entry.log:
         raise PassedOverError(LOG_AMONG_SPANS)
@@ -93,26 +93,26 @@ def span_row(entry: Entry, traces: Traces) -> Row:
     kind = operation(attributes)
     key = span_key(entry.trace, entry.span) if entry.trace and entry.span else None
     if key is not None and traces.read_before(key):
-        raise PassedOverError(GIVEN_TWICE)
+        raise PassedOverError(REPEATED_SPAN)
     if kind is None and entry.name != _RAW_REQUEST:
         raise PassedOverError(NO_CALL)
     index = traces.index(key) if key is not None else -1
     if kind is None:
-        # What LiteLLM sent to the model's maker, for a call that no span around it describes.
+        # LiteLLM's request to the vendor of the model, for a call that no span around it describes.
         raise PassedOverError(NO_CALL if traces.within_call(index) else LITELLM_EMPTY)
     if index >= 0 and traces.wraps[index]:
         raise PassedOverError(WRAPPER)
-    if key in traces.told_twice:
-        raise PassedOverError(TOLD_TWICE)
+    if key in traces.duplicates:
+        raise PassedOverError(DUPLICATE)
     if not entry.start:
         raise BrokenRecordError("a model call without a start time")
     outer = traces.outer(index) if index >= 0 else NOWHERE
     row = call_of(with_events(entry) if entry.events else attributes, kind)
     row["timestamp"] = entry.start
-    maker = attributes.get("langfuse.observation.model.name")
-    if traces.groups and maker is not None and model_group(attributes) is None:
-        row["model"] = traces.groups.get(str(maker), row.get("model"))
-    row.update(who(entry, outer, tenants=traces.tenants))
+    vendor_model = attributes.get(VENDOR_MODEL)
+    if traces.model_names and vendor_model is not None and model_group(attributes) is None:
+        row["model"] = traces.model_names.get(str(vendor_model), row.get("model"))
+    row.update(identity(entry, outer, tenants=traces.tenants))
     return row
 
 
@@ -125,11 +125,11 @@ def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError 
 
 
 def with_events(entry: Entry) -> Attributes:
-    """Attributes of a span, with messages that stand in its events."""
+    """Attributes of a span, with those of its events that hold messages."""
     made = entry.attributes
-    for name, told in entry.events:
-        if name in ("gen_ai.content.prompt", "gen_ai.content.completion", "gen_ai.client.inference.operation.details"):
-            made = {**told, **made}
+    for name, attributes in entry.events:
+        if name in ("gen_ai.content.prompt", "gen_ai.content.completion", DETAILS):
+            made = {**attributes, **made}
     return made
 
 
@@ -146,9 +146,9 @@ def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
 
 
 _CARRIES = {
-    "request_id": "trace id/span id; LiteLLM's call id where there is one (litellm.call_id)",
+    "request_id": "LiteLLM's call id (litellm.call_id); else trace id/span id",
     "timestamp": "startTimeUnixNano",
-    "account_id": "metadata.user_api_key_user_id (LiteLLM); resource service.namespace where it names customers; "
+    "account_id": "metadata.user_api_key_user_id (LiteLLM); resource service.namespace if it names customers; "
     "user.id, enduser.id on the span or one around it; gen_ai.user",
     "model": "litellm.model_group, gen_ai.request.model, input.value, langfuse.observation.model.name",
     "prompt": "gen_ai.input.messages, gen_ai.prompt.N, llm.input_messages.N, input.value, langfuse.observation.input",
@@ -158,7 +158,7 @@ _CARRIES = {
     "conversation_id": "gen_ai.conversation.id, session.id, also on a span around it",
     "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
     "api_key_id": "metadata.user_api_key_hash (LiteLLM)",
-    "end_user_id": "gen_ai.user; user.id where it is not the account",
+    "end_user_id": "gen_ai.user; user.id if that is not the account",
     "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; "
     "metadata.requester_ip_address (LiteLLM)",
     "user_agent": "user_agent.original, also on a span around it; metadata.user_agent (LiteLLM)",
@@ -168,8 +168,8 @@ _CARRIES = {
     "top_p": "gen_ai.request.top_p, llm.invocation_parameters",
     "max_tokens": "gen_ai.request.max_tokens, llm.invocation_parameters",
     "tools": "gen_ai.tool.definitions, llm.request.functions.N, llm.tools.N",
-    "status": "http.response.status_code, error.code, error.type, what the span's status says of an error; else 200 "
-    "where an answer came",
+    "status": "http.response.status_code, error.code, error.type, error in the span's status; else 200 if there is an "
+    "answer",
 }
 _OF_DETAILS = (
     "model",
@@ -186,7 +186,7 @@ _OF_DETAILS = (
 _LOG_CARRIES = {
     "request_id": "trace id/span id",
     "timestamp": "timeUnixNano, else observedTimeUnixNano",
-    "account_id": "resource service.namespace where it names customers; user.id, enduser.id",
+    "account_id": "resource service.namespace if it names customers; user.id, enduser.id",
     "prompt": "gen_ai.user.message, gen_ai.tool.message; gen_ai.input.messages of operation.details",
     "turn": "gen_ai.assistant.message; gen_ai.input.messages of operation.details",
     "response": "gen_ai.choice; gen_ai.output.messages of operation.details",
@@ -203,13 +203,13 @@ SOURCES = (
         links=("call", "edge", "response", "span"),
         record_type=Export,
         notes=(
-            "service.namespace is the account where the log has several with few users each; else the user is.",
-            "--map COLUMN=ATTRIBUTE names any attribute of the span or the resource: --map account_id=user.id.",
-            "A call that is told by several spans, one within the other in time too, is the innermost of them.",
-            "Content is there only with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; give the log records too.",
-            "LiteLLM's default spans carry about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
+            "service.namespace is the account if the log has several with few users each; else the user is.",
+            "--map COLUMN=ATTRIBUTE takes any attribute of the span or the resource: --map account_id=user.id.",
+            "Of several spans that describe one call, each within the other, the innermost counts.",
+            "Text needs OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; log records may have it: give them too.",
+            "LiteLLM's default spans show about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
         ),
-        switch_on="the collector's file exporter, or the bodies of OTLP/HTTP requests, joined",
+        switch_on="the collector's file exporter; or the bodies of OTLP/HTTP requests, concatenated",
         versions=(
             "opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0, OpenLLMetry 0.40 and 0.62, OpenInference 0.1.66, "
             "LiteLLM 1.108.7, Langfuse SDK 4"
@@ -227,10 +227,10 @@ SOURCES = (
         role="parts",
         record_type=Export,
         notes=(
-            "A call has a record for each message, or one with all of it (gen_ai.client.inference.operation.details).",
-            "Give the traces with it: records of messages name no model and no client.",
+            f"A call has one record for each message, or a single one ({DETAILS}).",
+            "Give the traces too: records of messages name neither model nor client.",
         ),
-        switch_on="the collector's file exporter for logs, or the bodies of OTLP/HTTP requests, joined",
+        switch_on="the collector's file exporter for logs; or the bodies of OTLP/HTTP requests, concatenated",
         versions="opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0",
         framings=frozenset({"json", "protobuf"}),
     ),

@@ -1,4 +1,4 @@
-"""Who made a call and from where, in the attributes of its span, of the spans around it, and of the process."""
+"""Who made a call and from where, from the attributes of its span, of the spans around it and of the process."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections import ChainMap
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.bodies.bodies import number
-from stillhunt.collect.formats.edge.nginx import named
 from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.formats.otlp.dialects import status_of
 from stillhunt.collect.formats.otlp.entry import Attributes, Entry, pick
 from stillhunt.collect.formats.shared.addresses import client_address
-from stillhunt.collect.formats.shared.outcomes import status_of
-from stillhunt.collect.formats.source import Row
+from stillhunt.collect.formats.source import Row, call_links
+from stillhunt.collect.values.json_values import number
 
-_REMEMBERED, _LONGEST_REMEMBERED = 1 << 14, 256
+_MAX_CACHED, _MAX_CACHED_CHARACTERS = 1 << 14, 256
 
 
 class _Metadata(NamedTuple):
-    """Names of what LiteLLM knows of a call, in its own spans or in those of its Langfuse callback."""
+    """Attribute names under which LiteLLM writes what it knows of a call."""
 
     user: str
     key: str
@@ -27,10 +26,10 @@ class _Metadata(NamedTuple):
     address: str
     agent: str
     headers: str
-    told: str
+    sent: str
 
 
-def _named_after(prefix: str) -> _Metadata:
+def _names_with(prefix: str) -> _Metadata:
     return _Metadata(
         f"{prefix}user_api_key_user_id",
         f"{prefix}user_api_key_hash",
@@ -43,11 +42,12 @@ def _named_after(prefix: str) -> _Metadata:
     )
 
 
-_METADATA = (_named_after("metadata."), _named_after("langfuse.observation.metadata."))
+_METADATA = (_names_with("metadata."), _names_with("langfuse.observation.metadata."))
+"""In LiteLLM's own spans, and in those of its Langfuse callback."""
 
 
 class Place(NamedTuple):
-    """What a span says of the calls within it."""
+    """What a span says about the calls within it."""
 
     user: str | None = None
     session: str | None = None
@@ -57,7 +57,7 @@ class Place(NamedTuple):
     status: Any = None
 
     def within(self, outer: Place) -> Place:
-        """This, completed by the span around it."""
+        """This place, completed by that of the span around it."""
         if outer is NOWHERE:
             return self
         if self is NOWHERE:
@@ -93,7 +93,7 @@ CALL_IDS = ("litellm.call_id", "langfuse.observation.metadata.litellm_call_id")
 
 
 def place_of(attributes: Attributes) -> Place:
-    """What the attributes of one span say of the calls within it."""
+    """What the attributes of a span say about the calls within it."""
     if PLACES.isdisjoint(attributes):
         return NOWHERE
     forwarded = attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)
@@ -108,16 +108,16 @@ def place_of(attributes: Attributes) -> Place:
 
 
 def _address(forwarded: Any) -> str | None:
-    """The client's address: the same few clients call again and again."""
+    """The client's address; cached, because the same clients call again and again."""
     if isinstance(forwarded, list) and len(forwarded) == 1 and isinstance(forwarded[0], str):
         forwarded = forwarded[0]  # headers are lists
-    if isinstance(forwarded, str) and len(forwarded) <= _LONGEST_REMEMBERED:
-        return _remembered_address(forwarded)
+    if isinstance(forwarded, str) and len(forwarded) <= _MAX_CACHED_CHARACTERS:
+        return _cached_address(forwarded)
     return client_address(forwarded)
 
 
-@lru_cache(_REMEMBERED)
-def _remembered_address(forwarded: str) -> str | None:
+@lru_cache(_MAX_CACHED)
+def _cached_address(forwarded: str) -> str | None:
     return client_address(forwarded)
 
 
@@ -136,8 +136,8 @@ def call_id_of(attributes: Attributes) -> str | None:
     return _word(pick(attributes, *CALL_IDS))
 
 
-def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
-    """Account, end user, client, session and names of a call.
+def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
+    """Account, end user, client, session, status and links of a call.
 
     Args:
         entry: the span or log record.
@@ -150,7 +150,7 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     around = place.within(outer)
     namespace = _word(resource.get("service.namespace"))
     api_user = _word(pick(attributes, "gen_ai.user", "llm.user"))
-    row = _known_of_key(attributes)
+    row = _litellm_columns(attributes)
     account, end_user = row.get("account_id"), row.get("end_user_id") or api_user
     if account is None:
         account = namespace if tenants and namespace else (around.user or api_user)
@@ -171,13 +171,13 @@ def who(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     row["client_ip"] = row.get("client_ip") or around.address
     row["user_agent"] = row.get("user_agent") or around.agent
     row["status"] = status
-    row["links"] = named(span=span, call=gateway, response=answer, edge=edge)
+    row["links"] = call_links(span=span, call=gateway, response=answer, edge=edge)
     row["attributes"] = ChainMap(attributes, resource)
     return row
 
 
-def _known_of_key(attributes: Attributes) -> Row:
-    """What LiteLLM knows of a call and the key it was made with, and `edge`, the id that a proxy before it gave."""
+def _litellm_columns(attributes: Attributes) -> Row:
+    """What LiteLLM knows of a call and its key, and as `edge` the id that a proxy in front of it gave."""
     for names in _METADATA:
         if names.key in attributes:
             break
@@ -185,14 +185,14 @@ def _known_of_key(attributes: Attributes) -> Row:
         return {}
     get = attributes.get
     headers = _object(get(names.headers))
-    asked = get(names.told)
-    asked = _object(asked) if isinstance(asked, str) and "session_id" in asked else {}
+    sent = get(names.sent)
+    sent = _object(sent) if isinstance(sent, str) and "session_id" in sent else {}
     return {
         "account_id": _word(pick(attributes, names.user, names.key)),
         "api_key_id": _word(get(names.key)),
         "organization_id": _word(get(names.organization)),
         "end_user_id": _word(pick(attributes, names.end_user)),
-        "conversation_id": _word(asked.get("session_id"))
+        "conversation_id": _word(sent.get("session_id"))
         or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
         "client_ip": _word(get(names.address)),
         "user_agent": _word(get(names.agent)),
@@ -201,6 +201,6 @@ def _known_of_key(attributes: Attributes) -> Row:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    """An object that is written as JSON or as Python does; empty where it is none."""
+    """An object written as JSON or as Python's `repr`; empty if the value is not one."""
     found = value_of(value)
     return found if isinstance(found, dict) else {}
