@@ -29,7 +29,7 @@ from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import CASE_VERSION
 from stillhunt.collect import InputFacts, RequestLog, open_accounts, open_requests
 from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
-from stillhunt.collect.checks.inspection import Inspection, inspect_log
+from stillhunt.collect.inspection import Inspection, inspect_log
 from stillhunt.extract import SKETCH_VERSION, KeptInput, Partials, Store, identity_key, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.pipeline_spark import with_identity_key

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stillhunt.collect.locate import digests
 from stillhunt.collect.locate.catalog import FoundFile
-from stillhunt.collect.locate.digests import KNOWN, Digests
+from stillhunt.collect.read import digests
+from stillhunt.collect.read.digests import KNOWN, Digests
 
 HOUR = 3_600_000_000_000
 

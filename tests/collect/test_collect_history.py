@@ -13,7 +13,7 @@ from gathering import START, collected, config, content, row, write_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.collect.history.resent import MOST_CONTINUATIONS, SHORTEST_WITHOUT_CONVERSATION, row_orders
+from stillhunt.collect.history.resent_prefixes import MOST_CONTINUATIONS, SHORTEST_WITHOUT_CONVERSATION, row_orders
 
 LONG = "a complete earlier prompt that is longer than sixty-four bytes, by some margin; "
 

@@ -15,7 +15,7 @@ from test_collect_history import LONG, expected_rests, random_rows
 from stillhunt.collect.decode.lines import JsonReader
 from stillhunt.collect.history.incremental_history import Notes
 from stillhunt.collect.history.kernels import enter_prompts, find_prompts
-from stillhunt.collect.history.resent import MOST_CONTINUATIONS, new_entries, new_heads
+from stillhunt.collect.history.resent_prefixes import MOST_CONTINUATIONS, new_entries, new_heads
 
 PARTS = 6
 

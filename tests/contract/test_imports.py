@@ -44,6 +44,8 @@ def test_contracts_hold(house: Path) -> None:
         ("score/__init__.py", "import duckdb", "Only the engine files know an engine"),
         ("resolve/__init__.py", "import numba", "Only kernel files know numba"),
         ("triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
+        ("collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
+        ("collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

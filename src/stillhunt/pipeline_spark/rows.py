@@ -23,7 +23,7 @@ from stillhunt.base.engine_spark_dataset import (
 )
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
 from stillhunt.collect.decode.columnar import ColumnarRows
-from stillhunt.collect.history.resent import History, Survey, prompt_array
+from stillhunt.collect.history.resent_prefixes import History, Survey, prompt_array
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.enrich import open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reading import hashed_address, read_logs
 from tests.collect.sources.otlp_fixtures import START, export, span
 
-from stillhunt.collect.join.calls import (
+from stillhunt.collect.join.match_calls import (
     CONTENT,
     FAR,
     LINK_KINDS,

@@ -6,8 +6,8 @@ from collections import Counter
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.formats.shared.addresses import LONGEST_REMEMBERED, is_public, without_port
-from stillhunt.collect.normalise.standardise import RawBatch
 
 MOST = 4
 """Different addresses that are told apart; a log with more has clients' addresses as far as their number tells."""

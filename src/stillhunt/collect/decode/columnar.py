@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.field_suggestions import leaves_of_schema
 from stillhunt.collect.values.fields import OPTIONAL_ADVICE, Column, FieldMap, from_arrow, missing_columns_advice
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects

@@ -9,8 +9,8 @@ from typing import Any
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
 from stillhunt.collect.decode.lines import BATCH_BYTES, BYTE_ORDER_MARK, Gathered, TextFile, text_batch
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.field_suggestions import looks_like_data
 from stillhunt.collect.values.fields import FieldMap, step_down
 from stillhunt.collect.values.rejects import Rejects

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 from stillhunt.collect.locate.object_stores import Place
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
 from stillhunt.collect.values.fields import Column, FieldMap, python_column, step_down
 from stillhunt.collect.values.kernels import split_array

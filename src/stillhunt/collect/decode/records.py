@@ -14,11 +14,11 @@ from stillhunt.collect.decode.lines import (
     TextFile,
     text_batch,
 )
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.decode.record_readers import Framed, framed_records, named_by_user
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
 from stillhunt.collect.formats.source import BrokenRecordError, Framing, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.locate.object_stores import changed_at
-from stillhunt.collect.normalise.standardise import RawBatch
 from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
 from stillhunt.collect.values.fields import from_object

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.collect.history.kernels import Entries, Heads, count_children, enter_prompts, find_prompts, follow
-from stillhunt.collect.history.resent import (
+from stillhunt.collect.history.resent_prefixes import (
     MOST_CONTINUATIONS,
     group_hashes,
     new_children,

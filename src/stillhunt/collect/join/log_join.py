@@ -23,9 +23,10 @@ from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.checks.proxy_check import Peers
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
 from stillhunt.collect.formats import SOURCES
-from stillhunt.collect.join.calls import (
+from stillhunt.collect.join.match_calls import (
     CONTENT,
     I64,
     LINK_KINDS,
@@ -39,7 +40,7 @@ from stillhunt.collect.join.calls import (
 )
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import random_words
-from stillhunt.collect.normalise.standardise import RawBatch, Rules, standardise_requests
+from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.values.fields import REQUEST_FIELDS
 from stillhunt.collect.values.kernels import KEYS, hash_rows
 from stillhunt.collect.values.rejects import Rejects

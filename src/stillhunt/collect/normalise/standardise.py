@@ -7,8 +7,8 @@ the rows beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
+from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.formats import CANONICAL, SOURCES
 from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
@@ -76,45 +77,6 @@ SHORT_ACCOUNT_COLUMNS = (
     "signup_country",
     "declared_use",
 )
-
-
-@dataclass(frozen=True)
-class RawBatch:
-    """Rows of one source as found.
-
-    Args:
-        columns: our name -> values; absent columns are not in it.
-        rows: number of rows.
-        source: name of the file or table.
-        origin_file: its index.
-        origin_rows: row numbers within it, int64.
-        place: row of the batch -> its place in words.
-        raw: row of the batch -> its text, for rejects.
-    """
-
-    columns: Mapping[str, Column]
-    rows: int
-    source: str
-    origin_file: int
-    origin_rows: npt.NDArray[np.int64]
-    place: Callable[[int], str]
-    raw: Callable[[int], str]
-
-    def take(self, rows: npt.NDArray[np.int64]) -> RawBatch:
-        """Some rows of the batch, by their places in it, as a batch that holds no others."""
-        chosen = pa.array(rows)
-        columns = {
-            name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column.take(chosen)
-            for name, column in self.columns.items()
-        }
-        return replace(
-            self,
-            columns=columns,
-            rows=len(rows),
-            origin_rows=self.origin_rows[rows],
-            place=lambda row: self.place(int(rows[row])),
-            raw=lambda row: self.raw(int(rows[row])),
-        )
 
 
 @dataclass

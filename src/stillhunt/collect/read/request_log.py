@@ -21,13 +21,13 @@ from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.decode.columnar import ParquetReader, Part, TableReader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.history.incremental_history import Notes, SettledHistory
-from stillhunt.collect.history.resent import I64, History, Survey
+from stillhunt.collect.history.resent_prefixes import I64, History, Survey
 from stillhunt.collect.join.log_join import join_logs, joinable, with_repeats
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.locate.catalog import FoundFile
-from stillhunt.collect.locate.digests import Digests
 from stillhunt.collect.locate.object_stores import size_of
 from stillhunt.collect.normalise.standardise import Rules, standardise_keys, standardise_requests
+from stillhunt.collect.read.digests import Digests
 from stillhunt.collect.read.input_stats import Filling, Ledger
 from stillhunt.collect.read.inputs import NOTHING_USABLE, InputFacts, InputFile, Opened
 from stillhunt.collect.read.parallel_read import ahead

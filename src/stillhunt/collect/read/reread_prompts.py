@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.collect.decode.columnar import Part
-from stillhunt.collect.history.resent import I64, prompt_array
+from stillhunt.collect.history.resent_prefixes import I64, prompt_array
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.standardise import Rules, standardise_texts
 from stillhunt.collect.values.rejects import Rejects
