@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.collect.gathering import ENGINE, config, opened, row, write_lines
+from tests.collect.gathering import config, opened, row, write_lines
 from tests.collect.sources.cloud_records import RECORDS
 from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.reading import Read, read_logs
@@ -18,7 +18,7 @@ from tests.collect.sources.reading import Read, read_logs
 from stillhunt.base.errors import ConfigError
 from stillhunt.collect.checks.proxy_check import LEAST_CALLS, LEAST_OF_PROXIES
 from stillhunt.collect.normalise.standardise import Rules
-from stillhunt.collect.read.inputs import InputFacts
+from stillhunt.collect.read.input_stats import InputFacts
 
 START = 1_795_000_000
 
@@ -146,8 +146,8 @@ def test_rates_of_the_log_win_and_wrong_ones_are_rejects(tmp_path: Path) -> None
     log = opened(tmp_path / "a.jsonl", settings=config(sampling_rate={"canonical": 0.2, "vertex": 0.9}))
     rows = pa.concat_tables(list(log.batches())).to_pylist()
     assert [one["sampling_rate"] for one in rows] == [0.5, 0.2, 0.1, 1.0]
-    assert log.rejected_rows == 4
-    assert log.filling.rates == {0.1: 1, 0.2: 1, 0.5: 1, 1.0: 1}
+    assert log.facts.rejected_rows == 4
+    assert log.facts.columns.sampling_rates == {0.1: 1, 0.2: 1, 0.5: 1, 1.0: 1}
 
 
 def test_a_rate_for_no_kind_of_log_is_refused() -> None:
@@ -160,5 +160,3 @@ def test_a_rate_for_no_kind_of_log_is_refused() -> None:
 def test_facts_come_back_from_json() -> None:
     facts = InputFacts(3, {"prompt": 2, "country": 0}, 1, {"0.5": 2}, {"why": 1}, 2, 1, ("a doubt",))
     assert InputFacts.from_json(json.loads(json.dumps(facts.as_json()))) == facts
-    assert facts.present == {"prompt"}
-    assert ENGINE is not None

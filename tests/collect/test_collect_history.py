@@ -175,9 +175,9 @@ def test_excerpts_are_read_again_as_they_were_handed_on(tmp_path) -> None:
     for source in (tmp_path, pa.Table.from_pylist(rows), pa.Table.from_pylist(rows).to_reader()):
         found, log = collected(source, settings=config(max_text_bytes=1024))
         wanted = [found[n] for n in (25, 3, 14, 3)]
-        texts = log.texts([(r["origin_file"], r["origin_row"]) for r in wanted])
-        assert texts == [(r["prompt"], r["system_prompt"]) for r in wanted]
-        assert log.texts([(99, 0), (0, 10**6)]) == [(None, None), (None, None)]
+        prompts = log.prompts([(r["origin_file"], r["origin_row"]) for r in wanted])
+        assert prompts == [r["prompt"] for r in wanted]
+        assert log.prompts([(99, 0), (0, 10**6)]) == [None, None]
         log.close()
 
 

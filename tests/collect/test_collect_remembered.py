@@ -34,12 +34,12 @@ class Memory:
         names = sorted(path.name for path in paths)
         known = {index: self.notes[name] for index, name in enumerate(names) if name in self.notes}
         together = frozenset(index for index, name in enumerate(names) if name in self.together)
-        digests = log.settle_history(known, together)
+        digests = log.history.settle(known, together)
         rows = pa.concat_tables(log.batches()).to_pylist()
         for index, name in enumerate(names):
             own = content([{**r, "turn": None} for r in rows if r["origin_file"] == index])
             assert self.handed_on.setdefault((name, digests[index]), own) == own, "one digest, two contents"
-        found = {index: log.take_history(index) for index in range(len(names))}
+        found = {index: log.history.take_notes(index) for index in range(len(names))}
         searched = [
             name for i, name in enumerate(names) if found[i]["followers"] is not known.get(i, {}).get("followers")
         ]
@@ -92,9 +92,9 @@ def test_only_new_files_are_read_where_files_come_in_time_order(
         read.clear()
         log = opened([str(path) for path in paths[:count]])
         known = {n: memory.notes[f"{n}.jsonl"] for n in range(count) if f"{n}.jsonl" in memory.notes}
-        log.settle_history(known, frozenset(known))
+        log.history.settle(known, frozenset(known))
         assert read == [f"{n}.jsonl" for n in range(count) if n not in known]
-        assert all(log.take_history(n)["followers"] is known[n]["followers"] for n in known)
+        assert all(log.history.take_notes(n)["followers"] is known[n]["followers"] for n in known)
         memory.hunt(paths[:count])
 
 

@@ -1,4 +1,4 @@
-"""What a log is and what it can tell, without a hunt: for `stillhunt inspect`."""
+"""What a log is and which evidence it allows, without a hunt: the answer of `stillhunt inspect`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.clients import OTHER, client_families, tells_browsers
+from stillhunt.base.formatting import percent
 from stillhunt.collect.checks.coverage import FamilyCoverage, coverage, sampled_facts, unenriched
 from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL
 from stillhunt.collect.formats import CANONICAL, SOURCES
-from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS
-from stillhunt.collect.read.inputs import InputFile
+from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, InputFile
 from stillhunt.collect.read.request_log import RequestLog
 
-SHOWN = (
+SHOWN_COLUMNS = (
     "request_id",
     "timestamp",
     "account_id",
     "model",
     *(name for name in sorted(OPTIONAL_COLUMNS) if name != "client_prefix"),
 )
-"""Columns whose filling is told."""
+"""Columns for which the number of filled rows is shown."""
 LOOKED_UP = dict.fromkeys(("asn", "asn_name", "country", "ip_kind"), "collect.mmdb, by address")
-"""Where columns come from that no log of this format has, if the user gave MMDB files."""
-MOST_AGENTS = 10_000
-"""Different User-Agent headers that are told apart; the rest is other."""
-CLIENTS_SHOWN = 6
+"""Origin of the columns that MMDB files fill if the log does not have them."""
+MAX_USER_AGENTS = 10_000
+"""Different User-Agent headers that are counted; all further ones count as other."""
+SHOWN_CLIENTS = 6
 OWN_ID = "file and place in it; the log has no id"
-ANOTHER_LOG = "from another log of the same calls"
-OTHER_FIELDS = "from what else the log tells"
+ANOTHER_LOG = "another log of the same calls"
+OTHER_FIELDS = "other fields of the log"
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class InspectedInput:
     """One input.
 
     Args:
-        file: its name, format, rows and what was passed over.
+        file: its name, format, rows and the records that are not calls.
         title: the format in words.
-        filled: column -> rows that have a value.
-        carries: column -> where the format keeps it, or how else it came by its values.
-        notes: traps of the format.
-        rejected: rows set aside.
-        completes: rows of it that completed calls told by other logs, or were one call with another row.
+        filled: column -> number of rows that have a value.
+        carries: column -> field of the format that holds it, or another origin of its values.
+        notes: pitfalls of the format.
+        rejected: number of rejected rows.
+        completes: number of its rows that completed calls of other logs, or were one call with another row.
     """
 
     file: InputFile
@@ -65,14 +65,14 @@ class Inspection:
     Args:
         inputs: in order of names.
         rejects: REJECTS.
-        rejected: rows set aside, also those that `rejects` does not keep.
-        coverage: what the log can tell, by evidence family.
-        accounts: distinct accounts.
+        rejected: number of rejected rows, including those beyond the limit of REJECTS.
+        coverage: what the log allows to find, by evidence family.
+        accounts: number of distinct accounts.
         first: time of the first request, microseconds since 1970; None without requests.
-        last: time of the last.
-        clients: the software most requests come from, in words; empty where the log names none.
-        unenriched: what could be told with files that are not there.
-        sampled: what it means that the log is a sample, if it is.
+        last: time of the last request.
+        clients: the software that most requests name, with shares; empty if the log names none.
+        unenriched: what else could be found with files that are missing.
+        sampled: consequences of the log being a sample, if it is one.
     """
 
     inputs: Sequence[InspectedInput]
@@ -90,86 +90,105 @@ class Inspection:
 def inspect_log(
     log: RequestLog, accounts: pa.Table | None, mapping: Mapping[str, str] | None, *, looks_up: bool = False
 ) -> Inspection:
-    """Read a log to its end and count what is in it.
+    """Read a log to its end and count what it holds.
 
     Args:
-        log: freshly opened.
-        accounts: ACCOUNTS, None where there is no such table.
-        mapping: what the user mapped by hand.
-        looks_up: whether `collect.mmdb` fills what the log does not tell of addresses.
+        log: opened, and not yet read.
+        accounts: ACCOUNTS; None if there is no such table.
+        mapping: our column -> field, as the user mapped it.
+        looks_up: whether `collect.mmdb` fills columns that the log does not have.
 
     Raises:
         InputError: nothing can be read.
     """
-    filled: dict[int, Counter[str]] = defaultdict(Counter)
-    unnamed: Counter[int] = Counter()
-    agents: Counter[str] = Counter()
-    ids: set[str] = set()
-    times: list[int] = []
+    counts = _Counts()
     for batch in log.batches():
-        index = batch.column("origin_file")[0].as_py()
-        for name in SHOWN:
-            filled[index][name] += batch.num_rows - batch.column(name).null_count
-        unnamed[index] += pc.sum(pc.equal(batch.column("model"), UNKNOWN_MODEL)).as_py() or 0
-        _count_agents(agents, batch.column("user_agent"))
-        ids.update(batch.column("account_id").unique().to_pylist())
-        moments = batch.column("timestamp").cast(pa.int64()).to_numpy()
-        times += [int(moments.min()), int(moments.max())]
-    known = {source.name: source for source in SOURCES}
-    inputs = []
-    for index, file in enumerate(log.inputs):
-        source = known.get(file.format)
-        carries = dict(source.carries) if source else {name: name for name in SHOWN}
-        if file.format != CANONICAL:
-            filled[index]["model"] -= unnamed[index]
-        facts = log.facts.get(index)
-        elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS
-        told = {name: OWN_ID if name == "request_id" else elsewhere for name in SHOWN if filled[index][name]}
-        inputs.append(
-            InspectedInput(
-                file,
-                source.title if source else "table with our columns",
-                {name: filled[index][name] for name in SHOWN},
-                {**told, **(LOOKED_UP if looks_up else {}), **carries, **(mapping or {})},
-                source.notes if source else (),
-                facts.rejected if facts else 0,
-                _completed(index, log.inputs),
-            )
-        )
-    rows = sum(file.rows for file in log.inputs)
-    shares = {name: sum(of[name] for of in filled.values()) / rows for name in SHOWN} if rows else None
-    rejected, families = log.rejected_rows, coverage(log.present, accounts, shares)
-    first, last = (min(times), max(times)) if times else (None, None)
-    missing = unenriched(log.present, browsers=tells_browsers())
-    sample = sampled_facts(log.filling.rates, rows)
-    sentences = [sample["sentence"]] if sample else []
+        counts.add(batch)
+    facts = log.facts
+    rows = sum(file.rows for file in facts.inputs)
+    inputs = [
+        _inspected(log, i, counts, (LOOKED_UP if looks_up else {}, mapping or {})) for i in range(len(facts.inputs))
+    ]
+    filled = {name: sum(one.filled[name] for one in inputs) / rows for name in SHOWN_COLUMNS} if rows else None
+    sample = sampled_facts(facts.columns.sampling_rates, rows)
     return Inspection(
-        inputs, log.rejects(), rejected, families, len(ids), first, last, _clients(agents, rows), missing, sentences
+        inputs,
+        log.rejects(),
+        facts.rejected_rows,
+        coverage(facts.columns.present, accounts, filled),
+        len(counts.accounts),
+        min(counts.times, default=None),
+        max(counts.times, default=None),
+        counts.clients(rows),
+        unenriched(facts.columns.present, browsers=tells_browsers()),
+        [sample["sentence"]] if sample else [],
     )
 
 
-def _count_agents(agents: Counter[str], column: pa.ChunkedArray) -> None:
-    """Count User-Agent headers; of very many different ones only the first are told apart."""
-    for entry in pc.value_counts(column).to_pylist():
-        text = entry["values"]
-        if text is not None:
-            agents[text if text in agents or len(agents) < MOST_AGENTS else ""] += entry["counts"]
+class _Counts:
+    """What is counted while the log is read."""
+
+    def __init__(self) -> None:
+        self.filled: dict[int, Counter[str]] = defaultdict(Counter)
+        """Index of an input -> column -> number of rows that have a value."""
+        self.unknown_models: Counter[int] = Counter()
+        self.accounts: set[str] = set()
+        self.times: list[int] = []
+        """First and last moment of each batch, microseconds since 1970."""
+        self._agents: Counter[str] = Counter()
+
+    def add(self, batch: pa.Table) -> None:
+        """Count rows of one input."""
+        index = batch.column("origin_file")[0].as_py()
+        for name in SHOWN_COLUMNS:
+            self.filled[index][name] += batch.num_rows - batch.column(name).null_count
+        self.unknown_models[index] += pc.sum(pc.equal(batch.column("model"), UNKNOWN_MODEL)).as_py() or 0
+        self.accounts.update(batch.column("account_id").unique().to_pylist())
+        moments = batch.column("timestamp").cast(pa.int64()).to_numpy()
+        self.times += [int(moments.min()), int(moments.max())]
+        for entry in pc.value_counts(batch.column("user_agent")).to_pylist():
+            text = entry["values"]
+            if text is not None:
+                kept = text in self._agents or len(self._agents) < MAX_USER_AGENTS
+                self._agents[text if kept else ""] += entry["counts"]
+
+    def clients(self, rows: int) -> str:
+        """The kinds of clients that most requests name, with their shares."""
+        counts: Counter[str] = Counter()
+        families = client_families({text: count for text, count in self._agents.items() if text})
+        for text, count in self._agents.items():
+            counts[families.get(text, OTHER)] += count
+        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        more = f", {len(ranked) - SHOWN_CLIENTS} more" if len(ranked) > SHOWN_CLIENTS else ""
+        return ", ".join(f"{name[:40]} {percent(count / rows)}" for name, count in ranked[:SHOWN_CLIENTS]) + more
 
 
-def _clients(agents: Mapping[str, int], rows: int) -> str:
-    """The families of clients that most requests name, with their shares."""
-    told: Counter[str] = Counter()
-    families = client_families({text: count for text, count in agents.items() if text})
-    for text, count in agents.items():
-        told[families.get(text, OTHER)] += count
-    ranked = sorted(told.items(), key=lambda pair: (-pair[1], pair[0]))
-    more = f", {len(ranked) - CLIENTS_SHOWN} more" if len(ranked) > CLIENTS_SHOWN else ""
-    shown = ", ".join(f"{name[:40]} {100 * count / rows:.0f} %" for name, count in ranked[:CLIENTS_SHOWN])
-    return shown + more
+def _inspected(
+    log: RequestLog, index: int, counts: _Counts, origins: tuple[Mapping[str, str], Mapping[str, str]]
+) -> InspectedInput:
+    """One input; origins of columns are those that are looked up, and those that the user mapped."""
+    file = log.facts.inputs[index]
+    source = next((source for source in SOURCES if source.name == file.format), None)
+    filled = {name: counts.filled[index][name] for name in SHOWN_COLUMNS}
+    if file.format != CANONICAL:
+        filled["model"] -= counts.unknown_models[index]
+    elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS
+    others = {name: OWN_ID if name == "request_id" else elsewhere for name in SHOWN_COLUMNS if filled[name]}
+    carries = dict(source.carries) if source else {name: name for name in SHOWN_COLUMNS}
+    looked_up, mapped = origins
+    return InspectedInput(
+        file,
+        source.title if source else "table with our columns",
+        filled,
+        {**others, **looked_up, **carries, **mapped},
+        source.notes if source else (),
+        log.stats.of(index).rejected,
+        _completed(index, log.facts.inputs),
+    )
 
 
 def _completed(index: int, inputs: Sequence[InputFile]) -> int:
-    """Calls to which an input gave rows that are no calls by themselves; no more than the others have calls."""
+    """Calls of other logs to which an input gave a row; at most as many as the others have calls."""
     file = inputs[index]
     given = file.joined - file.rows - file.passed_over.get(NO_COUNTERPART, 0)
     others = sum(one.rows for number, one in enumerate(inputs) if one.joined and number != index)

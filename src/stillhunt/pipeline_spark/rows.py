@@ -23,12 +23,12 @@ from stillhunt.base.engine_spark_dataset import (
 )
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
 from stillhunt.collect.decode.columnar import ColumnarRows
-from stillhunt.collect.history.resent_prefixes import History, Survey, prompt_array
+from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.enrich import open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
-from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, rates_of
+from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
 from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     FieldMap,
@@ -133,7 +133,7 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
             rows[index] += table.num_rows
             sizes[index] = int(part.column(_SIZE)[0].as_py() or 0)
             filled.update({name: table.num_rows - table.column(name).null_count for name in OPTIONAL_COLUMNS})
-            rates.update(rates_of(table))
+            rates.update(count_sampling_rates(table))
             replaced += rejects.replaced_texts
             if table.num_rows:
                 yield _row_stream(table)
@@ -221,14 +221,14 @@ def sketch_batches(config: Config, batches: Batches) -> Batches:
 
 def _handed_on(config: Config, batches: Batches, others: list[pa.RecordBatch]) -> Iterator[pa.Table]:
     """REQUESTS without resent history and with bounded prompts; rows of other kinds are put in `others`."""
-    survey, spool = Survey(), Spool(REQUESTS.arrow)
+    survey, spool = KeySurvey(), Spool(REQUESTS.arrow)
     for batch in batches:
         others.extend(part.select(_STREAM.names) for kind in (REJECT, FACT) for part in _parts(iter([batch]), kind))
         for part in _parts(iter([batch]), ROW):
             table = _requests(part)
             survey.add(0, table)
             spool.add(table)
-    history = History(survey) if survey.grouped_rows else None
+    history = PrefixCutter(survey) if survey.grouped_rows else None
     for table in spool.tables():
         rest = table if history is None else history.cut(table)[0]
         prompts = bounded_texts(prompt_array(rest), config.collect.max_text_bytes, config.seed)

@@ -126,7 +126,9 @@ def customers(sources: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     config = Config.load({"collect": {"identity_key": KEY}})
     with DuckDBEngine(threads=1) as engine:
         log = open_requests(sources, mapping=None, config=config, engine=engine, progress=Silent())
-        table, _ = open_accounts(log.customers or None, mapping=None, config=config, engine=engine, progress=Silent())
+        table, _ = open_accounts(
+            log.opened.customer_files() or None, mapping=None, config=config, engine=engine, progress=Silent()
+        )
         list(log.batches())
         log.close()
     return [] if table is None else table.to_pylist(), log.rejects().to_pylist()

@@ -31,7 +31,7 @@ _Keys = npt.NDArray[np.uint64]
 _Counts = npt.NDArray[np.int64]
 
 
-class Twins:
+class DuplicateInputs:
     """Calls of each client and day in each of some logs."""
 
     def __init__(self) -> None:

@@ -43,7 +43,7 @@ _ADVICE = {
 _OTHERS_ADVICE = "let the proxy hand on the client's address, and the gateway log it (X-Forwarded-For)"
 
 
-class Peers:
+class ProxyCheck:
     """What is counted of the addresses of one input; bounded whatever they are."""
 
     def __init__(self) -> None:

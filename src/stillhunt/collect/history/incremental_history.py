@@ -64,7 +64,7 @@ def secret_of(key: str) -> U64:
     return words[:KEYS]
 
 
-class SettledHistory:
+class IncrementalCutter:
     """Cuts of all inputs, known before their rows are handed on.
 
     Args:

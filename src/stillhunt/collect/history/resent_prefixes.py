@@ -75,7 +75,7 @@ def group_hashes(table: pa.Table, secret: npt.NDArray[np.uint64]) -> npt.NDArray
     return hashes
 
 
-class Survey:
+class KeySurvey:
     """First look at the key columns: which groups have several rows, and does each input come in time order.
 
     It may see rows that are refused later; that costs a little work and changes no result.
@@ -129,14 +129,14 @@ class Survey:
         return order, in_time
 
 
-class History:
+class PrefixCutter:
     """Finds and takes off resent history, batch by batch.
 
     Args:
         survey: the finished first look.
     """
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, survey: KeySurvey) -> None:
         self._survey = survey
         self._children, self._parents = new_children(_FIRST_CHILDREN), 0
         self._planned: tuple[I64, I64] | None = None

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.proxy_check import Peers
+from stillhunt.collect.checks.proxy_check import ProxyCheck
 from stillhunt.collect.decode.raw_batch import RawBatch
 from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
 from stillhunt.collect.formats import SOURCES
@@ -98,13 +98,13 @@ class JoinedLogs:
     Attributes:
         spools: input -> its calls, completed; all in place once `join_logs` returns.
         rejects: input -> its rows that cannot be used.
-        peers: input -> the addresses of its rows.
+        proxy_checks: input -> the addresses of its rows.
         ambiguous: rows left alone since their names led to several calls of one source.
     """
 
     spools: dict[int, Spool]
     rejects: dict[int, Rejects]
-    peers: dict[int, Peers]
+    proxy_checks: dict[int, ProxyCheck]
     ambiguous: int = 0
 
 
@@ -130,20 +130,20 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
     return joined
 
 
-def with_repeats(
-    readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, alone: bool
+def inputs_with_repeats(
+    readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, separately: bool
 ) -> list[frozenset[int]]:
     """Inputs in which an id stands for several calls, or a call in several rows: they are joined with each other.
 
     Args:
         readers: inputs that were read, by index.
         spools: their rows.
-        alone: look at each input by itself, so that what is kept of it depends on no other.
+        separately: look at each input by itself, so that what is kept of it depends on no other.
     """
     groups: dict[tuple[str, int], list[int]] = {}
     for index, reader in sorted(readers.items()):
         if reader.source.links and reader.source.role != "parts":
-            groups.setdefault((reader.source.name, index if alone else -1), []).append(index)
+            groups.setdefault((reader.source.name, index if separately else -1), []).append(index)
     found = []
     for members in groups.values():
         ids = CallIds()
@@ -161,7 +161,7 @@ class _Joining:
     def __init__(self, readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, folder: Path) -> None:
         self._readers, self._rules, self._engine, self._folder = readers, rules, engine, folder
         self._rejects: dict[int, Rejects] = {index: Rejects() for index in readers}
-        self._peers: dict[int, Peers] = {index: Peers() for index in readers}
+        self._proxy_checks: dict[int, ProxyCheck] = {index: ProxyCheck() for index in readers}
         self._secret = random_words(KEYS)
         self._logs: list[_Log] = []
         self._names: list[U64] = []
@@ -188,7 +188,7 @@ class _Joining:
                     reader = self._readers[index]
                     reader.joined, reader.by_address = True, 0
                     for raw in reader.batches(WANTED, self._rejects[index]):
-                        self._peers[index].note(raw)
+                        self._proxy_checks[index].note(raw)
                         table = self._noted(raw, log, self._rejects[index])
                         writer.write_table(table.cast(schema), _FILE_ROWS)
                         advance(raw.rows)
@@ -242,7 +242,7 @@ class _Joining:
         }
         self._engine.register("heads", pa.table(heads))
         spools = {i: Spool(REQUESTS.arrow) for i in self._readers}
-        result = JoinedLogs(spools, self._rejects, self._peers, calls.ambiguous)
+        result = JoinedLogs(spools, self._rejects, self._proxy_checks, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
         for log in ranked:
             statement = _statement(log, ranked)

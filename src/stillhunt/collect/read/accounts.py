@@ -18,7 +18,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.collect.formats import CANONICAL
 from stillhunt.collect.normalise.standardise import Rules, account_contents, standardise_accounts
-from stillhunt.collect.read.inputs import NOTHING_USABLE, open_inputs
+from stillhunt.collect.read.inputs import NO_USABLE_ROW, open_inputs
 from stillhunt.collect.values.fields import ACCOUNT_FIELDS, REQUIRED_ACCOUNT_FIELDS, field_map
 from stillhunt.collect.values.kernels import I64
 from stillhunt.collect.values.rejects import Rejects
@@ -59,14 +59,14 @@ def open_accounts(
         for index in sorted(opened.readers):
             for raw in opened.readers[index].batches(ACCOUNT_FIELDS, rejects):
                 table, hidden, rows = standardise_accounts(raw, rules, rejects)
-                kind = opened.kind_of(index)[0]
+                kind = opened.format_of(index)
                 parts.setdefault(kind, []).append(_Part(table, hidden, rows, raw.source, raw.place))
                 advance(raw.rows)
     table = ACCOUNTS.empty()
     for kind in sorted(parts, key=lambda name: (name != CANONICAL, name)):
         table = _completed(table, _merged(parts.pop(kind), rejects))
     if table.num_rows == 0 and rejects.rows:
-        raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NOTHING_USABLE)
+        raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NO_USABLE_ROW)
     return ACCOUNTS.check(table), rejects.table()
 
 

@@ -44,7 +44,7 @@ GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), o
 
 
 def open_reader(
-    found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, kinds: Kinds
+    found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, formats: FormatsMet
 ) -> Reader:
     """Open one input and look at its columns.
 
@@ -54,7 +54,7 @@ def open_reader(
         fields: where our columns are.
         required: our columns that it must have.
         config: limits.
-        kinds: the sources met so far.
+        formats: the sources met so far.
 
     Raises:
         ConfigError: `collect.format` names no format.
@@ -64,8 +64,8 @@ def open_reader(
     batch_rows = config.collect.batch_rows
     if isinstance(found, FoundFile):
         if isinstance(found.path, StoredTable):
-            return _open_stored(found.path, rows, required, config, kinds)
-        return _open_file(found.path, rows, required, config, kinds)
+            return _open_stored(found.path, rows, required, config, formats)
+        return _open_file(found.path, rows, required, config, formats)
     try:
         if found.table is not None:
             return TableReader(found.table, rows, required, batch_rows)
@@ -76,7 +76,9 @@ def open_reader(
     raise UnusableInputError("nothing to read", "table")
 
 
-def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds | None) -> Reader:
+def _open_file(
+    path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, formats: FormatsMet | None
+) -> Reader:
     """The reader of a file; only `collect.format` canonical leaves its content no say in what it is."""
     if not path.is_file():
         raise UnusableInputError("not a regular file (a device, a pipe, or a link to nothing)")
@@ -86,44 +88,44 @@ def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config:
         raise UnusableInputError("the file is empty")
     file = _described(path, rows, config)
     if config.collect.format == CANONICAL:
-        kinds = None
-    elif config.collect.format and kinds is not None:
+        formats = None
+    elif config.collect.format and formats is not None:
         source = source_named(config.collect.format)
         framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
-        return kinds.opened(file, source, _sampled(file, framing))
+        return formats.opened(file, source, _sampled(file, framing))
     if head.startswith(PARQUET_MAGIC):
         plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
-        return _canonical_or_known(plain, file, framing, kinds)
+        return _canonical_or_known(plain, file, framing, formats)
     content = _head(path, packed=False)
     if content.startswith(UTF16):
         file.envelope, content = from_utf16, b"".join(from_utf16(iter((content,))))
         if not content.lstrip().startswith((b"{", b"[")):
             raise UnusableInputError("a table in UTF-16", next_step="write it in UTF-8")
     if _looks_like_messages(content):
-        return _canonical_or_known(None, file, "protobuf", kinds)
-    known = _known(file, "text", kinds)
+        return _canonical_or_known(None, file, "protobuf", formats)
+    known = _known(file, "text", formats)
     if known is not None:
         return known
     try:
-        return _open_text(file, content, required, kinds)
+        return _open_text(file, content, required, formats)
     except UnusableInputError as complaint:
         head = _head(path, packed=False, most=ENVELOPE_BYTES)
         for envelope in envelopes(head, file.longest) if file.envelope is None else ():
             file.envelope = envelope
-            if (found := _known(file, "text", kinds)) is not None:
+            if (found := _known(file, "text", formats)) is not None:
                 return found
             with contextlib.suppress(UnusableInputError):
                 unwrapping = functools.partial(JsonReader, file, required, array=False)
-                return _canonical_or_known(unwrapping, file, "json", kinds)
+                return _canonical_or_known(unwrapping, file, "json", formats)
         raise complaint from None
 
 
-def _open_text(file: TextFile, content: bytes, required: Sequence[str], kinds: Kinds | None) -> Reader:
+def _open_text(file: TextFile, content: bytes, required: Sequence[str], formats: FormatsMet | None) -> Reader:
     kind = _text_kind(content, Path(file.name).name)
     if kind == "csv":
-        return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", kinds)
+        return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", formats)
     plain_json = functools.partial(JsonReader, file, required, array=kind == "array")
-    return _canonical_or_known(plain_json, file, "json", kinds)
+    return _canonical_or_known(plain_json, file, "json", formats)
 
 
 def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
@@ -142,21 +144,21 @@ def _sampled(file: TextFile, framing: Framing) -> Sample:
 
 
 def _open_stored(
-    table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds
+    table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, formats: FormatsMet
 ) -> Reader:
     if table.is_empty():
         raise UnusableInputError("the table is empty", "table")
     file = _described(table, rows, config)
     if table.chosen and config.collect.format not in ("", CANONICAL):
         source = source_named(config.collect.format)
-        return kinds.opened(file, source, _sampled(file, "parquet"))
+        return formats.opened(file, source, _sampled(file, "parquet"))
     plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
-    asked = None if table.chosen and config.collect.format == CANONICAL else kinds
+    asked = None if table.chosen and config.collect.format == CANONICAL else formats
     return _canonical_or_known(plain, file, "parquet", asked)
 
 
 @dataclass
-class Kinds:
+class FormatsMet:
     """The sources met so far, with what their inputs share.
 
     Attributes:
@@ -217,7 +219,7 @@ def _holds(records: Sequence[Record], path: str) -> bool:
 
 
 def _canonical_or_known(
-    plain: Callable[..., Reader] | None, file: TextFile, framing: Framing, kinds: Kinds | None
+    plain: Callable[..., Reader] | None, file: TextFile, framing: Framing, formats: FormatsMet | None
 ) -> Reader:
     """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint.
 
@@ -230,22 +232,22 @@ def _canonical_or_known(
                 return plain(mixed=True) if mixed else plain()
             except UnusableInputError as error:
                 complaint = complaint if mixed else error
-        known = _known(file, framing, kinds, mixed=mixed)
+        known = _known(file, framing, formats, mixed=mixed)
         if known is not None:
             return known
     raise complaint
 
 
-def _known(file: TextFile, framing: Framing, kinds: Kinds | None, *, mixed: bool = False) -> Reader | None:
-    """The file as one of a source that knows it; without `kinds` none is asked."""
-    if kinds is None:
+def _known(file: TextFile, framing: Framing, formats: FormatsMet | None, *, mixed: bool = False) -> Reader | None:
+    """The file as one of a source that knows it; without `formats` none is asked."""
+    if formats is None:
         return None
     try:
         sample = sample_of(file, framing, mixed=mixed)
     except UnusableInputError:
         return None
     source = recognise(sample)
-    return None if source is None else kinds.opened(file, source, sample)
+    return None if source is None else formats.opened(file, source, sample)
 
 
 def _framing(path: Place, source: Source) -> Framing:
