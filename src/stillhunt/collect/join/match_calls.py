@@ -1,4 +1,8 @@
-"""Which rows of different logs are one call: rows that share a name of it."""
+"""Which rows of different logs record one call: rows that share a name of it.
+
+A name of a call is an id that several logs write down: of the answer, the trace span, the batch entry and so on.
+Names are compared by keyed hashes.
+"""
 
 from __future__ import annotations
 
@@ -22,36 +26,35 @@ Flags = npt.NDArray[np.bool_]
 
 
 _APART = np.uint64(0x9E3779B97F4A7C15)
-NEAR = 60_000_000
-"""Microseconds within which two logs of one source date the same call: one may write when it began, another, in whole
-seconds, when it was answered."""
+SAME_CALL_MICROSECONDS = 60_000_000
+"""Most microseconds between the times that two logs of one source give the same call: one may write when the call
+began, the other when it was answered, in whole seconds."""
 
 
 CONTENT = "content"
 LINK_KINDS = ("response", "span", "batch", "call", "edge", CONTENT)
-"""Kinds of names of a call, in the order in which they are believed: what no client can choose comes first. The last is
-no id: who asked what, for logs of the same calls that share none, as a client's traces and a gateway's log."""
+"""Kinds of names of a call, the most reliable first: names that no client can choose. The last one is not an id but who
+asked what; it joins logs that share no id, such as a client's traces and a gateway's log."""
 MADE_BY_SERVERS = ("response", "span")
-"""Of these the kinds that two logs of one source may hold of one call: a trace of the client and one of the gateway."""
+"""Kinds of names that two logs of one source may both give to one call: a client's trace and a gateway's trace."""
 
 
-FAR = 36 * 3600 * 1_000_000
-"""Microseconds beyond which rows of two logs are no call, though they share a name: time zones that are
-told wrongly, and calls that last, lie within."""
+MAX_CALL_MICROSECONDS = 36 * 3600 * 1_000_000
+"""Most microseconds between rows of one call. It allows for a wrong time zone and for a call that takes long."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What rows tell of their calls beside names.
+class CallAttributes:
+    """What each row says about its call beside the names; one entry per row.
 
     Attributes:
-        ranks: rank of each row's source; two sources never share one.
-        accounts: hash of the account of each row, 0 where unknown.
-        times: microseconds since 1970 of each row, -1 where unknown.
-        files: input of each row.
-        prompts: hash of what each row asks, 0 where unknown.
-        answers: hash of the id of the answer of each row, which servers draw, 0 where unknown.
-        clients: hash of the client's address of each row, 0 where unknown.
+        ranks: rank of the row's source; no two sources have the same.
+        accounts: hash of the account, 0 if unknown.
+        times: microseconds since 1970, -1 if unknown.
+        files: index of the input.
+        prompts: hash of the prompt, 0 if unknown.
+        answers: hash of the id that a server gave the answer, 0 if unknown.
+        clients: hash of the client's address, 0 if unknown.
     """
 
     ranks: I64
@@ -65,66 +68,68 @@ class Told:
 
 @dataclass(frozen=True)
 class Calls:
-    """Rows put together.
+    """Rows joined into calls.
 
     Attributes:
-        head: for each row the row that stands for its call, itself where it is alone: of the lowest rank the first.
-        many: whether the row's source has several rows of the call.
-        ambiguous: rows left alone because their names led to several calls of one source.
+        representative: for each row, the row that stands for its call: the first one of the lowest rank.
+        repeated: whether the row's source has several rows of the call.
+        ambiguous: number of rows that were not joined because their names led to several calls of one source.
     """
 
-    head: I64
-    many: Flags
+    representative: I64
+    repeated: Flags
     ambiguous: int
 
 
-def same_calls(names: U64, kinds: I64, rows: I64, call: I64, told: Told) -> Calls:
-    """Put rows together that share a name, one kind of names after the other.
+def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAttributes) -> Calls:
+    """Join rows that share a name into calls, one kind of names after the other.
 
-    A name that two calls of one source share names no single call, and joins nothing; but where all sources that have
-    it gave it to as many calls, at like times, the first of the one is the first of the other, and so on. Rows days
-    apart are no call, whatever their names. Calls that chains of names of a kind would join with another call of one of
-    their sources are not joined by that kind. Two rows of one source are one call told twice, and no two calls, where
-    they lie in different files, at about one time, of one account and one prompt as far as these are known.
+    A name that two calls of one source share identifies no call and joins nothing. There is one exception: if all
+    sources that have the name gave it to the same number of calls at similar times, the first call of one source is the
+    first call of the other, and so on. Rows that are days apart are never one call. A kind of names does not join calls
+    if a chain of its names would join them with another call of one of their sources. Two rows of one source are one
+    call recorded twice, and not two calls, if they lie in different files and agree in time, account and prompt as far
+    as these are known.
 
     Args:
         names: hashed name of a call, one entry for each row and name.
         kinds: position of each name's kind in `LINK_KINDS`.
         rows: row of each entry.
-        call: call of each row as `repeats_as_one` gives it.
-        told: what the rows tell beside.
+        call: call of each row, as `repeats_as_one` gives it.
+        attributes: what the rows say beside names.
     """
     count = call.size
-    torn = np.zeros(count, np.bool_)
+    conflicting = np.zeros(count, np.bool_)
     for kind, word in enumerate(LINK_KINDS):
         chosen = kinds == kind
         if chosen.any():
-            call, clashing = _united(names[chosen], rows[chosen], call, told, word)
-            torn |= clashing & (word != CONTENT)
-    order = np.lexsort((np.arange(count), told.ranks, call))
-    fresh = np.diff(call[order], prepend=-1) != 0
-    head = np.empty(count, np.int64)
-    head[order] = order[np.maximum.accumulate(np.where(fresh, np.arange(count), 0))]
-    _, part, times = np.unique(_paired(call, told.ranks), return_inverse=True, return_counts=True)
-    alone = np.bincount(call, minlength=1)[call] == 1
-    return Calls(head, times[part] > 1, int(np.count_nonzero(torn & alone)))
+            call, clashing = _join_by_names(names[chosen], rows[chosen], call, attributes, word)
+            conflicting |= clashing & (word != CONTENT)
+    order = np.lexsort((np.arange(count), attributes.ranks, call))
+    is_first = np.diff(call[order], prepend=-1) != 0
+    representative = np.empty(count, np.int64)
+    representative[order] = order[np.maximum.accumulate(np.where(is_first, np.arange(count), 0))]
+    _, part, times = np.unique(_paired(call, attributes.ranks), return_inverse=True, return_counts=True)
+    not_joined = np.bincount(call, minlength=1)[call] == 1
+    return Calls(representative, times[part] > 1, int(np.count_nonzero(conflicting & not_joined)))
 
 
-def _united(names: U64, rows: I64, call: I64, told: Told, kind: str) -> tuple[I64, Flags]:
-    """(call of each row after joining by these names of a kind; whether its names led to several calls)."""
-    twice = kind in MADE_BY_SERVERS
+def _join_by_names(names: U64, rows: I64, call: I64, attributes: CallAttributes, kind: str) -> tuple[I64, Flags]:
+    """Call of each row after joining by names of one kind, and whether a row's names led to several calls."""
+    may_repeat = kind in MADE_BY_SERVERS
     order = np.lexsort((rows, names))
     names, rows = names[order], rows[order]
-    fresh = np.ones(rows.size, np.bool_)
-    fresh[1:] = (names[1:] != names[:-1]) | (rows[1:] != rows[:-1])
-    names, rows = names[fresh], rows[fresh]
+    is_first = np.ones(rows.size, np.bool_)
+    is_first[1:] = (names[1:] != names[:-1]) | (rows[1:] != rows[:-1])
+    names, rows = names[is_first], rows[is_first]
     name = np.cumsum(np.concatenate([np.zeros(1, np.int64), names[1:] != names[:-1]]))[: rows.size]
-    whole = np.full(int(name.max(initial=-1)) + 1, twice)
-    if twice:
-        whole[name[_clashing(name, rows, told)]] = False
-    sides = _sources_of(call, told.ranks) if kind == CONTENT else told.ranks
-    name, kept = _told_apart(name, rows, call, Sides(sides, told.times), whole)
-    kept &= ~_far(name, told.times[rows], NEAR if kind == CONTENT else FAR)
+    unsplit = np.full(int(name.max(initial=-1)) + 1, may_repeat)
+    if may_repeat:
+        unsplit[name[_clashing(name, rows, attributes)]] = False
+    sides = _source_sets(call, attributes.ranks) if kind == CONTENT else attributes.ranks
+    name, kept = _split_names(name, rows, call, Sides(sides, attributes.times), unsplit)
+    limit = SAME_CALL_MICROSECONDS if kind == CONTENT else MAX_CALL_MICROSECONDS
+    kept &= ~_spread_beyond(name, attributes.times[rows], limit)
     lost = np.zeros(call.size, np.bool_)
     lost[rows[~kept]] = True
     name, rows = name[kept], rows[kept]
@@ -132,44 +137,47 @@ def _united(names: U64, rows: I64, call: I64, told: Told, kind: str) -> tuple[I6
     graph = coo_matrix((np.ones(rows.size, np.int8), (call[rows], size + name)), shape=(size + nodes, size + nodes))
     _, component = connected_components(graph, directed=False)
     joined = component[:size].astype(np.int64)[call]
-    torn = np.zeros(size + nodes, np.bool_)
-    # Rows that were one call before stay one: only what these names would add to it is judged.
-    _, heads = np.unique(_paired(call, told.ranks), return_index=True)
-    torn[joined[heads][_clashing(joined[heads], heads, told)]] = True
-    torn[joined[_far(joined, told.times)]] = True
-    torn &= np.bincount(np.unique(_paired(joined, call)) // (size or 1), minlength=size + nodes) > 1
-    # A call that stays as it is keeps a number that no component has.
-    clashing = torn[joined]
+    conflicting = np.zeros(size + nodes, np.bool_)
+    # Rows that were one call before stay one: only what these names add to it is judged.
+    _, firsts = np.unique(_paired(call, attributes.ranks), return_index=True)
+    conflicting[joined[firsts][_clashing(joined[firsts], firsts, attributes)]] = True
+    conflicting[joined[_spread_beyond(joined, attributes.times)]] = True
+    conflicting &= np.bincount(np.unique(_paired(joined, call)) // (size or 1), minlength=size + nodes) > 1
+    # A call that is not joined keeps a number that no component has.
+    clashing = conflicting[joined]
     _, united = np.unique(np.where(clashing, size + nodes + call, joined), return_inverse=True)
     return united.astype(np.int64), clashing | lost
 
 
 class Sides(NamedTuple):
-    """What names are told apart by: the side on which each row stands, and its time."""
+    """What splits a name that several calls share: the side on which each row stands, and its time."""
 
     sides: I64
     times: I64
 
 
-def _sources_of(call: I64, ranks: I64) -> I64:
-    """For each row a number of the set of sources that its call has."""
+def _source_sets(call: I64, ranks: I64) -> I64:
+    """For each row, a number that stands for the set of sources of its call."""
     _, rank = np.unique(ranks, return_inverse=True)
     sets = np.zeros(int(call.max(initial=-1)) + 1, np.uint64)
     np.bitwise_or.at(sets, call, np.uint64(1) << (rank.reshape(-1).astype(np.uint64) % np.uint64(64)))
     return np.unique(sets, return_inverse=True)[1].reshape(-1).astype(np.int64)[call]
 
 
-def _told_apart(name: I64, rows: I64, call: I64, told: Sides, whole: Flags) -> tuple[I64, Flags]:
-    """(names, those that each side gave to as many calls made several in order of time; whether they name one each).
+def _split_names(name: I64, rows: I64, call: I64, sides: Sides, unsplit: Flags) -> tuple[I64, Flags]:
+    """Split each name that all sides gave to the same number of calls into one name per call, in order of time.
 
     Args:
         name: number of the name of each entry.
-        rows: its row.
-        call: of all rows.
-        told: of all rows; sources are sides, of who asked what the sets of sources that are joined already.
-        whole: whether a name is left as it is, and names one.
+        rows: row of each entry.
+        call: call of each row.
+        sides: of all rows. A side is a source; for names of content it is the set of sources that are joined already.
+        unsplit: for each name, whether it stays as it is and identifies one call.
+
+    Returns:
+        (number of the name of each entry after splitting, whether this name identifies one call).
     """
-    ranks, times = told.sides[rows], told.times[rows]
+    ranks, times = sides.sides[rows], sides.times[rows]
     order = np.lexsort((rows, call[rows], times, ranks, name))
     within = np.zeros(rows.size, np.int64)
     part = _paired(name, ranks)[order]
@@ -184,16 +192,16 @@ def _told_apart(name: I64, rows: I64, call: I64, told: Sides, whole: Flags) -> t
     most, least = np.zeros(nodes, np.int64), np.full(nodes, np.iinfo(np.int64).max)
     np.maximum.at(most, name, calls)
     np.minimum.at(least, name, calls)
-    even = ((most == least) & ~whole)[name]
+    even = ((most == least) & ~unsplit)[name]
     apart = np.where(even & (most[name] > 1), within, 0)
     _, split = np.unique(_paired(name, apart), return_inverse=True)
     split = split.reshape(-1).astype(np.int64)
-    near = ~_far(split, times, NEAR)
-    return split, whole[name] | (calls == 1) | (even & near)
+    near = ~_spread_beyond(split, times, SAME_CALL_MICROSECONDS)
+    return split, unsplit[name] | (calls == 1) | (even & near)
 
 
-def _far(group: I64, times: I64, most: int = FAR) -> Flags:
-    """Entries of groups whose known times lie more than so many microseconds apart."""
+def _spread_beyond(group: I64, times: I64, most: int = MAX_CALL_MICROSECONDS) -> Flags:
+    """Entries of groups whose known times lie more than `most` microseconds apart."""
     size = int(group.max(initial=-1)) + 1
     low, high = np.full(size, np.iinfo(np.int64).max), np.full(size, -1)
     known = times >= 0
@@ -209,16 +217,24 @@ def _paired(first: I64, second: I64) -> I64:
     return pair
 
 
-def _clashing(group: I64, rows: I64, told: Told, more: tuple[tuple[U64, int, int], ...] = ()) -> Flags:
-    """Entries beside which their group holds a row of the same source that cannot be the same call told again."""
-    ranks, files = told.ranks[rows], told.files[rows]
+def _clashing(group: I64, rows: I64, attributes: CallAttributes, more: tuple[tuple[U64, int, int], ...] = ()) -> Flags:
+    """Entries whose group holds another row of the same source that cannot be a second record of the same call.
+
+    Args:
+        group: of each entry.
+        rows: row of each entry.
+        attributes: of all rows.
+        more: further attributes of all rows, the value that means unknown, and the largest difference within a call.
+    """
+    ranks, files = attributes.ranks[rows], attributes.files[rows]
     order = np.lexsort((files, ranks, group))
     same = (np.diff(group[order]) == 0) & (np.diff(ranks[order]) == 0)
     part = np.cumsum(np.concatenate([np.zeros(min(1, rows.size), np.int64), ~same]))
     parts = int(part.max(initial=-1)) + 1
     clash = np.zeros(parts, np.bool_)
     clash[part[1:][same & (np.diff(files[order]) == 0)]] = True
-    for values, unknown, most in ((told.times, -1, NEAR), (told.accounts, 0, 0), (told.prompts, 0, 0), *more):
+    usual = ((attributes.times, -1, SAME_CALL_MICROSECONDS), (attributes.accounts, 0, 0), (attributes.prompts, 0, 0))
+    for values, unknown, most in (*usual, *more):
         value = values[rows][order]
         known = value != unknown
         low, high = np.full(parts, np.iinfo(value.dtype).max, value.dtype), np.zeros(parts, value.dtype)
@@ -230,70 +246,71 @@ def _clashing(group: I64, rows: I64, told: Told, more: tuple[tuple[U64, int, int
     return found
 
 
-def repeats_as_one(ids: U64, told: Told) -> tuple[I64, I64, I64]:
-    """Rows of one source that are one call, told twice: one id in several files at about one time.
+def repeats_as_one(ids: U64, attributes: CallAttributes) -> tuple[I64, I64, I64]:
+    """Join rows of one source that record one call: they share an id, in several files, at about the same time.
 
-    Clients may choose an id, and one who gives all his calls the same must not make one of them: an id that a file
-    holds twice at about one time, that two accounts or addresses use, or under which two things are asked or answered,
-    joins nothing. Only rows that are alike in all this, to a fraction of a second, are one call also within a file: a
-    log that was delivered twice.
+    Clients may choose an id, and a client that gives all its calls the same id must not make one call of them. So an id
+    joins nothing if one file holds it twice at about the same time, if two accounts or addresses use it, or if it
+    stands for different prompts or answers. Within one file, only rows that agree in all of this, and in time to a
+    fraction of a second, are one call: such a log was delivered twice.
 
     Args:
         ids: hash of the id of each row.
-        told: what the rows tell beside.
+        attributes: what the rows say beside ids.
 
     Returns:
-        (call of each row, numbered by first rows; first row of each call; rows of each call).
+        (call of each row, numbered by first rows; first row of each call; number of rows of each call).
     """
-    ranks, times = told.ranks, told.times
-    order = np.lexsort((np.arange(ranks.size), told.files, times, ids, ranks))
+    ranks, times = attributes.ranks, attributes.times
+    order = np.lexsort((np.arange(ranks.size), attributes.files, times, ids, ranks))
     same = np.zeros(ranks.size, np.bool_)
     same[1:] = (ranks[order[1:]] == ranks[order[:-1]]) & (ids[order[1:]] == ids[order[:-1]])
     group = np.empty(ranks.size, np.int64)
-    group[order] = windows(same, times[order], NEAR)
-    torn = _clashing(group, np.arange(ranks.size), told, ((told.answers, 0, 0), (told.clients, 0, 0)))
-    group[torn] = ranks.size + _delivered_twice(group[torn], np.flatnonzero(torn), told)
+    group[order] = windows(same, times[order], SAME_CALL_MICROSECONDS)
+    more = ((attributes.answers, 0, 0), (attributes.clients, 0, 0))
+    conflicting = _clashing(group, np.arange(ranks.size), attributes, more)
+    group[conflicting] = ranks.size + _delivered_twice(group[conflicting], np.flatnonzero(conflicting), attributes)
     _, first, call, rows = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
     place = np.empty(first.size, np.int64)
     place[np.argsort(first)] = np.arange(first.size)
     return place[call], np.sort(first).astype(np.int64), rows[np.argsort(first)].astype(np.int64)
 
 
-def _delivered_twice(group: I64, rows: I64, told: Told) -> I64:
-    """For each row the first that is alike in all that is told, itself where there is none; rows ascend."""
-    columns = (told.clients, told.answers, told.prompts, told.times, told.accounts, told.files, group)
-    values = [column if column is group else column[rows] for column in columns]
+def _delivered_twice(group: I64, rows: I64, attributes: CallAttributes) -> I64:
+    """For each row, the first row that agrees with it in all attributes, or itself; rows must ascend."""
+    names = ("clients", "answers", "prompts", "times", "accounts", "files")
+    values = [*(getattr(attributes, name)[rows] for name in names), group]
     order = np.lexsort((rows, *values))
     alike = np.zeros(rows.size, np.bool_)
     alike[1:] = np.all([value[order[1:]] == value[order[:-1]] for value in values], axis=0)
-    # Many calls may come within a second that is told as a whole one.
-    alike &= (told.times[rows][order] >= 0) & (told.times[rows][order] % 1_000_000 != 0)
+    # Some logs give times in whole seconds, and many calls may come within one second.
+    alike &= (attributes.times[rows][order] >= 0) & (attributes.times[rows][order] % 1_000_000 != 0)
     first = np.empty(rows.size, np.int64)
     first[order] = rows[order[np.maximum.accumulate(np.where(alike, 0, np.arange(rows.size)))]]
     return first
 
 
-def by_content(told: Told) -> tuple[U64, I64]:
-    """(names, rows) of all rows of which it is known who asked, and what.
+def by_content(attributes: CallAttributes) -> tuple[U64, I64]:
+    """(names, rows) by content, for all rows with a known account, prompt and time.
 
     Args:
-        told: of all rows.
+        attributes: of all rows.
     """
-    rows = np.flatnonzero((told.accounts != 0) & (told.prompts != 0) & (told.times >= 0))
-    return told.accounts[rows] * _APART ^ told.prompts[rows], rows.astype(np.int64)
+    rows = np.flatnonzero((attributes.accounts != 0) & (attributes.prompts != 0) & (attributes.times >= 0))
+    return attributes.accounts[rows] * _APART ^ attributes.prompts[rows], rows.astype(np.int64)
 
 
-def reused_ids(ids: U64, told: Told, call: I64) -> Flags:
-    """Rows whose id names several calls of their source, so that it needs the time beside it to name one.
+def reused_ids(ids: U64, attributes: CallAttributes, call: I64) -> Flags:
+    """Rows whose id stands for several calls of their source, so that only id and time together identify a call.
 
-    Without that an attacker who sends one id with all his calls would have all but one of them taken for repeats.
+    Otherwise an attacker who sends one id with all calls would have all but one of them dropped as repeats.
 
     Args:
         ids: as in `repeats_as_one`.
-        told: as there.
-        call: what it gave for each row.
+        attributes: as in `repeats_as_one`.
+        call: call of each row, as `repeats_as_one` gave it.
     """
-    ranks, times, accounts = told.ranks, told.times, told.accounts
+    ranks, times, accounts = attributes.ranks, attributes.times, attributes.accounts
     _, name = np.unique(np.stack([ranks.astype(np.uint64), ids], axis=1), axis=0, return_inverse=True)
     name = name.reshape(-1).astype(np.int64)
     differ = np.zeros(int(name.max(initial=-1)) + 1, np.bool_)
@@ -305,18 +322,18 @@ def reused_ids(ids: U64, told: Told, call: I64) -> Flags:
     return np.asarray(differ[name])
 
 
-def numbered_within(ids: U64, told: Told, reused: Flags) -> I64:
-    """How many rows before each have its source, its id and its time; 0 for rows whose id is not reused.
+def numbered_within(ids: U64, attributes: CallAttributes, reused: Flags) -> I64:
+    """Number of earlier rows with the same source, id and time; 0 for rows whose id is not reused.
 
     Args:
         ids: as in `repeats_as_one`.
-        told: as there.
+        attributes: as in `repeats_as_one`.
         reused: what `reused_ids` gave.
     """
     rows = np.flatnonzero(reused)
-    order = np.lexsort((rows, told.times[rows], ids[rows], told.ranks[rows]))
+    order = np.lexsort((rows, attributes.times[rows], ids[rows], attributes.ranks[rows]))
     ordered = rows[order]
-    columns = (told.times[ordered], ids[ordered], told.ranks[ordered])
+    columns = (attributes.times[ordered], ids[ordered], attributes.ranks[ordered])
     same = np.zeros(rows.size, np.bool_)
     same[1:] = np.all([column[1:] == column[:-1] for column in columns], axis=0)
     place = np.arange(rows.size)
@@ -326,7 +343,7 @@ def numbered_within(ids: U64, told: Told, reused: Flags) -> I64:
 
 
 def hashed_texts(column: pa.ChunkedArray, secret: U64) -> U64:
-    """Hash of each text of a column, that of empty text where it is null."""
+    """Hash of each text of a column; null counts as the empty text."""
     hashes = np.zeros(len(column), np.uint64)
     hash_rows(*text_buffers(pc.fill_null(column, "").combine_chunks().cast(pa.large_string())), secret, hashes)
     return hashes
@@ -334,7 +351,7 @@ def hashed_texts(column: pa.ChunkedArray, secret: U64) -> U64:
 
 @dataclass
 class CallIds:
-    """What tells the calls of some inputs apart, row by row.
+    """Ids and attributes of the calls of some inputs, row by row.
 
     Attributes:
         secret: of the hashes.
@@ -342,7 +359,7 @@ class CallIds:
 
     secret: U64 = field(default_factory=lambda: random_words(KEYS))
     _ids: list[U64] = field(default_factory=list)
-    _parts: list[Told] = field(default_factory=list)
+    _parts: list[CallAttributes] = field(default_factory=list)
 
     def note(self, table: pa.Table, rank: int, origin_file: int, answers: U64 | None = None) -> None:
         """Take rows of one input.
@@ -351,7 +368,7 @@ class CallIds:
             table: REQUESTS; account and time may be null.
             rank: of its source.
             origin_file: the input.
-            answers: hash of the id of each answer, 0 where unknown; None: of all unknown.
+            answers: hash of the id of each answer, 0 if unknown; None if all are unknown.
         """
         rows = table.num_rows
         times = pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy()
@@ -360,31 +377,31 @@ class CallIds:
         clients = pc.fill_null(table.column("client_ip").cast(pa.uint64()), 0).to_numpy()
         answers = np.zeros(rows, np.uint64) if answers is None else answers
         files = np.full(rows, origin_file)
-        self._parts.append(Told(np.full(rows, rank), accounts, times, files, prompts, answers, clients))
+        self._parts.append(CallAttributes(np.full(rows, rank), accounts, times, files, prompts, answers, clients))
 
     def _known(self, table: pa.Table, name: str) -> U64:
-        """Hash of each text, 0 where it is null."""
+        """Hash of each text; 0 for null."""
         column = table.column(name)
         known = column.is_valid().to_numpy()
         return np.where(known, hashed_texts(column, self.secret) | np.uint64(1), np.uint64(0))
 
-    def arrays(self) -> tuple[U64, Told]:
-        """Ids, and what is told beside them, of all rows in the order in which they came."""
-        names = [column.name for column in fields(Told)]
+    def arrays(self) -> tuple[U64, CallAttributes]:
+        """Ids and attributes of all rows, in the order in which they came."""
+        names = [column.name for column in fields(CallAttributes)]
         kinds = dict.fromkeys(names, np.int64) | dict.fromkeys(("accounts", "prompts", "answers", "clients"), np.uint64)
-        told = {
+        attributes = {
             name: np.concatenate([*(getattr(part, name) for part in self._parts), np.zeros(0, kinds[name])])
             for name in names
         }
-        return np.concatenate([*self._ids, np.zeros(0, np.uint64)]), Told(**told)
+        return np.concatenate([*self._ids, np.zeros(0, np.uint64)]), CallAttributes(**attributes)
 
     def repeated(self) -> bool:
         """Whether an id stands for several calls, or one call in several rows."""
-        ids, told = self.arrays()
-        # Sources are set far apart, so that one sort does for pairs; a chance meeting only costs the look below.
-        if len(np.unique(ids + told.ranks.astype(np.uint64) * _APART)) == ids.size:
+        ids, attributes = self.arrays()
+        # One sort compares pairs of source and id; if two pairs meet by chance, it only costs the closer look below.
+        if len(np.unique(ids + attributes.ranks.astype(np.uint64) * _APART)) == ids.size:
             return False
-        call, _first, rows = repeats_as_one(ids, told)
-        # What one file holds twice is settled later, by its content.
-        places = len(np.unique(np.stack([call, told.files], axis=1), axis=0))
-        return places > rows.size or bool(reused_ids(ids, told, call).any())
+        call, _first, rows = repeats_as_one(ids, attributes)
+        # Repeats within one file are settled later, by their content.
+        places = len(np.unique(np.stack([call, attributes.files], axis=1), axis=0))
+        return places > rows.size or bool(reused_ids(ids, attributes, call).any())
