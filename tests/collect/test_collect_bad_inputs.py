@@ -351,7 +351,7 @@ def test_a_path_that_names_nothing_is_an_error(tmp_path: Path) -> None:
     for given in (tmp_path / "none.parquet", str(tmp_path / "*.nothing"), tmp_path, []):
         with pytest.raises(InputError):
             opened(given)
-    with pytest.raises(InputError, match="int is no input"):
+    with pytest.raises(InputError, match="int cannot be used as an input"):
         opened(17)
 
 

@@ -175,7 +175,7 @@ def test_other_logs_of_one_state_folder_are_not_forgotten(
     look(paths[1:], tmp_path)
     look(paths, tmp_path)
     assert len(hashed.files) == 3
-    monkeypatch.setattr(digests, "MOST_KNOWN", 2)
+    monkeypatch.setattr(digests, "MAX_KNOWN", 2)
     rewritten(paths[2], paths[2].read_bytes().upper())
     look(paths, tmp_path)
     assert len(json.loads((tmp_path / KNOWN).read_text())[1]) == 2

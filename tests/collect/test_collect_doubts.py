@@ -16,7 +16,7 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.reading import Read, read_logs
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.checks.proxy_check import LEAST_CALLS, LEAST_OF_PROXIES
+from stillhunt.collect.checks.proxy_check import MIN_CALLS, MIN_PROXY_CALLS
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import InputFacts
 
@@ -47,7 +47,7 @@ def doubts(read: Read) -> list[str]:
     ],
 )
 def test_addresses_of_proxies_are_named(tmp_path: Path, addresses: list[str], word: str) -> None:
-    records = [edge(n, addresses[n % 5], http_x_forwarded_for="") for n in range(LEAST_OF_PROXIES)]
+    records = [edge(n, addresses[n % 5], http_x_forwarded_for="") for n in range(MIN_PROXY_CALLS)]
     (told,) = doubts(read_logs(written(tmp_path / "edge.log", records)))
     assert word in told
     assert "set_real_ip_from" in told
@@ -56,10 +56,10 @@ def test_addresses_of_proxies_are_named(tmp_path: Path, addresses: list[str], wo
 
 
 def test_very_few_addresses_are_named(tmp_path: Path) -> None:
-    few = [edge(n, f"198.51.100.{n % 3}", http_x_forwarded_for="") for n in range(LEAST_CALLS)]
+    few = [edge(n, f"198.51.100.{n % 3}", http_x_forwarded_for="") for n in range(MIN_CALLS)]
     (told,) = doubts(read_logs(written(tmp_path / "few.log", few)))
-    assert f"all its {LEAST_CALLS:,} calls come from 3 addresses" in told
-    some = [edge(n, f"198.51.100.{n % 4}", http_x_forwarded_for="") for n in range(LEAST_CALLS)]
+    assert f"all {MIN_CALLS:,} calls come from 3 addresses" in told
+    some = [edge(n, f"198.51.100.{n % 4}", http_x_forwarded_for="") for n in range(MIN_CALLS)]
     assert doubts(read_logs(written(tmp_path / "few.log", some))) == []
 
 
@@ -67,7 +67,7 @@ def test_envoy_is_told_of_trusted_hops(tmp_path: Path) -> None:
     base = {key: value for key, value in RECORDS["envoy"][0].items() if key != "x-forwarded-for"}
     records = [
         {**base, "x-request-id": f"q-{n}", "downstream_remote_address": f"10.0.0.{n}:443"}
-        for n in range(LEAST_OF_PROXIES)
+        for n in range(MIN_PROXY_CALLS)
     ]
     (told,) = doubts(read_logs(written(tmp_path / "envoy.log", records)))
     assert "xff_num_trusted_hops" in told
@@ -75,9 +75,9 @@ def test_envoy_is_told_of_trusted_hops(tmp_path: Path) -> None:
 
 def test_a_joined_edge_log_behind_a_proxy_is_named_too(tmp_path: Path) -> None:
     kong = RECORDS["kong"][0]
-    calls = [{**kong, "request": {**kong["request"], "id": f"q-{n}"}} for n in range(LEAST_OF_PROXIES)]
+    calls = [{**kong, "request": {**kong["request"], "id": f"q-{n}"}} for n in range(MIN_PROXY_CALLS)]
     written(tmp_path / "kong.log", calls)
-    written(tmp_path / "edge.log", [edge(n, f"10.0.0.{n}", http_x_forwarded_for="") for n in range(LEAST_OF_PROXIES)])
+    written(tmp_path / "edge.log", [edge(n, f"10.0.0.{n}", http_x_forwarded_for="") for n in range(MIN_PROXY_CALLS)])
     read = read_logs(tmp_path)
     assert {file.format: bool(file.doubts) for file in read.inputs} == {"nginx": True, "kong": False}
 
@@ -120,7 +120,7 @@ def test_the_same_calls_in_two_formats_are_named(tmp_path: Path) -> None:
     read = read_logs(tmp_path)
     told = {file.name: file.doubts for file in read.inputs}
     assert told["a.jsonl"] == ()
-    assert "calls of a.jsonl again" in told["access.log"][0] or "calls of access.log again" in told["access.log"][0]
+    assert "repeat the calls of a" in told["access.log"][0]
 
 
 def test_two_servers_of_the_same_clients_are_two_logs(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_customers_that_may_not_be_read_are_told_and_calls_are_read(server: Serv
         "LiteLLM_UserTable",
         "LiteLLM_VerificationToken",
     ]
-    assert {row["reason"] for row in rejects} == {"may not be read: permission denied"}
+    assert {row["reason"] for row in rejects} == {"the table cannot be read: permission denied"}
 
 
 MY_LOGS = """

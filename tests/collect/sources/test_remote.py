@@ -125,7 +125,7 @@ def test_a_bucket_reads_as_the_folder_does(store: Store, folder: Path) -> None:
     far, there = collected(store.address(f"{BUCKET}/prod/api"))
     assert len(far) == 300
     assert local == far
-    assert here.inputs == there.inputs
+    assert here.facts.inputs == there.facts.inputs
 
 
 def test_single_objects_and_both_kinds_together(store: Store, folder: Path) -> None:
@@ -154,7 +154,7 @@ def test_equal_keys_of_two_stores_are_two_files(store: Store, folder: Path, monk
 def test_nothing_there(store: Store, folder: Path, place: str) -> None:
     filled(store, folder)
     store.client.create_bucket(Bucket="empty")
-    with pytest.raises(InputError, match="nothing is there") as told:
+    with pytest.raises(InputError, match="no object at this address") as told:
         collected(store.address(place))
     assert place in messages(told.value)
     assert "bucket" in messages(told.value)

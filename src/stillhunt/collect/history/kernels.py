@@ -67,7 +67,7 @@ class SeenPrompts(NamedTuple):
 class Entries(NamedTuple):
     """One prompt per row, ready to be entered into the table.
 
-    Each has a hash (0 = none), hashes of its full blocks and of its first block, and the place where its last block ends.
+    Each has a hash (0 = none), hashes of its full blocks and of its first block, and a place within its last block.
     """
 
     keys: U64
