@@ -264,17 +264,17 @@ class LogTarget:
         try:
             tables = list(log.batches())
             rows = pa.concat_tables(tables).to_pylist() if tables else []
-            if len(rows) != log.rows or len(rows) != sum(file.rows for file in log.inputs):
-                raise Harm(f"{len(rows)} rows, and {log.rows} are counted")
-            for (prompt, _), row in zip(
-                log.texts([(row["origin_file"], row["origin_row"]) for row in rows]), rows, strict=True
+            if len(rows) != log.facts.rows or len(rows) != sum(file.rows for file in log.facts.inputs):
+                raise Harm(f"{len(rows)} rows, and {log.facts.rows} are counted")
+            for prompt, row in zip(
+                log.prompts([(row["origin_file"], row["origin_row"]) for row in rows]), rows, strict=True
             ):
                 if prompt != row["prompt"]:
                     raise Harm(f"the prompt of a row is another when it is read again: {row}")
             log.rejects()
         finally:
             log.close()
-        return Found(rows, rejects=log.rejected_rows, kind=log.inputs[-1].format)
+        return Found(rows, rejects=log.facts.rejected_rows, kind=log.facts.inputs[-1].format)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from gathering import collected, config, content, opened, row, write_lines, writ
 
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.read.inputs import InputFacts
-from stillhunt.collect.read.parallel_read import ahead
+from stillhunt.collect.read.input_stats import InputFacts
+from stillhunt.collect.read.parallel_read import in_parallel
 
 
 def numbers(first: int, count: int, seed: int) -> Iterator[int]:
@@ -38,8 +38,8 @@ def stretches(seed: int) -> tuple[list[Callable[[], Iterator[int]]], int]:
 @pytest.mark.parametrize("seed", range(6))
 def test_all_items_come_in_order(seed: int, workers: int) -> None:
     made, count = stretches(seed)
-    assert list(ahead(iter(made), workers)) == list(range(count))
-    assert list(ahead(iter([]), workers)) == []
+    assert list(in_parallel(iter(made), workers)) == list(range(count))
+    assert list(in_parallel(iter([]), workers)) == []
 
 
 def test_no_more_than_one_item_beyond_the_threads_is_made_ahead() -> None:
@@ -51,7 +51,7 @@ def test_no_more_than_one_item_beyond_the_threads_is_made_ahead() -> None:
                 made[0] += 1
             yield 0
 
-    for _item in ahead((items for _ in range(5)), 2):
+    for _item in in_parallel((items for _ in range(5)), 2):
         read += 1
         sum(range(50_000))
         most = max(most, made[0] - read)
@@ -66,13 +66,13 @@ def test_errors_reach_the_reader_after_what_came_before_them() -> None:
 
     seen = []
     with pytest.raises(KeyError):
-        seen.extend(ahead(iter([functools.partial(numbers, 0, 1, 0), broken]), 2))
+        seen.extend(in_parallel(iter([functools.partial(numbers, 0, 1, 0), broken]), 2))
 
     def none_left() -> Iterator[Callable[[], Iterator[int]]]:
         yield functools.partial(numbers, 0, 2, 0)
         raise OSError("no more files")
 
-    for item in (reading := ahead(none_left(), 2)):
+    for item in (reading := in_parallel(none_left(), 2)):
         seen.append(item)
         if item:
             break
@@ -82,7 +82,7 @@ def test_errors_reach_the_reader_after_what_came_before_them() -> None:
 
 
 def test_a_reader_that_stops_early_leaves_no_thread_behind() -> None:
-    reading = ahead((functools.partial(numbers, 0, 50, 0) for _ in range(9)), 3)
+    reading = in_parallel((functools.partial(numbers, 0, 50, 0) for _ in range(9)), 3)
     assert next(reading) == 0
     reading.close()  # type: ignore[attr-defined]  # it is a generator
     assert not [t for t in threading.enumerate() if t.name.startswith("stillhunt-ahead")]
@@ -107,31 +107,35 @@ def test_rows_and_rejects_do_not_depend_on_threads(tmp_path: Path, threads: int)
     assert [t["request_id"][0].as_py() for t in tables[:4]] == ["r0", "r2", "r4", "r5"]
     assert log.rejects().to_pylist() == first_log.rejects().to_pylist()
     assert [r["place"] for r in log.rejects().to_pylist()] == ["row 3, column account_id", "row 3, column model"]
-    assert log.inputs == first_log.inputs
+    assert log.facts.inputs == first_log.facts.inputs
 
 
 def test_known_inputs_are_not_decoded_again(tmp_path: Path) -> None:
     whole, log = collected(two_files(tmp_path))
     digests = opened(tmp_path).digests()
-    assert digests == {n: one.sha256 for n, one in enumerate(log.inputs)}
-    assert log.facts[0].rows == 11
-    assert log.facts[0].rejected == 1
+    assert digests == {n: one.sha256 for n, one in enumerate(log.facts.inputs)}
+    assert log.stats.of(0).rows == 11
+    assert log.stats.of(0).rejected == 1
     again = opened(tmp_path)
     assert again.digests() == digests
     for index in (0, 2):
-        again.note_known(index, log.facts[index], log.cuts(index))
+        again.remember(index, log.stats.of(index), log.history.cuts(index))
     rows = pa.concat_tables([REQUESTS.empty(), *again.batches(frozenset((0, 2)))]).to_pylist()
     assert {r["origin_file"] for r in rows} == {1}
-    assert again.inputs == log.inputs
-    assert (again.rows, again.rejected_rows, again.present) == (log.rows, log.rejected_rows, log.present)
+    assert again.facts.inputs == log.facts.inputs
+    assert (again.facts.rows, again.facts.rejected_rows, again.facts.columns.present) == (
+        log.facts.rows,
+        log.facts.rejected_rows,
+        log.facts.columns.present,
+    )
     assert len(rows) == sum(r["origin_file"] == 1 for r in whole)
 
 
 def test_all_inputs_may_be_known(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", [row(1)])
     log = opened(tmp_path)
-    log.note_known(0, InputFacts(1, {"prompt": 1}))
+    log.remember(0, InputFacts(1, {"prompt": 1}))
     assert list(log.batches(frozenset((0,)))) == []
-    assert (log.rows, log.present, log.inputs[0].rows) == (1, frozenset(("prompt",)), 1)
+    assert (log.facts.rows, log.facts.columns.present, log.facts.inputs[0].rows) == (1, frozenset(("prompt",)), 1)
     with pytest.raises(InputError, match="read before"):
         list(log.batches())

@@ -42,7 +42,7 @@ def test_a_parquet_file_without_rows_is_no_error(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([row(1)]).slice(0, 0), tmp_path / "a.parquet")
     rows, log = collected(tmp_path)
     assert rows == []
-    assert log.rejected_rows == 0
+    assert log.facts.rejected_rows == 0
 
 
 def test_a_missing_required_column_says_which_and_prints_a_map_line(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_one_file_without_a_required_column_does_not_stop_the_others(tmp_path: P
     write_parquet(tmp_path / "b.parquet", [row(1)])
     rows, log = collected(tmp_path)
     assert len(rows) == 1
-    assert log.rejected_rows == 7  # all its rows are lost, and count
+    assert log.facts.rejected_rows == 7  # all its rows are lost, and count
 
 
 def test_wrong_types_reject_the_row_and_name_the_column(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_wrong_types_reject_the_row_and_name_the_column(tmp_path: Path) -> None:
     assert [place for _source, place, _reason, _raw in reasons(log)] == [
         f"line {n + 1}, column {name}" for n, name in enumerate(bad)
     ]
-    assert log.rejected_rows == len(bad)
+    assert log.facts.rejected_rows == len(bad)
 
 
 def test_negative_tokens_reject_the_row_in_every_format(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_damaged_row_group_costs_its_rows_only(tmp_path: Path) -> None:
     rows, log = collected(path)
     assert len(rows) == 2000
     assert {r["origin_row"] for r in rows} == {*range(1000), *range(2000, 3000)}
-    assert log.rejected_rows == 1000
+    assert log.facts.rejected_rows == 1000
     assert reasons(log)[0][1] == "row group 1, rows 1000 to 1999"
 
 
@@ -155,7 +155,7 @@ def test_invalid_utf8_is_replaced_and_counted(tmp_path: Path) -> None:
     table = pa.Table.from_pylist([row(1), row(2)]).set_column(4, "prompt", texts)
     rows, log = collected(table)
     assert [r["prompt"] for r in rows] == ["a\ufffd\ufffdb", "fine"]
-    assert log.replaced_texts == 1
+    assert log.facts.replaced_texts == 1
 
 
 def test_lone_surrogates_in_json_do_not_stop_the_run(tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ def test_compressed_data_cut_short_keeps_what_came_before(tmp_path: Path, suffix
     path.write_bytes(whole[:200_000] + b"garbage" * 1000 + whole[210_000:])
     rows, log = collected(path)
     assert rows
-    assert log.rejected_rows
-    assert log.inputs[0].sha256  # of the whole file, though its end was not unpacked
+    assert log.facts.rejected_rows
+    assert log.facts.inputs[0].sha256  # of the whole file, though its end was not unpacked
 
 
 def test_several_compressed_members_in_one_file(tmp_path: Path) -> None:
@@ -264,13 +264,13 @@ def test_links_to_nothing_and_devices_are_set_aside(tmp_path: Path) -> None:
     write_lines(tmp_path / "c.jsonl", [row(2)])
     rows, log = collected(tmp_path)
     assert len(rows) == 1
-    assert log.rejected_rows == 2
+    assert log.facts.rejected_rows == 2
 
 
 def test_duplicate_ids_both_pass(tmp_path: Path) -> None:
     rows, log = collected(write_lines(tmp_path / "a.jsonl", [row(1), row(1, prompt="other")]))
     assert [r["request_id"] for r in rows] == ["r1", "r1"]
-    assert log.rejected_rows == 0
+    assert log.facts.rejected_rows == 0
 
 
 def test_files_with_different_schemas_in_one_run(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_files_with_different_schemas_in_one_run(tmp_path: Path) -> None:
         (None, 200, None),
         (None, None, 0.5),
     ]
-    assert {"input_tokens", "status", "temperature", "prompt"} == set(log.present)
+    assert {"input_tokens", "status", "temperature", "prompt"} == set(log.facts.columns.present)
 
 
 def test_csv_rows_of_the_wrong_width_and_open_quotes(tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_an_open_quote_costs_a_bounded_stretch_of_a_large_file(tmp_path: Path) -
     path.write_text('request_id,timestamp,account_id,model,prompt\nq,1767225600,a,m,"open\n' + body)
     rows, log = collected(path, settings=config(max_line_bytes=1 << 16))
     assert len(rows) > 10_000
-    assert log.rejected_rows >= 1
+    assert log.facts.rejected_rows >= 1
 
 
 def test_json_arrays_with_broken_elements_and_ends(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_json_arrays_with_broken_elements_and_ends(tmp_path: Path) -> None:
     path.write_text(f"[{good}, {good[:-5]}")
     rows, log = collected(path)
     assert len(rows) == 1
-    assert log.rejected_rows == 2
+    assert log.facts.rejected_rows == 2
 
 
 def test_deeply_nested_json_is_set_aside(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_deeply_nested_json_is_set_aside(tmp_path: Path) -> None:
     path.write_text(json.dumps(row(1)) + "\n" + deep + "\n")
     rows, log = collected(path)
     assert len(rows) == 1
-    assert log.rejected_rows == 1
+    assert log.facts.rejected_rows == 1
 
 
 def test_when_no_row_is_usable_the_first_reason_is_named(tmp_path: Path) -> None:
@@ -344,14 +344,14 @@ def test_when_no_row_is_usable_the_first_reason_is_named(tmp_path: Path) -> None
     log = opened(path)
     with pytest.raises(InputError, match=r"a\.jsonl, line 1, column timestamp: not a time"):
         list(log.batches())
-    assert log.rejected_rows == 3
+    assert log.facts.rejected_rows == 3
 
 
 def test_a_path_that_names_nothing_is_an_error(tmp_path: Path) -> None:
     for given in (tmp_path / "none.parquet", str(tmp_path / "*.nothing"), tmp_path, []):
         with pytest.raises(InputError):
             opened(given)
-    with pytest.raises(InputError, match="int is no input"):
+    with pytest.raises(InputError, match="int cannot be used as an input"):
         opened(17)
 
 
@@ -366,5 +366,5 @@ def test_rejects_are_bounded_and_the_rest_is_counted(tmp_path: Path) -> None:
     path.write_bytes(b"x\n" * 120_000 + json.dumps(row(1, timestamp=START)).encode() + b"\n")
     rows, log = collected(path)
     assert len(rows) == 1
-    assert log.rejected_rows == 120_000
+    assert log.facts.rejected_rows == 120_000
     assert log.rejects().num_rows == 100_000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stillhunt.collect.locate import digests
 from stillhunt.collect.locate.catalog import FoundFile
-from stillhunt.collect.locate.digests import KNOWN, Digests
+from stillhunt.collect.read import digests
+from stillhunt.collect.read.digests import KNOWN, Digests
 
 HOUR = 3_600_000_000_000
 
@@ -175,7 +175,7 @@ def test_other_logs_of_one_state_folder_are_not_forgotten(
     look(paths[1:], tmp_path)
     look(paths, tmp_path)
     assert len(hashed.files) == 3
-    monkeypatch.setattr(digests, "MOST_KNOWN", 2)
+    monkeypatch.setattr(digests, "MAX_KNOWN", 2)
     rewritten(paths[2], paths[2].read_bytes().upper())
     look(paths, tmp_path)
     assert len(json.loads((tmp_path / KNOWN).read_text())[1]) == 2

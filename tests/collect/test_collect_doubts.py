@@ -10,15 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.collect.gathering import ENGINE, config, opened, row, write_lines
+from tests.collect.gathering import config, opened, row, write_lines
 from tests.collect.sources.cloud_records import RECORDS
 from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.reading import Read, read_logs
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.checks.proxy_check import LEAST_CALLS, LEAST_OF_PROXIES
+from stillhunt.collect.checks.proxy_check import MIN_CALLS, MIN_PROXY_CALLS
 from stillhunt.collect.normalise.standardise import Rules
-from stillhunt.collect.read.inputs import InputFacts
+from stillhunt.collect.read.input_stats import InputFacts
 
 START = 1_795_000_000
 
@@ -47,7 +47,7 @@ def doubts(read: Read) -> list[str]:
     ],
 )
 def test_addresses_of_proxies_are_named(tmp_path: Path, addresses: list[str], word: str) -> None:
-    records = [edge(n, addresses[n % 5], http_x_forwarded_for="") for n in range(LEAST_OF_PROXIES)]
+    records = [edge(n, addresses[n % 5], http_x_forwarded_for="") for n in range(MIN_PROXY_CALLS)]
     (told,) = doubts(read_logs(written(tmp_path / "edge.log", records)))
     assert word in told
     assert "set_real_ip_from" in told
@@ -56,10 +56,10 @@ def test_addresses_of_proxies_are_named(tmp_path: Path, addresses: list[str], wo
 
 
 def test_very_few_addresses_are_named(tmp_path: Path) -> None:
-    few = [edge(n, f"198.51.100.{n % 3}", http_x_forwarded_for="") for n in range(LEAST_CALLS)]
+    few = [edge(n, f"198.51.100.{n % 3}", http_x_forwarded_for="") for n in range(MIN_CALLS)]
     (told,) = doubts(read_logs(written(tmp_path / "few.log", few)))
-    assert f"all its {LEAST_CALLS:,} calls come from 3 addresses" in told
-    some = [edge(n, f"198.51.100.{n % 4}", http_x_forwarded_for="") for n in range(LEAST_CALLS)]
+    assert f"all {MIN_CALLS:,} calls come from 3 addresses" in told
+    some = [edge(n, f"198.51.100.{n % 4}", http_x_forwarded_for="") for n in range(MIN_CALLS)]
     assert doubts(read_logs(written(tmp_path / "few.log", some))) == []
 
 
@@ -67,7 +67,7 @@ def test_envoy_is_told_of_trusted_hops(tmp_path: Path) -> None:
     base = {key: value for key, value in RECORDS["envoy"][0].items() if key != "x-forwarded-for"}
     records = [
         {**base, "x-request-id": f"q-{n}", "downstream_remote_address": f"10.0.0.{n}:443"}
-        for n in range(LEAST_OF_PROXIES)
+        for n in range(MIN_PROXY_CALLS)
     ]
     (told,) = doubts(read_logs(written(tmp_path / "envoy.log", records)))
     assert "xff_num_trusted_hops" in told
@@ -75,9 +75,9 @@ def test_envoy_is_told_of_trusted_hops(tmp_path: Path) -> None:
 
 def test_a_joined_edge_log_behind_a_proxy_is_named_too(tmp_path: Path) -> None:
     kong = RECORDS["kong"][0]
-    calls = [{**kong, "request": {**kong["request"], "id": f"q-{n}"}} for n in range(LEAST_OF_PROXIES)]
+    calls = [{**kong, "request": {**kong["request"], "id": f"q-{n}"}} for n in range(MIN_PROXY_CALLS)]
     written(tmp_path / "kong.log", calls)
-    written(tmp_path / "edge.log", [edge(n, f"10.0.0.{n}", http_x_forwarded_for="") for n in range(LEAST_OF_PROXIES)])
+    written(tmp_path / "edge.log", [edge(n, f"10.0.0.{n}", http_x_forwarded_for="") for n in range(MIN_PROXY_CALLS)])
     read = read_logs(tmp_path)
     assert {file.format: bool(file.doubts) for file in read.inputs} == {"nginx": True, "kong": False}
 
@@ -120,7 +120,7 @@ def test_the_same_calls_in_two_formats_are_named(tmp_path: Path) -> None:
     read = read_logs(tmp_path)
     told = {file.name: file.doubts for file in read.inputs}
     assert told["a.jsonl"] == ()
-    assert "calls of a.jsonl again" in told["access.log"][0] or "calls of access.log again" in told["access.log"][0]
+    assert "repeat the calls of a" in told["access.log"][0]
 
 
 def test_two_servers_of_the_same_clients_are_two_logs(tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ def test_rates_of_the_log_win_and_wrong_ones_are_rejects(tmp_path: Path) -> None
     log = opened(tmp_path / "a.jsonl", settings=config(sampling_rate={"canonical": 0.2, "vertex": 0.9}))
     rows = pa.concat_tables(list(log.batches())).to_pylist()
     assert [one["sampling_rate"] for one in rows] == [0.5, 0.2, 0.1, 1.0]
-    assert log.rejected_rows == 4
-    assert log.filling.rates == {0.1: 1, 0.2: 1, 0.5: 1, 1.0: 1}
+    assert log.facts.rejected_rows == 4
+    assert log.facts.columns.sampling_rates == {0.1: 1, 0.2: 1, 0.5: 1, 1.0: 1}
 
 
 def test_a_rate_for_no_kind_of_log_is_refused() -> None:
@@ -160,5 +160,3 @@ def test_a_rate_for_no_kind_of_log_is_refused() -> None:
 def test_facts_come_back_from_json() -> None:
     facts = InputFacts(3, {"prompt": 2, "country": 0}, 1, {"0.5": 2}, {"why": 1}, 2, 1, ("a doubt",))
     assert InputFacts.from_json(json.loads(json.dumps(facts.as_json()))) == facts
-    assert facts.present == {"prompt"}
-    assert ENGINE is not None

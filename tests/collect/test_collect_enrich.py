@@ -111,7 +111,7 @@ def test_the_log_is_believed_before_the_file(tmp_path: Path, files: tuple[str, .
         (None, None),
         (None, None),
     ]
-    assert {"asn", "country"} <= log.present
+    assert {"asn", "country"} <= log.facts.columns.present
     assert [r["asn_name"] for r in found] == ["Example", "Example", None, None, None]
     plain, _ = collected(tmp_path / "log.jsonl")
     assert [r["client_ip"] for r in plain] == [r["client_ip"] for r in found]
@@ -243,7 +243,7 @@ def test_kinds_and_names_reach_the_case(tmp_path: Path) -> None:
         ("residential", "Own name"),
         ("vpn", None),
     ]
-    assert {"ip_kind", "asn_name"} <= log.present
+    assert {"ip_kind", "asn_name"} <= log.facts.columns.present
     tables = pa.concat_tables(list(opened(tmp_path / "log.jsonl", settings=config(mmdb=[file])).batches()))
     sketches = sketch_requests(tables, config())
     assert sketches["network"].to_pylist() == ["AS64500 Example", "AS64500 Own name", "AS7"]

@@ -144,7 +144,7 @@ def test_batches_are_bounded_and_read_once(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", [row(n) for n in range(50)])
     log = opened(path, settings=config(batch_rows=8))
     assert max(table.num_rows for table in log.batches()) == 8
-    assert log.rows == 50
+    assert log.facts.rows == 50
     with pytest.raises(Exception, match="read before"):
         next(log.batches())
 
@@ -156,8 +156,8 @@ def test_inputs_are_named_hashed_and_counted(tmp_path: Path) -> None:
     (tmp_path / "_SUCCESS").write_text("")
     (tmp_path / "notes.txt").write_text("no log")
     _rows, log = collected([tmp_path, pa.Table.from_pylist([row(4)])])
-    assert [(i.name, i.rows) for i in log.inputs] == [("a.parquet", 1), ("b/two.jsonl.gz", 1), ("table 1", 1)]
-    for entry in log.inputs[:2]:
+    assert [(i.name, i.rows) for i in log.facts.inputs] == [("a.parquet", 1), ("b/two.jsonl.gz", 1), ("table 1", 1)]
+    for entry in log.facts.inputs[:2]:
         data = (tmp_path / entry.name).read_bytes()
         assert (entry.sha256, entry.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
 
@@ -169,7 +169,7 @@ def test_patterns_and_repeated_files_are_read_once(tmp_path: Path) -> None:
         write_lines(path, [row(1)])
     rows, log = collected([str(tmp_path / "**" / "*.jsonl"), str(tmp_path / "x" / "1" / "a.jsonl")])
     assert len(rows) == 2
-    assert len({i.name for i in log.inputs}) == 2
+    assert len({i.name for i in log.facts.inputs}) == 2
 
 
 PATHS = {"account_id": "metadata.user.id", "prompt": "messages.0.content", "model": "gen_ai.request.model"}
@@ -218,7 +218,7 @@ def test_empty_text_is_null_everywhere(tmp_path: Path) -> None:
         assert (
             found[0]["prompt"] is found[0]["conversation_id"] is found[0]["client_ip"] is found[0]["user_agent"] is None
         )
-        assert log.present == {"prompt"}
+        assert log.facts.columns.present == {"prompt"}
 
 
 def test_float32_parameters_read_as_they_were_written() -> None:

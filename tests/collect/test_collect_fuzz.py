@@ -63,7 +63,7 @@ def test_json_lines(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes
     path.write_bytes(data)
     rows, log = collected(path)
     lines = [line for line in data.split(b"\n") if line and not line.isspace()]
-    assert len(rows) + log.rejected_rows == len(lines)
+    assert len(rows) + log.facts.rejected_rows == len(lines)
     assert len(rows) >= 2
     assert all(printable(text, 10**6) == text for reject in log.rejects().to_pylist() for text in reject.values())
 
@@ -76,7 +76,7 @@ def test_csv_records(tmp_path_factory: pytest.TempPathFactory, pieces: list[byte
     path.write_bytes(data)
     rows, log = collected(path)
     assert len(rows) >= 1
-    assert len(rows) + log.rejected_rows == 1 + records_of(data.split(b"\n", 2)[2])
+    assert len(rows) + log.facts.rejected_rows == 1 + records_of(data.split(b"\n", 2)[2])
 
 
 def records_of(data: bytes) -> int:

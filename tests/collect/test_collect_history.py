@@ -13,7 +13,7 @@ from gathering import START, collected, config, content, row, write_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.collect.history.resent import MOST_CONTINUATIONS, SHORTEST_WITHOUT_CONVERSATION, row_orders
+from stillhunt.collect.history.resent_prefixes import MAX_CONTINUATIONS, MIN_BYTES_WITHOUT_CONVERSATION, row_orders
 
 LONG = "a complete earlier prompt that is longer than sixty-four bytes, by some margin; "
 
@@ -29,7 +29,7 @@ def expected_rests(rows: list[dict[str, Any]]) -> list[str]:
 
     heads: list[str | None] = []
     for later in rows:
-        shortest = SHORTEST_WITHOUT_CONVERSATION if later.get("conversation_id") is None else 1
+        shortest = MIN_BYTES_WITHOUT_CONVERSATION if later.get("conversation_id") is None else 1
         fitting = [
             e["prompt"]
             for e in rows
@@ -47,7 +47,7 @@ def expected_rests(rows: list[dict[str, Any]]) -> list[str]:
             for other, its_head in zip(rows, heads, strict=True)
             if its_head == head and group(other) == group(later) and order(other) < order(later)
         )
-        cut = head is not None and siblings < MOST_CONTINUATIONS
+        cut = head is not None and siblings < MAX_CONTINUATIONS
         rests.append(later["prompt"][len(head) :] if head is not None and cut else later["prompt"])
     return rests
 
@@ -126,7 +126,7 @@ def test_templates_are_not_history() -> None:
 def test_a_template_sent_once_alone_does_not_hide_what_follows() -> None:
     rows = [row(0, prompt=LONG), *(row(n, prompt=f"{LONG} item {n:03}") for n in range(1, 40))]
     kept = rests(rows)
-    assert sum(text.startswith(LONG) for text in kept) == 40 - MOST_CONTINUATIONS
+    assert sum(text.startswith(LONG) for text in kept) == 40 - MAX_CONTINUATIONS
     draw = random.Random(4)
     order = list(range(40))
     draw.shuffle(order)
@@ -175,9 +175,9 @@ def test_excerpts_are_read_again_as_they_were_handed_on(tmp_path) -> None:
     for source in (tmp_path, pa.Table.from_pylist(rows), pa.Table.from_pylist(rows).to_reader()):
         found, log = collected(source, settings=config(max_text_bytes=1024))
         wanted = [found[n] for n in (25, 3, 14, 3)]
-        texts = log.texts([(r["origin_file"], r["origin_row"]) for r in wanted])
-        assert texts == [(r["prompt"], r["system_prompt"]) for r in wanted]
-        assert log.texts([(99, 0), (0, 10**6)]) == [(None, None), (None, None)]
+        prompts = log.prompts([(r["origin_file"], r["origin_row"]) for r in wanted])
+        assert prompts == [r["prompt"] for r in wanted]
+        assert log.prompts([(99, 0), (0, 10**6)]) == [None, None]
         log.close()
 
 

@@ -15,7 +15,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.cli.inspecting import print_inspection
 from stillhunt.collect.checks.coverage import by_address_sentence, coverage
-from stillhunt.collect.checks.inspection import OWN_ID, Inspection
+from stillhunt.collect.inspection import OWN_ID, Inspection
 from stillhunt.collect.values.field_suggestions import advice
 from stillhunt.pipeline import inspect_logs
 

@@ -15,7 +15,7 @@ from test_collect_history import LONG, expected_rests, random_rows
 from stillhunt.collect.decode.lines import JsonReader
 from stillhunt.collect.history.incremental_history import Notes
 from stillhunt.collect.history.kernels import enter_prompts, find_prompts
-from stillhunt.collect.history.resent import MOST_CONTINUATIONS, new_entries, new_heads
+from stillhunt.collect.history.resent_prefixes import MAX_CONTINUATIONS, new_entries, new_seen_prompts
 
 PARTS = 6
 
@@ -34,12 +34,12 @@ class Memory:
         names = sorted(path.name for path in paths)
         known = {index: self.notes[name] for index, name in enumerate(names) if name in self.notes}
         together = frozenset(index for index, name in enumerate(names) if name in self.together)
-        digests = log.settle_history(known, together)
+        digests = log.history.settle(known, together)
         rows = pa.concat_tables(log.batches()).to_pylist()
         for index, name in enumerate(names):
             own = content([{**r, "turn": None} for r in rows if r["origin_file"] == index])
             assert self.handed_on.setdefault((name, digests[index]), own) == own, "one digest, two contents"
-        found = {index: log.take_history(index) for index in range(len(names))}
+        found = {index: log.history.take_notes(index) for index in range(len(names))}
         searched = [
             name for i, name in enumerate(names) if found[i]["followers"] is not known.get(i, {}).get("followers")
         ]
@@ -92,9 +92,9 @@ def test_only_new_files_are_read_where_files_come_in_time_order(
         read.clear()
         log = opened([str(path) for path in paths[:count]])
         known = {n: memory.notes[f"{n}.jsonl"] for n in range(count) if f"{n}.jsonl" in memory.notes}
-        log.settle_history(known, frozenset(known))
+        log.history.settle(known, frozenset(known))
         assert read == [f"{n}.jsonl" for n in range(count) if n not in known]
-        assert all(log.take_history(n)["followers"] is known[n]["followers"] for n in known)
+        assert all(log.history.take_notes(n)["followers"] is known[n]["followers"] for n in known)
         memory.hunt(paths[:count])
 
 
@@ -124,7 +124,7 @@ def test_continuations_are_counted_over_files_that_are_not_read(tmp_path: Path) 
     memory.hunt([paths[0], paths[2]])
     prompts, searched = memory.hunt(paths)
     assert searched == [paths[1].name, paths[2].name]
-    assert sum(text.startswith(LONG) for text in prompts.values()) == 30 - MOST_CONTINUATIONS
+    assert sum(text.startswith(LONG) for text in prompts.values()) == 30 - MAX_CONTINUATIONS
     prompts, searched = memory.hunt([paths[0], paths[2]])
     assert searched == []
     assert [prompts[one["request_id"]] for one in parts[0] + parts[2]] == expected_rests(parts[0] + parts[2])
@@ -138,7 +138,7 @@ def test_another_key_gives_other_hashes(tmp_path: Path) -> None:
         memory.hunt([path], identity_key=key)
         found.append(memory.notes["a.parquet"]["marks"])
     assert found[0].equals(found[1])
-    for name in ("whole", "end", "first_block", "kin"):
+    for name in ("prompt_hash", "end", "first_block", "related"):
         assert not set(found[0][name].to_pylist()) & set(found[2][name].to_pylist())
 
 
@@ -148,14 +148,14 @@ def test_prompts_are_found_as_in_a_dictionary(seed: int) -> None:
     keys = draw.integers(1, 1 << 63, 300).astype(np.uint64)
     keys[100:] = keys[draw.integers(0, 100, 200)]
     orders = draw.integers(0, 50, 300)
-    heads, entries = new_heads(200, timed=True), new_entries(200)
+    seen, entries = new_seen_prompts(200, timed=True), new_entries(200)
     entries.keys[:] = keys[:200]
-    enter_prompts(entries, orders[:200], heads)
+    enter_prompts(entries, orders[:200], seen)
     earliest: dict[int, int] = {}
     for key, order in zip(keys[:200].tolist(), orders[:200].tolist(), strict=True):
         earliest[key] = min(order, earliest.get(key, order))
     slots = np.empty(300, np.int64)
-    find_prompts(keys, orders, heads, slots)
+    find_prompts(keys, orders, seen, slots)
     for key, order, slot in zip(keys.tolist(), orders.tolist(), slots.tolist(), strict=True):
         assert (slot >= 0) == (earliest.get(key, order) < order)
-        assert slot < 0 or int(heads.keys[slot]) == key
+        assert slot < 0 or int(seen.keys[slot]) == key

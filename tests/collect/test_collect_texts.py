@@ -37,16 +37,13 @@ def log_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("most", [4, 8_192])
-def test_texts_of_rows_of_several_row_groups(log_file: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def test_prompts_of_rows_of_several_row_groups(log_file: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(files, "LOOKUP_ROWS", most)
     rows = [99, 0, 29, 30, 31, 30, 14, 90, 1000]
     with DuckDBEngine(threads=2, memory_gb=1) as engine:
         log = open_requests([str(log_file)], mapping=None, config=Config(threads=2), engine=engine, progress=Silent())
-        found = log.texts([(0, row) for row in rows])
-    assert found == [
-        (f"prompt {row}" if row % 7 else None, f"system {row}" if row % 2 else None) if row < ROWS else (None, None)
-        for row in rows
-    ]
+        found = log.prompts([(0, row) for row in rows])
+    assert found == [f"prompt {row}" if row % 7 and row < ROWS else None for row in rows]
 
 
 def test_reading_stops_after_the_last_wanted_row(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +58,7 @@ def test_reading_stops_after_the_last_wanted_row(log_file: Path, monkeypatch: py
     monkeypatch.setattr(files.ColumnarRows, "wrap", counted)
     with DuckDBEngine(threads=1, memory_gb=1) as engine:
         log = open_requests([str(log_file)], mapping=None, config=Config(threads=1), engine=engine, progress=Silent())
-        log.texts([(0, 37), (0, 93)])
+        log.prompts([(0, 37), (0, 93)])
     assert sorted(read) == [30, 35, 90]
 
 

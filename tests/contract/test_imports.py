@@ -49,6 +49,8 @@ def test_contracts_hold(house: Path) -> None:
         ("link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
         ("link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
         ("extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
+        ("collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
+        ("collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

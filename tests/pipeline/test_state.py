@@ -26,7 +26,7 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.collect.decode.lines import JsonReader
-from stillhunt.collect.locate import digests
+from stillhunt.collect.read import digests
 from stillhunt.lab.worlds.build import World
 
 CHANGES = 3

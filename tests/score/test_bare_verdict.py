@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stillhunt.score.context.frame import Frame
+from stillhunt.score.evidence.evidence import gather_evidence
+from stillhunt.score.evidence.findings import Finding
 from told import DAY, bare_group, told_log
 
 from stillhunt.base.config import Config
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.frame import Frame
-from stillhunt.score.evidence.evidence import gather_evidence
-from stillhunt.score.evidence.findings import Finding
 from stillhunt.score.verdict.verdict import Judged, judge
 
 LOAD = 40

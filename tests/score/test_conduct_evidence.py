@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from told import DAY, HOUR, group_of, told_log
-
-from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.frame import Frame
 from stillhunt.score.context.log_facts import FOLLOW_UP
 from stillhunt.score.evidence.conduct import ANY_OF_THEM, ASKS, OWN_DATA, TRAITS, asked_conduct, own_matters
 from stillhunt.score.evidence.findings import Finding
+from told import DAY, HOUR, group_of, told_log
+
+from stillhunt.extract.text.conduct import BITS
 
 MEMBERS, EACH = 12, 30
 ROWS = MEMBERS * EACH

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from told import DAY, Array, group_of, told_log
-
 from stillhunt.score.context.frame import Frame
 from stillhunt.score.evidence.economics import PLAN_POWER, RANK_PART, SETTINGS_CAP, economics
 from stillhunt.score.evidence.findings import Finding
 from stillhunt.score.stats.rates import part_bits, rank_ratio
+from told import DAY, Array, group_of, told_log
 
 MEMBERS, OUTSIDERS, EACH = 12, 120, 20
 ACCOUNTS = MEMBERS + OUTSIDERS

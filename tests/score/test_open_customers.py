@@ -7,10 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from told import group_of, told_log
-
-from stillhunt.base.schema import ACCOUNTS
-from stillhunt.score.context import disposable_mail as mail
 from stillhunt.score.context.frame import Frame, build_frame
 from stillhunt.score.evidence.evidence import _shared_customers
 from stillhunt.score.evidence.findings import Finding
@@ -21,6 +17,10 @@ from stillhunt.score.evidence.open_customers import (
     declared_organisation,
     open_customers,
 )
+from told import group_of, told_log
+
+from stillhunt.base.schema import ACCOUNTS
+from stillhunt.score.context import disposable_mail as mail
 
 MEMBERS = 20
 LISTED = mail._listed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import gammaln
-
 from stillhunt.score.stats.rates import Spread, lean_ratio, part_bits, rank_ratio, share_ratio
 
 HARVEST = Spread(0.75, 4.0)

@@ -8,8 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import norm
-from told import DAY, Array, bare_group, group_of, told_log
-
 from stillhunt.score.context.frame import Frame
 from stillhunt.score.evidence.findings import Finding
 from stillhunt.score.evidence.untemplated import (
@@ -22,6 +20,8 @@ from stillhunt.score.evidence.untemplated import (
     client_rows,
     like_work,
 )
+from told import DAY, Array, bare_group, group_of, told_log
+
 from stillhunt.score.stats import baseline
 
 CUSTOMERS = 150

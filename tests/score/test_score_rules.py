@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from staged import Story, campaign_bits, score_story, staged_tables, statements, verdict
+from stillhunt.score.evidence.findings import HARVEST, LINKAGE, Finding, capped, family_bits
+from stillhunt.score.stats.baseline import TIMES, TOPICS, Overdispersion
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.score import score_campaigns
-from stillhunt.score.evidence.findings import HARVEST, LINKAGE, Finding, capped, family_bits
-from stillhunt.score.stats.baseline import TIMES, TOPICS, Overdispersion
 from stillhunt.score.stats.homogeneity import Homogeneity, index_bits
 from stillhunt.score.verdict.verdict import sigmoid
 

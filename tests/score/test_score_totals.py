@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from staged import Story, staged_tables
+from stillhunt.score.context.frame import build_frame
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import TOTALS
 from stillhunt.score import score_campaigns
-from stillhunt.score.context.frame import build_frame
 
 STORY = Story(linked=True, outsiders=600, domains=(0.5, 0.2), own_domain=True)
 Tables = tuple[pa.Table, pa.Table, pa.Table]

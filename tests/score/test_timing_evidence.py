@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from told import DAY, HOUR, MINUTE, Array, group_of, told_log
-
 from stillhunt.score.context.frame import Frame
 from stillhunt.score.evidence.account_replacement import take_overs
 from stillhunt.score.evidence.common_days import common_days
 from stillhunt.score.evidence.failover import failovers
 from stillhunt.score.evidence.findings import Finding
 from stillhunt.score.evidence.model_adoption import new_model
+from told import DAY, HOUR, MINUTE, Array, group_of, told_log
 
 MEMBERS, EACH, DAYS = 20, 80, 10
 ROWS = MEMBERS * EACH

@@ -97,10 +97,11 @@ def test_sketches_are_the_same_from_any_source(engine: Any, tmp_path: Path, sour
         frame.createOrReplaceTempView("requests_of_a_test")
         frame.write.mode("overwrite").json(str(tmp_path / "lines.jsonl"))
         given = {"frame": frame, "table": "table:requests_of_a_test", "json": str(tmp_path / "lines.jsonl")}[source]
-    dataset, refused, facts = spark_sketches(engine, given, None, CONFIG)
+    sketches, refused, _facts = spark_sketches(engine, given, None, CONFIG)
+    dataset = sketches.dataset(1)
     told = [name for name in SKETCHES.names if not name.startswith("origin_")]
     assert whole(dataset).select(told).equals(expected.sort_by(ORDER).select(told))
-    assert (facts.repeats, refused.num_rows) == (repeats, rejects.num_rows)
+    assert (sketches.settle_repeats()[2], refused.num_rows) == (repeats, rejects.num_rows)
 
 
 ORDER = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")]

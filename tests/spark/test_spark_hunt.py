@@ -59,7 +59,7 @@ def test_findings_are_the_same(engine: Any, tmp_path: Path) -> None:
         store = partials.store()
         store.settle_repeats()
         expected = findings(store.dataset(2), customers, config)
-    dataset, _, _ = spark_sketches(engine, str(tmp_path), None, config)
-    found = findings(dataset, customers, config)
+    sketches, _, _ = spark_sketches(engine, str(tmp_path), None, config)
+    found = findings(sketches.dataset(1), customers, config)
     assert expected["campaigns"].num_rows
     assert [name for name, table in expected.items() if not found[name].equals(table)] == []

@@ -36,13 +36,18 @@ def test_sketches_are_the_same(engine: Any, tmp_path: Path) -> None:
 
     log = write_log(tmp_path / "log", crooked_rows())
     expected, rejects, repeats = local_sketches(log, CONFIG)
-    dataset, refused, facts = spark_sketches(engine, log, None, CONFIG)
+    sketches, refused, facts = spark_sketches(engine, log, None, CONFIG)
+    dataset = sketches.dataset(1)
 
     assert whole(dataset).equals(expected.sort_by(CANONICAL))
     assert refused.to_pylist() == rejects.to_pylist()
-    assert (facts.rows, facts.repeats, facts.rejected_rows) == (expected.num_rows, repeats, rejects.num_rows)
-    assert {"prompt", "response", "turn", "client_ip"} <= facts.present
-    assert "system_prompt" not in facts.present
+    assert (sketches.rows, sketches.settle_repeats()[2], facts.rejected_rows) == (
+        expected.num_rows,
+        repeats,
+        rejects.num_rows,
+    )
+    assert {"prompt", "response", "turn", "client_ip"} <= facts.columns.present
+    assert "system_prompt" not in facts.columns.present
     assert [one.name for one in facts.inputs] == ["part 0.parquet", "part 1.parquet", "part 2.parquet"]
     assert all(one.bytes > 0 and one.rows > 0 for one in facts.inputs)
 

@@ -1,4 +1,4 @@
-"""String columns of few distinct values, kept once each: codes beside a dictionary."""
+"""String columns with few distinct values, stored as codes and a dictionary."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 def is_coded(type_: pa.DataType) -> bool:
-    """True for the type of a coded column."""
+    """Whether a type is that of a coded column."""
     return bool(pa.types.is_dictionary(type_))
 
 
 def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """A column with its values in the rows, whatever form it had.
+    """A column with its values in the rows, decoded if it was coded.
 
     Args:
         column: any column.
@@ -27,7 +27,7 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 
 def codes(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
-    """Code of each row, -1 for null, and the distinct strings by code, of which some may not occur.
+    """Code of each row (-1 for null), and the distinct strings by code; some of them may not occur.
 
     Args:
         column: strings, plain or coded.
@@ -40,7 +40,7 @@ def codes(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa
 
 
 def one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """A coded column as one piece, its dictionary in ascending order and without values that no row has.
+    """A coded column as one array, with a sorted dictionary of the values that occur.
 
     Args:
         column: strings, plain or coded.

@@ -1,9 +1,9 @@
-"""Rows in partitions, and functions that are run on each: the form in which passes over all requests are written.
+"""Rows in partitions, and functions that run on each partition: the form of all passes over the requests.
 
-All rows of an account lie in one partition, and no result may depend on which accounts share one. A function takes an
-Arrow table of one partition and gives another; it lives at module level and its context can be pickled, so that the
-same function runs in threads here and on the executors of a cluster. What comes back to the driver is a table of
-accounts, slices or phrases, and only integers are added up across partitions.
+All rows of an account are in one partition, and no result may depend on which accounts share a partition. A function
+takes the Arrow table of one partition and returns another table. It is defined at module level and its context can be
+pickled, so that it runs in threads on this machine and on the executors of a cluster. The driver receives tables of
+accounts, slices or phrases, and adds up only integers across partitions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Function = Callable[[pa.Table, Any], pa.Table]
 """(rows of one partition, context) -> rows; at module level."""
 
 Source = Callable[[Sequence[str] | None], pa.Table]
-"""Columns wanted, all when None -> the rows of one partition, in the same order every time."""
+"""Wanted columns (None for all) -> the rows of one partition, in the same order every time."""
 
 
 class Dataset(Protocol):
@@ -43,7 +43,7 @@ class Dataset(Protocol):
     def gather(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """Tables of all partitions, one below the other in no order that a caller may rely on.
+        """Tables of all partitions, concatenated in an order on which no caller may rely.
 
         Args:
             function: gives any number of rows for a partition.
@@ -53,7 +53,7 @@ class Dataset(Protocol):
         """
 
     def without(self, names: Sequence[str]) -> Dataset:
-        """The same rows; columns that were added and that no later pass reads may be let go.
+        """The same rows without added columns that no later pass reads.
 
         Args:
             names: these columns.
@@ -61,12 +61,12 @@ class Dataset(Protocol):
 
 
 class LocalDataset:
-    """Partitions on this machine, worked on by threads.
+    """Partitions on this machine, processed by threads.
 
     Args:
         sources: one for each partition.
         names: columns that the sources give.
-        threads: partitions worked on at a time; bounds memory.
+        threads: partitions that are processed at a time, which bounds memory.
     """
 
     def __init__(self, sources: Sequence[Source], names: Sequence[str], threads: int) -> None:

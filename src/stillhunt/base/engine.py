@@ -1,4 +1,4 @@
-"""What a SQL engine must offer; only `engine_*.py` files know a real one."""
+"""What a SQL engine must offer; only `engine_*.py` files use a real engine."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Engine(Protocol):
     name: str
 
     def register(self, table_name: str, table: pa.Table) -> None:
-        """Make an Arrow table known under a name; an earlier one of that name is replaced."""
+        """Register an Arrow table under a name; an earlier table of that name is replaced."""
 
     def sql(self, statement: str, *, purpose: str) -> pa.Table:
         """Run one statement.
 
         Args:
             statement: SQL text.
-            purpose: what it is for, in words; shown when it fails.
+            purpose: what the statement is for, in words; shown if it fails.
 
         Raises:
             EngineError: the engine refused or failed.
@@ -38,7 +38,7 @@ class Engine(Protocol):
 
         Args:
             statement: SQL text.
-            purpose: what it is for, in words; shown when it fails.
+            purpose: what the statement is for, in words; shown if it fails.
 
         Raises:
             EngineError: the engine refused or failed.
@@ -48,7 +48,7 @@ class Engine(Protocol):
         """Stream a native relation of this engine as Arrow batches."""
 
     def write_parquet(self, table: pa.Table, path: Path) -> None:
-        """Write a table as one Parquet file, beside its final name and then renamed."""
+        """Write a table as one Parquet file, under another name that is then changed to the final one."""
 
     def close(self) -> None:
         """Free the engine's memory and files."""

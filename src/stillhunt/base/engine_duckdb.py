@@ -32,7 +32,7 @@ class DuckDBEngine:
         self._connection.execute(f"SET threads = {threads or os.cpu_count() or 1}")
         self._connection.execute(f"SET memory_limit = '{memory_gb:.3f}GiB'")
         self._connection.execute("SET TimeZone = 'UTC'")
-        # The default would be a folder in whatever place the user stands in. DuckDB removes it, so its name is new.
+        # By default, DuckDB would use the current folder. It removes this one at the end, so the name must be new.
         spill = str(Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{secrets.token_hex(8)}").replace("'", "''")
         self._connection.execute(f"SET temp_directory = '{spill}'")
         # Hostile logs must not reach the network or other files through SQL functions.
@@ -40,7 +40,7 @@ class DuckDBEngine:
         self._connection.execute("SET autoload_known_extensions = false")
 
     def register(self, table_name: str, table: pa.Table) -> None:
-        """Make an Arrow table known under a name; an earlier one of that name is replaced."""
+        """Register an Arrow table under a name; an earlier table of that name is replaced."""
         self._connection.register(table_name, table)
 
     def sql(self, statement: str, *, purpose: str) -> pa.Table:
@@ -53,7 +53,7 @@ class DuckDBEngine:
             ) from error
 
     def stream(self, statement: str, *, purpose: str) -> Iterator[pa.RecordBatch]:
-        """Run one statement and give its rows batch by batch; raises EngineError with the purpose."""
+        """Run one statement and yield its rows in batches; raises EngineError with the purpose."""
         try:
             yield from self._connection.sql(statement).to_arrow_reader(65_536)
         except (duckdb.Error, pa.ArrowException) as error:
@@ -69,7 +69,7 @@ class DuckDBEngine:
         yield from reader
 
     def write_parquet(self, table: pa.Table, path: Path) -> None:
-        """Write a table as one Parquet file, beside its final name and then renamed."""
+        """Write a table as one Parquet file, under another name that is then changed to the final one."""
         beside = path.with_name(path.name + ".part")
         pq.write_table(table, beside, compression="zstd")
         beside.replace(path)
@@ -85,8 +85,3 @@ class DuckDBEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def is_relation(value: object) -> bool:
-    """True for a DuckDB relation, so that the public door can accept one without knowing DuckDB."""
-    return isinstance(value, duckdb.DuckDBPyRelation)

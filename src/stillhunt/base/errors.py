@@ -17,8 +17,8 @@ class StillhuntError(Exception):
 
     Args:
         what: what went wrong, one sentence.
-        where: file:line, table, column or setting; empty where there is no place.
-        next_step: what the reader can do about it; empty where nothing can be done.
+        where: file:line, table, column or setting; empty if there is no place.
+        next_step: what the reader can do about it; empty if nothing can be done.
     """
 
     exit_code = 1

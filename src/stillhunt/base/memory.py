@@ -1,4 +1,4 @@
-"""Memory that nobody uses any more, given back to the system."""
+"""Give memory that is no longer used back to the system."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 
 def give_back() -> None:
-    """Give back what Arrow and the C library keep for later; changes nothing but the size of the process.
+    """Give back freed memory that Arrow and the C library keep for later use.
 
-    Both keep what is freed, and a pass over all requests frees much more than the next step asks for: measured on a log
-    of 4 million requests, half of the process before the traffic was gathered.
+    A pass over all requests frees much more memory than the next step needs: before the traffic was gathered from a log
+    of 4 million requests, half of the process's memory (measured).
     """
     pa.default_memory_pool().release_unused()
     _trim()(0)
@@ -21,7 +21,7 @@ def give_back() -> None:
 
 @cache
 def _trim() -> Callable[[int], object]:
-    """The C library's own function, where it is one that has it."""
+    """The C library's function for it; one that does nothing if there is none."""
     try:
         found: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):  # glibc alone has it; Windows has no handle of the process itself

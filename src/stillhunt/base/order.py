@@ -24,7 +24,7 @@ CANONICAL = (
     "status",
     "output_tokens",
 )
-"""Sort key; its later columns only settle the order of rows that share an id, so that input order never does."""
+"""Sort key. Its later columns only decide between rows that share an id, so that the order of the input never does."""
 
 
 def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None) -> pa.Array:
@@ -33,10 +33,10 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     Args:
         table: requests with the columns of `CANONICAL`, strings also as codes; without account_id where `owner` is
             given.
-        owner: account of each as a number that ascends with its id; worked out from the ids when None.
+        owner: account of each request as a number that ascends with its id; None to derive it from the ids.
 
     Returns:
-        One position a row.
+        One position per row.
     """
     ranks = _ranks(table.column("account_id")) if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
@@ -44,7 +44,7 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     same = (ranks[order][1:] == ranks[order][:-1]) & (time[order][1:] == time[order][:-1])
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     if len(tied):
-        # Few rows share account and time; only they are sorted by text.
+        # Few rows share account and time, so only these are sorted by text.
         rows = order[tied]
         few = table.select(list(CANONICAL[1:])).take(pa.array(rows))
         columns = {"account_id": pa.array(ranks[rows]), **{name: plain(few.column(name)) for name in CANONICAL[1:]}}

@@ -1,4 +1,4 @@
-"""How long steps tell how far they are; the command line shows bars, the library stays silent."""
+"""Progress of long steps: the command line shows bars, the library is silent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Receiver of progress; `stage` opens one step and yields the function that advances it."""
+    """Receives progress; `stage` opens one step and yields the function that advances it."""
 
     def stage(self, name: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Open one step.
 
         Args:
             name: what is being done, two or three words.
-            total: units to do; None where unknown.
+            total: number of units to do; None if unknown.
             unit: what is counted: "rows", "bytes", "accounts".
         """
 

@@ -18,7 +18,7 @@ from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.collect.checks.coverage import by_address_sentence
-from stillhunt.collect.checks.inspection import InspectedInput, Inspection
+from stillhunt.collect.inspection import InspectedInput, Inspection
 from stillhunt.pipeline import inspect_logs
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS

@@ -1,10 +1,10 @@
-"""The way from a cluster's logs to sketches: the rooms `collect` and `extract`, run on Spark's executors.
+"""From a cluster's logs to sketches: the rooms `collect` and `extract`, run on Spark's executors.
 
-    frame --standardise--> rows --shuffle by account, in order of time--> history off, sketch --settle--> SparkDataset
+    frame --standardise--> rows --shuffle by account, sort by time--> cut history, sketch --settle--> SparkDataset
 
-The text is shuffled once, because resent history can only be told with all calls of an account side by side. Everything
-after that works on sketches. What was set aside, and what the log carried, travels as rows of another kind in the same
-stream and is split off at the end, so that the text is read once.
+The text is shuffled once, because resent history is found only among all calls of an account. Everything after that
+works on sketches. Rejected rows and facts about the log travel in the same stream as rows of another kind and are
+split off at the end, so that the text is read once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -32,9 +31,10 @@ from stillhunt.base.engine_spark_dataset import (
 )
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
-from stillhunt.collect import InputFile
+from stillhunt.collect import InputFile, LogFacts
 from stillhunt.collect.normalise.standardise import Rules
-from stillhunt.collect.read.input_stats import Filling
+from stillhunt.collect.read.input_stats import ColumnStats
+from stillhunt.collect.read.inputs import NO_USABLE_ROW
 from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     REQUIRED_REQUEST_FIELDS,
@@ -59,32 +59,33 @@ from stillhunt.pipeline_spark.rows import (
 from stillhunt.pipeline_spark.settle import contested_ids, settle_batches
 
 
-@dataclass(frozen=True)
-class LogFacts:
-    """What the log was, for the record of a run.
+class SparkSketches:
+    """Sketches of a cluster's log, each request once.
 
     Args:
-        inputs: files in sorted order of paths; no hash, the files of a cluster are not read whole in one place.
-        filling: how far its columns are filled, and of which calls it is a sample.
-        rows: requests, each counted once.
-        rejected_rows: rows set aside, also those beyond what REJECTS keeps.
-        repeats: exact repeats of a request, which are only counted.
-        replaced_texts: texts kept with broken UTF-8 replaced.
+        dataset: SKETCHES, all rows of an account in one partition.
+        rows: number of requests.
+        repeats: number of exact repeats of a request that were dropped.
     """
 
-    inputs: tuple[InputFile, ...]
-    filling: Filling
-    rows: int
-    rejected_rows: int
-    repeats: int
-    replaced_texts: int
+    def __init__(self, dataset: SparkDataset, rows: int, repeats: int) -> None:
+        self._dataset, self._repeats = dataset, repeats
+        self.rows = rows
+
+    def settle_repeats(self) -> tuple[pa.Table, int, int]:
+        """Nothing is left to settle: no REJECTS, no conflicts, and the number of exact repeats that were dropped."""
+        return REJECTS.empty(), 0, self._repeats
+
+    def dataset(self, threads: int) -> SparkDataset:
+        """The sketches in account partitions; the cluster decides how many are worked on at a time."""
+        del threads
+        return self._dataset
 
 
 def with_identity_key(config: Config) -> Config:
-    """The settings with a key for hashes of identities, a fresh random one where none is set.
+    """The settings with a key for hashes of identities: a new random key if the user set none.
 
-    Each executor is a process of its own, so a key for the process would tell equal addresses apart. A hunt takes the
-    settings from here for requests and accounts alike, and writes the user's own into its record.
+    Each executor is a process of its own, so with a key of the process equal addresses would get different hashes.
     """
     if config.collect.identity_key:
         return config
@@ -94,7 +95,7 @@ def with_identity_key(config: Config) -> Config:
 
 def spark_sketches(
     engine: SparkEngine, sources: Any, mapping: Mapping[str, str] | None, config: Config
-) -> tuple[SparkDataset, pa.Table, LogFacts]:
+) -> tuple[SparkSketches, pa.Table, LogFacts]:
     """Sketch the logs of a cluster.
 
     Args:
@@ -104,10 +105,11 @@ def spark_sketches(
         config: settings.
 
     Returns:
-        (SKETCHES, each (source, request id) once, all rows of an account in one partition; REJECTS; facts).
+        (sketches, each (source, request id) once; REJECTS; facts of the log, whose inputs have no hash since a
+        cluster does not read files from end to end in one place).
 
     Raises:
-        InputError: nothing can be read, a required column is missing, or request ids are none.
+        InputError: nothing can be read, a required column is missing, or the request ids are not unique enough.
         EngineError: Spark failed.
     """
     frame, reading = _standardised_frame(engine, sources, mapping, with_identity_key(config))
@@ -116,20 +118,19 @@ def spark_sketches(
     contested = contested_ids(engine, sketched.where(f"kind = {ROW}").select(*SKETCHES.names))
     settled = persisted(engine.map(sketched, partial(settle_batches, contested), packed))
     sketched.unpersist()
-    rejects, facts = _told(engine, settled, reading)
+    rejects, facts, repeats = _described(engine, settled, reading)
     if facts.rows == 0 and facts.rejected_rows:
         first = f"{rejects['source'][0]}, {rejects['place'][0]}: {rejects['reason'][0]}"
-        raise InputError(
-            "no row of the log can be used", where=first, next_step="mend the log or name its fields with --map"
-        )
+        raise InputError("no row of the log can be used", where=first, next_step=NO_USABLE_ROW)
     rows = settled.where(f"kind = {ROW}").select(*SKETCHES.names)
-    return SparkDataset(engine, rows, SKETCHES.names, settled), rejects, facts
+    dataset = SparkDataset(engine, rows, SKETCHES.names, settled)
+    return SparkSketches(dataset, facts.rows, repeats), rejects, facts
 
 
 def spark_texts(
     engine: SparkEngine, sources: Any, mapping: Mapping[str, str] | None, config: Config, wanted: pa.Table
 ) -> pa.Table:
-    """Prompts of some requests as they were handed on, read from the log again.
+    """Prompts of some requests, read from the log again: without resent history, and of bounded length.
 
     Args:
         engine: the Spark engine.
@@ -139,14 +140,14 @@ def spark_texts(
         wanted: account_id and request_id of the requests; a few thousand at most.
 
     Returns:
-        account_id, request_id, prompt; sorted by these, in any number for a repeated request.
+        account_id, request_id, prompt; sorted by these; a request id that is repeated gives several rows.
 
     Raises:
         InputError: the log can no longer be read.
         EngineError: Spark failed.
     """
     frame, _ = _standardised_frame(engine, sources, mapping, config)
-    # All calls of these accounts: what is resent history shows only beside the calls that it repeats.
+    # All calls of these accounts are read: resent history is found only beside the calls that it repeats.
     own = frame.where(frame["account_id"].isin(pc.unique(wanted["account_id"]).to_pylist()))
     requests = set(zip(wanted["account_id"].to_pylist(), wanted["request_id"].to_pylist(), strict=True))
     found = engine.map(_by_account(engine, own), partial(pick_texts, config, requests), packed_schema(("blob",)))
@@ -163,7 +164,7 @@ def _standardised_frame(
     fields = field_map(REQUEST_FIELDS, mapping)
     given = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not given:
-        raise InputError("no input given", next_step="name a file, a folder or a table")
+        raise InputError("no input was given", next_step="name a file, a folder or a table")
     streams, files = _placed_frames(engine, given, fields)
     names = tuple(f"table {number}" for number in range(len(given))) if files is None else _short_names(files)
     indices = {path: index for index, path in enumerate(files or ())}
@@ -176,9 +177,9 @@ def _standardised_frame(
 
 
 def _placed_frames(engine: SparkEngine, given: Sequence[Any], fields: FieldMap) -> tuple[list[Any], list[str] | None]:
-    """Of each source the columns that may be wanted with their place; all files, None where a source tells none."""
+    """The columns that may be wanted of each source, with places; all files, or None if a source names none."""
     frames, files = [], set()
-    all_tell = True
+    all_named = True
     wanted = frozenset(fields.candidates())
     for source in given:
         frame = engine.read(source)
@@ -186,11 +187,11 @@ def _placed_frames(engine: SparkEngine, given: Sequence[Any], fields: FieldMap) 
         if missing:
             what, next_step = missing_columns_advice(missing, frame.columns)
             raise InputError(what, where=f"{source!s:.200}", next_step=next_step)
-        placed, tells = engine.placed(frame, [c for c in frame.columns if c in wanted], PLACE_COLUMNS)
+        placed, named = engine.placed(frame, [c for c in frame.columns if c in wanted], PLACE_COLUMNS)
         frames.append(placed)
-        all_tell &= tells
-        files |= {plain_path(path) for path in frame.inputFiles()} if tells else set()
-    return frames, sorted(files) if all_tell else None
+        all_named &= named
+        files |= {plain_path(path) for path in frame.inputFiles()} if named else set()
+    return frames, sorted(files) if all_named else None
 
 
 def _short_names(files: Sequence[str]) -> tuple[str, ...]:
@@ -203,17 +204,16 @@ def _short_names(files: Sequence[str]) -> tuple[str, ...]:
 
 
 def _by_account(engine: SparkEngine, frame: Any) -> Any:
-    """All rows of an account in one partition, in order of time: so history can be taken off in one reading."""
+    """All rows of an account in one partition, in order of time, so that one reading can cut resent history."""
     return frame.repartition(engine.partitions, "key").sortWithinPartitions("kind", "timestamp", "turn")
 
 
-def _told(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table, LogFacts]:
-    """REJECTS, the first in order of file and place, and the facts of the log."""
+def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table, LogFacts, int]:
+    """REJECTS (the first rows in order of file and place), facts of the log, and number of exact repeats."""
     schema = ", ".join(f"`{name}` string" for name in REJECTS.names)
-    told = engine.collect(
-        engine.map(settled.where(f"kind = {FACT}").select("blob"), table_rows, schema), purpose="facts of the log"
-    )
-    facts = [json.loads(text) for text in told["raw"].to_pylist()]
+    packed_facts = settled.where(f"kind = {FACT}").select("blob")
+    rows_of_facts = engine.collect(engine.map(packed_facts, table_rows, schema), purpose="facts of the log")
+    facts = [json.loads(text) for text in rows_of_facts["raw"].to_pylist()]
     engine.map(settled.where(f"kind = {REJECT}").select("blob"), table_rows, schema).createOrReplaceTempView(
         "stillhunt_rejects"
     )
@@ -232,19 +232,15 @@ def _told(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table
         rates.update(fact.get("rates", {}))
         rows.update({int(index): count for index, count in fact.get("rows", {}).items()})
         sizes.update({int(index): size for index, size in fact.get("sizes", {}).items()})
+    total = {name: sum(fact.get(name, 0) for fact in facts) for name in ("settled", "replaced", "repeats")}
     inputs = tuple(InputFile(name, "", sizes.get(i, 0), rows[i]) for i, name in enumerate(reading.names))
-    return first.cast(REJECTS.arrow), LogFacts(
-        inputs,
-        Filling.of(rows.total(), filled, rates),
-        sum(fact.get("settled", 0) for fact in facts),
-        int(rejected),
-        sum(fact.get("repeats", 0) for fact in facts),
-        sum(fact.get("replaced", 0) for fact in facts),
-    )
+    columns = ColumnStats.of(rows.total(), filled, rates)
+    found = LogFacts(inputs, columns, total["settled"], int(rejected), total["replaced"])
+    return first.cast(REJECTS.arrow), found, total["repeats"]
 
 
 def table_rows(batches: Batches) -> Batches:
-    """Executor: packed tables -> their rows."""
+    """Unpack the rows of packed tables, on an executor."""
     for chunk in chunks_of(batches):
         for batch in unpack_table(chunk["blob"]).to_batches():  # all of one schema, whatever may be null in it
             yield pa.RecordBatch.from_arrays(batch.columns, names=list(REJECTS.names))

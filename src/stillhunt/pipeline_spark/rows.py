@@ -1,4 +1,4 @@
-"""What an executor does with rows: standardise, pack for the shuffle, take history off, sketch."""
+"""What an executor does with rows: standardise, pack for the shuffle, cut resent history, sketch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from stillhunt.base.engine_spark_dataset import (
 )
 from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
 from stillhunt.collect.decode.columnar import ColumnarRows
-from stillhunt.collect.history.resent import History, Survey, prompt_array
+from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.enrich import open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
-from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, rates_of
+from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
 from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     FieldMap,
@@ -41,13 +41,13 @@ from stillhunt.extract import sketch_requests
 ROW, REJECT, FACT = 0, 1, 2
 """Kinds of rows in one stream."""
 NO_ROW = -1
-"""Row number where the engine tells none (only Parquet files have them)."""
+"""Row number if the engine knows none (only Parquet files have row numbers)."""
 
 PLACE_COLUMNS = (_FILE, _SIZE, _NUMBER) = ("stillhunt_file", "stillhunt_size", "stillhunt_row")
 PACKED = ("blob", *SKETCHES.names)
-"""Packed columns of a stream after sketching: tables of what is no row, and the columns of rows."""
+"""Packed columns of a stream after sketching: tables of rejects and facts, and the columns of rows."""
 _LEFT_BEHIND = frozenset(("response", "tools", "api_key_id", "end_user_id"))
-"""Columns of requests that sketches do not need: they are not shuffled."""
+"""Columns of requests that sketches do not need, and that are not shuffled."""
 _CARRIED = tuple(name for name in REQUESTS.names if name not in _LEFT_BEHIND)
 _STREAM = pa.schema(
     [
@@ -73,9 +73,9 @@ class Reading:
     Args:
         fields: where our columns are.
         config: settings, the identity key among them.
-        times: of requests that are believed, by the driver's clock: one for all executors.
+        times: range of plausible request times by the driver's clock, the same for all executors.
         indices: path of a file -> its index.
-        names: of files, by index.
+        names: names of the files, by index.
     """
 
     fields: FieldMap
@@ -85,18 +85,18 @@ class Reading:
     names: tuple[str, ...]
 
     def rules(self) -> Rules:
-        """What values must satisfy, made on the executor: hashers hold memory that does not travel."""
+        """What values must satisfy; made on the executor, since hashers hold memory that cannot be sent."""
         read = self.config.collect
         return Rules(self.config, IdentityHasher(read.identity_key), self.times, self.times, open_networks(read.mmdb))
 
 
 def plain_path(path: str) -> str:
-    """A file's path as compared: Spark writes one file in several ways (`file:/`, `file:///`, blanks as %20)."""
+    """A file's path for comparison: Spark writes one path in several ways (`file:/`, `file:///`, blanks as %20)."""
     return re.sub(r"^file:/+", "/", unquote(path))
 
 
 def _wire(type_: pa.DataType) -> pa.DataType:
-    """The type that Spark knows and that holds the same bits."""
+    """A type that Spark knows and that holds the same bits."""
     if type_ == pa.large_string():
         return pa.string()
     return pa.int64() if type_ == pa.uint64() or pa.types.is_timestamp(type_) else type_
@@ -112,14 +112,14 @@ def stream_schema() -> str:
 
 
 def _stream(columns: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:
-    """Rows of the stream from those columns that this kind has."""
+    """Rows of the stream from the columns that this kind of row has."""
     schema = _wired_schema()
     arrays = [columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batches:
-    """Executor: rows as found -> stream."""
+    """Standardise rows as they were read; runs on an executor."""
     rows: Counter[int] = Counter()
     sizes: dict[int, int] = {}
     filled: Counter[str] = Counter()
@@ -133,19 +133,19 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
             rows[index] += table.num_rows
             sizes[index] = int(part.column(_SIZE)[0].as_py() or 0)
             filled.update({name: table.num_rows - table.column(name).null_count for name in OPTIONAL_COLUMNS})
-            rates.update(rates_of(table))
+            rates.update(count_sampling_rates(table))
             replaced += rejects.replaced_texts
             if table.num_rows:
                 yield _row_stream(table)
             if rejects.rows:
                 yield _reject_stream(rejects.table())
-    told = {"rows": rows, "sizes": sizes, "filled": filled, "rates": rates, "replaced": replaced}
+    facts = {"rows": rows, "sizes": sizes, "filled": filled, "rates": rates, "replaced": replaced}
     columns = {"kind": pa.array([FACT], pa.int8()), "key": pa.array([f"{number}"])}
-    yield _stream({**columns, "reject_raw": pa.array([json.dumps(told)])}, 1)
+    yield _stream({**columns, "reject_raw": pa.array([json.dumps(facts)])}, 1)
 
 
 def _runs(batch: pa.RecordBatch, reading: Reading, number: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Stretches of a batch that come from one file, each with the file's index."""
+    """Stretches of a batch that come from one file, with the index of the file."""
     if batch.num_rows == 0:
         return
     paths = batch.column(_FILE).dictionary_encode()
@@ -199,7 +199,7 @@ def _requests(batch: pa.RecordBatch) -> pa.Table:
 
 
 def _parts(batches: Batches, kind: int) -> Iterator[pa.RecordBatch]:
-    """Rows of one kind, in their order."""
+    """Rows of one kind, in order."""
     for batch in batches:
         part = batch.filter(pc.equal(batch.column("kind"), kind))
         if part.num_rows:
@@ -207,30 +207,34 @@ def _parts(batches: Batches, kind: int) -> Iterator[pa.RecordBatch]:
 
 
 def sketch_batches(config: Config, batches: Batches) -> Batches:
-    """Executor: stream of some accounts in order of time -> packed sketches, and what is no row in packed tables."""
+    """Sketch the stream of some accounts, in order of time; runs on an executor.
+
+    Yields:
+        Packed sketches, and rejects and facts in packed tables.
+    """
     others: list[pa.RecordBatch] = []
-    for table in _handed_on(config, batches, others):
+    for table in _used_rows(config, batches, others):
         for chunk in pack_rows(sketch_requests(table, config)):
             yield packed(ROW, **chunk)
-    told = pa.Table.from_batches(others, schema=_STREAM)
+    aside = pa.Table.from_batches(others, schema=_STREAM)
     for kind in (REJECT, FACT):
-        own = told.filter(pc.equal(told["kind"], kind))
+        own = aside.filter(pc.equal(aside["kind"], kind))
         if own.num_rows:
             yield packed(kind, blob=pack_table(own.select(_STREAM.names[2:]).rename_columns(list(REJECTS.names))))
 
 
-def _handed_on(config: Config, batches: Batches, others: list[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """REQUESTS without resent history and with bounded prompts; rows of other kinds are put in `others`."""
-    survey, spool = Survey(), Spool(REQUESTS.arrow)
+def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """REQUESTS without resent history and with bounded prompts; rows of other kinds are appended to `others`."""
+    survey, spool = KeySurvey(), Spool(REQUESTS.arrow)
     for batch in batches:
         others.extend(part.select(_STREAM.names) for kind in (REJECT, FACT) for part in _parts(iter([batch]), kind))
         for part in _parts(iter([batch]), ROW):
             table = _requests(part)
             survey.add(0, table)
             spool.add(table)
-    history = History(survey) if survey.grouped_rows else None
+    cutter = PrefixCutter(survey) if survey.grouped_rows else None
     for table in spool.tables():
-        rest = table if history is None else history.cut(table)[0]
+        rest = table if cutter is None else cutter.cut(table)[0]
         prompts = bounded_texts(prompt_array(rest), config.collect.max_text_bytes, config.seed)
         place = rest.schema.get_field_index("prompt")
         yield rest.set_column(place, rest.schema.field("prompt"), prompts)
@@ -238,8 +242,8 @@ def _handed_on(config: Config, batches: Batches, others: list[pa.RecordBatch]) -
 
 
 def pick_texts(config: Config, wanted: set[tuple[str, str]], batches: Batches) -> Batches:
-    """Executor: prompts of the wanted requests."""
-    for table in _handed_on(config, batches, []):
+    """Prompts of the wanted requests; runs on an executor."""
+    for table in _used_rows(config, batches, []):
         pairs = zip(table["account_id"].to_pylist(), table["request_id"].to_pylist(), strict=True)
         found = table.filter(pa.array([pair in wanted for pair in pairs]))
         if found.num_rows:

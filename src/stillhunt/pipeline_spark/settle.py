@@ -1,4 +1,4 @@
-"""Each (source, request id) once, however many partitions know it: what `extract.store` does on one machine."""
+"""Keep each (source, request id) once, across all partitions, as `extract.store` does on one machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from stillhunt.base.schema import REJECTS, SKETCHES
 from stillhunt.extract.store.store import CONFLICT
 from stillhunt.pipeline_spark.rows import FACT, REJECT, ROW, packed
 
-MOST_CONTESTED = 2_000_000
-"""Request ids used by several accounts that are settled; above, the column is no id."""
+MAX_CONTESTED = 2_000_000
+"""Most request ids shared by several accounts that are settled; with more, the column cannot be an id."""
 
 _KEYS = ("request_key", "account_key", "content_hash", "origin_file", "origin_row")
 _SIGNED = {"request_key": "bigint", "account_key": "bigint", "content_hash": "bigint"}
@@ -25,7 +25,7 @@ _WINNERS = ("request_key", "content_hash", "origin_file", "origin_row")
 
 
 def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
-    """Request ids that several accounts use, each with the row that stays: of the smallest content hash, the first.
+    """Request ids that several accounts use, with the row to keep: the first one with the smallest content hash.
 
     Args:
         engine: the Spark engine.
@@ -35,7 +35,7 @@ def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
         request_key, content_hash (signed views), origin_file, origin_row.
 
     Raises:
-        InputError: there are so many that the ids are none.
+        InputError: there are so many that the column cannot be an id.
     """
     columns = {"origin_file": "int", "origin_row": "bigint", **_SIGNED}
     keys = engine.map(rows.select(*_KEYS), _keys, ", ".join(f"{name} {columns[name]}" for name in _KEYS))
@@ -44,17 +44,17 @@ def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
         """SELECT request_key FROM stillhunt_keys GROUP BY request_key HAVING MIN(account_key) <> MAX(account_key)""",
         purpose="duplicate request ids",
     )
-    candidates = engine.collect(shared.limit(MOST_CONTESTED + 1), purpose="duplicate request ids")
-    if candidates.num_rows > MOST_CONTESTED:
+    candidates = engine.collect(shared.limit(MAX_CONTESTED + 1), purpose="duplicate request ids")
+    if candidates.num_rows > MAX_CONTESTED:
         raise InputError(
-            f"more than {MOST_CONTESTED:,} request ids are used by several accounts each, so they are no ids",
+            f"more than {MAX_CONTESTED:,} request ids are used by several accounts, so they cannot be ids of requests",
             where="column request_id",
-            next_step="name the column that holds the call's own id with --map request_id=THEIR_COLUMN",
+            next_step="name the column with the id of each request: --map request_id=THEIR_COLUMN",
         )
     if candidates.num_rows == 0:
         return pa.table({name: pa.array([], pa.int64()) for name in _WINNERS})
     engine.register("stillhunt_shared", candidates)
-    # Hashes are unsigned and Spark's numbers are not: those with the highest bit come last.
+    # Hashes are unsigned and Spark's numbers are signed, so hashes with the highest bit come last.
     return engine.sql(
         """SELECT request_key, content_hash, origin_file, origin_row FROM (
                SELECT k.request_key, k.content_hash, k.origin_file, k.origin_row, ROW_NUMBER() OVER (
@@ -68,7 +68,7 @@ def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
 
 
 def _keys(batches: Batches) -> Batches:
-    """Executor: packed sketches -> the columns that settle duplicates, unsigned numbers by their bits."""
+    """Columns that settle duplicates, from packed sketches, with unsigned numbers as signed; runs on an executor."""
     for chunk in chunks_of(batches):
         table = unpack_rows([chunk], _KEYS)
         arrays = [pa.array(table[name].to_numpy().view(np.int64) if name in _SIGNED else table[name]) for name in _KEYS]
@@ -77,7 +77,9 @@ def _keys(batches: Batches) -> Batches:
 
 
 def settle_batches(contested: pa.Table, batches: Batches) -> Batches:
-    """Executor: packed sketches of some accounts -> the same with each request once, and what was set aside.
+    """Keep each request of some accounts once; runs on an executor.
+
+    Yields packed sketches, and rejects and facts in packed tables.
 
     Args:
         contested: as `contested_ids` gives it.
@@ -95,14 +97,14 @@ def settle_batches(contested: pa.Table, batches: Batches) -> Batches:
     if conflict.any():
         yield packed(REJECT, blob=pack_table(_conflicts(table.filter(pa.array(conflict)))))
     repeats = int((~keep & ~conflict).sum())
-    told = json.dumps({"repeats": repeats, "settled": int(keep.sum())})
-    yield packed(FACT, blob=pack_table(REJECTS.build(source=[""], place=[""], reason=[""], raw=[told])))
+    facts = json.dumps({"repeats": repeats, "settled": int(keep.sum())})
+    yield packed(FACT, blob=pack_table(REJECTS.build(source=[""], place=[""], reason=[""], raw=[facts])))
     for packed_rows in pack_rows(table if keep.all() else table.filter(pa.array(keep))):
         yield packed(ROW, **packed_rows)
 
 
 def _settled(table: pa.Table, contested: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which rows stay, and which of the others have other content than the row that stays."""
+    """Which rows are kept, and which of the others differ in content from the kept row."""
     key, content, file, row = (table[name].to_numpy() for name in _WINNERS)
     keep, conflict = np.ones(len(key), np.bool_), np.zeros(len(key), np.bool_)
     owned = {
@@ -127,7 +129,7 @@ def _settled(table: pa.Table, contested: pa.Table) -> tuple[npt.NDArray[np.bool_
 
 
 def _conflicts(table: pa.Table) -> pa.Table:
-    """REJECTS for rows that did not stay."""
+    """REJECTS for rows that were dropped because of their content."""
     files, rows = table["origin_file"].to_pylist(), table["origin_row"].to_pylist()
     return REJECTS.build(
         source=table["source"].to_pylist(),

@@ -55,7 +55,9 @@ def read_logs(*paths: Path | str, mapping: dict[str, str] | None = None, **colle
         log.close()
     rows = pa.concat_tables(tables).to_pylist() if tables else []
     return Read(
-        sorted(rows, key=lambda row: (row["request_id"], row["origin_row"])), log.rejects().to_pylist(), log.inputs
+        sorted(rows, key=lambda row: (row["request_id"], row["origin_row"])),
+        log.rejects().to_pylist(),
+        list(log.facts.inputs),
     )
 
 

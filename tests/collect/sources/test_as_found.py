@@ -88,7 +88,7 @@ def test_rotated_logs_are_read_and_other_files_named(tmp_path: Path) -> None:
         log = open_requests(str(tmp_path), mapping=None, config=config, engine=engine, progress=noted)
         assert sum(table.num_rows for table in log.batches()) == len(names) + 1
     (note,) = noted.notes
-    assert note.startswith("passed by 3 files whose names are of no log: notes.txt, part-0001, v1.2;")
+    assert note.startswith("3 files (notes.txt, part-0001, v1.2) not read")
 
 
 def test_a_folder_without_logs_names_its_files(tmp_path: Path) -> None:
@@ -169,13 +169,13 @@ def test_a_mapping_that_names_nothing_is_told(tmp_path: Path) -> None:
     edge = written(tmp_path / "a.jsonl", {**EDGE, "http_x_tenant": "heron"}, {**EDGE, "request_id": "e2"})
     assert {row["account_id"] for row in read_logs(edge, mapping={"account_id": "http_x_tenant"}).rows} >= {"heron"}
     for settings in ({}, {"format": "nginx"}):
-        with pytest.raises(InputError, match="no record looked at has this field") as told:
+        with pytest.raises(InputError, match="no record at the beginning of the logs has this field") as told:
             read_logs(edge, mapping={"account_id": "http_x_tennant"}, **settings)
         assert "--map account_id=http_x_tennant" in str(told.value)
         assert "did you mean http_x_tenant" in str(told.value)
     traces = written(tmp_path / "t.jsonl", export([span(1, {**CURRENT, "tenant.id": "heron"})]))
     assert read_logs(traces, mapping={"account_id": "tenant.id"}).rows[0]["account_id"] == "heron"
-    with pytest.raises(InputError, match="no record looked at has this field"):
+    with pytest.raises(InputError, match="no record at the beginning of the logs has this field"):
         read_logs(traces, mapping={"account_id": "tenant.name"})
     # One of several logs is enough.
     assert "e1" in read_logs(edge, traces, mapping={"account_id": "http_x_tenant"}).by("request_id")

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from reading import hashed_address, read_logs
 from tests.collect.sources.otlp_fixtures import START, export, span
 
-from stillhunt.collect.join.calls import (
+from stillhunt.collect.join.match_calls import (
     CONTENT,
-    FAR,
     LINK_KINDS,
     MADE_BY_SERVERS,
-    NEAR,
+    MAX_CALL_MICROSECONDS,
+    SAME_CALL_MICROSECONDS,
+    CallAttributes,
     Calls,
-    Told,
     numbered_within,
     repeats_as_one,
     reused_ids,
@@ -54,7 +54,7 @@ def clash(rows: list[int], told: list[Row], *, strict: bool = False) -> bool:
             return True
         if any(len(known(values, 0)) > 1 for values in (more if strict else more[:1])):
             return True
-        if spread(same, told) > NEAR:
+        if spread(same, told) > SAME_CALL_MICROSECONDS:
             return True
     return False
 
@@ -65,7 +65,7 @@ def plain_repeats(ids: list[int], told: list[Row]) -> list[int]:
     for row in sorted(range(len(told)), key=lambda r: (told[r][0], ids[r], told[r][2], told[r][3], r)):
         first = groups[-1][0] if groups else row
         same = bool(groups) and (told[first][0], ids[first]) == (told[row][0], ids[row])
-        if same and told[row][2] - told[first][2] <= NEAR:
+        if same and told[row][2] - told[first][2] <= SAME_CALL_MICROSECONDS:
             groups[-1].append(row)
         else:
             groups.append([row])
@@ -87,6 +87,7 @@ def plain_repeats(ids: list[int], told: list[Row]) -> list[int]:
 
 def plain_names(entries: list[Entry], kind: int, told: list[Row], call: list[int]) -> list[list[int]]:
     """Groups of rows that names of a kind join."""
+    most = SAME_CALL_MICROSECONDS if LINK_KINDS[kind] == CONTENT else MAX_CALL_MICROSECONDS
     owners: dict[int, list[int]] = defaultdict(list)
     for name, of_kind, row in sorted(set(entries)):
         if of_kind == kind:
@@ -107,10 +108,9 @@ def plain_names(entries: list[Entry], kind: int, told: list[Row], call: list[int
             found.append(rows)
         elif len(counts) == 1 and max(counts) > 1:
             turns = [[row for one in calls.values() for row in one[turn]] for turn in range(max(counts))]
-            found += [turn for turn in turns if spread(turn, told) <= NEAR]
-        else:
+            found += [turn for turn in turns if spread(turn, told) <= SAME_CALL_MICROSECONDS]
+        elif spread(rows, told) <= most:  # rows of a side with several calls count for the spread, too
             found.append([row for one in calls.values() if len(one) == 1 for row in one[0]])
-    most = NEAR if LINK_KINDS[kind] == CONTENT else FAR
     return [rows for rows in found if spread(rows, told) <= most]
 
 
@@ -133,7 +133,7 @@ def plain_calls(entries: list[Entry], told: list[Row], call: list[int]) -> list[
             heads = [
                 min(r for r in part if told[r][0] == rank) for part in parts for rank in {told[r][0] for r in part}
             ]
-            odd = clash(heads, told) or spread(list(group), told) > FAR
+            odd = clash(heads, told) or spread(list(group), told) > MAX_CALL_MICROSECONDS
             united += parts if len(parts) > 1 and odd else [group]
         together = united
     head = list(range(len(told)))
@@ -143,9 +143,11 @@ def plain_calls(entries: list[Entry], told: list[Row], call: list[int]) -> list[
     return head
 
 
-def as_told(told: list[Row]) -> Told:
+def as_told(told: list[Row]) -> CallAttributes:
     ranks, accounts, times, files, *hashes = np.array(told, np.int64).T
-    return Told(ranks, accounts.astype(np.uint64), times, files, *(column.astype(np.uint64) for column in hashes))
+    return CallAttributes(
+        ranks, accounts.astype(np.uint64), times, files, *(column.astype(np.uint64) for column in hashes)
+    )
 
 
 def joined(entries: list[Entry], told: list[Row], call: list[int] | None = None) -> Calls:
@@ -154,7 +156,19 @@ def joined(entries: list[Entry], told: list[Row], call: list[int] | None = None)
     return same_calls(names.astype(np.uint64), kinds, rows, np.array(call, np.int64), as_told(told))
 
 
-TIMES = st.sampled_from((-1, 0, 1, NEAR // 2, NEAR, 2 * NEAR, FAR, FAR + 1, 2 * FAR))
+TIMES = st.sampled_from(
+    (
+        -1,
+        0,
+        1,
+        SAME_CALL_MICROSECONDS // 2,
+        SAME_CALL_MICROSECONDS,
+        2 * SAME_CALL_MICROSECONDS,
+        MAX_CALL_MICROSECONDS,
+        MAX_CALL_MICROSECONDS + 1,
+        2 * MAX_CALL_MICROSECONDS,
+    )
+)
 FEW = st.integers(0, 2)
 ROWS = st.tuples(FEW, FEW, TIMES, FEW, FEW, st.integers(0, 4).map(lambda n: max(n - 2, 0)), FEW)
 LOG = st.lists(ROWS, min_size=1, max_size=12)
@@ -169,7 +183,7 @@ LOG = st.lists(ROWS, min_size=1, max_size=12)
 def test_same_calls_is_its_plain_twin(told: list[Row], entries: list[Entry], ids: list[int]) -> None:
     entries = [entry for entry in entries if entry[2] < len(told)]
     call = plain_repeats(ids[: len(told)], told)
-    assert joined(entries, told, call).head.tolist() == plain_calls(entries, told, call)
+    assert joined(entries, told, call).representative.tolist() == plain_calls(entries, told, call)
 
 
 @settings(derandomize=True, deadline=None, max_examples=1500)
@@ -194,7 +208,7 @@ def row(
 def test_a_name_that_two_rows_of_one_source_share_joins_nothing() -> None:
     told = [row(0), row(0, file=1), row(1, file=2)]
     found = joined([(7, EDGE, 0), (7, EDGE, 1), (7, EDGE, 2)], told)
-    assert found.head.tolist() == [0, 1, 2]
+    assert found.representative.tolist() == [0, 1, 2]
     assert found.ambiguous == 2
 
 
@@ -203,12 +217,12 @@ def test_one_name_for_all_calls_of_both_logs_joins_them_in_order_of_time() -> No
     second = 1_000_000
     told = [row(rank, time=place * second, file=rank) for rank in (0, 1) for place in (0, 5, 9)]
     found = joined([(7, EDGE, n) for n in range(6)], told)
-    assert found.head.tolist() == [0, 1, 2, 0, 1, 2]
+    assert found.representative.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 def test_rows_that_chains_of_names_would_join_with_two_of_one_source_stay_alone() -> None:
     found = joined([(1, EDGE, 0), (1, EDGE, 2), (2, EDGE, 1), (2, EDGE, 2)], [row(0), row(0), row(1, file=1)])
-    assert found.head.tolist() == [0, 1, 2]
+    assert found.representative.tolist() == [0, 1, 2]
     assert found.ambiguous == 3
 
 
@@ -216,7 +230,7 @@ def test_a_name_that_leads_astray_leaves_what_better_names_joined() -> None:
     """Clients choose x-request-id: it must not part a gateway's log from its own trace."""
     entries = [(1, RESPONSE, 0), (1, RESPONSE, 1), (2, RESPONSE, 2), (2, RESPONSE, 3), (9, EDGE, 0), (9, EDGE, 3)]
     found = joined(entries, [row(0), row(1, file=1), row(0), row(1, file=1)])
-    assert found.head.tolist() == [0, 0, 2, 2]
+    assert found.representative.tolist() == [0, 0, 2, 2]
     assert found.ambiguous == 0
 
 
@@ -224,9 +238,9 @@ def test_a_call_that_client_and_gateway_trace_is_one() -> None:
     """Both traces are of one source; the answer's id, or a third log that knows both, shows that they are one call."""
     told = [row(1), row(1, time=1_000_000, file=1), row(0, file=2)]
     by_answer = joined([(1, RESPONSE, 0), (1, RESPONSE, 1)], told)
-    assert (by_answer.head.tolist(), by_answer.many.tolist()) == ([0, 0, 2], [True, True, False])
+    assert (by_answer.representative.tolist(), by_answer.repeated.tolist()) == ([0, 0, 2], [True, True, False])
     by_third = joined([(1, RESPONSE, 0), (1, RESPONSE, 2), (5, CALL, 1), (5, CALL, 2)], told)
-    assert (by_third.head.tolist(), by_third.many.tolist()) == ([2, 2, 2], [True, True, False])
+    assert (by_third.representative.tolist(), by_third.repeated.tolist()) == ([2, 2, 2], [True, True, False])
 
 
 def test_what_differs_is_never_one_call() -> None:
@@ -234,17 +248,17 @@ def test_what_differs_is_never_one_call() -> None:
     for other in (
         row(1, account=8, prompt=3, file=1),
         row(1, account=7, prompt=4, file=1),
-        row(1, account=7, prompt=3, file=1, time=2 * NEAR),
+        row(1, account=7, prompt=3, file=1, time=2 * SAME_CALL_MICROSECONDS),
         row(1, account=7, prompt=3, file=0, time=1),
     ):
-        assert joined([(1, RESPONSE, 0), (1, RESPONSE, 1)], [here, other]).head.tolist() == [0, 1]
+        assert joined([(1, RESPONSE, 0), (1, RESPONSE, 1)], [here, other]).representative.tolist() == [0, 1]
 
 
 def test_rows_days_apart_are_no_call_whatever_their_names() -> None:
     """Some servers draw ids of three digits."""
-    told = [row(0), row(1, time=FAR + 1, file=1), row(2, time=FAR // 2, file=2)]
-    assert joined([(1, RESPONSE, 0), (1, RESPONSE, 1)], told).head.tolist() == [0, 1, 2]
-    assert joined([(1, RESPONSE, 0), (1, RESPONSE, 2)], told).head.tolist() == [0, 1, 0]
+    told = [row(0), row(1, time=MAX_CALL_MICROSECONDS + 1, file=1), row(2, time=MAX_CALL_MICROSECONDS // 2, file=2)]
+    assert joined([(1, RESPONSE, 0), (1, RESPONSE, 1)], told).representative.tolist() == [0, 1, 2]
+    assert joined([(1, RESPONSE, 0), (1, RESPONSE, 2)], told).representative.tolist() == [0, 1, 0]
 
 
 def trace_of(number: int, prompt: str) -> dict[str, Any]:

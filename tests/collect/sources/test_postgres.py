@@ -126,7 +126,9 @@ def customers(sources: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     config = Config.load({"collect": {"identity_key": KEY}})
     with DuckDBEngine(threads=1) as engine:
         log = open_requests(sources, mapping=None, config=config, engine=engine, progress=Silent())
-        table, _ = open_accounts(log.customers or None, mapping=None, config=config, engine=engine, progress=Silent())
+        table, _ = open_accounts(
+            log.opened.customer_files() or None, mapping=None, config=config, engine=engine, progress=Silent()
+        )
         list(log.batches())
         log.close()
     return [] if table is None else table.to_pylist(), log.rejects().to_pylist()
@@ -171,7 +173,7 @@ def test_customers_that_may_not_be_read_are_told_and_calls_are_read(server: Serv
         "LiteLLM_UserTable",
         "LiteLLM_VerificationToken",
     ]
-    assert {row["reason"] for row in rejects} == {"may not be read: permission denied"}
+    assert {row["reason"] for row in rejects} == {"the table cannot be read: permission denied"}
 
 
 MY_LOGS = """

@@ -125,7 +125,7 @@ def test_a_bucket_reads_as_the_folder_does(store: Store, folder: Path) -> None:
     far, there = collected(store.address(f"{BUCKET}/prod/api"))
     assert len(far) == 300
     assert local == far
-    assert here.inputs == there.inputs
+    assert here.facts.inputs == there.facts.inputs
 
 
 def test_single_objects_and_both_kinds_together(store: Store, folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_single_objects_and_both_kinds_together(store: Store, folder: Path) -> N
     assert content(mixed) == content(whole)
     twice, _ = collected([*addresses, *addresses, str(folder / "c.jsonl")])
     assert content(twice) == content(whole)
-    assert sorted(file.name for file in log.inputs) == ["a.parquet", "b.jsonl.gz", "c.jsonl"]
+    assert sorted(file.name for file in log.facts.inputs) == ["a.parquet", "b.jsonl.gz", "c.jsonl"]
 
 
 def test_equal_keys_of_two_stores_are_two_files(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_equal_keys_of_two_stores_are_two_files(store: Store, folder: Path, monk
     other = next(others)
     # Servers of one process share what they hold, but not their address.
     rows, log = collected([store.address(f"{BUCKET}/b.jsonl.gz"), other.address(f"{BUCKET}/b.jsonl.gz")])
-    assert len(log.inputs) == 2
+    assert len(log.facts.inputs) == 2
     assert {r["origin_file"] for r in rows} <= {0, 1}
     assert next(others, None) is None
 
@@ -154,7 +154,7 @@ def test_equal_keys_of_two_stores_are_two_files(store: Store, folder: Path, monk
 def test_nothing_there(store: Store, folder: Path, place: str) -> None:
     filled(store, folder)
     store.client.create_bucket(Bucket="empty")
-    with pytest.raises(InputError, match="nothing is there") as told:
+    with pytest.raises(InputError, match="no object at this address") as told:
         collected(store.address(place))
     assert place in messages(told.value)
     assert "bucket" in messages(told.value)

@@ -1,9 +1,9 @@
-"""Whether two edge logs tell the same calls without an id that both have: then every call counts twice.
+"""Whether two edge logs record the same calls without a common id, so that every call would count twice.
 
-Times do not match: one log has the moment at which a call came, the other that at which it was answered, in whole
-seconds. But a client that makes so many calls on a day makes them in both logs. Two servers that share the load have
-the same clients too, though seldom the same number of calls of each. Which clients are compared is drawn by a hash, so
-that memory is bounded and the same ones are drawn from each log.
+Their times need not match: one log has the moment at which a call arrived, the other the moment at which it was
+answered, in whole seconds. But a client has the same number of calls on a day in both logs. Two servers that share the
+load also have the same clients, though seldom the same number of calls of each. A hash chooses the clients that are
+compared, so memory is bounded and the same clients are chosen from each log.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.formatting import percent
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.values.kernels import KEYS, hash_rows
 from stillhunt.collect.values.strings import text_buffers
 
-KEPT = 16_384
-"""Clients and days compared of each log."""
-LEAST_CALLS = 100
-ALIKE = 0.8
-"""Share of the smaller log's calls, by clients who make as many on that day in the other, from which both are one."""
+MAX_CLIENT_DAYS = 16_384
+"""Most pairs of client and day that are compared of each log."""
+MIN_CALLS = 100
+MIN_SHARED_CALLS = 0.8
+"""Smallest share of calls by clients with equally many calls that day in both logs, for the logs to be duplicates."""
 _DAY = 86_400_000_000
 
 _Keys = npt.NDArray[np.uint64]
 _Counts = npt.NDArray[np.int64]
 
 
-class Twins:
+class DuplicateInputs:
     """Calls of each client and day in each of some logs."""
 
     def __init__(self) -> None:
@@ -63,11 +64,11 @@ class Twins:
             own, place = np.unique(both, return_inverse=True)
             counts = np.zeros(len(own), np.int64)
             np.add.at(counts, place, weights)
-        # Ever smaller keys stay: one that is kept at the end was kept from its first call on, so its count is whole.
-        self._logs[index] = own[:KEPT], counts[:KEPT]
+        # The smallest keys are kept. A key that is kept at the end was kept from its first call on, so all are counted.
+        self._logs[index] = own[:MAX_CLIENT_DAYS], counts[:MAX_CLIENT_DAYS]
 
     def doubts(self, names: Mapping[int, str]) -> dict[int, str]:
-        """What is said of each input that tells what an earlier one told.
+        """A sentence for each input that seems to repeat an earlier one.
 
         Args:
             names: of the inputs.
@@ -75,20 +76,21 @@ class Twins:
         found: dict[int, str] = {}
         for one, other in itertools.combinations(sorted(self._logs), 2):
             share = _alike(self._logs[one], self._logs[other])
-            if share >= ALIKE and other not in found:
+            if share >= MIN_SHARED_CALLS and other not in found:
                 found[other] = (
-                    f"it seems to tell the calls of {names[one]} again ({100 * share:.0f} % are by clients who make as "
-                    "many there on that day), and no id joins them: give one of the two, or they count twice"
+                    f"it seems to repeat the calls of {names[one]}: {percent(share)} of the calls are by clients with "
+                    "as many calls there on that day; no id joins the two logs, so name only one of them, or each call "
+                    "counts twice"
                 )
         return found
 
 
 def _alike(one: tuple[_Keys, _Counts], other: tuple[_Keys, _Counts]) -> float:
-    """Share of the calls of the smaller log by clients who make as many on that day in the other."""
-    last = min(log[0][-1] if len(log[0]) == KEPT else np.iinfo(np.uint64).max for log in (one, other))
+    """Share of the smaller log's calls by clients with the same number of calls on that day in the other log."""
+    last = min(log[0][-1] if len(log[0]) == MAX_CLIENT_DAYS else np.iinfo(np.uint64).max for log in (one, other))
     (a, in_a), (b, in_b) = ((keys[keys <= last], counts[keys <= last]) for keys, counts in (one, other))
     smaller = min(int(in_a.sum()), int(in_b.sum()))
-    if smaller < LEAST_CALLS:
+    if smaller < MIN_CALLS:
         return 0.0
     _, of_a, of_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
     return float(in_a[of_a][in_a[of_a] == in_b[of_b]].sum() / smaller)

@@ -1,4 +1,4 @@
-"""Whether the addresses of a log are those of proxies before the server that wrote it, and not of clients."""
+"""Whether the addresses in a log are those of proxies in front of the server, and not those of clients."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections import Counter
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
+from stillhunt.base.formatting import percent, plural
 from stillhunt.collect.formats.shared.addresses import MAX_CACHED_CHARACTERS, is_public, without_port
 from stillhunt.collect.values.raw_batch import RawBatch
 
-MOST = 4
-"""Different addresses that are told apart; a log with more has clients' addresses as far as their number tells."""
-FEW = 3
-"""Addresses up to which a log with many calls looks like one behind proxies."""
-LEAST_CALLS = 200
-"""Calls from which so few addresses are worth a word: a small log may have few clients."""
-LEAST_OF_PROXIES = 20
-MOSTLY = 0.9
-"""Share of calls from addresses that no client on the internet has, from which the log is one behind proxies."""
+COUNTED_ADDRESSES = 4
+"""Different addresses that are counted; a log with more addresses is taken to have those of clients."""
+MAX_PROXY_ADDRESSES = 3
+"""Most different addresses with which a log of many calls looks like one behind proxies."""
+MIN_CALLS = 200
+"""Fewest calls from which so few addresses are reported: a small log may really have few clients."""
+MIN_PROXY_CALLS = 20
+MIN_PROXY_SHARE = 0.9
+"""Smallest share of calls from addresses of one proxy operator, or from private addresses, that is reported."""
 _PROXIES = {
     "Cloudflare": (  # cloudflare.com/ips
         *("173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18"),
@@ -38,13 +39,13 @@ _ADVICE = {
     "nginx": "let nginx take the client's address from the header (set_real_ip_from, real_ip_header)",
     "nginx-combined": "let nginx take the client's address from the header (set_real_ip_from, real_ip_header; Apache: "
     "mod_remoteip)",
-    "envoy": "tell Envoy how many proxies stand before it (xff_num_trusted_hops, use_remote_address)",
+    "envoy": "tell Envoy how many proxies stand in front of it (xff_num_trusted_hops, use_remote_address)",
 }
-_OTHERS_ADVICE = "let the proxy hand on the client's address, and the gateway log it (X-Forwarded-For)"
+_OTHERS_ADVICE = "make the proxy pass on the client's address and the gateway log it (X-Forwarded-For)"
 
 
-class Peers:
-    """What is counted of the addresses of one input; bounded whatever they are."""
+class ProxyCheck:
+    """Counts the client addresses of one input, in bounded memory."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -62,30 +63,30 @@ class Peers:
         values = column if isinstance(column, list) else () if column is None else column.to_pylist()
         for address, calls in Counter(value for value in values if isinstance(value, str)).items():
             self.calls += calls
-            if len(self._known) < MOST:
+            if len(self._known) < COUNTED_ADDRESSES:
                 self._known.add(address)
             whose = _owner(address) if len(address) <= MAX_CACHED_CHARACTERS else ""
             if whose:
                 self._of[whose] += calls
 
     def doubt(self, source: str, *, edge: bool) -> str:
-        """What speaks against that these are clients, in one sentence; empty where nothing does.
+        """A sentence if the addresses are probably not those of clients; else the empty string.
 
         Args:
             source: kind of the log.
-            edge: whether it is written where clients connect, so that many calls have many addresses.
+            edge: whether the log is written where clients connect, so that many calls should have many addresses.
         """
         whose = max(self._of, key=lambda name: (self._of[name], name), default="")
         share = sum(self._of.values()) / self.calls if self.calls else 0.0
-        proxies = "probably of proxies, and no client's"
-        if self.calls >= LEAST_OF_PROXIES and share >= MOSTLY:
-            said = f"{_percent(share)} its calls come from addresses of {whose}, {proxies}"
-            if whose == _PRIVATE:
-                said = (
-                    f"{_percent(share)} its calls come from private addresses, of clients in your network or {proxies}"
-                )
-        elif edge and self.calls >= LEAST_CALLS and len(self._known) <= FEW:
-            said = f"all its {self.calls:,} calls come from {_counted(len(self._known))}, {proxies}"
+        proxies = "probably those of proxies and not of clients"
+        if self.calls >= MIN_PROXY_CALLS and share >= MIN_PROXY_SHARE:
+            kind = "private addresses" if whose == _PRIVATE else f"addresses of {whose}"
+            own = "clients in your own network, or " if whose == _PRIVATE else ""
+            calls = "all calls" if share >= 1.0 else f"{percent(share)} of the calls"
+            said = f"{calls} come from {kind}: {own}{proxies}"
+        elif edge and self.calls >= MIN_CALLS and len(self._known) <= MAX_PROXY_ADDRESSES:
+            addresses = plural(len(self._known), "address", "addresses")
+            said = f"all {plural(self.calls, 'call')} come from {addresses}: {proxies}"
         else:
             return ""
         return f"{said}; {_ADVICE.get(source, _OTHERS_ADVICE)}"
@@ -94,17 +95,9 @@ class Peers:
 _PRIVATE = "private"
 
 
-def _percent(share: float) -> str:
-    return "all" if share >= 1.0 else f"{100 * share:.0f} % of"
-
-
-def _counted(addresses: int) -> str:
-    return "1 address" if addresses == 1 else f"{addresses} addresses"
-
-
 @lru_cache(1 << 14)
 def _owner(text: str) -> str:
-    """Whose proxies have this address; private for networks that no client on the internet comes from."""
+    """Owner of the proxies that have this address; private for networks that are not on the internet."""
     word = without_port(text)
     try:
         address = ip_address(word)

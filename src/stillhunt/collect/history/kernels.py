@@ -1,9 +1,9 @@
-"""Kernels of the history search: which earlier prompt is the longest head of a text.
+"""Kernels of the history search: which earlier prompt is the longest prefix of a text.
 
-What is kept of a prompt is a hash of the whole and two marks. The first says that a prompt of so many whole blocks,
-with this content, ends in the block that follows; the second at which of its 64 places. Marks are shared, so they can
-be wrong one way: a look at the table of whole prompts then finds nothing. A third mark, on the first block alone,
-spares most texts all further looks.
+For each prompt, a hash and two marks are kept. The first mark says that a prompt with these full blocks of 64 bytes
+ends in the block that follows; the second says at which of its 64 places. Prompts share the space for marks, so a mark
+may be set in error; then the search in the table of prompts finds nothing. A third mark, on the first block, ends the
+search at once for most texts.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ _U0, _U1, _U6, _U32, _U63 = (np.uint64(n) for n in (0, 1, 6, 32, 63))
 _GATE = np.uint64(0x9E3779B97F4A7C15)  # any odd number: tells the mark on a first block from that on an end
 _FULLEST_EIGHTHS = 7
 PREPARED = 64
-"""Rows hashed before the first of them is looked up; changes no result."""
+"""Rows that are hashed before the first of them is searched; changes no result."""
 
 
 class Prompts(NamedTuple):
-    """Rows whose prompts are looked at: Arrow offsets and bytes, and per row its group, order and two flags."""
+    """Rows with their prompts, as Arrow offsets and bytes.
+
+    Each row has a group, an order in time, a flag whether it is searched, and the fewest bytes that can be resent.
+    """
 
     offsets: I64
     data: U8
@@ -47,11 +50,11 @@ class Prompts(NamedTuple):
     shortest: I64
 
 
-class Heads(NamedTuple):
-    """Complete prompts seen: an open-addressing table of their hashes, and the marks that lead to it.
+class SeenPrompts(NamedTuple):
+    """Complete prompts seen so far: an open-addressing table of their hashes, and the marks that lead to it.
 
-    `orders` holds the earliest order of equal texts; of size 1 where rows come in order, so that whatever is in the
-    table is earlier. `used` holds the number of prompts.
+    `orders` holds the earliest order of equal texts. It has size 1 if rows come in order, since everything in the table
+    is then earlier. `used` holds the number of prompts.
     """
 
     keys: U64
@@ -62,7 +65,10 @@ class Heads(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """One prompt per row, ready to enter: its hash (0 = none), the bucket it ends in, its first block, its place."""
+    """One prompt per row, ready to be entered into the table.
+
+    Each has a hash (0 = none), hashes of its full blocks and of its first block, and a place within its last block.
+    """
 
     keys: U64
     buckets: U64
@@ -71,7 +77,7 @@ class Entries(NamedTuple):
 
 
 class Children(NamedTuple):
-    """Continuations of prompts that have any: an open-addressing table by slot + 1 of the prompt."""
+    """Number of continuations of each prompt that has any: an open-addressing table by slot + 1 of the prompt."""
 
     slots: I64
     last: I64
@@ -98,7 +104,7 @@ def _marked(value: np.uint64, marks: U64) -> bool:
 
 @kernel
 def _node_key(state: np.uint64, tail: np.uint64, offset: int) -> np.uint64:
-    # The state stands for whole blocks before; here only the offset tells ends of one block apart.
+    # The state stands for the full blocks before; only the offset distinguishes ends within one block.
     return never_zero(mix(chain(state, tail) ^ np.uint64(offset)))
 
 
@@ -113,58 +119,58 @@ def _find(keys: U64, key: np.uint64) -> int:
 
 @kernel
 def _longest_end(
-    text: tuple[U8, int, int], state: np.uint64, order: int, secret: U64, heads: Heads, mask: np.uint64
+    text: tuple[U8, int, int], state: np.uint64, order: int, secret: U64, seen: SeenPrompts, mask: np.uint64
 ) -> tuple[int, int]:
     """Slot and offset of the longest complete earlier prompt that ends within 64 bytes of a place, or (-1, -1)."""
     data, start, room = text
     for offset in range(min(BLOCK, room) - 1, -1, -1):
         if (mask >> np.uint64(offset)) & _U1:
-            slot = _find(heads.keys, _node_key(state, tail_hash(data, start, offset, secret), offset))
-            if heads.keys[slot] != _U0 and (heads.orders.size == 1 or heads.orders[slot] < order):
+            slot = _find(seen.keys, _node_key(state, tail_hash(data, start, offset, secret), offset))
+            if seen.keys[slot] != _U0 and (seen.orders.size == 1 or seen.orders[slot] < order):
                 return slot, offset
     return -1, -1
 
 
 @kernel
-def _enter(entries: Entries, first: int, last: int, orders: I64, heads: Heads) -> None:
-    timed = heads.orders.size > 1
+def _enter(entries: Entries, first: int, last: int, orders: I64, seen: SeenPrompts) -> None:
+    timed = seen.orders.size > 1
     for row in range(first, last):
         key, bucket, gate = entries.keys[row], entries.buckets[row], entries.gates[row]
         if key == _U0:
             continue
-        slot = _find(heads.keys, key)
-        if heads.keys[slot] == _U0:
-            # The table is made for all rows; were it ever too small, history would stay uncut instead.
-            if heads.used[0] * 8 >= heads.keys.size * _FULLEST_EIGHTHS:
+        slot = _find(seen.keys, key)
+        if seen.keys[slot] == _U0:
+            # The table has room for all rows; if it were ever too small, history would merely stay uncut.
+            if seen.used[0] * 8 >= seen.keys.size * _FULLEST_EIGHTHS:
                 continue
-            heads.keys[slot] = key
-            heads.used[0] += 1
-            heads.marks[_within(bucket, heads.marks.size)] |= _two_bits(bucket)
-            heads.marks[_within(gate, heads.marks.size)] |= _two_bits(gate)
-            heads.ends[_within(bucket, heads.ends.size)] |= _U1 << np.uint64(entries.offsets[row])
+            seen.keys[slot] = key
+            seen.used[0] += 1
+            seen.marks[_within(bucket, seen.marks.size)] |= _two_bits(bucket)
+            seen.marks[_within(gate, seen.marks.size)] |= _two_bits(gate)
+            seen.ends[_within(bucket, seen.ends.size)] |= _U1 << np.uint64(entries.offsets[row])
             if timed:
-                heads.orders[slot] = orders[row]
-        elif timed and orders[row] < heads.orders[slot]:
-            heads.orders[slot] = orders[row]
+                seen.orders[slot] = orders[row]
+        elif timed and orders[row] < seen.orders[slot]:
+            seen.orders[slot] = orders[row]
 
 
 @kernel
-def enter_prompts(entries: Entries, orders: I64, heads: Heads) -> None:
+def enter_prompts(entries: Entries, orders: I64, seen: SeenPrompts) -> None:
     """Put prompts into the table, in any order."""
-    _enter(entries, 0, entries.keys.size, orders, heads)
+    _enter(entries, 0, entries.keys.size, orders, seen)
 
 
 @kernel
-def find_prompts(keys: U64, orders: I64, heads: Heads, slots: I64) -> None:
+def find_prompts(keys: U64, orders: I64, seen: SeenPrompts, slots: I64) -> None:
     """Slot of each prompt's hash in a table with orders, -1 where it is not there strictly before the row's order."""
     for row in range(keys.size):
-        slot = _find(heads.keys, keys[row])
-        slots[row] = slot if heads.keys[slot] != _U0 and heads.orders[slot] < orders[row] else -1
+        slot = _find(seen.keys, keys[row])
+        slots[row] = slot if seen.keys[slot] != _U0 and seen.orders[slot] < orders[row] else -1
 
 
 @kernel
-def _prepare(prompts: Prompts, first: int, last: int, secret: U64, heads: Heads, entries: Entries) -> None:
-    """What some rows would enter, and ask for the places of the tables that they will need."""
+def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPrompts, entries: Entries) -> None:
+    """Hash what some rows enter, and prefetch the places of the tables that they will need."""
     for row in range(first, last):
         entries.keys[row] = _U0
         start = prompts.offsets[row]
@@ -173,24 +179,24 @@ def _prepare(prompts: Prompts, first: int, last: int, secret: U64, heads: Heads,
             continue
         state = mix(prompts.groups[row])
         gate = never_zero(mix(state))
-        prefetch(heads.marks, np.int64(_within(gate, heads.marks.size)))
-        whole = length // BLOCK
-        for k in range(whole):
+        prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
+        full = length // BLOCK
+        for k in range(full):
             state = chain(state, block_hash(prompts.data, start + k * BLOCK, secret))
             if k == 0:
                 gate = mix(never_zero(mix(state)) ^ _GATE)
         bucket = never_zero(mix(state))
-        rest = length - whole * BLOCK
-        key = _node_key(state, tail_hash(prompts.data, start + whole * BLOCK, rest, secret), rest)
+        rest = length - full * BLOCK
+        key = _node_key(state, tail_hash(prompts.data, start + full * BLOCK, rest, secret), rest)
         entries.keys[row], entries.buckets[row], entries.gates[row], entries.offsets[row] = key, bucket, gate, rest
-        prefetch(heads.marks, np.int64(_within(gate, heads.marks.size)))
-        prefetch(heads.marks, np.int64(_within(bucket, heads.marks.size)))
-        prefetch(heads.ends, np.int64(_within(bucket, heads.ends.size)))
-        prefetch(heads.keys, np.int64(_within(key * M2, heads.keys.size)))
+        prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
+        prefetch(seen.marks, np.int64(_within(bucket, seen.marks.size)))
+        prefetch(seen.ends, np.int64(_within(bucket, seen.ends.size)))
+        prefetch(seen.keys, np.int64(_within(key * M2, seen.keys.size)))
 
 
 @kernel
-def _longest_head(prompts: Prompts, row: int, secret: U64, heads: Heads, gate: np.uint64) -> tuple[int, int]:
+def _longest_prefix(prompts: Prompts, row: int, secret: U64, seen: SeenPrompts, gate: np.uint64) -> tuple[int, int]:
     """Slot and bytes of the longest complete earlier prompt that a row's prompt begins with, or (-1, 0)."""
     found, cut = -1, 0
     start = prompts.offsets[row]
@@ -199,13 +205,13 @@ def _longest_head(prompts: Prompts, row: int, secret: U64, heads: Heads, gate: n
     for k in range(length // BLOCK + 1):
         if k:
             state = chain(state, block_hash(prompts.data, start + (k - 1) * BLOCK, secret))
-        if k == 1 and not _marked(gate, heads.marks):
+        if k == 1 and not _marked(gate, seen.marks):
             break
         bucket = never_zero(mix(state))
-        if _marked(bucket, heads.marks):
+        if _marked(bucket, seen.marks):
             text = (prompts.data, start + k * BLOCK, length - k * BLOCK)
-            mask = heads.ends[_within(bucket, heads.ends.size)]
-            slot, offset = _longest_end(text, state, prompts.orders[row], secret, heads, mask)
+            mask = seen.ends[_within(bucket, seen.ends.size)]
+            slot, offset = _longest_end(text, state, prompts.orders[row], secret, seen, mask)
             if slot >= 0:
                 found, cut = slot, k * BLOCK + offset
     return found, cut
@@ -215,39 +221,39 @@ def _longest_head(prompts: Prompts, row: int, secret: U64, heads: Heads, gate: n
 def follow(
     prompts: Prompts,
     secret: U64,
-    heads: Heads,
+    seen: SeenPrompts,
     entries: Entries,
     task: tuple[bool, bool],
     parents: I64,
     cuts: I64,
 ) -> int:
-    """For each row the longest strictly earlier prompt of its group that is its head.
+    """For each row, the longest strictly earlier prompt of its group with which its prompt starts.
 
     Args:
         prompts: rows, see Prompts; inactive rows are skipped.
         secret: KEYS random words.
-        heads: complete prompts; must have room for all rows.
-        entries: result: what each row would enter.
-        task: (look for heads, enter rows); with entering, rows must come in order, and those of the last order are
-            not yet entered, since rows of the same order may follow.
-        parents: result, one per row: slot of the head, or -1.
-        cuts: result, one per row: bytes of that head.
+        seen: complete prompts; must have room for all rows.
+        entries: result: what each row enters.
+        task: (search prefixes, enter rows). To be entered, rows must come in order; those of the last moment are not
+            entered yet, since rows of the same moment may follow.
+        parents: result, one per row: slot of the prefix, or -1.
+        cuts: result, one per row: bytes of that prefix.
 
     Returns:
-        First row of the last order.
+        First row of the last moment.
     """
     look, enter = task
     run = 0
     for row in range(prompts.groups.size):
         if row % PREPARED == 0:
-            _prepare(prompts, row, min(row + PREPARED, prompts.groups.size), secret, heads, entries)
+            _prepare(prompts, row, min(row + PREPARED, prompts.groups.size), secret, seen, entries)
         if prompts.orders[row] != prompts.orders[run]:
             if enter:
-                _enter(entries, run, row, prompts.orders, heads)
+                _enter(entries, run, row, prompts.orders, seen)
             run = row
         parents[row], cuts[row] = -1, 0
         if look and entries.keys[row] != _U0:
-            parents[row], cuts[row] = _longest_head(prompts, row, secret, heads, entries.gates[row])
+            parents[row], cuts[row] = _longest_prefix(prompts, row, secret, seen, entries.gates[row])
     return run
 
 
@@ -262,12 +268,12 @@ def _find_children(slots: I64, name: int) -> int:
 
 @kernel
 def count_children(parents: I64, orders: I64, limit: int, children: Children, cuts: I64) -> int:
-    """Take back the cut of each row whose head already had `limit` strictly earlier continuations.
+    """Undo the cut of each row whose prefix already had `limit` strictly earlier continuations.
 
     Rows must come in order; calls may follow one another. The table must have room, its size is a power of two.
 
     Returns:
-        How many heads were new to the table.
+        Number of prompts that were new to the table.
     """
     added = 0
     for row in range(parents.size):
@@ -289,7 +295,7 @@ def count_children(parents: I64, orders: I64, limit: int, children: Children, cu
 
 @kernel
 def move_children(old: Children, new: Children) -> None:
-    """Copy all into a larger, empty table."""
+    """Copy all entries into a larger, empty table."""
     for i in range(old.slots.size):
         if old.slots[i] != 0:
             place = _find_children(new.slots, old.slots[i])
@@ -300,7 +306,7 @@ def move_children(old: Children, new: Children) -> None:
 
 
 @kernel
-def cut_heads(offsets: I64, data: U8, cuts: I64, new_offsets: I64, new_data: U8) -> None:
+def cut_prefixes(offsets: I64, data: U8, cuts: I64, new_offsets: I64, new_data: U8) -> None:
     """Copy texts without their first `cuts` bytes; the new arrays must have the right sizes."""
     written = 0
     for row in range(cuts.size):

@@ -1,8 +1,8 @@
-"""Logs of the same calls, put together: an edge log's address, a trace's text and a gateway's account are one request.
+"""Join logs of the same calls: an edge log's address, a trace's text and a gateway's account become one request.
 
-All rows go to files on disk with the names of their calls; which rows are one call is reckoned on hashes of the names
-(`calls.py`), and the SQL engine joins the files, spilling to disk where memory ends. Of two sources that know a column
-the one earlier in `SOURCES` wins, but for what only the edge sees first-hand.
+All rows are written to files with the names of their calls. `match_calls` finds on hashes of the names which rows are
+one call, and the SQL engine joins the files, spilling to disk if memory runs out. If two sources know a column, the
+earlier one in `SOURCES` wins, except for what only the edge sees at first hand.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.base.engine import Engine
+from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.proxy_check import Peers
+from stillhunt.collect.checks.proxy_check import ProxyCheck
 from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
 from stillhunt.collect.formats import SOURCES
-from stillhunt.collect.join.calls import (
+from stillhunt.collect.join.match_calls import (
     CONTENT,
     I64,
     LINK_KINDS,
@@ -57,18 +58,20 @@ FIRST_HAND_AT_THE_EDGE = (
     "tls_fingerprint",
     "status",
 )
-"""Columns that a source of role "edge" knows better than the gateway behind it."""
-OWN = ("source", "origin_file", "origin_row")
-WANTED = (*REQUEST_FIELDS, "account_fallback", "links")
+"""Columns in which a source of role `edge` is more reliable than the gateway behind it."""
+ORIGIN_COLUMNS = ("source", "origin_file", "origin_row")
+WANTED_FIELDS = (*REQUEST_FIELDS, "account_fallback", "links")
 _ROLES = {"calls": 0, "edge": 1, "parts": 2}
-_EXTRA = pa.schema([pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())])
-"""Beside the columns of REQUESTS: a row's number, what stands for its account, and whether that is its address."""
+_EXTRA_COLUMNS = pa.schema(
+    [pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())]
+)
+"""Columns beside those of REQUESTS: number of the row, stand-in for a missing account, whether that is its address."""
 _FILE_ROWS = 1 << 16
 _KIND = {kind: place for place, kind in enumerate(LINK_KINDS)}
 
 
 def joinable(readers: Mapping[int, object]) -> frozenset[int]:
-    """Inputs whose rows may be calls of which another input of another source holds a part.
+    """Inputs whose rows may be parts of calls that an input of another source records as well.
 
     Args:
         readers: all readers by index.
@@ -83,7 +86,7 @@ def joinable(readers: Mapping[int, object]) -> frozenset[int]:
 
 @dataclass
 class _Log:
-    """What one source gave: its rows in one file, and where each input's rows begin."""
+    """Rows of one source, in one file."""
 
     rank: int
     role: str
@@ -93,57 +96,58 @@ class _Log:
 
 @dataclass
 class JoinedLogs:
-    """Calls put together.
+    """Joined calls.
 
     Attributes:
-        spools: input -> its calls, completed; all in place once `join_logs` returns.
-        rejects: input -> its rows that cannot be used.
-        peers: input -> the addresses of its rows.
-        ambiguous: rows left alone since their names led to several calls of one source.
+        spools: index of an input -> its calls, completed.
+        rejects: index of an input -> its rows that cannot be used.
+        proxy_checks: index of an input -> the addresses of its rows.
+        ambiguous: number of rows that were not joined because their names led to several calls of one source.
     """
 
     spools: dict[int, Spool]
     rejects: dict[int, Rejects]
-    peers: dict[int, Peers]
+    proxy_checks: dict[int, ProxyCheck]
     ambiguous: int = 0
 
 
 def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress) -> JoinedLogs:
-    """Read logs of the same calls and put them together.
+    """Read logs of the same calls and join them.
 
     Args:
-        readers: the inputs that are joined, by index; their `passed_over` is complete afterwards.
+        readers: index -> reader of an input to join; its `passed_over` is complete afterwards.
         rules: what values must satisfy.
         engine: joins.
         progress: told of rows read.
 
     Raises:
-        EngineError: the join failed, for want of disk space for instance.
+        EngineError: the join failed, for example for lack of disk space.
     """
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
-        joining = _Joining(readers, rules, engine, Path(folder))
+        join = _Join(readers, rules, engine, Path(folder))
         with progress.stage("joining logs of the same calls", None, "rows") as advance:
-            joining.read(advance)
-            joined = joining.joined()
+            join.read(advance)
+            joined = join.joined()
     if joined.ambiguous:
-        progress.note(f"{joined.ambiguous} rows of joined logs could be one of several calls and stand alone")
+        rows = plural(joined.ambiguous, "row")
+        progress.note(f"{rows} of joined logs matched several calls each and were not joined")
     return joined
 
 
-def with_repeats(
-    readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, alone: bool
+def inputs_with_repeats(
+    readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, separately: bool
 ) -> list[frozenset[int]]:
-    """Inputs in which an id stands for several calls, or a call in several rows: they are joined with each other.
+    """Groups of inputs to join among themselves: an id stands for several calls, or a call for several rows.
 
     Args:
         readers: inputs that were read, by index.
         spools: their rows.
-        alone: look at each input by itself, so that what is kept of it depends on no other.
+        separately: look at each input by itself, so that what is kept of it depends on no other input.
     """
     groups: dict[tuple[str, int], list[int]] = {}
     for index, reader in sorted(readers.items()):
         if reader.source.links and reader.source.role != "parts":
-            groups.setdefault((reader.source.name, index if alone else -1), []).append(index)
+            groups.setdefault((reader.source.name, index if separately else -1), []).append(index)
     found = []
     for members in groups.values():
         ids = CallIds()
@@ -155,13 +159,13 @@ def with_repeats(
     return found
 
 
-class _Joining:
-    """Rows of several logs -> calls."""
+class _Join:
+    """One join of several logs: `read` them all, then ask for `joined`."""
 
     def __init__(self, readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, folder: Path) -> None:
         self._readers, self._rules, self._engine, self._folder = readers, rules, engine, folder
         self._rejects: dict[int, Rejects] = {index: Rejects() for index in readers}
-        self._peers: dict[int, Peers] = {index: Peers() for index in readers}
+        self._proxy_checks: dict[int, ProxyCheck] = {index: ProxyCheck() for index in readers}
         self._secret = random_words(KEYS)
         self._logs: list[_Log] = []
         self._names: list[U64] = []
@@ -173,7 +177,7 @@ class _Joining:
     def read(self, advance: Advance) -> None:
         """Read all inputs to their end."""
         order = [source.name for source in SOURCES]
-        schema = _nullable(pa.schema([*REQUESTS.arrow, *_EXTRA]))
+        schema = _nullable(pa.schema([*REQUESTS.arrow, *_EXTRA_COLUMNS]))
 
         def place(index: int) -> int:
             return order.index(self._readers[index].source.name)
@@ -187,16 +191,16 @@ class _Joining:
                 for index in members:
                     reader = self._readers[index]
                     reader.joined, reader.by_address = True, 0
-                    for raw in reader.batches(WANTED, self._rejects[index]):
-                        self._peers[index].note(raw)
+                    for raw in reader.batches(WANTED_FIELDS, self._rejects[index]):
+                        self._proxy_checks[index].note(raw)
                         table = self._noted(raw, log, self._rejects[index])
                         writer.write_table(table.cast(schema), _FILE_ROWS)
                         advance(raw.rows)
 
     def _noted(self, raw: RawBatch, log: _Log, rejects: Rejects) -> pa.Table:
-        """Checked rows with their numbers; the names of their calls are kept hashed."""
+        """Checked rows with their numbers; hashes of the names of their calls are kept."""
         table = standardise_requests(raw, self._rules, rejects, required=("request_id",))
-        # Rows that were refused are gone from the table: what stays is found by its number within the input.
+        # Rejected rows are missing from the table; the others are found by their number within the input.
         kept = np.searchsorted(raw.origin_rows, table.column("origin_row").to_numpy())
         rows = np.arange(self._rows, self._rows + table.num_rows, dtype=np.int64)
         links = raw.columns.get("links")
@@ -211,8 +215,8 @@ class _Joining:
         self._kinds.append(kinds)
         named, answers = np.repeat(rows, counts), np.zeros(table.num_rows, np.uint64)
         self._named.append(named)
-        told = kinds == _KIND["response"]
-        answers[named[told] - self._rows] = hashes[told] | np.uint64(1)
+        of_answers = kinds == _KIND["response"]
+        answers[named[of_answers] - self._rows] = hashes[of_answers] | np.uint64(1)
         self._ids.note(table, log.rank, raw.origin_file, answers)
         self._rows += table.num_rows
         log.rows += table.num_rows
@@ -224,25 +228,26 @@ class _Joining:
         return table
 
     def joined(self) -> JoinedLogs:
-        """The calls; may be asked for once, after `read`."""
-        ids, told = self._ids.arrays()
+        """The calls; to be called once, after `read`."""
+        ids, attributes = self._ids.arrays()
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
         kinds, named = (np.concatenate([*parts, np.zeros(0, np.int64)]) for parts in (self._kinds, self._named))
-        call, _first, _rows = repeats_as_one(ids, told)
-        content, rows = by_content(told)
+        call, _first, _rows = repeats_as_one(ids, attributes)
+        content, rows = by_content(attributes)
         names, named = np.concatenate([names, content]), np.concatenate([named, rows])
         kinds = np.concatenate([kinds, np.full(rows.size, _KIND[CONTENT])])
-        calls = same_calls(names, kinds, named, call, told)
-        heads = {
+        calls = same_calls(names, kinds, named, call, attributes)
+        reused = reused_ids(ids, attributes, call)
+        numbered = {
             "row": np.arange(ids.size),
-            "head": calls.head,
-            "many": calls.many,
-            "reused": (reused := reused_ids(ids, told, call)),
-            "number": numbered_within(ids, told, reused),
+            "representative": calls.representative,
+            "repeated": calls.repeated,
+            "reused": reused,
+            "number": numbered_within(ids, attributes, reused),
         }
-        self._engine.register("heads", pa.table(heads))
+        self._engine.register("calls", pa.table(numbered))
         spools = {i: Spool(REQUESTS.arrow) for i in self._readers}
-        result = JoinedLogs(spools, self._rejects, self._peers, calls.ambiguous)
+        result = JoinedLogs(spools, self._rejects, self._proxy_checks, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
         for log in ranked:
             statement = _statement(log, ranked)
@@ -251,7 +256,7 @@ class _Joining:
         return result
 
     def _take(self, table: pa.Table, log: _Log, result: JoinedLogs) -> None:
-        """Give calls to their inputs; what completes others and found none is passed over."""
+        """Give calls to their inputs; rows that only complete calls and matched none are passed over."""
         table = self._dated(table)
         useless = pc.or_(pc.is_null(table["account_id"]), pc.is_null(table["timestamp"]))
         if log.role == "parts":
@@ -270,7 +275,7 @@ class _Joining:
             result.spools[index].add(part.select(REQUESTS.names).cast(REQUESTS.arrow).combine_chunks())
 
     def _dated(self, table: pa.Table) -> pa.Table:
-        """Calls of which no log tells the time take that of their file, where their source says so."""
+        """Calls without a time take that of their file, if their format says so."""
         files = {i: reader.changed() for i, reader in self._readers.items() if reader.source.nameless}
         if not files:
             return table
@@ -280,7 +285,7 @@ class _Joining:
 
 
 def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
-    """Input and reason of each row that is no call."""
+    """Input of each row that is not a call, and the reason."""
     inputs = table["origin_file"].to_pylist()
     if role != "calls":
         return inputs, [NO_COUNTERPART] * len(inputs)
@@ -294,7 +299,7 @@ def _listed(raw: RawBatch, name: str) -> list[Any]:
 
 
 def _text_array(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
-    """Texts as an array; half of a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+    """Texts as an array; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
     try:
         return pa.array(values, kind)
     except UnicodeError:
@@ -310,12 +315,12 @@ def _quoted(path: Path) -> str:
 
 
 def _statement(log: _Log, logs: list[_Log]) -> str:
-    """Rows of one log that stand for their calls, with what the others, and its own repeats, know of these."""
+    """SQL for the rows of one log that represent their calls, completed from other logs and from repeats."""
     own = [("h", log), ("r", log)]
     parts = [*own, *((f"p{n}", other) for n, other in enumerate(logs) if other is not log)]
     ranked = sorted(parts, key=lambda pair: pair[1].rank)
     at_edge = sorted(parts, key=lambda pair: (pair[1].role != "edge", pair[1].rank))
-    # An edge log that stands alone is hunted by address; beside the log of a gateway its other rows are no calls.
+    # Without a gateway's log, an edge log is hunted by address; beside one, its other rows are not calls.
     by_address = log.role == "calls" or all(other.role != "calls" for other in logs)
     columns = []
     for name in REQUESTS.names:
@@ -327,7 +332,7 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
                 "ELSE h.request_id || '@' || epoch_us(h.timestamp) || '.' || o.number END AS request_id"
             )
             continue
-        if name in OWN:
+        if name in ORIGIN_COLUMNS:
             columns.append(f"h.{name} AS {name}")
             continue
         values = [f"{alias}.{name}" for alias, _ in order]
@@ -337,20 +342,22 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
     accounts, stands = ([f"{alias}.{name}" for alias, _ in ranked] for name in ("account_id", "addressed"))
     stands_for_it = f"coalesce({', '.join(accounts)}) IS NULL AND coalesce({', '.join(stands)}, false)"
     columns.append(f"{stands_for_it if by_address else 'false'} AS by_address")
-    joins = " ".join(f"LEFT JOIN ({_told(other)}) {alias} ON {alias}.call = h.row" for alias, other in parts[1:])
+    joins = " ".join(
+        f"LEFT JOIN ({_completing_rows(other)}) {alias} ON {alias}.call = h.row" for alias, other in parts[1:]
+    )
     return (
         f"SELECT {', '.join(columns)} FROM read_parquet({_quoted(log.path)}) h "  # noqa: S608  # own names and files
-        f"JOIN heads o ON h.row = o.row {joins} WHERE o.head = o.row ORDER BY h.row"
+        f"JOIN calls o ON h.row = o.row {joins} WHERE o.representative = o.row ORDER BY h.row"
     )
 
 
-def _told(log: _Log) -> str:
-    """One row for each call that rows of a log complete; of repeats the first that has a value."""
-    told = [name for name in REQUESTS.names if name not in OWN] + ["fallback", "addressed"]
-    rows = f"FROM read_parquet({_quoted(log.path)}) r JOIN heads n ON r.row = n.row WHERE n.head <> n.row"
-    one = ", ".join(f"r.{name}" for name in told)
-    merged = ", ".join(f"arg_min(r.{name}, r.row) AS {name}" for name in told)
+def _completing_rows(log: _Log) -> str:
+    """SQL for one row per call that a log completes; of repeated rows the first that has a value."""
+    names = [name for name in REQUESTS.names if name not in ORIGIN_COLUMNS] + ["fallback", "addressed"]
+    rows = f"FROM read_parquet({_quoted(log.path)}) r JOIN calls n ON r.row = n.row WHERE n.representative <> n.row"
+    one = ", ".join(f"r.{name}" for name in names)
+    merged = ", ".join(f"arg_min(r.{name}, r.row) AS {name}" for name in names)
     return (
-        f"SELECT n.head AS call, {one} {rows} AND NOT n.many UNION ALL "  # own names and files
-        f"SELECT n.head AS call, {merged} {rows} AND n.many GROUP BY n.head"
+        f"SELECT n.representative AS call, {one} {rows} AND NOT n.repeated UNION ALL "  # own names and files
+        f"SELECT n.representative AS call, {merged} {rows} AND n.repeated GROUP BY n.representative"
     )

@@ -1,4 +1,4 @@
-"""Which inputs there are: files, folders, patterns, tables of databases and in memory, in one fixed order."""
+"""Find all inputs (files, folders, patterns, tables of databases and in memory) and give them one fixed order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import EngineError, InputError
+from stillhunt.base.formatting import plural
 from stillhunt.collect.locate.database import is_database, stored_tables
 from stillhunt.collect.locate.object_stores import MARK, Place, local_path, remote_files
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
@@ -21,10 +22,10 @@ from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 LOCAL = "file://"
 DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".pb", ".binpb", ".log")
-"""Files of other names in a folder are no logs; a file that is named itself is always read."""
+"""Endings of log files. Other files in a folder are not read, unless the user names them one by one."""
 SHOWN_NAMES = 5
 _ROTATED = re.compile(r"[.\-_]\d[\dt:.\-_]{0,31}$")
-"""A number or a date behind the suffix of a log that was rotated away: .1, -20261124, .2026-11-24."""
+"""Number or date behind the suffix of a rotated log: .1, -20261124, .2026-11-24."""
 
 
 def _silent(_text: str) -> None:
@@ -41,7 +42,7 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class FoundTable:
-    """One table in memory, or one stream of batches that can be read only once."""
+    """One table in memory, or one stream of batches, which can be read only once."""
 
     name: str
     table: pa.Table | None
@@ -52,26 +53,26 @@ Found = FoundFile | FoundTable
 
 
 def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], None] = _silent) -> list[Found]:
-    """All inputs in sorted order of names, which gives each its index.
+    """All inputs, sorted by name; the place of an input is its index.
 
     Args:
         sources: a path, pattern, folder, table or file already found, or a list or tuple of them.
         engine: scans relations of its own kind.
-        rejects: takes folders that cannot be opened; what else there is still gets read.
-        note: told which files in folders are passed by because of their names.
+        rejects: takes folders that cannot be opened; everything else is still read.
+        note: receives a sentence about files in folders that are not read because of their names.
 
     Raises:
         InputError: a path or pattern matches nothing, or an object is no table.
     """
     items = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not items:
-        raise InputError("no input given", next_step="name a file, a folder or a table")
+        raise InputError("no input was given", next_step="name a file, a folder or a table")
     found: dict[tuple[str, str], Found] = {}
     passed_by: list[str] = []
     for number, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
             for file in _files(os.fspath(item), rejects, passed_by):
-                # One file given twice, by itself and by its folder, is read once.
+                # A file that is named twice, by itself and by its folder, is read once.
                 found.setdefault(("file", _where(file.path)), file)
         elif isinstance(item, FoundFile):
             found.setdefault(("file", _where(item.path)), item)
@@ -79,8 +80,8 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[
             table = _table(item, number, engine)
             found[("table", f"{number:09d}")] = table
     if passed_by:
-        note(f"passed by {_told(passed_by)}; name a file singly to have it read")
-    # Names may repeat (one file name in two folders); then the place they came from decides.
+        note(f"{_listed(passed_by)} not read, being named unlike logs; name a file by itself to read it")
+    # Two files in different folders may have the same name; then their places decide.
     return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
 
 
@@ -88,12 +89,12 @@ def _where(place: Place) -> str:
     return str(place.absolute()) if isinstance(place, Path) else f"{place.home} {place.key}"
 
 
-def _told(passed_by: list[str]) -> str:
-    """Which files are not read because of their names."""
+def _listed(passed_by: list[str]) -> str:
+    """The number of files that are not read because of their names, and some of the names."""
     names = sorted(set(passed_by))
     shown = ", ".join(printable(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return f"{len(names)} {'file' if len(names) == 1 else 'files'} whose names are of no log: {shown}{more}"
+    return f"{plural(len(names), 'file')} ({shown}{more})"
 
 
 def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
@@ -116,17 +117,17 @@ def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile
             for file in (_folder(match, rejects, passed_by) if match.is_dir() else [FoundFile(match.name, match)])
         ]
         if files:
-            return _told_apart(files)
+            return _with_distinct_names(files)
         raise InputError(
             "no file matches the pattern",
             where=printable(given, NAME_CHARACTERS),
-            next_step="check it, and quote it for the shell",
+            next_step="check the pattern, and put it in quotes so that the shell leaves it alone",
         )
     raise InputError("no such file or folder", where=printable(given, NAME_CHARACTERS), next_step="check the path")
 
 
 def _noting(passed_by: list[str]) -> Callable[[str], bool]:
-    """Whether an object's name is that of a log; those of others are kept, unless they are hidden."""
+    """A test whether an object's name looks like a log; names that do not are noted, unless they are hidden."""
 
     def looks(path: str) -> bool:
         fits = _looks_like_data(path)
@@ -161,15 +162,15 @@ def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundF
     passed_by += others
     if not files and not closed:
         raise InputError(
-            "the folder holds no log files" + (f", but {_told(others)}" if others else ""),
+            "the folder holds no log files" + (f", only {_listed(others)}" if others else ""),
             where=printable(str(folder), NAME_CHARACTERS),
-            next_step=f"files must end in one of {', '.join(DATA_SUFFIXES)} (.gz and .zst too), or be named singly",
+            next_step=f"name a file by itself, or use names that end in {', '.join(DATA_SUFFIXES)} (.gz, .zst)",
         )
     return files
 
 
-def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
-    """Files of equal base names get as much of their path as tells them apart."""
+def _with_distinct_names(files: list[FoundFile]) -> list[FoundFile]:
+    """Files, with as much of their paths in their names as makes the names differ."""
     if len({file.name for file in files}) == len(files):
         return files
     paths = [Path(_where(file.path)) for file in files]
@@ -178,7 +179,7 @@ def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
 
 
 def plain_name(name: str) -> str:
-    """A file's name in lower case without what compressing and rotating put behind its suffix."""
+    """A file's name in lower case, without what compression and log rotation appended to its suffix."""
     lowered = name.lower()
     for suffix in COMPRESSION_SUFFIXES:
         lowered = lowered.removesuffix(suffix)
@@ -191,7 +192,7 @@ def _looks_like_data(name: str) -> bool:
 
 
 def _table(item: Any, number: int, engine: Engine) -> FoundTable:
-    """Arrow, Polars, pandas and engine relations, told apart by what they can do: neither library is imported."""
+    """An Arrow, Polars or pandas table or a relation of the engine, recognised without importing these libraries."""
     name = f"table {number}"
     if isinstance(item, pa.Table):
         return FoundTable(name, item, None)
@@ -213,14 +214,14 @@ def _table(item: Any, number: int, engine: Engine) -> FoundTable:
     if hasattr(item, "__arrow_c_stream__"):
         return FoundTable(name, None, iter(pa.RecordBatchReader.from_stream(item)))
     raise InputError(
-        f"{type(item).__name__} is no input",
+        f"{type(item).__name__} cannot be used as an input",
         where="requests or accounts",
-        next_step="give a path, an Arrow table, a Polars or pandas frame, or a relation of the engine",
+        next_step="use a path, an Arrow table, a Polars or pandas frame, or a relation of the engine",
     )
 
 
 def _checked_scan(scan: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The scan with its first batch already asked for: generators refuse an object only then."""
+    """The scan, with its first batch already read: a generator refuses a wrong object only then."""
     first = next(scan, None)
 
     def everything() -> Iterator[pa.RecordBatch]:
@@ -232,7 +233,7 @@ def _checked_scan(scan: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def pandas_table(frame: Any) -> pa.Table:
-    """A pandas frame as Arrow; columns of mixed objects, which Arrow refuses, go through JSON values."""
+    """A pandas frame as an Arrow table; columns of mixed objects, which Arrow refuses, become text."""
     arrays, names = [], []
     for name in frame.columns:
         try:

@@ -1,8 +1,8 @@
 """Tables of a PostgreSQL database, read where they lie: postgresql://user:password@host/database?table=NAME.
 
-All tables of one address are read in one read-only transaction, so that several passes over them see the same rows
-whatever arrives meanwhile. Credentials are part of no name and no message; libpq's own places for them (PGPASSWORD,
-.pgpass, a service file) work too.
+All tables of one address are read in one read-only transaction, so that several passes see the same rows whatever
+arrives meanwhile. Credentials appear in no name and no message; libpq's own places for them (PGPASSWORD, .pgpass, a
+service file) work too.
 
 Source: PostgreSQL documentation, "Connection URIs" and "Transaction Isolation"; Apache Arrow ADBC, its driver.
 """
@@ -33,10 +33,10 @@ CUSTOMER_TABLES = (
 EXTRA = "stillhunt[postgres]"
 FORM = "postgresql://user:password@host:5432/database"
 BATCH_BYTES = 4 << 20
-"""Bytes of rows that the driver hands on at a time."""
+"""Bytes of rows that the driver returns at a time."""
 CONNECT_SECONDS = 15
 TABLES_NAMED = 12
-"""Tables that an error lists."""
+"""Most tables that an error message lists."""
 _ADDRESS = re.compile(
     r"postgres(?:ql)?://(?:(?P<user>[^:/?#@]*)(?::(?P<password>[^/?#@]*))?@)?(?P<host>[^/?#@]*)"
     r"(?:/(?P<database>[^/?#@]*))?(?:\?(?P<options>[^#]*))?"
@@ -45,10 +45,10 @@ _IDENTIFIER = re.compile(r"[^\W\d][\w$]*")
 _PRISMA_OPTIONS = frozenset(
     ("schema", "connection_limit", "pool_timeout", "socket_timeout", "pgbouncer", "statement_cache_size", "sslaccept")
 )
-"""What LiteLLM's DATABASE_URL may hold for its own client, and libpq refuses."""
+"""Options in LiteLLM's DATABASE_URL that are meant for its own client, and that libpq refuses."""
 _SECRET_OPTIONS = frozenset(("user", "password", "sslpassword", "passfile"))
 _AS_THEY_ARE = frozenset(("bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "_text"))
-"""Types that arrive as values; all others are written as text by the server, as it does for CSV."""
+"""Types that arrive as values; the server writes all other types as text, as it does for CSV."""
 _TIMES = frozenset(("timestamp", "timestamptz"))
 _ORDERED = (_AS_THEY_ARE - {"_text"}) | _TIMES | {"uuid", "numeric", "date", "bpchar"}
 _FIRST_IN_ORDER = ("startTime", "timestamp", "request_id")
@@ -61,7 +61,7 @@ _SETTINGS = (
     "LOCAL DateStyle = 'ISO'",
     "LOCAL IntervalStyle = 'iso_8601'",
 )
-"""One snapshot; no limit of time for long reading; and rows that look the same whatever the server's settings."""
+"""One snapshot, no time limit, and values that are written the same way whatever the server's settings are."""
 
 Given = TypeVar("Given")
 
@@ -71,12 +71,12 @@ class Address:
     """Where a database is.
 
     Attributes:
-        uri: as libpq takes it.
-        host: as shown.
-        server: the same with ports, to tell two servers apart.
-        table: the one that the user named; empty where LiteLLM's are meant.
-        schema: where to look for it; empty for the server's search path.
-        secrets: what no message may hold.
+        uri: address in the form that libpq takes.
+        host: host as it is shown.
+        server: host with port, which distinguishes servers.
+        table: table that the user named; empty for LiteLLM's tables.
+        schema: schema of the table; empty for the server's search path.
+        secrets: texts that no message may contain.
     """
 
     uri: str = field(repr=False)
@@ -87,7 +87,7 @@ class Address:
     secrets: tuple[str, ...] = field(repr=False)
 
     def without_secrets(self, text: str) -> str:
-        """First line of a driver's message, credentials left out."""
+        """First line of a driver's message, without credentials."""
         lines = text.strip().splitlines() or ["no reason given"]
         shown = lines[0]
         for secret in sorted(self.secrets, key=len, reverse=True):
@@ -101,17 +101,17 @@ def is_database(given: Any) -> bool:
 
 
 def address_of(given: str) -> Address:
-    """Take an address apart.
+    """Parse an address.
 
     Raises:
-        InputError: it is of another form, or names a table that cannot be one; nothing of it is repeated.
+        InputError: the form is wrong, or the name of a table is; the message repeats nothing of the address.
     """
     match = _ADDRESS.fullmatch(given)
     if match is None:
         raise InputError(
-            "the address of the database cannot be read",
+            "the address of the database is not valid",
             where=SCHEMES[0],
-            next_step=f"write {FORM}, and @ : / ? # % within user or password as %40 %3A %2F %3F %23 %25",
+            next_step=f"write it as {FORM}, with @ : / ? # % in user or password as %40 %3A %2F %3F %23 %25",
         )
     options = parse_qsl(match["options"] or "", keep_blank_values=True)
     own = dict(options)
@@ -120,9 +120,9 @@ def address_of(given: str) -> Address:
     for name in (table, schema):
         if name and (not _IDENTIFIER.fullmatch(name) or len(name.encode()) > 63):
             raise InputError(
-                f"'{printable(name, NAME_CHARACTERS)}' is no name of a table",
+                f"'{printable(name, NAME_CHARACTERS)}' is not a valid table name",
                 where="?table=",
-                next_step="letters, digits, _ and $ only; make a view of that kind for a table of another name",
+                next_step="use letters, digits, _ and $ only; for a table with another name, create a view",
             )
     passed = [(name, value) for name, value in options if name != "table" and name not in _PRISMA_OPTIONS]
     if "connect_timeout" not in own and "PGCONNECT_TIMEOUT" not in os.environ:
@@ -142,7 +142,7 @@ def address_of(given: str) -> Address:
 
 
 class Database:
-    """One snapshot of a database; it ends with `close`, or when nobody holds one of its tables any longer.
+    """One snapshot of a database. It ends with `close`, or when none of its tables is in use any more.
 
     Raises:
         InputError: there is no driver, or no connection.
@@ -153,20 +153,20 @@ class Database:
         dbapi = _driver()
         self._errors: tuple[type[Exception], ...] = (dbapi.Error, pa.ArrowException, OSError)
         self.name = address.host
-        self._connection = self._tried(lambda: dbapi.connect(address.uri))
-        # The driver warns of connections that are left open, also where an error ends the hunt.
+        self._connection = self._call(lambda: dbapi.connect(address.uri))
+        # The driver warns of connections that are left open, even if an error ends the hunt.
         self._end = weakref.finalize(self, self._connection.close)
         for setting in _SETTINGS:
-            self._tried(lambda setting=setting: self._run(f"SET {setting}"))  # type: ignore[misc]  # a default binds it
+            self._call(lambda setting=setting: self._run(f"SET {setting}"))  # type: ignore[misc]  # a default binds it
         database = self.rows("SELECT pg_catalog.current_database()::text AS name")[0]["name"]
         self.name, self.home = f"{address.host}/{database}", f"{address.server}/{database}"
 
     def _run(self, statement: str) -> None:
-        with self._connection.cursor() as cursor:  # asked for within `_tried`
+        with self._connection.cursor() as cursor:  # asked for within `_call`
             cursor.execute(statement)
 
-    def _tried(self, action: Callable[[], Given]) -> Given:
-        """What the driver does; its error without what stands in it of credentials, and without the error itself."""
+    def _call(self, action: Callable[[], Given]) -> Given:
+        """Result of an action of the driver; its errors are raised as InputError without credentials."""
         try:
             return action()
         except self._errors as error:
@@ -174,11 +174,11 @@ class Database:
         raise InputError(
             f"the database cannot be read: {reason}",
             where=printable(self.name, NAME_CHARACTERS),
-            next_step=f"check {FORM}, and that this user may SELECT",
+            next_step=f"check the address ({FORM}), and that this user may SELECT from the table",
         )
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
-        """A small result as dicts.
+        """A small result as dictionaries.
 
         Raises:
             InputError: the database refused it.
@@ -186,18 +186,18 @@ class Database:
         return [row for batch in self.stream(statement) for row in batch.to_pylist()]
 
     def stream(self, statement: str) -> Iterator[pa.RecordBatch]:
-        """A result in batches; the next statement may follow once this one is read or dropped.
+        """A result in batches; read or drop it before the next statement.
 
         Raises:
             InputError: the database refused it, or broke off.
         """
-        cursor = self._tried(self._connection.cursor)
+        cursor = self._call(self._connection.cursor)
         try:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
-            self._tried(lambda: cursor.execute(statement))
-            reader = self._tried(cursor.fetch_record_batch)
+            self._call(lambda: cursor.execute(statement))
+            reader = self._call(cursor.fetch_record_batch)
             try:
-                while (batch := self._tried(lambda: next(reader, None))) is not None:
+                while (batch := self._call(lambda: next(reader, None))) is not None:
                     yield batch
                     del batch
             finally:
@@ -212,7 +212,7 @@ class Database:
 
 @dataclass(frozen=True)
 class StoredTable:
-    """One table or view; has those methods of a Path that a hunt asks of any input.
+    """One table or view, with the methods of a Path that a hunt uses on every input.
 
     Attributes:
         database: the snapshot.
@@ -239,15 +239,15 @@ class StoredTable:
 
     @property
     def home(self) -> str:
-        """Server and database: keys are alike only within one of them."""
+        """Server and database, since equal keys mean the same table only within one database."""
         return self.database.home
 
     def is_file(self) -> bool:
-        """False: it has no bytes of its own, and so no digest."""
+        """False, since it has no bytes of its own and so no digest."""
         return False
 
     def open(self, mode: str = "rb") -> Any:
-        """Nothing, see `batches`.
+        """Not possible; see `batches`.
 
         Raises:
             OSError: always.
@@ -266,8 +266,8 @@ class StoredTable:
         """All rows in a fixed order: by time and id, then by the primary key.
 
         Args:
-            columns: those wanted; unknown ones are passed over, none at all means all.
-            first: columns to order by, where they are there.
+            columns: wanted columns; unknown ones are ignored, and an empty list means all.
+            first: columns to order by, if they exist.
 
         Raises:
             InputError: the database refused it, or broke off.
@@ -280,28 +280,28 @@ class StoredTable:
 
     def _as_read(self, name: str) -> str:
         column, kind = f"t.{quoted(name)}", self.kinds[name]
-        if kind in _TIMES:  # infinity and the year 20000 are times for PostgreSQL alone
+        if kind in _TIMES:  # infinity and the year 20000 are times only for PostgreSQL
             return f"CASE WHEN {column} >= '0001-01-02' AND {column} < '9999-12-31' THEN {column} END"
         return column if kind in _AS_THEY_ARE else f"{column}::text"
 
     def _as_ordered(self, name: str) -> str:
-        # Languages order texts differently, and change it from one version of the system to the next.
+        # The order of texts depends on the language, and changes between versions of the system.
         by_bytes = ' COLLATE "C"' if self.kinds[name] in ("text", "varchar", "bpchar") else ""
         return f"t.{quoted(name)}{by_bytes}"
 
 
 def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]:
-    """Tables at an address: the one that is named, else LiteLLM's calls and customers.
+    """Tables at an address: the named one, or else LiteLLM's calls and customers.
 
     Args:
-        given: the address.
+        given: address of the database.
         rejects: takes customer tables that this user may not read.
 
     Returns:
         (host/database/table, table).
 
     Raises:
-        InputError: no driver, no connection, or no such table.
+        InputError: there is no driver, no connection, or no such table.
     """
     address = address_of(given)
     database = Database(address)
@@ -310,20 +310,20 @@ def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]
         raise InputError(
             f"the database has no table {address.table or SPEND_LOGS}",
             where=printable(database.name, NAME_CHARACTERS),
-            next_step=f"name one as {FORM}?table=NAME; there are: {_tables_there(database)}",
+            next_step=f"name a table as {FORM}?table=NAME; there are: {_tables_there(database)}",
         )
     found = [main]
     for name in () if address.table else CUSTOMER_TABLES:
         table = _table(database, address, name)
         if table is not None and not table.readable:
-            rejects.add(table.name, "table", "may not be read: permission denied")
+            rejects.add(table.name, "table", "the table cannot be read: permission denied")
         elif table is not None and not table.is_empty():
             found.append(table)
     return [(table.name, table) for table in found]
 
 
 def quoted(name: str) -> str:
-    """A name as SQL takes it whatever it holds."""
+    """A name in quotes, safe in SQL whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -354,7 +354,7 @@ def _tables_there(database: Database) -> str:
         "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 1"
     )
     shown = [printable(row["name"], NAME_CHARACTERS) for row in found[:TABLES_NAMED]]
-    return ", ".join(shown) or "none that this user may read"
+    return ", ".join(shown) or "no table that this user may read"
 
 
 def _driver() -> Any:

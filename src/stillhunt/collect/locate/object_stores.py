@@ -1,7 +1,7 @@
-"""Files of object stores, read where they lie: s3://, gs://, abfss:// and whatever else pyarrow has a file system for.
+"""Files in object stores, read in place: s3://, gs://, abfss:// and all other file systems of pyarrow.
 
-Credentials come from where pyarrow finds them (environment, profile, instance role) or stand in the address; they are
-part of no name that is shown or written.
+Credentials come from where pyarrow finds them (environment, profile, instance role) or from the address. They appear in
+no name that is shown or written.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from stillhunt.collect.locate.database import StoredTable
 
 MARK = "://"
 PLAIN_OPTIONS = frozenset(("region", "scheme", "endpoint_override", "tls_verify_certificates"))
-"""Options of an address that are no secret."""
+"""Options of an address that are not secret."""
 SHORTEST_SECRET = 4
-"""Characters from which a part of an address is hidden in messages; shorter ones would blot out words."""
+"""Fewest characters of a part of an address that is hidden in messages; shorter ones would blot out words."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One object; has those methods of a Path that reading needs.
+    """One object, with the methods of a Path that reading needs.
 
     Attributes:
-        store: the file system.
-        key: its name there.
+        store: file system.
+        key: name of the object in it.
         size: bytes.
-        home: kind of store and the endpoint, where the address names one: keys are alike only within one of them.
+        home: kind of store and endpoint, since equal keys mean the same object only within one store.
     """
 
     store: Any
@@ -51,7 +51,7 @@ class RemoteFile:
         """Its bytes from the beginning.
 
         Raises:
-            OSError: the store does not give them.
+            OSError: the store refuses.
         """
         del mode
         return cast("BinaryIO", self.store.open_input_stream(self.key, compression=None))
@@ -61,44 +61,46 @@ class RemoteFile:
         return self.store.open_input_file(self.key)
 
     def is_file(self) -> bool:
-        """True: the store said so when it was asked what there is."""
+        """True, as the store said when it listed its objects."""
         return True
 
 
 Place = Path | RemoteFile | StoredTable
-"""Where a file lies, or rows like those of one."""
+"""Place of a file, or of a table that is read like one."""
 
 
 def size_of(place: Place) -> int:
-    """Bytes of a file; 0 for a table, whose database does not tell."""
+    """Bytes of a file; 0 for a table of a database."""
     if isinstance(place, Path):
         return place.stat().st_size
     return place.size if isinstance(place, RemoteFile) else 0
 
 
 def changed_at(place: Place) -> int:
-    """When a file was last changed, microseconds since 1970; 0 where its store or database does not tell."""
+    """Time of the last change of a file, microseconds since 1970; 0 if its store or database does not say."""
     if isinstance(place, Path):
         return place.stat().st_mtime_ns // 1000
     return (place.store.get_file_info(place.key).mtime_ns or 0) // 1000 if isinstance(place, RemoteFile) else 0
 
 
 def for_parquet(place: Place) -> Any:
-    """What pyarrow's Parquet reader is given for a file."""
+    """A file in the form that pyarrow's Parquet reader takes."""
     return place.at_random() if isinstance(place, RemoteFile) else place
 
 
 def local_path(address: str) -> str:
-    """The path that a file:// address means.
+    """The path of a file:// address.
 
     Raises:
-        InputError: it names another machine, or is no address.
+        InputError: it names another machine, or is not valid.
     """
     try:
         return str(pa.fs.FileSystem.from_uri(address)[1])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
-            "this address is not one of this machine's files", where=_shown(address), next_step="file:///FOLDER"
+            "the address is not one of this machine's files",
+            where=_shown(address),
+            next_step="write it as file:///FOLDER",
         ) from error
 
 
@@ -108,15 +110,15 @@ def _options(address: str) -> dict[str, str]:
 
 
 def _shown(address: str) -> str:
-    """An address without credentials: user and password may stand before the @, and more in options."""
+    """An address without credentials, which may stand before the @ and in the options."""
     scheme, _, rest = address.partition(MARK)
     place, _, options = rest.partition("?")
-    # An @ behind a question mark: a password that was not encoded, or an option. Nothing of it is shown.
+    # An @ after a question mark belongs to a password that was not encoded, or to an option: show nothing of it.
     return f"{scheme}{MARK}..." if "@" in options else f"{scheme}{MARK}{place.rsplit('@', 1)[-1]}"
 
 
 def _without_secrets(reason: str, address: str) -> str:
-    """What a store complains of, without what may be a secret in the address, as it stands there or decoded."""
+    """An error message of a store without the secrets in the address, as they stand there or decoded."""
     user = address.partition(MARK)[2].rpartition("@")[0]
     secrets = {user, *user.split(":", 1), *re.split("[:?]", user)}
     secrets |= {value for name, value in _options(address).items() if name not in PLAIN_OPTIONS}
@@ -129,17 +131,17 @@ def _without_secrets(reason: str, address: str) -> str:
 
 
 def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[tuple[str, RemoteFile]]:
-    """Objects at an address: one object, or those below a prefix whose names look like logs.
+    """Objects at an address: one object, or the objects below a prefix whose names look like logs.
 
     Args:
-        address: a URI; may hold `endpoint_override` and other options of pyarrow's file systems.
+        address: a URI, with `endpoint_override` and other options of pyarrow's file systems if needed.
         looks_like_data: whether a file of this name is read when it lies in a folder.
 
     Returns:
         (name relative to the prefix, object), in order of names.
 
     Raises:
-        InputError: no such store, nothing there, or no permission.
+        InputError: there is no such store, no object, or no permission.
     """
     shown = _shown(address)
     try:
@@ -154,7 +156,7 @@ def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[t
         raise InputError(
             f"the store cannot be read: {_without_secrets(reason, address)[:300]}",
             where=shown,
-            next_step="check address, credentials and region; pyarrow's file systems take options as "
+            next_step="check address, credentials and region; options of pyarrow's file systems are written as "
             "s3://bucket/logs?region=eu-west-1&endpoint_override=host:port",
         ) from error
     prefix = root.rstrip("/") + "/"
@@ -166,5 +168,7 @@ def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[t
         and not any(part.startswith((".", "_")) for part in entry.path.removeprefix(prefix).split("/"))
     ]
     if not found:
-        raise InputError("nothing is there that looks like a log", where=shown, next_step="check bucket and prefix")
+        raise InputError(
+            "no object at this address looks like a log", where=shown, next_step="check the bucket and the prefix"
+        )
     return sorted(found, key=lambda pair: pair[0])

@@ -1,4 +1,4 @@
-"""The door for the operator's customer table: whatever the user has -> ACCOUNTS, one row per account."""
+"""Read customer tables in any form as ACCOUNTS, one row per account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.collect.formats import CANONICAL
 from stillhunt.collect.normalise.standardise import Rules, account_contents, standardise_accounts
-from stillhunt.collect.read.inputs import NOTHING_USABLE, open_inputs
+from stillhunt.collect.read.inputs import NO_USABLE_ROW, open_inputs
 from stillhunt.collect.values.fields import ACCOUNT_FIELDS, REQUIRED_ACCOUNT_FIELDS, field_map
 from stillhunt.collect.values.kernels import I64
 from stillhunt.collect.values.rejects import Rejects
@@ -32,25 +32,25 @@ def open_accounts(
     """Read the accounts table.
 
     Args:
-        source: as for `open_requests`, also files that were found among the logs; None where there is none. Tables of
-            several kinds complete each other, the user's own (our columns) first.
-        mapping: our column -> theirs; entries for request columns are passed over.
-        config: settings; the identity key must be the one of the requests for addresses to compare.
+        source: as for `open_requests`, or files that were found among the logs; None if there is no table. Tables of
+            several formats complete each other; a table with our columns comes first.
+        mapping: our column -> the table's column; entries for request columns are ignored.
+        config: settings; with the identity key of the requests, so that addresses compare.
         engine: scans relations of its own kind.
         progress: told how far reading is.
 
     Returns:
-        (ACCOUNTS sorted by account_id, or None; REJECTS). Of rows of one account that differ, the one with the
-        smallest content hash stays; equal ones collapse.
+        (ACCOUNTS sorted by account_id, or None; REJECTS). Of different rows of one account, the one with the smallest
+        content hash is kept; equal rows count once.
 
     Raises:
         InputError: the table cannot be used at all.
-        ConfigError: the mapping names a column that does not exist with us.
+        ConfigError: the mapping names a column that we do not have.
     """
     if source is None:
         return None, Rejects().table()
     fields = field_map(ACCOUNT_FIELDS, mapping)
-    # A format given by hand is that of the logs.
+    # A format that the user named is that of the request logs.
     config = config.model_copy(update={"collect": config.collect.model_copy(update={"format": ""})})
     opened = open_inputs(source, fields, REQUIRED_ACCOUNT_FIELDS, config, engine, customers=True)
     rules, rejects = Rules.of(config), opened.rejects
@@ -59,19 +59,19 @@ def open_accounts(
         for index in sorted(opened.readers):
             for raw in opened.readers[index].batches(ACCOUNT_FIELDS, rejects):
                 table, hidden, rows = standardise_accounts(raw, rules, rejects)
-                kind = opened.kind_of(index)[0]
+                kind = opened.format_of(index)
                 parts.setdefault(kind, []).append(_Part(table, hidden, rows, raw.source, raw.place))
                 advance(raw.rows)
     table = ACCOUNTS.empty()
     for kind in sorted(parts, key=lambda name: (name != CANONICAL, name)):
         table = _completed(table, _merged(parts.pop(kind), rejects))
     if table.num_rows == 0 and rejects.rows:
-        raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NOTHING_USABLE)
+        raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NO_USABLE_ROW)
     return ACCOUNTS.check(table), rejects.table()
 
 
 def _completed(table: pa.Table, other: pa.Table) -> pa.Table:
-    """Accounts of either table, sorted; where both know one, the first fills its gaps from the other."""
+    """Accounts of both tables, sorted; if both have an account, the second fills gaps of the first."""
     if table.num_rows == 0 or other.num_rows == 0:
         return table if other.num_rows == 0 else other
     match = pc.index_in(table["account_id"], value_set=other["account_id"].combine_chunks())
@@ -84,7 +84,7 @@ def _completed(table: pa.Table, other: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows of one batch: as handed on, the texts hashed for them, and where they stand."""
+    """Rows of one batch: their values, the texts that were hashed for them, and their places."""
 
     table: pa.Table
     hidden: pa.Table
@@ -94,7 +94,7 @@ class _Part:
 
 
 def _merged(parts: list[_Part], rejects: Rejects) -> pa.Table:
-    """One row for each account, sorted. Column by column, so that many millions are never held twice."""
+    """One row per account, sorted; made column by column, so that many millions of rows are never held twice."""
     merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts)])
     kept = pa.array(_one_row_per_account(merged, parts, rejects), pa.int64())
     parts.clear()
@@ -105,7 +105,7 @@ def _merged(parts: list[_Part], rejects: Rejects) -> pa.Table:
 
 
 def _one_row_per_account(merged: pa.Table, parts: Sequence[_Part], rejects: Rejects) -> I64:
-    """Rows to keep, by account; of an account with several rows the others go to rejects if they differ."""
+    """Rows to keep, by account; other rows of an account go to rejects if they differ from the kept one."""
     ids = merged.column("account_id").combine_chunks()
     order = pc.sort_indices(ids).to_numpy()
     if merged.num_rows < 2:

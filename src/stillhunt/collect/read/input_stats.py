@@ -1,104 +1,210 @@
-"""What is known of each input of a log: counted while it is handed on, or remembered from an earlier hunt."""
+"""What is known about each input of a log: counted while its rows are read, or remembered from an earlier hunt."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.duplicate_inputs import Twins
-from stillhunt.collect.checks.proxy_check import Peers
+from stillhunt.collect.checks.duplicate_inputs import DuplicateInputs
+from stillhunt.collect.checks.proxy_check import ProxyCheck
 from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
-from stillhunt.collect.read.inputs import InputFacts, InputFile, Opened
-from stillhunt.collect.values.rejects import NAME_CHARACTERS, printable
+from stillhunt.collect.formats import CANONICAL
+from stillhunt.collect.read.inputs import OpenedInputs
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
 
-class Filling(NamedTuple):
-    """How far a log is filled.
+class ColumnStats(NamedTuple):
+    """How completely the columns of a log are filled, and which share of the calls the log kept.
 
     Attributes:
-        shares: optional column -> share of the requests that have a value, 0 to 1; nothing where there are none.
-        rates: share of calls that a log keeps -> requests of which that is known.
+        filled: optional column -> share of the requests that have a value, 0 to 1; empty if there are no requests.
+        sampling_rates: share of calls that a log keeps -> number of requests for which this share is known.
     """
 
-    shares: dict[str, float]
-    rates: dict[float, int]
+    filled: dict[str, float]
+    sampling_rates: dict[float, int]
 
     @classmethod
-    def of(cls, rows: int, filled: Mapping[str, int], rates: Mapping[str, int]) -> Filling:
-        """From what was counted.
+    def of(cls, rows: int, filled: Mapping[str, int], rates: Mapping[str, int]) -> ColumnStats:
+        """Shares from counts.
 
         Args:
-            rows: requests.
-            filled: optional column -> requests that have a value.
-            rates: share of calls that a log keeps, as text -> requests.
+            rows: number of requests.
+            filled: optional column -> number of requests that have a value.
+            rates: share of calls that a log keeps, as text -> number of requests.
         """
         shares = {name: count / rows for name, count in filled.items()} if rows else {}
         return cls(shares, {float(rate): count for rate, count in sorted(rates.items())})
 
+    @property
+    def present(self) -> frozenset[str]:
+        """Optional columns in which at least one request has a value."""
+        return frozenset(name for name, share in self.filled.items() if share)
 
-class Ledger:
-    """Facts of the inputs of one log.
+
+@dataclass(frozen=True)
+class InputFile:
+    """One input, as run.json records it.
+
+    Args:
+        name: base name, or path relative to the given folder; `table N` for a table in memory.
+        sha256: hash of the file's bytes, hexadecimal; empty for tables.
+        bytes: size of the file; 0 for tables.
+        rows: number of its rows that were used.
+        format: format of the log; `canonical` if it has our columns.
+        passed_over: reason -> number of records that are not calls.
+        by_address: rows counted under their client's address because the log names no account.
+        joined: rows that were joined with rows of other logs, or with each other.
+        doubts: possible faults of the input, in sentences.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    format: str = CANONICAL
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    by_address: int = 0
+    joined: int = 0
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """What one input held.
+
+    Args:
+        rows: number of its rows that were used.
+        filled: optional column of REQUESTS -> number of rows that have a value in it.
+        rejected: number of rows that were rejected.
+        rates: share of calls that the log keeps, as text -> number of rows for which it is known.
+        passed_over: reason -> number of records that are not calls.
+        by_address: rows counted under their client's address.
+        joined: rows that were joined with rows of other logs, or with each other.
+        doubts: possible faults of the input, in sentences.
+    """
+
+    rows: int = 0
+    filled: Mapping[str, int] = field(default_factory=dict)
+    rejected: int = 0
+    rates: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    by_address: int = 0
+    joined: int = 0
+    doubts: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts as plain values; `from_json` reverses this."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> InputFacts:
+        """Facts from the values that `as_json` gave, also after a round trip through JSON.
+
+        Args:
+            values: plain values.
+        """
+        return cls(**{**values, "doubts": tuple(values["doubts"])})
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """What a whole log held, as run.json records it.
+
+    Args:
+        inputs: its inputs, in order of their names.
+        columns: how completely its columns are filled, and of which calls it is a sample.
+        rows: number of requests.
+        rejected_rows: number of rejected rows, including those beyond the limit of REJECTS.
+        replaced_texts: number of texts in which broken UTF-8 was replaced by U+FFFD.
+    """
+
+    inputs: tuple[InputFile, ...]
+    columns: ColumnStats
+    rows: int
+    rejected_rows: int
+    replaced_texts: int
+
+
+class InputStats:
+    """Counts facts about the inputs of one log.
 
     Args:
         opened: the inputs.
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: OpenedInputs) -> None:
         self._opened = opened
-        self._twins = Twins()
+        self._duplicates = DuplicateInputs()
         edges = [index for index, reader in opened.readers.items() if _is_edge(reader)]
         self._edges = frozenset(edges if len(edges) > 1 else ())
-        self.facts: dict[int, InputFacts] = {}
-        self.peers: defaultdict[int, Peers] = defaultdict(Peers)
-        """Addresses met in each input that was read in this hunt."""
+        self._facts: dict[int, InputFacts] = {}
+        self.proxy_checks: defaultdict[int, ProxyCheck] = defaultdict(ProxyCheck)
+        """Client addresses of each input that is read in this hunt."""
 
-    def reject(self, index: int, rows: int) -> None:
-        """Count rows of an input that were set aside."""
-        facts = self.facts.get(index, InputFacts())
-        self.facts[index] = replace(facts, rejected=facts.rejected + rows)
+    @property
+    def rows(self) -> int:
+        """Number of rows used so far, including those of inputs known from an earlier hunt."""
+        return sum(facts.rows for facts in self._facts.values())
 
-    def hand_on(self, index: int, table: pa.Table) -> None:
-        """Count rows of an input that are handed on.
+    def remember(self, index: int, facts: InputFacts) -> None:
+        """Enter the facts that an earlier hunt found about an input.
+
+        Args:
+            index: of the input.
+            facts: what `of` gave then.
+        """
+        self._facts[index] = facts
+
+    def count_rejected(self, index: int, rows: int) -> None:
+        """Count rejected rows of an input."""
+        facts = self._facts.get(index, InputFacts())
+        self._facts[index] = replace(facts, rejected=facts.rejected + rows)
+
+    def count_used(self, index: int, table: pa.Table) -> None:
+        """Count rows of an input that are used.
 
         Args:
             index: of the input.
             table: REQUESTS.
         """
-        facts = self.facts.get(index, InputFacts())
+        facts = self._facts.get(index, InputFacts())
         filled = {name: table.num_rows - table.column(name).null_count for name in OPTIONAL_COLUMNS}
-        self.facts[index] = replace(
+        self._facts[index] = replace(
             facts,
             rows=facts.rows + table.num_rows,
             filled=_sum(facts.filled, filled),
-            rates=_sum(facts.rates, rates_of(table)),
+            rates=_sum(facts.rates, count_sampling_rates(table)),
         )
         if index in self._edges:
-            self._twins.note(index, table)
+            self._duplicates.note(index, table)
 
     def of(self, index: int) -> InputFacts:
-        """All facts of an input; complete once it was read to its end, or is known from an earlier hunt.
+        """All facts about an input; complete once all of it was read, or if an earlier hunt read it.
 
         Args:
             index: of the input.
         """
-        facts = self.facts.get(index, InputFacts())
+        facts = self._facts.get(index, InputFacts())
         reader = self._opened.readers.get(index) or self._opened.customers.get(index)
         if not isinstance(reader, RecordReader) or not reader.found:  # not read in this hunt
             return facts
         name = reader.source.name
-        doubts = [self.peers[index].doubt(name, edge=reader.source.role == "edge")]
+        doubts = [self.proxy_checks[index].doubt(name, edge=reader.source.role == "edge")]
         if reader.source.sampled and facts.rows and not facts.rates:
-            doubts.append(f"it may be a sample: set collect.sampling_rate.{name} to the share of calls kept, 1 if all")
+            doubts.append(
+                f"the log may hold only a sample of the calls: set collect.sampling_rate.{name} to the share of calls "
+                "that it keeps (1 for all)"
+            )
         return replace(
             facts,
             passed_over=dict(sorted(reader.passed_over.items())),
@@ -107,42 +213,37 @@ class Ledger:
             doubts=tuple(filter(None, doubts)),
         )
 
-    def files(self, bytes_of: Mapping[int, tuple[str, int]]) -> list[InputFile]:
-        """The inputs for the record of a run.
+    def input_files(self, hashes: Mapping[int, tuple[str, int]]) -> list[InputFile]:
+        """The inputs as run.json records them.
 
         Args:
-            bytes_of: SHA-256 and size of those that are files.
+            hashes: index -> SHA-256 and size, for the inputs that are files.
         """
-        names = {index: printable(found.name, NAME_CHARACTERS) for index, found in enumerate(self._opened.found)}
-        twins = self._twins.doubts(names)
+        duplicates = self._duplicates.doubts({i: self._opened.name_of(i) for i in range(len(self._opened.found))})
         files = []
         for index, found in enumerate(self._opened.found):
             facts = self.of(index)
-            sha256, size = bytes_of.get(index, ("", 0))
-            doubts = (*facts.doubts, *([twins[index]] if index in twins else []))
             files.append(
                 InputFile(
                     found.name,
-                    sha256,
-                    size,
-                    facts.rows,
-                    self._opened.kind_of(index),
-                    facts.passed_over,
-                    facts.by_address,
-                    facts.joined,
-                    doubts,
+                    *hashes.get(index, ("", 0)),
+                    rows=facts.rows,
+                    format=self._opened.format_of(index),
+                    passed_over=facts.passed_over,
+                    by_address=facts.by_address,
+                    joined=facts.joined,
+                    doubts=(*facts.doubts, *([duplicates[index]] if index in duplicates else [])),
                 )
             )
         return files
 
-    def filling(self) -> Filling:
-        """How far columns are filled so far, and of which calls the log is a sample."""
-        rows = sum(facts.rows for facts in self.facts.values())
+    def columns(self) -> ColumnStats:
+        """How completely the columns are filled so far, and of which calls the log is a sample."""
         filled: dict[str, int] = {}
         rates: dict[str, int] = {}
-        for facts in self.facts.values():
+        for facts in self._facts.values():
             filled, rates = _sum(filled, facts.filled), _sum(rates, facts.rates)
-        return Filling.of(rows, filled, rates)
+        return ColumnStats.of(self.rows, filled, rates)
 
 
 def _is_edge(reader: Reader) -> bool:
@@ -153,8 +254,8 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({**one, **other})}
 
 
-def rates_of(table: pa.Table) -> dict[str, int]:
-    """Share of calls that the log keeps, as text that tells it exactly -> rows of which it is known.
+def count_sampling_rates(table: pa.Table) -> dict[str, int]:
+    """Share of calls that a log keeps, as text without loss -> number of rows for which it is known.
 
     Args:
         table: REQUESTS.

@@ -1,9 +1,9 @@
-"""Inputs as found and opened: which can be used, and what each held."""
+"""The inputs of a log: found, opened, and sorted into those that can be used and those that cannot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from stillhunt.base.config import Config
@@ -14,49 +14,22 @@ from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL
 from stillhunt.collect.locate.catalog import Found, FoundFile, find_inputs
 from stillhunt.collect.locate.database import StoredTable
-from stillhunt.collect.read.recognise import Kinds, open_reader
+from stillhunt.collect.read.recognise import FormatsMet, open_reader
 from stillhunt.collect.values.fields import FieldMap
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
 
-NOTHING_USABLE = "mend the log or map its fields (--map ours=theirs); above stands why the first row cannot be used"
+NO_USABLE_ROW = "correct the log or name its fields with --map ours=theirs; the message says what is wrong with one row"
 
 
 @dataclass(frozen=True)
-class InputFile:
-    """One input, for the record of a run.
-
-    Args:
-        name: base name, or path relative to the folder given; `table N` for what lay in memory.
-        sha256: of the file's bytes, hexadecimal; empty for tables.
-        bytes: size of the file; 0 for tables.
-        rows: rows handed on from it.
-        format: the kind of log; `canonical` where it has our columns.
-        passed_over: reason -> records that are no calls.
-        by_address: rows that stand under their client's address since the log names no account.
-        joined: rows that were put together with those of other logs, or with each other.
-        doubts: what may be wrong with it, in sentences.
-    """
-
-    name: str
-    sha256: str
-    bytes: int
-    rows: int
-    format: str = CANONICAL
-    passed_over: Mapping[str, int] = field(default_factory=dict)
-    by_address: int = 0
-    joined: int = 0
-    doubts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Inputs as found, the readers of those that can be used, and why the others cannot.
+class OpenedInputs:
+    """Inputs as they were found, the readers of those that can be used, and why the others cannot.
 
     Attributes:
-        found: all inputs.
-        readers: those of the kind wanted, by index.
-        rejects: why others cannot be used.
-        customers: customer tables that lie among request logs, by index.
+        found: all inputs; the place of an input in this sequence is its index.
+        readers: index -> reader of an input of the wanted kind.
+        rejects: why the other inputs cannot be used.
+        customers: index -> reader of a customer table found among request logs.
     """
 
     found: Sequence[Found]
@@ -64,63 +37,33 @@ class Opened:
     rejects: Rejects
     customers: Mapping[int, Reader] = field(default_factory=dict)
 
-    def kind_of(self, index: int) -> str:
-        """Format of an input."""
+    def format_of(self, index: int) -> str:
+        """Name of an input's format; `canonical` if the input has our columns."""
         reader = self.readers.get(index) or self.customers.get(index)
         return reader.source.name if isinstance(reader, RecordReader) else CANONICAL
 
+    def name_of(self, index: int) -> str:
+        """Name of an input as it is printed in REJECTS."""
+        return printable(self.found[index].name, NAME_CHARACTERS)
+
+    def shares_name(self, index: int) -> bool:
+        """Whether another input has the same name, so that their rejects cannot be told apart."""
+        return sum(found.name == self.found[index].name for found in self.found) > 1
+
+    def files(self) -> dict[int, FoundFile]:
+        """Index -> input, for the inputs that are files or stored tables."""
+        return {index: found for index, found in enumerate(self.found) if isinstance(found, FoundFile)}
+
     def customer_files(self) -> list[FoundFile]:
-        """Customer tables among the logs."""
-        return [item for index in sorted(self.customers) if isinstance(item := self.found[index], FoundFile)]
+        """Customer tables found among the logs."""
+        files = self.files()
+        return [files[index] for index in sorted(self.customers) if index in files]
 
     def end_snapshots(self) -> None:
-        """Leave the databases that were read: an open transaction keeps their servers from tidying up."""
-        for item in self.found:
-            if isinstance(item, FoundFile) and isinstance(item.path, StoredTable):
+        """Close the databases that were read: an open transaction keeps their servers from cleaning up."""
+        for item in self.files().values():
+            if isinstance(item.path, StoredTable):
                 item.path.database.close()
-
-
-@dataclass(frozen=True)
-class InputFacts:
-    """What one input held.
-
-    Args:
-        rows: rows handed on from it.
-        filled: optional column of REQUESTS -> rows that have a value in it.
-        rejected: rows set aside.
-        rates: share of calls that the log keeps -> rows of which it is known.
-        passed_over: reason -> records that are no calls.
-        by_address: rows that stand under their client's address.
-        joined: rows that were put together with those of other logs, or with each other.
-        doubts: what may be wrong with it, in sentences.
-    """
-
-    rows: int = 0
-    filled: Mapping[str, int] = field(default_factory=dict)
-    rejected: int = 0
-    rates: Mapping[str, int] = field(default_factory=dict)
-    passed_over: Mapping[str, int] = field(default_factory=dict)
-    by_address: int = 0
-    joined: int = 0
-    doubts: tuple[str, ...] = ()
-
-    @property
-    def present(self) -> frozenset[str]:
-        """Optional columns that had a value."""
-        return frozenset(name for name, count in self.filled.items() if count)
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain values, from which `from_json` makes it again."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> InputFacts:
-        """Facts from what `as_json` gave, also after it was written as JSON.
-
-        Args:
-            told: plain values.
-        """
-        return cls(**{**told, "doubts": tuple(told["doubts"])})
 
 
 def open_inputs(
@@ -132,8 +75,8 @@ def open_inputs(
     *,
     customers: bool = False,
     note: Callable[[str], None] = lambda _text: None,
-) -> Opened:
-    """Find and open all inputs; those that cannot be used go to rejects as long as one can.
+) -> OpenedInputs:
+    """Find and open all inputs. An input that cannot be used goes to rejects, as long as another can be used.
 
     Args:
         sources: as for `find_inputs`.
@@ -141,40 +84,53 @@ def open_inputs(
         required: our columns that an input must have.
         config: limits.
         engine: scans relations of its own kind.
-        customers: whether customer tables are wanted and not logs.
-        note: told what is passed by.
+        customers: whether customer tables are wanted instead of request logs.
+        note: receives a sentence about files that are not read.
 
     Raises:
-        InputError: none can be used (names the first reason), or what the user maps is in no log.
+        InputError: no input can be used (the message gives the first reason), or a mapped field is in no log.
     """
     rejects = Rejects()
     found = find_inputs(sources, engine, rejects, note)
-    readers: dict[int, Reader] = {}
-    beside: dict[int, Reader] = {}
-    kinds = Kinds()
-    first: tuple[str, UnusableInputError] | None = None
+    wanted: dict[int, Reader] = {}
+    others: dict[int, Reader] = {}
+    formats = FormatsMet()
+    first_failure: tuple[str, UnusableInputError] | None = None
     for index, item in enumerate(found):
         try:
-            reader = open_reader(item, index, fields, required, config, kinds)
-            suits = not isinstance(reader, RecordReader) or (reader.source.role == "accounts") is customers
-            if customers and not suits:
-                raise UnusableInputError(f"{reader.name} is a log of calls, no customer table")
-            (readers if suits else beside)[index] = reader
+            reader = open_reader(item, index, fields, required, config, formats)
+            fits = not isinstance(reader, RecordReader) or (reader.source.role == "accounts") is customers
+            if customers and not fits:
+                raise UnusableInputError(f"{reader.name} is a request log, not a customer table")
+            (wanted if fits else others)[index] = reader
         except UnusableInputError as error:
             rejects.add(item.name, error.place, error.reason, rows=error.rows)
-            first = first or (item.name, error)
-    if not readers:
-        if beside:
-            where = printable(found[min(beside)].name, NAME_CHARACTERS)
-            raise InputError("customer tables, but no log of calls", where=where, next_step="name the logs too")
-        if first is None:
-            raise InputError("nothing can be read", where=rejects.first, next_step="check names and permissions")
-        name, cause = first
-        raise InputError(
-            cause.reason,
-            where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
-            next_step=cause.next_step or "give a file that holds requests",
+            first_failure = first_failure or (item.name, error)
+    if not wanted:
+        raise _nothing_usable(found, others, rejects, first_failure)
+    if all(isinstance(reader, RecordReader) for reader in wanted.values()):
+        formats.check_mapping()
+    return OpenedInputs(found, wanted, rejects, others)
+
+
+def _nothing_usable(
+    found: Sequence[Found],
+    customers: Mapping[int, Reader],
+    rejects: Rejects,
+    first_failure: tuple[str, UnusableInputError] | None,
+) -> InputError:
+    if customers:
+        where = printable(found[min(customers)].name, NAME_CHARACTERS)
+        return InputError(
+            "the input holds customer tables but no request log", where=where, next_step="name the request logs as well"
         )
-    if all(isinstance(reader, RecordReader) for reader in readers.values()):
-        kinds.check_mapping()
-    return Opened(found, readers, rejects, beside)
+    if first_failure is None:
+        return InputError(
+            "no input can be read", where=rejects.first, next_step="check that the names and permissions are right"
+        )
+    name, cause = first_failure
+    return InputError(
+        cause.reason,
+        where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
+        next_step=cause.next_step or "name a file that holds requests",
+    )

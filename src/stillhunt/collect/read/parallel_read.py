@@ -1,4 +1,4 @@
-"""Work ahead of the reader: several stretches of a log at once, handed on in their order, a bounded number waiting."""
+"""Several tasks at once, ahead of the reader; their items come in the order of the tasks, and few items wait."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 @dataclass
-class _Stretch(Generic[T]):
-    """One stretch: what makes its items, and those made and not yet handed on."""
+class _Task(Generic[T]):
+    """One task: the iterator that makes its items, and the items that wait to be read."""
 
     items: Iterator[T]
     made: deque[T] = field(default_factory=deque)
@@ -22,43 +22,43 @@ class _Stretch(Generic[T]):
     error: BaseException | None = None
 
 
-class _Line(Generic[T]):
-    """The stretches at work in their order; every field is changed under `changed` only."""
+class _Queue(Generic[T]):
+    """The open tasks in their order; every field is changed only while `changed` is held."""
 
-    def __init__(self, stretches: Iterable[Callable[[], Iterator[T]]], limit: int) -> None:
-        self._coming = iter(stretches)
+    def __init__(self, tasks: Iterable[Callable[[], Iterator[T]]], limit: int) -> None:
+        self._coming = iter(tasks)
         self._limit = limit
         self._taken = 0
-        self._open: deque[_Stretch[T]] = deque()
+        self._open: deque[_Task[T]] = deque()
         self._all_open = False
         self.stopped = False
         self.changed = threading.Condition()
 
     def work(self) -> None:
-        """Make items until there is nothing left to make; run by each thread."""
-        while (stretch := self._claim()) is not None:
+        """Make items until none are left to make; each thread runs this."""
+        while (task := self._claim()) is not None:
             item: T | None = None
             ended, error = False, None
             try:
-                item = next(stretch.items)
+                item = next(task.items)
             except StopIteration:
                 ended = True
-            except BaseException as caught:  # handed to the reader, who raises it in its own thread
+            except BaseException as caught:  # the reader raises it in its own thread
                 ended, error = True, caught
             with self.changed:
-                stretch.busy, stretch.ended, stretch.error = False, ended, error
+                task.busy, task.ended, task.error = False, ended, error
                 if ended:
                     self._taken -= 1
                 else:
-                    stretch.made.append(item)  # type: ignore[arg-type]  # made above, T may be optional itself
+                    task.made.append(item)  # type: ignore[arg-type]  # made above, T may be optional itself
                 del item
                 self.changed.notify_all()
 
-    def _claim(self) -> _Stretch[T] | None:
-        """The first stretch that waits for a hand; None when there will be none."""
+    def _claim(self) -> _Task[T] | None:
+        """The first task that no thread works on; None when there will be none."""
         with self.changed:
             while not self.stopped:
-                # A place that becomes free goes to the first stretch in order, so the one read now never starves.
+                # A free place goes to the first task in order, so the task that is being read never starves.
                 if self._taken < self._limit:
                     idle = next((s for s in self._open if not s.busy and not s.ended), None) or self._open_next()
                     if idle is not None:
@@ -70,7 +70,7 @@ class _Line(Generic[T]):
                 self.changed.wait()
             return None
 
-    def _open_next(self) -> _Stretch[T] | None:
+    def _open_next(self) -> _Task[T] | None:
         if self._all_open or len(self._open) >= self._limit:
             return None
         try:
@@ -81,10 +81,10 @@ class _Line(Generic[T]):
             return None
         except BaseException as caught:  # as above
             self._all_open = True
-            self._open.append(_Stretch(iter(()), ended=True, error=caught))
+            self._open.append(_Task(iter(()), ended=True, error=caught))
             self.changed.notify_all()
             return None
-        self._open.append(_Stretch(items))
+        self._open.append(_Task(items))
         return self._open[-1]
 
     def read(self) -> Iterator[T]:
@@ -110,22 +110,22 @@ class _Line(Generic[T]):
             del item
 
 
-def ahead(stretches: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
-    """Items of all stretches in order, made by several threads.
+def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
+    """Items of all tasks in order, made by several threads.
 
     Args:
-        stretches: each gives its items one by one; one thread at a time asks it. Asked for lazily, in order.
-        workers: threads; at most one item more than these is being made or waits to be read.
+        tasks: each gives an iterator of items, which one thread at a time advances; taken lazily, in order.
+        workers: number of threads; at most this number plus one of items are being made or wait to be read.
     """
-    line = _Line(stretches, workers + 1)
-    threads = [threading.Thread(target=line.work, name=f"stillhunt-ahead-{n}", daemon=True) for n in range(workers)]
+    queue = _Queue(tasks, workers + 1)
+    threads = [threading.Thread(target=queue.work, name=f"stillhunt-ahead-{n}", daemon=True) for n in range(workers)]
     for thread in threads:
         thread.start()
     try:
-        yield from line.read()
+        yield from queue.read()
     finally:
-        with line.changed:
-            line.stopped = True
-            line.changed.notify_all()
+        with queue.changed:
+            queue.stopped = True
+            queue.changed.notify_all()
         for thread in threads:
             thread.join()

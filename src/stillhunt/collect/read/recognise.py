@@ -1,4 +1,4 @@
-"""Recognise what an input is, by content before name, and open the reader for it."""
+"""Recognise the format of an input, by its content before its name, and open the reader for it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ from stillhunt.collect.values.rejects import printable
 PARQUET_MAGIC = b"PAR1"
 SNIFFED_BYTES = 1 << 16
 ENVELOPE_BYTES = 1 << 24
-"""Looked at where a file is not what it should be: a line of wrapped records may be long."""
-GIVE = "give Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), or a log that docs/sources.md names"
+"""Bytes that are searched for wrapped records if nothing else fits: a line of them may be long."""
+USE_KNOWN_FORMAT = (
+    "use Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), or a log that docs/sources.md names"
+)
 
 
 def open_reader(
-    found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, kinds: Kinds
+    found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, formats: FormatsMet
 ) -> Reader:
     """Open one input and look at its columns.
 
@@ -52,20 +54,20 @@ def open_reader(
         found: file or table.
         index: its place in the sorted order of names.
         fields: where our columns are.
-        required: our columns that it must have.
+        required: our columns that the input must have.
         config: limits.
-        kinds: the sources met so far.
+        formats: formats met so far.
 
     Raises:
         ConfigError: `collect.format` names no format.
-        UnusableInputError: it cannot be opened, is of no known format, or lacks a required column.
+        UnusableInputError: the input cannot be opened, has no known format, or lacks a required column.
     """
     rows = ColumnarRows(found.name, index, fields)
     batch_rows = config.collect.batch_rows
     if isinstance(found, FoundFile):
         if isinstance(found.path, StoredTable):
-            return _open_stored(found.path, rows, required, config, kinds)
-        return _open_file(found.path, rows, required, config, kinds)
+            return _open_stored(found.path, rows, required, config, formats)
+        return _open_file(found.path, rows, required, config, formats)
     try:
         if found.table is not None:
             return TableReader(found.table, rows, required, batch_rows)
@@ -76,54 +78,56 @@ def open_reader(
     raise UnusableInputError("nothing to read", "table")
 
 
-def _open_file(path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds | None) -> Reader:
-    """The reader of a file; only `collect.format` canonical leaves its content no say in what it is."""
+def _open_file(
+    path: Place, rows: ColumnarRows, required: Sequence[str], config: Config, formats: FormatsMet | None
+) -> Reader:
+    """The reader of a file; its content decides, unless `collect.format` is canonical."""
     if not path.is_file():
-        raise UnusableInputError("not a regular file (a device, a pipe, or a link to nothing)")
+        raise UnusableInputError("not a regular file (it is a device, a pipe, or a broken link)")
     head = _head(path, packed=True)
     framing: Framing = "parquet"
     if not head:
         raise UnusableInputError("the file is empty")
     file = _described(path, rows, config)
     if config.collect.format == CANONICAL:
-        kinds = None
-    elif config.collect.format and kinds is not None:
+        formats = None
+    elif config.collect.format and formats is not None:
         source = source_named(config.collect.format)
         framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
-        return kinds.opened(file, source, _sampled(file, framing))
+        return formats.opened(file, source, _sampled(file, framing))
     if head.startswith(PARQUET_MAGIC):
         plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
-        return _canonical_or_known(plain, file, framing, kinds)
+        return _canonical_or_known(plain, file, framing, formats)
     content = _head(path, packed=False)
     if content.startswith(UTF16):
         file.envelope, content = from_utf16, b"".join(from_utf16(iter((content,))))
         if not content.lstrip().startswith((b"{", b"[")):
-            raise UnusableInputError("a table in UTF-16", next_step="write it in UTF-8")
+            raise UnusableInputError("a table in UTF-16 cannot be read", next_step="convert it to UTF-8")
     if _looks_like_messages(content):
-        return _canonical_or_known(None, file, "protobuf", kinds)
-    known = _known(file, "text", kinds)
+        return _canonical_or_known(None, file, "protobuf", formats)
+    known = _known(file, "text", formats)
     if known is not None:
         return known
     try:
-        return _open_text(file, content, required, kinds)
+        return _open_text(file, content, required, formats)
     except UnusableInputError as complaint:
         head = _head(path, packed=False, most=ENVELOPE_BYTES)
         for envelope in envelopes(head, file.longest) if file.envelope is None else ():
             file.envelope = envelope
-            if (found := _known(file, "text", kinds)) is not None:
+            if (found := _known(file, "text", formats)) is not None:
                 return found
             with contextlib.suppress(UnusableInputError):
                 unwrapping = functools.partial(JsonReader, file, required, array=False)
-                return _canonical_or_known(unwrapping, file, "json", kinds)
+                return _canonical_or_known(unwrapping, file, "json", formats)
         raise complaint from None
 
 
-def _open_text(file: TextFile, content: bytes, required: Sequence[str], kinds: Kinds | None) -> Reader:
+def _open_text(file: TextFile, content: bytes, required: Sequence[str], formats: FormatsMet | None) -> Reader:
     kind = _text_kind(content, Path(file.name).name)
     if kind == "csv":
-        return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", kinds)
+        return _canonical_or_known(functools.partial(CsvReader, file, required), file, "csv", formats)
     plain_json = functools.partial(JsonReader, file, required, array=kind == "array")
-    return _canonical_or_known(plain_json, file, "json", kinds)
+    return _canonical_or_known(plain_json, file, "json", formats)
 
 
 def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
@@ -134,7 +138,7 @@ def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
 
 
 def _sampled(file: TextFile, framing: Framing) -> Sample:
-    """The beginning of a file whose source is told by the user; empty where nothing of it can be read."""
+    """The beginning of a file whose format the user named; empty if nothing can be read."""
     try:
         return sample_of(file, framing)
     except UnusableInputError:
@@ -142,27 +146,27 @@ def _sampled(file: TextFile, framing: Framing) -> Sample:
 
 
 def _open_stored(
-    table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, kinds: Kinds
+    table: StoredTable, rows: ColumnarRows, required: Sequence[str], config: Config, formats: FormatsMet
 ) -> Reader:
     if table.is_empty():
         raise UnusableInputError("the table is empty", "table")
     file = _described(table, rows, config)
     if table.chosen and config.collect.format not in ("", CANONICAL):
         source = source_named(config.collect.format)
-        return kinds.opened(file, source, _sampled(file, "parquet"))
+        return formats.opened(file, source, _sampled(file, "parquet"))
     plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
-    asked = None if table.chosen and config.collect.format == CANONICAL else kinds
+    asked = None if table.chosen and config.collect.format == CANONICAL else formats
     return _canonical_or_known(plain, file, "parquet", asked)
 
 
 @dataclass
-class Kinds:
-    """The sources met so far, with what their inputs share.
+class FormatsMet:
+    """The formats met so far, with what their inputs share.
 
     Attributes:
-        contexts: by name of the source.
-        mapped: --map entry (ours, theirs) -> whether a record looked at has it.
-        names: fields of the records looked at.
+        contexts: name of a format -> what its inputs share.
+        mapped: --map entry (ours, theirs) -> whether one of the sampled records has it.
+        names: fields of the sampled records.
     """
 
     contexts: dict[str, Context] = field(default_factory=dict)
@@ -170,11 +174,11 @@ class Kinds:
     names: dict[str, None] = field(default_factory=dict)
 
     def context(self, source: Source) -> Context:
-        """What the inputs of a source share."""
+        """What the inputs of a format share."""
         return self.contexts.setdefault(source.name, Context(source))
 
     def opened(self, file: TextFile, source: Source, sample: Sample) -> RecordReader:
-        """The reader of a file of a source; what the user maps is looked for in the beginning of the file."""
+        """The reader of a file of a known format; mapped fields are looked for at the beginning of the file."""
         mapped = [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
         if mapped and source.role != "accounts":
             for entry in mapped:
@@ -183,16 +187,16 @@ class Kinds:
         return RecordReader(file, source, sample.framing, self.context(source))
 
     def check_mapping(self) -> None:
-        """Refuse a mapping that names what no log has, where all logs are those of sources.
+        """Refuse a mapping of a field that no log has, if all logs are of known formats.
 
         Raises:
-            InputError: naming the first such entry.
+            InputError: names the first such entry.
         """
         for (ours, path), there in self.mapped.items():
             if not there:
                 near = near_names(path, list(self.names)) or near_names(ours, list(self.names))
                 raise InputError(
-                    "no record looked at has this field",
+                    "no record at the beginning of the logs has this field",
                     where=f"--map {ours}={printable(path, SHOWN_CHARACTERS)}",
                     next_step=f"did you mean {' or '.join(near)}?"
                     if near
@@ -201,7 +205,7 @@ class Kinds:
 
 
 def _holds(records: Sequence[Record], path: str) -> bool:
-    """Whether one of some records has a field; OpenTelemetry keeps names as values."""
+    """Whether one of some records has a field; in OpenTelemetry, names of fields are values."""
     named = f'"{path}"'.encode()
     for record in records:
         if isinstance(record, bytes):
@@ -217,39 +221,40 @@ def _holds(records: Sequence[Record], path: str) -> bool:
 
 
 def _canonical_or_known(
-    plain: Callable[..., Reader] | None, file: TextFile, framing: Framing, kinds: Kinds | None
+    plain: Callable[..., Reader] | None, file: TextFile, framing: Framing, formats: FormatsMet | None
 ) -> Reader:
-    """The file as one that has our columns, else as one of a source that knows it; raises the first's complaint.
+    """The reader of a file that has our columns, or that is of a known format; else raises the error of the former.
 
-    First by what is usual in it, so that no client makes another log of it by fields of its own; then by anything.
+    At first, only what most records have counts, so that no client changes the format by fields of its own; then
+    anything does.
     """
-    complaint = UnusableInputError("format is not recognised", next_step=GIVE)
+    complaint = UnusableInputError("the format is not recognised", next_step=USE_KNOWN_FORMAT)
     for mixed in (False, True):
         if plain is not None and (framing == "json" or not mixed):
             try:
                 return plain(mixed=True) if mixed else plain()
             except UnusableInputError as error:
                 complaint = complaint if mixed else error
-        known = _known(file, framing, kinds, mixed=mixed)
+        known = _known(file, framing, formats, mixed=mixed)
         if known is not None:
             return known
     raise complaint
 
 
-def _known(file: TextFile, framing: Framing, kinds: Kinds | None, *, mixed: bool = False) -> Reader | None:
-    """The file as one of a source that knows it; without `kinds` none is asked."""
-    if kinds is None:
+def _known(file: TextFile, framing: Framing, formats: FormatsMet | None, *, mixed: bool = False) -> Reader | None:
+    """The reader of a file whose format is recognised; None if it is not, or if `formats` is None."""
+    if formats is None:
         return None
     try:
         sample = sample_of(file, framing, mixed=mixed)
     except UnusableInputError:
         return None
     source = recognise(sample)
-    return None if source is None else kinds.opened(file, source, sample)
+    return None if source is None else formats.opened(file, source, sample)
 
 
 def _framing(path: Place, source: Source) -> Framing:
-    """How records are cut out of a file whose source is told by the user."""
+    """How records are framed in a file whose format the user named."""
     content = _head(path, packed=False)
     if "text" in source.framings and not content.lstrip().startswith((b"{", b"[")):
         return "text"
@@ -259,7 +264,7 @@ def _framing(path: Place, source: Source) -> Framing:
 
 
 def _looks_like_messages(head: bytes) -> bool:
-    """Protobuf whose first field is number 1 and length-delimited; the same byte is an empty line in text."""
+    """Whether a file is protobuf: its first field has number 1 and a length. In text, that byte is an empty line."""
     return head[:1] == b"\n" and not _is_text(head[:4096])
 
 
@@ -272,7 +277,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _head(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
-    """First bytes as they lie on disk, or of the content."""
+    """First bytes of a file as it is stored, or of its decompressed content."""
     pieces = HashedFile(path).pieces()
     content = b""
     try:
@@ -298,8 +303,8 @@ def _text_kind(head: bytes, name: str) -> str:
     if lowered.endswith((".jsonl", ".ndjson", ".json")):
         return "lines"
     if lowered.endswith((".parquet", ".pq")):
-        raise UnusableInputError("not a Parquet file, whatever its name says")
+        raise UnusableInputError("not a Parquet file, although its name says so")
     first = start.split(b"\n", 1)[0].decode("utf-8", "replace")
     if lowered.endswith((".csv", ".tsv")) or any(delimiter in first for delimiter in DELIMITERS):
         return "csv"
-    raise UnusableInputError("format is not recognised", next_step=GIVE)
+    raise UnusableInputError("the format is not recognised", next_step=USE_KNOWN_FORMAT)

@@ -1,17 +1,18 @@
-"""Resent history: what a call only repeats of earlier calls is taken off its prompt.
+"""Resent history: the part of a prompt that only repeats an earlier call is cut off.
 
-Agent clients send the whole conversation with each call, so without this every conversation looks like a template of
-its own. A prompt that starts with the *complete* prompt of a strictly earlier call of the same account and
-conversation (where the log has no conversation: of the same account, and at least 64 bytes of it) keeps what comes
-after the longest such head. A head that only begins alike, as with templates, is never cut.
+Agent clients send all earlier messages of a conversation with each call, so without this every conversation would look
+like a template of its own. The resent prefix of a prompt is the longest *complete* prompt of a strictly earlier call of
+the same account and conversation with which it starts; the prompt keeps what comes after it. (If the log has no
+conversation, the prefix must come from the same account and have at least 64 bytes.) Texts that merely start alike,
+as with templates, are never cut.
 
-A history has one continuation, or a few where answers are generated again; a text with many is a template that was
-once sent alone. After MOST_CONTINUATIONS continuations of one prompt further ones keep it, else one bare call would
-hide the template of all that follow.
+A prompt that is history has one continuation, or a few if answers are generated again. A prompt with many
+continuations is a template that was once sent by itself. So after MAX_CONTINUATIONS continuations of one prompt,
+further ones are not cut: otherwise one call with nothing but the template would hide it in all calls that follow.
 
-"Earlier" is by timestamp, then turn, never by row order. Memory: 18 bytes per prompt that could be a head, that is of
-conversations with two calls or more, and nothing for other rows; 12 more where rows do not come in time order, and
-about 60 per prompt that has a continuation.
+"Earlier" is decided by timestamp, then turn, never by row order. Memory: 18 bytes per prompt of a conversation with two
+or more calls, nothing for other rows; 12 bytes more if rows do not come in time order, and about 60 per prompt that has
+a continuation.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ import pyarrow.compute as pc
 from stillhunt.collect.history.kernels import (
     Children,
     Entries,
-    Heads,
     Prompts,
+    SeenPrompts,
     count_children,
-    cut_heads,
+    cut_prefixes,
     enter_prompts,
     follow,
     move_children,
@@ -39,30 +40,30 @@ from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.values.kernels import KEYS, hash_rows, mark_seen, was_seen
 from stillhunt.collect.values.strings import text_buffers
 
-SHORTEST_WITHOUT_CONVERSATION = 64
-MOST_CONTINUATIONS = 8
+MIN_BYTES_WITHOUT_CONVERSATION = 64
+MAX_CONTINUATIONS = 8
 SEEN_BITS = 1 << 27
-"""Bits of each map of groups met once and twice (16 MiB each); a false hit only costs a look."""
+"""Bits of each map of the groups met once, and met twice (16 MiB each); a false hit only costs a search."""
 SLOTS_PER_PROMPT = 1.5
 PROMPTS_PER_MARK_WORD = 4
-"""Two marks of two bits each per prompt, in words of 64: one in sixty looks at the marks is in vain."""
+"""Two marks of two bits each per prompt, in 64-bit words: one in sixty searches that the marks start is in vain."""
 PROMPTS_PER_END_WORD = 4
 _FIRST_CHILDREN = 1 << 10
-_MOST_TURN = 1022
+_MAX_TURN = 1022
 
 I64 = npt.NDArray[np.int64]
 Batches = Callable[[], Iterator[pa.Table]]
-"""Reads all accepted rows from the start, in the same order each time."""
+"""Reads all usable rows from the start, in the same order each time."""
 
 TIME_COLUMNS = ("timestamp", "turn")
 KEY_COLUMNS = ("account_id", "conversation_id", *TIME_COLUMNS)
 
 
 def row_orders(table: pa.Table) -> I64:
-    """Place in time as one number per row: microseconds, then turn (0 = none, all late turns alike)."""
+    """One number per row that orders by microsecond, then by turn (a missing turn first, very late turns as equal)."""
     micros = table.column("timestamp").cast(pa.int64()).to_numpy()
     turns = pc.fill_null(table.column("turn"), -1).to_numpy().astype(np.int64)
-    return np.asarray(micros * (_MOST_TURN + 2) + np.minimum(turns + 1, _MOST_TURN + 1), np.int64)
+    return np.asarray(micros * (_MAX_TURN + 2) + np.minimum(turns + 1, _MAX_TURN + 1), np.int64)
 
 
 def group_hashes(table: pa.Table, secret: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -75,14 +76,14 @@ def group_hashes(table: pa.Table, secret: npt.NDArray[np.uint64]) -> npt.NDArray
     return hashes
 
 
-class Survey:
-    """First look at the key columns: which groups have several rows, and does each input come in time order.
+class KeySurvey:
+    """A first pass over the key columns: which groups have several rows, and whether each input is in time order.
 
-    It may see rows that are refused later; that costs a little work and changes no result.
+    It may see rows that are rejected later; this costs a little work and changes no result.
 
     Args:
-        conversations: whether the log can hold any. Else groups are accounts, hardly one of which has a single row:
-            all rows count as grouped, and the columns that name a group need not be read twice.
+        conversations: whether the log can have conversations. Otherwise groups are accounts, and hardly any account
+            has a single row: all rows count as grouped, and the columns that name a group are not read twice.
     """
 
     def __init__(self, *, conversations: bool = True) -> None:
@@ -91,9 +92,9 @@ class Survey:
         self._once = np.zeros(SEEN_BITS // 64, np.uint64)
         self._twice = np.zeros(SEEN_BITS // 64, np.uint64)
         self.grouped_rows = 0
-        """Rows in groups that have several."""
+        """Number of rows in groups that have several rows."""
         self.spans: dict[int, tuple[int, int, bool]] = {}
-        """Input -> (first order, last order, whether its rows come in order)."""
+        """Index of an input -> (first order, last order, whether its rows come in order)."""
 
     def add(self, origin_file: int, table: pa.Table) -> None:
         """Look at the key columns of some rows of one input."""
@@ -121,7 +122,7 @@ class Survey:
         return found
 
     def file_order(self, skip: frozenset[int] = frozenset()) -> tuple[list[int], bool]:
-        """Inputs in the order of their first rows, and whether reading them so gives all rows in time order."""
+        """Inputs in order of their first rows, and whether reading them in this order gives all rows in time order."""
         order = sorted(self.spans.keys() - skip, key=lambda file: (self.spans[file][0], file))
         in_time = all(self.spans[file][2] for file in order) and all(
             self.spans[a][1] <= self.spans[b][0] for a, b in itertools.pairwise(order)
@@ -129,35 +130,35 @@ class Survey:
         return order, in_time
 
 
-class History:
-    """Finds and takes off resent history, batch by batch.
+class PrefixCutter:
+    """Finds and cuts resent prefixes, batch by batch.
 
     Args:
-        survey: the finished first look.
+        survey: the finished first pass.
     """
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, survey: KeySurvey) -> None:
         self._survey = survey
         self._children, self._parents = new_children(_FIRST_CHILDREN), 0
         self._planned: tuple[I64, I64] | None = None
         self._emitted = 0
-        self._heads: Heads | None = None
+        self._seen: SeenPrompts | None = None
         self._waiting: list[Entries] = []
         self._waiting_order = 0
 
     def plan(self, batches: Batches) -> None:
-        """For rows in any order: find all cuts beforehand, in two readings (none is needed for rows in time order)."""
-        self._heads = heads = new_heads(self._survey.grouped_rows, timed=True)
+        """Find all cuts beforehand, in two passes; needed only if the rows do not come in time order."""
+        self._seen = seen = new_seen_prompts(self._survey.grouped_rows, timed=True)
         for table in batches():
             prompts = self._prompts(table)
             entries = new_entries(table.num_rows)
-            self._search(prompts, heads, entries, look=False, enter=False)
-            enter_prompts(entries, prompts.orders, heads)
+            self._search(prompts, seen, entries, look=False, enter=False)
+            enter_prompts(entries, prompts.orders, seen)
         rows, slots, orders, cuts = [], [], [], []
         first_row = 0
         for table in batches():
             prompts = self._prompts(table)
-            parents, lengths, _last = self._search(prompts, heads, new_entries(table.num_rows), look=True, enter=False)
+            parents, lengths, _last = self._search(prompts, seen, new_entries(table.num_rows), look=True, enter=False)
             found = np.flatnonzero(parents >= 0)
             rows.append(found + first_row)
             slots.append(parents[found])
@@ -172,10 +173,10 @@ class History:
         self._keep_few(slot, order, cut)
         by_row = np.argsort(row)
         self._planned = (row[by_row], cut[by_row])
-        self._heads, self._children = None, new_children(_FIRST_CHILDREN)
+        self._seen, self._children = None, new_children(_FIRST_CHILDREN)
 
     def cut(self, table: pa.Table) -> tuple[pa.Table, I64]:
-        """The next rows with history off their prompts, and the bytes taken off each."""
+        """The next rows without resent prefixes, and the number of bytes cut from each prompt."""
         if self._planned is None and table.num_rows:
             cuts = self._cut_in_time(table)
         else:
@@ -184,18 +185,18 @@ class History:
             start, end = np.searchsorted(rows, [self._emitted, self._emitted + table.num_rows])
             cuts[rows[start:end] - self._emitted] = lengths[start:end]
         self._emitted += table.num_rows
-        return without_heads(table, cuts), cuts
+        return without_prefixes(table, cuts), cuts
 
     def _cut_in_time(self, table: pa.Table) -> I64:
-        if self._heads is None:
-            self._heads = new_heads(self._survey.grouped_rows, timed=False)
+        if self._seen is None:
+            self._seen = new_seen_prompts(self._survey.grouped_rows, timed=False)
         prompts = self._prompts(table)
-        # Rows of one order, however many batches they span, are entered when the next order begins: so everything
-        # in the table is strictly earlier than the row that is looked at, and no order has to be kept there.
+        # Rows of one moment, however many batches they span, are entered when the next moment begins. So everything
+        # in the table is strictly earlier than the current row, and no order has to be stored there.
         same = prompts.orders == self._waiting_order if self._waiting else np.zeros(1, np.bool_)
         first = int(np.argmin(same)) if not same.all() else same.size
         found = [
-            self._cut_run(part, self._heads)
+            self._cut_run(part, self._seen)
             for part in (_slice(prompts, 0, first), _slice(prompts, first, table.num_rows))
             if part.orders.size
         ]
@@ -203,14 +204,14 @@ class History:
         self._keep_few(parents, prompts.orders, cuts)
         return cuts
 
-    def _cut_run(self, prompts: Prompts, heads: Heads) -> tuple[I64, I64]:
-        """Heads of rows that are all of the order that waits, or begin with a later one."""
+    def _cut_run(self, prompts: Prompts, seen: SeenPrompts) -> tuple[I64, I64]:
+        """Prefixes of rows that all are of the moment that waits to be entered, or start with a later one."""
         if self._waiting and prompts.orders[0] != self._waiting_order:
             for waiting in self._waiting:
-                enter_prompts(waiting, np.zeros(waiting.keys.size, np.int64), heads)
+                enter_prompts(waiting, np.zeros(waiting.keys.size, np.int64), seen)
             self._waiting = []
         entries = new_entries(prompts.orders.size)
-        parents, cuts, last = self._search(prompts, heads, entries, look=True, enter=True)
+        parents, cuts, last = self._search(prompts, seen, entries, look=True, enter=True)
         keys, buckets, gates, offsets = entries
         self._waiting.append(
             Entries(keys[last:].copy(), buckets[last:].copy(), gates[last:].copy(), offsets[last:].copy())
@@ -223,14 +224,14 @@ class History:
         return prompts_of(table, groups, self._survey.several(groups))
 
     def _search(
-        self, prompts: Prompts, heads: Heads, entries: Entries, *, look: bool, enter: bool
+        self, prompts: Prompts, seen: SeenPrompts, entries: Entries, *, look: bool, enter: bool
     ) -> tuple[I64, I64, int]:
         parents, cuts = np.empty(prompts.groups.size, np.int64), np.empty(prompts.groups.size, np.int64)
-        last = follow(prompts, self._survey.secret, heads, entries, (look, enter), parents, cuts)
+        last = follow(prompts, self._survey.secret, seen, entries, (look, enter), parents, cuts)
         return parents, cuts, last
 
     def _keep_few(self, parents: I64, orders: I64, cuts: I64) -> None:
-        """Take back cuts beyond MOST_CONTINUATIONS of one head; rows in order."""
+        """Undo the cuts of rows beyond MAX_CONTINUATIONS of one prompt; rows must be in order."""
         size = self._children.slots.size
         while (self._parents + int((parents >= 0).sum())) * 2 > size:
             size *= 2
@@ -238,13 +239,13 @@ class History:
             children = new_children(size)
             move_children(self._children, children)
             self._children = children
-        self._parents += count_children(parents, orders, MOST_CONTINUATIONS, self._children, cuts)
+        self._parents += count_children(parents, orders, MAX_CONTINUATIONS, self._children, cuts)
 
 
 def prompts_of(table: pa.Table, groups: npt.NDArray[np.uint64], active: npt.NDArray[np.bool_]) -> Prompts:
-    """The prompts of a table as the search takes them, with the group of each row and whether it is looked at."""
-    alone = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
-    shortest = np.where(alone, SHORTEST_WITHOUT_CONVERSATION, 1).astype(np.int64)
+    """The prompts of a table in the form of the search, with the group of each row and whether it is searched."""
+    no_conversation = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
+    shortest = np.where(no_conversation, MIN_BYTES_WITHOUT_CONVERSATION, 1).astype(np.int64)
     return Prompts(*text_buffers(prompt_array(table)), groups, row_orders(table), active, shortest)
 
 
@@ -254,7 +255,7 @@ def prompt_array(table: pa.Table) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([*column.chunks, pa.array([], column.type)])
 
 
-def without_heads(table: pa.Table, cuts: I64) -> pa.Table:
+def without_prefixes(table: pa.Table, cuts: I64) -> pa.Table:
     """The table with the first `cuts` bytes off each prompt."""
     if not cuts.any():
         return table
@@ -262,7 +263,7 @@ def without_heads(table: pa.Table, cuts: I64) -> pa.Table:
     offsets, data = text_buffers(prompts)
     new_offsets = np.empty(len(prompts) + 1, np.int64)
     new_data = np.empty(int(offsets[-1] - offsets[0] - cuts.sum()), np.uint8)
-    cut_heads(offsets, data, cuts, new_offsets, new_data)
+    cut_prefixes(offsets, data, cuts, new_offsets, new_data)
     validity = None
     if prompts.null_count:
         validity = prompts.is_valid().buffers()[1]
@@ -278,10 +279,10 @@ def _slice(prompts: Prompts, start: int, end: int) -> Prompts:
     return Prompts(offsets[start : end + 1], data, groups[rows], orders[rows], active[rows], shortest[rows])
 
 
-def new_heads(prompts: int, *, timed: bool) -> Heads:
-    """An empty table with room for some prompts, and with their orders if rows come in any order."""
+def new_seen_prompts(prompts: int, *, timed: bool) -> SeenPrompts:
+    """An empty table with room for some prompts, and for their orders if rows do not come in time order."""
     slots = int(prompts * SLOTS_PER_PROMPT) + 64
-    return Heads(
+    return SeenPrompts(
         np.zeros(slots, np.uint64),
         np.zeros(slots if timed else 1, np.int64),
         np.zeros(prompts // PROMPTS_PER_MARK_WORD + 64, np.uint64),
@@ -291,7 +292,7 @@ def new_heads(prompts: int, *, timed: bool) -> Heads:
 
 
 def new_entries(rows: int) -> Entries:
-    """Room for what some rows would enter."""
+    """Room for what some rows enter into the table."""
     keys, buckets, gates = (np.zeros(rows, np.uint64) for _ in range(3))
     return Entries(keys, buckets, gates, np.zeros(rows, np.int64))
 

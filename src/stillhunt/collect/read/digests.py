@@ -1,11 +1,10 @@
-"""SHA-256 of input files: each is read for it at most once, and not at all where a state folder knows its digest.
+"""SHA-256 of input files: each file is read for it at most once, and not at all if a state folder has its digest.
 
-What the state folder knows is kept as git's index keeps it: under the file's path, with its size, inode and times of
-change as the file system told them. Who writes into a file changes its ctime, which no program can set back, so a
-digest is believed as long as all of these stand. A file that was written within the file system's smallest step of
-time after it was hashed could bear the same times with other bytes; so a digest is noted only of a file whose last
-change lay SAFE_NANOSECONDS back when hashing began (git's rule of racily clean entries), and of one that looked the
-same after it.
+The state folder keeps digests as git's index does: under the file's path, with its size, inode and times of change.
+Writing to a file changes its ctime, which no program can set back, so a digest is valid as long as all of these are
+unchanged. A file that is written within the file system's smallest step of time after it was hashed could have the same
+times with other bytes. So a digest is kept only if the file's last change was SAFE_NANOSECONDS ago when hashing began
+(git's rule for racily clean entries), and if the file looked the same afterwards.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
 from stillhunt.collect.locate.catalog import Found, FoundFile
 
 KNOWN = "digests"
-"""Name of what the state folder knows; no ending, so that it is no log in a folder of logs."""
+"""File of digests in the state folder; it has no ending, so that it does not look like a log."""
 SAFE_NANOSECONDS = 3_000_000_000
-"""More than the coarsest step of time in use, the 2 s of FAT, and a little for clocks that differ."""
-MOST_KNOWN = 1 << 17
-"""Files of which digests are kept; those hashed longest ago go first."""
+"""The coarsest time step in use, the 2 s of FAT, and some allowance for clocks that differ."""
+MAX_KNOWN = 1 << 17
+"""Most files of which digests are kept; those hashed longest ago are dropped first."""
 _LAYOUT = 1
 _DIGEST_CHARACTERS = 64
 
@@ -38,10 +37,10 @@ Stamp: TypeAlias = tuple[int, int, int, int]
 
 
 class KnownDigests:
-    """Digests of files that lie as they lay when they were hashed.
+    """Digests of files that have not changed since they were hashed.
 
     Args:
-        folder: the state folder; what is damaged or missing there is as if nothing was known.
+        folder: state folder; a damaged or missing file counts as empty.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +49,7 @@ class KnownDigests:
         self._changed = False
 
     def look_up(self, path: Path) -> tuple[str, int] | None:
-        """Digest and size of a file; None where it is new, or may have changed since it was hashed."""
+        """Digest and size of a file; None if it is new, or may have changed since it was hashed."""
         entry = self._known.get(_name_of(path))
         stamp = _stamp_of(path)
         if entry is None or stamp is None or entry[0] != stamp or not _settled(stamp, entry[1]):
@@ -58,7 +57,7 @@ class KnownDigests:
         return entry[2], stamp[0]
 
     def note(self, path: Path, before: Stamp | None, began: int, digest: str) -> None:
-        """Remember a digest, if nobody can have written into the file meanwhile.
+        """Keep a digest, unless somebody may have written to the file meanwhile.
 
         Args:
             path: the file.
@@ -71,17 +70,17 @@ class KnownDigests:
             self._changed = True
 
     def save(self) -> None:
-        """Write what is known beside its name and rename it, so that no reader sees half of it."""
+        """Write the digests to another name and rename the file, so that no reader sees a part of it."""
         if not self._changed:
             return
-        latest = sorted(self._known.items(), key=lambda item: (item[1][1], item[0]))[-MOST_KNOWN:]
+        latest = sorted(self._known.items(), key=lambda item: (item[1][1], item[0]))[-MAX_KNOWN:]
         content = [_LAYOUT, {name: [list(stamp), taken, digest] for name, (stamp, taken, digest) in latest}]
         beside = self._path.with_name(f"{KNOWN}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
             beside.write_text(json.dumps(content))
             beside.replace(self._path)
         except OSError:
-            # Only time is lost by it: the next hunt hashes again. What must be kept tells its own errors.
+            # This costs only time: the next hunt hashes again. Whatever must be kept reports its own errors.
             with contextlib.suppress(OSError):
                 beside.unlink()
         self._changed = False
@@ -104,7 +103,7 @@ def _read(path: Path) -> dict[str, tuple[Stamp, int, str]]:
 
 
 def _name_of(path: Path) -> str:
-    """A digest of the absolute path: any name fits into JSON so, and the folder does not tell where logs lie."""
+    """Hash of the absolute path: so any name fits into JSON, and the folder does not reveal where the logs are."""
     return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
 
 
@@ -117,16 +116,16 @@ def _stamp_of(path: Path) -> Stamp | None:
 
 
 def _settled(stamp: Stamp, taken: int) -> bool:
-    """Whether the last change lay safely before a moment."""
+    """Whether the last change was safely before a moment."""
     return max(stamp[1], stamp[2]) < taken - SAFE_NANOSECONDS
 
 
 class Digests:
-    """SHA-256 of input files, by threads of their own.
+    """Computes SHA-256 of input files in threads of its own.
 
     Args:
         found: all inputs.
-        state: folder that keeps digests between hunts; None or empty: none.
+        state: folder that keeps digests between hunts; empty for none.
     """
 
     def __init__(self, found: Sequence[Found], state: str = "") -> None:
@@ -136,7 +135,7 @@ class Digests:
         self._known = KnownDigests(Path(state)) if state else None
 
     def begin(self, indices: Sequence[int], threads: int = 1) -> None:
-        """Hash these files, if that was not begun before and their digests are not known."""
+        """Start to hash these files, unless that was done before or their digests are kept."""
         for index in indices:
             found = self._found[index]
             if index in self._begun or not isinstance(found, FoundFile):
@@ -150,24 +149,24 @@ class Digests:
                 self._begun[index] = self._pool.submit(self._hash, found)
 
     def _hash(self, found: FoundFile) -> tuple[str, int]:
-        if self._known is None or not isinstance(found.path, Path):  # an object store tells no times to rely on
+        if self._known is None or not isinstance(found.path, Path):  # the times of an object store are not reliable
             return hash_file(found)
-        # The clock is read first: a change after this moment is not older than it.
+        # The clock is read first, so that a later change cannot look older than this moment.
         began, before = time.time_ns(), _stamp_of(found.path)
         digest, size = hash_file(found)
         self._known.note(found.path, before, began, digest)
         return digest, size
 
     def known(self, index: int) -> bool:
-        """Whether the digest of this file is known, or hashing it was begun."""
+        """Whether the digest of this file is known, or is being computed."""
         return index in self._begun
 
     def of(self, index: int) -> tuple[str, int]:
-        """Digest and size of a file that was begun; waits for it."""
+        """Digest and size of a file for which `begin` was called; waits for them."""
         return self._begun[index].result()
 
     def end(self) -> None:
-        """Free the threads once all is done, and keep what they found."""
+        """Stop the threads, and save the digests."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
@@ -176,7 +175,7 @@ class Digests:
 
 
 def hash_file(found: FoundFile) -> tuple[str, int]:
-    """SHA-256 and size of a file; empty where it cannot be read or has no end (a device)."""
+    """SHA-256 and size of a file; the hash is empty if the file cannot be read or has no end (a device)."""
     if not found.path.is_file():
         return "", 0
     source = HashedFile(found.path)

@@ -1,0 +1,103 @@
+"""Resent history of a log: which cutter takes it off the prompts, and a record of every cut."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.progress import Progress
+from stillhunt.collect.history.incremental_history import IncrementalCutter, Notes
+from stillhunt.collect.history.resent_prefixes import PrefixCutter
+from stillhunt.collect.read.read_rows import RowReader
+from stillhunt.collect.values.kernels import I64
+
+Cutter: TypeAlias = PrefixCutter | IncrementalCutter
+"""Takes resent history off prompts; rows must come in the order of inputs that `HistoryCuts.begin` gave."""
+
+
+class HistoryCuts:
+    """Takes resent history off the prompts of one log, and remembers what it cut by input and row.
+
+    Args:
+        rows: reads the log.
+        identity_key: key under which hashes of prompts are kept between hunts.
+        progress: told how far reading is.
+    """
+
+    def __init__(self, rows: RowReader, identity_key: str, progress: Progress) -> None:
+        self._rows, self._key, self._progress = rows, identity_key, progress
+        self._incremental: IncrementalCutter | None = None
+        self._cutter: Cutter | None = None
+        self._cuts: dict[int, list[tuple[I64, I64]]] = defaultdict(list)
+
+    def settle(self, known: Mapping[int, Notes], together: frozenset[int]) -> dict[int, str]:
+        """Find all cuts before any row is used, reading only the inputs of which too little is known.
+
+        Args:
+            known: what `take_notes` gave for some inputs in earlier hunts.
+            together: inputs of one earlier hunt, among which the notes about their relations hold.
+
+        Returns:
+            Index of each input -> hash of everything that its cuts depend on in other inputs.
+        """
+        inputs = self._rows.inputs
+        known = {index: known[index] for index in inputs if index in known}
+        with self._progress.stage("finding resent history", None, "rows") as advance:
+            reading = functools.partial(self._rows.usable, advance=advance)
+            self._incremental = IncrementalCutter(reading, inputs, known, frozenset(inputs) - together, self._key)
+        return {index: self._incremental.digest(index) for index in inputs}
+
+    def begin(self, skip: frozenset[int]) -> list[int]:
+        """Prepare the cuts.
+
+        Args:
+            skip: inputs whose rows will not be read.
+
+        Returns:
+            The inputs in the order in which their rows must come.
+        """
+        if self._incremental is not None:
+            self._cutter = self._incremental
+            return [index for index in self._rows.inputs if index not in skip]
+        survey = self._rows.survey(skip)
+        order, in_time = survey.file_order(skip)
+        cutter = PrefixCutter(survey) if survey.grouped_rows else None
+        if cutter is not None and not in_time:
+            with self._progress.stage("finding resent history", None, "rows") as advance:
+                cutter.plan(lambda: (table for _index, table in self._rows.usable(order, advance)))
+        self._cutter = cutter
+        # Inputs without one usable key come last: their rows still have to reach REJECTS.
+        return [*order, *(index for index in self._rows.inputs if index not in order and index not in skip)]
+
+    def cut(self, index: int, table: pa.Table) -> pa.Table:
+        """The next rows of an input without the resent history in their prompts."""
+        if self._cutter is None:
+            return table
+        table, sizes = self._cutter.cut(table)
+        cut = np.flatnonzero(sizes)
+        if cut.size:
+            self._cuts[index].append((table.column("origin_row").to_numpy()[cut], sizes[cut].astype(np.int32)))
+        return table
+
+    def remember(self, index: int, cuts: Sequence[tuple[int, int]]) -> None:
+        """Enter the cuts that an earlier hunt made in an input, as `cuts` gave them."""
+        if cuts:
+            rows, sizes = np.array(cuts, np.int64).T
+            self._cuts[index].append((rows, sizes))
+
+    def cuts(self, index: int) -> list[tuple[int, int]]:
+        """(row number, bytes cut) of each prompt of an input that lost resent history."""
+        return [pair for rows, sizes in self._cuts[index] for pair in zip(rows.tolist(), sizes.tolist(), strict=True)]
+
+    def bytes_cut(self, index: int, row: int) -> int:
+        """Bytes of resent history that were cut from the prompt of one row."""
+        return next((int(cut) for rows, sizes in self._cuts[index] for cut in sizes[rows == row]), 0)
+
+    def take_notes(self, index: int) -> Notes:
+        """What a later hunt needs to know about the history in an input; given once, empty without `settle`."""
+        return {} if self._incremental is None else self._incremental.take_notes(index)

@@ -1,0 +1,116 @@
+"""What run.json records of a hunt: versions, inputs, settings, coverage, counts, and the cost of each stage."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt._version import __version__
+from stillhunt.base.clients import tells_browsers
+from stillhunt.base.config import Config
+from stillhunt.base.memory import give_back
+from stillhunt.base.schema import CASE_VERSION
+from stillhunt.collect import LogFacts
+from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
+from stillhunt.extract import SKETCH_VERSION
+from stillhunt.score import evidence_needs, list_version, log_budget
+from stillhunt.triage import allowed_groups
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in which the system reports the memory of a process."""
+
+
+class Clock:
+    """Measures each stage: wall and CPU seconds, and the process's peak memory up to its end.
+
+    Memory that a stage freed is given back to the system, so that it does not add to what the next stage needs.
+    """
+
+    def __init__(self) -> None:
+        self.timings: list[dict[str, Any]] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Measure one stage.
+
+        Args:
+            name: of the stage.
+
+        Yields:
+            The entry for run.json; the caller may set its `rows`.
+        """
+        entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0, "rows": 0}
+        start, cpu = time.perf_counter(), time.process_time()
+        yield entry
+        give_back()
+        entry["seconds"] = round(time.perf_counter() - start, 3)
+        entry["cpu_seconds"] = round(time.process_time() - cpu, 3)
+        entry["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6, 1)
+        self.timings.append(entry)
+
+
+def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> dict[str, Any]:
+    """Versions, inputs, settings, and the evidence that the logs allow.
+
+    Args:
+        facts: what the log held.
+        customers: ACCOUNTS; None if there is no such table.
+        config: settings.
+    """
+    present = facts.columns.present
+    return {
+        "version": __version__,
+        "case_version": CASE_VERSION,
+        "sketch_version": SKETCH_VERSION,
+        "disposable_domains": list_version(),
+        "inputs": [asdict(one) for one in facts.inputs],
+        "settings": _settings(config),
+        "seed": config.seed,
+        "coverage": [asdict(family) for family in coverage(evidence_needs(), present, customers, facts.columns.filled)],
+        "unenriched": unenriched(present, browsers=tells_browsers()),
+    }
+
+
+def findings_record(
+    tables: dict[str, pa.Table], totals: pa.Table, config: Config, facts: LogFacts, repeats: tuple[int, int]
+) -> dict[str, Any]:
+    """The evidence that the log demanded of a campaign, and how much was found.
+
+    Args:
+        tables: the case's tables.
+        totals: requests of all accounts by day, as `link_slices` gives them.
+        config: settings.
+        facts: what the log held.
+        repeats: number of rows that were rejected since they conflict with a row of the same request id, and number
+            of exact repeats.
+    """
+    conflicts, duplicates = repeats
+    verdicts = tables["campaigns"]["verdict"].to_pylist()
+    counts = {
+        "requests": pc.sum(totals["requests"]).as_py() or 0,
+        "accounts": tables["accounts"].num_rows,
+        "rejects": facts.rejected_rows + conflicts,
+        "duplicates": duplicates,
+        "campaigns": sum(v == "act" for v in verdicts),
+        "review": sum(v == "review" for v in verdicts),
+        "flagged": pc.sum(tables["accounts"]["flagged"]).as_py() or 0,
+        "allowed": allowed_groups(tables, config.score.review_probability),
+    }
+    sampled = sampled_facts(evidence_needs(), facts.columns.sampling_rates, counts["requests"])
+    return {"budget": asdict(log_budget(totals, config.score)), "counts": counts, "sampled": sampled}
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Settings without paths on this machine."""
+    settings = config.model_dump(mode="json", exclude={"state"})
+    settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
+    return settings
