@@ -38,7 +38,7 @@ def member_row(account_id: str, campaign_id: str) -> dict[str, Any]:
     return {
         "account_id": account_id,
         "campaign_id": campaign_id,
-        "role": "operator",
+        "role": "dedicated",
         "requests": 70,
         "share": 0.9,
         "score": 0.99,
