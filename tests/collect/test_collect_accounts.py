@@ -15,6 +15,9 @@ from stillhunt.base.progress import Silent
 from stillhunt.base.schema import ACCOUNTS, FAMILIES
 from stillhunt.collect import open_accounts
 from stillhunt.collect.checks.coverage import coverage
+from stillhunt.score import evidence_needs
+
+NEEDS = evidence_needs()
 
 
 def accounts(source: Any, mapping: dict[str, str] | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -97,7 +100,7 @@ def test_bad_rows_go_to_rejects_and_a_useless_table_is_an_error(tmp_path: Path) 
 
 
 def test_coverage_says_what_is_lost() -> None:
-    bare = {c.family: c for c in coverage(frozenset(), None)}
+    bare = {c.family: c for c in coverage(NEEDS, frozenset(), None)}
     assert tuple(bare) == FAMILIES
     assert [name for name, c in bare.items() if c.available] == ["timing"]
     assert "accounts table" in bare["identity"].sentence
@@ -107,9 +110,9 @@ def test_coverage_says_what_is_lost() -> None:
     table, _rejects = open_accounts(
         pa.Table.from_pylist([customer(1, plan="pro")]), mapping=None, config=DEFAULT, engine=ENGINE, progress=Silent()
     )
-    full = coverage(frozenset(everything), table)
+    full = coverage(NEEDS, frozenset(everything), table)
     assert all(c.available and not c.missing and c.sentence == f"{c.family}: complete" for c in full)
-    partial = {c.family: c for c in coverage(frozenset(everything - {"tls_fingerprint"}), None)}
+    partial = {c.family: c for c in coverage(NEEDS, frozenset(everything - {"tls_fingerprint"}), None)}
     assert partial["network"].available
     assert partial["network"].missing == ("tls_fingerprint",)
     assert "without tls_fingerprint no shared client software" in partial["network"].sentence

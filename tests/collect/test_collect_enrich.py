@@ -26,6 +26,7 @@ from stillhunt.collect.normalise.mmdb_schemas import network_of
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.partials import Partials
 from stillhunt.pipeline import hunt, inspect_logs
+from stillhunt.score import evidence_needs
 
 MAXMIND_COUNTRY = {"country": {"iso_code": "DE"}, "registered_country": {"iso_code": "FR"}}
 MAXMIND_ASN = {"autonomous_system_number": 64500, "autonomous_system_organization": "Example"}
@@ -203,7 +204,9 @@ def test_kept_work_knows_the_files(tmp_path: Path, files: tuple[str, ...]) -> No
 
 def test_what_is_absent_is_named(tmp_path: Path, files: tuple[str, ...]) -> None:
     def network(present: set[str]) -> str:
-        return next(part.sentence for part in coverage(frozenset(present), None) if part.family == "network")
+        return next(
+            part.sentence for part in coverage(evidence_needs(), frozenset(present), None) if part.family == "network"
+        )
 
     assert LOOK_UP in network({"client_ip"})
     assert LOOK_UP not in network({"client_ip", "country"})

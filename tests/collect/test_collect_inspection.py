@@ -18,6 +18,7 @@ from stillhunt.collect.checks.coverage import by_address_sentence, coverage
 from stillhunt.collect.inspection import OWN_ID, Inspection
 from stillhunt.collect.values.field_suggestions import advice
 from stillhunt.pipeline import inspect_logs
+from stillhunt.score import evidence_needs
 
 
 def inspected(folder: Path, **files: list[Any]) -> Inspection:
@@ -51,12 +52,12 @@ def test_rare_columns_are_not_called_complete(tmp_path: Path) -> None:
     found = inspected(tmp_path, edge=[edge(n, request_body=NGINX["request_body"] if n == 1 else "") for n in range(8)])
     sentences = {family.family: family.sentence for family in found.coverage}
     assert sentences["queue"] == "queue: partly; prompt in 12 % of requests"
-    assert sentences["timing"] == "timing: complete"
+    assert "prompt" not in sentences["network"]
 
 
 def test_shares_are_told_only_below_a_half() -> None:
     def queue(share: float) -> str:
-        return coverage(frozenset({"prompt"}), None, {"prompt": share})[1].sentence
+        return coverage(evidence_needs(), frozenset({"prompt"}), None, {"prompt": share})[1].sentence
 
     assert queue(0.5) == "queue: complete"
     assert queue(0.49) == "queue: partly; prompt in 49 % of requests"

@@ -15,12 +15,17 @@ from scipy.stats import chi2_contingency, poisson
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.link.templates.clusters import content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases
-from stillhunt.score.stats.homogeneity import RARE, homogeneity, load_evenness
-from stillhunt.score.stats.key_frequencies import public_key, single_key
-from stillhunt.score.stats.shared_keys import COST, PICKED_SHARES, SHARES, UNLIKE_ALL, shared_address, shared_value
+from stillhunt.score.stats.homogeneity import homogeneity, volume_evenness
+from stillhunt.score.stats.key_frequencies import key_frequencies, single_valued
+from stillhunt.score.stats.shared_keys import shared_address, shared_value
 
 CUTS, COHESION, MIN_TOGETHER = (0.23, 0.29, 0.37, 0.47, 0.59, 0.73), 0.17, 3
 steady = settings(derandomize=True, deadline=None, max_examples=150)
+RARE = 5
+POOL_SHARES = [share / 20 for share in range(8, 20)]
+SELECTED_SHARES = [*(2.0**-power for power in range(9, 1, -1)), *POOL_SHARES]
+COST_BITS = float(np.log2(20))
+UNLIKE_ALL = 3.0
 
 
 @steady
@@ -58,24 +63,24 @@ def test_homogeneity_of_too_little_has_no_freedom(account: list[int], category: 
 
 @steady
 @given(st.lists(st.integers(0, 60), min_size=3, max_size=30))
-def test_load_evenness_is_the_index_of_dispersion(loads: list[int]) -> None:
-    assume(sum(loads))
-    found = load_evenness(np.array(loads, np.int64))
-    assert found.index == pytest.approx(np.var(loads, ddof=1) / np.mean(loads))
+def test_volume_evenness_is_the_index_of_dispersion(volumes: list[int]) -> None:
+    assume(sum(volumes))
+    found = volume_evenness(np.array(volumes, np.int64))
+    assert found.index == pytest.approx(np.var(volumes, ddof=1) / np.mean(volumes))
 
 
 def expected_sharing(chances: list[float], others: list[int], passed_over: int = 0) -> float:
     """Bits of a key by the definition: the best share of the pool, its choice paid for.
 
-    Those who were passed over when the members were picked by the key count as having drawn nothing of the pool.
+    Those who were passed over when the members were selected by the key count as having drawn nothing of the pool.
     """
     evidence = []
     for chance, n in zip(chances, others, strict=True):
         bits = -1.0 - 0.5 * np.log2(max(chance, 1e-300))
         evidence.append(2.0 ** (bits * n / (n + 1) if bits > 0 else bits))
-    shares = PICKED_SHARES if passed_over else SHARES
+    shares = SELECTED_SHARES if passed_over else POOL_SHARES
     best = max(sum(np.log2((1 - s) + s * e) for e in [*evidence, *[0.0] * passed_over]) for s in shares)
-    return max(best - COST, 0.0)
+    return max(best - COST_BITS, 0.0)
 
 
 def at_least(others: int, expected: float) -> float:
@@ -83,16 +88,16 @@ def at_least(others: int, expected: float) -> float:
     return float(poisson.sf(others - 1, UNLIKE_ALL * expected)) if others > 0 else 1.0
 
 
-def expected_sharers(holders: list[int], outsiders: list[int], members: list[int]) -> float:
-    """Members that would have a value if each took that of a random outsider of its country.
+def expected_sharers(holders: list[int], others: list[int], members: list[int]) -> float:
+    """Members that would have a value if each took that of a random comparison account of its country.
 
     Args:
         holders: countries of the comparison accounts that have the value.
-        comparison accounts: countries of all comparison accounts.
+        others: countries of all comparison accounts.
         members: countries of all members.
     """
-    by_country = sum(members.count(home) / (outsiders.count(home) + 1) for home in holders)
-    return by_country + len(members) / (len(outsiders) + 1)
+    by_country = sum(members.count(home) / (others.count(home) + 1) for home in holders)
+    return by_country + len(members) / (len(others) + 1)
 
 
 countries = st.integers(-1, 1)
@@ -108,7 +113,7 @@ def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool, int]], pa
     values, member, home = (list(column) for column in zip(*accounts, strict=True))
     codes, homes = np.array(values, np.int64), np.array(home, np.int64)
     members = np.flatnonzero(member)
-    key = single_key(codes, homes, np.ones(len(codes), bool))
+    key = single_valued(codes, homes, np.ones(len(codes), bool))
     found = shared_value(codes[members], members, key, passed_over=passed_over)
     inside = [(v, c) for v, m, c in accounts if m and v >= 0]
     outside = [(v, c) for v, m, c in accounts if not m and v >= 0]
@@ -125,7 +130,7 @@ def test_shared_value_by_a_direct_loop(accounts: list[tuple[int, bool, int]], pa
     assert found.values == len({v for v, n in zip(own, others, strict=True) if n > 0})
     assert len(found.member_bits) == len(own)
     charged = passed_over * np.log2(1 - found.share)
-    assert found.bits == 0.0 or found.bits == pytest.approx(found.member_bits.sum() + charged - COST)
+    assert found.bits == 0.0 or found.bits == pytest.approx(found.member_bits.sum() + charged - COST_BITS)
 
 
 @steady
@@ -138,7 +143,7 @@ def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, in
     columns = np.array(pairs, np.int64).reshape(-1, 2)
     member, home = np.array([m for _, m, _ in accounts]), np.array([c for _, _, c in accounts], np.int64)
     first = np.searchsorted(columns[:, 0], np.arange(len(accounts) + 1))
-    key = public_key(first, columns[:, 1], home, np.ones(len(accounts), bool), only_known=False)
+    key = key_frequencies(first, columns[:, 1], home, np.ones(len(accounts), bool), only_known=False)
     found = shared_address(np.flatnonzero(member), key)
 
     def judged(value: int) -> tuple[float, int, int]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from stillhunt.score.evidence.sampled import unsampled
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.base.schema import NEEDS_EVEN, NEEDS_EVERY
 from stillhunt.cli.findings import as_document
 from stillhunt.collect.checks.coverage import sampled_facts
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt.score import evidence_needs
+from stillhunt.score.output.unsampled import unsampled
+
+NEEDS = evidence_needs()
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +67,9 @@ def test_a_sample_claims_no_more(whole: stillhunt.Case, sampled: stillhunt.Case)
         rows = case.evidence.to_pylist()
         return {row["kind"] for row in rows if row["account_id"] is None and row["bits"] > 0 and row["kind"] in kinds}
 
-    assert "no_repeats" in positive(whole, NEEDS_EVERY)
-    assert positive(sampled, NEEDS_EVERY) == set()
-    assert positive(sampled, NEEDS_EVEN) == positive(whole, NEEDS_EVEN) != set()
+    assert "no_repeats" in positive(whole, NEEDS.every_call)
+    assert positive(sampled, NEEDS.every_call) == set()
+    assert positive(sampled, NEEDS.even_sampling) == positive(whole, NEEDS.even_sampling) != set()
     scores = {row["campaign_id"]: row["score"] for row in whole.campaigns.to_pylist()}
     assert all(row["score"] <= scores[row["campaign_id"]] for row in sampled.campaigns.to_pylist())
 
@@ -75,7 +77,7 @@ def test_a_sample_claims_no_more(whole: stillhunt.Case, sampled: stillhunt.Case)
 def test_parts_sampled_differently_are_not_compared(world: World) -> None:
     rates = np.where(np.arange(world.requests.num_rows) % 2, 1.0, 0.5)
     kinds = {row["kind"] for row in hunted(world, rates).evidence.to_pylist() if row["bits"] > 0}
-    assert not kinds & {*NEEDS_EVERY, *NEEDS_EVEN}
+    assert not kinds & {*NEEDS.every_call, *NEEDS.even_sampling}
 
 
 def test_a_log_that_keeps_all_is_no_sample(world: World, whole: stillhunt.Case) -> None:
@@ -87,15 +89,15 @@ def test_a_log_that_keeps_all_is_no_sample(world: World, whole: stillhunt.Case) 
 
 def test_it_is_said(sampled: stillhunt.Case, whole: stillhunt.Case) -> None:
     requests = sampled.run["counts"]["requests"]
-    told = sampled.run["sampled"]
-    assert (told["requests"], told["estimated_requests"]) == (requests, 4 * requests)
-    assert "25 % of calls" in told["sentence"]
-    assert "no_repeats" in told["sentence"]
-    assert told["sentence"][:40] in sampled.report()
+    facts = sampled.run["sampled"]
+    assert (facts["requests"], facts["estimated_requests"]) == (requests, 4 * requests)
+    assert "25 % of calls" in facts["sentence"]
+    assert "no_repeats" in facts["sentence"]
+    assert facts["sentence"][:40] in sampled.report()
     campaign = sampled.campaigns["campaign_id"][0].as_py()
     assert "those that the log leaves out" in sampled.explain(campaign).text()
     assert "those that the log leaves out" not in whole.explain(campaign).text()
     document = as_document(sampled.model, None, 1.0)
-    assert document["sampled"] == told
+    assert document["sampled"] == facts
     assert document["campaigns"][0]["origins"]
-    assert sampled_facts({1.0: 5}, 10) == {}
+    assert sampled_facts(NEEDS, {1.0: 5}, 10) == {}

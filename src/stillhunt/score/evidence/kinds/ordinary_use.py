@@ -18,7 +18,7 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
 from stillhunt.score.evidence.kinds.asked_conduct import P as CONDUCT
 from stillhunt.score.stats.arrays import Flags, Ints
-from stillhunt.score.stats.beta_binomial import BetaPrior, part_bits, share_ratio
+from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
 OWN_DATA = 1 << 11
 """Conduct flag of prompts about the writer's own files, firm or mail, see `extract/text/conduct.py`."""
@@ -81,9 +81,6 @@ class OrdinaryUseParameters:
         meaning="Most bits for.",
         provenance=judgement("pipelines of honest firms have none of them either"),
     )
-    least_bits: float = parameter(
-        -3.0, unit="bits", meaning="Most bits against.", provenance=judgement("they can be made up")
-    )
 
 
 P = values_of(OrdinaryUseParameters)
@@ -142,7 +139,7 @@ OWN_DATA_KIND = EvidenceKind(
     columns=(Column("prompt", "requests about the writers' own data"),),
     calls="any",
     most_bits=P.most_bits,
-    least_bits=P.least_bits,
+    least_bits=least_bits(P.part),
     wording=Wording(
         "Only {share:%} of its requests mention files, firms or mail of their writers",
         "{share:%} of its requests mention files, firms or mail of their writers",
@@ -160,7 +157,7 @@ OWN_CHECKS_KIND = EvidenceKind(
     columns=(Column("prompt", "prompts that an account sends again on another day"),),
     calls="every",
     most_bits=P.most_bits,
-    least_bits=P.least_bits,
+    least_bits=least_bits(P.part),
     wording=Wording(
         "Only {share:%} of its requests repeat what the account asked on an earlier day",
         "{share:%} of its requests repeat what the account asked on an earlier day",
@@ -182,7 +179,7 @@ TALK_KIND = EvidenceKind(
     ),
     calls="every",
     most_bits=P.most_bits,
-    least_bits=P.least_bits,
+    least_bits=least_bits(P.part),
     wording=Wording(
         "In only {share:%} of its conversations somebody asks back twice or more, as people do",
         "In {share:%} of its conversations somebody asks back twice or more, as people do",

@@ -55,7 +55,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     bits = float(np.sign(total) * np.log2(1.0 + abs(total) / P.unit_bits) * P.bits_per_doubling) * known
     return kind.finding(
         bits,
-        {"accounts": len(candidate.accounts), "held_out": total, "lift": round(lift)},
+        {"accounts": len(candidate.accounts), "held_out": round(abs(total)), "lift": round(lift)},
         rows=candidate.rows,
         count=len(candidate.rows),
         member_bits=np.clip(candidate.per_account(candidate.content), -cap, cap),
@@ -111,10 +111,10 @@ KIND = EvidenceKind(
     most_bits=None,
     least_bits=None,
     wording=Wording(
-        "{accounts:account} {accounts:uses|use} one template with the same mix of phrases ({held_out:#} bits on "
+        "{accounts:account} {accounts:uses|use} one template with the same mix of phrases ({held_out:bit} on "
         "held-out requests), {lift:time} as often as other customers",
-        "{accounts:account} {accounts:uses|use} one template, each with a mix of phrases of its own ({held_out:#} bits "
-        "on held-out requests)",
+        "{accounts:account} {accounts:uses|use} one template, each with a mix of phrases of its own ({held_out:bit} "
+        "against a common mix, on held-out requests)",
         "The log has no prompts in which phrases could recur",
     ),
     members=MemberWording("Its mix of phrases matches the group's", "Its mix of phrases is its own"),

@@ -5,23 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import gammaln
-from stillhunt.score.stats.rates import Spread, lean_ratio, part_bits, rank_ratio, share_ratio
 
-HARVEST = Spread(0.75, 4.0)
+from stillhunt.score.stats.beta_binomial import (
+    BetaPrior,
+    lean_ratio,
+    least_bits,
+    part_bits,
+    rank_ratio,
+    share_ratio,
+)
+
+HARVEST = BetaPrior(0.75, 4.0)
 
 
-def chances(spread: Spread, trials: int) -> list[float]:
-    """Chance of 0, 1, ... trials hits in a group drawn from the spread."""
+def chances(prior: BetaPrior, trials: int) -> list[float]:
+    """Chance of 0, 1, ... trials hits in a group drawn from the prior."""
     hits = np.arange(trials + 1)
     ways = gammaln(trials + 1) - gammaln(hits + 1) - gammaln(trials - hits + 1)
     return [
-        float(np.exp(way + spread.log_likelihood(hit, trials))) for way, hit in zip(ways, hits.tolist(), strict=True)
+        float(np.exp(way + prior.log_likelihood(hit, trials))) for way, hit in zip(ways, hits.tolist(), strict=True)
     ]
 
 
-@pytest.mark.parametrize("honest", [Spread(0.05, 1.0), Spread(0.3, 2.5), Spread(0.02, 20.0)])
+@pytest.mark.parametrize("honest", [BetaPrior(0.05, 1.0), BetaPrior(0.3, 2.5), BetaPrior(0.02, 20.0)])
 @pytest.mark.parametrize("trials", [1, 6, 400])
-def test_share_ratio_has_mean_one_over_honest_groups(honest: Spread, trials: int) -> None:
+def test_share_ratio_has_mean_one_over_honest_groups(honest: BetaPrior, trials: int) -> None:
     """The definition of an e-value, by summing over all outcomes; nothing is left to chance."""
     chance = chances(honest, trials)
     assert sum(chance) == pytest.approx(1.0, abs=1e-6)
@@ -32,7 +40,7 @@ def test_share_ratio_has_mean_one_over_honest_groups(honest: Spread, trials: int
 @pytest.mark.parametrize("strength", [10.0, 40.0])
 @pytest.mark.parametrize("trials", [3, 200])
 def test_lean_ratio_has_mean_one_over_honest_groups(strength: float, trials: int) -> None:
-    chance = chances(Spread(0.5, strength), trials)
+    chance = chances(BetaPrior(0.5, strength), trials)
     mean = sum(p * lean_ratio(hits, trials, strength) for hits, p in enumerate(chance))
     assert mean == pytest.approx(1.0, abs=1e-6)
 
@@ -43,15 +51,16 @@ def test_rank_ratio_has_mean_one_over_even_ranks() -> None:
 
 
 def test_no_trials_no_bits() -> None:
-    assert part_bits(share_ratio(0, 0, Spread(0.1, 1.0), HARVEST), 0.5) == 0.0
+    assert part_bits(share_ratio(0, 0, BetaPrior(0.1, 1.0), HARVEST), 0.5) == 0.0
     assert part_bits(lean_ratio(0, 0, 10.0), 0.5) == 0.0
 
 
 def test_thousands_of_requests_are_one_group() -> None:
     """A hundredfold of requests with the same share must not multiply the bits."""
-    few, many = (share_ratio(0.8 * n, n, Spread(0.06, 1.0), HARVEST) for n in (50, 5_000))
+    few, many = (share_ratio(0.8 * n, n, BetaPrior(0.06, 1.0), HARVEST) for n in (50, 5_000))
     assert many < 2.0 * few
 
 
 def test_absence_costs_no_more_than_the_part() -> None:
-    assert part_bits(share_ratio(0, 100_000, Spread(0.06, 1.0), HARVEST), 0.4) >= np.log2(0.6)
+    assert part_bits(share_ratio(0, 100_000, BetaPrior(0.06, 1.0), HARVEST), 0.4) >= np.log2(0.6)
+    assert least_bits(0.4) == pytest.approx(np.log2(0.6))

@@ -1,4 +1,4 @@
-"""A small log told by hand: one candidate group among outsiders, each trait of the group chosen by the test."""
+"""A small made-up log: one candidate group among other accounts, each trait of the group chosen by the test."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from row_logs import sliced_table
 
-from stillhunt.base.coded import coded, joined
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SLICED, TIMESTAMP, TRAFFIC
+from stillhunt.base.schema import ACCOUNTS, CANDIDATES, TIMESTAMP, TRAFFIC
 from stillhunt.score import score_campaigns
 
 DAY = 24 * 3_600_000_000
 DAYS = 10
-TOPICS = 24
-BIT = 1_000_000
+TOPIC_COUNT = 24
+MICROBITS = 1_000_000
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -26,31 +26,31 @@ class Story:
     """What the candidate's members do.
 
     Attributes:
-        members, outsiders: accounts.
-        prompts: requests of each member; outsiders send a third of that.
+        members, others: accounts of the group, and all others.
+        prompts: requests of each member; the others send a third of that.
         content_bits, queue_bits: held-out bits of each member's slice.
-        dealt: subjects dealt from one mixture; else each member has its own.
-        equal_loads: every member sends as much; else as unevenly as customers do.
+        one_queue: topics drawn from one work queue; else each member has its own.
+        even_volume: every member sends as much; else as unevenly as customers do.
         repeated: share of the members' prompts that come from a set which all of them send.
         follow_ups: share of later turns.
         examples: answers that the members put before each of their questions.
-        bursts: members work in the same half days; else each at times of its own.
-        linked: one card, one address, one client, one sign-up session for all members.
+        bursts: members work in the same 12-hour windows; else each at times of its own.
+        linked: one card, one address, one client fingerprint, one sign-up window for all members.
         organisation: what the members declare; empty = nothing.
-        domains: shares of the public's mail domains; the rest has domains of its own. Members draw from them too.
+        domains: shares of popular mail domains; the rest has domains of its own. Members draw from them too.
         own_domain: members share one mail domain that nobody else has.
         countries: countries that the members claim at sign-up.
-        carrier: share of all accounts, members and outsiders alike, that come through one address.
-        outsiders_alike: outsiders ask about the same subjects as the first member.
+        carrier: share of all accounts, members and others alike, that come through one address.
+        others_alike: the others ask about the same topics as the first member.
     """
 
     members: int = 20
-    outsiders: int = 240
+    others: int = 240
     prompts: int = 40
     content_bits: float = 8.0
     queue_bits: float = 5.0
-    dealt: bool = True
-    equal_loads: bool = True
+    one_queue: bool = True
+    even_volume: bool = True
     repeated: float = 0.0
     follow_ups: float = 0.0
     examples: int = 0
@@ -61,7 +61,7 @@ class Story:
     own_domain: bool = False
     countries: int = 5
     carrier: float = 0.0
-    outsiders_alike: bool = False
+    others_alike: bool = False
     seed: int = 0
 
     def names(self) -> list[str]:
@@ -71,36 +71,36 @@ class Story:
 
 def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Table]:
     """Case tables of the story."""
-    tables, customers = staged_tables(story)
+    tables, customers = story_tables(story)
     return score_campaigns(tables, customers, config or Config(), Silent())[0]
 
 
-def staged_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:
+def story_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:
     """(TRAFFIC, SLICED, CANDIDATES) of the story, and ACCOUNTS."""
     rng = np.random.default_rng(story.seed)
     owner, account_ids = _owners(rng, story)
-    sketches, sliced = _requests(rng, story, owner, account_ids)
+    traffic, sliced = _requests(rng, story, owner, account_ids)
     candidates = CANDIDATES.build(
         candidate=[0] * story.members,
         cluster=[0] * story.members,
         account_id=story.names(),
         formed=[3] * story.members,
-        content_microbits=[round(story.content_bits * BIT)] * story.members,
-        queue_microbits=[round(story.queue_bits * BIT)] * story.members,
+        content_microbits=[round(story.content_bits * MICROBITS)] * story.members,
+        queue_microbits=[round(story.queue_bits * MICROBITS)] * story.members,
         untemplated=[False] * story.members,
         searched=[0] * story.members,
     )
-    return (sketches, sliced, candidates), _customers(rng, story, account_ids)
+    return (traffic, sliced, candidates), _customers(rng, story, account_ids)
 
 
 def campaign_bits(tables: dict[str, pa.Table]) -> dict[str, float]:
-    """Bits of each test about the whole campaign."""
+    """Bits of each kind of evidence about the campaign."""
     rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
     return {row["kind"]: row["bits"] for row in rows}
 
 
 def statements(tables: dict[str, pa.Table]) -> dict[str, str]:
-    """Statement of each test about the whole campaign."""
+    """Statement of each kind of evidence about the campaign."""
     rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
     return {row["kind"]: row["statement"] for row in rows}
 
@@ -112,39 +112,39 @@ def verdict(tables: dict[str, pa.Table]) -> str:
 
 
 def _owners(rng: np.random.Generator, story: Story) -> tuple[Array, list[str]]:
-    loads = rng.poisson(story.prompts, story.members)
-    if not story.equal_loads:
-        loads = rng.lognormal(np.log(story.prompts), 1.2, story.members).astype(np.int64) + 4
-    others = rng.lognormal(np.log(story.prompts / 3), 1.0, story.outsiders).astype(np.int64) + 1
-    ids = [*story.names(), *(f"z{number:04d}" for number in range(story.outsiders))]
-    return np.repeat(np.arange(len(ids)), np.concatenate([loads, others])), ids
+    volumes = rng.poisson(story.prompts, story.members)
+    if not story.even_volume:
+        volumes = rng.lognormal(np.log(story.prompts), 1.2, story.members).astype(np.int64) + 4
+    others = rng.lognormal(np.log(story.prompts / 3), 1.0, story.others).astype(np.int64) + 1
+    ids = [*story.names(), *(f"z{number:04d}" for number in range(story.others))]
+    return np.repeat(np.arange(len(ids)), np.concatenate([volumes, others])), ids
 
 
 def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[str]) -> tuple[pa.Table, pa.Table]:
     rows = len(owner)
     inside = owner < story.members
-    own_days = rng.integers(0, DAYS * 2, (len(ids), 6))
+    own_windows = rng.integers(0, DAYS * 2, (len(ids), 6))
     common = rng.choice(DAYS * 2, 6, replace=False)
-    half_day = own_days[owner, rng.integers(0, 6, rows)]
+    window = own_windows[owner, rng.integers(0, 6, rows)]
     if story.bursts:
-        half_day = np.where(inside, common[rng.integers(0, 6, rows)], half_day)
-    time = np.sort(rng.integers(0, DAY // 2, rows)) + half_day * (DAY // 2)
+        window = np.where(inside, common[rng.integers(0, 6, rows)], window)
+    time = np.sort(rng.integers(0, DAY // 2, rows)) + window * (DAY // 2)
     order = np.lexsort((time, owner))
     time = time[order]
-    tastes = rng.dirichlet(np.full(TOPICS, 0.3), len(ids))
-    if story.dealt:
-        tastes[: story.members] = rng.dirichlet(np.full(TOPICS, 2.0))
-    if story.outsiders_alike:
-        tastes[story.members :] = tastes[0]
-    topic = (rng.random(rows)[:, None] > tastes.cumsum(axis=1)[owner]).sum(axis=1).clip(max=TOPICS - 1)
-    whole = np.arange(rows) + 1_000
-    public = inside & (rng.random(rows) < story.repeated)
-    whole[public] = rng.integers(1, 40, int(public.sum()))
+    mixtures = rng.dirichlet(np.full(TOPIC_COUNT, 0.3), len(ids))
+    if story.one_queue:
+        mixtures[: story.members] = rng.dirichlet(np.full(TOPIC_COUNT, 2.0))
+    if story.others_alike:
+        mixtures[story.members :] = mixtures[0]
+    topic = (rng.random(rows)[:, None] > mixtures.cumsum(axis=1)[owner]).sum(axis=1).clip(max=TOPIC_COUNT - 1)
+    prompt = np.arange(rows) + 1_000
+    repeated = inside & (rng.random(rows) < story.repeated)
+    prompt[repeated] = rng.integers(1, 40, int(repeated.sum()))
     behind = rng.random(len(ids)) < story.carrier
     address = np.where(behind, 1, np.arange(len(ids)) + 10)
     if story.linked:
         address[: story.members] = 2
-    stack = (
+    fingerprint = (
         np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
     )
     columns: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
@@ -160,22 +160,19 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         model=["large"] * rows,
         client_ip=address[owner].astype(np.uint64),
         client_prefix=address[owner].astype(np.uint64),
-        user_agent=stack[owner].tolist(),
+        user_agent=fingerprint[owner].tolist(),
         output_tokens=np.full(rows, 100),
-        prompt_hash=whole,
+        prompt_hash=prompt,
         words=np.full(rows, 30),
         origin_row=np.arange(rows),
     )
     traffic = TRAFFIC.build(**columns)
-    sliced = SLICED.build(
+    sliced = sliced_table(
+        traffic,
         cluster=np.where(inside, 0, -1),
-        untemplated=np.zeros(rows, bool),
         matched=np.where(inside, 3, 0),
         fold=rng.integers(0, 2, rows),
         topic=topic,
-        first_occurrence=np.ones(rows, bool),
-        request_style=np.zeros(rows, np.int8),
-        client_fingerprint=joined(coded(traffic["user_agent"]), coded(traffic["tls_fingerprint"])),
     )
     return traffic, sliced
 

@@ -13,7 +13,7 @@ from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
 from stillhunt.lab.worlds.scene import open_scene
 from stillhunt.score.output.skills import SKILLS, models_of, skills_of
 
-CROWD = 150
+OTHERS = 150
 
 
 @pytest.mark.parametrize(("persona", "count"), [("seat", 70), ("class", 72), ("framework", 60), ("serverless", 60)])
@@ -21,7 +21,7 @@ def test_look_alikes_are_not_accused(persona: str, count: int) -> None:
     """Offices, classes, users of one framework and apps behind one address, a third of all accounts."""
     scene = open_scene(17, 8)
     recipe = next(recipe for recipe in RECIPES if recipe.persona == persona)
-    parts = [build_persona(scene, CHAT, CROWD), build_persona(scene, recipe, count)]
+    parts = [build_persona(scene, CHAT, OTHERS), build_persona(scene, recipe, count)]
     requests, accounts, truth, _ = assemble(scene, parts)
     assert truth["persona"].to_pylist().count(persona) == count
     case = stillhunt.hunt(requests, accounts, Config())

@@ -5,72 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from stillhunt.score.context.frame import Frame, build_frame
-from stillhunt.score.evidence.evidence import _shared_customers
-from stillhunt.score.evidence.findings import Finding
-from stillhunt.score.evidence.open_customers import (
-    OPENLY,
-    PUBLIC_DOMAIN,
-    SMALLEST_PART,
-    declared_organisation,
-    open_customers,
-)
-from told import group_of, told_log
+from row_logs import finding_of, group_of, log_of_rows, with_accounts
 
-from stillhunt.base.schema import ACCOUNTS
 from stillhunt.score.context import disposable_mail as mail
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kinds.open_customers import DECLARED_KIND, OPEN_KIND, P, explained_by_customer
 
 MEMBERS = 20
-LISTED = mail._listed
-OUTSIDERS = 60
+OTHERS = 60
 
 Columns = dict[str, list[Any]]
 
 
 def customers(**members: list[Any]) -> Columns:
-    """Columns of ACCOUNTS: the members' as given, outsiders each with everything of their own."""
+    """Columns of ACCOUNTS: the members' as given, the other accounts' all different."""
     outside: Columns = {
-        "email_domain": [f"own{n}.example" for n in range(OUTSIDERS)],
-        "payment_fingerprint": [1_000 + n for n in range(OUTSIDERS)],
-        "signup_prefix": [1_000 + n for n in range(OUTSIDERS)],
-        "signup_country": [f"X{n % 9}" for n in range(OUTSIDERS)],
-        "payment_country": [f"X{n % 9}" for n in range(OUTSIDERS)],
-        "organization_id": [None] * OUTSIDERS,
+        "email_domain": [f"own{n}.example" for n in range(OTHERS)],
+        "payment_fingerprint": [1_000 + n for n in range(OTHERS)],
+        "signup_prefix": [1_000 + n for n in range(OTHERS)],
+        "signup_country": [f"X{n % 9}" for n in range(OTHERS)],
+        "payment_country": [f"X{n % 9}" for n in range(OTHERS)],
+        "organization_id": [None] * OTHERS,
     }
     return {name: [*members.get(name, [None] * MEMBERS), *values] for name, values in outside.items()}
 
 
 def judged(columns: Columns) -> Finding | None:
-    """What open_customers says of the first accounts."""
-    frame = framed(columns)
-    return open_customers(frame, group_of(frame, MEMBERS))
+    """What is said of the first accounts as open customers."""
+    log = log_with(columns)
+    return finding_of(OPEN_KIND, log, group_of(log, MEMBERS))
 
 
-def framed(columns: Columns) -> Frame:
-    """A log of members and outsiders."""
-    count = MEMBERS + OUTSIDERS
-    frame = told_log(np.repeat(np.arange(count), 2), np.arange(2 * count))
-    names = [f"a{number:05d}" for number in range(count)]
-    given = {name: pa.nulls(count, ACCOUNTS.arrow.field(name).type) for name in ACCOUNTS.names}
-    accounts = ACCOUNTS.build(**{**given, "account_id": names, **columns})
-    return build_frame(frame.sketches, told_sliced(2 * count), accounts)
-
-
-def told_sliced(rows: int) -> pa.Table:
-    """All requests in one content cluster."""
-    zero = pa.array(np.zeros(rows, np.int64))
-    yes = pa.array(np.ones(rows, bool))
-    return pa.table(
-        {
-            "cluster": zero,
-            "untemplated": pa.array(np.zeros(rows, bool)),
-            "fold": zero,
-            "topic": zero,
-            "first_occurrence": yes,
-        }
-    )
+def log_with(columns: Columns) -> Log:
+    """A log of members and other accounts."""
+    count = MEMBERS + OTHERS
+    return log_of_rows(np.repeat(np.arange(count), 2), np.arange(2 * count), customers=columns)
 
 
 def firm(**changes: list[Any]) -> Columns:
@@ -96,35 +68,11 @@ def test_disposable_mail_is_no_firms_own(domain: str) -> None:
     assert judged(firm(email_domain=["notthrowaway.example"] * MEMBERS)) is not None
 
 
-def test_disposable_mail_is_said_where_domains_are_shared() -> None:
-    count = MEMBERS + OUTSIDERS
-    frame = framed(firm(email_domain=["throwaway.example"] * 8 + ["firm.example"] * (MEMBERS - 8)))
-    assert frame.accounts == count
-    found = _shared_customers(frame, group_of(frame, MEMBERS))
-    (domains,) = [finding for finding in found if finding.kind == "email_domain"]
-    assert domains.statement.endswith("; 8 use disposable mail")
-    assert not any("disposable" in finding.statement for finding in found if finding.kind != "email_domain")
-
-
-def test_without_a_list_nothing_is_disposable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "_listed", frozenset)
-    assert mail.disposable(["throwaway.example", None, ""]).tolist() == [0, 0, 0]
-    assert mail.list_version() == ""
-
-
-def test_the_package_knows_the_best_known_ones() -> None:
-    pytest.importorskip("disposable_email_domains", reason="stillhunt[enrich] is not installed")
-    listed = LISTED()
-    assert "mailinator.com" in listed
-    assert "gmail.com" not in listed
-
-
 def test_one_firm_is_open() -> None:
     found = judged(firm())
     assert found is not None
     assert (found.family, found.kind) == ("identity", "open_customer")
     assert found.bits < 0
-    assert "one customer" in found.statement
     assert found.member_bits is not None
     assert not found.member_bits.any()
 
@@ -183,11 +131,11 @@ def test_several_customers_are_counted() -> None:
 
 @pytest.mark.parametrize("cards", [[7, 7, 7, 7], [1, 2, 3, 3]])
 def test_parts_that_share_a_payer_are_no_several_customers(cards: list[int]) -> None:
-    """One card behind several mail domains is one operator that bought domains, and that is hidden."""
+    """One card behind several mail domains is one operation that bought domains, and that is hidden."""
     assert judged(schools(payment_fingerprint=[cards[n] for n in SCHOOL])) is None
 
 
-def test_one_shared_card_beside_the_parts_own_makes_them_one_operator() -> None:
+def test_one_shared_card_beside_the_parts_own_makes_them_one_operation() -> None:
     """A few seats with cards of their own do not hide that the rest of two parts pay with one."""
     domains = [f"part{n % 2}.example" for n in range(MEMBERS)]
     country = [f"C{n % 2}" for n in range(MEMBERS)]
@@ -209,49 +157,99 @@ def test_parts_whose_payers_are_not_known_share_none() -> None:
 def test_a_customer_is_more_than_a_seat_or_two() -> None:
     """Twenty domains of one account each are twenty strangers to each other, whoever pays."""
     assert judged(firm(email_domain=[f"d{n}.example" for n in range(MEMBERS)])) is None
-    small = np.arange(MEMBERS) // (SMALLEST_PART - 1)
+    small = np.arange(MEMBERS) // (P.smallest_part - 1)
     assert judged(firm(email_domain=[f"d{n}.example" for n in small])) is None
-    enough = np.minimum(np.arange(MEMBERS) // SMALLEST_PART, MEMBERS // SMALLEST_PART - 1)
+    enough = np.minimum(np.arange(MEMBERS) // P.smallest_part, MEMBERS // P.smallest_part - 1)
     domains = [f"d{n}.example" for n in enough]
     assert judged(firm(email_domain=domains, payment_fingerprint=(enough + 1).tolist())) is not None
 
 
-@pytest.mark.parametrize(("inside", "is_open"), [(round(OPENLY * MEMBERS), True), (round(OPENLY * MEMBERS) - 1, False)])
+@pytest.mark.parametrize(
+    ("inside", "is_open"), [(round(P.agreement * MEMBERS), True), (round(P.agreement * MEMBERS) - 1, False)]
+)
 def test_most_members_must_belong(inside: int, is_open: bool) -> None:
     domains = ["firm.example" if n < inside else f"own{n}.example" for n in range(MEMBERS)]
     assert (judged(firm(email_domain=domains)) is not None) == is_open
 
 
 def test_a_public_provider_is_no_customer() -> None:
-    """Who shares the mail provider of half the public shares nothing."""
+    """Who shares the mail provider of many customers shares nothing."""
     columns = firm()
-    assert PUBLIC_DOMAIN * 4 < OUTSIDERS
+    assert P.public_domain * 4 < OTHERS
     parts = ["firm.example" if n < 4 else f"part{n % 4}.example" for n in range(MEMBERS)]
     columns["email_domain"][:MEMBERS] = parts
     columns["payment_fingerprint"][:MEMBERS] = [9 if n < 4 else n % 4 for n in range(MEMBERS)]
     assert judged(columns) is not None
-    public = [*parts, *["firm.example"] * (PUBLIC_DOMAIN * 4 + 1)]
+    public = [*parts, *["firm.example"] * (int(P.public_domain) * 4 + 1)]
     columns["email_domain"][: len(public)] = public
-    assert judged(columns) is None, "four seats of a domain that 21 outsiders have"
+    assert judged(columns) is None, "four seats of a domain that 21 comparison accounts have"
+
+
+@pytest.mark.parametrize(("others", "is_open"), [(20, True), (21, False)])
+def test_comparison_accounts_stand_for_all_outside_the_group(others: int, is_open: bool) -> None:
+    """Of 60 other accounts a third is looked at, so that each stands for three."""
+    columns = firm(email_domain=["firm.example" if n < 4 else f"part{n % 4}.example" for n in range(MEMBERS)])
+    columns["payment_fingerprint"][:MEMBERS] = [9 if n < 4 else n % 4 for n in range(MEMBERS)]
+    seen = others // 3
+    columns["email_domain"][MEMBERS : MEMBERS + seen] = ["firm.example"] * seen
+    log = log_with(columns)
+    place = np.arange(MEMBERS + OTHERS)
+    for background in ((place >= MEMBERS) & (place < MEMBERS + 20), place < MEMBERS + 20):
+        part = with_accounts(log, background=background)
+        assert (finding_of(OPEN_KIND, part, group_of(part, MEMBERS)) is not None) == is_open
 
 
 def test_without_a_customer_table_nobody_is_open() -> None:
-    frame = told_log(np.repeat(np.arange(30), 2), np.arange(60))
-    assert open_customers(frame, group_of(frame, MEMBERS)) is None
-    assert declared_organisation(frame, group_of(frame, MEMBERS)) is None
+    log = log_of_rows(np.repeat(np.arange(30), 2), np.arange(60))
+    group = group_of(log, MEMBERS)
+    assert finding_of(OPEN_KIND, log, group) is None
+    assert finding_of(DECLARED_KIND, log, group) is None
+    assert not explained_by_customer(CandidateCase.of(log, group, 4))
 
 
 def test_unknown_domains_are_no_domain() -> None:
     assert judged(firm(email_domain=[None] * MEMBERS)) is None
 
 
+def test_bits_and_statement_of_an_open_customer() -> None:
+    found = judged(firm())
+    assert found is not None
+    assert (found.bits, found.count) == (-6.0, 2 * MEMBERS)
+    assert found.statement == (
+        "Its accounts belong to 1 customer with a mail domain, a payer or sign-up network and a country of its own: "
+        "nothing is hidden"
+    )
+
+
 @pytest.mark.parametrize(("share", "found"), [(20, True), (10, True), (9, False), (0, False)])
 def test_an_organisation_that_half_of_the_members_declare_in_the_log(share: int, found: bool) -> None:
     account = np.repeat(np.arange(60), 2)
     organisation = ["acme" if number < share else None for number in account]
-    frame = told_log(account, np.arange(120), organization_id=organisation)
-    got = declared_organisation(frame, group_of(frame, MEMBERS))
-    assert (got is not None) == found
+    log = log_of_rows(account, np.arange(120), organization_id=organisation)
+    group = group_of(log, MEMBERS)
+    got = finding_of(DECLARED_KIND, log, group)
+    assert (got is not None) == found == explained_by_customer(CandidateCase.of(log, group, 4))
     if got is not None:
+        assert (got.bits, got.count) == (-6.0, 40)
+        assert got.statement.startswith(f"{100 * share // MEMBERS} % of its accounts declare one organisation")
         assert got.member_bits is not None
         assert got.member_bits.tolist() == [-4.0] * share + [0.0] * (MEMBERS - share)
+
+
+def test_the_organisation_is_that_of_most_members() -> None:
+    """Eleven declare one and nine another; a member of the other is no seat of the first."""
+    log = log_with(firm(organization_id=["acme"] * 11 + ["other"] * 9))
+    got = finding_of(DECLARED_KIND, log, group_of(log, MEMBERS))
+    assert got is not None
+    assert got.member_bits is not None
+    assert got.member_bits.tolist() == [-4.0] * 11 + [0.0] * 9
+
+
+def test_a_declared_organisation_is_said_once() -> None:
+    """A firm that declares itself and is open, too, is one explanation and not two."""
+    log = log_with(firm(organization_id=["acme"] * MEMBERS))
+    group = group_of(log, MEMBERS)
+    assert finding_of(DECLARED_KIND, log, group) is not None
+    assert finding_of(OPEN_KIND, log, group) is None
+    case = CandidateCase.of(log, group, 4)
+    assert DECLARED_KIND.weigh(DECLARED_KIND, case) is DECLARED_KIND.weigh(DECLARED_KIND, case)

@@ -1,4 +1,4 @@
-"""Only some accounts in full and a random sample of all: what counts as the public, and what is told of the rest."""
+"""Only some accounts in full and a random sample of all: who is compared with, and what is said of the rest."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from staged import Story, staged_tables
-from stillhunt.score.context.frame import build_frame
+from stories import Story, story_tables
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import TOTALS
 from stillhunt.score import score_campaigns
+from stillhunt.score.context.log import read_log
 
-STORY = Story(linked=True, outsiders=600, domains=(0.5, 0.2), own_domain=True)
+STORY = Story(linked=True, others=600, domains=(0.5, 0.2), own_domain=True)
 Tables = tuple[pa.Table, pa.Table, pa.Table]
 
 
-def totals_of(sketches: pa.Table, public: Any, more: int = 0) -> pa.Table:
-    """Totals of the accounts of the sketches, and of further ones that have no request there.
+def totals_of(traffic: pa.Table, sampled: Any, more: int = 0) -> pa.Table:
+    """Totals of the accounts of the traffic, and of further ones that have no request there.
 
     Args:
-        sketches: SKETCHES.
-        public: account id -> whether it is in the sample.
+        traffic: TRAFFIC.
+        sampled: account id -> whether it is in the sample.
         more: accounts of the log of which nothing else is known.
     """
     wanted = [("account_id", "count"), ("output_tokens", "sum"), ("timestamp", "min"), ("timestamp", "max")]
-    counted = sketches.group_by("account_id").aggregate(wanted)
+    counted = traffic.group_by("account_id").aggregate(wanted)
     first, last = (counted[f"timestamp_{end}"].to_pylist() for end in ("min", "max"))
     ids = [*counted["account_id"].to_pylist(), *(f"u{number:05d}" for number in range(more))]
     return TOTALS.build(
@@ -40,7 +40,7 @@ def totals_of(sketches: pa.Table, public: Any, more: int = 0) -> pa.Table:
         output_tokens=[*counted["output_tokens_sum"].to_pylist(), *[30] * more],
         first_seen=[*first, *[min(first)] * more],
         last_seen=[*last, *[max(last)] * more],
-        background=[bool(public(name)) for name in ids[: len(ids) - more]] + [False] * more,
+        background=[bool(sampled(name)) for name in ids[: len(ids) - more]] + [False] * more,
     )
 
 
@@ -48,15 +48,15 @@ def scored(tables: Tables, customers: pa.Table, totals: pa.Table | None) -> dict
     return score_campaigns(tables, customers, Config(), Silent(), totals)[0]
 
 
-def test_all_accounts_public_is_the_whole_log() -> None:
-    tables, customers = staged_tables(STORY)
+def test_a_sample_of_all_accounts_is_the_whole_log() -> None:
+    tables, customers = story_tables(STORY)
     whole = scored(tables, customers, None)
-    told = scored(tables, customers, totals_of(tables[0], lambda _: True))
-    assert all(whole[name].equals(told[name]) for name in whole)
+    sampled = scored(tables, customers, totals_of(tables[0], lambda _: True))
+    assert all(whole[name].equals(sampled[name]) for name in whole)
 
 
 def test_the_totals_order_does_not_matter() -> None:
-    tables, customers = staged_tables(STORY)
+    tables, customers = story_tables(STORY)
     totals = totals_of(tables[0], lambda name: name < "z0300")
     order = np.random.default_rng(0).permutation(totals.num_rows)
     one, other = scored(tables, customers, totals), scored(tables, customers, totals.take(pa.array(order)))
@@ -68,9 +68,9 @@ def without(tables: Tables, gone: Any) -> Tables:
     return tables[0].filter(keep), tables[1].filter(keep), tables[2]
 
 
-def test_accounts_that_are_only_candidates_do_not_count_as_outsiders() -> None:
+def test_accounts_that_are_only_candidates_are_no_comparison_accounts() -> None:
     """Whether they are in the log's tables or not at all, the campaign's evidence is the same."""
-    tables, customers = staged_tables(STORY)
+    tables, customers = story_tables(STORY)
 
     def hidden(name: str) -> bool:
         return name >= "z0300"
@@ -81,11 +81,11 @@ def test_accounts_that_are_only_candidates_do_not_count_as_outsiders() -> None:
     gone = scored(fewer, customers, everyone)
     assert seen["evidence"].select(["kind", "bits"]).equals(gone["evidence"].select(["kind", "bits"]))
     assert seen["campaigns"].equals(gone["campaigns"])
-    assert seen["accounts"].equals(gone["accounts"]), "accounts without a request here are told of too"
+    assert seen["accounts"].equals(gone["accounts"]), "accounts without a request here are in it, too"
 
 
 def test_a_sample_says_nearly_what_the_whole_log_says() -> None:
-    tables, customers = staged_tables(replace(STORY, outsiders=2_000))
+    tables, customers = story_tables(replace(STORY, others=2_000))
     whole = scored(tables, customers, None)
     totals = totals_of(tables[0], lambda name: name[0] == "m" or int(name[1:]) % 3 == 0)
     part = scored(without(tables, lambda name: name[0] == "z" and int(name[1:]) % 3 > 0), customers, totals)
@@ -99,7 +99,7 @@ def test_a_sample_says_nearly_what_the_whole_log_says() -> None:
 
 
 def test_every_account_of_the_log_is_in_the_case() -> None:
-    tables, customers = staged_tables(STORY)
+    tables, customers = story_tables(STORY)
     totals = totals_of(tables[0], lambda _: True, more=400)
     accounts = scored(tables, customers, totals)["accounts"]
     assert accounts["account_id"].to_pylist() == sorted(totals["account_id"].to_pylist())
@@ -109,15 +109,16 @@ def test_every_account_of_the_log_is_in_the_case() -> None:
     assert set(unseen["score"].to_pylist()) == {0.0}
 
 
-def test_the_budget_knows_all_accounts_and_outsiders_stand_for_them() -> None:
-    tables, customers = staged_tables(STORY)
-    frame = build_frame(tables[0], tables[1], customers, totals_of(tables[0], lambda name: name < "z0130", more=380))
-    assert frame.accounts == 1_000
-    assert frame.outsider_weight(np.arange(20)) == pytest.approx(980 / 130)
-    assert build_frame(tables[0], tables[1], customers).outsider_weight(np.arange(20)) == 1.0
+def test_the_budget_knows_all_accounts_and_comparison_accounts_stand_for_them() -> None:
+    tables, customers = story_tables(STORY)
+    totals = totals_of(tables[0], lambda name: name < "z0130", more=380)
+    accounts = read_log(tables[0], tables[1], customers, totals).accounts
+    assert accounts.count == 1_000
+    assert accounts.comparison_weight(np.arange(20)) == pytest.approx(980 / 130)
+    assert read_log(tables[0], tables[1], customers).accounts.comparison_weight(np.arange(20)) == 1.0
 
 
 def test_an_account_missing_from_the_totals_is_an_error() -> None:
-    tables, customers = staged_tables(STORY)
+    tables, customers = story_tables(STORY)
     with pytest.raises(ContractError, match="600 accounts"):
         scored(tables, customers, totals_of(tables[0], lambda _: True).slice(0, 20))

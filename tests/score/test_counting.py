@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.coded import coded, joined, ranked
 from stillhunt.base.schema import CODED
-from stillhunt.score.context import kernels
-from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
+from stillhunt.score import kernels
+from stillhunt.score.context.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
 from stillhunt.score.context.slices import slice_table
-from stillhunt.score.stats.homogeneity import RARE, homogeneity
-from stillhunt.score.stats.key_frequencies import public_key, single_key
+from stillhunt.score.stats.homogeneity import P, homogeneity
+from stillhunt.score.stats.key_frequencies import key_frequencies, single_valued
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 
@@ -99,35 +98,35 @@ accounts_with_values = st.lists(
     min_size=1,
     max_size=30,
 )
-"""(values, member, public, country) of each account."""
+"""(values, member, in the background sample, country) of each account."""
 
 
 def expected_by_hand(
     accounts: list[tuple[set[int], bool, bool, int]], value: int, fellows: list[int], *, only_known: bool
 ) -> float:
-    outsiders = [(v, c) for v, member, public, c in accounts if public and not member and (v or not only_known)]
-    homes = [c for _, c in outsiders]
-    by_country = sum(fellows.count(c) / (homes.count(c) + 1) for v, c in outsiders if value in v)
-    return by_country + len(fellows) / (len(outsiders) + 1)
+    compared = [(v, c) for v, member, sampled, c in accounts if sampled and not member and (v or not only_known)]
+    homes = [c for _, c in compared]
+    by_country = sum(fellows.count(c) / (homes.count(c) + 1) for v, c in compared if value in v)
+    return by_country + len(fellows) / (len(compared) + 1)
 
 
 @steady
 @given(accounts_with_values, st.booleans())
-def test_members_and_those_who_are_not_public_are_no_outsiders(
+def test_members_and_accounts_outside_the_sample_are_no_comparison(
     accounts: list[tuple[set[int], bool, bool, int]], single: bool
 ) -> None:
     if single:
         accounts = [(set(sorted(values)[:1]), *rest) for values, *rest in accounts]
     country = np.array([c for *_, c in accounts])
-    public = np.array([p for _, _, p, _ in accounts])
+    background = np.array([sampled for _, _, sampled, _ in accounts])
     members = np.flatnonzero([m for _, m, _, _ in accounts])
     if single:
         one = np.array([min(values, default=-1) for values, *_ in accounts])
-        key = single_key(one, country, public)
+        key = single_valued(one, country, background)
     else:
         first = np.cumsum([0, *(len(values) for values, *_ in accounts)])
         value = np.array([v for values, *_ in accounts for v in sorted(values)], np.int64)
-        key = public_key(first, value, country, public, only_known=False)
+        key = key_frequencies(first, value, country, background, only_known=False)
     values = np.arange(6)
     found = key.expected(values, members, members)
     fellows = [int(c) for c in country[members]]
@@ -135,7 +134,7 @@ def test_members_and_those_who_are_not_public_are_no_outsiders(
     assert found == pytest.approx(expected, abs=1e-12)
 
 
-def test_codes_are_as_told() -> None:
+def test_codes_are_as_documented() -> None:
     column = pa.chunked_array([["b", "b", None], [], ["a", "b"]], pa.string())
     assert coded(column).tolist() == [0, 0, -1, 1, 0]
     # Codes follow the rows, whatever the order of a dictionary and whatever else it holds.
@@ -203,8 +202,11 @@ def test_homogeneity_is_the_chi_square_of_the_counts(rows: list[tuple[int, int]]
     of_account = Counter(one for one, _ in rows)
     kept = [(one, where) for one, where in rows if of_account[one] >= 2]
     often = Counter(where for _, where in kept)
-    cells = Counter((one, where if often[where] >= RARE else -1) for one, where in kept)
-    totals, sums = Counter(one for one, _ in kept), Counter(where if often[where] >= RARE else -1 for _, where in kept)
+    cells = Counter((one, where if often[where] >= P.min_expected else -1) for one, where in kept)
+    totals, sums = (
+        Counter(one for one, _ in kept),
+        Counter(where if often[where] >= P.min_expected else -1 for _, where in kept),
+    )
     freedom = max(len(totals) - 1, 0) * max(len(sums) - 1, 0)
     assert (found.freedom, found.accounts) == (freedom, len(totals))
     if freedom:

@@ -1,4 +1,4 @@
-"""Outsiders who are alike among themselves: any group of them is as alike, and need not be dealt for that."""
+"""Comparison accounts that are alike among themselves: any group of them is as alike, without one work queue."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.score.staged import Story, score_story
+from stories import Story, score_story
 
-from stillhunt.score.stats import background_correlation as outsiders
-from stillhunt.score.stats.background_correlation import NOISE, USUAL, Mixtures, mixtures
+from stillhunt.score.stats import background_correlation
+from stillhunt.score.stats.background_correlation import Mixtures, P, mixtures
 
 CATEGORIES = 12
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def sent(rng: np.random.Generator, accounts: int, correlation: float) -> tuple[Array, Array]:
-    """(account, category) of requests; own tastes are Dirichlet around a common mixture, 0 = all have the same."""
+    """(account, category) of requests; own mixtures are Dirichlet around a common one, 0 = all have the same."""
     usual = rng.dirichlet(np.full(CATEGORIES, 3.0))
-    loads = 2 + rng.geometric(0.05, accounts)
+    volumes = 2 + rng.geometric(0.05, accounts)
     strength = 1.0 / correlation - 1.0 if correlation else 0.0
-    rows = [rng.choice(CATEGORIES, n, p=rng.dirichlet(usual * strength) if correlation else usual) for n in loads]
-    return np.repeat(np.arange(accounts), loads), np.concatenate(rows)
+    rows = [rng.choice(CATEGORIES, n, p=rng.dirichlet(usual * strength) if correlation else usual) for n in volumes]
+    return np.repeat(np.arange(accounts), volumes), np.concatenate(rows)
 
 
 def plain_correlation(account: Array, category: Array) -> float:
@@ -32,14 +32,14 @@ def plain_correlation(account: Array, category: Array) -> float:
         asked = category[account == name]
         same = asked[:, None] == asked[None, :]
         own.append((same.sum() - len(asked)) / (len(asked) * (len(asked) - 1)))
-        weight.append((len(asked) - 1) / (1 + (len(asked) - 1) * USUAL))
+        weight.append((len(asked) - 1) / (1 + (len(asked) - 1) * P.weighting))
         shares.append(np.bincount(asked, minlength=CATEGORIES) / len(asked))
     w, c = np.array(weight), np.array(own)
     both = np.outer(w, w) * (1 - np.eye(len(w)))
     between = float((both * (np.array(shares) @ np.array(shares).T)).sum() / both.sum())
     within = float((w * c).sum() / w.sum())
     error = float(np.sqrt((w**2 * (c - within) ** 2).sum()) / w.sum())
-    return min(max((within - between + NOISE * error) / (1 - between), 0.0), 1.0)
+    return min(max((within - between + P.standard_errors * error) / (1 - between), 0.0), 1.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -66,26 +66,26 @@ def test_members_are_taken_off() -> None:
 
 def test_counting_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     account, category = sent(np.random.default_rng(6), 50, 0.1)
-    whole = mixtures(account, category, CATEGORIES).correlation
-    monkeypatch.setattr(outsiders, "_CELLS", 7 * CATEGORIES)
-    assert mixtures(account, category, CATEGORIES).correlation == pytest.approx(whole, rel=1e-12)
+    at_once = mixtures(account, category, CATEGORIES).correlation
+    monkeypatch.setattr(background_correlation, "_CELLS", 7 * CATEGORIES)
+    assert mixtures(account, category, CATEGORIES).correlation == pytest.approx(at_once, rel=1e-12)
 
 
 @pytest.mark.parametrize("accounts", [0, 1])
-def test_too_few_can_tell_nothing(accounts: int) -> None:
+def test_too_few_accounts_give_no_estimate(accounts: int) -> None:
     account = np.zeros(9 * accounts, np.int64)
     found: Mixtures = mixtures(account, np.arange(len(account)) % CATEGORIES, CATEGORIES)
     assert found.correlation == 1.0
 
 
-def test_a_group_as_alike_as_everybody_has_not_been_dealt_its_subjects() -> None:
-    """The same members among outsiders who differ, and among outsiders who all ask as the members do."""
-    bits = {alike: subject_bits(score_story(Story(outsiders_alike=alike))["evidence"]) for alike in (False, True)}
+def test_a_group_as_alike_as_everybody_draws_from_no_queue_of_its_own() -> None:
+    """The same members among others who differ, and among others who all ask as the members do."""
+    bits = {alike: topic_bits(score_story(Story(others_alike=alike))["evidence"]) for alike in (False, True)}
     assert bits[False] > 3.0
     assert abs(bits[True]) < 1.5
 
 
-def subject_bits(evidence: Any) -> float:
+def topic_bits(evidence: Any) -> float:
     return sum(
         row["bits"] for row in evidence.to_pylist() if row["kind"] == "topic_mixture" and row["account_id"] is None
     )

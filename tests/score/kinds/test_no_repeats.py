@@ -1,0 +1,52 @@
+"""Prompts that several members send: a queue hands each task out once, a public set or an assignment to all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from row_logs import finding_of, group_of, log_of_rows
+
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kinds.no_repeats import KIND
+
+
+def with_shared(shared: int, distinct: int = 1000) -> Finding:
+    """A group of ten accounts with so many distinct prompts, of which so many come from two accounts."""
+    owner = np.r_[np.arange(distinct) % 10, (np.arange(shared) + 1) % 10, np.arange(distinct) % 10]
+    prompt = np.r_[np.arange(distinct), np.arange(shared), np.arange(distinct)] + 1
+    log = log_of_rows(owner, np.arange(len(owner)), prompt_hash=prompt)
+    found = finding_of(KIND, log, group_of(log, 10))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shared", "bits"), [(0, 1.5), (10, 0.75), (20, 0.0), (21, -0.02), (99, -1.58), (520, -10.0), (900, -10.0)]
+)
+def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, bits: float) -> None:
+    """Prompts that one account sends twice are its own affair."""
+    found = with_shared(shared)
+    assert found.bits == pytest.approx(bits, abs=1e-9)
+    assert found.count == 2000 + shared
+    assert len(found.rows) == 50
+
+
+@pytest.mark.parametrize(
+    ("shared", "statement"),
+    [
+        (4, "Almost every prompt came from one account only: 0.4 % of 1,000 distinct prompts came from several"),
+        (50, "Several accounts sent some of the prompts: 5 % of 1,000 distinct prompts"),
+        (99, "Several accounts sent some of the prompts: 9.9 % of 1,000 distinct prompts"),
+        (100, "Several accounts sent the same prompts, as with a public data set or an assignment: 10 % repeat"),
+    ],
+)
+def test_a_tenth_is_called_a_public_set_or_an_assignment(shared: int, statement: str) -> None:
+    assert with_shared(shared).statement == statement
+
+
+def test_without_prompts_none_repeats() -> None:
+    log = log_of_rows(np.arange(30) % 10, np.arange(30), cluster=np.full(30, 3))
+    found = finding_of(KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == 1.5
+    assert found.statement.startswith("Almost every prompt came from one account only: 0 % of 0 distinct prompts")

@@ -1,0 +1,135 @@
+"""Cards, mail domains, sign-up networks and sign-up times that accounts share beyond chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from row_logs import HOUR, finding_of, group_of, log_of_rows, with_accounts
+
+from stillhunt.score.context import disposable_mail
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import EvidenceKind
+from stillhunt.score.evidence.kinds.shared_customer_keys import KINDS, MAIL_KIND
+from stillhunt.score.stats.key_frequencies import single_valued
+from stillhunt.score.stats.shared_keys import shared_value
+
+MEMBERS, OTHERS = 20, 100
+ACCOUNTS = MEMBERS + OTHERS
+PAYMENT, _, PREFIX, CREATED = KINDS
+WORDS = {
+    "payment_fingerprint": "pay with {} payment instrument",
+    "email_domain": "have mail addresses at {} domain",
+    "signup_prefix": "signed up from {} network",
+    "created_at": "signed up within {} 12-hour window",
+}
+
+
+@pytest.fixture(autouse=True)
+def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of disposable domains that does not change with a package."""
+    monkeypatch.setattr(disposable_mail, "_listed", lambda: frozenset({"throwaway.example"}))
+
+
+def value_of(kind: EvidenceKind, code: int) -> Any:
+    """A value of the kind's column; codes are half days for sign-up times."""
+    if kind is CREATED:
+        return code * 12 * HOUR + code % 7 * HOUR
+    return f"d{code}.example" if kind is MAIL_KIND else code
+
+
+def log_with(kind: EvidenceKind, members: list[int | None], **columns: list[Any]) -> Log:
+    """Members with the given values of the kind's column, and others each with a value of its own."""
+    codes = [*members, *(1_000 + n for n in range(OTHERS))]
+    values = [None if code is None else value_of(kind, code) for code in codes]
+    account = np.repeat(np.arange(len(codes)), 2)
+    return log_of_rows(account, np.arange(len(account)), customers={kind.name: values, **columns})
+
+
+def found_in(kind: EvidenceKind, log: Log, members: int = MEMBERS) -> Finding:
+    found = finding_of(kind, log, group_of(log, members))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_value_that_only_the_members_share_is_evidence(kind: EvidenceKind) -> None:
+    found = found_in(kind, log_with(kind, [7] * 15 + [8 + n for n in range(5)]))
+    assert found.bits > 8.0
+    assert (found.family, found.kind) == ("identity", kind.name)
+    assert found.statement == (f"15 of 20 accounts {WORDS[kind.name].format(1)}, which chance does not explain")
+    assert found.member_bits is not None
+    assert found.member_bits[0] == 6.0, "capped"
+    assert found.count == 2 * MEMBERS
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_bits_are_those_of_shared_values(kind: EvidenceKind) -> None:
+    rng = np.random.default_rng(1)
+    members = [None if n % 7 == 0 else int(rng.integers(0, 6)) for n in range(MEMBERS)]
+    log = log_with(kind, members)
+    found = found_in(kind, log)
+    codes = log.accounts.customers.codes[kind.name]
+    key = single_valued(codes, log.accounts.country, log.accounts.background)
+    expected = shared_value(codes[:MEMBERS], np.arange(MEMBERS), key)
+    assert found.bits == pytest.approx(expected.bits)
+    assert found.member_bits is not None
+    assert found.member_bits.tolist() == np.clip(expected.member_bits, -6.0, 6.0).tolist()
+    assert found.statement.startswith(f"{expected.sharing} of 20 accounts ")
+    assert WORDS[kind.name].format(expected.values) in found.statement
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_without_the_column_nothing_is_said(kind: EvidenceKind) -> None:
+    account = np.repeat(np.arange(ACCOUNTS), 2)
+    without_table = log_of_rows(account, np.arange(len(account)))
+    assert finding_of(kind, without_table, group_of(without_table, MEMBERS)) is None
+    unknown = log_of_rows(account, np.arange(len(account)), plan=["pro"] * ACCOUNTS)
+    assert finding_of(kind, unknown, group_of(unknown, MEMBERS)) is None
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_a_declared_customer_shares_is_explained(kind: EvidenceKind) -> None:
+    organisations = ["acme"] * MEMBERS + [None] * OTHERS
+    log = log_with(kind, [7] * MEMBERS, organization_id=organisations)
+    assert finding_of(kind, log, group_of(log, MEMBERS)) is None
+
+
+def test_sign_ups_on_either_side_of_noon_are_two_windows() -> None:
+    log = log_with(CREATED, [3] * MEMBERS)
+    noon = [n % 2 * 12 * HOUR - 1 + 4 * 12 * HOUR for n in range(MEMBERS)]
+    times = [*noon, *(value_of(CREATED, 1_000 + n) for n in range(OTHERS))]
+    account = np.repeat(np.arange(ACCOUNTS), 2)
+    apart = log_of_rows(account, np.arange(len(account)), customers={"created_at": times})
+    assert "within 1 12-hour window," in found_in(CREATED, log).statement
+    assert "within 2 12-hour windows," in found_in(CREATED, apart).statement
+
+
+@pytest.mark.parametrize(
+    ("disposable", "words"), [(1, "; 1 of them uses disposable mail"), (8, "; 8 of them use disposable mail")]
+)
+def test_disposable_mail_is_said_where_domains_are_shared(disposable: int, words: str) -> None:
+    domains = ["throwaway.example"] * disposable + ["firm.example"] * (MEMBERS - disposable)
+    domains += [f"own{n}.example" for n in range(OTHERS)]
+    account = np.repeat(np.arange(ACCOUNTS), 2)
+    log = log_of_rows(
+        account,
+        np.arange(len(account)),
+        customers={"email_domain": domains, "payment_fingerprint": list(range(ACCOUNTS))},
+    )
+    assert found_in(MAIL_KIND, log).statement.endswith(words)
+    assert "disposable" not in found_in(PAYMENT, log).statement
+    honest = log_with(MAIL_KIND, [1] * 10 + [2] * 10)
+    assert "disposable" not in found_in(MAIL_KIND, honest).statement
+
+
+def test_members_and_accounts_outside_the_sample_are_no_comparison() -> None:
+    """Half of all other accounts have the card, but none of the background sample."""
+    cards = [7] * MEMBERS + [7] * 50 + list(range(100, 150))
+    account = np.repeat(np.arange(ACCOUNTS), 2)
+    log = log_of_rows(account, np.arange(len(account)), customers={"payment_fingerprint": cards})
+    hidden = with_accounts(log, background=np.r_[np.ones(MEMBERS, bool), np.zeros(50, bool), np.ones(50, bool)])
+    assert found_in(PAYMENT, log).bits == 0.0
+    assert found_in(PAYMENT, hidden).bits > 8.0

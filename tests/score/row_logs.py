@@ -1,0 +1,173 @@
+"""Logs given row by row, for tests of one kind of evidence: any column that is not given is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.schema import ACCOUNTS, SLICED, TIMESTAMP, TRAFFIC
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import Log, read_log
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import EvidenceKind
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+SETTINGS = ("temperature", "top_p", "max_tokens")
+MIN_SLICE_REQUESTS = 4
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def log_of_rows(
+    account: Array,
+    time: Array,
+    *,
+    plan: list[str] | None = None,
+    customers: dict[str, list[Any]] | None = None,
+    cluster: Array | None = None,
+    **columns: Any,
+) -> Log:
+    """A log of the given rows, in any order.
+
+    Args:
+        account: number of the account of each row.
+        time: microseconds of each row.
+        plan: price plan of each account.
+        customers: further columns of ACCOUNTS, one entry an account.
+        cluster: content cluster of each row; 0 for all when None.
+        columns: further columns of TRAFFIC, arrays or lists in the rows' order.
+    """
+    order = np.lexsort((np.arange(len(account)), time, account))
+    rows = len(account)
+    given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
+    for name in ("conduct", "origin_file", "words", "origin_row"):
+        given[name] = np.zeros(rows, np.int64)
+    given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
+    given |= {"prompt_hash": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}
+    given |= columns
+    taken = {name: _taken(values, order) for name, values in given.items()}
+    taken["account_id"] = [f"a{number:05d}" for number in account[order]]
+    taken["timestamp"] = pa.array(time[order], pa.int64()).cast(TIMESTAMP)
+    traffic = TRAFFIC.build(**taken)
+    sliced = sliced_table(traffic, cluster=(np.zeros(rows, np.int64) if cluster is None else cluster)[order])
+    stated = (customers or {}) | ({"plan": plan} if plan is not None else {})
+    return read_log(traffic, sliced, accounts_table(stated) if stated else None)
+
+
+def sliced_table(traffic: pa.Table, **columns: Any) -> pa.Table:
+    """SLICED of the given columns; the others are 0, and each prompt occurs for the first time.
+
+    Args:
+        traffic: TRAFFIC, from which the request style and the client fingerprint are computed.
+        columns: columns of SLICED, row for row with it.
+    """
+    rows = traffic.num_rows
+    values: dict[str, Any] = {
+        name: np.zeros(rows, SLICED.arrow.field(name).type.to_pandas_dtype()) for name in SLICED.names
+    }
+    values["first_occurrence"] = np.ones(rows, bool)
+    settings = [np.array([one is not None for one in traffic[name].to_pylist()], bool) for name in SETTINGS]
+    values["request_style"] = np.any(settings, axis=0).astype(np.int64)
+    clients = list(zip(traffic["user_agent"].to_pylist(), traffic["tls_fingerprint"].to_pylist(), strict=True))
+    codes = {client: code for code, client in enumerate(sorted(set(clients), key=str))}
+    values["client_fingerprint"] = [-1 if client == (None, None) else codes[client] for client in clients]
+    values |= columns
+    return SLICED.build(**{name: values[name] for name in SLICED.names})
+
+
+def accounts_table(columns: dict[str, list[Any]]) -> pa.Table:
+    """ACCOUNTS with the given columns, one entry an account; the others are unknown."""
+    count = len(next(iter(columns.values())))
+    unknown = {name: pa.nulls(count, ACCOUNTS.arrow.field(name).type) for name in ACCOUNTS.names}
+    return ACCOUNTS.build(**{**unknown, "account_id": [f"a{number:05d}" for number in range(count)], **columns})
+
+
+def _taken(values: Any, order: Array) -> Any:
+    if isinstance(values, pa.Array):
+        return values.take(pa.array(order))
+    if isinstance(values, list):
+        return [values[place] for place in order]
+    return np.asarray(values)[order]
+
+
+def with_requests(log: Log, **columns: Array) -> Log:
+    """The log with other values in some columns of its requests, accounts included; nothing counted is kept.
+
+    Args:
+        log: the log.
+        columns: attributes of `Requests`, such as untemplated, topic or fold.
+    """
+    requests = replace(log.requests, **columns)
+    return Log(requests, replace(log.accounts, log=requests))
+
+
+def with_accounts(log: Log, **columns: Any) -> Log:
+    """The log with other values in some attributes of its accounts.
+
+    Args:
+        log: the log.
+        columns: attributes of `Accounts`, such as background or ids.
+    """
+    ids = columns.get("ids", log.accounts.ids)
+    requests = replace(log.requests, accounts=len(ids))
+    return Log(requests, replace(log.accounts, log=requests, **columns))
+
+
+def finding_of(kind: EvidenceKind, log: Log, candidate: Candidate, **case: Any) -> Finding | None:
+    """What one kind of evidence says of one candidate.
+
+    Args:
+        kind: the kind.
+        log: the log.
+        candidate: the candidate.
+        case: other attributes of the case: min_slice_requests, as_found, without_refuted.
+    """
+    given = {"min_slice_requests": MIN_SLICE_REQUESTS} | case
+    return kind.weigh(kind, CandidateCase.of(log, candidate, **given))
+
+
+def group_of(log: Log, members: int, cluster: int = 0) -> Candidate:
+    """The first accounts as a candidate, with their rows in one content cluster.
+
+    Args:
+        log: the log; every account has rows, and their names sort as their numbers.
+        members: how many accounts.
+        cluster: the cluster.
+    """
+    accounts = np.arange(members)
+    rows = np.flatnonzero((log.requests.account < members) & (log.requests.cluster == cluster))
+    zero = np.zeros(members)
+    owner = log.requests.account[rows]
+    return Candidate(0, accounts, accounts * 0 + cluster, accounts, accounts * 0 + 3, zero, zero, rows, owner, owner)
+
+
+def untemplated_group(log: Log, chosen: Array) -> Candidate:
+    """The chosen accounts' slices, all of content cluster 0, as a candidate found by its workload.
+
+    Args:
+        log: the log.
+        chosen: accounts, ascending.
+    """
+    rows = np.flatnonzero(np.isin(log.requests.account, chosen))
+    place = np.searchsorted(chosen, log.requests.account[rows])
+    zero = np.zeros(len(chosen))
+    positions = np.arange(len(chosen))
+    return Candidate(
+        0,
+        chosen,
+        chosen * 0,
+        positions,
+        chosen * 0 + 3,
+        zero,
+        zero,
+        rows,
+        place,
+        place,
+        untemplated=True,
+        searched=len(chosen),
+    )

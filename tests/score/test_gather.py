@@ -1,0 +1,95 @@
+"""All kinds look at every candidate, and in a log that is a sample some of them have nothing to say for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from row_logs import group_of, log_of_rows
+
+from stillhunt.score.context.log import Log
+from stillhunt.score.evidence import gather
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.catalogue import CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
+from stillhunt.score.evidence.finding import EXAMPLES, Finding, examples
+from stillhunt.score.evidence.gather import gather_evidence, within_sample
+
+ROWS = 60
+
+
+def sampled(rates: Any) -> Log:
+    return log_of_rows(np.arange(ROWS) % 10, np.arange(ROWS), sampling_rate=rates)
+
+
+def findings(bits: float) -> list[Finding]:
+    return [Finding("queue", kind.name, f"Of {kind.name}", bits, member_bits=np.ones(3)) for kind in CATALOGUE]
+
+
+def silenced(log: Log) -> set[str]:
+    """Kinds that say nothing for a candidate in this log."""
+    kept = within_sample(log, findings(1.0))
+    assert [found.kind for found in kept] == [kind.name for kind in CATALOGUE]
+    for found in kept:
+        silent = found.bits == 0.0
+        assert silent == found.insufficient == (found.member_bits is None)
+        suffix = ", which a sample of the calls cannot show" if silent else ""
+        assert found.statement == f"Of {found.kind}{suffix}"
+    return {found.kind for found in kept if found.bits == 0.0}
+
+
+@pytest.mark.parametrize("rates", [[None] * ROWS, [1.0] * ROWS, [1.0, None] * (ROWS // 2)])
+def test_a_log_of_all_calls_silences_nobody(rates: Any) -> None:
+    assert silenced(sampled(rates)) == set()
+
+
+def test_in_a_sample_kinds_that_must_see_every_call_are_silent() -> None:
+    assert silenced(sampled([0.25] * ROWS)) == set(NEEDS_EVERY_CALL)
+    assert set(NEEDS_EVERY_CALL) == {kind.name for kind in CATALOGUE if kind.calls == "every"}
+
+
+@pytest.mark.parametrize("rates", [[0.25, 0.5] * (ROWS // 2), [0.25, None] * (ROWS // 2), [0.25, 1.0] * (ROWS // 2)])
+def test_where_parts_are_sampled_unevenly_volumes_are_not_compared_either(rates: Any) -> None:
+    assert silenced(sampled(rates)) == {*NEEDS_EVERY_CALL, *NEEDS_EVEN_SAMPLING}
+    assert set(NEEDS_EVEN_SAMPLING) == {kind.name for kind in CATALOGUE if kind.calls == "even"}
+
+
+@pytest.mark.parametrize("bits", [-1.0, 0.0])
+def test_evidence_against_stays_in_a_sample(bits: float) -> None:
+    """But nothing is said of members."""
+    kept = within_sample(sampled([0.25] * ROWS), findings(bits))
+    assert {found.bits for found in kept} == {bits}
+    assert not any(found.insufficient for found in kept)
+    for found in kept:
+        assert (found.member_bits is None) == (found.kind in NEEDS_EVERY_CALL)
+        assert found.statement == f"Of {found.kind}"
+
+
+def test_findings_stand_in_the_order_of_the_catalogue_and_those_that_say_nothing_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kept is what has bits, for the group or its members, and what says that data is missing."""
+
+    def saying(found: Finding | None) -> Any:
+        return replace(CATALOGUE[0], weigh=lambda *_: found)
+
+    nothing = Finding("queue", "nothing", "", 0.0)
+    said = [
+        Finding("queue", "for", "", 1.0),
+        Finding("queue", "members", "", 0.0, member_bits=np.zeros(3)),
+        Finding("queue", "insufficient", "", 0.0, insufficient=True),
+        Finding("queue", "against", "", -1.0),
+    ]
+    monkeypatch.setattr(gather, "CATALOGUE", [saying(one) for one in (said[0], nothing, None, *said[1:])])
+    log = sampled([1.0] * ROWS)
+    assert gather_evidence(CandidateCase.of(log, group_of(log, 5), 4)) == said
+
+
+def test_a_finding_names_at_most_fifty_requests_evenly_spread() -> None:
+    assert EXAMPLES == 50
+    assert examples(np.arange(50)).tolist() == list(range(50))
+    assert examples(np.arange(51)).tolist() == [int(place) for place in np.linspace(0, 50, 50)]
+    shown = examples(np.arange(1000))
+    assert (len(shown), shown[0], shown[-1]) == (50, 0, 999)
+    assert set(np.diff(shown).tolist()) <= {20, 21}
