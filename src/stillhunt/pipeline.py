@@ -93,9 +93,9 @@ def hunt(
     config = config or Config.load()
     config = with_identity_key(config) if config.engine == "spark" else with_state_key(config)
     progress, clock = progress or Silent(), Clock()
-    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as stack:
+    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
-            log = stack.enter_context(_open_log(requests, mapping, config, engine, progress))
+            log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
             source = log.accounts_source(accounts)
             customers, bad_customers = open_accounts(
                 source, mapping=accounts_mapping, config=config, engine=engine, progress=progress

@@ -111,7 +111,7 @@ class LocalLog:
         # What is cut as resent history depends on all inputs, so it must be known before kept sketches can be named.
         kept = self._partials.expect(self._log.history.settle(*self._partials.recall(self._log.digests())))
         for index, found in kept.items():
-            self._log.remember(index, InputFacts.from_json(found.told), found.cuts)
+            self._log.remember(index, InputFacts.from_json(found.known), found.cuts)
         return frozenset(kept)
 
     def _store_sketches(self, waiting: int) -> None:

@@ -70,8 +70,8 @@ def test_a_table_already_in_order_and_one_without_ties() -> None:
     assert in_order(ordered) == sorted_by_all(table)
     place = table.schema.get_field_index("timestamp")
     times = pa.array(np.random.default_rng(2).permutation(500)).cast(table.schema.field("timestamp").type)
-    alone = table.set_column(place, "timestamp", times)
-    assert in_order(alone) == sorted_by_all(alone)
+    single = table.set_column(place, "timestamp", times)
+    assert in_order(single) == sorted_by_all(single)
 
 
 def test_no_requests() -> None:

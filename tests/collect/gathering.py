@@ -1,4 +1,4 @@
-"""Small logs, written in every format, and read back through the public door."""
+"""Small logs, written in every format, and read back through the public entry point."""
 
 from __future__ import annotations
 

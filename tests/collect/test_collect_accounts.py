@@ -100,11 +100,11 @@ def test_bad_rows_go_to_rejects_and_a_useless_table_is_an_error(tmp_path: Path) 
 
 
 def test_coverage_says_what_is_lost() -> None:
-    bare = {c.family: c for c in coverage(NEEDS, frozenset(), None)}
-    assert tuple(bare) == FAMILIES
-    assert [name for name, c in bare.items() if c.available] == ["timing"]
-    assert "accounts table" in bare["identity"].sentence
-    assert "prompt" in bare["content"].missing
+    plain = {c.family: c for c in coverage(NEEDS, frozenset(), None)}
+    assert tuple(plain) == FAMILIES
+    assert [name for name, c in plain.items() if c.available] == ["timing"]
+    assert "accounts table" in plain["identity"].sentence
+    assert "prompt" in plain["content"].missing
     everything = {"prompt", "system_prompt", "response", "conversation_id", "status", "client_ip", "asn", "country"}
     everything |= {"user_agent", "tls_fingerprint", "output_tokens", "turn", "temperature", "max_tokens"}
     table, _rejects = open_accounts(

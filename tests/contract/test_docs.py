@@ -12,7 +12,7 @@ from source_tree import PACKAGE, ROOT
 from typer.main import get_command
 
 from stillhunt.base.config import Config, setting_origins
-from stillhunt.base.schema import CASE_TABLES, DOOR_TABLES, INPUT_TABLES
+from stillhunt.base.schema import CASE_TABLES, ROOM_TABLES, INPUT_TABLES
 from stillhunt.cli.app import EPILOG, app
 from stillhunt.cli.findings import EXIT_MEANINGS
 
@@ -59,7 +59,7 @@ def test_every_setting_has_a_reason_and_is_documented() -> None:
 
 def test_every_column_has_a_meaning_and_is_documented() -> None:
     page = (DOCS / "tables.md").read_text(encoding="utf-8")
-    for table in (*INPUT_TABLES, *DOOR_TABLES, *CASE_TABLES.values()):
+    for table in (*INPUT_TABLES, *ROOM_TABLES, *CASE_TABLES.values()):
         assert table.meaning.endswith(".")
         for column in table.columns:
             assert column.meaning.endswith("."), f"{table.name}.{column.name}"

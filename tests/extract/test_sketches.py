@@ -1,4 +1,4 @@
-"""What sketches promise: a function of the row alone, of bounded cost, fixed for ever."""
+"""What sketches promise: a function of the row single, of bounded cost, fixed for ever."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def test_more_rows_than_a_batch_holds_come_out_in_order() -> None:
     table = sketch_requests(requests(prompts), PLAIN)
     assert table["request_id"].to_pylist() == [f"r{i}" for i in range(66_000)]
     for i in (0, 1, 65_535, 65_536, 65_999):
-        alone = sketch_one(prompts[i])
-        assert table["phrases"][i].as_py() == alone["phrases"]
-        assert table["prompt_hash"][i].as_py() == alone["prompt_hash"]
+        single = sketch_one(prompts[i])
+        assert table["phrases"][i].as_py() == single["phrases"]
+        assert table["prompt_hash"][i].as_py() == single["prompt_hash"]
 
 
 def test_threads_share_nothing() -> None:
     tables = [requests([varied(n, n).encode() for n in range(start, start + 40)]) for start in (1, 50, 100, 150)]
-    alone = [sketch_requests(table, PLAIN) for table in tables]
+    single = [sketch_requests(table, PLAIN) for table in tables]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda table: sketch_requests(table, PLAIN), tables * 5))
-    assert together == alone * 5
+    assert together == single * 5
 
 
 def test_input_is_checked_and_output_has_the_declared_shape() -> None:

@@ -54,7 +54,7 @@ def test_own_recurring_phrases_lose_bits(seed: int) -> None:
 
 @seeds
 def test_one_fixed_template_says_nothing(seed: int) -> None:
-    """Everybody sends the same words: shared, but no sign that one work queue deals them out."""
+    """Everybody sends the same words: shared, but no sign that one work queue draws them out."""
     rng = np.random.default_rng(seed)
     slices = draw_slices(rng, fixed(rng, 30))
     phrase, freedom = phrase_bits(slices, 0, everyone(slices), 1)
@@ -78,15 +78,15 @@ WIDE = 60
 @pytest.mark.parametrize("prompts", [2, 5, 8])
 def test_a_few_prompts_through_one_background_sample_wording_are_not_drawn_from_a_wide_grammar(prompts: int) -> None:
     """Most of the group's phrases are missing by chance in any short slice: that must not pass for mixing alike."""
-    earned, untold = [], []
+    earned, unknown = [], []
     for seed in range(5):
         rng = np.random.default_rng(seed)
         law = joined(drawn(rng, 30, width=WIDE), fixed(rng, 10, width=WIDE))
         slices = draw_slices(rng, law, [20] * 30 + [prompts - 1] * 10)
         earned.append(phrase_bits(slices, 0, np.arange(30), 1)[0][30:].mean())
-        untold.append(phrase_bits(slices, 0, np.arange(30), 1, forming=True)[0][30:].mean())
+        unknown.append(phrase_bits(slices, 0, np.arange(30), 1, forming=True)[0][30:].mean())
     assert max(earned) < 0.0
-    assert np.mean(untold) > np.mean(earned) + 50.0, "they do look alike to a measure that takes counts at face value"
+    assert np.mean(unknown) > np.mean(earned) + 50.0, "they do look alike to a measure that takes counts at face value"
 
 
 @seeds

@@ -161,7 +161,7 @@ def templated_of(found: Passed, label_of: plain.Ints, held: plain.Flags, least: 
     return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
-def assert_same_bare(found: Passed, expected: Plain, label_of: plain.Ints, held: plain.Flags, least: int) -> int:
+def assert_same_untemplated(found: Passed, expected: Plain, label_of: plain.Ints, held: plain.Flags, least: int) -> int:
     """Untemplated slices of what is no template; gives their number."""
     of_request = np.append(label_of, -1)[expected.clusters.of_request]
     searched = set(np.flatnonzero(held).tolist())
@@ -194,8 +194,8 @@ def assert_same(sketches: pa.Table, parts: int, order: int | None) -> tuple[int,
     held = np.arange(count) % 2 == 0
     sliced = assert_same_slices(found, expected, own, 3, 4)
     assert_same_slices(found, expected, np.where(joined == 0, 0, -1), 2, 5)
-    untemplated = assert_same_bare(found, expected, joined, held, 9)
-    return count, sliced, untemplated + assert_same_bare(found, expected, own, ~held, 2)
+    untemplated = assert_same_untemplated(found, expected, joined, held, 9)
+    return count, sliced, untemplated + assert_same_untemplated(found, expected, own, ~held, 2)
 
 
 @pytest.mark.parametrize("parts", PARTS)

@@ -61,7 +61,7 @@ def test_a_conversation_stays_in_one_fold() -> None:
     assert set.union(*folds.values()) == {0, 1}
 
 
-def test_a_repeated_prompt_is_fresh_once_and_an_empty_one_never() -> None:
+def test_a_repeated_prompt_occurs_first_once_and_an_empty_one_never() -> None:
     prompts = [
         {"account_id": "a", "prompt_hash": 7},
         {"account_id": "a", "prompt_hash": 7},

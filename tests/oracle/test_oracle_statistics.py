@@ -163,7 +163,7 @@ def test_shared_address_by_a_direct_loop(accounts: list[tuple[set[int], bool, in
 # Content clusters: the first cut is the connected components of the Jaccard graph.
 
 
-def noted_habits(requests: list[tuple[int, set[int]]]) -> SharedPhrases:
+def noted_phrases(requests: list[tuple[int, set[int]]]) -> SharedPhrases:
     """Requests of (account, phrases), by account; a phrase recurs in an account that has it in two requests."""
     requests = sorted(requests, key=lambda request: request[0])
     account = np.array([a for a, _ in requests], np.int32)
@@ -220,7 +220,7 @@ def test_first_cut_is_the_connected_components(seed: int) -> None:
     requests = [
         (int(rng.integers(0, 7)), {int(p) for p in rng.choice(places) + rng.integers(0, 4, 3)}) for _ in range(220)
     ]
-    shared_phrases = noted_habits(requests)
+    shared_phrases = noted_phrases(requests)
     found = content_clusters(shared_phrases, 7)
     got = [set(np.flatnonzero(found.of_known == label).tolist()) for label in range(found.count)]
     components = first_cut(requests, shared_phrases)
@@ -237,7 +237,7 @@ def test_first_cut_is_the_connected_components(seed: int) -> None:
 
 def test_two_templates_of_the_same_accounts_are_two_clusters() -> None:
     requests = [(account, set(block)) for account in range(5) for block in ((0, 1, 2), (3, 4)) for _ in range(3)]
-    shared_phrases = noted_habits(requests)
+    shared_phrases = noted_phrases(requests)
     found = content_clusters(shared_phrases, 5)
     assert found.of_known.tolist() == [0, 0, 0, 1, 1]
     assert first_cut(requests, shared_phrases) == [{0, 1, 2}, {3, 4}]

@@ -1,4 +1,4 @@
-"""Honest logs whose customers crowd: behind a carrier's addresses, on a reseller's cards, around one product."""
+"""Honest logs whose customers crowded: behind a carrier's addresses, on a reseller's cards, around one product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCOUNTS = 375
 
 
 @dataclass(frozen=True)
-class Crowd:
+class CrowdedLog:
     """What the customers have in common. Nobody deals anything out.
 
     Attributes:
@@ -38,28 +38,28 @@ class Crowd:
 
 
 KINDS = {
-    "nothing in common": Crowd(),
-    "carrier": Crowd(carrier=True),
-    "campus": Crowd(campus=True),
-    "reseller": Crowd(on_a_card=100),
-    "families": Crowd(on_a_card=4),
-    "one product": Crowd(words=300),
-    "all of it": Crowd(words=300, carrier=True, on_a_card=100),
-    "all of it, among strangers": Crowd(words=300, carrier=True, on_a_card=100, shuffled=True),
-    "help texts": Crowd(help_texts=True, carrier=True, on_a_card=100),
-    "half of them": Crowd(words=300, half=True, carrier=True, on_a_card=100),
+    "nothing in common": CrowdedLog(),
+    "carrier": CrowdedLog(carrier=True),
+    "campus": CrowdedLog(campus=True),
+    "reseller": CrowdedLog(on_a_card=100),
+    "families": CrowdedLog(on_a_card=4),
+    "one product": CrowdedLog(words=300),
+    "all of it": CrowdedLog(words=300, carrier=True, on_a_card=100),
+    "all of it, among strangers": CrowdedLog(words=300, carrier=True, on_a_card=100, shuffled=True),
+    "help texts": CrowdedLog(help_texts=True, carrier=True, on_a_card=100),
+    "half of them": CrowdedLog(words=300, half=True, carrier=True, on_a_card=100),
 }
 
 
-def crowded_log(crowd: Crowd, seed: int) -> tuple[pa.Table, pa.Table]:
+def crowded_log(crowded: CrowdedLog, seed: int) -> tuple[pa.Table, pa.Table]:
     """(REQUESTS, ACCOUNTS) of such a log: requests even in time, a few accounts far busier than most."""
     draw = np.random.default_rng(seed)
     account = (ACCOUNTS * draw.random(ROWS) ** 2).astype(np.int64)
-    place = draw.permutation(ACCOUNTS) if crowd.shuffled else np.arange(ACCOUNTS)
+    place = draw.permutation(ACCOUNTS) if crowded.shuffled else np.arange(ACCOUNTS)
     address = account * 256 + draw.integers(0, 3, ROWS)
-    if crowd.carrier:
+    if crowded.carrier:
         address = place[account] * 3 + draw.integers(0, 3, ROWS)
-    if crowd.campus:
+    if crowded.campus:
         address = np.where(account % 2, draw.integers(0, 60, ROWS), address + 256)
     requests = pa.table(
         {
@@ -69,26 +69,26 @@ def crowded_log(crowd: Crowd, seed: int) -> tuple[pa.Table, pa.Table]:
             "model": [f"model-{number}" for number in draw.integers(0, 4, ROWS).tolist()],
             "client_ip": [f"20.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in address.tolist()],
             "user_agent": [f"client/1.{number % 300}" for number in account.tolist()],
-            "prompt": _prompts(crowd, draw, account),
+            "prompt": _prompts(crowded, draw, account),
         }
     )
-    cards = [f"card-{number // crowd.on_a_card}" for number in place.tolist()]
+    cards = [f"card-{number // crowded.on_a_card}" for number in place.tolist()]
     return requests, pa.table(
         {"account_id": [f"acc-{number}" for number in range(ACCOUNTS)], "payment_fingerprint": cards}
     )
 
 
-def _prompts(crowd: Crowd, draw: np.random.Generator, account: np.ndarray) -> list[str]:
-    if crowd.help_texts:
+def _prompts(crowded: CrowdedLog, draw: np.random.Generator, account: np.ndarray) -> list[str]:
+    if crowded.help_texts:
         sentences = [_text(draw, 600, 0, int(size)) for size in draw.integers(6, 14, 200)]
-        chosen, ends = draw.integers(0, 200, (ROWS, 2)).tolist(), draw.integers(0, crowd.words, (ROWS, 2)).tolist()
+        chosen, ends = draw.integers(0, 200, (ROWS, 2)).tolist(), draw.integers(0, crowded.words, (ROWS, 2)).tolist()
         return [
             f"{sentences[one]} {sentences[two]} {_word(first)} {_word(last)}"
             for (one, two), (first, last) in zip(chosen, ends, strict=True)
         ]
     sizes = np.clip(draw.lognormal(3.6, 0.9, ROWS), 3, 200).astype(np.int64)
-    own = np.where((account % 2 == 1) & crowd.half, account * 40 + 1_000, 0)
-    return [_text(draw, crowd.words, base, size) for base, size in zip(own.tolist(), sizes.tolist(), strict=True)]
+    own = np.where((account % 2 == 1) & crowded.half, account * 40 + 1_000, 0)
+    return [_text(draw, crowded.words, base, size) for base, size in zip(own.tolist(), sizes.tolist(), strict=True)]
 
 
 def _text(draw: np.random.Generator, words: int, base: int, size: int) -> str:

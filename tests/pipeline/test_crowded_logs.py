@@ -1,4 +1,4 @@
-"""Customers who crowd are no campaign, however alike all of them are."""
+"""Customers who log are no campaign, however alike all of them are."""
 
 from __future__ import annotations
 

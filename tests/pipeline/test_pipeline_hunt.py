@@ -51,7 +51,7 @@ def few_requests(count: int, **changes: object) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([*schema, *extra]))
 
 
-def test_a_phrase_that_all_accounts_use_alike_is_no_habit_and_no_error() -> None:
+def test_a_phrase_that_all_accounts_use_alike_is_no_template_and_no_error() -> None:
     opening = "could you please tell me in plain words"
     rows = [
         {
@@ -122,8 +122,8 @@ def test_excerpts_can_be_left_out(world: World) -> None:
 
 def test_without_customers_and_network_the_work_itself_still_shows(world: World) -> None:
     """Only what every log has, and the prompt: identity and network say nothing, and the run says so."""
-    bare = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
-    case = stillhunt.hunt(bare, None, Config())
+    plain = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
+    case = stillhunt.hunt(plain, None, Config())
     families = {row["family"] for row in case.evidence.to_pylist()}
     assert families <= {"prior", "content", "queue", "timing", "conduct"}
     lost = {family["family"] for family in case.run["coverage"] if not family["available"]}
@@ -161,8 +161,8 @@ def test_no_rows_at_all_is_an_empty_case() -> None:
 
 def test_prompts_may_be_absent() -> None:
     """Without prompts there is no content to compare: nobody is found, and nothing breaks."""
-    bare = few_requests(40).drop_columns(["prompt"])
-    case = stillhunt.hunt(bare, None, Config())
+    plain = few_requests(40).drop_columns(["prompt"])
+    case = stillhunt.hunt(plain, None, Config())
     assert case.run["counts"]["requests"] == 40
     assert case.run["counts"]["campaigns"] == 0
 

@@ -138,12 +138,12 @@ def test_a_case_names_the_harvested_requests_of_untemplated_slices(
 
 
 def test_a_untemplated_campaign_is_judged_by_what_it_shows(case: dict[str, pa.Table]) -> None:
-    """Topics and clients speak for it, work for its members; a template's tests are not asked."""
+    """Topics and clients are evidence for it, work for its members; a template's tests are not asked."""
     name = case["campaigns"]["campaign_id"][0].as_py()
     rows = [row for row in case["evidence"].to_pylist() if row["campaign_id"] == name]
     bits = {row["kind"]: row["bits"] for row in rows if row["account_id"] is None}
     assert bits["topic_mixture"] > 0
-    assert bits["client_stacks"] > 0
+    assert bits["client_fingerprint"] > 0
     of_members = [row["bits"] for row in rows if row["account_id"] is not None and row["kind"] == "like_work"]
     assert len(of_members) == WORKERS
     assert np.median(of_members) > 1.0

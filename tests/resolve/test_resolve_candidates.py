@@ -231,7 +231,7 @@ def test_work_says_who_belongs_and_is_handed_to_nobody() -> None:
     assert table.num_rows - untemplated.num_rows == 10
 
 
-def test_who_formed_a_workload_stays_though_its_subjects_speak_against_it() -> None:
+def test_who_formed_a_workload_stays_though_its_topics_are_evidence_against_it() -> None:
     """Topics are judged later on all who formed the group; those who fit by luck would be missing from it."""
     against = (0, -3 * BIT, 2 * BIT)
     groups = [workload_group(names(0, 10), ["z"], formed_on=fold) for fold in (0, 1)]

@@ -4,7 +4,7 @@ Precedence: command-line flag (or keyword) > `STILLHUNT_*` variable > `./stillhu
 Nested settings use a double underscore in variables (`STILLHUNT_SCORE__PRIOR_BITS=-12`) and a table in
 TOML (`[score]`). `stillhunt config show --origin` prints each value and where it came from.
 
-Thresholds here are not from taste: each reason names the measurement or the rule behind it.
+Thresholds here are not arbitrary: each reason names the measurement or the rule behind it.
 """
 
 from __future__ import annotations

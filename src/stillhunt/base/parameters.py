@@ -121,9 +121,9 @@ def parameter_table(name: str, about: str) -> Callable[[type[T]], type[T]]:
     def register(kind: type[T]) -> type[T]:
         if name in _TABLES:
             raise ContractError(f"two parameter tables are called {name}", where="base.parameters")
-        bare = [one.name for one in fields(cast("Any", kind)) if "provenance" not in one.metadata]
-        if bare:
-            raise ContractError(f"{bare} have no unit, meaning and provenance", where=f"parameter table {name}")
+        undeclared = [one.name for one in fields(cast("Any", kind)) if "provenance" not in one.metadata]
+        if undeclared:
+            raise ContractError(f"{undeclared} have no unit, meaning and provenance", where=f"parameter table {name}")
         _TABLES[name] = _Table(name, about, kind)
         return kind
 

@@ -1,6 +1,6 @@
-"""Every table that crosses a door, declared once: names, Arrow types, nullability, meaning.
+"""Every table that goes from one room to another, declared once: names, Arrow types, nullability, meaning.
 
-Rooms hand over Arrow tables and nothing else; `Table.check` is called at each door. `stillhunt schema`
+Rooms hand over Arrow tables and nothing else; `Table.check` is called wherever one arrives. `stillhunt schema`
 prints this file's content and `docs/tables.md` is generated from it, so a column exists in one place only.
 The case tables (`CASE_TABLES`), a contract with the outside, are in `schema_case.py` and are named here too.
 """
@@ -290,7 +290,7 @@ TOTALS = Table(
 )
 
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
-DOOR_TABLES = (
+ROOM_TABLES = (
     SKETCHES,
     TRAFFIC,
     SLICED,

@@ -88,7 +88,7 @@ CAMPAIGNS = Table(
         _c("last_seen", TIMESTAMP, False, "Last harvested request."),
         _c("skills", STRINGS, False, "What is being taken, in words."),
         _c("models", STRINGS, False, "Models it is taken from, the most used first."),
-        _c("families", STRINGS, False, "Evidence families that speak for it."),
+        _c("families", STRINGS, False, "Evidence families above the floor, the strongest first."),
         _c(
             "output_tokens",
             pa.int64(),
@@ -120,7 +120,7 @@ EVIDENCE = Table(
         ),
         _c("kind", pa.string(), False, "Name of the test."),
         _c("statement", pa.string(), False, "The finding in one sentence."),
-        _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative speaks against."),
+        _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative is evidence against."),
         _c("request_ids", STRINGS, False, "Requests that show it, at most 50."),
         _c("request_count", pa.int64(), False, "How many requests stand behind it."),
     ),

@@ -1,4 +1,4 @@
-"""What a table is: named, typed columns with a meaning, and the check at the door."""
+"""What a table is: named, typed columns with a meaning, and the boundary check."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import stillhunt
 from stillhunt.base.config import SECRET_SETTINGS, setting_origins
 from stillhunt.base.errors import InputError
-from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS, DOOR_TABLES, INPUT_TABLES, Table
+from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS, ROOM_TABLES, INPUT_TABLES, Table
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 
@@ -39,7 +39,7 @@ def named_tables() -> dict[str, Table]:
     """Every table that a user meets, by its name in `stillhunt schema`."""
     inputs = {table.name: table for table in INPUT_TABLES}
     case = {f"{stem}.parquet": table for stem, table in {**CASE_TABLES, **CASE_VIEWS}.items()}
-    return {**inputs, **case, **{table.name: table for table in DOOR_TABLES}}
+    return {**inputs, **case, **{table.name: table for table in ROOM_TABLES}}
 
 
 def run_schema(name: str | None, *, as_json: bool) -> None:

@@ -67,5 +67,5 @@ def test_batch_requests_are_what_the_clients_asked() -> None:
     assert not read.rejects
     assert len({row["request_id"] for row in read.rows}) == len(read.rows) == 116
     for row in read.rows:
-        account = row["request_id"].rsplit("-", 1)[0]  # a habit of this capture alone
+        account = row["request_id"].rsplit("-", 1)[0]  # only this capture does so
         assert (row["model"], row["prompt"], row["system_prompt"], row["end_user_id"]) in asked[account]

@@ -112,11 +112,11 @@ def test_a_trace_is_a_session_only_where_the_client_named_it(trace: Any, told: A
 
 
 def test_a_session_of_spend_logs_is_the_clients_own() -> None:
-    bare = spend_row(proxy_server_request="{}", session_id=DRAWN)
-    assert one(bare, SPEND)["conversation_id"] is None
-    assert one({**bare, "session_id": "chat-9"}, SPEND)["conversation_id"] == "chat-9"
+    plain = spend_row(proxy_server_request="{}", session_id=DRAWN)
+    assert one(plain, SPEND)["conversation_id"] is None
+    assert one({**plain, "session_id": "chat-9"}, SPEND)["conversation_id"] == "chat-9"
     body = {"model": "small", "metadata": {"session_id": DRAWN, "trace_id": DRAWN}}
-    assert one({**bare, "proxy_server_request": body}, SPEND)["conversation_id"] == DRAWN
+    assert one({**plain, "proxy_server_request": body}, SPEND)["conversation_id"] == DRAWN
 
 
 @pytest.mark.parametrize("user", [None, "", "default_user_id"])
@@ -210,9 +210,9 @@ def test_no_client_hides_behind_a_tag_of_health_checks() -> None:
 
 
 def test_the_agent_stands_in_tags_alone() -> None:
-    bare = spend_row(metadata="{}", proxy_server_request="{}")
-    assert one(bare, SPEND)["user_agent"] == "acme/1.2"
-    assert one({**bare, "request_tags": ["blue"]}, SPEND)["user_agent"] is None
+    plain = spend_row(metadata="{}", proxy_server_request="{}")
+    assert one(plain, SPEND)["user_agent"] == "acme/1.2"
+    assert one({**plain, "request_tags": ["blue"]}, SPEND)["user_agent"] is None
 
 
 def test_an_address_that_only_the_request_has() -> None:
@@ -220,8 +220,8 @@ def test_an_address_that_only_the_request_has() -> None:
 
 
 def test_callback_and_spend_logs_of_one_call_are_one(tmp_path: Path) -> None:
-    bare = {"proxy_server_request": "{}", "response": "{}"}
-    logs = lines(tmp_path / "a.jsonl", payload(1)), lines(tmp_path / "b.jsonl", spend_row(1, **bare))
+    plain = {"proxy_server_request": "{}", "response": "{}"}
+    logs = lines(tmp_path / "a.jsonl", payload(1)), lines(tmp_path / "b.jsonl", spend_row(1, **plain))
     found = read_logs(*logs)
     assert len(found.rows) == 1
     assert found.rows[0]["prompt"] == "Question 1"

@@ -102,9 +102,9 @@ def test_a_document_over_several_lines_is_read(tmp_path: Path) -> None:
 
 def test_a_span_around_a_call_lends_user_session_and_client(tmp_path: Path) -> None:
     server = {"user.id": "wader", "session.id": "talk-2", "client.address": "192.0.2.9", "http.request.method": "POST"}
-    bare = {name: value for name, value in LEGACY.items() if name != "user.id"}
+    plain = {name: value for name, value in LEGACY.items() if name != "user.id"}
     # The server's span ends last, and so comes in a later request of the log.
-    requests = [export([span(2, bare, parent=3, trace=1), span(3, {}, parent=1, trace=1)]), export([span(1, server)])]
+    requests = [export([span(2, plain, parent=3, trace=1), span(3, {}, parent=1, trace=1)]), export([span(1, server)])]
     read = read_logs(write_json(tmp_path / "traces.jsonl", requests))
     (row,) = read.rows
     assert (row["account_id"], row["conversation_id"]) == ("wader", "talk-2")
@@ -179,8 +179,8 @@ def test_attributes_can_be_mapped_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_call_without_a_user_goes_to_what_is_known_of_it(tmp_path: Path) -> None:
-    bare = {"gen_ai.request.model": "m", "gen_ai.operation.name": "chat"}
-    (row,) = rows_of(tmp_path, export([span(1, bare)], {"service.name": "bird-app"}))
+    plain = {"gen_ai.request.model": "m", "gen_ai.operation.name": "chat"}
+    (row,) = rows_of(tmp_path, export([span(1, plain)], {"service.name": "bird-app"}))
     assert row["account_id"] == "bird-app"
 
 
@@ -235,12 +235,12 @@ def conversation(number: int) -> list[dict[str, Any]]:
     ]
 
 
-BARE = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-birds", "user.id": "wader"}
+PLAIN = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-birds", "user.id": "wader"}
 
 
 @pytest.mark.parametrize("write", [write_json, write_protobuf])
 def test_messages_in_log_records_complete_their_spans(write: Any, tmp_path: Path) -> None:
-    write(tmp_path / "traces.otlp", [export([span(1, BARE), span(2, BARE)])])
+    write(tmp_path / "traces.otlp", [export([span(1, PLAIN), span(2, PLAIN)])])
     write(tmp_path / "logs.otlp", [export([*conversation(1)[:2], *conversation(2)]), export(conversation(1)[2:])])
     rows = read_logs(tmp_path / "traces.otlp", tmp_path / "logs.otlp").rows
     assert [(row["prompt"], row["system_prompt"], row["response"]) for row in rows] == [
@@ -259,7 +259,7 @@ def test_log_records_alone_are_calls_and_given_twice_count_once(tmp_path: Path) 
 
 
 def test_rows_depend_neither_on_order_nor_on_files(tmp_path: Path) -> None:
-    spans = [span(1, CURRENT, lasts=5 * 10**9), span(2, LEGACY, parent=1, trace=1), span(3, LITELLM), span(4, BARE)]
+    spans = [span(1, CURRENT, lasts=5 * 10**9), span(2, LEGACY, parent=1, trace=1), span(3, LITELLM), span(4, PLAIN)]
     logs = [*conversation(4), *conversation(5)]
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -448,7 +448,7 @@ def test_openinference_is_equal_to_its_truth() -> None:
 
 def test_span_events_hold_messages_of_older_conventions(tmp_path: Path) -> None:
     told = json.dumps([{"role": "user", "content": ASK}])
-    old = span(1, BARE) | {"events": [{"name": "gen_ai.content.prompt", "attributes": pairs({"gen_ai.prompt": told})}]}
+    old = span(1, PLAIN) | {"events": [{"name": "gen_ai.content.prompt", "attributes": pairs({"gen_ai.prompt": told})}]}
     (row,) = rows_of(tmp_path, export([old]))
     (same,) = read_logs(write_protobuf(tmp_path / "a.pb", [export([old])])).rows
     assert row["prompt"] == same["prompt"] == ASK
@@ -458,9 +458,9 @@ def test_calls_beyond_the_spans_that_are_remembered_stay_calls_and_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outer = {"user.id": "teal"}
-    bare = {name: value for name, value in CURRENT.items() if name != "user.id"}
-    spans = [span(1, outer, lasts=50), span(2, bare, parent=1, trace=1), span(3, outer, lasts=50, trace=3)]
-    spans.append(span(4, bare, parent=3, trace=3))
+    plain = {name: value for name, value in CURRENT.items() if name != "user.id"}
+    spans = [span(1, outer, lasts=50), span(2, plain, parent=1, trace=1), span(3, outer, lasts=50, trace=3)]
+    spans.append(span(4, plain, parent=3, trace=3))
     path = write_json(tmp_path / "a.jsonl", [export(spans)])
     whole = read_logs(path)
     assert [row["account_id"] for row in whole.rows] == ["teal", "teal"]

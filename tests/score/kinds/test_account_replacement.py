@@ -15,7 +15,7 @@ EACH, DAYS = 80, 14
 
 
 def replacing(rng: np.random.Generator, delay: Array, *, stops: Array) -> Log:
-    """Half of the accounts stop at the given times; the other half start so much later, each after its own stop."""
+    """Every second account stops at a given time; the others start so much later, each after its own stop."""
     pairs = len(stops)
     starts = np.clip(stops + delay, 0, DAYS * DAY - HOUR)
     first, last = np.r_[np.zeros(pairs), starts], np.r_[stops, np.full(pairs, DAYS * DAY)]

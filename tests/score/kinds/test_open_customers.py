@@ -175,12 +175,12 @@ def test_most_members_must_belong(inside: int, is_open: bool) -> None:
 def test_a_public_provider_is_no_customer() -> None:
     """Who shares the mail provider of many customers shares nothing."""
     columns = firm()
-    assert P.public_domain * 4 < OTHERS
+    assert P.shared_domain * 4 < OTHERS
     parts = ["firm.example" if n < 4 else f"part{n % 4}.example" for n in range(MEMBERS)]
     columns["email_domain"][:MEMBERS] = parts
     columns["payment_fingerprint"][:MEMBERS] = [9 if n < 4 else n % 4 for n in range(MEMBERS)]
     assert judged(columns) is not None
-    public = [*parts, *["firm.example"] * (int(P.public_domain) * 4 + 1)]
+    public = [*parts, *["firm.example"] * (int(P.shared_domain) * 4 + 1)]
     columns["email_domain"][: len(public)] = public
     assert judged(columns) is None, "four seats of a domain that 21 comparison accounts have"
 

@@ -62,7 +62,7 @@ def plain_bits(plans: list[str | None], use: list[int], members: int) -> float:
 @pytest.mark.parametrize("sampled", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_bits_are_those_of_the_definition(seed: int, sampled: bool) -> None:
-    """Two plans with customers enough, one with too few; use with many ties; members in the sample or not."""
+    """Two price plans with customers enough, one with too few; use with many ties; members in the sample or not."""
     rng = np.random.default_rng(seed)
     plans: list[str | None] = [*rng.choice(["pro", "free", "rare"], 9, p=[0.5, 0.4, 0.1]).tolist(), None]
     plans += ["pro"] * 25 + ["free"] * 20 + ["rare"] * 19 + [None] * 30

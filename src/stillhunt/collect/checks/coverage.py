@@ -107,14 +107,14 @@ def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
     Returns:
         Short sentences; no evidence depends on any of it.
     """
-    told = [
+    missing = [
         f"no {what}: give collect.mmdb a file such as {file}"
         for name, needed, what, file in _ENRICHMENTS
         if name not in present and needed in present
     ]
     if "user_agent" in present and not browsers:
-        told.append("no names of browsers: pip install 'stillhunt[enrich]'")
-    return told
+        missing.append("no names of browsers: pip install 'stillhunt[enrich]'")
+    return missing
 
 
 def sampled_facts(needs: EvidenceNeeds, rates: Mapping[float, int], requests: int) -> dict[str, Any]:

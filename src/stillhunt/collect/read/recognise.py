@@ -84,21 +84,21 @@ def _open_file(
     """The reader of a file; its content decides, unless `collect.format` is canonical."""
     if not path.is_file():
         raise UnusableInputError("not a regular file (it is a device, a pipe, or a broken link)")
-    head = _head(path, packed=True)
+    first_bytes = _first_bytes(path, packed=True)
     framing: Framing = "parquet"
-    if not head:
+    if not first_bytes:
         raise UnusableInputError("the file is empty")
     file = _described(path, rows, config)
     if config.collect.format == CANONICAL:
         formats = None
     elif config.collect.format and formats is not None:
         source = source_named(config.collect.format)
-        framing = framing if head.startswith(PARQUET_MAGIC) else _framing(path, source)
+        framing = framing if first_bytes.startswith(PARQUET_MAGIC) else _framing(path, source)
         return formats.opened(file, source, _sampled(file, framing))
-    if head.startswith(PARQUET_MAGIC):
+    if first_bytes.startswith(PARQUET_MAGIC):
         plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
         return _canonical_or_known(plain, file, framing, formats)
-    content = _head(path, packed=False)
+    content = _first_bytes(path, packed=False)
     if content.startswith(UTF16):
         file.envelope, content = from_utf16, b"".join(from_utf16(iter((content,))))
         if not content.lstrip().startswith((b"{", b"[")):
@@ -111,8 +111,8 @@ def _open_file(
     try:
         return _open_text(file, content, required, formats)
     except UnusableInputError as complaint:
-        head = _head(path, packed=False, most=ENVELOPE_BYTES)
-        for envelope in envelopes(head, file.longest) if file.envelope is None else ():
+        first_bytes = _first_bytes(path, packed=False, most=ENVELOPE_BYTES)
+        for envelope in envelopes(first_bytes, file.longest) if file.envelope is None else ():
             file.envelope = envelope
             if (found := _known(file, "text", formats)) is not None:
                 return found
@@ -255,7 +255,7 @@ def _known(file: TextFile, framing: Framing, formats: FormatsMet | None, *, mixe
 
 def _framing(path: Place, source: Source) -> Framing:
     """How records are framed in a file whose format the user named."""
-    content = _head(path, packed=False)
+    content = _first_bytes(path, packed=False)
     if "text" in source.framings and not content.lstrip().startswith((b"{", b"[")):
         return "text"
     if _looks_like_messages(content):
@@ -263,20 +263,20 @@ def _framing(path: Place, source: Source) -> Framing:
     return "csv" if _text_kind(content, path.name) == "csv" else "json"
 
 
-def _looks_like_messages(head: bytes) -> bool:
+def _looks_like_messages(first_bytes: bytes) -> bool:
     """Whether a file is protobuf: its first field has number 1 and a length. In text, that byte is an empty line."""
-    return head[:1] == b"\n" and not _is_text(head[:4096])
+    return first_bytes[:1] == b"\n" and not _is_text(first_bytes[:4096])
 
 
-def _is_text(head: bytes) -> bool:
+def _is_text(first_bytes: bytes) -> bool:
     try:
-        head[:-4].decode()
+        first_bytes[:-4].decode()
     except UnicodeDecodeError:
         return False
-    return not any(byte < 9 for byte in head)
+    return not any(byte < 9 for byte in first_bytes)
 
 
-def _head(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
+def _first_bytes(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
     """First bytes of a file as it is stored, or of its decompressed content."""
     pieces = HashedFile(path).pieces()
     content = b""
@@ -291,8 +291,8 @@ def _head(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
     return content[:most]
 
 
-def _text_kind(head: bytes, name: str) -> str:
-    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+def _text_kind(first_bytes: bytes, name: str) -> str:
+    start = first_bytes.removeprefix(BYTE_ORDER_MARK).lstrip()
     if not start:
         raise UnusableInputError("the file is empty")
     if start.startswith(b"{"):

@@ -54,12 +54,12 @@ class KeptInput:
 
     Attributes:
         rows: rows handed on from it.
-        told: what else was learned, as plain values that are returned unchanged.
+        known: what else was learned, as plain values that are returned unchanged.
         cuts: (row, bytes) of each prompt from which resent history was cut.
     """
 
     rows: int
-    told: Mapping[str, Any]
+    known: Mapping[str, Any]
     cuts: tuple[tuple[int, int], ...] = ()
 
 
@@ -292,7 +292,7 @@ def _facts_of(folder: Path) -> KeptInput | None:
         if facts.pop("sizes") != _sizes(folder):
             return None
         cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])
-        return KeptInput(int(facts["rows"]), dict(facts["told"]), cuts)
+        return KeptInput(int(facts["rows"]), dict(facts["known"]), cuts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -133,7 +133,7 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", numba_intrinsic(function))
 
 
-_types: Any = numba.types  # half of numba is annotated, so strict mypy would refuse calls to the other half
+_types: Any = numba.types  # only a part of numba is annotated, so strict mypy would refuse calls to the rest
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
 _VECTOR = ir.VectorType(_I8, 64)
 
@@ -299,8 +299,8 @@ def continuations(x: np.uint64) -> int:
 @part
 def low_bytes(count: np.uint64) -> np.uint64:
     """Mask of the lowest 0 to 8 bytes; two shifts, as one by 64 bits is undefined."""
-    half = count << _U2
-    return ~((_ONES << half) << half)
+    shift = count << _U2
+    return ~((_ONES << shift) << shift)
 
 
 @part

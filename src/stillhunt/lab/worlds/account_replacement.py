@@ -31,7 +31,7 @@ class Tenures:
 
     Args:
         banned: microseconds since the epoch, `NEVER` for accounts that stay.
-        successor: account that takes over, -1 = none.
+        successor: account that replaces it, -1 = none.
         delay: microseconds between the first refused call of its predecessor and an account's first work; 0 for
             accounts that work from the start.
     """
@@ -67,7 +67,7 @@ def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft
     Args:
         rng: generator.
         draft: the queue as if every account worked all the time.
-        tenures: who is banned and who takes over.
+        tenures: who is banned and who replaces it.
 
     Returns:
         The rows that are really sent: after a ban a few refused calls and then nothing; the work of the next hours goes

@@ -133,7 +133,7 @@ def topic_bits_of(fold: Fold, s: int, mean: Floats, scratch: Floats) -> float:
         fold: what the slices show.
         s: the slice.
         mean: mixture of topics.
-        scratch: memory, shape (2, TASTES).
+        scratch: memory, shape (2, PREFERENCES).
     """
     logs, products = scratch
     logs[:] = fold.preference[s]

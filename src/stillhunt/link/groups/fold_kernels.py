@@ -44,7 +44,7 @@ class Fold(NamedTuple):
         log_spread: its logarithm.
         topic_start: slice s has the topics topic_start[s] : topic_start[s + 1].
         topic, topic_count: topics that a slice has, and its prompts on each.
-        preference: logarithm of what each topic preference gives before topics recur, shape (slices, TASTES).
+        preference: logarithm of what each topic preference gives before topics recur, shape (slices, PREFERENCES).
         request_start: slice s has the requests request_start[s] : request_start[s + 1].
         phrase_start: request r has the phrases phrase_start[r] : phrase_start[r + 1].
         phrase: phrases of the requests, ascending in each.

@@ -1,6 +1,6 @@
 """Disposable mail: domains at which anybody gets an address for an hour, where the list of them is installed.
 
-Which providers are public is measured (`open_customers.PUBLIC_DOMAIN`), for they have many customers. A disposable
+Which providers are public is measured (`open_customers.P.shared_domain`), for they have many customers. A disposable
 domain may have few in one log, and so look like a firm's own; only a list knows better. The list is an extra
 (stillhunt[enrich]); without it no domain is known to be disposable. `run.json` says which list was used.
 """

@@ -83,7 +83,7 @@ class EvidenceKind:
         measures: what is measured, as a phrase.
         null: what it is compared with.
         columns: what it reads, beyond timestamp, account and model.
-        calls: which calls it must see; in a sample a kind that must see more may speak against, but not for.
+        calls: which calls it must see; in a sample a kind that must see more may be evidence against, but not for.
         most_bits, least_bits: bounds of its bits before the family's cap; None where only the family's cap bounds them.
         wording: templates of its statements.
         members: what it says about single members; None where it says nothing.

@@ -261,10 +261,10 @@ def _reasons(judged: Judged, config: Config, accounts: int) -> list[str]:
 
 def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -> pa.ListArray:
     """The reasons of each account's campaign; an allowed account says so first."""
-    told = [*([ALLOWED_REASON, *why] for why in reasons), [ALLOWED_REASON], *reasons, []]
+    reason_lists = [*([ALLOWED_REASON, *why] for why in reasons), [ALLOWED_REASON], *reasons, []]
     # Campaign -1 is the last list of each part.
     number = np.where(sanctioned, 0, len(reasons) + 1) + np.where(campaign < 0, len(reasons), campaign)
-    lists = pa.array(told, pa.list_(pa.string()))
+    lists = pa.array(reason_lists, pa.list_(pa.string()))
     return lists.take(pa.array(number))
 
 

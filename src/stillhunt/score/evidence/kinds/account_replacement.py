@@ -112,7 +112,7 @@ KIND = EvidenceKind(
         "starts as near before a stop as after it, within 0.15; the stops of a day have one vote",
         judgement("table score.account_replacement"),
     ),
-    columns=(Column("status", "refused work that other accounts take over", enough=False),),
+    columns=(Column("status", "refused work that other accounts continue", enough=False),),
     calls="every",
     most_bits=P.cap_bits,
     least_bits=least_bits(P.part),

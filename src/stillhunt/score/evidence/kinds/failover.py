@@ -91,7 +91,7 @@ class FailoverParameters:
         provenance=judgement("bounds the work"),
     )
     cap_bits: float = parameter(
-        6.0, unit="bits", meaning="Most bits.", provenance=judgement("one habit of one dispatcher")
+        6.0, unit="bits", meaning="Most bits.", provenance=judgement("one rule of one dispatcher")
     )
 
 
@@ -113,7 +113,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if refused.sum() < P.min_refusals:
         return None
     ways = (_resent(case.log, case.candidate, refused), _started(case.log, case.candidate, refused))
-    # The mean of both ratios, since both show one habit.
+    # The mean of both ratios, since both show one rule.
     ratio = float(np.mean([way.ratio for way in ways]))
     shown = max(ways, key=lambda way: way.ratio)
     return kind.finding(
@@ -205,7 +205,7 @@ KIND = EvidenceKind(
         measured("152 honest groups start as often before a refusal as after it; table score.failover"),
     ),
     columns=(
-        Column("status", "refused work that other accounts take over", enough=False),
+        Column("status", "refused work that other accounts continue", enough=False),
         Column("prompt", "refused prompts that another account sends", enough=False),
     ),
     calls="any",

@@ -42,7 +42,7 @@ class CustomerParameters:
         meaning="Bits of a member that declares the organisation.",
         provenance=judgement("a seat of a known customer"),
     )
-    public_domain: float = parameter(
+    shared_domain: float = parameter(
         5.0,
         unit="times",
         meaning="Times a part's size, from which comparison accounts make its mail domain a public provider's.",
@@ -106,7 +106,7 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         inside = own == value
         others = (int(accounts.mail_domain_holders[value]) - int((inside & background).sum())) * weight
         part = members[inside]
-        if inside.sum() < P.smallest_part or others > P.public_domain * inside.sum():
+        if inside.sum() < P.smallest_part or others > P.shared_domain * inside.sum():
             continue
         if (disposable[part] > 0).any():  # mail that anybody can have, however few have it here
             continue
