@@ -88,7 +88,17 @@ RELOADED = (
     "test_",
 )
 """Modules that a fork imports anew, since they hold what a mutated module defines; the rest is kept."""
-SLOW = ("average", "luck", "bursts", "rhythm", "public_set", "honest_groups", "unrelated", "move_as", "framework")
+SLOW = (
+    "average",
+    "luck",
+    "bursts_of_their_own",
+    "rhythm",
+    "public_set_is_no_failover",
+    "honest_groups",
+    "unrelated_starts",
+    "move_as",
+    "framework",
+)
 """Words in the names of tests that judge many drawn logs: their definitions are held by faster tests."""
 
 Change = tuple[str, Callable[[], None]]
@@ -120,6 +130,8 @@ def _changes(parent: ast.AST, name: str, place: int | None, node: ast.AST) -> It
     if _is_declaration(node):
         node.declared = True  # type: ignore[attr-defined]  # a mark for the walk below it
         return
+    if getattr(getattr(parent, "func", None), "id", "") == "_kind" and isinstance(node, ast.Constant):
+        return  # the place of a kind in tables
     if name in ("annotation", "returns", "decorator_list") or (
         isinstance(parent, ast.keyword) and parent.arg in ("order", "strict")
     ):
