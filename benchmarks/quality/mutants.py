@@ -2,7 +2,7 @@
 
 Each mutant is one module with one expression changed: a comparison, an operator, a number, `and` for `or`, `min` for
 `max`, a missing `not`, a lost result or statement. It is killed where the tests of its module fail. Parameter tables
-and the texts of declarations are left alone: their numbers are judged by `sensitivity.py`, not by tests.
+and the texts of declarations are left alone: their numbers are judged by the sensitivity benchmark, not by tests.
 
     python benchmarks/quality/mutants.py                  # all mutants of all modules
     python benchmarks/quality/mutants.py caps --sample 20 # of one module, 20 drawn at random
