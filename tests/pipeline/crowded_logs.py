@@ -16,7 +16,7 @@ ACCOUNTS = 375
 
 @dataclass(frozen=True)
 class CrowdedLog:
-    """What the customers have in common. Nobody deals anything out.
+    """What the customers have in common. Nobody draws anything out.
 
     Attributes:
         words: words of everybody's vocabulary; few where all ask about one product.

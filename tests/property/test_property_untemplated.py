@@ -144,7 +144,7 @@ def test_a_untemplated_campaign_is_judged_by_what_it_shows(case: dict[str, pa.Ta
     bits = {row["kind"]: row["bits"] for row in rows if row["account_id"] is None}
     assert bits["topic_mixture"] > 0
     assert bits["client_fingerprint"] > 0
-    of_members = [row["bits"] for row in rows if row["account_id"] is not None and row["kind"] == "like_work"]
+    of_members = [row["bits"] for row in rows if row["account_id"] is not None and row["kind"] == "similar_workload"]
     assert len(of_members) == WORKERS
     assert np.median(of_members) > 1.0
-    assert not {"phrase_mixture", "even_loads"} & {row["kind"] for row in rows}
+    assert not {"phrase_mixture", "even_volume"} & {row["kind"] for row in rows}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.schema import ACCOUNTS, SLICED, TIMESTAMP, TRAFFIC
 from stillhunt.score.context.candidate import Candidate
@@ -47,11 +48,11 @@ def log_of_rows(
     given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
     for name in ("conduct", "origin_file", "words", "origin_row"):
         given[name] = np.zeros(rows, np.int64)
-    given |= {"source": ["default"] * rows, "model": ["large"] * rows, "conversation": np.arange(rows)}
-    given |= {"prompt_hash": np.arange(rows) + 1, "request_id": [f"r{row}" for row in range(rows)]}
+    given |= {"source": pa.repeat("default", rows), "model": pa.repeat("large", rows), "conversation": np.arange(rows)}
+    given |= {"prompt_hash": np.arange(rows) + 1, "request_id": pa.array(np.arange(rows)).cast(pa.string())}
     given |= columns
     taken = {name: _taken(values, order) for name, values in given.items()}
-    taken["account_id"] = [f"a{number:05d}" for number in account[order]]
+    taken["account_id"] = _names(int(account.max(initial=-1)) + 1).take(pa.array(account[order]))
     taken["timestamp"] = pa.array(time[order], pa.int64()).cast(TIMESTAMP)
     traffic = TRAFFIC.build(**taken)
     sliced = sliced_table(traffic, cluster=(np.zeros(rows, np.int64) if cluster is None else cluster)[order])
@@ -71,11 +72,14 @@ def sliced_table(traffic: pa.Table, **columns: Any) -> pa.Table:
         name: np.zeros(rows, SLICED.arrow.field(name).type.to_pandas_dtype()) for name in SLICED.names
     }
     values["first_occurrence"] = np.ones(rows, bool)
-    settings = [np.array([one is not None for one in traffic[name].to_pylist()], bool) for name in SETTINGS]
+    settings = [traffic[name].is_valid().to_numpy() for name in SETTINGS]
     values["request_style"] = np.any(settings, axis=0).astype(np.int64)
-    clients = list(zip(traffic["user_agent"].to_pylist(), traffic["tls_fingerprint"].to_pylist(), strict=True))
-    codes = {client: code for code, client in enumerate(sorted(set(clients), key=str))}
-    values["client_fingerprint"] = [-1 if client == (None, None) else codes[client] for client in clients]
+    clients = [
+        pc.fill_null(traffic[name].cast(pa.string()), "").combine_chunks() for name in ("user_agent", "tls_fingerprint")
+    ]
+    encoded = pc.dictionary_encode(pc.binary_join_element_wise(*clients, "|"))
+    known = [traffic[name].is_valid().to_numpy() for name in ("user_agent", "tls_fingerprint")]
+    values["client_fingerprint"] = np.where(np.any(known, axis=0), encoded.indices.to_numpy(), -1)
     values |= columns
     return SLICED.build(**{name: values[name] for name in SLICED.names})
 
@@ -84,7 +88,11 @@ def accounts_table(columns: dict[str, list[Any]]) -> pa.Table:
     """ACCOUNTS with the given columns, one entry an account; the others are unknown."""
     count = len(next(iter(columns.values())))
     unknown = {name: pa.nulls(count, ACCOUNTS.arrow.field(name).type) for name in ACCOUNTS.names}
-    return ACCOUNTS.build(**{**unknown, "account_id": [f"a{number:05d}" for number in range(count)], **columns})
+    return ACCOUNTS.build(**{**unknown, "account_id": _names(count), **columns})
+
+
+def _names(count: int) -> pa.Array:
+    return pa.array([f"a{number:05d}" for number in range(count)], pa.string())
 
 
 def _taken(values: Any, order: Array) -> Any:

@@ -22,7 +22,7 @@ import tails  # noqa: E402 - its folder is no package
 
 def test_a_look_is_what_a_whole_hunt_finds() -> None:
     """The text is read once for all looks; candidates, members and bits are those of a hunt in the window's rows."""
-    world = build_world(WorldSpec(accounts=160, days=16, seed=9))
+    world = build_world(WorldSpec(accounts=100, days=16, seed=9))
     watched = looks.Watched(world, threads=1)
     end = watched.begin + (looks.WINDOW_DAYS * 24 + 30) * looks.HOUR
     times = world.requests["timestamp"].cast(pa.int64())

@@ -158,7 +158,7 @@ def test_sentences_about_members_are_plain_and_have_no_figures(kind: EvidenceKin
         "Its share is nan",
         "it begins without a capital",
         "It ends with a full stop.",
-        "The outsiders differ",
+        "The manner differs",
         "More than over 99 % differ",
         "Minus -20 bits",
     ],

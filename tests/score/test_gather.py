@@ -93,3 +93,10 @@ def test_a_finding_names_at_most_fifty_requests_evenly_spread() -> None:
     shown = examples(np.arange(1000))
     assert (len(shown), shown[0], shown[-1]) == (50, 0, 999)
     assert set(np.diff(shown).tolist()) <= {20, 21}
+
+
+def test_a_finding_names_no_request_and_counts_none_unless_said() -> None:
+    found = Finding("queue", "test", "", 0.0)
+    assert (found.count, len(found.rows), found.member_bits) == (0, 0, None)
+    assert not found.independent
+    assert not found.insufficient

@@ -20,8 +20,8 @@ NEEDS = evidence_needs()
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    campaign = CampaignSpec(2, 20, name="plain", requests_per_account_day=40.0)
-    return build_world(WorldSpec(accounts=160, days=7, seed=3, campaigns=(campaign,)))
+    campaign = CampaignSpec(2, 12, name="plain", requests_per_account_day=30.0)
+    return build_world(WorldSpec(accounts=80, days=5, seed=3, campaigns=(campaign,)))
 
 
 def hunted(world: World, rates: np.ndarray | None) -> stillhunt.Case:

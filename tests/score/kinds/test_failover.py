@@ -8,7 +8,7 @@ from row_logs import DAY, HOUR, MINUTE, Array, finding_of, group_of, log_of_rows
 
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.failover import KIND, P, _apart
+from stillhunt.score.evidence.kinds.failover import KIND, P, _apart, _started
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, share_ratio
 
 MEMBERS, EACH, DAYS = 20, 80, 10
@@ -195,3 +195,20 @@ def test_very_many_refusals_are_thinned_evenly(refusals: int, kept: int) -> None
     assert len(found) == kept
     assert set(np.diff([when for when, _ in found]).tolist()) == {-(-refusals // 4_000) * HOUR}
     assert _apart(times[:0], times[:0]) == []
+
+
+@pytest.mark.parametrize(
+    ("wait", "started"), [(-1, (0, 6)), (0, (0, 0)), (1, (6, 0)), (5 * MINUTE, (6, 0)), (5 * MINUTE + 1, (0, 0))]
+)
+def test_a_start_is_within_five_minutes_and_not_at_the_moment_of_the_refusal(
+    wait: int, started: tuple[int, int]
+) -> None:
+    """Six refusals, and another member that sends one request so many microseconds after each, or before."""
+    refused = (np.arange(6) + 1) * HOUR
+    log = log_of_rows(
+        np.r_[np.zeros(6, np.int64), np.ones(6, np.int64)],
+        np.r_[refused, refused + wait],
+        status=np.r_[np.full(6, 429), np.full(6, 200)],
+    )
+    found = _started(log, group_of(log, 2), log.requests.numbers("status") == 429)
+    assert (found.figures["after"], found.figures["before"]) == started

@@ -154,6 +154,14 @@ def test_parts_whose_payers_are_not_known_share_none() -> None:
     assert "4 customers" in found.statement
 
 
+def test_a_card_of_a_few_seats_is_not_the_payer_of_a_part() -> None:
+    """One seat of each school has a card on file, the same one; the rest are known by their network alone."""
+    cards = [7 if n < 4 else None for n in range(MEMBERS)]
+    found = judged(schools(payment_fingerprint=cards, signup_prefix=(SCHOOL + 1).tolist()))
+    assert found is not None
+    assert "4 customers" in found.statement
+
+
 def test_a_customer_is_more_than_a_seat_or_two() -> None:
     """Twenty domains of one account each are twenty strangers to each other, whoever pays."""
     assert judged(firm(email_domain=[f"d{n}.example" for n in range(MEMBERS)])) is None
@@ -172,7 +180,7 @@ def test_most_members_must_belong(inside: int, is_open: bool) -> None:
     assert (judged(firm(email_domain=domains)) is not None) == is_open
 
 
-def test_a_public_provider_is_no_customer() -> None:
+def test_a_mail_provider_is_no_customer() -> None:
     """Who shares the mail provider of many customers shares nothing."""
     columns = firm()
     assert P.shared_domain * 4 < OTHERS

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, HOUR, finding_of, group_of, log_of_rows
 
+from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import Log
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
@@ -119,6 +120,17 @@ def test_checks_are_prompts_of_the_same_account_on_another_day(again: int) -> No
     assert found.bits == pytest.approx(weighed(again, ROWS + again, P.honest_checks, P.harvest_checks))
     assert found.count == again
     assert (log.requests.time[found.rows] >= 4 * DAY).all()
+
+
+def test_the_last_accounts_checks_count_too() -> None:
+    prompt = np.arange(ROWS) + 1
+    time = np.full(ROWS, 3 * DAY) + np.arange(ROWS)
+    log = log_of_rows(np.r_[OWNER, OWNER[-5:]], np.r_[time, time[-5:] + DAY], prompt_hash=np.r_[prompt, prompt[-5:]])
+    assert signs(log)["own_checks"].count == 5
+
+
+def test_the_flag_is_that_of_the_text_pass() -> None:
+    assert BITS["OWN_DATA"] == OWN_DATA
 
 
 @pytest.mark.parametrize("back", [0, 1, 2])

@@ -132,5 +132,10 @@ def test_members_who_use_the_template_less_than_everybody_have_no_lift() -> None
     assert template_lift(log, group_of(log, 4), 4) == 1.0
 
 
+def test_members_of_one_request_have_their_share_too() -> None:
+    log = log_with(np.r_[np.ones(5, np.int64), np.zeros(30, np.int64)], np.r_[np.zeros(5, np.int64), np.full(30, 4)])
+    assert template_lift(log, group_of(log, 5), 4) == pytest.approx(121.0)
+
+
 def test_untemplated_groups_have_no_phrases() -> None:
     assert finding_of(KIND, RARE, untemplated_group(RARE, np.arange(MEMBERS))) is None

@@ -79,7 +79,7 @@ def test_members_bits_are_those_of_their_slices_within_the_cap() -> None:
 def test_too_few_known_topics_are_insufficient_data() -> None:
     rng = np.random.default_rng(4)
     log = log_with(rng, mixtures(rng, one_queue=True))
-    known = np.where(np.arange(ACCOUNTS * EACH) < 3, 1, -1)
+    known = np.where(np.arange(ACCOUNTS * EACH) < 3, 0, -1)
     group = replace(group_of(log, MEMBERS), queue=np.ones(MEMBERS))
     found = finding_of(KIND, with_requests(log, topic=known), group)
     assert found is not None

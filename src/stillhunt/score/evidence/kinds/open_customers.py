@@ -128,9 +128,7 @@ def _one_payer(accounts: Accounts, part: Ints) -> bool:
 
 def _payer(accounts: Accounts, part: Ints) -> list[int]:
     """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
-    values = accounts.customers.codes.get("payment_fingerprint")
-    if values is None:
-        return []
+    values = accounts.customers.codes["payment_fingerprint"]
     known, holders = np.unique(values[part][values[part] >= 0], return_counts=True)
     return [int(known[np.argmax(holders)])] if holders.sum() >= P.agreement * len(part) else []
 
@@ -142,10 +140,7 @@ def _one_country(accounts: Accounts, part: Ints) -> bool:
 
 def _agreement(accounts: Accounts, part: Ints, name: str) -> float:
     """Share of the accounts that have the commonest value of a customer column; 0 where it is not known."""
-    values = accounts.customers.codes.get(name)
-    if values is None:
-        return 0.0
-    own = values[part]
+    own = accounts.customers.codes[name][part]
     return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))
 
 
