@@ -31,7 +31,12 @@ from stillhunt.score.evidence.kind import EvidenceKind
 COUNTS = (0, 1, 2, 1234)
 SHARES = (0.0, 0.0004, 0.05, 0.5, 0.9996, 1.0)
 MODULES = sorted(path for path in Path(kinds.__path__[0]).glob("[a-z]*.py"))
-TEXTS = {"answers": ("", ", and its answers average 1,234 tokens"), "below": ("98 %",), "verb": ("elicit reasoning",)}
+TEXTS = {
+    "members": ("All 70 accounts", "1 of 70 accounts", "12 of 70 accounts"),
+    "answers": ("", ", and its answers average 1,234 tokens"),
+    "below": ("98 %",),
+    "verb": ("elicit reasoning",),
+}
 """Values of fields that are texts of their own."""
 every_kind = pytest.mark.parametrize("kind", CATALOGUE, ids=lambda kind: kind.name)
 

@@ -188,8 +188,8 @@ def test_a_mail_provider_is_no_customer() -> None:
     columns["email_domain"][:MEMBERS] = parts
     columns["payment_fingerprint"][:MEMBERS] = [9 if n < 4 else n % 4 for n in range(MEMBERS)]
     assert judged(columns) is not None
-    public = [*parts, *["firm.example"] * (int(P.shared_domain) * 4 + 1)]
-    columns["email_domain"][: len(public)] = public
+    others = [*parts, *["firm.example"] * (int(P.shared_domain) * 4 + 1)]
+    columns["email_domain"][: len(others)] = others
     assert judged(columns) is None, "four seats of a domain that 21 comparison accounts have"
 
 

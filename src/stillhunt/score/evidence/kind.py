@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from stillhunt.base import formatting
 from stillhunt.base.parameters import Provenance
 from stillhunt.base.wording import fill
 from stillhunt.score.evidence.case import CandidateCase
@@ -146,3 +147,14 @@ class EvidenceKind:
         """
         statement = fill(self.wording.insufficient, **(figures or {}))
         return Finding(self.family, self.name, statement, 0.0, member_bits=member_bits, insufficient=True)
+
+
+def members_sharing(sharing: int, members: int) -> str:
+    """How many members share something, for the beginning of a sentence: `All 70 accounts`, `12 of 70 accounts`.
+
+    Args:
+        sharing: members that do.
+        members: all members.
+    """
+    words = formatting.part_of(sharing, members, "account")
+    return words[:1].upper() + words[1:]

@@ -10,7 +10,7 @@ from stillhunt.base.parameters import judgement, parameter, parameter_table, val
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording, members_sharing
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import shared_value
 
@@ -74,7 +74,11 @@ def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     found = shared_value(own, candidate.accounts, log.keys.client_fingerprint())
     return kind.finding(
         min(found.bits, P.cap_bits),
-        {"sharing": found.sharing, "accounts": len(candidate.accounts), "values": found.values},
+        {
+            "members": members_sharing(found.sharing, len(candidate.accounts)),
+            "sharing": found.sharing,
+            "values": found.values,
+        },
         count=len(candidate.rows),
         member_bits=np.clip(found.member_bits, -P.member_against_bits, P.member_bits),
     )
@@ -95,7 +99,11 @@ def _untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     bits = _as_users_of_the_same(found.member_bits, own, used)[np.isin(candidate.accounts, current.accounts)]
     return kind.finding(
         min(found.bits, P.untemplated_cap_bits),
-        {"sharing": found.sharing, "accounts": len(candidate.accounts), "values": found.values},
+        {
+            "members": members_sharing(found.sharing, len(candidate.accounts)),
+            "sharing": found.sharing,
+            "values": found.values,
+        },
         count=len(candidate.rows),
         member_bits=np.clip(bits, -P.member_against_bits, P.untemplated_member_bits),
         independent=True,
@@ -116,7 +124,7 @@ def _as_users_of_the_same(bits: Floats, judged: Ints, used: Ints) -> Floats:
 
 
 _FOUND_OTHERWISE = (
-    "{sharing:#} of {accounts:account}, found by topics and workload, also {sharing:uses|use} "
+    "{members}, found by topics and workload, also {sharing:uses|use} "
     "{values:client fingerprint} (SDK and TLS) that {values:is|are} rarer among others with the same request style"
 )
 KIND = EvidenceKind(
@@ -139,9 +147,8 @@ KIND = EvidenceKind(
     most_bits=P.untemplated_cap_bits,
     least_bits=0.0,
     wording=Wording(
-        "{sharing:#} of {accounts:account} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that "
-        "{values:is|are} rarer elsewhere",
-        "{sharing:#} of {accounts:account} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that "
+        "{members} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that {values:is|are} rarer elsewhere",
+        "{members} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that "
         "{values:is|are} as common elsewhere",
         "The log names neither clients nor TLS fingerprints",
         variants=(_FOUND_OTHERWISE,),

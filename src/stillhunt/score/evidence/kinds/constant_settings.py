@@ -12,7 +12,7 @@ from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording, members_sharing
 from stillhunt.score.stats.shared_keys import shared_value
 
 
@@ -48,8 +48,8 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(
         found.bits,
         {
+            "members": members_sharing(found.sharing, members),
             "sharing": found.sharing,
-            "accounts": members,
             "values": found.values,
             "varied": _varied_elsewhere(requests, candidate),
         },
@@ -84,9 +84,9 @@ KIND = EvidenceKind(
     most_bits=P.cap_bits,
     least_bits=0.0,
     wording=Wording(
-        "{sharing:#} of {accounts:account} {sharing:keeps|keep} {values:combination} of temperature and length that "
+        "{members} {sharing:keeps|keep} {values:combination} of temperature and length that "
         "{values:is|are} rarer elsewhere; {varied:#} of them {varied:uses|use} others in the rest of the traffic",
-        "{sharing:#} of {accounts:account} {sharing:keeps|keep} {values:combination} of temperature and length that "
+        "{members} {sharing:keeps|keep} {values:combination} of temperature and length that "
         "{values:is|are} as common elsewhere",
         "The log has no temperature, top_p or max_tokens",
     ),

@@ -7,7 +7,7 @@ import numpy as np
 from stillhunt.base.parameters import judgement
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording, members_sharing
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.shared_keys import shared_address
@@ -20,17 +20,14 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     found = shared_address(members, key)
     return kind.finding(
         found.bits,
-        {"sharing": found.sharing, "accounts": len(members), "values": found.values},
+        {"members": members_sharing(found.sharing, len(members)), "sharing": found.sharing, "values": found.values},
         count=len(case.candidate.rows),
         member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),
     )
 
 
 def _kind(name: str, order: int, measures: str, nouns: str, member: str) -> EvidenceKind:
-    words = (
-        f"{{sharing:#}} of {{accounts:account}} {{sharing:sends|send}} from {{values:#{nouns}}}, "
-        "which chance does not explain"
-    )
+    words = f"{{members}} {{sharing:sends|send}} from {{values:#{nouns}}}, which chance does not explain"
     return EvidenceKind(
         name=name,
         family="network",

@@ -10,7 +10,7 @@ from stillhunt.base import formatting
 from stillhunt.base.parameters import judgement
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording, members_sharing
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.shared_keys import shared_value
@@ -23,7 +23,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     found = shared_value(customers.codes[kind.name][members], members, case.log.keys.customer(kind.name))
     finding = kind.finding(
         found.bits,
-        {"sharing": found.sharing, "accounts": len(members), "values": found.values},
+        {"members": members_sharing(found.sharing, len(members)), "sharing": found.sharing, "values": found.values},
         count=len(case.candidate.rows),
         member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),
     )
@@ -35,7 +35,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 
 def _kind(name: str, order: int, column: Column, measures: str, words: str, missing: str, member: str) -> EvidenceKind:
-    for_template = f"{{sharing:#}} of {{accounts:account}} {words}, which chance does not explain"
+    for_template = f"{{members}} {words}, which chance does not explain"
     return EvidenceKind(
         name=name,
         family="identity",
@@ -89,7 +89,7 @@ KINDS = (
         250,
         Column("accounts.created_at", "bursts of sign-ups"),
         "sign-up times, in windows of 12 hours, shared beyond chance",
-        "signed up within {values:12-hour window}",
+        "signed up within {values:window} of 12 hours",
         "sign-up times",
         "It signed up in a 12-hour window that other members use too",
     ),
