@@ -14,7 +14,7 @@ from typer.main import get_command
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.parameters import all_parameters
-from stillhunt.base.schema import Table
+from stillhunt.base.shape import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text

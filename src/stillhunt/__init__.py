@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from stillhunt._version import __version__
 
 if TYPE_CHECKING:
-    from stillhunt.base.config import Config as Config
-    from stillhunt.base.errors import CaseError as CaseError
-    from stillhunt.base.errors import ConfigError as ConfigError
-    from stillhunt.base.errors import ContractError as ContractError
-    from stillhunt.base.errors import EngineError as EngineError
-    from stillhunt.base.errors import InputError as InputError
-    from stillhunt.base.errors import OutputError as OutputError
-    from stillhunt.base.errors import StillhuntError as StillhuntError
-    from stillhunt.pipeline import hunt as hunt
-    from stillhunt.triage import Case as Case
+    from stillhunt.base.config import Config
+    from stillhunt.base.errors import (
+        CaseError,
+        ConfigError,
+        ContractError,
+        EngineError,
+        InputError,
+        OutputError,
+        StillhuntError,
+    )
+    from stillhunt.pipeline import hunt
+    from stillhunt.triage import Case
 
 _HOMES = {
     "hunt": "stillhunt.pipeline",

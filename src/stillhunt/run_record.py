@@ -18,7 +18,7 @@ from stillhunt._version import __version__
 from stillhunt.base.clients import tells_browsers
 from stillhunt.base.config import Config
 from stillhunt.base.memory import give_back
-from stillhunt.base.schema import CASE_VERSION
+from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
 from stillhunt.extract import SKETCH_VERSION

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.schema import CASE_TABLES
+from stillhunt.base.schema_case import CASE_TABLES
 
 FIRST = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)
 LAST = datetime(2026, 11, 14, 20, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from case_tables import campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
 from rich.console import Console
 
-from stillhunt.base.schema import CASE_TABLES
+from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.cli.findings import as_document, exit_code
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import Case, CaseModel, case_model

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.normalise.standardise import times
 from stillhunt.collect.values.chat import Chat, exchanges, read_chat, settle_messages

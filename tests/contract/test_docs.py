@@ -12,7 +12,8 @@ from source_tree import PACKAGE, ROOT
 from typer.main import get_command
 
 from stillhunt.base.config import Config, setting_origins
-from stillhunt.base.schema import CASE_TABLES, INPUT_TABLES, ROOM_TABLES
+from stillhunt.base.schema import INPUT_TABLES, ROOM_TABLES
+from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.cli.app import EPILOG, app
 from stillhunt.cli.findings import EXIT_MEANINGS
 

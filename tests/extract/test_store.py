@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.schema import REJECTS, SKETCHES, TIMESTAMP
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.schema_case import REJECTS
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.extract.store import segments, store
 from stillhunt.extract.store.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
 from stillhunt.extract.store.store import CONFLICT, SegmentWriter, Store

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.lab.baselines import BASELINES, MethodSettings
 from stillhunt.lab.baselines.advisory import never_idle, no_ramp
 from stillhunt.lab.baselines.catchsync import distance_to_bound

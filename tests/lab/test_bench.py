@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.lab.baselines import MethodResult, MethodSettings
 from stillhunt.lab.bench import BenchSpec, run_bench, write_report
 from stillhunt.lab.bench import run as bench_run

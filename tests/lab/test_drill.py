@@ -16,7 +16,7 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError, OutputError
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
+from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
 from stillhunt.lab.drill import run as drill_run
 from stillhunt.lab.drill.honest_traffic import learn_honest_traffic
 from stillhunt.lab.drill.judge import Outcome, judge

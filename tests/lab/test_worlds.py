@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.lab.worlds import build as worlds
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world, demo_spec, spec_for_rung, write_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec

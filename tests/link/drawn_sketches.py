@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset, LocalDataset, Source
-from stillhunt.base.schema import SKETCHES, TIMESTAMP
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.link.requests.index_requests import INDEXED, NUMBERED
 from stillhunt.link.templates.clusters import CLUSTERED
 from stillhunt.link.templates.recurring_phrases import KNOWN

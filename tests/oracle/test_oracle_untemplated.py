@@ -14,7 +14,7 @@ from hypothesis.strategies import DrawFn
 from scipy.stats import dirichlet_multinomial, norm
 
 from stillhunt.base.dataset import LocalDataset
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.link.topics.topics import TOPICS
 from stillhunt.link.workload.background_model import (
     WorkQueue,

@@ -16,7 +16,8 @@ import pytest
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.schema import CASE_TABLES, CASE_VERSION, FAMILIES
+from stillhunt.base.schema import FAMILIES
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
 

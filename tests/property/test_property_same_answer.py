@@ -25,7 +25,7 @@ from small_log import (
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.base.schema import CASE_TABLES
+from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.extract.store import store
 
 FINDINGS = [name for name in CASE_TABLES if name != "rejects"]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.schema import SKETCHES, TIMESTAMP
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.shape import TIMESTAMP
 
 WORKERS = 24
 CUSTOMERS = 90

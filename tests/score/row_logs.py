@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import ACCOUNTS, SLICED, TIMESTAMP, TRAFFIC
+from stillhunt.base.schema import ACCOUNTS, SLICED, TRAFFIC
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log, read_log
 from stillhunt.score.evidence.case import CandidateCase

@@ -11,7 +11,8 @@ from row_logs import sliced_table
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import ACCOUNTS, CANDIDATES, TIMESTAMP, TRAFFIC
+from stillhunt.base.schema import ACCOUNTS, CANDIDATES, TRAFFIC
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.score import score_campaigns
 
 DAY = 24 * 3_600_000_000

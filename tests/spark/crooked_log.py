@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
-from stillhunt.base.schema import REJECTS, SKETCHES
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect import open_requests
 from stillhunt.extract import Partials, sketch_requests
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.base.schema import CASE_TABLES, CASE_VERSION, CASE_VIEWS
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.triage.case import Case
 from stillhunt.triage.samples import sample_table
 from stillhunt.triage.score_breakdown import probability_of

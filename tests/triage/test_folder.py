@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillhunt.base.errors import CaseError, ContractError, OutputError
-from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage import Case, folder
 
 from .fixtures import build, demo_case

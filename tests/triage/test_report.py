@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from stillhunt.base.schema import CASE_TABLES
+from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.triage import Case, report_campaigns
 from stillhunt.triage.charts import WATERFALL_WIDTH, sparkline, waterfall
 from stillhunt.triage.score_breakdown import PRIOR, ScoreSum, Term

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.schema import SAMPLES, TIMELINE
+from stillhunt.base.schema_case import SAMPLES, TIMELINE
 from stillhunt.triage import sample_table, timeline_table
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

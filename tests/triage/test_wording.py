@@ -16,7 +16,7 @@ from rich.console import Console
 from stillhunt.base import formatting
 from stillhunt.base.config import ReportSettings, SanctionedSettings, ScoreSettings
 from stillhunt.base.families import EVIDENCE_FAMILIES
-from stillhunt.base.schema import VERDICTS
+from stillhunt.base.schema_case import VERDICTS
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.case import Case

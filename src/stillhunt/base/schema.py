@@ -12,24 +12,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from stillhunt.base.families import EVIDENCE_FAMILIES
-from stillhunt.base.schema_case import CAMPAIGNS as CAMPAIGNS
-from stillhunt.base.schema_case import CASE_ACCOUNTS as CASE_ACCOUNTS
-from stillhunt.base.schema_case import CASE_TABLES as CASE_TABLES
-from stillhunt.base.schema_case import CASE_VERSION as CASE_VERSION
-from stillhunt.base.schema_case import CASE_VIEWS as CASE_VIEWS
-from stillhunt.base.schema_case import EVIDENCE as EVIDENCE
-from stillhunt.base.schema_case import HARVEST as HARVEST
-from stillhunt.base.schema_case import MEMBERS as MEMBERS
-from stillhunt.base.schema_case import ORIGINS as ORIGINS
-from stillhunt.base.schema_case import REJECTS as REJECTS
-from stillhunt.base.schema_case import ROLES as ROLES
-from stillhunt.base.schema_case import SAMPLES as SAMPLES
-from stillhunt.base.schema_case import SLICES as SLICES
-from stillhunt.base.schema_case import TIMELINE as TIMELINE
-from stillhunt.base.schema_case import VERDICTS as VERDICTS
-from stillhunt.base.shape import TIMESTAMP as TIMESTAMP
-from stillhunt.base.shape import Column as Column
-from stillhunt.base.shape import Table as Table
+from stillhunt.base.shape import TIMESTAMP, Column, Table
 
 FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES)
 """Evidence families. Two independent ones are needed before an account is flagged."""

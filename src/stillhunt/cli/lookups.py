@@ -9,7 +9,9 @@ from typing import Any
 import stillhunt
 from stillhunt.base.config import SECRET_SETTINGS, setting_origins
 from stillhunt.base.errors import InputError
-from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS, INPUT_TABLES, ROOM_TABLES, Table
+from stillhunt.base.schema import INPUT_TABLES, ROOM_TABLES
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
+from stillhunt.base.shape import Table
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 

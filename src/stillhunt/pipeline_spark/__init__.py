@@ -30,7 +30,8 @@ from stillhunt.base.engine_spark_dataset import (
     unpack_table,
 )
 from stillhunt.base.errors import InputError
-from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
+from stillhunt.base.schema import REQUESTS, SKETCHES
+from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect import InputFile, LogFacts
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import ColumnStats

@@ -21,7 +21,8 @@ from stillhunt.base.engine_spark_dataset import (
     pack_table,
     packed_batch,
 )
-from stillhunt.base.schema import REJECTS, REQUESTS, SKETCHES
+from stillhunt.base.schema import REQUESTS, SKETCHES
+from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
 from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
 from stillhunt.collect.join.spool import Spool

@@ -12,7 +12,8 @@ import pyarrow as pa
 from stillhunt.base.engine_spark import SparkEngine
 from stillhunt.base.engine_spark_dataset import Batches, chunks_of, pack_rows, pack_table, unpack_rows
 from stillhunt.base.errors import InputError
-from stillhunt.base.schema import REJECTS, SKETCHES
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.schema_case import REJECTS
 from stillhunt.extract.store.store import CONFLICT
 from stillhunt.pipeline_spark.rows import FACT, REJECT, ROW, packed
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ContractError
-from stillhunt.base.schema import CASE_TABLES, CASE_VIEWS
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
 from stillhunt.triage.lookup import explain_id

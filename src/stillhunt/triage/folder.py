@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.base.errors import CaseError, ContractError, OutputError
-from stillhunt.base.schema import CASE_TABLES, CASE_VERSION, CASE_VIEWS, Table
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
+from stillhunt.base.shape import Table
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillhunt.base import formatting
 from stillhunt.base.clients import OTHER, UNKNOWN, client_families
 from stillhunt.base.coded import codes
-from stillhunt.base.schema import ORIGINS
+from stillhunt.base.schema_case import ORIGINS
 
 ASPECTS = {"client": "user_agent", "network": "network", "ip_kind": "ip_kind", "country": "country"}
 """Aspect of a campaign's origin -> the column of TRAFFIC that holds it."""

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import SAMPLES
+from stillhunt.base.schema_case import SAMPLES
 from stillhunt.triage.redact import Span, excerpt
 
 _SHARED_RUN_WORDS = 5

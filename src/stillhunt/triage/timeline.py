@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import TIMELINE
+from stillhunt.base.schema_case import TIMELINE
 
 _Integers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 

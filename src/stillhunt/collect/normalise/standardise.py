@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.schema import ACCOUNTS, REQUESTS, TIMESTAMP
+from stillhunt.base.schema import ACCOUNTS, REQUESTS
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.collect.formats import CANONICAL, SOURCES
 from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email

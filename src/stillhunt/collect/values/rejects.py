@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from stillhunt.base.schema import REJECTS
+from stillhunt.base.schema_case import REJECTS
 
 KEPT_ROWS = 100_000
 """Rejects kept; further ones are only counted, so that a broken log cannot fill the memory."""

@@ -31,7 +31,7 @@ import pyarrow.ipc
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
-from stillhunt.base.schema import REJECTS
+from stillhunt.base.schema_case import REJECTS
 from stillhunt.extract.store.folders import own_folder
 from stillhunt.extract.store.segments import damaged
 from stillhunt.extract.store.store import SegmentWriter, Store

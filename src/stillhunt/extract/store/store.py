@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.dataset import LocalDataset, Source
-from stillhunt.base.schema import REJECTS, SKETCHES
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.schema_case import REJECTS
 from stillhunt.extract.store.segments import PARTITIONS, Segment, joined, write_segment
 
 SEGMENT_ROWS = 262_144

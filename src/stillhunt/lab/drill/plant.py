@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt.lab.drill.honest_traffic import MIN_ANSWER_LIMIT, HonestTraffic, private_customers
 from stillhunt.lab.drill.own_logs import ID_MARK, OwnLogs, network_of, stand_in

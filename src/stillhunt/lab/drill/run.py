@@ -13,7 +13,7 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Progress, Silent
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import DAY
 from stillhunt.lab.drill.honest_traffic import HonestTraffic, learn_honest_traffic
 from stillhunt.lab.drill.judge import Outcome, judge

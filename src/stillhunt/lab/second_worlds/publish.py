@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import MINUTE
 from stillhunt.lab.second_worlds.network import CLIENTS, CODES
 from stillhunt.lab.second_worlds.records import Array, Block, Jobs, People, join_records, join_traffic

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import TIMESTAMP
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.lab.worlds.channels import CHANNELS, hides
 from stillhunt.lab.worlds.networks import format_address
 from stillhunt.lab.worlds.scene import MODELS, People, Scene

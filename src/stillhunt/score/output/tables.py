@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.base.schema import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
+from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
 from stillhunt.score.context.log import Log
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
 from stillhunt.score.output.skills import models_of, skills_of
