@@ -5,7 +5,7 @@ One line of a log becomes one row of REQUESTS in these functions, in this order:
 1. `locate.catalog.find_inputs` finds the file, and `read.recognise.open_reader` recognises its format by content.
 2. `decode.record_readers.framed_records` cuts the record of a vendor's log out of the file, and the format's own
    `formats.source.Source.rows` maps its fields to our columns; `decode.lines.JsonReader.batches` and its siblings for
-   CSV and Parquet do both for files that have our columns. The result is a `decode.raw_batch.RawBatch`.
+   CSV and Parquet do both for files that have our columns. The result is a `values.raw_batch.RawBatch`.
 3. `normalise.standardise.standardise_requests` checks every value; a row with a wrong value goes to REJECTS.
 4. `join.log_join.join_logs` joins the row with rows of other logs that record the same call.
 5. `read.cut_history.HistoryCuts.cut` takes off the prompt what the call only repeats of earlier calls.

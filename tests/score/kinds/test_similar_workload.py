@@ -13,7 +13,7 @@ from scipy.stats import norm
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.similar_workload import KIND, P, workload_finding
+from stillhunt.score.evidence.kinds.similar_workload import KIND, MIN_QUESTIONS, P, workload_finding
 from stillhunt.score.stats.honest_reference import SPREADS
 
 CUSTOMERS = 150
@@ -44,7 +44,7 @@ def of_group(log: Log, members: int) -> Finding:
 def customers(rng: np.random.Generator, count: int = CUSTOMERS, *, spread: float = 1.0) -> Array:
     """Volumes of customers by a lognormal law, of which only slices that are large enough are seen."""
     volumes = np.rint(rng.lognormal(np.log(20.0), spread, 4 * count)).astype(np.int64)
-    return volumes[volumes >= P.min_questions][:count]
+    return volumes[volumes >= MIN_QUESTIONS][:count]
 
 
 MIDDLES, LAW_SPREADS = (
@@ -55,7 +55,7 @@ MIDDLES, LAW_SPREADS = (
 
 def law(volumes: Array, middle: Array | float, spread: Array | float) -> Array:
     """Log density of a normal law of log volumes, cut off below the smallest volume that is counted."""
-    floor = math.log(P.min_questions - 0.5)
+    floor = math.log(MIN_QUESTIONS - 0.5)
     density: Array = norm.logpdf(np.log(volumes), middle, spread) - norm.logsf(floor, middle, spread)
     return density
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
-from stillhunt.score.evidence.member_caps import CAPS
 
 
 @parameter_table("score.phrase_mixture", "Evidence from the phrases of one template.")
@@ -48,7 +48,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     candidate = case.candidate
     if candidate.untemplated:
         return None
-    cap = 2 * CAPS.key_bits
+    cap = SLICE_PARAMETERS.view_cap_bits
     total = float(np.clip(candidate.content, -cap, cap).sum())
     lift = template_lift(case.log, candidate, case.min_slice_requests)
     known = float(np.clip((np.log2(lift) - P.min_lift_bits) / P.min_lift_bits, 0.0, 1.0))

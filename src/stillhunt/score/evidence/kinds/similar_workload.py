@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.case import CandidateCase
@@ -35,12 +36,6 @@ class WorkloadParameters:
         unit="bits",
         meaning="Most bits from similar workload.",
         provenance=judgement("as for even volumes"),
-    )
-    min_questions: int = parameter(
-        8,
-        unit="questions",
-        meaning="Distinct questions below which a slice is not counted.",
-        provenance=derived("the smallest untemplated slice; below it volumes are cut off, and their law with them"),
     )
     worker_shares: tuple[float, ...] = parameter(
         (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
@@ -72,6 +67,8 @@ class WorkloadParameters:
 
 
 P = values_of(WorkloadParameters)
+MIN_QUESTIONS = SLICE_PARAMETERS.min_untemplated_questions
+"""Distinct questions below which a slice is not counted: volumes are cut off there, and their law with them."""
 _COST_BITS = float(np.log2(len(P.worker_shares) * P.volumes_tried))
 
 
@@ -120,7 +117,7 @@ def _slice_volumes(log: Log, candidate: Candidate, style: int) -> tuple[Ints, In
     """Untemplated slices of a request style by their distinct questions: the candidate's, and the comparison accounts'.
 
     Returns:
-        Two counts of slices for each number of questions, 0 below `min_questions`.
+        Two counts of slices for each number of questions, 0 below `MIN_QUESTIONS`.
     """
     questions = log.background.questions[style]
     held = log.slices.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
@@ -130,7 +127,7 @@ def _slice_volumes(log: Log, candidate: Candidate, style: int) -> tuple[Ints, In
     aside = held[log.accounts.background[log.slices.account[held]]]
     outside = -np.bincount(questions[aside], minlength=len(own))
     outside[: len(background)] += background
-    own[: P.min_questions] = outside[: P.min_questions] = 0
+    own[:MIN_QUESTIONS] = outside[:MIN_QUESTIONS] = 0
     return own, outside
 
 
@@ -151,14 +148,14 @@ def _customer_law(volumes: Floats, slices: Floats) -> Floats:
 
 def _above_floor(volumes: Floats, middle: float, spread: float) -> Floats:
     """Log density of a normal law of log volumes, given that a slice is large enough to be one."""
-    floor = (np.log(P.min_questions - 0.5) - middle) / spread
+    floor = (np.log(MIN_QUESTIONS - 0.5) - middle) / spread
     density: Floats = -0.5 * ((volumes - middle) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
     return density - float(log_ndtr(-floor))
 
 
 _GRID = [(m, s) for m in np.arange(0.0, np.log(1e5), 0.25).tolist() for s in P.customer_spreads]
 _MIDDLES, _SPREADS = np.array(_GRID).T
-_FLOORS = log_ndtr((_MIDDLES - np.log(P.min_questions - 0.5)) / _SPREADS)
+_FLOORS = log_ndtr((_MIDDLES - np.log(MIN_QUESTIONS - 0.5)) / _SPREADS)
 
 
 KIND = EvidenceKind(
