@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _NOUNS = (
-    "account|answer|call|campaign|card|case|conversation|customer|day|domain|file|finding|fingerprint|group|hour|input|"
-    "item|member|model|network|owner|phrase|prompt|record|refusal|reject|request|row|session|setting|skill|start|stop|"
-    "template|token|topic|window"
+    "account|answer|bit|call|campaign|card|case|combination|conversation|customer|day|domain|file|finding|fingerprint|"
+    "group|hour|input|instrument|item|member|model|network|owner|phrase|prompt|question|record|refusal|reject|request|"
+    "row|session|setting|skill|start|stop|template|time|token|topic|window"
 )
 _SINGULARS = rf"(?:{_NOUNS}|address|country|family|reply)"
 _PLURALS = rf"(?:(?:{_NOUNS})s|addresses|countries|families|replies)"
@@ -23,7 +23,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ),
     (rf"(?<![\w.,])(?:1|[Oo]ne|[Nn]o) {_ADJECTIVE}{_SINGULARS} {_PLURAL_VERBS}\b", "a plural verb after the count 1"),
     (
-        rf"(?<![\w.,])(?:0|[2-9]|\d[\d,]*\d|[Nn]o|[Tt]wo) {_ADJECTIVE}{_PLURALS} {_SINGULAR_VERBS}\b",
+        rf"(?<![\w.,])(?<!of )(?:0|[2-9]|\d[\d,]*\d|[Nn]o|[Tt]wo) {_ADJECTIVE}{_PLURALS} {_SINGULAR_VERBS}\b",
         "a singular verb after a count that is not 1",
     ),
     (r"  ", "two spaces in a row"),
@@ -31,11 +31,12 @@ FAULTS: tuple[tuple[str, str], ...] = (
     (r"\( | \)| [,;:.](?!\w|\.\.)|,,|;;|\.\.(?!\.)|,\.|;\.|:\.", "stray punctuation"),
     (r"\d%", "a percentage without a space before the sign"),
     (r"\b(?:over|under|above|below|more than|less than) (?:99\.9+|0\.0*1) %", "a bound in words; use `> 99.9 %`"),
+    (r"\b(?:than|over|under|about) (?:over|under|more|less|[<>])", "a bound within a comparison"),
     (r"\d\.\d{2,} %", "a percentage with more than one decimal"),
     (r"(?<![\d.])100\.0 %|(?<![\d.])0\.0 %", "a percentage that claims certainty by rounding"),
-    (r"(?<![\d.,/\w-])\d{5,}(?![\d\w%])", "a large number without thousands separators"),
+    (r"(?<![\d.,/\w-])(?!(?:19|20)\d\d\b)\d{4,}(?![\d\w%])", "a large number without thousands separators"),
     (r"(?<![\w-])-\d", "a hyphen in place of a minus sign"),
-    (r"\b(?:None|nan|inf|True|False)\b", "a programming value"),
+    (r"\b(?:None(?!:)|nan|inf|True|False)\b", "a programming value"),
     (r"[{}]|\bf\"", "a placeholder that was not filled"),
     (r"(?i)\b([a-z]+) \1\b(?<!that that)(?<!had had)", "the same word twice"),
     (

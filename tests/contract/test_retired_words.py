@@ -22,7 +22,6 @@ SKIPPED = {
     "tests/contract/retired_words.py": "it names them",
     "tests/contract/test_retired_words.py": "it names them",
     "tests/wording.py": "it names them",
-    "tests/score/plain_english.py": "it names them",
     "tests/link/test_link_parameters.py": "it checks that settings of old names are refused",
     "tests/score/test_catalogue.py": "it checks that a retired word is noticed",
     "tests/triage/test_wording.py": "it checks that a retired word is noticed",

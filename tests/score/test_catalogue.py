@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plain_english import assert_plain, faults_in
 
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import EVIDENCE_FAMILIES, FAMILY_OF
+from stillhunt.base.formatting import sentence
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fields_of, fill
 from stillhunt.collect.checks.coverage import coverage
@@ -27,6 +27,7 @@ from stillhunt.score.evidence.catalogue import (
     family_needs,
 )
 from stillhunt.score.evidence.kind import EvidenceKind
+from wording import assert_plain, faults_in
 
 COUNTS = (0, 1, 2, 1234)
 SHARES = (0.0, 0.0004, 0.05, 0.5, 0.9996, 1.0)
@@ -64,8 +65,8 @@ def missing_parts(kind: EvidenceKind) -> list[str]:
 @every_kind
 def test_every_kind_declares_every_part(kind: EvidenceKind) -> None:
     assert missing_parts(kind) == []
-    assert_plain(kind.null.honest[:1].upper() + kind.null.honest[1:])
-    assert_plain(kind.measures[:1].upper() + kind.measures[1:])
+    assert_plain(sentence(kind.null.honest))
+    assert_plain(sentence(kind.measures))
 
 
 @pytest.mark.parametrize(
@@ -140,19 +141,19 @@ def renderings(template: str) -> list[str]:
 def test_statements_are_plain_with_any_figures(kind: EvidenceKind) -> None:
     wording = kind.wording
     for template in (wording.evidence_for, wording.evidence_against, *wording.variants, wording.insufficient):
-        for sentence in renderings(template):
-            assert_plain(sentence)
+        for statement in renderings(template):
+            assert_plain(statement + ".")
 
 
 @every_kind
 def test_sentences_about_members_are_plain_and_have_no_figures(kind: EvidenceKind) -> None:
-    for sentence in (kind.members.evidence_for, kind.members.evidence_against) if kind.members else ():
-        assert fields_of(sentence) == []
-        assert_plain(sentence)
+    for statement in (kind.members.evidence_for, kind.members.evidence_against) if kind.members else ():
+        assert fields_of(statement) == []
+        assert_plain(statement + ".")
 
 
 @pytest.mark.parametrize(
-    "sentence",
+    "statement",
     [
         "1 accounts use one template",
         "0 account uses one template",
@@ -168,8 +169,8 @@ def test_sentences_about_members_are_plain_and_have_no_figures(kind: EvidenceKin
         "Minus -20 bits",
     ],
 )
-def test_faults_are_found(sentence: str) -> None:
-    assert faults_in(sentence)
+def test_faults_are_found(statement: str) -> None:
+    assert faults_in(statement + ".")
 
 
 @every_kind
@@ -237,12 +238,12 @@ def test_coverage_says_what_each_family_lacks() -> None:
     nothing = {part.family: part for part in coverage(needs, frozenset(), None)}
     assert [name for name, part in nothing.items() if part.available] == ["timing"]
     for name, part in nothing.items():
-        assert_plain(part.sentence[:1].upper() + part.sentence[1:])
+        assert_plain(sentence(part.sentence))
         assert needs.families[name].shows in part.sentence or part.available
     everything = frozenset(column for need in needs.families.values() for column, _ in need.helpful)
     for part in coverage(needs, everything, None):
         assert part.available
-        assert part.sentence == f"{part.family}: complete"
+        assert part.sentence == f"{part.family}: nothing is missing"
     for name, need in needs.families.items():
         for column, gives in need.helpful:
             (part,) = (one for one in coverage(needs, everything - {column}, None) if one.family == name)

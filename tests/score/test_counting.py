@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhunt.base.coded import coded, joined, ranked
 from stillhunt.base.schema import CODED
 from stillhunt.score import kernels
-from stillhunt.score.context.coding import coded, commonest, joined, ranked, runs_of, whole_numbers
+from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
 from stillhunt.score.context.slices import slice_table
 from stillhunt.score.stats.homogeneity import P, homogeneity
 from stillhunt.score.stats.key_frequencies import key_frequencies, single_valued

@@ -80,7 +80,7 @@ def test_items_of_a_public_set_are_evidence_against(repeated: float) -> None:
     """A benchmark or an assignment: several accounts send the very same prompts."""
     tables = score_story(Story(repeated=repeated))
     assert campaign_bits(tables)["no_repeats"] < 0
-    assert statements(tables)["no_repeats"].startswith("Several accounts sent ")
+    assert statements(tables)["no_repeats"].startswith("Its accounts repeat each other's prompts")
     assert tables["campaigns"]["score"][0].as_py() < score_story(Story())["campaigns"]["score"][0].as_py()
 
 
@@ -158,7 +158,7 @@ def test_statements_contain_their_figures() -> None:
     volumes = np.array([row["requests"] for row in tables["members"].to_pylist()])
     assert volumes.sum() == requests
     assert f"mean {volumes.mean():.0f}, standard deviation {volumes.std():.1f}" in said["even_volume"]
-    assert f"{story.members} of {story.members} accounts pay with 1 payment instrument," in said["payment_fingerprint"]
+    assert f"All {story.members} accounts pay with 1 payment instrument," in said["payment_fingerprint"]
 
 
 def test_too_few_or_unbelieved_members_are_no_campaign() -> None:

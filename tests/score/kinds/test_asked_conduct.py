@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, finding_of, group_of, log_of_rows, with_accounts
 
+from stillhunt.base.formatting import percent
 from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import Log
 from stillhunt.score.context.requests import FOLLOW_UP
@@ -55,9 +56,8 @@ def test_traits_are_flags_of_the_text_pass() -> None:
 def test_each_trait_is_evidence_and_stays_below_the_cap(trait: Any) -> None:
     found = flagged(np.random.default_rng(1), 0.9, trait.flags)
     assert 0.5 < found.bits <= 4.0
-    assert f"of its requests {trait.verb}; " in found.statement
     assert found.count == pytest.approx(0.9 * ROWS, rel=0.1)
-    assert found.statement.startswith(f"{100 * found.count / ROWS:.0f} %")
+    assert found.statement.startswith(f"{percent(found.count / ROWS)} of its requests {trait.verb}; ")
     assert 0 < len(found.rows) <= 50
 
 
@@ -144,8 +144,7 @@ def test_bits_are_those_of_the_definition(flag: int, groups: int) -> None:
     assert found.bits == pytest.approx(bits)
     assert found.count == int(((of_group[0] & trait.flags) > 0).sum())
     assert trait.verb in found.statement
-    shown = f"{100 * usual:.2g} %" if usual < 0.1 else f"{100 * usual:.0f} %"
-    assert f"{trait.verb}; {shown} elsewhere" in found.statement
+    assert f"{trait.verb}; {percent(usual)} elsewhere" in found.statement
     conduct_of_shown = log.requests.numbers("conduct", found.rows)
     assert ((conduct_of_shown & trait.flags) > 0).all()
 

@@ -50,7 +50,7 @@ def test_a_client_that_only_the_group_has_is_evidence() -> None:
     assert found.independent, "nobody looked at clients to form the group"
     assert found.member_bits is not None
     assert (found.member_bits > 2.0).all()
-    assert found.statement.startswith("20 of 20 accounts, found by topics and workload, also use 1 client fingerprint")
+    assert found.statement.startswith("All 20 accounts, found by topics and workload, also use 1 client fingerprint")
 
 
 def test_popular_clients_are_no_evidence() -> None:
@@ -100,7 +100,9 @@ def test_caps_are_eleven_bits_without_a_template_and_four_with_one() -> None:
     assert with_one is not None
     assert (without.bits, with_one.bits) == (11.0, 4.0)
     assert (without.independent, with_one.independent) == (True, False)
-    assert with_one.statement == ("60 of 60 accounts use 1 client fingerprint (SDK and TLS) that is rarer elsewhere")
+    assert with_one.statement == (
+        "All 60 accounts use 1 client fingerprint (user agent and TLS) that is less common among other accounts"
+    )
     assert with_one.count == 600
     assert with_one.member_bits is not None
     assert without.member_bits is not None
@@ -116,7 +118,7 @@ def test_the_client_of_most_requests_is_the_accounts_own() -> None:
     found = finding_of(KIND, log, group_of(log, 20))
     assert found is not None
     assert found.bits == 4.0
-    assert found.statement.startswith("20 of 20 accounts use 1 client fingerprint")
+    assert found.statement.startswith("All 20 accounts use 1 client fingerprint")
 
 
 def test_a_templated_member_with_a_client_of_its_own_is_judged_by_it() -> None:
@@ -148,7 +150,7 @@ def test_members_who_left_are_judged_with_the_group_as_it_was_found() -> None:
     assert found.bits == of_all.bits
     assert found.member_bits is not None
     assert len(found.member_bits) == 8
-    assert found.statement.startswith("20 of 20 accounts")
+    assert found.statement.startswith("All 20 accounts")
 
 
 @pytest.mark.parametrize(("users", "spared"), [(3, False), (4, True)])

@@ -33,7 +33,7 @@ def test_one_queue_moves_all_days() -> None:
     together = np.tile(rng.lognormal(0.0, 0.6, 14), (MEMBERS, 1))
     found = working(rng, together)
     assert 1.0 < found.bits <= 4.0
-    assert found.statement.startswith("Its accounts are busy on the same days: mean correlation 0.")
+    assert found.statement.startswith("Its accounts are busy on the same days: mean correlation of daily counts between members 0.")
 
 
 def test_a_pause_of_two_days_is_seen() -> None:
@@ -48,7 +48,7 @@ def test_what_everybody_does_is_no_common_queue() -> None:
     week[3] = 0.1
     found = working(np.random.default_rng(16), np.tile(week, (MEMBERS, 1)), others=week)
     assert found.bits < 0.0
-    assert found.statement.startswith("Its accounts are busy on days of their own")
+    assert found.statement.startswith("Its accounts are busy on different days")
 
 
 def test_bursts_of_their_own_are_no_common_queue() -> None:

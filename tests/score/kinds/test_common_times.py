@@ -41,7 +41,7 @@ def test_the_same_windows_are_evidence_and_windows_of_their_own_are_evidence_aga
     against = finding_of(KIND, own, group_of(own, MEMBERS))
     assert against is not None
     assert against.bits < -0.5
-    assert against.statement.startswith("Its accounts are active in 12-hour windows of their own")
+    assert against.statement.startswith("Its accounts are active in different 12-hour windows")
 
 
 def test_comparison_accounts_with_the_same_windows_make_it_usual() -> None:

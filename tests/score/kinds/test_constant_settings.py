@@ -10,6 +10,7 @@ from row_logs import DAY, Array, finding_of, group_of, log_of_rows
 
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import members_sharing
 from stillhunt.score.evidence.kinds.constant_settings import KIND, P
 from stillhunt.score.stats.shared_keys import shared_value
 
@@ -43,7 +44,8 @@ def test_one_rare_setting_that_all_keep_is_evidence_up_to_the_cap() -> None:
     found = found_in(log_with(rng, **settings(rng, np.full(len(OWNER), 0.65))))
     assert 1.0 < found.bits <= P.cap_bits
     assert found.statement == (
-        "12 of 12 accounts keep 1 combination of temperature and length that is rarer elsewhere; "
+        "All 12 accounts always use 1 combination of temperature, top_p and max_tokens that is less common among other "
+        "accounts; "
         "0 of them use others in the rest of the traffic"
     )
 
@@ -77,7 +79,7 @@ def test_an_account_keeps_a_setting_in_nine_requests_of_ten(odd: int, sharing: i
     members = np.where((OWNER == 0) & (np.arange(len(OWNER)) < odd), 0.1, 0.65)
     log = log_with(rng, **settings(rng, members))
     found = found_in(log)
-    assert found.statement.startswith(f"{sharing} of 12 accounts keep 1 combination")
+    assert found.statement.startswith(f"{members_sharing(sharing, MEMBERS)} keep 1 combination")
     own = np.where(np.arange(MEMBERS) < 12 - sharing, -1, log.requests.settings[EACH])
     weighed = shared_value(own, np.arange(MEMBERS), log.keys.settings)
     assert found.bits == pytest.approx(min(weighed.bits, P.cap_bits))

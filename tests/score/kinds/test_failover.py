@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, HOUR, MINUTE, Array, finding_of, group_of, log_of_rows
 
+from stillhunt.base.formatting import percent
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.failover import KIND, P, _apart, _started
@@ -48,14 +49,14 @@ def found_in(log: Log) -> Finding:
 def test_refused_prompts_sent_by_others_are_evidence() -> None:
     found = found_in(refusing(np.random.default_rng(1), copied=0.8))
     assert found.bits > 3.0
-    assert "refused prompts were sent by another member within an hour" in found.statement
+    assert "refused prompts within an hour" in found.statement
     assert found.count > 20
 
 
 def test_others_that_start_after_a_refusal_are_evidence() -> None:
     found = found_in(refusing(np.random.default_rng(2), jumped=0.9, office=False))
     assert found.bits > 2.0
-    assert "another member started within five minutes" in found.statement
+    assert "Another member started in the five minutes after" in found.statement
 
 
 def test_a_shared_rhythm_is_no_failover() -> None:
@@ -158,7 +159,7 @@ def test_bits_are_those_of_the_definition(seed: int) -> None:
     shown = log.requests.table["request_id"].take(found.rows).to_pylist()
     if resent >= started:
         assert found.statement.startswith(f"{hits} of {trials} refused prompts ")
-        assert found.statement.endswith(f"{100 * others / answered:.2g} %")
+        assert found.statement.endswith(f"; of the answered ones {percent(others / answered)}")
         assert found.count == len(shown) == hits
     else:
         assert found.statement.startswith(f"After {refusals} refusals (403, 429) another member started")

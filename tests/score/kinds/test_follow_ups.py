@@ -32,7 +32,7 @@ def test_bits_fall_with_the_share_of_follow_ups(later: int, bits: float) -> None
     assert found.count == REQUESTS
     assert len(found.rows) == 50
     if bits > 0:
-        assert found.statement.startswith("Hardly anybody asks back: ")
+        assert found.statement.startswith("Almost no follow-up questions: ")
         assert found.statement.endswith("% of its requests are first turns")
     else:
         assert found.statement.startswith(f"{later // 10} % of its requests are follow-ups")

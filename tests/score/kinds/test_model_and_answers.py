@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, finding_of, group_of, log_of_rows
 
+from stillhunt.base.formatting import percent
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.model_and_answers import KIND, P
@@ -41,7 +42,7 @@ def test_one_model_and_long_answers_rank_high() -> None:
     assert low.bits < 0.0
     assert high.statement == (
         "100 % of its requests ask for one model, and its answers average 900 tokens: more than in "
-        "98 % and 98 % of the log's other groups"
+        "98.4 % and 98.4 % of the log's other groups"
     )
 
 
@@ -94,7 +95,7 @@ def test_bits_are_those_of_the_ranks(own: int, unknown: int) -> None:
     assert found.bits == pytest.approx(part_bits(ratio, P.part))
     assert found.count == 40
     assert ("its answers average 169 tokens" in found.statement) == (unknown < 3)
-    assert found.statement.startswith(f"{100 * own / 40:.0f} % of its requests ask for one model")
+    assert found.statement.startswith(f"{percent(own / 40)} of its requests ask for one model")
 
 
 @pytest.mark.parametrize(("groups", "judged"), [(19, False), (20, True)])

@@ -48,7 +48,7 @@ def test_members_that_move_at_once_are_evidence() -> None:
 
 def usual_in(found: Finding) -> float:
     """The comparison accounts' share in the statement."""
-    match = re.search(r"as busy ([\d.]+) % did", found.statement)
+    match = re.search(r"; ([\d.]+) % of equally active", found.statement)
     assert match is not None, found.statement
     return float(match.group(1)) / 100
 

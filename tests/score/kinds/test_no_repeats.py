@@ -34,10 +34,11 @@ def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, 
 @pytest.mark.parametrize(
     ("shared", "statement"),
     [
-        (4, "Almost every prompt came from one account only: 0.4 % of 1,000 distinct prompts came from several"),
-        (50, "Several accounts sent some of the prompts: 5 % of 1,000 distinct prompts"),
-        (99, "Several accounts sent some of the prompts: 9.9 % of 1,000 distinct prompts"),
-        (100, "Several accounts sent the same prompts, as with a public data set or an assignment: 10 % repeat"),
+        (4, "Its accounts send different prompts: 0.4 % of 1,000 distinct prompts came from more than one account"),
+        (50, "Its accounts repeat each other's prompts: 5 % of 1,000 distinct prompts came from more than one account"),
+        (99, "Its accounts repeat each other's prompts: 9.9 % of 1,000 distinct prompts came from more than one account"),
+        (100, "Its accounts repeat each other's prompts, as with a public data set or an assignment: 10 % of 1,000 distinct "
+            "prompts came from more than one account"),
     ],
 )
 def test_a_tenth_is_called_a_public_set_or_an_assignment(shared: int, statement: str) -> None:
@@ -49,4 +50,4 @@ def test_without_prompts_none_repeats() -> None:
     found = finding_of(KIND, log, group_of(log, 10))
     assert found is not None
     assert found.bits == 1.5
-    assert found.statement.startswith("Almost every prompt came from one account only: 0 % of 0 distinct prompts")
+    assert found.statement.startswith("Its accounts send different prompts: 0 % of 0 distinct prompts")

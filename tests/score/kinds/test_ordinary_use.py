@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, HOUR, finding_of, group_of, log_of_rows
 
+from stillhunt.base.formatting import percent
 from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import Log
 from stillhunt.score.context.requests import FOLLOW_UP
@@ -103,7 +104,7 @@ def test_own_data_is_weighed_by_its_share(hits: int) -> None:
     assert found.bits == pytest.approx(weighed(hits, ROWS, P.honest_own_data, P.harvest_own_data))
     assert found.count == hits
     assert len(found.rows) == min(hits, 50)
-    assert found.statement.startswith("Only " if found.bits > 0 else f"{100 * hits / ROWS:.2g} %")
+    assert found.statement.startswith("Only " if found.bits > 0 else f"{percent(hits / ROWS)} of ")
 
 
 @pytest.mark.parametrize("again", [0, 2, 15, 90])

@@ -32,7 +32,7 @@ def test_use_beyond_the_plan_ranks_high() -> None:
     assert light is not None
     assert heavy.bits == pytest.approx(part_bits(rank_ratio(1.0, P.power), RANKS.part), abs=0.05)
     assert light.bits < 0.0
-    assert heavy.statement.endswith(" of the customers on the same price plan use less than the median of its accounts")
+    assert heavy.statement.endswith(" of the customers on the same price plan use less than its median account")
 
 
 def test_without_plans_nothing_is_said() -> None:

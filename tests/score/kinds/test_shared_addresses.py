@@ -8,7 +8,7 @@ from row_logs import finding_of, group_of, log_of_rows
 
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind
+from stillhunt.score.evidence.kind import EvidenceKind, members_sharing
 from stillhunt.score.evidence.kinds.shared_addresses import KINDS
 from stillhunt.score.stats.key_frequencies import key_frequencies
 from stillhunt.score.stats.shared_keys import shared_address
@@ -43,7 +43,7 @@ def test_addresses_that_only_the_members_share_are_evidence(kind: EvidenceKind, 
     assert found.bits > 8.0
     assert (found.family, found.kind) == ("network", kind.name)
     assert found.statement == (
-        f"20 of 20 accounts send from {WORDS[kind.name][shared - 1]}, which chance does not explain"
+        f"All 20 accounts send from {WORDS[kind.name][shared - 1]}, which chance does not explain"
     )
     assert found.member_bits is not None
     assert 3.0 < found.member_bits.max() <= 6.0
@@ -64,7 +64,7 @@ def test_bits_are_those_of_shared_addresses(kind: EvidenceKind) -> None:
     assert found.bits > 0
     assert found.member_bits is not None
     assert found.member_bits.tolist() == pytest.approx(np.clip(expected.member_bits, -6.0, 6.0).tolist())
-    assert found.statement.startswith(f"{expected.sharing} of 20 accounts")
+    assert found.statement.startswith(members_sharing(expected.sharing, MEMBERS) + " send from ")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from row_logs import HOUR, finding_of, group_of, log_of_rows, with_accounts
 
+from stillhunt.base.wording import fill
 from stillhunt.score.context import disposable_mail
 from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.finding import Finding
@@ -20,10 +21,10 @@ MEMBERS, OTHERS = 20, 100
 ACCOUNTS = MEMBERS + OTHERS
 PAYMENT, _, PREFIX, CREATED = KINDS
 WORDS = {
-    "payment_fingerprint": "pay with {} payment instrument",
-    "email_domain": "have mail addresses at {} domain",
-    "signup_prefix": "signed up from {} network",
-    "created_at": "signed up within {} 12-hour window",
+    "payment_fingerprint": "pay with {n:payment instrument}",
+    "email_domain": "have mail addresses at {n:domain}",
+    "signup_prefix": "signed up from {n:network}",
+    "created_at": "signed up within {n:window} of 12 hours",
 }
 
 
@@ -59,7 +60,7 @@ def test_a_value_that_only_the_members_share_is_evidence(kind: EvidenceKind) -> 
     found = found_in(kind, log_with(kind, [7] * 15 + [8 + n for n in range(5)]))
     assert found.bits > 8.0
     assert (found.family, found.kind) == ("identity", kind.name)
-    assert found.statement == (f"15 of 20 accounts {WORDS[kind.name].format(1)}, which chance does not explain")
+    assert found.statement == (f"15 of 20 accounts {fill(WORDS[kind.name], n=1)}, which chance does not explain")
     assert found.member_bits is not None
     assert found.member_bits[0] == 6.0, "capped"
     assert found.count == 2 * MEMBERS
@@ -78,7 +79,7 @@ def test_bits_are_those_of_shared_values(kind: EvidenceKind) -> None:
     assert found.member_bits is not None
     assert found.member_bits.tolist() == np.clip(expected.member_bits, -6.0, 6.0).tolist()
     assert found.statement.startswith(f"{expected.sharing} of 20 accounts ")
-    assert WORDS[kind.name].format(expected.values) in found.statement
+    assert fill(WORDS[kind.name], n=expected.values) in found.statement
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -103,8 +104,8 @@ def test_sign_ups_on_either_side_of_noon_are_two_windows() -> None:
     times = [*noon, *(value_of(CREATED, 1_000 + n) for n in range(OTHERS))]
     account = np.repeat(np.arange(ACCOUNTS), 2)
     apart = log_of_rows(account, np.arange(len(account)), customers={"created_at": times})
-    assert "within 1 12-hour window," in found_in(CREATED, log).statement
-    assert "within 2 12-hour windows," in found_in(CREATED, apart).statement
+    assert "within 1 window of 12 hours," in found_in(CREATED, log).statement
+    assert "within 2 windows of 12 hours," in found_in(CREATED, apart).statement
 
 
 @pytest.mark.parametrize(
