@@ -1,11 +1,12 @@
-"""How many small faults in the score the fast tests notice: mutation testing.
+"""How many small faults in resolve and in the score the fast tests notice: mutation testing.
 
 Each mutant is one module with one expression changed: a comparison, an operator, a number, `and` for `or`, `min` for
 `max`, a missing `not`, a lost result or statement. It is killed where the tests of its module fail. Parameter tables
 and the texts of declarations are left alone: their numbers are judged by the sensitivity benchmark, not by tests.
 
-    python benchmarks/quality/mutants.py                  # all mutants of all modules
-    python benchmarks/quality/mutants.py caps --sample 20 # of one module, 20 drawn at random
+    python benchmarks/quality/mutants.py                    # all mutants of all modules
+    python benchmarks/quality/mutants.py resolve/           # of one room
+    python benchmarks/quality/mutants.py caps --sample 20   # of one module, 20 drawn at random
 
 Every mutant runs in a fork of one process that has imported the libraries and compiled the kernels, so that it costs
 what its tests cost and no more. Needs fork (Linux).
@@ -32,10 +33,10 @@ import pytest
 from stillhunt.base import parameters
 
 ROOT = Path(__file__).resolve().parents[2]
-SCORE = ROOT / "src/stillhunt/score"
-TESTS = ROOT / "tests/score"
+PACKAGE = ROOT / "src/stillhunt"
+TESTS = ROOT / "tests"
 OF_ALL_KINDS = ("test_catalogue.py", "kinds/test_all_kinds.py")
-TESTS_OF = {
+SCORE_TESTS = {
     "verdict/caps.py": ("test_caps.py",),
     "verdict/verdict.py": ("test_verdict.py", "test_untemplated_verdict.py"),
     "verdict/budget.py": ("test_budget.py",),
@@ -46,10 +47,17 @@ TESTS_OF = {
     "evidence/catalogue.py": ("test_catalogue.py",),
     "evidence/held_out.py": ("kinds/test_topic_mixture.py", "kinds/test_common_times.py"),
 }
-TESTS_OF |= {
+SCORE_TESTS |= {
     f"evidence/kinds/{path.name}": (f"kinds/test_{path.name}", *OF_ALL_KINDS)
-    for path in sorted((SCORE / "evidence/kinds").glob("[a-z]*.py"))
+    for path in sorted((PACKAGE / "score/evidence/kinds").glob("[a-z]*.py"))
 }
+RESOLVE_TESTS = ("resolve/test_resolve_boundaries.py", "resolve/test_resolve_candidates.py")
+TESTS_OF = {
+    "resolve/__init__.py": RESOLVE_TESTS,
+    "resolve/candidates.py": RESOLVE_TESTS,
+    **{f"score/{name}": tuple(f"score/{test}" for test in tests) for name, tests in SCORE_TESTS.items()},
+}
+"""Module -> the files that test it; resolve's table of parameters is left out, since it only declares."""
 DECLARED = {"parameter", "parameter_table", "Null", "Column", "judgement", "measured", "derived", "dataclass"}
 """Calls whose arguments are declarations."""
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
@@ -80,6 +88,7 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum"}
 
 RELOADED = (
+    "stillhunt.resolve",
     "stillhunt.score.evidence",
     "stillhunt.score.verdict",
     "stillhunt.score.output",
@@ -213,9 +222,9 @@ def _pytest(tests: list[str]) -> int:
 
 def judge_module(name: str, sample: int | None, seed: int) -> tuple[int, list[str]]:
     """Mutants of a module, and those that survive."""
-    path, tests = SCORE / name, [str(TESTS / test) for test in TESTS_OF[name]]
+    path, tests = PACKAGE / name, [str(TESTS / test) for test in TESTS_OF[name]]
     source = path.read_text()
-    module = ".".join(["stillhunt", "score", *Path(name).with_suffix("").parts])
+    module = ".".join(["stillhunt", *Path(name).with_suffix("").parts]).removesuffix(".__init__")
     begun = time.perf_counter()
     if run_tests(tests, None, 600.0) != "survived":
         raise SystemExit(f"the tests of {name} fail without any mutant")

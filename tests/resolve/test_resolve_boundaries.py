@@ -8,7 +8,7 @@ import pytest
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES, LINKS
-from stillhunt.resolve import resolve_campaigns
+from stillhunt.resolve import _slice_counts, resolve_campaigns
 from stillhunt.resolve.candidates import (
     Candidate,
     FoundGroup,
@@ -115,6 +115,16 @@ def test_an_untemplated_group_keeps_only_who_formed_it_when_bits_are_against_it(
     assert FoundGroup(0, 1, group.keys, member, group.bits).untemplated is False
 
 
+def test_a_joined_slice_needs_one_microbit_and_a_founder_of_the_untemplated_none() -> None:
+    group = found(range(3), 0, search=-1)
+    group.bits[:] = 0
+    group.bits[1] = [0, 0, 1]
+    (one,) = pair_folds([FoundGroup(-1, 0, group.keys, np.array([True, False, False]), group.bits)])
+    assert accounts(one) == [0, 1], "the first formed it, the second fits by one microbit, the third by none"
+    (one,) = pair_folds([FoundGroup(0, 0, group.keys, np.array([True, False, False]), group.bits)])
+    assert accounts(one) == [1], "a template's founder needs bits as well"
+
+
 def test_equal_claims_go_to_the_first_candidate() -> None:
     first, second = claim_slices([candidate(range(5)), candidate(range(10))], least=5)
     assert (accounts(first), accounts(second)) == (list(range(5)), list(range(5, 10)))
@@ -136,6 +146,9 @@ def test_claims_need_enough_accounts_and_bits() -> None:
     assert claim_slices([Candidate(twice, six, six, six, six)], least=5) == [], "eight slices are four accounts"
     assert claim_slices([candidate(range(9), bits=0)], least=5) == []
     assert len(claim_slices([candidate(range(9), bits=1)], least=9)) == 1
+    one_microbit = np.append(1, np.zeros(8, np.int64))
+    zero = np.zeros(9, np.int64)
+    assert len(claim_slices([Candidate(keys(range(9)), one_microbit, zero, zero, zero + 3)], least=9)) == 1
 
 
 @pytest.mark.parametrize(("shared", "campaigns"), [(5, 1), (4, 2)])
@@ -179,6 +192,10 @@ def test_mix_correlation_of_all_or_nothing_is_one() -> None:
 def test_without_a_mix_there_is_no_correlation(first: list[int], second: list[int]) -> None:
     pair = candidate(range(6), 0), candidate(range(6), 1)
     assert mix_correlation(*pair, table(first, second)) == 0.0
+
+
+def test_a_single_prompt_is_no_mix() -> None:
+    assert mix_correlation(candidate(range(3), 0), candidate(range(3), 1), table([1, 0, 0], [0, 0, 0])) == 0.0
 
 
 def test_one_account_has_no_correlation_and_two_have() -> None:
@@ -227,6 +244,20 @@ def test_candidates_are_taken_by_size_then_strength_then_first_slice() -> None:
     other = candidate(range(30, 36), 0)
     merged = merge_candidates([small, other, weak, strong], even(0, 1, 2, accounts=40))
     assert [accounts(one)[0] for one in merged] == [20, 10, 30, 0]
+
+
+def test_ties_of_size_and_strength_go_by_the_first_slice_alone() -> None:
+    spread, dense = candidate([0, 10, 11, 12, 13]), candidate(range(1, 6))
+    merged = merge_candidates([dense, spread], even(0, accounts=14))
+    assert [accounts(one)[0] for one in merged] == [0, 1]
+
+
+def test_an_account_of_two_skills_is_one_account_in_common() -> None:
+    counts = even(0, 1, 2, accounts=20)
+    apart = merge_candidates([candidate(range(10), 0), candidate(range(10), 1), candidate(range(7, 17), 2)], counts)
+    assert [len(one.keys) for one in apart] == [20, 10], (
+        "three accounts of ten are in common, though in two skills each"
+    )
 
 
 def test_a_slice_of_both_counts_as_in_the_later_candidate() -> None:
@@ -306,6 +337,32 @@ def test_only_first_occurrences_in_the_clusters_say_whether_two_skills_are_one_q
     assert len(resolved(TWO_SKILLS, apart)) == 2, "repeats would even the mix out"
     others = [("stranger", 0, True)] * 500 + [("stranger", -1, True)] * 50 + [(name, -1, True) for name in NAMES]
     assert len(resolved(TWO_SKILLS, [*others, *even_mix, ("zz", 9, True)])) == 1
+
+
+def test_prompts_are_counted_for_the_accounts_and_clusters_of_candidates_only() -> None:
+    """Strangers, other clusters and requests without a cluster are nobody's, not those of the first or last account."""
+    rows = [(name, cluster, True) for name in ("x", "y", "z") for cluster in (2, 5)] + [("y", 5, True)] * 3
+    others = [("stranger", 5, True), ("x", -1, True), ("y", 9, True), ("z", 0, True), ("x", 5, False)]
+    known = pa.array(["w", "x", "y", "z"])
+    counts = _slice_counts([candidate([1, 2], 2), candidate([1, 2], 5)], known, *requests([*others, *rows]))
+    assert counts.keys.tolist() == [*keys([1, 2], 2), *keys([1, 2], 5)]
+    assert counts.prompts.tolist() == [1, 1, 1, 4]
+
+
+def test_a_candidate_in_a_cluster_of_no_request_has_no_prompts() -> None:
+    own = [candidate([0, 1], 70)]
+    assert (
+        _slice_counts(own, pa.array(["x", "y"]), *requests([("x", 3, True)])).of(np.array([70]), np.arange(2)).sum()
+        == 0
+    )
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_every_group_of_the_links_is_read(number: int) -> None:
+    """Up to the last row of the last group, whatever its number."""
+    groups = links(*((0, cluster, 0, {f"{cluster}-{n}": 6 for n in range(5)}) for cluster in range(number)))
+    rows = [(f"{cluster}-{n}", cluster, True) for cluster in range(number) for n in range(5)]
+    assert sorted(len(one) for one in resolved(groups, rows)) == [5] * number
 
 
 def test_candidates_name_each_slice_and_its_bits() -> None:
