@@ -36,8 +36,8 @@ def test_new_accounts_soon_after_stops_are_evidence() -> None:
     stops = (np.arange(9) + 2.4) * DAY
     found = found_in(replacing(rng, rng.uniform(1, 8, 9) * HOUR, stops=stops))
     assert found.bits > 2.0
-    assert found.statement.startswith("On 9 of 9 days on which accounts stopped for good, a new member started")
-    assert "(9 stops, 0 with a refusal; 9 starts)" in found.statement
+    assert found.statement.startswith("On 9 of 9 days when accounts stopped for good, a new member started")
+    assert "(9 stops, 0 after a refusal; 9 starts)" in found.statement
 
 
 def test_a_wave_of_stops_is_one_coincidence() -> None:
@@ -98,7 +98,7 @@ def test_bits_are_those_of_the_definition(seed: int) -> None:
     assert found.bits == pytest.approx(min(part_bits(lean_ratio(ahead, trials, P.strength), P.part), P.cap_bits))
     assert found.statement.startswith(f"On {ahead} of {trials} days")
     refused = sum(int(status[count + number] == 429) for number in stopped)
-    assert f"({len(stopped)} stops, {refused} with a refusal; {len(starts)} starts)" in found.statement
+    assert f"({len(stopped)} stops, {refused} after a refusal; {len(starts)} starts)" in found.statement
     assert found.count == len(stopped)
     shown = {log.requests.account[row] for row in found.rows.tolist()}
     assert shown == set(stopped)
@@ -109,7 +109,7 @@ def test_accounts_near_the_ends_of_the_log_neither_start_nor_stop(gap: int) -> N
     """An account that begins two days after the log begins is new; a microsecond earlier it may have been there."""
     log = log_of_rows(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 9 * DAY, 2 * DAY - gap, 9 * DAY, 0, 7 * DAY + gap]))
     found = found_in(log)
-    assert ("(1 stop, 0 with a refusal; 1 start)" if gap == 0 else "(0 stops, 0 with a refusal; 0 starts)") in (
+    assert ("(1 stop, 0 after a refusal; 1 start)" if gap == 0 else "(0 stops, 0 after a refusal; 0 starts)") in (
         found.statement
     )
     assert found.bits == 0.0

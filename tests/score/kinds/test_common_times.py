@@ -70,4 +70,4 @@ def test_too_few_accounts_or_too_short_a_time_is_insufficient_data(
     assert found.insufficient == insufficient
     if insufficient:
         assert found.bits == 0.0
-        assert found.statement.startswith("Too few of its requests, or too short a time")
+        assert found.statement.startswith("Too few of its requests, or too short a period")

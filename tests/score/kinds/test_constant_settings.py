@@ -45,8 +45,7 @@ def test_one_rare_setting_that_all_keep_is_evidence_up_to_the_cap() -> None:
     assert 1.0 < found.bits <= P.cap_bits
     assert found.statement == (
         "All 12 accounts always use 1 combination of temperature, top_p and max_tokens that is less common among other "
-        "accounts; "
-        "0 of them use others in the rest of the traffic"
+        "accounts; 0 of them use other settings in other traffic"
     )
 
 
@@ -79,7 +78,7 @@ def test_an_account_keeps_a_setting_in_nine_requests_of_ten(odd: int, sharing: i
     members = np.where((OWNER == 0) & (np.arange(len(OWNER)) < odd), 0.1, 0.65)
     log = log_with(rng, **settings(rng, members))
     found = found_in(log)
-    assert found.statement.startswith(f"{members_sharing(sharing, MEMBERS)} keep 1 combination")
+    assert found.statement.startswith(f"{members_sharing(sharing, MEMBERS)} always use 1 combination")
     own = np.where(np.arange(MEMBERS) < 12 - sharing, -1, log.requests.settings[EACH])
     weighed = shared_value(own, np.arange(MEMBERS), log.keys.settings)
     assert found.bits == pytest.approx(min(weighed.bits, P.cap_bits))
@@ -98,7 +97,7 @@ def test_other_settings_in_the_rest_of_the_traffic_are_counted() -> None:
         temperature=np.r_[columns["temperature"], [0.2, 0.3, 0.4, 0.5, 0.65]],
         max_tokens=np.r_[columns["max_tokens"], np.full(5, 3000)],
     )
-    assert "3 of them use others in the rest of the traffic" in found_in(log).statement
+    assert "3 of them use other settings in other traffic" in found_in(log).statement
 
 
 def test_groups_like_the_others_earn_nothing_on_average() -> None:

@@ -49,14 +49,14 @@ def found_in(log: Log) -> Finding:
 def test_refused_prompts_sent_by_others_are_evidence() -> None:
     found = found_in(refusing(np.random.default_rng(1), copied=0.8))
     assert found.bits > 3.0
-    assert "refused prompts within an hour" in found.statement
+    assert "Within an hour, another member sent" in found.statement
     assert found.count > 20
 
 
 def test_others_that_start_after_a_refusal_are_evidence() -> None:
     found = found_in(refusing(np.random.default_rng(2), jumped=0.9, office=False))
     assert found.bits > 2.0
-    assert "Another member started in the five minutes after" in found.statement
+    assert "another member started within five minutes" in found.statement
 
 
 def test_a_shared_rhythm_is_no_failover() -> None:
@@ -158,11 +158,11 @@ def test_bits_are_those_of_the_definition(seed: int) -> None:
     hits, trials, others, answered, refusals, after, before = figures
     shown = log.requests.table["request_id"].take(found.rows).to_pylist()
     if resent >= started:
-        assert found.statement.startswith(f"{hits} of {trials} refused prompts ")
-        assert found.statement.endswith(f"; of the answered ones {percent(others / answered)}")
+        assert found.statement.startswith(f"Within an hour, another member sent {hits} of {trials} refused prompts,")
+        assert found.statement.endswith(f", and {percent(others / answered)} of the answered prompts")
         assert found.count == len(shown) == hits
     else:
-        assert found.statement.startswith(f"After {refusals} refusals (403, 429) another member started")
+        assert found.statement.startswith(f"After {refusals} refusals (403, 429), another member started")
         assert f"{after} time" in found.statement
         assert f"{before} time" in found.statement
         assert found.count == len(shown) == sum(row[3] != 200 for row in rows)

@@ -35,7 +35,7 @@ def test_bits_fall_with_the_share_of_follow_ups(later: int, bits: float) -> None
         assert found.statement.startswith("Almost no follow-up questions: ")
         assert found.statement.endswith("% of its requests are first turns")
     else:
-        assert found.statement.startswith(f"{later // 10} % of its requests are follow-ups")
+        assert found.statement.startswith(f"{later // 10} % of its requests are follow-up questions")
 
 
 @pytest.mark.parametrize(("known", "bits"), [(49, 0.0), (50, 1.5)])

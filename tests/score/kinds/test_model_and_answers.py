@@ -42,7 +42,7 @@ def test_one_model_and_long_answers_rank_high() -> None:
     assert low.bits < 0.0
     assert high.statement == (
         "100 % of its requests ask for one model, and its answers average 900 tokens: more than in "
-        "98.4 % and 98.4 % of the log's other groups"
+        "98.4 % and, for answer length, 98.4 % of the log's other groups"
     )
 
 

@@ -114,7 +114,7 @@ def test_the_null_is_comparison_accounts_of_the_same_volume() -> None:
     usual = np.mean([rate[0], rate[1], rate[1], rate[2], rate[2]])
     ratio = share_ratio(4, 5, BetaPrior(float(usual), P.usual_strength), MOVING)
     assert found.bits == pytest.approx(part_bits(ratio, P.part))
-    assert found.statement.startswith("4 of 5 accounts at work when a new model appeared asked for it within a day")
+    assert found.statement.startswith("When a new model appeared, 4 of 5 active members asked for it within a day")
     assert usual_in(found) == pytest.approx(usual, abs=0.005)
     assert found.count == 4
     assert set(log.requests.account[found.rows].tolist()) == {0, 1, 2, 4}
@@ -145,7 +145,7 @@ def test_the_mean_over_launches_is_weighed_and_the_clearest_is_shown() -> None:
         usual = (5 + P.smoothing * overall) / (25 + P.smoothing)
         ratios.append(share_ratio(took, 5, BetaPrior(usual, P.usual_strength), MOVING))
     assert found.bits == pytest.approx(part_bits(float(np.mean(ratios)), P.part))
-    assert found.statement.startswith("5 of 5 accounts")
+    assert found.statement.startswith("When a new model appeared, 5 of 5 active members")
     assert found.count == 5
     assert (log.requests.time[found.rows] >= 6 * DAY).all()
 

@@ -34,11 +34,10 @@ def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, 
 @pytest.mark.parametrize(
     ("shared", "statement"),
     [
-        (4, "Its accounts send different prompts: 0.4 % of 1,000 distinct prompts came from more than one account"),
-        (50, "Its accounts repeat each other's prompts: 5 % of 1,000 distinct prompts came from more than one account"),
-        (99, "Its accounts repeat each other's prompts: 9.9 % of 1,000 distinct prompts came from more than one account"),
-        (100, "Its accounts repeat each other's prompts, as with a public data set or an assignment: 10 % of 1,000 distinct "
-            "prompts came from more than one account"),
+        (4, "Its accounts send different prompts: 0.4 % of 1,000 distinct prompts came from several accounts"),
+        (50, "Its accounts repeat each other's prompts: 5 % of 1,000 distinct prompts came from several accounts"),
+        (99, "Its accounts repeat each other's prompts: 9.9 % of 1,000 distinct prompts came from several accounts"),
+        (100, "Its accounts repeat each other's prompts, as with a public data set or an assignment: 10 % repeat"),
     ],
 )
 def test_a_tenth_is_called_a_public_set_or_an_assignment(shared: int, statement: str) -> None:

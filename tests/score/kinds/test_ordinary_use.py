@@ -104,7 +104,7 @@ def test_own_data_is_weighed_by_its_share(hits: int) -> None:
     assert found.bits == pytest.approx(weighed(hits, ROWS, P.honest_own_data, P.harvest_own_data))
     assert found.count == hits
     assert len(found.rows) == min(hits, 50)
-    assert found.statement.startswith("Only " if found.bits > 0 else f"{percent(hits / ROWS)} of ")
+    assert found.statement.startswith("Few of its requests " if found.bits > 0 else f"{percent(hits / ROWS)} of ")
 
 
 @pytest.mark.parametrize("again", [0, 2, 15, 90])

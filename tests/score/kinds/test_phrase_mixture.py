@@ -49,7 +49,8 @@ def test_bits_are_two_for_each_doubling_of_twenty_held_out_bits(content: float, 
 
 def test_the_statement_says_how_much_more_often_members_use_the_phrases() -> None:
     assert found_in(RARE, 8.0).statement == (
-        "10 accounts use one template with the same mix of phrases (80 bits on held-out requests), 4,001 times as "
+        "10 accounts use one template with the same mix of phrases (80 bits on held-out requests before the cap), "
+        "4,001 times as "
         "often as other customers"
     )
     assert found_in(RARE, -2.0).statement == (

@@ -100,23 +100,23 @@ def _votes(stops: Ints, starts: Ints) -> Ints:
 
 
 _WORDS = (
-    "On {ahead:#} of {trials:day} on which accounts stopped for good, a new member started within a day, sooner "
-    "than one had started before ({stops:stop}, {refused:#} with a refusal; {starts:start})"
+    "On {ahead:#} of {trials:day} when accounts stopped for good, a new member started within a day after the stop and "
+    "closer to it than the last start before ({stops:stop}, {refused:#} after a refusal; {starts:start})"
 )
 KIND = EvidenceKind(
     name="account_replacement",
     family="timing",
     order=110,
-    measures="after accounts stop for good, the next start against the last one, within a day",
+    measures="whether, within a day of accounts stopping for good, the next start is closer than the last one before",
     null=Null(
-        "starts as near before a stop as after it, within 0.15; the stops of a day have one vote",
+        "the nearest start is as often before a stop as after it (0.5 ± 0.15); all stops of one day count once",
         judgement("table score.account_replacement"),
     ),
     columns=(Column("status", "refused work that other accounts continue", enough=False),),
     calls="every",
     most_bits=P.cap_bits,
     least_bits=least_bits(P.part),
-    wording=Wording(_WORDS, _WORDS, "No account stops or starts while the log runs"),
+    wording=Wording(_WORDS, _WORDS, "No account starts or stops for good within the period of the log"),
     members=None,
     weigh=_weigh,
 )

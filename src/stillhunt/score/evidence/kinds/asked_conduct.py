@@ -168,14 +168,15 @@ KIND = EvidenceKind(
     order=130,
     measures="requests that elicit reasoning, grade, clean traces, probe or drive tools",
     null=Null(
-        "honest groups, all or nothing; the log's other groups may raise what is usual, trimmed, without the candidate",
+        "honest groups, most of them near 0 % or 100 %; the log's other groups, without the uppermost tenth of them, "
+        "may raise the usual share",
         judgement("table score.asked_conduct"),
     ),
     columns=(Column("prompt", "requests that ask for reasoning, grading or the like"),),
     calls="any",
     most_bits=None,
     least_bits=least_bits(sum(trait.weight for trait in TRAITS)),
-    wording=Wording(_WORDS, _WORDS, "Too few requests to say what they ask for"),
+    wording=Wording(_WORDS, _WORDS, "Too few requests to judge what they ask for"),
     members=None,
     weigh=_weigh,
 )

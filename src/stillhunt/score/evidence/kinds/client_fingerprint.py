@@ -124,8 +124,8 @@ def _as_users_of_the_same(bits: Floats, judged: Ints, used: Ints) -> Floats:
 
 
 _FOUND_OTHERWISE = (
-    "{members}, found by topics and workload, also {sharing:uses|use} "
-    "{values:client fingerprint} (SDK and TLS) that {values:is|are} rarer among others with the same request style"
+    "{members}, found by topics and workload, also {sharing:uses|use} {values:client fingerprint} (user agent and TLS) "
+    "that {values:is|are} less common among other accounts with the same request style"
 )
 KIND = EvidenceKind(
     name="client_fingerprint",
@@ -133,9 +133,9 @@ KIND = EvidenceKind(
     order=60,
     measures="user agent and TLS fingerprint shared beyond chance",
     null=Null(
-        "three times the rate of comparison accounts in the same countries; where some members were selected by their "
-        "fingerprint, the slices passed over share nothing; 4 bits at most for templated groups, 11 for untemplated "
-        "ones, which were found without looking at fingerprints and take no room under the caps",
+        "three times the rate of comparison accounts in the same countries; where members were selected by their "
+        "fingerprint, the slices left out count as sharing none; at most 4 bits for templated groups, and 11 outside "
+        "the caps for untemplated groups that were found without looking at fingerprints",
         judgement("table score.shared_keys; e-values of Vovk and Wang (2021)"),
     ),
     columns=(
@@ -147,9 +147,10 @@ KIND = EvidenceKind(
     most_bits=P.untemplated_cap_bits,
     least_bits=0.0,
     wording=Wording(
-        "{members} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that {values:is|are} rarer elsewhere",
-        "{members} {sharing:uses|use} {values:client fingerprint} (SDK and TLS) that "
-        "{values:is|are} as common elsewhere",
+        "{members} {sharing:uses|use} {values:client fingerprint} (user agent and TLS) that {values:is|are} less "
+        "common among other accounts",
+        "{members} {sharing:uses|use} {values:client fingerprint} (user agent and TLS) that {values:is|are} as common "
+        "among other accounts",
         "The log names neither clients nor TLS fingerprints",
         variants=(_FOUND_OTHERWISE,),
     ),

@@ -43,9 +43,9 @@ KIND = EvidenceKind(
     wording=Wording(
         "Its accounts are active in the same 12-hour windows: dispersion index {index:.2f} on held-out requests; "
         "unrelated accounts: about {usual:.1f}",
-        "Its accounts are active in 12-hour windows of their own: dispersion index {index:.2f} on held-out requests; "
+        "Its accounts are active in different 12-hour windows: dispersion index {index:.2f} on held-out requests; "
         "unrelated accounts: about {usual:.1f}",
-        "Too few of its requests, or too short a time, to compare the hours of its accounts",
+        "Too few of its requests, or too short a period, to compare when its accounts are active",
     ),
     members=None,
     weigh=_weigh,

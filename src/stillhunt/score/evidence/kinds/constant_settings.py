@@ -84,10 +84,11 @@ KIND = EvidenceKind(
     most_bits=P.cap_bits,
     least_bits=0.0,
     wording=Wording(
-        "{members} {sharing:keeps|keep} {values:combination} of temperature and length that "
-        "{values:is|are} rarer elsewhere; {varied:#} of them {varied:uses|use} others in the rest of the traffic",
-        "{members} {sharing:keeps|keep} {values:combination} of temperature and length that "
-        "{values:is|are} as common elsewhere",
+        "{members} always {sharing:uses|use} {values:combination} of temperature, top_p and max_tokens that "
+        "{values:is|are} less common among other accounts; {varied:#} of them {varied:uses|use} other settings in "
+        "other traffic",
+        "{members} always {sharing:uses|use} {values:combination} of temperature, top_p and max_tokens that "
+        "{values:is|are} as common among other accounts",
         "The log has no temperature, top_p or max_tokens",
     ),
     members=None,

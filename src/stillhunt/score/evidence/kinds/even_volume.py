@@ -93,6 +93,6 @@ KIND = EvidenceKind(
         "{deviation:.1f} ({expected:.1f} if assigned at random)",
         "Too few requests per account to compare volumes",
     ),
-    members=MemberWording("Its volume is near the group's middle", "Its volume is far from the group's middle"),
+    members=MemberWording("Its volume is near the group's average", "Its volume is far from the group's average"),
     weigh=_weigh,
 )

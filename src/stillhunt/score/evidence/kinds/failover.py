@@ -187,12 +187,11 @@ def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
 
 
 _RESENT = (
-    "{hits:#} of {trials:refused prompt} {hits:was|were} sent by another member within an hour; of the answered ones "
-    "{usual:%}"
+    "Within an hour, another member sent {hits:#} of {trials:refused prompt}, and {usual:%} of the answered prompts"
 )
 _STARTED = (
-    "After {refusals:refusal} (403, 429) another member started within five minutes {after:time}; {before:time} in the "
-    "five minutes before"
+    "After {refusals:refusal} (403, 429), another member started within five minutes {after:time}; in the five minutes "
+    "before, {before:time}"
 )
 KIND = EvidenceKind(
     name="failover",
@@ -212,9 +211,9 @@ KIND = EvidenceKind(
     most_bits=P.cap_bits,
     least_bits=least_bits(P.part),
     wording=Wording(
-        "Other members take over when one is refused",
-        "Other members do not take over when one is refused",
-        "Its accounts met too few refusals (403, 429) to see who takes over",
+        "Other members take over when a member is refused",
+        "Other members do not take over when a member is refused",
+        "Its accounts had too few refusals (403, 429) to see whether others take over",
         variants=(_RESENT, _STARTED),
     ),
     members=None,

@@ -52,7 +52,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         ranks.append(_rank(answer, groups.answer[known]))
         answers = f", and its answers average {formatting.plural(round(answer), 'token')}"
     ratio = float(np.mean([rank_ratio(rank, P.power) for rank in ranks]))
-    below = " and ".join(formatting.percent(rank) for rank in ranks)
+    below = " and, for answer length, ".join(formatting.percent(rank) for rank in ranks)
     return kind.finding(
         part_bits(ratio, P.part), {"share": share, "answers": answers, "below": below}, rows=rows, count=len(rows)
     )

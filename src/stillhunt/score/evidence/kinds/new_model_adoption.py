@@ -103,8 +103,8 @@ def _usual(launch: Launch, background: Flags, active: Ints) -> float:
 
 
 _WORDS = (
-    "{moved:#} of {active:account} at work when a new model appeared asked for it within a day; of comparison accounts "
-    "as busy {usual:%} did"
+    "When a new model appeared, {moved:#} of {active:active member} asked for it within a day; {usual:%} of equally "
+    "active comparison accounts did"
 )
 KIND = EvidenceKind(
     name="new_model_adoption",
@@ -112,14 +112,14 @@ KIND = EvidenceKind(
     order=120,
     measures="members that ask for a new model within its first day",
     null=Null(
-        "comparison accounts as busy on that day, honest groups leaning far to either side",
+        "equally active comparison accounts on that day; honest groups vary widely around their share",
         judgement("table score.new_model_adoption"),
     ),
     columns=(),
     calls="any",
     most_bits=P.cap_bits,
     least_bits=least_bits(P.part),
-    wording=Wording(_WORDS, _WORDS, "No new model appeared while its accounts were at work"),
+    wording=Wording(_WORDS, _WORDS, "No new model appeared while its accounts were active"),
     members=None,
     weigh=_weigh,
 )

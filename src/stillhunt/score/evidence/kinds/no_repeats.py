@@ -69,17 +69,18 @@ KIND = EvidenceKind(
     family="queue",
     order=70,
     measures="prompts that several members send",
-    null=Null("a fixed scale: retries and tiny tasks up to 2 %", judgement("table score.no_repeats")),
+    null=Null("a fixed scale that allows 2 % for retries and tiny tasks", judgement("table score.no_repeats")),
     columns=(Column("prompt", "one work queue that many accounts share"),),
     calls="every",
     most_bits=P.none_bits,
     least_bits=-P.most_against_bits,
     wording=Wording(
-        "Almost every prompt came from one account only: {repeated:%} of {distinct:distinct prompt} came from several",
-        "Several accounts sent some of the prompts: {repeated:%} of {distinct:distinct prompt}",
+        "Its accounts send different prompts: {repeated:%} of {distinct:distinct prompt} came from several accounts",
+        "Its accounts repeat each other's prompts: {repeated:%} of {distinct:distinct prompt} came from several "
+        "accounts",
         "The log has no prompts that could repeat",
         variants=(
-            "Several accounts sent the same prompts, as with a public data set or an assignment: {repeated:%} repeat",
+            "Its accounts repeat each other's prompts, as with a public data set or an assignment: {repeated:%} repeat",
         ),
     ),
     members=None,

@@ -141,9 +141,9 @@ OWN_DATA_KIND = EvidenceKind(
     most_bits=P.most_bits,
     least_bits=least_bits(P.part),
     wording=Wording(
-        "Only {share:%} of its requests mention files, firms or mail of their writers",
-        "{share:%} of its requests mention files, firms or mail of their writers",
-        "Too few requests to say whether they mention the writers' own data",
+        "Few of its requests mention the writer's own files, company or mail: {share:%}",
+        "{share:%} of its requests mention the writer's own files, company or mail",
+        "Too few requests to judge whether they mention the writer's own data",
     ),
     members=None,
     weigh=_own_data,
@@ -159,9 +159,9 @@ OWN_CHECKS_KIND = EvidenceKind(
     most_bits=P.most_bits,
     least_bits=least_bits(P.part),
     wording=Wording(
-        "Only {share:%} of its requests repeat what the account asked on an earlier day",
+        "Few of its requests repeat what the account asked on an earlier day: {share:%}",
         "{share:%} of its requests repeat what the account asked on an earlier day",
-        "Too few requests to say whether they repeat earlier ones",
+        "Too few requests to judge whether they repeat earlier ones",
     ),
     members=None,
     weigh=_own_checks,
@@ -170,8 +170,7 @@ TALK_KIND = EvidenceKind(
     name="talk",
     family="conduct",
     order=160,
-    measures="conversations in which somebody asks back twice or more as people do, with later turns that lack the "
-    "template",
+    measures="conversations with two or more follow-up questions that lack the template",
     null=Null("honest groups, frozen", judgement("table score.ordinary_use")),
     columns=(
         Column("turn", "conversations that nobody continues"),
@@ -181,9 +180,9 @@ TALK_KIND = EvidenceKind(
     most_bits=P.most_bits,
     least_bits=least_bits(P.part),
     wording=Wording(
-        "In only {share:%} of its conversations somebody asks back twice or more, as people do",
-        "In {share:%} of its conversations somebody asks back twice or more, as people do",
-        "The log does not say which requests are one conversation",
+        "Few of its conversations have two or more follow-up questions: {share:%}",
+        "{share:%} of its conversations have two or more follow-up questions, as people ask them",
+        "The log does not say which requests belong to one conversation",
     ),
     members=None,
     weigh=_talk,

@@ -112,7 +112,7 @@ KIND = EvidenceKind(
     least_bits=None,
     wording=Wording(
         "{accounts:account} {accounts:uses|use} one template with the same mix of phrases ({held_out:bit} on "
-        "held-out requests), {lift:time} as often as other customers",
+        "held-out requests before the cap), {lift:time} as often as other customers",
         "{accounts:account} {accounts:uses|use} one template, each with a mix of phrases of its own ({held_out:bit} "
         "against a common mix, on held-out requests)",
         "The log has no prompts in which phrases could recur",

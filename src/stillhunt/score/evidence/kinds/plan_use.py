@@ -75,7 +75,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(bits, {"middle": middle}, count=len(case.candidate.rows))
 
 
-_WORDS = "{middle:%} of the customers on the same price plan use less than the median of its accounts"
+_WORDS = "{middle:%} of the customers on the same price plan use less than its median account"
 KIND = EvidenceKind(
     name="plan_use",
     family="conduct",

@@ -162,10 +162,10 @@ KIND = EvidenceKind(
     name="similar_workload",
     family="queue",
     order=50,
-    measures="how many untemplated accounts ask about as many questions",
+    measures="how many accounts send a similar number of untemplated questions",
     null=Null(
-        "volumes of the slices outside the group, lognormal; all slices of the request style are judged, the choice of "
-        "volume and share is charged for; at most two bits for each bit of `topic_mixture`",
+        "volumes of the slices outside the group, lognormal; all slices of the request style are judged, and the "
+        "search over volumes and shares is paid for; at most two bits for each bit of `topic_mixture`",
         derived("fitted to each log by maximum likelihood; table score.similar_workload"),
     ),
     columns=(),
@@ -173,10 +173,10 @@ KIND = EvidenceKind(
     most_bits=P.cap_bits,
     least_bits=0.0,
     wording=Wording(
-        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each, and more alike "
-        "than chance makes customers' volumes ({raw:bit} before the cap)",
-        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each, no more alike "
-        "than chance makes customers' volumes",
+        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each; customers' "
+        "volumes are rarely this similar by chance ({raw:bit} before the cap)",
+        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each; customers' "
+        "volumes are often this similar by chance",
         "Too few questions per account to compare workloads",
     ),
     members=MemberWording("It does as much work as the others", "It does more or less work than the others"),
