@@ -61,11 +61,15 @@ def hunted(world: Path, *, keep: bool = False) -> Mapping[str, Any]:
     """
     stillhunt, pipeline = import_module("stillhunt"), import_module("stillhunt.pipeline")
     config = stillhunt.Config.load({"threads": 1}, environ={}, file=world / "stillhunt.toml")
+    spine = pipeline.resolve_campaigns, pipeline.score_campaigns
     if keep:
         keep_calls(pipeline, world)
-    tables: Mapping[str, Any] = stillhunt.hunt(
-        str(world / "requests.parquet"), str(world / "accounts.parquet"), config
-    ).tables
+    try:
+        tables: Mapping[str, Any] = stillhunt.hunt(
+            str(world / "requests.parquet"), str(world / "accounts.parquet"), config
+        ).tables
+    finally:  # or the next world's calls would be kept as this one's, too
+        pipeline.resolve_campaigns, pipeline.score_campaigns = spine
     return tables
 
 

@@ -101,7 +101,7 @@ def test_the_table_is_sorted_by_effect_and_names_what_does_nothing() -> None:
 
 
 def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path: Path) -> None:
-    command = [sys.executable, str(QUALITY / "sensitivity.py"), "--out", str(tmp_path), "--rungs", "2"]
+    command = [sys.executable, str(QUALITY / "sensitivity.py"), "--out", str(tmp_path), "--rungs", "1,2"]
     command += ["--accounts", "100", "--campaign-accounts", "20", "--days", "6", "--also-import", "fake_room"]
     command += ["--only", "score.fake,resolve.fake,link.fake"]
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
@@ -115,7 +115,11 @@ def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path
     first = run()
     path = tmp_path / "rows.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    found = {(one["parameter"], one["direction"]): one for one in rows}
+    # Two worlds: what is kept of the first must not be overwritten by the second.
+    assert len({one["world"] for one in rows}) == 2
+    for name in ("score.fake.unused", "resolve.fake.idle"):
+        assert all((one["bits"], one["campaigns"]) == (0.0, 0) for one in rows if one["parameter"] == name)
+    found = {(one["parameter"], one["direction"]): one for one in rows if one["world"].startswith("rung2")}
     assert list(found) == [
         ("", ""), ("link.fake.idle", "down"), ("resolve.fake.idle", "down"),
         ("score.fake.scale", "down"), ("score.fake.scale", "up"),
