@@ -103,7 +103,9 @@ def test_coverage_says_what_is_lost() -> None:
     plain = {c.family: c for c in coverage(NEEDS, frozenset(), None)}
     assert tuple(plain) == FAMILIES
     assert [name for name, c in plain.items() if c.available] == ["timing"]
-    assert "accounts table" in plain["identity"].sentence
+    assert plain["identity"].sentence.endswith(", because there is no accounts table")
+    assert plain["queue"].sentence.endswith(", because prompt is missing")
+    assert plain["content"].sentence.endswith(", because prompt and system_prompt are missing")
     assert "prompt" in plain["content"].missing
     everything = {"prompt", "system_prompt", "response", "conversation_id", "status", "client_ip", "asn", "country"}
     everything |= {"user_agent", "tls_fingerprint", "output_tokens", "turn", "temperature", "max_tokens"}
@@ -111,7 +113,7 @@ def test_coverage_says_what_is_lost() -> None:
         pa.Table.from_pylist([customer(1, plan="pro")]), mapping=None, config=DEFAULT, engine=ENGINE, progress=Silent()
     )
     full = coverage(NEEDS, frozenset(everything), table)
-    assert all(c.available and not c.missing and c.sentence == f"{c.family}: complete" for c in full)
+    assert all(c.available and not c.missing and c.sentence == f"{c.family}: nothing is missing" for c in full)
     partial = {c.family: c for c in coverage(NEEDS, frozenset(everything - {"tls_fingerprint"}), None)}
     assert partial["network"].available
     assert partial["network"].missing == ("tls_fingerprint",)

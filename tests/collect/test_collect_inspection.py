@@ -46,22 +46,24 @@ def test_calls_without_an_account_are_counted(tmp_path: Path) -> None:
     found = inspected(tmp_path, edge=records)
     assert found.inputs[0].file.by_address == 5
     assert by_address_sentence(5) in screen(found)
+    assert by_address_sentence(5).startswith("5 requests name no account: their clients' addresses")
+    assert by_address_sentence(1).startswith("1 request names no account: its client's address")
 
 
-def test_rare_columns_are_not_called_complete(tmp_path: Path) -> None:
+def test_rare_columns_are_named_with_their_share(tmp_path: Path) -> None:
     found = inspected(tmp_path, edge=[edge(n, request_body=NGINX["request_body"] if n == 1 else "") for n in range(8)])
     sentences = {family.family: family.sentence for family in found.coverage}
-    assert sentences["queue"] == "queue: partly; prompt in 12 % of requests"
+    assert sentences["queue"] == "queue: prompt is filled in 12.5 % of requests"
     assert "prompt" not in sentences["network"]
 
 
-def test_shares_are_told_only_below_a_half() -> None:
+def test_columns_that_half_of_the_requests_have_are_not_rare() -> None:
     def queue(share: float) -> str:
         return coverage(evidence_needs(), frozenset({"prompt"}), None, {"prompt": share})[1].sentence
 
-    assert queue(0.5) == "queue: complete"
-    assert queue(0.49) == "queue: partly; prompt in 49 % of requests"
-    assert queue(0.0001) == "queue: partly; prompt in under 1 % of requests"
+    assert queue(0.5) == "queue: nothing is missing"
+    assert queue(0.49) == "queue: prompt is filled in 49 % of requests"
+    assert queue(0.0001) == "queue: prompt is filled in < 0.1 % of requests"
 
 
 def test_a_log_that_completes_another_says_so(tmp_path: Path) -> None:

@@ -102,9 +102,13 @@ def test_a_name_belongs_to_its_number() -> None:
 
 def test_what_is_not_looked_up_is_named() -> None:
     browsers = tells_browsers()
-    told = " ".join(unenriched(frozenset({"client_ip", "user_agent"}), browsers=False))
-    assert "GeoIP2-Anonymous-IP" in told
-    assert "GeoLite2-ASN" in told
-    assert "stillhunt[enrich]" in told
+    assert unenriched(frozenset({"client_ip", "user_agent"}), browsers=False) == [
+        (
+            "kinds of addresses (hosting, vpn, tor, mobile): add a file such as GeoIP2-Anonymous-IP or IPinfo privacy "
+            "to collect.mmdb"
+        ),
+        "names of networks: add a file such as GeoLite2-ASN or IPinfo lite to collect.mmdb",
+        "names of browsers: run pip install 'stillhunt[enrich]'",
+    ]
     assert unenriched(frozenset({"client_ip", "ip_kind", "asn_name"}), browsers=browsers) == []
     assert unenriched(frozenset({"user_agent"}), browsers=True) == []

@@ -184,7 +184,7 @@ def test_coverage_names_each_gap_once(case: Case) -> None:
         "family": "network",
         "available": True,
         "missing": ["asn"],
-        "sentence": "network: partly; without asn no hosts",
+        "sentence": "network: without asn no hosts",
     }
     text = visible(Case(case.tables, run={**case.run, "coverage": [gap]}).report())
     assert "Network and clientspartly available Without asn no hosts." in text

@@ -120,7 +120,7 @@ def small_case(number: int, verdict: str, rejects: int) -> Case:
     client = {"campaign_id": f"c-{number}", "aspect": "client", "requests": 9, "accounts": 1}
     origins = [{**client, "value": f"client-{place}"} for place in range(min(number, 9))]
     counts = {"requests": number, "accounts": number, "rejects": rejects, "allowed": min(number, 1)}
-    run = {"counts": counts, "unenriched": ["no names of networks"], "coverage": [],
+    run = {"counts": counts, "unenriched": ["names of networks: add a file to collect.mmdb"], "coverage": [],
            "inputs": [{"name": "a.log", "format": "otlp", "rows": number, "bytes": number, "sha256": "ab",
                        "passed_over": {"no call of a model": number}}]}  # fmt: skip
     return Case(tables, run=run, origins=build("origins", origins))

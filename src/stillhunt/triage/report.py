@@ -160,9 +160,7 @@ def _coverage(run: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _coverage_part(row: Mapping[str, Any]) -> dict[str, str]:
     family, missing = str(row.get("family", "")), [str(name) for name in row.get("missing", [])]
-    sentence = (
-        str(row.get("sentence", "")).removeprefix(f"{family}: ").removeprefix("partly; ")
-    )  # the heading says both
+    sentence = str(row.get("sentence", "")).removeprefix(f"{family}: ")  # the heading names the family
     partial = bool(missing or row.get("rare"))
     unsaid = [name for name in missing if name not in sentence]
     return {

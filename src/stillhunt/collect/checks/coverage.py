@@ -1,4 +1,4 @@
-"""What the input allows to find: which evidence families have their columns, and what is lost without them."""
+"""What can be found in the input: which families of evidence have their columns, and what is lost without them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 import pyarrow as pa
 
+from stillhunt.base import formatting
 from stillhunt.base.needs import EvidenceNeeds, FamilyNeed
 from stillhunt.base.schema import ACCOUNTS
 
-MOST = 0.5
-"""Share of requests from which on a column counts as filled; below it the share is told."""
-LOOK_UP = "give collect.mmdb (an MMDB file) for networks and countries"
+MIN_FILLED_SHARE = 0.5
+"""A column that fewer requests have is named with its share."""
+LOOK_UP = "to look up networks and countries, add an MMDB file to collect.mmdb"
 
 
 @dataclass(frozen=True)
 class FamilyCoverage:
-    """One evidence family and the columns it lives on.
+    """One family of evidence and the columns that it needs.
 
-    Args:
+    Attributes:
         family: content, queue, timing, network, identity or conduct.
         available: whether it can yield any evidence.
         missing: columns without values, `accounts.` before those of the accounts table.
-        sentence: for the screen.
-        rare: columns that few requests have.
+        sentence: the above in words, after the name of the family and a colon.
+        rare: columns that fewer than `MIN_FILLED_SHARE` of requests have.
     """
 
     family: str
@@ -38,13 +39,13 @@ class FamilyCoverage:
 def coverage(
     needs: EvidenceNeeds, present: frozenset[str], accounts: pa.Table | None, filled: Mapping[str, float] | None = None
 ) -> list[FamilyCoverage]:
-    """What is absent for each evidence family and what that costs.
+    """What each family of evidence lacks, and what is lost by it.
 
     Args:
-        needs: what the evidence needs, as the room that weighs it declares.
-        present: optional request columns that carry values (`RequestLog.present`).
-        accounts: ACCOUNTS, or None where the user has no such table.
-        filled: request column -> share of requests that have a value, 0 to 1, where it was counted.
+        needs: columns that the evidence needs.
+        present: optional request columns that hold values (`RequestLog.present`).
+        accounts: ACCOUNTS, or None if there is no such table.
+        filled: request column -> share of requests that have a value, 0 to 1; only columns for which it is known.
 
     Returns:
         One per family, in the order of the needs.
@@ -52,94 +53,96 @@ def coverage(
     have = set(present)
     if accounts is not None:
         have |= {f"accounts.{name}" for name in ACCOUNTS.names if accounts.column(name).null_count < accounts.num_rows}
-    rare = {name: share for name, share in (filled or {}).items() if name in have and share < MOST}
+    rare = {name: share for name, share in (filled or {}).items() if name in have and share < MIN_FILLED_SHARE}
     return [_of_family(family, need, have, accounts is None, rare) for family, need in needs.families.items()]
 
 
 def by_address_sentence(count: int) -> str:
-    """What it means that requests name no account.
+    """What follows from requests that name no account.
 
     Args:
-        count: how many, at least one.
+        count: their number, at least one.
     """
-    who = f"{count:,} requests name no account; they stand under their clients' addresses"
     if count == 1:
-        who = "1 request names no account; it stands under its client's address"
-    return f"{who}, and network evidence says nothing of {'it' if count == 1 else 'them'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
+        return (
+            "1 request names no account: its client's address stands for the account, and network evidence does not "
+            "apply to it"
+        )
+    return (
+        f"{formatting.count(count)} requests name no account: their clients' addresses stand for accounts, and network "
+        "evidence does not apply to them"
+    )
 
 
 def _of_family(
     family: str, need: FamilyNeed, have: set[str], no_accounts: bool, rare: Mapping[str, float]
 ) -> FamilyCoverage:
     missing = tuple(name for name, _cost in need.helpful if name not in have)
-    available = not need.enough or any(name in have for name in need.enough)
-    if not available:
-        named = "an accounts table" if family == "identity" and no_accounts else " or ".join(need.enough)
-        return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.shows}, for want of {named}")
+    if need.enough and not have.intersection(need.enough):
+        reason = f"{formatting.join_words(need.enough)} {formatting.verb(len(need.enough), 'is', 'are')} missing"
+        if family == "identity" and no_accounts:
+            reason = "there is no accounts table"
+        return FamilyCoverage(family, False, missing, f"{family}: no evidence of {need.shows}, because {reason}")
     few = tuple(name for name, _cost in need.helpful if name in rare)
-    thin = [f"{name} in {_percent(rare[name])} of requests" for name in few]
-    if not missing and not thin:
-        return FamilyCoverage(family, True, missing, f"{family}: complete")
-    lost = "; ".join(thin + [f"without {name} no {cost}" for name, cost in need.helpful if name not in have])
+    gaps = [f"{name} is filled in {formatting.percent(rare[name])} of requests" for name in few]
+    gaps += [f"without {name} no {cost}" for name, cost in need.helpful if name not in have]
     if "country" in missing and "client_ip" in have:
-        lost += "; " + LOOK_UP
-    return FamilyCoverage(family, True, missing, f"{family}: partly; {lost}", few)
+        gaps.append(LOOK_UP)
+    return FamilyCoverage(family, True, missing, f"{family}: {'; '.join(gaps) or 'nothing is missing'}", few)
 
 
 _ENRICHMENTS = (
     ("ip_kind", "client_ip", "kinds of addresses (hosting, vpn, tor, mobile)", "GeoIP2-Anonymous-IP or IPinfo privacy"),
     ("asn_name", "client_ip", "names of networks", "GeoLite2-ASN or IPinfo lite"),
 )
-"""Columns that no evidence needs and that people ask for, what each needs, and a file that has them."""
+"""Columns that no evidence needs but that readers ask for: (column, column it is looked up by, its name in words, files
+that hold it)."""
 
 
 def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
-    """What could be told of addresses and clients with files or packages that are not there.
+    """What the log does not say of addresses and clients, and how it could be looked up.
 
     Args:
-        present: optional request columns that carry values.
-        browsers: whether ua-parser is there.
+        present: optional request columns that hold values.
+        browsers: whether ua-parser is installed, which finds the names of browsers.
 
     Returns:
-        Short sentences; no evidence depends on any of it.
+        Short notes, one for each thing not looked up; no evidence depends on any of them.
     """
-    missing = [
-        f"no {what}: give collect.mmdb a file such as {file}"
+    notes = [
+        f"{what}: add a file such as {file} to collect.mmdb"
         for name, needed, what, file in _ENRICHMENTS
         if name not in present and needed in present
     ]
     if "user_agent" in present and not browsers:
-        missing.append("no names of browsers: pip install 'stillhunt[enrich]'")
-    return missing
+        notes.append("names of browsers: run pip install 'stillhunt[enrich]'")
+    return notes
 
 
 def sampled_facts(needs: EvidenceNeeds, rates: Mapping[float, int], requests: int) -> dict[str, Any]:
-    """What it means that a log is a sample, for run.json; nothing where it is none.
+    """What follows from logs that keep only a sample of calls, for run.json.
 
     Args:
-        needs: what the evidence needs.
-        rates: share of calls that a log keeps -> requests of which it is known.
-        requests: all requests.
+        needs: which evidence must see every call.
+        rates: share of calls that a log keeps -> number of requests from such logs.
+        requests: number of all requests.
 
     Returns:
-        sampled requests, all that there would be, the sentence.
+        Requests from sampled logs, estimated number of all calls, and both in a sentence; empty if no log is a sample.
     """
     parts = {rate: count for rate, count in rates.items() if rate < 1.0}
     if not parts:
         return {}
     sampled = sum(parts.values())
-    whole = round(requests - sampled + sum(count / rate for rate, count in parts.items()))
-    least, most = (f"{100 * rate:.3g} %" for rate in (min(parts), max(parts)))
+    estimated = round(requests - sampled + sum(count / rate for rate, count in parts.items()))
+    least, most = formatting.exact_percent(min(parts)), formatting.exact_percent(max(parts))
     kept = least if least == most else f"{least} to {most}"
     mixed = len(parts) > 1 or sampled < requests
     silent = (*needs.every_call, *needs.even_sampling) if mixed else needs.every_call
-    sentence = (
-        f"{sampled:,} of {requests:,} requests are of logs that keep {kept} of calls: about {whole:,} calls. Tokens "
-        f"and money of campaigns are told as of all calls; small groups are missed, and nothing is counted in favour "
+    sentence = formatting.sentence_case(
+        f"{formatting.part_of(sampled, requests, 'request')} {formatting.verb(sampled, 'comes', 'come')} from logs "
+        f"that keep {kept} of calls: there were about {formatting.plural(estimated, 'call')}. Tokens and money of "
+        "campaigns are estimates for all calls; small groups are missed, and no campaign gains bits from evidence "
         f"that must see every call ({', '.join(silent)})"
     )
-    return {"requests": sampled, "estimated_requests": whole, "sentence": sentence}
+    return {"requests": sampled, "estimated_requests": estimated, "sentence": sentence}
