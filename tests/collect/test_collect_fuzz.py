@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.errors import InputError
+from stillhunt.base.formatting import escape_controls
 from stillhunt.collect.decode.lines import JsonReader, TextFile
 from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map
-from stillhunt.collect.values.rejects import Rejects, printable
+from stillhunt.collect.values.rejects import Rejects
 
 GOOD_LINE = json.dumps(row(1)).encode()
 GOOD_RECORD = b"r1,1767225600,a1,m1,text"
@@ -65,7 +66,7 @@ def test_json_lines(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes
     lines = [line for line in data.split(b"\n") if line and not line.isspace()]
     assert len(rows) + log.facts.rejected_rows == len(lines)
     assert len(rows) >= 2
-    assert all(printable(text, 10**6) == text for reject in log.rejects().to_pylist() for text in reject.values())
+    assert all(escape_controls(text) == text for reject in log.rejects().to_pylist() for text in reject.values())
 
 
 @settings(derandomize=True, deadline=None, max_examples=80)

@@ -19,7 +19,7 @@ from stillhunt.collect.normalise.standardise import times
 from stillhunt.collect.values.chat import Chat, exchanges, read_chat, settle_messages
 from stillhunt.collect.values.fields import field_map, from_object, step_down
 from stillhunt.collect.values.numbers import floats, integers, one_float, one_integer
-from stillhunt.collect.values.rejects import Rejects, printable
+from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import bounded_texts, sample_text, short_strings
 from stillhunt.collect.values.timestamps import (
     EARLIEST_REQUEST,
@@ -313,10 +313,11 @@ def test_rejects_show_nothing_that_moves_a_cursor() -> None:
     rejects = Rejects()
     rejects.add("s\x1b", "p\r\n", "r\x00", "\x1b[2J" * 1000, rows=3)
     found = rejects.table().to_pylist()[0]
-    assert (found["source"], found["place"], found["reason"]) == ("s", "p", "r")
+    assert (found["source"], found["place"], found["reason"]) == (r"s\x1b", r"p\x0d\x0a", r"r\x00")
     assert len(found["raw"]) == 200
+    assert found["raw"].startswith(r"\x1b[2J")
+    assert found["raw"].isprintable()
     assert rejects.rows == 3
-    assert printable("plain", 5) == "plain"
 
 
 def test_arrays_are_only_read() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stillhunt.base.formatting import shorten
 from stillhunt.collect.decode.columnar import UnusableInputError
 from stillhunt.collect.decode.lines import (
     PROBED_BYTES,
@@ -33,7 +34,7 @@ from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
 from stillhunt.collect.values.fields import from_object
 from stillhunt.collect.values.raw_batch import RawBatch
-from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects, printable
+from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 
 NO_COUNTERPART = "of calls that no other log has"
 """Why rows that only complete calls of other logs are passed over if there is no such call."""
@@ -151,7 +152,7 @@ class RecordReader:
                     made = source.rows_within(framed.value, context)
                 return self._usable(made if isinstance(made, list) else list(made), framed, rejects)
             except PassedOverError as error:
-                self.passed_over[printable(str(error), RAW_CHARACTERS)] += 1
+                self.passed_over[shorten(str(error), RAW_CHARACTERS)] += 1
                 return []
             except BrokenRecordError as error:
                 reason = str(error)
@@ -179,7 +180,7 @@ class RecordReader:
                 else:
                     rows.append(row)
             elif isinstance(row, PassedOverError):
-                self.passed_over[printable(str(row), RAW_CHARACTERS)] += 1
+                self.passed_over[shorten(str(row), RAW_CHARACTERS)] += 1
             else:
                 rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
         return rows

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import EngineError, InputError
-from stillhunt.base.formatting import plural
+from stillhunt.base.formatting import plural, shorten
 from stillhunt.collect.locate.database import is_database, stored_tables
 from stillhunt.collect.locate.object_stores import MARK, Place, local_path, remote_files
-from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 LOCAL = "file://"
@@ -92,7 +92,7 @@ def _where(place: Place) -> str:
 def _listed(passed_by: list[str]) -> str:
     """The number of files that are not read because of their names, and some of the names."""
     names = sorted(set(passed_by))
-    shown = ", ".join(printable(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
+    shown = ", ".join(shorten(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     return f"{plural(len(names), 'file')} ({shown}{more})"
 
@@ -120,10 +120,10 @@ def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile
             return _with_distinct_names(files)
         raise InputError(
             "no file matches the pattern",
-            where=printable(given, NAME_CHARACTERS),
+            where=shorten(given, NAME_CHARACTERS),
             next_step="check the pattern, and put it in quotes so that the shell leaves it alone",
         )
-    raise InputError("no such file or folder", where=printable(given, NAME_CHARACTERS), next_step="check the path")
+    raise InputError("no such file or folder", where=shorten(given, NAME_CHARACTERS), next_step="check the path")
 
 
 def _noting(passed_by: list[str]) -> Callable[[str], bool]:
@@ -163,7 +163,7 @@ def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundF
     if not files and not closed:
         raise InputError(
             "the folder holds no log files" + (f", only {_listed(others)}" if others else ""),
-            where=printable(str(folder), NAME_CHARACTERS),
+            where=shorten(str(folder), NAME_CHARACTERS),
             next_step=f"name a file by itself, or use names that end in {', '.join(DATA_SUFFIXES)} (.gz, .zst)",
         )
     return files

@@ -20,7 +20,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import pyarrow as pa
 
 from stillhunt.base.errors import InputError
-from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.base.formatting import shorten
+from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
 SCHEMES = ("postgresql://", "postgres://")
 SPEND_LOGS = "LiteLLM_SpendLogs"
@@ -92,7 +93,7 @@ class Address:
         shown = lines[0]
         for secret in sorted(self.secrets, key=len, reverse=True):
             shown = shown.replace(secret, "***")
-        return printable(shown.rsplit("[libpq] ", 1)[-1], 300)
+        return shorten(shown.rsplit("[libpq] ", 1)[-1], 300)
 
 
 def is_database(given: Any) -> bool:
@@ -120,7 +121,7 @@ def address_of(given: str) -> Address:
     for name in (table, schema):
         if name and (not _IDENTIFIER.fullmatch(name) or len(name.encode()) > 63):
             raise InputError(
-                f"'{printable(name, NAME_CHARACTERS)}' is not a valid table name",
+                f"'{shorten(name, NAME_CHARACTERS)}' is not a valid table name",
                 where="?table=",
                 next_step="use letters, digits, _ and $ only; for a table with another name, create a view",
             )
@@ -173,7 +174,7 @@ class Database:
             reason = self._address.without_secrets(str(error))
         raise InputError(
             f"the database cannot be read: {reason}",
-            where=printable(self.name, NAME_CHARACTERS),
+            where=shorten(self.name, NAME_CHARACTERS),
             next_step=f"check the address ({FORM}), and that this user may SELECT from the table",
         )
 
@@ -309,7 +310,7 @@ def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]
     if main is None:
         raise InputError(
             f"the database has no table {address.table or SPEND_LOGS}",
-            where=printable(database.name, NAME_CHARACTERS),
+            where=shorten(database.name, NAME_CHARACTERS),
             next_step=f"name a table as {FORM}?table=NAME; there are: {_tables_there(database)}",
         )
     found = [main]
@@ -353,7 +354,7 @@ def _tables_there(database: Database) -> str:
         "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' "
         "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 1"
     )
-    shown = [printable(row["name"], NAME_CHARACTERS) for row in found[:TABLES_NAMED]]
+    shown = [shorten(row["name"], NAME_CHARACTERS) for row in found[:TABLES_NAMED]]
     return ", ".join(shown) or "no table that this user may read"
 
 

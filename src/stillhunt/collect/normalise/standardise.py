@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.collect.formats import CANONICAL, SOURCES
@@ -25,7 +26,7 @@ from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, Column
 from stillhunt.collect.values.numbers import floats, integers
 from stillhunt.collect.values.raw_batch import RawBatch
-from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import (
     Faults,
     as_text,
@@ -102,7 +103,7 @@ class Rules:
         for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
             raise ConfigError(
                 "unknown log format",
-                where=f"setting collect.sampling_rate.{printable(kind, NAME_CHARACTERS)}",
+                where=f"setting collect.sampling_rate.{shorten(kind, NAME_CHARACTERS)}",
                 next_step="one of " + ", ".join(kinds),
             )
         days = config.collect.future_days

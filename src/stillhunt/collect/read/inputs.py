@@ -9,6 +9,7 @@ from typing import Any
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
+from stillhunt.base.formatting import shorten
 from stillhunt.collect.decode.columnar import Reader, UnusableInputError
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL
@@ -16,7 +17,7 @@ from stillhunt.collect.locate.catalog import Found, FoundFile, find_inputs
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.read.recognise import FormatsMet, open_reader
 from stillhunt.collect.values.fields import FieldMap
-from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects, printable
+from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
 NO_USABLE_ROW = "correct the log or name its fields with --map ours=theirs; the message says what is wrong with one row"
 
@@ -44,7 +45,7 @@ class OpenedInputs:
 
     def name_of(self, index: int) -> str:
         """Name of an input as it is printed in REJECTS."""
-        return printable(self.found[index].name, NAME_CHARACTERS)
+        return shorten(self.found[index].name, NAME_CHARACTERS)
 
     def shares_name(self, index: int) -> bool:
         """Whether another input has the same name, so that their rejects cannot be told apart."""
@@ -120,7 +121,7 @@ def _nothing_usable(
     first_failure: tuple[str, UnusableInputError] | None,
 ) -> InputError:
     if customers:
-        where = printable(found[min(customers)].name, NAME_CHARACTERS)
+        where = shorten(found[min(customers)].name, NAME_CHARACTERS)
         return InputError(
             "the input holds customer tables but no request log", where=where, next_step="name the request logs as well"
         )
@@ -131,6 +132,6 @@ def _nothing_usable(
     name, cause = first_failure
     return InputError(
         cause.reason,
-        where=f"{printable(name, NAME_CHARACTERS)}, {cause.place}",
+        where=f"{shorten(name, NAME_CHARACTERS)}, {cause.place}",
         next_step=cause.next_step or "name a file that holds requests",
     )

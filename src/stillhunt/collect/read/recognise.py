@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError
+from stillhunt.base.formatting import shorten
 from stillhunt.collect.decode.columnar import (
     ColumnarRows,
     ParquetReader,
@@ -34,7 +35,6 @@ from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place
 from stillhunt.collect.values.field_suggestions import SHOWN_CHARACTERS, leaves_of_all, near_names, shown_names
 from stillhunt.collect.values.fields import FieldMap, from_object
-from stillhunt.collect.values.rejects import printable
 
 PARQUET_MAGIC = b"PAR1"
 SNIFFED_BYTES = 1 << 16
@@ -197,7 +197,7 @@ class FormatsMet:
                 near = near_names(path, list(self.names)) or near_names(ours, list(self.names))
                 raise InputError(
                     "no record at the beginning of the logs has this field",
-                    where=f"--map {ours}={printable(path, SHOWN_CHARACTERS)}",
+                    where=f"--map {ours}={shorten(path, SHOWN_CHARACTERS)}",
                     next_step=f"did you mean {' or '.join(near)}?"
                     if near
                     else f"fields: {shown_names(list(self.names))}",

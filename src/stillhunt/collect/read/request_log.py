@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import plural
+from stillhunt.base.formatting import plural, shorten
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.locate.object_stores import size_of
@@ -24,7 +24,7 @@ from stillhunt.collect.read.inputs import NO_USABLE_ROW, OpenedInputs, open_inpu
 from stillhunt.collect.read.read_rows import RowReader
 from stillhunt.collect.read.reread_prompts import reread_prompts, with_bounded_prompts
 from stillhunt.collect.values.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
-from stillhunt.collect.values.rejects import NAME_CHARACTERS, printable
+from stillhunt.collect.values.rejects import NAME_CHARACTERS
 
 
 def open_requests(
@@ -179,7 +179,7 @@ class RequestLog:
             name, why = passed_over[0]
             raise InputError(
                 f"the logs hold no call of a model; a record was passed over because: {why}",
-                where=printable(name, NAME_CHARACTERS),
+                where=shorten(name, NAME_CHARACTERS),
                 next_step="'stillhunt inspect' shows what each file is; docs/sources.md shows how to log the calls",
             )
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.values.field_suggestions import SHOWN_CHARACTERS, advice
-from stillhunt.collect.values.rejects import printable
 from stillhunt.collect.values.tolerant_json import decode_json
 
 REQUEST_FIELDS = (
@@ -70,12 +70,12 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=3)
             raise ConfigError(
-                f"there is no column '{printable(name, SHOWN_CHARACTERS)}'",
-                where=f"--map {printable(name, SHOWN_CHARACTERS)}={printable(path, SHOWN_CHARACTERS)}",
+                f"there is no column '{shorten(name, SHOWN_CHARACTERS)}'",
+                where=f"--map {shorten(name, SHOWN_CHARACTERS)}={shorten(path, SHOWN_CHARACTERS)}",
                 next_step="write --map COLUMN=FIELD" + (f"; did you mean {' or '.join(near)}?" if near else ""),
             )
         if any("\ud800" <= character <= "\udfff" for character in path):  # invalid bytes of the command line
-            shown = f"--map {name}={printable(path, SHOWN_CHARACTERS)}"
+            shown = f"--map {name}={shorten(path, SHOWN_CHARACTERS)}"
             raise ConfigError("the name of a field is not UTF-8", where=shown, next_step="write it in UTF-8")
         if not path:
             raise ConfigError("the mapping is empty", where=f"--map {name}=", next_step=f"--map {name}=their.field")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from stillhunt.base.formatting import shorten
 from stillhunt.base.schema_case import REJECTS
 
 KEPT_ROWS = 100_000
@@ -14,30 +14,6 @@ KEPT_ROWS = 100_000
 RAW_CHARACTERS = 200
 NAME_CHARACTERS = 200
 REASON_CHARACTERS = 400
-
-REPLACEMENT = "\ufffd"
-UNPRINTABLE = re.compile(
-    # Control characters of both sets, then invisible, direction-changing and tag characters, with which a log line
-    # can repaint a terminal or make two ids look alike. Lone surrogates cannot be written as UTF-8 at all.
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f\ud800-\udfff]"
-)
-
-
-def printable(text: str, limit: int) -> str:
-    """The beginning of a text, without control characters.
-
-    Args:
-        text: anything from a log.
-        limit: characters kept; a longer text ends in an ellipsis and is not longer than this.
-    """
-    if len(text) <= limit and text.isprintable():
-        return text
-    # Cut first: cleaning 50 MB to show 200 characters would be slow. Cleaning only removes characters.
-    cleaned = UNPRINTABLE.sub("", text[: 4 * limit])
-    if len(cleaned) > limit or (len(text) > 4 * limit):
-        return cleaned[: limit - 1] + "…"
-    return cleaned
 
 
 @dataclass
@@ -57,16 +33,16 @@ class Rejects:
             source: name of the file or table, not its full path.
             place: line or row, and the column at fault if there is one.
             reason: why, in words.
-            raw: the beginning of the row; cleaned and cut here.
+            raw: the row; controls are escaped and the middle is cut out here.
             rows: how many rows are lost.
         """
         self.rows += rows
         if len(self._kept["source"]) >= KEPT_ROWS:
             return
-        source, place = printable(source, NAME_CHARACTERS), printable(place, NAME_CHARACTERS)
-        reason = printable(reason, REASON_CHARACTERS)
+        source, place = shorten(source, NAME_CHARACTERS), shorten(place, NAME_CHARACTERS)
+        reason = shorten(reason, REASON_CHARACTERS)
         self.first = self.first or f"{source}, {place}: {reason}"
-        for name, value in zip(REJECTS.names, (source, place, reason, printable(raw, RAW_CHARACTERS)), strict=True):
+        for name, value in zip(REJECTS.names, (source, place, reason, shorten(raw, RAW_CHARACTERS)), strict=True):
             self._kept[name].append(value)
 
     def take(self) -> Rejects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -13,12 +14,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.collect.values.fields import Column
-from stillhunt.collect.values.rejects import REPLACEMENT, UNPRINTABLE
 
 Faults = dict[int, str]
 """Row within the batch -> why its value is refused."""
 
 NESTED = "an object or a list, not an id: name a field in it (--map OURS=THEIRS.FIELD)"
+REPLACEMENT = "\ufffd"
+UNPRINTABLE = re.compile(
+    # Control characters of both sets, then invisible, direction-changing and tag characters, with which a log line
+    # can repaint a terminal or make two ids look alike. Lone surrogates cannot be written as UTF-8 at all.
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+"""Characters that ids may not hold: they are replaced in the tables, not only where a text is shown."""
+
 _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x7e
 
 
