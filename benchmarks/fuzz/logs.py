@@ -245,7 +245,7 @@ class LogTarget:
                     raise Harm(f"{raw.rows} rows became {table.num_rows} and {refused} rejects")
                 found.rows += table.to_pylist()
                 found.raw += table.num_rows
-            found.kind = opened.kind_of(index)[0]
+            found.kind = opened.format_of(index)
             if isinstance(reader, RecordReader):
                 found.met, found.passed = reader.found, reader.passed_over.total()
         found.rejects = opened.rejects.rows

@@ -93,12 +93,12 @@ def test_tables_find_what_was_entered() -> None:
     assert found.tolist() == [*range(names.size), -1]
 
 
-def test_heads_are_cut() -> None:
+def test_resent_prefixes_are_cut() -> None:
     texts = [b"abc", b"", b"defgh", b"x"]
     offsets, data = buffers(texts)
     cuts = np.array([1, 0, 5, 0], np.int64)
     new_offsets, new_data = np.zeros(5, np.int64), np.zeros(len(data) - 6, np.uint8)
-    kernels_history.cut_heads(offsets, data, cuts, new_offsets, new_data)
+    kernels_history.cut_prefixes(offsets, data, cuts, new_offsets, new_data)
     assert new_offsets.tolist() == [0, 2, 2, 2, 3]
     assert new_data.tobytes() == b"bcx"
 

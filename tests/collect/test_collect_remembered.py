@@ -99,7 +99,7 @@ def test_only_new_files_are_read_where_files_come_in_time_order(
 
 
 def test_an_earlier_file_makes_only_those_with_like_prompts_be_read(tmp_path: Path) -> None:
-    other = "another text of another customer, which begins in its own way; "
+    other = "another text of another customer, which begins in quite another way; "
     files = {
         "a": [row(0, prompt=LONG)],
         "b": [row(1, prompt=LONG + "new"), row(2, prompt=other)],

@@ -24,12 +24,10 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 
-
 _APART = np.uint64(0x9E3779B97F4A7C15)
 SAME_CALL_MICROSECONDS = 60_000_000
 """Most microseconds between the times that two logs of one source give the same call: one may write when the call
 began, the other when it was answered, in whole seconds."""
-
 
 CONTENT = "content"
 LINK_KINDS = ("response", "span", "batch", "call", "edge", CONTENT)
@@ -37,7 +35,6 @@ LINK_KINDS = ("response", "span", "batch", "call", "edge", CONTENT)
 asked what; it joins logs that share no id, such as a client's traces and a gateway's log."""
 MADE_BY_SERVERS = ("response", "span")
 """Kinds of names that two logs of one source may both give to one call: a client's trace and a gateway's trace."""
-
 
 MAX_CALL_MICROSECONDS = 36 * 3600 * 1_000_000
 """Most microseconds between rows of one call. It allows for a wrong time zone and for a call that takes long."""
