@@ -14,7 +14,7 @@ CASE_VERSION = 3
 
 VERDICTS = ("act", "review", "none")
 ROLES = ("dedicated", "shared")
-"""An account that serves the campaign alone, and one that has other traffic as well."""
+"""An account with nearly all of its traffic in the campaign, and one that has much other traffic."""
 
 STRINGS = pa.list_(pa.string())
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -32,7 +32,7 @@ CASE_ACCOUNTS = Table(
         _c("score", pa.float64(), False, "Probability that the account harvests, 0 to 1."),
         _c("verdict", pa.string(), False, "act, review or none."),
         _c("flagged", pa.bool_(), False, "True where the verdict is act."),
-        _c("sanctioned", pa.bool_(), False, "True where the settings declare the account's programme."),
+        _c("sanctioned", pa.bool_(), False, "True where the settings allow the account's programme."),
         _c("campaign_id", pa.string(), True, "Its main campaign; null where it has none."),
         _c("reasons", STRINGS, False, "Short statements, the strongest first."),
         _c("requests", pa.int64(), False, "Requests of the account in the logs."),
@@ -42,14 +42,24 @@ CASE_ACCOUNTS = Table(
 
 MEMBERS = Table(
     "members",
-    "members.parquet: which accounts serve which campaign; many to many.",
+    "members.parquet: which accounts are members of which campaigns; an account may be in several.",
     (
         _c("account_id", pa.string(), False, "Account."),
         _c("campaign_id", pa.string(), False, "Campaign."),
-        _c("role", pa.string(), False, "dedicated (serves the campaign alone) or shared (has other traffic as well)."),
+        _c(
+            "role",
+            pa.string(),
+            False,
+            "dedicated (nearly all of its traffic serves the campaign) or shared (it has much other traffic).",
+        ),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
-        _c("share", pa.float64(), False, "Those as a share of the account's traffic, 0 to 1."),
-        _c("score", pa.float64(), False, "P(campaign) times P(member given campaign)."),
+        _c("share", pa.float64(), False, "Those requests as a share of the account's traffic, 0 to 1."),
+        _c(
+            "score",
+            pa.float64(),
+            False,
+            "Probability of the campaign times probability that the account is a member of it, 0 to 1.",
+        ),
     ),
 )
 
@@ -59,9 +69,9 @@ SLICES = Table(
     (
         _c("slice_id", pa.string(), False, "Slice."),
         _c("account_id", pa.string(), False, "Account."),
-        _c("campaign_id", pa.string(), True, "Campaign the slice belongs to; null where none."),
+        _c("campaign_id", pa.string(), True, "Campaign the slice belongs to; null where there is none."),
         _c("requests", pa.int64(), False, "Requests in the slice."),
-        _c("harvest_requests", pa.int64(), False, "Those counted as harvested."),
+        _c("harvest_requests", pa.int64(), False, "Those of them that are counted as harvested."),
     ),
 )
 
@@ -93,14 +103,19 @@ CAMPAIGNS = Table(
             "output_tokens",
             pa.int64(),
             False,
-            "Tokens answered to the harvested requests; of a log that is a sample, what all of it would have.",
+            "Output tokens of the harvested requests; for a sampled log, the estimate for all calls.",
         ),
-        _c("list_value", pa.float64(), False, "Their value at list price, in the price table's currency."),
+        _c(
+            "list_value",
+            pa.float64(),
+            False,
+            "Value of the harvested requests at list price, in the currency of the settings.",
+        ),
         _c(
             "estimated_requests",
             pa.int64(),
             False,
-            "Harvested requests that there would be in a log without sampling; the same as requests where none is.",
+            "Harvested requests, estimated for all calls if the log is sampled; otherwise the same as requests.",
         ),
     ),
 )
@@ -109,20 +124,20 @@ EVIDENCE = Table(
     "evidence",
     "evidence.parquet: every piece of evidence, in bits, with the requests behind it.",
     (
-        _c("campaign_id", pa.string(), False, "Campaign it speaks of."),
-        _c("account_id", pa.string(), True, "Account it speaks of; null: the whole campaign."),
+        _c("campaign_id", pa.string(), False, "Campaign that it is about."),
+        _c("account_id", pa.string(), True, "Account that it is about; null: the whole campaign."),
         _c(
             "family",
             pa.string(),
             False,
-            "content, queue, timing, network, identity or conduct; prior for the start; budget, of 0 bits, where the "
-            "false-alarm budget keeps the verdict from act.",
+            "content, queue, timing, network, identity or conduct; prior for the odds before any evidence; budget, "
+            "with 0 bits, where the false-alarm budget turns the verdict act into review.",
         ),
         _c("kind", pa.string(), False, "Name of the test."),
         _c("statement", pa.string(), False, "The finding in one sentence."),
         _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative is evidence against."),
         _c("request_ids", STRINGS, False, "Requests that show it, at most 50."),
-        _c("request_count", pa.int64(), False, "How many requests stand behind it."),
+        _c("request_count", pa.int64(), False, "Number of requests that show it."),
     ),
 )
 
@@ -152,7 +167,7 @@ TIMELINE = Table(
 
 ORIGINS = Table(
     "origins",
-    "origins.parquet: with which clients and from where a campaign's requests come, the most used first.",
+    "origins.parquet: which clients send a campaign's requests and from where, the most used first.",
     (
         _c("campaign_id", pa.string(), False, "Campaign."),
         _c("aspect", pa.string(), False, "client, network, ip_kind or country."),
@@ -163,19 +178,24 @@ ORIGINS = Table(
             "Family of the User-Agent; number and name of the autonomous system; kind of address; country. (other) and "
             "(unknown) stand in brackets.",
         ),
-        _c("requests", pa.int64(), False, "Harvested requests with it."),
+        _c("requests", pa.int64(), False, "Harvested requests with this value."),
         _c("accounts", pa.int64(), False, "Accounts that sent them."),
     ),
 )
 
 REJECTS = Table(
     "rejects",
-    "Rows that could not be used, each with its reason; nothing vanishes silently.",
+    "rejects.parquet: rows that could not be used, each with its reason.",
     (
         _c("source", pa.string(), False, "File or table the row came from (name, not full path)."),
-        _c("place", pa.string(), False, "Line or row number, and the column where one is at fault."),
+        _c("place", pa.string(), False, "Line or row number, and the column if one is at fault."),
         _c("reason", pa.string(), False, "Why it was set aside."),
-        _c("raw", pa.string(), False, "The row's beginning, bounded, control characters removed."),
+        _c(
+            "raw",
+            pa.string(),
+            False,
+            "Beginning and end of the row, at most 200 characters, controls as escapes.",
+        ),
     ),
 )
 
