@@ -25,7 +25,7 @@ from stillhunt.collect.decode.lines import TextFile
 from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.decode.record_readers import framed_records
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed, lines
-from stillhunt.collect.formats.otlp.dialects import value_of
+from stillhunt.collect.formats.otlp.attribute_values import value_of
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests, times
 from stillhunt.collect.values.chat import fill_from_messages, read_chat, settle_messages
 from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column

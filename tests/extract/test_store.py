@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhunt.base.coded import codes
 from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.base.shape import TIMESTAMP
@@ -248,6 +249,27 @@ def test_conflicts_beyond_the_bound_are_counted_and_not_listed(tmp_path: Path, m
     found = stored(tmp_path, repeated([(n % 3, n % 2, n, "a") for n in range(20)]))
     rejects, conflicting, exact = found.settle_repeats()
     assert (rejects.num_rows, conflicting, exact) == (4, 18, 0)
+
+
+def test_files_with_few_values_each_and_many_together(tmp_path: Path) -> None:
+    """Each file's ids and clients are coded in a byte; those of all files together do not fit in one."""
+    files = {number: random_sketches(number, 150, file=number) for number in range(3)}
+    for number, table in files.items():
+        place = table.schema.get_field_index("user_agent")
+        table = table.set_column(place, "user_agent", pa.array([f"client {number}-{row}" for row in range(150)]))
+        place = table.schema.get_field_index("request_key")
+        files[number] = table.set_column(place, "request_key", files[0]["request_key"])
+    found = stored(tmp_path, files)
+    rejects, conflicting, exact = found.settle_repeats()
+    assert (rejects.num_rows, conflicting + exact) == (conflicting, 300)
+    clients: list[int] = []
+
+    def count(table: pa.Table, _: Any) -> pa.Table:
+        clients.append(len(np.unique(codes(table["user_agent"])[0])))
+        return table
+
+    found.dataset(1).gather(count, pa.schema([("user_agent", pa.string())]), None, ["user_agent"])
+    assert sum(clients) == 150
 
 
 def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,13 +174,23 @@ def joined(tables: Sequence[pa.Table], columns: Sequence[str]) -> pa.Table:
     """
     if not tables:
         return pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in columns]).empty_table()
-    text_hash = {}
+    found = {}
     for name in columns:
         chunks = [chunk for table in tables for chunk in table.column(name).chunks]
         if len({chunk.type for chunk in chunks}) > 1:
             chunks = [plain(chunk) for chunk in chunks]
-        text_hash[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
-    return pa.table(text_hash)
+        elif chunks and is_coded(chunks[0].type):
+            chunks = _with_common_codes(chunks)
+        found[name] = pa.chunked_array(chunks, chunks[0].type if chunks else tables[0].column(name).type)
+    return pa.table(found)
+
+
+def _with_common_codes(chunks: list[pa.DictionaryArray]) -> list[pa.DictionaryArray]:
+    """Coded chunks that can become one: a chunk has few values, and all together may have more than a byte can code."""
+    values = pc.count_distinct(pa.concat_arrays([chunk.dictionary for chunk in chunks])).as_py()
+    if values <= FEW_VALUES:
+        return chunks
+    return [pa.DictionaryArray.from_arrays(chunk.indices.cast(pa.int32()), chunk.dictionary) for chunk in chunks]
 
 
 class Segment:
