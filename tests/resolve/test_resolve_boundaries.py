@@ -341,11 +341,11 @@ def test_only_first_occurrences_in_the_clusters_say_whether_two_skills_are_one_q
 
 def test_prompts_are_counted_for_the_accounts_and_clusters_of_candidates_only() -> None:
     """Strangers, other clusters and requests without a cluster are nobody's, not those of the first or last account."""
-    rows = [(name, cluster, True) for name in ("x", "y", "z") for cluster in (2, 5)] + [("y", 5, True)] * 3
+    rows = [(name, cluster, True) for name in ("x", "y", "z") for cluster in (2, 5)] + [("z", 5, True)] * 3
     others = [("stranger", 5, True), ("x", -1, True), ("y", 9, True), ("z", 0, True), ("x", 5, False)]
     known = pa.array(["w", "x", "y", "z"])
-    counts = _slice_counts([candidate([1, 2], 2), candidate([1, 2], 5)], known, *requests([*others, *rows]))
-    assert counts.keys.tolist() == [*keys([1, 2], 2), *keys([1, 2], 5)]
+    counts = _slice_counts([candidate([1, 3], 2), candidate([1, 3], 5)], known, *requests([*others, *rows]))
+    assert counts.keys.tolist() == [*keys([1, 3], 2), *keys([1, 3], 5)]
     assert counts.prompts.tolist() == [1, 1, 1, 4]
 
 
