@@ -150,7 +150,7 @@ def test_all_text_is_there_without_scripts(browser: Any, report: Path) -> None:
         "The timeline as a table",
         "The first 50 of 120 members",
         "91c2-acct-0110",
-        "Log-odds after all",
+        "Log2 odds after all",
     ):
         assert wanted in text
     assert page.locator(".chart").first.is_hidden()

@@ -65,10 +65,10 @@ def test_headline_of_a_case() -> None:
 
 def test_shared_accounts_are_protected_in_words() -> None:
     limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "shared": 1}))
-    assert "1 account carries other traffic, too, which may be honest" in limits
+    assert "1 account also carries other traffic, which may be honest" in limits
     steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "shared": 3}))
-    assert "Treat the 3 accounts marked shared separately" in steps
-    assert "marked shared" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
+    assert "Handle the 3 accounts with much other traffic separately" in steps
+    assert "much other traffic" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
     review = " ".join(sentences.before_acting({**CAMPAIGN, "verdict": "review"}, {}))
     assert "Do not act on this alone" in review
 

@@ -32,17 +32,19 @@ class _Group(BaseModel):
 class CollectSettings(_Group):
     """Reading of logs."""
 
-    source: str = Field("default", description="Name given to this log; part of the key for duplicates.", max_length=64)
+    source: str = Field(
+        "default", description="Name given to this log; calls with the same name and id are duplicates.", max_length=64
+    )
     format: str = Field(
         "",
         max_length=64,
-        description="Kind of the logs, as `stillhunt inspect` names it; told by their content when empty. "
-        "'canonical': they have our columns.",
+        description="Format of the logs, by its name in `stillhunt inspect`. Empty: recognised by content. "
+        "'canonical': the logs have the columns of docs/tables.md.",
     )
     default_account: str = Field(
         "",
         max_length=256,
-        description="Account of calls whose log names none, as files of batch APIs do. Empty: the name of their file.",
+        description="Account for calls whose log names none, as in files of batch APIs. Empty: the name of the file.",
     )
     identity_key: str = Field(
         "",
@@ -52,23 +54,23 @@ class CollectSettings(_Group):
     mmdb: tuple[str, ...] = Field(
         (),
         description="MMDB files (GeoLite2, GeoIP2 with Anonymous-IP and Connection-Type, DB-IP, IPinfo, IP2Location) "
-        "that tell network, country and kind (hosting, vpn, tor, mobile ...) of addresses where the log has none; the "
-        "first that knows a value counts, of kinds the most telling. Needs stillhunt[enrich]. With engine spark they "
-        "lie at the same place on every machine. run.json has their names only.",
+        "that give the network, country and kind (hosting, vpn, tor, mobile ...) of an address where the log does not. "
+        "The first file with a value counts; of several kinds, the most specific one. Needs stillhunt[enrich]. "
+        "With engine spark, every machine needs them under the same path. run.json lists only their names.",
     )
     sampling_rate: dict[str, Annotated[float, Field(ge=1e-6, le=1)]] = Field(
         default_factory=dict,
-        description="Kind of log as `stillhunt inspect` names it (vertex = 0.1) -> share of calls that such logs keep, "
-        "where their records do not say it. Requests, tokens and money are then told as of all calls, and evidence "
-        "that needs every call is not counted in favour.",
+        description="Format of a log, by its name in `stillhunt inspect` (vertex = 0.1) -> share of calls that such "
+        "logs keep, if their records do not state it. Requests, tokens and money are then estimated for all calls, and "
+        "evidence that needs every call does not count for a campaign.",
     )
     rejects_limit: float = Field(
-        0.01, ge=0, le=1, description="Share of rows in rejects above which the exit code is 4 (partial input)."
+        0.01, ge=0, le=1, description="Share of rejected rows above which the exit code is 4 (partial input)."
     )
     max_text_bytes: int = Field(
         1 << 20,
         ge=1024,
-        description="Bytes kept of one text field; longer ones are sampled at head, tail and middle, never only cut.",
+        description="Bytes kept of one text field; of longer ones, samples of the beginning, middle and end are kept.",
     )
     max_field_bytes: int = Field(
         1024, ge=64, description="Bytes kept of ids, user agents and other short fields; longer rows go to rejects."
@@ -76,9 +78,13 @@ class CollectSettings(_Group):
     max_line_bytes: int = Field(
         256 << 20, ge=1 << 16, description="Bytes of one JSON or CSV line; longer lines go to rejects unread."
     )
-    batch_rows: int = Field(65_536, ge=1, description="Rows handled at a time; bounds memory, changes no result.")
+    batch_rows: int = Field(
+        65_536, ge=1, description="Rows processed at a time; it limits memory and changes no result."
+    )
     future_days: float = Field(
-        2.0, ge=0, description="Days a timestamp may lie ahead of this machine's clock before the row is rejected."
+        2.0,
+        ge=0,
+        description="Days by which a timestamp may be ahead of this machine's clock; later rows are rejected.",
     )
 
 
@@ -94,13 +100,13 @@ class LinkSettings(_Group):
         65_536,
         ge=1000,
         description="Most accounts in the background sample, the random sample of accounts with which groups are "
-        "compared; of a log with fewer accounts all are in it. In a sample of the default size, what one account in "
-        "20,000 does is still seen three times.",
+        "compared; a log with fewer accounts is in it as a whole. A sample of the default size still shows three "
+        "times what one account in 20,000 does.",
     )
     background_requests: int = Field(
         8_000_000,
         ge=10_000,
-        description="Most requests of the background sample; bounds memory where accounts are busy.",
+        description="Most requests in the background sample; it limits memory where accounts are busy.",
     )
 
 
@@ -138,18 +144,23 @@ class ScoreSettings(_Group):
     linkage_cap_bits: float = Field(
         10.0,
         gt=0,
-        description="Most bits of identity, network and timing together: they say 'one operator', and seats of one "
-        "company say so too; of 580 honest candidates the strongest lived on them alone.",
+        description="Most bits of identity, network and timing together: they show one operator, which the seats of a "
+        "company also have. The strongest of 580 honest candidates had no other evidence.",
     )
     act_probability: float = Field(
-        0.99, gt=0, lt=1, description="P(account harvests) from which the verdict is act; 99 % precision is the target."
+        0.99, gt=0, lt=1, description="Probability from which the verdict is act; the target is a precision of 99 %."
     )
-    review_probability: float = Field(0.5, gt=0, lt=1, description="P from which a person should look: even odds.")
+    review_probability: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="The same for the verdict review, at which a person should look; 50 % is even odds.",
+    )
     false_campaigns_per_month: float = Field(
         1.0,
         gt=0,
-        description="False campaigns with verdict act that are allowed in 30 days of hourly looks: the larger the log, "
-        "the more bits it asks; what falls short of them is put up for review.",
+        description="False campaigns with the verdict act that are allowed in 30 days of hourly looks. The larger the "
+        "log, the more bits the verdict act then needs; campaigns with fewer bits get the verdict review.",
     )
     family_floor_bits: float = Field(
         3.0, gt=0, description="Bits from which a family counts as one of the two independent families."
@@ -157,7 +168,7 @@ class ScoreSettings(_Group):
 
 
 class SanctionedSettings(_Group):
-    """Programmes that you allow to harvest: their accounts are never flagged, and still shown."""
+    """Programmes that you allow to harvest: their accounts are shown but never flagged."""
 
     accounts: tuple[str, ...] = Field(
         (), description="Ids of accounts under contract, of your own evaluations and of known researchers."
@@ -206,24 +217,24 @@ class Config(BaseModel):
         2.0, ge=0.1, le=1e6, description="Memory of the SQL engine before it spills to disk, GiB; 0.1 to 1,000,000."
     )
     engine: Literal["duckdb", "spark"] = Field(
-        "duckdb", description="What works on the requests: this machine, or a Spark cluster (stillhunt[spark], Java)."
+        "duckdb", description="What processes the requests: this machine, or a Spark cluster (stillhunt[spark], Java)."
     )
     spark_master: str = Field(
         "",
         description="For engine spark: master URL (spark://host:7077, yarn, k8s://..., local[*]) or Spark Connect URL "
-        "(sc://host). Empty: the running session, else what spark-submit and the cluster configure.",
+        "(sc://host). Empty: the running session, or else what spark-submit and the cluster configure.",
         max_length=1024,
     )
     state: str = Field(
         "",
-        description="Folder that keeps what was made of each input file, so that the next hunt reads only new or "
-        "changed files; about 340 bytes a request. Empty: nothing is kept. Nothing in it is ever pruned: delete it "
-        "as a whole when it grows too large; it is made anew. Keep its file `identity.key` (secret): under another key "
-        "all files are read anew. A file counts as unchanged while its path, "
-        "size, inode, mtime and ctime stand; where a file system keeps no ctime (FAT, some network mounts, Windows), "
-        "delete the folder's file `digests` after one was rewritten with its old mtime put back. A kept file is read "
-        "again where one that came late or went can change what of its prompts is resent history. Not with "
-        "engine spark.",
+        description="Folder that keeps what was computed for each input file, so that the next hunt reads only new or "
+        "changed files; about 340 bytes per request. Empty: nothing is kept. Nothing is ever removed from it: if it "
+        "grows too large, delete the whole folder, and the next hunt makes it again. Keep its file `identity.key`, "
+        "which is secret: under another key, all files are read again. A file counts as unchanged if its path, size, "
+        "inode, mtime and ctime are the same. Where the file system has no ctime (FAT, some network mounts, Windows), "
+        "delete the folder's file `digests` after a file was rewritten under its old mtime. An unchanged file is read "
+        "again if a file that was added late or removed can change which parts of its prompts are resent history. Not "
+        "with engine spark.",
     )
     collect: CollectSettings = Field(default_factory=CollectSettings)
     link: LinkSettings = Field(default_factory=LinkSettings)

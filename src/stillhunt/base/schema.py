@@ -33,7 +33,7 @@ REQUESTS = Table(
         _c("timestamp", TIMESTAMP, False, "When the call arrived, UTC, microseconds."),
         _c("account_id", pa.string(), False, "Account that is billed for the call."),
         _c("model", pa.string(), False, "Model the client asked for."),
-        _c("source", pa.string(), False, "Name of the log it came from; a configured word, never a path."),
+        _c("source", pa.string(), False, "Name of the log it came from (setting collect.source), never a path."),
         _c("prompt", pa.large_string(), True, "New user or tool content of this call; resent history is removed."),
         _c("system_prompt", pa.large_string(), True, "System instructions of the call."),
         _c("response", pa.large_string(), True, "The answer's text."),
@@ -54,13 +54,13 @@ REQUESTS = Table(
         ),
         _c("country", pa.string(), True, "Two-letter country of the client."),
         _c("user_agent", pa.string(), True, "User-Agent header, bounded."),
-        _c("tls_fingerprint", pa.string(), True, "JA3/JA4 or the like."),
+        _c("tls_fingerprint", pa.string(), True, "TLS fingerprint of the client: JA3, JA4 or similar."),
         _c("channel", pa.string(), True, "API, batch, subscription, cloud reseller ..."),
-        _c("input_tokens", pa.int64(), True, "Tokens sent."),
-        _c("output_tokens", pa.int64(), True, "Tokens answered."),
+        _c("input_tokens", pa.int64(), True, "Tokens of the request."),
+        _c("output_tokens", pa.int64(), True, "Tokens of the answer."),
         _c("temperature", pa.float64(), True, "Sampling temperature."),
         _c("top_p", pa.float64(), True, "Nucleus sampling parameter."),
-        _c("max_tokens", pa.int64(), True, "Largest answer the client asked for."),
+        _c("max_tokens", pa.int64(), True, "Largest number of answer tokens that the client allowed."),
         _c("tools", pa.string(), True, "Tool definitions, as text, bounded."),
         _c("status", pa.int32(), True, "HTTP status of the answer."),
         _c("sampling_rate", pa.float64(), True, "Share of such calls that the log keeps, 0 to 1; null: all of them."),
@@ -71,7 +71,7 @@ REQUESTS = Table(
 
 ACCOUNTS = Table(
     "accounts",
-    "One row per account, from the operator's customer table; optional.",
+    "One row per account, from the provider's customer table; optional.",
     (
         _c("account_id", pa.string(), False, "Account, as in requests."),
         _c("created_at", TIMESTAMP, True, "When it was opened."),
@@ -260,7 +260,7 @@ TOTALS = Table(
     (
         _c("account_id", pa.string(), False, "The account, ascending."),
         _c("requests", pa.int64(), False, "Requests it sent."),
-        _c("output_tokens", pa.int64(), False, "Tokens answered to it; unknown ones count as 0."),
+        _c("output_tokens", pa.int64(), False, "Output tokens of its requests; unknown ones count as 0."),
         _c("first_seen", TIMESTAMP, False, "Its first request."),
         _c("last_seen", TIMESTAMP, False, "Its last request."),
         _c(

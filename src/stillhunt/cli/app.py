@@ -45,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-lab_app = typer.Typer(no_args_is_help=True, help="Seeded worlds to try the hunt on.")
+lab_app = typer.Typer(no_args_is_help=True, help="Simulated worlds, drills on your own logs, benchmarks.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(lab_app, name="lab")
 lab_app.add_typer(lab_commands)
@@ -84,11 +84,13 @@ def hunt(
         ),
     ],
     accounts: Annotated[
-        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="CASE", help="Case folder to write; without it, only print findings."),
+        typer.Option(
+            "--out", "-o", metavar="CASE", help="Case folder to write; without it, findings are only printed."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing case folder.")] = False,
     mapping: MapOption = None,
@@ -98,12 +100,12 @@ def hunt(
         EngineName | None, typer.Option("--engine", help="duckdb (this machine, the default) or spark (a cluster).")
     ] = None,
     master: Annotated[
-        str | None, typer.Option("--master", metavar="URL", help="Spark: master URL or Connect URL, as sc://host.")
+        str | None, typer.Option("--master", metavar="URL", help="Spark: master URL or Connect URL, such as sc://host.")
     ] = None,
     state: Annotated[
         str | None,
         typer.Option(
-            "--state", metavar="DIR", help="Keep the results for each file, so that the next hunt reads only new ones."
+            "--state", metavar="DIR", help="Keep the results for each file, so that the next hunt reads only new files."
         ),
     ] = None,
     settings: SetOption = None,
@@ -142,7 +144,7 @@ def inspect(
         list[str], typer.Argument(metavar="LOGS", help="Request logs, in any form that 'hunt' reads; never changed.")
     ],
     accounts: Annotated[
-        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
     ] = None,
     mapping: MapOption = None,
     log_format: FormatOption = None,
@@ -190,7 +192,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the world and the case.")] = Path(
         "stillhunt-demo"
     ),
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another world of the same kind.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of another world of the same kind.")] = None,
     quiet: QuietFlag = False,
 ) -> None:
     """Hunt a simulated world and compare the findings with the truth.

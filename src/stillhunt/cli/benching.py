@@ -18,7 +18,9 @@ def lab_bench(
             "--out", "-o", metavar="FOLDER", help="Folder of the rows; runs that have a row are not repeated."
         ),
     ],
-    rungs: Annotated[str, typer.Option("--rungs", metavar="LIST", help="Rungs of the ladder: 1-11 or 1,3,6.")] = "1-11",
+    rungs: Annotated[
+        str, typer.Option("--rungs", metavar="LIST", help="Rungs of the evasion ladder: 1-11 or 1,3,6.")
+    ] = "1-11",
     generator: Annotated[
         list[str] | None,
         typer.Option("--generator", metavar="NAME", help="first, second or texts; may be repeated. Without it: first."),
@@ -39,9 +41,7 @@ def lab_bench(
     campaigns: Annotated[int, typer.Option("--campaigns", min=1, help="Campaigns in a world.")] = 1,
     baselines: Annotated[
         bool,
-        typer.Option(
-            "--baselines/--no-baselines", help="Run the baselines beside stillhunt; --no-baselines: stillhunt alone."
-        ),
+        typer.Option("--baselines/--no-baselines", help="Run the baselines as well as stillhunt, or stillhunt alone."),
     ] = True,
     honest: Annotated[int, typer.Option("--honest", min=0, help="Honest worlds, to count false alarms in.")] = 0,
     honest_accounts: Annotated[

@@ -24,7 +24,7 @@ from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REASONS_SHOWN = 5
-FIELD_CHARS = 120
+FIELD_CHARS = 240
 
 
 @dataclass(frozen=True)

@@ -33,14 +33,17 @@ class Generator(StrEnum):
 def lab_world(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
     rung: Annotated[
-        int, typer.Option("--rung", min=0, max=15, help="Rung of the ladder; 0 = honest only; 14 has none.")
+        int,
+        typer.Option(
+            "--rung", min=0, max=15, help="Rung of the evasion ladder; 0: no campaign; 14 cannot be simulated."
+        ),
     ] = 1,
     accounts: Annotated[int, typer.Option("--accounts", min=10, help="Honest accounts.")] = 2000,
     days: Annotated[int, typer.Option("--days", min=2, help="Days of traffic.")] = 14,
     seed: SeedOption = 0,
     generator: Annotated[
         Generator,
-        typer.Option("--generator", help="Which of two different generators; use second for final scores only."),
+        typer.Option("--generator", help="Which of the two generators; use second for final scores only."),
     ] = Generator.FIRST,
     texts: Annotated[
         Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
@@ -65,19 +68,20 @@ def lab_drill(
         list[str], typer.Argument(metavar="LOGS", help="Your request logs, in any form 'hunt' reads; never changed.")
     ],
     accounts: Annotated[
-        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row each; optional.")
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for drill.md, drill.json, drill.svg.")
     ] = None,
     sizes: Annotated[
-        str, typer.Option("--sizes", metavar="LIST", help="Accounts of the planted campaigns.")
+        str, typer.Option("--sizes", metavar="LIST", help="Numbers of accounts of the planted campaigns.")
     ] = "10,30,100,300",
     paces: Annotated[
         str, typer.Option("--paces", metavar="LIST", help="Harvest requests per account and day.")
     ] = "4,12,40",
     kinds: Annotated[
-        str, typer.Option("--kinds", metavar="LIST", help="Words around the items: template, paraphrase, untemplated.")
+        str,
+        typer.Option("--kinds", metavar="LIST", help="Wording around the items: template, paraphrase, untemplated."),
     ] = "template,paraphrase,untemplated",
     quick: Annotated[
         bool, typer.Option("--quick", help="Sizes 20 and 60 at 12 a day, whatever --sizes and --paces say.")
@@ -87,7 +91,7 @@ def lab_drill(
         typer.Option("--cover", min=0, max=0.9, help="Share of the planted accounts' traffic that is cover traffic."),
     ] = 0.0,
     queue: Annotated[
-        int, typer.Option("--queue", min=100, help="Most harvest requests of one campaign; then it ends.")
+        int, typer.Option("--queue", min=100, help="Harvest requests after which a campaign ends.")
     ] = 10_000,
     sample: Annotated[
         int, typer.Option("--sample", min=0, metavar="ACCOUNTS", help="Drill on that many accounts only; 0 = all.")

@@ -22,15 +22,15 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same s
 
 MapOption = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="CANONICAL=FIELD", help="The field of the logs that holds a column."),
+    typer.Option("--map", metavar="COLUMN=FIELD", help="Fill a column from this field of the logs; may be repeated."),
 ]
 MapAccountsOption = Annotated[
     list[str] | None,
-    typer.Option("--map-accounts", metavar="CANONICAL=FIELD", help="The same for the table of accounts."),
+    typer.Option("--map-accounts", metavar="COLUMN=FIELD", help="The same for the table of accounts."),
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="Kind of the logs, where their content should not decide it."),
+    typer.Option("--format", metavar="NAME", help="Format of the logs, if it should not be recognised by content."),
 ]
 
 

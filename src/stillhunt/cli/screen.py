@@ -139,7 +139,7 @@ def _near_misses(case: CaseModel) -> list[tuple[str, str]]:
     if allowed:
         groups = formatting.plural(allowed, "group")
         belongs = formatting.verb(allowed, "belongs", "belong")
-        notes.append(("allowed", f"{groups} {belongs} to programmes that the settings declare; shown in the case"))
+        notes.append(("allowed", f"{groups} {belongs} to programmes that the settings allow; shown in the case"))
     if len(below) > allowed:
         notes.append(("left alone", f"{formatting.plural(len(below) - allowed, 'group')} below the review threshold"))
         near = [

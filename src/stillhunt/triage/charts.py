@@ -66,7 +66,7 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
         begin, end = edges[index], edges[index + 1]
         side = "prior" if index == 0 else "for" if term.bits > 0 else "against"
         rows.append(_row(term, side, at(min(begin, end)), at(max(begin, end)), at(end)))
-    sum_term = Term("total", "total", "Log-odds after all evidence", total.log2_odds, 0, ())
+    sum_term = Term("total", "total", "Log2 odds after all evidence", total.log2_odds, 0, ())
     left, right = sorted((at(0.0), at(total.log2_odds)))
     rows.append(_row(sum_term, "total", left, right, at(total.log2_odds)))
     return Waterfall(tuple(rows), at(0.0), at(act_bits))

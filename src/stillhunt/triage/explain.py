@@ -176,7 +176,7 @@ def _member_lines(members: Sequence[Membership]) -> list[str]:
 def _other_campaigns(others: Sequence[Membership]) -> list[str]:
     if not others:
         return []
-    lines = ["", "Other campaigns it serves (the score is that of the main one)"]
+    lines = ["", "Other campaigns it serves (its probability is that in the main one)"]
     for other in others[:_MEMBERS_SHOWN]:
         name = formatting.shorten(other.campaign_id, ID_CHARS)
         lines.append(f"  {name}: P = {other.probability:.6f}, {formatting.plural(other.requests, 'request')}")

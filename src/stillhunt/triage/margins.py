@@ -11,7 +11,7 @@ from stillhunt.triage.score_breakdown import BUDGET, Membership, ScoreSum, proba
 
 _PROGRAMME = (
     "If you allow this programme (a contract, research, your own evaluation), declare it under [sanctioned] in the "
-    "settings: it stays visible and is not flagged."
+    "settings: it then stays visible but is not flagged."
 )
 
 
@@ -72,11 +72,11 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
         settings: thresholds of the run.
     """
     if main is None:
-        return ("No group holds this account: nothing links its traffic to other accounts beyond chance.",)
+        return ("This account is in no group: nothing links its traffic to other accounts beyond chance.",)
     weaker, name = min(
         (main.campaign.probability, "the campaign"), (main.member.probability, "its part in the campaign")
     )
-    sentences = [f"The score cannot exceed its weaker factor, {name} ({formatting.probability(weaker)})."]
+    sentences = [f"The probability cannot exceed that of its weaker factor, {name} ({formatting.probability(weaker)})."]
     needed = settings.review_probability / main.campaign.probability
     if main.probability >= settings.review_probability and needed < 1:
         spare = formatting.distance_bits(main.member.log2_odds - log2_odds_of(needed))
@@ -85,7 +85,7 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
             f"bring it below the review threshold ({formatting.exact_percent(settings.review_probability)})."
         )
     if sanctioned:
-        sentences.append("The settings declare its programme; without that the score alone would decide.")
+        sentences.append("The settings allow its programme; otherwise the probability alone would decide.")
     elif main.probability >= settings.review_probability:
         sentences.append(_PROGRAMME)
     return tuple(sentences)
@@ -93,7 +93,7 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
 
 def lacking(total: ScoreSum) -> str:
     """The tests for which the log has insufficient data, as their statements put it."""
-    return "; ".join(term.shown.rstrip(".") for term in total.insufficient)
+    return ". ".join(term.shown.rstrip(".") for term in total.insufficient)
 
 
 def log2_odds_of(probability: float) -> float:

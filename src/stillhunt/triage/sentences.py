@@ -91,7 +91,7 @@ def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, wea
         sanctioned: accounts of programmes that the settings declare.
         weak_groups: groups below the review threshold.
     """
-    are, belong = formatting.verb(review, "waits", "wait"), formatting.verb(sanctioned, "belongs", "belong")
+    are, belong = formatting.verb(review, "needs", "need"), formatting.verb(sanctioned, "belongs", "belong")
     sentences = [f"{formatting.plural(accounts, 'account')} {formatting.verb(accounts, 'was', 'were')} left alone."]
     if resembling:
         some = formatting.sentence_case(formatting.in_words(resembling, "of them", "of them"))
@@ -100,11 +100,11 @@ def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, wea
             "was too weak."
         )
     if review:
-        sentences.append(f"{formatting.plural(review, 'account')} {are} for a person's review.")
+        sentences.append(f"{formatting.plural(review, 'account')} {are} a person's review.")
     if sanctioned:
         sentences.append(
-            f"{formatting.plural(sanctioned, 'account')} {belong} to programmes that the settings declare: shown in "
-            "the tables and never flagged."
+            f"{formatting.plural(sanctioned, 'account')} {belong} to programmes that the settings allow: they are "
+            "shown in the tables but never flagged."
         )
     if weak_groups:
         sentences.append(f"{formatting.plural(weak_groups, 'group')} stayed below the review threshold.")
@@ -124,10 +124,10 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
         "Its full extent: requests outside these logs are not counted.",
     ]
     if shared := roles.get("shared", 0):
-        carry = formatting.verb(shared, "carries", "carry")
+        also = formatting.verb(shared, "also carries", "also carry")
         sentences.append(
-            f"That every member takes part knowingly: {formatting.plural(shared, 'account')} {carry} other traffic, "
-            "too, which may be honest."
+            f"That every member takes part knowingly: {formatting.plural(shared, 'account')} {also} other "
+            "traffic, which may be honest."
         )
     sentences.append(
         f"A loss: the list price of {formatting.amount(campaign['output_tokens'])} output "
@@ -144,16 +144,20 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
         campaign: its row of the CAMPAIGNS table.
         roles: role -> number of members.
     """
-    steps = ["Read the sample requests, and look up three of the requests that the evidence cites in your own logs."]
+    steps = ["Read the sample requests, and look up in your own logs three of the requests that the evidence cites."]
     if shared := roles.get("shared", 0):
         steps.append(
-            f"Treat the {formatting.plural(shared, 'account')} marked shared separately: question or limit the "
-            f"{formatting.verb(shared, 'owner', 'owners')} rather than close the "
+            f"Handle the {formatting.plural(shared, 'account')} with much other traffic separately: question or limit "
+            f"the {formatting.verb(shared, 'owner', 'owners')} rather than close the "
             f"{formatting.verb(shared, 'account', 'accounts')}."
         )
     if campaign["verdict"] == "act":
-        steps.append("Decide between closing, slowing and watching: a closed pool is usually replaced within a day.")
+        steps.append(
+            "Choose between closing, slowing and watching the accounts: closed ones are usually replaced within a day."
+        )
     else:
-        steps.append("Do not act on this alone: there is too little independent evidence. Ask the customer, or wait.")
+        steps.append(
+            "Do not act on this alone, because there is too little independent evidence. Ask the customer, or wait."
+        )
     steps.append("Check that no contract, research programme or evaluation of your own explains it.")
     return tuple(steps)
