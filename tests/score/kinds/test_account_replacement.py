@@ -36,7 +36,9 @@ def test_new_accounts_soon_after_stops_are_evidence() -> None:
     stops = (np.arange(9) + 2.4) * DAY
     found = found_in(replacing(rng, rng.uniform(1, 8, 9) * HOUR, stops=stops))
     assert found.bits > 2.0
-    assert found.statement.startswith("On 9 of 9 days when accounts stopped for good, a new member started")
+    assert found.statement.startswith(
+        "On 9 of 9 days when accounts stopped for good, the nearest start of a new member"
+    )
     assert "(9 stops, 0 after a refusal; 9 starts)" in found.statement
 
 

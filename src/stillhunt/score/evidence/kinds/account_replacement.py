@@ -100,8 +100,8 @@ def _votes(stops: Ints, starts: Ints) -> Ints:
 
 
 _WORDS = (
-    "On {ahead:#} of {trials:day} when accounts stopped for good, a new member started within a day after the stop and "
-    "closer to it than the last start before ({stops:stop}, {refused:#} after a refusal; {starts:start})"
+    "On {ahead:#} of {trials:day} when accounts stopped for good, the nearest start of a new member came after the "
+    "stop, not before it ({stops:stop}, {refused:#} after a refusal; {starts:start})"
 )
 KIND = EvidenceKind(
     name="account_replacement",
