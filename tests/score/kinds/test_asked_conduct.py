@@ -65,6 +65,9 @@ def test_nothing_asked_costs_little_and_a_tenth_is_usual() -> None:
     rng = np.random.default_rng(2)
     assert -1.4 < flagged(rng, 0.0, 1).bits < 0.0
     assert flagged(rng, 0.1, 1).bits < 0.0
+    against = flagged(rng, 0.1, 1 << 2)
+    assert against.bits < 0.0
+    assert "of its requests have answers graded; " in against.statement, "evidence against names what was seen most"
 
 
 def test_several_skills_at_once_are_seen() -> None:
