@@ -121,12 +121,14 @@ class ResolveSettings(_Group):
 class FamilyCaps(_Group):
     """Most bits of each evidence family."""
 
-    content: float = Field(FAMILY_OF["content"].cap_bits, gt=0, description=FAMILY_OF["content"].about)
-    queue: float = Field(FAMILY_OF["queue"].cap_bits, gt=0, description=FAMILY_OF["queue"].about)
-    timing: float = Field(FAMILY_OF["timing"].cap_bits, gt=0, description=FAMILY_OF["timing"].about)
-    network: float = Field(FAMILY_OF["network"].cap_bits, gt=0, description=FAMILY_OF["network"].about)
-    identity: float = Field(FAMILY_OF["identity"].cap_bits, gt=0, description=FAMILY_OF["identity"].about)
-    conduct: float = Field(FAMILY_OF["conduct"].cap_bits, gt=0, description=FAMILY_OF["conduct"].about)
+    content: float = Field(FAMILY_OF["content"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["content"].about)
+    queue: float = Field(FAMILY_OF["queue"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["queue"].about)
+    timing: float = Field(FAMILY_OF["timing"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["timing"].about)
+    network: float = Field(FAMILY_OF["network"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["network"].about)
+    identity: float = Field(
+        FAMILY_OF["identity"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["identity"].about
+    )
+    conduct: float = Field(FAMILY_OF["conduct"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["conduct"].about)
 
 
 class ScoreSettings(_Group):
