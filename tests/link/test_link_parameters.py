@@ -18,42 +18,66 @@ from stillhunt.base.parameters import all_parameters
 
 ROOT = Path(__file__).parents[2]
 SEARCH = """
-import json, sys
-sys.path[:0] = [{folder!r}]
+import json
 from stillhunt.base.parameters import moved
 moved.update({moved!r})
 import numpy as np
-from simulated import draw_slices, drawn, joined, own_phrases
-from stillhunt.link.groups.groups import find_groups
-rng = np.random.default_rng(7)
-slices = draw_slices(rng, joined(drawn(rng, 20), own_phrases(rng, 20)))
-groups = find_groups(slices, formed_on=0, least=5)
-print(json.dumps([float(group.phrase.sum()) for group in groups]))
+from stillhunt.link.groups.fold_kernels import make_fold
+from stillhunt.link.groups.search_kernels import search
+ints = lambda *values: np.array(values, np.int64)
+phrases, topics = np.ones((2, 3), np.int64), np.ones((2, 2), np.int64)
+fold = make_fold(ints(8, 30), phrases, topics, (ints(0, 1), ints(0, 1), ints(2, 2)))
+print(json.dumps([fold.spread.tolist(), search.py_func.__closure__[0].cell_contents]))
+"""
+CACHED = """
+import sys
+sys.path.insert(0, {folder!r})
+from kernel import kernel
+print(kernel(1.0)[0], sum(kernel.stats.cache_hits.values()))
 """
 
 
-def searched(moved: dict[str, float]) -> list[float]:
-    """Phrase bits of the groups that a new process finds with moved numbers."""
-    code = SEARCH.format(folder=str(Path(__file__).parent), moved=moved)
+def printed(code: str) -> str:
+    """What a new process prints."""
     source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
-    result = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=600,
         check=True,
         env={**os.environ, "PYTHONPATH": source},
+    ).stdout
+
+
+def test_a_moved_number_reaches_the_compiled_search() -> None:
+    """It is compiled into the search's parts, and the key of the whole search on disk is another one."""
+    spread, key = json.loads(printed(SEARCH.format(moved={})))
+    other, other_key = json.loads(printed(SEARCH.format(moved={"link.groups.phrase_correlation": 0.4})))
+    assert other == pytest.approx([1 + 8 * 0.4, 1 + 30 * 0.4])
+    assert spread != pytest.approx(other)
+    assert key != other_key
+
+
+def test_a_kernel_on_disk_is_used_only_with_its_own_key(tmp_path: Path) -> None:
+    """The search is made in this way: a kernel of one file, with parts of another, that returns its folder's key."""
+    (tmp_path / "kernel.py").write_text(
+        "import numba as nb\n"
+        "from part import add\n"
+        "from stillhunt.base.compiled import folder_key\n"
+        "def make(key):\n"
+        "    @nb.njit(cache=True)\n"
+        "    def kernel(value):\n"
+        "        return add(value), key\n"
+        "    return kernel\n"
+        "kernel = make(folder_key(__file__))\n",
+        encoding="utf-8",
     )
-    bits: list[float] = json.loads(result.stdout)
-    return bits
-
-
-def test_a_moved_number_changes_what_was_compiled_before() -> None:
-    """The kernel of the declared numbers lies on disk by then; a stale one would give its bits."""
-    declared = searched({})
-    assert declared
-    assert searched({"link.groups.phrase_correlation": 0.4}) != pytest.approx(declared)
-    assert searched({}) == declared
+    code = CACHED.format(folder=str(tmp_path))
+    for number, printed_line in ((1.0, "2.0 0"), (1.0, "2.0 1"), (5.25, "6.25 0"), (1.0, "2.0 1")):
+        part = f"import numba as nb\n@nb.njit\ndef add(value):\n    return value + {number}\n"
+        (tmp_path / "part.py").write_text(part, encoding="utf-8")
+        assert printed(code).strip() == printed_line
 
 
 def test_every_number_of_link_and_resolve_says_what_it_is() -> None:
