@@ -140,8 +140,8 @@ KIND = EvidenceKind(
     ),
     columns=(
         Column("user_agent", "shared clients"),
-        Column("tls_fingerprint", "shared client software under false names"),
-        Column("country", "allowance for what countrymen share by chance", enough=False),
+        Column("tls_fingerprint", "detection of one client behind several user agents"),
+        Column("country", "allowance for what accounts of one country share by chance", enough=False),
     ),
     calls="any",
     most_bits=P.untemplated_cap_bits,

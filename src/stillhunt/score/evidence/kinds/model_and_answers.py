@@ -71,7 +71,7 @@ KIND = EvidenceKind(
     order=180,
     measures="share of one model and length of answers",
     null=Null("rank among the log's other groups, uniform", derived("a rank among exchangeable groups is uniform")),
-    columns=(Column("output_tokens", "full answers and use beyond the plan", enough=False),),
+    columns=(Column("output_tokens", "comparison of answer lengths and of use within a price plan", enough=False),),
     calls="any",
     most_bits=part_bits(rank_ratio(1.0, P.power), P.part),
     least_bits=least_bits(P.part),

@@ -85,8 +85,8 @@ KIND = EvidenceKind(
         "rank, made uniform for groups that are found at all", measured("honest candidates; table score.plan_use")
     ),
     columns=(
-        Column("accounts.plan", "use weighed against the price paid", enough=False),
-        Column("output_tokens", "full answers and use beyond the plan", enough=False),
+        Column("accounts.plan", "comparison of use within a price plan", enough=False),
+        Column("output_tokens", "comparison of answer lengths and of use within a price plan", enough=False),
     ),
     calls="even",
     most_bits=part_bits(rank_ratio(1.0, P.power), RANKS.part),

@@ -39,7 +39,7 @@ def _kind(name: str, order: int, measures: str, nouns: str, member: str) -> Evid
         ),
         columns=(
             Column("client_ip", "shared addresses and networks"),
-            Column("country", "allowance for what countrymen share by chance", enough=False),
+            Column("country", "allowance for what accounts of one country share by chance", enough=False),
         ),
         calls="any",
         most_bits=None,

@@ -58,7 +58,7 @@ def _kind(name: str, order: int, column: Column, measures: str, words: str, miss
 MAIL_KIND = _kind(
     "email_domain",
     230,
-    Column("accounts.email_domain", "sign-ups by one mail domain"),
+    Column("accounts.email_domain", "sign-ups with the same mail domain"),
     "mail domains shared beyond chance",
     "{sharing:has|have} mail addresses at {values:domain}",
     "mail domains",
