@@ -26,7 +26,7 @@ from stillhunt.score.evidence.catalogue import (
     checked,
     family_needs,
 )
-from stillhunt.score.evidence.kind import EvidenceKind
+from stillhunt.score.evidence.kind import EvidenceKind, members_sharing
 from wording import assert_plain, faults_in
 
 COUNTS = (0, 1, 2, 1234)
@@ -195,6 +195,14 @@ def test_bits_stay_within_the_declared_bounds_and_the_template_follows_the_sign(
         assert unbounded.finding(bits, {"n": 2}, variant=0).statement == "V 2"
     lacking = replace(kind, wording=replace(kind.wording, insufficient="Only {n:#}")).insufficient({"n": 1})
     assert (lacking.bits, lacking.statement, lacking.insufficient, lacking.member_bits) == (0.0, "Only 1", True, None)
+
+
+@pytest.mark.parametrize(
+    ("sharing", "members", "words"),
+    [(12, 70, "12 of 70 accounts"), (70, 70, "All 70 accounts"), (2, 2, "Both accounts"), (1, 1, "The only account")],
+)
+def test_a_statement_begins_with_how_many_members_share(sharing: int, members: int, words: str) -> None:
+    assert members_sharing(sharing, members) == words
 
 
 # What is derived from the declarations.
