@@ -185,6 +185,8 @@ def test_what_is_usual_moves_only_in_the_groups_favour_and_never_below_a_queues_
     """Comparison accounts that are alike make it usual; those that differ more than the reference change nothing."""
     rng = np.random.default_rng(9)
     group_alike = Homogeneity(900.0, 900.0, 60.0, 30)
+    barely_alike = Homogeneity(1.18 * 900.0, 900.0, 60.0, 30)
+    assert 0.0 < index_bits(barely_alike, TOPICS) < 1.0
     group_apart = Homogeneity(9_000.0, 900.0, 60.0, 30)
     for alike in (False, True):
         log = log_with(rng, mixtures(rng, one_queue=True, alike=alike))
@@ -192,6 +194,9 @@ def test_what_is_usual_moves_only_in_the_groups_favour_and_never_below_a_queues_
         assert usual_here(log, group, group_apart, "topic", TOPICS) is TOPICS, "it only makes evidence for weaker"
         usual = usual_here(log, group, group_alike, "topic", TOPICS)
         own = log.background.mixtures("topic", group.accounts).correlation
+        assert usual_here(log, group, barely_alike, "topic", TOPICS) == usual, (
+            "weak evidence for becomes weaker as well"
+        )
         if alike:
             assert usual.honest_median == pytest.approx(max(own, TOPICS.queue_median))
             assert usual.honest_median < TOPICS.honest_median
