@@ -143,7 +143,7 @@ def _member_rows(members: pa.Table, limit: int) -> tuple[MemberRow, ...]:
             role=formatting.shorten(row["role"], 12),
             verdict=formatting.shorten(row["verdict"] or "not known", 12),
             requests=row["requests"],
-            share=round(row["share"], 4),
+            share=round(row["share"], 6),
             score=round(row["score"], 6),
         )
         for row in top.to_pylist()

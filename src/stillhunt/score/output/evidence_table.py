@@ -113,8 +113,8 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
     campaigns = "campaign" if allowed == 1 else "campaigns"
     return (
         f"A budget of {allowed:g} false {campaigns} in 30 days asks {judged.held_back:.1f} bits of evidence in a log "
-        f"of {formatting.plural(accounts, 'account')}; this one has {judged.bits - settings.prior_bits:.1f}, and so is "
-        "put up for review"
+        f"of {formatting.plural(accounts, 'account')}; this one has {judged.bits - settings.prior_bits:.1f}, and so "
+        "gets the verdict review"
     )
 
 
