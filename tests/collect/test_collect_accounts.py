@@ -117,4 +117,5 @@ def test_coverage_says_what_is_lost() -> None:
     partial = {c.family: c for c in coverage(NEEDS, frozenset(everything - {"tls_fingerprint"}), None)}
     assert partial["network"].available
     assert partial["network"].missing == ("tls_fingerprint",)
-    assert "without tls_fingerprint no detection of one client behind several user agents" in partial["network"].sentence
+    lost = "without tls_fingerprint no detection of one client behind several user agents"
+    assert lost in partial["network"].sentence
