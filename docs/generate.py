@@ -180,8 +180,8 @@ def sources_page() -> str:
             "Records are found inside one or two layers of what a logger, a container runtime or an export adds: a "
             "prefix before the JSON, JSON as text in a field (Docker, Fluentd), an object in a field (Cloud Logging, a "
             "search), lists in an object, lines cut into parts (Kubernetes, Docker), objects side by side (Firehose), "
-            "lines of text between. JSON that many servers accept is read even if it is not valid (NaN, lone surrogates, "
-            "control characters, nginx's `\\xHH`, any depth); lines that are no JSON at all are rejected.\n"
+            "lines of text between. JSON that many servers accept is read even if it is not valid (NaN, lone "
+            "surrogates, control characters, nginx's `\\xHH`, any depth); lines that are no JSON at all are rejected.\n"
         ),
         DATABASES,
         "| format | logs | text | account | address |",
