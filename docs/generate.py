@@ -96,8 +96,9 @@ def parameters_page() -> str:
         (
             "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "
             "with a release only. Each was *measured* (on simulated worlds or real logs), *derived* (from other "
-            "numbers by a formula) or is a *judgement*. `benchmarks/quality/sensitivity.py` says how much findings "
-            "depend on each of them.\n"
+            "numbers by a formula) or is a *judgement*. Where *measured* names no script, the figure was seen when the "
+            "number was set, and nothing in the repository repeats it. `benchmarks/quality/sensitivity.py` says how "
+            "much findings depend on each of them.\n"
         ),
     ]
     for name, (about, parameters) in all_parameters().items():

@@ -16,6 +16,7 @@ import zstandard
 from gathering import START, collected, config, opened, row, write_csv, write_lines, write_parquet
 
 from stillhunt.base.errors import ConfigError, InputError
+from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map
 
 
 def reasons(log) -> list[tuple[str, str, str, str]]:
@@ -368,3 +369,9 @@ def test_rejects_are_bounded_and_the_rest_is_counted(tmp_path: Path) -> None:
     assert len(rows) == 1
     assert log.facts.rejected_rows == 120_000
     assert log.rejects().num_rows == 100_000
+
+
+@pytest.mark.parametrize("field", ['a"b', "a\\b", "a\x1b[2Jb"])
+def test_fields_with_characters_that_the_decoder_cannot_name_are_refused(field: str) -> None:
+    with pytest.raises(ConfigError, match="quotation mark, a backslash or a control character"):
+        field_map(REQUEST_FIELDS, {"account_id": field})

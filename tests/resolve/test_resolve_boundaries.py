@@ -10,7 +10,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES, LINKS
 from stillhunt.resolve import _slice_counts, resolve_campaigns
 from stillhunt.resolve.candidates import (
-    Candidate,
+    CandidateSlices,
     FoundGroup,
     SliceCounts,
     accounts_of,
@@ -31,10 +31,10 @@ def keys(accounts: range | list[int], cluster: int = 0) -> Ints:
     return slice_keys(np.full(len(accounts), cluster), np.array(accounts, np.int64))
 
 
-def candidate(accounts: range | list[int], cluster: int = 0, bits: int = 6 * BIT, formed: int = 3) -> Candidate:
+def candidate(accounts: range | list[int], cluster: int = 0, bits: int = 6 * BIT, formed: int = 3) -> CandidateSlices:
     own = keys(accounts, cluster)
     zero = np.zeros(len(own), np.int64)
-    return Candidate(own, zero + bits, zero, zero, zero + formed)
+    return CandidateSlices(own, zero + bits, zero, zero, zero + formed)
 
 
 def found(accounts: range | list[int], fold: int, bits: int = 3 * BIT, search: int = 0) -> FoundGroup:
@@ -48,7 +48,7 @@ def even(*clusters: int, accounts: int, prompts: int = 20) -> SliceCounts:
     return SliceCounts(own, np.full(len(own), prompts))
 
 
-def accounts(one: Candidate) -> list[int]:
+def accounts(one: CandidateSlices) -> list[int]:
     return one.accounts.tolist()
 
 
@@ -143,12 +143,12 @@ def test_forming_a_group_is_worth_twelve_bits_of_a_claim(more: int, winner: int)
 def test_claims_need_enough_accounts_and_bits() -> None:
     twice = np.sort(np.concatenate([keys(range(4), 0), keys(range(4), 1)]))
     six = np.full(8, 6 * BIT)
-    assert claim_slices([Candidate(twice, six, six, six, six)], least=5) == [], "eight slices are four accounts"
+    assert claim_slices([CandidateSlices(twice, six, six, six, six)], least=5) == [], "eight slices are four accounts"
     assert claim_slices([candidate(range(9), bits=0)], least=5) == []
     assert len(claim_slices([candidate(range(9), bits=1)], least=9)) == 1
     one_microbit = np.append(1, np.zeros(8, np.int64))
     zero = np.zeros(9, np.int64)
-    assert len(claim_slices([Candidate(keys(range(9)), one_microbit, zero, zero, zero + 3)], least=9)) == 1
+    assert len(claim_slices([CandidateSlices(keys(range(9)), one_microbit, zero, zero, zero + 3)], least=9)) == 1
 
 
 @pytest.mark.parametrize(("shared", "campaigns"), [(5, 1), (4, 2)])
@@ -275,8 +275,8 @@ def test_a_slice_of_both_counts_as_in_the_later_candidate() -> None:
 
 def test_a_joined_campaign_keeps_the_wider_search_and_its_kind() -> None:
     zero = np.zeros(6, np.int64)
-    first = Candidate(keys(range(6), 0), zero, zero + BIT, zero, zero + 3, True, 30)
-    second = Candidate(keys(range(6), 1), zero, zero + BIT, zero, zero + 3, True, 70)
+    first = CandidateSlices(keys(range(6), 0), zero, zero + BIT, zero, zero + 3, True, 30)
+    second = CandidateSlices(keys(range(6), 1), zero, zero + BIT, zero, zero + 3, True, 70)
     (one,) = merge_candidates([first, second], even(0, 1, accounts=6))
     assert (one.untemplated, one.searched) == (True, 70)
 

@@ -16,7 +16,7 @@ from stillhunt.base.schema import CANDIDATES, LINKS
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.resolve.candidates import (
     VIEW_CAP,
-    Candidate,
+    CandidateSlices,
     FoundGroup,
     SliceCounts,
     accounts_of,
@@ -43,16 +43,16 @@ def key_of(cluster: int, account: str) -> int:
     return int(slice_keys(np.array([cluster]), np.array([KNOWN.index(account)]))[0])
 
 
-def accounts(one: Candidate) -> set[str]:
+def accounts(one: CandidateSlices) -> set[str]:
     return {KNOWN[account] for account in one.accounts}
 
 
-def slices(one: Candidate) -> set[SliceKey]:
+def slices(one: CandidateSlices) -> set[SliceKey]:
     clusters, codes = clusters_of(one.keys).tolist(), accounts_of(one.keys).tolist()
     return {(cluster, KNOWN[account]) for cluster, account in zip(clusters, codes, strict=True)}
 
 
-def place_of(one: Candidate, account: str, cluster: int = 0) -> int:
+def place_of(one: CandidateSlices, account: str, cluster: int = 0) -> int:
     (place,) = np.flatnonzero(one.keys == key_of(cluster, account))
     return int(place)
 
@@ -80,7 +80,7 @@ class NamedGroup:
         return FoundGroup(self.search, self.formed_on, keys, member, bits, self.searched)
 
 
-def paired(groups: list[NamedGroup]) -> list[Candidate]:
+def paired(groups: list[NamedGroup]) -> list[CandidateSlices]:
     return pair_folds([one.coded for one in groups])
 
 
@@ -93,13 +93,13 @@ def group(
     return NamedGroup(cluster, formed_on, frozenset((cluster, account) for account in members), judged)
 
 
-def candidate(members: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> Candidate:
+def candidate(members: Iterable[str], cluster: int, microbits: int = 6 * BIT) -> CandidateSlices:
     keys = np.array(sorted(key_of(cluster, account) for account in members), np.int64)
     each = np.full(len(keys), microbits // 2)
-    return Candidate(keys, each, each, each * 0, np.full(len(keys), 3))
+    return CandidateSlices(keys, each, each, each * 0, np.full(len(keys), 3))
 
 
-def even_counts(*candidates: Candidate, requests: int = 20) -> SliceCounts:
+def even_counts(*candidates: CandidateSlices, requests: int = 20) -> SliceCounts:
     """Every slice has the same number of requests."""
     keys = np.unique(np.concatenate([one.keys for one in candidates]))
     return SliceCounts(keys, np.full(len(keys), requests))

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.schema import ACCOUNTS, SLICED, TRAFFIC
 from stillhunt.base.shape import TIMESTAMP
+from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import Log, read_log
 from stillhunt.score.evidence.case import CandidateCase
@@ -20,7 +21,6 @@ from stillhunt.score.evidence.kind import EvidenceKind
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-SETTINGS = ("temperature", "top_p", "max_tokens")
 MIN_SLICE_REQUESTS = 4
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -73,7 +73,7 @@ def sliced_table(traffic: pa.Table, **columns: Any) -> pa.Table:
         name: np.zeros(rows, SLICED.arrow.field(name).type.to_pandas_dtype()) for name in SLICED.names
     }
     values["first_occurrence"] = np.ones(rows, bool)
-    settings = [traffic[name].is_valid().to_numpy() for name in SETTINGS]
+    settings = [traffic[name].is_valid().to_numpy() for name in SAMPLING_PARAMETERS]
     values["request_style"] = np.any(settings, axis=0).astype(np.int64)
     clients = [
         pc.fill_null(traffic[name].cast(pa.string()), "").combine_chunks() for name in ("user_agent", "tls_fingerprint")

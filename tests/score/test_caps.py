@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.verdict.caps import LINKAGE, capped, family_bits, member_evidence
-from stillhunt.score.verdict.verdict import HARVEST, sigmoid
+from stillhunt.score.verdict.verdict import HARVEST_FAMILIES, sigmoid
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
 CAPS = Config().score.family_cap_bits.model_dump()
@@ -29,7 +29,7 @@ def of(family: str, *values: float, independent: bool = False) -> list[Finding]:
 
 def test_families_of_one_operation_and_of_one_work_queue() -> None:
     assert LINKAGE == ("timing", "network", "identity")
-    assert HARVEST == ("content", "queue")
+    assert HARVEST_FAMILIES == ("content", "queue")
 
 
 @steady
@@ -39,7 +39,9 @@ def test_linkage_cap_holds_however_strong(linkage: list[Finding]) -> None:
     assert sum(f.bits for f in kept if f.bits > 0) <= LINKAGE_CAP + 1e-9
     probability = sigmoid(Config().score.prior_bits + sum(f.bits for f in kept))
     assert probability < Config().score.act_probability
-    assert not {f.family for f in kept} & set(HARVEST), "and no verdict act without a family of HARVEST"
+    assert not {f.family for f in kept} & set(HARVEST_FAMILIES), (
+        "and no verdict act without a family of HARVEST_FAMILIES"
+    )
 
 
 @steady

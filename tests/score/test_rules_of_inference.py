@@ -16,7 +16,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.score import score_campaigns
 from stillhunt.score.stats.homogeneity import Homogeneity, index_bits
-from stillhunt.score.stats.honest_reference import TIMES, TOPICS, Overdispersion
+from stillhunt.score.stats.honest_reference import TIME_REFERENCE, TOPIC_REFERENCE, Overdispersion
 from stillhunt.score.verdict.caps import LINKAGE
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
@@ -172,13 +172,13 @@ def test_too_few_or_unbelieved_members_are_no_campaign() -> None:
 @steady
 @given(st.floats(0.3, 40.0), st.floats(5, 5_000), st.floats(2, 500), st.integers(3, 300))
 def test_index_bits_are_finite_and_bounded(index: float, freedom: float, size: float, accounts: int) -> None:
-    for reference in (TOPICS, TIMES):
+    for reference in (TOPIC_REFERENCE, TIME_REFERENCE):
         got = index_bits(Homogeneity(index * freedom, freedom, size, accounts), reference)
         assert np.isfinite(got)
         assert got >= np.log2(1.0 - reference.queue_share) - 1e-9, "some operations show no such view: bounded below"
 
 
-@pytest.mark.parametrize("reference", [TOPICS, TIMES])
+@pytest.mark.parametrize("reference", [TOPIC_REFERENCE, TIME_REFERENCE])
 def test_an_index_of_one_is_evidence_for_and_a_large_one_against(reference: Overdispersion) -> None:
     def at(index: float) -> float:
         return index_bits(Homogeneity(index * 900.0, 900.0, 60.0, 30), reference)

@@ -33,3 +33,6 @@ class SliceParameters:
 
 
 SLICE_PARAMETERS = values_of(SliceParameters)
+
+SAMPLING_PARAMETERS = ("temperature", "top_p", "max_tokens")
+"""Columns of the settings that a client sends with a request; a request that sets one of them has request style 1."""

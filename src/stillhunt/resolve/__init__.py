@@ -13,7 +13,7 @@ from stillhunt.base.coded import codes
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES
 from stillhunt.resolve.candidates import (
-    Candidate,
+    CandidateSlices,
     FoundGroup,
     Ints,
     SliceCounts,
@@ -29,7 +29,7 @@ __all__ = ["resolve_campaigns"]
 
 
 def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
-    """Candidate campaigns from the groups found.
+    """CandidateSlices campaigns from the groups found.
 
     Args:
         links: LINKS.
@@ -49,14 +49,16 @@ def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, conf
     for group in _groups(links, rank[encoded.indices.to_numpy()]):
         by_search[group.search].append(group)
     least = config.resolve.min_accounts
-    candidates: list[Candidate] = []
+    candidates: list[CandidateSlices] = []
     for search in sorted(by_search):
         candidates += claim_slices(pair_folds(by_search[search]), least=least)
     counts = _slice_counts(candidates, names, traffic, sliced)
     return _table(merge_candidates(candidates, counts), names)
 
 
-def _slice_counts(candidates: list[Candidate], names: pa.Array, traffic: pa.Table, sliced: pa.Table) -> SliceCounts:
+def _slice_counts(
+    candidates: list[CandidateSlices], names: pa.Array, traffic: pa.Table, sliced: pa.Table
+) -> SliceCounts:
     """Distinct prompts of the candidates' accounts in their content clusters."""
     held = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.keys for one in candidates)]))
     clusters, accounts = np.unique(clusters_of(held)), np.unique(accounts_of(held))
@@ -102,7 +104,7 @@ def _groups(links: pa.Table, account: Ints) -> list[FoundGroup]:
     ]
 
 
-def _table(candidates: list[Candidate], names: pa.Array) -> pa.Table:
+def _table(candidates: list[CandidateSlices], names: pa.Array) -> pa.Table:
     if not candidates:
         return CANDIDATES.empty()
     keys, content, queue, formed = (

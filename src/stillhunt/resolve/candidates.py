@@ -50,7 +50,7 @@ def accounts_of(keys: Ints) -> Ints:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateSlices:
     """Slices that look drawn from one work queue.
 
     Attributes:
@@ -84,7 +84,7 @@ class Candidate:
         """Microbits of all slices."""
         return int(self.totals.sum())
 
-    def only(self, chosen: Flags) -> Candidate:
+    def only(self, chosen: Flags) -> CandidateSlices:
         """The same with some of its slices.
 
         Args:
@@ -160,7 +160,7 @@ class SliceCounts:
         return total
 
 
-def pair_folds(groups: list[FoundGroup]) -> list[Candidate]:
+def pair_folds(groups: list[FoundGroup]) -> list[CandidateSlices]:
     """Candidates from the groups of one search.
 
     Args:
@@ -206,7 +206,7 @@ def _claims(groups: list[FoundGroup]) -> tuple[Ints, Ints, Ints]:
     return keys[order], np.repeat(np.arange(len(groups)), sizes)[order], sizes
 
 
-def _candidate(pair: list[FoundGroup]) -> Candidate:
+def _candidate(pair: list[FoundGroup]) -> CandidateSlices:
     keys, place = np.unique(np.concatenate([group.keys for group in pair]), return_inverse=True)
     total = np.zeros((len(keys), 3), np.int64)
     np.add.at(total, place, np.clip(np.concatenate([group.bits for group in pair]), -VIEW_CAP, VIEW_CAP))
@@ -214,12 +214,12 @@ def _candidate(pair: list[FoundGroup]) -> Candidate:
     folds = np.concatenate([group.member.astype(np.int64) << group.formed_on for group in pair])
     np.bitwise_or.at(formed, place, folds)
     searched = max(group.searched for group in pair)
-    candidate = Candidate(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].untemplated, searched)
+    candidate = CandidateSlices(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].untemplated, searched)
     # An untemplated group keeps the slices that formed it, or its topics would be judged on the survivors of this fold.
     return candidate.only((candidate.totals > 0) | (candidate.untemplated & (formed > 0)))
 
 
-def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
+def claim_slices(candidates: list[CandidateSlices], *, least: int) -> list[CandidateSlices]:
     """Leave each slice with the candidate that explains it best; drop candidates that become too small.
 
     Args:
@@ -241,7 +241,7 @@ def claim_slices(candidates: list[Candidate], *, least: int) -> list[Candidate]:
     return [one for one in kept if len(one.accounts) >= least and one.strength > 0]
 
 
-def merge_candidates(candidates: list[Candidate], counts: SliceCounts) -> list[Candidate]:
+def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> list[CandidateSlices]:
     """Campaigns: candidates that one queue feeds are joined, whatever template each shows.
 
     Args:
@@ -249,7 +249,7 @@ def merge_candidates(candidates: list[Candidate], counts: SliceCounts) -> list[C
         counts: requests of each account in each content cluster, however few.
     """
     ordered = sorted(candidates, key=lambda c: (-len(c.keys), -c.strength, int(c.keys[0])))
-    merged: list[Candidate] = []
+    merged: list[CandidateSlices] = []
     by_account: dict[int, list[int]] = defaultdict(list)
     for candidate in ordered:
         shared: dict[int, int] = defaultdict(int)
@@ -275,7 +275,7 @@ def merge_candidates(candidates: list[Candidate], counts: SliceCounts) -> list[C
     return merged
 
 
-def _joined(left: Candidate, right: Candidate) -> Candidate:
+def _joined(left: CandidateSlices, right: CandidateSlices) -> CandidateSlices:
     """Both as one; where they hold a slice twice, as the right one says."""
     left = left.only(~np.isin(left.keys, right.keys))
     order = np.argsort(np.concatenate([left.keys, right.keys]))
@@ -283,10 +283,10 @@ def _joined(left: Candidate, right: Candidate) -> Candidate:
         np.concatenate([getattr(left, name), getattr(right, name)])[order]
         for name in ("keys", "content", "queue", "work", "formed")
     )
-    return Candidate(keys, content, queue, work, formed, left.untemplated, max(left.searched, right.searched))
+    return CandidateSlices(keys, content, queue, work, formed, left.untemplated, max(left.searched, right.searched))
 
 
-def mix_correlation(left: Candidate, right: Candidate, counts: SliceCounts) -> float:
+def mix_correlation(left: CandidateSlices, right: CandidateSlices, counts: SliceCounts) -> float:
     """Intra-class correlation of the split of each account's requests between two candidates.
 
     From the chi-square of homogeneity: its index is about 1 + (n - 1) r for accounts of n requests.

@@ -10,7 +10,7 @@ from stillhunt.score.context.log import Log
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here
 from stillhunt.score.evidence.kinds.common_times import KIND
 from stillhunt.score.stats.homogeneity import index_bits
-from stillhunt.score.stats.honest_reference import TIMES
+from stillhunt.score.stats.honest_reference import TIME_REFERENCE
 
 MEMBERS, OTHERS, EACH, WINDOWS = 15, 80, 60, 20
 
@@ -35,7 +35,7 @@ def test_the_same_windows_are_evidence_and_windows_of_their_own_are_evidence_aga
     assert found.count == MEMBERS * EACH
     group = group_of(common, MEMBERS)
     held_out = held_out_homogeneity(common, group, common.requests.time[group.rows] // (12 * HOUR))
-    usual = usual_here(common, group, held_out, "time", TIMES)
+    usual = usual_here(common, group, held_out, "time", TIME_REFERENCE)
     assert found.bits == pytest.approx(index_bits(held_out, usual))
     assert f"index {held_out.index:.2f} on" in found.statement
     against = finding_of(KIND, own, group_of(own, MEMBERS))

@@ -12,7 +12,7 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.even_volume import KIND, P, bits_by_topics
 from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
-from stillhunt.score.stats.honest_reference import SPREADS, VOLUMES
+from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE
 
 TOPIC_COUNT = 12
 
@@ -42,13 +42,13 @@ UNEVEN = np.array([12, 200, 33, 61, 18, 90, 45, 150, 24, 70, 14, 41, 320, 29, 55
 
 def test_even_volumes_are_evidence_and_uneven_ones_evidence_against() -> None:
     even, uneven = found_in(log_of_volumes(EVEN), 15), found_in(log_of_volumes(UNEVEN), 15)
-    assert even.bits == pytest.approx(min(index_bits(volume_evenness(trimmed(EVEN)), VOLUMES), P.cap_bits))
+    assert even.bits == pytest.approx(min(index_bits(volume_evenness(trimmed(EVEN)), VOLUME_REFERENCE), P.cap_bits))
     assert even.statement == (
         f"Volume per account is unusually even: mean 60, standard deviation {EVEN.std():.1f} "
         f"({np.sqrt(EVEN.mean()):.1f} if assigned at random)"
     )
     assert even.count == EVEN.sum()
-    assert uneven.bits == pytest.approx(index_bits(volume_evenness(trimmed(UNEVEN)), VOLUMES))
+    assert uneven.bits == pytest.approx(index_bits(volume_evenness(trimmed(UNEVEN)), VOLUME_REFERENCE))
     assert uneven.bits < -0.5
     assert uneven.statement.startswith("Volume per account is as uneven as that of separate customers: mean 77")
 
@@ -73,7 +73,7 @@ def test_two_bits_for_each_bit_of_topics() -> None:
     assert bits_by_topics(weak) > 0
     found = KIND.weigh(KIND, weak)
     assert found is not None
-    own = index_bits(volume_evenness(volumes), VOLUMES)
+    own = index_bits(volume_evenness(volumes), VOLUME_REFERENCE)
     assert found.bits == pytest.approx(min(own, bits_by_topics(weak), P.cap_bits))
 
 

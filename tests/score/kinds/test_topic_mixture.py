@@ -14,7 +14,7 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
 from stillhunt.score.evidence.kinds.topic_mixture import KIND, topic_finding
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
-from stillhunt.score.stats.honest_reference import TOPICS
+from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
 MEMBERS, OTHERS, EACH, TOPIC_COUNT = 15, 100, 60, 12
 ACCOUNTS = MEMBERS + OTHERS
@@ -186,31 +186,33 @@ def test_what_is_usual_moves_only_in_the_groups_favour_and_never_below_a_queues_
     rng = np.random.default_rng(9)
     group_alike = Homogeneity(900.0, 900.0, 60.0, 30)
     barely_alike = Homogeneity(1.18 * 900.0, 900.0, 60.0, 30)
-    assert 0.0 < index_bits(barely_alike, TOPICS) < 1.0
+    assert 0.0 < index_bits(barely_alike, TOPIC_REFERENCE) < 1.0
     group_apart = Homogeneity(9_000.0, 900.0, 60.0, 30)
     for alike in (False, True):
         log = log_with(rng, mixtures(rng, one_queue=True, alike=alike))
         group = group_of(log, MEMBERS)
-        assert usual_here(log, group, group_apart, "topic", TOPICS) is TOPICS, "it only makes evidence for weaker"
-        usual = usual_here(log, group, group_alike, "topic", TOPICS)
+        assert usual_here(log, group, group_apart, "topic", TOPIC_REFERENCE) is TOPIC_REFERENCE, (
+            "it only makes evidence for weaker"
+        )
+        usual = usual_here(log, group, group_alike, "topic", TOPIC_REFERENCE)
         own = log.background.mixtures("topic", group.accounts).correlation
-        assert usual_here(log, group, barely_alike, "topic", TOPICS) == usual, (
+        assert usual_here(log, group, barely_alike, "topic", TOPIC_REFERENCE) == usual, (
             "weak evidence for becomes weaker as well"
         )
         if alike:
-            assert usual.honest_median == pytest.approx(max(own, TOPICS.queue_median))
-            assert usual.honest_median < TOPICS.honest_median
+            assert usual.honest_median == pytest.approx(max(own, TOPIC_REFERENCE.queue_median))
+            assert usual.honest_median < TOPIC_REFERENCE.honest_median
         else:
-            assert own > TOPICS.honest_median == usual.honest_median
-        assert replace(usual, honest_median=TOPICS.honest_median) == replace(TOPICS)
+            assert own > TOPIC_REFERENCE.honest_median == usual.honest_median
+        assert replace(usual, honest_median=TOPIC_REFERENCE.honest_median) == replace(TOPIC_REFERENCE)
     outside = with_accounts(log, background=np.arange(ACCOUNTS) >= MEMBERS)
-    same = usual_here(outside, group, group_alike, "topic", TOPICS)
+    same = usual_here(outside, group, group_alike, "topic", TOPIC_REFERENCE)
     assert same.honest_median == pytest.approx(usual.honest_median), "members are no comparison accounts"
 
 
 def test_the_index_of_unrelated_accounts_grows_with_their_requests() -> None:
-    assert usual_index(Homogeneity(1.0, 1.0, 61.0, 5), TOPICS) == pytest.approx(1.0 + 60.0 * 0.03)
-    assert usual_index(Homogeneity(1.0, 1.0, 0.5, 5), TOPICS) == 1.0
+    assert usual_index(Homogeneity(1.0, 1.0, 61.0, 5), TOPIC_REFERENCE) == pytest.approx(1.0 + 60.0 * 0.03)
+    assert usual_index(Homogeneity(1.0, 1.0, 0.5, 5), TOPIC_REFERENCE) == 1.0
 
 
 def test_bits_are_those_of_the_index() -> None:
@@ -219,7 +221,7 @@ def test_bits_are_those_of_the_index() -> None:
     group = group_of(log, MEMBERS)
     found = found_in(log)
     held_out = held_out_homogeneity(log, group, log.requests.topic[group.rows])
-    usual = usual_here(log, group, held_out, "topic", TOPICS)
+    usual = usual_here(log, group, held_out, "topic", TOPIC_REFERENCE)
     assert found.bits == pytest.approx(index_bits(held_out, usual))
     assert f"dispersion index {held_out.index:.2f} on held-out requests" in found.statement
     assert found.statement.endswith(f"unrelated accounts: about {usual_index(held_out, usual):.1f}")

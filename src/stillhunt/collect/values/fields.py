@@ -77,6 +77,10 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
         if any("\ud800" <= character <= "\udfff" for character in path):  # invalid bytes of the command line
             shown = f"--map {name}={shorten(path, SHOWN_CHARACTERS)}"
             raise ConfigError("the name of a field is not UTF-8", where=shown, next_step="write it in UTF-8")
+        if any(character in '"\\' or character < " " for character in path):
+            shown = f"--map {name}={shorten(path, SHOWN_CHARACTERS)}"
+            reason = "the name of a field has a quotation mark, a backslash or a control character"
+            raise ConfigError(reason, where=shown, next_step="rename the field in the log, or export it anew")
         if not path:
             raise ConfigError("the mapping is empty", where=f"--map {name}=", next_step=f"--map {name}=their.field")
     paths = {name: tuple(dict.fromkeys(p for p in ((mapping or {}).get(name), name) if p)) for name in names}

@@ -15,7 +15,7 @@ from stillhunt.lab.second_worlds.languages import Language, build_units, content
 from stillhunt.lab.second_worlds.records import Array
 from stillhunt.lab.second_worlds.spec import open_stream
 
-TOPICS = 48
+WORLD_TOPICS = 48
 _ITEM_KINDS = ("chat", "code", "instruction", "math", "support")
 _LEAST_CHARACTERS = 15
 _AT_ONCE = 100_000  # joining works on arrays with 32-bit offsets
@@ -67,14 +67,14 @@ class ModelTexts:
 
     def __init__(self, seed: int, languages: tuple[Language, ...]) -> None:
         rng = open_stream(seed, "popularity")
-        self.popularity = 0.75 * pitman_yor_shares(rng, TOPICS, 14.0, 0.25) + 0.25 / TOPICS
+        self.popularity = 0.75 * pitman_yor_shares(rng, WORLD_TOPICS, 14.0, 0.25) + 0.25 / WORLD_TOPICS
         self._tongues = languages
         texts: list[str] = []
         self._connecting = np.zeros((len(languages), 2), np.int64)
-        self._content = np.zeros((len(languages), TOPICS), np.int64)
+        self._content = np.zeros((len(languages), WORLD_TOPICS), np.int64)
         self._opener = np.zeros((len(languages), 2), np.int64)
         for place, language in enumerate(languages):
-            units = build_units(seed, language, TOPICS)
+            units = build_units(seed, language, WORLD_TOPICS)
             self._connecting[place] = len(texts), units.connecting[1]
             self._content[place] = units.content + len(texts)
             texts += units.texts
@@ -99,7 +99,7 @@ class ModelTexts:
         clauses = np.maximum(1, np.round(size / 6.0).astype(np.int64))
         text = np.repeat(np.arange(len(topic)), clauses)
         total = len(text)
-        strays = np.where(rng.random(total) < 0.16, rng.integers(0, TOPICS, total), topic[text])
+        strays = np.where(rng.random(total) < 0.16, rng.integers(0, WORLD_TOPICS, total), topic[text])
         unit = np.full((total, 6), -1, np.int64)  # connecting, content, connecting, content, figure, stop
         speech = language[text]
         for column in (0, 2):

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Hashes, Ints, values
 from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows
 
-SAMPLING_PARAMETERS = ("temperature", "top_p", "max_tokens")
 _MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded, joined
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import whole_numbers
 from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
 
-SETTINGS = ("temperature", "top_p", "max_tokens")
 FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
 
@@ -163,7 +163,7 @@ class Requests:
     def settings(self) -> Ints:
         """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
         joint: Ints = np.full(len(self.time), -1, np.int32)
-        for name in SETTINGS:
+        for name in SAMPLING_PARAMETERS:
             # Thousandths: a client's 0.7 is 0.7 in single precision too.
             # An absurd max_tokens may lose its last digits: it is only compared.
             column = self.table.column(name).cast(pa.float64(), safe=False)

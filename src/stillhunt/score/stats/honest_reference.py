@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 
-_HONEST_WORLDS = measured("honest accounts of seeded worlds of two generators (benchmarks/quality/candidates.py)")
+_HONEST_WORLDS = measured("honest accounts of seeded worlds of two generators; no script repeats it")
 _ICC = "intra-class correlation"
 _LOG = "log units"
 
@@ -162,7 +162,7 @@ class VolumeSpreads:
     )
 
 
-TOPICS = values_of(TopicDispersion)
-TIMES = values_of(TimeDispersion)
-VOLUMES = values_of(VolumeDispersion)
+TOPIC_REFERENCE = values_of(TopicDispersion)
+TIME_REFERENCE = values_of(TimeDispersion)
+VOLUME_REFERENCE = values_of(VolumeDispersion)
 SPREADS = values_of(VolumeSpreads)

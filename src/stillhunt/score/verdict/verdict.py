@@ -25,13 +25,11 @@ from stillhunt.score.evidence.kinds import open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
 
-HARVEST = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
+HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
 """Families that say "these accounts work off one queue"."""
 OPEN_GROUPS = tuple(kind.name for kind in open_customers.KINDS)
 """Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
 help desk that hand out tickets cannot be told from a harvest by their logs."""
-INDEPENDENT_FAMILIES = 2
-"""Families above the floor that the verdict act needs (design, rules of inference)."""
 
 
 @parameter_table("score.verdict", "From evidence to verdicts, beside the settings.")
@@ -44,6 +42,12 @@ class VerdictParameters:
         unit="probability",
         meaning="P(member | campaign) from which an account stays in the candidate.",
         provenance=derived("likelier a member than not"),
+    )
+    independent_families: int = parameter(
+        2,
+        unit="families",
+        meaning="Families above the floor that the verdict act needs.",
+        provenance=judgement("no single family may convict, however strong it is"),
     )
     act_floors: float = parameter(
         1.5,
@@ -170,7 +174,7 @@ def sigmoid(bits: float) -> float:
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
     open_group = any(f.kind in OPEN_GROUPS for f in findings)
     convinced = probability >= settings.act_probability and not open_group
-    if convinced and len(families) >= INDEPENDENT_FAMILIES and _one_queue(findings, settings, P.act_floors):
+    if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"
     if probability >= settings.review_probability and families and _one_queue(findings, settings, P.review_floors):
         return "review"
@@ -179,6 +183,6 @@ def _verdict(probability: float, families: list[str], findings: list[Finding], s
 
 def _one_queue(findings: list[Finding], settings: ScoreSettings, floors: float) -> bool:
     """True where content or queue says that the accounts work off one queue, or both together do."""
-    totals = [sum(f.bits for f in findings if f.family == family) for family in HARVEST]
+    totals = [sum(f.bits for f in findings if f.family == family) for family in HARVEST_FAMILIES]
     floor = settings.family_floor_bits
     return max(totals) >= floor or sum(totals) >= floors * floor

@@ -11,7 +11,7 @@ from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
 from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import P as DISPERSION
 from stillhunt.score.stats.homogeneity import index_bits
-from stillhunt.score.stats.honest_reference import TIMES
+from stillhunt.score.stats.honest_reference import TIME_REFERENCE
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -19,7 +19,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     found = held_out_homogeneity(log, candidate, log.requests.time[candidate.rows] // TIME_BIN)
     if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
         return kind.insufficient()
-    usual = usual_here(log, candidate, found, "time", TIMES)
+    usual = usual_here(log, candidate, found, "time", TIME_REFERENCE)
     return kind.finding(
         index_bits(found, usual),
         {"index": found.index, "usual": usual_index(found, usual)},
@@ -39,7 +39,7 @@ KIND = EvidenceKind(
     columns=(),
     calls="any",
     most_bits=None,
-    least_bits=least_bits(TIMES.queue_share),
+    least_bits=least_bits(TIME_REFERENCE.queue_share),
     wording=Wording(
         "Its accounts are active in the same 12-hour windows: dispersion index {index:.2f} on held-out requests; "
         "unrelated accounts: about {usual:.1f}",

@@ -13,7 +13,7 @@ from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wor
 from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
 from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
-from stillhunt.score.stats.honest_reference import SPREADS, VOLUMES
+from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE
 
 
 @parameter_table("score.volume", "How much evenness of volume may say.")
@@ -63,7 +63,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     volumes = case.as_found.volumes
     found = volume_evenness(trimmed(volumes))
     cut_off = float(volumes.mean()) < P.cut_off * case.min_slice_requests
-    bits = 0.0 if cut_off else min(index_bits(found, VOLUMES), P.cap_bits, bits_by_topics(case))
+    bits = 0.0 if cut_off else min(index_bits(found, VOLUME_REFERENCE), P.cap_bits, bits_by_topics(case))
     mean = float(volumes.mean())
     return kind.finding(
         bits,
@@ -85,7 +85,7 @@ KIND = EvidenceKind(
     columns=(),
     calls="even",
     most_bits=P.cap_bits,
-    least_bits=least_bits(VOLUMES.queue_share),
+    least_bits=least_bits(VOLUME_REFERENCE.queue_share),
     wording=Wording(
         "Volume per account is unusually even: mean {mean:#}, standard deviation {deviation:.1f} ({expected:.1f} if "
         "assigned at random)",

@@ -14,7 +14,7 @@ from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import P as DISPERSION
 from stillhunt.score.stats.homogeneity import index_bits
-from stillhunt.score.stats.honest_reference import TOPICS
+from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
 
 def topic_finding(case: CandidateCase) -> Finding:
@@ -34,7 +34,7 @@ def _weighed(case: CandidateCase) -> Finding:
     # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
     judged = case.without_refuted if candidate.untemplated else candidate
     found = held_out_homogeneity(case.log, judged, topic[judged.rows])
-    usual = usual_here(case.log, candidate, found, "topic", TOPICS)
+    usual = usual_here(case.log, candidate, found, "topic", TOPIC_REFERENCE)
     members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)
     if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
         known = int(np.count_nonzero(topic[judged.rows] >= 0))
@@ -60,7 +60,7 @@ KIND = EvidenceKind(
     columns=(Column("prompt", "one work queue that many accounts share"),),
     calls="any",
     most_bits=None,
-    least_bits=least_bits(TOPICS.queue_share),
+    least_bits=least_bits(TOPIC_REFERENCE.queue_share),
     wording=Wording(
         "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, as if drawing from one "
         "work queue: dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
