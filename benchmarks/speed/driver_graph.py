@@ -25,7 +25,7 @@ import pyarrow as pa
 from stillhunt.link.requests.index_requests import Log
 from stillhunt.link.templates.clusters import cluster_phrases
 from stillhunt.link.templates.merge_fragments import joined_labels
-from stillhunt.link.templates.recurring_phrases import RECURRING, SharedPhrases, find_shared_phrases
+from stillhunt.link.templates.recurring_phrases import RECURRING_PHRASES, SharedPhrases, find_shared_phrases
 
 Ints = npt.NDArray[np.int64]
 
@@ -109,7 +109,7 @@ class Drawn:
     def gather(self, function: Any, schema: pa.Schema, *_: Any) -> pa.Table:
         """Recurring phrases of accounts, or prompts of each phrase."""
         del function
-        if schema is RECURRING:
+        if schema is RECURRING_PHRASES:
             return self._recurring
         seen = np.flatnonzero(self._counts)
         return pa.table({"code": np.arange(len(seen), dtype=np.int32), "prompts": self._counts[seen]})

@@ -11,7 +11,7 @@ import pytest
 
 from stillhunt.collect.locate.catalog import FoundFile
 from stillhunt.collect.read import digests
-from stillhunt.collect.read.digests import KNOWN, Digests
+from stillhunt.collect.read.digests import DIGESTS_FILE, Digests
 
 HOUR = 3_600_000_000_000
 
@@ -159,8 +159,8 @@ DAMAGES = {
 def test_a_damaged_memory_is_none(tmp_path: Path, hashed: Hashed, damage: str) -> None:
     paths = written(tmp_path)
     look(paths, tmp_path)
-    whole = (tmp_path / KNOWN).read_bytes()
-    (tmp_path / KNOWN).write_bytes(DAMAGES.get(damage, whole[: len(whole) // 2]))
+    whole = (tmp_path / DIGESTS_FILE).read_bytes()
+    (tmp_path / DIGESTS_FILE).write_bytes(DAMAGES.get(damage, whole[: len(whole) // 2]))
     for files in (6, 6):
         assert look(paths, tmp_path) == true_digests(paths)
         assert len(hashed.files) == files
@@ -178,7 +178,7 @@ def test_other_logs_of_one_state_folder_are_not_forgotten(
     monkeypatch.setattr(digests, "MAX_KNOWN", 2)
     rewritten(paths[2], paths[2].read_bytes().upper())
     look(paths, tmp_path)
-    assert len(json.loads((tmp_path / KNOWN).read_text())[1]) == 2
+    assert len(json.loads((tmp_path / DIGESTS_FILE).read_text())[1]) == 2
     look(paths, tmp_path)
     assert hashed.files[3:] == ["c.jsonl", "a.jsonl"]  # c is new; a was hashed longest ago
 
@@ -188,8 +188,10 @@ def test_the_memory_does_not_tell_where_logs_lie(tmp_path: Path) -> None:
     path = tmp_path / "of somebody\udcff.jsonl"
     path.write_text("content")
     look([path], tmp_path)
-    assert "somebody" not in (tmp_path / KNOWN).read_text()
-    assert sorted(child.name for child in tmp_path.iterdir()) == sorted([KNOWN, path.name])  # and nothing beside it
+    assert "somebody" not in (tmp_path / DIGESTS_FILE).read_text()
+    assert sorted(child.name for child in tmp_path.iterdir()) == sorted(
+        [DIGESTS_FILE, path.name]
+    )  # and nothing beside it
 
 
 @pytest.mark.usefixtures("settled")

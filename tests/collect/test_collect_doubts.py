@@ -16,7 +16,7 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.reading import Read, read_logs
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.checks.proxy_check import MIN_CALLS, MIN_PROXY_CALLS
+from stillhunt.collect.checks.proxy_check import MIN_CALLS_BEHIND_PROXIES, MIN_PROXY_CALLS
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import InputFacts
 
@@ -56,10 +56,10 @@ def test_addresses_of_proxies_are_named(tmp_path: Path, addresses: list[str], wo
 
 
 def test_very_few_addresses_are_named(tmp_path: Path) -> None:
-    few = [edge(n, f"198.51.100.{n % 3}", http_x_forwarded_for="") for n in range(MIN_CALLS)]
+    few = [edge(n, f"198.51.100.{n % 3}", http_x_forwarded_for="") for n in range(MIN_CALLS_BEHIND_PROXIES)]
     (told,) = doubts(read_logs(written(tmp_path / "few.log", few)))
-    assert f"all {MIN_CALLS:,} calls come from 3 addresses" in told
-    some = [edge(n, f"198.51.100.{n % 4}", http_x_forwarded_for="") for n in range(MIN_CALLS)]
+    assert f"all {MIN_CALLS_BEHIND_PROXIES:,} calls come from 3 addresses" in told
+    some = [edge(n, f"198.51.100.{n % 4}", http_x_forwarded_for="") for n in range(MIN_CALLS_BEHIND_PROXIES)]
     assert doubts(read_logs(written(tmp_path / "few.log", some))) == []
 
 

@@ -11,7 +11,13 @@ from tests.collect.test_collect_enrich import mmdb
 from stillhunt.base.clients import tells_browsers
 from stillhunt.collect.checks.coverage import unenriched
 from stillhunt.collect.normalise.enrich import Networks
-from stillhunt.collect.normalise.mmdb_schemas import KINDS, NAME_CHARACTERS, UNKNOWN, Network, network_of
+from stillhunt.collect.normalise.mmdb_schemas import (
+    KINDS,
+    MAX_NETWORK_NAME_CHARACTERS,
+    UNKNOWN_NETWORK,
+    Network,
+    network_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_kinds(record: dict[str, Any], expected: str | None) -> None:
         ({"org": "AS15169 Google LLC"}, (15169, "Google LLC")),
         ({"asn": "13335", "as": "CLOUDFLARENET"}, (13335, "CLOUDFLARENET")),
         ({"asn": "-", "as": "-"}, (None, None)),
-        ({"asn": 5, "as_name": "a\nb\x1b" + "c" * 500}, (5, "a b " + "c" * (NAME_CHARACTERS - 4))),
+        ({"asn": 5, "as_name": "a\nb\x1b" + "c" * 500}, (5, "a b " + "c" * (MAX_NETWORK_NAME_CHARACTERS - 4))),
     ],
 )
 def test_numbers_and_names(record: dict[str, Any], expected: tuple[int | None, str | None]) -> None:
@@ -96,7 +102,7 @@ def test_of_several_files_the_most_telling_kind_counts(tmp_path: Any) -> None:
 def test_a_name_belongs_to_its_number() -> None:
     known = Network(asn=1).completed(Network(2, "Two"))
     assert (known.asn, known.name) == (1, None)
-    assert UNKNOWN.completed(Network(2, "Two", "DE", "isp")) == (2, "Two", "DE", "isp")
+    assert UNKNOWN_NETWORK.completed(Network(2, "Two", "DE", "isp")) == (2, "Two", "DE", "isp")
     assert len(set(KINDS)) == len(KINDS)
 
 

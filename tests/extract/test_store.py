@@ -292,7 +292,7 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
             writer.add(table.slice(20, 20))
     assert [path.name for path in sorted(folder.glob("*.segment"))] == ["00000.segment"]
     with monkeypatch.context() as patch:
-        patch.setattr(segments, "FAMILIES", (*segments.FAMILIES[:2], ("no such column",)))
+        patch.setattr(segments, "COLUMN_GROUPS", (*segments.COLUMN_GROUPS[:2], ("no such column",)))
         with pytest.raises(KeyError):
             write_segment(folder / "00001.segment", table)
     assert not (folder / "00001.segment").exists()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.lab.worlds.grammar import (
-    MAX_SENTENCES,
+    MAX_ITEM_SENTENCES,
     Pattern,
     compose_follow_ups,
     compose_items,
@@ -94,7 +94,7 @@ def test_pattern_keeps_percent_and_braces() -> None:
 def test_sentence_counts_stay_in_range(seed: int, verbosity: float) -> None:
     counts = draw_sentences(np.random.default_rng(seed), np.full(50, verbosity))
     assert counts.min() >= 1
-    assert counts.max() <= MAX_SENTENCES
+    assert counts.max() <= MAX_ITEM_SENTENCES
 
 
 def test_fixed_templates_of_one_family_are_few_and_paraphrases_many() -> None:

@@ -14,12 +14,14 @@ from stillhunt.base.schema import SKETCHES
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.link.requests.index_requests import INDEXED, NUMBERED
 from stillhunt.link.templates.clusters import CLUSTERED
-from stillhunt.link.templates.recurring_phrases import KNOWN
+from stillhunt.link.templates.recurring_phrases import KNOWN_PHRASES
 from stillhunt.link.topics.topics import TOPIC
 
 Prompt = dict[str, Any]
 CANONICAL = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")]
-TYPES = {field.name: field.type for s in (SKETCHES.arrow, INDEXED, NUMBERED, KNOWN, CLUSTERED, TOPIC) for field in s}
+TYPES = {
+    field.name: field.type for s in (SKETCHES.arrow, INDEXED, NUMBERED, KNOWN_PHRASES, CLUSTERED, TOPIC) for field in s
+}
 
 
 def key_of(*names: str) -> int:

@@ -17,7 +17,7 @@ from stillhunt.link import link_slices
 from stillhunt.link.requests.index_requests import index_requests
 from stillhunt.link.topics.topics import NO_TOPIC, TOPICS
 from stillhunt.link.workload.untemplated_slices import (
-    COLUMNS,
+    SLICE_COLUMNS,
     TemplateAssignment,
     UntemplatedSlices,
     cut_untemplated,
@@ -44,7 +44,7 @@ def all_held(labels: int) -> TemplateAssignment:
 def noted(prompts: list[Prompt], clusters: list[int] | None = None, topics: list[int] | None = None) -> pa.Table:
     """Prompts in canonical order, ready to be cut; request n is about topic n modulo the number of topics."""
     log = index_requests(parted(sketches_of(prompts), 1), seed=0)
-    names = [name for name in (*COLUMNS, "request_id") if name not in ("cluster", "topic")]
+    names = [name for name in (*SLICE_COLUMNS, "request_id") if name not in ("cluster", "topic")]
     found = log.rows.gather(lambda table, _: table, pa.schema([(n, TYPES[n]) for n in names]), None, names)
     rows = len(prompts)
     cluster = pa.array([-1] * rows if clusters is None else clusters, pa.int32())

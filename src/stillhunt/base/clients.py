@@ -15,7 +15,7 @@ OTHER = "(other)"
 UNKNOWN = "(unknown)"
 MAX_PARSED = 2_000
 """Different headers that ua-parser reads in one hunt, the most frequent ones; each takes about 0.2 ms."""
-MAX_CHARACTERS = 256
+MAX_USER_AGENT_CHARACTERS = 256
 """Characters of a header that are read."""
 _MAX_CACHED = 1 << 14
 
@@ -111,10 +111,12 @@ def client_families(agents: Mapping[str, int]) -> dict[str, str]:
         else the product at the beginning of the header; `OTHER` if there is none.
     """
     ranked = sorted(agents, key=lambda text: (-agents[text], text))
-    unknown = [text for text in ranked if _of_table(text[:MAX_CHARACTERS]) is None]
-    parsed = {text: _of_parser(text[:MAX_CHARACTERS]) for text in unknown[:MAX_PARSED]}
+    unknown = [text for text in ranked if _of_table(text[:MAX_USER_AGENT_CHARACTERS]) is None]
+    parsed = {text: _of_parser(text[:MAX_USER_AGENT_CHARACTERS]) for text in unknown[:MAX_PARSED]}
     return {
-        text: _of_table(text[:MAX_CHARACTERS]) or parsed.get(text) or _of_product(text[:MAX_CHARACTERS])
+        text: _of_table(text[:MAX_USER_AGENT_CHARACTERS])
+        or parsed.get(text)
+        or _of_product(text[:MAX_USER_AGENT_CHARACTERS])
         for text in ranked
     }
 

@@ -28,7 +28,7 @@ NEAR_MISS_PROBABILITY = 0.01
 INDENT = 9
 DETAIL_LABEL = 9
 VERDICT_STYLES = {"act": "bold red", "review": "bold yellow", "none": "dim"}
-COLUMNS = ("verdict", "campaign", "probability", "accounts", "requests", "first seen", "last seen")
+SCREEN_COLUMNS = ("verdict", "campaign", "probability", "accounts", "requests", "first seen", "last seen")
 RIGHT_ALIGNED = ("probability", "accounts", "requests")
 
 
@@ -56,10 +56,10 @@ def _print_campaigns(console: Console, campaigns: Sequence[CampaignModel]) -> No
     if not campaigns:
         return
     cells = [_cells(campaign) for campaign in campaigns]
-    widths = [max(cell_len(text) for text in column) for column in zip(COLUMNS, *cells, strict=True)]
+    widths = [max(cell_len(text) for text in column) for column in zip(SCREEN_COLUMNS, *cells, strict=True)]
     widths[0] = max(widths[0], INDENT - 2)
     console.print()
-    console.print(_line(COLUMNS, widths, "dim", "dim"))
+    console.print(_line(SCREEN_COLUMNS, widths, "dim", "dim"))
     for campaign, row_cells in zip(campaigns, cells, strict=True):
         console.print(_line(row_cells, widths, VERDICT_STYLES[campaign.verdict], ""))
         for label, text in _without_repeats(_details(campaign)):
@@ -83,7 +83,9 @@ def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: 
     line = Text(no_wrap=True, overflow="ignore")
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell_len(cell))
-        line.append(space + cell if COLUMNS[index] in RIGHT_ALIGNED else cell + space, style if index else first_style)
+        line.append(
+            space + cell if SCREEN_COLUMNS[index] in RIGHT_ALIGNED else cell + space, style if index else first_style
+        )
         line.append("  ")
     line.rstrip()
     return line

@@ -26,7 +26,7 @@ SHOWN_COLUMNS = (
     *(name for name in sorted(OPTIONAL_COLUMNS) if name != "client_prefix"),
 )
 """Columns for which the number of filled rows is shown."""
-LOOKED_UP = dict.fromkeys(("asn", "asn_name", "country", "ip_kind"), "collect.mmdb, by address")
+FILLED_BY_LOOK_UP = dict.fromkeys(("asn", "asn_name", "country", "ip_kind"), "collect.mmdb, by address")
 """Origin of the columns that MMDB files fill if the log does not have them."""
 MAX_USER_AGENTS = 10_000
 """Different User-Agent headers that are counted; all further ones count as other."""
@@ -114,7 +114,8 @@ def inspect_log(
     facts = log.facts
     rows = sum(file.rows for file in facts.inputs)
     inputs = [
-        _inspected(log, i, counts, (LOOKED_UP if looks_up else {}, mapping or {})) for i in range(len(facts.inputs))
+        _inspected(log, i, counts, (FILLED_BY_LOOK_UP if looks_up else {}, mapping or {}))
+        for i in range(len(facts.inputs))
     ]
     filled = {name: sum(one.filled[name] for one in inputs) / rows for name in SHOWN_COLUMNS} if rows else None
     sample = sampled_facts(needs, facts.columns.sampling_rates, rows)

@@ -26,7 +26,7 @@ from stillhunt.extract.text.row_kernels import (
 from stillhunt.extract.text.tables import constant_tables
 from stillhunt.extract.text.word_kernels import TOPIC_WORDS
 
-ROWS = 65_536
+SKETCHED_ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
 
 _COPIED = tuple(name for name in SKETCHES.names if name in REQUESTS.names)
@@ -51,7 +51,9 @@ def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
     if requests.num_rows == 0:
         return SKETCHES.empty()
     work, scratch = new_work(), new_scratch()
-    pieces = [_sketch_batch(batch, config.seed, work, scratch) for batch in requests.to_batches(max_chunksize=ROWS)]
+    pieces = [
+        _sketch_batch(batch, config.seed, work, scratch) for batch in requests.to_batches(max_chunksize=SKETCHED_ROWS)
+    ]
     return SKETCHES.check(pa.Table.from_batches(pieces, schema=SKETCHES.arrow))
 
 

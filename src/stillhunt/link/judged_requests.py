@@ -19,7 +19,7 @@ from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, values
 from stillhunt.link.requests.clients import client_codes
 from stillhunt.link.workload.untemplated_slices import (
-    COLUMNS,
+    SLICE_COLUMNS,
     TemplateAssignment,
     UntemplatedSlices,
     cut_untemplated,
@@ -31,7 +31,7 @@ _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
 _OF_EACH = tuple(name for name in SLICED.names if name != _LATE)
-ROWS = pa.schema(
+JUDGED_ROWS = pa.schema(
     [
         *(TRAFFIC.arrow.field(name) for name in _CARRIED),
         *(SLICED.arrow.field(name) for name in _OF_EACH),
@@ -73,8 +73,8 @@ class JudgedRequests:
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.templates, self.label_of, self.clusters, codes)
         own = ("account", "cluster", "matched", "single_turn", "first_occurrence", "fold", "topic", "request_style")
-        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL[1:], *own, *COLUMNS]))
-        found = self.rows.gather(_chosen_rows, ROWS, context, columns)
+        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL[1:], *own, *SLICE_COLUMNS]))
+        found = self.rows.gather(_chosen_rows, JUDGED_ROWS, context, columns)
         account = values(found, "account")
         order = _in_blocks(account)
         ids = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
@@ -113,7 +113,7 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
     """Requests of the chosen accounts of a partition, in canonical order."""
     chosen, templates, label_of, clusters, codes = context
     table = table.filter(pa.array(chosen[values(table, "account")]))
-    cut = cut_untemplated(table.select(list(COLUMNS)), templates)
+    cut = cut_untemplated(table.select(list(SLICE_COLUMNS)), templates)
     cluster = values(table, "cluster").astype(np.int64)
     label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
     inside = cut.of_request >= 0

@@ -23,7 +23,7 @@ from stillhunt.collect.values.strings import text_buffers
 
 MAX_CLIENT_DAYS = 16_384
 """Most pairs of client and day that are compared of each log."""
-MIN_CALLS = 100
+MIN_COMPARED_CALLS = 100
 MIN_SHARED_CALLS = 0.8
 """Smallest share of calls by clients with equally many calls that day in both logs, for the logs to be duplicates."""
 _DAY = 86_400_000_000
@@ -90,7 +90,7 @@ def _alike(one: tuple[_Keys, _Counts], other: tuple[_Keys, _Counts]) -> float:
     last = min(log[0][-1] if len(log[0]) == MAX_CLIENT_DAYS else np.iinfo(np.uint64).max for log in (one, other))
     (a, in_a), (b, in_b) = ((keys[keys <= last], counts[keys <= last]) for keys, counts in (one, other))
     smaller = min(int(in_a.sum()), int(in_b.sum()))
-    if smaller < MIN_CALLS:
+    if smaller < MIN_COMPARED_CALLS:
         return 0.0
     _, of_a, of_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
     return float(in_a[of_a][in_a[of_a] == in_b[of_b]].sum() / smaller)

@@ -14,7 +14,7 @@ COUNTED_ADDRESSES = 4
 """Different addresses that are counted; a log with more addresses is taken to have those of clients."""
 MAX_PROXY_ADDRESSES = 3
 """Most different addresses with which a log of many calls looks like one behind proxies."""
-MIN_CALLS = 200
+MIN_CALLS_BEHIND_PROXIES = 200
 """Fewest calls from which so few addresses are reported: a small log may really have few clients."""
 MIN_PROXY_CALLS = 20
 MIN_PROXY_SHARE = 0.9
@@ -84,7 +84,7 @@ class ProxyCheck:
             own = "clients in your own network, or " if whose == _PRIVATE else ""
             calls = "all calls" if share >= 1.0 else f"{percent(share)} of the calls"
             said = f"{calls} come from {kind}: {own}{proxies}"
-        elif edge and self.calls >= MIN_CALLS and len(self._known) <= MAX_PROXY_ADDRESSES:
+        elif edge and self.calls >= MIN_CALLS_BEHIND_PROXIES and len(self._known) <= MAX_PROXY_ADDRESSES:
             addresses = plural(len(self._known), "address", "addresses")
             said = f"all {plural(self.calls, 'call')} come from {addresses}: {proxies}"
         else:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.collect.values.kernels import (
-    BLOCK,
+    HASH_BLOCK,
     I64,
     M2,
     U8,
@@ -123,7 +123,7 @@ def _longest_end(
 ) -> tuple[int, int]:
     """Slot and offset of the longest complete earlier prompt that ends within 64 bytes of a place, or (-1, -1)."""
     data, start, room = text
-    for offset in range(min(BLOCK, room) - 1, -1, -1):
+    for offset in range(min(HASH_BLOCK, room) - 1, -1, -1):
         if (mask >> np.uint64(offset)) & _U1:
             slot = _find(seen.keys, _node_key(state, tail_hash(data, start, offset, secret), offset))
             if seen.keys[slot] != _U0 and (seen.orders.size == 1 or seen.orders[slot] < order):
@@ -180,14 +180,14 @@ def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPro
         state = mix(prompts.groups[row])
         gate = never_zero(mix(state))
         prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
-        full = length // BLOCK
+        full = length // HASH_BLOCK
         for k in range(full):
-            state = chain(state, block_hash(prompts.data, start + k * BLOCK, secret))
+            state = chain(state, block_hash(prompts.data, start + k * HASH_BLOCK, secret))
             if k == 0:
                 gate = mix(never_zero(mix(state)) ^ _GATE)
         bucket = never_zero(mix(state))
-        rest = length - full * BLOCK
-        key = _node_key(state, tail_hash(prompts.data, start + full * BLOCK, rest, secret), rest)
+        rest = length - full * HASH_BLOCK
+        key = _node_key(state, tail_hash(prompts.data, start + full * HASH_BLOCK, rest, secret), rest)
         entries.keys[row], entries.buckets[row], entries.gates[row], entries.offsets[row] = key, bucket, gate, rest
         prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
         prefetch(seen.marks, np.int64(_within(bucket, seen.marks.size)))
@@ -202,18 +202,18 @@ def _longest_prefix(prompts: Prompts, row: int, secret: U64, seen: SeenPrompts, 
     start = prompts.offsets[row]
     length = prompts.offsets[row + 1] - start
     state = mix(prompts.groups[row])
-    for k in range(length // BLOCK + 1):
+    for k in range(length // HASH_BLOCK + 1):
         if k:
-            state = chain(state, block_hash(prompts.data, start + (k - 1) * BLOCK, secret))
+            state = chain(state, block_hash(prompts.data, start + (k - 1) * HASH_BLOCK, secret))
         if k == 1 and not _marked(gate, seen.marks):
             break
         bucket = never_zero(mix(state))
         if _marked(bucket, seen.marks):
-            text = (prompts.data, start + k * BLOCK, length - k * BLOCK)
+            text = (prompts.data, start + k * HASH_BLOCK, length - k * HASH_BLOCK)
             mask = seen.ends[_within(bucket, seen.ends.size)]
             slot, offset = _longest_end(text, state, prompts.orders[row], secret, seen, mask)
             if slot >= 0:
-                found, cut = slot, k * BLOCK + offset
+                found, cut = slot, k * HASH_BLOCK + offset
     return found, cut
 
 

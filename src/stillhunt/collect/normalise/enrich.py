@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.collect.normalise.identity import address_in_text
-from stillhunt.collect.normalise.mmdb_schemas import UNKNOWN, Network, network_of
+from stillhunt.collect.normalise.mmdb_schemas import UNKNOWN_NETWORK, Network, network_of
 from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.strings import as_text, cut_at
 
@@ -76,7 +76,7 @@ class Networks:
         if known is not None:
             return known
         address = address_in_text(cut_at(text.encode(), limit))
-        network = UNKNOWN if address is None else self._ask(str(address))
+        network = UNKNOWN_NETWORK if address is None else self._ask(str(address))
         with self._lock:
             if len(self._known) >= CACHED_ADDRESSES:
                 self._known = {}
@@ -84,7 +84,7 @@ class Networks:
         return network
 
     def _ask(self, address: str) -> Network:
-        known = UNKNOWN
+        known = UNKNOWN_NETWORK
         for name, reader, only_ipv4 in self._readers:
             if only_ipv4 and ":" in address:
                 continue

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 LARGEST_ASN = 2**32 - 1
-NAME_CHARACTERS = 96
+MAX_NETWORK_NAME_CHARACTERS = 96
 KINDS = ("tor", "vpn", "residential proxy", "relay", "proxy", "anonymous", "hosting", "cdn", "crawler")
 """Kinds of addresses that matter more than what the network is used for, in order: of several the first counts,
 whichever file has it."""
@@ -107,7 +107,7 @@ class Network(NamedTuple):
         )
 
 
-UNKNOWN = Network()
+UNKNOWN_NETWORK = Network()
 
 
 def network_of(record: Mapping[str, Any]) -> Network:
@@ -154,7 +154,7 @@ def _number(value: Any) -> int | None:
 def _name(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    text = _UNPRINTABLE.sub(" ", value[: 4 * NAME_CHARACTERS]).strip()[:NAME_CHARACTERS].strip()
+    text = _UNPRINTABLE.sub(" ", value[: 4 * MAX_NETWORK_NAME_CHARACTERS]).strip()[:MAX_NETWORK_NAME_CHARACTERS].strip()
     return text if text not in ("", "-") else None
 
 
@@ -208,7 +208,7 @@ _TRUE = frozenset(("true", "1", "yes", "t"))
 
 def _word(value: Any) -> str | None:
     """A kind from a publisher's word for it; unknown words are kept."""
-    if not isinstance(value, str) or len(value) > NAME_CHARACTERS:
+    if not isinstance(value, str) or len(value) > MAX_NETWORK_NAME_CHARACTERS:
         return None
     word = value.strip().lower().replace("_", " ")
     word = _SAME.get(word, word)

@@ -23,7 +23,7 @@ from typing import TypeAlias
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
 from stillhunt.collect.locate.catalog import Found, FoundFile
 
-KNOWN = "digests"
+DIGESTS_FILE = "digests"
 """File of digests in the state folder; it has no ending, so that it does not look like a log."""
 SAFE_NANOSECONDS = 3_000_000_000
 """The coarsest time step in use, the 2 s of FAT, and some allowance for clocks that differ."""
@@ -44,7 +44,7 @@ class KnownDigests:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / KNOWN
+        self._path = folder / DIGESTS_FILE
         self._known = _read(self._path)
         self._changed = False
 
@@ -75,7 +75,7 @@ class KnownDigests:
             return
         latest = sorted(self._known.items(), key=lambda item: (item[1][1], item[0]))[-MAX_KNOWN:]
         content = [_LAYOUT, {name: [list(stamp), taken, digest] for name, (stamp, taken, digest) in latest}]
-        beside = self._path.with_name(f"{KNOWN}.{os.getpid()}-{secrets.token_hex(4)}")
+        beside = self._path.with_name(f"{DIGESTS_FILE}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
             beside.write_text(json.dumps(content))
             beside.replace(self._path)

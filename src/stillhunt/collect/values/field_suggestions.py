@@ -16,7 +16,7 @@ import pyarrow as pa
 MAX_FIELD_DEPTH = 4
 """Levels of nested fields whose names are collected."""
 MAX_LEAVES = 400
-SHOWN_COLUMNS = 40
+MAX_SHOWN_COLUMNS = 40
 SHOWN_CHARACTERS = 60
 NOT_A_NAME = "(not a name)"
 _MOST_WORDS = 4
@@ -202,8 +202,8 @@ def shown_names(names: Sequence[str]) -> str:
     """Names separated by commas; those that may be content are hidden."""
     if not names:
         return "none"
-    shown = dict.fromkeys(name if looks_like_name(name) else NOT_A_NAME for name in names[:SHOWN_COLUMNS])
-    more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
+    shown = dict.fromkeys(name if looks_like_name(name) else NOT_A_NAME for name in names[:MAX_SHOWN_COLUMNS])
+    more = f" and {len(names) - MAX_SHOWN_COLUMNS} more" if len(names) > MAX_SHOWN_COLUMNS else ""
     return ", ".join(shown) + more
 
 

@@ -25,7 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-BLOCK = 64
+HASH_BLOCK = 64
 """Bytes per step of the text hash; also the number of places that the mask of one bucket has."""
 KEYS = 8
 """Secret words of the block hash, one for each 8 bytes of a block."""
@@ -152,9 +152,9 @@ def hash_rows(offsets: I64, data: U8, secret: U64, hashes: U64) -> None:
         start = offsets[row]
         length = offsets[row + 1] - start
         state = mix(hashes[row] + _U1)
-        for k in range(length // BLOCK):
-            state = chain(state, block_hash(data, start + k * BLOCK, secret))
-        rest = length % BLOCK
+        for k in range(length // HASH_BLOCK):
+            state = chain(state, block_hash(data, start + k * HASH_BLOCK, secret))
+        rest = length % HASH_BLOCK
         hashes[row] = mix(chain(state, tail_hash(data, start + length - rest, rest, secret)) ^ np.uint64(length))
 
 

@@ -36,7 +36,7 @@ REPEATS = ("request_key",)
 NAMES = ("request_id", "content_hash")
 """Columns that are read only for repeats and for judged requests."""
 _APART = (*TEXT, *WORDS, *REPEATS, *NAMES, "origin_file")
-FAMILIES = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
+COLUMN_GROUPS = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
 FEW_VALUES = 256
 FEW = pa.dictionary(pa.uint8(), pa.string())
 PROBED_ROWS = 4096
@@ -44,7 +44,7 @@ PROBED_ROWS = 4096
 WRITE_BYTES = 1 << 20
 _TYPES = {field.name: field.type for field in SKETCHES.arrow}
 _INT32 = np.iinfo(np.int32)
-_FOOTER = 8 * (3 * len(FAMILIES) * PARTITIONS + 2)
+_FOOTER = 8 * (3 * len(COLUMN_GROUPS) * PARTITIONS + 2)
 """Bytes of the index: begin, length and checksum of each stream, the rows, and the checksum of all these."""
 _KEPT_NAME = 64
 """Characters in the name of a folder that outlives its hunt."""
@@ -65,10 +65,10 @@ def write_segment(path: Path, sketches: pa.Table) -> None:
     part = partition_of(sketches.column("account_key").to_numpy())
     order = np.argsort(part, kind="stable")
     edges = np.searchsorted(part[order], np.arange(PARTITIONS + 1)).tolist()
-    index = np.zeros((len(FAMILIES), PARTITIONS, 3), np.int64)
+    index = np.zeros((len(COLUMN_GROUPS), PARTITIONS, 3), np.int64)
     beside = path.with_name(path.name + ".part")
     with pa.BufferedOutputStream(pa.OSFile(str(beside), "wb"), WRITE_BYTES) as file:
-        for number, family in enumerate(FAMILIES):
+        for number, family in enumerate(COLUMN_GROUPS):
             batch = _family(sketches, family, order)
             for partition in range(PARTITIONS):
                 first, last = edges[partition], edges[partition + 1]
@@ -212,8 +212,8 @@ class Segment:
                 raise ValueError("its index is not what was written")
         except (OSError, ValueError) as error:
             raise damaged(path, error) from error
-        self._index = footer[:-2].reshape(len(FAMILIES), PARTITIONS, 3)
-        self._checked = np.zeros((len(FAMILIES), PARTITIONS), bool)
+        self._index = footer[:-2].reshape(len(COLUMN_GROUPS), PARTITIONS, 3)
+        self._checked = np.zeros((len(COLUMN_GROUPS), PARTITIONS), bool)
         self.origin_file = origin_file
         self.rows = int(footer[-2])
 
@@ -239,9 +239,9 @@ class Segment:
             for partition in partitions:
                 found: dict[str, Any] = {}
                 rows = -1
-                for number, family in enumerate(FAMILIES):
+                for number, family in enumerate(COLUMN_GROUPS):
                     wanted = [name for name in columns if name in family]
-                    if not wanted and not (rows < 0 and number == len(FAMILIES) - 1):
+                    if not wanted and not (rows < 0 and number == len(COLUMN_GROUPS) - 1):
                         continue
                     batch = self._batch(file, number, partition)
                     if batch is None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from stillhunt.base.errors import ConfigError
 from stillhunt.lab.baselines.log import AccountLog, Array
 
-WORD_BUCKETS = 1 << 14
+VECTOR_BUCKETS = 1 << 14
 DIMENSIONS = 64
 LEARNED_PROMPTS = 8_000
 """Prompts that weights and directions are learned from."""
@@ -46,7 +46,7 @@ class PromptEmbedding:
     def __init__(self, texts: pa.Array, seed: int) -> None:
         learn = scikit_learn()
         self._hashing = learn.feature_extraction.text.HashingVectorizer(
-            n_features=WORD_BUCKETS, ngram_range=(1, 2), alternate_sign=False, norm=None
+            n_features=VECTOR_BUCKETS, ngram_range=(1, 2), alternate_sign=False, norm=None
         )
         self._weights = learn.feature_extraction.text.TfidfTransformer(sublinear_tf=True)
         counts = self._weights.fit_transform(self._hashing.transform(texts.to_pylist()))

@@ -13,9 +13,9 @@ from stillhunt.base.config import FamilyCaps
 
 NEARLY_NOTHING = 1e-18
 """Cap of a family that is switched off: a cap must be above 0, and so few bits change nothing."""
-KEPT_ROWS = 0.3
+KEPT_ROW_SHARE = 0.3
 
-FAMILIES = tuple(FamilyCaps.model_fields)
+ABLATED_FAMILIES = tuple(FamilyCaps.model_fields)
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ def _caps(names: tuple[str, ...]) -> dict[str, Any]:
 
 VARIANTS: dict[str, Variant] = {
     "whole": Variant("nothing changed"),
-    **{f"without_{name}": Variant(f"without {name} evidence", _caps((name,))) for name in FAMILIES},
+    **{f"without_{name}": Variant(f"without {name} evidence", _caps((name,))) for name in ABLATED_FAMILIES},
     **{
-        f"only_{name}": Variant(f"{name} evidence alone", _caps(tuple(other for other in FAMILIES if other != name)))
-        for name in FAMILIES
+        f"only_{name}": Variant(f"{name} evidence alone", _caps(tuple(n for n in ABLATED_FAMILIES if n != name)))
+        for name in ABLATED_FAMILIES
     },
     "no_prompts": Variant("log without prompts", dropped=("prompt", "system_prompt", "response", "tools")),
     "no_addresses": Variant("log without addresses", dropped=("client_ip", "asn", "country")),
     "no_clients": Variant("log without client fingerprints", dropped=("user_agent", "tls_fingerprint")),
     "no_conversations": Variant("log without conversations", dropped=("turn", "conversation_id")),
     "no_accounts": Variant("no table of accounts", accounts=False),
-    "third_of_rows": Variant(f"{100 * KEPT_ROWS:.0f} % of the requests", kept_rows=KEPT_ROWS),
+    "third_of_rows": Variant(f"{100 * KEPT_ROW_SHARE:.0f} % of the requests", kept_rows=KEPT_ROW_SHARE),
     "ids_and_prompts": Variant(
         "ids, times, models and prompts alone",
         dropped=(

@@ -15,7 +15,7 @@ from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.lab.bench.spec import BenchSpec, Run
 
 SIZES_FILE = "sizes.json"
-PACKAGE = Path(__file__).parents[2]
+PACKAGE_FOLDER = Path(__file__).parents[2]
 NOT_DETECTING = ("lab", "cli", "web")
 """Parts of the package that do not influence any verdict."""
 
@@ -146,8 +146,8 @@ def source_hash(*, detecting: bool) -> str:
         Twelve hexadecimal digits of the SHA-256.
     """
     total = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        place = path.relative_to(PACKAGE)
+    for path in sorted(PACKAGE_FOLDER.rglob("*.py")):
+        place = path.relative_to(PACKAGE_FOLDER)
         if (place.parts[0] not in NOT_DETECTING) if detecting else (place.parts[0] == "lab"):
             total.update(place.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()[:12]

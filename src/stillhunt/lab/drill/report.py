@@ -14,7 +14,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.base.formatting import plural
 from stillhunt.lab.drill.run import CellResult, DrillResult
 
-COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
+REPORT_COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
 LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
@@ -49,7 +49,7 @@ def table_rows(result: DrillResult) -> list[tuple[str, ...]]:
     Args:
         result: a finished drill.
     """
-    return [COLUMNS, *(_row(cell) for cell in result.cells)]
+    return [REPORT_COLUMNS, *(_row(cell) for cell in result.cells)]
 
 
 def _row(cell: CellResult) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ RECURS_IN_PROMPTS = 3
 MAX_SENTENCES = 6
 """Most sentences kept of one prompt, so that a pasted file does not become every item."""
 MIN_CHARACTERS = 24
-MAX_CHARACTERS = 1_200
+MAX_PROMPT_CHARACTERS = 1_200
 """Characters of an entry."""
 MIN_ENTRIES = 100
 _SEED_PROMPTS = 30
@@ -80,7 +80,7 @@ def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
         own = [sentence for sentence in sentences if seen[sentence] < RECURS_IN_PROMPTS][:MAX_SENTENCES]
         text = " ".join(own)
         if (
-            MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS
+            MIN_CHARACTERS <= len(text) <= MAX_PROMPT_CHARACTERS
             and used[account] < per_account
             and len(entries) < PROMPTS_KEPT
         ):
@@ -105,7 +105,7 @@ def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
 
 
 def _sentences(text: str) -> list[str]:
-    return [sentence for part in _BREAK.split(text[: 8 * MAX_CHARACTERS]) if (sentence := part.strip())]
+    return [sentence for part in _BREAK.split(text[: 8 * MAX_PROMPT_CHARACTERS]) if (sentence := part.strip())]
 
 
 def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-MAX_SENTENCES = 16
+MAX_ITEM_SENTENCES = 16
 _DRIFT = 0.15
 """Share of context sentences that are about another topic, as in people's requests."""
 _BLOCK = 0.3
@@ -105,7 +105,7 @@ def compose_items(
         rng: generator that every choice is drawn from.
         topics: topic code per row, shape (n,).
         languages: language code per row, shape (n,).
-        sentences: number of sentences per row, shape (n,), 1 to `MAX_SENTENCES`.
+        sentences: number of sentences per row, shape (n,), 1 to `MAX_ITEM_SENTENCES`.
 
     Returns:
         n prompts.
@@ -146,10 +146,10 @@ def draw_sentences(rng: np.random.Generator, verbosity: np.ndarray[Any, Any]) ->
         verbosity: median number of sentences per row, shape (n,).
 
     Returns:
-        Counts of shape (n,), 1 to `MAX_SENTENCES`.
+        Counts of shape (n,), 1 to `MAX_ITEM_SENTENCES`.
     """
     counts = np.round(verbosity * np.exp(rng.normal(0.0, 0.6, len(verbosity))))
-    return np.clip(counts, 1, MAX_SENTENCES).astype(np.int64)
+    return np.clip(counts, 1, MAX_ITEM_SENTENCES).astype(np.int64)
 
 
 @lru_cache(maxsize=1)

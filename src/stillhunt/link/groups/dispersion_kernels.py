@@ -34,7 +34,7 @@ FORMING_CAP = P.forming_cap_bits
 MIN_EXPECTED_DEVIATION = 1e-6
 """Keeps a division from overflowing."""
 LOG2 = log(2.0)
-BLOCK = 256
+DISPERSION_BLOCK = 256
 """Slices of one pass: what they gather stays in the nearest cache."""
 MAX_FACTORS = 24
 """Prompts on one topic up to which its factors are multiplied one by one; above, the gamma function is cheaper."""
@@ -78,8 +78,8 @@ def freedom_of(rate: Floats, total: int, together: Counts) -> float:
 def deviations(fold: Fold, rate: Floats, out: Floats) -> None:
     """Mean squared standardised deviation of every slice's phrase counts from the rates."""
     width, count = fold.phrases.shape
-    for first in range(0, count, BLOCK):
-        last = min(first + BLOCK, count)
+    for first in range(0, count, DISPERSION_BLOCK):
+        last = min(first + DISPERSION_BLOCK, count)
         size, away = fold.size[first:last], out[first:last]
         away[:] = 0.0
         for p in range(width):
@@ -209,7 +209,7 @@ def profile_distances(fold: Fold, chosen: Ints) -> Floats:
             scale[j] = inverse[i] + inverse[j]
             least[j] = MIN_VARIANCE * inverse[i] * inverse[j]
         out = distances[i]
-        for first in range(i + 1, count, BLOCK):
+        for first in range(i + 1, count, DISPERSION_BLOCK):
             _add_distances(counts, inverse, (pooled, scale, least), i, first, out)
         for j in range(i + 1, count):
             out[j] /= max(width, 1)
@@ -221,7 +221,7 @@ def profile_distances(fold: Fold, chosen: Ints) -> Floats:
 def _add_distances(
     counts: Floats, inverse: Floats, pair: tuple[Floats, Floats, Floats], i: int, first: int, out: Floats
 ) -> None:
-    last = min(first + BLOCK, counts.shape[1])
+    last = min(first + DISPERSION_BLOCK, counts.shape[1])
     pooled, scale, least = pair[0][first:last], pair[1][first:last], pair[2][first:last]
     others, away = inverse[first:last], out[first:last]
     for p in range(len(counts)):

@@ -28,7 +28,7 @@ MIN_GAIN = SLICE_PARAMETERS.min_split_bits
 DIRECTION_ROUNDS = P.direction_rounds
 LLOYD_ROUNDS = P.lloyd_rounds
 MAX_DEPTH = P.max_split_depth
-LANES = 8
+SPLIT_LANES = 8
 """Partial sums of an inner product."""
 
 
@@ -127,13 +127,13 @@ def _standardised(fold: Fold, members: Ints) -> Floats:
 @part
 def _dot(left: Floats, right: Floats) -> float:
     """Inner product in one fixed order, in lanes so that it need not wait for each sum."""
-    lanes = np.zeros(LANES)
-    full = len(left) // LANES * LANES
-    for first in range(0, full, LANES):
-        for lane in range(LANES):
+    lanes = np.zeros(SPLIT_LANES)
+    full = len(left) // SPLIT_LANES * SPLIT_LANES
+    for first in range(0, full, SPLIT_LANES):
+        for lane in range(SPLIT_LANES):
             lanes[lane] += left[first + lane] * right[first + lane]
     total = 0.0
-    for lane in range(LANES):
+    for lane in range(SPLIT_LANES):
         total += lanes[lane]
     for p in range(full, len(left)):
         total += left[p] * right[p]

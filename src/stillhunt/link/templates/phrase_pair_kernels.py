@@ -12,7 +12,7 @@ U64 = npt.NDArray[np.uint64]
 
 Limits = tuple[int, int, int]
 """Most phrases of a request and most requests of an account that are paired, and fewest requests that a pair needs."""
-DENSE = 512
+DENSE_PHRASES = 512
 """Recurring phrases of an account up to which every pair is compared; with more, the pairs that occur are sorted."""
 
 
@@ -56,7 +56,7 @@ def pairs_by_account(
         count = offsets[i + 1] - offsets[i]
         step = max(np.int64(1), (count + most_requests - 1) // most_requests)
         own = order[offsets[i] : offsets[i + 1] : step]
-        if width <= DENSE:
+        if width <= DENSE_PHRASES:
             found = _dense(own, begins, codes, shared_of, place, width, limits)
         else:
             found = _sparse(own, begins, codes, shared_of, place, width, limits)

@@ -25,8 +25,8 @@ from stillhunt.link.templates.phrase_kernels import enter_phrases, known_phrases
 FILTER_WORDS = 1 << 18
 """Size of the filter by which most phrases of the log are passed over, in words of 64 bits."""
 
-RECURRING = pa.schema([("account", pa.int32()), ("phrase", pa.uint32()), ("prompts", pa.int32())])
-KNOWN = pa.schema([("known", pa.list_(pa.int32()))])
+RECURRING_PHRASES = pa.schema([("account", pa.int32()), ("phrase", pa.uint32()), ("prompts", pa.int32())])
+KNOWN_PHRASES = pa.schema([("known", pa.list_(pa.int32()))])
 PHRASE_COUNTS = pa.schema([("code", pa.int32()), ("prompts", pa.int64())])
 
 
@@ -55,7 +55,7 @@ def find_shared_phrases(log: Log) -> SharedPhrases:
         log: all requests.
     """
     columns = ["order", "owner", "account", "first_occurrence", "phrases", "system_phrases"]
-    found = log.rows.gather(_recurring, RECURRING, None, columns)
+    found = log.rows.gather(_recurring, RECURRING_PHRASES, None, columns)
     account, count = values(found, "account").astype(np.int64), values(found, "prompts").astype(np.int64)
     names, phrase, users = np.unique(values(found, "phrase"), return_inverse=True, return_counts=True)
     known = np.flatnonzero(users >= P.min_accounts)
@@ -63,7 +63,7 @@ def find_shared_phrases(log: Log) -> SharedPhrases:
     code[known] = np.arange(len(known))
     inside = code[phrase] >= 0
     account, count, phrase = account[inside], count[inside], code[phrase[inside]]
-    rows = log.rows.extend(_known, KNOWN, names[known], ["phrases", "system_phrases"])
+    rows = log.rows.extend(_known, KNOWN_PHRASES, names[known], ["phrases", "system_phrases"])
     common = _common_rate(log, rows, account, phrase, count, len(known))
     expected = common[phrase] * log.prompts[account]
     nats = count * np.log(count / expected) - (count - expected)

@@ -43,10 +43,10 @@ WORD_BUCKETS = 1 << 16
 NO_TOPIC = -1
 SCALE = 1 << 12
 """Length of a basis vector, as an integer."""
-BLOCK = 1 << 13
+REQUEST_BLOCK = 1 << 13
 """Requests whose topics are found at a time: their vectors stay in the cache."""
 
-RECURRING = pa.schema([("key", pa.int64()), ("accounts", pa.int64())])
+RECURRING_WORDS = pa.schema([("key", pa.int64()), ("accounts", pa.int64())])
 SAMPLED = pa.schema([("key", pa.uint64()), ("telling", pa.uint64()), ("words", pa.list_(pa.uint16()))])
 WORD_COUNTS = pa.schema([("word", pa.int32()), ("requests", pa.int64())])
 TOPIC = pa.schema([("topic", pa.int8())])
@@ -79,7 +79,9 @@ def request_topics(log: Log, clusters: Clusters, *, seed: int, least: int) -> Da
 
 def _template_words(clusters: Clusters, least: int) -> Ints:
     """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's own template."""
-    found = clusters.rows.gather(_recurring, RECURRING, None, ["cluster", "account", "first_occurrence", "topic_words"])
+    found = clusters.rows.gather(
+        _recurring, RECURRING_WORDS, None, ["cluster", "account", "first_occurrence", "topic_words"]
+    )
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
@@ -204,9 +206,9 @@ def _topics(table: pa.Table, context: Any) -> pa.Table:
     known: Flags = np.diff(offsets) >= P.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
     across = np.ascontiguousarray(centres.T.astype(np.float32))
-    vectors = np.empty((BLOCK, P.dimensions), np.float32)
-    for first in range(0, table.num_rows, BLOCK):
-        block = vectors[: min(BLOCK, table.num_rows - first)]
+    vectors = np.empty((REQUEST_BLOCK, P.dimensions), np.float32)
+    for first in range(0, table.num_rows, REQUEST_BLOCK):
+        block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
         unit_vectors(first, (offsets, kept), code, weight, basis, P.min_words, block)
         best_columns(block @ across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC

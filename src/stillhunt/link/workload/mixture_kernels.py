@@ -27,7 +27,7 @@ MIN_BITS = -1000.0
 LN2 = math.log(2.0)
 UNFLUSHED = 16
 """Factors of at most 2 ** max_bits whose product is surely a number, up to 60 bits."""
-BLOCK = 256
+MIXTURE_BLOCK = 256
 """Numbers taken through the steps of a round together: lanes times rows."""
 
 
@@ -260,7 +260,7 @@ def judge(rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, settled: Fl
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def _block(share: Floats) -> tuple[Floats, Floats, Floats]:
     """Buffers for a few rows of all lanes, one after the other; the first repeats each lane's share."""
-    deep = max(BLOCK // len(share), 1)
+    deep = max(MIXTURE_BLOCK // len(share), 1)
     repeated = np.empty(deep * len(share))
     for j in range(len(repeated)):
         repeated[j] = share[j % len(share)]

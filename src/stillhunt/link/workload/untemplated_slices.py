@@ -25,7 +25,7 @@ from stillhunt.link.topics.topics import TOPICS
 from stillhunt.link.workload.parameters import BACKGROUND
 from stillhunt.link.workload.parameters import UNTEMPLATED as P
 
-COLUMNS = (
+SLICE_COLUMNS = (
     "account",
     "cluster",
     "single_turn",
@@ -135,7 +135,7 @@ def untemplated_slices(rows: Dataset, templated: TemplateAssignment) -> Untempla
         rows: the requests with cluster and topic.
         templated: which of them are templated.
     """
-    found = rows.gather(_partition_slices, FOUND, templated, COLUMNS).combine_chunks()
+    found = rows.gather(_partition_slices, FOUND, templated, SLICE_COLUMNS).combine_chunks()
     clients = tuple(sorted(text for text in pc.unique(found["client"]).to_pylist() if text is not None))
     code = pc.fill_null(pc.index_in(found["client"], value_set=pa.array(clients, pa.string())), -1)
     client = code.to_numpy().astype(np.int64)
@@ -179,7 +179,7 @@ def cut_untemplated(table: pa.Table, templates: TemplateAssignment) -> _Cut:
     """Untemplated slices among the requests of one partition.
 
     Args:
-        table: requests with `COLUMNS`.
+        table: requests with `SLICE_COLUMNS`.
         templates: which of them count as templated.
     """
     least = SLICE_PARAMETERS.min_untemplated_questions

@@ -24,7 +24,7 @@ from stillhunt.link.workload.background_model import BackgroundModel, WorkQueue,
 from stillhunt.link.workload.mixture_kernels import EMPTY, Lanes, Singles, Words, cell_sums, judge, sums_by, weigh
 from stillhunt.link.workload.parameters import QUEUES as P
 
-LANES = 64
+QUEUE_LANES = 64
 LANE_STEP = 16
 """Lanes come in multiples of this."""
 WEIGHTS_HELD = 1 << 25
@@ -96,7 +96,7 @@ def find_work_queues(background: BackgroundModel, *, request_style: int, least: 
         least: slices a work queue needs.
     """
     fitting = WEIGHTS_HELD // max(len(background.slices), 1)
-    width = int(np.clip(fitting - fitting % LANE_STEP, LANE_STEP, LANES))
+    width = int(np.clip(fitting - fitting % LANE_STEP, LANE_STEP, QUEUE_LANES))
     sums = cell_sums(background.rows, background.cells.starts, len(background.common))
     seeds = _seeds(background, least)
     tried: list[Trial] = []

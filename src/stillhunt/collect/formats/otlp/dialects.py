@@ -15,12 +15,12 @@ from stillhunt.collect.formats.otlp.attribute_values import value_of
 from stillhunt.collect.formats.otlp.entry import Attributes, pick
 from stillhunt.collect.formats.otlp.numbered import (
     COMPLETIONS,
-    DEFINITIONS,
     EMBEDDED,
     FUNCTIONS,
     INPUTS,
     OUTPUTS,
     PROMPTS,
+    TOOL_DEFINITIONS,
     TOOLS,
     Numbered,
     numbered,
@@ -185,7 +185,7 @@ def model_group(attributes: Attributes) -> str | None:
 def _tools(attributes: Attributes, lists: Numbered) -> str | None:
     tools = pick(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
     if tools is None:
-        tools = lists.of(FUNCTIONS) or lists.of(DEFINITIONS)
+        tools = lists.of(FUNCTIONS) or lists.of(TOOL_DEFINITIONS)
     if not tools:
         tools = [one.get("tool.json_schema") for one in lists.of(TOOLS)]
     return as_json(tools)
