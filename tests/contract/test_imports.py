@@ -49,6 +49,7 @@ def test_contracts_hold(house: Path) -> None:
         ("link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
         ("link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
         ("extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
+        ("score/stats/homogeneity.py", "import stillhunt.score.context.log", "Inside score"),
         ("collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
         ("collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
     ],

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from stillhunt.base.families import PRIOR
 from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.triage import Case, report_campaigns
 from stillhunt.triage.charts import WATERFALL_WIDTH, sparkline, waterfall
-from stillhunt.triage.score_breakdown import PRIOR, ScoreSum, Term
+from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 from .fixtures import START, build, demo_case, run_record
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from stillhunt.base.config import ScoreSettings
+from stillhunt.base.families import PRIOR
 from stillhunt.triage import margins, sentences
-from stillhunt.triage.score_breakdown import PRIOR, ScoreSum, Term
+from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 CAMPAIGN: dict[str, Any] = {
     "verdict": "act",

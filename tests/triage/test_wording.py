@@ -15,13 +15,13 @@ from rich.console import Console
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ReportSettings, SanctionedSettings, ScoreSettings
-from stillhunt.base.families import EVIDENCE_FAMILIES
+from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.case import Case
 from stillhunt.triage.origins import origin_words
-from stillhunt.triage.score_breakdown import PRIOR, Membership, ScoreSum, Term
+from stillhunt.triage.score_breakdown import Membership, ScoreSum, Term
 from wording import assert_plain, faults_in
 
 from .fixtures import build, demo_case

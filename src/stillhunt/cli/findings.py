@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from stillhunt.base.families import PRIOR
 from stillhunt.triage import CaseModel
 from stillhunt.triage.model import CampaignModel
-from stillhunt.triage.score_breakdown import PRIOR
 
 EXIT_NOTHING = 0
 EXIT_ERROR = 1

@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from stillhunt.base import formatting
-from stillhunt.base.families import family_label
+from stillhunt.base.families import PRIOR, family_label
 from stillhunt.triage.model import family_name
-from stillhunt.triage.score_breakdown import PRIOR, ScoreSum, Term
+from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 WATERFALL_WIDTH = 240.0
 _EVIDENCE_ROWS = 24

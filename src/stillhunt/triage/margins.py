@@ -6,8 +6,8 @@ import math
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.families import family_label
-from stillhunt.triage.score_breakdown import BUDGET, Membership, ScoreSum, probability_of
+from stillhunt.base.families import BUDGET, family_label
+from stillhunt.triage.score_breakdown import Membership, ScoreSum, probability_of
 
 _PROGRAMME = (
     "If you allow this programme (a contract, research, your own evaluation), declare it under [sanctioned] in the "

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
+from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.origins import LABELS, origin_words
-from stillhunt.triage.score_breakdown import BUDGET, PRIOR, ScoreSum, Term, campaign_sums
+from stillhunt.triage.score_breakdown import ScoreSum, Term, campaign_sums
 
 ID_CHARS = 64
 NAME_CHARS = 80

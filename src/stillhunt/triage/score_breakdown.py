@@ -16,12 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema import FAMILIES
 from stillhunt.triage.folder import canonical_order
 
-PRIOR = "prior"
-BUDGET = "budget"
-"""Family of the statement, without bits, that the false-alarm budget holds a verdict back."""
 STATEMENT_CHARS = 400
 """Longest statement that is shown; ours are shorter, so only hostile or damaged ones are cut."""
 
