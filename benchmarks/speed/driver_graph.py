@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.link.requests.index_requests import Log
+from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import cluster_phrases
 from stillhunt.link.templates.merge_fragments import joined_labels
 from stillhunt.link.templates.recurring_phrases import RECURRING_PHRASES, SharedPhrases, find_shared_phrases
@@ -118,7 +118,9 @@ class Drawn:
 def shared_phrases_of(account: Ints, key: Ints, accounts: int) -> SharedPhrases:
     """Shared phrases by the step that every hunt runs."""
     prompts, none = np.full(accounts, PROMPTS), np.zeros(0, np.int64)
-    return find_shared_phrases(Log(Drawn(account, key), pa.array([], pa.string()), prompts, prompts, none, none, none))
+    return find_shared_phrases(
+        IndexedLog(Drawn(account, key), pa.array([], pa.string()), prompts, prompts, none, none, none)
+    )
 
 
 def pairs_of(shared: SharedPhrases, account: Ints, key: Ints, planted: int, accounts: int) -> tuple[Ints, Ints, Ints]:

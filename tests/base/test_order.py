@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.order import CANONICAL, canonical_order
+from stillhunt.base.order import CANONICAL_ORDER, canonical_order
 from stillhunt.base.schema import SKETCHES
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
@@ -21,7 +21,7 @@ def tied(seed: int, rows: int, kinds: int, *, chunks: int = 1, nulls: float = 0.
     """Requests whose columns hold few different values each; nullable ones nothing now and then."""
     rng = np.random.default_rng(seed)
     columns = {}
-    for name in CANONICAL:
+    for name in CANONICAL_ORDER:
         field = SKETCHES.arrow.field(name)
         values = rng.integers(0, kinds, rows).tolist()
         if pa.types.is_string(field.type):
@@ -41,12 +41,12 @@ def tied(seed: int, rows: int, kinds: int, *, chunks: int = 1, nulls: float = 0.
 def in_order(table: pa.Table) -> list[dict[str, object]]:
     found = canonical_order(table)
     assert sorted(found.to_pylist()) == list(range(table.num_rows))
-    return table.take(found).select(list(CANONICAL)).to_pylist()
+    return table.take(found).select(list(CANONICAL_ORDER)).to_pylist()
 
 
 def sorted_by_all(table: pa.Table) -> list[dict[str, object]]:
-    keys = [(name, "ascending") for name in CANONICAL]
-    return table.take(pc.sort_indices(table, sort_keys=keys)).select(list(CANONICAL)).to_pylist()
+    keys = [(name, "ascending") for name in CANONICAL_ORDER]
+    return table.take(pc.sort_indices(table, sort_keys=keys)).select(list(CANONICAL_ORDER)).to_pylist()
 
 
 @steady

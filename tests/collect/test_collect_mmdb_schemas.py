@@ -12,8 +12,8 @@ from stillhunt.base.clients import tells_browsers
 from stillhunt.collect.checks.coverage import unenriched
 from stillhunt.collect.normalise.enrich import Networks
 from stillhunt.collect.normalise.mmdb_schemas import (
-    KINDS,
     MAX_NETWORK_NAME_CHARACTERS,
+    NETWORK_KINDS,
     UNKNOWN_NETWORK,
     Network,
     network_of,
@@ -103,7 +103,7 @@ def test_a_name_belongs_to_its_number() -> None:
     known = Network(asn=1).completed(Network(2, "Two"))
     assert (known.asn, known.name) == (1, None)
     assert UNKNOWN_NETWORK.completed(Network(2, "Two", "DE", "isp")) == (2, "Two", "DE", "isp")
-    assert len(set(KINDS)) == len(KINDS)
+    assert len(set(NETWORK_KINDS)) == len(NETWORK_KINDS)
 
 
 def test_what_is_not_looked_up_is_named() -> None:

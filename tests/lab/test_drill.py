@@ -20,7 +20,7 @@ from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
 from stillhunt.lab.drill import run as drill_run
 from stillhunt.lab.drill.honest_traffic import learn_honest_traffic
 from stillhunt.lab.drill.judge import Outcome, judge
-from stillhunt.lab.drill.own_logs import ID_MARK, OwnLogs, Source, read_own_logs
+from stillhunt.lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, read_own_logs
 from stillhunt.lab.drill.plant import Cell, DrillContext, Planted, plant
 from stillhunt.lab.drill.report import document, markdown, picture, refuse_folder, write_results
 from stillhunt.lab.drill.run import DrillResult, DrillSpec, drill
@@ -47,12 +47,12 @@ def folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def source(folder: Path) -> Source:
-    return Source([str(folder / "requests")], str(folder / "accounts.parquet"))
+def source(folder: Path) -> LogsToDrill:
+    return LogsToDrill([str(folder / "requests")], str(folder / "accounts.parquet"))
 
 
 @pytest.fixture(scope="module")
-def own(source: Source, config: Config) -> OwnLogs:
+def own(source: LogsToDrill, config: Config) -> OwnLogs:
     return read_own_logs(source, config, Silent())
 
 
@@ -62,7 +62,7 @@ def context(own: OwnLogs) -> DrillContext:
 
 
 @pytest.fixture(scope="module")
-def result(folder: Path, source: Source, config: Config) -> tuple[DrillResult, bool]:
+def result(folder: Path, source: LogsToDrill, config: Config) -> tuple[DrillResult, bool]:
     """A drill of one plain campaign and one hard one, and whether the logs are byte for byte what they were."""
     before = state(folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -109,7 +109,7 @@ def test_the_copy_is_hunted_like_the_log() -> None:
     shared = build_world(WorldSpec(accounts=150, days=5, seed=5, campaigns=(CampaignSpec(1, 30),)))
     config = Config(threads=1)
     straight = stillhunt.hunt(shared.requests, shared.accounts, config)
-    copy = read_own_logs(Source(shared.requests, shared.accounts), config, Silent())
+    copy = read_own_logs(LogsToDrill(shared.requests, shared.accounts), config, Silent())
     again = stillhunt.hunt(copy.requests, copy.accounts, config)
     assert straight.run["counts"]["flagged"] >= 25
     for name in ("campaigns", "members", "accounts", "evidence"):
@@ -182,9 +182,9 @@ def test_nothing_is_learned_from_suspects(own: OwnLogs) -> None:
 
 def test_a_sample_takes_all_requests_of_its_accounts_whatever_the_files(world: World, config: Config) -> None:
     requests = world.requests
-    one = read_own_logs(Source(requests, world.accounts, sample=80), config, Silent())
+    one = read_own_logs(LogsToDrill(requests, world.accounts, sample=80), config, Silent())
     cuts = [requests.slice(requests.num_rows // 2), requests.slice(0, requests.num_rows // 2)]
-    split = read_own_logs(Source(cuts, world.accounts, sample=80), config, Silent())
+    split = read_own_logs(LogsToDrill(cuts, world.accounts, sample=80), config, Silent())
     drawn = set(one.requests["account_id"].to_pylist())
     assert one.is_sample
     assert len(drawn) == 80
@@ -196,7 +196,7 @@ def test_a_sample_takes_all_requests_of_its_accounts_whatever_the_files(world: W
 
 def test_a_log_without_customers_and_addresses_can_be_planted(world: World, config: Config) -> None:
     poor = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
-    own = read_own_logs(Source(poor), config, Silent())
+    own = read_own_logs(LogsToDrill(poor), config, Silent())
     context = drill_run._context(own, learn_honest_traffic(own, frozenset()), DrillSpec())
     planted = plant(context, Cell("template", 10, 10.0), np.random.default_rng(6))
     assert planted.accounts is None
@@ -323,7 +323,7 @@ def test_what_cannot_be_drilled_is_refused(world: World, config: Config, own: Ow
     marked = world.requests.slice(0, 50)
     names = pa.array([ID_MARK + name for name in marked["account_id"].to_pylist()])
     with pytest.raises(InputError, match="mark of planted accounts"):
-        read_own_logs(Source(marked.set_column(2, "account_id", names)), config, Silent())
+        read_own_logs(LogsToDrill(marked.set_column(2, "account_id", names)), config, Silent())
     logs = tmp_path / "logs"
     logs.mkdir()
     with pytest.raises(OutputError, match="inside the logs"):
@@ -338,5 +338,5 @@ def test_too_much_for_memory_is_refused_with_the_way_out(
 ) -> None:
     monkeypatch.setattr("stillhunt.lab.drill.own_logs.MAX_LOG_BYTES", 1 << 20)
     with pytest.raises(InputError, match="--sample"):
-        read_own_logs(Source(world.requests), config, Silent())
-    assert read_own_logs(Source(world.requests, sample=5), config, Silent()).is_sample
+        read_own_logs(LogsToDrill(world.requests), config, Silent())
+    assert read_own_logs(LogsToDrill(world.requests, sample=5), config, Silent()).is_sample

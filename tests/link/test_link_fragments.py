@@ -16,7 +16,7 @@ from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.arrays import Ints
-from stillhunt.link.requests.index_requests import Log, index_requests
+from stillhunt.link.requests.index_requests import IndexedLog, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.merge_fragments import joined_labels
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
@@ -62,13 +62,13 @@ def linked(wide_log: pa.Table) -> Linked:
     return link_slices(parted(wide_log, 3), Config(), Silent())
 
 
-def clustered(sketches: pa.Table) -> tuple[Log, SharedPhrases, Clusters]:
+def clustered(sketches: pa.Table) -> tuple[IndexedLog, SharedPhrases, Clusters]:
     log = index_requests(parted(sketches, 3), seed=0)
     shared_phrases = find_shared_phrases(log)
     return log, shared_phrases, content_clusters(shared_phrases, log.accounts)
 
 
-def joined(log: Log, clusters: Clusters, complete: Ints) -> Ints:
+def joined(log: IndexedLog, clusters: Clusters, complete: Ints) -> Ints:
     """Label of each content cluster."""
     return joined_labels(clusters.account, clusters.cluster, log.accounts, clusters.count, complete)
 

@@ -21,7 +21,7 @@ from stillhunt.base.progress import Silent
 from stillhunt.base.schema import SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
 from stillhunt.link.groups.slices import ClusterSlices, cluster_slices, uses_of
-from stillhunt.link.requests.index_requests import Log, index_requests
+from stillhunt.link.requests.index_requests import IndexedLog, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import TOPICS, request_topics
@@ -36,7 +36,7 @@ steady = settings(derandomize=True, deadline=None, max_examples=12)
 class Passed:
     """What the passes give."""
 
-    log: Log
+    log: IndexedLog
     shared_phrases: SharedPhrases
     clusters: Clusters
     rows: Dataset

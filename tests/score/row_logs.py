@@ -13,7 +13,7 @@ from stillhunt.base.schema import ACCOUNTS, SLICED, TRAFFIC
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log, read_log
+from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind
@@ -33,7 +33,7 @@ def log_of_rows(
     customers: dict[str, list[Any]] | None = None,
     cluster: Array | None = None,
     **columns: Any,
-) -> Log:
+) -> ScoredLog:
     """A log of the given rows, in any order.
 
     Args:
@@ -104,7 +104,7 @@ def _taken(values: Any, order: Array) -> Any:
     return np.asarray(values)[order]
 
 
-def with_requests(log: Log, **columns: Array) -> Log:
+def with_requests(log: ScoredLog, **columns: Array) -> ScoredLog:
     """The log with other values in some columns of its requests, accounts included; nothing counted is kept.
 
     Args:
@@ -112,10 +112,10 @@ def with_requests(log: Log, **columns: Array) -> Log:
         columns: attributes of `Requests`, such as untemplated, topic or fold.
     """
     requests = replace(log.requests, **columns)
-    return Log(requests, replace(log.accounts, log=requests))
+    return ScoredLog(requests, replace(log.accounts, log=requests))
 
 
-def with_accounts(log: Log, **columns: Any) -> Log:
+def with_accounts(log: ScoredLog, **columns: Any) -> ScoredLog:
     """The log with other values in some attributes of its accounts.
 
     Args:
@@ -124,10 +124,10 @@ def with_accounts(log: Log, **columns: Any) -> Log:
     """
     ids = columns.get("ids", log.accounts.ids)
     requests = replace(log.requests, accounts=len(ids))
-    return Log(requests, replace(log.accounts, log=requests, **columns))
+    return ScoredLog(requests, replace(log.accounts, log=requests, **columns))
 
 
-def finding_of(kind: EvidenceKind, log: Log, candidate: Candidate, **case: Any) -> Finding | None:
+def finding_of(kind: EvidenceKind, log: ScoredLog, candidate: Candidate, **case: Any) -> Finding | None:
     """What one kind of evidence says of one candidate.
 
     Args:
@@ -140,7 +140,7 @@ def finding_of(kind: EvidenceKind, log: Log, candidate: Candidate, **case: Any) 
     return kind.weigh(kind, CandidateCase.of(log, candidate, **given))
 
 
-def group_of(log: Log, members: int, cluster: int = 0) -> Candidate:
+def group_of(log: ScoredLog, members: int, cluster: int = 0) -> Candidate:
     """The first accounts as a candidate, with their rows in one content cluster.
 
     Args:
@@ -155,7 +155,7 @@ def group_of(log: Log, members: int, cluster: int = 0) -> Candidate:
     return Candidate(0, accounts, accounts * 0 + cluster, accounts, accounts * 0 + 3, zero, zero, rows, owner, owner)
 
 
-def untemplated_group(log: Log, chosen: Array) -> Candidate:
+def untemplated_group(log: ScoredLog, chosen: Array) -> Candidate:
     """The chosen accounts' slices, all of content cluster 0, as a candidate found by its workload.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from row_logs import group_of, log_of_rows
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence import gather
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
@@ -19,7 +19,7 @@ from stillhunt.score.evidence.gather import gather_evidence, within_sample
 ROWS = 60
 
 
-def sampled(rates: Any) -> Log:
+def sampled(rates: Any) -> ScoredLog:
     return log_of_rows(np.arange(ROWS) % 10, np.arange(ROWS), sampling_rate=rates)
 
 
@@ -27,7 +27,7 @@ def findings(bits: float) -> list[Finding]:
     return [Finding("queue", kind.name, f"Of {kind.name}", bits, member_bits=np.ones(3)) for kind in CATALOGUE]
 
 
-def silenced(log: Log) -> set[str]:
+def silenced(log: ScoredLog) -> set[str]:
     """Kinds that say nothing for a candidate in this log."""
     kept = within_sample(log, findings(1.0))
     assert [found.kind for found in kept] == [kind.name for kind in CATALOGUE]

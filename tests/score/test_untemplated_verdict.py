@@ -10,7 +10,7 @@ from row_logs import DAY, log_of_rows, untemplated_group, with_requests
 
 from stillhunt.base.config import Config
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import gather_evidence
@@ -26,7 +26,7 @@ UNREFUTED = np.arange(WORKERS + OWN_TOPICS)
 
 
 @pytest.fixture(scope="module", params=range(3))
-def log(request: pytest.FixtureRequest) -> Log:
+def log(request: pytest.FixtureRequest) -> ScoredLog:
     """Untemplated questions of equal volumes; the workers alone draw their topics from one queue."""
     rng = np.random.default_rng(request.param)
     count = FOUND + OTHERS
@@ -50,7 +50,7 @@ def log(request: pytest.FixtureRequest) -> Log:
 
 
 @pytest.fixture(scope="module")
-def found(log: Log) -> Candidate:
+def found(log: ScoredLog) -> Candidate:
     """Everybody found, with the bits by which topics know the strangers."""
     queue = np.where(np.arange(FOUND) < WORKERS, 5.0, -20.0)
     return replace(untemplated_group(log, np.arange(FOUND)), queue=queue)
@@ -61,15 +61,15 @@ def topics(findings: list[Finding]) -> Finding:
     return finding
 
 
-def gathered(log: Log, candidate: Candidate, **found: Candidate) -> Finding:
+def gathered(log: ScoredLog, candidate: Candidate, **found: Candidate) -> Finding:
     return topics(gather_evidence(CandidateCase.of(log, candidate, 8, **found)))
 
 
-def judged(log: Log, found: Candidate) -> Judged:
+def judged(log: ScoredLog, found: Candidate) -> Judged:
     return judge(log, found, Config().score, min_slice_requests=8, min_accounts=5, required_bits=0.0)
 
 
-def test_topics_are_judged_with_those_who_left_for_their_topics(log: Log, found: Candidate) -> None:
+def test_topics_are_judged_with_those_who_left_for_their_topics(log: ScoredLog, found: Candidate) -> None:
     """Or those who stayed would look like one queue by selection; who has another client is no part of it."""
     verdict = judged(log, found)
     assert verdict.candidate.accounts.tolist() == KEPT.tolist(), "strangers are no members all the same"
@@ -80,20 +80,20 @@ def test_topics_are_judged_with_those_who_left_for_their_topics(log: Log, found:
     assert len(got.member_bits) == WORKERS
 
 
-def test_those_who_stayed_would_look_better_and_all_would_look_worse(log: Log, found: Candidate) -> None:
+def test_those_who_stayed_would_look_better_and_all_would_look_worse(log: ScoredLog, found: Candidate) -> None:
     """What the rule costs an honest group, and what it spares an operation whose search caught passers-by."""
     got = topics(judged(log, found).findings).bits
     stayed, everybody = (gathered(log, untemplated_group(log, chosen)).bits for chosen in (KEPT, np.arange(FOUND)))
     assert everybody < got < stayed
 
 
-def test_where_nobody_is_refuted_all_who_were_found_are_judged(log: Log, found: Candidate) -> None:
+def test_where_nobody_is_refuted_all_who_were_found_are_judged(log: ScoredLog, found: Candidate) -> None:
     kept = untemplated_group(log, KEPT)
     assert gathered(log, kept, as_found=found).statement.startswith(f"{FOUND} accounts")
     assert gathered(log, kept).statement.startswith(f"{WORKERS} accounts")
 
 
-def test_a_templated_group_is_judged_on_those_who_stayed(log: Log, found: Candidate) -> None:
+def test_a_templated_group_is_judged_on_those_who_stayed(log: ScoredLog, found: Candidate) -> None:
     """Its members were found by their phrases, so who left for their topics leave no luck behind."""
     kept = replace(untemplated_group(log, KEPT), untemplated=False)
     got = gathered(log, kept, as_found=found, without_refuted=untemplated_group(log, UNREFUTED))

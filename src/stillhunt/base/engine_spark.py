@@ -26,7 +26,7 @@ CONNECT_SCHEME = "sc://"
 READER_PREFIXES = ("delta", "iceberg", "orc", "avro")
 """`delta:PATH` and so on are read by the session's own reader of that name, `table:NAME` from its catalogue."""
 TEXT_SUFFIXES = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv"}
-COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
+SPARK_COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
 _PARTITIONS, _PARTITIONS_UNSET = "spark.sql.shuffle.partitions", "200"
 """Spark's default suits a cluster; on one machine its hundreds of tiny tasks take minutes for a small log."""
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
@@ -340,7 +340,7 @@ def _kind(given: str) -> str:
 def _kind_of_names(names: Sequence[str]) -> str:
     for name in names:
         lowered = name.lower()
-        for suffix in COMPRESSION_SUFFIXES:
+        for suffix in SPARK_COMPRESSION_SUFFIXES:
             lowered = lowered.removesuffix(suffix)
         for suffix, kind in TEXT_SUFFIXES.items():
             if lowered.endswith(suffix):

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.coded import plain
 
-CANONICAL = (
+CANONICAL_ORDER = (
     "account_id",
     "timestamp",
     "source",
@@ -31,8 +31,8 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     """Positions that bring requests into canonical order.
 
     Args:
-        table: requests with the columns of `CANONICAL`, strings also as codes; without account_id where `owner` is
-            given.
+        table: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner`
+            is given.
         owner: account of each request as a number that ascends with its id; None to derive it from the ids.
 
     Returns:
@@ -46,9 +46,12 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     if len(tied):
         # Few rows share account and time, so only these are sorted by text.
         rows = order[tied]
-        few = table.select(list(CANONICAL[1:])).take(pa.array(rows))
-        columns = {"account_id": pa.array(ranks[rows]), **{name: plain(few.column(name)) for name in CANONICAL[1:]}}
-        keys = [(name, "ascending") for name in CANONICAL]
+        few = table.select(list(CANONICAL_ORDER[1:])).take(pa.array(rows))
+        columns = {
+            "account_id": pa.array(ranks[rows]),
+            **{name: plain(few.column(name)) for name in CANONICAL_ORDER[1:]},
+        }
+        keys = [(name, "ascending") for name in CANONICAL_ORDER]
         order[tied] = rows[pc.sort_indices(pa.table(columns), sort_keys=keys).to_numpy()]
     return pa.array(order)
 

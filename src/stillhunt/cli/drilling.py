@@ -14,7 +14,7 @@ from stillhunt.base.formatting import plural
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
-from stillhunt.lab.drill.own_logs import Source
+from stillhunt.lab.drill.own_logs import LogsToDrill
 from stillhunt.lab.drill.report import document, refuse_folder, sentences, table_rows, write_results
 from stillhunt.lab.drill.run import DrillResult, DrillSpec, drill
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class DrillOrder:
     """The options of the command line; `grid` holds those of the grid as texts."""
 
-    source: Source
+    source: LogsToDrill
     grid: Mapping[str, str | None]
     cover: float
     queue: int

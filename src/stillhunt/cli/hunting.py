@@ -14,8 +14,7 @@ from stillhunt.cli.findings import as_document, exit_code
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console, print_json
-
-RUN_FILE = "run.json"
+from stillhunt.triage.folder import RUN_FILE
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from stillhunt.pipeline import inspect_logs
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
-REASONS_SHOWN = 5
+REJECT_REASONS_SHOWN = 5
 FIELD_CHARS = 240
 
 
@@ -78,7 +78,7 @@ def print_inspection(console: Console, found: Inspection) -> None:
     reasons = Counter(zip(found.rejects["source"].to_pylist(), found.rejects["reason"].to_pylist(), strict=True))
     rejects = [
         formatting.shorten(f"{formatting.count(rows)} in {source}: {reason}", STATEMENT_CHARS)
-        for (source, reason), rows in reasons.most_common(REASONS_SHOWN)
+        for (source, reason), rows in reasons.most_common(REJECT_REASONS_SHOWN)
     ]
     blocks = (
         [("evidence" if n == 0 else "", family.sentence) for n, family in enumerate(found.coverage)],
@@ -102,7 +102,7 @@ def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None
         lines.append(f"{formatting.plural(one.completes, 'more row')} of the same calls")
     if one.file.by_address:
         lines.append(by_address_sentence(one.file.by_address))
-    passed_over = sorted(one.file.passed_over.items(), key=lambda pair: (-pair[1], pair[0]))[:REASONS_SHOWN]
+    passed_over = sorted(one.file.passed_over.items(), key=lambda pair: (-pair[1], pair[0]))[:REJECT_REASONS_SHOWN]
     lines += [
         f"{formatting.plural(count, 'record')} passed over: {formatting.shorten(why, STATEMENT_CHARS)}"
         for why, count in passed_over

@@ -111,11 +111,13 @@ def lab_drill(
     flagged along with them. Everything happens in memory.
     """
     from stillhunt.cli.drilling import DrillOrder, run_drill  # start-up time
-    from stillhunt.lab.drill.own_logs import Source  # start-up time
+    from stillhunt.lab.drill.own_logs import LogsToDrill  # start-up time
 
     run_drill(
         DrillOrder(
-            source=Source(logs, accounts, pairs(mapping, "--map"), pairs(accounts_mapping, "--map-accounts"), sample),
+            source=LogsToDrill(
+                logs, accounts, pairs(mapping, "--map"), pairs(accounts_mapping, "--map-accounts"), sample
+            ),
             grid={"sizes": "20,60" if quick else sizes, "paces": "12" if quick else paces, "kinds": kinds},
             cover=cover,
             queue=queue,

@@ -13,7 +13,7 @@ from rich.text import Text
 from stillhunt.base import formatting
 from stillhunt.cli.terminal import print_columns
 from stillhunt.collect.checks.coverage import by_address_sentence
-from stillhunt.collect.formats import CANONICAL
+from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.triage import CaseModel
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
@@ -156,8 +156,8 @@ def _near_misses(case: CaseModel) -> list[tuple[str, str]]:
 def _logs(case: CaseModel) -> list[tuple[str, str]]:
     """Which kinds of vendor logs were read, and what of them was no call; nothing where all had our columns."""
     inputs = case.run.get("inputs", [])
-    kinds = Counter(entry.get("format", CANONICAL) for entry in inputs)
-    if set(kinds) <= {CANONICAL}:
+    kinds = Counter(entry.get("format", CANONICAL_FORMAT) for entry in inputs)
+    if set(kinds) <= {CANONICAL_FORMAT}:
         return []
     passed: Counter[str] = Counter()
     for entry in inputs:

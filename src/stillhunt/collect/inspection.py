@@ -14,7 +14,7 @@ from stillhunt.base.formatting import percent
 from stillhunt.base.needs import EvidenceNeeds
 from stillhunt.collect.checks.coverage import FamilyCoverage, coverage, sampled_facts, unenriched
 from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL
-from stillhunt.collect.formats import CANONICAL, SOURCES
+from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, InputFile
 from stillhunt.collect.read.request_log import RequestLog
 
@@ -178,7 +178,7 @@ def _inspected(
     file = log.facts.inputs[index]
     source = next((source for source in SOURCES if source.name == file.format), None)
     filled = {name: counts.filled[index][name] for name in SHOWN_COLUMNS}
-    if file.format != CANONICAL:
+    if file.format != CANONICAL_FORMAT:
         filled["model"] -= counts.unknown_models[index]
     elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS
     others = {name: OWN_ID if name == "request_id" else elsewhere for name in SHOWN_COLUMNS if filled[name]}

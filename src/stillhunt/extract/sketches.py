@@ -9,14 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import U64
 from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
-from stillhunt.extract.text.byte_kernels import U64, Work, new_work
+from stillhunt.extract.text.byte_kernels import Work, new_work
 from stillhunt.extract.text.conduct import SYSTEM_FLAGS
 from stillhunt.extract.text.phrase_kernels import PHRASES, SYSTEM_PHRASES
 from stillhunt.extract.text.row_kernels import (
+    RowSketches,
     Scratch,
-    Sketches,
     Texts,
     chain_rows,
     hash_rows,
@@ -92,9 +93,9 @@ def _networks(numbers: pa.Array, names: pa.Array) -> pa.Array:
     return pc.coalesce(pc.binary_join_element_wise(labelled, names, " "), labelled, names)
 
 
-def _new_sketches(rows: int) -> Sketches:
+def _new_sketches(rows: int) -> RowSketches:
     # The lists' worst case is reserved, not touched: pages that no value reaches cost no memory.
-    return Sketches(
+    return RowSketches(
         bytes=np.empty(rows, np.uint64),
         text_hash=np.empty(rows, np.uint64),
         words=np.empty(rows, np.int32),
@@ -153,7 +154,7 @@ def _conversations(batch: pa.RecordBatch, accounts: U64, calls: U64) -> U64:
     return np.maximum(hashes, np.uint64(1))
 
 
-def _content_hashes(batch: pa.RecordBatch, accounts: U64, calls: U64, out: Sketches) -> U64:
+def _content_hashes(batch: pa.RecordBatch, accounts: U64, calls: U64, out: RowSketches) -> U64:
     """Fixed hash of what makes a row's content, so that of duplicate ids the same one is kept everywhere."""
     hashes = calls.copy()
     tokens = batch.column("output_tokens")

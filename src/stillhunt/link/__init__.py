@@ -30,7 +30,7 @@ from stillhunt.link.groups.slices import uses_of
 from stillhunt.link.judged_requests import JudgedRequests
 from stillhunt.link.link_tables import links_table, totals_table
 from stillhunt.link.requests.arrays import Flags, Ints
-from stillhunt.link.requests.index_requests import Log, background_accounts, index_requests
+from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
 from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
@@ -109,7 +109,9 @@ def _operators(untemplated: UntemplatedSlices, config: Config, advance: Callable
     return found
 
 
-def _template_assignment(log: Log, clusters: Clusters, label_of: Ints, found: Found, least: int) -> TemplateAssignment:
+def _template_assignment(
+    log: IndexedLog, clusters: Clusters, label_of: Ints, found: Found, least: int
+) -> TemplateAssignment:
     """Which requests count as templated: those under labels with a group, and an account's many under another label."""
     uses = uses_of(clusters, label_of, log.accounts)
     held = np.zeros(clusters.count, bool)
@@ -119,7 +121,7 @@ def _template_assignment(log: Log, clusters: Clusters, label_of: Ints, found: Fo
     return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
-def _held(log: Log, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:
+def _held(log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:
     """True for the accounts that belong to a group or fit one."""
     held = np.zeros(log.accounts, bool)
     for slices, group in found:

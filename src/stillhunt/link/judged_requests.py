@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from stillhunt.base.coded import is_coded, one_dictionary
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.order import CANONICAL, canonical_order
+from stillhunt.base.order import CANONICAL_ORDER, canonical_order
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, values
 from stillhunt.link.requests.clients import client_codes
@@ -73,7 +73,7 @@ class JudgedRequests:
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.templates, self.label_of, self.clusters, codes)
         own = ("account", "cluster", "matched", "single_turn", "first_occurrence", "fold", "topic", "request_style")
-        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL[1:], *own, *SLICE_COLUMNS]))
+        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL_ORDER[1:], *own, *SLICE_COLUMNS]))
         found = self.rows.gather(_chosen_rows, JUDGED_ROWS, context, columns)
         account = values(found, "account")
         order = _in_blocks(account)
@@ -131,5 +131,5 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
         "request_style": values(table, "request_style"),
         "account": values(table, "account"),
     }
-    order = canonical_order(table.select(list(CANONICAL[1:])), values(table, "account"))
+    order = canonical_order(table.select(list(CANONICAL_ORDER[1:])), values(table, "account"))
     return pa.table(columns).take(order).combine_chunks()

@@ -8,7 +8,7 @@ import pyarrow as pa
 from stillhunt.base.schema import LINKS, TOTALS
 from stillhunt.base.units import MICROBITS
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
-from stillhunt.link.requests.index_requests import Log
+from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.template_groups import Found
 from stillhunt.link.workload.operators import Operator
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
@@ -18,7 +18,7 @@ UNTEMPLATED_SEARCH = -1
 
 
 def links_table(
-    log: Log, found: Found, untemplated: UntemplatedSlices, operators: list[Operator], labels: Ints
+    log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator], labels: Ints
 ) -> pa.Table:
     """LINKS: first the groups of content clusters, then the operators among untemplated slices.
 
@@ -35,7 +35,7 @@ def links_table(
     return pa.concat_tables(parts).combine_chunks() if parts else LINKS.empty()
 
 
-def _template_links(log: Log, found: Found, number: int) -> pa.Table:
+def _template_links(log: IndexedLog, found: Found, number: int) -> pa.Table:
     slices, group = found[number]
     count = len(slices.account)
     member = np.zeros(count, bool)
@@ -55,7 +55,7 @@ def _template_links(log: Log, found: Found, number: int) -> pa.Table:
 
 
 def _operator_links(
-    log: Log, untemplated: UntemplatedSlices, operator: Operator, labels: Ints, number: int
+    log: IndexedLog, untemplated: UntemplatedSlices, operator: Operator, labels: Ints, number: int
 ) -> pa.Table:
     count = len(operator.slices)
     return LINKS.build(
@@ -76,7 +76,7 @@ def _microbits(bits: Floats) -> Ints:
     return np.rint(bits * MICROBITS).astype(np.int64)
 
 
-def totals_table(log: Log, background: Flags) -> pa.Table:
+def totals_table(log: IndexedLog, background: Flags) -> pa.Table:
     """TOTALS.
 
     Args:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stillhunt.base.arrays import CODE_RANGE
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.base.units import MICROBITS
 from stillhunt.resolve.parameters import CANDIDATE_PARAMETERS as P
@@ -25,7 +26,6 @@ Flags = npt.NDArray[np.bool_]
 
 VIEW_CAP = round(SLICE_PARAMETERS.view_cap_bits * MICROBITS)
 """Most microbits that one view on one fold may say about one slice."""
-_ACCOUNTS = 1 << 32
 
 
 def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.integer[Any]]) -> Ints:
@@ -35,18 +35,18 @@ def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.in
         cluster: content cluster, or label, of each slice.
         account: code of its account, 0 to 2^32 - 1.
     """
-    keys: Ints = cluster.astype(np.int64) * _ACCOUNTS + account
+    keys: Ints = cluster.astype(np.int64) * CODE_RANGE + account
     return keys
 
 
 def clusters_of(keys: Ints) -> Ints:
     """Content cluster, or label, of each slice."""
-    return keys // _ACCOUNTS
+    return keys // CODE_RANGE
 
 
 def accounts_of(keys: Ints) -> Ints:
     """Account of each slice."""
-    return keys % _ACCOUNTS
+    return keys % CODE_RANGE
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class SliceCounts:
         if not len(self.keys):
             return total
         for cluster in clusters:
-            wanted = cluster * _ACCOUNTS + accounts
+            wanted = cluster * CODE_RANGE + accounts
             at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
             total += np.where(self.keys[at] == wanted, self.prompts[at], 0)
         return total

@@ -8,11 +8,12 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from stillhunt.base.arrays import GOLDEN_RATIO
+
 Whole = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
 
@@ -72,7 +73,7 @@ def _place(held: Counts, value: npt.NDArray[np.uint64], row: int, begin: int, en
     while mask < 2 * (end - begin):
         mask *= 2
     mask -= 1
-    place = np.int64(((value[row] * _MIX) >> _SHIFT) & np.uint64(mask))
+    place = np.int64(((value[row] * GOLDEN_RATIO) >> _SHIFT) & np.uint64(mask))
     while held[place] >= begin and value[held[place]] != value[row]:
         place = (place + 1) & mask
     return place
@@ -167,7 +168,7 @@ def count_shared(value: npt.NDArray[np.uint64], owner: Whole) -> tuple[int, int]
     distinct = 0
     several = 0
     for row in range(len(value)):
-        place = np.int64(((value[row] * _MIX) >> _SHIFT) & np.uint64(mask))
+        place = np.int64(((value[row] * GOLDEN_RATIO) >> _SHIFT) & np.uint64(mask))
         while by[place] != -1 and held[place] != value[row]:
             place = (place + 1) & mask
         if by[place] == -1:

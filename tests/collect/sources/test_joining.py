@@ -20,7 +20,7 @@ from stillhunt.collect.join.match_calls import (
     MAX_CALL_MICROSECONDS,
     SAME_CALL_MICROSECONDS,
     CallAttributes,
-    Calls,
+    MatchedCalls,
     numbered_within,
     repeats_as_one,
     reused_ids,
@@ -150,7 +150,7 @@ def as_told(told: list[Row]) -> CallAttributes:
     )
 
 
-def joined(entries: list[Entry], told: list[Row], call: list[int] | None = None) -> Calls:
+def joined(entries: list[Entry], told: list[Row], call: list[int] | None = None) -> MatchedCalls:
     names, kinds, rows = np.array(entries, np.int64).reshape(-1, 3).T
     call = list(range(len(told))) if call is None else call
     return same_calls(names.astype(np.uint64), kinds, rows, np.array(call, np.int64), as_told(told))

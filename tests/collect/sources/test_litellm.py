@@ -202,7 +202,7 @@ def test_what_is_no_call_is_passed_over(tmp_path: Path) -> None:
     health = changed(payload(2), user_api_key_hash="litellm-internal-health-check")
     found = read_logs(lines(tmp_path / "log.jsonl", payload(1), health, payload(3, call_type="call_mcp_tool")))
     assert len(found.rows) == 1
-    assert found.inputs[0].passed_over == {litellm.NO_CALL: 1, litellm.OWN_CHECK: 1}
+    assert found.inputs[0].passed_over == {litellm.NOT_A_MODEL_CALL: 1, litellm.OWN_CHECK: 1}
 
 
 def test_no_client_hides_behind_a_tag_of_health_checks() -> None:

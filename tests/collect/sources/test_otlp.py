@@ -30,7 +30,14 @@ from reading import CAPTURES, captured, hashed_address, read_logs
 from stillhunt.collect.formats import source_named
 from stillhunt.collect.formats.otlp import traces as otlp_traces
 from stillhunt.collect.formats.otlp.attribute_values import python_value
-from stillhunt.collect.formats.otlp.sources import BEYOND, DUPLICATE, LITELLM_EMPTY, NO_CALL, REPEATED_SPAN, WRAPPER
+from stillhunt.collect.formats.otlp.sources import (
+    BEYOND,
+    DUPLICATE,
+    LITELLM_EMPTY,
+    NO_MODEL_CALL,
+    REPEATED_SPAN,
+    WRAPPER,
+)
 
 DIALECTS = {
     "current": CURRENT,
@@ -109,7 +116,7 @@ def test_a_span_around_a_call_lends_user_session_and_client(tmp_path: Path) -> N
     (row,) = read.rows
     assert (row["account_id"], row["conversation_id"]) == ("wader", "talk-2")
     assert row["client_ip"] == hashed_address("192.0.2.9")
-    assert read.inputs[0].passed_over == {NO_CALL: 2}
+    assert read.inputs[0].passed_over == {NO_MODEL_CALL: 2}
 
 
 def test_of_calls_within_calls_the_innermost_counts(tmp_path: Path) -> None:
@@ -124,7 +131,7 @@ def test_of_calls_within_calls_the_innermost_counts(tmp_path: Path) -> None:
     ]
     read = read_logs(write_json(tmp_path / "traces.jsonl", [export([one]) for one in reversed(spans)]))
     assert [row["request_id"][-4:] for row in read.rows] == ["cd04", "cd05"]
-    assert read.inputs[0].passed_over == {NO_CALL: 2, WRAPPER: 1}
+    assert read.inputs[0].passed_over == {NO_MODEL_CALL: 2, WRAPPER: 1}
     assert {row["conversation_id"] for row in read.rows} == {"talk-1"}
 
 
@@ -222,7 +229,7 @@ def test_litellms_empty_traces_say_what_to_switch_on(tmp_path: Path) -> None:
     ]
     read = read_logs(write_json(tmp_path / "a.jsonl", [export(spans)]))
     assert len(read.rows) == 1
-    assert read.inputs[0].passed_over == {NO_CALL: 2, LITELLM_EMPTY: 1}
+    assert read.inputs[0].passed_over == {NO_MODEL_CALL: 2, LITELLM_EMPTY: 1}
 
 
 def conversation(number: int) -> list[dict[str, Any]]:
@@ -468,4 +475,4 @@ def test_calls_beyond_the_spans_that_are_remembered_stay_calls_and_it_is_said(
     monkeypatch.setattr(otlp_traces, "MAX_SPANS", 3)
     read = read_logs(path)
     assert [row["account_id"] for row in read.rows] == ["teal", "guest"]
-    assert read.inputs[0].passed_over == {NO_CALL: 2, BEYOND: 1}
+    assert read.inputs[0].passed_over == {NO_MODEL_CALL: 2, BEYOND: 1}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, HOUR, Array, finding_of, group_of, log_of_rows
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.account_replacement import KIND, P, _votes
 from stillhunt.score.stats.beta_binomial import lean_ratio, part_bits
@@ -14,7 +14,7 @@ from stillhunt.score.stats.beta_binomial import lean_ratio, part_bits
 EACH, DAYS = 80, 14
 
 
-def replacing(rng: np.random.Generator, delay: Array, *, stops: Array) -> Log:
+def replacing(rng: np.random.Generator, delay: Array, *, stops: Array) -> ScoredLog:
     """Every second account stops at a given time; the others start so much later, each after its own stop."""
     pairs = len(stops)
     starts = np.clip(stops + delay, 0, DAYS * DAY - HOUR)
@@ -25,7 +25,7 @@ def replacing(rng: np.random.Generator, delay: Array, *, stops: Array) -> Log:
     return log_of_rows(owner, time.astype(np.int64), status=np.full(len(owner), 200))
 
 
-def found_in(log: Log, members: int | None = None) -> Finding:
+def found_in(log: ScoredLog, members: int | None = None) -> Finding:
     found = finding_of(KIND, log, group_of(log, members or log.accounts.count))
     assert found is not None
     return found

@@ -9,7 +9,7 @@ import pytest
 from row_logs import DAY, Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import CATALOGUE
 from stillhunt.score.evidence.finding import EXAMPLES
 from stillhunt.score.evidence.kind import EvidenceKind
@@ -50,7 +50,7 @@ def customers() -> dict[str, list[Any]]:
     }
 
 
-def logs(seed: int) -> tuple[Log, Log]:
+def logs(seed: int) -> tuple[ScoredLog, ScoredLog]:
     """The same log twice, its rows given in two orders; topics and folds follow the prompt."""
     rng = np.random.default_rng(seed)
     starts, length = rng.uniform(0, 6, ACCOUNTS) * DAY, rng.uniform(3, 8, ACCOUNTS) * DAY
@@ -69,7 +69,7 @@ def logs(seed: int) -> tuple[Log, Log]:
 SAME = logs(13)
 
 
-def group(log: Log, kind: EvidenceKind) -> Candidate:
+def group(log: ScoredLog, kind: EvidenceKind) -> Candidate:
     return untemplated_group(log, np.arange(MEMBERS)) if kind.name == "similar_workload" else group_of(log, MEMBERS)
 
 

@@ -10,7 +10,7 @@ from row_logs import DAY, finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.base.formatting import percent
 from stillhunt.extract.text.conduct import BITS
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.asked_conduct import KIND, TRAITS, P, Trait
@@ -22,13 +22,13 @@ ROWS = MEMBERS * EACH
 *SINGLE, ANY_OF_THEM = TRAITS
 
 
-def log_with(rng: np.random.Generator, **columns: Any) -> Log:
+def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
     """The members' log: every column as given, times at random over ten days."""
     owner = np.repeat(np.arange(MEMBERS), EACH)
     return log_of_rows(owner, rng.integers(0, 10 * DAY, ROWS), **columns)
 
 
-def found_in(log: Log) -> Finding:
+def found_in(log: ScoredLog) -> Finding:
     found = finding_of(KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found

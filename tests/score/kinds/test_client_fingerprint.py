@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.client_fingerprint import KIND, P, _as_users_of_the_same
 from stillhunt.score.stats.shared_keys import shared_value
@@ -19,7 +19,7 @@ Clients = list[str | None]
 POPULAR: Clients = [f"sdk/{n % 3}" for n in range(OTHERS)]
 
 
-def log_of_clients(clients: Clients, *, style: Array | None = None) -> Log:
+def log_of_clients(clients: Clients, *, style: Array | None = None) -> ScoredLog:
     """Accounts with ten untemplated requests each, all by its client, with a temperature unless said otherwise."""
     account = np.repeat(np.arange(len(clients)), EACH)
     sets = np.ones(len(clients), bool) if style is None else style

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, Array, finding_of, group_of, log_of_rows, with_accounts
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds import common_days
 from stillhunt.score.evidence.kinds.common_days import KIND, P
@@ -58,7 +58,7 @@ def test_bursts_of_their_own_are_no_common_queue() -> None:
     assert np.mean(worth) < 1.0
 
 
-def counted_log(counts: Array) -> Log:
+def counted_log(counts: Array) -> ScoredLog:
     """A log with so many requests of each account (row) on each day (column), noon apart by account."""
     account, day = (index.ravel() for index in np.indices(counts.shape))
     owner, when = np.repeat(account, counts.ravel()), np.repeat(day, counts.ravel())

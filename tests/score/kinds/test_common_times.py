@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from row_logs import HOUR, Array, finding_of, group_of, log_of_rows, with_requests
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here
 from stillhunt.score.evidence.kinds.common_times import KIND
 from stillhunt.score.stats.homogeneity import index_bits
@@ -15,7 +15,7 @@ from stillhunt.score.stats.honest_reference import TIME_REFERENCE
 MEMBERS, OTHERS, EACH, WINDOWS = 15, 80, 60, 20
 
 
-def log_with(rng: np.random.Generator, members: Array) -> Log:
+def log_with(rng: np.random.Generator, members: Array) -> ScoredLog:
     """Members with requests in windows drawn from their rows of weights; others each with windows of their own."""
     weights = np.concatenate([members, rng.dirichlet(np.full(WINDOWS, 0.3), OTHERS)])
     window = np.concatenate([rng.choice(WINDOWS, EACH, p=own / own.sum()) for own in weights])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, Array, finding_of, group_of, log_of_rows
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import members_sharing
 from stillhunt.score.evidence.kinds.constant_settings import KIND, P
@@ -21,11 +21,11 @@ GROUPS = np.maximum(OWNER - MEMBERS + 4, 0) // 4
 """The members' content cluster, then one for every four other accounts."""
 
 
-def log_with(rng: np.random.Generator, **columns: Any) -> Log:
+def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
     return log_of_rows(OWNER, rng.integers(0, 5 * DAY, len(OWNER)), cluster=GROUPS, **columns)
 
 
-def found_in(log: Log) -> Finding:
+def found_in(log: ScoredLog) -> Finding:
     found = finding_of(KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found

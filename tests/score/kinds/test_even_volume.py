@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.even_volume import KIND, P, bits_by_topics
@@ -17,7 +17,7 @@ from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE
 TOPIC_COUNT = 12
 
 
-def log_of_volumes(volumes: Array, *, one_queue: bool = True, seed: int = 1) -> Log:
+def log_of_volumes(volumes: Array, *, one_queue: bool = True, seed: int = 1) -> ScoredLog:
     """Members with so many requests each, with topics from one queue or their own; 60 others with topics of theirs."""
     rng = np.random.default_rng(seed)
     counts = np.r_[volumes, np.full(60, 60)]
@@ -30,7 +30,7 @@ def log_of_volumes(volumes: Array, *, one_queue: bool = True, seed: int = 1) -> 
     return with_requests(log, topic=topic, fold=rng.integers(0, 2, len(account)))
 
 
-def found_in(log: Log, members: int, least: int = 4) -> Finding:
+def found_in(log: ScoredLog, members: int, least: int = 4) -> Finding:
     found = finding_of(KIND, log, group_of(log, members), min_slice_requests=least)
     assert found is not None
     return found

@@ -7,7 +7,7 @@ import pytest
 from row_logs import DAY, HOUR, MINUTE, Array, finding_of, group_of, log_of_rows
 
 from stillhunt.base.formatting import percent
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.failover import KIND, P, _apart, _started
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, share_ratio
@@ -21,7 +21,7 @@ def working_hours(rng: np.random.Generator, rows: int, days: int = DAYS) -> Arra
     return rng.integers(0, days, rows) * DAY + ((8 + 8 * rng.beta(2, 2, rows)) * HOUR).astype(np.int64)
 
 
-def refusing(rng: np.random.Generator, *, copied: float = 0.0, jumped: float = 0.0, office: bool = True) -> Log:
+def refusing(rng: np.random.Generator, *, copied: float = 0.0, jumped: float = 0.0, office: bool = True) -> ScoredLog:
     """Members with refusals at random; another member sends some of the refused prompts, or starts work."""
     owner = np.repeat(np.arange(MEMBERS), EACH)
     time = working_hours(rng, ROWS) if office else rng.integers(0, DAYS * DAY, ROWS)
@@ -40,7 +40,7 @@ def refusing(rng: np.random.Generator, *, copied: float = 0.0, jumped: float = 0
     )
 
 
-def found_in(log: Log) -> Finding:
+def found_in(log: ScoredLog) -> Finding:
     found = finding_of(KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found

@@ -9,7 +9,7 @@ import pytest
 from row_logs import DAY, finding_of, group_of, log_of_rows
 
 from stillhunt.base.formatting import percent
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.model_and_answers import KIND, P
 from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
@@ -21,11 +21,11 @@ GROUPS = np.maximum(OWNER - MEMBERS + 4, 0) // 4
 """The members' content cluster, then one for every four other accounts."""
 
 
-def log_with(rng: np.random.Generator, **columns: Any) -> Log:
+def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
     return log_of_rows(OWNER, rng.integers(0, 5 * DAY, len(OWNER)), cluster=GROUPS, **columns)
 
 
-def found_in(log: Log, members: int = MEMBERS) -> Finding | None:
+def found_in(log: ScoredLog, members: int = MEMBERS) -> Finding | None:
     return finding_of(KIND, log, group_of(log, members))
 
 
@@ -62,7 +62,7 @@ def plain_rank(value: float, others: list[float]) -> float:
     return (below + 0.5) / (len(others) + 1)
 
 
-def grouped_log(shares: list[int], answers: list[int | None], own: tuple[int, list[int | None]]) -> Log:
+def grouped_log(shares: list[int], answers: list[int | None], own: tuple[int, list[int | None]]) -> ScoredLog:
     """Groups of 40 requests of one account each, so many of them for one model, with answers of so many tokens.
 
     Args:

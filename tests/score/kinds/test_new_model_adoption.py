@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, HOUR, finding_of, group_of, log_of_rows, with_accounts
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.new_model_adoption import KIND, P
 from stillhunt.score.stats.beta_binomial import BetaPrior, part_bits, share_ratio
@@ -17,7 +17,7 @@ MEMBERS, EACH, DAYS = 20, 80, 10
 MOVING = BetaPrior(P.moved_mean, P.moved_strength)
 
 
-def launching(rng: np.random.Generator, members_move: float, others_move: float, *, others: int = 200) -> Log:
+def launching(rng: np.random.Generator, members_move: float, others_move: float, *, others: int = 200) -> ScoredLog:
     """A model appears on day five; some of the members and of the others at work ask for it within hours."""
     count = MEMBERS + others
     owner = np.repeat(np.arange(count), EACH)
@@ -29,11 +29,11 @@ def launching(rng: np.random.Generator, members_move: float, others_move: float,
     )
 
 
-def found_in(log: Log, members: int = MEMBERS) -> Finding | None:
+def found_in(log: ScoredLog, members: int = MEMBERS) -> Finding | None:
     return finding_of(KIND, log, group_of(log, members))
 
 
-def bits_in(log: Log) -> float:
+def bits_in(log: ScoredLog) -> float:
     found = found_in(log)
     return found.bits if found else 0.0
 
@@ -79,7 +79,7 @@ def test_a_model_of_the_first_days_is_not_new() -> None:
     assert found_in(log_of_rows(owner, time, model=model)) is None
 
 
-def small_log(moved: list[int], volumes: list[int], launches: int = 1) -> Log:
+def small_log(moved: list[int], volumes: list[int], launches: int = 1) -> ScoredLog:
     """Accounts that send so many requests on each day of a launch, the first of the numbered ones with the new model.
 
     Args:

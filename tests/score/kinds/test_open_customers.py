@@ -9,7 +9,7 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.score.context import disposable_mail as mail
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.open_customers import DECLARED_KIND, OPEN_KIND, P, explained_by_customer
@@ -39,7 +39,7 @@ def judged(columns: Columns) -> Finding | None:
     return finding_of(OPEN_KIND, log, group_of(log, MEMBERS))
 
 
-def log_with(columns: Columns) -> Log:
+def log_with(columns: Columns) -> ScoredLog:
     """A log of members and other accounts."""
     count = MEMBERS + OTHERS
     return log_of_rows(np.repeat(np.arange(count), 2), np.arange(2 * count), customers=columns)

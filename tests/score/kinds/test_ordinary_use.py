@@ -10,7 +10,7 @@ from row_logs import DAY, HOUR, finding_of, group_of, log_of_rows
 
 from stillhunt.base.formatting import percent
 from stillhunt.extract.text.conduct import BITS
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.ordinary_use import KINDS, OWN_DATA, OWN_DATA_KIND, P
@@ -21,12 +21,12 @@ ROWS = MEMBERS * EACH
 OWNER = np.repeat(np.arange(MEMBERS), EACH)
 
 
-def log_with(rng: np.random.Generator, **columns: Any) -> Log:
+def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
     """The members' log: every column as given, times at random over ten days."""
     return log_of_rows(OWNER, rng.integers(0, 10 * DAY, ROWS), **columns)
 
 
-def signs(log: Log) -> dict[str, Finding]:
+def signs(log: ScoredLog) -> dict[str, Finding]:
     found = [finding_of(kind, log, group_of(log, MEMBERS)) for kind in KINDS]
     return {finding.kind: finding for finding in found if finding is not None}
 

@@ -9,21 +9,21 @@ import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_accounts
 
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.phrase_mixture import KIND, template_lift
 
 MEMBERS = 10
 
 
-def log_with(use: Array, outside: Array) -> Log:
+def log_with(use: Array, outside: Array) -> ScoredLog:
     """Accounts with so many requests in content cluster 0, and so many outside any."""
     account = np.repeat(np.arange(len(use)), use + outside)
     place = np.arange(len(account)) - np.searchsorted(account, account)
     return log_of_rows(account, np.arange(len(account)), cluster=np.where(place < use[account], 0, -1))
 
 
-def found_in(log: Log, content: float | Array, members: int = MEMBERS) -> Finding:
+def found_in(log: ScoredLog, content: float | Array, members: int = MEMBERS) -> Finding:
     group = replace(group_of(log, members), content=np.zeros(members) + content)
     found = finding_of(KIND, log, group)
     assert found is not None
@@ -99,7 +99,7 @@ def test_the_lift_is_that_of_the_definition(seed: int, sampled: bool) -> None:
         assert template_lift(log, group, least) == pytest.approx(expected)
 
 
-def two_clusters(log: Log, members: int) -> Candidate:
+def two_clusters(log: ScoredLog, members: int) -> Candidate:
     """The members' slices in content clusters 0 and 1."""
     rows = np.flatnonzero((log.requests.account < members) & (log.requests.cluster >= 0))
     account = log.requests.account[rows]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from row_logs import DAY, finding_of, group_of, log_of_rows, with_accounts
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.model_and_answers import P as RANKS
 from stillhunt.score.evidence.kinds.plan_use import KIND, P
@@ -18,7 +18,7 @@ OWNER = np.repeat(np.arange(ACCOUNTS), EACH)
 PLANS = ["pro" if number % 2 else "free" for number in range(ACCOUNTS)]
 
 
-def found_in(log: Log, members: int = MEMBERS) -> Finding | None:
+def found_in(log: ScoredLog, members: int = MEMBERS) -> Finding | None:
     return finding_of(KIND, log, group_of(log, members))
 
 
@@ -41,7 +41,7 @@ def test_without_plans_nothing_is_said() -> None:
     assert found_in(unknown) is None
 
 
-def used_log(plans: list[str | None], use: list[int]) -> Log:
+def used_log(plans: list[str | None], use: list[int]) -> ScoredLog:
     """Accounts with one request each, of so many tokens."""
     count = len(plans)
     return log_of_rows(np.arange(count), np.arange(count), customers={"plan": plans}, output_tokens=use)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, members_sharing
 from stillhunt.score.evidence.kinds.shared_addresses import KINDS
@@ -22,7 +22,7 @@ Addresses = list[list[int]]
 OWN: Addresses = [[1_000 + n] for n in range(OTHERS)]
 
 
-def log_with(kind: EvidenceKind, members: Addresses, others: Addresses = OWN, **columns: object) -> Log:
+def log_with(kind: EvidenceKind, members: Addresses, others: Addresses = OWN, **columns: object) -> ScoredLog:
     """Accounts that send one request from each of their addresses."""
     held = [*members, *others]
     account = np.repeat(np.arange(len(held)), [len(own) for own in held])
@@ -30,7 +30,7 @@ def log_with(kind: EvidenceKind, members: Addresses, others: Addresses = OWN, **
     return log_of_rows(account, np.arange(len(account)), **{kind.name: value}, **columns)
 
 
-def found_in(kind: EvidenceKind, log: Log) -> Finding:
+def found_in(kind: EvidenceKind, log: ScoredLog) -> Finding:
     found = finding_of(kind, log, group_of(log, MEMBERS))
     assert found is not None
     return found

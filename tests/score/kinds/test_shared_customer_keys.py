@@ -10,7 +10,7 @@ from row_logs import HOUR, finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.base.wording import fill
 from stillhunt.score.context import disposable_mail
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 from stillhunt.score.evidence.kinds.shared_customer_keys import KINDS, MAIL_KIND
@@ -41,7 +41,7 @@ def value_of(kind: EvidenceKind, code: int) -> Any:
     return f"d{code}.example" if kind is MAIL_KIND else code
 
 
-def log_with(kind: EvidenceKind, members: list[int | None], **columns: list[Any]) -> Log:
+def log_with(kind: EvidenceKind, members: list[int | None], **columns: list[Any]) -> ScoredLog:
     """Members with the given values of the kind's column, and others each with a value of its own."""
     codes = [*members, *(1_000 + n for n in range(OTHERS))]
     values = [None if code is None else value_of(kind, code) for code in codes]
@@ -49,7 +49,7 @@ def log_with(kind: EvidenceKind, members: list[int | None], **columns: list[Any]
     return log_of_rows(account, np.arange(len(account)), customers={kind.name: values, **columns})
 
 
-def found_in(kind: EvidenceKind, log: Log, members: int = MEMBERS) -> Finding:
+def found_in(kind: EvidenceKind, log: ScoredLog, members: int = MEMBERS) -> Finding:
     found = finding_of(kind, log, group_of(log, members))
     assert found is not None
     return found

@@ -11,7 +11,7 @@ from row_logs import DAY, Array, finding_of, group_of, log_of_rows, untemplated_
 from scipy.stats import norm
 
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.similar_workload import KIND, MIN_QUESTIONS, P, workload_finding
 from stillhunt.score.stats.honest_reference import SPREADS
@@ -20,7 +20,7 @@ CUSTOMERS = 150
 COST_BITS = math.log2(len(P.worker_shares) * P.volumes_tried)
 
 
-def log_of_volumes(volumes: Array, *, style: Array | None = None) -> Log:
+def log_of_volumes(volumes: Array, *, style: Array | None = None) -> ScoredLog:
     """A log of untemplated slices: so many questions of each account, sent with a temperature unless said otherwise."""
     account = np.repeat(np.arange(len(volumes)), volumes)
     sets = np.ones(len(volumes), bool) if style is None else style
@@ -32,12 +32,12 @@ def log_of_volumes(volumes: Array, *, style: Array | None = None) -> Log:
     return with_requests(log, untemplated=np.ones(len(account), bool))
 
 
-def workload(log: Log, group: Candidate) -> Finding:
+def workload(log: ScoredLog, group: Candidate) -> Finding:
     """The finding where topics leave room for all of it."""
     return workload_finding(KIND, log, group, P.cap_bits)
 
 
-def of_group(log: Log, members: int) -> Finding:
+def of_group(log: ScoredLog, members: int) -> Finding:
     return workload(log, untemplated_group(log, np.arange(members)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_accounts, with_requests
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
@@ -25,7 +25,7 @@ def topics_of(rng: np.random.Generator, mixtures: Array) -> Array:
     return np.concatenate([rng.choice(TOPIC_COUNT, EACH, p=mixture) for mixture in mixtures])
 
 
-def log_with(rng: np.random.Generator, mixtures: Array, *, cluster: Array | None = None) -> Log:
+def log_with(rng: np.random.Generator, mixtures: Array, *, cluster: Array | None = None) -> ScoredLog:
     account = np.repeat(np.arange(len(mixtures)), EACH)
     log = log_of_rows(account, np.arange(len(account)), cluster=cluster)
     return with_requests(log, topic=topics_of(rng, mixtures), fold=rng.integers(0, 2, len(account)))
@@ -42,7 +42,7 @@ def mixtures(rng: np.random.Generator, *, one_queue: bool, alike: bool = False) 
     return own
 
 
-def found_in(log: Log) -> Finding:
+def found_in(log: ScoredLog) -> Finding:
     found = finding_of(KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found

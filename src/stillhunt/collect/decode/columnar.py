@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillhunt.base.arrays import I64
 from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
@@ -34,7 +34,6 @@ LONG_FIELDS = ("prompt", "system_prompt", "messages", "response", "tools")
 """Columns of REQUESTS that may hold long values."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
-I64: TypeAlias = npt.NDArray[np.int64]
 Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
 """A part of an input that can be read by itself; what cannot be decoded goes to the rejects."""
 

@@ -30,7 +30,7 @@ SOURCES: tuple[Source, ...] = (
     *nginx.SOURCES,
     *generic_bodies.SOURCES,
 )
-CANONICAL = "canonical"
+CANONICAL_FORMAT = "canonical"
 """`--format` name of tables that have the columns of REQUESTS."""
 
 
@@ -55,7 +55,7 @@ def source_named(name: str) -> Source:
     for source in SOURCES:
         if source.name == name:
             return source
-    names = [CANONICAL, *(source.name for source in SOURCES)]
+    names = [CANONICAL_FORMAT, *(source.name for source in SOURCES)]
     near = difflib.get_close_matches(name, names, n=3)
     raise ConfigError(
         f"unknown log format '{name[:60]}'",

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.arrays import I64, U64
 from stillhunt.collect.history.kernels import Entries, SeenPrompts, count_children, enter_prompts, find_prompts, follow
 from stillhunt.collect.history.resent_prefixes import (
     MAX_CONTINUATIONS,
@@ -35,9 +36,9 @@ from stillhunt.collect.history.resent_prefixes import (
     prompts_of,
     without_prefixes,
 )
-from stillhunt.collect.values.kernels import I64, KEYS, U64
+from stillhunt.collect.values.kernels import KEYS
 
-MARKS = pa.schema(
+PREFIX_MARKS = pa.schema(
     [
         ("time_order", pa.int64()),
         ("prompt_hash", pa.uint64()),
@@ -60,8 +61,8 @@ Reading = Callable[[Sequence[int]], Iterator[tuple[int, pa.Table]]]
 
 
 Notes = Mapping[str, pa.Table]
-"""What is kept about the history in an input: `marks` (MARKS) and `followers` (FOLLOWERS). The followers are missing if
-they were found among other inputs than those that are not new."""
+"""What is kept about the history in an input: `marks` (PREFIX_MARKS) and `followers` (FOLLOWERS). The followers are
+missing if they were found among other inputs than those that are not new."""
 
 
 def secret_of(key: str) -> U64:
@@ -139,8 +140,12 @@ class IncrementalCutter:
             related = np.where(no_conversation, entries.gates, groups)
             could = entries.keys != 0
             columns = (orders, entries.keys, entries.buckets, entries.gates, related, entries.offsets.astype(np.uint8))
-            made[index].append(pa.Table.from_arrays([pa.array(column[could]) for column in columns], schema=MARKS))
-        return {index: pa.concat_tables(parts) if parts else MARKS.empty_table() for index, parts in made.items()}
+            made[index].append(
+                pa.Table.from_arrays([pa.array(column[could]) for column in columns], schema=PREFIX_MARKS)
+            )
+        return {
+            index: pa.concat_tables(parts) if parts else PREFIX_MARKS.empty_table() for index, parts in made.items()
+        }
 
     def _all_seen(self) -> SeenPrompts:
         seen = new_seen_prompts(sum(table.num_rows for table in self._marks.values()), timed=True)

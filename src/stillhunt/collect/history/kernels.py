@@ -12,12 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import I64, M2, U8, U64
 from stillhunt.collect.values.kernels import (
     HASH_BLOCK,
-    I64,
-    M2,
-    U8,
-    U64,
     Flags,
     block_hash,
     chain,

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import I64
 from stillhunt.collect.history.kernels import (
     Children,
     Entries,
@@ -51,7 +52,6 @@ PROMPTS_PER_END_WORD = 4
 _FIRST_CHILDREN = 1 << 10
 _MAX_TURN = 1022
 
-I64 = npt.NDArray[np.int64]
 Batches = Callable[[], Iterator[pa.Table]]
 """Reads all usable rows from the start, in the same order each time."""
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillhunt.base.arrays import I64, U64
 from stillhunt.base.engine import Engine
 from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
@@ -28,9 +29,7 @@ from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL, Reco
 from stillhunt.collect.formats import SOURCES
 from stillhunt.collect.join.match_calls import (
     CONTENT,
-    I64,
     LINK_KINDS,
-    U64,
     CallIds,
     by_content,
     numbered_within,

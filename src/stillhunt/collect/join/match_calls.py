@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from stillhunt.base.arrays import I64, U64
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.values.kernels import KEYS, hash_rows, windows
 from stillhunt.collect.values.strings import text_buffers
 
-I64 = npt.NDArray[np.int64]
-U64 = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 
 _APART = np.uint64(0x9E3779B97F4A7C15)
@@ -64,7 +63,7 @@ class CallAttributes:
 
 
 @dataclass(frozen=True)
-class Calls:
+class MatchedCalls:
     """Rows joined into calls.
 
     Attributes:
@@ -78,7 +77,7 @@ class Calls:
     ambiguous: int
 
 
-def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAttributes) -> Calls:
+def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAttributes) -> MatchedCalls:
     """Join rows that share a name into calls, one kind of names after the other.
 
     A name that two calls of one source share identifies no call and joins nothing. There is one exception: if all
@@ -108,7 +107,7 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAtt
     representative[order] = order[np.maximum.accumulate(np.where(is_first, np.arange(count), 0))]
     _, part, times = np.unique(_paired(call, attributes.ranks), return_inverse=True, return_counts=True)
     not_joined = np.bincount(call, minlength=1)[call] == 1
-    return Calls(representative, times[part] > 1, int(np.count_nonzero(conflicting & not_joined)))
+    return MatchedCalls(representative, times[part] > 1, int(np.count_nonzero(conflicting & not_joined)))
 
 
 def _join_by_names(names: U64, rows: I64, call: I64, attributes: CallAttributes, kind: str) -> tuple[I64, Flags]:

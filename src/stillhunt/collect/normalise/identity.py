@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillhunt.base.arrays import I64, U64
 from stillhunt.collect.normalise.kernels_identity import hash_addresses, hash_all, hash_texts
 from stillhunt.collect.values.fields import Column
-from stillhunt.collect.values.kernels import I64, KEYS, U64, Flags, enter, hash_rows, look_up
+from stillhunt.collect.values.kernels import KEYS, Flags, enter, hash_rows, look_up
 from stillhunt.collect.values.strings import as_text, cut_at, text_buffers
 
 IPV4_PREFIX_BITS = 24

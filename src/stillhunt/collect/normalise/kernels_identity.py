@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.collect.values.kernels import I64, U8, U64, Flags, inline, kernel, load_word
+from stillhunt.base.arrays import I64, U8, U64
+from stillhunt.collect.values.kernels import Flags, inline, kernel, load_word
 
 LONGEST_ADDRESS = 64
 """Bytes of scratch space; the canonical text of any address or prefix fits."""

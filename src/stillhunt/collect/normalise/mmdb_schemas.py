@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 LARGEST_ASN = 2**32 - 1
 MAX_NETWORK_NAME_CHARACTERS = 96
-KINDS = ("tor", "vpn", "residential proxy", "relay", "proxy", "anonymous", "hosting", "cdn", "crawler")
+NETWORK_KINDS = ("tor", "vpn", "residential proxy", "relay", "proxy", "anonymous", "hosting", "cdn", "crawler")
 """Kinds of addresses that matter more than what the network is used for, in order: of several the first counts,
 whichever file has it."""
 _ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
@@ -219,7 +219,7 @@ def _stronger(one: str | None, other: str | None) -> str | None:
     """The kind that matters more; the first of two that only say what a network is used for."""
     if one is None or other is None:
         return other if one is None else one
-    ranks = [KINDS.index(kind) if kind in KINDS else len(KINDS) for kind in (one, other)]
+    ranks = [NETWORK_KINDS.index(kind) if kind in NETWORK_KINDS else len(NETWORK_KINDS) for kind in (one, other)]
     return other if ranks[1] < ranks[0] else one
 
 

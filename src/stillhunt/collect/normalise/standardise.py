@@ -19,7 +19,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.collect.formats import CANONICAL, SOURCES
+from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
 from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
@@ -99,7 +99,7 @@ class Rules:
         Raises:
             ConfigError: an MMDB file cannot be used, or a sampling rate is set for an unknown format.
         """
-        kinds = [CANONICAL, *(source.name for source in SOURCES)]
+        kinds = [CANONICAL_FORMAT, *(source.name for source in SOURCES)]
         for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
             raise ConfigError(
                 "unknown log format",
@@ -187,7 +187,7 @@ class _Build:
                 for row in np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
             }
         rates = self.rules.config.collect.sampling_rate
-        usual = rates.get(self.rules.formats.get(self.raw.origin_file, CANONICAL)) if rates else None
+        usual = rates.get(self.rules.formats.get(self.raw.origin_file, CANONICAL_FORMAT)) if rates else None
         self.put("sampling_rate", stated if usual is None else pc.fill_null(stated, usual), faults)
 
     def text(self, name: str) -> pa.Array:

@@ -11,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import I64
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import ACCOUNTS
-from stillhunt.collect.formats import CANONICAL
+from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.normalise.standardise import Rules, account_contents, standardise_accounts
 from stillhunt.collect.read.inputs import NO_USABLE_ROW, open_inputs
 from stillhunt.collect.values.fields import ACCOUNT_FIELDS, REQUIRED_ACCOUNT_FIELDS, field_map
-from stillhunt.collect.values.kernels import I64
 from stillhunt.collect.values.rejects import Rejects
 
 OTHER_ROW_KEPT = "another row of this account differs; the one with the smallest content hash is kept"
@@ -63,7 +63,7 @@ def open_accounts(
                 parts.setdefault(kind, []).append(_Part(table, hidden, rows, raw.source, raw.place))
                 advance(raw.rows)
     table = ACCOUNTS.empty()
-    for kind in sorted(parts, key=lambda name: (name != CANONICAL, name)):
+    for kind in sorted(parts, key=lambda name: (name != CANONICAL_FORMAT, name)):
         table = _completed(table, _merged(parts.pop(kind), rejects))
     if table.num_rows == 0 and rejects.rows:
         raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NO_USABLE_ROW)

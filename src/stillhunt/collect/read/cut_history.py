@@ -10,11 +10,11 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.arrays import I64
 from stillhunt.base.progress import Progress
 from stillhunt.collect.history.incremental_history import IncrementalCutter, Notes
 from stillhunt.collect.history.resent_prefixes import PrefixCutter
 from stillhunt.collect.read.read_rows import RowReader
-from stillhunt.collect.values.kernels import I64
 
 Cutter: TypeAlias = PrefixCutter | IncrementalCutter
 """Takes resent history off prompts; rows must come in the order of inputs that `HistoryCuts.begin` gave."""

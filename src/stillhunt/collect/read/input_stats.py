@@ -16,7 +16,7 @@ from stillhunt.collect.checks.duplicate_inputs import DuplicateInputs
 from stillhunt.collect.checks.proxy_check import ProxyCheck
 from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
-from stillhunt.collect.formats import CANONICAL
+from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.read.inputs import OpenedInputs
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
@@ -71,7 +71,7 @@ class InputFile:
     sha256: str
     bytes: int
     rows: int
-    format: str = CANONICAL
+    format: str = CANONICAL_FORMAT
     passed_over: Mapping[str, int] = field(default_factory=dict)
     by_address: int = 0
     joined: int = 0

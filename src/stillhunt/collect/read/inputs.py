@@ -12,7 +12,7 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.formatting import shorten
 from stillhunt.collect.decode.columnar import Reader, UnusableInputError
 from stillhunt.collect.decode.records import RecordReader
-from stillhunt.collect.formats import CANONICAL
+from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.locate.catalog import Found, FoundFile, find_inputs
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.read.recognise import FormatsMet, open_reader
@@ -41,7 +41,7 @@ class OpenedInputs:
     def format_of(self, index: int) -> str:
         """Name of an input's format; `canonical` if the input has our columns."""
         reader = self.readers.get(index) or self.customers.get(index)
-        return reader.source.name if isinstance(reader, RecordReader) else CANONICAL
+        return reader.source.name if isinstance(reader, RecordReader) else CANONICAL_FORMAT
 
     def name_of(self, index: int) -> str:
         """Name of an input as it is printed in REJECTS."""

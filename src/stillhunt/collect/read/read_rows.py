@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from stillhunt.base.arrays import I64
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.collect.decode.columnar import ParquetReader, Part, TableReader
@@ -20,7 +21,6 @@ from stillhunt.collect.read.input_stats import InputStats
 from stillhunt.collect.read.inputs import OpenedInputs
 from stillhunt.collect.read.parallel_read import in_parallel
 from stillhunt.collect.values.fields import REQUEST_FIELDS
-from stillhunt.collect.values.kernels import I64
 from stillhunt.collect.values.rejects import Rejects
 
 CheckedRows: TypeAlias = tuple[int, pa.Table | None, Rejects]

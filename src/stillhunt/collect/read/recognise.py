@@ -28,7 +28,7 @@ from stillhunt.collect.decode.envelopes import UTF16, envelopes, from_utf16
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, JsonReader, TextFile
 from stillhunt.collect.decode.records import Context, RecordReader, sample_of
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed
-from stillhunt.collect.formats import CANONICAL, recognise, source_named
+from stillhunt.collect.formats import CANONICAL_FORMAT, recognise, source_named
 from stillhunt.collect.formats.source import Framing, Record, Sample, Source
 from stillhunt.collect.locate.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.locate.database import StoredTable
@@ -89,7 +89,7 @@ def _open_file(
     if not first_bytes:
         raise UnusableInputError("the file is empty")
     file = _described(path, rows, config)
-    if config.collect.format == CANONICAL:
+    if config.collect.format == CANONICAL_FORMAT:
         formats = None
     elif config.collect.format and formats is not None:
         source = source_named(config.collect.format)
@@ -151,11 +151,11 @@ def _open_stored(
     if table.is_empty():
         raise UnusableInputError("the table is empty", "table")
     file = _described(table, rows, config)
-    if table.chosen and config.collect.format not in ("", CANONICAL):
+    if table.chosen and config.collect.format not in ("", CANONICAL_FORMAT):
         source = source_named(config.collect.format)
         return formats.opened(file, source, _sampled(file, "parquet"))
     plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
-    asked = None if table.chosen and config.collect.format == CANONICAL else formats
+    asked = None if table.chosen and config.collect.format == CANONICAL_FORMAT else formats
     return _canonical_or_known(plain, file, "parquet", asked)
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.arrays import I64
 from stillhunt.base.config import Config
 from stillhunt.collect.decode.columnar import Part
 from stillhunt.collect.history.resent_prefixes import prompt_array
@@ -18,7 +19,6 @@ from stillhunt.collect.read.cut_history import HistoryCuts
 from stillhunt.collect.read.held_inputs import HeldInputs
 from stillhunt.collect.read.parallel_read import in_parallel
 from stillhunt.collect.read.read_rows import RowReader
-from stillhunt.collect.values.kernels import I64
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import bounded_texts
 

@@ -18,9 +18,8 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
-U8 = npt.NDArray[np.uint8]
-U64 = npt.NDArray[np.uint64]
-I64 = npt.NDArray[np.int64]
+from stillhunt.base.arrays import I64, M1, M2, U8, U64
+
 Flags = npt.NDArray[np.bool_]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -31,8 +30,6 @@ KEYS = 8
 """Secret words of the block hash, one for each 8 bytes of a block."""
 
 # Finaliser of MurmurHash3 (public domain).
-M1 = np.uint64(0xFF51AFD7ED558CCD)
-M2 = np.uint64(0xC4CEB9FE1A85EC53)
 _U0, _U1, _U31, _U32, _U33 = (np.uint64(n) for n in (0, 1, 31, 32, 33))
 _LOW = np.uint64(0xFFFFFFFF)
 

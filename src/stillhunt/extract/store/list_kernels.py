@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stillhunt.extract.text.byte_kernels import I32, I64, U16, U32, entry_point
+from stillhunt.base.arrays import I32, I64, U16, U32
+from stillhunt.extract.text.byte_kernels import entry_point
 
 
 @entry_point

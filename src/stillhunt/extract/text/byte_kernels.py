@@ -13,16 +13,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic as numba_intrinsic
 
-U8 = npt.NDArray[np.uint8]
-U16 = npt.NDArray[np.uint16]
-U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
+from stillhunt.base.arrays import I32, I64, M1, M2, U8, U64
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -52,8 +46,6 @@ KIND_OTHER, KIND_CONTENT, KIND_NUMBER, KIND_CHARACTER = np.uint64(0), np.uint64(
 P1 = np.uint64(0x9E3779B185EBCA87)
 P2 = np.uint64(0xC2B2AE3D27D4EB4F)
 P3 = np.uint64(0x165667B19E3779F9)
-M1 = np.uint64(0xFF51AFD7ED558CCD)
-M2 = np.uint64(0xC4CEB9FE1A85EC53)
 NOTE_SIZE, NOTE_KIND = np.uint64(31), np.uint64(8)
 """Work.notes: the size of a token of up to 16 bytes, and from bit 8 on its kind where its bytes do not tell it. Size 0
 means that the hash is made already and stands in Work.firsts."""

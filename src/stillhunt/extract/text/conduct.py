@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.extract.text.byte_kernels import I64, U32, U64
+from stillhunt.base.arrays import I64, U32, U64
 
 CONDUCT_FLAGS: tuple[tuple[int, str, str], ...] = (
     (1 << 0, "REASONING", "asks to show or articulate reasoning"),

@@ -6,21 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.extract.text.byte_kernels import (
-    I32,
-    I64,
-    MARKS,
-    U8,
-    U16,
-    U32,
-    U64,
-    Work,
-    get,
-    part,
-    put,
-    signed,
-    trailing_zeros,
-)
+from stillhunt.base.arrays import I32, I64, U8, U16, U32, U64
+from stillhunt.extract.text.byte_kernels import MARKS, Work, get, part, put, signed, trailing_zeros
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 START_TOKENS = 3

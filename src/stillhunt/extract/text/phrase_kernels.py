@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import U8, U32, U64
 from stillhunt.extract.text.byte_kernels import (
     KIND_CHARACTER,
     KIND_MASK,
@@ -13,9 +14,6 @@ from stillhunt.extract.text.byte_kernels import (
     P1,
     P2,
     P3,
-    U8,
-    U32,
-    U64,
     get,
     mix,
     part,

@@ -7,21 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import I32, I64, U8, U16, U32, U64
 from stillhunt.base.compiled import folder_key
 from stillhunt.extract.text.byte_kernels import (
     GENERAL,
-    I32,
-    I64,
     KEPT,
     LAST_AT,
     MARKS,
     P1,
     P2,
     SPARE_AT,
-    U8,
-    U16,
-    U32,
-    U64,
     WRAPPED,
     Work,
     entry_point,
@@ -87,7 +82,7 @@ class Scratch(NamedTuple):
     rows: I32
 
 
-class Sketches(NamedTuple):
+class RowSketches(NamedTuple):
     """Results, one per row; lists as values with offsets."""
 
     bytes: U64
@@ -243,7 +238,7 @@ def has_characters(work: Work) -> bool:
 
 @part
 def sketch_prompt(
-    texts: Texts, row: int, seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: Sketches
+    texts: Texts, row: int, seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: RowSketches
 ) -> None:
     """All columns that come from the prompt of one row; lists go behind those of the row before."""
     hashes, words = work.hashes, scratch.words
@@ -276,7 +271,7 @@ def same_bytes(data: U8, one: int, other: int, size: int) -> bool:
 
 
 @part
-def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: Scratch, out: Sketches) -> None:
+def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: Scratch, out: RowSketches) -> None:
     """The columns that come from the system prompt; one that was seen a moment ago is copied from that row.
 
     What scratch.rows holds from other batches does no harm: only an earlier row with the very same bytes is copied.
@@ -313,7 +308,7 @@ def _make_sketch_rows(key: int) -> Callable[..., int]:
 
     @entry_point
     def sketch_rows(
-        texts: tuple[Texts, Texts], seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: Sketches
+        texts: tuple[Texts, Texts], seed: np.uint64, tables: Tables, work: Work, scratch: Scratch, out: RowSketches
     ) -> int:
         prompts, systems = texts
         for row in range(prompts.begins.size):

@@ -6,9 +6,10 @@ from functools import cache
 
 import numpy as np
 
+from stillhunt.base.arrays import U64
 from stillhunt.extract.lexicon.lexicon import phrases_by_feature
 from stillhunt.extract.lexicon.stopwords import all_stop_words
-from stillhunt.extract.text.byte_kernels import U64, new_work
+from stillhunt.extract.text.byte_kernels import new_work
 from stillhunt.extract.text.conduct import FEATURES, compile_rules
 from stillhunt.extract.text.conduct_kernels import Lexicon
 from stillhunt.extract.text.row_kernels import Tables, Texts, list_tokens

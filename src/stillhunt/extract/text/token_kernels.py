@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stillhunt.base.arrays import U8, U32, U64
 from stillhunt.extract.text.byte_kernels import (
     AT,
     CHUNK,
@@ -20,9 +21,6 @@ from stillhunt.extract.text.byte_kernels import (
     NUMBER_TOKEN,
     P1,
     TOKEN_BYTES,
-    U8,
-    U32,
-    U64,
     WRAPPED,
     WRITTEN,
     Work,

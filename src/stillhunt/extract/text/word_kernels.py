@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import U8, U16, U64
 from stillhunt.extract.text.byte_kernels import (
     KIND_CHARACTER,
     KIND_CONTENT,
     KIND_MASK,
     LANES,
     P2,
-    U8,
-    U16,
-    U64,
     Work,
     get,
     mix,

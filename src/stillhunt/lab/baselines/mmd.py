@@ -19,9 +19,9 @@ from stillhunt.lab.baselines.embedding import LEARNED_PROMPTS, PromptEmbedding, 
 from stillhunt.lab.baselines.log import AccountLog, Array
 from stillhunt.lab.baselines.method import MethodResult, MethodSettings
 
-WINDOW = 32
+QUERIES_PER_TEST = 32
 MIN_WINDOW = 12
-MAX_QUERIES_PER_ACCOUNT = 128
+MMD_QUERIES_PER_ACCOUNT = 128
 FALSE_ALARMS = 0.003
 REFERENCE_QUERIES = 1_500
 
@@ -40,7 +40,7 @@ def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings
     del accounts
     benign, log = AccountLog(settings.history, None), AccountLog(requests, None)
     rng = np.random.default_rng(settings.seed)
-    history_rows = first_requests(benign, MAX_QUERIES_PER_ACCOUNT)
+    history_rows = first_requests(benign, MMD_QUERIES_PER_ACCOUNT)
     texts = benign.prompts().take(pa.array(history_rows))
     learned = np.sort(rng.permutation(len(texts))[:LEARNED_PROMPTS])
     embedding = PromptEmbedding(texts.take(pa.array(learned)), settings.seed)
@@ -49,7 +49,7 @@ def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings
     gamma = median_gamma(reference)
     honest, _ = window_discrepancies(history, benign.owner[history_rows], reference, gamma)
     threshold = float(np.quantile(honest, 1 - FALSE_ALARMS)) if len(honest) else np.inf
-    rows = first_requests(log, MAX_QUERIES_PER_ACCOUNT)
+    rows = first_requests(log, MMD_QUERIES_PER_ACCOUNT)
     vectors = embedding.vectors(log.prompts().take(pa.array(rows)))
     values, owner = window_discrepancies(vectors, log.owner[rows], reference, gamma)
     scores = np.zeros(log.size)
@@ -98,8 +98,8 @@ def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: 
     values, owners = [], []
     for account in np.unique(owner).tolist():
         first, last = np.searchsorted(owner, (account, account + 1))
-        for start in range(first, last, WINDOW):
-            stop = min(start + WINDOW, last)
+        for start in range(first, last, QUERIES_PER_TEST):
+            stop = min(start + QUERIES_PER_TEST, last)
             if stop - start >= MIN_WINDOW:
                 values.append(discrepancy(vectors[start:stop], reference, gamma, own))
                 owners.append(account)

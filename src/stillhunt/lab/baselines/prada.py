@@ -25,7 +25,7 @@ DELTA = 0.95
 MIN_DISTANCES_TO_FLAG = 100
 MIN_DISTANCES_TO_RANK = 20
 """Accounts with fewer than 100 distances are never flagged, but ranked: most have no more."""
-MAX_QUERIES_PER_ACCOUNT = 600
+PRADA_QUERIES_PER_ACCOUNT = 600
 
 
 def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
@@ -41,7 +41,7 @@ def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, setti
     """
     del accounts
     log = AccountLog(requests, None)
-    rows = first_requests(log, MAX_QUERIES_PER_ACCOUNT)
+    rows = first_requests(log, PRADA_QUERIES_PER_ACCOUNT)
     prompts = log.prompts().take(pa.array(rows))
     learned = np.unique(np.linspace(0, len(rows) - 1, LEARNED_PROMPTS).astype(np.int64))
     vectors = PromptEmbedding(prompts.take(pa.array(learned)), settings.seed).vectors(prompts)

@@ -26,7 +26,7 @@ SECRETS = ("email_hash", "payment_fingerprint")
 
 
 @dataclass(frozen=True)
-class Source:
+class LogsToDrill:
     """Where the logs are, as for `stillhunt.hunt`.
 
     Args:
@@ -60,7 +60,7 @@ class OwnLogs:
     is_sample: bool
 
 
-def read_own_logs(source: Source, config: Config, progress: Progress) -> OwnLogs:
+def read_own_logs(source: LogsToDrill, config: Config, progress: Progress) -> OwnLogs:
     """Read the logs into memory; the files are opened for reading only.
 
     Args:

@@ -17,7 +17,7 @@ from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import DAY
 from stillhunt.lab.drill.honest_traffic import HonestTraffic, learn_honest_traffic
 from stillhunt.lab.drill.judge import Outcome, judge
-from stillhunt.lab.drill.own_logs import OwnLogs, Source, read_own_logs
+from stillhunt.lab.drill.own_logs import LogsToDrill, OwnLogs, read_own_logs
 from stillhunt.lab.drill.plant import CAMPAIGN_KINDS, Cell, DrillContext, Kind, Planted, plant
 from stillhunt.lab.drill.sentences import PROMPTS_READ, split_prompts
 
@@ -127,7 +127,7 @@ class DrillResult:
 
 
 def drill(
-    source: Source, spec: DrillSpec, config: Config | None = None, progress: Progress | None = None
+    source: LogsToDrill, spec: DrillSpec, config: Config | None = None, progress: Progress | None = None
 ) -> DrillResult:
     """Plant every campaign of the grid into a copy of the logs in memory, hunt, and count.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from stillhunt.base.units import DAY
 from stillhunt.lab.second_worlds.network import PEOPLE_CLIENTS, PROGRAM_CLIENTS
-from stillhunt.lab.second_worlds.records import Array, Calls, People
+from stillhunt.lab.second_worlds.records import Array, People, WorldCalls
 from stillhunt.lab.second_worlds.scene import MODELS, Scene
 from stillhunt.lab.second_worlds.spec import START
 
@@ -20,7 +20,7 @@ _PROGRAM_CHANNELS = np.array([0.66, 0.0, 0.05, 0.13, 0.07, 0.09])
 _PEOPLE_CHANNELS = np.array([0.3, 0.62, 0.0, 0.02, 0.01, 0.05])
 
 
-def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> Calls:
+def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> WorldCalls:
     """Calls without model, client, address or parameters.
 
     Args:
@@ -32,7 +32,7 @@ def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array)
     """
     n = len(owner)
     left_out, none, zero = np.full(n, np.nan), np.full(n, -1), np.zeros(n, np.int64)
-    return Calls(
+    return WorldCalls(
         owner=owner,
         time=time,
         talk=talk,
@@ -55,7 +55,7 @@ def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array)
 
 
 def fill_in_calls(
-    scene: Scene, rng: np.random.Generator, people: People, calls: Calls, best: float, answer: float
+    scene: Scene, rng: np.random.Generator, people: People, calls: WorldCalls, best: float, answer: float
 ) -> None:
     """Set model, client, parameters, channel, key and answer as each account usually has them.
 
@@ -91,7 +91,7 @@ def fill_in_calls(
     calls.output = np.minimum(np.nan_to_num(calls.limit, nan=16_384.0), np.maximum(3, tokens)).astype(np.int64)
 
 
-def _clients(rng: np.random.Generator, people: People, calls: Calls, scene: Scene) -> Array:
+def _clients(rng: np.random.Generator, people: People, calls: WorldCalls, scene: Scene) -> Array:
     """The usual client; a third of the people also use another one, and some are updated on the way."""
     n = len(people)
     is_person = PEOPLE_CLIENTS[people.client] >= PROGRAM_CLIENTS[people.client]
@@ -105,7 +105,7 @@ def _clients(rng: np.random.Generator, people: People, calls: Calls, scene: Scen
     return np.where(odd, second[calls.owner], usual)
 
 
-def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: Calls, kind: str) -> None:
+def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: WorldCalls, kind: str) -> None:
     """Addresses that the calls come from.
 
     Args:
@@ -154,7 +154,7 @@ def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: C
     _move(rng, calls, at_work, pools, unit_of.reshape(-1)[owner])
 
 
-def _first_address(calls: Calls, people: People) -> Array:
+def _first_address(calls: WorldCalls, people: People) -> Array:
     """Address of each account's first call, or of its sign-up where it never called."""
     first = people.signup_address.copy()
     order = np.argsort(calls.time, kind="stable")[::-1]
@@ -162,7 +162,7 @@ def _first_address(calls: Calls, people: People) -> Array:
     return first
 
 
-def _by_talk(rng: np.random.Generator, calls: Calls) -> Array:
+def _by_talk(rng: np.random.Generator, calls: WorldCalls) -> Array:
     """A number between 0 and 1 for each call, the same throughout a conversation."""
     talks = int(calls.talk.max(initial=-1)) + 1
     return rng.random(talks)[calls.talk]
@@ -177,7 +177,7 @@ def _mobile_pools(scene: Scene, rng: np.random.Generator, people: People) -> lis
     ]
 
 
-def _move(rng: np.random.Generator, calls: Calls, rows: Array, pools: list[Any], pool_of: Array) -> None:
+def _move(rng: np.random.Generator, calls: WorldCalls, rows: Array, pools: list[Any], pool_of: Array) -> None:
     """Give the chosen calls an address of their pool; one address throughout a conversation."""
     if not pools:
         return

@@ -8,7 +8,7 @@ from stillhunt.base.units import DAY
 from stillhunt.lab.second_worlds.accounts import blank_people, draw_topic_preferences, new_cards
 from stillhunt.lab.second_worlds.call_details import place_calls
 from stillhunt.lab.second_worlds.network import CODES, PEOPLE_CLIENTS, PROGRAM_CLIENTS, WEIGHTS
-from stillhunt.lab.second_worlds.records import Array, Calls, People
+from stillhunt.lab.second_worlds.records import Array, People, WorldCalls
 from stillhunt.lab.second_worlds.rungs import Rung
 from stillhunt.lab.second_worlds.scene import CHANNELS, MODELS, Scene
 from stillhunt.lab.second_worlds.spec import START
@@ -68,7 +68,7 @@ def _forge(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -
         people.card = new_cards(rng, n)
 
 
-def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, calls: Calls) -> None:
+def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, calls: WorldCalls) -> None:
     """Set addresses, parameters, models and channels of a campaign, over what its accounts would have by themselves.
 
     Args:
@@ -97,12 +97,12 @@ def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: P
         calls.channel = rng.choice(len(CHANNELS), n, p=(0.34, 0.3, 0.0, 0.14, 0.1, 0.12))[calls.owner]
 
 
-def _rotate(rng: np.random.Generator, people: People, calls: Calls, pool: Array) -> None:
+def _rotate(rng: np.random.Generator, people: People, calls: WorldCalls, pool: Array) -> None:
     calls.address = rng.choice(pool, len(calls))
     people.signup_address = rng.choice(pool, len(people))
 
 
-def _set_parameters(rng: np.random.Generator, rung: Rung, accounts: int, calls: Calls) -> None:
+def _set_parameters(rng: np.random.Generator, rung: Rung, accounts: int, calls: WorldCalls) -> None:
     """One set of parameters for all accounts, or three, one of which sends none."""
     temperature = np.array([0.7, np.nan, 1.0]) if rung.parameters == "few" else np.array([0.7])
     limit = np.array([4096.0, np.nan, np.nan]) if rung.parameters == "few" else np.array([4096.0])

@@ -13,7 +13,7 @@ from stillhunt.lab.second_worlds.campaign_accounts import disguise_calls, recrui
 from stillhunt.lab.second_worlds.customer_kinds import TALKER
 from stillhunt.lab.second_worlds.customers import converse, follow_up, patience
 from stillhunt.lab.second_worlds.network import ZONES
-from stillhunt.lab.second_worlds.records import Array, Block, Calls, Jobs, People, join_traffic, take
+from stillhunt.lab.second_worlds.records import Array, Block, Jobs, People, WorldCalls, join_traffic, take
 from stillhunt.lab.second_worlds.rungs import RUNGS, Rung
 from stillhunt.lab.second_worlds.scene import Scene
 from stillhunt.lab.second_worlds.spec import START
@@ -122,7 +122,7 @@ def _run_list(scene: Scene, rng: np.random.Generator, rung: Rung, shifts: Shifts
 
 def _harvest(
     scene: Scene, rng: np.random.Generator, rung: Rung, people: People, work: tuple[Array, Shifts, str]
-) -> tuple[Jobs, Calls]:
+) -> tuple[Jobs, WorldCalls]:
     """The harvested calls of one lab: items from its queue, worded as the rung says."""
     members, shifts, campaign = work
     mine = Shifts(*(part[members] for part in vars(shifts).values()))
@@ -233,7 +233,9 @@ def _topics_of_skills(scene: Scene, rng: np.random.Generator, rung: Rung) -> Arr
     return shares
 
 
-def _cover(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, harvested: Array) -> tuple[Jobs, Calls]:
+def _cover(
+    scene: Scene, rng: np.random.Generator, rung: Rung, people: People, harvested: Array
+) -> tuple[Jobs, WorldCalls]:
     """Traffic beside the harvest: everyday talk on each account's own topics, or on rung 8 that of hidden customers."""
     share = rng.uniform(*rung.cover, len(people))
     loads = harvested * share / (1 - share)
@@ -245,9 +247,9 @@ def _cover(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, h
     return converse(scene, rng, people, kind, loads)
 
 
-def _only_while_alive(calls: Calls, shifts: Shifts) -> Calls:
+def _only_while_alive(calls: WorldCalls, shifts: Shifts) -> WorldCalls:
     """The calls without the cover traffic of banned accounts after their end."""
     late = calls.time >= shifts.until[calls.owner]
     gone = shifts.banned[calls.owner] & late & (calls.status == 200)
-    kept: Calls = take(calls, ~gone)
+    kept: WorldCalls = take(calls, ~gone)
     return kept

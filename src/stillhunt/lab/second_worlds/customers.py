@@ -9,7 +9,7 @@ from stillhunt.lab.second_worlds.accounts import enroll
 from stillhunt.lab.second_worlds.call_details import blank_calls, fill_in_calls, place_calls
 from stillhunt.lab.second_worlds.customer_kinds import CustomerKind
 from stillhunt.lab.second_worlds.network import ZONES
-from stillhunt.lab.second_worlds.records import Array, Block, Calls, Jobs, People
+from stillhunt.lab.second_worlds.records import Array, Block, Jobs, People, WorldCalls
 from stillhunt.lab.second_worlds.scene import Scene
 
 _BRANCHING = 0.35
@@ -40,7 +40,7 @@ def build_customers(scene: Scene, kind: CustomerKind, count: int) -> Block:
 
 def converse(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, loads: Array
-) -> tuple[Jobs, Calls]:
+) -> tuple[Jobs, WorldCalls]:
     """Draw the conversations of accounts by the laws of their kind.
 
     Args:
@@ -274,7 +274,7 @@ def _wrap_in_own(
     jobs.before[rows], jobs.after[rows] = templates[which[rows], 0], templates[which[rows], 1]
 
 
-def _set_systems(scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, calls: Calls) -> None:
+def _set_systems(scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, calls: WorldCalls) -> None:
     """System prompts by account, by group, or of a framework."""
     n = len(people)
     if kind.system == "none":
@@ -291,7 +291,7 @@ def _set_systems(scene: Scene, rng: np.random.Generator, people: People, kind: C
     calls.system = np.where(steady, codes[calls.owner], -1)
 
 
-def _name_users(rng: np.random.Generator, people: People, kind: CustomerKind, calls: Calls) -> None:
+def _name_users(rng: np.random.Generator, people: People, kind: CustomerKind, calls: WorldCalls) -> None:
     """Some programs name the end user of each conversation."""
     names = rng.random(len(people)) < kind.users
     if not names.any():

@@ -45,7 +45,7 @@ _TUNNELS = 6
 
 
 @dataclass
-class Network:
+class AddressBook:
     """Addresses handed out so far, and who hands them out.
 
     Args:

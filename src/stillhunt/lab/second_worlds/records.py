@@ -83,7 +83,7 @@ class Jobs:
 
 
 @dataclass
-class Calls:
+class WorldCalls:
     """Requests, one entry each.
 
     Args:
@@ -137,7 +137,7 @@ class Block:
     name: str
     people: People
     jobs: Jobs
-    calls: Calls
+    calls: WorldCalls
 
 
 @dataclass
@@ -163,13 +163,13 @@ def join_records(parts: list[Any]) -> Any:
     """Join several records of one kind, entry after entry; the caller shifts references between them.
 
     Args:
-        parts: at least one `People`, `Jobs` or `Calls`, all of one kind.
+        parts: at least one `People`, `Jobs` or `WorldCalls`, all of one kind.
     """
     kind = type(parts[0])
     return kind(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)})
 
 
-def join_traffic(parts: list[tuple[Jobs, Calls]]) -> tuple[Jobs, Calls]:
+def join_traffic(parts: list[tuple[Jobs, WorldCalls]]) -> tuple[Jobs, WorldCalls]:
     """Join traffic of the same people that was built in several parts; texts, conversations and end users stay apart.
 
     Args:
@@ -190,7 +190,7 @@ def take(records: Any, rows: Array) -> Any:
     """Chosen entries of a record.
 
     Args:
-        records: a `People`, `Jobs` or `Calls`.
+        records: a `People`, `Jobs` or `WorldCalls`.
         rows: positions or a mask.
     """
     return type(records)(**{f.name: getattr(records, f.name)[rows] for f in fields(records)})

@@ -9,11 +9,11 @@ import numpy as np
 
 from stillhunt.base.units import DAY
 from stillhunt.lab.second_worlds.languages import Language, build_languages
-from stillhunt.lab.second_worlds.network import Network
+from stillhunt.lab.second_worlds.network import AddressBook
 from stillhunt.lab.second_worlds.records import Array, StringTable
 from stillhunt.lab.second_worlds.spec import START, SecondSpec, open_stream
 from stillhunt.lab.second_worlds.texts import ModelTexts, RealTexts, TextSource
-from stillhunt.lab.second_worlds.wording import Wording
+from stillhunt.lab.second_worlds.wording import InstructionGrammars
 
 MODELS = ("tern-mini", "tern-one", "tern-grand")
 CHANNELS = ("api", "app", "batch", "nimbus-cloud", "harbour-cloud", "router")
@@ -37,8 +37,8 @@ class Scene:
     spec: SecondSpec
     languages: tuple[Language, ...]
     texts: TextSource
-    network: Network
-    wording: Wording
+    network: AddressBook
+    wording: InstructionGrammars
     strings: StringTable
     public_templates: Array
 
@@ -77,7 +77,13 @@ def open_scene(spec: SecondSpec) -> Scene:
     languages, model = _learn(spec.seed)
     texts: TextSource = model if spec.texts is None else RealTexts(spec.texts, spec.seed)
     scene = Scene(
-        spec, languages, texts, Network(spec.seed), Wording(languages), StringTable(), np.zeros((0, 2), np.int64)
+        spec,
+        languages,
+        texts,
+        AddressBook(spec.seed),
+        InstructionGrammars(languages),
+        StringTable(),
+        np.zeros((0, 2), np.int64),
     )
     rng = scene.stream("public templates")
     trades = scene.wording.trades

@@ -13,7 +13,7 @@ FORMS = ("json", "numbered", "xml", "play")
 _CHOICE = re.compile(r"\{(?!\{)([^{}]*\|[^{}]*)\}")
 
 
-class Wording:
+class InstructionGrammars:
     """Grammars of instructions, and the pseudo-words that fill their gaps.
 
     Args:

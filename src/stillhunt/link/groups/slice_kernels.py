@@ -6,7 +6,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-I32 = npt.NDArray[np.int32]
+from stillhunt.base.arrays import I32
+
 Ints = npt.NDArray[np.int64]
 Lists = tuple[Ints, Ints, I32]
 """Where the codes of each request begin and end, and the codes of all requests."""

@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Hashes, Ints, values
 from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows
 
-_MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
 INDEXED = pa.schema(
@@ -51,7 +51,7 @@ NUMBERED = pa.schema([("account", pa.int32())])
 
 
 @dataclass(frozen=True)
-class Log:
+class IndexedLog:
     """All requests in partitions, and their accounts.
 
     Attributes:
@@ -77,7 +77,7 @@ class Log:
         return len(self.requests)
 
 
-def index_requests(sketches: Dataset, *, seed: int) -> Log:
+def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     """Note of every request what later passes need.
 
     Args:
@@ -91,7 +91,7 @@ def index_requests(sketches: Dataset, *, seed: int) -> Log:
     keys = values(owners, "account_key")
     by_key = np.argsort(keys, kind="stable")
     context = (keys[by_key], by_key.astype(np.int32))
-    return Log(
+    return IndexedLog(
         rows=rows.extend(_numbered, NUMBERED, context, ["owner", "account_key"]),
         account_ids=owners.column("account_id").combine_chunks(),
         requests=values(owners, "requests"),
@@ -118,8 +118,8 @@ def account_runs(table: pa.Table) -> tuple[npt.NDArray[np.int32], Ints, Ints]:
 def keyed_bit(hashes: Hashes, seed: int) -> npt.NDArray[np.uint8]:
     """0 or 1 for each 64-bit value, the same for equal values and seed."""
     # Multiplied as Python integers: a scalar product that wraps would print a warning.
-    mixed = hashes ^ np.uint64((seed + 1) * _MIX & _WORD)
-    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(_MIX)
+    mixed = hashes ^ np.uint64((seed + 1) * int(GOLDEN_RATIO) & _WORD)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * GOLDEN_RATIO
     return ((mixed >> np.uint64(40)) & np.uint64(1)).astype(np.uint8)
 
 
@@ -186,7 +186,7 @@ def _numbered(table: pa.Table, context: Any) -> pa.Table:
     return pa.table({"account": codes[np.searchsorted(keys, key_of)][owner]})
 
 
-def background_accounts(log: Log, seed: int, most_accounts: int, most_requests: int) -> npt.NDArray[np.bool_]:
+def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_requests: int) -> npt.NDArray[np.bool_]:
     """True for the accounts of the background sample: a keyed random sample, or all accounts of a small log.
 
     Args:

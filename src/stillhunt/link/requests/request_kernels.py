@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
-U8 = npt.NDArray[np.uint8]
-U64 = npt.NDArray[np.uint64]
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
+from stillhunt.base.arrays import I32, I64, U8, U64
 
 MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 

@@ -156,6 +156,6 @@ class FragmentParameters:
     )
 
 
-PHRASES = values_of(PhraseParameters)
+PHRASE_VALUES = values_of(PhraseParameters)
 CLUSTERS = values_of(ClusterParameters)
 FRAGMENTS = values_of(FragmentParameters)

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
+from stillhunt.base.arrays import I32, I64, U8, U32, U64
 from stillhunt.link.requests.request_kernels import MULTIPLY, grown32
-
-U8 = npt.NDArray[np.uint8]
-U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
 
 MOST_WORDS = 1 << 22
 """Most words of 64 bits that mark which phrases of an account may recur, 32 MB; beyond it more are counted in vain."""

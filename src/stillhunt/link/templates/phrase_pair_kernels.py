@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
-U64 = npt.NDArray[np.uint64]
+from stillhunt.base.arrays import I32, I64
 
 Limits = tuple[int, int, int]
 """Most phrases of a request and most requests of an account that are paired, and fewest requests that a pair needs."""

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.requests.arrays import Floats, Ints, list_array, lists, values
-from stillhunt.link.requests.index_requests import Log, account_runs
-from stillhunt.link.templates.parameters import PHRASES as P
+from stillhunt.link.requests.index_requests import IndexedLog, account_runs
+from stillhunt.link.templates.parameters import PHRASE_VALUES as P
 from stillhunt.link.templates.phrase_kernels import enter_phrases, known_phrases, recurring_phrases
 
 FILTER_WORDS = 1 << 18
@@ -48,7 +48,7 @@ class SharedPhrases:
     phrase: Ints
 
 
-def find_shared_phrases(log: Log) -> SharedPhrases:
+def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     """Find the phrases that recur in enough accounts, far above their common rate.
 
     Args:
@@ -77,7 +77,7 @@ def find_shared_phrases(log: Log) -> SharedPhrases:
     return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order])
 
 
-def _common_rate(log: Log, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:
+def _common_rate(log: IndexedLog, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:
     """Smoothed rate of each phrase over the accounts that rarely use it."""
     often = count > P.own_rate * log.prompts[account]
     counted = rows.gather(_phrase_counts, PHRASE_COUNTS, size, ["known", "first_occurrence"])

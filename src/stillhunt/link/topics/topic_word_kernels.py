@@ -6,13 +6,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from stillhunt.base.arrays import I32, I64, U8, U16, U64
 from stillhunt.link.requests.request_kernels import MULTIPLY, grown32
 
-U8 = npt.NDArray[np.uint8]
-U16 = npt.NDArray[np.uint16]
-U64 = npt.NDArray[np.uint64]
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, lists, values
-from stillhunt.link.requests.index_requests import Log
+from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.parameters import TOPIC_PARAMETERS as P
 from stillhunt.link.topics.topic_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
@@ -52,7 +52,7 @@ WORD_COUNTS = pa.schema([("word", pa.int32()), ("requests", pa.int64())])
 TOPIC = pa.schema([("topic", pa.int8())])
 
 
-def request_topics(log: Log, clusters: Clusters, *, seed: int, least: int) -> Dataset:
+def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int) -> Dataset:
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
     Args:
@@ -91,7 +91,7 @@ def _template_words(clusters: Clusters, least: int) -> Ints:
     return words
 
 
-def _word_counts(log: Log) -> Ints:
+def _word_counts(log: IndexedLog) -> Ints:
     """Requests in which each topic word stands, one entry per word bucket."""
     found = log.rows.gather(_partition_words, WORD_COUNTS, None, ["topic_words"])
     total = np.zeros(WORD_BUCKETS, np.int64)

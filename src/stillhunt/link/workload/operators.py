@@ -56,7 +56,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Part:
+class QueuePart:
     """Slices of a work queue that may be one operator's, with what a comparison needs.
 
     Attributes:
@@ -162,10 +162,10 @@ def _by_client(untemplated: UntemplatedSlices, members: Ints, fold: int, least: 
     return [part for part in slices if len(part) >= least]
 
 
-def _part(untemplated: UntemplatedSlices, slices: Ints, accounts: Ints, topics: Ints) -> Part:
+def _part(untemplated: UntemplatedSlices, slices: Ints, accounts: Ints, topics: Ints) -> QueuePart:
     load, rate = untemplated.log_load[slices], untemplated.log_rate[slices]
     accounts = np.sort(accounts, kind="stable")
-    return Part(
+    return QueuePart(
         slices=slices,
         accounts=accounts[np.diff(accounts, prepend=-1) > 0],
         topics=topics,
@@ -180,7 +180,7 @@ def _merged(left: Ints, right: Ints) -> Ints:
     return np.sort(np.concatenate([left, right]), kind="stable")
 
 
-def _join(untemplated: UntemplatedSlices, parts: list[Part], fold: int, accounts: int) -> None:
+def _join(untemplated: UntemplatedSlices, parts: list[QueuePart], fold: int, accounts: int) -> None:
     """Join two parts at a time, in place, the least different first, until no two may be one operator."""
     numbers = list(range(len(parts)))
     gaps: dict[tuple[int, int], tuple[float, float] | None] = {}
@@ -207,7 +207,9 @@ def _join(untemplated: UntemplatedSlices, parts: list[Part], fold: int, accounts
         del parts[j], numbers[j]
 
 
-def _gap(left: Part, right: Part, met: int, accounts: int, mixed: tuple[int, Floats]) -> tuple[float, float] | None:
+def _gap(
+    left: QueuePart, right: QueuePart, met: int, accounts: int, mixed: tuple[int, Floats]
+) -> tuple[float, float] | None:
     """Order in which two parts are joined and bits by which they differ; None where they are two operators.
 
     `met` accounts of the queue's `accounts` have a slice in both; `mixed` is the fold that makes mixtures, and the
@@ -222,7 +224,7 @@ def _gap(left: Part, right: Part, met: int, accounts: int, mixed: tuple[int, Flo
     return (gap - avoided, gap) if gap < SLICE_PARAMETERS.min_split_bits else None
 
 
-def _apart(left: Part, right: Part, fold: int, everything: Floats) -> float:
+def _apart(left: QueuePart, right: QueuePart, fold: int, everything: Floats) -> float:
     """Bits by which two sets of slices are better explained apart than together."""
     mean = _mixture(left.topics[fold] + right.topics[fold], everything)
     bits = 0.0
@@ -242,7 +244,7 @@ def _mixture(topics: Ints, everything: Floats) -> Floats:
     return mixture
 
 
-def _nearest(untemplated: UntemplatedSlices, slices: Ints, parts: list[Part]) -> Ints:
+def _nearest(untemplated: UntemplatedSlices, slices: Ints, parts: list[QueuePart]) -> Ints:
     """Index of the part whose middle is nearest to each slice's load and rate; the first on ties."""
     nearest, least = np.zeros(len(slices), np.int64), np.full(len(slices), np.inf)
     for number, part in enumerate(parts):

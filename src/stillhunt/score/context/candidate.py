@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.errors import ContractError
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 
 
@@ -78,7 +78,7 @@ class Candidate:
         return total
 
 
-def read_candidates(candidates: pa.Table, log: Log) -> list[Candidate]:
+def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     """Candidates with their requests, from the CANDIDATES table.
 
     Args:
@@ -123,7 +123,7 @@ def read_candidates(candidates: pa.Table, log: Log) -> list[Candidate]:
     return found
 
 
-def _rows(log: Log, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
+def _rows(log: ScoredLog, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
     """Requests of some slices, ascending, and which slice each is in."""
     slices = log.slices.find(cluster, account)
     held = np.flatnonzero(slices >= 0)

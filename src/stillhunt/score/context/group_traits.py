@@ -16,7 +16,7 @@ FLAG_BITS = 32
 
 @parameter_table("score.group_traits", "Which content clusters count as groups that others are compared with.")
 @dataclass(frozen=True)
-class GroupParameters:
+class GroupTraitParameters:
     """Parameters of the comparison groups."""
 
     min_requests: int = parameter(
@@ -27,7 +27,7 @@ class GroupParameters:
     )
 
 
-P = values_of(GroupParameters)
+P = values_of(GroupTraitParameters)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from stillhunt.score.context.slices import SliceTable, slice_table
 
 
 @dataclass(frozen=True)
-class Log:
+class ScoredLog:
     """One log; what all candidates need is counted once.
 
     Attributes:
@@ -49,7 +49,9 @@ class Log:
         return Background(self.requests, self.accounts, self.slices)
 
 
-def read_log(traffic: pa.Table, sliced: pa.Table, accounts: pa.Table | None, totals: pa.Table | None = None) -> Log:
+def read_log(
+    traffic: pa.Table, sliced: pa.Table, accounts: pa.Table | None, totals: pa.Table | None = None
+) -> ScoredLog:
     """Code the tables.
 
     Args:
@@ -84,7 +86,7 @@ def read_log(traffic: pa.Table, sliced: pa.Table, accounts: pa.Table | None, tot
         time=traffic.column("timestamp").cast(pa.int64()).to_numpy(),
         table=traffic,
     )
-    return Log(
+    return ScoredLog(
         log,
         Accounts(
             ids=ids,

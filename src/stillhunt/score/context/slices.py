@@ -7,10 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from stillhunt.base.arrays import CODE_RANGE
 from stillhunt.score import kernels
 from stillhunt.score.stats.arrays import Flags, Ints, ranges
-
-_ACCOUNTS = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class SliceTable:
     @cached_property
     def key(self) -> Ints:
         """Cluster and account of each slice in one number, ascending."""
-        return self.cluster.astype(np.int64) * _ACCOUNTS + self.account
+        return self.cluster.astype(np.int64) * CODE_RANGE + self.account
 
     def find(self, cluster: Ints, account: Ints) -> Ints:
         """Number of each slice; -1 where the log has none.
@@ -60,7 +59,7 @@ class SliceTable:
             cluster: cluster of each slice.
             account: its account.
         """
-        wanted = cluster.astype(np.int64) * _ACCOUNTS + account
+        wanted = cluster.astype(np.int64) * CODE_RANGE + account
         at = np.minimum(np.searchsorted(self.key, wanted), len(self.key) - 1)
         if not len(self.key):
             return np.full(len(wanted), -1, np.int64)

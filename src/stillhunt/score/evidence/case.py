@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CandidateCase:
         shared: results that several kinds use, by name; each is computed once for a candidate.
     """
 
-    log: Log
+    log: ScoredLog
     candidate: Candidate
     min_slice_requests: int
     as_found: Candidate
@@ -34,7 +34,7 @@ class CandidateCase:
     @classmethod
     def of(
         cls,
-        log: Log,
+        log: ScoredLog,
         candidate: Candidate,
         min_slice_requests: int,
         as_found: Candidate | None = None,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
 from stillhunt.score.evidence.finding import Finding
@@ -23,7 +23,7 @@ def gather_evidence(case: CandidateCase) -> list[Finding]:
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient]
 
 
-def within_sample(log: Log, findings: list[Finding]) -> list[Finding]:
+def within_sample(log: ScoredLog, findings: list[Finding]) -> list[Finding]:
     """Findings without what a sample of the calls cannot show; evidence against stays.
 
     Each call is kept with the same chance, whatever it is, so that shares, mixtures and shared keys are as in the whole

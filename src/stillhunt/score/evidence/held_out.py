@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
 from stillhunt.score.stats.honest_reference import Overdispersion
 
 
-def held_out_homogeneity(log: Log, candidate: Candidate, category: Ints) -> Homogeneity:
+def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:
     """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed.
 
     Args:
@@ -35,7 +35,7 @@ def held_out_homogeneity(log: Log, candidate: Candidate, category: Ints) -> Homo
 
 
 def usual_here(
-    log: Log, candidate: Candidate, found: Homogeneity, view: str, reference: Overdispersion
+    log: ScoredLog, candidate: Candidate, found: Homogeneity, view: str, reference: Overdispersion
 ) -> Overdispersion:
     """The frozen reference; where the comparison accounts are more alike than it says, what holds for them.
 

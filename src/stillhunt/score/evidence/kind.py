@@ -20,7 +20,7 @@ Calls = Literal["any", "even", "every"]
 
 
 @dataclass(frozen=True)
-class Column:
+class NeededColumn:
     """A column that a kind reads.
 
     Attributes:
@@ -96,7 +96,7 @@ class EvidenceKind:
     order: int
     measures: str
     null: Null
-    columns: tuple[Column, ...]
+    columns: tuple[NeededColumn, ...]
     calls: Calls
     most_bits: float | None
     least_bits: float | None

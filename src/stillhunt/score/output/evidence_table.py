@@ -12,7 +12,7 @@ from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import EVIDENCE
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.verdict.caps import member_evidence
@@ -60,7 +60,7 @@ class _Rows:
         self.bits.append(bits)
 
 
-def evidence_table(log: Log, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
+def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     """Every finding about a campaign and about each of its members, priors included.
 
     The bits of a campaign's rows sum to its log2 odds, those of a member's rows to its log2 odds given the campaign.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
@@ -41,7 +41,7 @@ class RoleParameters:
 P = values_of(RoleParameters)
 
 
-def case_tables(log: Log, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
+def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
     Args:
@@ -78,7 +78,7 @@ def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
     return judged if others >= config.resolve.min_accounts else replace(judged, verdict="none")
 
 
-def _campaign_ids(log: Log, shown: list[Judged]) -> list[str]:
+def _campaign_ids(log: ScoredLog, shown: list[Judged]) -> list[str]:
     """Ids made from the three members whose harvest begins first, so that growth does not change them."""
     names: dict[str, None] = {}
     for judged in shown:
@@ -94,12 +94,12 @@ def _campaign_ids(log: Log, shown: list[Judged]) -> list[str]:
     return list(names)
 
 
-def _slice_ids(log: Log, account: Ints, cluster: Ints) -> pa.Array:
+def _slice_ids(log: ScoredLog, account: Ints, cluster: Ints) -> pa.Array:
     words = pc.if_else(pa.array(cluster < 0), "rest", pa.array(cluster).cast(pa.string()))
     return pc.binary_join_element_wise(log.accounts.ids.take(pa.array(account)), words, "/")
 
 
-def _campaigns(log: Log, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
+def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     if not shown:
         return CAMPAIGNS.empty()
     labels = _first_labels(log)
@@ -147,13 +147,13 @@ def _of_models(values: Ints, model: Ints, models: int, rates: Floats | None) -> 
     return [unsampled(values[model == number], rates[model == number]) for number in range(models)]
 
 
-def _first_labels(log: Log) -> list[str]:
+def _first_labels(log: ScoredLog) -> list[str]:
     """Name of each model code."""
     labels: list[str] = pc.unique(log.requests.table.column("model")).to_pylist()
     return labels
 
 
-def _members(log: Log, shown: list[Judged], names: list[str]) -> pa.Table:
+def _members(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     if not shown:
         return MEMBERS.empty()
     accounts = np.concatenate([judged.candidate.accounts for judged in shown])
@@ -170,7 +170,7 @@ def _members(log: Log, shown: list[Judged], names: list[str]) -> pa.Table:
     )
 
 
-def _harvest(log: Log, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
+def _harvest(log: ScoredLog, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
     parts = [(number, judged.candidate) for number, judged in enumerate(shown) if judged.verdict != "none"]
     if not len(rows):
         return HARVEST.empty()
@@ -186,7 +186,7 @@ def _harvest(log: Log, shown: list[Judged], names: list[str], rows: Ints) -> pa.
     )
 
 
-def _slices(log: Log, shown: list[Judged], names: list[str]) -> pa.Table:
+def _slices(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     table = log.slices
     owner = np.full(len(table.account), -1, np.int64)
     # The first campaign that names a slice has it.
@@ -213,14 +213,14 @@ def _slices(log: Log, shown: list[Judged], names: list[str]) -> pa.Table:
     )
 
 
-def _sanctioned(log: Log, config: Config) -> Flags:
+def _sanctioned(log: ScoredLog, config: Config) -> Flags:
     named = pa.array(sorted(config.sanctioned.accounts), pa.string())
     sanctioned = pc.is_in(log.accounts.ids, value_set=named).to_numpy(zero_copy_only=False)
     found: Flags = sanctioned | log.accounts.in_organisations(set(config.sanctioned.organizations))
     return found
 
 
-def _accounts(log: Log, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
+def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
     count = log.accounts.count
     score, main, harvested = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
     # Of the campaigns of an account the gravest verdict counts, then the likeliest part in it, then the first.

@@ -17,7 +17,7 @@ from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import EVIDENCE_FAMILIES
 from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import gather_evidence
@@ -100,7 +100,7 @@ class Judged:
 
 
 def judge(
-    log: Log,
+    log: ScoredLog,
     candidate: Candidate,
     settings: ScoreSettings,
     *,

@@ -28,7 +28,7 @@ NOBODY = frozenset(("default_user_id", "default_user", "None"))
 REDACTED = "redacted-by-litellm"
 HEALTH_CHECK = "litellm-internal-health-check"
 """Takes the place of a key's hash. Tags mark health checks too, but a client could set them to hide."""
-NO_CALL = "not a model call"
+NOT_A_MODEL_CALL = "not a model call"
 OWN_CHECK = "LiteLLM's own health check"
 _NO_CALLS = re.compile("mcp_tool|_file|file_|_batch|batches|vector_store|container|fine_tuning|get_responses|list_")
 _RANDOM = re.compile(r"[0-9a-f]{32}")
@@ -110,7 +110,7 @@ def _pass_over(record: Mapping[str, Any], key: Any) -> None:
         raise PassedOverError(OWN_CHECK)
     kind = record.get("call_type")
     if isinstance(kind, str) and kind not in _CALLS and _NO_CALLS.search(kind):
-        raise PassedOverError(NO_CALL)
+        raise PassedOverError(NOT_A_MODEL_CALL)
 
 
 def _add_customer(row: Row, user: Any, key: Any) -> None:

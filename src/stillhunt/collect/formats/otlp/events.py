@@ -20,7 +20,7 @@ from stillhunt.collect.formats.otlp.attribute_values import value_of
 from stillhunt.collect.formats.otlp.dialects import call_of, operation
 from stillhunt.collect.formats.otlp.entry import Entry
 from stillhunt.collect.formats.otlp.identity import NOWHERE, identity, place_of
-from stillhunt.collect.formats.otlp.traces import Customers, numbers, span_key
+from stillhunt.collect.formats.otlp.traces import NamespaceAccounts, numbers, span_key
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row
 from stillhunt.collect.values.chat import content_text
 
@@ -125,7 +125,7 @@ def gather_events(entries: Iterator[Entry]) -> Events:
         entries: of all inputs.
     """
     keys, names = array("Q"), array("Q")
-    customers = Customers()
+    customers = NamespaceAccounts()
     for entry in entries:
         if not _is_message(entry) or not entry.trace or not entry.span or len(keys) >= MAX_EVENTS:
             continue

@@ -10,7 +10,7 @@ from stillhunt.collect.formats.otlp.entries import Export, entries
 from stillhunt.collect.formats.otlp.entry import Attributes, Entry, SkipAttributes
 from stillhunt.collect.formats.otlp.events import DETAILS, Events, event_row, gather_events
 from stillhunt.collect.formats.otlp.identity import NOWHERE, identity
-from stillhunt.collect.formats.otlp.traces import LEARNED_ATTRIBUTES, MAX_SPANS, Traces, gather_traces, span_key
+from stillhunt.collect.formats.otlp.traces import LEARNED_ATTRIBUTES, MAX_SPANS, SpanIndex, gather_traces, span_key
 from stillhunt.collect.formats.source import (
     SHAPE_ERRORS,
     BrokenRecordError,
@@ -21,7 +21,7 @@ from stillhunt.collect.formats.source import (
     Source,
 )
 
-NO_CALL = "not a model call"
+NO_MODEL_CALL = "not a model call"
 WRAPPER = "a span around a model call"
 DUPLICATE = "a call that another span describes too"
 BEYOND = f"the spans around a call: only {MAX_SPANS:,} spans are kept, and later calls are read by themselves"
@@ -59,11 +59,11 @@ def _readable(records: Iterator[Record], names: frozenset[str] | None = None) ->
             yield from entries(record, names=names)
 
 
-def _gather(records: Iterator[Record]) -> Traces:
+def _gather(records: Iterator[Record]) -> SpanIndex:
     return gather_traces(_readable(records, LEARNED_ATTRIBUTES))
 
 
-def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError | BrokenRecordError]:
+def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     without_context = 0
 
     def made(entry: Entry) -> Row:
@@ -76,7 +76,7 @@ def _span_rows(record: Record, traces: Traces) -> Iterator[Row | PassedOverError
     yield from [PassedOverError(BEYOND)] * without_context
 
 
-def span_row(entry: Entry, traces: Traces) -> Row:
+def span_row(entry: Entry, traces: SpanIndex) -> Row:
     """The model call that a span describes.
 
     Args:
@@ -95,11 +95,11 @@ def span_row(entry: Entry, traces: Traces) -> Row:
     if key is not None and traces.read_before(key):
         raise PassedOverError(REPEATED_SPAN)
     if kind is None and entry.name != _RAW_REQUEST:
-        raise PassedOverError(NO_CALL)
+        raise PassedOverError(NO_MODEL_CALL)
     index = traces.index(key) if key is not None else -1
     if kind is None:
         # LiteLLM's request to the vendor of the model, for a call that no span around it describes.
-        raise PassedOverError(NO_CALL if traces.within_call(index) else LITELLM_EMPTY)
+        raise PassedOverError(NO_MODEL_CALL if traces.within_call(index) else LITELLM_EMPTY)
     if index >= 0 and traces.wraps[index]:
         raise PassedOverError(WRAPPER)
     if key in traces.duplicates:

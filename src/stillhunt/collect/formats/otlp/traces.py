@@ -15,6 +15,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+from stillhunt.base.arrays import I64, U64
 from stillhunt.collect.formats.otlp.dialects import (
     MODEL_ATTRIBUTES,
     OPERATION_ATTRIBUTES,
@@ -25,8 +26,6 @@ from stillhunt.collect.formats.otlp.dialects import (
 from stillhunt.collect.formats.otlp.entry import Attributes, Entry
 from stillhunt.collect.formats.otlp.identity import CALL_IDS, NOWHERE, PLACES, Place, call_id_of, place_of
 
-U64 = npt.NDArray[np.uint64]
-I64 = npt.NDArray[np.int64]
 MAX_SPANS = 1 << 25
 """Spans whose place in their trace is kept; later spans are read by themselves."""
 MAX_PLACES = 1 << 22
@@ -51,7 +50,7 @@ def span_key(trace: bytes, span: bytes) -> int:
     return (int.from_bytes(span) + int.from_bytes(trace[8:]) * _SPREAD) & _MASK
 
 
-class Customers:
+class NamespaceAccounts:
     """Whether service.namespace names the accounts of a log, judged by its namespaces and users."""
 
     def __init__(self) -> None:
@@ -72,7 +71,7 @@ class Customers:
 
 
 @dataclass
-class Traces:
+class SpanIndex:
     """All spans, by key.
 
     Attributes:
@@ -148,7 +147,7 @@ class Traces:
         return times[1] > 1
 
 
-def gather_traces(entries: Iterator[Entry]) -> Traces:
+def gather_traces(entries: Iterator[Entry]) -> SpanIndex:
     """Learn from all spans.
 
     Args:
@@ -158,7 +157,7 @@ def gather_traces(entries: Iterator[Entry]) -> Traces:
     calls, ids, starts, ends = array("Q"), array("Q"), array("Q"), array("Q")
     places: dict[int, Place] = {}
     words: dict[str | None, str | None] = {}
-    customers = Customers()
+    customers = NamespaceAccounts()
     model_names: dict[str, str | None] = {}
     beyond = 0
     for entry in entries:
@@ -220,7 +219,7 @@ def _arranged(
     kinds: bytearray,
     times: tuple[U64, U64],
     ids: tuple[U64, U64],
-) -> Traces:
+) -> SpanIndex:
     unique, first_at, counts = np.unique(keys, return_index=True, return_counts=True)
     called = np.zeros(unique.size, np.bool_)
     called[np.searchsorted(unique, keys[np.frombuffer(kinds, np.bool_)])] = True
@@ -233,7 +232,7 @@ def _arranged(
     wraps = _wrapping(around, called, *(of[first_at].astype(np.int64) for of in times))
     again = np.flatnonzero(counts > 1)
     repeated = {int(unique[i]): [int(counts[i]), 0] for i in again}
-    return Traces(unique, around, called, wraps, repeated, _duplicates(*ids, unique, wraps))
+    return SpanIndex(unique, around, called, wraps, repeated, _duplicates(*ids, unique, wraps))
 
 
 def _wrapping(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64) -> npt.NDArray[np.bool_]:

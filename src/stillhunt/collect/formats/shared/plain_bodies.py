@@ -20,7 +20,7 @@ _UNFIT = (msgspec.DecodeError, UnicodeError, RecursionError)
 NO_TOOLS = msgspec.Raw(b"")
 
 
-class Part(msgspec.Struct, gc=False):
+class TextPart(msgspec.Struct, gc=False):
     """A content part that is text and nothing else."""
 
     text: str
@@ -31,7 +31,7 @@ class Message(msgspec.Struct, gc=False):
     """A chat message."""
 
     role: str
-    content: str | list[Part] | None = None
+    content: str | list[TextPart] | None = None
     parts: None = None
 
 
@@ -95,7 +95,7 @@ class Usage(msgspec.Struct, gc=False):
 class Reply(msgspec.Struct, gc=False):
     """The message of a choice."""
 
-    content: str | list[Part] | None = None
+    content: str | list[TextPart] | None = None
     parts: None = None
 
 
@@ -112,7 +112,7 @@ class Answer(msgspec.Struct, gc=False):
     id: str | None = None
     created: Number = None
     choices: list[Choice] = []
-    content: str | list[Part] | None = None
+    content: str | list[TextPart] | None = None
     usage: Usage | None = None
     created_at: None = None
     candidates: None = None
@@ -156,7 +156,7 @@ def answer_of_text(text: str) -> Answer | None:
         return None
 
 
-def text_of(content: str | list[Part] | None) -> str:
+def text_of(content: str | list[TextPart] | None) -> str:
     """Text of a message; as `chat.content_text`."""
     if content is None or type(content) is str:
         return content or ""

@@ -17,7 +17,7 @@ from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Sourc
 from stillhunt.collect.values.json_values import as_json, at, decoded, first, is_list, items, number, text
 
 _TYPE = "ModelInvocationLog"
-NO_CALL = "not a model invocation"
+NO_INVOCATION = "not a model invocation"
 _MADE_UP_SESSION = re.compile(r"/(botocore-session-\d+|aws-sdk-[a-z]+-(session-)?\d+|\d+)$")
 """Session names that AWS SDKs make up for an assumed role, another one for each session."""
 _STATUS = {
@@ -49,7 +49,7 @@ def logged(record: Any) -> list[Mapping[str, Any]]:
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     entries = [entry for entry in logged(record) if entry.get("schemaType") in (None, _TYPE)]
     if not entries:
-        raise PassedOverError(NO_CALL)
+        raise PassedOverError(NO_INVOCATION)
     for entry in entries:
         yield _row(entry)
 

@@ -15,13 +15,13 @@ from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source, call_links
 from stillhunt.collect.values.json_values import at, first, number, text
 
-NO_CALL = "a proxied request that is not a model call"
+NO_AI_CALL = "a proxied request that is not a model call"
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     ai = record.get("ai")
     if not isinstance(ai, dict) or not ai:
-        raise PassedOverError(NO_CALL)
+        raise PassedOverError(NO_AI_CALL)
     plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
     asked = call_of_body(_first_at([ai, *plugins], "payload.request"))
     answer = _first_at([*plugins, ai], "payload.response")

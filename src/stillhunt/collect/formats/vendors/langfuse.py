@@ -19,7 +19,7 @@ from stillhunt.collect.values.json_values import as_json, first, items, mapping,
 
 CALLS = ("GENERATION", "EMBEDDING")
 """Types of observations that are model calls."""
-NO_CALL = "an observation that is not a model call"
+NO_MODEL_OBSERVATION = "an observation that is not a model call"
 A_TRACE = "a trace, whose user and session go to its observations"
 _LITELLM_ID = re.compile(r"time-\d\d-\d\d-\d\d-\d+_(?!None$)(.+)", re.DOTALL)
 _HEX_SPAN = re.compile(r"[0-9a-f]{16}")
@@ -46,7 +46,7 @@ _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId
 
 
 @dataclass
-class Traces:
+class LangfuseRecords:
     """What the records of a log say about calls in other records.
 
     Attributes:
@@ -74,7 +74,7 @@ class Traces:
                 self.traces.setdefault(name, {})[key] = value
                 self._stamps[name, key] = stamp
 
-    def settled(self) -> Traces:
+    def settled(self) -> LangfuseRecords:
         """These traces after the last record: updates in order of time, stamps dropped."""
         self._stamps = {}
         for later in self.updates.values():
@@ -102,8 +102,8 @@ def _is_creation(kind: str, body: Mapping[str, Any]) -> bool:
     return kind in _CREATED or (kind == "observation-create" and body.get("type") in CALLS)
 
 
-def _gather_events(records: Iterator[Any]) -> Traces:
-    found = Traces()
+def _gather_events(records: Iterator[Any]) -> LangfuseRecords:
+    found = LangfuseRecords()
     for record in records:
         for kind, stamp, body in _events(record):
             name = text(body.get("id"))
@@ -117,7 +117,7 @@ def _gather_events(records: Iterator[Any]) -> Traces:
     return found.settled()
 
 
-def _event_rows(record: Any, known: Traces) -> Iterator[Row]:
+def _event_rows(record: Any, known: LangfuseRecords) -> Iterator[Row]:
     calls = 0
     for kind, stamp, body in _events(record):
         name = text(body.get("id"))
@@ -136,8 +136,8 @@ def _event_rows(record: Any, known: Traces) -> Iterator[Row]:
         raise PassedOverError("a batch without model calls")
 
 
-def _gather_traces(records: Iterator[Any]) -> Traces:
-    found = Traces()
+def _gather_traces(records: Iterator[Any]) -> LangfuseRecords:
+    found = LangfuseRecords()
     for record in records:
         if isinstance(record, dict) and _is_trace(record):
             found.add_trace((str(first(record, "updated_at", "updatedAt", "timestamp") or ""), ""), record)
@@ -148,7 +148,7 @@ def _is_trace(record: Mapping[str, Any]) -> bool:
     return "trace_id" not in record and "traceId" not in record
 
 
-def _legacy_rows(record: Mapping[str, Any], known: Traces) -> Iterator[Row]:
+def _legacy_rows(record: Mapping[str, Any], known: LangfuseRecords) -> Iterator[Row]:
     if _is_trace(record):
         raise PassedOverError(A_TRACE)
     yield from _observation_rows(record, known.trace_of(record))
@@ -161,7 +161,7 @@ def _export_rows(record: Mapping[str, Any]) -> Iterator[Row]:
 def _observation_rows(record: Mapping[str, Any], trace: Mapping[str, Any]) -> Iterator[Row]:
     kind = record.get("type")
     if kind is not None and kind not in CALLS:
-        raise PassedOverError(NO_CALL)
+        raise PassedOverError(NO_MODEL_OBSERVATION)
     yield _row(record, trace)
 
 

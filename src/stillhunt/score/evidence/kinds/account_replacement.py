@@ -16,7 +16,7 @@ from stillhunt.base.parameters import judgement, parameter, parameter_table, val
 from stillhunt.base.units import DAY
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.evidence.kinds.failover import REFUSED
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.stats.beta_binomial import lean_ratio, least_bits, part_bits
@@ -112,7 +112,7 @@ KIND = EvidenceKind(
         "the nearest start is as often before a stop as after it (0.5 ± 0.15); all stops of one day count once",
         judgement("table score.account_replacement"),
     ),
-    columns=(Column("status", "refused work that other accounts continue", enough=False),),
+    columns=(NeededColumn("status", "refused work that other accounts continue", enough=False),),
     calls="every",
     most_bits=P.cap_bits,
     least_bits=least_bits(P.part),

@@ -14,10 +14,10 @@ import numpy as np
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, share_ratio
 
 
@@ -150,7 +150,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _usual_in_log(log: Log, candidate: Candidate, trait: Trait) -> float:
+def _usual_in_log(log: ScoredLog, candidate: Candidate, trait: Trait) -> float:
     """Mean share over the log's other groups, each counting once, without the upper tenth of them."""
     groups = log.background.groups
     others = groups.others(candidate.slice_cluster)
@@ -172,7 +172,7 @@ KIND = EvidenceKind(
         "may raise the usual share",
         judgement("table score.asked_conduct"),
     ),
-    columns=(Column("prompt", "requests that ask for reasoning, grading or the like"),),
+    columns=(NeededColumn("prompt", "requests that ask for reasoning, grading or the like"),),
     calls="any",
     most_bits=None,
     least_bits=least_bits(sum(trait.weight for trait in TRAITS)),

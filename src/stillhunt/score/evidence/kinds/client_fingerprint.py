@@ -10,7 +10,7 @@ from stillhunt.base.parameters import judgement, parameter, parameter_table, val
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording, members_sharing
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import shared_value
 
@@ -139,9 +139,9 @@ KIND = EvidenceKind(
         judgement("table score.shared_keys; e-values of Vovk and Wang (2021)"),
     ),
     columns=(
-        Column("user_agent", "shared clients"),
-        Column("tls_fingerprint", "detection of one client behind several user agents"),
-        Column("country", "allowance for what accounts of one country share by chance", enough=False),
+        NeededColumn("user_agent", "shared clients"),
+        NeededColumn("tls_fingerprint", "detection of one client behind several user agents"),
+        NeededColumn("country", "allowance for what accounts of one country share by chance", enough=False),
     ),
     calls="any",
     most_bits=P.untemplated_cap_bits,

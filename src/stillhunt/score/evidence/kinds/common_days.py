@@ -16,7 +16,7 @@ import numpy as np
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.score.context.background import ACCOUNT_WEIGHT
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
@@ -98,7 +98,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _correlation(log: Log, candidate: Candidate) -> tuple[float, int, int] | None:
+def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int] | None:
     """Mean correlation of two members, members that can be compared, and days; None where there are too few."""
     requests, background = log.requests, log.background
     days = requests.days

@@ -12,7 +12,7 @@ from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording, members_sharing
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording, members_sharing
 from stillhunt.score.stats.shared_keys import shared_value
 
 
@@ -77,8 +77,8 @@ KIND = EvidenceKind(
         judgement("tables score.shared_keys and score.constant_settings"),
     ),
     columns=(
-        Column("temperature", "settings held constant", enough=False),
-        Column("max_tokens", "lengths held constant", enough=False),
+        NeededColumn("temperature", "settings held constant", enough=False),
+        NeededColumn("max_tokens", "lengths held constant", enough=False),
     ),
     calls="any",
     most_bits=P.cap_bits,

@@ -15,10 +15,10 @@ import numpy as np
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.base.units import MINUTE
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Flags, Hashes, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, least_bits, part_bits, share_ratio
 
@@ -121,7 +121,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _resent(log: Log, candidate: Candidate, refused: Flags) -> _Way:
+def _resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Refused prompts that another member sends."""
     prompt, time = log.requests.prompt_hash[candidate.rows], log.requests.time[candidate.rows]
     by_other = _next_by_other(prompt, candidate.row_account, time) <= P.resent_within
@@ -153,7 +153,7 @@ def _next_by_other(prompt: Hashes, account: Ints, time: Ints) -> Ints:
     return wait
 
 
-def _started(log: Log, candidate: Candidate, refused: Flags) -> _Way:
+def _started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Members that start when another is refused, against those that were active before and stopped."""
     time = log.requests.time[candidate.rows]
     order = np.lexsort((candidate.row_account, time))
@@ -204,8 +204,8 @@ KIND = EvidenceKind(
         measured("152 honest groups start as often before a refusal as after it; table score.failover"),
     ),
     columns=(
-        Column("status", "refused work that other accounts continue", enough=False),
-        Column("prompt", "refused prompts that another account sends", enough=False),
+        NeededColumn("status", "refused work that other accounts continue", enough=False),
+        NeededColumn("prompt", "refused prompts that another account sends", enough=False),
     ),
     calls="any",
     most_bits=P.cap_bits,

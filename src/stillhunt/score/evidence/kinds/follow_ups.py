@@ -8,10 +8,10 @@ import numpy as np
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Ints
 
 
@@ -67,7 +67,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(bits, {"first": 1 - share, "later": share}, rows=case.candidate.rows, count=known)
 
 
-def client_rows(log: Log, candidate: Candidate) -> Ints:
+def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
     """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
 
     Args:
@@ -95,7 +95,7 @@ KIND = EvidenceKind(
     order=40,
     measures="share of later turns in the slices",
     null=Null("a fixed scale that allows 3 % for leaked cover traffic", judgement("table score.follow_ups")),
-    columns=(Column("turn", "conversations that nobody continues"),),
+    columns=(NeededColumn("turn", "conversations that nobody continues"),),
     calls="every",
     most_bits=P.none_bits,
     least_bits=-P.most_against_bits,

@@ -10,7 +10,7 @@ from stillhunt.base import formatting
 from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
@@ -71,7 +71,9 @@ KIND = EvidenceKind(
     order=180,
     measures="share of one model and length of answers",
     null=Null("rank among the log's other groups, uniform", derived("a rank among exchangeable groups is uniform")),
-    columns=(Column("output_tokens", "comparison of answer lengths and of use within a price plan", enough=False),),
+    columns=(
+        NeededColumn("output_tokens", "comparison of answer lengths and of use within a price plan", enough=False),
+    ),
     calls="any",
     most_bits=part_bits(rank_ratio(1.0, P.power), P.part),
     least_bits=least_bits(P.part),

@@ -8,7 +8,7 @@ from stillhunt.base.parameters import judgement, measured, parameter, parameter_
 from stillhunt.score import kernels
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 
 
 @parameter_table("score.no_repeats", "Evidence from prompts that several accounts send.")
@@ -70,7 +70,7 @@ KIND = EvidenceKind(
     order=70,
     measures="prompts that several members send",
     null=Null("a fixed scale that allows 2 % for retries and tiny tasks", judgement("table score.no_repeats")),
-    columns=(Column("prompt", "one work queue that many accounts share"),),
+    columns=(NeededColumn("prompt", "one work queue that many accounts share"),),
     calls="every",
     most_bits=P.none_bits,
     least_bits=-P.most_against_bits,

@@ -15,7 +15,7 @@ from stillhunt.base.parameters import judgement, parameter, parameter_table, val
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Ints
 
 
@@ -157,8 +157,8 @@ DECLARED_KIND = EvidenceKind(
     measures="one organisation that most members declare",
     null=_NO_NULL,
     columns=(
-        Column("accounts.organization_id"),
-        Column("organization_id"),
+        NeededColumn("accounts.organization_id"),
+        NeededColumn("organization_id"),
     ),
     calls="any",
     most_bits=P.bits,
@@ -173,7 +173,7 @@ OPEN_KIND = EvidenceKind(
     order=210,
     measures="customers that each have a mail domain of their own, one payer or sign-up network and one country",
     null=_NO_NULL,
-    columns=(Column("accounts.email_domain", "sign-ups with the same mail domain"),),
+    columns=(NeededColumn("accounts.email_domain", "sign-ups with the same mail domain"),),
     calls="any",
     most_bits=P.bits,
     least_bits=P.bits,

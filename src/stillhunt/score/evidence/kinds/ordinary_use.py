@@ -15,7 +15,7 @@ from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.evidence.kinds.asked_conduct import P as CONDUCT
 from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
@@ -136,7 +136,7 @@ OWN_DATA_KIND = EvidenceKind(
     order=140,
     measures="requests about the writer's own files, firm or mail",
     null=Null("honest groups, frozen", measured("seeded worlds; table score.ordinary_use")),
-    columns=(Column("prompt", "requests about the writers' own data"),),
+    columns=(NeededColumn("prompt", "requests about the writers' own data"),),
     calls="any",
     most_bits=P.most_bits,
     least_bits=least_bits(P.part),
@@ -154,7 +154,7 @@ OWN_CHECKS_KIND = EvidenceKind(
     order=150,
     measures="prompts that an account sends again on another day",
     null=Null("honest groups, frozen", judgement("table score.ordinary_use")),
-    columns=(Column("prompt", "prompts that an account sends again on another day"),),
+    columns=(NeededColumn("prompt", "prompts that an account sends again on another day"),),
     calls="every",
     most_bits=P.most_bits,
     least_bits=least_bits(P.part),
@@ -173,8 +173,8 @@ TALK_KIND = EvidenceKind(
     measures="conversations with two or more follow-up questions that lack the template",
     null=Null("honest groups, frozen", judgement("table score.ordinary_use")),
     columns=(
-        Column("turn", "conversations that nobody continues"),
-        Column("conversation_id", "conversations whose later turns lack the template", enough=False),
+        NeededColumn("turn", "conversations that nobody continues"),
+        NeededColumn("conversation_id", "conversations whose later turns lack the template", enough=False),
     ),
     calls="every",
     most_bits=P.most_bits,

@@ -9,15 +9,15 @@ import numpy as np
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
 
 
 @parameter_table("score.phrase_mixture", "Evidence from the phrases of one template.")
 @dataclass(frozen=True)
-class PhraseParameters:
+class PhraseMixtureParameters:
     """Parameters of the phrase mixture."""
 
     unit_bits: float = parameter(
@@ -41,7 +41,7 @@ class PhraseParameters:
     )
 
 
-P = values_of(PhraseParameters)
+P = values_of(PhraseMixtureParameters)
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -62,7 +62,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def template_lift(log: Log, candidate: Candidate, min_slice_requests: int) -> float:
+def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int) -> float:
     """Share of the members' traffic in the candidate's clusters over the share of casual users' traffic.
 
     Accounts that use the template a lot without being members (pipelines with the same wording) are left out: they
@@ -106,7 +106,10 @@ KIND = EvidenceKind(
         "the same mean with a mix of its own in every account; discounted where casual users have the phrases too",
         measured("honest groups of seeded worlds reach 1 to 7 bits; table score.phrase_mixture"),
     ),
-    columns=(Column("prompt", "templates in prompts"), Column("system_prompt", "templates in system prompts")),
+    columns=(
+        NeededColumn("prompt", "templates in prompts"),
+        NeededColumn("system_prompt", "templates in system prompts"),
+    ),
     calls="any",
     most_bits=None,
     least_bits=None,

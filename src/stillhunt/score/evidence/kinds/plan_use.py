@@ -10,7 +10,7 @@ import numpy as np
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.evidence.kinds.model_and_answers import P as RANKS
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
@@ -85,8 +85,8 @@ KIND = EvidenceKind(
         "rank, made uniform for groups that are found at all", measured("honest candidates; table score.plan_use")
     ),
     columns=(
-        Column("accounts.plan", "comparison of use within a price plan", enough=False),
-        Column("output_tokens", "comparison of answer lengths and of use within a price plan", enough=False),
+        NeededColumn("accounts.plan", "comparison of use within a price plan", enough=False),
+        NeededColumn("output_tokens", "comparison of answer lengths and of use within a price plan", enough=False),
     ),
     calls="even",
     most_bits=part_bits(rank_ratio(1.0, P.power), RANKS.part),

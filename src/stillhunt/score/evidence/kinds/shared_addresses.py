@@ -7,7 +7,7 @@ import numpy as np
 from stillhunt.base.parameters import judgement
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording, members_sharing
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.shared_keys import shared_address
@@ -38,8 +38,8 @@ def _kind(name: str, order: int, measures: str, nouns: str, member: str) -> Evid
             judgement("table score.shared_keys"),
         ),
         columns=(
-            Column("client_ip", "shared addresses and networks"),
-            Column("country", "allowance for what accounts of one country share by chance", enough=False),
+            NeededColumn("client_ip", "shared addresses and networks"),
+            NeededColumn("country", "allowance for what accounts of one country share by chance", enough=False),
         ),
         calls="any",
         most_bits=None,

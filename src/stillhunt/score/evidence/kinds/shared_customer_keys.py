@@ -10,7 +10,7 @@ from stillhunt.base import formatting
 from stillhunt.base.parameters import judgement
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording, members_sharing
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.shared_keys import shared_value
@@ -34,7 +34,9 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return finding
 
 
-def _kind(name: str, order: int, column: Column, measures: str, words: str, missing: str, member: str) -> EvidenceKind:
+def _kind(
+    name: str, order: int, column: NeededColumn, measures: str, words: str, missing: str, member: str
+) -> EvidenceKind:
     for_template = f"{{members}} {words}, which chance does not explain"
     return EvidenceKind(
         name=name,
@@ -58,7 +60,7 @@ def _kind(name: str, order: int, column: Column, measures: str, words: str, miss
 MAIL_KIND = _kind(
     "email_domain",
     230,
-    Column("accounts.email_domain", "sign-ups with the same mail domain"),
+    NeededColumn("accounts.email_domain", "sign-ups with the same mail domain"),
     "mail domains shared beyond chance",
     "{sharing:has|have} mail addresses at {values:domain}",
     "mail domains",
@@ -68,7 +70,7 @@ KINDS = (
     _kind(
         "payment_fingerprint",
         220,
-        Column("accounts.payment_fingerprint", "shared cards"),
+        NeededColumn("accounts.payment_fingerprint", "shared cards"),
         "payment instruments shared beyond chance",
         "{sharing:pays|pay} with {values:payment instrument}",
         "payment instruments",
@@ -78,7 +80,7 @@ KINDS = (
     _kind(
         "signup_prefix",
         240,
-        Column("accounts.signup_ip", "shared sign-up networks"),
+        NeededColumn("accounts.signup_ip", "shared sign-up networks"),
         "sign-up networks shared beyond chance",
         "signed up from {values:network}",
         "sign-up networks",
@@ -87,7 +89,7 @@ KINDS = (
     _kind(
         "created_at",
         250,
-        Column("accounts.created_at", "bursts of sign-ups"),
+        NeededColumn("accounts.created_at", "bursts of sign-ups"),
         "sign-up times, in windows of 12 hours, shared beyond chance",
         "signed up within {values:window} of 12 hours",
         "sign-up times",

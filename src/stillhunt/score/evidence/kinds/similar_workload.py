@@ -16,7 +16,7 @@ from scipy.special import log_ndtr
 from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.log import Log
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
@@ -78,7 +78,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return workload_finding(kind, case.log, case.candidate, bits_by_topics(case))
 
 
-def workload_finding(kind: EvidenceKind, log: Log, candidate: Candidate, cap: float) -> Finding:
+def workload_finding(kind: EvidenceKind, log: ScoredLog, candidate: Candidate, cap: float) -> Finding:
     """Whether as many accounts do similar work as one operation's workers would, and customers would not.
 
     Args:
@@ -113,7 +113,7 @@ def workload_finding(kind: EvidenceKind, log: Log, candidate: Candidate, cap: fl
     )
 
 
-def _slice_volumes(log: Log, candidate: Candidate, style: int) -> tuple[Ints, Ints]:
+def _slice_volumes(log: ScoredLog, candidate: Candidate, style: int) -> tuple[Ints, Ints]:
     """Untemplated slices of a request style by their distinct questions: the candidate's, and the comparison accounts'.
 
     Returns:

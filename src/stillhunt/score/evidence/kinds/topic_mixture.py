@@ -8,7 +8,7 @@ from stillhunt.base.parameters import measured
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
-from stillhunt.score.evidence.kind import Column, EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits
@@ -57,7 +57,7 @@ KIND = EvidenceKind(
         "intra-class correlation of honest groups, frozen; that of the comparison accounts where these are more alike",
         measured("honest accounts of seeded worlds of two generators; table score.topic_dispersion"),
     ),
-    columns=(Column("prompt", "one work queue that many accounts share"),),
+    columns=(NeededColumn("prompt", "one work queue that many accounts share"),),
     calls="any",
     most_bits=None,
     least_bits=least_bits(TOPIC_REFERENCE.queue_share),
