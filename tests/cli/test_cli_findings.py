@@ -159,6 +159,14 @@ def test_a_sentence_stands_beside_its_own_bits_and_never_beside_its_familys() ->
     assert not any("+16.0" in line and "items never repeat" in line for line in shown.splitlines())
 
 
+def test_a_finding_of_no_weight_is_neither_for_nor_against_on_the_screen() -> None:
+    small = [evidence_row("c-look", "timing", 0.03, f"a trace of {n}") for n in range(3)]
+    small.append(evidence_row("c-look", "conduct", -0.02, "a trace against"))
+    shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], *small]}))
+    assert "timing +0.1" in shown
+    assert "a trace" not in shown
+
+
 def test_a_weak_group_says_which_tests_could_not_be_made() -> None:
     lacking = evidence_row("c-weak", "queue", 0.0, "too few of its requests have a topic")
     shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], lacking]}))

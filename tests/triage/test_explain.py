@@ -74,6 +74,17 @@ def test_json_has_the_same_numbers(case: Case) -> None:
     assert data["evidence"][0]["request_ids"]
 
 
+def test_findings_of_no_weight_are_one_line_and_no_evidence(case: Case) -> None:
+    rows = case.evidence.to_pylist()
+    own = next(row for row in rows if row["campaign_id"] == "hunt-7f3a91c2" and row["family"] == "queue")
+    small = [("no_repeats", 0.04), ("asked_conduct", 0.01), ("asked_conduct", -0.02), ("common_times", -0.049)]
+    rows += [{**own, "kind": kind, "bits": bits, "statement": f"nothing much {bits}"} for kind, bits in small]
+    text = Case({**case.tables, "evidence": build("evidence", rows)}).explain("hunt-7f3a91c2").text()
+    assert "nothing much" not in text
+    before = text[: text.index("log2 odds, so")].splitlines()
+    assert before[-2] == "      0.0  4 findings of 0.0 bits: asked_conduct, common_times and no_repeats"
+
+
 def test_a_score_that_does_not_add_up_is_said_so(case: Case) -> None:
     rows = case.campaigns.to_pylist()
     rows[0]["score"] = 0.5

@@ -133,16 +133,18 @@ def _sum_lines(part: ScoreSum, name: str) -> list[str]:
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
-            lines += textwrap.wrap(
-                f"{family_name(term.family)}: {term.shown}{behind}",
-                width=_TEXT_WIDTH,
-                initial_indent=f"  {formatting.bits(term.bits):>7}  ",
-                subsequent_indent=" " * 11,
-            )
+            lines += _term_lines(f"{family_name(term.family)}: {term.shown}{behind}", term)
+    if rest := part.negligible_line:
+        lines += _term_lines(rest.shown, rest)
     lines.append(
         f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} = {formatting.exact_probability(part.log2_odds)}"
     )
     return lines
+
+
+def _term_lines(text: str, term: Term) -> list[str]:
+    bits = f"  {formatting.bits(term.bits):>7}  "
+    return textwrap.wrap(text, width=_TEXT_WIDTH, initial_indent=bits, subsequent_indent=" " * len(bits))
 
 
 def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
