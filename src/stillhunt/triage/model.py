@@ -163,7 +163,7 @@ class CampaignModel:
             ("share of all traffic", formatting.share_of(row["requests"], self.run.requests)),
             ("output tokens", formatting.amount(row["output_tokens"])),
             ("at list price", formatting.money(row["list_value"], self.run.currency)),
-            ("seen", formatting.period(row["first_seen"], row["last_seen"])),
+            ("seen", formatting.between(row["first_seen"], row["last_seen"])),
             *([("in declared programmes", formatting.plural(self.sanctioned, "account"))] if self.sanctioned else []),
             *((LABELS[aspect].lower(), words) for aspect, words in self.origins),
         )

@@ -94,7 +94,9 @@ class ScoreSum:
         if not terms:
             return None
         kinds = [formatting.shorten(kind, _KIND_CHARS) for kind in sorted({term.kind for term in terms})]
-        statement = f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {formatting.join_some(kinds, _KINDS_SHOWN)}"
+        statement = (
+            f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {formatting.join_some(kinds, _KINDS_SHOWN)}"
+        )
         return Term("", NEGLIGIBLE, statement, math.fsum(term.bits for term in terms), 0, ())
 
     @property
@@ -112,11 +114,12 @@ class ScoreSum:
 
 @dataclass(frozen=True)
 class Membership:
-    """One account's part in one campaign."""
+    """One account's part in one campaign; the verdict is that on the account."""
 
     account_id: str
     campaign_id: str
     role: str
+    verdict: str
     requests: int
     share: float
     stored_score: float
