@@ -76,6 +76,7 @@ def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> d
         "settings": _settings(config),
         "seed": config.seed,
         "coverage": [asdict(family) for family in coverage(evidence_needs(), present, customers, facts.columns.filled)],
+        "unmapped": list(facts.unmapped),
         "unenriched": unenriched(present, browsers=tells_browsers()),
     }
 

@@ -62,6 +62,7 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         "counts": dict(run.get("counts", {})),
         "campaigns": [_campaign(campaign) for campaign in case.campaigns],
         "coverage": list(run.get("coverage", [])),
+        "unmapped": list(run.get("unmapped", [])),
         "unenriched": list(run.get("unenriched", [])),
         "sampled": dict(run.get("sampled", {})),
         "rejects": {
