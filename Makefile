@@ -54,7 +54,7 @@ $(FUZZ_STAMP): $(STAMP)
 	@touch $@
 
 demo: use ## hunt a simulated world and print what was found
-	$(PY) -m stillhunt demo --out demo
+	$(PY) -m stillhunt demo
 
 lint: setup ## format, style, types, and who may import whom
 	$(PY) -m ruff check
@@ -96,4 +96,4 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) dist demo stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
+	rm -rf $(VENV) dist stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
