@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from stillhunt.cli.compiling import PARTS
+from stillhunt.cli.compiling import COMPILED_PARTS
 
 
 def _seconds(parts: Sequence[str]) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def _seconds(parts: Sequence[str]) -> tuple[float, float]:
 
 def main() -> None:
     """Print wall and CPU seconds of each part alone, and of all together."""
-    for parts in (*([part] for part in PARTS), list(PARTS)):
+    for parts in (*([part] for part in COMPILED_PARTS), list(COMPILED_PARTS)):
         wall, cpu = _seconds(parts)
         print(f"{' + '.join(parts):<16} {wall:6.1f} s wall  {cpu:6.1f} s CPU")
 

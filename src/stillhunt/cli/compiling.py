@@ -47,7 +47,7 @@ def compile_once(progress: Progress) -> None:
     if is_compiled():
         return
     with progress.stage("compiling once", len(_kernels()), "kernels") as advance:
-        done = compile_parts(advance, PARTS)
+        done = compile_parts(advance, COMPILED_PARTS)
     if done:
         _stamp().write_text(_key(), encoding="ascii")
 
@@ -57,7 +57,7 @@ def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
 
     Args:
         advance: is told of each kernel when it is compiled, once.
-        parts: some of `PARTS`.
+        parts: some of `COMPILED_PARTS`.
 
     Returns:
         Whether all went well.
@@ -134,15 +134,15 @@ def _hunt() -> None:
 
 
 def _search() -> None:
-    from stillhunt.link.groups.groups import compile_search
+    from stillhunt.link.groups.groups import compile_search  # start-up time of the other part
 
     compile_search()
 
 
-PARTS: dict[str, Callable[[], None]] = {"hunt": _hunt, "search": _search}
+COMPILED_PARTS: dict[str, Callable[[], None]] = {"hunt": _hunt, "search": _search}
 """What is compiled at the same time: 67 and 40 s of CPU where it was measured (benchmarks/speed/first_run.py)."""
 
 
 if __name__ == "__main__":
     event.register("numba:compile", _Reporter())  # type: ignore[no-untyped-call]  # numba has no types
-    PARTS[sys.argv[1]]()
+    COMPILED_PARTS[sys.argv[1]]()
