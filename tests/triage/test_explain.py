@@ -82,6 +82,7 @@ def test_findings_of_no_weight_are_one_line_and_no_evidence(case: Case) -> None:
     text = Case({**case.tables, "evidence": build("evidence", rows)}).explain("hunt-7f3a91c2").text()
     assert "nothing much" not in text
     before = text[: text.index("log2 odds, so")].splitlines()
+    assert before[-3] == "  neither for nor against"
     assert before[-2] == "      0.0  4 findings of 0.0 bits: asked_conduct, common_times and no_repeats"
 
 

@@ -134,9 +134,8 @@ def _sum_lines(part: ScoreSum, name: str) -> list[str]:
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
-            lines += _term_lines(f"{family_name(term.family)}: {term.shown}{behind}", term)
-    if rest := part.negligible_line:
-        lines += _term_lines(rest.shown, rest)
+            family = f"{family_name(term.family)}: " if term.family else ""
+            lines += _term_lines(f"{family}{term.shown}{behind}", term)
     probability = formatting.probability(part.probability)
     lines.append(f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} is {probability}")
     return lines
@@ -151,6 +150,7 @@ def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
     return (
         ("evidence for", part.supporting),
         ("evidence against", part.opposing),
+        ("neither for nor against", (part.negligible_line,) if part.negligible_line else ()),
         ("insufficient data", part.insufficient),
     )
 
