@@ -114,11 +114,11 @@ def hunt(
         with clock.stage("score"):
             tables, harvested = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
         with clock.stage("excerpts"):
-            views = campaign_views(traffic, tables["harvest"], harvested, log.prompts, config)
+            views = campaign_views(traffic, tables, harvested, customers, log.prompts, config)
         tables["rejects"] = _sorted_rejects([rejects, conflicts, bad_customers])
         found = findings_record(tables, totals, config, log.facts, (repeats[0], repeats[1]))
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
-    return Case(tables, views.samples, views.timeline, run, views.origins)
+    return Case(tables, views.samples, views.timeline, run, views.origins, views.member_details)
 
 
 def _open_log(

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from stillhunt.base.shape import TIMESTAMP, Column, Table
 
-CASE_VERSION = 3
-"""Version of the case folder, written to run.json; bumped whenever a case column changes name or type."""
+CASE_VERSION = 4
+"""Version of the case folder, written to run.json; raised whenever a table is added or a column changes."""
 
 VERDICTS = ("act", "review", "none")
 ROLES = ("dedicated", "shared")
@@ -87,7 +87,8 @@ HARVEST = Table(
 
 CAMPAIGNS = Table(
     "campaigns",
-    "campaigns.parquet: one row per campaign, the strongest first.",
+    "campaigns.parquet: one row per campaign (verdict act or review) and per group left alone (verdict none), the "
+    "strongest first.",
     (
         _c("campaign_id", pa.string(), False, "Stable id, made from the members found first."),
         _c("score", pa.float64(), False, "Probability that this is one harvesting operation, 0 to 1."),
@@ -183,6 +184,58 @@ ORIGINS = Table(
     ),
 )
 
+_OF_THE_CUSTOMER = (
+    _c("created_at", TIMESTAMP, True, "When the account was opened."),
+    _c("organization_id", pa.string(), True, "Organisation it declares."),
+    _c("plan", pa.string(), True, "Price plan."),
+    _c("email_domain", pa.string(), True, "Domain of its e-mail address."),
+    _c("payment_country", pa.string(), True, "Country of the payment instrument."),
+    _c("phone_country", pa.string(), True, "Country of the phone number."),
+    _c("signup_country", pa.string(), True, "Country it was opened from."),
+    _c("declared_use", pa.string(), True, "Purpose the customer stated."),
+)
+_OF_THE_REQUESTS = (
+    _c("first_seen", TIMESTAMP, True, "First request in the campaign; null in a group left alone."),
+    _c("last_seen", TIMESTAMP, True, "Last request in the campaign; null in a group left alone."),
+    _c("clients", STRINGS, False, "Families of the User-Agents, the most used first, at most 5."),
+    _c("networks", STRINGS, False, "Numbers and names of the autonomous systems, the most used first, at most 5."),
+    _c("ip_kinds", STRINGS, False, "Kinds of addresses, the most used first, at most 5."),
+    _c("countries", STRINGS, False, "Countries of the clients, the most used first, at most 5."),
+)
+
+MEMBER_DETAILS = Table(
+    "member_details",
+    "member_details.parquet: for each row of members.parquet, when and from where its requests in the campaign came, "
+    "and what the accounts table says of the account.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("account_id", pa.string(), False, "Account."),
+        *_OF_THE_REQUESTS,
+        *_OF_THE_CUSTOMER,
+    ),
+)
+
+ACCOUNT_FACTS = Table(
+    "account_facts",
+    "account_facts: what `stillhunt export --accounts` writes, one row per campaign and member.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("campaign_verdict", pa.string(), False, "Verdict of the campaign: act, review or none."),
+        _c("account_id", pa.string(), False, "Account, as in the logs."),
+        _c("verdict", pa.string(), False, "Verdict of the account itself: act, review or none."),
+        _c("flagged", pa.bool_(), False, "True where the account's own verdict is act."),
+        _c("sanctioned", pa.bool_(), False, "True where the settings allow the account's programme."),
+        _c("main_campaign_id", pa.string(), True, "Campaign from which the account has its verdict."),
+        _c("score", pa.float64(), False, "Probability that the account harvests in this campaign, 0 to 1."),
+        _c("role", pa.string(), False, "dedicated or shared, as in members.parquet."),
+        _c("requests", pa.int64(), False, "Its requests in this campaign."),
+        _c("other_requests", pa.int64(), False, "Its requests outside of this campaign."),
+        _c("share", pa.float64(), False, "Its requests in this campaign as a share of its traffic, 0 to 1."),
+        *_OF_THE_REQUESTS,
+        *_OF_THE_CUSTOMER,
+    ),
+)
+
 REJECTS = Table(
     "rejects",
     "rejects.parquet: rows that could not be used, each with its reason.",
@@ -210,5 +263,10 @@ CASE_TABLES: dict[str, Table] = {
 }
 """File stem in the case folder -> its table."""
 
-CASE_VIEWS: dict[str, Table] = {"samples": SAMPLES, "timeline": TIMELINE, "origins": ORIGINS}
-"""File stem in the case folder -> table that only readers of the report need; no finding depends on it."""
+CASE_VIEWS: dict[str, Table] = {
+    "samples": SAMPLES,
+    "timeline": TIMELINE,
+    "origins": ORIGINS,
+    "member_details": MEMBER_DETAILS,
+}
+"""File stem in the case folder -> table that only readers need; no finding depends on it."""

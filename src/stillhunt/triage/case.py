@@ -30,6 +30,7 @@ class Case:
         samples: redacted excerpts of the campaigns' requests.
         timeline: requests and accounts per campaign and time bucket.
         origins: clients, networks, kinds of addresses and countries of each campaign.
+        member_details: times and origins of each member's requests, and what the accounts table says of it.
         run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
 
     Args:
@@ -38,6 +39,7 @@ class Case:
         timeline: TIMELINE table; no chart where it is None.
         run: content of run.json.
         origins: ORIGINS table; clients and networks are not shown where it is None.
+        member_details: MEMBER_DETAILS table; times and origins of members are not known where it is None.
 
     Raises:
         ContractError: a table is missing or has another shape; a score or bit is not a finite number.
@@ -50,6 +52,7 @@ class Case:
         timeline: pa.Table | None = None,
         run: Mapping[str, Any] | None = None,
         origins: pa.Table | None = None,
+        member_details: pa.Table | None = None,
     ) -> None:
         missing = set(CASE_TABLES) - set(tables)
         if missing:
@@ -57,11 +60,10 @@ class Case:
         if not isinstance(tables, StoredTables):  # those are checked when they are read
             tables = {name: table.check(tables[name]) for name, table in CASE_TABLES.items()}
         self.tables = tables
-        self.samples = CASE_VIEWS["samples"].check(samples) if samples is not None else CASE_VIEWS["samples"].empty()
-        self.timeline = (
-            CASE_VIEWS["timeline"].check(timeline) if timeline is not None else CASE_VIEWS["timeline"].empty()
-        )
-        self.origins = CASE_VIEWS["origins"].check(origins) if origins is not None else CASE_VIEWS["origins"].empty()
+        self.samples = _view("samples", samples)
+        self.timeline = _view("timeline", timeline)
+        self.origins = _view("origins", origins)
+        self.member_details = _view("member_details", member_details)
         self.run: dict[str, Any] = public_run(run or {})
         for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
             if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():
@@ -105,7 +107,7 @@ class Case:
     @property
     def model(self) -> CaseModel:
         """What there is to say about it; the screen, explanations and the report lay it out."""
-        return case_model(self.tables, self.run, self.origins)
+        return case_model(self.tables, self.run, self.origins, self.member_details)
 
     def explain(self, wanted_id: str) -> Explanation:
         """Why an account or campaign has its score.
@@ -135,7 +137,7 @@ class Case:
         Raises:
             OutputError: it exists, the disk is full, or permission is missing.
         """
-        tables = {**self.tables, "samples": self.samples, "timeline": self.timeline, "origins": self.origins}
+        tables = {**self.tables, **{name: getattr(self, name) for name in CASE_VIEWS}}
         return write_folder(Path(folder), tables, self.run, self.report, force=force)
 
     @classmethod
@@ -149,7 +151,7 @@ class Case:
         views = StoredTables(Path(folder), tuple(CASE_VIEWS))
         try:
             tables = StoredTables(Path(folder), tuple(CASE_TABLES))
-            return cls(tables, views["samples"], views["timeline"], run, views["origins"])
+            return cls(tables, run=run, **views)
         except ContractError as error:
             raise CaseError(
                 f"the case folder is damaged: {error.what}",
@@ -190,3 +192,8 @@ class Case:
                 escape(repr(self)), header, Markup("").join(cells), rest
             )
         )
+
+
+def _view(name: str, table: pa.Table | None) -> pa.Table:
+    """A view that was given, checked; an empty one in place of None."""
+    return CASE_VIEWS[name].empty() if table is None else CASE_VIEWS[name].check(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stillhunt.base.coded import plain
 from stillhunt.base.config import Config
+from stillhunt.triage.member_details import member_details
 from stillhunt.triage.origins import ASPECTS, origins_table
 from stillhunt.triage.samples import sample_table
 from stillhunt.triage.timeline import timeline_table
@@ -31,33 +32,44 @@ class CampaignViews(NamedTuple):
         samples: SAMPLES, excerpts of prompts.
         timeline: TIMELINE, requests of each campaign by time.
         origins: ORIGINS, clients, networks and countries of each campaign.
+        member_details: MEMBER_DETAILS, the same of each member, and what the accounts table says of it.
     """
 
     samples: pa.Table | None
     timeline: pa.Table | None
     origins: pa.Table | None
+    member_details: pa.Table | None
 
 
 def campaign_views(
-    traffic: pa.Table, harvest: pa.Table, rows: pa.Array, read_prompts: ReadPrompts, config: Config
+    traffic: pa.Table,
+    tables: Mapping[str, pa.Table],
+    rows: pa.Array,
+    customers: pa.Table | None,
+    read_prompts: ReadPrompts,
+    config: Config,
 ) -> CampaignViews:
     """What the report shows of all harvested requests, and excerpts of a few of them.
 
     Args:
         traffic: TRAFFIC.
-        harvest: HARVEST.
+        tables: the case tables harvest and members.
         rows: row of the traffic of each harvested request.
+        customers: ACCOUNTS; None without such a table.
         read_prompts: reads prompts from the log again.
         config: settings of the report.
     """
+    harvest = tables["harvest"]
+    campaigns = harvest["campaign_id"]
+    harvested = traffic.select(["account_id", "timestamp", *ASPECTS.values()]).take(rows)
+    details = member_details(tables["members"], campaigns, harvested, customers)
     if not harvest.num_rows:
-        return CampaignViews(None, None, None)
-    campaigns, times = harvest["campaign_id"], traffic["timestamp"].take(rows)
-    timeline = timeline_table(campaigns, plain(traffic["account_id"].take(rows)), times)
-    origins = origins_table(campaigns, traffic.select(["account_id", *ASPECTS.values()]).take(rows))
+        return CampaignViews(None, None, None, details)
+    timeline = timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"])
+    origins = origins_table(campaigns, harvested)
     if not config.report.excerpts:
-        return CampaignViews(None, timeline, origins)
-    chosen = requests_near_moments(campaigns, times.cast(pa.int64()))
+        return CampaignViews(None, timeline, origins, details)
+    chosen = requests_near_moments(campaigns, harvested["timestamp"].cast(pa.int64()))
     picked, requests = harvest.take(chosen), traffic.take(rows.take(chosen))
     prompts = pa.table(
         {
@@ -68,7 +80,8 @@ def campaign_views(
             "prompt": pa.array(read_prompts(requests), pa.large_string()),
         }
     )
-    return CampaignViews(sample_table(prompts, chars=config.report.excerpt_chars), timeline, origins)
+    samples = sample_table(prompts, chars=config.report.excerpt_chars)
+    return CampaignViews(samples, timeline, origins, details)
 
 
 def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) -> pa.Array:

@@ -52,6 +52,7 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
     "rejects": (("source", "ascending"), ("place", "ascending"), ("reason", "ascending"), ("raw", "ascending")),
     "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
     "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),
+    "member_details": (("campaign_id", "ascending"), ("account_id", "ascending")),
     "origins": (
         ("campaign_id", "ascending"),
         ("aspect", "ascending"),

@@ -17,6 +17,8 @@ from stillhunt.triage.explain import Explanation
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
+ID_KINDS = ("campaign", "account")
+"""What an id may name; where both have the id, the campaign is meant."""
 _CANDIDATE_IDS = 5000
 _NEAREST_SHOWN = 3
 
@@ -29,30 +31,73 @@ def explain_id(
     Args:
         tables: the case tables.
         run: content of run.json; thresholds and coverage are read from it.
-        wanted_id: campaign or account; where both have the id, the campaign is meant.
+        wanted_id: campaign or account, or the beginning of its id, as in `resolve_id`.
         origins: the ORIGINS table.
 
     Raises:
-        CaseError: no account or campaign has this id.
+        CaseError: no account or campaign has this id, or several begin with it.
     """
+    kind, wanted_id = resolve_id(tables, wanted_id)
     unseen = tuple(str(row.get("sentence", "")) for row in run.get("coverage", []) if not row.get("available", True))
-    campaign = _rows_where(tables["campaigns"], "campaign_id", wanted_id)
-    if campaign.num_rows:
+    if kind == "campaign":
         own = {
-            name: _rows_where(table, "campaign_id", wanted_id) if name in ("members", "evidence") else table
+            name: _rows_where(table, "campaign_id", wanted_id)
+            if name in ("campaigns", "members", "evidence")
+            else table
             for name, table in tables.items()
         }
-        return _explain_campaign({**own, "campaigns": campaign}, run, unseen, origins)
-    account = _rows_where(tables["accounts"], "account_id", wanted_id).to_pylist()
-    if account:
-        return _explain_account(tables, account[0], run_facts(tables, run).settings, unseen)
-    nearest = [formatting.shorten(name, NAME_CHARS) for name in _nearest_ids(tables, wanted_id)]
-    raise CaseError(
-        f"no account or campaign has the id '{formatting.shorten(wanted_id, NAME_CHARS)}'",
-        where="case tables campaigns, accounts",
-        next_step="nearest: " + ", ".join(nearest)
-        if nearest
-        else "campaigns.parquet and accounts.parquet list all ids",
+        return _explain_campaign(own, run, unseen, origins)
+    account = _rows_where(tables["accounts"], "account_id", wanted_id).to_pylist()[0]
+    return _explain_account(tables, account, run_facts(tables, run).settings, unseen)
+
+
+def resolve_id(tables: Mapping[str, pa.Table], wanted_id: str, kinds: tuple[str, ...] = ID_KINDS) -> tuple[str, str]:
+    """The campaign or account that an id names, or the only one whose id begins so.
+
+    A full id comes before the beginning of one, and a campaign before an account.
+
+    Args:
+        tables: the case tables campaigns and accounts.
+        wanted_id: an id or its beginning, not empty.
+        kinds: what may be meant, from `ID_KINDS`.
+
+    Returns:
+        What it is, from `kinds`, and its full id.
+
+    Raises:
+        CaseError: nothing has this id or begins with it, or several do.
+    """
+    wanted_id = wanted_id.encode("utf-8", "replace").decode()  # a command line may hold bytes that are no text
+    ids = {kind: tables[f"{kind}s"][f"{kind}_id"] for kind in kinds}
+    for kind, names in ids.items():
+        if pc.any(pc.equal(names, wanted_id)).as_py():
+            return kind, wanted_id
+    for kind, names in ids.items():
+        found = names.filter(pc.starts_with(names, wanted_id)) if wanted_id else []
+        if len(found) == 1:
+            return kind, found[0].as_py()
+        if len(found) > 1:
+            raise _ambiguous(kind, wanted_id, found)
+    raise _unknown(ids, wanted_id)
+
+
+def _ambiguous(kind: str, beginning: str, found: pa.ChunkedArray) -> CaseError:
+    some = [formatting.shorten(name.as_py(), NAME_CHARS) for name in found[:_NEAREST_SHOWN]]
+    rest = [f"{formatting.count(len(found) - len(some))} more"] if len(found) > len(some) else []
+    return CaseError(
+        f"the ids of {formatting.plural(len(found), kind)} begin with '{formatting.shorten(beginning, NAME_CHARS)}'",
+        where=f"{kind}s.parquet",
+        next_step=f"give more of the id; it may be {formatting.join_words([*some, *rest])}",
+    )
+
+
+def _unknown(ids: Mapping[str, pa.ChunkedArray], wanted_id: str) -> CaseError:
+    nearest = [formatting.shorten(name, NAME_CHARS) for name in _nearest_ids(ids, wanted_id)]
+    files = formatting.join_words([f"{kind}s.parquet" for kind in ids])
+    return CaseError(
+        f"no {' or '.join(sorted(ids))} has the id '{formatting.shorten(wanted_id, NAME_CHARS)}'",
+        where=f"case tables {', '.join(f'{kind}s' for kind in ids)}",
+        next_step="nearest: " + ", ".join(nearest) if nearest else f"all ids are in {files}",
     )
 
 
@@ -129,17 +174,17 @@ def _rows_where(table: pa.Table, column: str, value: str) -> pa.Table:
     return table.filter(pc.equal(table[column], value))
 
 
-def _nearest_ids(tables: Mapping[str, pa.Table], wanted_id: str) -> list[str]:
-    """Ids that look like the wanted one: campaigns first, then accounts with its beginning, end or length."""
+def _nearest_ids(ids: Mapping[str, pa.ChunkedArray], wanted_id: str) -> list[str]:
+    """Ids that look like the wanted one: those with its beginning, its end or its length."""
     wanted_id = wanted_id[:NAME_CHARS]
-    accounts = tables["accounts"]["account_id"]
-    pool = tables["campaigns"]["campaign_id"].slice(0, _CANDIDATE_IDS).to_pylist()
     middle = max(1, len(wanted_id) // 2)
-    for alike in (
-        pc.starts_with(accounts, wanted_id[:middle]),
-        pc.ends_with(accounts, wanted_id[-middle:]),
-        pc.equal(pc.utf8_length(accounts), len(wanted_id)),
-    ):
-        pool += accounts.filter(alike).slice(0, _CANDIDATE_IDS).to_pylist()
-    candidates = sorted({name for name in pool if len(name) <= 2 * NAME_CHARS})
-    return difflib.get_close_matches(wanted_id, candidates, n=_NEAREST_SHOWN, cutoff=0.5)
+    candidates: set[str] = set()
+    for names in ids.values():
+        for alike in (
+            pc.starts_with(names, wanted_id[:middle]),
+            pc.ends_with(names, wanted_id[-middle:]),
+            pc.equal(pc.utf8_length(names), len(wanted_id)),
+        ):
+            candidates.update(names.filter(alike).slice(0, _CANDIDATE_IDS).to_pylist())
+    short = sorted(name for name in candidates if len(name) <= 2 * NAME_CHARS)
+    return difflib.get_close_matches(wanted_id, short, n=_NEAREST_SHOWN, cutoff=0.5)

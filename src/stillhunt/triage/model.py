@@ -16,7 +16,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.base.schema_case import VERDICTS
+from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.score_breakdown import ScoreSum, Term, campaign_sums
@@ -188,11 +188,13 @@ class CaseModel:
             largest first; by id where all are equal.
         tables: the case tables.
         run: content of run.json.
+        member_details: the MEMBER_DETAILS table.
     """
 
     campaigns: tuple[CampaignModel, ...]
     tables: Mapping[str, pa.Table]
     run: Mapping[str, Any]
+    member_details: pa.Table
 
     def of_verdict(self, *verdicts: str) -> list[CampaignModel]:
         """The campaigns with one of these verdicts, in reading order."""
@@ -230,13 +232,19 @@ class CaseModel:
         return self.count("rejects") / rows if rows else 0.0
 
 
-def case_model(tables: Mapping[str, pa.Table], run: Mapping[str, Any], origins: pa.Table | None = None) -> CaseModel:
+def case_model(
+    tables: Mapping[str, pa.Table],
+    run: Mapping[str, Any],
+    origins: pa.Table | None = None,
+    member_details: pa.Table | None = None,
+) -> CaseModel:
     """What there is to say about a case.
 
     Args:
         tables: the case tables, in any row order.
         run: content of run.json.
         origins: the ORIGINS table; None where clients and networks are not shown.
+        member_details: the MEMBER_DETAILS table; None where times and origins of members are not known.
 
     Raises:
         CaseError: the score settings that the run recorded cannot be read.
@@ -263,7 +271,8 @@ def case_model(tables: Mapping[str, pa.Table], run: Mapping[str, Any], origins: 
         )
         for row in tables["campaigns"].to_pylist()
     ]
-    return CaseModel(tuple(sorted(campaigns, key=_reading_order)), tables, run)
+    details = MEMBER_DETAILS.empty() if member_details is None else member_details
+    return CaseModel(tuple(sorted(campaigns, key=_reading_order)), tables, run, details)
 
 
 def _reading_order(campaign: CampaignModel) -> tuple[int, float, int, str]:

@@ -46,7 +46,7 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
         if not (value >= 0).any():
             continue
         words = texts.to_pylist()
-        value, words = _as_families(value, words) if aspect == "client" else (value, words)
+        value, words = as_families(value, words) if aspect == "client" else (value, words)
         rows += [
             (labels[number], place, -volume[0], word, *volume)
             for number, word, volume in _counted(campaign, value, account, words)
@@ -62,8 +62,16 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
     )
 
 
-def _as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """User agents replaced by the families of their clients."""
+def as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """User agents replaced by the families of their clients.
+
+    Args:
+        value: code of each request's user agent, -1 where it has none.
+        texts: user agents by code.
+
+    Returns:
+        Code of each request's family, and the families by code.
+    """
     times = np.bincount(value[value >= 0], minlength=len(texts)).tolist()
     families = client_families({text: times[code] for code, text in enumerate(texts) if times[code]})
     words = sorted(set(families.values()))
