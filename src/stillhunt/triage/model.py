@@ -23,6 +23,8 @@ from stillhunt.triage.score_breakdown import ScoreSum, Term, campaign_sums
 
 ID_CHARS = 64
 NAME_CHARS = 80
+FULL_ID_CHARS = 200
+"""Ids of accounts and requests that are to be copied are shown whole up to this length."""
 _LIST_SHOWN = 6
 _FAMILY_CHARS = 24
 _LEAST_BITS = 0.05
