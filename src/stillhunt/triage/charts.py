@@ -16,7 +16,6 @@ from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 WATERFALL_WIDTH = 240.0
 _EVIDENCE_ROWS = 60
-_REQUESTS_CITED = 10
 _SPARK_BINS = 72
 _SINGLE_BUCKET_SECONDS = 3600.0
 
@@ -80,7 +79,7 @@ def _row(term: Term, side: str, left: float, right: float, joint: float) -> Wate
         statement=formatting.sentence_case(term.shown),
         bits=formatting.bits(term.bits),
         requests=formatting.count(term.request_count) if term.request_count else "",
-        cited=tuple(formatting.shorten(name, FULL_ID_CHARS) for name in term.request_ids[:_REQUESTS_CITED]),
+        cited=tuple(formatting.shorten(name, FULL_ID_CHARS) for name in term.request_ids),
         kind=side,
         x=left,
         width=round(max(right - left, 0.8), 2),
