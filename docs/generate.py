@@ -48,7 +48,8 @@ def tables_page() -> str:
         "Source: `src/stillhunt/base/schema.py`. `stillhunt schema` prints the same.\n",
         (
             "`requests` and `accounts` are what goes in; names ending in `.parquet` are the files of a case folder; "
-            "the rest goes from one part of the program to the next. A column marked optional may be absent or null; "
+            "`account_facts` is what `stillhunt export` writes; the rest goes from one part of the program to the "
+            "next. A column marked optional may be absent or null; "
             "`stillhunt hunt` says which evidence is lost without it.\n"
         ),
     ]
@@ -122,6 +123,11 @@ def commands_page() -> str:
         (
             "stdout carries data (findings, or JSON with `--json`); progress, notes and errors go to stderr. Bars and "
             "colour appear on a terminal only, and `NO_COLOR` is honoured.\n"
+        ),
+        (
+            "In the document of `hunt --json`, `campaigns` are those of the screen (verdict act or review), each with "
+            "all its `members`: one object per account, as `stillhunt export CASE --all-members --format json` writes "
+            "them. Act only on accounts that are `flagged`. `left_alone` are the groups with the verdict none.\n"
         ),
         "## Exit codes\n",
         "| code | meaning |",

@@ -10,7 +10,7 @@ import pytest
 from case_tables import campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
 from rich.console import Console
 
-from stillhunt.base.schema_case import CASE_TABLES
+from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES
 from stillhunt.cli.findings import as_document, exit_code
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import Case, CaseModel, case_model
@@ -50,8 +50,8 @@ HEADLINE = (
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "2.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
 JSON_FIELDS = [
-    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "coverage", "unenriched", "sampled",
-    "rejects", "inputs",
+    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unenriched",
+    "sampled", "rejects", "inputs",
 ]  # fmt: skip
 
 
@@ -120,9 +120,21 @@ def test_json_document_holds_the_findings_and_their_reasons() -> None:
 def test_json_document_keeps_its_fields() -> None:
     document = as_document(findings_of(2, **TWO_CAMPAIGNS, rejects=[reject_row("x")]), None, 0.01)
     assert list(document) == JSON_FIELDS
-    assert list(document["campaigns"][0]) == [*CASE_TABLES["campaigns"].names, "why", "origins"]
+    assert list(document["campaigns"][0]) == [*CASE_TABLES["campaigns"].names, "why", "origins", "members"]
+    assert list(document["campaigns"][0]["members"][0]) == list(ACCOUNT_FACTS.names)
+    assert list(document["left_alone"][0]) == [*CASE_TABLES["campaigns"].names, "why", "origins"]
     assert list(document["campaigns"][0]["why"][0]) == ["family", "bits", "statement"]
     assert document["rejects"] == {"rows": 2, "share": 2 / 100_002, "reasons": {"x": 1}}
+
+
+def test_json_document_lists_only_campaigns_as_campaigns_with_all_their_members() -> None:
+    document = as_document(findings_of(**TWO_CAMPAIGNS), None, 0.01)
+    members = {row["campaign_id"]: [one["account_id"] for one in row["members"]] for row in document["campaigns"]}
+    assert members == {"c-act": ["a1", "a2"], "c-look": ["a2", "a3"]}
+    assert [row["campaign_id"] for row in document["left_alone"]] == ["c-weak"]
+    many = {"campaigns": [campaign_row("c-act", "act", 0.995)]}
+    many["members"] = [member_row(f"a{number:04d}", "c-act") for number in range(5_000)]
+    assert len(as_document(findings_of(**many), None, 0.01)["campaigns"][0]["members"]) == 5_000
 
 
 def test_screen_in_a_pipe() -> None:

@@ -52,7 +52,6 @@ def golden_answer() -> dict[str, Any]:
             "members": members[row["campaign_id"]],
         }
         for row in case.campaigns.to_pylist()
-        if row["verdict"] != "none"
     ]
     flagged = Counter(truth[row["account_id"]] or "honest" for row in case.accounts.to_pylist() if row["flagged"])
     return {"counts": case.run["counts"], "flagged": dict(sorted(flagged.items())), "campaigns": campaigns}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,26 @@ def test_timeline_counts_the_harvest(case: stillhunt.Case) -> None:
         shown[row["campaign_id"]] += row["requests"]
         assert 0 <= row["accounts"] <= row["requests"] or row["requests"] == 0
     assert shown == harvested
+
+
+def test_details_of_members_are_those_of_the_logs(case: stillhunt.Case, world: World) -> None:
+    times = dict(zip(*(world.requests[c].to_pylist() for c in ("request_id", "timestamp")), strict=True))
+    owner = dict(zip(*(world.requests[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
+    sent = defaultdict(list)
+    for row in case.harvest.to_pylist():
+        sent[row["campaign_id"], owner[row["request_id"]]].append(times[row["request_id"]])
+    customers = {row["account_id"]: row for row in world.accounts.to_pylist()}
+    facts = case.account_facts().to_pylist()
+    assert {(row["campaign_id"], row["account_id"]) for row in facts} == set(sent)
+    for row in facts:
+        own = sent[row["campaign_id"], row["account_id"]]
+        assert (row["first_seen"], row["last_seen"], row["requests"]) == (min(own), max(own), len(own))
+        assert row["clients"]
+        assert row["networks"]
+        assert row["countries"]
+        assert row["plan"] == customers[row["account_id"]]["plan"]
+        assert row["created_at"] == customers[row["account_id"]]["created_at"]
+    assert case.member_details.num_rows == case.members.num_rows
 
 
 def test_excerpts_can_be_left_out(world: World) -> None:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
+from stillhunt.base.errors import CaseError
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.base.schema_case import ACCOUNT_FACTS, MEMBER_DETAILS, MEMBERS
 from stillhunt.triage.account_facts import account_facts
@@ -112,16 +114,38 @@ def test_facts_of_a_campaign_have_the_most_probable_account_first() -> None:
     assert other.row["campaign_id"] not in facts["campaign_id"].to_pylist()
 
 
-def test_members_with_the_verdict_none_can_be_left_out() -> None:
+def test_members_with_the_verdict_none_are_there_and_say_so() -> None:
     case = demo_case()
     accounts = case.accounts.to_pylist()
     accounts[0] |= {"verdict": "none", "flagged": False}
     case = Case({**case.tables, "accounts": pa.Table.from_pylist(accounts, schema=case.accounts.schema)}, run=case.run)
-    campaigns = case.model.campaigns
-    everybody, accused = (account_facts(case.model, campaigns, every_member=every) for every in (True, False))
-    left_out = set(everybody["account_id"].to_pylist()) - set(accused["account_id"].to_pylist())
-    assert left_out == {accounts[0]["account_id"]}
-    assert everybody.num_rows == case.members.num_rows == 200
+    facts = case.account_facts()
+    assert facts.num_rows == case.members.num_rows == 200
+    assert [row["account_id"] for row in facts.to_pylist() if row["verdict"] == "none"] == [accounts[0]["account_id"]]
+
+
+def test_case_gives_the_facts_of_one_campaign_by_the_beginning_of_its_id() -> None:
+    case = demo_case()
+    facts = case.account_facts("hunt-c4")
+    assert set(facts["campaign_id"].to_pylist()) == {"hunt-c41d08be"}
+    assert facts.num_rows == 60
+    with pytest.raises(CaseError, match="begin with 'hunt-'"):
+        case.account_facts("hunt-")
+    with pytest.raises(CaseError, match="no campaign has the id '91c2-acct-0003'"):
+        case.account_facts("91c2-acct-0003")
+
+
+def test_groups_left_alone_stand_apart_from_campaigns() -> None:
+    case = demo_case()
+    rows = [row | {"verdict": "none"} if row["verdict"] == "review" else row for row in case.campaigns.to_pylist()]
+    campaigns = pa.Table.from_pylist(rows, schema=case.campaigns.schema)
+    case = Case({**case.tables, "campaigns": campaigns}, run=case.run)
+    assert case.campaigns["verdict"].to_pylist() == ["act", "act"]
+    assert case.left_alone["campaign_id"].to_pylist() == ["hunt-0e9b55d7"]
+    assert case.tables["campaigns"].num_rows == 3
+    assert case.account_facts().num_rows == 180
+    assert case.account_facts("hunt-0e9b55d7").num_rows == 20
+    assert repr(case) == "Case(2 campaigns: 2 to act on, 0 to review; 1 group left alone; 500 accounts)"
 
 
 def test_facts_do_not_depend_on_the_order_of_the_tables() -> None:

@@ -66,6 +66,14 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class ExportFormat(StrEnum):
+    """The form of an exported file."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
 @app.callback()
 def _root(
     version: Annotated[
@@ -185,6 +193,51 @@ def explain(
     from stillhunt.cli.lookups import run_explain  # start-up time
 
     run_explain(case, identifier, as_json=as_json)
+
+
+@app.command()
+def export(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
+    campaign: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="A campaign id or its beginning; without it, all campaigns."),
+    ] = None,
+    accounts: Annotated[
+        bool,
+        typer.Option(
+            "--accounts", show_default=False, help="Export the member accounts; nothing else is exported so far."
+        ),
+    ] = True,
+    file_format: Annotated[
+        ExportFormat | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="csv, json or parquet; without it, by the ending of --out, or csv."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; without it, stdout.")
+    ] = None,
+    every_member: Annotated[
+        bool, typer.Option("--all-members", help="Add the members whose own verdict is none.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    quiet: QuietFlag = False,
+) -> None:
+    r"""Export the accounts of campaigns, for a ticket, a spreadsheet or another program.
+
+    Writes one row for each member account whose own verdict is act (it is flagged) or review: its role, its traffic,
+    where that came from, and what the accounts table says of it. Without an ID, the campaigns are those with the
+    verdict act or review, and an account of several campaigns has a row in each. The columns are those of account_facts
+    in docs/tables.md; addresses, cards and e-mail addresses are not among them.
+
+    In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
+    begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The
+    values of a list are joined with semicolons. JSON and Parquet hold all values as they are.
+    """
+    from stillhunt.cli.exporting import ExportOrder, run_export  # start-up time
+
+    del accounts  # there is nothing else to export so far
+    run_export(ExportOrder(case, campaign, file_format, out, every_member, force, quiet))
 
 
 @app.command()

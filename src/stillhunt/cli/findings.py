@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from stillhunt.base.families import PRIOR
 from stillhunt.triage import CaseModel
+from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel
 
 EXIT_NOTHING = 0
@@ -50,6 +52,10 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         rejects_limit: as in `exit_code`.
     """
     code, run = exit_code(case, rejects_limit), case.run
+    found = case.of_verdict("act", "review")
+    members: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in account_facts(case, found).to_pylist():
+        members[row["campaign_id"]].append(row)
     reasons: dict[str, int] = {}
     for (_, reason), rows in case.rejects.items():
         reasons[reason] = reasons.get(reason, 0) + rows
@@ -60,7 +66,8 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         "case": case_folder,
         "report": None if case_folder is None else f"{case_folder}/report.html",
         "counts": dict(run.get("counts", {})),
-        "campaigns": [_campaign(campaign) for campaign in case.campaigns],
+        "campaigns": [{**_group(campaign), "members": members[campaign.row["campaign_id"]]} for campaign in found],
+        "left_alone": [_group(group) for group in case.of_verdict("none")],
         "coverage": list(run.get("coverage", [])),
         "unenriched": list(run.get("unenriched", [])),
         "sampled": dict(run.get("sampled", {})),
@@ -73,8 +80,8 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
     }
 
 
-def _campaign(campaign: CampaignModel) -> dict[str, Any]:
-    """The row's columns, `why` (all evidence, the strongest first) and `origins`."""
+def _group(campaign: CampaignModel) -> dict[str, Any]:
+    """A campaign or a group left alone: the row's columns, `why` (all evidence, the strongest first) and `origins`."""
     terms = sorted(campaign.total.terms, key=lambda term: (-term.bits, term.family, term.statement))
     why = [
         {"family": term.family, "bits": round(term.bits, 3), "statement": term.statement}

@@ -10,7 +10,7 @@ import stillhunt
 from stillhunt.base.config import SECRET_SETTINGS, setting_origins
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import INPUT_TABLES, ROOM_TABLES
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
+from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES, CASE_VIEWS
 from stillhunt.base.shape import Table
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
@@ -41,7 +41,7 @@ def named_tables() -> dict[str, Table]:
     """Every table that a user meets, by its name in `stillhunt schema`."""
     inputs = {table.name: table for table in INPUT_TABLES}
     case = {f"{stem}.parquet": table for stem, table in {**CASE_TABLES, **CASE_VIEWS}.items()}
-    return {**inputs, **case, **{table.name: table for table in ROOM_TABLES}}
+    return {**inputs, **case, ACCOUNT_FACTS.name: ACCOUNT_FACTS, **{table.name: table for table in ROOM_TABLES}}
 
 
 def run_schema(name: str | None, *, as_json: bool) -> None:

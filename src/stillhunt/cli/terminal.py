@@ -93,11 +93,20 @@ def _print_hanging(console: Console, margin: Text, text: Text) -> None:
         console.print((Text(" " * width) if position else margin) + line, no_wrap=True, overflow="ignore", crop=False)
 
 
+def json_text(document: Any) -> str:
+    """One JSON document with its last line feed, in ASCII so that no log text can reach a terminal raw."""
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False, default=_as_json) + "\n"
+
+
 def print_json(document: Any) -> None:
-    """Write one JSON document to stdout, in ASCII so that no log text can reach the terminal raw."""
-    text = json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False, default=_as_json)
+    """Write one JSON document to stdout."""
+    print_text(json_text(document))
+
+
+def print_text(text: str) -> None:
+    """Write text to stdout as it is; its caller has escaped what a terminal must not get."""
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         discard_output(sys.stdout)

@@ -12,14 +12,12 @@ from stillhunt.triage.member_details import row_of_member
 from stillhunt.triage.model import CampaignModel, CaseModel
 
 
-def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel], *, every_member: bool = True) -> pa.Table:
+def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel]) -> pa.Table:
     """The facts of the member accounts of some campaigns.
 
     Args:
         case: what was found.
         campaigns: those wanted, in the wanted order.
-        every_member: False leaves out members whose own verdict is none: they have too little evidence of their own,
-            or belong to a programme that the settings allow.
 
     Returns:
         An ACCOUNT_FACTS table: campaigns in the given order, in each the most probable account first, then the one
@@ -45,8 +43,7 @@ def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel], *, every_
     facts = ACCOUNT_FACTS.build(**columns)
     order = facts.select(["score", "requests", "account_id"]).append_column("place", place)
     keys = [("place", "ascending"), ("score", "descending"), ("requests", "descending"), ("account_id", "ascending")]
-    facts = facts.take(pc.sort_indices(order, sort_keys=keys))
-    return facts if every_member else facts.filter(pc.not_equal(facts["verdict"], "none"))
+    return facts.take(pc.sort_indices(order, sort_keys=keys))
 
 
 def _without_null_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -13,9 +13,10 @@ from markupsafe import Markup, escape
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
+from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
-from stillhunt.triage.lookup import explain_id
+from stillhunt.triage.lookup import explain_id, resolve_id
 from stillhunt.triage.model import CaseModel, case_model
 from stillhunt.triage.report import render_report
 
@@ -26,7 +27,7 @@ class Case:
     """The result of a hunt: tables, explanations, and the case folder.
 
     Attributes:
-        tables: file stem -> Arrow table, as `base/schema.py` declares them in `CASE_TABLES`.
+        tables: file stem -> Arrow table, as `base/schema_case.py` declares them in `CASE_TABLES`.
         samples: redacted excerpts of the campaigns' requests.
         timeline: requests and accounts per campaign and time bucket.
         origins: clients, networks, kinds of addresses and countries of each campaign.
@@ -91,8 +92,13 @@ class Case:
 
     @property
     def campaigns(self) -> pa.Table:
-        """One row per campaign, the strongest first."""
-        return self.tables["campaigns"]
+        """One row per campaign with the verdict act or review, the strongest first."""
+        return self.tables["campaigns"].filter(pc.not_equal(self.tables["campaigns"]["verdict"], "none"))
+
+    @property
+    def left_alone(self) -> pa.Table:
+        """The groups with the verdict none, in the same columns."""
+        return self.tables["campaigns"].filter(pc.equal(self.tables["campaigns"]["verdict"], "none"))
 
     @property
     def evidence(self) -> pa.Table:
@@ -119,6 +125,25 @@ class Case:
             CaseError: no account or campaign has this id; the nearest ones are named.
         """
         return explain_id(self.tables, self.run, str(wanted_id), self.origins)
+
+    def account_facts(self, campaign: str | None = None) -> pa.Table:
+        """What is known of the member accounts, also of those whose own verdict is none.
+
+        Args:
+            campaign: id, or the beginning of one, of a campaign or a group left alone; all campaigns if None.
+
+        Returns:
+            An ACCOUNT_FACTS table: one row per campaign and member.
+
+        Raises:
+            CaseError: no campaign has this id, or several begin with it.
+        """
+        model = self.model
+        chosen = model.of_verdict("act", "review")
+        if campaign is not None:
+            _, name = resolve_id(self.tables, str(campaign), ("campaign",))
+            chosen = [one for one in model.campaigns if one.row["campaign_id"] == name]
+        return account_facts(model, chosen)
 
     def report(self) -> str:
         """The report as one self-contained HTML page."""
@@ -162,15 +187,16 @@ class Case:
     def __repr__(self) -> str:
         verdicts = self.campaigns["verdict"].to_pylist()
         found = f"{verdicts.count('act')} to act on, {verdicts.count('review')} to review"
-        groups, accounts = (
-            formatting.plural(len(verdicts), "group"),
+        campaigns, groups, accounts = (
+            formatting.plural(len(verdicts), "campaign"),
+            formatting.plural(self.left_alone.num_rows, "group"),
             formatting.plural(self.accounts.num_rows, "account"),
         )
-        return f"Case({groups}: {found}; {accounts})"
+        return f"Case({campaigns}: {found}; {groups} left alone; {accounts})"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks; all text escaped, no script."""
-        rows = [campaign.row for campaign in self.model.campaigns[:_ROWS_IN_NOTEBOOK]]
+        campaigns = self.model.of_verdict("act", "review")
         cells = [
             Markup("<tr><td>{}</td><td>{}</td><td>{} ({})</td><td>{}</td><td>{}</td></tr>").format(
                 formatting.shorten(row["campaign_id"], 48),
@@ -180,12 +206,12 @@ class Case:
                 formatting.count(row["accounts"]),
                 formatting.count(row["requests"]),
             )
-            for row in rows
+            for row in (campaign.row for campaign in campaigns[:_ROWS_IN_NOTEBOOK])
         ]
         header = Markup(
             "<tr><th>campaign</th><th>verdict</th><th>probability</th><th>accounts</th><th>requests</th></tr>"
         )
-        more = self.campaigns.num_rows - len(rows)
+        more = len(campaigns) - len(cells)
         rest = Markup("<p>and {} more</p>").format(formatting.count(more)) if more > 0 else Markup("")
         return str(
             Markup("<div><p>{}</p><table>{}{}</table>{}</div>").format(

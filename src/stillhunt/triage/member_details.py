@@ -84,9 +84,11 @@ def _most_used(member: _Integers, value: _Integers, words: list[str], members: i
     known = value >= 0
     used = pa.table({"member": member[known], "value": value[known]}).group_by(["member", "value"])
     used = used.aggregate([([], "count_all")])
-    kept: list[list[str]] = [[] for _ in range(members)]
-    rows = zip(*(used[name].to_pylist() for name in ("member", "count_all", "value")), strict=True)
-    for number, _, word in sorted((number, -count, words[code]) for number, count, code in rows):
-        if len(kept[number]) < VALUES_OF_MEMBER:
-            kept[number].append(word[:VALUE_CHARACTERS])
-    return pa.array(kept, pa.list_(pa.string()))
+    owner, count, code = (used[name].to_numpy() for name in ("member", "count_all", "value"))
+    rank = np.argsort(np.argsort(np.array(words, object)))  # equally frequent values by name, whatever their codes
+    order = np.lexsort((rank[code], -count, owner))
+    owner, code = owner[order], code[order]
+    kept = np.arange(len(owner)) - np.searchsorted(owner, owner) < VALUES_OF_MEMBER
+    names = pa.array([word[:VALUE_CHARACTERS] for word in words], pa.string())
+    offsets = np.searchsorted(owner[kept], np.arange(members + 1)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(code[kept])))

@@ -1,0 +1,160 @@
+"""`stillhunt export`: the member accounts of campaigns, with what is known of them, as CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import stillhunt
+from stillhunt.base import formatting
+from stillhunt.base.errors import OutputError
+from stillhunt.cli.terminal import json_text, message_console, print_text
+from stillhunt.triage.folder import REPORT_FILE, RUN_FILE, TABLES
+
+PARQUET = "parquet"
+CASE_FILES = {RUN_FILE, REPORT_FILE, *(f"{name}.parquet" for name in TABLES)}
+_FORMULA = re.compile("((?:^|;)\\s*)(?=[=+\\-@'\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet would read a formula: at the beginning of a cell, which in some countries a semicolon ends."""
+
+
+@dataclass(frozen=True)
+class ExportOrder:
+    """What the user asked for, as given on the command line."""
+
+    case: Path
+    campaign: str | None = None
+    format: str | None = None
+    out: Path | None = None
+    every_member: bool = False
+    force: bool = False
+    quiet: bool = False
+
+
+def run_export(order: ExportOrder) -> None:
+    """Write the accounts of one campaign, or of all campaigns with the verdict act or review.
+
+    Args:
+        order: what was asked for.
+
+    Raises:
+        CaseError: no case there, no such campaign in it, or several whose id begins so.
+        OutputError: the file exists or cannot be written, or Parquet has no file to go to.
+    """
+    endings = {f".{name}": name for name in WRITERS}
+    kind = order.format or endings.get(order.out.suffix.lower() if order.out else "", "csv")
+    if order.out is None and kind == PARQUET:
+        raise OutputError("Parquet is not text, so it is not printed", where="--format", next_step="add --out FILE")
+    if order.out is not None:
+        _refuse_existing(order)
+    everybody = stillhunt.Case.read(order.case).account_facts(order.campaign)
+    facts = everybody if order.every_member else everybody.filter(pc.not_equal(everybody["verdict"], "none"))
+    content = WRITERS[kind](facts)
+    if order.out is None:
+        print_text(content.decode())
+    else:
+        _write_beside(order.out, content)
+    if not order.quiet:
+        message_console().print(_note(facts, everybody.num_rows - facts.num_rows, order.out))
+
+
+def _note(facts: pa.Table, left_out: int, out: Path | None) -> str:
+    accounts, flagged = (
+        int(pc.count_distinct(table["account_id"]).as_py()) for table in (facts, facts.filter(facts["flagged"]))
+    )
+    place = "" if out is None else f" in {formatting.escape_controls(str(out))}"
+    rest = (
+        f"; {formatting.plural(left_out, 'member')} with the verdict none left out (--all-members adds them)"
+        if left_out
+        else ""
+    )
+    return f"{formatting.plural(accounts, 'account')}, {formatting.count(flagged)} of them flagged{place}{rest}"
+
+
+def csv_bytes(table: pa.Table) -> bytes:
+    """A table as CSV that no spreadsheet takes for formulas: UTF-8, one line a row, names of columns first.
+
+    Control characters are visible escapes. An apostrophe stands before = + - @ and before an apostrophe where a text,
+    or its part after a semicolon, begins with one. The values of a list are joined with semicolons.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.schema.names)
+    writer.writerows([_cell(value) for value in row.values()] for row in table.to_pylist())
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, int | float):
+        return repr(value)
+    text = "; ".join(value) if isinstance(value, list) else value
+    return _FORMULA.sub(r"\1'", formatting.escape_controls(text))
+
+
+def json_bytes(table: pa.Table) -> bytes:
+    """A table as a JSON array of objects, in ASCII."""
+    return json_text(table.to_pylist()).encode()
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as a Parquet file."""
+    file = io.BytesIO()
+    pq.write_table(table, file, compression="zstd")
+    return file.getvalue()
+
+
+WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": json_bytes, PARQUET: parquet_bytes}
+"""Format -> what makes a file of a table."""
+
+
+def _refuse_existing(order: ExportOrder) -> None:
+    """Refuse a file that must not be replaced, before any work is done."""
+    out = order.out
+    if out is None or not os.path.lexists(out):
+        return
+    if out.name in CASE_FILES and out.resolve().parent == order.case.resolve():
+        raise OutputError("this file belongs to the case", where=str(out), next_step="name another --out")
+    if not out.is_file():
+        raise OutputError("this is not a file", where=str(out), next_step="name another --out")
+    if not order.force:
+        raise OutputError("the file exists already", where=str(out), next_step="name another --out, or add --force")
+
+
+def _write_beside(out: Path, content: bytes) -> None:
+    """Write a file completely or not at all, for its owner only: beside its place first, then renamed."""
+    beside: Path | None = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".stillhunt-", suffix=".part", dir=out.parent)
+        beside = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(out)
+    except OSError as error:
+        raise OutputError(
+            f"the file cannot be written: {error.strerror or error}",
+            where=str(out),
+            next_step="nothing was left behind; free space or name another file with --out",
+        ) from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
