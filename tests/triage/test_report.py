@@ -358,11 +358,19 @@ def test_waterfall_bars_join_and_add_up() -> None:
     assert all(row.x >= -0.01 and row.x + row.width <= WATERFALL_WIDTH + 1 for row in drawn.rows)
 
 
+def test_waterfall_shows_findings_of_no_weight_as_one_bar() -> None:
+    small = (Term("queue", "no_repeats", "s", 0.04, 3, ()), Term("timing", "common_times", "s", -0.03, 3, ()))
+    drawn = waterfall(ScoreSum((piece(PRIOR, -13.0), piece("queue", 9.0), *small, piece("conduct", -2.5))), 6.6)
+    assert [row.kind for row in drawn.rows] == ["prior", "for", "against", "negligible", "total"]
+    assert drawn.rows[3].statement == "2 findings of 0.0 bits: common_times and no_repeats"
+    assert drawn.rows[-1].joint == drawn.rows[-2].joint
+
+
 def test_waterfall_merges_the_weakest_of_many() -> None:
     total = ScoreSum((piece(PRIOR, -13.0), *(piece("content", 0.01 * n) for n in range(1, 101))))
     drawn = waterfall(total, 6.6)
-    assert len(drawn.rows) == 62
-    assert any("41 weaker findings" in row.statement for row in drawn.rows)
+    assert len(drawn.rows) == 63
+    assert any("37 weaker findings" in row.statement for row in drawn.rows)
     assert drawn.rows[-1].joint == pytest.approx(drawn.rows[-2].joint, abs=0.02)
 
 

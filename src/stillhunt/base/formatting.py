@@ -210,13 +210,6 @@ def likelihood(value: float) -> str:
     return next((words for least, words in scale if value >= least), "almost no chance")
 
 
-def exact_probability(log2_odds: float) -> str:
-    """A probability with enough digits to multiply by hand; near one, as its distance from one."""
-    if log2_odds < 13:
-        return f"{1 / (1 + 2**-log2_odds):.6f}" if log2_odds > -13 else f"{math.exp2(max(log2_odds, -1000.0)):.2g}"
-    return f"1 {MINUS} {math.exp2(max(-log2_odds, -1000.0)):.2g}"
-
-
 def bits(value: float) -> str:
     """Bits of evidence with sign and one decimal: `+8.0`, `\u22120.5`; `0.0` where they round to nothing."""
     shown = number(value, 1)
@@ -237,6 +230,11 @@ def day(moment: datetime) -> str:
 def minute(moment: datetime) -> str:
     """A moment to the minute, for tables: `2026-03-03 14:05 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def between(first: datetime, last: datetime) -> str:
+    """Two moments to the minute, with the time zone said once: `2026-03-03 14:05 to 2026-03-16 08:00 UTC`."""
+    return f"{minute(first).removesuffix(' UTC')} to {minute(last)}"
 
 
 def period(first: datetime, last: datetime) -> str:

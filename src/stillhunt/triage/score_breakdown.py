@@ -26,6 +26,15 @@ _IDS_OF_MANY = 10
 STATEMENT_CHARS = 400
 """Longest statement that is shown; ours are shorter, so only hostile or damaged ones are cut."""
 
+LEAST_BITS = 0.05
+"""Fewer bits than these, either way, are shown as 0.0 with one decimal."""
+
+NEGLIGIBLE = "negligible"
+"""Kind of the one line that stands for all findings of 0.0 bits."""
+
+_KINDS_SHOWN = 12
+_KIND_CHARS = 32
+
 
 @dataclass(frozen=True)
 class Term:
@@ -42,6 +51,11 @@ class Term:
     def shown(self) -> str:
         """The statement, bounded and safe to show."""
         return formatting.shorten(self.statement, STATEMENT_CHARS)
+
+    @property
+    def negligible(self) -> bool:
+        """True for a finding whose bits are shown as 0.0; a test without sufficient data has exactly none."""
+        return self.family not in (PRIOR, BUDGET) and 0 < abs(self.bits) < LEAST_BITS
 
 
 @dataclass(frozen=True)
@@ -67,14 +81,26 @@ class ScoreSum:
 
     @property
     def supporting(self) -> tuple[Term, ...]:
-        """Evidence for, the strongest first."""
-        return tuple(term for term in self.terms if term.family != PRIOR and term.bits > 0)
+        """Evidence for, the strongest first; without negligible findings."""
+        return tuple(term for term in self.terms if term.family != PRIOR and term.bits >= LEAST_BITS)
 
     @property
     def opposing(self) -> tuple[Term, ...]:
-        """Evidence against, the strongest first."""
-        against = [term for term in self.terms if term.family != PRIOR and term.bits < 0]
+        """Evidence against, the strongest first; without negligible findings."""
+        against = [term for term in self.terms if term.family != PRIOR and term.bits <= -LEAST_BITS]
         return tuple(sorted(against, key=lambda term: term.bits))
+
+    @property
+    def negligible_line(self) -> Term | None:
+        """All findings whose bits are shown as 0.0, as one that names their kinds; None where there are none."""
+        terms = [term for term in self.terms if term.negligible]
+        if not terms:
+            return None
+        kinds = [formatting.shorten(kind, _KIND_CHARS) for kind in sorted({term.kind for term in terms})]
+        statement = (
+            f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {formatting.join_some(kinds, _KINDS_SHOWN)}"
+        )
+        return Term("", NEGLIGIBLE, statement, math.fsum(term.bits for term in terms), 0, ())
 
     @property
     def insufficient(self) -> tuple[Term, ...]:
@@ -91,11 +117,12 @@ class ScoreSum:
 
 @dataclass(frozen=True)
 class Membership:
-    """One account's part in one campaign."""
+    """One account's part in one campaign; the verdict is that on the account."""
 
     account_id: str
     campaign_id: str
     role: str
+    verdict: str
     requests: int
     share: float
     stored_score: float

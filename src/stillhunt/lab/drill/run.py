@@ -74,7 +74,7 @@ class CellResult:
     Args:
         kind, accounts, pace: the cell.
         requests: harvest requests planted.
-        found: called correctly in the full log.
+        found: called correctly in the full log, with at least five of its accounts flagged.
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
         recall: share of its accounts that are flagged.
         first_call: harvest requests until the first look from which on every look calls it correctly; None if never.
