@@ -171,9 +171,7 @@ def demo_case(seed: int = 7) -> Case:
     tables = {name: build(name, rows[name]) for name in CASE_TABLES}
     samples = sample_table(pa.Table.from_pylist(prompts), chars=320)
     details = build("member_details", [_details(member, number) for number, member in enumerate(rows["members"])])
-    return Case(
-        tables, samples, build("timeline", views["timeline"]), run_record(tables), member_details=details
-    )
+    return Case(tables, samples, build("timeline", views["timeline"]), run_record(tables), member_details=details)
 
 
 def _details(member: dict[str, Any], number: int) -> dict[str, Any]:

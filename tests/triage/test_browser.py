@@ -195,7 +195,7 @@ def test_ids_are_copied(browser: Any, report: Path) -> None:
 def test_csv_has_the_filtered_accounts_and_no_formula(browser: Any, tmp_path: Path) -> None:
     names = {
         "91c2-acct-0000": "=cmd|'/c calc'!A1",
-        "91c2-acct-0001": "+1,\"two\"",
+        "91c2-acct-0001": '+1,"two"',
         "91c2-acct-0002": "@SUM(1)\r\nnext",
         "91c2-acct-0003": "-2+3",
         "91c2-acct-0004": "\u202e\u05d0\u05d1 <b>&amp;",
@@ -222,7 +222,7 @@ def test_csv_has_the_filtered_accounts_and_no_formula(browser: Any, tmp_path: Pa
     assert len(rows) == 120
     assert not [cell for row in rows for cell in row if re.match(r"\s*[=+\-@|%]", cell)]
     shown = {row[0] for row in rows}
-    assert {"'=cmd|'/c calc'!A1", "'+1,\"two\"", "'@SUM(1)\\x0d\\x0anext", "'-2+3"} <= shown
+    assert {"'=cmd|'/c calc'!A1", '\'+1,"two"', "'@SUM(1)\\x0d\\x0anext", "'-2+3"} <= shown
     assert "\\u202e\u05d0\u05d1 <b>&amp;" in shown
     assert visit.complaints == []
     visit.page.close()
@@ -267,7 +267,9 @@ def test_campaign_of_twenty_thousand_opens_fast_and_pages(browser: Any, tmp_path
     visit = Visit(browser, path)
     page = visit.page
     part = page.locator("section.membership").first
-    assert page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive") < 20_000  # 1 s on a quiet machine
+    assert (
+        page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive") < 20_000
+    )  # 1 s on a quiet machine
     part.locator("h3").scroll_into_view_if_needed()
     part.locator("table.ready").wait_for(timeout=60_000)
     assert part.locator(".dt-info").inner_text() == "1 to 50 of 20,000 accounts"
@@ -312,7 +314,9 @@ def test_tables_and_controls_work_for_keyboards_and_screen_readers(browser: Any,
     part.get_by_label("Search").focus()
     for wanted in ("SELECT", "SELECT", "SELECT", "SELECT", "SELECT", "BUTTON", "BUTTON"):
         page.keyboard.press("Tab")
-        tag, outline = page.evaluate("[document.activeElement.tagName, getComputedStyle(document.activeElement).outline]")
+        tag, outline = page.evaluate(
+            "[document.activeElement.tagName, getComputedStyle(document.activeElement).outline]"
+        )
         assert tag == wanted
         assert "2px" in outline
     page.keyboard.press("Tab")

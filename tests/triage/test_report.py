@@ -300,12 +300,16 @@ def test_the_contents_lead_to_every_part(page: str) -> None:
     assert len(ids) == len(set(ids))
     targets = {attributes["href"] for tag, attributes in tags if tag == "a"}
     assert targets <= {f"#{name}" for name in ids}
-    parts = [f"#{part}-{number}" for number in (1, 2, 3) for part in ("case", "evidence", "requests", "members", "limits")]
+    parts = [
+        f"#{part}-{number}" for number in (1, 2, 3) for part in ("case", "evidence", "requests", "members", "limits")
+    ]
     assert {"#coverage", "#campaigns", "#left-alone", "#rejects", "#run", *parts} <= targets
 
 
 def test_screen_and_report_say_the_same_money(case: Case) -> None:
-    campaigns = [{**row, "list_value": 0.004 if row["verdict"] == "act" else 0.26} for row in case.campaigns.to_pylist()]
+    campaigns = [
+        {**row, "list_value": 0.004 if row["verdict"] == "act" else 0.26} for row in case.campaigns.to_pylist()
+    ]
     small = Case({**case.tables, "campaigns": build("campaigns", campaigns)}, run=case.run)
     text = visible(small.report())
     for campaign in small.model.campaigns:

@@ -69,9 +69,9 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("[hex]", re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{20,}(?![G-Zg-z])")),
 )
 WHAT_IS_REPLACED = (
-    "keys, tokens and private keys; passwords and other secrets that follow their name; e-mail and IP addresses; phone, "
-    "bank account, card, identity and other long numbers; the user and the query in a web address; UUIDs, long hex and "
-    "encoded strings"
+    "keys, tokens and private keys; passwords and other secrets that follow their name; e-mail and IP addresses; "
+    "phone, bank account, card, identity and other long numbers; the user and the query in a web address; UUIDs, long "
+    "hex and encoded strings"
 )
 """What the patterns replace, in words; a test holds it beside the labels."""
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")

@@ -29,8 +29,8 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa.Table:
     """Redacted excerpts of each campaign's requests, with the phrases that they share.
 
-    A phrase is marked where five words in a row occur in the prompts of at least two accounts. A long template is cut in
-    its middle, so that an excerpt also shows what differs from request to request.
+    A phrase is marked where five words in a row occur in the prompts of at least two accounts. A long template is cut
+    in its middle, so that an excerpt also shows what differs from request to request.
 
     Args:
         prompts: columns campaign_id, account_id, request_id, timestamp, prompt; a few dozen rows per campaign,
@@ -57,7 +57,7 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
 
 
 def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
-    """At most `chars` characters of a redacted text: of what is far before its first mark, of its longest mark, its end.
+    """At most `chars` characters of a redacted text, cut far before its first mark, in its longest mark, at its end.
 
     Args:
         text: redacted, so that no cut leaves half of a secret.
@@ -71,14 +71,15 @@ def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]
     extra = min(len(text) - chars + 1, longest[1] - longest[0] - chars // 2)
     if len(text) > chars and extra > 1:
         cut = longest[0] + chars // 4
-        text, marks = _without(text, marks, (cut, cut + extra))
+        begin, end = text.rfind(" ", longest[0] + 1, cut), text.find(" ", cut + extra, longest[1] - 1)
+        text, marks = _without(text, marks, (begin + 1 if begin > 0 else cut, end if end > 0 else cut + extra))
     if len(text) > chars:
         text = text[: chars - 1].rstrip() + ELLIPSIS
     return text, [(start, min(end, len(text))) for start, end in marks if start < len(text)]
 
 
 def _without(text: str, marks: list[Span], span: Span) -> tuple[str, list[Span]]:
-    """The text with an ellipsis in place of a span that begins or ends no mark."""
+    """The text with an ellipsis in place of a span in which no mark begins or ends."""
     moved = [tuple(place - (span[1] - span[0] - 1) * (place > span[0]) for place in mark) for mark in marks]
     return text[: span[0]] + ELLIPSIS + text[span[1] :], [(start, end) for start, end in moved]
 
