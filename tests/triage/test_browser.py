@@ -267,9 +267,8 @@ def test_campaign_of_twenty_thousand_opens_fast_and_pages(browser: Any, tmp_path
     visit = Visit(browser, path)
     page = visit.page
     part = page.locator("section.membership").first
-    assert (
-        page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive") < 20_000
-    )  # 1 s on a quiet machine
+    opened = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
+    assert opened < 20_000  # milliseconds; about 1,000 on a quiet machine
     part.locator("h3").scroll_into_view_if_needed()
     part.locator("table.ready").wait_for(timeout=60_000)
     assert part.locator(".dt-info").inner_text() == "1 to 50 of 20,000 accounts"
@@ -308,8 +307,8 @@ def test_tables_and_controls_work_for_keyboards_and_screen_readers(browser: Any,
     assert page.evaluate("[...document.querySelectorAll('thead th')].every((head) => head.scope === 'col')")
     assert page.evaluate("[...document.querySelectorAll('input, select')].every((one) => one.labels.length === 1)")
     assert page.evaluate("[...document.querySelectorAll('button')].every((one) => one.textContent.trim())")
-    named = "[...document.querySelectorAll('[role=region]')].every((one) => one.ariaLabel || one.hasAttribute('aria-labelledby'))"
-    assert page.evaluate(named)
+    regions = "[...document.querySelectorAll('[role=region]')]"
+    assert page.evaluate(f"{regions}.every((one) => one.ariaLabel || one.hasAttribute('aria-labelledby'))")
     part = page.locator("section.membership").first
     part.get_by_label("Search").focus()
     for wanted in ("SELECT", "SELECT", "SELECT", "SELECT", "SELECT", "BUTTON", "BUTTON"):

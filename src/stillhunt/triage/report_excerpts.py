@@ -97,7 +97,7 @@ def _pieces(text: str, marks: Iterable[tuple[int, int]]) -> Pieces:
 
 
 def _template(excerpts: Iterable[Pieces]) -> list[tuple[str, str, int]]:
-    """First words, text and frequency of each marked phrase; phrases with the same first words are one, the shortest."""
+    """First words, text and frequency of each marked phrase; those with the same first words are one, the shortest."""
     found: dict[str, list[str]] = {}
     for pieces in excerpts:
         for beginning, text in {_beginning(text): text for text, marked in pieces if marked}.items():

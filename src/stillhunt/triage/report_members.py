@@ -125,7 +125,7 @@ _COLUMNS = (
     MemberColumn("Role", CHOICE, _role),
     MemberColumn("Requests", FIGURE, lambda record: formatting.count(record["requests"])),
     MemberColumn("Other requests", FIGURE, lambda record: formatting.count(record["other_requests"])),
-    MemberColumn("Share of its traffic", FIGURE, lambda record: formatting.percent(record["share"])),
+    MemberColumn("Share", FIGURE, lambda record: formatting.percent(record["share"])),
     MemberColumn("First seen (UTC)", TEXT, _moment("first_seen")),
     MemberColumn("Last seen (UTC)", TEXT, _moment("last_seen")),
     MemberColumn("Signed up (UTC)", TEXT, _moment("created_at")),
