@@ -12,13 +12,13 @@ import pyarrow as pa
 from stillhunt.base import formatting
 from stillhunt.triage.model import FULL_ID_CHARS
 
-ALLOWED = "allowed"
+_ALLOWED = "allowed"
 """Shown instead of a verdict for accounts whose programme the settings declare."""
 
-TEXT, CHOICE, FIGURE = "text", "choice", "figure"
+_TEXT, _CHOICE, _FIGURE = "text", "choice", "figure"
 """Kinds of columns: free text; few values, offered as a filter; numbers, ordered by value and set right."""
 
-BETWEEN_VALUES = "; "
+_BETWEEN_VALUES = "; "
 """Stands between the values of one cell; the page's script cuts there."""
 
 _VALUES_SHOWN = 3
@@ -63,7 +63,7 @@ def member_table(facts: pa.Table, limit: int) -> MemberTable:
     """
     records = facts.select(_FACTS).slice(0, limit).to_pylist()
     cells = [[column.shown(record) for record in records] for column in _COLUMNS]
-    filled = [place for place, texts in enumerate(cells) if any(texts) or _COLUMNS[place].kind == FIGURE]
+    filled = [place for place, texts in enumerate(cells) if any(texts) or _COLUMNS[place].kind == _FIGURE]
     step = -(-len(records) // _POINTS_DRAWN) or 1
     return MemberTable(
         columns=tuple(_COLUMNS[place] for place in filled),
@@ -90,7 +90,7 @@ def _account(record: Mapping[str, Any]) -> str:
 
 
 def _verdict(record: Mapping[str, Any]) -> str:
-    return ALLOWED if record["sanctioned"] else formatting.shorten(record["verdict"], 12)
+    return _ALLOWED if record["sanctioned"] else formatting.shorten(record["verdict"], 12)
 
 
 def _role(record: Mapping[str, Any]) -> str:
@@ -113,25 +113,25 @@ def _values(name: str) -> Callable[[Mapping[str, Any]], str]:
     def shown(record: Mapping[str, Any]) -> str:
         values = [formatting.shorten(value, _VALUE_CHARS) for value in record[name][:_VALUES_SHOWN]]
         rest = len(record[name]) - len(values)
-        return BETWEEN_VALUES.join([*values, *([f"{rest} more"] if rest else [])])
+        return _BETWEEN_VALUES.join([*values, *([f"{rest} more"] if rest else [])])
 
     return shown
 
 
 _COLUMNS = (
-    MemberColumn("Account", TEXT, _account),
-    MemberColumn("Verdict", CHOICE, _verdict),
-    MemberColumn("Probability", FIGURE, lambda record: formatting.probability(record["score"])),
-    MemberColumn("Role", CHOICE, _role),
-    MemberColumn("Requests", FIGURE, lambda record: formatting.count(record["requests"])),
-    MemberColumn("Other requests", FIGURE, lambda record: formatting.count(record["other_requests"])),
-    MemberColumn("Share", FIGURE, lambda record: formatting.percent(record["share"])),
-    MemberColumn("First seen (UTC)", TEXT, _moment("first_seen")),
-    MemberColumn("Last seen (UTC)", TEXT, _moment("last_seen")),
-    MemberColumn("Signed up (UTC)", TEXT, _moment("created_at")),
-    MemberColumn("Plan", CHOICE, _value("plan")),
-    MemberColumn("Client", CHOICE, _values("clients")),
-    MemberColumn("Country", CHOICE, _values("countries")),
+    MemberColumn("Account", _TEXT, _account),
+    MemberColumn("Verdict", _CHOICE, _verdict),
+    MemberColumn("Probability", _FIGURE, lambda record: formatting.probability(record["score"])),
+    MemberColumn("Role", _CHOICE, _role),
+    MemberColumn("Requests", _FIGURE, lambda record: formatting.count(record["requests"])),
+    MemberColumn("Other requests", _FIGURE, lambda record: formatting.count(record["other_requests"])),
+    MemberColumn("Share", _FIGURE, lambda record: formatting.percent(record["share"])),
+    MemberColumn("First seen (UTC)", _TEXT, _moment("first_seen")),
+    MemberColumn("Last seen (UTC)", _TEXT, _moment("last_seen")),
+    MemberColumn("Signed up (UTC)", _TEXT, _moment("created_at")),
+    MemberColumn("Plan", _CHOICE, _value("plan")),
+    MemberColumn("Client", _CHOICE, _values("clients")),
+    MemberColumn("Country", _CHOICE, _values("countries")),
 )
 _FACTS = [
     *("account_id", "verdict", "sanctioned", "score", "role", "requests", "other_requests", "share"),
