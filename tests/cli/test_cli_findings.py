@@ -50,8 +50,8 @@ HEADLINE = (
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "2.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
 JSON_FIELDS = [
-    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unenriched",
-    "sampled", "rejects", "inputs",
+    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unmapped",
+    "unenriched", "personal_ids", "sampled", "rejects", "inputs",
 ]  # fmt: skip
 
 
@@ -177,6 +177,13 @@ def test_a_finding_of_no_weight_is_neither_for_nor_against_on_the_screen() -> No
     shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], *small]}))
     assert "timing +0.1" in shown
     assert "a trace" not in shown
+
+
+def test_a_mapping_that_no_log_has_is_on_the_screen_and_in_json() -> None:
+    sentence = "prompt is mapped to q, a field that no log has at its beginning"
+    case = case_model(case_tables(), {**run_record(), "unmapped": [sentence]})
+    assert f"check        {sentence}" in screen(case)
+    assert as_document(case, None, 0.01)["unmapped"] == [sentence]
 
 
 def test_a_weak_group_says_which_tests_could_not_be_made() -> None:

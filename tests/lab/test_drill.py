@@ -358,6 +358,6 @@ def test_too_much_for_memory_is_refused_with_the_way_out(
     world: World, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stillhunt.lab.drill.own_logs.MAX_LOG_BYTES", 1 << 20)
-    with pytest.raises(InputError, match="--sample"):
+    with pytest.raises(InputError, match="sample of the accounts"):
         read_own_logs(LogsToDrill(world.requests), config, Silent())
     assert read_own_logs(LogsToDrill(world.requests, sample=5), config, Silent()).is_sample

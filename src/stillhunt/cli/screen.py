@@ -125,7 +125,10 @@ def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
         for entry in coverage
         if entry["available"] and (entry["missing"] or entry.get("rare"))
     ]
+    notes += [("check", _shown(sentence)) for sentence in case.run.get("unmapped", [])]
     notes += [("not looked up", formatting.shorten(note, STATEMENT_CHARS)) for note in case.run.get("unenriched", [])]
+    if case.personal_ids:
+        notes.append(("ids", case.personal_ids))
     if sampled := case.run.get("sampled"):
         notes.append(("sample", sampled["sentence"]))
     if rows := case.count("rejects"):

@@ -15,6 +15,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.triage import margins
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
+from stillhunt.triage.personal_ids import personal_ids_note
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
 ID_KINDS = ("campaign", "account")
@@ -115,6 +116,8 @@ def _explain_campaign(
         _membership(row, verdict or "none", total, parts)
         for row, verdict in zip(members.to_pylist(), verdicts, strict=True)
     ]
+    note = personal_ids_note(members["account_id"])
+    ids = [("account ids", f"{note}, as in the logs: personal data")] if note else []
     return Explanation(
         kind="campaign",
         id=name,
@@ -122,7 +125,7 @@ def _explain_campaign(
         stored_score=model.row["score"],
         campaign=total,
         memberships=tuple(sorted(memberships, key=lambda m: (-m.probability, -m.requests, m.account_id))),
-        facts=(("skills", model.skills), ("models", model.models), *model.facts),
+        facts=(("skills", model.skills), ("models", model.models), *model.facts, *ids),
         change=model.change,
         unseen=unseen,
     )
@@ -146,6 +149,8 @@ def _explain_account(
     ]
     if main is not None:
         facts += [*_membership_facts(main), ("share of traffic", formatting.percent(main.share))]
+    if note := personal_ids_note(pa.chunked_array([[name]])):
+        facts.append(("account id", f"{note}, as in the logs: personal data"))
     if row["sanctioned"]:
         facts.append(("programme", "declared in the settings: shown and not flagged"))
     return Explanation(

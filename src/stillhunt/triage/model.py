@@ -19,6 +19,7 @@ from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.origins import LABELS, origin_words
+from stillhunt.triage.personal_ids import personal_ids_sentence
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
 
 ID_CHARS = 64
@@ -218,6 +219,11 @@ class CaseModel:
             all_requests(self.tables, self.run),
             self.count("accounts") or self.tables["accounts"].num_rows,
         )
+
+    @cached_property
+    def personal_ids(self) -> str:
+        """That some account ids are personal data, in sentences; empty where none is."""
+        return personal_ids_sentence(self.tables["accounts"]["account_id"])
 
     @cached_property
     def rejects(self) -> dict[tuple[str, str], int]:

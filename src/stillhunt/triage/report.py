@@ -69,6 +69,7 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             axis=(formatting.day(period[0]), formatting.day(period[1])) if findings else None,
             figures=_figures(case),
             coverage=_coverage(run),
+            personal_ids=case.personal_ids,
             sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
             left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
             rejects=_rejects(case),

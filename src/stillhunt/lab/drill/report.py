@@ -19,8 +19,8 @@ REPORT_COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", 
 LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
-    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign, and at least five "
-    "of its accounts are flagged. recall: share of its accounts that are flagged. first call: "
+    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign, and at least "
+    "five of its accounts are flagged. recall: share of its accounts that are flagged. first call: "
     "harvest requests before the first look from which on every look finds it. honest touched: other accounts that are "
     "flagged with the campaign in the log, and not without it."
 )
@@ -228,11 +228,19 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
         OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError("the folder is not empty", where=str(out), next_step="name another --out, or empty it")
+        raise OutputError(
+            "the folder is not empty",
+            where=str(out),
+            next_step="name another folder, or empty it",
+            command_step="name another --out, or empty it",
+        )
     for log in map(Path, logs):
         if log.is_dir() and out.resolve().is_relative_to(log.resolve()):
             raise OutputError(
-                "the folder lies inside the logs", where=str(out), next_step="name an --out outside of them"
+                "the folder lies inside the logs",
+                where=str(out),
+                next_step="name a folder outside of them",
+                command_step="name an --out outside of them",
             )
 
 

@@ -191,7 +191,8 @@ def _planted(context: DrillContext, spec: DrillSpec, cell: Cell) -> Planted:
         raise InputError(
             f"a campaign of {cell.accounts} accounts is larger than the {honest} honest ones of the logs",
             where="drill",
-            next_step="drill on more of the log, or give smaller --sizes",
+            next_step="drill on more of the log, or give smaller sizes",
+            command_step="drill on more of the log, or give smaller --sizes",
         )
     return plant(context, cell, np.random.default_rng([spec.seed, 1, zlib.crc32(cell.name.encode())]))
 
