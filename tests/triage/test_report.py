@@ -393,7 +393,7 @@ def luminance(color: str) -> float:
 
 
 def test_text_colours_have_enough_contrast() -> None:
-    """WCAG 2.2, 1.4.3: at least 4.5 to 1 for text, in light, dark and print."""
+    """WCAG 2.2, 1.4.3 and 1.4.11: 4.5 to 1 for text, 3 to 1 for the frame of what has the focus; light, dark, print."""
     style = (Path(report_campaigns.__file__).parent / "templates" / "report.css").read_text()
     themes = re.findall(r":root \{(.*?)\}", style, re.S)
     assert len(themes) == 3
@@ -402,9 +402,9 @@ def test_text_colours_have_enough_contrast() -> None:
             "paper": re.findall(r"--paper: (#\w+)", theme)[0]
         }
         paper = colors["paper"] if len(colors["paper"]) == 7 else "#ffffff"
-        for name in ("ink", "soft", "against", "act", "review"):
+        for name, least in {"ink": 4.5, "soft": 4.5, "against": 4.5, "act": 4.5, "review": 4.5, "for": 3.0}.items():
             high, low = sorted((luminance(colors[name]), luminance(paper)), reverse=True)
-            assert (high + 0.05) / (low + 0.05) >= 4.5, (theme[:40], name)
+            assert (high + 0.05) / (low + 0.05) >= least, (theme[:40], name)
 
 
 def test_vendored_files_are_what_they_were() -> None:
