@@ -1,4 +1,4 @@
-# Two commands for a start: `make setup` and `make demo`. Needs Python 3.11 or newer, and nothing else.
+# Two commands for a start: `make demo` and `make test`. Needs Python 3.11 or newer, and nothing else.
 
 # The first of these that runs and is new enough; name another with `make PYTHON=...`.
 CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
@@ -7,6 +7,7 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 
 VENV := .venv
 PY := $(VENV)/bin/python
+USE_STAMP := $(VENV)/.stillhunt-use
 STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 PYTEST_OPTIONS ?= -n auto
@@ -16,17 +17,25 @@ FUZZ_OPTIONS ?= --seconds 60
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs transcript bench bench-log dist clean
+.PHONY: help use setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## make .venv with everything for use and development; only once
+use: $(USE_STAMP) ## make .venv with what stillhunt itself needs; only once
 
 # The stamp is the last thing written: an interrupted set-up is taken up again, and a venv that no longer runs is made anew.
-$(STAMP): pyproject.toml
+$(USE_STAMP): pyproject.toml
 	@sh .ci/make_venv.sh "$(PYTHON)" "$(VENV)"
+	@echo "installing stillhunt and its libraries into $(VENV): some 200 MB, once"
+	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable .
+	@touch $@
+
+setup: $(STAMP) ## the same with everything for development
+
+$(STAMP): $(USE_STAMP)
+	@echo "installing the tools for development into $(VENV): once"
 	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev]'
 	$(PY) -m stillhunt doctor --warm
 	@touch $@
@@ -44,8 +53,8 @@ $(FUZZ_STAMP): $(STAMP)
 	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev,fuzz]'
 	@touch $@
 
-demo: setup ## hunt a simulated world and print what was found
-	$(PY) -m stillhunt demo --out demo
+demo: use ## hunt a simulated world and print what was found
+	$(PY) -m stillhunt demo
 
 lint: setup ## format, style, types, and who may import whom
 	$(PY) -m ruff check
@@ -87,4 +96,4 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) dist demo stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
+	rm -rf $(VENV) dist stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import stillhunt
 from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
+from stillhunt.cli.compiling import compile_once, is_compiled
+from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 
 OLDEST_PYTHON = (3, 11)
@@ -59,7 +60,8 @@ def run_doctor(*, warm: bool, as_json: bool) -> int:
         1 where a check failed, else 0.
     """
     if warm:
-        warm_kernels()
+        with open_progress(quiet=False) as progress:
+            compile_once(progress)
     checks = examine()
     if as_json:
         print_json([asdict(check) for check in checks])
@@ -69,14 +71,6 @@ def run_doctor(*, warm: bool, as_json: bool) -> int:
             advice = f"; {check.advice}" if check.advice else ""
             print_columns(console, [(check.state, check.name, check.seen + advice)], (STYLES[check.state],), (4, 11))
     return 1 if any(check.state == "fail" for check in checks) else 0
-
-
-def warm_kernels() -> None:
-    """Compile every kernel into numba's cache, by hunting a very small world."""
-    from stillhunt.lab.worlds.build import build_world, spec_for_rung  # start-up time of the other checks
-
-    world = build_world(spec_for_rung(1, accounts=150, days=4, campaign_accounts=12))
-    stillhunt.hunt(world.requests, world.accounts, Config())
 
 
 def examine() -> list[Check]:
@@ -154,17 +148,8 @@ def _settings() -> Check:
 
 
 def _kernel_cache() -> Check:
-    """Whether numba's cache holds compiled code of every kernel that is newer than the kernel's file."""
-    package = Path(stillhunt.__file__).parent
-    rooms = sorted({path.parent for path in package.rglob("kernels*.py")})
-    cold = [room.name for room in rooms if not _is_compiled(room)]
-    if cold:
-        advice = "the first hunt will compile for some seconds; 'stillhunt doctor --warm' compiles now"
-        return Check("numba cache", "warn", f"cold: {', '.join(cold)}", advice)
-    return Check("numba cache", "ok", "warm")
-
-
-def _is_compiled(room: Path) -> bool:
-    cache = Path(os.environ.get("NUMBA_CACHE_DIR") or room / "__pycache__")
-    changed = max(path.stat().st_mtime for path in room.glob("kernels*.py"))
-    return any(index.stat().st_mtime >= changed for index in cache.rglob("kernels*.nbi"))
+    """Whether all kernels are compiled."""
+    if is_compiled():
+        return Check("numba cache", "ok", "warm")
+    advice = "the first hunt will compile for about a minute; 'stillhunt doctor --warm' compiles now"
+    return Check("numba cache", "warn", "cold", advice)

@@ -11,6 +11,7 @@ import typer
 
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import plural
+from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
@@ -51,6 +52,7 @@ def run_drill(order: DrillOrder) -> None:
     if order.out is not None:
         refuse_folder(order.out, order.source.logs)
     with open_progress(quiet=order.quiet) as progress:
+        compile_once(progress)
         result = drill(order.source, spec, config, progress)
     if order.out is not None:
         write_results(result, order.out)

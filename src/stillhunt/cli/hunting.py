@@ -10,6 +10,7 @@ from typing import Any
 import stillhunt
 from stillhunt.base.config import Config, parse_value
 from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import as_document, exit_code
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
@@ -70,6 +71,7 @@ def run_hunt(order: HuntOrder) -> int:
 def hunt_and_write(order: HuntOrder, config: Config) -> stillhunt.Case:
     """Hunt under a progress display and write the case folder if one was asked for."""
     with open_progress(quiet=order.quiet) as progress:
+        compile_once(progress)
         case = stillhunt.hunt(
             list(order.logs),
             order.accounts,

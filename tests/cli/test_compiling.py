@@ -1,0 +1,75 @@
+"""Compiling once: every kernel is compiled by somebody, reported, and not compiled again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stillhunt.base.progress import Silent
+from stillhunt.cli import compiling
+from stillhunt.link.groups import search_kernels
+from stillhunt.link.groups.groups import compile_search, find_groups
+from stillhunt.link.groups.slices import ClusterSlices
+
+
+@pytest.fixture(autouse=True)
+def stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stamp that is not there yet."""
+    path = tmp_path / compiling.STAMP
+    monkeypatch.setattr(compiling, "_stamp", lambda: path)
+    return path
+
+
+def test_kernels_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(compiling, "compile_parts", lambda _, parts: calls.extend(parts) is None)
+    assert not compiling.is_compiled()
+    compiling.compile_once(Silent())
+    assert compiling.is_compiled()
+    compiling.compile_once(Silent())
+    assert calls == ["hunt", "search"]
+
+
+def test_failed_compilation_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hunt goes on all the same, and compiles what it needs itself."""
+    monkeypatch.setattr(compiling, "compile_parts", lambda *_: False)
+    compiling.compile_once(Silent())
+    assert not compiling.is_compiled()
+
+
+def test_changed_kernel_is_compiled_again(stamp: Path) -> None:
+    stamp.write_text("another key", encoding="ascii")
+    assert not compiling.is_compiled()
+
+
+def test_unknown_part_is_a_failure() -> None:
+    """A process that ends with an error is noticed."""
+    assert not compiling.compile_parts(lambda _: None, ["no such part"])
+
+
+def test_compiled_kernel_is_reported(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np; from numba.core import event; from stillhunt.cli.compiling import _Reporter\n"
+        "from stillhunt.link.topics.topic_kernels import orthonormal\n"
+        "event.register('numba:compile', _Reporter()); orthonormal(np.ones((3, 2)))"
+    )
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "stillhunt.link.topics.topic_kernels orthonormal" in result.stdout.splitlines()
+
+
+def test_search_without_a_log_is_compiled_for_the_types_of_a_log() -> None:
+    """Otherwise the hunt would compile it a second time."""
+    compile_search()
+    before = list(search_kernels.search.signatures)
+    counts = np.full((2, 3), 40)
+    occurrences = tuple(np.arange(3) for _ in range(2))
+    slices = ClusterSlices(
+        0, np.arange(3), counts, counts[:, :, None], counts[:, :, None], occurrences, occurrences, occurrences
+    )
+    find_groups(slices, formed_on=0, least=3)
+    assert list(search_kernels.search.signatures) == before
