@@ -163,6 +163,7 @@ def inspect_logs(
     config: Config | None = None,
     *,
     mapping: Mapping[str, str] | None = None,
+    accounts_mapping: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Inspection:
     """Say what logs are and which evidence they allow, without a hunt; arguments as for `hunt`.
@@ -171,7 +172,7 @@ def inspect_logs(
         InputError: nothing can be read, or a required column is missing.
     """
     config = config or Config.load()
-    with _opened(requests, accounts, config, (mapping, None), progress) as (log, customers):
+    with _opened(requests, accounts, config, (mapping, accounts_mapping), progress) as (log, customers):
         return inspect_log(log, customers, mapping, evidence_needs(), looks_up=bool(config.collect.mmdb))
 
 

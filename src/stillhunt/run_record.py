@@ -23,7 +23,7 @@ from stillhunt.collect import LogFacts
 from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.score import evidence_needs, list_version, log_budget
-from stillhunt.triage import allowed_groups
+from stillhunt.triage import allowed_groups, personal_ids
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which the system reports the memory of a process."""
@@ -76,6 +76,7 @@ def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> d
         "settings": _settings(config),
         "seed": config.seed,
         "coverage": [asdict(family) for family in coverage(evidence_needs(), present, customers, facts.columns.filled)],
+        "unmapped": list(facts.unmapped),
         "unenriched": unenriched(present, browsers=tells_browsers()),
     }
 
@@ -106,7 +107,12 @@ def findings_record(
         "allowed": allowed_groups(tables, config.score.review_probability),
     }
     sampled = sampled_facts(evidence_needs(), facts.columns.sampling_rates, counts["requests"])
-    return {"budget": asdict(log_budget(totals, config.score)), "counts": counts, "sampled": sampled}
+    return {
+        "budget": asdict(log_budget(totals, config.score)),
+        "counts": counts,
+        "personal_ids": personal_ids(tables["accounts"]["account_id"]),
+        "sampled": sampled,
+    }
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -115,12 +115,9 @@ def test_likelihood_words() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("log2_odds", "wanted"),
-    [(0.0, "0.500000"), (21.2, "1 − 4.2e-07"), (-21.2, "4.2e-07"), (5000.0, "1 − 9.3e-302"), (-5000.0, "9.3e-302")],
-)
-def test_exact_probability(log2_odds: float, wanted: str) -> None:
-    assert formatting.exact_probability(log2_odds) == wanted
+def test_two_moments_say_their_time_zone_once() -> None:
+    first, last = datetime(2026, 3, 3, 14, 5, tzinfo=UTC), datetime(2026, 3, 16, 8, tzinfo=timezone(timedelta(hours=2)))
+    assert formatting.between(first, last) == "2026-03-03 14:05 to 2026-03-16 06:00 UTC"
 
 
 def test_bits_round_to_no_negative_zero() -> None:
@@ -190,5 +187,8 @@ def test_amounts_and_money() -> None:
     assert formatting.amount(48_123_456) == "48.1 million"
     assert formatting.money(3.2, "USD") == "USD 3.20"
     assert formatting.money(12_345.6, "USD") == "USD 12,346"
+    assert formatting.money(0.26, "USD") == "USD 0.26"
+    assert formatting.money(0.004, "USD") == formatting.money(0.009, "USD") == "less than USD 0.01"
+    assert formatting.money(0.0, "USD") == "USD 0.00"
     assert formatting.money(float("nan"), "USD") == "USD unknown"
     assert formatting.volume(1, 2) == "1 request from 2 accounts"

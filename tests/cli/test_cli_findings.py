@@ -50,8 +50,8 @@ HEADLINE = (
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "2.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
 JSON_FIELDS = [
-    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unenriched",
-    "sampled", "rejects", "inputs",
+    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unmapped",
+    "unenriched", "personal_ids", "sampled", "rejects", "inputs",
 ]  # fmt: skip
 
 
@@ -142,14 +142,14 @@ def test_screen_in_a_pipe() -> None:
     assert screen(findings_of(3, **TWO_CAMPAIGNS, rejects=rejects)).splitlines() == [
         HEADLINE,
         "",
-        "verdict  campaign  probability  accounts  requests  first seen  last seen",
-        "act      c-act          99.5 %        70     4,896  2026-11-03  2026-11-14",
+        "verdict  campaign  probability  accounts  requests  first seen        last seen (UTC)",
+        "act      c-act          99.5 %        70     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
         f"         bits       queue +16.0, identity +9.0, conduct −2.5, prior −13.0; {MARGIN}",
         "         why        +14.0 queue: items never repeat across accounts",
         "                    +9.0 identity: two cards pay for 70 accounts",
         "         against    −2.5 conduct: some conversations have follow-ups",
-        "review   c-look       > 99.9 %         7     4,896  2026-11-03  2026-11-14",
+        "review   c-look       > 99.9 %         7     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
         "         bits       queue +11.3, prior −13.0; together −1.7, 1.7 bits below the review threshold",
         "         why        +11.3 queue: even volume",
@@ -169,6 +169,21 @@ def test_a_sentence_stands_beside_its_own_bits_and_never_beside_its_familys() ->
     shown = screen(findings_of(**TWO_CAMPAIGNS))
     assert "+14.0 queue: items never repeat" in shown
     assert not any("+16.0" in line and "items never repeat" in line for line in shown.splitlines())
+
+
+def test_a_finding_of_no_weight_is_neither_for_nor_against_on_the_screen() -> None:
+    small = [evidence_row("c-look", "timing", 0.03, f"a trace of {n}") for n in range(3)]
+    small.append(evidence_row("c-look", "conduct", -0.02, "a trace against"))
+    shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], *small]}))
+    assert "timing +0.1" in shown
+    assert "a trace" not in shown
+
+
+def test_a_mapping_that_no_log_has_is_on_the_screen_and_in_json() -> None:
+    sentence = "prompt is mapped to q, a field that no log has at its beginning"
+    case = case_model(case_tables(), {**run_record(), "unmapped": [sentence]})
+    assert f"check        {sentence}" in screen(case)
+    assert as_document(case, None, 0.01)["unmapped"] == [sentence]
 
 
 def test_a_weak_group_says_which_tests_could_not_be_made() -> None:
@@ -197,6 +212,12 @@ def test_screen_fits_a_terminal(width: int) -> None:
     lines = screen(findings_of(**TWO_CAMPAIGNS), width=width).splitlines()
     too_wide = [line for line in lines if console.measure(line).maximum > max(width, 72)]
     assert not too_wide
+
+
+def test_a_narrow_terminal_shows_days_without_their_times() -> None:
+    narrow, wide = (screen(findings_of(**TWO_CAMPAIGNS), width=width) for width in (80, 120))
+    assert "2026-11-03 08:00  2026-11-14 20:00" in wide
+    assert "2026-11-03  2026-11-14" in narrow
 
 
 def test_nothing_found_says_what_was_read() -> None:

@@ -92,7 +92,7 @@ def test_bad_rows_go_to_rejects_and_a_useless_table_is_an_error(tmp_path: Path) 
     )
     assert len(rows) == 1
     assert [r["place"] for r in rejects] == ["line 2, column created_at", "line 3, column account_id"]
-    with pytest.raises(InputError, match="--map account_id="):
+    with pytest.raises(InputError, match=r"accounts_mapping=\{.account_id.: "):
         accounts(write_parquet(tmp_path / "b.parquet", [{"accountid": "a"}]))
     with pytest.raises(InputError, match="no row of the accounts table"):
         accounts(write_lines(tmp_path / "c.jsonl", [customer(1, created_at="never")]))

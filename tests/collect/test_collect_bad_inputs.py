@@ -55,12 +55,37 @@ def test_a_missing_required_column_says_which_and_prints_a_map_line(tmp_path: Pa
     text = str(caught.value)
     assert "account_id, model is missing" in text
     assert "request_id, model_name, user_id, timestamp" in text
-    assert "--map account_id=user_id --map model=model_name" in text
+    assert 'mapping={"account_id": "user_id", "model": "model_name"}' in text
+    assert "--map account_id=user_id --map model=model_name" in caught.value.on_command_line()
     rows, _log = collected(
         write_parquet(path, [{**row(1, model_name="m", user_id="u")}]),
         mapping={"account_id": "user_id", "model": "model_name"},
     )
     assert rows[0]["account_id"] == "u"
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "table"])
+def test_a_mapping_to_a_field_that_no_row_has_is_told(tmp_path: Path, kind: str) -> None:
+    rows = [row(n, question=f"what is {n}?") for n in range(3)]
+    log = {
+        "jsonl": lambda: write_lines(tmp_path / "a.jsonl", rows),
+        "csv": lambda: write_csv(tmp_path / "a.csv", rows),
+        "parquet": lambda: write_parquet(tmp_path / "a.parquet", rows),
+        "table": lambda: pa.Table.from_pylist(rows),
+    }[kind]()
+    right = collected(log, mapping={"prompt": "question"})[1].facts
+    assert right.unmapped == ()
+    wrong = collected(log, mapping={"prompt": "questoin", "model": "model"})[1].facts
+    assert wrong.unmapped == (
+        "prompt is mapped to questoin, a field that no log has at its beginning; did you mean question or request_id?",
+    )
+
+
+def test_a_mapping_into_nested_fields_is_met_at_any_depth(tmp_path: Path) -> None:
+    log = write_lines(tmp_path / "a.jsonl", [row(1, meta={"a": {"b": [{"c": "x"}]}, "t": '{"d": 1}'})])
+    for path in ("meta.a", "meta.a.b", "meta.a.b.0.c", "meta.t.d"):
+        assert collected(log, mapping={"prompt": path})[1].facts.unmapped == ()
+    assert collected(log, mapping={"prompt": "meta.x"})[1].facts.unmapped
 
 
 def test_columns_found_are_escaped_and_bounded_in_the_message(tmp_path: Path) -> None:

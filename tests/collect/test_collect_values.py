@@ -320,6 +320,21 @@ def test_rejects_show_nothing_that_moves_a_cursor() -> None:
     assert rejects.rows == 3
 
 
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ('{"user": "jo@mail.example", "ip": "203.0.113.7"}', '{"user": "[e-mail]", "ip": "[address]"}'),
+        ("2001:db8::1 - - [12/Mar/2026:10:11:12 +0000]", "[address] - - [12/Mar/2026:10:11:12 +0000]"),
+        ("at 2026-03-12 10:11:12.123456 of 1.2.3 std::vector", "at 2026-03-12 10:11:12.123456 of 1.2.3 std::vector"),
+        ("x" * 500 + " jo@mail.example", "x" * 149 + "…" + "x" * 41 + " [e-mail]"),
+    ],
+)
+def test_rejects_hold_no_address(raw: str, kept: str) -> None:
+    rejects = Rejects()
+    rejects.add("s", "p", "r", raw)
+    assert rejects.table()["raw"].to_pylist() == [kept]
+
+
 def test_arrays_are_only_read() -> None:
     column = pa.array(["a\x00", "b"])
     before = column.to_pylist()

@@ -283,6 +283,7 @@ RULES = (
         allowed=(
             (r"public (cloud|cards?|sets?|benchmarks?|templates?|wording)", "what is published"),
             (r"\bpublic_(key|suffix)\b|\bPUBLIC_(TEMPLATES|ITEMS)\b|\bis_public\b", "published, or of an address"),
+            (r"link\.public_(accounts|requests)", "what a setting was called, so that its new name can be told"),
             (r"\bpublic_run\b", "the part of run.json that may be shown"),
         ),
         caught="times the public's use of it",

@@ -54,6 +54,42 @@ def test_user_errors_say_what_to_do_next(path: Path) -> None:
     assert not silent, f"add next_step= to {silent}"
 
 
+FLAG = re.compile(r"(?<![\w-])--[a-z]")
+FLAGS_BELONG = ("command_step", "notes")
+"""Arguments and names whose texts are for users of the command line: steps of errors, and what `inspect` says."""
+
+
+def flags_in_texts(tree: ast.AST) -> list[ast.Constant]:
+    """Texts with an option of the command line, without docstrings and those that only the command line shows."""
+    kept: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):  # a docstring, or a note on a constant
+            kept.add(node.value)
+        elif isinstance(node, ast.keyword) and node.arg in FLAGS_BELONG:
+            kept.update(ast.walk(node.value))
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value in FLAGS_BELONG:
+                    kept.update(ast.walk(value))
+        elif isinstance(node, ast.FunctionDef) and node.name in ("_as_flags", "_commands"):
+            kept.update(ast.walk(node))
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [node for node in texts if node not in kept and FLAG.search(node.value)]
+
+
+@pytest.mark.parametrize("path", [path for path in python_files("src") if "cli" not in path.parts], **ids)
+def test_the_library_speaks_of_no_option_of_the_command_line(path: Path) -> None:
+    """Who calls `stillhunt.hunt` has arguments and settings; options stand in `command_step`, for the command line."""
+    found = [f"{place(path, node)}: {node.value!r:.80}" for node in flags_in_texts(tree_of(path))]
+    assert not found, "say it in words of the library, and give the option in command_step=:\n" + "\n".join(found)
+
+
+def test_an_option_in_an_error_of_the_library_is_caught() -> None:
+    assert flags_in_texts(ast.parse('raise InputError("x", next_step="use --map a=b")'))
+    assert flags_in_texts(ast.parse('raise InputError("x", next_step=f"use --map {a}=b")'))
+    assert not flags_in_texts(ast.parse('raise InputError("x", next_step="map it", command_step="use --map a=b")'))
+
+
 def test_there_are_user_errors_to_check() -> None:
     assert sum(len(raised_user_errors(path)) for path in python_files("src")) >= 8
 

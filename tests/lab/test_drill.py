@@ -248,7 +248,7 @@ def test_judging_asks_for_act_five_accounts_and_purity() -> None:
     planted = planted_named(mine)
 
     def outcome(members: list[str], verdict: str) -> Outcome:
-        return judge(case_tables({"c": members}, {"c": verdict}, {}), planted, frozenset())
+        return judge(case_tables({"c": members}, {"c": verdict}, dict.fromkeys(mine, "c")), planted, frozenset())
 
     assert outcome(mine, "act").correct
     assert not outcome(mine, "review").correct
@@ -257,6 +257,27 @@ def test_judging_asks_for_act_five_accounts_and_purity() -> None:
     assert outcome([*mine, "honest"], "act").correct  # nine in ten
     assert not outcome([*mine, "honest", "other"], "act").correct
     assert outcome(["a", "b", "c", "d", "e"], "act").verdict == "unseen"
+
+
+@pytest.mark.parametrize(("flagged", "words"), [(0, "no (not flagged)"), (4, "no (few flagged)")])
+def test_a_campaign_whose_accounts_are_not_flagged_is_not_found(
+    result: tuple[DrillResult, bool], flagged: int, words: str
+) -> None:
+    mine = [f"{ID_MARK}a{at}" for at in range(20)]
+    tables = case_tables({"c": mine}, {"c": "act"}, dict.fromkeys(mine[:flagged], "c"))
+    outcome = judge(tables, planted_named(mine), frozenset())
+    assert not outcome.correct
+    cell = dataclasses.replace(
+        cell_of(result[0], "template"),
+        accounts=len(mine),
+        found=outcome.correct,
+        verdict=outcome.verdict,
+        recall=outcome.flagged / len(mine),
+    )
+    text = markdown(dataclasses.replace(result[0], cells=(cell,)))
+    assert f"| {words} |" in text
+    assert "fewer than 5 of the planted accounts have enough evidence of their own" in text
+    assert "impure" not in text
 
 
 def test_touched_accounts_are_the_others_that_are_flagged_only_now() -> None:
@@ -337,6 +358,6 @@ def test_too_much_for_memory_is_refused_with_the_way_out(
     world: World, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stillhunt.lab.drill.own_logs.MAX_LOG_BYTES", 1 << 20)
-    with pytest.raises(InputError, match="--sample"):
+    with pytest.raises(InputError, match="sample of the accounts"):
         read_own_logs(LogsToDrill(world.requests), config, Silent())
     assert read_own_logs(LogsToDrill(world.requests, sample=5), config, Silent()).is_sample

@@ -111,7 +111,7 @@ def test_required_column_that_is_missing_is_named(engine: Any) -> None:
     from stillhunt.pipeline_spark import spark_sketches
 
     frame = engine.session.createDataFrame(pa.table({"request_id": ["a"], "time": [1], "model": ["m"]}))
-    with pytest.raises(InputError, match=r"account_id[\s\S]*--map timestamp=time"):
+    with pytest.raises(InputError, match=r'account_id[\s\S]*"timestamp": "time"'):
         spark_sketches(engine, frame, None, CONFIG)
 
 

@@ -74,6 +74,52 @@ def test_json_has_the_same_numbers(case: Case) -> None:
     assert data["evidence"][0]["request_ids"]
 
 
+def test_findings_of_no_weight_are_one_line_and_no_evidence(case: Case) -> None:
+    rows = case.evidence.to_pylist()
+    own = next(row for row in rows if row["campaign_id"] == "hunt-7f3a91c2" and row["family"] == "queue")
+    small = [("no_repeats", 0.04), ("asked_conduct", 0.01), ("asked_conduct", -0.02), ("common_times", -0.049)]
+    rows += [{**own, "kind": kind, "bits": bits, "statement": f"nothing much {bits}"} for kind, bits in small]
+    text = Case({**case.tables, "evidence": build("evidence", rows)}).explain("hunt-7f3a91c2").text()
+    assert "nothing much" not in text
+    before = text[: text.index("log2 odds, so")].splitlines()
+    assert before[-2] == "      0.0  4 findings of 0.0 bits: asked_conduct, common_times and no_repeats"
+
+
+def without_evidence(case: Case, account: str, verdict: str) -> Case:
+    """The case with one account whose own verdict is another."""
+    accounts = [
+        {**row, "verdict": verdict} if row["account_id"] == account else row for row in case.accounts.to_pylist()
+    ]
+    evidence = [
+        {**row, "bits": -6.0} if row["account_id"] == account and row["family"] == "content" else row
+        for row in case.evidence.to_pylist()
+    ]
+    return Case(
+        {**case.tables, "accounts": build("accounts", accounts), "evidence": build("evidence", evidence)}, run=case.run
+    )
+
+
+def test_an_account_that_is_not_flagged_is_only_a_possible_member(case: Case) -> None:
+    account = "91c2-acct-0003"
+    weak = without_evidence(case, account, "none")
+    shown = weak.explain(account).text()
+    assert "possible member of    hunt-7f3a91c2; not flagged: probability 0.4 %" in shown
+    assert "role" not in shown
+    of_campaign = weak.explain("hunt-7f3a91c2").as_dict()["members"]
+    assert {row["account_id"]: row["verdict"] for row in of_campaign}[account] == "none"
+    assert "\n  member of             hunt-7f3a91c2\n" in case.explain("91c2-acct-0000").text()
+    review = without_evidence(case, account, "review").explain(account).text()
+    assert "possible member of    hunt-7f3a91c2; needs a person's review" in review
+
+
+@pytest.mark.parametrize("wanted_id", ["hunt-7f3a91c2", "91c2-acct-0000"])
+def test_a_probability_has_one_wording(case: Case, wanted_id: str) -> None:
+    shown = case.explain(wanted_id).text()
+    assert "P(campaign) is > 99.9 %" in shown
+    assert "e-0" not in shown
+    assert "= 0." not in shown
+
+
 def test_a_score_that_does_not_add_up_is_said_so(case: Case) -> None:
     rows = case.campaigns.to_pylist()
     rows[0]["score"] = 0.5
@@ -97,7 +143,7 @@ def test_account_in_two_campaigns_has_the_higher_score(case: Case) -> None:
     explanation = both.explain(account)
     assert [m.campaign_id for m in explanation.memberships] == ["hunt-7f3a91c2", "hunt-0e9b55d7"]
     assert explanation.probability == explanation.memberships[0].probability
-    assert "Other campaigns it serves" in explanation.text()
+    assert "Other campaigns with requests of this account" in explanation.text()
 
 
 def test_unknown_id_names_the_nearest(case: Case) -> None:

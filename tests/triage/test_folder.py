@@ -66,6 +66,7 @@ def test_same_bytes_for_any_row_order_and_chunking(case: Case, tmp_path: Path) -
         shuffled(case.samples),
         shuffled(case.timeline),
         case.run,
+        member_details=shuffled(case.member_details),
     )
     assert content(case.write(tmp_path / "a")) == content(other.write(tmp_path / "b"))
 
@@ -87,7 +88,7 @@ def test_folder_is_private(case: Case, tmp_path: Path) -> None:
 def test_existing_folder_needs_force(case: Case, tmp_path: Path) -> None:
     written = case.write(tmp_path / "case")
     before = content(written)
-    with pytest.raises(OutputError, match="--force"):
+    with pytest.raises(OutputError, match="force=True replaces it"):
         case.write(written)
     assert content(written) == before
     smaller = Case({**case.tables, "rejects": CASE_TABLES["rejects"].empty()}, run=case.run)

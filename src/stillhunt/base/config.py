@@ -23,6 +23,11 @@ ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
 SECRET_SETTINGS = frozenset({"collect.identity_key"})
 """Settings whose value is never shown or written: screens and run.json say only whether they are set."""
+RENAMED_SETTINGS = {
+    "link.public_accounts": "link.background_accounts",
+    "link.public_requests": "link.background_requests",
+}
+"""Name of a setting in earlier versions -> its name now."""
 
 
 class _Group(BaseModel):
@@ -250,9 +255,7 @@ class Config(BaseModel):
         if self.score.review_probability > self.score.act_probability:
             raise ValueError("score.review_probability is above score.act_probability")
         if self.state and self.engine == "spark":
-            raise ValueError(
-                "a Spark cluster keeps nothing between hunts: leave out state (--state), or set engine to duckdb"
-            )
+            raise ValueError("a Spark cluster keeps nothing between hunts: leave out state, or set engine to duckdb")
         return self
 
     @classmethod
@@ -280,10 +283,12 @@ class Config(BaseModel):
             what = "no such setting" if first["type"] == "extra_forbidden" else f"{first['msg']} (got {got})"
             if not setting:  # settings that contradict each other; all of them would be what was got
                 what = first["msg"].removeprefix("Value error, ")
+            lists_all = "'stillhunt config show' lists every setting with its unit and reason"
+            new_name = RENAMED_SETTINGS.get(setting)
             raise ConfigError(
                 what,
                 where=f"setting {setting}" if setting else "settings",
-                next_step="'stillhunt config show' lists every setting with its unit and reason",
+                next_step=f"it is now called {new_name}; {lists_all}" if new_name else lists_all,
             ) from error
 
 

@@ -286,7 +286,7 @@ def _require_java() -> None:
             "Spark needs Java 17 or newer, and no java was found",
             where="engine spark",
             next_step="install a Java runtime (Debian: apt-get install default-jre-headless) or set JAVA_HOME; "
-            "a Spark Connect URL (sc://host) needs none here; --engine duckdb needs none at all",
+            "a Spark Connect URL (sc://host) needs none here; the engine duckdb needs none at all",
         )
 
 

@@ -18,20 +18,29 @@ class StillhuntError(Exception):
     Args:
         what: what went wrong, one sentence.
         where: file:line, table, column or setting; empty if there is no place.
-        next_step: what the reader can do about it; empty if nothing can be done.
+        next_step: what the reader can do about it, in words of the library; empty if nothing can be done.
+        command_step: the same with options of the command line; empty where `next_step` says it in both.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", next_step: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", next_step: str = "", command_step: str = "") -> None:
         self.what = what
         self.where = where
         self.next_step = next_step
+        self.command_step = command_step or next_step
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
+        return self._with(self.next_step)
+
+    def on_command_line(self) -> str:
+        """The message for a user of the command line."""
+        return self._with(self.command_step)
+
+    def _with(self, step: str) -> str:
         place = f" [{self.where}]" if self.where else ""
-        advice = f"\n  next: {self.next_step}" if self.next_step else ""
+        advice = f"\n  next: {step}" if step else ""
         return f"{self.what}{place}{advice}"
 
 

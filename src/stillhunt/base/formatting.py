@@ -48,6 +48,8 @@ ELLIPSIS = "\u2026"
 MINUS = "\u2212"
 _SURE = 0.999
 """Shares and probabilities above this, or below its complement, are shown as bounds: rounding would claim certainty."""
+_LEAST_MONEY = 0.01
+"""Smaller amounts of money are shown as a bound, in units of the currency."""
 
 
 def escape_controls(text: str) -> str:
@@ -145,7 +147,12 @@ def amount(number: int) -> str:
 
 
 def money(value: float, currency: str) -> str:
-    """An amount of money, its cents only below 100: `USD 1,204`, `USD 3.20`."""
+    """An amount of money, its cents only below 100: `USD 1,204`, `USD 3.20`.
+
+    Only an exact 0 is shown as zero; what rounding would make zero is `less than USD 0.01`.
+    """
+    if 0 < value < _LEAST_MONEY:
+        return f"less than {currency} {number(_LEAST_MONEY, 2)}"
     return f"{currency} {number(value, 0 if abs(value) >= 100 else 2)}"
 
 
@@ -203,13 +210,6 @@ def likelihood(value: float) -> str:
     return next((words for least, words in scale if value >= least), "almost no chance")
 
 
-def exact_probability(log2_odds: float) -> str:
-    """A probability with enough digits to multiply by hand; near one, as its distance from one."""
-    if log2_odds < 13:
-        return f"{1 / (1 + 2**-log2_odds):.6f}" if log2_odds > -13 else f"{math.exp2(max(log2_odds, -1000.0)):.2g}"
-    return f"1 {MINUS} {math.exp2(max(-log2_odds, -1000.0)):.2g}"
-
-
 def bits(value: float) -> str:
     """Bits of evidence with sign and one decimal: `+8.0`, `\u22120.5`; `0.0` where they round to nothing."""
     shown = number(value, 1)
@@ -230,6 +230,11 @@ def day(moment: datetime) -> str:
 def minute(moment: datetime) -> str:
     """A moment to the minute, for tables: `2026-03-03 14:05 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def between(first: datetime, last: datetime) -> str:
+    """Two moments to the minute, with the time zone said once: `2026-03-03 14:05 to 2026-03-16 08:00 UTC`."""
+    return f"{minute(first).removesuffix(' UTC')} to {minute(last)}"
 
 
 def period(first: datetime, last: datetime) -> str:

@@ -28,7 +28,12 @@ CASE_ACCOUNTS = Table(
     "case_accounts",
     "accounts.parquet: every account seen, with its score and verdict.",
     (
-        _c("account_id", pa.string(), False, "Account, as in the logs."),
+        _c(
+            "account_id",
+            pa.string(),
+            False,
+            "Account, as in the logs: personal data where it is an e-mail or IP address.",
+        ),
         _c("score", pa.float64(), False, "Probability that the account harvests, 0 to 1."),
         _c("verdict", pa.string(), False, "act, review or none."),
         _c("flagged", pa.bool_(), False, "True where the verdict is act."),
@@ -217,11 +222,16 @@ MEMBER_DETAILS = Table(
 
 ACCOUNT_FACTS = Table(
     "account_facts",
-    "account_facts: what `stillhunt export --accounts` writes, one row per campaign and member.",
+    "account_facts: what `stillhunt export` writes, one row per campaign and member.",
     (
         _c("campaign_id", pa.string(), False, "Campaign."),
         _c("campaign_verdict", pa.string(), False, "Verdict of the campaign: act, review or none."),
-        _c("account_id", pa.string(), False, "Account, as in the logs."),
+        _c(
+            "account_id",
+            pa.string(),
+            False,
+            "Account, as in the logs: personal data where it is an e-mail or IP address.",
+        ),
         _c("verdict", pa.string(), False, "Verdict of the account itself: act, review or none."),
         _c("flagged", pa.bool_(), False, "True where the account's own verdict is act."),
         _c("sanctioned", pa.bool_(), False, "True where the settings allow the account's programme."),
@@ -247,7 +257,7 @@ REJECTS = Table(
             "raw",
             pa.string(),
             False,
-            "Beginning and end of the row, at most 200 characters, controls as escapes.",
+            "Beginning and end of the row, at most 200 characters: addresses hidden, controls as escapes.",
         ),
     ),
 )

@@ -155,7 +155,11 @@ def inspect(
         str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
     ] = None,
     mapping: MapOption = None,
+    accounts_mapping: MapAccountsOption = None,
     log_format: FormatOption = None,
+    every_file: Annotated[
+        bool, typer.Option("--files", help="Show each file by itself, not the files of a kind together.")
+    ] = False,
     settings: SetOption = None,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
@@ -163,8 +167,8 @@ def inspect(
 ) -> None:
     """Show which logs these are and what evidence they allow, without a hunt.
 
-    Shows the recognised format, which field fills which column and how often it has a value, what was passed over or
-    rejected and why, and what each family of evidence lacks.
+    Shows, for the files of each kind, the recognised format, which field fills which column and how often it has a
+    value, what was passed over or rejected and why, and what each family of evidence lacks.
     """
     from stillhunt.cli.inspecting import InspectOrder, run_inspect  # start-up time
 
@@ -172,6 +176,8 @@ def inspect(
         logs=tuple(logs),
         accounts=accounts,
         mapping=pairs(mapping, "--map"),
+        accounts_mapping=pairs(accounts_mapping, "--map-accounts"),
+        every_file=every_file,
         settings={**pairs(settings, "--set"), **given(**{"collect.format": log_format})},
         settings_file=settings_file,
         as_json=as_json,
@@ -352,7 +358,7 @@ def _exit_code_of(leaving: BaseException) -> int | str | None:
     if isinstance(leaving, SystemExit):
         return leaving.code
     if isinstance(leaving, StillhuntError):
-        _say(f"error: {leaving}")
+        _say(f"error: {leaving.on_command_line()}")
         return leaving.exit_code
     _say("".join(traceback.format_exception(leaving)))
     _say("error: this is a bug in stillhunt; please report it with the lines above")

@@ -143,7 +143,7 @@ def _settings() -> Check:
     try:
         Config.load()
     except ConfigError as error:
-        return Check("settings", "fail", f"{error.what} [{error.where}]", error.next_step)
+        return Check("settings", "fail", f"{error.what} [{error.where}]", error.command_step)
     return Check("settings", "ok", "valid")
 
 

@@ -21,6 +21,7 @@ import stillhunt
 from stillhunt.base import formatting
 from stillhunt.base.errors import OutputError
 from stillhunt.cli.terminal import json_text, message_console, print_text
+from stillhunt.triage import personal_ids_sentence
 from stillhunt.triage.folder import REPORT_FILE, RUN_FILE, TABLES
 
 PARQUET = "parquet"
@@ -67,6 +68,8 @@ def run_export(order: ExportOrder) -> None:
         _write_beside(order.out, content)
     if not order.quiet:
         message_console().print(_note(facts, everybody.num_rows - facts.num_rows, order.out))
+        if personal := personal_ids_sentence(pc.unique(facts["account_id"])):
+            message_console().print(personal)
 
 
 def _note(facts: pa.Table, left_out: int, out: Path | None) -> str:

@@ -69,7 +69,9 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         "campaigns": [{**_group(campaign), "members": members[campaign.row["campaign_id"]]} for campaign in found],
         "left_alone": [_group(group) for group in case.of_verdict("none")],
         "coverage": list(run.get("coverage", [])),
+        "unmapped": list(run.get("unmapped", [])),
         "unenriched": list(run.get("unenriched", [])),
+        "personal_ids": dict(run.get("personal_ids", {})),
         "sampled": dict(run.get("sampled", {})),
         "rejects": {
             "rows": case.count("rejects"),

@@ -15,12 +15,12 @@ from rich.text import Text
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.hunting import nested_settings
+from stillhunt.cli.log_kinds import LogKind, log_kinds
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.collect.checks.coverage import by_address_sentence
-from stillhunt.collect.inspection import InspectedInput, Inspection
+from stillhunt.collect.inspection import Inspection
 from stillhunt.pipeline import inspect_logs
-from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REJECT_REASONS_SHOWN = 5
@@ -34,6 +34,8 @@ class InspectOrder:
     logs: tuple[str, ...]
     accounts: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    accounts_mapping: Mapping[str, str] = field(default_factory=dict)
+    every_file: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     settings_file: Path | None = None
     as_json: bool = False
@@ -54,27 +56,35 @@ def run_inspect(order: InspectOrder) -> int:
     """
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     with open_progress(quiet=order.quiet) as progress:
-        found = inspect_logs(list(order.logs), order.accounts, config, mapping=dict(order.mapping), progress=progress)
+        found = inspect_logs(
+            list(order.logs),
+            order.accounts,
+            config,
+            mapping=dict(order.mapping),
+            accounts_mapping=dict(order.accounts_mapping),
+            progress=progress,
+        )
     if order.as_json:
         print_json(_as_dict(found))
     else:
-        print_inspection(output_console(), found)
+        print_inspection(output_console(), found, every_file=order.every_file)
     rows = sum(one.file.rows for one in found.inputs)
     return 4 if found.rejected > config.collect.rejects_limit * max(rows + found.rejected, 1) else 0
 
 
-def print_inspection(console: Console, found: Inspection) -> None:
-    """Print what some logs are.
+def print_inspection(console: Console, found: Inspection, *, every_file: bool = False) -> None:
+    """Print what some logs are: one block for the files of a kind.
 
     Args:
         console: where to.
         found: the logs.
+        every_file: one block for each file instead.
     """
     rows = sum(one.file.rows for one in found.inputs)
     console.print(Text(f"{formatting.volume(rows, found.accounts)}{_span(found)}.", "bold"))
     several = len({each.file.format for each in found.inputs if each.file.joined}) > 1
-    for one in found.inputs:
-        _print_input(console, one, others=several)
+    for kind in log_kinds(found.inputs, every_file=every_file):
+        _print_kind(console, kind, others=several, rejects=found.rejected > 0)
     reasons = Counter(zip(found.rejects["source"].to_pylist(), found.rejects["reason"].to_pylist(), strict=True))
     rejects = [
         formatting.shorten(f"{formatting.count(rows)} in {source}: {reason}", STATEMENT_CHARS)
@@ -83,6 +93,7 @@ def print_inspection(console: Console, found: Inspection) -> None:
     blocks = (
         [("evidence" if n == 0 else "", family.sentence) for n, family in enumerate(found.coverage)],
         [("clients", formatting.shorten(found.clients, STATEMENT_CHARS))] if found.clients else [],
+        [("check", formatting.shorten(text, STATEMENT_CHARS)) for text in found.unmapped],
         [("not looked up", text) for text in found.unenriched] + [("sample", text) for text in found.sampled],
         [(formatting.plural(found.rejected, "reject") if n == 0 else "", text) for n, text in enumerate(rejects)],
     )
@@ -91,10 +102,20 @@ def print_inspection(console: Console, found: Inspection) -> None:
         print_columns(console, block, ("dim",))
 
 
-def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None:
+def _print_kind(console: Console, kind: LogKind, *, others: bool, rejects: bool) -> None:
+    one = kind.whole
     console.print()
-    name = formatting.shorten(one.file.name, NAME_CHARS)
-    console.print(Text.assemble((name, "bold"), f": {one.title} ({one.file.format})"))
+    if kind.is_unread:
+        why = "; the rejects say why" if rejects else ""
+        console.print(Text.assemble((kind.heading, "bold"), f": no request{why}"))
+        return
+    what = f"{one.title} ({one.file.format})"
+    several = len(kind.files) > 1
+    console.print(
+        Text.assemble((what, "bold"), f", {kind.heading}")
+        if several
+        else Text.assemble((kind.heading, "bold"), f": {what}")
+    )
     lines = [formatting.plural(one.file.rows, "request")] if one.file.rows or not one.completes else []
     if one.completes and others:
         lines.append(f"completes {formatting.plural(one.completes, 'call')} of other logs")
@@ -107,13 +128,15 @@ def _print_input(console: Console, one: InspectedInput, *, others: bool) -> None
         f"{formatting.plural(count, 'record')} passed over: {formatting.shorten(why, STATEMENT_CHARS)}"
         for why, count in passed_over
     ]
-    lines += [f"check: {formatting.shorten(doubt, STATEMENT_CHARS)}" for doubt in one.file.doubts]
+    lines += [kind.idle] if kind.idle else []
+    lines += [f"check: {doubt}" for doubt in kind.doubts()]
     print_columns(console, [("", line) for line in [*lines, *one.notes]], ("dim",))
     mapped = []
     for column, count in one.filled.items():
         if count or column in one.carries:
             share = formatting.share_of(count, one.file.rows) if one.file.rows else "" if one.completes else "-"
-            mapped.append((column, share, formatting.shorten(one.carries.get(column, ""), FIELD_CHARS)))
+            origin = formatting.shorten(one.carries.get(column, ""), FIELD_CHARS)
+            mapped.append((column, share, origin + kind.where_filled(column)))
     print_columns(console, mapped, ("", "dim"), (18, 6))
 
 
@@ -134,4 +157,5 @@ def _as_dict(found: Inspection) -> dict[str, Any]:
         "clients": found.clients,
         "unenriched": list(found.unenriched),
         "sampled": list(found.sampled),
+        "unmapped": list(found.unmapped),
     }

@@ -40,11 +40,13 @@ def given(**flags: str | None) -> dict[str, str]:
 
 
 def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
-    """`name=value` texts as a mapping; a text without a name or an equals sign is a usage error."""
+    """`name=value` texts as a mapping; a usage error for one without name or equals sign, or of a name given before."""
     pairs: dict[str, str] = {}
     for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise typer.BadParameter(f"{text!r} is not of the form name=value", param_hint=option)
+        if name.strip() in pairs:
+            raise typer.BadParameter(f"{name.strip()!r} is given twice; leave one out", param_hint=option)
         pairs[name.strip()] = value.strip()
     return pairs

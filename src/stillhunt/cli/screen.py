@@ -28,8 +28,9 @@ NEAR_MISS_PROBABILITY = 0.01
 INDENT = 9
 DETAIL_LABEL = 9
 VERDICT_STYLES = {"act": "bold red", "review": "bold yellow", "none": "dim"}
-SCREEN_COLUMNS = ("verdict", "campaign", "probability", "accounts", "requests", "first seen", "last seen")
+SCREEN_COLUMNS = ("verdict", "campaign", "probability", "accounts", "requests", "first seen", "last seen (UTC)")
 RIGHT_ALIGNED = ("probability", "accounts", "requests")
+DAY_CHARS = len("2026-03-03")
 
 
 def print_findings(console: Console, case: CaseModel, case_folder: str | None, rejects_limit: float) -> None:
@@ -56,14 +57,21 @@ def _print_campaigns(console: Console, campaigns: Sequence[CampaignModel]) -> No
     if not campaigns:
         return
     cells = [_cells(campaign) for campaign in campaigns]
-    widths = [max(cell_len(text) for text in column) for column in zip(SCREEN_COLUMNS, *cells, strict=True)]
-    widths[0] = max(widths[0], INDENT - 2)
+    widths = _widths(cells)
+    if console.is_terminal and sum(widths) + 2 * (len(widths) - 1) > console.width:  # no room for the time of day
+        cells = [(*row[:-2], *(moment[:DAY_CHARS] for moment in row[-2:])) for row in cells]
+        widths = _widths(cells)
     console.print()
     console.print(_line(SCREEN_COLUMNS, widths, "dim", "dim"))
     for campaign, row_cells in zip(campaigns, cells, strict=True):
         console.print(_line(row_cells, widths, VERDICT_STYLES[campaign.verdict], ""))
         for label, text in _without_repeats(_details(campaign)):
             print_columns(console, [("", label, text)], ("", "dim"), (INDENT - 2, DETAIL_LABEL))
+
+
+def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
+    widths = [max(cell_len(text) for text in column) for column in zip(SCREEN_COLUMNS, *cells, strict=True)]
+    return [max(widths[0], INDENT - 2), *widths[1:]]
 
 
 def _cells(campaign: CampaignModel) -> tuple[str, ...]:
@@ -74,8 +82,8 @@ def _cells(campaign: CampaignModel) -> tuple[str, ...]:
         campaign.probability,
         formatting.count(row["accounts"]),
         formatting.count(row["requests"]),
-        f"{row['first_seen']:%Y-%m-%d}",
-        f"{row['last_seen']:%Y-%m-%d}",
+        formatting.minute(row["first_seen"]).removesuffix(" UTC"),
+        formatting.minute(row["last_seen"]).removesuffix(" UTC"),
     )
 
 
@@ -117,7 +125,10 @@ def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
         for entry in coverage
         if entry["available"] and (entry["missing"] or entry.get("rare"))
     ]
+    notes += [("check", _shown(sentence)) for sentence in case.run.get("unmapped", [])]
     notes += [("not looked up", formatting.shorten(note, STATEMENT_CHARS)) for note in case.run.get("unenriched", [])]
+    if case.personal_ids:
+        notes.append(("ids", case.personal_ids))
     if sampled := case.run.get("sampled"):
         notes.append(("sample", sampled["sentence"]))
     if rows := case.count("rejects"):

@@ -74,6 +74,7 @@ class Inspection:
         clients: the software that most requests name, with shares; empty if the log names none.
         unenriched: what else could be found with files that are missing.
         sampled: consequences of the log being a sample, if it is one.
+        unmapped: fields that the user mapped and no input has, in sentences.
     """
 
     inputs: Sequence[InspectedInput]
@@ -86,6 +87,7 @@ class Inspection:
     clients: str = ""
     unenriched: Sequence[str] = ()
     sampled: Sequence[str] = ()
+    unmapped: Sequence[str] = ()
 
 
 def inspect_log(
@@ -130,6 +132,7 @@ def inspect_log(
         counts.clients(rows),
         unenriched(facts.columns.present, browsers=tells_browsers()),
         [sample["sentence"]] if sample else [],
+        facts.unmapped,
     )
 
 

@@ -122,7 +122,7 @@ def spark_sketches(
     rejects, facts, repeats = _described(engine, settled, reading)
     if facts.rows == 0 and facts.rejected_rows:
         first = f"{rejects['source'][0]}, {rejects['place'][0]}: {rejects['reason'][0]}"
-        raise InputError("no row of the log can be used", where=first, next_step=NO_USABLE_ROW)
+        raise InputError("no row of the log can be used", where=first, **NO_USABLE_ROW)
     rows = settled.where(f"kind = {ROW}").select(*SKETCHES.names)
     dataset = SparkDataset(engine, rows, SKETCHES.names, settled)
     return SparkSketches(dataset, facts.rows, repeats), rejects, facts
@@ -186,8 +186,10 @@ def _placed_frames(engine: SparkEngine, given: Sequence[Any], fields: FieldMap) 
         frame = engine.read(source)
         missing = fields.missing(REQUIRED_REQUEST_FIELDS, frame.columns)
         if missing:
-            what, next_step = missing_columns_advice(missing, frame.columns)
-            raise InputError(what, where=f"{source!s:.200}", next_step=next_step)
+            advice = missing_columns_advice(missing, frame.columns)
+            where = f"{source!s:.200}"
+            raise InputError(advice.what, where=where, next_step=advice.next_step, command_step=advice.command_step)
+        fields.meet(frame.columns)
         placed, named = engine.placed(frame, [c for c in frame.columns if c in wanted], PLACE_COLUMNS)
         frames.append(placed)
         all_named &= named
@@ -236,7 +238,8 @@ def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.
     total = {name: sum(fact.get(name, 0) for fact in facts) for name in ("settled", "replaced", "repeats")}
     inputs = tuple(InputFile(name, "", sizes.get(i, 0), rows[i]) for i, name in enumerate(reading.names))
     columns = ColumnStats.of(rows.total(), filled, rates)
-    found = LogFacts(inputs, columns, total["settled"], int(rejected), total["replaced"])
+    unmapped = reading.fields.unmapped()
+    found = LogFacts(inputs, columns, total["settled"], int(rejected), total["replaced"], unmapped)
     return first.cast(REJECTS.arrow), found, total["repeats"]
 
 

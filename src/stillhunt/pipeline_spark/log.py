@@ -37,8 +37,9 @@ class SparkLog:
         if any(map(is_database, requests if isinstance(requests, list | tuple) else [requests])):
             raise InputError(
                 "the Spark engine reads files, no database",
-                where="--engine spark",
-                next_step="use --engine duckdb, or export the table as Parquet",
+                where="engine spark",
+                next_step="set engine to duckdb, or export the table as Parquet",
+                command_step="use --engine duckdb, or export the table as Parquet",
             )
         self._requests, self._mapping, self._config, self._progress = requests, mapping, config, progress
         self._engine = SparkEngine(master=config.spark_master, memory_gb=config.memory_limit_gb)

@@ -50,7 +50,8 @@ def contested_ids(engine: SparkEngine, rows: Any) -> pa.Table:
         raise InputError(
             f"more than {MAX_CONTESTED:,} request ids are used by several accounts, so they cannot be ids of requests",
             where="column request_id",
-            next_step="name the column with the id of each request: --map request_id=THEIR_COLUMN",
+            next_step='name the column with the id of each request: mapping={"request_id": "THEIR_COLUMN"}',
+            command_step="name the column with the id of each request: --map request_id=THEIR_COLUMN",
         )
     if candidates.num_rows == 0:
         return pa.table({name: pa.array([], pa.int64()) for name in _WINNERS})

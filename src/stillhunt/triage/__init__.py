@@ -5,6 +5,7 @@ from stillhunt.triage.case import Case
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.model import CaseModel, case_model
 from stillhunt.triage.origins import ASPECTS, origin_words, origins_table
+from stillhunt.triage.personal_ids import personal_ids, personal_ids_sentence
 from stillhunt.triage.redact import excerpt
 from stillhunt.triage.samples import sample_table
 from stillhunt.triage.timeline import timeline_table
@@ -19,6 +20,8 @@ __all__ = [
     "excerpt",
     "origin_words",
     "origins_table",
+    "personal_ids",
+    "personal_ids_sentence",
     "sample_table",
     "timeline_table",
 ]

@@ -11,23 +11,24 @@ from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.base.families import PRIOR, family_label
-from stillhunt.triage.model import family_name
-from stillhunt.triage.score_breakdown import ScoreSum, Term
+from stillhunt.triage.model import FULL_ID_CHARS, family_name
+from stillhunt.triage.score_breakdown import NEGLIGIBLE, ScoreSum, Term
 
 WATERFALL_WIDTH = 240.0
-_EVIDENCE_ROWS = 24
+_EVIDENCE_ROWS = 60
 _SPARK_BINS = 72
 _SINGLE_BUCKET_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class WaterfallRow:
-    """One bar; positions in units of the waterfall's width."""
+    """One bar; positions in units of the waterfall's width; `cited` are the ids of some of its requests."""
 
     family: str
     statement: str
     bits: str
     requests: str
+    cited: tuple[str, ...]
     kind: str
     x: float
     width: float
@@ -51,7 +52,8 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
         act_bits: log2 odds of the act threshold.
     """
     prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())
-    pieces = [prior, *_bounded([*total.supporting, *total.opposing])]
+    rest = total.negligible_line
+    pieces = [prior, *_bounded([*total.supporting, *total.opposing]), *([rest] if rest else [])]
     edges = [0.0]
     for term in pieces:
         edges.append(edges[-1] + term.bits)
@@ -64,12 +66,19 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     rows = []
     for index, term in enumerate(pieces):
         begin, end = edges[index], edges[index + 1]
-        side = "prior" if index == 0 else "for" if term.bits > 0 else "against"
-        rows.append(_row(term, side, at(min(begin, end)), at(max(begin, end)), at(end)))
+        rows.append(_row(term, _side(term), at(min(begin, end)), at(max(begin, end)), at(end)))
     sum_term = Term("total", "total", "Log2 odds after all evidence", total.log2_odds, 0, ())
     left, right = sorted((at(0.0), at(total.log2_odds)))
     rows.append(_row(sum_term, "total", left, right, at(total.log2_odds)))
     return Waterfall(tuple(rows), at(0.0), at(act_bits))
+
+
+def _side(term: Term) -> str:
+    if term.family == PRIOR:
+        return PRIOR
+    if term.kind == NEGLIGIBLE:
+        return NEGLIGIBLE
+    return "for" if term.bits > 0 else "against"
 
 
 def _row(term: Term, side: str, left: float, right: float, joint: float) -> WaterfallRow:
@@ -78,6 +87,7 @@ def _row(term: Term, side: str, left: float, right: float, joint: float) -> Wate
         statement=formatting.sentence_case(term.shown),
         bits=formatting.bits(term.bits),
         requests=formatting.count(term.request_count) if term.request_count else "",
+        cited=tuple(formatting.shorten(name, FULL_ID_CHARS) for name in term.request_ids),
         kind=side,
         x=left,
         width=round(max(right - left, 0.8), 2),

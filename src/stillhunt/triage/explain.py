@@ -61,6 +61,7 @@ class Explanation:
                 "account_id": m.account_id,
                 "campaign_id": m.campaign_id,
                 "role": m.role,
+                "verdict": m.verdict,
                 "requests": m.requests,
                 "share": m.share,
                 "score": m.probability,
@@ -101,13 +102,13 @@ class Explanation:
         if self.campaign is not None:
             heading = "How the score adds up, in bits"
             if self.kind == "account":
-                heading = f"Its campaign {formatting.shorten(self.memberships[0].campaign_id, ID_CHARS)}, in bits"
+                heading = f"Campaign {formatting.shorten(self.memberships[0].campaign_id, ID_CHARS)}, in bits"
             lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)")]
         if self.kind == "account" and self.memberships:
             main = self.memberships[0]
-            product = f"{_factor(main.campaign)} x {_factor(main.member)} = {main.probability:.6f}"
-            lines += ["", "Its part in the campaign, in bits", *_sum_lines(main.member, "P(member | campaign)")]
-            lines += ["", f"  P(account) = {product}"]
+            lines += ["", "The account's part in it, in bits", *_sum_lines(main.member, "P(member | campaign)")]
+            product = formatting.probability(main.probability)
+            lines += ["", f"  P(account) = P(campaign) x P(member | campaign), which is {product}"]
             lines += _other_campaigns(self.memberships[1:])
         if self.kind == "campaign":
             lines += _member_lines(self.memberships)
@@ -133,16 +134,17 @@ def _sum_lines(part: ScoreSum, name: str) -> list[str]:
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
-            lines += textwrap.wrap(
-                f"{family_name(term.family)}: {term.shown}{behind}",
-                width=_TEXT_WIDTH,
-                initial_indent=f"  {formatting.bits(term.bits):>7}  ",
-                subsequent_indent=" " * 11,
-            )
-    lines.append(
-        f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} = {formatting.exact_probability(part.log2_odds)}"
-    )
+            lines += _term_lines(f"{family_name(term.family)}: {term.shown}{behind}", term)
+    if rest := part.negligible_line:
+        lines += _term_lines(rest.shown, rest)
+    probability = formatting.probability(part.probability)
+    lines.append(f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} is {probability}")
     return lines
+
+
+def _term_lines(text: str, term: Term) -> list[str]:
+    bits = f"  {formatting.bits(term.bits):>7}  "
+    return textwrap.wrap(text, width=_TEXT_WIDTH, initial_indent=bits, subsequent_indent=" " * len(bits))
 
 
 def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
@@ -153,18 +155,13 @@ def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
     )
 
 
-def _factor(part: ScoreSum) -> str:
-    shown = formatting.exact_probability(part.log2_odds)
-    return f"({shown})" if " " in shown else shown
-
-
 def _member_lines(members: Sequence[Membership]) -> list[str]:
     if not members:
         return []
     lines = ["", f"Members ({formatting.count(len(members))})"]
-    lines.append(f"  {'account':<34}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
+    lines.append(f"  {'account':<34}{'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
     lines += [
-        f"  {formatting.shorten(m.account_id, 32):<34}{formatting.shorten(m.role, 9):<10}"
+        f"  {formatting.shorten(m.account_id, 32):<34}{formatting.shorten(m.verdict, 8):<9}{_role(m):<10}"
         f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>13}"
         for m in members[:_MEMBERS_SHOWN]
     ]
@@ -173,13 +170,19 @@ def _member_lines(members: Sequence[Membership]) -> list[str]:
     return lines
 
 
+def _role(member: Membership) -> str:
+    """A role is claimed only of an account with a verdict."""
+    return "" if member.verdict == "none" else formatting.shorten(member.role, 9)
+
+
 def _other_campaigns(others: Sequence[Membership]) -> list[str]:
     if not others:
         return []
-    lines = ["", "Other campaigns it serves (its probability is that in the main one)"]
+    lines = ["", "Other campaigns with requests of this account (its probability is that in the first one)"]
     for other in others[:_MEMBERS_SHOWN]:
         name = formatting.shorten(other.campaign_id, ID_CHARS)
-        lines.append(f"  {name}: P = {other.probability:.6f}, {formatting.plural(other.requests, 'request')}")
+        probability = formatting.probability(other.probability)
+        lines.append(f"  {name}: {probability}, {formatting.plural(other.requests, 'request')}")
     return lines
 
 

@@ -138,7 +138,8 @@ def write_folder(
         raise OutputError(
             f"the case folder cannot be written: {error.strerror or error}",
             where=str(target),
-            next_step="nothing was left behind; free space or choose another folder with --out",
+            next_step="nothing was left behind; free space or choose another folder",
+            command_step="nothing was left behind; free space or choose another folder with --out",
         ) from error
     finally:
         if temporary is not None and temporary.exists():
@@ -167,7 +168,12 @@ def _refuse_existing(target: Path, *, force: bool) -> None:
     if not os.path.lexists(target):
         return
     if not force:
-        raise OutputError("the case folder exists", where=str(target), next_step="--force replaces it")
+        raise OutputError(
+            "the case folder exists",
+            where=str(target),
+            next_step="force=True replaces it",
+            command_step="--force replaces it",
+        )
     is_ours = (
         target.is_dir() and not target.is_symlink() and (not any(target.iterdir()) or (target / RUN_FILE).is_file())
     )
@@ -309,7 +315,8 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise CaseError(
             "this is not a case folder: run.json is missing or unreadable",
             where=str(folder),
-            next_step="'stillhunt hunt LOGS --out FOLDER' writes one",
+            next_step="Case.write writes one",
+            command_step="'stillhunt hunt LOGS --out FOLDER' writes one",
         ) from error
     version = run.get("case_version") if isinstance(run, dict) else None
     if version != CASE_VERSION:

@@ -15,6 +15,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.triage import margins
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
+from stillhunt.triage.personal_ids import personal_ids_note
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
 ID_KINDS = ("campaign", "account")
@@ -108,15 +109,23 @@ def _explain_campaign(
     (model,) = case_model(own, run, origins).campaigns
     name = model.row["campaign_id"]
     total, parts = campaign_sum(own["evidence"], name), member_sums(own["evidence"], name)
-    members = [_membership(row, total, parts) for row in own["members"].to_pylist()]
+    members = own["members"]
+    places = pc.index_in(members["account_id"], value_set=own["accounts"]["account_id"])
+    verdicts = own["accounts"]["verdict"].take(places).to_pylist()
+    memberships = [
+        _membership(row, verdict or "none", total, parts)
+        for row, verdict in zip(members.to_pylist(), verdicts, strict=True)
+    ]
+    note = personal_ids_note(members["account_id"])
+    ids = [("account ids", f"{note}, as in the logs: personal data")] if note else []
     return Explanation(
         kind="campaign",
         id=name,
         verdict=model.row["verdict"],
         stored_score=model.row["score"],
         campaign=total,
-        memberships=tuple(sorted(members, key=lambda m: (-m.probability, -m.requests, m.account_id))),
-        facts=(("skills", model.skills), ("models", model.models), *model.facts),
+        memberships=tuple(sorted(memberships, key=lambda m: (-m.probability, -m.requests, m.account_id))),
+        facts=(("skills", model.skills), ("models", model.models), *model.facts, *ids),
         change=model.change,
         unseen=unseen,
     )
@@ -127,7 +136,9 @@ def _explain_account(
 ) -> Explanation:
     name, evidence = row["account_id"], tables["evidence"]
     memberships = [
-        _membership(m, campaign_sum(evidence, m["campaign_id"]), member_sums(evidence, m["campaign_id"], name))
+        _membership(
+            m, row["verdict"], campaign_sum(evidence, m["campaign_id"]), member_sums(evidence, m["campaign_id"], name)
+        )
         for m in _rows_where(tables["members"], "account_id", name).to_pylist()
     ]
     memberships.sort(key=lambda m: (-m.probability, m.campaign_id))
@@ -137,11 +148,9 @@ def _explain_account(
         ("harvested", f"{formatting.count(row['harvest_requests'])} (estimate)"),
     ]
     if main is not None:
-        facts += [
-            ("main campaign", formatting.shorten(main.campaign_id, ID_CHARS)),
-            ("role", formatting.shorten(main.role, 24)),
-            ("share of traffic", formatting.percent(main.share)),
-        ]
+        facts += [*_membership_facts(main), ("share of traffic", formatting.percent(main.share))]
+    if note := personal_ids_note(pa.chunked_array([[name]])):
+        facts.append(("account id", f"{note}, as in the logs: personal data"))
     if row["sanctioned"]:
         facts.append(("programme", "declared in the settings: shown and not flagged"))
     return Explanation(
@@ -157,11 +166,23 @@ def _explain_account(
     )
 
 
-def _membership(row: Mapping[str, Any], campaign: ScoreSum, parts: Mapping[str, ScoreSum]) -> Membership:
+def _membership_facts(main: Membership) -> list[tuple[str, str]]:
+    """What an account is to its main campaign, in the words of its own verdict."""
+    name, role = formatting.shorten(main.campaign_id, ID_CHARS), ("role", formatting.shorten(main.role, 24))
+    if main.verdict == "act":
+        return [("member of", name), role]
+    probability = formatting.probability(main.probability)
+    if main.verdict == "review":
+        return [("possible member of", f"{name}; needs a person's review: probability {probability}"), role]
+    return [("possible member of", f"{name}; not flagged: probability {probability}")]
+
+
+def _membership(row: Mapping[str, Any], verdict: str, campaign: ScoreSum, parts: Mapping[str, ScoreSum]) -> Membership:
     return Membership(
         account_id=row["account_id"],
         campaign_id=row["campaign_id"],
         role=row["role"],
+        verdict=verdict,
         requests=row["requests"],
         share=row["share"],
         stored_score=row["score"],

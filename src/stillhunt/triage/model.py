@@ -19,14 +19,15 @@ from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.origins import LABELS, origin_words
-from stillhunt.triage.score_breakdown import ScoreSum, Term, campaign_sums
+from stillhunt.triage.personal_ids import personal_ids_sentence
+from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
 
 ID_CHARS = 64
 NAME_CHARS = 80
+FULL_ID_CHARS = 200
+"""Ids of accounts and requests that are to be copied are shown whole up to this length."""
 _LIST_SHOWN = 6
 _FAMILY_CHARS = 24
-_LEAST_BITS = 0.05
-"""Bits that one decimal shows as zero are not listed."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,15 @@ class CampaignModel:
     @property
     def strongest(self) -> list[Term]:
         """The strongest finding of each family whose bits add up to evidence for, the strongest family first."""
-        families = [name for name, bits in self.total.family_bits.items() if bits >= _LEAST_BITS]
-        return [max((t for t in self.total.supporting if t.family == f), key=lambda t: t.bits) for f in families]
+        families = [name for name, bits in self.total.family_bits.items() if bits >= LEAST_BITS]
+        first = {term.family: term for term in reversed(self.total.supporting)}
+        return [first[name] for name in families if name in first]
 
     @property
     def family_bits(self) -> str:
         """The bits of each family and of the prior: `queue +11.7, content +8.0, prior -8.5`."""
         parts = [*self.total.family_bits.items(), (PRIOR, self.total.prior_bits)]
-        return ", ".join(f"{family_name(name)} {formatting.bits(b)}" for name, b in parts if abs(b) >= _LEAST_BITS)
+        return ", ".join(f"{family_name(name)} {formatting.bits(b)}" for name, b in parts if abs(b) >= LEAST_BITS)
 
     @property
     def held_back(self) -> list[str]:
@@ -164,7 +166,7 @@ class CampaignModel:
             ("share of all traffic", formatting.share_of(row["requests"], self.run.requests)),
             ("output tokens", formatting.amount(row["output_tokens"])),
             ("at list price", formatting.money(row["list_value"], self.run.currency)),
-            ("seen", formatting.period(row["first_seen"], row["last_seen"])),
+            ("seen", formatting.between(row["first_seen"], row["last_seen"])),
             *([("in declared programmes", formatting.plural(self.sanctioned, "account"))] if self.sanctioned else []),
             *((LABELS[aspect].lower(), words) for aspect, words in self.origins),
         )
@@ -217,6 +219,11 @@ class CaseModel:
             all_requests(self.tables, self.run),
             self.count("accounts") or self.tables["accounts"].num_rows,
         )
+
+    @cached_property
+    def personal_ids(self) -> str:
+        """That some account ids are personal data, in sentences; empty where none is."""
+        return personal_ids_sentence(self.tables["accounts"]["account_id"])
 
     @cached_property
     def rejects(self) -> dict[tuple[str, str], int]:

@@ -20,8 +20,20 @@ from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema import FAMILIES
 from stillhunt.triage.folder import canonical_order
 
+_IDS_OF_MANY = 10
+"""Ids of requests that are read of each finding when the findings of all campaigns are read."""
+
 STATEMENT_CHARS = 400
 """Longest statement that is shown; ours are shorter, so only hostile or damaged ones are cut."""
+
+LEAST_BITS = 0.05
+"""Fewer bits than these, either way, are shown as 0.0 with one decimal."""
+
+NEGLIGIBLE = "negligible"
+"""Kind of the one line that stands for all findings of 0.0 bits."""
+
+_KINDS_SHOWN = 12
+_KIND_CHARS = 32
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,11 @@ class Term:
     def shown(self) -> str:
         """The statement, bounded and safe to show."""
         return formatting.shorten(self.statement, STATEMENT_CHARS)
+
+    @property
+    def negligible(self) -> bool:
+        """True for a finding whose bits are shown as 0.0; a test without sufficient data has exactly none."""
+        return self.family not in (PRIOR, BUDGET) and 0 < abs(self.bits) < LEAST_BITS
 
 
 @dataclass(frozen=True)
@@ -64,14 +81,26 @@ class ScoreSum:
 
     @property
     def supporting(self) -> tuple[Term, ...]:
-        """Evidence for, the strongest first."""
-        return tuple(term for term in self.terms if term.family != PRIOR and term.bits > 0)
+        """Evidence for, the strongest first; without negligible findings."""
+        return tuple(term for term in self.terms if term.family != PRIOR and term.bits >= LEAST_BITS)
 
     @property
     def opposing(self) -> tuple[Term, ...]:
-        """Evidence against, the strongest first."""
-        against = [term for term in self.terms if term.family != PRIOR and term.bits < 0]
+        """Evidence against, the strongest first; without negligible findings."""
+        against = [term for term in self.terms if term.family != PRIOR and term.bits <= -LEAST_BITS]
         return tuple(sorted(against, key=lambda term: term.bits))
+
+    @property
+    def negligible_line(self) -> Term | None:
+        """All findings whose bits are shown as 0.0, as one that names their kinds; None where there are none."""
+        terms = [term for term in self.terms if term.negligible]
+        if not terms:
+            return None
+        kinds = [formatting.shorten(kind, _KIND_CHARS) for kind in sorted({term.kind for term in terms})]
+        statement = (
+            f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {formatting.join_some(kinds, _KINDS_SHOWN)}"
+        )
+        return Term("", NEGLIGIBLE, statement, math.fsum(term.bits for term in terms), 0, ())
 
     @property
     def insufficient(self) -> tuple[Term, ...]:
@@ -88,11 +117,12 @@ class ScoreSum:
 
 @dataclass(frozen=True)
 class Membership:
-    """One account's part in one campaign."""
+    """One account's part in one campaign; the verdict is that on the account."""
 
     account_id: str
     campaign_id: str
     role: str
+    verdict: str
     requests: int
     share: float
     stored_score: float
@@ -114,14 +144,15 @@ def probability_of(log2_odds: float) -> float:
 
 
 def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
-    """What each campaign's score is made of, campaign by campaign; without the ids of requests.
+    """What each campaign's score is made of, campaign by campaign; with the ids of a few requests of each finding.
 
     Args:
         evidence: the EVIDENCE table, in any row order.
     """
     rows = canonical_order("evidence", evidence.filter(pc.is_null(evidence["account_id"])))
+    few_ids = pc.list_slice(rows["request_ids"], 0, _IDS_OF_MANY)
     terms: dict[str, list[Term]] = {}
-    for row in rows.drop_columns(["request_ids"]).to_pylist():
+    for row in rows.set_column(rows.schema.get_field_index("request_ids"), "request_ids", few_ids).to_pylist():
         terms.setdefault(row["campaign_id"], []).append(_term(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 

@@ -7,9 +7,12 @@ import copy
 import csv
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +21,8 @@ from hypothesis import strategies as st
 from litellm_records import DRAWN, KEY_HASH, payload, spend_row
 from reading import CAPTURES, Read, captured, hashed_address, read_logs
 
+import stillhunt
+from stillhunt.base.errors import InputError
 from stillhunt.collect.formats.litellm import calls as litellm
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
 
@@ -346,3 +351,19 @@ def test_system_prompts_of_captures_agree_with_truth() -> None:
             # Of some calls of /v1/messages LiteLLM logs no system text at all.
             unlogged = call["api"] == "messages" and row["system_prompt"] is None
             assert unlogged or row["system_prompt"] == call["system"]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@pytest.mark.parametrize("make", [payload, spend_row])
+def test_a_frame_of_records_is_refused_with_advice_that_works(tmp_path: Path, kind: str, make: Any) -> None:
+    records = [make(call, messages=[{"role": "user", "content": f"Question {call}"}]) for call in range(5)]
+    frame = pd.DataFrame(records) if kind == "pandas" else pl.from_dicts(records)
+    with pytest.raises(InputError, match=r"the table holds records of LiteLLM.*from files only") as told:
+        stillhunt.hunt(frame)
+    wanted = re.search(rf"in {kind} frame(\.[^\n]*?\))", str(told.value), re.IGNORECASE)
+    assert wanted is not None
+    with contextlib.chdir(tmp_path):
+        eval(f"frame{wanted[1]}", {"frame": frame})  # noqa: S307 - the advice itself is under test
+    read = read_logs(tmp_path / "log.jsonl")
+    assert (len(read.rows), read.rejects) == (5, [])
+    assert read.inputs[0].format.startswith("litellm")

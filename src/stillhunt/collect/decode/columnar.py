@@ -39,14 +39,20 @@ Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
 
 
 class UnusableInputError(Exception):
-    """An input that cannot be used at all: why, what to do about it, and the number of rows lost if it is known."""
+    """An input that cannot be used at all: why, what to do about it, and the number of rows lost if it is known.
 
-    def __init__(self, reason: str, place: str = "file", next_step: str = "", rows: int = 1) -> None:
+    The steps are those of `StillhuntError`: in words of the library, and with options of the command line.
+    """
+
+    def __init__(
+        self, reason: str, place: str = "file", next_step: str = "", rows: int = 1, command_step: str = ""
+    ) -> None:
         super().__init__(reason)
         self.rows = rows
         self.reason = reason
         self.place = place
         self.next_step = next_step
+        self.command_step = command_step
 
 
 class Reader(Protocol):
@@ -116,7 +122,7 @@ def _row_text(columns: dict[str, Any], row: int) -> str:
 def check_columns(
     fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1, leaves: Sequence[str] = ()
 ) -> None:
-    """Raise UnusableInputError if a required column is missing.
+    """Note which mapped fields an input has; raise UnusableInputError if a required column is missing.
 
     Args:
         fields: where columns are looked for.
@@ -126,10 +132,13 @@ def check_columns(
         leaves: dotted names of nested fields, for the advice; `found` if there are none.
     """
     missing = fields.missing(required, frozenset(found))
-    if missing:
+    if not missing:
+        fields.meet(leaves or found)
+    else:
         given = [n for n in OPTIONAL_ADVICE if n not in fields.paths or not fields.missing((n,), frozenset(found))]
-        reason, next_step = missing_columns_advice(missing, leaves or found, given)
-        raise UnusableInputError(reason, f"column {missing[0]}", next_step, max(rows, 1))
+        advice = missing_columns_advice(missing, leaves or found, given, accounts="timestamp" not in required)
+        place = f"column {missing[0]}"
+        raise UnusableInputError(advice.what, place, advice.next_step, max(rows, 1), advice.command_step)
 
 
 class ParquetReader:

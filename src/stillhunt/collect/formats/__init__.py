@@ -59,6 +59,9 @@ def source_named(name: str) -> Source:
     near = difflib.get_close_matches(name, names, n=3)
     raise ConfigError(
         f"unknown log format '{name[:60]}'",
-        where="--format (collect.format)",
+        where="collect.format",
         next_step=f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(names)}",
+        command_step=f"--format {near[0]}" + (f" or {' or '.join(near[1:])}" if near[1:] else "")
+        if near
+        else f"--format takes one of {', '.join(names)}",
     )

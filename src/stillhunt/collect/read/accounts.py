@@ -19,7 +19,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.normalise.standardise import Rules, account_contents, standardise_accounts
-from stillhunt.collect.read.inputs import NO_USABLE_ROW, open_inputs
+from stillhunt.collect.read.inputs import NO_USABLE_ACCOUNT, open_inputs
 from stillhunt.collect.values.fields import ACCOUNT_FIELDS, REQUIRED_ACCOUNT_FIELDS, field_map
 from stillhunt.collect.values.rejects import Rejects
 
@@ -53,6 +53,8 @@ def open_accounts(
     # A format that the user named is that of the request logs.
     config = config.model_copy(update={"collect": config.collect.model_copy(update={"format": ""})})
     opened = open_inputs(source, fields, REQUIRED_ACCOUNT_FIELDS, config, engine, customers=True)
+    for sentence in opened.unmapped:
+        progress.note(f"accounts: {sentence}")
     rules, rejects = Rules.of(config), opened.rejects
     parts: dict[str, list[_Part]] = {}
     with progress.stage("reading accounts", None, "rows") as advance:
@@ -66,7 +68,7 @@ def open_accounts(
     for kind in sorted(parts, key=lambda name: (name != CANONICAL_FORMAT, name)):
         table = _completed(table, _merged(parts.pop(kind), rejects))
     if table.num_rows == 0 and rejects.rows:
-        raise InputError("no row of the accounts table can be used", where=rejects.first, next_step=NO_USABLE_ROW)
+        raise InputError("no row of the accounts table can be used", where=rejects.first, **NO_USABLE_ACCOUNT)
     return ACCOUNTS.check(table), rejects.table()
 
 

@@ -126,6 +126,7 @@ class LogFacts:
         rows: number of requests.
         rejected_rows: number of rejected rows, including those beyond the limit of REJECTS.
         replaced_texts: number of texts in which broken UTF-8 was replaced by U+FFFD.
+        unmapped: sentences about fields that the user mapped and no input has.
     """
 
     inputs: tuple[InputFile, ...]
@@ -133,6 +134,7 @@ class LogFacts:
     rows: int
     rejected_rows: int
     replaced_texts: int
+    unmapped: tuple[str, ...] = ()
 
 
 class InputStats:

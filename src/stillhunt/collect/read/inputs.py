@@ -19,7 +19,15 @@ from stillhunt.collect.read.recognise import FormatsMet, open_reader
 from stillhunt.collect.values.fields import FieldMap
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
-NO_USABLE_ROW = "correct the log or name its fields with --map ours=theirs; the message says what is wrong with one row"
+_MAP_FIELDS = "correct the log or name its fields with {}; the message says what is wrong with one row"
+NO_USABLE_ROW = {
+    "next_step": _MAP_FIELDS.format('mapping={"OURS": "THEIRS"}'),
+    "command_step": _MAP_FIELDS.format("--map OURS=THEIRS"),
+}
+NO_USABLE_ACCOUNT = {
+    "next_step": _MAP_FIELDS.format('accounts_mapping={"OURS": "THEIRS"}'),
+    "command_step": _MAP_FIELDS.format("--map-accounts OURS=THEIRS"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,14 @@ class OpenedInputs:
         readers: index -> reader of an input of the wanted kind.
         rejects: why the other inputs cannot be used.
         customers: index -> reader of a customer table found among request logs.
+        unmapped: sentences about fields that the user mapped and no input has.
     """
 
     found: Sequence[Found]
     readers: Mapping[int, Reader]
     rejects: Rejects
     customers: Mapping[int, Reader] = field(default_factory=dict)
+    unmapped: tuple[str, ...] = ()
 
     def format_of(self, index: int) -> str:
         """Name of an input's format; `canonical` if the input has our columns."""
@@ -109,9 +119,9 @@ def open_inputs(
             first_failure = first_failure or (item.name, error)
     if not wanted:
         raise _nothing_usable(found, others, rejects, first_failure)
-    if all(isinstance(reader, RecordReader) for reader in wanted.values()):
-        formats.check_mapping()
-    return OpenedInputs(found, wanted, rejects, others)
+    if not customers and all(isinstance(reader, RecordReader) for reader in wanted.values()):
+        fields.check_mapping()
+    return OpenedInputs(found, wanted, rejects, others, fields.unmapped())
 
 
 def _nothing_usable(
@@ -134,4 +144,5 @@ def _nothing_usable(
         cause.reason,
         where=f"{shorten(name, NAME_CHARACTERS)}, {cause.place}",
         next_step=cause.next_step or "name a file that holds requests",
+        command_step=cause.command_step,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,6 @@ import msgspec
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import shorten
 from stillhunt.collect.decode.columnar import (
     ColumnarRows,
     ParquetReader,
@@ -25,7 +24,7 @@ from stillhunt.collect.decode.columnar import (
 )
 from stillhunt.collect.decode.delimited import DELIMITERS, CsvReader
 from stillhunt.collect.decode.envelopes import UTF16, envelopes, from_utf16
-from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, JsonReader, TextFile
+from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, PROBED_RECORDS, JsonReader, TextFile
 from stillhunt.collect.decode.records import Context, RecordReader, sample_of
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed
 from stillhunt.collect.formats import CANONICAL_FORMAT, recognise, source_named
@@ -33,13 +32,18 @@ from stillhunt.collect.formats.source import Framing, Record, Sample, Source
 from stillhunt.collect.locate.catalog import Found, FoundFile, plain_name
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place
-from stillhunt.collect.values.field_suggestions import SHOWN_CHARACTERS, leaves_of_all, near_names, shown_names
+from stillhunt.collect.values.field_suggestions import leaves_of_all, usual_names
 from stillhunt.collect.values.fields import FieldMap, from_object
 
 PARQUET_MAGIC = b"PAR1"
 SNIFFED_BYTES = 1 << 16
 ENVELOPE_BYTES = 1 << 24
 """Bytes that are searched for wrapped records if nothing else fits: a line of them may be long."""
+RECORDS_TO_FILE = (
+    "write the records to a file of JSON lines and hunt that file: in pandas "
+    "frame.to_json('log.jsonl', orient='records', lines=True, date_format='iso'), "
+    "in Polars frame.write_ndjson('log.jsonl')"
+)
 USE_KNOWN_FORMAT = (
     "use Parquet, JSON lines, a JSON array, CSV or TSV (also .gz or .zst), or a log that docs/sources.md names"
 )
@@ -70,12 +74,40 @@ def open_reader(
         return _open_file(found.path, rows, required, config, formats)
     try:
         if found.table is not None:
-            return TableReader(found.table, rows, required, batch_rows)
+            with _advised_for_records(found.table.slice(0, PROBED_RECORDS)):
+                return TableReader(found.table, rows, required, batch_rows)
         if found.stream is not None:
-            return StreamReader(found.stream, rows, required, batch_rows)
+            first = next(found.stream, None)
+            batches = [] if first is None else [first]
+            with _advised_for_records(pa.Table.from_batches(batches, None if batches else pa.schema([]))):
+                return StreamReader(itertools.chain(batches, found.stream), rows, required, batch_rows)
     except pa.ArrowException as error:
         raise UnusableInputError(f"the table cannot be read: {error}", "table") from error
     raise UnusableInputError("nothing to read", "table")
+
+
+@contextlib.contextmanager
+def _advised_for_records(beginning: pa.Table) -> Iterator[None]:
+    """Say so where a table in memory that lacks our columns holds records of a known format: only files are read so.
+
+    Args:
+        beginning: the first rows of the table.
+    """
+    try:
+        yield
+    except UnusableInputError as error:
+        records = beginning.slice(0, PROBED_RECORDS).to_pylist()
+        names = frozenset(usual_names(records))
+        kinds: tuple[Framing, ...] = ("json", "parquet")
+        source = next(filter(None, (recognise(Sample(kind, records, names, False)) for kind in kinds)), None)
+        if source is None:
+            raise
+        raise UnusableInputError(
+            f"the table holds records of {source.title}, which are read from files only",
+            error.place,
+            RECORDS_TO_FILE,
+            error.rows,
+        ) from error
 
 
 def _open_file(
@@ -165,13 +197,9 @@ class FormatsMet:
 
     Attributes:
         contexts: name of a format -> what its inputs share.
-        mapped: --map entry (ours, theirs) -> whether one of the sampled records has it.
-        names: fields of the sampled records.
     """
 
     contexts: dict[str, Context] = field(default_factory=dict)
-    mapped: dict[tuple[str, str], bool] = field(default_factory=dict)
-    names: dict[str, None] = field(default_factory=dict)
 
     def context(self, source: Source) -> Context:
         """What the inputs of a format share."""
@@ -179,29 +207,11 @@ class FormatsMet:
 
     def opened(self, file: TextFile, source: Source, sample: Sample) -> RecordReader:
         """The reader of a file of a known format; mapped fields are looked for at the beginning of the file."""
-        mapped = [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
-        if mapped and source.role != "accounts":
-            for entry in mapped:
-                self.mapped[entry] = self.mapped.get(entry, False) or _holds(sample.records, entry[1])
-            self.names.update(dict.fromkeys(leaves_of_all(sample.records)))
+        fields = file.fields
+        if fields.mapped:
+            fields.met.update(entry for entry in fields.mapped if _holds(sample.records, entry[1]))
+            fields.names.update(dict.fromkeys(leaves_of_all(sample.records)))
         return RecordReader(file, source, sample.framing, self.context(source))
-
-    def check_mapping(self) -> None:
-        """Refuse a mapping of a field that no log has, if all logs are of known formats.
-
-        Raises:
-            InputError: names the first such entry.
-        """
-        for (ours, path), there in self.mapped.items():
-            if not there:
-                near = near_names(path, list(self.names)) or near_names(ours, list(self.names))
-                raise InputError(
-                    "no record at the beginning of the logs has this field",
-                    where=f"--map {ours}={shorten(path, SHOWN_CHARACTERS)}",
-                    next_step=f"did you mean {' or '.join(near)}?"
-                    if near
-                    else f"fields: {shown_names(list(self.names))}",
-                )
 
 
 def _holds(records: Sequence[Record], path: str) -> bool:

@@ -79,7 +79,8 @@ class RequestLog:
         """What the log held, as far as it was read."""
         rejects = self.opened.rejects
         rejected = rejects.rows + self._known_rejected
-        return LogFacts(tuple(self._inputs), self.stats.columns(), self.stats.rows, rejected, rejects.replaced_texts)
+        inputs, columns, unmapped = tuple(self._inputs), self.stats.columns(), self.opened.unmapped
+        return LogFacts(inputs, columns, self.stats.rows, rejected, rejects.replaced_texts, unmapped)
 
     def rejects(self) -> pa.Table:
         """REJECTS: the rejected rows with reasons; the first 100,000, further ones are only counted."""
@@ -173,7 +174,7 @@ class RequestLog:
         if self.stats.rows:
             return
         if rejects.rows:
-            raise InputError("no row of the log can be used", where=rejects.first, next_step=NO_USABLE_ROW)
+            raise InputError("no row of the log can be used", where=rejects.first, **NO_USABLE_ROW)
         passed_over = [(one.name, why) for one in self._inputs for why in one.passed_over]
         if passed_over:
             name, why = passed_over[0]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -246,34 +248,54 @@ def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[
     return list(dict.fromkeys(near))[:3]
 
 
-def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str]) -> tuple[str, str]:
-    """Error message for missing required columns.
+@dataclass(frozen=True)
+class Advice:
+    """What is missing, and what to do about it: in words of the library, and with options of the command line."""
+
+    what: str
+    next_step: str
+    command_step: str
+
+
+def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str], *, accounts: bool = False) -> Advice:
+    """What to say of missing required columns, with a ready mapping.
 
     Args:
         missing: the missing columns.
         found: dotted names of the log's fields.
         given: optional columns that the log has.
-
-    Returns:
-        (message, next step with a ready --map line).
+        accounts: whether they are those of the table of accounts.
     """
     word = "fields" if any("." in name for name in found) else "columns"
     what = f"required column {', '.join(missing)} is missing; {word} found: {shown_names(found)}"
-    flags, nearest = [], list[str]()
+    mapping, nearest = dict[str, str](), list[str]()
     for name in missing:
         near = near_names(name, found)
         free = [path for path in near if path not in nearest]
         nearest += free
-        flags.append(f"--map {shlex.quote(f'{name}={free[0]}') if free else f'{name}=THEIR_COLUMN'}")
+        mapping[name] = free[0] if free else "THEIR_COLUMN"
     hint = f"nearest names: {', '.join(nearest)}; " if nearest else ""
-    optional = _optional(found, {*given, *nearest})
-    more = f"; optional: {' '.join(optional)}" if optional else ""
-    return what, f"{hint}name it with {' '.join(flags)} (nested fields by dots){more}"
+    optional = {} if accounts else _optional(found, {*given, *nearest})
+    steps = []
+    for said in (_as_argument, _as_flags):
+        more = f"; optional: {said(optional, accounts)}" if optional else ""
+        steps.append(f"{hint}name it with {said(mapping, accounts)} (nested fields by dots){more}")
+    return Advice(what, *steps)
 
 
-def _optional(found: Sequence[str], taken: set[str]) -> list[str]:
-    """--map flags for texts and addresses that a log may have under other names."""
-    flags = []
+def _as_argument(mapping: Mapping[str, str], accounts: bool) -> str:
+    entries = ", ".join(f"{json.dumps(name)}: {json.dumps(path)}" for name, path in mapping.items())
+    return f"{'accounts_mapping' if accounts else 'mapping'}={{{entries}}}"
+
+
+def _as_flags(mapping: Mapping[str, str], accounts: bool) -> str:
+    flag = "--map-accounts" if accounts else "--map"
+    return " ".join(f"{flag} {shlex.quote(f'{name}={path}')}" for name, path in mapping.items())
+
+
+def _optional(found: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """Fields for texts and addresses that a log may have under other names."""
+    mapping = dict[str, str]()
     for group in (("messages", "prompt"), ("client_ip",)):
         if taken.isdisjoint(group):
             near = (
@@ -281,5 +303,5 @@ def _optional(found: Sequence[str], taken: set[str]) -> list[str]:
             )
             name, paths = next(((name, paths) for name, paths in near if paths), ("", []))
             if paths:
-                flags.append(f"--map {shlex.quote(f'{name}={paths[0]}')}")
-    return flags
+                mapping[name] = paths[0]
+    return mapping

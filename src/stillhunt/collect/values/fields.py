@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.errors import ConfigError
+from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
-from stillhunt.collect.values.field_suggestions import SHOWN_CHARACTERS, advice
+from stillhunt.collect.values.field_suggestions import (
+    MAX_LEAVES,
+    SHOWN_CHARACTERS,
+    Advice,
+    advice,
+    near_names,
+    shown_names,
+)
 from stillhunt.collect.values.tolerant_json import decode_json
 
 REQUEST_FIELDS = (
@@ -26,7 +34,7 @@ REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
 
 OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
-"""Optional columns for which a --map is proposed too when required ones are missing."""
+"""Optional columns for which a mapping is proposed too when required ones are missing."""
 
 Column: TypeAlias = pa.Array | list[Any]
 """Values of one column: an Arrow array, or Python objects where types are mixed."""
@@ -34,9 +42,64 @@ Column: TypeAlias = pa.Array | list[Any]
 
 @dataclass(frozen=True)
 class FieldMap:
-    """For each column the paths at which it is looked for, the user's own first."""
+    """For each column the paths at which it is looked for, the user's own first.
+
+    Attributes:
+        paths: column -> paths.
+        met: entries of the user's mapping (column, path) that an input had at its beginning.
+        names: fields that the inputs had there, for advice.
+    """
 
     paths: Mapping[str, tuple[str, ...]]
+    met: set[tuple[str, str]] = field(default_factory=set, compare=False)
+    names: dict[str, None] = field(default_factory=dict, compare=False)
+
+    @property
+    def mapped(self) -> list[tuple[str, str]]:
+        """Entries of the user's mapping that differ from the column's own name."""
+        return [(name, paths[0]) for name, paths in self.paths.items() if len(paths) > 1]
+
+    def meet(self, leaves: Sequence[str]) -> None:
+        """Note which mapped fields an input has.
+
+        Args:
+            leaves: dotted names of the fields at its beginning; what lies below a leaf is not known.
+        """
+        if self.mapped:
+            self.names.update(dict.fromkeys(leaves[: max(MAX_LEAVES - len(self.names), 0)]))
+        whole = len(leaves) >= MAX_LEAVES
+        for entry in self.mapped:
+            path = entry[1]
+            if whole or any(f"{leaf}.".startswith(f"{path}.") or path.startswith(f"{leaf}.") for leaf in leaves):
+                self.met.add(entry)
+
+    def check_mapping(self) -> None:
+        """Refuse a mapping of a field that no log has, where all logs are of known formats.
+
+        Raises:
+            InputError: names the first such entry.
+        """
+        names = list(self.names)
+        for ours, path in self.mapped:
+            if (ours, path) not in self.met:
+                near = near_names(path, names) or near_names(ours, names)
+                raise InputError(
+                    "no record at the beginning of the logs has this field",
+                    where=mapping_place(ours, path),
+                    next_step=f"did you mean {' or '.join(near)}?" if near else f"fields: {shown_names(names)}",
+                    command_step=f"try --map {shlex.quote(f'{ours}={near[0]}')}" if near else "",
+                )
+
+    def unmapped(self) -> tuple[str, ...]:
+        """Sentences about mapped fields that no input has."""
+        sentences = []
+        for name, path in self.mapped:
+            if (name, path) not in self.met:
+                near = near_names(path, list(self.names)) or near_names(name, list(self.names))
+                hint = f"; did you mean {' or '.join(near)}?" if near else ""
+                shown = shorten(path, SHOWN_CHARACTERS)
+                sentences.append(f"{name} is mapped to {shown}, a field that no log has at its beginning{hint}")
+        return tuple(sentences)
 
     def candidates(self) -> tuple[str, ...]:
         """Every top-level field that may hold a wanted value, sorted."""
@@ -60,44 +123,56 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
 
     Args:
         names: columns of REQUESTS or ACCOUNTS.
-        mapping: column -> the log's column or dotted path (--map); columns of the other table are allowed.
+        mapping: column -> the log's column or dotted path; columns of the other table are allowed.
 
     Raises:
         ConfigError: the mapping names a column that does not exist, or a path that cannot be used.
     """
     known = {*REQUEST_FIELDS, *ACCOUNT_FIELDS}
     for name, path in (mapping or {}).items():
+        where = mapping_place(name, path)
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise ConfigError(
                 f"there is no column '{shorten(name, SHOWN_CHARACTERS)}'",
-                where=f"--map {shorten(name, SHOWN_CHARACTERS)}={shorten(path, SHOWN_CHARACTERS)}",
-                next_step="write --map COLUMN=FIELD" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+                where=where,
+                next_step='write mapping={"COLUMN": "FIELD"}' + hint,
+                command_step="write --map COLUMN=FIELD" + hint,
             )
         if any("\ud800" <= character <= "\udfff" for character in path):  # invalid bytes of the command line
-            shown = f"--map {name}={shorten(path, SHOWN_CHARACTERS)}"
-            raise ConfigError("the name of a field is not UTF-8", where=shown, next_step="write it in UTF-8")
+            raise ConfigError("the name of a field is not UTF-8", where=where, next_step="write it in UTF-8")
         if any(character in '"\\' or character < " " for character in path):
-            shown = f"--map {name}={shorten(path, SHOWN_CHARACTERS)}"
             reason = "the name of a field has a quotation mark, a backslash or a control character"
-            raise ConfigError(reason, where=shown, next_step="rename the field in the log, or export it anew")
+            raise ConfigError(reason, where=where, next_step="rename the field in the log, or export it anew")
         if not path:
-            raise ConfigError("the mapping is empty", where=f"--map {name}=", next_step=f"--map {name}=their.field")
+            raise ConfigError(
+                "the mapping is empty",
+                where=where,
+                next_step=f'mapping={{"{name}": "their.field"}}',
+                command_step=f"--map {name}=their.field",
+            )
     paths = {name: tuple(dict.fromkeys(p for p in ((mapping or {}).get(name), name) if p)) for name in names}
     return FieldMap(paths)
 
 
+def mapping_place(name: str, path: str) -> str:
+    """An entry of the mapping as the place of an error: `mapping account_id=user.id`."""
+    return f"mapping {shorten(name, SHOWN_CHARACTERS)}={shorten(path, SHOWN_CHARACTERS)}"
+
+
 def missing_columns_advice(
-    missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE
-) -> tuple[str, str]:
-    """Error message for missing required columns, and as its next step a ready --map line.
+    missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE, *, accounts: bool = False
+) -> Advice:
+    """What to say of missing required columns, with a ready mapping.
 
     Args:
         missing: the missing columns.
         found: the log's columns, or the dotted paths of its fields.
         given: optional columns that the log has.
+        accounts: whether they are those of the table of accounts.
     """
-    return advice(missing, found, given)
+    return advice(missing, found, given, accounts=accounts)
 
 
 def path_splits(path: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from stillhunt.base.formatting import shorten
+from stillhunt.base.formatting import ELLIPSIS, shorten
 from stillhunt.base.schema_case import REJECTS
 
 KEPT_ROWS = 100_000
@@ -14,6 +15,22 @@ KEPT_ROWS = 100_000
 RAW_CHARACTERS = 200
 NAME_CHARACTERS = 200
 REASON_CHARACTERS = 400
+
+
+_ADDRESSES = re.compile(
+    r"(?P<email>[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
+    r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![.\d])"
+    r"|(?i:(?<![\w:.])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,7}:(?:[0-9a-f:]{0,34}))(?![\w:]))"
+)
+"""E-mail and IP addresses; IPv6 in full or with two colons, so that a time of day is none."""
+
+
+def _without_addresses(raw: str) -> str:
+    """Beginning and end of a row, with labels in place of addresses."""
+    if len(raw) > 4 * RAW_CHARACTERS:
+        raw = raw[: 2 * RAW_CHARACTERS] + ELLIPSIS + raw[-2 * RAW_CHARACTERS :]
+    hidden = _ADDRESSES.sub(lambda found: "[e-mail]" if found["email"] else "[address]", raw)
+    return shorten(hidden, RAW_CHARACTERS)
 
 
 @dataclass
@@ -33,7 +50,7 @@ class Rejects:
             source: name of the file or table, not its full path.
             place: line or row, and the column at fault if there is one.
             reason: why, in words.
-            raw: the row; controls are escaped and the middle is cut out here.
+            raw: the row; addresses are hidden, controls are escaped and the middle is cut out here.
             rows: how many rows are lost.
         """
         self.rows += rows
@@ -42,7 +59,7 @@ class Rejects:
         source, place = shorten(source, NAME_CHARACTERS), shorten(place, NAME_CHARACTERS)
         reason = shorten(reason, REASON_CHARACTERS)
         self.first = self.first or f"{source}, {place}: {reason}"
-        for name, value in zip(REJECTS.names, (source, place, reason, shorten(raw, RAW_CHARACTERS)), strict=True):
+        for name, value in zip(REJECTS.names, (source, place, reason, _without_addresses(raw)), strict=True):
             self._kept[name].append(value)
 
     def take(self) -> Rejects:

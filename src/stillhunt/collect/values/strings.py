@@ -18,7 +18,7 @@ from stillhunt.collect.values.fields import Column
 Faults = dict[int, str]
 """Row within the batch -> why its value is refused."""
 
-NESTED = "an object or a list, not an id: name a field in it (--map OURS=THEIRS.FIELD)"
+NESTED = "an object or a list, not an id: map the column to a field in it (THEIRS.FIELD)"
 REPLACEMENT = "\ufffd"
 UNPRINTABLE = re.compile(
     # Control characters of both sets, then invisible, direction-changing and tag characters, with which a log line

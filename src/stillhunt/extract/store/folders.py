@@ -49,7 +49,12 @@ def identity_key(state: Path) -> str:
     except UnicodeDecodeError as error:
         raise _no_key(path, "is not text") from error
     except OSError as error:
-        raise OutputError(str(error.strerror), where=str(state), next_step="give --state a folder of yours") from error
+        raise OutputError(
+            str(error.strerror),
+            where=str(state),
+            next_step="name a folder of yours in the setting state",
+            command_step="give --state a folder of yours",
+        ) from error
     if not key.strip():
         raise _no_key(path, "is empty")
     return key

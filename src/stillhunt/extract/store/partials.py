@@ -42,6 +42,7 @@ LAYOUT = 7
 FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8
 """Number of latest hunts whose folders are recorded: several logs may share a state folder."""
+_MAKE_ROOM = "make room there (about 300 bytes a request), or name another place with TMPDIR"
 _PART = 32
 """Characters of each of the two parts of a folder's name."""
 NOTES = ("marks", RELATIVE := "followers")
@@ -223,7 +224,8 @@ class Partials:
         return OutputError(
             f"sketches cannot be kept: {error.strerror}",
             where=str(self._folder),
-            next_step="make room there (about 300 bytes a request), or name another place with TMPDIR or --state",
+            next_step=f"{_MAKE_ROOM} or the setting state",
+            command_step=f"{_MAKE_ROOM} or --state",
         )
 
     def __enter__(self) -> Self:

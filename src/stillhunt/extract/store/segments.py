@@ -161,7 +161,8 @@ def vanished(folder: Path, what: str) -> OutputError:
     return OutputError(
         f"sketches that this hunt wrote are gone or changed: {what}",
         where=str(folder),
-        next_step="hunt again, with TMPDIR or --state in a place where nothing else removes files",
+        next_step="hunt again, with TMPDIR or the setting state in a place where nothing else removes files",
+        command_step="hunt again, with TMPDIR or --state in a place where nothing else removes files",
     )
 
 

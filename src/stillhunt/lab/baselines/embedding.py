@@ -30,7 +30,8 @@ def scikit_learn() -> Any:
         raise ConfigError(
             "the baselines need scikit-learn",
             where="stillhunt.lab.baselines",
-            next_step="pip install 'stillhunt[lab]', or use --no-baselines",
+            next_step="pip install 'stillhunt[lab]', or leave the baselines out",
+            command_step="pip install 'stillhunt[lab]', or use --no-baselines",
         ) from error
     return sklearn
 

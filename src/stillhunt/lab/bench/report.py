@@ -57,7 +57,10 @@ def write_report(out: Path, page: Path) -> int:
         beside.replace(page)
     except (OSError, UnicodeDecodeError) as error:
         raise OutputError(
-            f"the report cannot be written: {error}", where=str(page), next_step="name another file with --report"
+            f"the report cannot be written: {error}",
+            where=str(page),
+            next_step="name another file",
+            command_step="name another file with --report",
         ) from error
     return len(rows)
 
@@ -108,10 +111,12 @@ def _kept_part(page: Path) -> str:
     _, begin, rest = text.partition(BEGIN)
     kept, end, _ = rest.partition(END)
     if not begin or not end:
+        marks = f"put the lines '{BEGIN}' and '{END}' around what is to be kept"
         raise OutputError(
             "the file is there and is no page of the bench",
             where=str(page),
-            next_step=f"name another with --report, or put the lines '{BEGIN}' and '{END}' around what is to be kept",
+            next_step=f"name another file, or {marks}",
+            command_step=f"name another with --report, or {marks}",
         )
     return kept
 

@@ -40,13 +40,17 @@ def open_folder(out: Path, spec: BenchSpec) -> None:
                 raise ConfigError(
                     f"the folder holds runs of other sizes: {before}",
                     where=str(out),
-                    next_step="use the same sizes, or name another folder with --out",
+                    next_step="use the same sizes, or name another folder",
+                    command_step="use the same sizes, or name another folder with --out",
                 )
         else:
             _write_whole(known, spec.sizes())
     except (OSError, ValueError) as error:
         raise OutputError(
-            f"the folder of the bench cannot be used: {error}", where=str(out), next_step="name another with --out"
+            f"the folder of the bench cannot be used: {error}",
+            where=str(out),
+            next_step="name another folder",
+            command_step="name another with --out",
         ) from error
 
 

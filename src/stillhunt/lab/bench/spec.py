@@ -58,7 +58,12 @@ class BenchSpec:
         if unknown:
             raise ConfigError(f"no such generator: {unknown[0]}", where="bench", next_step=f"one of {GENERATORS}")
         if "texts" in self.generators and self.texts is None:
-            raise ConfigError("generator texts has no corpus", where="bench", next_step="name one with --texts")
+            raise ConfigError(
+                "generator texts has no corpus",
+                where="bench",
+                next_step="name a file of texts",
+                command_step="name one with --texts",
+            )
 
     def sizes(self) -> dict[str, Any]:
         """The sizes that make two runs comparable; one folder holds runs of the same sizes."""

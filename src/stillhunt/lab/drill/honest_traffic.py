@@ -81,7 +81,8 @@ def learn_honest_traffic(own: OwnLogs, suspects: frozenset[str]) -> HonestTraffi
         raise InputError(
             "no request has a prompt",
             where="LOGS",
-            next_step="give logs with prompts, or name them with --map prompt=FIELD",
+            next_step='give logs with prompts, or name them with mapping={"prompt": "FIELD"}',
+            command_step="give logs with prompts, or name them with --map prompt=FIELD",
         )
     models, share, answers = _models(requests, rows)
     donors, rows_of = _donors(names, account, rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.lab.correct_call import is_correct_call
+from stillhunt.lab.correct_call import MIN_ACCOUNTS, is_correct_call
 from stillhunt.lab.drill.plant import Planted
 
 _RANKS = {"none": 0, "review": 1, "act": 2}
@@ -17,7 +17,7 @@ class Outcome:
     """What one hunt made of the planted campaign.
 
     Args:
-        correct: whether it was called correctly.
+        correct: whether it was called correctly and enough of its accounts are flagged to say so.
         verdict: strongest verdict of the campaigns that are mostly its accounts; "unseen" where there is none.
         flagged: its accounts with verdict act.
         touched: other accounts with verdict act, those flagged without any plant left out.
@@ -41,14 +41,15 @@ def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str])
     members: dict[str, list[str]] = {}
     for campaign, account in _rows(tables["members"], "campaign_id", "account_id"):
         members.setdefault(campaign, []).append(account)
+    flagged = {account for account, is_flagged in _rows(tables["accounts"], "account_id", "flagged") if is_flagged}
     verdict, correct = "unseen", False
     for campaign, given in _rows(tables["campaigns"], "campaign_id", "verdict"):
         ids = members.get(campaign, [])
         caught = len(own.intersection(ids))
         if 2 * caught > len(ids) and _RANKS[given] >= _RANKS.get(verdict, 0):
             verdict = given
-        correct |= given == "act" and is_correct_call(len(ids), caught)
-    flagged = {account for account, is_flagged in _rows(tables["accounts"], "account_id", "flagged") if is_flagged}
+        if given == "act" and is_correct_call(len(ids), caught):
+            correct |= len(flagged.intersection(own, ids)) >= MIN_ACCOUNTS
     return Outcome(correct, verdict, len(flagged & own), len(flagged - own - suspects))
 
 

@@ -117,7 +117,8 @@ def _gather(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[p
             raise InputError(
                 f"the rows fill more than {MAX_LOG_BYTES >> 20} MiB of memory, the limit of a drill",
                 where="LOGS",
-                next_step="drill on part of the accounts, for instance --sample 5000, or on fewer days",
+                next_step="drill on a sample of the accounts, for instance 5000, or on fewer days",
+                command_step="drill on part of the accounts, for instance --sample 5000, or on fewer days",
             )
     if sample:
         sampled, cutoff, tables = _prune(sampled, sample, cutoff, tables)

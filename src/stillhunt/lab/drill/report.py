@@ -12,16 +12,20 @@ from typing import Any
 from stillhunt._version import __version__
 from stillhunt.base.errors import OutputError
 from stillhunt.base.formatting import plural
+from stillhunt.lab.correct_call import MIN_ACCOUNTS
 from stillhunt.lab.drill.run import CellResult, DrillResult
 
 REPORT_COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
 LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
 LEGEND = (
-    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign. first call: "
+    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign, and at least "
+    "five of its accounts are flagged. recall: share of its accounts that are flagged. first call: "
     "harvest requests before the first look from which on every look finds it. honest touched: other accounts that are "
     "flagged with the campaign in the log, and not without it."
 )
+IMPURE, NOT_FLAGGED, FEW_FLAGGED = "impure", "no (not flagged)", "no (few flagged)"
+"""What becomes of a planted campaign whose group has the verdict act and that still does not count as found."""
 _COLOURS = ("#1b6ca8", "#c2571a", "#3d8b40", "#7a4ea3", "#8a6d3b", "#b0306a")
 _PANEL, _HEIGHT, _MARGIN = 280, 220, 46
 
@@ -53,17 +57,24 @@ def table_rows(result: DrillResult) -> list[tuple[str, ...]]:
 
 
 def _row(cell: CellResult) -> tuple[str, ...]:
-    found = "yes" if cell.found else {"act": "impure", "unseen": "no"}.get(cell.verdict, f"no ({cell.verdict})")
     return (
         cell.kind,
         f"{cell.pace:g}",
         f"{cell.accounts:,}",
-        found,
+        _found_words(cell),
         f"{100 * cell.recall:.0f} %",
         "never" if cell.first_call is None else f"{cell.first_call:,}",
         f"{cell.requests:,}",
         f"{cell.touched:,}",
     )
+
+
+def _found_words(cell: CellResult) -> str:
+    if cell.found:
+        return "yes"
+    if cell.verdict == "act" and round(cell.recall * cell.accounts) < MIN_ACCOUNTS:
+        return FEW_FLAGGED if cell.recall else NOT_FLAGGED
+    return {"act": IMPURE, "unseen": "no"}.get(cell.verdict, f"no ({cell.verdict})")
 
 
 def sentences(result: DrillResult) -> list[str]:
@@ -89,7 +100,13 @@ def sentences(result: DrillResult) -> list[str]:
             f"{who} flagged without any planted campaign and left out: nothing was learned from them, and they do not "
             "count as honest accounts touched. Hunt these logs first."
         )
-    if any(not cell.found and cell.verdict == "act" for cell in result.cells):
+    words = {_found_words(cell) for cell in result.cells}
+    if words & {NOT_FLAGGED, FEW_FLAGGED}:
+        notes.append(
+            f"{NOT_FLAGGED}, {FEW_FLAGGED}: verdict act for a group, but fewer than {MIN_ACCOUNTS} of the planted "
+            "accounts have enough evidence of their own to be flagged."
+        )
+    if IMPURE in words:
         notes.append(
             "impure: verdict act, but more than one in ten accounts of the group are not from the planted campaign."
         )
@@ -211,11 +228,19 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
         OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError("the folder is not empty", where=str(out), next_step="name another --out, or empty it")
+        raise OutputError(
+            "the folder is not empty",
+            where=str(out),
+            next_step="name another folder, or empty it",
+            command_step="name another --out, or empty it",
+        )
     for log in map(Path, logs):
         if log.is_dir() and out.resolve().is_relative_to(log.resolve()):
             raise OutputError(
-                "the folder lies inside the logs", where=str(out), next_step="name an --out outside of them"
+                "the folder lies inside the logs",
+                where=str(out),
+                next_step="name a folder outside of them",
+                command_step="name an --out outside of them",
             )
 
 

@@ -74,7 +74,7 @@ class CellResult:
     Args:
         kind, accounts, pace: the cell.
         requests: harvest requests planted.
-        found: called correctly in the full log.
+        found: called correctly in the full log, with at least five of its accounts flagged.
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
         recall: share of its accounts that are flagged.
         first_call: harvest requests until the first look from which on every look calls it correctly; None if never.
@@ -191,7 +191,8 @@ def _planted(context: DrillContext, spec: DrillSpec, cell: Cell) -> Planted:
         raise InputError(
             f"a campaign of {cell.accounts} accounts is larger than the {honest} honest ones of the logs",
             where="drill",
-            next_step="drill on more of the log, or give smaller --sizes",
+            next_step="drill on more of the log, or give smaller sizes",
+            command_step="drill on more of the log, or give smaller --sizes",
         )
     return plant(context, cell, np.random.default_rng([spec.seed, 1, zlib.crc32(cell.name.encode())]))
 
