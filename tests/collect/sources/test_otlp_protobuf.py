@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import random
+import weakref
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.collect.sources.otlp_dialect_records import AS_KVLIST, CURRENT, LITELLM
-from tests.collect.sources.otlp_fixtures import block, event, export, pairs, span, varint, write_json, write_protobuf
+from tests.collect.sources.otlp_fixtures import (
+    block,
+    event,
+    export,
+    fixed,
+    pairs,
+    span,
+    varint,
+    write_json,
+    write_protobuf,
+)
+from tests.collect.sources.reading import read_logs
 
 from stillhunt.collect.decode.protobuf_framing import messages
+from stillhunt.collect.decode.record_readers import Framed
+from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats.otlp.attribute_values import python_value
 from stillhunt.collect.formats.otlp.entries import Export, entries
 from stillhunt.collect.formats.otlp.entry import Entry
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
-from stillhunt.collect.formats.source import BrokenRecordError
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
+from stillhunt.collect.values.rejects import Rejects
 
 
 def nested(levels: int) -> Any:
@@ -41,7 +58,7 @@ def exports() -> list[dict[str, Any]]:
 
 
 def framed(path: Path) -> list[bytes]:
-    return [value or b"" for value, _reason in messages(iter([path.read_bytes()]), 1 << 20)]
+    return [value or b"" for value, _reason, _copies in messages(iter([path.read_bytes()]), 1 << 20)]
 
 
 def test_protobuf_gives_what_json_gives(tmp_path: Path) -> None:
@@ -58,6 +75,65 @@ ONE_SPAN = block(1, b"\1" * 16) + block(2, b"\2" * 8)
 
 def resource_spans(*spans: bytes) -> bytes:
     return block(1, block(1, block(1, "a") + block(2, block(1, "b")))) + block(2, b"".join(block(2, s) for s in spans))
+
+
+MANY = 200_000
+CALL = resource_spans(
+    ONE_SPAN
+    + fixed(7, 1_790_000_000_000_000_000)
+    + b"".join(block(9, block(1, k) + block(2, block(1, v))) for k, v in CURRENT.items() if isinstance(v, str))
+)
+
+
+def test_empty_entries_of_one_message_are_one_object() -> None:
+    message = block(2, block(2, b"") * MANY + block(2, ONE_SPAN) + block(2, block(1, b"")) * MANY)
+    kept, empty = entries(message)
+    assert (kept.trace, empty.empty) == (b"\1" * 16, 2 * MANY)
+
+
+@pytest.mark.parametrize("short", [b"", block(2, b""), block(2, block(2, b"")), b"x" * 19])
+@pytest.mark.parametrize("piece", [7, 1 << 16])
+def test_messages_without_room_for_an_entry_are_counted_and_not_made(short: bytes, piece: int) -> None:
+    many = MANY if piece > 100 else 50
+    content = block(1, short) * many + block(1, CALL) + block(1, short) * many
+    pieces = [content[at : at + piece] for at in range(0, len(content), piece)]
+    made = list(messages(iter(pieces), 1 << 20))
+    assert sum(copies for _value, _reason, copies in made) == 2 * many + 1
+    assert [value for value, _reason, _copies in made if value] == [CALL]
+    assert {reason for _value, reason, _copies in made} == {""}
+    if piece > 100:
+        assert len(made) < 3 * len(pieces) + 1
+
+
+def test_a_log_full_of_nothing_counts_it(tmp_path: Path) -> None:
+    nothing = block(1, block(2, block(2, b"") * MANY + block(2, ONE_SPAN)))
+    (tmp_path / "a.pb").write_bytes(block(1, CALL) + nothing + block(1, b"") * MANY)
+    read = read_logs(tmp_path / "a.pb")
+    assert read.inputs[0].passed_over == {
+        "a record without a call": MANY,
+        "an entry without content": MANY,
+        "a span that was read already": 1,
+    }
+    assert (len(read.rows), read.rejects) == (1, [])
+
+
+def test_of_parts_that_are_no_call_none_is_kept() -> None:
+    alive: weakref.WeakSet[PassedOverError] = weakref.WeakSet()
+    most = 0
+
+    def parts() -> Iterator[PassedOverError]:
+        nonlocal most
+        for _ in range(1000):
+            part = PassedOverError("nothing", 3)
+            alive.add(part)
+            most = max(most, len(alive))
+            yield part
+
+    reader = RecordReader.__new__(RecordReader)
+    reader.passed_over = Counter()
+    assert reader._usable(parts(), Framed("message 1", b"", b""), Rejects()) == []
+    assert reader.passed_over == {"nothing": 3000}
+    assert most <= 2
 
 
 def attribute(key: bytes | str, value: bytes) -> bytes:

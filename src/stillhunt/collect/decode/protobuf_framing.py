@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+SHORTEST_MESSAGE = 20
+"""Bytes below which a ResourceSpans or ResourceLogs message has no room for an entry that says anything."""
 _LENGTH_DELIMITED = 2
 _LONGEST_VARINT = 10
+_SHORT = b"|".join(rb"\x0a\x%02x.{%d}" % (size, size) for size in range(SHORTEST_MESSAGE))
+_SHORT_ONE, _SHORT_RUN = re.compile(rb"(?s:%s)" % _SHORT), re.compile(rb"(?s:(?:%s)+)" % _SHORT)
+_EMPTY_RUN = re.compile(rb"(?:\x0a\x00)+")
+"""A message that is too short, with its tag and size; and a run of them, found by the regular expressions in C."""
 
 
-def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | None, str]]:
+def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | None, str, int]]:
     """Values of field 1 of the outermost message: ResourceSpans or ResourceLogs of an OTLP export request.
 
     Several export requests that follow each other are one such message again, since fields may repeat.
@@ -18,30 +25,35 @@ def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | No
         longest: bytes allowed in one value.
 
     Yields:
-        (bytes of the value, ""), or (None, reason) if it cannot be read; nothing follows the first damage.
+        (bytes of the value, "", 1), or (None, reason, 1) if it cannot be read; nothing follows the first damage. So
+        many successive messages that are too short to hold anything are (b"", "", their number): a small file may
+        unpack to millions of them.
 
     Source:
         protobuf.dev/programming-guides/encoding
     """
     feed = _Feed(pieces)
     while not feed.at_end():
+        if skipped := feed.skip_short():
+            yield b"", "", skipped
+            continue
         tag, size = feed.varint(), None
         if tag is not None and tag & 7 == _LENGTH_DELIMITED:
             size = feed.varint()
         if tag is None or size is None:
-            yield None, "not protobuf of an OTLP export request"
+            yield None, "not protobuf of an OTLP export request", 1
             return
         if size > longest:
-            yield None, f"longer than {longest} bytes (collect.max_line_bytes)"
+            yield None, f"longer than {longest} bytes (collect.max_line_bytes)", 1
             if not feed.skip(size):
                 return
             continue
         value = feed.take(size)
         if value is None:
-            yield None, "the file is cut short"
+            yield None, "the file is cut short", 1
             return
         if tag >> 3 == 1:
-            yield value, ""
+            yield value if size >= SHORTEST_MESSAGE else b"", "", 1
 
 
 class _Feed:
@@ -67,6 +79,17 @@ class _Feed:
 
     def at_end(self) -> bool:
         return not self._fill(1)
+
+    def skip_short(self) -> int:
+        """Skip the messages at this place that are too short and whole in memory; their number."""
+        if run := _EMPTY_RUN.match(self._bytes, self._at):
+            self._at = run.end()
+            return (run.end() - run.start()) // 2
+        run = _SHORT_RUN.match(self._bytes, self._at)
+        if run is None:
+            return 0
+        self._at = run.end()
+        return len(_SHORT_ONE.findall(self._bytes, run.start(), run.end()))
 
     def varint(self) -> int | None:
         """The next varint; None if there is none."""

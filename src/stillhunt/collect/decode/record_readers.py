@@ -39,6 +39,7 @@ class Framed(msgspec.Struct, gc=False):
         raw: its first bytes.
         reason: why it cannot be decoded; else empty.
         size: its length in bytes.
+        copies: so many records without content it stands for.
     """
 
     place: str
@@ -46,10 +47,11 @@ class Framed(msgspec.Struct, gc=False):
     raw: bytes
     reason: str = ""
     size: int = 0
+    copies: int = 1
 
 
 def named_by_user(file: TextFile) -> list[tuple[str, str]]:
-    """(column, path) for each column that the user mapped with --map.
+    """(column, path) for each column that the user mapped.
 
     Args:
         file: the file.
@@ -231,8 +233,10 @@ def _with_micros(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _message_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed]:
-    for number, (value, reason) in enumerate(messages(pieces, file.longest)):
-        yield Framed(f"message {number + 1}", value, b"", reason, len(value or b""))
+    number = 0
+    for value, reason, copies in messages(pieces, file.longest):
+        number += copies
+        yield Framed(f"message {number}", value, b"", reason, len(value or b""), copies)
 
 
 def _text_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed]:

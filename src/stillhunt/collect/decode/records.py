@@ -120,7 +120,7 @@ class RecordReader:
         most_rows, counted = self._file.batch_rows, self.source.gather is None
         source = self._digest or HashedFile(self._file.path)
         for framed in framed_records(self._file, self._framing, self.source, rejects, source):
-            self.found += 1
+            self.found += framed.copies
             for place, row in enumerate(self._rows(framed, context, rejects)):
                 identity = row.get("request_id")
                 if identity is None or identity == "":
@@ -150,7 +150,7 @@ class RecordReader:
                     made = source.rows(framed.value)
                 elif source.rows_within is not None:
                     made = source.rows_within(framed.value, context)
-                return self._usable(made if isinstance(made, list) else list(made), framed, rejects)
+                return self._usable(made, framed, rejects)
             except PassedOverError as error:
                 self.passed_over[shorten(str(error), RAW_CHARACTERS)] += 1
                 return []
@@ -162,27 +162,34 @@ class RecordReader:
         return []
 
     def _usable(
-        self, made: list[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
+        self, made: Iterable[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
     ) -> list[Row]:
-        """Calls of a record; its other parts are counted or rejected."""
-        if not made:
-            self.passed_over[HOLDS_NONE] += 1
-        rows = []
-        for row in made:
-            if isinstance(row, dict):
-                self._complete(row, row.pop("attributes", framed.value) if self._mapped else None)
-                if (
-                    self.source.role == "parts"
-                    and not self.joined
-                    and None in map(row.get, ("account_id", "timestamp"))
-                ):
-                    self.passed_over[NO_COUNTERPART] += 1
-                else:
-                    rows.append(row)
-            elif isinstance(row, PassedOverError):
-                self.passed_over[shorten(str(row), RAW_CHARACTERS)] += 1
+        """Calls of a record; its other parts are counted or rejected once all of it has been read."""
+        calls, reasons, passed_over = list[Row](), list[str](), Counter[str]()
+        for part in made:  # of millions of parts that are no calls, none is kept
+            if isinstance(part, dict):
+                calls.append(part)
+            elif isinstance(part, PassedOverError):
+                passed_over[shorten(str(part), RAW_CHARACTERS)] += part.count
             else:
-                rejects.add(self.name, framed.place, str(row), framed.raw.decode("utf-8", "replace"))
+                reasons.append(str(part))
+        if not (calls or reasons or passed_over):
+            passed_over[HOLDS_NONE] += framed.copies
+        self.passed_over.update(passed_over)
+        for reason in reasons:
+            rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
+        return self._completed(calls, framed)
+
+    def _completed(self, calls: list[Row], framed: Framed) -> list[Row]:
+        """Calls with what the user mapped; those that only complete others, and cannot, are passed over."""
+        rows = []
+        for row in calls:
+            self._complete(row, row.pop("attributes", framed.value) if self._mapped else None)
+            alone = self.source.role == "parts" and not self.joined
+            if alone and None in map(row.get, ("account_id", "timestamp")):
+                self.passed_over[NO_COUNTERPART] += 1
+            else:
+                rows.append(row)
         return rows
 
     def _complete(self, row: Row, record: Record) -> None:

@@ -21,7 +21,16 @@ Framing: TypeAlias = Literal["json", "csv", "parquet", "protobuf", "text"]
 
 
 class PassedOverError(Exception):
-    """The record is not a model call; the reason is counted and shown on the screen."""
+    """The record is not a model call; the reason is counted and shown on the screen.
+
+    Args:
+        reason: why, in words.
+        count: so many parts of the record are passed over for this reason.
+    """
+
+    def __init__(self, reason: str, count: int = 1) -> None:
+        super().__init__(reason)
+        self.count = count
 
 
 class BrokenRecordError(Exception):

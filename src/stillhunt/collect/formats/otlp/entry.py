@@ -12,6 +12,8 @@ SkipAttributes: TypeAlias = Callable[[bytes, bytes], bool]
 TRACE_BYTES, SPAN_BYTES = 16, 8
 STATUS_ERROR = 2
 """Status code of a span that failed (trace.proto)."""
+SHORTEST_ENTRY = 16
+"""Bytes below which a span or log record in protobuf has neither a trace id nor an attribute that matters."""
 MAX_VALUE_DEPTH = 16
 """Levels of nested attribute values that are read; real logs have at most five."""
 
@@ -34,6 +36,7 @@ class Entry:
         resource: attributes of the process.
         end: of the span, nanoseconds since 1970; 0 if unknown.
         failure: message in the status of a failed span; None if it did not fail.
+        empty: so many entries without content it stands for; 0 for one that has some.
     """
 
     log: bool = False
@@ -49,6 +52,7 @@ class Entry:
     resource: Attributes = field(default_factory=dict)
     end: int = 0
     failure: str | None = None
+    empty: int = 0
 
 
 def pick(attributes: Attributes, *names: str) -> Any:

@@ -22,6 +22,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from stillhunt.collect.formats.otlp.entry import (
     MAX_VALUE_DEPTH,
+    SHORTEST_ENTRY,
     SPAN_BYTES,
     STATUS_ERROR,
     TRACE_BYTES,
@@ -96,10 +97,16 @@ def protobuf_entries(
         resource = _attributes(message.resource.attributes)
         for group in message.scope_spans:
             scope = _text(group.scope.name)
+            empty = 0
             for part in group.spans:
+                if len(part) < SHORTEST_ENTRY:
+                    empty += 1
+                    continue
                 entry = _entry(part, names, skip)
                 entry.scope, entry.resource = scope, resource
                 yield entry
+            if empty:
+                yield Entry(empty=empty)
     except DecodeError as error:
         raise BrokenRecordError("damaged protobuf, or not of OTLP") from error
 

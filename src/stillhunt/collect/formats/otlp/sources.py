@@ -22,6 +22,7 @@ from stillhunt.collect.formats.source import (
 )
 
 NO_MODEL_CALL = "not a model call"
+EMPTY_ENTRY = "an entry without content"
 WRAPPER = "a span around a model call"
 DUPLICATE = "a call that another span describes too"
 BEYOND = f"the spans around a call: only {MAX_SPANS:,} spans are kept, and later calls are read by themselves"
@@ -39,6 +40,9 @@ def _rows(
     """Calls of one record; an entry that cannot be read costs none of the others."""
     try:
         for entry in entries(record, skip=skip):
+            if entry.empty:
+                yield PassedOverError(EMPTY_ENTRY, entry.empty)
+                continue
             try:
                 row = made(entry)
             except (PassedOverError, BrokenRecordError) as error:
@@ -73,7 +77,8 @@ def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverEr
         return row
 
     yield from _rows(record, made, skip=traces.is_no_call)
-    yield from [PassedOverError(BEYOND)] * without_context
+    if without_context:
+        yield PassedOverError(BEYOND, without_context)
 
 
 def span_row(entry: Entry, traces: SpanIndex) -> Row:
@@ -142,7 +147,7 @@ def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
         named = (name in record for record in sample.records if isinstance(record, dict))
         return sample.mostly(exports) and any(named)
     found = (next(_readable(iter((record,))), None) for record in sample.records)
-    return any(entry is not None and entry.log == logs for entry in found)
+    return any(entry is not None and not entry.empty and entry.log == logs for entry in found)
 
 
 _CARRIES = {
