@@ -187,5 +187,8 @@ def test_amounts_and_money() -> None:
     assert formatting.amount(48_123_456) == "48.1 million"
     assert formatting.money(3.2, "USD") == "USD 3.20"
     assert formatting.money(12_345.6, "USD") == "USD 12,346"
+    assert formatting.money(0.26, "USD") == "USD 0.26"
+    assert formatting.money(0.004, "USD") == formatting.money(0.009, "USD") == "less than USD 0.01"
+    assert formatting.money(0.0, "USD") == "USD 0.00"
     assert formatting.money(float("nan"), "USD") == "USD unknown"
     assert formatting.volume(1, 2) == "1 request from 2 accounts"

@@ -170,7 +170,25 @@ def demo_case(seed: int = 7) -> Case:
     ]
     tables = {name: build(name, rows[name]) for name in CASE_TABLES}
     samples = sample_table(pa.Table.from_pylist(prompts), chars=320)
-    return Case(tables, samples, build("timeline", views["timeline"]), run_record(tables))
+    details = build("member_details", [_details(member, number) for number, member in enumerate(rows["members"])])
+    return Case(tables, samples, build("timeline", views["timeline"]), run_record(tables), member_details=details)
+
+
+def _details(member: dict[str, Any], number: int) -> dict[str, Any]:
+    """When and from where a member's requests came, and what the accounts table says of it."""
+    first = START + timedelta(minutes=37 * number)
+    return {
+        "campaign_id": member["campaign_id"],
+        "account_id": member["account_id"],
+        "first_seen": first,
+        "last_seen": first + timedelta(days=5, minutes=number),
+        "clients": [("openai-python", "curl", "litellm")[number % 3]],
+        "networks": ["AS64500 Example"],
+        "ip_kinds": [],
+        "countries": ["NL", "IN"] if number % 5 == 0 else ["US"],
+        "created_at": first - timedelta(days=20),
+        "plan": ("pro", "pro-plus")[number % 2],
+    }
 
 
 def build(name: str, rows: list[dict[str, Any]]) -> pa.Table:

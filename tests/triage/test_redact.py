@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.formatting import UNSAFE
+from stillhunt.triage import redact
 from stillhunt.triage.redact import excerpt
 
 SECRETS = [
@@ -141,3 +142,12 @@ def test_megabyte_fields_are_cheap(unit: str) -> None:
     shown, _ = excerpt(text, 320, [(500_000, 500_100)])
     assert len(shown) <= 320
     assert time.process_time() - begin < 1.0  # measured 0.03 s; quadratic patterns would take minutes
+
+
+def test_the_words_for_the_redaction_name_every_label_and_promise_no_more() -> None:
+    """The report says what is replaced; a new pattern must be said, and names are not among them."""
+    labels = {label.strip("[]") for label, _ in redact._RULES} | {"secret", "card number", "address", "encoded", "user"}
+    other_words = {"e-mail": "e-mail", "address": "IP addresses", "id number": "identity", "uuid": "UUIDs"}
+    for label in labels:
+        assert other_words.get(label, label.removesuffix(" number")) in redact.WHAT_IS_REPLACED, label
+    assert excerpt("Please ask Maria Kovacs of 12 Elm Street", 400)[0] == "Please ask Maria Kovacs of 12 Elm Street"

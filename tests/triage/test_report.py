@@ -92,7 +92,8 @@ def hostile_case(text: str = HOSTILE) -> Case:
     run["inputs"][0]["name"] = text
     run["coverage"][0]["sentence"] = run["coverage"][0]["family"] = run["version"] = text
     run["settings"]["report"]["currency"] = text
-    return Case(tables, bent("samples", case.samples), bent("timeline", case.timeline), run)
+    views = {name: bent(name, getattr(case, name)) for name in ("samples", "timeline", "member_details")}
+    return Case(tables, run=run, **views)
 
 
 def test_says_what_was_found(page: str) -> None:
@@ -108,7 +109,15 @@ def test_says_what_was_found(page: str) -> None:
         "2 accounts belong to programmes",
         "timestamp is missing",
         "No accounts table: shared payment and sign-up bursts cannot be seen.",
-        "The first 50 of 120 members are shown.",
+        "Signed up (UTC)",
+        "2026-03-04 13:40",
+        "Copy account ids",
+        "3 of 311 requests",
+        "req-failover-000",
+        "The template: what its accounts share",
+        "in 8 of 8 excerpts",
+        "1037: 13 apples are shared among 4 … 25.",
+        "names, postal addresses and other free text can remain",
         "step-by-step mathematical reasoning",
         "USD 127",
         "5e5e5e5e",
@@ -128,7 +137,7 @@ def test_nothing_is_fetched_and_only_our_own_scripts_may_run(page: str) -> None:
     assert "unsafe" not in policy
     allowed = set(re.findall(r"'sha256-([^']+)'", policy))
     runnable = [text for text in elements.raw["script"] if not text.startswith("[")] + elements.raw["style"]
-    assert len(runnable) == 3
+    assert len(runnable) == 5
     assert {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in runnable} == allowed
 
 
@@ -136,7 +145,7 @@ def test_hostile_text_stays_text() -> None:
     page = hostile_case().report()
     own, honest = Elements(page), Elements(demo_case().report())
     count = [tag for tag, _ in own.tags].count
-    assert count("script") == 3
+    assert count("script") == 5
     assert count("img") == 0
     assert own.raw["style"] == honest.raw["style"]
     assert own.raw["script"][1:] == honest.raw["script"][1:]
@@ -168,9 +177,13 @@ def test_megabyte_fields_stay_bounded() -> None:
 def test_same_case_same_page_and_timings_stay_out(case: Case, page: str) -> None:
     slower = {**case.run, "timings": [{"stage": "collect", "seconds": 99.0, "rows": 1}]}
     slower["settings"] = {**case.run["settings"], "threads": 7, "memory_limit_gb": 1.0}
-    assert Case(case.tables, case.samples, case.timeline, slower).report() == page
-    turned = {name: table.take(pa.array(range(table.num_rows)[::-1])) for name, table in case.tables.items()}
-    assert Case(turned, case.samples, case.timeline, case.run).report() == page
+    views = {name: getattr(case, name) for name in ("samples", "timeline", "member_details")}
+    assert Case(case.tables, run=slower, **views).report() == page
+    turned = {
+        name: table.take(pa.array(range(table.num_rows)[::-1])) for name, table in {**case.tables, **views}.items()
+    }
+    views = {name: turned.pop(name) for name in views}
+    assert Case(turned, run=case.run, **views).report() == page
 
 
 def test_no_finding_is_not_called_clean() -> None:
@@ -222,7 +235,8 @@ def many(case: Case, times: int) -> Case:
 
     tables = {name: copies(table) for name, table in case.tables.items() if name not in ("rejects", "harvest")}
     tables |= {"rejects": case.rejects, "harvest": case.harvest}
-    return Case(tables, copies(case.samples), copies(case.timeline), case.run)
+    views = {name: copies(getattr(case, name)) for name in ("samples", "timeline", "member_details")}
+    return Case(tables, run=case.run, **views)
 
 
 def test_two_hundred_campaigns_stay_small_and_quick(case: Case) -> None:
@@ -242,20 +256,95 @@ def test_declared_programmes_and_weak_groups_are_shown(case: Case) -> None:
     for row in accounts:
         row["sanctioned"] = row["sanctioned"] or row["account_id"].startswith("08be")
     bent = {**case.tables, "campaigns": build("campaigns", campaigns), "accounts": build("accounts", accounts)}
-    text = visible(Case(bent, case.samples, case.timeline, case.run).report())
+    page = Case(bent, case.samples, case.timeline, case.run).report()
+    text = visible(page)
     assert "In declared programmes60 accounts" in text
-    assert "dedicated allowed" in text or "dedicatedallowed" in text
+    assert page.count("<td>allowed<td>") == 60
     assert "1 group stayed below the review threshold" in text
     assert "hunt-0e9b55d7" not in text
 
 
 def test_members_beyond_the_bound_are_said_to_be_elsewhere(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_campaigns, "MEMBERS_PER_CAMPAIGN", 70)
+    monkeypatch.setattr(report_campaigns, "MEMBERS_IN_ALL", 70)
     page = case.report()
-    assert "Show 70" in page
-    assert "All are in <code>members.parquet</code>" in page
+    assert "This page has the 70 most probable of 120 members; all are in members.parquet." in visible(page)
+    assert [part.count("<tr><td>") for part in members_of(page)] == [70, 50, 20]
+
+
+def members_of(page: str) -> list[str]:
+    """The body of each members table."""
+    return re.findall(r'<table class="members".*?<tbody>(.*?)</tbody>', page, re.S)
+
+
+def test_every_member_is_in_the_page_with_its_facts(case: Case, page: str) -> None:
+    bodies = members_of(page)
+    assert [body.count("<tr><td>") for body in bodies] == [120, 60, 20]
+    assert all(f"<td>{account}<td>" in page for account in case.members["account_id"].to_pylist())
+    first = bodies[0].strip().splitlines()[0]
+    assert re.fullmatch(
+        r"<tr><td>91c2-acct-\d{4}<td>act<td>&gt; 99.9 %<td>dedicated<td>\d+<td>\d+<td>[\d.]+ %"
+        r"(<td>2026-0\d-\d\d \d\d:\d\d){3}<td>pro(-plus)?<td>[a-z-]+<td>(US|NL; IN)",
+        first,
+    )
+
+
+def test_columns_that_the_logs_do_not_fill_are_left_out_and_named(case: Case) -> None:
+    page = Case(case.tables, case.samples, case.timeline, case.run).report()
+    assert "Not in these logs: First seen (UTC), Last seen (UTC), Signed up (UTC), Plan, Client, Country." in page
+    assert '<th scope="col" data-kind="choice">Plan</th>' not in page
+
+
+def test_the_contents_lead_to_every_part(page: str) -> None:
+    tags = Elements(page).tags
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {attributes["href"] for tag, attributes in tags if tag == "a"}
+    assert targets <= {f"#{name}" for name in ids}
+    parts = [
+        f"#{part}-{number}" for number in (1, 2, 3) for part in ("case", "evidence", "requests", "members", "limits")
+    ]
+    assert {"#coverage", "#campaigns", "#left-alone", "#rejects", "#run", *parts} <= targets
+
+
+def test_screen_and_report_say_the_same_money(case: Case) -> None:
+    campaigns = [
+        {**row, "list_value": 0.004 if row["verdict"] == "act" else 0.26} for row in case.campaigns.to_pylist()
+    ]
+    small = Case({**case.tables, "campaigns": build("campaigns", campaigns)}, run=case.run)
+    text = visible(small.report())
+    for campaign in small.model.campaigns:
+        value = dict(campaign.facts)["at list price"]
+        assert value in ("less than USD 0.01", "USD 0.26")
+        assert f"{value} at list price" in campaign.volume
+        assert f"At list price{value}" in text
+
+
+def large_case(number: int) -> Case:
+    """The demo case with this many members in its first campaign, and no others."""
+    case = demo_case()
+    members, accounts, details = (
+        table.filter(pc.equal(table["account_id"], "91c2-acct-0000")).to_pylist()[0]
+        for table in (case.members, case.accounts, case.member_details)
+    )
+    names = [f"account-{place:016x}" for place in range(number)]
+    tables = {
+        **case.tables,
+        "members": build("members", [{**members, "account_id": name} for name in names]),
+        "accounts": build("accounts", [{**accounts, "account_id": name} for name in names]),
+    }
+    own = build("member_details", [{**details, "account_id": name} for name in names])
+    return Case(tables, case.samples, case.timeline, case.run, member_details=own)
+
+
+def test_twenty_thousand_members_stay_small_and_quick() -> None:
+    big = large_case(20_000)
+    begin = time.process_time()
+    page = big.report()
+    assert time.process_time() - begin < 10
+    assert len(page.encode()) < 6_000_000
+    assert members_of(page)[0].count("<tr><td>") == 20_000
     data = json.loads(Elements(page).raw["script"][0])
-    assert [len(entry["members"]) for entry in data] == [70, 60, 20]
+    assert len(data[0]["members"]) <= 1500
 
 
 def piece(family: str, bits: float) -> Term:
@@ -284,8 +373,8 @@ def test_waterfall_shows_findings_of_no_weight_as_one_bar() -> None:
 def test_waterfall_merges_the_weakest_of_many() -> None:
     total = ScoreSum((piece(PRIOR, -13.0), *(piece("content", 0.01 * n) for n in range(1, 101))))
     drawn = waterfall(total, 6.6)
-    assert len(drawn.rows) == 27
-    assert any("73 weaker findings" in row.statement for row in drawn.rows)
+    assert len(drawn.rows) == 63
+    assert any("37 weaker findings" in row.statement for row in drawn.rows)
     assert drawn.rows[-1].joint == pytest.approx(drawn.rows[-2].joint, abs=0.02)
 
 
@@ -304,7 +393,7 @@ def luminance(color: str) -> float:
 
 
 def test_text_colours_have_enough_contrast() -> None:
-    """WCAG 2.2, 1.4.3: at least 4.5 to 1 for text, in light, dark and print."""
+    """WCAG 2.2, 1.4.3 and 1.4.11: 4.5 to 1 for text, 3 to 1 for the frame of what has the focus; light, dark, print."""
     style = (Path(report_campaigns.__file__).parent / "templates" / "report.css").read_text()
     themes = re.findall(r":root \{(.*?)\}", style, re.S)
     assert len(themes) == 3
@@ -313,9 +402,9 @@ def test_text_colours_have_enough_contrast() -> None:
             "paper": re.findall(r"--paper: (#\w+)", theme)[0]
         }
         paper = colors["paper"] if len(colors["paper"]) == 7 else "#ffffff"
-        for name in ("ink", "soft", "against", "act", "review"):
+        for name, least in {"ink": 4.5, "soft": 4.5, "against": 4.5, "act": 4.5, "review": 4.5, "for": 3.0}.items():
             high, low = sorted((luminance(colors[name]), luminance(paper)), reverse=True)
-            assert (high + 0.05) / (low + 0.05) >= 4.5, (theme[:40], name)
+            assert (high + 0.05) / (low + 0.05) >= least, (theme[:40], name)
 
 
 def test_vendored_files_are_what_they_were() -> None:

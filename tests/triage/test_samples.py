@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -84,6 +85,37 @@ def test_order_of_prompts_changes_nothing() -> None:
     order = list(range(30))
     random.Random(2).shuffle(order)
     assert sample_table(rows, chars=80).equals(sample_table(rows.take(pa.array(order)), chars=80))
+
+
+def test_a_long_template_leaves_room_for_what_is_asked() -> None:
+    template = " ".join(f"rule{n} of the template holds" for n in range(60))
+    rows = [("c", f"a{n}", f"{template} Task: name the capital of country number{n}") for n in range(3)]
+    for row in sample_table(prompts(*rows), chars=200).to_pylist():
+        assert len(row["text"]) <= 200
+        assert row["text"].startswith("rule0 of the template holds rule1")
+        assert re.search(r"Task: name the capital of country number\d$", row["text"])
+        ((start, end),) = [(mark["start"], mark["end"]) for mark in row["marks"]]
+        assert row["text"][start:end].endswith("Task: name the capital of country")
+
+
+_TEXTS = st.lists(st.integers(0, 40), max_size=200).map(lambda words: " ".join(f"w{word}" for word in words))
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(texts=st.lists(_TEXTS, min_size=2, max_size=4), shared=_TEXTS, chars=st.integers(40, 400))
+def test_excerpts_are_bounded_and_their_marks_lie_on_shared_words(texts: list[str], shared: str, chars: int) -> None:
+    rows = [("c", f"a{n}", f"{text} {shared} {text[::-1]}") for n, text in enumerate(texts)]
+    for row in sample_table(prompts(*rows), chars=chars).to_pylist():
+        spans = [place for mark in row["marks"] for place in (mark["start"], mark["end"])]
+        assert len(row["text"]) <= chars
+        assert spans == sorted(spans)
+        assert not spans or spans[-1] <= len(row["text"])
+
+
+def test_a_mark_far_into_the_prompt_is_shown() -> None:
+    shared = "write down each of your steps"
+    rows = [("c", f"a{n}", f"{f'own{n} ' * 200}{shared} and stop") for n in range(2)]
+    assert marked(sample_table(prompts(*rows), chars=200)) == [[f"{shared} and stop"]] * 2
 
 
 def timeline(rows: list[tuple[str, str, datetime]]) -> pa.Table:

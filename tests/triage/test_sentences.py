@@ -50,16 +50,16 @@ def test_opening_follows_the_verdict(verdict: str, opening: str) -> None:
 
 
 def test_headline_of_a_case() -> None:
-    assert sentences.case_headline([CAMPAIGN, CAMPAIGN], 1, 120, 100_000, 3000) == (
-        "Evidence indicates two harvesting campaigns: 120 of 3,000 accounts sent 9,792 of 100,000 requests (9.8 %) "
-        "from 3 to 16 March 2026. One more campaign needs a person's review."
+    assert sentences.case_headline([CAMPAIGN, CAMPAIGN], 1, 120, 119, 100_000, 3000) == (
+        "Evidence indicates two harvesting campaigns: 120 of 3,000 accounts (119 flagged) sent 9,792 of 100,000 "
+        "requests (9.8 %) from 3 to 16 March 2026. One more campaign needs a person's review."
     )
-    assert sentences.case_headline([], 1, 0, 5000, 60) == (
+    assert sentences.case_headline([], 1, 0, 0, 5000, 60) == (
         "No harvesting campaign is established in 5,000 requests from 60 accounts; one campaign needs a person's "
         "review."
     )
-    assert sentences.case_headline([], 0, 0, 1, 1) == "No harvesting campaign was found in 1 request from 1 account."
-    assert sentences.case_headline([CAMPAIGN] * 12, 0, 900, 10**6, 9000).startswith(
+    assert sentences.case_headline([], 0, 0, 0, 1, 1) == "No harvesting campaign was found in 1 request from 1 account."
+    assert sentences.case_headline([CAMPAIGN] * 12, 0, 900, 900, 10**6, 9000).startswith(
         "Evidence indicates 12 harvesting campaigns: 900 of"
     )
 

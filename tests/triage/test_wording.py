@@ -62,7 +62,7 @@ def claims() -> Iterator[str]:
 
 def headlines() -> Iterator[str]:
     for act, review, number in product(COUNTS[:3], COUNTS, COUNTS):
-        yield sentences.case_headline([campaign("act", number)] * act, review, number, number, number)
+        yield sentences.case_headline([campaign("act", number)] * act, review, number, number // 2, number, number)
 
 
 def cautions() -> Iterator[str]:

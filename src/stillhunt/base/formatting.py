@@ -48,6 +48,8 @@ ELLIPSIS = "\u2026"
 MINUS = "\u2212"
 _SURE = 0.999
 """Shares and probabilities above this, or below its complement, are shown as bounds: rounding would claim certainty."""
+_LEAST_MONEY = 0.01
+"""Smaller amounts of money are shown as a bound, in units of the currency."""
 
 
 def escape_controls(text: str) -> str:
@@ -145,7 +147,12 @@ def amount(number: int) -> str:
 
 
 def money(value: float, currency: str) -> str:
-    """An amount of money, its cents only below 100: `USD 1,204`, `USD 3.20`."""
+    """An amount of money, its cents only below 100: `USD 1,204`, `USD 3.20`.
+
+    Only an exact 0 is shown as zero; what rounding would make zero is `less than USD 0.01`.
+    """
+    if 0 < value < _LEAST_MONEY:
+        return f"less than {currency} {number(_LEAST_MONEY, 2)}"
     return f"{currency} {number(value, 0 if abs(value) >= 100 else 2)}"
 
 

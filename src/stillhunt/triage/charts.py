@@ -11,23 +11,24 @@ from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.base.families import PRIOR, family_label
-from stillhunt.triage.model import family_name
+from stillhunt.triage.model import FULL_ID_CHARS, family_name
 from stillhunt.triage.score_breakdown import NEGLIGIBLE, ScoreSum, Term
 
 WATERFALL_WIDTH = 240.0
-_EVIDENCE_ROWS = 24
+_EVIDENCE_ROWS = 60
 _SPARK_BINS = 72
 _SINGLE_BUCKET_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class WaterfallRow:
-    """One bar; positions in units of the waterfall's width."""
+    """One bar; positions in units of the waterfall's width; `cited` are the ids of some of its requests."""
 
     family: str
     statement: str
     bits: str
     requests: str
+    cited: tuple[str, ...]
     kind: str
     x: float
     width: float
@@ -86,6 +87,7 @@ def _row(term: Term, side: str, left: float, right: float, joint: float) -> Wate
         statement=formatting.sentence_case(term.shown),
         bits=formatting.bits(term.bits),
         requests=formatting.count(term.request_count) if term.request_count else "",
+        cited=tuple(formatting.shorten(name, FULL_ID_CHARS) for name in term.request_ids),
         kind=side,
         x=left,
         width=round(max(right - left, 0.8), 2),

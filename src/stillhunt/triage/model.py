@@ -24,6 +24,8 @@ from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaig
 
 ID_CHARS = 64
 NAME_CHARS = 80
+FULL_ID_CHARS = 200
+"""Ids of accounts and requests that are to be copied are shown whole up to this length."""
 _LIST_SHOWN = 6
 _FAMILY_CHARS = 24
 
@@ -209,11 +211,14 @@ class CaseModel:
         """The case in one or two sentences."""
         act = [campaign.row for campaign in self.of_verdict("act")]
         ids = pa.array([row["campaign_id"] for row in act], pa.string())
-        members = self.tables["members"].filter(pc.is_in(self.tables["members"]["campaign_id"], value_set=ids))
+        listed = self.tables["members"].filter(pc.is_in(self.tables["members"]["campaign_id"], value_set=ids))
+        members = pc.unique(listed["account_id"])
+        flagged = self.tables["accounts"].filter(self.tables["accounts"]["flagged"])["account_id"]
         return sentences.case_headline(
             act,
             len(self.of_verdict("review")),
-            int(pc.count_distinct(members["account_id"]).as_py()),
+            len(members),
+            int(pc.sum(pc.is_in(members, value_set=flagged)).as_py() or 0),
             all_requests(self.tables, self.run),
             self.count("accounts") or self.tables["accounts"].num_rows,
         )

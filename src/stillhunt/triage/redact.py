@@ -1,8 +1,8 @@
-"""Excerpts of prompts that may be shown: bounded, without secrets, personal data or control characters.
+"""Excerpts of prompts: bounded, without control characters, and with labels where a pattern matches.
 
 Logs of proxied traffic hold other people's names, addresses and live credentials. An excerpt is there to
-show the shape of a request, so everything that could identify or grant access gives way to a label.
-The rules over-redact on purpose.
+show the shape of a request, so what looks like a secret or an identifier gives way to a label. The patterns
+over-redact on purpose; but names, postal addresses and other free text match none of them, and remain.
 """
 
 from __future__ import annotations
@@ -68,6 +68,12 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("[phone]", re.compile(r"(?<![\w.])0\d{2,4}[ /-]\d{3,8}(?:[ -]\d{2,6})?(?!\w)")),
     ("[hex]", re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{20,}(?![G-Zg-z])")),
 )
+WHAT_IS_REPLACED = (
+    "keys, tokens and private keys; passwords and other secrets that follow their name; e-mail and IP addresses; "
+    "phone, bank account, card, identity and other long numbers; the user and the query in a web address; UUIDs, long "
+    "hex and encoded strings"
+)
+"""What the patterns replace, in words; a test holds it beside the labels."""
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
 _IPV6 = re.compile(r"(?i)(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])")

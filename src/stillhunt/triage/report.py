@@ -20,13 +20,21 @@ from stillhunt.base import formatting
 from stillhunt.base.families import family_label
 from stillhunt.triage import charts, sentences
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, CaseModel
-from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, MEMBERS_AT_FIRST, CampaignView, campaign_views
+from stillhunt.triage.redact import WHAT_IS_REPLACED
+from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, CampaignView, campaign_views
 
 _ROOM = resources.files("stillhunt.triage")
 _SENTENCE_CHARS = 600
 _REASONS_SHOWN = 12
 _INPUTS_SHOWN = 100
+_CAMPAIGNS_IN_CONTENTS = 20
 _WITHOUT_EFFECT = ("threads", "memory_limit_gb", "engine", "batch_rows")
+_SCRIPTS = (
+    ("vendor", "echarts.custom.min.js"),
+    ("vendor", "dataTables.min.js"),
+    ("templates", "report.js"),
+    ("templates", "report_tables.js"),
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,22 +51,16 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
     """
     findings, tables, run = case.of_verdict("act", "review"), case.tables, case.run
     period = _period(findings)
-    campaigns = campaign_views(
-        findings[:CAMPAIGNS_IN_DETAIL], tables["members"], tables["accounts"], samples, timeline, period
-    )
-    style, script, library = (
-        _asset("templates", "report.css"),
-        _asset("templates", "report.js"),
-        _asset("vendor", "echarts.custom.min.js"),
-    )
+    campaigns = campaign_views(case, findings[:CAMPAIGNS_IN_DETAIL], samples, timeline, period)
+    style = _asset("templates", "report.css")
+    scripts = [_asset(*place) for place in _SCRIPTS]
     return (
         _environment()
         .get_template("report.html")
         .render(
-            policy=_content_policy(style, script, library),
+            policy=_content_policy(style, *scripts),
             style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            library=Markup(library),  # noqa: S704 - our own vendored file, held by its SHA-256
+            scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files, and vendored ones with SHA-256
             chart_data=Markup(_json_for_script(_chart_data(campaigns))),  # noqa: S704 - escaped there
             campaigns=campaigns,
             hidden_campaigns=len(findings) - len(campaigns),
@@ -73,7 +75,8 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             rejects=_rejects(case),
             rejects_total=tables["rejects"].num_rows,
             run=_run_facts(run),
-            members_at_first=MEMBERS_AT_FIRST,
+            in_contents=campaigns[:_CAMPAIGNS_IN_CONTENTS],
+            replaced=WHAT_IS_REPLACED,
         )
     )
 
@@ -90,9 +93,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "count": formatting.count,
         "minute": formatting.minute,
-        "percent": formatting.percent,
         "plural": formatting.plural,
-        "probability": formatting.probability,
         "sentence_case": formatting.sentence_case,
     }
     environment.globals |= {"waterfall_width": charts.WATERFALL_WIDTH}
@@ -121,13 +122,13 @@ def _json_for_script(value: Any) -> str:
 
 
 def _chart_data(campaigns: list[CampaignView]) -> list[dict[str, Any]]:
-    """Numbers for the charts and the rows that the button for all members adds, one entry per campaign."""
+    """Numbers for the charts, one entry per campaign."""
     return [
         {
             "times": [int((bucket["bucket"] - _EPOCH).total_seconds() * 1000) for bucket in campaign.buckets],
             "requests": [bucket["requests"] for bucket in campaign.buckets],
             "accounts": [bucket["accounts"] for bucket in campaign.buckets],
-            "members": [[m.account, m.role, m.verdict, m.requests, m.share, m.score] for m in campaign.members],
+            "members": campaign.members.points,
         }
         for campaign in campaigns
     ]

@@ -20,6 +20,9 @@ from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema import FAMILIES
 from stillhunt.triage.folder import canonical_order
 
+_IDS_OF_MANY = 10
+"""Ids of requests that are read of each finding when the findings of all campaigns are read."""
+
 STATEMENT_CHARS = 400
 """Longest statement that is shown; ours are shorter, so only hostile or damaged ones are cut."""
 
@@ -141,14 +144,15 @@ def probability_of(log2_odds: float) -> float:
 
 
 def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
-    """What each campaign's score is made of, campaign by campaign; without the ids of requests.
+    """What each campaign's score is made of, campaign by campaign; with the ids of a few requests of each finding.
 
     Args:
         evidence: the EVIDENCE table, in any row order.
     """
     rows = canonical_order("evidence", evidence.filter(pc.is_null(evidence["account_id"])))
+    few_ids = pc.list_slice(rows["request_ids"], 0, _IDS_OF_MANY)
     terms: dict[str, list[Term]] = {}
-    for row in rows.drop_columns(["request_ids"]).to_pylist():
+    for row in rows.set_column(rows.schema.get_field_index("request_ids"), "request_ids", few_ids).to_pylist():
         terms.setdefault(row["campaign_id"], []).append(_term(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 

@@ -50,7 +50,7 @@ def _aim(skills: Sequence[str]) -> str:
 
 
 def case_headline(
-    act: Sequence[Mapping[str, Any]], review: int, members: int, all_requests: int, all_accounts: int
+    act: Sequence[Mapping[str, Any]], review: int, members: int, flagged: int, all_requests: int, all_accounts: int
 ) -> str:
     """The case in one sentence, or two where campaigns wait for review.
 
@@ -58,6 +58,7 @@ def case_headline(
         act: rows of the CAMPAIGNS table with the verdict act.
         review: number of campaigns with the verdict review.
         members: different accounts that are members of the former.
+        flagged: those of them that are flagged; said where it is not all of them.
         all_requests: requests in the logs.
         all_accounts: accounts in the logs.
     """
@@ -70,8 +71,9 @@ def case_headline(
     requests = sum(row["requests"] for row in act)
     when = formatting.during(min(row["first_seen"] for row in act), max(row["last_seen"] for row in act))
     share = formatting.share_of(requests, all_requests)
+    of_them = "" if flagged == members else f" ({formatting.count(flagged)} flagged)"
     sent = (
-        f"{formatting.count(members)} of {formatting.plural(all_accounts, 'account')} sent "
+        f"{formatting.count(members)} of {formatting.plural(all_accounts, 'account')}{of_them} sent "
         f"{formatting.count(requests)} of {formatting.plural(all_requests, 'request')} ({share})"
     )
     waiting = ""

@@ -114,7 +114,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
         prices = [config.report.prices.get(model, config.report.default_price) for model in used]
         value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
         models.append(models_of(used))
-        values.append(round(value, 2))
+        values.append(round(value, 6))  # cents would make 0 of a small amount
         skills.append(skills_of(log.requests.numbers("conduct", own)))
         tokens.append(sum(billed[1]))
         estimated.append(unsampled(np.ones(len(own), np.int64), rates))

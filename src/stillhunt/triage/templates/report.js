@@ -3,8 +3,6 @@
   const root = document.documentElement;
   root.classList.add("js");
   const cases = JSON.parse(document.getElementById("chart-data").textContent);
-  const FIRST_ROWS = 50;
-  const NUMERIC_FROM = 3;
   const PAPER_WIDTH = 690;  // pixels across a printed page, so that labels keep their size on paper
   // CSS variables as colours: charts follow light, dark and print without being drawn again.
   const color = (name) => `var(--${name})`;
@@ -121,38 +119,9 @@
     waiting = setTimeout(() => { if (!matchMedia("print").matches) fit(0); }, 120);
   });
 
-  function fill(table, rows) {
-    const body = document.createElement("tbody");
-    for (const row of rows) {
-      const line = body.insertRow();
-      const shown = [row[0], row[1], row[2], grouped(row[3]), percent(row[4]), probability(row[5])];
-      for (const text of shown) line.insertCell().textContent = text;
-    }
-    table.tBodies[0].replaceWith(body);
-  }
-  for (const table of document.querySelectorAll("table.sortable")) {
-    const members = cases[Number(table.dataset.case)].members;
-    const state = { rows: members, all: members.length <= FIRST_ROWS };
-    const show = () => fill(table, state.all ? state.rows : state.rows.slice(0, FIRST_ROWS));
-    const heads = [...table.tHead.rows[0].cells];
-    const sortBy = (head) => {
-      const key = Number(head.dataset.key);
-      const up = head.getAttribute("aria-sort") ? head.getAttribute("aria-sort") === "descending" : key < NUMERIC_FROM;
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const order = (a, b) => (key < NUMERIC_FROM ? (a[key] < b[key] ? -1 : a[key] > b[key] ? 1 : 0) : a[key] - b[key]);
-      state.rows = [...members].sort((a, b) => (up ? order(a, b) : order(b, a)));
-      show();
-    };
-    for (const head of heads) {
-      head.tabIndex = 0;
-      head.addEventListener("click", () => sortBy(head));
-      head.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sortBy(head); } });
-    }
-    const button = table.parentElement.querySelector("button.show-all");
-    if (button) {
-      button.hidden = false;
-      button.addEventListener("click", () => { state.all = true; show(); button.hidden = true; });
-    }
-  }
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("details:not([open])")) { part.open = true; opened.push(part); }
+  });
+  addEventListener("afterprint", () => { for (const part of opened.splice(0)) part.open = false; });
 })();

@@ -1,0 +1,132 @@
+"""The excerpts of a campaign's requests as the report shows them: whole, as the template, and as the work list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from stillhunt.base import formatting
+from stillhunt.triage.model import FULL_ID_CHARS
+
+_CARDS_SHOWN = 6
+_ITEMS_SHOWN = 20
+_LINES_SHOWN = 8
+_SAMPLE_CHARS = 2000
+_SAME_LINE_WORDS = 5
+_LEAST_ITEM_CHARS = 12
+"""What is left beside the template must be at least so long to be shown as a piece of work."""
+_END_CHARS = 24
+"""The end of the template is found again by so many characters."""
+_PUNCTUATION = " .,:;!?)]}-|"
+
+Pieces: TypeAlias = tuple[tuple[str, bool], ...]
+"""An excerpt in pieces, each with True where it is marked."""
+
+
+@dataclass(frozen=True)
+class SampleCard:
+    """One excerpt, cut into pieces that are marked or not; `item` is what it says beside the template."""
+
+    request: str
+    account: str
+    when: str
+    pieces: Pieces
+    item: str
+
+
+@dataclass(frozen=True)
+class CampaignExcerpts:
+    """What is shown of a campaign's requests.
+
+    Attributes:
+        cards: a few excerpts from different accounts.
+        template: phrases that its accounts share, and how many of the excerpts hold each; the most frequent first.
+        work: excerpts that say something beside the template.
+        read: excerpts in all.
+    """
+
+    cards: tuple[SampleCard, ...]
+    template: tuple[tuple[str, int], ...]
+    work: tuple[SampleCard, ...]
+    read: int
+
+
+def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
+    """The excerpts of one campaign, ready to show.
+
+    Args:
+        samples: its rows of the SAMPLES table.
+    """
+    rows = samples.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).to_pylist()[:_ITEMS_SHOWN]
+    cut = [_pieces(row["text"][:_SAMPLE_CHARS], [(m["start"], m["end"]) for m in row["marks"]]) for row in rows]
+    template = _template(cut)
+    cards = tuple(
+        SampleCard(
+            request=formatting.shorten(row["request_id"], FULL_ID_CHARS),
+            account=formatting.shorten(row["account_id"], FULL_ID_CHARS),
+            when=formatting.minute(row["timestamp"]),
+            pieces=pieces,
+            item=_item(pieces, {beginning: text for beginning, text, _ in template}),
+        )
+        for row, pieces in zip(rows, cut, strict=True)
+    )
+    accounts = {card.account: card for card in reversed(cards)}
+    first = [card for card in cards if accounts[card.account] is card]
+    chosen = [*first, *(card for card in cards if accounts[card.account] is not card)][:_CARDS_SHOWN]
+    return CampaignExcerpts(
+        cards=tuple(card for card in cards if card in chosen),
+        template=tuple((text, times) for _, text, times in template[:_LINES_SHOWN]),
+        work=tuple(card for card in cards if card.item),
+        read=len(cards),
+    )
+
+
+def _pieces(text: str, marks: Iterable[tuple[int, int]]) -> Pieces:
+    pieces: list[tuple[str, bool]] = []
+    position = 0
+    for begin, end in sorted(marks):
+        start, stop = max(begin, position), min(end, len(text))
+        if start < stop:
+            pieces += [(text[position:start], False), (text[start:stop], True)]
+            position = stop
+    pieces.append((text[position:], False))
+    return tuple((formatting.escape_controls(piece), marked) for piece, marked in pieces if piece)
+
+
+def _template(excerpts: Iterable[Pieces]) -> list[tuple[str, str, int]]:
+    """First words, text and frequency of each marked phrase; those with the same first words are one, the shortest."""
+    found: dict[str, list[str]] = {}
+    for pieces in excerpts:
+        for beginning, text in {_beginning(text): text for text, marked in pieces if marked}.items():
+            found.setdefault(beginning, []).append(text)
+    lines = [
+        (beginning, min(texts, key=lambda text: (formatting.ELLIPSIS in text, len(text), text)), len(texts))
+        for beginning, texts in found.items()
+    ]
+    return sorted(lines, key=lambda line: (-line[2], line[1]))
+
+
+def _beginning(text: str) -> str:
+    return " ".join(text.lower().split()[:_SAME_LINE_WORDS])
+
+
+def _item(pieces: Pieces, template: Mapping[str, str]) -> str:
+    """What an excerpt says beside the template; empty where that is next to nothing.
+
+    Args:
+        pieces: of the excerpt.
+        template: first words of each phrase -> the phrase. A mark may run on into words that only few requests share.
+    """
+    runs = [""]
+    for text, marked in pieces:
+        if marked:
+            _, found, after = text.rpartition(template[_beginning(text)][-_END_CHARS:])
+            runs.append(after if found else "")
+        else:
+            runs[-1] += text
+    own = [run.strip().lstrip(_PUNCTUATION) for run in runs]
+    item = f" {formatting.ELLIPSIS} ".join(run for run in own if any(character.isalnum() for character in run))
+    return item if len(item) >= _LEAST_ITEM_CHARS else ""
