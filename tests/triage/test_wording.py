@@ -82,7 +82,7 @@ def changes() -> Iterator[str]:
     yield from margins.campaign_margins(budget, "review", settings)
     for bits, own, sanctioned in product((1.0, 20.0), (-4.0, 12.0), (False, True)):
         total, part = evidence(bits), evidence(own)
-        main = Membership("a", "c", "shared", 1, 0.5, 0.5, total, part)
+        main = Membership("a", "c", "shared", "act", 1, 0.5, 0.5, total, part)
         yield from margins.account_margins(main, sanctioned=sanctioned, settings=settings)
     yield from margins.account_margins(None, sanctioned=False, settings=settings)
 
