@@ -44,8 +44,8 @@ TWO_CAMPAIGNS = {
 }
 
 HEADLINE = (
-    "Evidence indicates one harvesting campaign: 2 of 3,000 accounts (0 flagged) sent 4,896 of 100,000 requests (4.9 %) "
-    "from 3 to 14 November 2026. One more campaign needs a person's review."
+    "Evidence indicates one harvesting campaign: 2 of 3,000 accounts (0 flagged) sent 4,896 of 100,000 requests (4.9 "
+    "%) from 3 to 14 November 2026. One more campaign needs a person's review."
 )
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "2.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"

@@ -99,7 +99,7 @@ def hostile_case(text: str = HOSTILE) -> Case:
 def test_says_what_was_found(page: str) -> None:
     text = visible(page)
     for wanted in (
-        "Evidence indicates two harvesting campaigns: 180 of 500 accounts sent 10,826 of",
+        "Evidence indicates two harvesting campaigns: 180 of 500 accounts (167 flagged) sent 10,826 of",
         "from 2 to 16 March 2026. One more campaign needs a person's review.",
         "Evidence suggests, but does not establish, that 20 accounts act as one operation",
         "Evidence against",

@@ -56,7 +56,7 @@ def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
     """Compile parts of the kernels, each in a process of its own.
 
     Args:
-        advance: is told of each kernel when it is compiled, once.
+        advance: called for each kernel when it is compiled, once.
         parts: some of `COMPILED_PARTS`.
 
     Returns:
