@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pictures
+import python_api
 from typer.main import get_command
 
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
@@ -258,6 +260,11 @@ def evidence_page() -> str:
     return f"{before}{KINDS_BEGIN}\n" + "\n".join(lines) + f"\n{KINDS_END}{after}"
 
 
+def python_page() -> str:
+    """`docs/python.md`: the public names."""
+    return "\n".join(["# Python", GENERATED, "Source: `src/stillhunt/__init__.py`.\n", *python_api.python_page()])
+
+
 PAGES = {
     "evidence.md": evidence_page,
     "tables.md": tables_page,
@@ -265,6 +272,9 @@ PAGES = {
     "parameters.md": parameters_page,
     "commands.md": commands_page,
     "sources.md": sources_page,
+    "python.md": python_page,
+    "img/rooms.svg": pictures.rooms_picture,
+    "img/evidence.svg": pictures.evidence_picture,
 }
 """File name in docs/ -> the function that writes it."""
 
