@@ -18,14 +18,17 @@ FOLDER = Path(__file__).parent
 WIDTH = 480
 STYLE = """<style>
   svg { color-scheme: light dark; }
-  text { font: 14px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: #1c2233; }
+  text { font: 14px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: #1c2233;
+    paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; }
+  .box + text, .box + text + text { stroke: none; }
   .name { font-weight: 600; } .small { font-size: 12.5px; } .quiet { fill: #4b5468; } .strong { font-weight: 600; }
   .paper { fill: #ffffff; } .box { fill: #eef1fb; stroke: #8c9bd0; } .end { fill: #fff; stroke: #8c9bd0; }
   .line { stroke: #6b7aa8; stroke-width: 1.5; fill: none; } .head { fill: #6b7aa8; }
   .cap { fill: none; stroke: #8c9bd0; stroke-dasharray: 3 3; } .for { fill: #3f51b5; } .against { fill: #b4532a; }
   .sum { fill: #1c2233; } .mark { stroke: #4b5468; stroke-dasharray: 2 3; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6e9f2; } .quiet { fill: #b3bacb; } .paper { fill: #1e2129; } .box { fill: #2a3046; stroke: #6f7fb8; }
+    text { fill: #e6e9f2; stroke: #1e2129; } .quiet { fill: #b3bacb; } .paper { fill: #1e2129; }
+    .box { fill: #2a3046; stroke: #6f7fb8; }
     .end { fill: #1e2129; stroke: #6f7fb8; } .line { stroke: #9aa7d4; } .head { fill: #9aa7d4; }
     .cap { stroke: #6f7fb8; } .for { fill: #8c9eff; } .against { fill: #ff9e6b; } .sum { fill: #e6e9f2; }
     .mark { stroke: #b3bacb; }
@@ -80,7 +83,8 @@ def rooms_picture() -> str:
 
 def tutorial_bits() -> dict[str, float]:
     """Bits of each family, of the prior and together, in the first campaign of the tutorial."""
-    told = re.search(r"^ +bits +(.*?), \d.*\bthreshold", (FOLDER / "tutorial.md").read_text(encoding="utf-8"), re.MULTILINE)
+    page = (FOLDER / "tutorial.md").read_text(encoding="utf-8")
+    told = re.search(r"^ +bits +(.*?), [\d.]+ bits", page, re.MULTILINE | re.DOTALL)
     if told is None:
         raise ValueError("docs/tutorial.md shows no campaign")
     return {name: float(bits.replace("−", "-")) for name, bits in re.findall(r"(\w+) ([+−][\d.]+)", told[1])}

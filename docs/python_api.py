@@ -7,14 +7,15 @@ import re
 from typing import Any
 
 import stillhunt
+from stillhunt.base.schema_case import CASE_TABLES
 
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises):$", re.MULTILINE)
 CONFIG = (
-    "Settings by their sections: `Config(engine=\"spark\")`, `Config(score={\"prior_bits\": -12.0})`. "
+    'Settings by their sections: `Config(engine="spark")`, `Config(score={"prior_bits": -12.0})`. '
     "[Settings](settings.md) lists them all. `Config.load()` also reads the settings file and the environment."
 )
 INTRODUCTION = """\
-Everything that the command line does, in a script or a notebook. `hunt` reads files, and also Arrow tables, DuckDB
+`hunt` reads files, and also Arrow tables, DuckDB
 relations, and Polars and pandas data frames. The names on this page are the public ones; everything else may change
 until 1.0.
 
@@ -49,7 +50,7 @@ def _case() -> list[str]:
             lines += _function(f"Case.{name}", getattr(stillhunt.Case, name))
     lines += ["### Tables as attributes\n", "| attribute | meaning |", "|---|---|"]
     lines += [
-        f"| `{name}` | {_first(member)} |" for name, member in vars(stillhunt.Case).items() if isinstance(member, property)
+        f"| `{name}` | {_first(member)} |" for name, member in vars(stillhunt.Case).items() if name in CASE_TABLES
     ]
     return [*lines, ""]
 
@@ -72,7 +73,11 @@ def _docstring(thing: Any, wanted: set[str]) -> list[str]:
     for title, text in zip(sections[::2], sections[1::2], strict=True):
         if title in wanted:
             body = inspect.cleandoc(text)
-            lines += [f"{title}:\n", _items(body) if title != "Returns" else " ".join(body.split()), ""]
+            lines += [
+                f"{title.replace('Args', 'Arguments')}:\n",
+                _items(body) if title != "Returns" else " ".join(body.split()),
+                "",
+            ]
     return lines
 
 

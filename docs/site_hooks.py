@@ -21,6 +21,21 @@ PAGE_OF = {"README.md": "index.md", "docs/adr": "adr/README.md"} | {there: page 
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 
+RARELY_SOUGHT = (
+    "adr/",
+    "benchmark",
+    "calibration",
+    "changelog",
+    "contributing",
+    "mutation",
+    "parameters",
+    "sensitivity",
+)
+"""Pages that a search shows below the others."""
+SHOWN = re.compile(r"<!-- README\.md: (## .*) -->")
+"""Place in the home page for a section of the README, which is written once."""
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that lie in the root of the repository."""
     for page, name in FROM_ROOT.items():
@@ -32,7 +47,19 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Turn links as they stand in the repository into links of the site."""
     name = page.file.src_uri
+    if name.startswith(RARELY_SOUGHT):
+        page.meta.setdefault("search", {"boost": 0.3})
+    if name == "index.md":
+        markdown = SHOWN.sub(lambda wanted: _readme_section(wanted[1], config), markdown)
     return site_links(markdown, FROM_ROOT.get(name, f"docs/{name}"), config.repo_url or "")
+
+
+def _readme_section(heading: str, config: Any) -> str:
+    _, found, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"\n{heading}\n")
+    if not found:
+        raise PluginError(f"README.md has no section {heading!r}")
+    section = re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    return f"{heading}\n{site_links(section, 'README.md', config.repo_url or '')}"
 
 
 def site_links(markdown: str, file: str, repo_url: str) -> str:

@@ -2,12 +2,14 @@
 
 In blocks of the kind `console`, a line that begins with `$ ` is a command, lines that begin with `> ` continue it, and
 what follows is its output. Output that ends with the line `...` is cut to as many lines as the page has.
-All commands of a page run one after another in one new folder. Only what goes to stdout is shown.
+All commands of a page run one after another in one new folder, on a terminal of 100 columns without colours. Only what
+goes to stdout is shown.
 """
 
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -18,6 +20,7 @@ FOLDER = Path(__file__).parent
 PAGES = ("tutorial.md",)
 BLOCK = re.compile(r"(?<=```console\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^\$ .*\n(?:^> .*\n)*", re.MULTILINE)
+STYLES = re.compile(r"\x1b\[[\d;]*m")
 CUT = "...\n"
 
 
@@ -35,26 +38,47 @@ def rerun(text: str) -> str:
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
         Path(folder, "docs").symlink_to(FOLDER)
-        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "100"}
+        environment = {
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "TERM": "dumb",
+            "COLUMNS": "100",
+            "LINES": "50",
+        }
         return BLOCK.sub(lambda block: _rerun_block(block[0], folder, environment), text)
 
 
 def _rerun_block(block: str, folder: str, environment: dict[str, str]) -> str:
     commands, outputs = COMMAND.findall(block), COMMAND.split(block)[1:]
     told = [_run(command, folder, environment) for command in commands]
-    return "".join(
-        command + _cut_like(new, old) for command, new, old in zip(commands, told, outputs, strict=True)
-    )
+    return "".join(command + _cut_like(new, old) for command, new, old in zip(commands, told, outputs, strict=True))
 
 
 def _run(command: str, folder: str, environment: dict[str, str]) -> str:
     script = "\n".join(line[2:] for line in command.splitlines())
-    done = subprocess.run(
-        script, shell=True, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
-    )
-    if done.returncode not in (0, 3):
-        sys.exit(f"{command}ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
-    return done.stdout.decode("utf-8")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        script, shell=True, cwd=folder, env=environment, stdout=theirs, stderr=subprocess.PIPE
+    ) as process:
+        os.close(theirs)
+        shown = _read_all(ours)
+        trouble = process.communicate()[1].decode(errors="replace")
+    if process.returncode not in (0, 3):
+        raise RuntimeError(f"{command}ended with {process.returncode}: {trouble}")
+    plain = STYLES.sub("", shown.decode("utf-8").replace("\r\n", "\n"))
+    told = re.sub(r" +$", "", plain.expandtabs(), flags=re.MULTILINE).rstrip("\n")
+    return told + "\n" if told else ""
+
+
+def _read_all(terminal: int) -> bytes:
+    parts = []
+    with os.fdopen(terminal, "rb", buffering=0) as stream:
+        try:
+            while part := stream.read(65_536):
+                parts.append(part)
+        except OSError:  # Linux says so when the last program has closed the terminal
+            pass
+    return b"".join(parts)
 
 
 def _cut_like(new: str, old: str) -> str:
