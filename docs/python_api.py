@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import stillhunt
-from stillhunt.base.schema_case import CASE_TABLES
 
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises):$", re.MULTILINE)
 CONFIG = (
@@ -23,7 +22,7 @@ until 1.0.
 import stillhunt
 
 case = stillhunt.hunt("logs/", "accounts.parquet")
-print(case.tables["campaigns"])
+print(case.campaigns)  # verdict act or review; case.left_alone has the other groups
 print(case.explain("ACCOUNT_OR_CAMPAIGN_ID").text())
 case.write("case")
 ```
@@ -49,10 +48,12 @@ def _case() -> list[str]:
         if not name.startswith("_") and not isinstance(member, property):
             lines += _function(f"Case.{name}", getattr(stillhunt.Case, name))
     lines += ["### Tables as attributes\n", "| attribute | meaning |", "|---|---|"]
-    lines += [
-        f"| `{name}` | {_first(member)} |" for name, member in vars(stillhunt.Case).items() if name in CASE_TABLES
-    ]
+    lines += [f"| `{name}` | {_first(member)} |" for name, member in vars(stillhunt.Case).items() if _is_table(member)]
     return [*lines, ""]
+
+
+def _is_table(member: Any) -> bool:
+    return isinstance(member, property) and "Table" in str(inspect.signature(member.fget).return_annotation)
 
 
 def _function(name: str, function: Any) -> list[str]:
