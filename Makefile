@@ -100,4 +100,4 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) dist site stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
+	rm -rf $(VENV) dist site practice stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
