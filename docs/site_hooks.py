@@ -21,6 +21,8 @@ PAGE_OF = {"README.md": "index.md", "docs/adr": "adr/README.md"} | {there: page 
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 
+TERMINAL = re.compile(r"^```console\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
+"""Commands and their output. The highlighter would take a line of output that begins with `%` for a command."""
 RARELY_SOUGHT = (
     "adr/",
     "benchmark",
@@ -51,7 +53,14 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
         page.meta.setdefault("search", {"boost": 0.3})
     if name == "index.md":
         markdown = SHOWN.sub(lambda wanted: _readme_section(wanted[1], config), markdown)
+    markdown = TERMINAL.sub(_with_commands_marked, markdown)
     return site_links(markdown, FROM_ROOT.get(name, f"docs/{name}"), config.repo_url or "")
+
+
+def _with_commands_marked(block: re.Match[str]) -> str:
+    lines = enumerate(block[1].split("\n"), start=1)
+    typed = " ".join(str(number) for number, line in lines if line.startswith(("$ ", "> ")))
+    return f'```text hl_lines="{typed}"\n{block[1]}```\n'
 
 
 def _readme_section(heading: str, config: Any) -> str:
