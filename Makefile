@@ -84,6 +84,7 @@ site: docs ## the documentation as a site in site/; open site/index.html, no ser
 transcript: setup ## run the examples of README and tutorial again and put their output in
 	bash docs/transcript.sh
 	$(PY) docs/transcripts.py
+	$(PY) docs/generate.py
 
 bench: setup ## speed of each part on what it makes itself, one table per script
 	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
