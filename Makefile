@@ -17,7 +17,7 @@ FUZZ_OPTIONS ?= --seconds 60
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs transcript bench bench-log dist clean
+.PHONY: help use setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs site transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -78,8 +78,13 @@ format: setup ## put the code in its form
 docs: setup ## write the generated pages again
 	$(PY) docs/generate.py
 
-transcript: setup ## run the README's example again and put its output in
+site: docs ## the documentation as a site in site/; open site/index.html, no server needed
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+transcript: setup ## run the examples of README and tutorial again and put their output in
 	bash docs/transcript.sh
+	$(PY) docs/transcripts.py
+	$(PY) docs/generate.py
 
 bench: setup ## speed of each part on what it makes itself, one table per script
 	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
@@ -96,4 +101,4 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) dist stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
+	rm -rf $(VENV) dist site practice stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed

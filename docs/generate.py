@@ -11,6 +11,8 @@ from typing import Any
 
 from typer.main import get_command
 
+import pictures
+import python_api
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.parameters import all_parameters
@@ -45,7 +47,10 @@ def tables_page() -> str:
     parts = [
         "# Tables",
         GENERATED,
-        "Source: `src/stillhunt/base/schema.py`. `stillhunt schema` prints the same.\n",
+        (
+            "For looking up a column of your logs or of a case. `stillhunt schema` prints the same. Source: "
+            "`src/stillhunt/base/schema.py`.\n"
+        ),
         (
             "`requests` and `accounts` are what goes in; names ending in `.parquet` are the files of a case folder; "
             "`account_facts` is what `stillhunt export` writes; the rest goes from one part of the program to the "
@@ -72,7 +77,10 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         GENERATED,
-        "Source: `src/stillhunt/base/config.py`. `stillhunt config show --origin` prints the values in force.\n",
+        (
+            "For changing how a hunt reads, judges and reports. Most hunts need none of it. "
+            "`stillhunt config show --origin` prints the values in force. Source: `src/stillhunt/base/config.py`.\n"
+        ),
         (
             f"A setting is taken from the first of these that has it: a flag (`--set score.prior_bits=-12`), an "
             f"environment variable (`{ENV_PREFIX}SCORE__PRIOR_BITS=-12`), the settings file (`{SETTINGS_FILE}` in the "
@@ -93,7 +101,10 @@ def parameters_page() -> str:
     parts = [
         "# Parameters",
         GENERATED,
-        "Source: the tables made with `parameter_table` in `src/stillhunt/`; this page follows them.\n",
+        (
+            "For checking where a number of the method comes from. Source: the tables made with `parameter_table` in "
+            "`src/stillhunt/`.\n"
+        ),
         (
             "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "
             "with a release only. Each was *measured* (on simulated worlds or real logs), *derived* (from other "
@@ -119,7 +130,10 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         GENERATED,
-        "Source: `src/stillhunt/cli/app.py`. `stillhunt COMMAND --help` prints the same.\n",
+        (
+            "For looking up a command, an option or an exit code. `stillhunt COMMAND --help` prints the same. Source: "
+            "`src/stillhunt/cli/app.py`.\n"
+        ),
         (
             "stdout carries data (findings, or JSON with `--json`); progress, notes and errors go to stderr. Bars and "
             "colour appear on a terminal only, and `NO_COLOR` is honoured.\n"
@@ -176,7 +190,11 @@ def sources_page() -> str:
     lines = [
         "# Sources",
         GENERATED,
-        "Source: `src/stillhunt/collect/formats/`. `stillhunt inspect LOGS` says the same of your logs, with counts.\n",
+        (
+            "For finding out what stillhunt reads from the log of your gateway, and how to switch that log on. "
+            "`stillhunt inspect LOGS` says the same of your logs, with counts. "
+            "Source: `src/stillhunt/collect/formats/`.\n"
+        ),
         (
             "Name files or folders, also of several formats at once: the format of each file is recognised by its "
             "content. Logs of the same calls are joined by the ids that they share (last line of each table), so that "
@@ -258,6 +276,18 @@ def evidence_page() -> str:
     return f"{before}{KINDS_BEGIN}\n" + "\n".join(lines) + f"\n{KINDS_END}{after}"
 
 
+def python_page() -> str:
+    """`docs/python.md`: the public names."""
+    return "\n".join(
+        [
+            "# Python",
+            GENERATED,
+            "For using stillhunt in a script or a notebook. Source: `src/stillhunt/__init__.py`.\n",
+            *python_api.python_page(),
+        ]
+    )
+
+
 PAGES = {
     "evidence.md": evidence_page,
     "tables.md": tables_page,
@@ -265,6 +295,9 @@ PAGES = {
     "parameters.md": parameters_page,
     "commands.md": commands_page,
     "sources.md": sources_page,
+    "python.md": python_page,
+    "img/rooms.svg": pictures.rooms_picture,
+    "img/evidence.svg": pictures.evidence_picture,
 }
 """File name in docs/ -> the function that writes it."""
 

@@ -234,7 +234,7 @@ def export(
     Writes one row for each member account whose own verdict is act (it is flagged) or review: its role, its traffic,
     where that came from, and what the accounts table says of it. Without an ID, the campaigns are those with the
     verdict act or review, and an account of several campaigns has a row in each. The columns are those of account_facts
-    in docs/tables.md; addresses, cards and e-mail addresses are not among them.
+    in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one.
 
     In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
     begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The

@@ -56,7 +56,7 @@ def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
     """Compile parts of the kernels, each in a process of its own.
 
     Args:
-        advance: called for each kernel when it is compiled, once.
+        advance: gets 1 for each kernel that was compiled.
         parts: some of `COMPILED_PARTS`.
 
     Returns:
