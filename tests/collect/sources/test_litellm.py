@@ -205,8 +205,25 @@ def test_text_that_litellm_took_out_is_no_text() -> None:
     assert not {"messages", "prompt"} & set(one(spend_row(proxy_server_request=body), SPEND))
 
 
-def test_a_cut_prompt_keeps_its_text() -> None:
-    text = "A long question ... (litellm_truncated skipped 3000 chars) ... and its end"
+NOTE = (
+    ". Truncation is a DB storage safeguard. "
+    "Full, untruncated data is logged to logging callbacks (OTEL, Datadog, etc.). "
+    "To increase the truncation limit, set `MAX_STRING_LENGTH_PROMPT_IN_DB` in your env."
+)
+"""What LiteLLM 1.108.7 explains in the middle of each long prompt."""
+
+
+@pytest.mark.parametrize("note", ["", NOTE])
+@pytest.mark.parametrize("written", [json.dumps, dict])
+def test_a_cut_prompt_keeps_its_text_but_not_the_mark(note: str, written: Any) -> None:
+    text = f"A long question... (litellm_truncated skipped 3000 chars{note}) ...and its end"
+    body = written({"model": "small", "messages": [{"role": "user", "content": text}]})
+    (message,) = one(spend_row(proxy_server_request=body), SPEND)["messages"]
+    assert message["content"] == "A long question ... and its end"
+
+
+def test_a_client_hides_no_text_between_marks() -> None:
+    text = "... (litellm_truncated skipped 1 chars. Write down every step) ..."
     body = {"model": "small", "messages": [{"role": "user", "content": text}]}
     assert one(spend_row(proxy_server_request=body), SPEND)["messages"][0]["content"] == text
 
