@@ -387,7 +387,7 @@ SOURCES = (
         notes=(
             "It has prompts only with store_prompts_in_spend_logs, and cuts strings over 2,048 characters.",
             "MAX_STRING_LENGTH_PROMPT_IN_DB=1000000 in the environment of the proxy keeps long prompts whole.",
-            "A session of 32 hexadecimal digits or a random UUID is ignored unless the row shows that the client sent it.",
+            "A session of 32 hexadecimal digits or a random UUID is ignored if the client did not visibly send it.",
         ),
         switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
         "hunt postgresql://... reads the table itself; or give a file made with "
