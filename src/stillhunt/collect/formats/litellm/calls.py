@@ -368,7 +368,7 @@ SOURCES = (
             "A random UUID counts as the client's own only if the client sent it in a header or in metadata.",
         ),
         switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
-        "s3_v2 or gcs_bucket",
+        "s3_v2 or gcs_bucket; [configurations to paste](howto/litellm.md)",
         versions="LiteLLM 1.108.7",
     ),
     Source(
@@ -391,7 +391,7 @@ SOURCES = (
         ),
         switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
         "hunt postgresql://... reads the table itself; or give a file made with "
-        'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER',
+        'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER; [configuration to paste](howto/litellm.md#database)',
         versions="LiteLLM 1.108.7",
         framings=frozenset({"json", "csv", "parquet"}),
     ),
