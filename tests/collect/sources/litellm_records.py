@@ -7,6 +7,7 @@ from typing import Any
 
 KEY_HASH = "ab" * 32
 DRAWN = "0123456789abcdef0123456789abcdef"
+DRAWN_UUID = "01234567-89ab-4def-8123-456789abcdef"
 TAGS = ["User-Agent: acme", "User-Agent: acme/1.2", "blue"]
 
 

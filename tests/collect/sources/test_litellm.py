@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litellm_records import DRAWN, KEY_HASH, payload, spend_row
+from litellm_records import DRAWN, DRAWN_UUID, KEY_HASH, payload, spend_row
 from reading import CAPTURES, Read, captured, hashed_address, read_logs
 
 import stillhunt
@@ -109,6 +109,10 @@ def test_split_and_order_do_not_matter(tmp_path: Path) -> None:
         (DRAWN, {"trace_id": "fedcba9876543210fedcba9876543210"}, DRAWN),
         ("chat-7", {"trace_id": "chat-7", "session_id": "chat-7"}, "chat-7"),
         (DRAWN, {"trace_id": DRAWN, "headers": {"x-litellm-session-id": "chat-8"}}, "chat-8"),
+        (DRAWN_UUID, {"user_id": "reader-1"}, None),
+        (DRAWN_UUID, None, None),
+        (DRAWN_UUID, {"trace_id": DRAWN_UUID}, DRAWN_UUID),
+        (DRAWN_UUID, {"headers": {"x-litellm-session-id": DRAWN_UUID}}, DRAWN_UUID),
         (None, None, None),
     ],
 )
@@ -119,9 +123,13 @@ def test_a_trace_is_a_session_only_where_the_client_named_it(trace: Any, told: A
 def test_a_session_of_spend_logs_is_the_clients_own() -> None:
     plain = spend_row(proxy_server_request="{}", session_id=DRAWN)
     assert one(plain, SPEND)["conversation_id"] is None
+    assert one({**plain, "session_id": DRAWN_UUID}, SPEND)["conversation_id"] is None
     assert one({**plain, "session_id": "chat-9"}, SPEND)["conversation_id"] == "chat-9"
     body = {"model": "small", "metadata": {"session_id": DRAWN, "trace_id": DRAWN}}
     assert one({**plain, "proxy_server_request": body}, SPEND)["conversation_id"] == DRAWN
+    body = {"model": "small", "metadata": {"trace_id": DRAWN_UUID}}
+    told = {**plain, "session_id": DRAWN_UUID, "proxy_server_request": body}
+    assert one(told, SPEND)["conversation_id"] == DRAWN_UUID
 
 
 @pytest.mark.parametrize("user", [None, "", "default_user_id"])
@@ -197,8 +205,25 @@ def test_text_that_litellm_took_out_is_no_text() -> None:
     assert not {"messages", "prompt"} & set(one(spend_row(proxy_server_request=body), SPEND))
 
 
-def test_a_cut_prompt_keeps_its_text() -> None:
-    text = "A long question ... (litellm_truncated skipped 3000 chars) ... and its end"
+NOTE = (
+    ". Truncation is a DB storage safeguard. "
+    "Full, untruncated data is logged to logging callbacks (OTEL, Datadog, etc.). "
+    "To increase the truncation limit, set `MAX_STRING_LENGTH_PROMPT_IN_DB` in your env."
+)
+"""What LiteLLM 1.108.7 explains in the middle of each long prompt."""
+
+
+@pytest.mark.parametrize("note", ["", NOTE])
+@pytest.mark.parametrize("written", [json.dumps, dict])
+def test_a_cut_prompt_keeps_its_text_but_not_the_mark(note: str, written: Any) -> None:
+    text = f"A long question... (litellm_truncated skipped 3000 chars{note}) ...and its end"
+    body = written({"model": "small", "messages": [{"role": "user", "content": text}]})
+    (message,) = one(spend_row(proxy_server_request=body), SPEND)["messages"]
+    assert message["content"] == "A long question ... and its end"
+
+
+def test_a_client_hides_no_text_between_marks() -> None:
+    text = "... (litellm_truncated skipped 1 chars. Write down every step) ..."
     body = {"model": "small", "messages": [{"role": "user", "content": text}]}
     assert one(spend_row(proxy_server_request=body), SPEND)["messages"][0]["content"] == text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import to_builtins
@@ -31,8 +31,16 @@ HEALTH_CHECK = "litellm-internal-health-check"
 NOT_A_MODEL_CALL = "not a model call"
 OWN_CHECK = "LiteLLM's own health check"
 _NO_CALLS = re.compile("mcp_tool|_file|file_|_batch|batches|vector_store|container|fine_tuning|get_responses|list_")
-_RANDOM = re.compile(r"[0-9a-f]{32}")
-"""Trace id that LiteLLM draws at random if the client names no session."""
+_OTEL_TRACE = re.compile(r"[0-9a-f]{32}")
+"""Trace id that LiteLLM draws at random, with its OpenTelemetry callback, if the client names no session."""
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+"""The same without that callback; unlike the other, LiteLLM does not also write it where the client's own stands."""
+_CUT_MARK = re.compile(
+    r"\.\.\. \(litellm_truncated skipped \d+ chars(?:\. Truncation is a DB storage safeguard\. Full, untruncated data "
+    r"is logged to logging callbacks \(OTEL, Datadog, etc\.\)\. To increase the truncation limit, set "
+    r"`MAX_STRING_LENGTH_PROMPT_IN_DB` in your env\.)?\) \.\.\."
+)
+"""What LiteLLM writes into long texts; it would make one template of the long prompts of all customers."""
 _SESSION_HEADERS = ("x-litellm-session-id", "x-session-id", "session_id", "session-id")
 _CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "atext_completion", "aresponses"))
 """The usual types of calls, for which the pattern above is not tried."""
@@ -74,7 +82,8 @@ def _payload_rows(record: Record) -> list[Row]:
 
 def _spend_rows(record: Record) -> list[Row]:
     """One row of LiteLLM_SpendLogs, whose JSON columns may be text or objects."""
-    get, metadata, body = record.get, _object(record.get("metadata")), _object(record.get("proxy_server_request"))
+    get, metadata = record.get, _object(record.get("metadata"))
+    body = _object(_without_cut_marks(get("proxy_server_request")))
     key = get("api_key") or metadata.get("user_api_key")
     _pass_over(record, key)
     within = [_object(body.get(name)) for name in ("metadata", "litellm_metadata")] if body else []
@@ -140,7 +149,7 @@ def _session(record: Mapping[str, Any], client: Mapping[str, Any], headers: Mapp
     trace, drawn = first(record, "trace_id"), first(client, "trace_id")
     if drawn is not None and drawn != trace:
         return trace  # the client's own trace id took the place of LiteLLM's
-    return None if _is_random(trace) else trace
+    return None if _is_random(trace, (client,)) else trace
 
 
 def _spend_session(
@@ -150,11 +159,16 @@ def _spend_session(
     for part in within:
         named_by_client = named_by_client or first(part, "session_id")
     found = first(record, "session_id")
-    return named_by_client or (None if _is_random(found) else found)
+    return named_by_client or (None if _is_random(found, within) else found)
 
 
-def _is_random(trace: Any) -> bool:
-    return isinstance(trace, str) and _RANDOM.fullmatch(trace) is not None
+def _is_random(trace: Any, sent: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether LiteLLM drew a trace id, given the metadata that the client sent."""
+    if not isinstance(trace, str):
+        return False
+    if _UUID4.fullmatch(trace):
+        return all(first(part, "trace_id") != trace for part in sent)
+    return _OTEL_TRACE.fullmatch(trace) is not None
 
 
 def _spend_address(
@@ -274,6 +288,12 @@ def _add_answer(row: Row, answer: Any) -> None:
         row["response"] = response
 
 
+def _without_cut_marks(body: Any) -> Any:
+    """A body as it is or as JSON text, with an ellipsis for each mark of a cut."""
+    text = as_json(body)
+    return _CUT_MARK.sub(" ... ", text) if text and "(litellm_truncated " in text else body
+
+
 def _object(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         value = decoded(value)
@@ -345,9 +365,10 @@ SOURCES = (
         notes=(
             "Give the log of failures too: refused calls are part of what an account does.",
             "A trace_id that LiteLLM drew at random is not taken for a session; the client's own is.",
+            "A random UUID counts as the client's own only if the client sent it in a header or in metadata.",
         ),
         switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
-        "s3_v2 or gcs_bucket",
+        "s3_v2 or gcs_bucket; [configurations to paste](howto/litellm.md)",
         versions="LiteLLM 1.108.7",
     ),
     Source(
@@ -365,11 +386,12 @@ SOURCES = (
         ),
         notes=(
             "It has prompts only with store_prompts_in_spend_logs, and cuts strings over 2,048 characters.",
-            "A session of 32 hexadecimal digits looks like one that LiteLLM draws at random, and is ignored.",
+            "MAX_STRING_LENGTH_PROMPT_IN_DB=1000000 in the environment of the proxy keeps long prompts whole.",
+            "A session of 32 hexadecimal digits or a random UUID is ignored if the client did not visibly send it.",
         ),
         switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
         "hunt postgresql://... reads the table itself; or give a file made with "
-        'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER',
+        'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER; [configuration to paste](howto/litellm.md#database)',
         versions="LiteLLM 1.108.7",
         framings=frozenset({"json", "csv", "parquet"}),
     ),

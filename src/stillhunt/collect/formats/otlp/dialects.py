@@ -49,8 +49,11 @@ MODEL_ATTRIBUTES = frozenset(
     )
 )
 """Attributes that `model_group` reads, and the vendor's model name for which it is the client's."""
+LITELLM_KEY = "litellm.api_key.hash"
+"""The caller's key, on all spans of LITELLM_OTEL_V2 and not on its calls alone."""
 OPERATION_ATTRIBUTES = frozenset(
     (
+        LITELLM_KEY,
         "langfuse.observation.type",
         "langfuse.trace.name",
         "openinference.span.kind",
@@ -78,6 +81,8 @@ def operation(attributes: Attributes) -> str | None:
     name = pick(attributes, "gen_ai.operation.name", "llm.request.type")
     if isinstance(name, str) and name in _NO_MODEL:
         return None
+    if name is None and LITELLM_KEY in attributes:
+        return None  # LiteLLM's choice of a deployment, which names the model
     if name is not None or pick(attributes, "gen_ai.request.model") is not None:
         return str(name or "chat")
     return None

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stillhunt.collect.formats.otlp.attribute_values import value_of
-from stillhunt.collect.formats.otlp.dialects import status_of
+from stillhunt.collect.formats.otlp.dialects import LITELLM_KEY, status_of
 from stillhunt.collect.formats.otlp.entry import Attributes, Entry, pick
 from stillhunt.collect.formats.shared.addresses import client_address
 from stillhunt.collect.formats.source import Row, call_links
@@ -42,8 +42,12 @@ def _names_with(prefix: str) -> _Metadata:
     )
 
 
-_METADATA = (_names_with("metadata."), _names_with("langfuse.observation.metadata."))
-"""In LiteLLM's own spans, and in those of its Langfuse callback."""
+_METADATA = (
+    _names_with("metadata."),
+    _names_with("langfuse.observation.metadata."),
+    _names_with("litellm.metadata.")._replace(key=LITELLM_KEY),
+)
+"""In LiteLLM's own spans, in those of its Langfuse callback, and in its own with LITELLM_OTEL_V2."""
 
 
 class Place(NamedTuple):

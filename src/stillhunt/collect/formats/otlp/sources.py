@@ -162,7 +162,7 @@ _CARRIES = {
     "response": "gen_ai.output.messages, gen_ai.completion.N, llm.output_messages.N, langfuse.observation.output",
     "conversation_id": "gen_ai.conversation.id, session.id, also on a span around it",
     "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
-    "api_key_id": "metadata.user_api_key_hash (LiteLLM)",
+    "api_key_id": "metadata.user_api_key_hash, litellm.api_key.hash (LiteLLM)",
     "end_user_id": "gen_ai.user; user.id if that is not the account",
     "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; "
     "metadata.requester_ip_address (LiteLLM)",
@@ -214,7 +214,8 @@ SOURCES = (
             "Text needs OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; log records may have it: give them too.",
             "LiteLLM's default spans show about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
         ),
-        switch_on="the collector's file exporter; or the bodies of OTLP/HTTP requests, concatenated",
+        switch_on="the collector's file exporter; or the bodies of OTLP/HTTP requests, concatenated; "
+        "[configuration of LiteLLM to paste](howto/litellm.md#opentelemetry)",
         versions=(
             "opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0, OpenLLMetry 0.40 and 0.62, OpenInference 0.1.66, "
             "LiteLLM 1.108.7, Langfuse SDK 4"
