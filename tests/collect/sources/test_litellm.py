@@ -392,3 +392,15 @@ def test_a_frame_of_records_is_refused_with_advice_that_works(tmp_path: Path, ki
     read = read_logs(tmp_path / "log.jsonl")
     assert (len(read.rows), read.rejects) == (5, [])
     assert read.inputs[0].format.startswith("litellm")
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_objects_and_arrays_of_records_may_take_turns(tmp_path: Path, start: int) -> None:
+    """LiteLLM's `log_format` may change within a day, and a batch of one call may be an object."""
+    records = [payload(call) for call in range(6)]
+    written = [json.dumps(records[0]), json.dumps(records[1:3]), json.dumps(records[3]), json.dumps(records[4:])]
+    path = tmp_path / "calls.jsonl"
+    path.write_text("\n".join(written[start:] + written[:start]) + "\nno record\n", encoding="utf-8")
+    log = read_logs(path)
+    assert len(log.rows) == 6
+    assert len(log.rejects) == 1

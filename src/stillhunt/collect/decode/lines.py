@@ -317,9 +317,9 @@ class _Pieces:
 
 
 def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Elements of one JSON array, or of several that follow each other (one a line), each as one `Line`.
+    """Elements of one JSON array, or of several that follow each other, each as one `Line`.
 
-    Anything else after an array counts as one broken element.
+    What follows an array and is none is taken line by line: some loggers write an object where a batch holds one call.
     """
     source, number = _Pieces(pieces), 0
     while True:
@@ -329,8 +329,23 @@ def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
             return
         source.put_back(rest)
         if not rest.startswith(b"["):
-            yield from _after_arrays(number, source)
-            return
+            break
+    for line in lines(source, longest):
+        for element in elements_of(line, longest):
+            yield Line(number, element.data, element.complete)
+            number += 1
+
+
+def elements_of(line: Line, longest: int) -> Iterator[Line]:
+    """The elements of a line that is a JSON array, or the line itself.
+
+    Args:
+        line: one line of a file.
+        longest: bytes allowed for one element.
+    """
+    if line.complete and line.data.lstrip().startswith(b"["):
+        return array_elements(iter([line.data]), longest)
+    return iter([line])
 
 
 def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, None, tuple[int, bool]]:
@@ -368,12 +383,3 @@ def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, No
 def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
     data = b"".join(parts)
     return Line(number, data[:_RAW_BYTES], complete=False) if size > longest else Line(number, data.strip())
-
-
-def _after_arrays(number: int, pieces: Iterator[bytes]) -> Iterator[Line]:
-    rest = b""
-    for piece in pieces:
-        if len(rest) < _RAW_BYTES:
-            rest = (rest + piece).strip()
-    if rest:
-        yield Line(number, b"after the array: " + rest[:_RAW_BYTES])

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from stillhunt.collect.decode.batch_sizing import cut_up
 from stillhunt.collect.decode.columnar import UnusableInputError
 from stillhunt.collect.decode.delimited import CsvReader
-from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile, array_elements, whole_document
+from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile, array_elements, elements_of, whole_document
 from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, lines
 from stillhunt.collect.formats.source import Framing, Record, Row, Source
@@ -92,12 +92,9 @@ def framed_records(
 def _json_records(pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects) -> Iterator[Framed]:
     decoder = _decoder(file, source)
     decode = _plain_first(decoder.decode, file, source)
-    word, elements = _json_lines(pieces, file.longest)
-    for line in elements:
+    for place, line in _placed(*_json_lines(pieces, file.longest), file.longest):
         data = line.data
-        if line.number == 0:
-            data = data.removeprefix(BYTE_ORDER_MARK)
-        place, raw, size = f"{word} {line.number + 1}", data[:_RAW_BYTES], len(data)
+        raw, size = data[:_RAW_BYTES], len(data)
         if not line.complete:
             yield Framed(place, None, raw, f"longer than {file.longest} bytes (collect.max_line_bytes)", size)
         elif data and not data.isspace():
@@ -126,6 +123,17 @@ def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Li
     if start.startswith(b"{") and not start[1:].lstrip(b" \t\r").startswith((b'"', b"}")):
         return "document", whole_document(everything(), longest)
     return "line", lines(everything(), longest)
+
+
+def _placed(word: str, records: Iterator[Line], longest: int) -> Iterator[tuple[str, Line]]:
+    """Each record with its place; a line that is an array of records gives several."""
+    for line in records:
+        place = f"{word} {line.number + 1}"
+        if line.data[:1] == b"[" and word == "line":
+            for element in elements_of(line, longest):
+                yield f"{place}, element {element.number + 1}", element
+        else:
+            yield place, line
 
 
 def _decoder(file: TextFile, source: Source | None) -> Any:
