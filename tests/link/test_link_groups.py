@@ -93,14 +93,6 @@ def test_the_order_of_occurrences_changes_nothing() -> None:
         assert_same(found, expected)
 
 
-@pytest.mark.parametrize("narrow", [np.int32, np.int64])
-def test_narrow_counts_are_as_good(narrow: type) -> None:
-    rng = np.random.default_rng(7)
-    slices = draw_slices(rng, joined(drawn(rng, 20), own_phrases(rng, 20)))
-    narrowed = replace(slices, phrases=slices.phrases.astype(narrow), topics=slices.topics.astype(narrow))
-    assert_same(find_groups(narrowed, formed_on=0, least=LEAST), find_groups(slices, formed_on=0, least=LEAST))
-
-
 def test_the_rarest_uses_of_each_account_are_kept() -> None:
     rng = np.random.default_rng(8)
     users = rng.integers(1, 6, 40)
