@@ -84,7 +84,9 @@ def settings_page() -> str:
         (
             f"A setting is taken from the first of these that has it: a flag (`--set score.prior_bits=-12`), an "
             f"environment variable (`{ENV_PREFIX}SCORE__PRIOR_BITS=-12`), the settings file (`{SETTINGS_FILE}` in the "
-            "current folder, or `--settings FILE`; a section is a TOML table), the default.\n"
+            "current folder, or `--settings FILE`; a section is a TOML table), the default. The environment variable "
+            "`NUMBA_CACHE_DIR` says where machine code is kept "
+            "([shared installations](install.md#services-and-shared-installations)).\n"
         ),
         "| setting | default | meaning, unit, reason |",
         "|---|---|---|",

@@ -9,7 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from stillhunt._kernel_cache import choose_kernel_cache
 from stillhunt._version import __version__
+
+choose_kernel_cache()
 
 if TYPE_CHECKING:
     from stillhunt.base.config import Config

@@ -149,3 +149,9 @@ def test_not_a_case_folder(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "next:" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_look_ups_import_no_kernel() -> None:
+    """They answer at once, also where nothing can be compiled."""
+    code = "import sys, stillhunt, stillhunt.cli.lookups; stillhunt.Case; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

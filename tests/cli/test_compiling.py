@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,22 @@ def test_failed_compilation_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> N
 def test_changed_kernel_is_compiled_again(stamp: Path) -> None:
     stamp.write_text("another key", encoding="ascii")
     assert not compiling.is_compiled()
+
+
+def test_second_hunt_waits_for_the_first(stamp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and then finds the kernels compiled."""
+    monkeypatch.setattr(compiling, "compile_parts", lambda *_: pytest.fail("compiled a second time"))
+    with stamp.with_suffix(".lock").open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+
+        class Noted(Silent):
+            def note(self, text: str) -> None:
+                assert "another hunt is compiling" in text
+                stamp.write_text(compiling._key(), encoding="ascii")
+                fcntl.flock(first, fcntl.LOCK_UN)
+
+        compiling.compile_once(Noted())
+    assert compiling.is_compiled()
 
 
 def test_unknown_part_is_a_failure() -> None:

@@ -8,11 +8,12 @@ groups, which is the largest kernel by far.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -26,6 +27,7 @@ from numba.core.registry import CPUDispatcher
 import stillhunt
 from stillhunt.base.progress import Advance, Progress
 
+COMPILING_TAKES = "one to two minutes on two cores"
 STAMP = "stillhunt-kernels.txt"
 """Beside numba's cache: the key of the kernels that were compiled there, written when all are."""
 
@@ -46,10 +48,34 @@ def compile_once(progress: Progress) -> None:
     """
     if is_compiled():
         return
-    with progress.stage("compiling once", len(_kernels()), "kernels") as advance:
-        done = compile_parts(advance, COMPILED_PARTS)
-    if done:
-        _stamp().write_text(_key(), encoding="ascii")
+    with _alone(progress):
+        if is_compiled():  # by the hunt for which this one waited
+            return
+        with progress.stage("compiling once", len(_kernels()), "kernels") as advance:
+            done = compile_parts(advance, COMPILED_PARTS)
+        if done:
+            _stamp().write_text(_key(), encoding="ascii")
+
+
+@contextlib.contextmanager
+def _alone(progress: Progress) -> Iterator[None]:
+    """Let one process at a time compile; without locks of files, as on Windows, all compile."""
+    try:
+        import fcntl  # Unix only
+
+        lock = _stamp().with_suffix(".lock").open("w")
+    except (ImportError, OSError):
+        yield
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.note(f"another hunt is compiling, which takes {COMPILING_TAKES}; this one waits for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from stillhunt._kernel_cache import VARIABLE, is_temporary
 from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.cli.compiling import compile_once, is_compiled
+from stillhunt.cli.compiling import COMPILING_TAKES, compile_once, is_compiled
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 
@@ -148,8 +149,12 @@ def _settings() -> Check:
 
 
 def _kernel_cache() -> Check:
-    """Whether all kernels are compiled."""
-    if is_compiled():
-        return Check("numba cache", "ok", "warm")
-    advice = "the first hunt will compile for about a minute; 'stillhunt doctor --warm' compiles now"
-    return Check("numba cache", "warn", "cold", advice)
+    """Whether all kernels are compiled, and whether they will stay so."""
+    warm = is_compiled()
+    advice = "" if warm else f"the first hunt compiles for {COMPILING_TAKES}; 'stillhunt doctor --warm' compiles now"
+    seen = "warm" if warm else "cold"
+    if is_temporary():
+        seen += f", in {os.environ[VARIABLE]}, because no other folder for it can be written"
+        lasting = f"set {VARIABLE} to a folder that lasts and that only you can write: its content is executed"
+        advice = f"{advice}; {lasting}" if advice else lasting
+    return Check("numba cache", "warn" if advice else "ok", seen, advice)

@@ -12,7 +12,6 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.schema import INPUT_TABLES, ROOM_TABLES
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES, CASE_VIEWS
 from stillhunt.base.shape import Table
-from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 
 HIDDEN = "(set, not shown)"
@@ -91,6 +90,8 @@ def run_config_show(settings: Mapping[str, str], file: Path | None, *, origin: b
     Raises:
         ConfigError: a setting is unknown or malformed.
     """
+    from stillhunt.cli.hunting import nested_settings  # it imports the kernels, which the other commands do without
+
     rows = [
         (name, HIDDEN if name in SECRET_SETTINGS and value else value, source, reason)
         for name, value, source, reason in setting_origins(nested_settings(settings), file=file)
