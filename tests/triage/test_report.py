@@ -111,7 +111,7 @@ def test_says_what_was_found(page: str) -> None:
         "No accounts table: shared payment and sign-up bursts cannot be seen.",
         "Signed up (UTC)",
         "2026-03-04 13:40",
-        "Copy account ids",
+        "Copy flagged ids",
         "3 of 311 requests",
         "req-failover-000",
         "The template: what its accounts share",
@@ -274,6 +274,26 @@ def test_members_beyond_the_bound_are_said_to_be_elsewhere(case: Case, monkeypat
 def members_of(page: str) -> list[str]:
     """The body of each members table."""
     return re.findall(r'<table class="members".*?<tbody>(.*?)</tbody>', page, re.S)
+
+
+def test_whole_id_is_there_where_the_shown_one_is_cut() -> None:
+    name = '"<' + "x" * 400
+    assert members_of(renamed({"91c2-acct-0000": name}).report())[0].count(f'<td data-id="&#34;&lt;{"x" * 400}">') == 1
+
+
+def renamed(names: dict[str, str]) -> Case:
+    """The demo case with other ids for some accounts."""
+
+    def bent(table: pa.Table, name: str) -> pa.Table:
+        rows = table.to_pylist()
+        for row in rows:
+            row["account_id"] = names.get(row["account_id"], row["account_id"])
+        return build(name, rows)
+
+    case = demo_case()
+    tables = {name: bent(case.tables[name], name) for name in ("accounts", "members", "evidence", "slices")}
+    details = bent(case.member_details, "member_details")
+    return Case({**case.tables, **tables}, case.samples, case.timeline, case.run, member_details=details)
 
 
 def test_every_member_is_in_the_page_with_its_facts(case: Case, page: str) -> None:

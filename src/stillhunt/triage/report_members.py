@@ -43,6 +43,7 @@ class MemberTable:
         columns: those that the logs fill.
         unknown: headings of the others.
         rows: one text per column; the most probable account first.
+        full_ids: for each row the whole account id where the row has it cut, else "".
         total: members of the campaign, of which there may be more than rows.
         points: account, role, verdict, requests, share and probability of at most 1,500 of them, for the chart.
     """
@@ -50,6 +51,7 @@ class MemberTable:
     columns: tuple[MemberColumn, ...]
     unknown: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    full_ids: tuple[str, ...]
     total: int
     points: tuple[tuple[Any, ...], ...]
 
@@ -69,6 +71,7 @@ def member_table(facts: pa.Table, limit: int) -> MemberTable:
         columns=tuple(_COLUMNS[place] for place in filled),
         unknown=tuple(column.title for place, column in enumerate(_COLUMNS) if place not in filled),
         rows=tuple(zip(*(cells[place] for place in filled), strict=True)),
+        full_ids=tuple(map(_full_id, records)),
         total=facts.num_rows,
         points=tuple(_point(record) for record in records[::step]),
     )
@@ -87,6 +90,12 @@ def _point(record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _account(record: Mapping[str, Any]) -> str:
     return formatting.shorten(record["account_id"], FULL_ID_CHARS)
+
+
+def _full_id(record: Mapping[str, Any]) -> str:
+    """What is copied and downloaded, where it is not what is shown."""
+    full = formatting.escape_controls(record["account_id"])
+    return "" if full == _account(record) else full
 
 
 def _verdict(record: Mapping[str, Any]) -> str:

@@ -29,9 +29,11 @@
     button.addEventListener("click", () => copy([...button.parentElement.querySelectorAll("code")].map((id) => id.textContent), "id", button));
   }
 
-  // a spreadsheet takes a field that begins like this for a formula, in quotes or not
-  const FORMULA = /^\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
-  const field = (text) => `"${(FORMULA.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+  // where a spreadsheet would read a formula: at the beginning of a cell, which in some countries a semicolon ends; as in export
+  const FORMULA = /((?:^|;)\s*)(?=[=+\-@'\uff1d\uff0b\uff0d\uff20])/g;
+  const field = (text) => `"${text.replace(FORMULA, "$1'").replaceAll('"', '""')}"`;
+  const accountOf = (row) => row.cells[0].dataset.id ?? row.cells[0].textContent;  // not trimmed: an id may begin with a space
+  const verdictPlace = (table) => [...table.tHead.rows[0].cells].findIndex((head) => head.textContent.trim() === "Verdict");
   const number = (text) => text.replaceAll(",", "");
 
   function download(view, name) {
@@ -39,7 +41,8 @@
     const figure = heads.map((head) => head.dataset.kind === "figure");
     const lines = [heads.map((head) => field(head.textContent.trim())).join(",")];
     for (const row of shownRows(view)) {
-      lines.push([...row.cells].map((cell, i) => field(figure[i] ? number(cell.textContent.trim()) : cell.textContent.trim())).join(","));
+      const texts = [...row.cells].map((cell, i) => figure[i] ? number(cell.textContent.trim()) : cell.textContent.trim());
+      lines.push([accountOf(row), ...texts.slice(1)].map(field).join(","));
     }
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv;charset=utf-8" }));
@@ -58,7 +61,7 @@
   } } });
 
   function addFilters(view, place, apply) {
-    const choices = [];
+    const choices = [], verdict = verdictPlace(view.table().node());
     [...view.table().header().rows[0].cells].forEach((head, i) => {
       if (head.dataset.kind !== "choice") return;
       const values = new Set();
@@ -66,7 +69,7 @@
         for (const text of cell.textContent.trim().split(BETWEEN_VALUES)) values.add(text);
         if (values.size > FILTER_VALUES) return;  // too many to choose from: the search finds them
       }
-      if (values.size < 2) return;
+      if (values.size < 2 && i !== verdict) return;
       const label = document.createElement("label"), select = document.createElement("select");
       select.append(new Option("all", "*"));
       // a prefix keeps what a log says from being taken for "all"
@@ -96,6 +99,20 @@
     });
     const tools = table.closest("section").querySelector(".tools");
     const search = tools.querySelector("input");
+    const verdict = verdictPlace(table);
+    const flagged = () => shownRows(view).filter((row) => row.cells[verdict].textContent.trim() === "act");
+    const copiers = [[".copy-flagged", flagged, "", "flagged id"], [".copy-all", () => shownRows(view), "all ", "id"]];
+    for (const [name, rows] of copiers) {
+      const button = tools.querySelector(name);
+      button.addEventListener("click", () => copy(rows().map(accountOf), "account id", button));
+    }
+    const count = () => {  // a button says how many of the accounts in view it copies
+      for (const [name, rows, all, noun] of copiers) {
+        const button = tools.querySelector(name), number = rows().length;
+        button.textContent = `Copy ${all}${plural(number, noun)}`;
+        button.disabled = number === 0;
+      }
+    };
     let choices = [];
     const apply = () => {
       view.search(search.value);
@@ -104,11 +121,11 @@
         view.column(i).search(select.value === "*" ? "" : (text) => text.trim().split(BETWEEN_VALUES).includes(wanted));
       }
       view.draw();
+      count();
     };
     choices = addFilters(view, tools.querySelector(".filters"), apply);
     search.addEventListener("input", apply);
-    const copier = tools.querySelector(".copy-accounts");
-    copier.addEventListener("click", () => copy(shownRows(view).map((row) => row.cells[0].textContent.trim()), "account id", copier));
+    count();
     tools.querySelector(".csv").addEventListener("click", () => download(view, table.dataset.name));
     const box = table.closest(".dt-layout-table");
     box.tabIndex = 0;
