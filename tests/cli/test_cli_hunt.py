@@ -169,10 +169,12 @@ def test_hostile_ids_never_act_on_the_terminal(tmp_path: Path) -> None:
     hunt = run("hunt", path.name, "--out", "case", cwd=tmp_path)
     known = pq.read_table(tmp_path / "case" / "accounts.parquet").column("account_id").to_pylist()
     explained = run("explain", "case", known[0], cwd=tmp_path)
-    unknown = run("explain", "case", HOSTILE_ID, cwd=tmp_path)
+    by_log = run("explain", "case", HOSTILE_ID, cwd=tmp_path)
+    assert by_log.returncode == 0  # found as it stands in the log, shown with visible characters
+    unknown = run("explain", "case", f"{HOSTILE_ID}?", cwd=tmp_path)
     absent = run("hunt", "absent\x1b[31m.jsonl", cwd=tmp_path)
     assert (hunt.returncode, explained.returncode, unknown.returncode, absent.returncode) == (4, 0, 1, 1)
-    for result in (hunt, explained, unknown, absent):
+    for result in (hunt, explained, by_log, unknown, absent):
         for line in (result.stdout + result.stderr).splitlines():
             assert line.isprintable(), ascii(line)
     document = run("explain", "case", known[0], "--json", cwd=tmp_path)

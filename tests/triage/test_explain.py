@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from stillhunt.base.errors import CaseError
+from stillhunt.cli import lookups
 from stillhunt.triage import Case
 from stillhunt.triage.score_breakdown import probability_of
 
@@ -111,6 +114,54 @@ def test_an_account_that_is_not_flagged_is_only_a_possible_member(case: Case) ->
     assert "\n  member of             hunt-7f3a91c2\n" in case.explain("91c2-acct-0000").text()
     review = without_evidence(case, account, "review").explain(account).text()
     assert "possible member of    hunt-7f3a91c2; needs a person's review" in review
+
+
+def with_accounts(case: Case, account: str, **changes: object) -> Case:
+    """The case with one account's row changed in the tables of accounts and members."""
+    tables = dict(case.tables)
+    for name in ("accounts", "members", "evidence"):
+        rows = tables[name].to_pylist()
+        tables[name] = build(
+            name,
+            [
+                row | {k: changes[k] for k in changes if k in row} if row["account_id"] == account else row
+                for row in rows
+            ],
+        )
+    return Case(tables, case.samples, case.timeline, case.run)
+
+
+def test_account_with_the_id_of_a_campaign_can_be_chosen(case: Case) -> None:
+    taken = with_accounts(case, "91c2-acct-0000", account_id="hunt-7f3a91c2")
+    campaign = taken.explain("hunt-7f3a91c2")
+    assert campaign.kind == "campaign"
+    assert "an account has this id, too: 'stillhunt explain --account' explains that one" in campaign.text(200)
+    assert "same id" not in case.explain("hunt-7f3a91c2").text()
+    assert taken.explain("hunt-7f3a91c2", account=True).kind == "account"
+    with pytest.raises(CaseError, match="no account has the id"):
+        case.explain("hunt-7f3a91c2", account=True)
+
+
+def test_account_of_an_allowed_programme_is_said_to_be_one(case: Case) -> None:
+    allowed = with_accounts(case, "91c2-acct-0000", sanctioned=True, verdict="none", flagged=False)
+    shown = allowed.explain("91c2-acct-0000").text()
+    assert "Verdict none: it belongs to an allowed programme (probability of harvesting > 99.9 %)" in shown
+
+
+@pytest.mark.parametrize("wanted_id", ["hunt-7f3a91c2", "91c2-acct-0000"])
+def test_lines_fit_a_narrow_terminal(case: Case, wanted_id: str) -> None:
+    lines = case.explain(wanted_id).text(70).splitlines()
+    assert 60 < max(map(len, lines)) <= 70
+
+
+@pytest.mark.parametrize(("width", "used"), [(72, 72), (300, 96)])
+def test_lines_are_folded_once(folder: Path, monkeypatch: pytest.MonkeyPatch, width: int, used: int) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        lookups, "output_console", lambda: Console(file=screen, force_terminal=True, highlight=False, width=width)
+    )
+    lookups.run_explain(folder, "hunt-c41d08be", account=False, as_json=False)
+    assert screen.getvalue().rstrip() == Case.read(folder).explain("hunt-c41d08be").text(used).rstrip()
 
 
 @pytest.mark.parametrize("wanted_id", ["hunt-7f3a91c2", "91c2-acct-0000"])

@@ -41,6 +41,14 @@ def test_full_id_comes_before_longer_ones_that_begin_with_it() -> None:
     assert resolve_id(tables, "a") == ("account", "a")
 
 
+def test_id_is_found_as_it_stands_in_the_log() -> None:
+    """The tables hold a visible form of its control and invisible characters."""
+    shown, cut = "acct\ufffd202e;7", "acct\ufffd200b;"
+    tables = tables_with([], [shown, "acct\ufffd200b;9"])
+    assert resolve_id(tables, "acct\u202e7") == resolve_id(tables, shown) == ("account", shown)
+    assert resolve_id(tables, "acct\u200b") == resolve_id(tables, cut) == ("account", "acct\ufffd200b;9")
+
+
 def test_kind_that_is_not_asked_for_is_not_found() -> None:
     assert resolve_id(TABLES, "both", ("account",)) == ("account", "both")
     with pytest.raises(CaseError, match="no campaign has the id 'anna'") as caught:

@@ -74,7 +74,7 @@ def test_every_artefact_says_so(case: Case, tmp_path: Path, capsys: pytest.Captu
     words = "1 is an e-mail address and 1 is an IP address"
     assert f"ids          Of 500 account ids {words}" in shown(case)
     assert words in case.report()
-    assert f"account ids           {words}, as in the logs: personal data" in case.explain(CAMPAIGN).text()
+    assert f"account ids           {words}, as in the logs: personal data" in case.explain(CAMPAIGN).text(200)
     assert "account id            1 is an e-mail address" in case.explain("jo@mail.example").text()
     folder = case.write(tmp_path / "case")
     run_export(ExportOrder(folder, CAMPAIGN, every_member=True, out=tmp_path / "a.csv"))

@@ -31,7 +31,13 @@ REQUESTS = Table(
     (
         _c("request_id", pa.string(), False, "Id of the call, unique within its source."),
         _c("timestamp", TIMESTAMP, False, "When the call arrived, UTC, microseconds."),
-        _c("account_id", pa.string(), False, "Account that is billed for the call."),
+        _c(
+            "account_id",
+            pa.string(),
+            False,
+            "Account that is billed for the call. Each control, direction-changing or invisible character in an id "
+            "is written as U+FFFD, its code in hexadecimal and a semicolon, such as \ufffd202e;.",
+        ),
         _c("model", pa.string(), False, "Model the client asked for."),
         _c("source", pa.string(), False, "Name of the log it came from (setting collect.source), never a path."),
         _c("prompt", pa.large_string(), True, "New user or tool content of this call; resent history is removed."),

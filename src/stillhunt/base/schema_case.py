@@ -32,7 +32,8 @@ CASE_ACCOUNTS = Table(
             "account_id",
             pa.string(),
             False,
-            "Account, as in the logs: personal data where it is an e-mail or IP address.",
+            "Account, as in the logs (invisible characters as in requests): personal data where it is an e-mail or IP "
+            "address.",
         ),
         _c("score", pa.float64(), False, "Probability that the account harvests, 0 to 1."),
         _c("verdict", pa.string(), False, "act, review or none."),

@@ -190,6 +190,9 @@ def inspect(
 def explain(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
+    account: Annotated[
+        bool, typer.Option("--account", help="ID is an account, also where a campaign has the same id.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Explain why a campaign or an account has its verdict.
@@ -198,7 +201,7 @@ def explain(
     """
     from stillhunt.cli.lookups import run_explain  # start-up time
 
-    run_explain(case, identifier, as_json=as_json)
+    run_explain(case, identifier, account=account, as_json=as_json)
 
 
 @app.command()
@@ -238,7 +241,7 @@ def export(
 
     In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
     begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The
-    values of a list are joined with semicolons. JSON and Parquet hold all values as they are.
+    values of a list are joined with semicolons. JSON and Parquet hold all values as the case has them.
     """
     from stillhunt.cli.exporting import ExportOrder, run_export  # start-up time
 

@@ -13,27 +13,31 @@ from stillhunt.base.schema import INPUT_TABLES, ROOM_TABLES
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES, CASE_VIEWS
 from stillhunt.base.shape import Table
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
+from stillhunt.triage.explain import TEXT_WIDTH
 
 HIDDEN = "(set, not shown)"
 
 
-def run_explain(folder: Path, identifier: str, *, as_json: bool) -> None:
+def run_explain(folder: Path, identifier: str, *, account: bool, as_json: bool) -> None:
     """Print why a campaign or an account has its verdict.
 
     Args:
         folder: the case folder.
         identifier: campaign or account id.
+        account: only an account is meant.
         as_json: print JSON.
 
     Raises:
         CaseError: no case there, or no such id in it.
     """
     case = stillhunt.Case.read(folder)
-    explanation = case.explain(identifier)
+    explanation = case.explain(identifier, account=account)
     if as_json:
         print_json(explanation.as_dict())
     else:
-        output_console().print(safe_lines(explanation.text()))
+        console = output_console()
+        width = min(console.width, TEXT_WIDTH) if console.is_terminal else TEXT_WIDTH
+        console.print(safe_lines(explanation.text(width)))
 
 
 def named_tables() -> dict[str, Table]:

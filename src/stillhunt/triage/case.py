@@ -16,7 +16,7 @@ from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
-from stillhunt.triage.lookup import explain_id, resolve_id
+from stillhunt.triage.lookup import ID_KINDS, explain_id, resolve_id
 from stillhunt.triage.model import CaseModel, case_model
 from stillhunt.triage.report import render_report
 
@@ -115,16 +115,17 @@ class Case:
         """What there is to say about it; the screen, explanations and the report lay it out."""
         return case_model(self.tables, self.run, self.origins, self.member_details)
 
-    def explain(self, wanted_id: str) -> Explanation:
+    def explain(self, wanted_id: str, *, account: bool = False) -> Explanation:
         """Why an account or campaign has its score.
 
         Args:
-            wanted_id: campaign or account.
+            wanted_id: campaign or account; where both have the id, the campaign.
+            account: only an account is meant.
 
         Raises:
             CaseError: no account or campaign has this id; the nearest ones are named.
         """
-        return explain_id(self.tables, self.run, str(wanted_id), self.origins)
+        return explain_id(self.tables, self.run, str(wanted_id), self.origins, ("account",) if account else ID_KINDS)
 
     def account_facts(self, campaign: str | None = None) -> pa.Table:
         """What is known of the member accounts, also of those whose own verdict is none.

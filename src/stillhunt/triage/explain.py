@@ -11,7 +11,10 @@ from stillhunt.base import formatting
 from stillhunt.triage.model import ID_CHARS, family_name
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
 
-_TEXT_WIDTH = 96
+TEXT_WIDTH = 96
+"""Characters of a line where no terminal is narrower."""
+_NARROWEST = 60
+_LABEL_CHARS = 24
 _MEMBERS_SHOWN = 20
 _SCORE_TOLERANCE = 1e-9
 
@@ -30,6 +33,7 @@ class Explanation:
         facts: short facts as label and value.
         change: what would change the result, in sentences.
         unseen: evidence that the logs could not carry, in sentences.
+        sanctioned: whether the settings allow the account's programme.
     """
 
     kind: str
@@ -41,6 +45,7 @@ class Explanation:
     facts: tuple[tuple[str, str], ...]
     change: tuple[str, ...]
     unseen: tuple[str, ...]
+    sanctioned: bool = False
 
     @property
     def probability(self) -> float:
@@ -87,15 +92,20 @@ class Explanation:
             "not_seen": list(self.unseen),
         }
 
-    def text(self) -> str:
-        """The explanation for a terminal: plain text, 96 columns, control characters escaped."""
-        likelihood = formatting.likelihood(self.probability)
+    def text(self, width: int = TEXT_WIDTH) -> str:
+        """The explanation for a terminal: plain text, control characters escaped.
+
+        Args:
+            width: characters of a line; fewer than 60 count as 60.
+        """
+        width = max(width, _NARROWEST)
         lines = [
             f"{self.kind.capitalize()} {formatting.shorten(self.id, ID_CHARS)}",
-            f"Verdict {self.verdict}: {likelihood} ({formatting.probability(self.probability)})",
+            f"Verdict {self.verdict}: {self._verdict_words()}",
             "",
         ]
-        lines += [f"  {label:<22}{value}" for label, value in self.facts]
+        for label, value in self.facts:
+            lines += _wrapped(value, f"  {label:<{_LABEL_CHARS - 2}}", width)
         if not self.agrees:
             rebuilt = f"the evidence adds up to {self.probability:.6f}"
             lines += ["", f"  Warning: the stored score is {self.stored_score:.6f}, but {rebuilt}."]
@@ -103,18 +113,30 @@ class Explanation:
             heading = "How the score adds up, in bits"
             if self.kind == "account":
                 heading = f"Campaign {formatting.shorten(self.memberships[0].campaign_id, ID_CHARS)}, in bits"
-            lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)")]
+            lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)", width)]
         if self.kind == "account" and self.memberships:
             main = self.memberships[0]
-            lines += ["", "The account's part in it, in bits", *_sum_lines(main.member, "P(member | campaign)")]
+            lines += ["", "The account's part in it, in bits", *_sum_lines(main.member, "P(member | campaign)", width)]
             product = formatting.probability(main.probability)
             lines += ["", f"  P(account) = P(campaign) x P(member | campaign), which is {product}"]
             lines += _other_campaigns(self.memberships[1:])
         if self.kind == "campaign":
-            lines += _member_lines(self.memberships)
-        lines += _paragraphs("What would change it", self.change)
-        lines += _paragraphs("What these logs cannot show", self.unseen)
+            lines += _member_lines(self.memberships, width)
+        lines += _paragraphs("What would change it", self.change, width)
+        lines += _paragraphs("What these logs cannot show", self.unseen, width)
         return "\n".join(line.rstrip() for line in lines) + "\n"
+
+    def _verdict_words(self) -> str:
+        probability = formatting.probability(self.probability)
+        if self.sanctioned:
+            return f"it belongs to an allowed programme (probability of harvesting {probability})"
+        return f"{formatting.likelihood(self.probability)} ({probability})"
+
+
+def _wrapped(text: str, beginning: str, width: int) -> list[str]:
+    """A text in lines under each other, after a beginning of its own."""
+    lines = textwrap.wrap(text, width=width, initial_indent=beginning, subsequent_indent=" " * len(beginning))
+    return lines or [beginning]
 
 
 def _term_dict(term: Term) -> dict[str, Any]:
@@ -128,22 +150,17 @@ def _term_dict(term: Term) -> dict[str, Any]:
     }
 
 
-def _sum_lines(part: ScoreSum, name: str) -> list[str]:
+def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
     for heading, terms in _headings(part):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
             family = f"{family_name(term.family)}: " if term.family else ""
-            lines += _term_lines(f"{family}{term.shown}{behind}", term)
+            lines += _wrapped(f"{family}{term.shown}{behind}", f"  {formatting.bits(term.bits):>7}  ", width)
     probability = formatting.probability(part.probability)
     lines.append(f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} is {probability}")
     return lines
-
-
-def _term_lines(text: str, term: Term) -> list[str]:
-    bits = f"  {formatting.bits(term.bits):>7}  "
-    return textwrap.wrap(text, width=_TEXT_WIDTH, initial_indent=bits, subsequent_indent=" " * len(bits))
 
 
 def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
@@ -155,13 +172,14 @@ def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
     )
 
 
-def _member_lines(members: Sequence[Membership]) -> list[str]:
+def _member_lines(members: Sequence[Membership], width: int) -> list[str]:
     if not members:
         return []
+    name = max(8, min(32, width - 54))  # the other columns stand as they are
     lines = ["", f"Members ({formatting.count(len(members))})"]
-    lines.append(f"  {'account':<34}{'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
+    lines.append(f"  {'account':<{name}}  {'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
     lines += [
-        f"  {formatting.shorten(m.account_id, 32):<34}{formatting.shorten(m.verdict, 8):<9}{_role(m):<10}"
+        f"  {formatting.shorten(m.account_id, name):<{name}}  {formatting.shorten(m.verdict, 8):<9}{_role(m):<10}"
         f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>13}"
         for m in members[:_MEMBERS_SHOWN]
     ]
@@ -186,9 +204,8 @@ def _other_campaigns(others: Sequence[Membership]) -> list[str]:
     return lines
 
 
-def _paragraphs(heading: str, sentences: Sequence[str]) -> list[str]:
+def _paragraphs(heading: str, sentences: Sequence[str], width: int) -> list[str]:
     lines = ["", heading] if sentences else []
     for sentence in sentences:
-        shown = formatting.shorten(sentence, STATEMENT_CHARS)
-        lines += textwrap.wrap(shown, width=_TEXT_WIDTH, initial_indent="  - ", subsequent_indent="    ")
+        lines += _wrapped(formatting.shorten(sentence, STATEMENT_CHARS), "  - ", width)
     return lines

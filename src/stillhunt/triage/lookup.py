@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.triage import margins
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
@@ -25,7 +26,11 @@ _NEAREST_SHOWN = 3
 
 
 def explain_id(
-    tables: Mapping[str, pa.Table], run: Mapping[str, Any], wanted_id: str, origins: pa.Table
+    tables: Mapping[str, pa.Table],
+    run: Mapping[str, Any],
+    wanted_id: str,
+    origins: pa.Table,
+    kinds: tuple[str, ...] = ID_KINDS,
 ) -> Explanation:
     """Why an account or campaign has its score.
 
@@ -34,11 +39,12 @@ def explain_id(
         run: content of run.json; thresholds and coverage are read from it.
         wanted_id: campaign or account, or the beginning of its id, as in `resolve_id`.
         origins: the ORIGINS table.
+        kinds: what may be meant, from `ID_KINDS`.
 
     Raises:
         CaseError: no account or campaign has this id, or several begin with it.
     """
-    kind, wanted_id = resolve_id(tables, wanted_id)
+    kind, wanted_id = resolve_id(tables, wanted_id, kinds)
     unseen = tuple(str(row.get("sentence", "")) for row in run.get("coverage", []) if not row.get("available", True))
     if kind == "campaign":
         own = {
@@ -69,6 +75,7 @@ def resolve_id(tables: Mapping[str, pa.Table], wanted_id: str, kinds: tuple[str,
         CaseError: nothing has this id or begins with it, or several do.
     """
     wanted_id = wanted_id.encode("utf-8", "replace").decode()  # a command line may hold bytes that are no text
+    wanted_id = visible_id(wanted_id)  # so that an id as it stands in the log is found
     ids = {kind: tables[f"{kind}s"][f"{kind}_id"] for kind in kinds}
     for kind, names in ids.items():
         if pc.any(pc.equal(names, wanted_id)).as_py():
@@ -118,6 +125,8 @@ def _explain_campaign(
     ]
     note = personal_ids_note(members["account_id"])
     ids = [("account ids", f"{note}, as in the logs: personal data")] if note else []
+    if pc.any(pc.equal(own["accounts"]["account_id"], name)).as_py():
+        ids.append(("same id", "an account has this id, too: 'stillhunt explain --account' explains that one"))
     return Explanation(
         kind="campaign",
         id=name,
@@ -161,6 +170,7 @@ def _explain_account(
         campaign=main.campaign if main else None,
         memberships=tuple(memberships),
         facts=tuple(facts),
+        sanctioned=row["sanctioned"],
         change=margins.account_margins(main, sanctioned=row["sanctioned"], settings=settings),
         unseen=unseen,
     )

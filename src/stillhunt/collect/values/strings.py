@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -13,21 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillhunt.base.visible_ids import REPLACEMENT, UNPRINTABLE, visible_id
 from stillhunt.collect.values.fields import Column
 
 Faults = dict[int, str]
 """Row within the batch -> why its value is refused."""
 
 NESTED = "an object or a list, not an id: map the column to a field in it (THEIRS.FIELD)"
-REPLACEMENT = "\ufffd"
-UNPRINTABLE = re.compile(
-    # Control characters of both sets, then invisible, direction-changing and tag characters, with which a log line
-    # can repaint a terminal or make two ids look alike. Lone surrogates cannot be written as UTF-8 at all.
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f\ud800-\udfff]"
-)
-"""Characters that ids may not hold: they are replaced in the tables, not only where a text is shown."""
-
 _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x7e
 
 
@@ -149,7 +140,7 @@ def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.
     sizes = np.diff(offsets)
     used = data[offsets[0] : offsets[-1]]
     if used.size and bool(np.any((used - _FIRST_PLAIN) >= _PLAIN_CODES)):
-        text = changed(text, (lambda value: UNPRINTABLE.sub(REPLACEMENT, value)) if cut else _visible)
+        text = changed(text, (lambda value: UNPRINTABLE.sub(REPLACEMENT, value)) if cut else visible_id)
         offsets, _data = text_buffers(text)
         sizes = np.diff(offsets)
     if sizes.size and int(sizes.max()) > limit:
@@ -158,14 +149,6 @@ def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.
             faults = {int(row): f"longer than {limit} bytes" for row in over}
         text = changed(text, lambda value: cut_at(value.encode(), limit) if len(value.encode()) > limit else value)
     return _empty_to_null(text, sizes).cast(pa.string()), faults, broken
-
-
-def _visible(value: str) -> str:
-    """An id with its control characters written as numbers, so that different ids stay different."""
-    if not UNPRINTABLE.search(value):
-        return value
-    marked = value.replace(REPLACEMENT, f"{REPLACEMENT}fffd;")
-    return UNPRINTABLE.sub(lambda found: f"{REPLACEMENT}{ord(found[0]):x};", marked)
 
 
 def changed(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
