@@ -266,6 +266,21 @@ def test_case_without_campaigns_has_no_accounts(tmp_path: Path, ending: str) -> 
         assert out.read_text("utf-8") == ",".join(ACCOUNT_FACTS.names) + "\n"
 
 
+def test_campaign_without_an_account_to_act_on_is_said_so(tmp_path: Path) -> None:
+    case = write_case(
+        tmp_path / "case",
+        campaigns=[campaign_row("c-aa11", "review", 0.52)],
+        members=[member_row("doubtful", "c-aa11")],
+        accounts=[account_row("doubtful", "none", None)],
+    )
+    result = run("export", str(case), "--out", "a.csv", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stderr == (
+        "no account to act on or to review, so there is no row in a.csv; "
+        "1 member with the verdict none left out (--all-members adds them)\n"
+    )
+
+
 def test_without_details_of_members_the_verdicts_are_there(tmp_path: Path) -> None:
     case = write_case(
         tmp_path / "case",

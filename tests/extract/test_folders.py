@@ -101,3 +101,9 @@ def test_sketches_that_vanish_are_an_error_and_not_an_empty_log(tmp_path: Path) 
 def test_settings_that_no_machine_has_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="than or equal to"):
         Config.load(setting, environ={})
+
+
+def test_new_folders_are_for_their_owner_only(tmp_path: Path) -> None:
+    identity_key(tmp_path / "state")
+    working = own_folder(tmp_path / "other")
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "state", working.parent, working)] == [0o700] * 3

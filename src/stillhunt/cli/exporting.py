@@ -82,6 +82,8 @@ def _note(facts: pa.Table, left_out: int, out: Path | None) -> str:
         if left_out
         else ""
     )
+    if not accounts:
+        return f"no account to act on or to review{place and f', so there is no row{place}'}{rest}"
     return f"{formatting.plural(accounts, 'account')}, {formatting.count(flagged)} of them flagged{place}{rest}"
 
 

@@ -77,6 +77,7 @@ class KnownDigests:
         content = [_LAYOUT, {name: [list(stamp), taken, digest] for name, (stamp, taken, digest) in latest}]
         beside = self._path.with_name(f"{DIGESTS_FILE}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
+            beside.touch(mode=0o600)
             beside.write_text(json.dumps(content))
             beside.replace(self._path)
         except OSError:

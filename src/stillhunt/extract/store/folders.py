@@ -42,7 +42,7 @@ def identity_key(state: Path) -> str:
     """
     path = state / KEY
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _draw_key(path)
         key = path.read_bytes().decode()
@@ -101,7 +101,7 @@ def own_folder(state: Path | None) -> Path:
     """
     base = Path(tempfile.gettempdir()) if state is None else state
     try:
-        base.mkdir(parents=True, exist_ok=True)
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
         for old in base.glob(f"{_PREFIX}*"):
             with contextlib.suppress(OSError):  # another hunt clears it at this moment
                 if _is_ours(old) and not _in_use(old):

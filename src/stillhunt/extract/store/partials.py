@@ -265,6 +265,7 @@ def _note_together(state: Path, names: list[str]) -> None:
     earlier = [other for other in _together(state) if other != names][: MOST_TOGETHER - 1]
     beside = state / f"{TOGETHER}.{os.getpid()}-{secrets.token_hex(4)}"
     try:
+        beside.touch(mode=0o600)
         beside.write_text(json.dumps([names, *earlier]))
         beside.replace(state / TOGETHER)
     except OSError as error:

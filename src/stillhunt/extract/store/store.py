@@ -52,7 +52,7 @@ class SegmentWriter:
         self._count = 0
         self._writing: list[Future[None]] = []
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700, parents=True)
 
     def add(self, sketches: pa.Table) -> None:
         """Take sketches of the file, in its order."""
