@@ -61,8 +61,8 @@ def _private_folder() -> str:
 
 def _folder_of_this_process() -> str:
     import atexit  # rarely needed
-    import shutil
-    import tempfile
+    import shutil  # rarely needed
+    import tempfile  # rarely needed
 
     folder = tempfile.mkdtemp(prefix=_PREFIX)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -135,7 +135,7 @@ def test_account_with_the_id_of_a_campaign_can_be_chosen(case: Case) -> None:
     taken = with_accounts(case, "91c2-acct-0000", account_id="hunt-7f3a91c2")
     campaign = taken.explain("hunt-7f3a91c2")
     assert campaign.kind == "campaign"
-    assert "an account has this id, too: 'stillhunt explain --account' explains that one" in campaign.text(200)
+    assert "an account has this id, too: the option 'account' explains that one" in campaign.text(200)
     assert "same id" not in case.explain("hunt-7f3a91c2").text()
     assert taken.explain("hunt-7f3a91c2", account=True).kind == "account"
     with pytest.raises(CaseError, match="no account has the id"):

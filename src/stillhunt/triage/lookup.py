@@ -126,7 +126,7 @@ def _explain_campaign(
     note = personal_ids_note(members["account_id"])
     ids = [("account ids", f"{note}, as in the logs: personal data")] if note else []
     if pc.any(pc.equal(own["accounts"]["account_id"], name)).as_py():
-        ids.append(("same id", "an account has this id, too: 'stillhunt explain --account' explains that one"))
+        ids.append(("same id", "an account has this id, too: the option 'account' explains that one"))
     return Explanation(
         kind="campaign",
         id=name,
