@@ -186,7 +186,7 @@ def inspect(
     raise typer.Exit(run_inspect(order))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # an account id may begin with a dash
 def explain(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
@@ -221,7 +221,7 @@ def export(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; without it, stdout.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; without it, or for -, stdout.")
     ] = None,
     every_member: Annotated[
         bool, typer.Option("--all-members", help="Add the members whose own verdict is none.")
@@ -355,6 +355,12 @@ def _watch_signals() -> list[int]:
 
 def _exit_code_of(leaving: BaseException) -> int | str | None:
     """The exit code for what ended a command, after printing what the user must know."""
+    from stillhunt.cli.terminal import lost_output  # start-up time
+
+    if (lost := lost_output()) is not None:
+        _say(f"error: stdout cannot be written: {lost.strerror or lost}")
+        if isinstance(leaving, SystemExit | OSError):
+            return 1
     if isinstance(leaving, SystemExit):
         return leaving.code
     if isinstance(leaving, StillhuntError):
