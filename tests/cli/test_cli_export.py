@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from case_tables import campaign_row, case_tables, member_row, run_record
+from case_tables import account_row, campaign_row, case_tables, member_row, run_record
 from running import PROGRAM, clean_environment, run
 
 from stillhunt.base.case_folder import CASE_FILES
@@ -44,12 +44,6 @@ HOSTILE_IDS = [
     "x" * 50_000,
 ]
 HOSTILE_CONTROLS = ["\t=1+2", "\r=1+2", "\n=1+2", "line\nfeed", "a\x00b", "\x1b[2J\x1b]0;x\x07", "a\u202eb", "\x9b31m"]
-
-
-def account_row(account_id: str, verdict: str, campaign_id: str | None, **changes: Any) -> dict[str, Any]:
-    row = {"account_id": account_id, "score": 0.99, "verdict": verdict, "flagged": verdict == "act"}
-    row |= {"sanctioned": False, "campaign_id": campaign_id, "reasons": [], "requests": 100, "harvest_requests": 70}
-    return {**row, **changes}
 
 
 def details_row(account_id: str, campaign_id: str, **changes: Any) -> dict[str, Any]:

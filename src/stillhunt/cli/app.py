@@ -6,6 +6,7 @@ pydantic takes most of a second, and `--help` must answer at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from stillhunt.cli.options import (
     pairs,
 )
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
 
 app = typer.Typer(
@@ -357,8 +359,11 @@ def _exit_code_of(leaving: BaseException) -> int | str | None:
     """The exit code for what ended a command, after printing what the user must know."""
     from stillhunt.cli.terminal import lost_output  # start-up time
 
-    if (lost := lost_output()) is not None:
-        _say(f"error: stdout cannot be written: {lost.strerror or lost}")
+    lost = lost_output()
+    if lost is None and isinstance(leaving, OSError) and leaving.errno in DISK_ERRORS:
+        lost = leaving  # an unbuffered stdout says so only once
+    if lost is not None:
+        _say(f"error: the output cannot be written: {lost.strerror or lost}")
         if isinstance(leaving, SystemExit | OSError):
             return 1
     if isinstance(leaving, SystemExit):
