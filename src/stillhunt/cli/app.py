@@ -102,7 +102,9 @@ def hunt(
             "--out", "-o", metavar="CASE", help="Case folder to write; without it, findings are only printed."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing case folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing case folder that holds nothing else.")
+    ] = False,
     mapping: MapOption = None,
     accounts_mapping: MapAccountsOption = None,
     log_format: FormatOption = None,
@@ -125,7 +127,8 @@ def hunt(
 ) -> None:
     """Find campaigns in request logs.
 
-    Prints the findings and, with --out, writes a case folder: the report, the tables and a record of the run.
+    Prints the findings and, with --out, writes a case folder: the report, the tables and a record of the run. Case
+    folders among the logs are passed over.
     """
     from stillhunt.cli.hunting import HuntOrder, run_hunt  # start-up time
 
@@ -236,7 +239,8 @@ def export(
     Writes one row for each member account whose own verdict is act (it is flagged) or review: its role, its traffic,
     where that came from, and what the accounts table says of it. Without an ID, the campaigns are those with the
     verdict act or review, and an account of several campaigns has a row in each. The columns are those of account_facts
-    in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one.
+    in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one. Nothing is
+    written into a case folder.
 
     In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
     begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The
