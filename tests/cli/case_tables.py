@@ -33,6 +33,13 @@ def campaign_row(campaign_id: str, verdict: str, score: float, **changes: Any) -
     return {**row, **changes}
 
 
+def account_row(account_id: str, verdict: str, campaign_id: str | None, **changes: Any) -> dict[str, Any]:
+    """A row of the accounts table."""
+    row = {"account_id": account_id, "score": 0.99, "verdict": verdict, "flagged": verdict == "act"}
+    row |= {"sanctioned": False, "campaign_id": campaign_id, "reasons": [], "requests": 100, "harvest_requests": 70}
+    return {**row, **changes}
+
+
 def member_row(account_id: str, campaign_id: str) -> dict[str, Any]:
     """One row of members.parquet."""
     return {

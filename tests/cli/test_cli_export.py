@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import stat
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from case_tables import campaign_row, case_tables, member_row, run_record
-from running import run
+from case_tables import account_row, campaign_row, case_tables, member_row, run_record
+from running import PROGRAM, clean_environment, run
 
+from stillhunt.base.case_folder import CASE_FILES
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_VERSION, MEMBER_DETAILS
-from stillhunt.cli.exporting import CASE_FILES, ExportOrder, run_export
+from stillhunt.cli.exporting import ExportOrder, run_export
 from stillhunt.triage import Case
 
 FIRST = datetime(2026, 11, 3, 8, 15, 30, 5, tzinfo=UTC)
@@ -42,12 +44,6 @@ HOSTILE_IDS = [
     "x" * 50_000,
 ]
 HOSTILE_CONTROLS = ["\t=1+2", "\r=1+2", "\n=1+2", "line\nfeed", "a\x00b", "\x1b[2J\x1b]0;x\x07", "a\u202eb", "\x9b31m"]
-
-
-def account_row(account_id: str, verdict: str, campaign_id: str | None, **changes: Any) -> dict[str, Any]:
-    row = {"account_id": account_id, "score": 0.99, "verdict": verdict, "flagged": verdict == "act"}
-    row |= {"sanctioned": False, "campaign_id": campaign_id, "reasons": [], "requests": 100, "harvest_requests": 70}
-    return {**row, **changes}
 
 
 def details_row(account_id: str, campaign_id: str, **changes: Any) -> dict[str, Any]:
@@ -200,9 +196,21 @@ def test_csv_on_stdout_is_the_same_and_says_what_was_left_out(folder: Path, tmp_
     assert [row["account_id"] for row in json.loads(quiet.stdout)] == ["both", "flagged"]
 
 
+def test_csv_on_stdout_is_utf8_whatever_the_locale(hostile: Path, tmp_path: Path) -> None:
+    exported(tmp_path / "a.csv", hostile)
+    command = [*PROGRAM, "export", str(hostile), "--out", "-", "--quiet"]
+    for encoding in ("utf-8", "ascii:backslashreplace", "latin-1"):
+        environment = clean_environment(LC_ALL="C", PYTHONIOENCODING=encoding)
+        printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60)
+        assert printed.stdout == (tmp_path / "a.csv").read_bytes()
+    assert "名前".encode() in printed.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["--format", "parquet", "--out", "-"], 1, "Parquet is not text"),
         (["--format", "parquet"], 1, "Parquet is not text"),
         (["--format", "xlsx"], 2, "xlsx"),
         (["c-aa"], 1, "begin with 'c-aa'"),
@@ -234,11 +242,24 @@ def test_file_is_for_its_owner_only_and_replaced_on_demand(folder: Path, tmp_pat
 
 
 def test_what_is_no_file_and_what_belongs_to_the_case_is_never_replaced(folder: Path, tmp_path: Path) -> None:
-    before = (folder / "accounts.parquet").read_bytes()
-    for out in (tmp_path, Path("/dev/null"), folder / "accounts.parquet", folder / "run.json"):
-        with pytest.raises(OutputError, match=r"not a file|belongs to the case"):
+    (tmp_path / "loose").symlink_to("nowhere")
+    for out in (tmp_path, Path("/dev/null"), tmp_path / "loose"):
+        with pytest.raises(OutputError, match=r"not a file|link to nothing"):
             run_export(ExportOrder(folder, out=out, force=True))
-    assert (folder / "accounts.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_written_into_a_case_folder(folder: Path, tmp_path: Path, force: bool) -> None:
+    other = write_case(tmp_path / "other")
+    before = {path: path.read_bytes() for case in (folder, other) for path in case.iterdir()}
+    (tmp_path / "link").symlink_to(other)
+    (tmp_path / "members.parquet").symlink_to(other / "members.parquet")
+    names = ("accounts.parquet", "run.json", "for-legal.csv", "deep/for-legal.csv")
+    into = [case / name for case in (folder, other, tmp_path / "link") for name in names]
+    for out in (*into, tmp_path / "members.parquet"):
+        with pytest.raises(OutputError, match="not written into a case folder"):
+            run_export(ExportOrder(folder, out=out, force=force))
+    assert {path: path.read_bytes() for case in (folder, other) for path in case.iterdir()} == before
     assert {path.name for path in folder.iterdir()} == CASE_FILES
 
 

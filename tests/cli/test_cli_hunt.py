@@ -121,6 +121,17 @@ def test_force_replaces_a_case_and_nothing_else(tmp_path: Path, honest_logs: Pat
     refused = run("hunt", honest_logs.name, "--out", "thesis", "--force", cwd=tmp_path)
     assert refused.returncode == 1
     assert (precious / "chapter.txt").read_text(encoding="utf-8") == "years of work"
+    (tmp_path / "case" / "for-legal.csv").touch()
+    late = run("hunt", "no-such-log.jsonl", "--out", "case", "--force", cwd=tmp_path)
+    assert late.returncode == 1
+    assert "for-legal.csv" in late.stderr  # before the logs are looked at
+
+
+def test_cases_among_the_logs_are_passed_over(tmp_path: Path, honest_logs: Path) -> None:
+    first = run("hunt", ".", "--out", "case", "--quiet", cwd=tmp_path)
+    again = run("hunt", ".", "--out", "case", "--force", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert "1 case folder (case) not read, being what a hunt wrote" in again.stderr
 
 
 def test_nothing_found_leaves_with_0(tmp_path: Path, honest_logs: Path) -> None:

@@ -88,7 +88,7 @@ def test_folder_is_private(case: Case, tmp_path: Path) -> None:
 def test_existing_folder_needs_force(case: Case, tmp_path: Path) -> None:
     written = case.write(tmp_path / "case")
     before = content(written)
-    with pytest.raises(OutputError, match="force=True replaces it"):
+    with pytest.raises(OutputError, match="force=True"):
         case.write(written)
     assert content(written) == before
     smaller = Case({**case.tables, "rejects": CASE_TABLES["rejects"].empty()}, run=case.run)

@@ -6,6 +6,9 @@ import os
 # which made the topics of a log ten times as dear. It reads this once, when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from stillhunt.cli.app import app, main
+try:
+    from stillhunt.cli.app import app, main
+except KeyboardInterrupt:  # before `main` watches the signals
+    raise SystemExit(130) from None
 
 __all__ = ["app", "main"]

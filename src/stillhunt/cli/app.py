@@ -6,6 +6,7 @@ pydantic takes most of a second, and `--help` must answer at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from stillhunt.cli.options import (
     pairs,
 )
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
 
 app = typer.Typer(
@@ -100,7 +102,9 @@ def hunt(
             "--out", "-o", metavar="CASE", help="Case folder to write; without it, findings are only printed."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing case folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing case folder that holds nothing else.")
+    ] = False,
     mapping: MapOption = None,
     accounts_mapping: MapAccountsOption = None,
     log_format: FormatOption = None,
@@ -123,7 +127,8 @@ def hunt(
 ) -> None:
     """Find campaigns in request logs.
 
-    Prints the findings and, with --out, writes a case folder: the report, the tables and a record of the run.
+    Prints the findings and, with --out, writes a case folder: the report, the tables and a record of the run. Case
+    folders among the logs are passed over.
     """
     from stillhunt.cli.hunting import HuntOrder, run_hunt  # start-up time
 
@@ -186,7 +191,7 @@ def inspect(
     raise typer.Exit(run_inspect(order))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # an account id may begin with a dash
 def explain(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
@@ -224,7 +229,7 @@ def export(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; without it, stdout.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; without it, or for -, stdout.")
     ] = None,
     every_member: Annotated[
         bool, typer.Option("--all-members", help="Add the members whose own verdict is none.")
@@ -237,7 +242,8 @@ def export(
     Writes one row for each member account whose own verdict is act (it is flagged) or review: its role, its traffic,
     where that came from, and what the accounts table says of it. Without an ID, the campaigns are those with the
     verdict act or review, and an account of several campaigns has a row in each. The columns are those of account_facts
-    in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one.
+    in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one. Nothing is
+    written into a case folder.
 
     In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
     begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The
@@ -358,6 +364,15 @@ def _watch_signals() -> list[int]:
 
 def _exit_code_of(leaving: BaseException) -> int | str | None:
     """The exit code for what ended a command, after printing what the user must know."""
+    from stillhunt.cli.terminal import lost_output  # start-up time
+
+    lost = lost_output()
+    if lost is None and isinstance(leaving, OSError) and leaving.errno in DISK_ERRORS:
+        lost = leaving  # an unbuffered stdout says so only once
+    if lost is not None:
+        _say(f"error: the output cannot be written: {lost.strerror or lost}")
+        if isinstance(leaving, SystemExit | OSError):
+            return 1
     if isinstance(leaving, SystemExit):
         return leaving.code
     if isinstance(leaving, StillhuntError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import re
 import shlex
 import shutil
 import time
@@ -15,19 +17,24 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from stillhunt.base import formatting
+from stillhunt.base.case_folder import RUN_FILE
 from stillhunt.base.config import Config
-from stillhunt.base.errors import OutputError
+from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress
-from stillhunt.cli.hunting import HuntOrder, hunt_and_write
+from stillhunt.cli.hunting import HuntOrder, hunt_and_show
 from stillhunt.cli.progress import open_progress
-from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console
 from stillhunt.lab.second_worlds.build import build_second_world
 from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import SANCTIONED_FILE, World, build_world, demo_spec, spec_for_rung, write_world
+from stillhunt.triage.case_target import check_existing
+from stillhunt.triage.folder import read_run
 
 WORLD_FOLDER = "world"
 CASE_FOLDER = "case"
+_WORLD_FILE = re.compile(
+    rf"requests/part-\d+\.parquet|(truth/)?accounts\.parquet|truth/requests\.parquet|{re.escape(SANCTIONED_FILE)}"
+)
 
 
 def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
@@ -52,9 +59,8 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
         quiet=quiet,
     )
     config = Config.load(file=_settings_of_world(out / WORLD_FOLDER))
-    case = hunt_and_write(order, config)
+    case = hunt_and_show(order, config)
     console = output_console()
-    print_findings(console, case.model, str(out / CASE_FOLDER), config.collect.rejects_limit)
     _print_truth(console, world, case.accounts)
     console.print(f"The demo took {time.monotonic() - started:.0f} s. Its logs are in {out / WORLD_FOLDER}.")
 
@@ -107,16 +113,46 @@ def _settings_of_world(folder: Path) -> Path | None:
 
 
 def clear_earlier_demo(out: Path) -> None:
-    """Remove an earlier demo from its folder; refuse a folder that holds anything else."""
+    """Remove an earlier demo from its folder; refuse a folder that holds anything else.
+
+    Args:
+        out: the folder of the demo.
+
+    Raises:
+        OutputError: a file is there that no demo wrote, or a case of other logs than those of the world beside it.
+    """
     if not out.exists():
         return
-    expected = {WORLD_FOLDER, CASE_FOLDER}
-    if not out.is_dir() or {entry.name for entry in out.iterdir()} - expected:
+    world, case = out / WORLD_FOLDER, out / CASE_FOLDER
+    check_existing(case, force=True)
+    if (
+        not out.is_dir()
+        or {entry.name for entry in out.iterdir()} - {WORLD_FOLDER, CASE_FOLDER}
+        or not all(_WORLD_FILE.fullmatch(file.relative_to(world).as_posix()) for file in _files_in(world))
+        or not _is_case_of(case, world)
+    ):
         raise OutputError(
             "the folder holds something that is not a demo", where=str(out), next_step="name another one with --out"
         )
-    for name in sorted(expected):
-        shutil.rmtree(out / name, ignore_errors=True)
+    for folder in (case, world):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Everything below a folder but plain folders."""
+    return [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+
+
+def _is_case_of(case: Path, world: Path) -> bool:
+    """True if a case is missing or empty, or was made of the files of this world."""
+    if not (case / RUN_FILE).exists():
+        return True
+    of_world = {hashlib.sha256(file.read_bytes()).hexdigest() for file in _files_in(world)}
+    try:
+        inputs = read_run(case).get("inputs", [])
+    except CaseError:
+        return False
+    return bool(inputs) and all(one.get("sha256") in of_world for one in inputs)
 
 
 def _print_truth(console: Console, world: World, accounts: pa.Table) -> None:

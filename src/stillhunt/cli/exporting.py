@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 
 import stillhunt
 from stillhunt.base import formatting
+from stillhunt.base.case_folder import case_folder_around
 from stillhunt.base.errors import OutputError
-from stillhunt.cli.terminal import json_text, message_console, print_text
+from stillhunt.cli.terminal import json_text, message_console, print_bytes
 from stillhunt.triage import personal_ids_sentence
-from stillhunt.triage.folder import REPORT_FILE, RUN_FILE, TABLES
 
 PARQUET = "parquet"
-CASE_FILES = {RUN_FILE, REPORT_FILE, *(f"{name}.parquet" for name in TABLES)}
+STDOUT = Path("-")
 _FORMULA = re.compile("((?:^|;)\\s*)(?=[=+\\-@'\uff1d\uff0b\uff0d\uff20])")
 """Where a spreadsheet would read a formula: at the beginning of a cell, which in some countries a semicolon ends."""
 
@@ -54,20 +54,21 @@ def run_export(order: ExportOrder) -> None:
         OutputError: the file exists or cannot be written, or Parquet has no file to go to.
     """
     endings = {f".{name}": name for name in WRITERS}
-    kind = order.format or endings.get(order.out.suffix.lower() if order.out else "", "csv")
-    if order.out is None and kind == PARQUET:
+    out = None if order.out == STDOUT else order.out
+    kind = order.format or endings.get(out.suffix.lower() if out else "", "csv")
+    if out is None and kind == PARQUET:
         raise OutputError("Parquet is not text, so it is not printed", where="--format", next_step="add --out FILE")
-    if order.out is not None:
-        _refuse_existing(order)
+    if out is not None:
+        _refuse_existing(out, force=order.force)
     everybody = stillhunt.Case.read(order.case).account_facts(order.campaign)
     facts = everybody if order.every_member else everybody.filter(pc.not_equal(everybody["verdict"], "none"))
     content = WRITERS[kind](facts)
-    if order.out is None:
-        print_text(content.decode())
+    if out is None:
+        print_bytes(content)
     else:
-        _write_beside(order.out, content)
+        _write_beside(out, content)
     if not order.quiet:
-        message_console().print(_note(facts, everybody.num_rows - facts.num_rows, order.out))
+        message_console().print(_note(facts, everybody.num_rows - facts.num_rows, out))
         if personal := personal_ids_sentence(pc.unique(facts["account_id"])):
             message_console().print(personal)
 
@@ -129,16 +130,21 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": jso
 """Format -> what makes a file of a table."""
 
 
-def _refuse_existing(order: ExportOrder) -> None:
-    """Refuse a file that must not be replaced, before any work is done."""
-    out = order.out
-    if out is None or not os.path.lexists(out):
+def _refuse_existing(out: Path, *, force: bool) -> None:
+    """Refuse a file that must not be written or replaced, before any work is done."""
+    case = case_folder_around(out.parent) or case_folder_around(out)  # a link may lead into one
+    if case is not None:
+        raise OutputError(
+            "an export is not written into a case folder, which holds what a hunt wrote and nothing else",
+            where=str(case),
+            next_step="name another --out",
+        )
+    if not os.path.lexists(out):
         return
-    if out.name in CASE_FILES and out.resolve().parent == order.case.resolve():
-        raise OutputError("this file belongs to the case", where=str(out), next_step="name another --out")
     if not out.is_file():
-        raise OutputError("this is not a file", where=str(out), next_step="name another --out")
-    if not order.force:
+        what = "this is not a file" if out.exists() else "this is a link to nothing"
+        raise OutputError(what, where=str(out), next_step="name another --out")
+    if not force:
         raise OutputError("the file exists already", where=str(out), next_step="name another --out, or add --force")
 
 

@@ -61,8 +61,7 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         reasons[reason] = reasons.get(reason, 0) + rows
     return {
         "version": run.get("version"),
-        "exit_code": code,
-        "meaning": EXIT_MEANINGS[code],
+        **code_fields(code),
         "case": case_folder,
         "report": None if case_folder is None else f"{case_folder}/report.html",
         "counts": dict(run.get("counts", {})),
@@ -80,6 +79,11 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         },
         "inputs": list(run.get("inputs", [])),
     }
+
+
+def code_fields(code: int) -> dict[str, Any]:
+    """The fields of the document that say with which code the command ends."""
+    return {"exit_code": code, "meaning": EXIT_MEANINGS[code]}
 
 
 def _group(campaign: CampaignModel) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import stillhunt
 from stillhunt.base.config import Config, parse_value
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.errors import ConfigError
 from stillhunt.cli.compiling import compile_once
-from stillhunt.cli.findings import as_document, exit_code
+from stillhunt.cli.findings import EXIT_ERROR, as_document, code_fields, exit_code
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console, print_json
-from stillhunt.triage.folder import RUN_FILE
+from stillhunt.triage.case_target import check_target
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,20 @@ def run_hunt(order: HuntOrder) -> int:
             next_step="add --engine spark, or leave out --master",
         )
     if order.out is not None:
-        refuse_existing(order.out, force=order.force)
-    found, limit = hunt_and_write(order, config).model, config.collect.rejects_limit
-    case_folder = None if order.out is None else str(order.out)
-    if order.as_json:
-        print_json(as_document(found, case_folder, limit))
-    else:
-        print_findings(output_console(), found, case_folder, limit)
-    return exit_code(found, limit)
+        check_target(order.out, force=order.force)
+    return exit_code(hunt_and_show(order, config).model, config.collect.rejects_limit)
 
 
-def hunt_and_write(order: HuntOrder, config: Config) -> stillhunt.Case:
-    """Hunt under a progress display and write the case folder if one was asked for."""
+def hunt_and_show(order: HuntOrder, config: Config) -> stillhunt.Case:
+    """Hunt, write the case folder if one was asked for, and print the findings, also where they cannot be written.
+
+    Args:
+        order: what was asked for.
+        config: the settings.
+
+    Raises:
+        StillhuntError: input or output cannot be used.
+    """
     with open_progress(quiet=order.quiet) as progress:
         compile_once(progress)
         case = stillhunt.hunt(
@@ -80,9 +82,22 @@ def hunt_and_write(order: HuntOrder, config: Config) -> stillhunt.Case:
             accounts_mapping=dict(order.accounts_mapping) or None,
             progress=progress,
         )
+    limit = config.collect.rejects_limit
+    try:
         if order.out is not None:
-            with progress.stage("writing the case", None, "files"):
+            with open_progress(quiet=order.quiet) as progress, progress.stage("writing the case", None, "files"):
                 case.write(order.out, force=order.force)
+    except Exception:  # the hunt may have taken hours
+        if order.as_json:
+            print_json({**as_document(case.model, None, limit), **code_fields(EXIT_ERROR)})
+        else:
+            print_findings(output_console(), case.model, None, limit)
+        raise
+    case_folder = None if order.out is None else str(order.out)
+    if order.as_json:
+        print_json(as_document(case.model, case_folder, limit))
+    else:
+        print_findings(output_console(), case.model, case_folder, limit)
     return case
 
 
@@ -110,28 +125,3 @@ def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
             target = inner
         target[name] = parse_value(text)
     return nested
-
-
-def refuse_existing(out: Path, *, force: bool) -> None:
-    """Refuse a target that must not be overwritten, before any work is done.
-
-    Args:
-        out: the case folder to be written.
-        force: replace an earlier case; anything that is not one is refused all the same.
-
-    Raises:
-        OutputError: the target exists and may not be replaced.
-    """
-    if not out.exists() and not out.is_symlink():
-        return
-    if not force:
-        raise OutputError(
-            "the case folder exists already", where=str(out), next_step="name another --out, or add --force"
-        )
-    is_empty_folder = out.is_dir() and not any(out.iterdir())
-    if not is_empty_folder and not (out / RUN_FILE).is_file():
-        raise OutputError(
-            "this is not a case folder, so --force does not replace it",
-            where=str(out),
-            next_step="name another --out, or remove it yourself",
-        )

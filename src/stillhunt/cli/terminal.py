@@ -100,16 +100,30 @@ def json_text(document: Any) -> str:
 
 def print_json(document: Any) -> None:
     """Write one JSON document to stdout."""
-    print_text(json_text(document))
+    print_bytes(json_text(document).encode())
 
 
-def print_text(text: str) -> None:
-    """Write text to stdout as it is; its caller has escaped what a terminal must not get."""
+def print_bytes(content: bytes) -> None:
+    """Write bytes to stdout as they are, whatever the locale; their caller has escaped what a terminal must not get."""
     try:
-        sys.stdout.write(text)
         sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         discard_output(sys.stdout)
+
+
+def lost_output() -> OSError | None:
+    """Why stdout did not take all that was written, such as a full disk; None where it did, or its reader has gone.
+
+    What it did not take is discarded, so that it is reported once.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        discard_output(sys.stdout)
+        return None if isinstance(error, BrokenPipeError) else error
+    return None
 
 
 def _as_json(value: Any) -> Any:

@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.base.errors import CaseError, ContractError, OutputError
+from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
+from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.base.shape import Table
+from stillhunt.triage.case_target import cannot_be_written, check_existing, check_target
 
-RUN_FILE = "run.json"
-REPORT_FILE = "report.html"
 TABLES: dict[str, Table] = {**CASE_TABLES, **CASE_VIEWS}
 
 _ROW_GROUP = 1 << 20
@@ -116,7 +116,7 @@ def write_folder(
         tables: one table per key of `TABLES`, in any row order.
         run: content of run.json; the values of secret settings are replaced here, too.
         report: makes the content of report.html; called while the tables are written in threads.
-        force: replace a case folder that is there; anything that is not a case folder is never replaced.
+        force: replace a case folder that is there, if it holds nothing but a case's files; never anything else.
 
     Returns:
         The folder's absolute path.
@@ -124,23 +124,17 @@ def write_folder(
     Raises:
         OutputError: it exists, the disk is full, or permission is missing; nothing incomplete stays behind.
     """
-    target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link at the target itself
-    _refuse_existing(target, force=force)
+    target = check_target(folder, force=force)
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
         _fill(temporary, tables, run, report)
         _sync(temporary)
-        _put_in_place(temporary, target)
+        _put_in_place(temporary, target, force=force)
         _sync(target.parent)
     except OSError as error:
-        raise OutputError(
-            f"the case folder cannot be written: {error.strerror or error}",
-            where=str(target),
-            next_step="nothing was left behind; free space or choose another folder",
-            command_step="nothing was left behind; free space or choose another folder with --out",
-        ) from error
+        raise cannot_be_written(target, error) from error
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -164,29 +158,12 @@ def _fill(folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], 
                 one.cancel()
 
 
-def _refuse_existing(target: Path, *, force: bool) -> None:
-    if not os.path.lexists(target):
-        return
-    if not force:
-        raise OutputError(
-            "the case folder exists",
-            where=str(target),
-            next_step="force=True replaces it",
-            command_step="--force replaces it",
-        )
-    is_ours = (
-        target.is_dir() and not target.is_symlink() and (not any(target.iterdir()) or (target / RUN_FILE).is_file())
-    )
-    if not is_ours:
-        raise OutputError(
-            "what is there is not a case folder, so it is not replaced",
-            where=str(target),
-            next_step="choose another name",
-        )
-
-
-def _put_in_place(temporary: Path, target: Path) -> None:
+def _put_in_place(temporary: Path, target: Path, *, force: bool) -> None:
     """Rename the finished folder; an old one is moved aside and removed only when the new one is in place."""
+    check_existing(target, force=force)  # another hunt may have written it meanwhile
+    if not force:
+        temporary.rename(target)  # fails by itself if there is something now
+        return
     aside: Path | None = None
     try:
         if os.path.lexists(target):

@@ -6,12 +6,13 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from stillhunt.base.case_folder import is_case_folder
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import EngineError, InputError
 from stillhunt.base.formatting import plural, shorten
@@ -52,6 +53,14 @@ class FoundTable:
 Found = FoundFile | FoundTable
 
 
+@dataclass(frozen=True)
+class _PassedBy:
+    """Names of what is not read: files named unlike logs, and case folders."""
+
+    files: list[str] = field(default_factory=list)
+    cases: list[str] = field(default_factory=list)
+
+
 def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], None] = _silent) -> list[Found]:
     """All inputs, sorted by name; the place of an input is its index.
 
@@ -59,7 +68,8 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[
         sources: a path, pattern, folder, table or file already found, or a list or tuple of them.
         engine: scans relations of its own kind.
         rejects: takes folders that cannot be opened; everything else is still read.
-        note: receives a sentence about files in folders that are not read because of their names.
+        note: receives a sentence about files in folders that are not read because of their names, and one about case
+            folders, which are not read either.
 
     Raises:
         InputError: a path or pattern matches nothing, or an object is no table.
@@ -68,7 +78,7 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[
     if not items:
         raise InputError("no input was given", next_step="name a file, a folder or a table")
     found: dict[tuple[str, str], Found] = {}
-    passed_by: list[str] = []
+    passed_by = _PassedBy()
     for number, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
             for file in _files(os.fspath(item), rejects, passed_by):
@@ -79,8 +89,16 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[
         else:
             table = _table(item, number, engine)
             found[("table", f"{number:09d}")] = table
-    if passed_by:
-        note(f"{_listed(passed_by)} not read, being named unlike logs; name a file by itself to read it")
+    if passed_by.files:
+        note(f"{_listed(passed_by.files)} not read, being named unlike logs; name a file by itself to read it")
+    if passed_by.cases:
+        cases = _listed(passed_by.cases, "case folder")
+        if not found:
+            raise InputError(
+                f"nothing but {cases} was given, which a hunt wrote",
+                next_step="name request logs; 'explain' reads a case",
+            )
+        note(f"{cases} not read, being what a hunt wrote")
     # Two files in different folders may have the same name; then their places decide.
     return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
 
@@ -89,15 +107,15 @@ def _where(place: Place) -> str:
     return str(place.absolute()) if isinstance(place, Path) else f"{place.home} {place.key}"
 
 
-def _listed(passed_by: list[str]) -> str:
-    """The number of files that are not read because of their names, and some of the names."""
+def _listed(passed_by: list[str], kind: str = "file") -> str:
+    """The number of files or folders that are not read, and some of the names."""
     names = sorted(set(passed_by))
     shown = ", ".join(shorten(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return f"{plural(len(names), 'file')} ({shown}{more})"
+    return f"{plural(len(names), kind)} ({shown}{more})"
 
 
-def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
+def _files(given: str, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile]:
     if is_database(given):
         return [FoundFile(name, table) for name, table in stored_tables(given, rejects)]
     if given.startswith(LOCAL):
@@ -111,12 +129,15 @@ def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile
         return [FoundFile(path.name, path)]
     if glob.has_magic(given):
         matches = [Path(p) for p in sorted(glob.glob(given, recursive=True))]  # noqa: PTH207  # Path.glob refuses absolute patterns
+        within = {folder for folder in {match.parent for match in matches} if is_case_folder(folder)}
+        passed_by.cases.extend(folder.name for folder in within)
         files = [
             file
             for match in matches
+            if match.parent not in within
             for file in (_folder(match, rejects, passed_by) if match.is_dir() else [FoundFile(match.name, match)])
         ]
-        if files:
+        if files or passed_by.cases:
             return _with_distinct_names(files)
         raise InputError(
             "no file matches the pattern",
@@ -126,21 +147,25 @@ def _files(given: str, rejects: Rejects, passed_by: list[str]) -> list[FoundFile
     raise InputError("no such file or folder", where=shorten(given, NAME_CHARACTERS), next_step="check the path")
 
 
-def _noting(passed_by: list[str]) -> Callable[[str], bool]:
+def _noting(passed_by: _PassedBy) -> Callable[[str], bool]:
     """A test whether an object's name looks like a log; names that do not are noted, unless they are hidden."""
 
     def looks(path: str) -> bool:
         fits = _looks_like_data(path)
         if not fits and not any(part.startswith((".", "_")) for part in path.split("/")):
-            passed_by.append(path.rsplit("/", 1)[-1])
+            passed_by.files.append(path.rsplit("/", 1)[-1])
         return fits
 
     return looks
 
 
-def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundFile]:
+def _folder(folder: Path, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile]:
+    if is_case_folder(folder):
+        passed_by.cases.append(folder.absolute().name)
+        return []
     closed: list[str] = []
     others: list[str] = []
+    cases: list[str] = []
 
     def note(error: OSError) -> None:
         name = Path(str(error.filename)).name
@@ -149,7 +174,10 @@ def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundF
 
     files = []
     for current, folders, names in os.walk(folder, onerror=note, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        visible = sorted(name for name in folders if not name.startswith((".", "_")))
+        within = [name for name in visible if is_case_folder(Path(current) / name)]
+        folders[:] = [name for name in visible if name not in within]
+        cases += [(Path(current) / name).relative_to(folder).as_posix() for name in within]
         for name in sorted(names):
             if name.startswith((".", "_")):
                 continue
@@ -159,10 +187,12 @@ def _folder(folder: Path, rejects: Rejects, passed_by: list[str]) -> list[FoundF
                 files.append(FoundFile(shown, path))
             else:
                 others.append(shown)
-    passed_by += others
+    passed_by.files.extend(others)
+    passed_by.cases.extend(cases)
     if not files and not closed:
+        only = ", ".join(_listed(*names) for names in ((others, "file"), (cases, "case folder")) if names[0])
         raise InputError(
-            "the folder holds no log files" + (f", only {_listed(others)}" if others else ""),
+            "the folder holds no log files" + (f", only {only}" if only else ""),
             where=shorten(str(folder), NAME_CHARACTERS),
             next_step=f"name a file by itself, or use names that end in {', '.join(DATA_SUFFIXES)} (.gz, .zst)",
         )
