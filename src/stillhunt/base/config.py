@@ -140,7 +140,7 @@ class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
     prior_bits: float = Field(
-        -8.5,
+        -6.5,
         description="log2 odds that a candidate group is a harvesting operation before any evidence: about one in "
         "360; the strongest honest candidates of the worlds (8 bits) then stay below even odds.",
     )
@@ -149,7 +149,7 @@ class ScoreSettings(_Group):
         description="Most bits each family may add or take: no single kind of evidence can convict by itself.",
     )
     linkage_cap_bits: float = Field(
-        10.0,
+        4.0,
         gt=0,
         description="Most bits of identity, network and timing together: they show one operator, which the seats of a "
         "company also have. The strongest of 580 honest candidates had no other evidence.",
@@ -162,6 +162,20 @@ class ScoreSettings(_Group):
         gt=0,
         lt=1,
         description="The same for the verdict review, at which a person should look; 50 % is even odds.",
+    )
+    flagged_strangers: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Expected share of strangers, at most, among the accounts that are flagged of one campaign with the "
+        "verdict act; its other members get the verdict review.",
+    )
+    flagged_probability: float = Field(
+        0.9,
+        gt=0,
+        lt=1,
+        description="Least probability that an account is a member of its campaign from which it can be flagged, however "
+        "sure its fellows are.",
     )
     false_campaigns_per_month: float = Field(
         1.0,

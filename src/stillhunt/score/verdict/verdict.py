@@ -24,6 +24,7 @@ from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.evidence.kinds import open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
+from stillhunt.score.verdict.members import learned_members
 
 HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
 """Families that say "these accounts work off one queue"."""
@@ -143,7 +144,8 @@ def _refuted(judged: Judged) -> Flags:
 
 
 def _judge_once(case: CandidateCase, settings: ScoreSettings) -> Judged:
-    findings = capped(gather_evidence(case), settings.family_cap_bits.model_dump(), settings.linkage_cap_bits)
+    gathered = learned_members(case, gather_evidence(case))
+    findings = capped(gathered, settings.family_cap_bits.model_dump(), settings.linkage_cap_bits)
     bits = settings.prior_bits + sum(f.bits for f in findings)
     probability = sigmoid(bits)
     totals = family_bits(findings)
