@@ -158,10 +158,11 @@ class ScoreSettings(_Group):
         0.99, gt=0, lt=1, description="Probability from which the verdict is act; the target is a precision of 99 %."
     )
     review_probability: float = Field(
-        0.5,
+        0.8,
         gt=0,
         lt=1,
-        description="The same for the verdict review, at which a person should look; 50 % is even odds.",
+        description="The same for the verdict review, at which a person should look: four to one. At even odds, a class that "
+        "does one assignment would be a case for review in every second simulated world.",
     )
     flagged_strangers: float = Field(
         0.01,
@@ -171,7 +172,7 @@ class ScoreSettings(_Group):
         "verdict act; its other members get the verdict review.",
     )
     flagged_probability: float = Field(
-        0.9,
+        0.95,
         gt=0,
         lt=1,
         description="Least probability that an account is a member of its campaign from which it can be flagged, however "
