@@ -21,7 +21,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import gather_evidence
-from stillhunt.score.evidence.kinds import open_customers
+from stillhunt.score.evidence.kinds import no_repeats, open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
 from stillhunt.score.verdict.members import learned_members
@@ -31,6 +31,10 @@ HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.h
 OPEN_GROUPS = tuple(kind.name for kind in open_customers.KINDS)
 """Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
 help desk that hand out tickets cannot be told from a harvest by their logs."""
+
+REPEATS = no_repeats.KIND.name
+SHARED_ITEMS_BITS = no_repeats.SHARED_ITEMS_BITS
+"""Bits of repeated prompts from which the group may work through a public set or an assignment: never flagged either."""
 
 
 @parameter_table("score.verdict", "From evidence to verdicts, beside the settings.")
@@ -174,7 +178,7 @@ def sigmoid(bits: float) -> float:
 
 
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
-    open_group = any(f.kind in OPEN_GROUPS for f in findings)
+    open_group = any(f.kind in OPEN_GROUPS or (f.kind == REPEATS and f.bits <= SHARED_ITEMS_BITS) for f in findings)
     convinced = probability >= settings.act_probability and not open_group
     if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"

@@ -46,6 +46,8 @@ class RepeatParameters:
 
 
 P = values_of(RepeatParameters)
+SHARED_ITEMS_BITS = -P.against_bits * (P.shared_items - P.tolerated_share)
+"""Bits where the share of repeated prompts is `shared_items`."""
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
