@@ -171,9 +171,13 @@ class Requests:
     @cached_property
     def human_turns(self) -> npt.NDArray[np.uint8]:
         """How often somebody asks back as people do in each request's conversation, at most 255 times."""
+        return kernels.count_in_runs(self.first, self.conversation, self.asks_back)
+
+    @cached_property
+    def asks_back(self) -> Flags:
+        """True for later turns that look as if a person had written them."""
         human = (self.numbers("words") <= P.short_turn_words) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
-        human &= self.turn > 0
-        return kernels.count_in_runs(self.first, self.conversation, human)
+        return np.asarray(human & (self.turn > 0), bool)
 
     @cached_property
     def model(self) -> Ints:

@@ -18,7 +18,7 @@ from stillhunt.score.output.evidence_table import budget_statement, evidence_tab
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.verdict import Judged
+from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
@@ -270,8 +270,9 @@ def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -
 
 def _account_ranks(judged: Judged, config: Config) -> Ints:
     """Position in `VERDICTS` of what is said of each member."""
-    probability = judged.probability * judged.member_probability
-    ranks = np.where(probability >= config.score.review_probability, VERDICTS.index("review"), VERDICTS.index("none"))
+    # Whoever is likelier a member than not is for a person to look at, as the campaign is.
+    likely = judged.member_probability >= LIKELY_MEMBER
+    ranks = np.where(likely, VERDICTS.index("review"), VERDICTS.index("none"))
     if judged.verdict == "act":
         ranks[flagged_members(judged.member_probability, config.score)] = VERDICTS.index("act")
     return ranks

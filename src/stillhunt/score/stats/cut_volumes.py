@@ -1,8 +1,8 @@
 """Evenness of volumes that are cut off: slices with few requests are never seen, so small volumes look even.
 
 The law of a volume is negative binomial with variance m + r m^2, cut at the smallest slice that is looked at (a
-truncated law, Johnson, Kemp and Kotz 2005, chapter 5). For each correlation r the best mean is taken; the two hypotheses
-are lognormal distributions of r, those of `honest_reference.py`.
+truncated law, Johnson, Kemp and Kotz 2005, chapter 5). For each correlation r the best mean is taken; the two
+hypotheses are lognormal distributions of r, those of `honest_reference.py`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Do rare words come back within accounts more than between them?
 
 People and firms have subjects of their own: their rare words come back in later conversations. Accounts that are dealt
-prompts from one work queue share each rare word with whoever gets the next item. Under dealing, accounts are exchangeable
-labels of requests, so the expected number of pairs of requests of one account that share a word follows from the sizes of
-the accounts alone.
+prompts from one work queue share each rare word with whoever gets the next item. Under dealing, accounts are
+exchangeable labels of requests, so the expected number of pairs of requests of one account that share a word follows
+from the sizes of the accounts alone.
 """
 
 from __future__ import annotations

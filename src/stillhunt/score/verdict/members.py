@@ -2,8 +2,8 @@
 
 A key (a card, a mail domain, a sign-up network or time, a client, settings) that nearly all of the confident core share
 says as much about an account that lacks it as about one that has it: with probability s a member draws its value from
-the operation's pool, else from what everybody uses, so a value that the pool does not hold costs log2(1 - s). Pool and s
-are learned from the members, each weighing what it is likely to be one, and each judged without itself. Then the weights
+the operation's pool, else from what everybody uses, so a value that the pool does not hold costs log2(1 - s). Pool and
+s are learned from the members, each with its probability as its weight and each judged without itself. New weights
 follow, and all is learned anew (expectation maximisation, Dempster et al. 1977).
 """
 

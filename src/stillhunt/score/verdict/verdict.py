@@ -34,7 +34,7 @@ help desk that hand out tickets cannot be told from a harvest by their logs."""
 
 REPEATS = no_repeats.KIND.name
 SHARED_ITEMS_BITS = no_repeats.SHARED_ITEMS_BITS
-"""Bits of repeated prompts from which the group may work through a public set or an assignment: never flagged either."""
+"""Bits of repeated prompts from which a group may work through a public set or an assignment: never flagged either."""
 
 
 @parameter_table("score.verdict", "From evidence to verdicts, beside the settings.")
@@ -75,6 +75,7 @@ class VerdictParameters:
 
 
 P = values_of(VerdictParameters)
+LIKELY_MEMBER = P.member_probability
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def _own_data(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 def _own_checks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """Prompts that an account sends again on another day, as scheduled checks do; retries are of the same day."""
     requests, candidate = case.log.requests, case.candidate
+    if requests.days < 2:  # no later day on which anything could be asked again
+        return None
     first = np.searchsorted(candidate.row_account, np.arange(len(candidate.accounts) + 1))
     day = requests.time[candidate.rows] // DAY
     shown = kernels.again_later(first, requests.prompt_hash[candidate.rows], day)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.parameters import measured
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Ints, ranges
 from stillhunt.score.stats.word_recurrence import P, recurrence_bits, word_recurrence
-
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -37,14 +36,14 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 def _sampled(hashes: Ints, account: Ints) -> Ints:
     """Positions of at most `requests_per_account` requests an account and `max_requests` in all, by their hashes."""
-    key = hashes * _MIX
+    key = hashes * GOLDEN_RATIO
     order = np.lexsort((key, account))
     begins = np.flatnonzero(np.diff(account[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
     kept: Ints = np.sort(order[rank < P.requests_per_account])
-    return (
-        kept if len(kept) <= P.max_requests else np.sort(kept[np.argsort(key[kept], kind="stable")[: P.max_requests]])
-    )
+    if len(kept) > P.max_requests:
+        kept = np.sort(kept[np.argsort(key[kept], kind="stable")[: P.max_requests]])
+    return kept
 
 
 KIND = EvidenceKind(
