@@ -274,7 +274,8 @@ def _account_ranks(judged: Judged, config: Config) -> Ints:
     likely = judged.member_probability >= LIKELY_MEMBER
     ranks = np.where(likely, VERDICTS.index("review"), VERDICTS.index("none"))
     if judged.verdict == "act":
-        ranks[flagged_members(judged.member_probability, config.score)] = VERDICTS.index("act")
+        probability = np.where(judged.set_apart, 0.0, judged.member_probability)
+        ranks[flagged_members(probability, config.score)] = VERDICTS.index("act")
     return ranks
 
 

@@ -18,7 +18,7 @@ from stillhunt.base.parameters import derived, judgement, parameter, parameter_t
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.stats.key_frequencies import KeyFrequencies
 from stillhunt.score.verdict.caps import member_evidence
@@ -71,6 +71,12 @@ class CoreParameters:
         meaning="The same of the settings.",
         provenance=judgement("frameworks set them for their users"),
     )
+    set_apart_bits: float = parameter(
+        3.0,
+        unit="bits",
+        meaning="Bits of one key against a member from which the member is not flagged with the others.",
+        provenance=derived("7 of 8 members draw the key from the pool; who does not may be a customer"),
+    )
     volume_tail: float = parameter(
         0.03,
         unit="share",
@@ -93,7 +99,8 @@ class CoreParameters:
 
 P = values_of(CoreParameters)
 _SHARES = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
-CUSTOMER_KEYS = ("payment_fingerprint", "email_domain", "signup_prefix", "created_at")
+LEARNED_KEYS = ("payment_fingerprint", "email_domain", "signup_prefix", "created_at", "client_fingerprint")
+CUSTOMER_KEYS = LEARNED_KEYS[:4]
 
 
 def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Finding]:
@@ -119,6 +126,20 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
         if np.abs(weight - before).max(initial=0.0) < P.settled:
             break
     return current
+
+
+def set_apart(findings: Sequence[Finding], members: int) -> Flags:
+    """Members who lack a key that nearly all the others share.
+
+    Args:
+        findings: findings with learned member bits.
+        members: number of members.
+    """
+    apart = np.zeros(members, bool)
+    for finding in findings:
+        if finding.kind in LEARNED_KEYS and finding.member_bits is not None:
+            apart |= finding.member_bits <= -P.set_apart_bits
+    return apart
 
 
 def _probability(findings: Sequence[Finding], case: CandidateCase) -> Floats:

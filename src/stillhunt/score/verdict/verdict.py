@@ -24,7 +24,7 @@ from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.evidence.kinds import no_repeats, open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
-from stillhunt.score.verdict.members import learned_members
+from stillhunt.score.verdict.members import learned_members, set_apart
 
 HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
 """Families that say "these accounts work off one queue"."""
@@ -92,6 +92,7 @@ class Judged:
         held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
+        set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
     """
 
     candidate: Candidate
@@ -103,6 +104,7 @@ class Judged:
     held_back: float | None
     member_bits: Floats
     member_probability: Floats
+    set_apart: Flags
 
 
 def judge(
@@ -166,6 +168,7 @@ def _judge_once(case: CandidateCase, settings: ScoreSettings) -> Judged:
         held_back=None,
         member_bits=member_bits,
         member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
+        set_apart=set_apart(findings, len(case.candidate.accounts)),
     )
 
 
