@@ -165,6 +165,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         output_tokens=np.full(rows, 100),
         prompt_hash=prompt,
         words=np.full(rows, 30),
+        topic_words=[[]] * rows,
         origin_row=np.arange(rows),
     )
     traffic = TRAFFIC.build(**columns)

@@ -80,8 +80,8 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
     if main.verdict != "none" and main.member.log2_odds >= 0:
         spare = formatting.distance_bits(main.member.log2_odds)
         sentences.append(
-            f"{spare} of evidence that the traffic is the account's own (a client, card or topics of its own) would make "
-            "it likelier a stranger than a member, and it would not be for review."
+            f"{spare} of evidence that the traffic is the account's own (a client, card or topics of its own) would "
+            "make it likelier a stranger than a member, and it would not be for review."
         )
     if main.verdict == "review" and main.campaign.probability >= settings.act_probability:
         strangers, least = (
