@@ -1,7 +1,7 @@
 """Do rare words come back within accounts more than between them?
 
-People and firms have subjects of their own: their rare words come back in later conversations. Accounts that are dealt
-prompts from one work queue share each rare word with whoever gets the next item. Under dealing, accounts are
+People and firms have subjects of their own: their rare words come back in later conversations. Accounts that draw
+prompts from one work queue share each rare word with whoever gets the next item. Where they do, accounts are
 exchangeable labels of requests, so the expected number of pairs of requests of one account that share a word follows
 from the sizes of the accounts alone.
 """
@@ -78,9 +78,9 @@ class OwnWordParameters:
         meaning="Requests from which a group is judged.",
         provenance=judgement("fewer share hardly any word"),
     )
-    dealt_mean: float = parameter(0.1, unit=_LOG, meaning="Mean where one queue deals.", provenance=_PROTOTYPES)
-    dealt_deviation: float = parameter(
-        0.15, unit=_LOG, meaning="Standard deviation where one queue deals.", provenance=_PROTOTYPES
+    queue_mean: float = parameter(0.1, unit=_LOG, meaning="Mean of prompts drawn from one work queue.", provenance=_PROTOTYPES)
+    queue_deviation: float = parameter(
+        0.15, unit=_LOG, meaning="The same for its standard deviation.", provenance=_PROTOTYPES
     )
     sorted_share: float = parameter(
         0.1,
@@ -95,7 +95,7 @@ class OwnWordParameters:
     pooled_share: float = parameter(
         0.2,
         unit="share",
-        meaning="Honest groups whose accounts are like dealt ones: resellers, classes, users of one public set.",
+        meaning="Honest groups whose accounts look as if they drew from one work queue: resellers, classes, users of one public set.",
         provenance=judgement("they are a minority of candidates"),
     )
     cap_bits: float = parameter(
@@ -121,8 +121,8 @@ class WordRecurrence:
 
     Attributes:
         within: pairs within accounts, each word weighing as often as it could have come back.
-        expected: the same if accounts were dealt their requests.
-        error: standard deviation of the log ratio under dealing.
+        expected: the same if accounts drew their requests from one work queue.
+        error: standard deviation of the log ratio in that case.
         requests, accounts: how many were looked at.
     """
 
@@ -139,7 +139,7 @@ class WordRecurrence:
 
 
 def word_recurrence(account: Ints, begins: Ints, words: Ints, rare: Ints) -> WordRecurrence | None:
-    """Compare pairs of requests that share a rare word within accounts with what dealing gives.
+    """Compare pairs of requests that share a rare word within accounts with what one work queue gives.
 
     Args:
         account: account of each request, as small whole numbers.
@@ -178,11 +178,11 @@ def recurrence_bits(found: WordRecurrence, members: int) -> float:
         found: the recurrence of rare words in a group.
         members: accounts of the group.
     """
-    dealt = _density(found, P.dealt_mean, P.dealt_deviation)
-    between = _density(found, (P.dealt_mean + P.honest_mean) / 2.0, P.honest_deviation)
+    drawn = _density(found, P.queue_mean, P.queue_deviation)
+    between = _density(found, (P.queue_mean + P.honest_mean) / 2.0, P.honest_deviation)
     honest = _density(found, P.honest_mean, P.honest_deviation)
-    queue = (1.0 - P.sorted_share) * dealt + P.sorted_share * between
-    others = P.pooled_share * dealt + (1.0 - P.pooled_share) * honest
+    queue = (1.0 - P.sorted_share) * drawn + P.sorted_share * between
+    others = P.pooled_share * drawn + (1.0 - P.pooled_share) * honest
     return float(np.clip(np.log2(queue / others), P.least_bits, min(P.cap_bits, members / P.members_per_bit)))
 
 

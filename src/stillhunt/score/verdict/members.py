@@ -83,7 +83,7 @@ class CoreParameters:
         meaning="Members whose volume is anywhere.",
         provenance=judgement("late joiners and early bans"),
     )
-    volume_told: float = parameter(
+    most_volume_spread: float = parameter(
         0.8,
         unit="share",
         meaning="Spread of the core's volumes, of that of customers, above which volume says nothing.",
@@ -190,7 +190,7 @@ def _volume_bits(volume: Floats, weight: Floats) -> Floats:
     ranks = np.cumsum(weight[order]) / max(float(weight.sum()), 1e-9)
     low, middle, high = volume[order][np.minimum(np.searchsorted(ranks, (0.1, 0.5, 0.9)), len(volume) - 1)]
     spread = max((high - low) / 2.56, P.min_volume_spread)  # a normal law holds 80 % within 2.56 deviations
-    if spread > P.volume_told * SPREADS.customers:
+    if spread > P.most_volume_spread * SPREADS.customers:
         return np.zeros(len(volume))
     customers = _normal(volume - middle, SPREADS.customers)
     workers = (1.0 - P.volume_tail) * _normal(volume - middle, spread) + P.volume_tail * customers

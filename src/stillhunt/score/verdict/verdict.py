@@ -32,10 +32,6 @@ OPEN_GROUPS = tuple(kind.name for kind in open_customers.KINDS)
 """Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
 help desk that hand out tickets cannot be told from a harvest by their logs."""
 
-REPEATS = no_repeats.KIND.name
-SHARED_ITEMS_BITS = no_repeats.SHARED_ITEMS_BITS
-"""Bits of repeated prompts from which a group may work through a public set or an assignment: never flagged either."""
-
 
 @parameter_table("score.verdict", "From evidence to verdicts, beside the settings.")
 @dataclass(frozen=True)
@@ -182,13 +178,18 @@ def sigmoid(bits: float) -> float:
 
 
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
-    open_group = any(f.kind in OPEN_GROUPS or (f.kind == REPEATS and f.bits <= SHARED_ITEMS_BITS) for f in findings)
+    open_group = any(f.kind in OPEN_GROUPS or _shares_items(f) for f in findings)
     convinced = probability >= settings.act_probability and not open_group
     if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"
     if probability >= settings.review_probability and families and _one_queue(findings, settings, P.review_floors):
         return "review"
     return "none"
+
+
+def _shares_items(finding: Finding) -> bool:
+    """True where so many prompts are shared that a group may work through a public set or an assignment."""
+    return finding.kind == no_repeats.KIND.name and finding.bits <= no_repeats.SHARED_ITEMS_BITS
 
 
 def _one_queue(findings: list[Finding], settings: ScoreSettings, floors: float) -> bool:

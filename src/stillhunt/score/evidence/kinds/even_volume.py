@@ -59,7 +59,7 @@ class VolumeParameters:
         0.25,
         unit="variance over mean",
         meaning="Evenness below which such volumes are those of a list that everybody got, and earn nothing.",
-        provenance=derived("dealing at random gives 1; a quarter of it is no dealing"),
+        provenance=derived("drawing at random gives 1; a quarter of it is no random drawing"),
     )
 
 

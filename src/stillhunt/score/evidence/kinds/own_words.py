@@ -60,7 +60,7 @@ KIND = EvidenceKind(
     most_bits=P.cap_bits,
     least_bits=P.least_bits,
     wording=Wording(
-        "Rare words come back within its accounts no more than between them, as when one work queue deals out prompts: "
+        "Rare words come back within its accounts no more than between them, as in prompts drawn from one work queue: "
         "{ratio:.2f} times as often; unrelated accounts: about 2.7 times",
         "Its accounts have rare words of their own, as separate customers do: they come back within accounts "
         "{ratio:.2f} times as often as between them",
