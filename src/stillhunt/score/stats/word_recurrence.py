@@ -78,9 +78,15 @@ class OwnWordParameters:
         meaning="Requests from which a group is judged.",
         provenance=judgement("fewer share hardly any word"),
     )
-    queue_mean: float = parameter(0.1, unit=_LOG, meaning="Mean of prompts drawn from one work queue.", provenance=_PROTOTYPES)
+    min_pairs: float = parameter(
+        1.0,
+        unit="pairs",
+        meaning="Pairs, found or expected, from which a group is judged.",
+        provenance=judgement("where no rare word comes back at all, nothing can be compared"),
+    )
+    queue_mean: float = parameter(0.1, unit=_LOG, meaning="Mean under one work queue.", provenance=_PROTOTYPES)
     queue_deviation: float = parameter(
-        0.15, unit=_LOG, meaning="The same for its standard deviation.", provenance=_PROTOTYPES
+        0.15, unit=_LOG, meaning="Standard deviation under one work queue.", provenance=_PROTOTYPES
     )
     sorted_share: float = parameter(
         0.1,
@@ -95,7 +101,7 @@ class OwnWordParameters:
     pooled_share: float = parameter(
         0.2,
         unit="share",
-        meaning="Honest groups whose accounts look as if they drew from one work queue: resellers, classes, users of one public set.",
+        meaning="Honest groups that look like one work queue: resellers, classes, users of one public set.",
         provenance=judgement("they are a minority of candidates"),
     )
     cap_bits: float = parameter(
@@ -148,7 +154,7 @@ def word_recurrence(account: Ints, begins: Ints, words: Ints, rare: Ints) -> Wor
         rare: 1 for each code that is rare in the log.
 
     Returns:
-        None where there are too few requests or accounts.
+        None where there are too few requests, accounts or pairs.
     """
     sizes = np.bincount(account)
     requests, accounts = int(sizes[sizes >= 2].sum()), int(np.count_nonzero(sizes >= 2))
@@ -167,6 +173,8 @@ def word_recurrence(account: Ints, begins: Ints, words: Ints, rare: Ints) -> Wor
     total = total[total >= 2]
     same = float((sizes * (sizes - 1.0))[sizes >= 2].sum() / (requests * (requests - 1.0)))
     expected = float((total / 2.0 * same).sum())
+    if max(within, expected) < P.min_pairs:
+        return None
     variance = float((total / 2.0 / (total - 1.0)).sum() * same * (1.0 - same))
     return WordRecurrence(within, expected, float(np.sqrt(variance)) / (expected + 0.5), requests, accounts)
 

@@ -116,7 +116,7 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
     weight = _probability(current, case)
     for _ in range(P.rounds):
         learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
-        if not case.candidate.untemplated:
+        if any(f.kind == "even_volume" and f.member_bits is not None for f in findings):  # not in an uneven sample
             learned["even_volume"] = _volume_bits(volume, weight)
         current = [
             replace(finding, member_bits=learned[finding.kind]) if finding.kind in learned else finding
