@@ -150,8 +150,8 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
     if shared := roles.get("shared", 0):
         whose = formatting.verb(shared, "its owner's", "their owners'")
         steps.append(
-            f"Look at a sample of the other traffic of the {formatting.plural(shared, 'account')} with much of it: it may "
-            f"be cover, or {whose} own use. The logs of a campaign alone do not tell which."
+            f"Look at a sample of the other traffic of the {formatting.plural(shared, 'account')} with much of it: it "
+            f"may be cover, or {whose} own use. The logs of a campaign alone do not tell which."
         )
     if campaign["verdict"] == "act":
         steps.append(
