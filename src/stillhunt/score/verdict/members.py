@@ -72,10 +72,10 @@ class CoreParameters:
         provenance=judgement("frameworks set them for their users"),
     )
     set_apart_bits: float = parameter(
-        3.0,
+        2.0,
         unit="bits",
         meaning="Bits of one key against a member from which the member is not flagged with the others.",
-        provenance=derived("7 of 8 members draw the key from the pool; who does not may be a customer"),
+        provenance=derived("3 of 4 members draw the key from the pool; who does not may be a customer"),
     )
     volume_tail: float = parameter(
         0.03,
