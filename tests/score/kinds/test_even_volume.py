@@ -94,14 +94,14 @@ def test_volumes_near_the_smallest_slice_are_judged_under_a_cut_law(least: int, 
 def test_cut_volumes_of_a_handful_of_accounts_are_not_judged(
     monkeypatch: pytest.MonkeyPatch, members: int, judged: bool
 ) -> None:
-    monkeypatch.setattr(even_volume, "bits_by_topics", lambda case: 9.0)
+    monkeypatch.setattr(even_volume, "bits_by_topics", lambda _: 9.0)
     volumes = np.array([8, 5, 12, 9, 6])[:members]
     assert (found_in(log_of_volumes(volumes, seed=6), members).bits != 0.0) == judged
 
 
 def test_a_list_that_everybody_got_earns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same few requests of every account: nobody draws so evenly."""
-    monkeypatch.setattr(even_volume, "bits_by_topics", lambda case: 9.0)
+    monkeypatch.setattr(even_volume, "bits_by_topics", lambda _: 9.0)
     found = found_in(log_of_volumes(np.full(15, 8)), 15)
     assert found.bits == 0.0
     assert cut_volume_bits(np.full(13, 8), 4, VOLUME_REFERENCE) > 0.0
