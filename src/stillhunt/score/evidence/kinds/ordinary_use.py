@@ -97,10 +97,11 @@ def _own_checks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     requests, candidate = case.log.requests, case.candidate
     if requests.days < 2:  # no later day on which anything could be asked again
         return None
-    first = np.searchsorted(candidate.row_account, np.arange(len(candidate.accounts) + 1))
-    day = requests.time[candidate.rows] // DAY
-    shown = kernels.again_later(first, requests.prompt_hash[candidate.rows], day)
-    return _weighed(kind, candidate.rows, shown, P.honest_checks, P.harvest_checks)
+    known = requests.prompt_hash[candidate.rows] != 0
+    rows, owner = candidate.rows[known], candidate.row_account[known]
+    first = np.searchsorted(owner, np.arange(len(candidate.accounts) + 1))
+    shown = kernels.again_later(first, requests.prompt_hash[rows], requests.time[rows] // DAY)
+    return _weighed(kind, rows, shown, P.honest_checks, P.harvest_checks)
 
 
 def _talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
