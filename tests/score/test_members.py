@@ -134,6 +134,30 @@ def test_unlikely_members_who_share_a_card_stay_unlikely() -> None:
     assert (bits[20:] > bits[:20].max() + 2.0).all()
 
 
+def test_a_pool_of_few_is_no_mark_of_the_campaign() -> None:
+    cards = own_cards()
+    cards[:20] = 7
+    assert not learned(case_of(cards), CARD)[CARD].any()
+    cards[20:50] = 7
+    assert learned(case_of(cards), CARD)[CARD].any()
+
+
+def test_a_handful_who_share_what_half_of_all_have_is_chance() -> None:
+    """Six times log2(1.8) is 5.1 bits, less than the trial of twenty shares asks for."""
+    cards = np.where(np.arange(ACCOUNTS) % 20 < 11, 7, own_cards())
+    cards[:12] = 7
+    assert not learned(case_of(cards, members=6), CARD)[CARD].any()
+    assert learned(case_of(cards, members=12), CARD)[CARD].any()
+
+
+@pytest.mark.parametrize(("core", "taught"), [(-2.0, False), (0.0, True)])
+def test_members_count_by_their_probability(core: float, taught: bool) -> None:
+    """Twenty who are likelier strangers are four members together: too few to learn from."""
+    cards = own_cards()
+    cards[:20] = 7
+    assert learned(case_of(cards, members=20), CARD, core=np.full(20, core))[CARD].any() == taught
+
+
 def test_the_order_of_accounts_does_not_matter() -> None:
     rng = np.random.default_rng(3)
     cards = own_cards()
