@@ -100,9 +100,9 @@ def test_each_member_is_judged_without_itself() -> None:
     bits = learned(case_of(cards), CARD)[CARD]
     assert (bits[:90] > 3.0).all(), "a pool of three cards"
     assert (bits[90:] < -2.0).all(), "a card of one's own is in no pool"
-    alone = cards.copy()
-    alone[90:92] = 5_000
-    pair = learned(case_of(alone), CARD)[CARD]
+    paired = cards.copy()
+    paired[90:92] = 5_000
+    pair = learned(case_of(paired), CARD)[CARD]
     assert (pair[90:92] > bits[90:92] + 2.0).all(), "the other one of the pair is in the pool"
 
 
@@ -225,9 +225,9 @@ def test_learning_settles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_lacks_what_nearly_all_share_is_set_apart() -> None:
-    def apart(*finding: tuple[str, list[float]]) -> list[bool]:
+    def apart(*finding: tuple[str, list[float]]) -> Any:
         found = [Finding("identity", kind, "", 0.0, member_bits=np.array(bits)) for kind, bits in finding]
-        return set_apart(found, 3).tolist()  # type: ignore[no-any-return]
+        return set_apart(found, 3).tolist()
 
     limit = -P.set_apart_bits
     assert CARD in LEARNED_KEYS

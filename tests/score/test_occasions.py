@@ -22,11 +22,11 @@ OWNER = np.repeat(np.arange(ACCOUNTS), EACH)
 ROWS = len(OWNER)
 TEN_MINUTES = 600_000_000
 
-ALONE = frozenset({"follow_ups", "own_data", "own_checks", "talk", "asked_conduct", "constant_settings"})
+SINGLY = frozenset({"follow_ups", "own_data", "own_checks", "talk", "asked_conduct", "constant_settings"})
 """Kinds that look at what each account does by itself."""
 NO_OCCASION = {
     "ten minutes": {"own_checks", "common_days", "common_times", "new_model_adoption", "account_replacement"},
-    "one account": {kind.name for kind in CATALOGUE} - ALONE,
+    "one account": {kind.name for kind in CATALOGUE} - SINGLY,
     "prompt_hash": {"no_repeats", "own_checks"},
     "turn": {"follow_ups", "talk"},
     "settings": {"constant_settings"},
