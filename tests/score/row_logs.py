@@ -49,6 +49,7 @@ def log_of_rows(
     given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
     for name in ("conduct", "origin_file", "words", "origin_row"):
         given[name] = np.zeros(rows, np.int64)
+    given["topic_words"] = [[]] * rows
     given |= {"source": pa.repeat("default", rows), "model": pa.repeat("large", rows), "conversation": np.arange(rows)}
     given |= {"prompt_hash": np.arange(rows) + 1, "request_id": pa.array(np.arange(rows)).cast(pa.string())}
     given |= columns

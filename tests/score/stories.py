@@ -30,10 +30,10 @@ class Story:
         members, others: accounts of the group, and all others.
         prompts: requests of each member; the others send a third of that.
         content_bits, queue_bits: held-out bits of each member's slice.
-        one_queue: topics drawn from one work queue; else each member has its own.
+        one_queue: topics and rare words drawn from one work queue; else each member has its own.
         even_volume: every member sends as much; else as unevenly as customers do.
         repeated: share of the members' prompts that come from a set which all of them send.
-        follow_ups: share of later turns.
+        follow_ups: share of later turns, as short as people write them.
         examples: answers that the members put before each of their questions.
         bursts: members work in the same 12-hour windows; else each at times of its own.
         linked: one card, one address, one client fingerprint, one sign-up window for all members.
@@ -148,6 +148,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
     fingerprint = (
         np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
     )
+    later = rng.random(rows) < story.follow_ups
     columns: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
     for name in ("conduct", "origin_file"):
         columns[name] = np.zeros(rows, np.int64)
@@ -157,14 +158,15 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         account_id=[ids[number] for number in owner],
         timestamp=pa.array(time, pa.int64()).cast(TIMESTAMP),
         conversation=np.arange(rows),
-        turn=(rng.random(rows) < story.follow_ups).astype(np.int32) + np.where(inside, story.examples, 0),
+        turn=later.astype(np.int32) + np.where(inside, story.examples, 0),
         model=["large"] * rows,
         client_ip=address[owner].astype(np.uint64),
         client_prefix=address[owner].astype(np.uint64),
         user_agent=fingerprint[owner].tolist(),
         output_tokens=np.full(rows, 100),
         prompt_hash=prompt,
-        words=np.full(rows, 30),
+        words=np.where(later, 8, 30),
+        topic_words=_rare_words(story, owner),
         origin_row=np.arange(rows),
     )
     traffic = TRAFFIC.build(**columns)
@@ -176,6 +178,15 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         topic=topic,
     )
     return traffic, sliced
+
+
+def _rare_words(story: Story, owner: Array) -> list[list[int]]:
+    """Six rare words of each request: of all members' one work queue, or else of the account's own subjects."""
+    rng = np.random.default_rng(1_000 + story.seed)
+    queued = story.one_queue & (owner < story.members)
+    begin, width = np.where(queued, 0, 3_000 + 200 * owner), np.where(queued, 3_000, 200)
+    words = begin[:, None] + (rng.random((len(owner), 6)) * width[:, None]).astype(np.int64)
+    return [sorted({*own}) for own in (words % (1 << 16)).tolist()]
 
 
 def _customers(rng: np.random.Generator, story: Story, ids: list[str]) -> pa.Table:

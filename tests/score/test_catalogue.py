@@ -210,7 +210,7 @@ def test_a_statement_begins_with_how_many_members_share(sharing: int, members: i
 
 def test_sampling_rules() -> None:
     assert NEEDS_EVERY_CALL == ("follow_ups", "no_repeats", "account_replacement", "own_checks", "talk")
-    assert NEEDS_EVEN_SAMPLING == ("even_volume", "similar_workload", "plan_use")
+    assert NEEDS_EVEN_SAMPLING == ("own_words", "even_volume", "similar_workload", "plan_use")
     needs = evidence_needs()
     assert (needs.every_call, needs.even_sampling) == (NEEDS_EVERY_CALL, NEEDS_EVEN_SAMPLING)
     assert needs.families == family_needs()

@@ -15,6 +15,7 @@ from stories import Story, campaign_bits, score_story, statements, story_tables,
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.score import score_campaigns
+from stillhunt.score.evidence.kinds.even_volume import P as VOLUMES
 from stillhunt.score.stats.homogeneity import Homogeneity, index_bits
 from stillhunt.score.stats.honest_reference import TIME_REFERENCE, TOPIC_REFERENCE, Overdispersion
 from stillhunt.score.verdict.caps import LINKAGE
@@ -30,7 +31,15 @@ def test_a_linked_group_with_one_work_queue_is_acted_on() -> None:
     assert verdict(tables) == "act"
     flagged = tables["accounts"].filter(tables["accounts"]["flagged"])["account_id"].to_pylist()
     assert flagged == Story().names()
-    assert set(tables["campaigns"]["families"][0].as_py()) >= {"content", "queue", "identity", "network"}
+    assert set(tables["campaigns"]["families"][0].as_py()) >= {"content", "queue"}
+    assert linkage_bits(tables) == pytest.approx(LINKAGE_CAP)
+
+
+def linkage_bits(tables: dict[str, pa.Table]) -> float:
+    """Bits for, of identity, network and timing together."""
+    rows = [r for r in tables["evidence"].to_pylist() if r["family"] in LINKAGE and r["account_id"] is None]
+    assert {row["family"] for row in rows} >= {"identity", "network"}
+    return float(sum(max(row["bits"], 0.0) for row in rows))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +67,7 @@ def test_one_card_behind_many_countries_is_no_open_customer() -> None:
 def test_linkage_alone_never_convicts() -> None:
     """One card, address, client, sign-up window and working time: one operation, and not yet one that harvests."""
     tables = score_story(replace(UNRELATED, linked=True, bursts=True))
-    linkage = [r for r in tables["evidence"].to_pylist() if r["family"] in LINKAGE and r["account_id"] is None]
-    assert sum(row["bits"] for row in linkage) == pytest.approx(LINKAGE_CAP), "the link is seen, up to its cap"
+    assert linkage_bits(tables) == pytest.approx(LINKAGE_CAP), "the link is seen, up to its cap"
     assert verdict(tables) != "act"
     assert not any(tables["accounts"]["flagged"].to_pylist())
 
@@ -104,7 +112,9 @@ def test_carrier_addresses_earn_nothing(carrier: float) -> None:
 def test_a_campaign_that_is_most_of_the_log_is_not_common_for_that() -> None:
     """Comparison accounts alone make the rate, so half of all accounts with one card are still a finding."""
     tables = score_story(Story(members=100, others=100, linked=True))
-    assert campaign_bits(tables)["payment_fingerprint"] > 1.0
+    # Six keys are shared by all, and no key of theirs is common: they share the cap evenly.
+    assert campaign_bits(tables)["payment_fingerprint"] == pytest.approx(LINKAGE_CAP / 6, rel=0.05)
+    assert linkage_bits(tables) == pytest.approx(LINKAGE_CAP)
     assert verdict(tables) == "act"
 
 
@@ -137,9 +147,10 @@ def test_own_topics_are_evidence_against_and_uneven_volumes_never_for(seed: int)
     assert found.get("even_volume", 0.0) <= 0
 
 
-def test_volumes_near_the_cut_off_are_not_judged() -> None:
+def test_volumes_near_the_cut_off_earn_little() -> None:
     """Slices below the least size are left out, which makes the rest look even by itself."""
-    assert "even_volume" not in campaign_bits(score_story(Story(prompts=7)))
+    assert 0.0 < campaign_bits(score_story(Story(prompts=7)))["even_volume"] <= VOLUMES.cut_cap_bits
+    assert campaign_bits(score_story(Story(prompts=40)))["even_volume"] > VOLUMES.cut_cap_bits
 
 
 def test_statements_contain_their_figures() -> None:

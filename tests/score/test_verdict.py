@@ -76,9 +76,9 @@ def test_families_above_the_floor_the_strongest_first_then_by_name(monkeypatch: 
     judged = verdict_on(
         monkeypatch,
         finding("queue", FLOOR),
-        finding("network", FLOOR - 0.01),
+        finding("conduct", FLOOR - 0.01),
         finding("content", FLOOR),
-        finding("identity", FLOOR + 1.0),
+        finding("identity", FLOOR + 1.0),  # as much as linkage may earn
     )
     assert judged.families == ["identity", "content", "queue"]
 

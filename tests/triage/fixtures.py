@@ -121,7 +121,7 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
         "models": ["small-2026-02"],
         "evidence": (
             ("content", "shared_template", 12.1, 910, "91 % of the requests share one system prompt and one template"),
-            ("timing", "common_start", 3.4, 0, "17 of the accounts sent their first request within two hours"),
+            ("timing", "common_start", 5.4, 0, "17 of the accounts sent their first request within two hours"),
             (
                 "queue",
                 "repeats",

@@ -64,12 +64,12 @@ def test_headline_of_a_case() -> None:
     )
 
 
-def test_shared_accounts_are_protected_in_words() -> None:
+def test_other_traffic_of_an_account_is_looked_at_before_anybody_acts() -> None:
     limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "shared": 1}))
-    assert "1 account also carries other traffic, which may be honest" in limits
+    assert "1 account also carries other traffic, which may be cover, or the owner's own use." in limits
     steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "shared": 3}))
-    assert "Handle the 3 accounts with much other traffic separately" in steps
-    assert "much other traffic" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
+    assert "Look at a sample of the other traffic of the 3 accounts with much of it" in steps
+    assert "other traffic" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
     review = " ".join(sentences.before_acting({**CAMPAIGN, "verdict": "review"}, {}))
     assert "Do not act on this alone" in review
 
@@ -78,8 +78,8 @@ def test_shared_accounts_are_protected_in_words() -> None:
     ("log2_odds", "wanted"),
     [
         (8.0, "1.4 bits above the act threshold"),
-        (2.0, "2.0 bits above the review threshold and 4.6 bits below the act threshold"),
-        (-3.7, "3.7 bits below the review threshold"),
+        (4.0, "2.0 bits above the review threshold and 2.6 bits below the act threshold"),
+        (-3.7, "5.7 bits below the review threshold"),
     ],
 )
 def test_distance_to_the_thresholds(log2_odds: float, wanted: str) -> None:
@@ -88,7 +88,7 @@ def test_distance_to_the_thresholds(log2_odds: float, wanted: str) -> None:
 
 def test_what_would_change_a_verdict_names_the_distance_and_the_strongest_family() -> None:
     shown = margins.campaign_margins(sum_of(queue=14.0, content=9.0, conduct=-1.0), "act", ScoreSettings())
-    assert shown[0] == ("The score is 2.4 bits above the act threshold (thresholds: review at 50 % and act at 99 %).")
+    assert shown[0] == ("The score is 2.4 bits above the act threshold (thresholds: review at 80 % and act at 99 %).")
     assert shown[1] == (
         'Without its strongest family, "One work queue" (+14.0 bits), the probability would be 3 %: below the review '
         "threshold."
@@ -103,5 +103,5 @@ def test_a_verdict_of_review_asks_for_a_second_family() -> None:
 
 def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
     shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
-    assert "11.0 bits below the review threshold" in shown[0]
+    assert "13.0 bits below the review threshold" in shown[0]
     assert not any("sanctioned" in line for line in shown)

@@ -143,7 +143,6 @@ UNJUDGED = (
     "request_key",
     "phrases",
     "system_phrases",
-    "topic_words",
     "asn",
     "channel",
     "content_hash",

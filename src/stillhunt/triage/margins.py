@@ -77,16 +77,24 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
         (main.campaign.probability, "the campaign"), (main.member.probability, "its part in the campaign")
     )
     sentences = [f"The probability cannot exceed that of its weaker factor, {name} ({formatting.probability(weaker)})."]
-    needed = settings.review_probability / main.campaign.probability
-    if main.probability >= settings.review_probability and needed < 1:
-        spare = formatting.distance_bits(main.member.log2_odds - log2_odds_of(needed))
+    if main.verdict != "none" and main.member.log2_odds >= 0:
+        spare = formatting.distance_bits(main.member.log2_odds)
         sentences.append(
-            f"{spare} of evidence that the traffic is the account's own (human follow-ups, own topics, repeats) would "
-            f"bring it below the review threshold ({formatting.exact_percent(settings.review_probability)})."
+            f"{spare} of evidence that the traffic is the account's own (a client, card or topics of its own) would "
+            "make it likelier a stranger than a member, and it would not be for review."
+        )
+    if main.verdict == "review" and main.campaign.probability >= settings.act_probability:
+        strangers, least = (
+            formatting.exact_percent(bound) for bound in (settings.flagged_strangers, settings.flagged_probability)
+        )
+        sentences.append(
+            f"Members of a campaign to act on are flagged together, with at most {strangers} expected strangers among "
+            f"them, and each with a probability of membership of at least {least}. A member that lacks a card, client "
+            "or sign-up that nearly all the others share is not flagged with them."
         )
     if sanctioned:
         sentences.append("The settings allow its programme; otherwise the probability alone would decide.")
-    elif main.probability >= settings.review_probability:
+    elif main.verdict != "none":
         sentences.append(_PROGRAMME)
     return tuple(sentences)
 

@@ -129,7 +129,7 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
         also = formatting.verb(shared, "also carries", "also carry")
         sentences.append(
             f"That every member takes part knowingly: {formatting.plural(shared, 'account')} {also} other "
-            "traffic, which may be honest."
+            "traffic, which may be cover, or the owner's own use."
         )
     sentences.append(
         f"A loss: the list price of {formatting.amount(campaign['output_tokens'])} output "
@@ -148,10 +148,10 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
     """
     steps = ["Read the sample requests, and look up in your own logs three of the requests that the evidence cites."]
     if shared := roles.get("shared", 0):
+        whose = formatting.verb(shared, "its owner's", "their owners'")
         steps.append(
-            f"Handle the {formatting.plural(shared, 'account')} with much other traffic separately: question or limit "
-            f"the {formatting.verb(shared, 'owner', 'owners')} rather than close the "
-            f"{formatting.verb(shared, 'account', 'accounts')}."
+            f"Look at a sample of the other traffic of the {formatting.plural(shared, 'account')} with much of it: it "
+            f"may be cover, or {whose} own use. The logs of a campaign alone do not tell which."
         )
     if campaign["verdict"] == "act":
         steps.append(

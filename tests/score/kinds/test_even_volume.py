@@ -9,8 +9,10 @@ from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kinds import even_volume
 from stillhunt.score.evidence.kinds.even_volume import KIND, P, bits_by_topics
 from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
+from stillhunt.score.stats.cut_volumes import cut_volume_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE
 
@@ -77,10 +79,33 @@ def test_two_bits_for_each_bit_of_topics() -> None:
     assert found.bits == pytest.approx(min(own, bits_by_topics(weak), P.cap_bits))
 
 
-@pytest.mark.parametrize(("least", "judged"), [(19, True), (20, True), (21, False)])
-def test_volumes_near_the_smallest_slice_are_not_judged(least: int, judged: bool) -> None:
+@pytest.mark.parametrize(("least", "cut"), [(19, False), (20, False), (21, True)])
+def test_volumes_near_the_smallest_slice_are_judged_under_a_cut_law(least: int, cut: bool) -> None:
     """A mean of 60 is three times 20."""
-    assert (found_in(log_of_volumes(EVEN), 15, least).bits != 0.0) == judged
+    whole = min(index_bits(volume_evenness(trimmed(EVEN)), VOLUME_REFERENCE), P.cap_bits)
+    assert whole > P.cut_cap_bits
+    assert found_in(log_of_volumes(EVEN), 15, least).bits == pytest.approx(P.cut_cap_bits if cut else whole)
+    against = found_in(log_of_volumes(UNEVEN), 15, 40)
+    assert against.bits == pytest.approx(cut_volume_bits(trimmed(UNEVEN), 40, VOLUME_REFERENCE))
+    assert against.bits < 0.0
+
+
+@pytest.mark.parametrize(("members", "judged"), [(4, False), (5, True)])
+def test_cut_volumes_of_a_handful_of_accounts_are_not_judged(
+    monkeypatch: pytest.MonkeyPatch, members: int, judged: bool
+) -> None:
+    monkeypatch.setattr(even_volume, "bits_by_topics", lambda _: 9.0)
+    volumes = np.array([8, 5, 12, 9, 6])[:members]
+    assert (found_in(log_of_volumes(volumes, seed=6), members).bits != 0.0) == judged
+
+
+def test_a_list_that_everybody_got_earns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same few requests of every account: nobody draws so evenly."""
+    monkeypatch.setattr(even_volume, "bits_by_topics", lambda _: 9.0)
+    found = found_in(log_of_volumes(np.full(15, 8)), 15)
+    assert found.bits == 0.0
+    assert cut_volume_bits(np.full(13, 8), 4, VOLUME_REFERENCE) > 0.0
+    assert found_in(log_of_volumes(np.array([8, 5, 12, 9, 6, 10, 7, 4, 8, 11, 6, 13, 9, 5, 7])), 15).bits > 0.0
 
 
 def test_volumes_are_those_of_the_group_as_it_was_found() -> None:

@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
+from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.follow_ups import KIND, P, client_rows
 
 REQUESTS = 1000
 
 
-def with_later_turns(later: int, *, known: int = REQUESTS) -> Finding | None:
-    """A group of ten accounts, so many of whose requests are later turns, and so many of known turn."""
+def with_later_turns(later: int, *, known: int = REQUESTS, by_people: int = REQUESTS) -> Finding | None:
+    """A group of ten accounts, so many of whose requests are later turns, and so many of known turn.
+
+    So many of the first are of 12 words, as people write; the rest are of 13.
+    """
     place = np.arange(REQUESTS)
     turn = [None if n >= known else int(n < later) for n in place.tolist()]
-    log = log_of_rows(place % 10, place, turn=turn)
+    log = log_of_rows(place % 10, place, turn=turn, words=np.where(place < by_people, 12, 13))
     return finding_of(KIND, log, group_of(log, 10))
 
 
@@ -36,6 +40,25 @@ def test_bits_fall_with_the_share_of_follow_ups(later: int, bits: float) -> None
         assert found.statement.endswith("% of its requests are first turns")
     else:
         assert found.statement.startswith(f"{later // 10} % of its requests are follow-up questions")
+
+
+@pytest.mark.parametrize(
+    ("later", "by_people", "bits"), [(300, 0, 0.0), (300, 100, -0.8), (300, 300, -2.4), (29, 0, 0.05), (900, 900, -6.0)]
+)
+def test_only_what_looks_like_a_persons_turn_counts_against(later: int, by_people: int, bits: float) -> None:
+    """Programs send later turns, too: steps of an agent, a second request for the same item."""
+    found = with_later_turns(later, by_people=by_people)
+    assert found is not None
+    assert found.bits == pytest.approx(bits)
+
+
+def test_what_asks_back_counts_however_long_it_is() -> None:
+    place = np.arange(REQUESTS)
+    conduct = np.where(place < 100, FOLLOW_UP, 0)
+    log = log_of_rows(place % 10, place, turn=(place < 300).astype(int), words=np.full(REQUESTS, 90), conduct=conduct)
+    found = finding_of(KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == pytest.approx(-0.8)
 
 
 @pytest.mark.parametrize(("known", "bits"), [(49, 0.0), (50, 1.5)])

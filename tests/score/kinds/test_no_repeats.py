@@ -44,9 +44,11 @@ def test_a_tenth_is_called_a_public_set_or_an_assignment(shared: int, statement:
     assert with_shared(shared).statement == statement
 
 
-def test_without_prompts_none_repeats() -> None:
+def test_without_prompts_nothing_can_repeat() -> None:
+    """None of no prompts repeats, and a single account has nobody to share with: neither is a sign of a queue."""
     log = log_of_rows(np.arange(30) % 10, np.arange(30), cluster=np.full(30, 3))
-    found = finding_of(KIND, log, group_of(log, 10))
-    assert found is not None
-    assert found.bits == 1.5
-    assert found.statement.startswith("Its accounts send different prompts: 0 % of 0 distinct prompts")
+    assert finding_of(KIND, log, group_of(log, 10)) is None
+    assert finding_of(KIND, log, group_of(log, 1, cluster=3)) is None
+    assert finding_of(KIND, log, group_of(log, 2, cluster=3)) is not None
+    unread = log_of_rows(np.arange(30) % 10, np.arange(30), prompt_hash=np.zeros(30, np.int64))
+    assert finding_of(KIND, unread, group_of(unread, 10)) is None

@@ -77,6 +77,12 @@ def test_retries_of_the_same_day_are_no_checks() -> None:
     assert signs(log)["own_checks"].bits > 0
 
 
+def test_a_log_of_one_day_has_no_later_day_for_checks() -> None:
+    time = np.linspace(0, DAY - 1, ROWS).astype(np.int64)
+    assert "own_checks" not in signs(log_of_rows(OWNER, time))
+    assert "own_checks" in signs(log_of_rows(OWNER, np.r_[time[:-1], DAY]))
+
+
 def test_without_turns_nothing_is_said_of_conversations() -> None:
     assert "talk" not in signs(log_with(np.random.default_rng(9)))
 
@@ -109,13 +115,13 @@ def test_own_data_is_weighed_by_its_share(hits: int) -> None:
 
 @pytest.mark.parametrize("again", [0, 2, 15, 90])
 def test_checks_are_prompts_of_the_same_account_on_another_day(again: int) -> None:
-    """So many prompts are sent again by their account a day later; all prompts are sent by every account."""
+    """So many prompts are sent again by their account a day later, when a stranger is there too; all send the same."""
     prompt = np.tile(np.arange(EACH), MEMBERS) + 1
     time = np.full(ROWS, 3 * DAY) + np.arange(ROWS)
     log = log_of_rows(
-        np.r_[OWNER, OWNER[:again]],
-        np.r_[time, time[:again] + DAY],
-        prompt_hash=np.r_[prompt, prompt[:again]],
+        np.r_[OWNER, OWNER[:again], MEMBERS],
+        np.r_[time, time[:again] + DAY, 4 * DAY],
+        prompt_hash=np.r_[prompt, prompt[:again], 1],
     )
     found = signs(log)["own_checks"]
     assert found.bits == pytest.approx(weighed(again, ROWS + again, P.honest_checks, P.harvest_checks))
@@ -150,7 +156,7 @@ def test_a_conversation_counts_from_two_follow_ups_as_people_write_them(talking:
 @pytest.mark.parametrize(("requests", "judged"), [(19, False), (20, True)])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_few_requests_are_not_judged(kind: Any, requests: int, judged: bool) -> None:
-    log = log_of_rows(np.arange(requests) % 5, np.arange(requests), turn=[0] * requests)
+    log = log_of_rows(np.arange(requests) % 5, np.arange(requests) * HOUR * 2, turn=[0] * requests)
     assert (finding_of(kind, log, group_of(log, 5)) is not None) == judged
 
 

@@ -17,6 +17,7 @@ from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import whole_numbers
 from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
+from stillhunt.score.stats.word_recurrence import P as RARE_WORDS
 
 FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
@@ -133,6 +134,26 @@ class Requests:
         return column
 
     @cached_property
+    def first_of_conversation(self) -> Flags:
+        """True for the earliest request of each conversation of an account."""
+        rows = kernels.first_of_pairs(self.first, self.conversation, np.ones(len(self.time), bool))
+        return np.asarray(rows, bool)
+
+    @cached_property
+    def topic_words(self) -> tuple[Ints, Ints]:
+        """Where each request's topic words begin, one more than requests, and the words as buckets."""
+        column = self.table.column("topic_words").combine_chunks()
+        begins: Ints = column.offsets.to_numpy().astype(np.int64)
+        return begins, column.values.to_numpy()
+
+    @cached_property
+    def rare_words(self) -> Ints:
+        """1 for each word bucket that stands in few of the requests."""
+        counts = np.bincount(self.topic_words[1], minlength=1 << 16)
+        rare: Ints = (counts <= max(RARE_WORDS.max_log_share * len(self.time), 5)).astype(np.uint8)
+        return rare
+
+    @cached_property
     def turn(self) -> Ints:
         """Turn of each request, counted from the earliest of its account; -1 where unknown.
 
@@ -150,9 +171,13 @@ class Requests:
     @cached_property
     def human_turns(self) -> npt.NDArray[np.uint8]:
         """How often somebody asks back as people do in each request's conversation, at most 255 times."""
+        return kernels.count_in_runs(self.first, self.conversation, self.asks_back)
+
+    @cached_property
+    def asks_back(self) -> Flags:
+        """True for later turns that look as if a person had written them."""
         human = (self.numbers("words") <= P.short_turn_words) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
-        human &= self.turn > 0
-        return kernels.count_in_runs(self.first, self.conversation, human)
+        return np.asarray(human & (self.turn > 0), bool)
 
     @cached_property
     def model(self) -> Ints:

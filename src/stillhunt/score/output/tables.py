@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config
+from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
@@ -18,7 +18,7 @@ from stillhunt.score.output.evidence_table import budget_statement, evidence_tab
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.verdict import Judged
+from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
@@ -234,7 +234,7 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
         if judged.verdict == "none":
             continue
         harvested[accounts] += judged.candidate.volumes
-        said = _account_ranks(own, judged.verdict, config)
+        said = _account_ranks(judged, config)
         better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
         chosen = accounts[better]
         campaign[chosen], rank[chosen], main[chosen] = number, said[better], own[better]
@@ -268,9 +268,29 @@ def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -
     return lists.take(pa.array(number))
 
 
-def _account_ranks(probability: Floats, campaign_verdict: str, config: Config) -> Ints:
-    """Position in `VERDICTS` of what is said of each account."""
-    ranks = np.where(probability >= config.score.review_probability, VERDICTS.index("review"), VERDICTS.index("none"))
-    if campaign_verdict == "act":
-        ranks = np.where(probability >= config.score.act_probability, VERDICTS.index("act"), ranks)
+def _account_ranks(judged: Judged, config: Config) -> Ints:
+    """Position in `VERDICTS` of what is said of each member."""
+    # Whoever is likelier a member than not is for a person to look at, as the campaign is.
+    likely = judged.member_probability >= LIKELY_MEMBER
+    ranks = np.where(likely, VERDICTS.index("review"), VERDICTS.index("none"))
+    if judged.verdict == "act":
+        probability = np.where(judged.set_apart, 0.0, judged.member_probability)
+        ranks[flagged_members(probability, config.score)] = VERDICTS.index("act")
     return ranks
+
+
+def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
+    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds.
+
+    Args:
+        probability: P(member | campaign) of each member.
+        settings: bounds.
+
+    Returns:
+        Positions of the flagged members.
+    """
+    order = np.argsort(-probability, kind="stable")
+    strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
+    kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)
+    # The expected share only grows along the order, as do the doubts about the next member.
+    return np.sort(order[: int(np.count_nonzero(np.cumprod(kept)))])

@@ -21,9 +21,10 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import gather_evidence
-from stillhunt.score.evidence.kinds import open_customers
+from stillhunt.score.evidence.kinds import no_repeats, open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
+from stillhunt.score.verdict.members import learned_members, set_apart
 
 HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
 """Families that say "these accounts work off one queue"."""
@@ -70,6 +71,7 @@ class VerdictParameters:
 
 
 P = values_of(VerdictParameters)
+LIKELY_MEMBER = P.member_probability
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Judged:
         held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
+        set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
     """
 
     candidate: Candidate
@@ -97,6 +100,7 @@ class Judged:
     held_back: float | None
     member_bits: Floats
     member_probability: Floats
+    set_apart: Flags
 
 
 def judge(
@@ -143,7 +147,8 @@ def _refuted(judged: Judged) -> Flags:
 
 
 def _judge_once(case: CandidateCase, settings: ScoreSettings) -> Judged:
-    findings = capped(gather_evidence(case), settings.family_cap_bits.model_dump(), settings.linkage_cap_bits)
+    gathered = learned_members(case, gather_evidence(case))
+    findings = capped(gathered, settings.family_cap_bits.model_dump(), settings.linkage_cap_bits)
     bits = settings.prior_bits + sum(f.bits for f in findings)
     probability = sigmoid(bits)
     totals = family_bits(findings)
@@ -159,6 +164,7 @@ def _judge_once(case: CandidateCase, settings: ScoreSettings) -> Judged:
         held_back=None,
         member_bits=member_bits,
         member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
+        set_apart=set_apart(findings, len(case.candidate.accounts)),
     )
 
 
@@ -172,13 +178,18 @@ def sigmoid(bits: float) -> float:
 
 
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
-    open_group = any(f.kind in OPEN_GROUPS for f in findings)
+    open_group = any(f.kind in OPEN_GROUPS or _shares_items(f) for f in findings)
     convinced = probability >= settings.act_probability and not open_group
     if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"
     if probability >= settings.review_probability and families and _one_queue(findings, settings, P.review_floors):
         return "review"
     return "none"
+
+
+def _shares_items(finding: Finding) -> bool:
+    """True where so many prompts are shared that a group may work through a public set or an assignment."""
+    return finding.kind == no_repeats.KIND.name and finding.bits <= no_repeats.SHARED_ITEMS_BITS
 
 
 def _one_queue(findings: list[Finding], settings: ScoreSettings, floors: float) -> bool:

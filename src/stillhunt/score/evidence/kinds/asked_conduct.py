@@ -18,7 +18,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
-from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, share_ratio
+from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
 
 
 @parameter_table("score.asked_conduct", "Evidence from what requests ask for.")
@@ -60,7 +60,7 @@ class ConductParameters:
         (0.12, 0.10),
         unit="share, share",
         meaning="Any of these at once: the same two shares. All weights add up to 0.6: the rest ask for nothing "
-        "special, or word it so that the lexicon does not see it, so that absence costs 1.3 bits at most.",
+        "special, or word it so that the lexicon does not see it.",
         provenance=judgement("operations that take several skills at once"),
     )
     honest_strength: float = parameter(
@@ -143,7 +143,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     hit = (conduct & shown.flags) > 0
     usual = max(shown.usual, _usual_in_log(case.log, case.candidate, shown))
     return kind.finding(
-        float(np.log2(ratio)),
+        max(float(np.log2(ratio)), 0.0),  # the lexicons know few of the wordings: their silence says nothing
         {"share": hit.mean(), "verb": shown.verb, "usual": usual},
         rows=rows[hit],
         count=int(hit.sum()),
@@ -175,7 +175,7 @@ KIND = EvidenceKind(
     columns=(NeededColumn("prompt", "requests that ask for reasoning, grading or the like"),),
     calls="any",
     most_bits=None,
-    least_bits=least_bits(sum(trait.weight for trait in TRAITS)),
+    least_bits=0.0,
     wording=Wording(_WORDS, _WORDS, "Too few requests to judge what they ask for"),
     members=None,
     weigh=_weigh,

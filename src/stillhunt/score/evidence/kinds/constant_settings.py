@@ -12,7 +12,7 @@ from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording, members_sharing
+from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
 from stillhunt.score.stats.shared_keys import shared_value
 
 
@@ -91,6 +91,6 @@ KIND = EvidenceKind(
         "{values:is|are} as common among other accounts",
         "The log has no temperature, top_p or max_tokens",
     ),
-    members=None,
+    members=MemberWording("It uses the group's settings", "Its settings are its own"),
     weigh=_weigh,
 )

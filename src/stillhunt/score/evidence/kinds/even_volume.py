@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
 from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
 from stillhunt.score.stats.beta_binomial import least_bits
+from stillhunt.score.stats.cut_volumes import cut_volume_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE
 
@@ -39,8 +40,26 @@ class VolumeParameters:
     cut_off: int = parameter(
         3,
         unit="times",
-        meaning="Times the smallest slice below which a mean volume is cut off by it, and not judged.",
+        meaning="Times the smallest slice below which a mean volume is judged under a law that is cut off there.",
         provenance=judgement("small volumes look even where the smaller ones are missing"),
+    )
+    min_cut_accounts: int = parameter(
+        5,
+        unit="accounts",
+        meaning="Accounts from which such volumes are judged.",
+        provenance=judgement("the fewest accounts of a campaign"),
+    )
+    cut_cap_bits: float = parameter(
+        1.5,
+        unit="bits",
+        meaning="Most bits from such volumes.",
+        provenance=measured("classes with small, even volumes reach 3 bits in seeded worlds of two generators"),
+    )
+    same_for_all: float = parameter(
+        0.25,
+        unit="variance over mean",
+        meaning="Evenness below which such volumes are those of a list that everybody got, and earn nothing.",
+        provenance=derived("drawing at random gives 1; a quarter of it is no random drawing"),
     )
 
 
@@ -61,9 +80,19 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if candidate.untemplated:
         return None
     volumes = case.as_found.volumes
-    found = volume_evenness(trimmed(volumes))
-    cut_off = float(volumes.mean()) < P.cut_off * case.min_slice_requests
-    bits = 0.0 if cut_off else min(index_bits(found, VOLUME_REFERENCE), P.cap_bits, bits_by_topics(case))
+    inner = trimmed(volumes)
+    if float(volumes.mean()) < P.cut_off * case.min_slice_requests:
+        even = (
+            cut_volume_bits(inner, case.min_slice_requests, VOLUME_REFERENCE)
+            if len(inner) >= P.min_cut_accounts
+            else 0.0
+        )
+        if inner.var() < P.same_for_all * inner.mean():
+            even = min(even, 0.0)
+        even = min(even, P.cut_cap_bits)
+    else:
+        even = index_bits(volume_evenness(inner), VOLUME_REFERENCE)
+    bits = min(even, P.cap_bits, bits_by_topics(case))
     mean = float(volumes.mean())
     return kind.finding(
         bits,

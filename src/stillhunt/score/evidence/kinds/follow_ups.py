@@ -62,8 +62,11 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if not known:
         return None
     share = later / known
-    absent = share < P.leaked_share and known >= P.min_requests
-    bits = P.none_bits * (1.0 - share / P.leaked_share) if absent else -min(P.against_bits * share, P.most_against_bits)
+    if share < P.leaked_share and known >= P.min_requests:
+        bits = P.none_bits * (1.0 - share / P.leaked_share)
+    else:  # programs send later turns, too: steps of an agent, a second request for the same item
+        share = np.count_nonzero(case.log.requests.asks_back[rows]) / known
+        bits = -min(P.against_bits * float(share), P.most_against_bits)
     return kind.finding(bits, {"first": 1 - share, "later": share}, rows=case.candidate.rows, count=known)
 
 

@@ -46,13 +46,18 @@ class RepeatParameters:
 
 
 P = values_of(RepeatParameters)
+SHARED_ITEMS_BITS = -P.against_bits * (P.shared_items - P.tolerated_share)
+"""Bits where the share of repeated prompts is `shared_items`."""
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     candidate = case.candidate
     prompts = case.log.requests.prompt_hash[candidate.rows]
-    distinct, shared = kernels.count_shared(prompts, candidate.row_account)
-    repeated = shared / distinct if distinct else 0.0
+    known = prompts != 0
+    if len(candidate.accounts) < 2 or not known.any():
+        return None
+    distinct, shared = kernels.count_shared(prompts[known], candidate.row_account[known])
+    repeated = shared / distinct
     above = repeated - P.tolerated_share
     few = P.none_bits * (1.0 - repeated / P.tolerated_share)
     return kind.finding(

@@ -95,10 +95,13 @@ def _own_data(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 def _own_checks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """Prompts that an account sends again on another day, as scheduled checks do; retries are of the same day."""
     requests, candidate = case.log.requests, case.candidate
-    first = np.searchsorted(candidate.row_account, np.arange(len(candidate.accounts) + 1))
-    day = requests.time[candidate.rows] // DAY
-    shown = kernels.again_later(first, requests.prompt_hash[candidate.rows], day)
-    return _weighed(kind, candidate.rows, shown, P.honest_checks, P.harvest_checks)
+    if requests.days < 2:  # no later day on which anything could be asked again
+        return None
+    known = requests.prompt_hash[candidate.rows] != 0
+    rows, owner = candidate.rows[known], candidate.row_account[known]
+    first = np.searchsorted(owner, np.arange(len(candidate.accounts) + 1))
+    shown = kernels.again_later(first, requests.prompt_hash[rows], requests.time[rows] // DAY)
+    return _weighed(kind, rows, shown, P.honest_checks, P.harvest_checks)
 
 
 def _talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:

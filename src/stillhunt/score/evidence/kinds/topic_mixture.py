@@ -30,14 +30,16 @@ def topic_finding(case: CandidateCase) -> Finding:
 
 
 def _weighed(case: CandidateCase) -> Finding:
-    candidate, topic = case.candidate, case.log.requests.topic
+    candidate, log = case.candidate, case.log.requests
     # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
     judged = case.without_refuted if candidate.untemplated else candidate
-    found = held_out_homogeneity(case.log, judged, topic[judged.rows])
+    # One request a conversation: its later turns keep the subject, and would count one draw many times.
+    topic = np.where(log.first_of_conversation[judged.rows], log.topic[judged.rows], -1)
+    found = held_out_homogeneity(case.log, judged, topic)
     usual = usual_here(case.log, candidate, found, "topic", TOPIC_REFERENCE)
     members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)
     if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
-        known = int(np.count_nonzero(topic[judged.rows] >= 0))
+        known = int(np.count_nonzero(topic >= 0))
         return KIND.insufficient({"known": known, "requests": len(judged.rows)}, members)
     return KIND.finding(
         index_bits(found, usual),

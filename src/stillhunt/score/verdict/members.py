@@ -1,0 +1,201 @@
+"""Who belongs to a campaign, learned from those who surely do.
+
+A key (a card, a mail domain, a sign-up network or time, a client, settings) that nearly all of the confident core share
+says as much about an account that lacks it as about one that has it: with probability s a member draws its value from
+the operation's pool, else from what everybody uses, so a value that the pool does not hold costs log2(1 - s). Pool and
+s are learned from the members, each with its probability as its weight and each judged without itself. New weights
+follow, and all is learned anew (expectation maximisation, Dempster et al. 1977).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.score.context.coding import commonest
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.stats.honest_reference import SPREADS
+from stillhunt.score.stats.key_frequencies import KeyFrequencies
+from stillhunt.score.verdict.caps import member_evidence
+
+
+@parameter_table("score.members", "What the confident core says about each member.")
+@dataclass(frozen=True)
+class CoreParameters:
+    """Parameters of what is learned from the core."""
+
+    rounds: int = parameter(
+        6,
+        unit="rounds",
+        meaning="Rounds of learning, at most.",
+        provenance=judgement("it hardly moves after three"),
+    )
+    settled: float = parameter(
+        0.01,
+        unit="probability",
+        meaning="Change of every membership below which learning ends.",
+        provenance=judgement("no verdict hangs on a hundredth"),
+    )
+    min_core: float = parameter(
+        5.0,
+        unit="accounts",
+        meaning="Members with a value, each by its probability, from which a key is learned at all.",
+        provenance=judgement("the fewest accounts of a campaign"),
+    )
+    min_bits: float = parameter(
+        6.0,
+        unit="bits",
+        meaning="Bits that sharing must explain over all members before a key says anything.",
+        provenance=derived("the number of shares tried, squared"),
+    )
+    min_share: float = parameter(
+        0.3,
+        unit="share",
+        meaning="Share of members from the pool below which a key says nothing of single members.",
+        provenance=judgement("a pool of few is no mark of the campaign"),
+    )
+    key_bits: float = parameter(
+        8.0,
+        unit="bits",
+        meaning="Most bits of one key, either way.",
+        provenance=judgement("no single key may decide"),
+    )
+    settings_bits: float = parameter(
+        4.0,
+        unit="bits",
+        meaning="The same of the settings.",
+        provenance=judgement("frameworks set them for their users"),
+    )
+    set_apart_bits: float = parameter(
+        2.0,
+        unit="bits",
+        meaning="Bits of one key against a member from which the member is not flagged with the others.",
+        provenance=derived("3 of 4 members draw the key from the pool; who does not may be a customer"),
+    )
+    volume_tail: float = parameter(
+        0.03,
+        unit="share",
+        meaning="Members whose volume is anywhere.",
+        provenance=judgement("late joiners and early bans"),
+    )
+    most_volume_spread: float = parameter(
+        0.8,
+        unit="share",
+        meaning="Spread of the core's volumes, of that of customers, above which volume says nothing.",
+        provenance=judgement("uneven volumes mark nobody"),
+    )
+    min_volume_spread: float = parameter(
+        0.15,
+        unit="log units",
+        meaning="Least spread that the volumes of members are taken to have.",
+        provenance=judgement("equal volumes may be few volumes"),
+    )
+
+
+P = values_of(CoreParameters)
+_SHARES = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
+LEARNED_KEYS = ("payment_fingerprint", "email_domain", "signup_prefix", "created_at", "client_fingerprint")
+CUSTOMER_KEYS = LEARNED_KEYS[:4]
+
+
+def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings with what the core says about each member in place of what chance alone says.
+
+    Args:
+        case: the candidate.
+        findings: its findings.
+    """
+    keys = _keys(case)
+    volume = np.log(np.maximum(case.candidate.volumes, 1))
+    current = list(findings)
+    weight = _probability(current, case)
+    for _ in range(P.rounds):
+        learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
+        if any(f.kind == "even_volume" and f.member_bits is not None for f in findings):  # not in an uneven sample
+            learned["even_volume"] = _volume_bits(volume, weight)
+        current = [
+            replace(finding, member_bits=learned[finding.kind]) if finding.kind in learned else finding
+            for finding in findings
+        ]
+        before, weight = weight, _probability(current, case)
+        if np.abs(weight - before).max(initial=0.0) < P.settled:
+            break
+    return current
+
+
+def set_apart(findings: Sequence[Finding], members: int) -> Flags:
+    """Members who lack a key that nearly all the others share.
+
+    Args:
+        findings: findings with learned member bits.
+        members: number of members.
+    """
+    apart = np.zeros(members, bool)
+    for finding in findings:
+        if finding.kind in LEARNED_KEYS and finding.member_bits is not None:
+            apart |= finding.member_bits <= -P.set_apart_bits
+    return apart
+
+
+def _probability(findings: Sequence[Finding], case: CandidateCase) -> Floats:
+    bits = member_evidence(list(findings), len(case.candidate.accounts)).sum(axis=0)
+    return np.asarray(1.0 / (1.0 + np.exp2(-bits)), np.float64)
+
+
+def _keys(case: CandidateCase) -> dict[str, tuple[Ints, KeyFrequencies, float]]:
+    """Kind of evidence -> value of each member, the key among all accounts, and its cap."""
+    log, candidate = case.log, case.candidate
+    codes, members = log.accounts.customers.codes, candidate.accounts
+    found = {
+        name: (codes[name][members], log.keys.customer(name), P.key_bits) for name in CUSTOMER_KEYS if name in codes
+    }
+    used = commonest(candidate.row_account, log.requests.settings[candidate.rows], len(members))
+    found["constant_settings"] = (used, log.keys.settings, P.settings_bits)
+    if not candidate.untemplated:
+        used = commonest(candidate.row_account, log.requests.client_fingerprint[candidate.rows], len(members))
+        found["client_fingerprint"] = (used, log.keys.client_fingerprint(), P.key_bits)
+    return found
+
+
+def _key_bits(own: Ints, key: KeyFrequencies, case: CandidateCase, weight: Floats, cap: float) -> Floats:
+    """Bits of each member's value of one key."""
+    bits = np.zeros(len(own))
+    known = own >= 0
+    weights = weight[known]
+    if key.empty or known.sum() < P.min_core or weights.sum() < P.min_core:
+        return bits
+    members = case.candidate.accounts
+    values, place = np.unique(own[known], return_inverse=True)
+    common = key.expected(values, members[known], members)[place] / known.sum()
+    of_pool = np.bincount(place, weights=weights)[place] - weights
+    ratio = of_pool / (weights.sum() - weights) / common
+    shares = np.append(_SHARES, 1.0 - np.geomspace(0.04, 0.5 / max(weights.sum(), 13.0), 8))[:, None]
+    total = (weights * np.log2(np.maximum((1.0 - shares) + shares * ratio, 1e-12))).sum(axis=1)
+    best = int(np.argmax(total))
+    share = min(float(shares[best, 0]), 1.0 - 1.0 / (weights.sum() + 2.0))
+    if total[best] < P.min_bits or share < P.min_share:
+        return bits
+    bits[known] = np.clip(np.log2((1.0 - share) + share * ratio), -cap, cap)
+    return bits
+
+
+def _volume_bits(volume: Floats, weight: Floats) -> Floats:
+    """Bits of each member's volume: near the core's middle, or anywhere as those of customers."""
+    order = np.argsort(volume, kind="stable")
+    ranks = np.cumsum(weight[order]) / max(float(weight.sum()), 1e-9)
+    low, middle, high = volume[order][np.minimum(np.searchsorted(ranks, (0.1, 0.5, 0.9)), len(volume) - 1)]
+    spread = max((high - low) / 2.56, P.min_volume_spread)  # a normal law holds 80 % within 2.56 deviations
+    if spread > P.most_volume_spread * SPREADS.customers:
+        return np.zeros(len(volume))
+    customers = _normal(volume - middle, SPREADS.customers)
+    workers = (1.0 - P.volume_tail) * _normal(volume - middle, spread) + P.volume_tail * customers
+    return np.asarray(np.clip(np.log2(workers / customers), -SPREADS.member_cap_bits, SPREADS.member_cap_bits))
+
+
+def _normal(away: Floats, spread: float) -> Floats:
+    return np.asarray(np.exp(-0.5 * (away / spread) ** 2) / spread)

@@ -1,0 +1,80 @@
+"""Who of a campaign to act on is flagged: a set that keeps the expected share of strangers in bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhunt.base.config import Config
+from stillhunt.score.output.tables import flagged_members
+
+SETTINGS = Config().score
+steady = settings(derandomize=True, deadline=None, max_examples=300)
+near_one = st.floats(0.0, 14.0).map(lambda bits: 1.0 - 2.0**-bits)
+members = st.lists(st.one_of(near_one, st.floats(0.0, 1.0)), max_size=60).map(lambda own: np.array(own, np.float64))
+
+
+@steady
+@given(members)
+def test_the_expected_share_of_strangers_is_within_the_bound(probability: np.ndarray) -> None:
+    flagged = flagged_members(probability, SETTINGS)
+    assert flagged.tolist() == sorted({*flagged.tolist()})
+    if len(flagged):
+        assert (1.0 - probability[flagged]).mean() <= SETTINGS.flagged_strangers + 1e-12
+        assert probability[flagged].min() >= SETTINGS.flagged_probability
+
+
+@steady
+@given(members)
+def test_as_many_are_flagged_as_the_bounds_allow_the_surest_first(probability: np.ndarray) -> None:
+    flagged = flagged_members(probability, SETTINGS)
+    others = np.setdiff1d(np.arange(len(probability)), flagged)
+    if not len(others):
+        return
+    surest = probability[others].max()
+    assert len(flagged) == 0 or probability[flagged].min() >= surest
+    strangers = (1.0 - probability[flagged]).sum() + 1.0 - surest
+    too_many = strangers / (len(flagged) + 1) > SETTINGS.flagged_strangers - 1e-12
+    assert too_many or surest < SETTINGS.flagged_probability
+
+
+@steady
+@given(members, st.floats(0.0, 1.0), st.integers(0, 59))
+def test_a_surer_member_takes_no_other_ones_flag(probability: np.ndarray, step: float, place: int) -> None:
+    if place >= len(probability):
+        return
+    surer = probability.copy()
+    surer[place] += (1.0 - surer[place]) * step
+    before, after = flagged_members(probability, SETTINGS), flagged_members(surer, SETTINGS)
+    assert len(after) >= len(before)
+    # The order of equals may change; who was surer than the last of those flagged stays so.
+    clear = before[probability[before] > (probability[before].min() if len(before) else 0.0)]
+    assert np.isin(clear, after).all()
+
+
+@pytest.mark.parametrize(("probability", "flagged"), [(0.9899, 0), (0.9901, 30), (1.0, 30), (0.96, 0), (0.0, 0)])
+def test_members_of_one_probability_are_flagged_together_or_not_at_all(probability: float, flagged: int) -> None:
+    assert len(flagged_members(np.full(30, probability), SETTINGS)) == flagged
+
+
+def test_sure_members_carry_a_doubtful_one_down_to_the_floor() -> None:
+    """Ninety-nine who are sure leave room for one stranger in a hundred; the floor still holds for each."""
+    sure = np.ones(99)
+    assert len(flagged_members(np.append(sure, 0.951), SETTINGS)) == 100
+    assert len(flagged_members(np.append(sure, 0.949), SETTINGS)) == 99
+    assert flagged_members(np.array([0.94, 1.0, 0.98, 0.999]), SETTINGS).tolist() == [1, 2, 3]
+    assert flagged_members(np.array([0.96, 1.0, 0.97]), SETTINGS).tolist() == [1]
+
+
+def test_nobody_is_flagged_of_nobody() -> None:
+    assert flagged_members(np.zeros(0), SETTINGS).tolist() == []
+
+
+def test_the_bounds_are_those_of_the_settings() -> None:
+    probability = np.array([1.0, 0.96, 0.93])
+    loose = Config(score={"flagged_strangers": 0.05, "flagged_probability": 0.9}).score
+    assert flagged_members(probability, loose).tolist() == [0, 1, 2]
+    floor = Config(score={"flagged_strangers": 0.05, "flagged_probability": 0.95}).score
+    assert flagged_members(probability, floor).tolist() == [0, 1]
