@@ -87,7 +87,7 @@ def tutorial_bits() -> dict[str, float]:
     told = re.search(r"^ +bits +(.*?), [\d.]+ bits", page, re.MULTILINE | re.DOTALL)
     if told is None:
         raise ValueError("docs/tutorial.md shows no campaign")
-    return {name: float(bits.replace("−", "-")) for name, bits in re.findall(r"(\w+) ([+−][\d.]+)", told[1])}
+    return {name: float(bits.replace("−", "-")) for name, bits in re.findall(r"(\w+)\s+([+−][\d.]+)", told[1])}
 
 
 LEFT, RIGHT, LOW, HIGH = 24, 456, -10.0, 22.0

@@ -63,10 +63,10 @@ def test_caps_bound_each_family_and_turn_no_sign(raw: list[Finding]) -> None:
 
 @steady
 @given(findings)
-def test_no_single_family_but_the_work_queue_reaches_act(raw: list[Finding]) -> None:
-    """However strong: the prior outweighs their caps. The work queue alone is for review, see `test_verdict.py`."""
+def test_no_single_family_reaches_act(raw: list[Finding]) -> None:
+    """However strong: the prior outweighs their caps."""
     settings_ = Config().score
-    for family in sorted({*CAPS} - {"queue"}):
+    for family in sorted(CAPS):
         own = capped([f for f in raw if f.family == family], CAPS, LINKAGE_CAP)
         total = settings_.prior_bits + sum(f.bits for f in own)
         assert sigmoid(total) < settings_.act_probability

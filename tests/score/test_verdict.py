@@ -206,7 +206,7 @@ def test_the_refuted_leave_the_group_on_which_topics_are_judged(monkeypatch: pyt
     assert {case.min_slice_requests for case in seen} == {7}
 
 
-@pytest.mark.parametrize(("required", "verdict_", "held"), [(22.0, "act", None), (22.001, "review", 22.001)])
+@pytest.mark.parametrize(("required", "verdict_", "held"), [(21.0, "act", None), (21.001, "review", 21.001)])
 def test_the_budget_holds_back_what_would_be_act(
     monkeypatch: pytest.MonkeyPatch, required: float, verdict_: str, held: float | None
 ) -> None:

@@ -46,7 +46,7 @@ EVIDENCE_FAMILIES = (
         "one work queue",
         "one work queue shared by many accounts",
         "One work queue: the same topics, no repeated tasks, even volume.",
-        14.0,
+        13.0,
         harvest=True,
     ),
     EvidenceFamily(

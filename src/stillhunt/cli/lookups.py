@@ -37,7 +37,7 @@ def run_explain(folder: Path, identifier: str, *, account: bool, as_json: bool) 
     else:
         console = output_console()
         width = min(console.width, TEXT_WIDTH) if console.is_terminal else TEXT_WIDTH
-        console.print(safe_lines(explanation.text(width)))
+        console.print(safe_lines(explanation.text(width)), markup=False)
 
 
 def named_tables() -> dict[str, Table]:
