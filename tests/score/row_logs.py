@@ -93,6 +93,19 @@ def accounts_table(columns: dict[str, list[Any]]) -> pa.Table:
     return ACCOUNTS.build(**{**unknown, "account_id": _names(count), **columns})
 
 
+def sharing_customers(accounts: int, members: int) -> dict[str, list[Any]]:
+    """Columns of ACCOUNTS in which the first accounts, the members, share three cards, domains and sign-ups."""
+    shared = [number % 3 if number < members else number + 100 for number in range(accounts)]
+    return {
+        "plan": ["pro" if number % 2 else "free" for number in range(accounts)],
+        "email_domain": [f"d{code}.example" for code in shared],
+        "payment_fingerprint": shared,
+        "signup_prefix": shared,
+        "created_at": [code * DAY for code in shared],
+        "signup_country": [f"C{number % 9}" for number in range(accounts)],
+    }
+
+
 def _names(count: int) -> pa.Array:
     return pa.array([f"a{number:05d}" for number in range(count)], pa.string())
 

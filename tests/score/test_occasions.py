@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from row_logs import DAY, finding_of, group_of, log_of_rows, untemplated_group, with_requests
+from row_logs import DAY, finding_of, group_of, log_of_rows, sharing_customers, untemplated_group, with_requests
 
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -68,21 +68,9 @@ def hashes(values: np.ndarray) -> np.ndarray:
     return values.astype(np.uint64)
 
 
-def customers() -> dict[str, list[Any]]:
-    shared = [number % 3 if number < MEMBERS else number + 100 for number in range(ACCOUNTS)]
-    return {
-        "plan": ["pro" if number % 2 else "free" for number in range(ACCOUNTS)],
-        "email_domain": [f"d{code}.example" for code in shared],
-        "payment_fingerprint": shared,
-        "signup_prefix": shared,
-        "created_at": [code * DAY for code in shared],
-        "signup_country": [f"C{number % 9}" for number in range(ACCOUNTS)],
-    }
-
-
 def log_without(lacking: str, seed: int = 1) -> ScoredLog:
     rng = np.random.default_rng(seed)
-    columns, known = columns_of(rng), customers()
+    columns, known = columns_of(rng), sharing_customers(ACCOUNTS, MEMBERS)
     time = rng.integers(0, TEN_MINUTES if lacking == "ten minutes" else 10 * DAY, ROWS)
     topic = np.where(OWNER < MEMBERS, rng.integers(0, 12, ROWS), OWNER % 12)
     if lacking == "prompt_hash":

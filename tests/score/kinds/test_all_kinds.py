@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from row_logs import DAY, Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
+from row_logs import DAY, Array, finding_of, group_of, log_of_rows, sharing_customers, untemplated_group, with_requests
 
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -38,18 +38,6 @@ def columns_of(rng: np.random.Generator, rows: int, time: Array) -> dict[str, An
     }
 
 
-def customers() -> dict[str, list[Any]]:
-    shared = [number % 3 if number < MEMBERS else number + 100 for number in range(ACCOUNTS)]
-    return {
-        "plan": ["pro" if number % 2 else "free" for number in range(ACCOUNTS)],
-        "email_domain": [f"d{code}.example" for code in shared],
-        "payment_fingerprint": shared,
-        "signup_prefix": shared,
-        "created_at": [code * DAY for code in shared],
-        "signup_country": [f"C{number % 9}" for number in range(ACCOUNTS)],
-    }
-
-
 def logs(seed: int) -> tuple[ScoredLog, ScoredLog]:
     """The same log twice, its rows given in two orders; topics and folds follow the prompt."""
     rng = np.random.default_rng(seed)
@@ -60,7 +48,7 @@ def logs(seed: int) -> tuple[ScoredLog, ScoredLog]:
     for order in (np.arange(len(OWNER)), rng.permutation(len(OWNER))):
         given = {name: values[order] for name, values in columns.items()}
         given |= {name: given[name].tolist() for name in ("model", "user_agent")}
-        log = log_of_rows(OWNER[order], time[order], customers=customers(), **given)
+        log = log_of_rows(OWNER[order], time[order], customers=sharing_customers(ACCOUNTS, MEMBERS), **given)
         prompt = log.requests.table["prompt_hash"].to_numpy().astype(np.int64)
         made.append(with_requests(log, topic=prompt % 11, fold=prompt // 11 % 2))
     return made[0], made[1]

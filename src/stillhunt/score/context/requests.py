@@ -150,7 +150,9 @@ class Requests:
     def rare_words(self) -> Ints:
         """1 for each word bucket that stands in few of the requests."""
         counts = np.bincount(self.topic_words[1], minlength=1 << 16)
-        rare: Ints = (counts <= max(RARE_WORDS.max_log_share * len(self.time), 5)).astype(np.uint8)
+        rare: Ints = (counts <= max(RARE_WORDS.max_log_share * len(self.time), RARE_WORDS.max_log_requests)).astype(
+            np.uint8
+        )
         return rare
 
     @cached_property

@@ -30,6 +30,12 @@ class OwnWordParameters:
         meaning="Share of all requests up to which a word is rare.",
         provenance=judgement("a word in one of 500 requests belongs to a subject, not to a language"),
     )
+    max_log_requests: int = parameter(
+        5,
+        unit="requests",
+        meaning="The same as a number of requests, where the share is less than that.",
+        provenance=judgement("a small log has few requests"),
+    )
     max_group_share: float = parameter(
         0.05,
         unit="share",
@@ -71,6 +77,12 @@ class OwnWordParameters:
         unit="words",
         meaning="Words from which a prompt is looked at.",
         provenance=judgement("a shorter prompt hardly shows a subject"),
+    )
+    min_accounts: int = parameter(
+        3,
+        unit="accounts",
+        meaning="Accounts from which a group is judged.",
+        provenance=judgement("two accounts can agree by chance"),
     )
     min_requests: int = parameter(
         20,
@@ -158,7 +170,7 @@ def word_recurrence(account: Ints, begins: Ints, words: Ints, rare: Ints) -> Wor
     """
     sizes = np.bincount(account)
     requests, accounts = int(sizes[sizes >= 2].sum()), int(np.count_nonzero(sizes >= 2))
-    if requests < P.min_requests or accounts < 3:
+    if requests < P.min_requests or accounts < P.min_accounts:
         return None
     owner = np.repeat(account, np.diff(begins))
     counts = np.bincount(words, minlength=len(rare))

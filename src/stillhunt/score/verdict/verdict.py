@@ -1,10 +1,11 @@
 """Findings -> probabilities -> verdicts.
 
 P(campaign) = sigmoid of prior plus capped bits; P(account) = P(campaign) x P(member | campaign), where the member's
-bits are those of its own slices and keys. `act` needs the probability and two independent families, one of which must
-say that the accounts work off one queue (content or queue); `review` needs the lower probability. A group that openly
-is one customer is never flagged, only shown for review; so is one whose bits honest groups may reach more often than
-the false-alarm budget allows (`budget.py`), however probable it is.
+bits are those of its own slices and of what the confident core shares (`members.py`). `act` needs the probability and
+two independent families, one of which must say that the accounts work off one queue (content or queue); `review` needs
+the lower probability. A group that openly is one customer, or whose members repeat each other's prompts, is never
+flagged, only shown for review; so is one whose bits honest groups may reach more often than the false-alarm budget
+allows (`budget.py`), however probable it is.
 """
 
 from __future__ import annotations
