@@ -73,7 +73,7 @@ EVIDENCE_FAMILIES = (
         "sign-up or payment details",
         "who pays and signs up together",
         "Shared cards, mail domains and sign-ups; organisations that explain them.",
-        8.0,
+        2.0,
         linkage=True,
     ),
     EvidenceFamily(

@@ -74,6 +74,15 @@ class Background:
         return mixtures(log.account[rows], log.topic[rows], int(log.topic.max(initial=-1)) + 1)
 
     @cached_property
+    def turns(self) -> tuple[Ints, Ints]:
+        """Requests of known turn of each account, and later turns among them; none for accounts outside the sample."""
+        log = self.requests
+        inside = self.accounts.background[log.account] & (log.turn >= 0)
+        later = inside & (log.turn > 0)
+        count = self.accounts.count
+        return np.bincount(log.account[inside], minlength=count), np.bincount(log.account[later], minlength=count)
+
+    @cached_property
     def request_weight(self) -> Ints:
         """What each request of an account is of its use, in millionths."""
         return ACCOUNT_WEIGHT // np.maximum(np.diff(self.requests.first), 1)

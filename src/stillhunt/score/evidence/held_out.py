@@ -8,9 +8,11 @@ import numpy as np
 
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
 from stillhunt.score.stats.honest_reference import Overdispersion
+from stillhunt.score.stats.public_mixture import distance_from_public, part_earned
 
 
 def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:
@@ -51,6 +53,22 @@ def usual_here(
     alike = log.background.mixtures(view, candidate.accounts).correlation
     # Comparison accounts that are more alike than one queue makes them are no evidence against anybody.
     return replace(reference, honest_median=float(np.clip(alike, reference.queue_median, reference.honest_median)))
+
+
+def part_of_own(case: CandidateCase) -> float:
+    """Which part of its bits a group earns for being alike: none where its mixture of topics is that of all customers.
+
+    Args:
+        case: the candidate before the kinds of evidence.
+    """
+    if "part_of_own" not in case.shared:
+        requests, candidate = case.log.requests, case.candidate
+        public = case.log.background.mixtures("topic", candidate.accounts).mixed
+        topic = requests.topic[candidate.rows[requests.first_of_conversation[candidate.rows]]]
+        counts = np.bincount(topic[topic >= 0], minlength=len(public))
+        case.shared["part_of_own"] = part_earned(distance_from_public(counts, public))
+    part: float = case.shared["part_of_own"]
+    return part
 
 
 def usual_index(found: Homogeneity, reference: Overdispersion) -> float:

@@ -29,7 +29,8 @@ class FollowUpParameters:
     none_bits: float = parameter(
         1.5,
         unit="bits",
-        meaning="Bits where there is no follow-up at all; fewer the nearer the share comes to `leaked_share`.",
+        meaning="Most bits where there is no follow-up at all; fewer the nearer the share comes to `leaked_share`, "
+        "and never more than the surprise of it: log2 of one over the share of other accounts that ask nothing back.",
         provenance=judgement("pipelines of honest firms have none either"),
     )
     against_bits: float = parameter(
@@ -50,6 +51,12 @@ class FollowUpParameters:
         meaning="Requests with a known turn from which the absence of follow-ups says anything.",
         provenance=judgement("fewer show none by chance"),
     )
+    min_public_requests: int = parameter(
+        10,
+        unit="requests",
+        meaning="Requests with a known turn from which a comparison account counts as one that asks back or does not.",
+        provenance=judgement("an account of one request has no occasion to ask back"),
+    )
 
 
 P = values_of(FollowUpParameters)
@@ -63,11 +70,29 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         return None
     share = later / known
     if share < P.leaked_share and known >= P.min_requests:
-        bits = P.none_bits * (1.0 - share / P.leaked_share)
+        usual = share_without_follow_ups(case.log, case.candidate)
+        bits = min(P.none_bits, -np.log2(usual)) * (1.0 - share / P.leaked_share)
     else:  # programs send later turns, too: steps of an agent, a second request for the same item
         share = np.count_nonzero(case.log.requests.asks_back[rows]) / known
         bits = -min(P.against_bits * float(share), P.most_against_bits)
     return kind.finding(bits, {"first": 1 - share, "later": share}, rows=case.candidate.rows, count=known)
+
+
+def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
+    """Share of the comparison accounts that send as few later turns: where all do, a group that does says nothing.
+
+    Args:
+        log: the log.
+        candidate: the candidate, whose members are not counted.
+
+    Returns:
+        The share, with one more account that asks nothing back, so that it is above 0.
+    """
+    known, later = log.background.turns
+    counted = known >= P.min_public_requests
+    counted[candidate.accounts] = False
+    few = later[counted] < P.leaked_share * known[counted]
+    return (int(few.sum()) + 1) / (len(few) + 1)
 
 
 def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
@@ -97,7 +122,10 @@ KIND = EvidenceKind(
     family="conduct",
     order=40,
     measures="share of later turns in the slices",
-    null=Null("a fixed scale that allows 3 % for leaked cover traffic", judgement("table score.follow_ups")),
+    null=Null(
+        "the share of the comparison accounts that ask nothing back, on a scale that allows 3 % for leaked cover traffic",
+        judgement("table score.follow_ups"),
+    ),
     columns=(NeededColumn("turn", "conversations that nobody continues"),),
     calls="every",
     most_bits=P.none_bits,

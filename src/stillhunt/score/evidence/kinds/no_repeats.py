@@ -23,10 +23,10 @@ class RepeatParameters:
         provenance=judgement("retries and tiny tasks"),
     )
     none_bits: float = parameter(
-        1.5,
+        0.5,
         unit="bits",
         meaning="Bits where no prompt repeats; fewer the nearer the share comes to `tolerated_share`.",
-        provenance=judgement("prompts of strangers do not repeat either"),
+        provenance=measured("two in three honest candidates of seeded worlds repeat none either"),
     )
     against_bits: float = parameter(
         20.0,

@@ -8,6 +8,7 @@ from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.parameters import measured
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.held_out import part_of_own
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Ints, ranges
 from stillhunt.score.stats.word_recurrence import P, recurrence_bits, word_recurrence
@@ -26,8 +27,9 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     found = word_recurrence(candidate.row_account[chosen], np.append(0, np.cumsum(lengths)), own, log.rare_words)
     if found is None:
         return kind.insufficient({"requests": len(rows)})
+    bits = recurrence_bits(found, len(candidate.accounts))
     return kind.finding(
-        recurrence_bits(found, len(candidate.accounts)),
+        bits * part_of_own(case) if bits > 0.0 else bits,
         {"accounts": found.accounts, "ratio": float(np.exp(found.log_ratio))},
         rows=candidate.rows,
         count=len(rows),

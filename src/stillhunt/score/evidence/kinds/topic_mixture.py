@@ -7,7 +7,7 @@ import numpy as np
 from stillhunt.base.parameters import measured
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
+from stillhunt.score.evidence.held_out import held_out_homogeneity, part_of_own, usual_here, usual_index
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.arrays import Floats
@@ -41,12 +41,15 @@ def _weighed(case: CandidateCase) -> Finding:
     if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
         known = int(np.count_nonzero(topic >= 0))
         return KIND.insufficient({"known": known, "requests": len(judged.rows)}, members)
+    bits = index_bits(found, usual)
+    part = part_of_own(case) if bits > 0.0 else 1.0
     return KIND.finding(
-        index_bits(found, usual),
+        bits * part,
         {"accounts": found.accounts, "index": found.index, "usual": usual_index(found, usual)},
         rows=candidate.rows,
         count=len(candidate.rows),
         member_bits=members,
+        variant=0 if part < 1.0 else None,
     )
 
 
@@ -69,6 +72,11 @@ KIND = EvidenceKind(
         "{accounts:account} {accounts:asks|ask} about topics in proportions of their own, as separate customers do: "
         "dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
         "Too few of its requests have a known topic ({known:#} of {requests:#}) to compare its accounts",
+        variants=(
+            "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, but nearly in those "
+            "of all customers, as the accounts of a reseller do: dispersion index {index:.2f} on held-out requests; "
+            "unrelated accounts: about {usual:.1f}",
+        ),
     ),
     members=MemberWording("Its topics match the group's", "Its topics are its own"),
     weigh=lambda _, case: topic_finding(case),
