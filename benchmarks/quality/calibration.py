@@ -2,9 +2,9 @@
 
 Examples, from the repository's root:
 
-    python benchmarks/quality/calibration.py --rows FOLDER                       print the page
-    python benchmarks/quality/calibration.py --rows FOLDER --write               also write docs/calibration.md and .svg
-    python benchmarks/quality/calibration.py --rows FOLDER --honest 4 --seeds 1  a short look
+    python benchmarks/quality/calibration.py --rows FOLDER --texts TEXTS.parquet          print the page
+    python benchmarks/quality/calibration.py --rows FOLDER --texts TEXTS.parquet --write  also write docs/calibration.*
+    python benchmarks/quality/calibration.py --rows FOLDER --honest 4 --seeds 1           a short look
 
 Every candidate of every world counts, whatever its verdict: its stated probability against the truth, weighted to the
 stated prior. Hunts are kept in FOLDER for each state of the detector's source, so a second run takes seconds.
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from candidates import WorldKind, gather, source_fingerprint
-from hunt_worlds import read_rungs
+from candidates import gather, source_fingerprint
+from left_out import page_lines, world_kinds
 from reliability import (
+    EDGES,
     Bin,
     brier,
     calibration_error,
@@ -35,20 +36,11 @@ from tails import numbered
 
 from stillhunt import Config
 from stillhunt.base.schema import FAMILIES
-from stillhunt.lab.worlds.rungs import RUNGS
 
 DOCS = Path(__file__).parents[2] / "docs"
-HONEST_SEED, RUNG_SEED = 1_001, 2_001
-EDGES = (0.0, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
 BITS = (-40, -8, -4, -2, 0, 2, 4, 6, 8, 10, 12, 16, 20, 24, 40)
 GOAL = 0.2
 """Largest correlation of two families that may count as independent."""
-
-
-def world_kinds(honest: int, seeds: int, rungs: list[int]) -> list[WorldKind]:
-    """Honest worlds, and worlds with three campaigns each of every rung that was asked for."""
-    kinds = [WorldKind(0, HONEST_SEED + number) for number in range(honest)]
-    return kinds + [WorldKind(rung, RUNG_SEED + number) for number in range(seeds) for rung in rungs]
 
 
 def bin_lines(bins: list[Bin]) -> list[str]:
@@ -160,6 +152,17 @@ def family_lines(candidates: pa.Table, *, least: float) -> list[str]:
     return lines
 
 
+def rungs_text(candidates: pa.Table) -> str:
+    """Which rungs each generator built."""
+    built: dict[str, set[int]] = {}
+    for generator, rung in zip(candidates["generator"].to_pylist(), candidates["rung"].to_pylist(), strict=True):
+        built.setdefault(generator, set()).add(rung)
+    names = {"first": "first generator", "second": "second generator", "texts": "second generator with real texts"}
+    return "; ".join(
+        f"{names[name]} {', '.join(str(rung) for rung in sorted(rungs) if rung)}" for name, rungs in built.items()
+    )
+
+
 def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, str]:
     """The page in Markdown, and its plot."""
     prior = Config().score.prior_bits
@@ -174,10 +177,9 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
             "Does a stated probability match the observed share of true campaigns? Every candidate of every world "
             f"counts, whatever its verdict: {candidates.num_rows:,} candidates of {worlds} worlds of 2,000 honest "
             f"accounts and 14 days, {true} of them true campaigns. In a true campaign at least half of the members "
-            "harvest; the worlds have campaigns of 12, 25 and 60 accounts, on rungs "
-            f"{', '.join(str(rung) for rung in sorted(set(candidates['rung'].to_pylist())) if rung)}. Detector source: "
-            f"{source_fingerprint()}. The constants of the detector were set on worlds of this kind; worlds of another "
-            "construction are kept for the final scores and are not used here."
+            "harvest; campaigns have 12, 25 or 60 accounts: all three in a world of the first generator, one of them "
+            f"in a world of the second. Rungs: {rungs_text(candidates)}. Detector source: "
+            f"{source_fingerprint()}."
         ),
         "",
         "![Stated probability against observed share](calibration.svg)",
@@ -199,6 +201,18 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         ),
         "",
         *bits_lines(candidates),
+        "",
+        "## A generator left out",
+        "",
+        (
+            "Caps and prior are fitted on the other kinds of worlds: the caps under which most true candidates stand 3 "
+            "bits above every honest one, and the prior that puts the highest honest one 3 bits below act. They are "
+            "tested on the kind left out, beside the settings in force. Below: what each kind of evidence claims for "
+            "honest candidates on average. The search picks the groups whose wording and topics are most alike, so "
+            "these two claim most; the prior makes up for it."
+        ),
+        "",
+        *page_lines(candidates),
         "",
         "## Accounts",
         "",
@@ -228,19 +242,17 @@ def main(words: list[str] | None = None) -> int:
     """Gather, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=Path, required=True, help="folder where hunts are kept")
-    parser.add_argument("--honest", type=int, default=24, help="honest worlds")
-    parser.add_argument("--seeds", type=int, default=4, help="worlds of each rung")
-    parser.add_argument(
-        "--rungs", type=read_rungs, default=sorted(set(RUNGS) - {0}), help="1-6 or 1,3,6; all the lab has"
-    )
+    parser.add_argument("--honest", type=int, default=6, help="honest worlds of each generator")
+    parser.add_argument("--seeds", type=int, default=3, help="worlds of each rung")
+    parser.add_argument("--texts", type=Path, help="Parquet file of real texts with the columns text and topic")
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
     parser.add_argument("--write", action="store_true", help="write docs/calibration.md and docs/calibration.svg")
     arguments = parser.parse_args(words)
-    kinds = world_kinds(arguments.honest, arguments.seeds, arguments.rungs)
+    kinds = world_kinds(arguments.honest, arguments.seeds, arguments.texts)
     candidates, accounts = gather(arguments.rows, kinds, arguments.threads)
     command = (
         f"python benchmarks/quality/calibration.py --rows FOLDER --honest {arguments.honest} "
-        f"--seeds {arguments.seeds} --rungs {','.join(map(str, arguments.rungs))} --write"
+        f"--seeds {arguments.seeds}{' --texts TEXTS' * (arguments.texts is not None)} --write"
     )
     text, picture = page(candidates, accounts, command)
     print(text)

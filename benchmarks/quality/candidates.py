@@ -1,13 +1,15 @@
 """Every candidate of many worlds, with its bits by family and the truth: the raw material of calibration and budget.
 
 A hunt keeps its candidates of verdict none in the case (up to 500), with their evidence, so nothing but the case and
-the world's truth is read. Rows of a world are kept in a folder named after the detector's source, so that a second run
+the world's truth is read. Each search is judged a second time with caps that bind nothing, so that other caps can be
+tried on the rows. Rows of a world are kept in a folder named after the detector's source, so that a second run
 takes seconds and rows of two detectors never meet.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,9 +19,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from watched import Watched
 
 import stillhunt
 from stillhunt.base.schema import FAMILIES
+from stillhunt.lab.second_worlds.build import build_second_world
+from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
 
@@ -30,6 +35,10 @@ CAMPAIGN_SIZES = (12, 25, 60)
 ROOMS = ("base", "collect", "extract", "link", "resolve", "score")
 MOSTLY = 0.5
 """Share of a candidate's members that must harvest for it to be a true campaign."""
+UNCAPPED = 1e6
+"""Bits that no family reaches: caps that bind nothing."""
+GENERATORS = ("first", "second", "texts")
+"""Kinds of worlds: of the first generator, of the second, and of the second with real texts."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +50,29 @@ class WorldKind:
         seed: its seed.
         accounts: honest accounts.
         days: length of its log.
+        generator: one of `GENERATORS`.
+        texts: file of real texts, for `texts`.
     """
 
     rung: int
     seed: int
     accounts: int = 2_000
     days: int = 14
+    generator: str = "first"
+    texts: Path | None = None
 
     @property
     def name(self) -> str:
         """Name of the world, also of its files."""
-        return f"rung{self.rung:02d}-{self.accounts}x{self.days}-{self.seed}"
+        return f"{self.generator}-rung{self.rung:02d}-{self.accounts}x{self.days}-{self.seed}"
 
     def build(self) -> World:
         """The world itself."""
+        if self.generator != "first":
+            size = CAMPAIGN_SIZES[self.seed % len(CAMPAIGN_SIZES)]  # all campaigns of one such world are of one size
+            return build_second_world(
+                SecondSpec(self.rung, self.accounts, self.days, self.seed, size, texts=self.texts)
+            )
         sizes = CAMPAIGN_SIZES if self.rung else ()
         campaigns = tuple(CampaignSpec(self.rung, size, name=f"of{size}") for size in sizes)
         return build_world(WorldSpec(self.accounts, self.days, self.seed, campaigns))
@@ -67,7 +85,7 @@ def source_fingerprint() -> str:
     """
     digest = hashlib.sha256()
     home = Path(stillhunt.__file__).parent
-    paths = [path for room in ROOMS for path in (home / room).rglob("*.py")] + list((home / "lab").glob("*.py"))
+    paths = [path for room in ROOMS for path in (home / room).rglob("*.py")] + list((home / "lab").rglob("*.py"))
     for path in sorted(paths):
         if path.name != "budget.py":
             digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
@@ -83,8 +101,9 @@ def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.T
         threads: worker threads of a hunt; 0 = one per core.
 
     Returns:
-        Candidates (world, rung, seed, accounts, days, requests, bits, true, open, verdict, score, size, one column a
-        family) and accounts (world, score, harvests, verdict).
+        Candidates (world, generator, rung, seed, accounts, days, requests, bits, true, open, verdict, score, size,
+        persona of most of its honest members, uncapped bits of each kind as JSON, one column a family) and accounts
+        (world, persona, score, harvests, verdict, flagged).
     """
     home = folder / source_fingerprint()
     home.mkdir(parents=True, exist_ok=True)
@@ -104,24 +123,31 @@ def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.T
 
 def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
     world = kind.build()
-    case = hunt_world(world.requests, world, threads)
+    watched = Watched(world, threads)
+    tables, raw = watched.judged(watched.config, uncapped(watched.config))
     harvests = dict(
         zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["campaign"].to_pylist(), strict=True)
     )
     facts = {
         "world": kind.name,
+        "generator": kind.generator,
         "rung": kind.rung,
         "seed": kind.seed,
         "accounts": kind.accounts,
         "days": kind.days,
         "requests": world.requests.num_rows,
     }
-    rows = [{**facts, **row} for row in candidate_rows(case, harvests)]
-    accounts = case.tables["accounts"]
+    personas = dict(
+        zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["persona"].to_pylist(), strict=True)
+    )
+    rows = [{**facts, **row} for row in candidate_rows(tables, raw, harvests, personas)]
+    accounts = tables["accounts"]
     of_accounts = pa.table(
         {
             "world": pa.array([kind.name] * accounts.num_rows, pa.string()),
+            "persona": pa.array([personas.get(a, "") for a in accounts["account_id"].to_pylist()], pa.string()),
             "score": accounts["score"],
+            "flagged": accounts["flagged"],
             "harvests": pa.array([bool(harvests.get(a)) for a in accounts["account_id"].to_pylist()], pa.bool_()),
             "verdict": accounts["verdict"],
         }
@@ -129,35 +155,32 @@ def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
     return pa.Table.from_pylist(rows, candidate_schema()), of_accounts
 
 
-def hunt_world(requests: pa.Table, world: World, threads: int) -> stillhunt.Case:
-    """A hunt in (part of) a world, with the programmes declared that the world declares."""
-    settings = {"threads": threads, "sanctioned": {"organizations": list(world.sanctioned)}}
-    return stillhunt.hunt(requests, world.accounts, stillhunt.Config.load(settings, environ={}))
+def uncapped(config: stillhunt.Config) -> stillhunt.Config:
+    """The same settings with caps that bind nothing, so that the evidence keeps the bits of each kind."""
+    caps = dict.fromkeys(FAMILIES, UNCAPPED)
+    score = {**config.score.model_dump(), "family_cap_bits": caps, "linkage_cap_bits": UNCAPPED}
+    return config.model_validate({**config.model_dump(), "score": score})
 
 
-def candidate_rows(case: stillhunt.Case, harvests: dict[str, str]) -> Iterator[dict[str, Any]]:
+def candidate_rows(
+    tables: dict[str, pa.Table], raw: dict[str, pa.Table], harvests: dict[str, str], personas: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """One row a candidate, prior excluded from its bits.
 
     Args:
-        case: a hunt's case.
+        tables: a case's tables.
+        raw: the tables of the same search with uncapped evidence.
         harvests: account -> its campaigns in the truth; empty = honest.
+        personas: account -> its persona in the truth.
     """
-    bits: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    opened = set()
-    evidence = case.tables["evidence"]
-    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
-    for campaign, account, family, kind, value in zip(*columns, strict=True):
-        if account is None and family in FAMILIES:
-            bits[campaign][family] += value
-            if kind in OPEN_KINDS:
-                opened.add(campaign)
-    members: defaultdict[str, list[str]] = defaultdict(list)
-    listed = case.tables["members"]
-    for campaign, account in zip(listed["campaign_id"].to_pylist(), listed["account_id"].to_pylist(), strict=True):
-        members[campaign].append(account)
-    for row in case.tables["campaigns"].to_pylist():
+    bits, opened = _family_bits(tables["evidence"])
+    members = _members(tables["members"])
+    # Campaign ids follow from the members, so that both cases name a candidate alike.
+    kinds = _kind_bits(raw["evidence"])
+    for row in tables["campaigns"].to_pylist():
         own = row["campaign_id"]
         guilty = sum(bool(harvests.get(account)) for account in members[own])
+        honest = Counter(personas.get(a, "") for a in members[own] if not harvests.get(a))
         yield {
             "bits": float(sum(bits[own][family] for family in FAMILIES)),
             "true": guilty >= MOSTLY * len(members[own]),
@@ -165,13 +188,45 @@ def candidate_rows(case: stillhunt.Case, harvests: dict[str, str]) -> Iterator[d
             "verdict": row["verdict"],
             "score": row["score"],
             "size": len(members[own]),
+            "persona": honest.most_common(1)[0][0] if honest else "",
+            "kinds": json.dumps(kinds.get(own, [])),
             **{family: float(bits[own][family]) for family in FAMILIES},
         }
 
 
+def _family_bits(evidence: pa.Table) -> tuple[defaultdict[str, Counter[str]], set[str]]:
+    bits: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    opened = set()
+    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
+    for campaign, account, family, kind, value in zip(*columns, strict=True):
+        if account is None and family in FAMILIES:
+            bits[campaign][family] += value
+            if kind in OPEN_KINDS:
+                opened.add(campaign)
+    return bits, opened
+
+
+def _kind_bits(evidence: pa.Table) -> dict[str, list[tuple[str, str, float]]]:
+    kinds: defaultdict[str, list[tuple[str, str, float]]] = defaultdict(list)
+    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
+    for campaign, account, family, kind, value in zip(*columns, strict=True):
+        if account is None and family in FAMILIES:
+            kinds[campaign].append((family, kind, value))
+    return kinds
+
+
+def _members(listed: pa.Table) -> defaultdict[str, list[str]]:
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for campaign, account in zip(listed["campaign_id"].to_pylist(), listed["account_id"].to_pylist(), strict=True):
+        members[campaign].append(account)
+    return members
+
+
 def candidate_schema() -> pa.Schema:
     """Columns of the candidates' rows."""
-    names = {"world": pa.string(), "rung": pa.int64(), "seed": pa.int64(), "accounts": pa.int64(), "days": pa.int64()}
+    names = {"world": pa.string(), "generator": pa.string()}
+    names |= {"rung": pa.int64(), "seed": pa.int64(), "accounts": pa.int64(), "days": pa.int64()}
     names |= {"requests": pa.int64(), "bits": pa.float64(), "true": pa.bool_(), "open": pa.bool_()}
     names |= {"verdict": pa.string(), "score": pa.float64(), "size": pa.int64()}
+    names |= {"persona": pa.string(), "kinds": pa.string()}
     return pa.schema([*names.items(), *((family, pa.float64()) for family in FAMILIES)])

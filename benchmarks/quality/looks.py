@@ -6,33 +6,21 @@ where at least half of the smaller one's accounts are shared.
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from candidates import OPEN_KINDS, source_fingerprint
+from watched import WINDOW_DAYS, Watched
 
-from stillhunt.base.config import Config
-from stillhunt.base.dataset import LocalDataset
-from stillhunt.base.engine_duckdb import DuckDBEngine
-from stillhunt.base.progress import Silent
-from stillhunt.base.schema import FAMILIES, SKETCHES
+from stillhunt.base.schema import FAMILIES
 from stillhunt.base.units import HOUR
-from stillhunt.collect import open_accounts, open_requests
-from stillhunt.extract import sketch_requests
-from stillhunt.extract.store.store import SegmentWriter, Store
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.link import link_slices
-from stillhunt.resolve import resolve_campaigns
-from stillhunt.score import score_campaigns
+from stillhunt.lab.worlds.build import WorldSpec, build_world
 
-WINDOW_DAYS = 14
 SAME = 0.5
 """Share of the smaller group's accounts in both groups that makes them one."""
 PROGRESS_LOOKS = 60
@@ -100,59 +88,6 @@ def _looked(stretch: Stretch, threads: int) -> pa.Table:
             print(f"  {stretch.name}: look {look + 1} of {stretch.looks}, {len(tracks)} groups so far", flush=True)
     named = [{"stretch": stretch.name, "step_hours": stretch.step_hours, **row} for row in rows]
     return pa.Table.from_pylist(named)
-
-
-class Watched:
-    """A world whose text is read once and then searched again and again.
-
-    This is the second half of `stillhunt.hunt`; `tests/score/test_budget_months.py` holds that a look gives what a
-    whole hunt of the same requests gives.
-    """
-
-    def __init__(self, world: World, threads: int) -> None:
-        settings = {"threads": threads, "sanctioned": {"organizations": list(world.sanctioned)}}
-        self.config = Config.load(settings, environ={})
-        quiet = Silent()
-        with DuckDBEngine(threads=threads, memory_gb=self.config.memory_limit_gb) as engine:
-            self.customers, _ = open_accounts(
-                world.accounts, mapping=None, config=self.config, engine=engine, progress=quiet
-            )
-            log = open_requests(world.requests, mapping=None, config=self.config, engine=engine, progress=quiet)
-            self.sketches = _settled(sketch_requests(batch, self.config) for batch in log.batches())
-            log.close()
-        self.times = self.sketches["timestamp"].cast(pa.int64())
-        self.begin = int(pc.min(self.times).as_py())
-
-    def tables(self, end: int) -> dict[str, pa.Table]:
-        """Case tables of a look: the requests of the trailing window.
-
-        Args:
-            end: end of the window, microseconds since 1970.
-        """
-        inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
-        sketches = LocalDataset.of(self.sketches.filter(inside).combine_chunks())
-        linked = link_slices(sketches, self.config, Silent())
-        traffic, sliced = linked.traffic, linked.sliced
-        candidates = resolve_campaigns(linked.links, traffic, sliced, self.config)
-        tables = (traffic, sliced, candidates)
-        return score_campaigns(tables, self.customers, self.config, Silent(), linked.totals)[0]
-
-
-def _settled(sketches: Iterable[pa.Table]) -> pa.Table:
-    """All sketches of one input in memory, each request once."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "log"
-        writer = SegmentWriter(home)
-        for table in sketches:
-            writer.add(table)
-        writer.close()
-        store = Store([(0, home)])
-        store.settle_repeats()
-        return store.dataset(1).gather(_as_read, SKETCHES.arrow)
-
-
-def _as_read(table: pa.Table, _: Any) -> pa.Table:
-    return table
 
 
 def groups_of(tables: Mapping[str, pa.Table]) -> list[tuple[frozenset[str], float]]:

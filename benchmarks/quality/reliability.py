@@ -13,6 +13,8 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 BOOTSTRAPS = 2_000
+EDGES = (0.0, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
+"""Bounds of the bins of stated probability."""
 NEWTON_STEPS = 30
 RIDGE = 1e-4
 SIZE = 360

@@ -9,33 +9,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+import stillhunt
 from stillhunt.lab.worlds.build import WorldSpec, build_world
 from stillhunt.score.verdict.budget import SearchNull, expected_false, required_bits
 
 QUALITY = __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality"
 sys.path.insert(0, QUALITY)
 
-import candidates  # noqa: E402 - its folder is no package
 import looks  # noqa: E402 - its folder is no package
 import tails  # noqa: E402 - its folder is no package
+from watched import WINDOW_DAYS, Watched  # noqa: E402 - its folder is no package
 
 
 def test_a_look_is_what_a_whole_hunt_finds() -> None:
     """The text is read once for all looks; candidates, members and bits are those of a hunt in the window's rows."""
     world = build_world(WorldSpec(accounts=100, days=16, seed=9))
-    watched = looks.Watched(world, threads=1)
-    end = watched.begin + (looks.WINDOW_DAYS * 24 + 30) * looks.HOUR
+    watched = Watched(world, threads=1)
+    end = watched.begin + (WINDOW_DAYS * 24 + 30) * looks.HOUR
     times = world.requests["timestamp"].cast(pa.int64())
-    begin = end - looks.WINDOW_DAYS * 24 * looks.HOUR
+    begin = end - WINDOW_DAYS * 24 * looks.HOUR
     inside = pc.and_(pc.greater_equal(times, begin), pc.less(times, end))
     assert 0 < pc.sum(inside).as_py() < world.requests.num_rows
     looked = looks.groups_of(watched.tables(end))
-    case = candidates.hunt_world(world.requests.filter(inside), world, 1)
+    case = stillhunt.hunt(world.requests.filter(inside), world.accounts, watched.config)
     assert len(looked) >= 1
     assert sorted((sorted(m), b) for m, b in looked) == sorted((sorted(m), b) for m, b in looks.groups_of(case.tables))
     recorded = case.run["budget"]
     assert recorded["accounts"] == case.tables["accounts"].num_rows
-    assert recorded["days"] == pytest.approx(looks.WINDOW_DAYS, abs=0.2)
+    assert recorded["days"] == pytest.approx(WINDOW_DAYS, abs=0.2)
     assert recorded["false_campaigns_per_month"] == 1.0
     asked = required_bits(recorded["accounts"], recorded["days"], 1.0)
     assert recorded["required_bits"] == pytest.approx(asked, abs=1e-3)

@@ -123,7 +123,7 @@ KIND = EvidenceKind(
     order=40,
     measures="share of later turns in the slices",
     null=Null(
-        "the share of the comparison accounts that ask nothing back, on a scale that allows 3 % for leaked cover traffic",
+        "the share of the comparison accounts that ask nothing back; 3 % are allowed for leaked cover traffic",
         judgement("table score.follow_ups"),
     ),
     columns=(NeededColumn("turn", "conversations that nobody continues"),),

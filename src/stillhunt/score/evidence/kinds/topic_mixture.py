@@ -73,9 +73,11 @@ KIND = EvidenceKind(
         "dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
         "Too few of its requests have a known topic ({known:#} of {requests:#}) to compare its accounts",
         variants=(
-            "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, but nearly in those "
-            "of all customers, as the accounts of a reseller do: dispersion index {index:.2f} on held-out requests; "
-            "unrelated accounts: about {usual:.1f}",
+            (
+                "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, but nearly in "
+                "those of all customers, as the accounts of a reseller do: dispersion index {index:.2f} on held-out "
+                "requests; unrelated accounts: about {usual:.1f}"
+            ),
         ),
     ),
     members=MemberWording("Its topics match the group's", "Its topics are its own"),

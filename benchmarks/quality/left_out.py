@@ -1,0 +1,236 @@
+"""Does the calibration carry over to a generator on which it was not fitted? The table of docs/calibration.md.
+
+Examples, from the repository's root:
+
+    python benchmarks/quality/left_out.py --rows FOLDER --texts TEXTS.parquet
+    python benchmarks/quality/left_out.py --rows FOLDER --seeds 1 --honest 2        two generators, a short look
+
+Worlds of three kinds: the first generator, the second, and the second with real texts (left out without a file of
+them). For each kind in turn, caps and prior are fitted on the others: the caps under which most true candidates stand
+`CLEAR` bits above every honest one, and the prior that puts the highest honest one as far below `act`. They are tested
+on the kind left out. Hunts are kept in FOLDER for each state of the detector's source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from candidates import GENERATORS, WorldKind, gather
+from reliability import EDGES, Flags, Floats, calibration_error
+
+from stillhunt import Config
+from stillhunt.base.schema import FAMILIES
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kinds import client_fingerprint, similar_workload
+from stillhunt.score.verdict.caps import capped
+
+HONEST_SEED, RUNG_SEED, SEEDS_PER_RUNG = 6_001, 6_101, 10
+RUNGS = {"first": (1, 2, 3, 4, 5, 6, 7, 8, 10, 11), "second": (1, 2, 3, 4, 5, 6, 10, 11), "texts": (1, 3, 5, 10)}
+CLEAR = 3.0
+"""Bits by which the verdict act shall lie above every honest candidate that was seen."""
+GRID = {"linkage": (2.0, 4.0, 6.0, 10.0), "identity": (2.0, 4.0, 8.0), "content": (6.0, 8.0, 10.0)}
+"""Caps that are tried."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Caps and a prior.
+
+    Attributes:
+        linkage, identity, content: caps in bits.
+        prior: bits.
+    """
+
+    linkage: float
+    identity: float
+    content: float
+    prior: float
+
+
+def world_kinds(honest: int, seeds: int, texts: Path | None) -> list[WorldKind]:
+    """Honest worlds and worlds with campaigns, of each generator.
+
+    Args:
+        honest: honest worlds of each generator.
+        seeds: worlds of each rung.
+        texts: file of real texts; None leaves the third kind out.
+    """
+    kinds = []
+    for generator in GENERATORS:
+        if generator == "texts" and texts is None:
+            continue
+        source = texts if generator == "texts" else None
+        kinds += [WorldKind(0, HONEST_SEED + n, generator=generator, texts=source) for n in range(honest)]
+        for rung in RUNGS[generator]:
+            # Honest rows depend on the seed alone: with one seed for all rungs, one class would count ten times.
+            first = RUNG_SEED + SEEDS_PER_RUNG * rung
+            kinds += [WorldKind(rung, first + n, generator=generator, texts=source) for n in range(seeds)]
+    return kinds
+
+
+def bits_under(rows: pa.Table, linkage: float, identity: float, content: float) -> Floats:
+    """Bits of each candidate, prior excluded, under the caps given; the others are those in force.
+
+    Args:
+        rows: candidates with their uncapped kinds.
+        linkage: cap of identity, network and timing together.
+        identity: cap of the family.
+        content: cap of the family.
+    """
+    caps = {**Config().score.family_cap_bits.model_dump(), "identity": identity, "content": content}
+    return np.array([sum(f.bits for f in capped(findings(text), caps, linkage)) for text in rows["kinds"].to_pylist()])
+
+
+def findings(text: str) -> list[Finding]:
+    """Uncapped findings of one candidate from its row.
+
+    Args:
+        text: the row's `kinds`.
+    """
+    kinds = json.loads(text)
+    # Without a template, clients take no part in forming a group and are judged by themselves.
+    untemplated = any(kind == similar_workload.KIND.name for _, kind, _ in kinds)
+    return [
+        Finding(family, kind, "", bits, independent=untemplated and kind == client_fingerprint.KIND.name)
+        for family, kind, bits in kinds
+    ]
+
+
+def classes(rows: pa.Table) -> tuple[Flags, Flags]:
+    """True and honest candidates that could be flagged; honest members make up most of the latter."""
+    true, opened = (rows[name].to_numpy(zero_copy_only=False) for name in ("true", "open"))
+    return true & ~opened, ~true & ~opened
+
+
+def fitted(rows: pa.Table, act_bits: float) -> Calibration:
+    """The caps that leave most true candidates clear of every honest one, and the prior that goes with them.
+
+    Args:
+        rows: candidates of the generators that are fitted on.
+        act_bits: log2 odds from which the verdict is act.
+    """
+    true, honest = classes(rows)
+    best: tuple[float, float] = (-1.0, 0.0)
+    chosen = Calibration(0.0, 0.0, 0.0, 0.0)
+    for linkage, identity, content in product(*GRID.values()):
+        bits = bits_under(rows, linkage, identity, content)
+        highest = float(bits[honest].max())
+        clear = bits[true] - highest - CLEAR
+        rank = (float((clear >= 0).mean()), float(np.median(clear)))  # the median decides between equals
+        if rank > best:
+            best, chosen = rank, Calibration(linkage, identity, content, round(act_bits - CLEAR - highest, 1))
+    return chosen
+
+
+def tested(rows: pa.Table, calibration: Calibration, act_bits: float) -> tuple[str, int]:
+    """A row of the table for the generator left out, and how many of its honest candidates would reach act.
+
+    Args:
+        rows: its candidates.
+        calibration: fitted on the others.
+        act_bits: log2 odds from which the verdict is act.
+    """
+    true, honest = classes(rows)
+    bits = bits_under(rows, calibration.linkage, calibration.identity, calibration.content) + calibration.prior
+    counted = true | honest
+    probability = 1.0 / (1.0 + np.exp2(-bits[counted]))
+    error = calibration_error(probability, true[counted], np.full(int(counted.sum()), 1.0 / counted.sum()), EDGES)
+    place = int(np.argmax(np.where(honest, bits, -np.inf)))
+    strongest = f"{bits[place]:+.1f} ({rows['size'][place].as_py()} {rows['persona'][place].as_py()})"
+    false = int((bits[honest] >= act_bits).sum())
+    return (
+        f"{int(honest.sum()):,} | {int(true.sum())} | {strongest} | {false} | "
+        f"{(bits[true] >= act_bits).mean():.2f} | {(bits[true] > bits[honest].max()).mean():.2f} | {error:.4f}"
+    ), false
+
+
+def page_lines(candidates: pa.Table) -> list[str]:
+    """The table: what is fitted on the others, and what it does on the generator left out."""
+    odds = Config().score.act_probability
+    act_bits = float(np.log2(odds / (1.0 - odds)))
+    generator = np.array(candidates["generator"].to_pylist())
+    lines = [
+        (
+            "| left out | caps fitted: linkage, identity, content | prior fitted | honest | true | "
+            "highest honest, bits | honest at act | true at act | true above every honest | calibration error |"
+        ),
+        "|---" * 10 + "|",
+    ]
+    for name in [g for g in GENERATORS if g in set(generator)]:
+        own = pa.array(generator == name)
+        others = candidates.filter(pa.array(generator != name))
+        fit = fitted(others, act_bits)
+        row, _ = tested(candidates.filter(own), fit, act_bits)
+        caps = f"{fit.linkage:g}, {fit.identity:g}, {fit.content:g}"
+        lines.append(f"| {name} | {caps} | {fit.prior:+.1f} | {row} |")
+    settings = Config().score
+    force = Calibration(
+        settings.linkage_cap_bits,
+        settings.family_cap_bits.identity,
+        settings.family_cap_bits.content,
+        settings.prior_bits,
+    )
+    for name in [g for g in GENERATORS if g in set(generator)]:
+        row, _ = tested(candidates.filter(pa.array(generator == name)), force, act_bits)
+        caps = f"{force.linkage:g}, {force.identity:g}, {force.content:g}"
+        lines.append(f"| none: settings in force, {name} | {caps} | {force.prior:+.1f} | {row} |")
+    fit = fitted(candidates, act_bits)
+    lines += [
+        "",
+        (
+            f"Fitted on all: linkage {fit.linkage:g}, identity {fit.identity:g}, content {fit.content:g}, "
+            f"prior {fit.prior:+.1f} bits."
+        ),
+        "",
+        *kind_lines(candidates),
+    ]
+    return lines
+
+
+def kind_lines(candidates: pa.Table) -> list[str]:
+    """Mean likelihood ratio of each kind over honest candidates, after caps: 1 or less where no search chose."""
+    true, honest = classes(candidates)
+    kinds: dict[str, list[tuple[bool, float]]] = {}
+    family_of = {}
+    settings = Config().score
+    for text, is_true, is_honest in zip(candidates["kinds"].to_pylist(), true, honest, strict=True):
+        if is_true or is_honest:
+            for finding in capped(findings(text), settings.family_cap_bits.model_dump(), settings.linkage_cap_bits):
+                kinds.setdefault(finding.kind, []).append((bool(is_true), finding.bits))
+                family_of[finding.kind] = finding.family
+    lines = ["| family | kind | mean of 2^bits, honest | median bits, true |", "|---|---|---|---|"]
+    for kind in sorted(kinds, key=lambda k: (FAMILIES.index(family_of[k]), k)):
+        own = np.array([b for t, b in kinds[kind] if not t])
+        found = np.array([b for t, b in kinds[kind] if t])
+        # Candidates without the finding have ratio 1.
+        mean = (float(np.exp2(own).sum()) + int(honest.sum()) - len(own)) / max(int(honest.sum()), 1)
+        median = float(np.median(np.append(found, np.zeros(int(true.sum()) - len(found))))) if true.any() else 0.0
+        lines.append(f"| {family_of[kind]} | {kind} | {mean:.2f} | {median:+.1f} |")
+    return lines
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Gather and print; 1 where a generator left out had an honest candidate at act."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, required=True, help="folder where hunts are kept")
+    parser.add_argument("--honest", type=int, default=6, help="honest worlds of each generator")
+    parser.add_argument("--seeds", type=int, default=3, help="worlds of each rung")
+    parser.add_argument("--texts", type=Path, help="Parquet file of real texts with the columns text and topic")
+    parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
+    arguments = parser.parse_args(words)
+    kinds = world_kinds(arguments.honest, arguments.seeds, arguments.texts)
+    candidates, _ = gather(arguments.rows, kinds, arguments.threads)
+    print("\n".join(page_lines(candidates)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

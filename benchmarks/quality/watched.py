@@ -1,0 +1,89 @@
+"""A world whose text is read once and then searched and judged again and again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.progress import Silent
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.units import HOUR
+from stillhunt.collect import open_accounts, open_requests
+from stillhunt.extract import sketch_requests
+from stillhunt.extract.store.store import SegmentWriter, Store
+from stillhunt.lab.worlds.build import World
+from stillhunt.link import link_slices
+from stillhunt.resolve import resolve_campaigns
+from stillhunt.score import score_campaigns
+
+WINDOW_DAYS = 14
+
+
+class Watched:
+    """A world whose text is read once and then searched again and again.
+
+    This is the second half of `stillhunt.hunt`; `tests/score/test_budget_months.py` holds that a look gives what a
+    whole hunt of the same requests gives.
+    """
+
+    def __init__(self, world: World, threads: int) -> None:
+        settings = {"threads": threads, "sanctioned": {"organizations": list(world.sanctioned)}}
+        self.config = Config.load(settings, environ={})
+        quiet = Silent()
+        with DuckDBEngine(threads=threads, memory_gb=self.config.memory_limit_gb) as engine:
+            self.customers, _ = open_accounts(
+                world.accounts, mapping=None, config=self.config, engine=engine, progress=quiet
+            )
+            log = open_requests(world.requests, mapping=None, config=self.config, engine=engine, progress=quiet)
+            self.sketches = _settled(sketch_requests(batch, self.config) for batch in log.batches())
+            log.close()
+        self.times = self.sketches["timestamp"].cast(pa.int64())
+        self.begin = int(pc.min(self.times).as_py())
+
+    def tables(self, end: int) -> dict[str, pa.Table]:
+        """Case tables of a look: the requests of the trailing window.
+
+        Args:
+            end: end of the window, microseconds since 1970.
+        """
+        inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
+        return self._judged(self.sketches.filter(inside).combine_chunks(), self.config)[0]
+
+    def judged(self, *configs: Config) -> list[dict[str, pa.Table]]:
+        """Case tables of the whole log: one search, judged under each of some settings.
+
+        Args:
+            configs: settings that differ in `score` alone.
+        """
+        return self._judged(self.sketches, *configs)
+
+    def _judged(self, sketches: pa.Table, *configs: Config) -> list[dict[str, pa.Table]]:
+        linked = link_slices(LocalDataset.of(sketches), self.config, Silent())
+        candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, self.config)
+        tables = (linked.traffic, linked.sliced, candidates)
+        return [score_campaigns(tables, self.customers, c, Silent(), linked.totals)[0] for c in configs]
+
+
+def _settled(sketches: Iterable[pa.Table]) -> pa.Table:
+    """All sketches of one input in memory, each request once."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "log"
+        writer = SegmentWriter(home)
+        for table in sketches:
+            writer.add(table)
+        writer.close()
+        store = Store([(0, home)])
+        store.settle_repeats()
+        return store.dataset(1).gather(_as_read, SKETCHES.arrow)
+
+
+def _as_read(table: pa.Table, _: Any) -> pa.Table:
+    return table
