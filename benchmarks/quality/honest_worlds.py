@@ -58,8 +58,9 @@ def report(candidates: pa.Table, accounts: pa.Table, kinds: list[WorldKind]) -> 
     lines = [
         (
             f"{len(kinds)} honest worlds, {total:,} accounts: {int(flagged.sum())} flagged, at most "
-            f"{100 * upper_bound(int(flagged.sum()), total):.4f} % (upper 95 % bound); {int(cases.sum())} review cases, "
-            f"{1e6 * cases.sum() / total / weeks:.1f} per million accounts and week, {int(review.sum())} accounts in them"
+            f"{100 * upper_bound(int(flagged.sum()), total):.4f} % (upper 95 % bound); {int(cases.sum())} review "
+            f"cases, {1e6 * cases.sum() / total / weeks:.1f} per million accounts and week, {int(review.sum())} "
+            "accounts in them"
         ),
         "",
         "| generator | worlds | accounts | flagged | review cases | accounts in them | highest bits, prior excluded |",
