@@ -298,7 +298,7 @@ def _add_member(rows: Any, story: dict[str, Any], index: int, campaign: float, r
         {
             "account_id": account_id,
             "campaign_id": campaign_id,
-            "role": "shared" if shared else "dedicated",
+            "role": "mixed" if shared else "dedicated",
             "requests": requests,
             "share": share,
             "score": score,

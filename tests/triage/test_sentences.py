@@ -64,14 +64,22 @@ def test_headline_of_a_case() -> None:
     )
 
 
-def test_other_traffic_of_an_account_is_looked_at_before_anybody_acts() -> None:
-    limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "shared": 1}))
-    assert "1 account also carries other traffic, which may be cover, or the owner's own use." in limits
-    steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "shared": 3}))
-    assert "Look at a sample of the other traffic of the 3 accounts with much of it" in steps
+def test_who_may_be_hit_is_said_before_anybody_acts() -> None:
+    limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "victim": 1}))
+    assert "1 account may carry traffic of people who have nothing to do with it." in limits
+    assert "takes part knowingly" not in " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "mixed": 3}))
+    steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "victim": 3, "unknown": 1}))
+    assert "Do not close the 3 accounts with the role victim: revoke their keys, and tell their owners." in steps
+    assert "Look at a sample of the other traffic of the 1 account whose role is not known" in steps
     assert "other traffic" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
     review = " ".join(sentences.before_acting({**CAMPAIGN, "verdict": "review"}, {}))
     assert "Do not act on this alone" in review
+
+
+def test_nobody_is_spared_without_evidence() -> None:
+    mixed = " ".join(sentences.before_acting(CAMPAIGN, {"mixed": 50}))
+    assert "Treat the other traffic of the 50 accounts with the role mixed as the operator's own" in mixed
+    assert "own use" not in mixed
 
 
 @pytest.mark.parametrize(

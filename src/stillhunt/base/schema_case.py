@@ -13,8 +13,9 @@ CASE_VERSION = 4
 """Version of the case folder, written to run.json; raised whenever a table is added or a column changes."""
 
 VERDICTS = ("act", "review", "none")
-ROLES = ("dedicated", "shared")
-"""An account with nearly all of its traffic in the campaign, and one that has much other traffic."""
+ROLES = ("dedicated", "mixed", "pool", "victim", "unknown")
+"""It only harvests; it sends cover of its own, too; customers of a reseller use it, too; its customer's key was taken;
+not known."""
 
 STRINGS = pa.list_(pa.string())
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -56,7 +57,9 @@ MEMBERS = Table(
             "role",
             pa.string(),
             False,
-            "dedicated (nearly all of its traffic serves the campaign) or shared (it has much other traffic).",
+            "dedicated (it serves campaigns alone), mixed (the hands that harvest send its other traffic, too), pool "
+            "(customers of a reseller stand behind its other traffic), victim (its key was taken: other hands used it "
+            "before the harvest) or unknown. Only flagged accounts are dedicated, mixed or pool.",
         ),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
         _c("share", pa.float64(), False, "Those requests as a share of the account's traffic, 0 to 1."),
@@ -238,7 +241,7 @@ ACCOUNT_FACTS = Table(
         _c("sanctioned", pa.bool_(), False, "True where the settings allow the account's programme."),
         _c("main_campaign_id", pa.string(), True, "Campaign from which the account has its verdict."),
         _c("score", pa.float64(), False, "Probability that the account harvests in this campaign, 0 to 1."),
-        _c("role", pa.string(), False, "dedicated or shared, as in members.parquet."),
+        _c("role", pa.string(), False, "dedicated, mixed, pool, victim or unknown, as in members.parquet."),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
         _c("other_requests", pa.int64(), False, "Its requests outside of this campaign."),
         _c("share", pa.float64(), False, "Its requests in this campaign as a share of its traffic, 0 to 1."),

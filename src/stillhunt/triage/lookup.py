@@ -17,6 +17,7 @@ from stillhunt.triage import margins
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
 from stillhunt.triage.personal_ids import personal_ids_note
+from stillhunt.triage.roles import role_of_account
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
 ID_KINDS = ("campaign", "account")
@@ -178,7 +179,7 @@ def _explain_account(
 
 def _membership_facts(main: Membership) -> list[tuple[str, str]]:
     """What an account is to its main campaign, in the words of its own verdict."""
-    name, role = formatting.shorten(main.campaign_id, ID_CHARS), ("role", formatting.shorten(main.role, 24))
+    name, role = formatting.shorten(main.campaign_id, ID_CHARS), ("role", role_of_account(main.role))
     if main.verdict == "act":
         return [("member of", name), role]
     probability = formatting.probability(main.probability)

@@ -20,6 +20,7 @@ from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.personal_ids import personal_ids_sentence
+from stillhunt.triage.roles import role_sentences, roles_in_words
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
 
 ID_CHARS = 64
@@ -149,6 +150,11 @@ class CampaignModel:
         return sentences.limits_of(self.row, self.roles)
 
     @property
+    def part(self) -> tuple[str, ...]:
+        """What the logs show of its members' roles, in sentences; nothing of a group left alone."""
+        return role_sentences(self.roles) if self.verdict != "none" else ()
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """What a person should do before accounts are touched, in sentences."""
         return sentences.before_acting(self.row, self.roles)
@@ -157,11 +163,11 @@ class CampaignModel:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Short facts as label and value."""
         row, per_account = self.row, self.row["requests"] / max(self.row["accounts"], 1)
-        parts = [f"{formatting.count(self.roles[role])} {formatting.shorten(role, 12)}" for role in sorted(self.roles)]
         requests = [formatting.count(row["requests"]), self.unsampled]
         requests.append(f"{formatting.number(per_account, 0 if per_account >= 10 else 1)} per account")
         return (
-            ("accounts", formatting.count(row["accounts"]) + (f" ({', '.join(parts[:5])})" if len(parts) > 1 else "")),
+            ("accounts", formatting.count(row["accounts"])),
+            *([("roles", roles_in_words(self.roles))] if self.roles and self.verdict != "none" else []),
             ("requests", "; ".join(part for part in requests if part)),
             ("share of all traffic", formatting.share_of(row["requests"], self.run.requests)),
             ("output tokens", formatting.amount(row["output_tokens"])),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
+from stillhunt.score.output.roles import UNKNOWN, member_roles
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
@@ -23,22 +23,6 @@ from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
 ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
-
-
-@parameter_table("score.roles", "Which part an account plays in a campaign.")
-@dataclass(frozen=True)
-class RoleParameters:
-    """Parameters of the members' roles."""
-
-    dedicated_share: float = parameter(
-        0.8,
-        unit="share",
-        meaning="Share of an account's traffic from which it serves the campaign alone.",
-        provenance=judgement("the rest is tried by hand or cut otherwise"),
-    )
-
-
-P = values_of(RoleParameters)
 
 
 def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
@@ -59,6 +43,7 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
     shown = [j for j in shown if j.verdict != "none"] + left
     names = _campaign_ids(log, shown)
     harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if j.verdict != "none")])
+    roles = _roles(log, shown, sanctioned, config)
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
         made = {
@@ -67,9 +52,17 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
             "slices": pool.submit(_slices, log, shown, names),
             "accounts": pool.submit(_accounts, log, shown, names, sanctioned, config),
             "campaigns": pool.submit(_campaigns, log, shown, names, config),
-            "members": pool.submit(_members, log, shown, names),
+            "members": pool.submit(_members, log, shown, names, roles),
         }
         return {name: table.result() for name, table in made.items()}, harvested
+
+
+def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Config) -> list[str]:
+    """Roles of the members of all campaigns, which stand before the groups left alone."""
+    campaigns = [judged for judged in shown if judged.verdict != "none"]
+    act = VERDICTS.index("act")
+    flagged = [(_account_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
+    return member_roles(log, [judged.candidate for judged in campaigns], flagged)
 
 
 def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
@@ -153,7 +146,7 @@ def _first_labels(log: ScoredLog) -> list[str]:
     return labels
 
 
-def _members(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
+def _members(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[str]) -> pa.Table:
     if not shown:
         return MEMBERS.empty()
     accounts = np.concatenate([judged.candidate.accounts for judged in shown])
@@ -163,7 +156,7 @@ def _members(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     return MEMBERS.build(
         account_id=log.accounts.ids.take(pa.array(accounts)),
         campaign_id=pa.array(names).take(pa.array(np.repeat(np.arange(len(shown)), sizes))),
-        role=pc.if_else(pa.array(share >= P.dedicated_share), "dedicated", "shared"),
+        role=[*roles, *[UNKNOWN] * (len(accounts) - len(roles))],
         requests=requests,
         share=share,
         score=np.concatenate([judged.probability * judged.member_probability for judged in shown]),
