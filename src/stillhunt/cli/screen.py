@@ -103,6 +103,8 @@ def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: 
 def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
     unsampled = f"; {campaign.unsampled}" if campaign.unsampled else ""
     details = [("taken", f"{campaign.skills} from {campaign.models}; {campaign.volume}{unsampled}")]
+    if not campaign.harvests:
+        details = [("kind", f"{campaign.kind}, no harvest; {campaign.volume}{unsampled}")]
     if campaign.origins:
         details.append(("from", "; ".join(words for _, words in campaign.origins)))
     total = formatting.bits(campaign.total.log2_odds)

@@ -15,6 +15,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.triage import margins
 from stillhunt.triage.explain import Explanation
+from stillhunt.triage.kinds import is_harvest
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
 from stillhunt.triage.personal_ids import personal_ids_note
 from stillhunt.triage.roles import role_of_account
@@ -151,8 +152,12 @@ def _explain_account(
         )
         for m in _rows_where(tables["members"], "account_id", name).to_pylist()
     ]
-    memberships.sort(key=lambda m: (-m.probability, m.campaign_id))
+    no_harvest = {c["campaign_id"] for c in tables["campaigns"].to_pylist() if not is_harvest(c)}
+    # An account is explained by the harvest that is likeliest, unless it has its verdict from something else.
+    named = row["campaign_id"] if row["campaign_id"] in no_harvest else None
+    memberships.sort(key=lambda m: (m.campaign_id != named, m.campaign_id in no_harvest, -m.probability, m.campaign_id))
     main = memberships[0] if memberships else None
+    stored = row["score"] if main is None or main.campaign_id not in no_harvest else main.stored_score
     facts = [
         ("requests", formatting.count(row["requests"])),
         ("harvested", f"{formatting.count(row['harvest_requests'])} (estimate)"),
@@ -167,7 +172,7 @@ def _explain_account(
         kind="account",
         id=name,
         verdict=row["verdict"],
-        stored_score=row["score"],
+        stored_score=stored,
         campaign=main.campaign if main else None,
         memberships=tuple(memberships),
         facts=tuple(facts),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
+from stillhunt.base.schema_case import CAMPAIGN_KINDS, CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
 from stillhunt.score.output.roles import UNKNOWN, member_roles
@@ -22,6 +22,7 @@ from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
+_HARVEST_KIND, _NOT_KNOWN = CAMPAIGN_KINDS[0], CAMPAIGN_KINDS[-1]
 ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
@@ -42,7 +43,7 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
     names = _campaign_ids(log, shown)
-    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if j.verdict != "none")])
+    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if _harvests(j))])
     roles = _roles(log, shown, sanctioned, config)
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
@@ -57,12 +58,20 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
         return {name: table.result() for name, table in made.items()}, harvested
 
 
+def _harvests(judged: Judged) -> bool:
+    """Whether the requests of a group are counted as harvested."""
+    return judged.verdict != "none" and judged.kind == _HARVEST_KIND
+
+
 def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Config) -> list[str]:
-    """Roles of the members of all campaigns, which stand before the groups left alone."""
-    campaigns = [judged for judged in shown if judged.verdict != "none"]
+    """Roles of all members, group by group."""
+    campaigns = [judged for judged in shown if _harvests(judged)]
     act = VERDICTS.index("act")
     flagged = [(_account_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
-    return member_roles(log, [judged.candidate for judged in campaigns], flagged)
+    known = iter(member_roles(log, [judged.candidate for judged in campaigns], flagged))
+    return [
+        next(known) if _harvests(judged) else UNKNOWN for judged in shown for _ in range(len(judged.candidate.accounts))
+    ]
 
 
 def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
@@ -99,7 +108,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
     rows = [judged.candidate.rows for judged in shown]
     sent, answered = log.requests.numbers("input_tokens"), log.requests.numbers("output_tokens")
     models, values, skills, tokens, estimated = [], [], [], [], []
-    for own in rows:
+    for judged, own in zip(shown, rows, strict=True):
         known, place = np.unique(log.requests.model[own], return_inverse=True)
         used = dict(zip((labels[code] for code in known), np.bincount(place).tolist(), strict=True))
         rates = None if log.requests.sampling_rates is None else log.requests.sampling_rates[own]
@@ -108,7 +117,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
         value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
         models.append(models_of(used))
         values.append(round(value, 6))  # cents would make 0 of a small amount
-        skills.append(skills_of(log.requests.numbers("conduct", own)))
+        skills.append(skills_of(log.requests.numbers("conduct", own)) if judged.kind == _HARVEST_KIND else [])
         tokens.append(sum(billed[1]))
         estimated.append(unsampled(np.ones(len(own), np.int64), rates))
     times = {
@@ -119,6 +128,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
     }
     return CAMPAIGNS.build(
         campaign_id=names,
+        kind=[judged.kind if judged.verdict != "none" else _NOT_KNOWN for judged in shown],
         score=[judged.probability for judged in shown],
         verdict=[judged.verdict for judged in shown],
         accounts=[len(judged.candidate.accounts) for judged in shown],
@@ -156,7 +166,7 @@ def _members(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[
     return MEMBERS.build(
         account_id=log.accounts.ids.take(pa.array(accounts)),
         campaign_id=pa.array(names).take(pa.array(np.repeat(np.arange(len(shown)), sizes))),
-        role=[*roles, *[UNKNOWN] * (len(accounts) - len(roles))],
+        role=roles,
         requests=requests,
         share=share,
         score=np.concatenate([judged.probability * judged.member_probability for judged in shown]),
@@ -164,7 +174,7 @@ def _members(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[
 
 
 def _harvest(log: ScoredLog, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
-    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if judged.verdict != "none"]
+    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if _harvests(judged)]
     if not len(rows):
         return HARVEST.empty()
     account = np.concatenate([one.accounts[one.slice_account] for _, one in parts])
@@ -185,7 +195,7 @@ def _slices(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     # The first campaign that names a slice has it.
     for number in reversed(range(len(shown))):
         candidate = shown[number].candidate
-        if shown[number].verdict != "none":
+        if _harvests(shown[number]):
             found = table.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
             owner[found[found >= 0]] = number
     rest = np.diff(log.requests.first)
@@ -222,11 +232,13 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
     for number, judged in enumerate(shown):
         accounts = judged.candidate.accounts
         own = judged.probability * judged.member_probability
-        score[accounts] = np.maximum(score[accounts], own)
+        if judged.kind == _HARVEST_KIND:
+            score[accounts] = np.maximum(score[accounts], own)
         reasons.append(_reasons(judged, config, count))
         if judged.verdict == "none":
             continue
-        harvested[accounts] += judged.candidate.volumes
+        if _harvests(judged):
+            harvested[accounts] += judged.candidate.volumes
         said = _account_ranks(judged, config)
         better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
         chosen = accounts[better]
