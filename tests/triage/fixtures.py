@@ -247,6 +247,7 @@ def _add_campaign(rows: Any, views: Any, prompts: Any, story: dict[str, Any], ra
     rows["campaigns"].append(
         {
             "campaign_id": campaign_id,
+            "kind": "harvest",
             "score": probability_of(total),
             "verdict": story["verdict"],
             "accounts": accounts,

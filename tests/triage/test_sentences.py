@@ -13,6 +13,7 @@ from stillhunt.triage import margins, sentences
 from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 CAMPAIGN: dict[str, Any] = {
+    "kind": "harvest",
     "verdict": "act",
     "accounts": 60,
     "requests": 4896,
@@ -113,3 +114,23 @@ def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
     shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
     assert "13.0 bits below the review threshold" in shown[0]
     assert not any("sanctioned" in line for line in shown)
+
+
+@pytest.mark.parametrize(
+    ("kind", "claim"),
+    [
+        ("account_farm", "60 accounts belong to one person, who uses them one after another: 4,896 requests from"),
+        ("relay", "60 accounts belong to one operator, through whom many people ask: 4,896 requests from"),
+    ],
+)
+def test_abuse_of_another_kind_is_never_called_a_harvest(kind: str, claim: str) -> None:
+    other = {**CAMPAIGN, "verdict": "review", "kind": kind, "skills": []}
+    said = sentences.campaign_claim(other, {"network": 8.0, "identity": 4.0}, 3.0)
+    assert said.startswith(f"Evidence suggests, but does not establish, that {claim}")
+    assert said.endswith("No work queue shows, so this is no harvest.")
+    cautions = " ".join(
+        [*sentences.limits_of(other, {"unknown": 60}), *sentences.before_acting(other, {"unknown": 60})]
+    )
+    assert "That anything is harvested: no work queue shows." in cautions
+    assert "closed ones are usually replaced" not in cautions
+    assert "role" not in cautions

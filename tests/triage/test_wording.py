@@ -16,7 +16,7 @@ from rich.console import Console
 from stillhunt.base import formatting
 from stillhunt.base.config import ReportSettings, SanctionedSettings, ScoreSettings
 from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
-from stillhunt.base.schema_case import ROLES, VERDICTS
+from stillhunt.base.schema_case import OPERATION_KINDS, ROLES, VERDICTS
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.case import Case
@@ -34,6 +34,7 @@ FIRST = datetime(2026, 3, 3, tzinfo=UTC)
 def campaign(verdict: str, number: int, **changes: Any) -> dict[str, Any]:
     row = {
         "campaign_id": f"c-{number}",
+        "kind": "harvest",
         "score": {"act": 0.9999, "review": 0.7, "none": 0.02}[verdict],
         "verdict": verdict,
         "accounts": number,
@@ -59,6 +60,8 @@ def claims() -> Iterator[str]:
     strong = ({}, {"queue": 9.0}, {family.name: 9.0 for family in EVIDENCE_FAMILIES})
     for verdict, number, bits in product(VERDICTS, COUNTS[1:], strong):
         yield sentences.campaign_claim(campaign(verdict, number), bits, 3.0)
+    for kind, number, bits in product(OPERATION_KINDS[1:3], COUNTS[1:], strong):
+        yield sentences.campaign_claim(campaign("review", number, kind=kind), bits, 3.0)
 
 
 def headlines() -> Iterator[str]:
@@ -72,6 +75,9 @@ def cautions() -> Iterator[str]:
         yield from role_sentences(roles)
         yield from sentences.limits_of(campaign(verdict, number), roles)
         yield from sentences.before_acting(campaign(verdict, number), roles)
+    for kind, number in product(OPERATION_KINDS[1:3], COUNTS):
+        yield from sentences.limits_of(campaign("review", number, kind=kind), {"unknown": number})
+        yield from sentences.before_acting(campaign("review", number, kind=kind), {"unknown": number})
     for numbers in product(COUNTS, repeat=5):
         yield sentences.left_alone(*numbers)
 

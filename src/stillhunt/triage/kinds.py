@@ -10,7 +10,6 @@ from stillhunt.base import formatting
 from stillhunt.base.wording import fill
 
 _KIND_CHARS = 16
-HARVEST = "harvest"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ _WORDS = {
         "relay",
         "{accounts:account} {accounts:belongs|belong} to one operator, through whom many people ask",
         "That the operator may not resell: a contract can allow it.",
-        "Find out whether a contract allows resale. The people behind the {accounts:account} are not the operator.",
+        "Find out whether a contract allows resale: people behind the {accounts:account} may have nothing to do with the operator.",
     ),
 }
 

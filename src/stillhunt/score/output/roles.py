@@ -96,7 +96,7 @@ class RoleParameters:
 
 
 P = values_of(RoleParameters)
-DEDICATED, MIXED, POOL, VICTIM, UNKNOWN = ROLES
+DEDICATED, MIXED, POOL, VICTIM, UNKNOWN_ROLE = ROLES
 
 
 def member_roles(log: ScoredLog, campaigns: Sequence[Candidate], flagged: Sequence[Flags]) -> list[str]:
@@ -192,7 +192,7 @@ def _roles(traffic: _Traffic, flagged: Flags) -> list[str]:
     customers = same & (share < P.dedicated_share) & _customers(traffic, others)
     cover = same & (share < P.dedicated_share) & ~customers
     pooled = customers.sum() > P.pooled_members * (customers | cover).sum()
-    roles = np.full(traffic.members, ROLES.index(UNKNOWN))
+    roles = np.full(traffic.members, ROLES.index(UNKNOWN_ROLE))
     roles[flagged & same & (share >= P.dedicated_share)] = ROLES.index(DEDICATED)
     roles[flagged & cover & ~pooled] = ROLES.index(MIXED)
     roles[flagged & customers & pooled] = ROLES.index(POOL)
@@ -205,9 +205,10 @@ def _same_hands(traffic: _Traffic, others: Ints) -> Flags:
     unknown = traffic.count(~traffic.harvest & ((traffic.client < 0) | (traffic.network < 0)))
     # Other hands may be hidden in the harvest, too: an owner's own template.
     strangers = traffic.count(traffic.other_hands)
-    elsewhere = traffic.count(~traffic.harvest & traffic.new_to_harvest(traffic.network))
-    same: Flags = (strangers <= P.other_hands * others) & (elsewhere <= P.other_networks * others)
-    return same & (unknown <= P.other_hands * others)
+    elsewhere = ~traffic.harvest & traffic.new_to_harvest(traffic.network)
+    same: Flags = (strangers <= P.other_hands * others) & (traffic.count(elsewhere) <= P.other_networks * others)
+    # An owner may use the client that the harvester uses.
+    return same & (unknown <= P.other_hands * others) & ~_at_work_before(traffic, elsewhere)
 
 
 def _customers(traffic: _Traffic, others: Ints) -> Flags:
@@ -224,12 +225,16 @@ def _customers(traffic: _Traffic, others: Ints) -> Flags:
 def _taken_keys(traffic: _Traffic) -> Flags:
     """Members whose own traffic comes from other hands, began before the harvest, and is like nobody else's."""
     own = traffic.other_hands
-    requests = traffic.count(own)
-    days = traffic.distinct(traffic.time // DAY, own)
-    lead = traffic.first(traffic.harvest & ~own) - P.own_lead
     networks, place = np.unique(traffic.network[own], return_inverse=True)
     holders = np.bincount(np.unique(traffic.owner[own] * CODE_RANGE + place) % CODE_RANGE, minlength=len(networks))
     common = np.zeros(len(own), bool)
     common[own] = holders[place] > 1
-    taken: Flags = (requests >= P.own_requests) & (days >= P.own_days) & (traffic.first(own) <= lead)
-    return taken & (traffic.count(common) <= P.own_networks * requests)
+    return _at_work_before(traffic, own) & (traffic.count(common) <= P.own_networks * traffic.count(own))
+
+
+def _at_work_before(traffic: _Traffic, chosen: Flags) -> Flags:
+    """Members whose chosen requests are several, on several days, and begin before the harvest of the main hands."""
+    days = traffic.distinct(traffic.time // DAY, chosen)
+    lead = traffic.first(traffic.harvest & ~traffic.other_hands) - P.own_lead
+    several = (traffic.count(chosen) >= P.own_requests) & (days >= P.own_days)
+    return np.asarray(several & (traffic.first(chosen) <= lead))

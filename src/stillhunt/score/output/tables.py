@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.schema_case import CAMPAIGN_KINDS, CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
+from stillhunt.base.schema_case import OPERATION_KINDS, CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
-from stillhunt.score.output.roles import UNKNOWN, member_roles
+from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
@@ -22,7 +22,7 @@ from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
-_HARVEST_KIND, _NOT_KNOWN = CAMPAIGN_KINDS[0], CAMPAIGN_KINDS[-1]
+_HARVEST_KIND, _NOT_KNOWN = OPERATION_KINDS[0], OPERATION_KINDS[-1]
 ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
@@ -70,7 +70,9 @@ def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Confi
     flagged = [(_account_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
     known = iter(member_roles(log, [judged.candidate for judged in campaigns], flagged))
     return [
-        next(known) if _harvests(judged) else UNKNOWN for judged in shown for _ in range(len(judged.candidate.accounts))
+        next(known) if _harvests(judged) else UNKNOWN_ROLE
+        for judged in shown
+        for _ in range(len(judged.candidate.accounts))
     ]
 
 
