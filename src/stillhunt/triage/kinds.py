@@ -40,7 +40,7 @@ _WORDS = {
         "relay",
         "{accounts:account} {accounts:belongs|belong} to one operator, through whom many people ask",
         "That the operator may not resell: a contract can allow it.",
-        "Find out whether a contract allows resale: people behind the {accounts:account} may have nothing to do with the operator.",
+        "Find out whether a contract allows resale: who asks through the {accounts:account} may know nothing of it.",
     ),
 }
 

@@ -11,7 +11,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.base.schema_case import OPERATION_KINDS, EVIDENCE
+from stillhunt.base.schema_case import EVIDENCE, OPERATION_KINDS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF
 from stillhunt.score.stats.arrays import Floats, Ints

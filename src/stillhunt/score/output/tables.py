@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.schema_case import OPERATION_KINDS, CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
+from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, OPERATION_KINDS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
