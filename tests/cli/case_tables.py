@@ -17,6 +17,7 @@ def campaign_row(campaign_id: str, verdict: str, score: float, **changes: Any) -
     """One row of campaigns.parquet."""
     row = {
         "campaign_id": campaign_id,
+        "kind": "harvest" if verdict != "none" else "not_known",
         "score": score,
         "verdict": verdict,
         "accounts": 70,

@@ -49,6 +49,7 @@ HEADLINE = (
 )
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "4.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
+GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "origins", "roles", "before_acting"]
 JSON_FIELDS = [
     "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unmapped",
     "unenriched", "personal_ids", "sampled", "rejects", "inputs",
@@ -120,9 +121,9 @@ def test_json_document_holds_the_findings_and_their_reasons() -> None:
 def test_json_document_keeps_its_fields() -> None:
     document = as_document(findings_of(2, **TWO_CAMPAIGNS, rejects=[reject_row("x")]), None, 0.01)
     assert list(document) == JSON_FIELDS
-    assert list(document["campaigns"][0]) == [*CASE_TABLES["campaigns"].names, "why", "origins", "members"]
+    assert list(document["campaigns"][0]) == [*GROUP_FIELDS, "members"]
     assert list(document["campaigns"][0]["members"][0]) == list(ACCOUNT_FACTS.names)
-    assert list(document["left_alone"][0]) == [*CASE_TABLES["campaigns"].names, "why", "origins"]
+    assert list(document["left_alone"][0]) == GROUP_FIELDS
     assert list(document["campaigns"][0]["why"][0]) == ["family", "bits", "statement"]
     assert document["rejects"] == {"rows": 2, "share": 2 / 100_002, "reasons": {"x": 1}}
 
@@ -146,12 +147,14 @@ def test_screen_in_a_pipe() -> None:
         "act      c-act          99.5 %        70     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
         f"         bits       queue +16.0, identity +9.0, conduct −2.5, prior −13.0; {MARGIN}",
+        "         roles      2 dedicated",
         "         why        +14.0 queue: items never repeat across accounts",
         "                    +9.0 identity: two cards pay for 70 accounts",
         "         against    −2.5 conduct: some conversations have follow-ups",
         "review   c-look       > 99.9 %         7     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
         "         bits       queue +11.3, prior −13.0; together −1.7, 3.7 bits below the review threshold",
+        "         roles      2 dedicated",
         "         why        +11.3 queue: even volume",
         "",
         "not checked  identity: not looked at, no accounts table",

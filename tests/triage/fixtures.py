@@ -247,6 +247,7 @@ def _add_campaign(rows: Any, views: Any, prompts: Any, story: dict[str, Any], ra
     rows["campaigns"].append(
         {
             "campaign_id": campaign_id,
+            "kind": "harvest",
             "score": probability_of(total),
             "verdict": story["verdict"],
             "accounts": accounts,
@@ -298,7 +299,7 @@ def _add_member(rows: Any, story: dict[str, Any], index: int, campaign: float, r
         {
             "account_id": account_id,
             "campaign_id": campaign_id,
-            "role": "shared" if shared else "dedicated",
+            "role": "mixed" if shared else "dedicated",
             "requests": requests,
             "share": share,
             "score": score,

@@ -243,3 +243,25 @@ def test_an_id_that_is_no_text_is_an_unknown_id(wanted: object) -> None:
     """A notebook user passes what a frame holds; the answer is ours, not the table library's."""
     with pytest.raises(CaseError):
         demo_case().explain(wanted)  # type: ignore[arg-type]  # what a notebook passes
+
+
+def test_an_account_farm_is_explained_without_a_score_of_harvesting() -> None:
+    case = demo_case()
+    review = "hunt-0e9b55d7"
+    campaigns = [
+        {**row, "kind": "account_farm" if row["campaign_id"] == review else row["kind"]}
+        for row in case.campaigns.to_pylist()
+    ]
+    members = {row["account_id"]: row["score"] for row in case.members.to_pylist() if row["campaign_id"] == review}
+    accounts = [
+        {**row, "score": 0.0 if row["account_id"] in members else row["score"]}
+        for row in case.tables["accounts"].to_pylist()
+    ]
+    tables = {**case.tables, "campaigns": build("campaigns", campaigns), "accounts": build("accounts", accounts)}
+    farm = Case(tables, case.samples, case.timeline, case.run)
+    explanation = farm.explain(review)
+    assert ("kind", "account farm") in explanation.facts
+    assert "for review" in explanation.text() or "verdict review" in explanation.text()
+    account = farm.explain(next(iter(members)))
+    assert account.agrees
+    assert account.stored_score == members[account.id]

@@ -13,6 +13,7 @@ from stillhunt.triage import margins, sentences
 from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 CAMPAIGN: dict[str, Any] = {
+    "kind": "harvest",
     "verdict": "act",
     "accounts": 60,
     "requests": 4896,
@@ -64,14 +65,22 @@ def test_headline_of_a_case() -> None:
     )
 
 
-def test_other_traffic_of_an_account_is_looked_at_before_anybody_acts() -> None:
-    limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "shared": 1}))
-    assert "1 account also carries other traffic, which may be cover, or the owner's own use." in limits
-    steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "shared": 3}))
-    assert "Look at a sample of the other traffic of the 3 accounts with much of it" in steps
+def test_who_may_be_hit_is_said_before_anybody_acts() -> None:
+    limits = " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "victim": 1}))
+    assert "1 account may carry traffic of people who have nothing to do with it." in limits
+    assert "takes part knowingly" not in " ".join(sentences.limits_of(CAMPAIGN, {"dedicated": 50, "mixed": 3}))
+    steps = " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50, "victim": 3, "unknown": 1}))
+    assert "Do not close the 3 accounts with the role victim: revoke their keys, and tell their owners." in steps
+    assert "Look at a sample of the other traffic of the 1 account whose role is not known" in steps
     assert "other traffic" not in " ".join(sentences.before_acting(CAMPAIGN, {"dedicated": 50}))
     review = " ".join(sentences.before_acting({**CAMPAIGN, "verdict": "review"}, {}))
     assert "Do not act on this alone" in review
+
+
+def test_nobody_is_spared_without_evidence() -> None:
+    mixed = " ".join(sentences.before_acting(CAMPAIGN, {"mixed": 50}))
+    assert "Treat the other traffic of the 50 accounts with the role mixed as the operator's own" in mixed
+    assert "own use" not in mixed
 
 
 @pytest.mark.parametrize(
@@ -105,3 +114,23 @@ def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
     shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
     assert "13.0 bits below the review threshold" in shown[0]
     assert not any("sanctioned" in line for line in shown)
+
+
+@pytest.mark.parametrize(
+    ("kind", "claim"),
+    [
+        ("account_farm", "60 accounts belong to one person, who uses them one after another: 4,896 requests from"),
+        ("relay", "60 accounts belong to one operator, through whom many people ask: 4,896 requests from"),
+    ],
+)
+def test_abuse_of_another_kind_is_never_called_a_harvest(kind: str, claim: str) -> None:
+    other = {**CAMPAIGN, "verdict": "review", "kind": kind, "skills": []}
+    said = sentences.campaign_claim(other, {"network": 8.0, "identity": 4.0}, 3.0)
+    assert said.startswith(f"Evidence suggests, but does not establish, that {claim}")
+    assert said.endswith("No work queue shows, so this is no harvest.")
+    cautions = " ".join(
+        [*sentences.limits_of(other, {"unknown": 60}), *sentences.before_acting(other, {"unknown": 60})]
+    )
+    assert "That anything is harvested: no work queue shows." in cautions
+    assert "closed ones are usually replaced" not in cautions
+    assert "role" not in cautions

@@ -16,11 +16,12 @@ from rich.console import Console
 from stillhunt.base import formatting
 from stillhunt.base.config import ReportSettings, SanctionedSettings, ScoreSettings
 from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
-from stillhunt.base.schema_case import VERDICTS
+from stillhunt.base.schema_case import OPERATION_KINDS, ROLES, VERDICTS
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.case import Case
 from stillhunt.triage.origins import origin_words
+from stillhunt.triage.roles import role_sentences
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, Term
 from wording import assert_plain, faults_in
 
@@ -33,6 +34,7 @@ FIRST = datetime(2026, 3, 3, tzinfo=UTC)
 def campaign(verdict: str, number: int, **changes: Any) -> dict[str, Any]:
     row = {
         "campaign_id": f"c-{number}",
+        "kind": "harvest",
         "score": {"act": 0.9999, "review": 0.7, "none": 0.02}[verdict],
         "verdict": verdict,
         "accounts": number,
@@ -58,6 +60,8 @@ def claims() -> Iterator[str]:
     strong = ({}, {"queue": 9.0}, {family.name: 9.0 for family in EVIDENCE_FAMILIES})
     for verdict, number, bits in product(VERDICTS, COUNTS[1:], strong):
         yield sentences.campaign_claim(campaign(verdict, number), bits, 3.0)
+    for kind, number, bits in product(OPERATION_KINDS[1:3], COUNTS[1:], strong):
+        yield sentences.campaign_claim(campaign("review", number, kind=kind), bits, 3.0)
 
 
 def headlines() -> Iterator[str]:
@@ -67,9 +71,13 @@ def headlines() -> Iterator[str]:
 
 def cautions() -> Iterator[str]:
     for verdict, number in product(VERDICTS, COUNTS):
-        roles = {"dedicated": 3, "shared": number}
+        roles = {"dedicated": 3, **dict.fromkeys(ROLES[1:], number)}
+        yield from role_sentences(roles)
         yield from sentences.limits_of(campaign(verdict, number), roles)
         yield from sentences.before_acting(campaign(verdict, number), roles)
+    for kind, number in product(OPERATION_KINDS[1:3], COUNTS):
+        yield from sentences.limits_of(campaign("review", number, kind=kind), {"unknown": number})
+        yield from sentences.before_acting(campaign("review", number, kind=kind), {"unknown": number})
     for numbers in product(COUNTS, repeat=5):
         yield sentences.left_alone(*numbers)
 
@@ -82,7 +90,7 @@ def changes() -> Iterator[str]:
     yield from margins.campaign_margins(budget, "review", settings)
     for bits, own, sanctioned in product((1.0, 20.0), (-4.0, 12.0), (False, True)):
         total, part = evidence(bits), evidence(own)
-        main = Membership("a", "c", "shared", "act", 1, 0.5, 0.5, total, part)
+        main = Membership("a", "c", "mixed", "act", 1, 0.5, 0.5, total, part)
         yield from margins.account_margins(main, sanctioned=sanctioned, settings=settings)
     yield from margins.account_margins(None, sanctioned=False, settings=settings)
 
@@ -107,7 +115,7 @@ def small_case(number: int, verdict: str, rejects: int) -> Case:
             ("a", "queue", 2.0, "it does as much work as the others"),
         )
     ]  # fmt: skip
-    member = {"account_id": "a", "campaign_id": f"c-{number}", "role": "shared", "requests": number, "share": 0.5}
+    member = {"account_id": "a", "campaign_id": f"c-{number}", "role": "mixed", "requests": number, "share": 0.5}
     account = {"account_id": "a", "score": 0.4, "verdict": verdict, "flagged": verdict == "act", "sanctioned": True,
                "campaign_id": f"c-{number}", "reasons": [], "requests": number, "harvest_requests": number}  # fmt: skip
     tables |= {

@@ -9,12 +9,15 @@ import pyarrow as pa
 
 from stillhunt.base.shape import TIMESTAMP, Column, Table
 
-CASE_VERSION = 4
+CASE_VERSION = 5
 """Version of the case folder, written to run.json; raised whenever a table is added or a column changes."""
 
 VERDICTS = ("act", "review", "none")
-ROLES = ("dedicated", "shared")
-"""An account with nearly all of its traffic in the campaign, and one that has much other traffic."""
+ROLES = ("dedicated", "mixed", "pool", "victim", "unknown")
+"""It only harvests; it sends cover of its own, too; customers of a reseller use it, too; its customer's key was taken;
+not known."""
+OPERATION_KINDS = ("harvest", "account_farm", "relay", "not_known")
+"""A work queue for answers; many accounts of one person; accounts through which many people ask; a group left alone."""
 
 STRINGS = pa.list_(pa.string())
 SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -56,7 +59,9 @@ MEMBERS = Table(
             "role",
             pa.string(),
             False,
-            "dedicated (nearly all of its traffic serves the campaign) or shared (it has much other traffic).",
+            "dedicated (it serves campaigns alone), mixed (the hands that harvest send its other traffic, too), pool "
+            "(customers of a reseller stand behind its other traffic), victim (its key was taken: other hands used it "
+            "before the harvest) or unknown. Only flagged accounts are dedicated, mixed or pool.",
         ),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
         _c("share", pa.float64(), False, "Those requests as a share of the account's traffic, 0 to 1."),
@@ -97,13 +102,25 @@ CAMPAIGNS = Table(
     "strongest first.",
     (
         _c("campaign_id", pa.string(), False, "Stable id, made from the members found first."),
-        _c("score", pa.float64(), False, "Probability that this is one harvesting operation, 0 to 1."),
+        _c(
+            "kind",
+            pa.string(),
+            False,
+            "harvest; account_farm (many accounts of one person) or relay (accounts through which many people ask), "
+            "which show no work queue and get at most the verdict review; not_known (a group left alone).",
+        ),
+        _c("score", pa.float64(), False, "Probability that this is one operation of that kind, 0 to 1."),
         _c("verdict", pa.string(), False, "act, review or none."),
         _c("accounts", pa.int64(), False, "Member accounts."),
-        _c("requests", pa.int64(), False, "Requests counted as harvested."),
+        _c(
+            "requests",
+            pa.int64(),
+            False,
+            "Requests counted as harvested; of other kinds, all requests of its accounts.",
+        ),
         _c("first_seen", TIMESTAMP, False, "First harvested request."),
         _c("last_seen", TIMESTAMP, False, "Last harvested request."),
-        _c("skills", STRINGS, False, "What is being taken, in words."),
+        _c("skills", STRINGS, False, "What is being taken, in words; empty where nothing is harvested."),
         _c("models", STRINGS, False, "Models it is taken from, the most used first."),
         _c("families", STRINGS, False, "Evidence families above the floor, the strongest first."),
         _c(
@@ -238,7 +255,7 @@ ACCOUNT_FACTS = Table(
         _c("sanctioned", pa.bool_(), False, "True where the settings allow the account's programme."),
         _c("main_campaign_id", pa.string(), True, "Campaign from which the account has its verdict."),
         _c("score", pa.float64(), False, "Probability that the account harvests in this campaign, 0 to 1."),
-        _c("role", pa.string(), False, "dedicated or shared, as in members.parquet."),
+        _c("role", pa.string(), False, "dedicated, mixed, pool, victim or unknown, as in members.parquet."),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
         _c("other_requests", pa.int64(), False, "Its requests outside of this campaign."),
         _c("share", pa.float64(), False, "Its requests in this campaign as a share of its traffic, 0 to 1."),

@@ -87,11 +87,12 @@ def code_fields(code: int) -> dict[str, Any]:
 
 
 def _group(campaign: CampaignModel) -> dict[str, Any]:
-    """A campaign or a group left alone: the row's columns, `why` (all evidence, the strongest first) and `origins`."""
+    """A campaign or a group left alone: the row's columns, its evidence, origins and roles, and what to do first."""
     terms = sorted(campaign.total.terms, key=lambda term: (-term.bits, term.family, term.statement))
     why = [
         {"family": term.family, "bits": round(term.bits, 3), "statement": term.statement}
         for term in terms
         if term.family != PRIOR
     ]
-    return {**campaign.row, "why": why, "origins": dict(campaign.origins)}
+    roles, steps = (dict(campaign.roles), list(campaign.steps)) if campaign.verdict != "none" else ({}, [])
+    return {**campaign.row, "why": why, "origins": dict(campaign.origins), "roles": roles, "before_acting": steps}

@@ -16,6 +16,7 @@ from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.triage import CaseModel
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name
+from stillhunt.triage.roles import roles_in_words
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
 
 CAMPAIGNS_SHOWN = 20
@@ -102,10 +103,14 @@ def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: 
 def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
     unsampled = f"; {campaign.unsampled}" if campaign.unsampled else ""
     details = [("taken", f"{campaign.skills} from {campaign.models}; {campaign.volume}{unsampled}")]
+    if not campaign.harvests:
+        details = [("kind", f"{campaign.kind}, no harvest; {campaign.volume}{unsampled}")]
     if campaign.origins:
         details.append(("from", "; ".join(words for _, words in campaign.origins)))
     total = formatting.bits(campaign.total.log2_odds)
     details.append(("bits", f"{campaign.family_bits}; together {total}, {campaign.margin}"))
+    if campaign.roles.keys() - {"unknown"}:
+        details.append(("roles", roles_in_words(campaign.roles)))
     details += [("why", _finding(term)) for term in campaign.strongest[:FAMILIES_SHOWN]]
     details += [("held back", statement) for statement in campaign.held_back]
     details += [("against", _finding(term)) for term in campaign.total.opposing[:1]]

@@ -18,6 +18,7 @@ from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL, family_needs
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.verdict.budget import Budget, false_alarm_budget, log_budget
+from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
 
 __all__ = ["Budget", "evidence_needs", "false_alarm_budget", "list_version", "log_budget", "score_campaigns"]
@@ -63,6 +64,7 @@ def score_campaigns(
                 )
             )
             advance(1)
+    judged += linked_operations(log, judged, config.score)
     made, harvested = case_tables(log, judged, config)
     return made, pa.array(harvested)
 

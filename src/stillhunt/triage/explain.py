@@ -9,6 +9,7 @@ from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.triage.model import ID_CHARS, family_name
+from stillhunt.triage.roles import role_label
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
 
 TEXT_WIDTH = 96
@@ -190,7 +191,7 @@ def _member_lines(members: Sequence[Membership], width: int) -> list[str]:
 
 def _role(member: Membership) -> str:
     """A role is claimed only of an account with a verdict."""
-    return "" if member.verdict == "none" else formatting.shorten(member.role, 9)
+    return "" if member.verdict == "none" else role_label(member.role)
 
 
 def _other_campaigns(others: Sequence[Membership]) -> list[str]:

@@ -15,8 +15,10 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.triage import margins
 from stillhunt.triage.explain import Explanation
+from stillhunt.triage.kinds import is_harvest
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
 from stillhunt.triage.personal_ids import personal_ids_note
+from stillhunt.triage.roles import role_of_account
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
 ID_KINDS = ("campaign", "account")
@@ -150,8 +152,12 @@ def _explain_account(
         )
         for m in _rows_where(tables["members"], "account_id", name).to_pylist()
     ]
-    memberships.sort(key=lambda m: (-m.probability, m.campaign_id))
+    no_harvest = {c["campaign_id"] for c in tables["campaigns"].to_pylist() if not is_harvest(c)}
+    # An account is explained by the harvest that is likeliest, unless it has its verdict from something else.
+    named = row["campaign_id"] if row["campaign_id"] in no_harvest else None
+    memberships.sort(key=lambda m: (m.campaign_id != named, m.campaign_id in no_harvest, -m.probability, m.campaign_id))
     main = memberships[0] if memberships else None
+    stored = row["score"] if main is None or main.campaign_id not in no_harvest else main.stored_score
     facts = [
         ("requests", formatting.count(row["requests"])),
         ("harvested", f"{formatting.count(row['harvest_requests'])} (estimate)"),
@@ -166,7 +172,7 @@ def _explain_account(
         kind="account",
         id=name,
         verdict=row["verdict"],
-        stored_score=row["score"],
+        stored_score=stored,
         campaign=main.campaign if main else None,
         memberships=tuple(memberships),
         facts=tuple(facts),
@@ -178,7 +184,7 @@ def _explain_account(
 
 def _membership_facts(main: Membership) -> list[tuple[str, str]]:
     """What an account is to its main campaign, in the words of its own verdict."""
-    name, role = formatting.shorten(main.campaign_id, ID_CHARS), ("role", formatting.shorten(main.role, 24))
+    name, role = formatting.shorten(main.campaign_id, ID_CHARS), ("role", role_of_account(main.role))
     if main.verdict == "act":
         return [("member of", name), role]
     probability = formatting.probability(main.probability)

@@ -13,6 +13,11 @@ _PROGRAMME = (
     "If you allow this programme (a contract, research, your own evaluation), declare it under [sanctioned] in the "
     "settings: it then stays visible but is not flagged."
 )
+OPERATION_MARGINS = (
+    "It gets at most the verdict review, however strong the evidence is, because no work queue shows.",
+    _PROGRAMME,
+)
+"""What would change the verdict of an account farm or a relay, in sentences."""
 
 
 def margin(log2_odds: float, settings: ScoreSettings) -> str:

@@ -18,8 +18,10 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
 from stillhunt.triage import margins, sentences
+from stillhunt.triage.kinds import is_harvest, kind_label
 from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.personal_ids import personal_ids_sentence
+from stillhunt.triage.roles import role_sentences, roles_in_words
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
 
 ID_CHARS = 64
@@ -93,7 +95,17 @@ class CampaignModel:
     @property
     def skills(self) -> str:
         """What is taken."""
-        return named(self.row["skills"], "skills not known")
+        return named(self.row["skills"], "skills not known" if self.harvests else f"nothing: {self.kind}")
+
+    @property
+    def harvests(self) -> bool:
+        """Whether it is called a harvest, as far as it has a verdict."""
+        return is_harvest(self.row)
+
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return kind_label(self.row["kind"])
 
     @property
     def models(self) -> str:
@@ -136,17 +148,26 @@ class CampaignModel:
     @property
     def margin(self) -> str:
         """Distance to the thresholds."""
+        if not self.harvests:
+            return "for review at most"
         return margins.margin(self.total.log2_odds, self.run.settings)
 
     @property
     def change(self) -> tuple[str, ...]:
         """What would change the verdict, in sentences."""
+        if not self.harvests:
+            return margins.OPERATION_MARGINS
         return margins.campaign_margins(self.total, self.verdict, self.run.settings)
 
     @property
     def limits(self) -> tuple[str, ...]:
         """What the evidence does not prove, in sentences."""
         return sentences.limits_of(self.row, self.roles)
+
+    @property
+    def part(self) -> tuple[str, ...]:
+        """What the logs show of its members' roles, in sentences; nothing of a group left alone."""
+        return role_sentences(self.roles) if self.verdict != "none" and self.harvests else ()
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -157,11 +178,16 @@ class CampaignModel:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Short facts as label and value."""
         row, per_account = self.row, self.row["requests"] / max(self.row["accounts"], 1)
-        parts = [f"{formatting.count(self.roles[role])} {formatting.shorten(role, 12)}" for role in sorted(self.roles)]
         requests = [formatting.count(row["requests"]), self.unsampled]
         requests.append(f"{formatting.number(per_account, 0 if per_account >= 10 else 1)} per account")
         return (
-            ("accounts", formatting.count(row["accounts"]) + (f" ({', '.join(parts[:5])})" if len(parts) > 1 else "")),
+            ("accounts", formatting.count(row["accounts"])),
+            *([("kind", self.kind)] if self.verdict != "none" else []),
+            *(
+                [("roles", roles_in_words(self.roles))]
+                if self.roles and self.verdict != "none" and self.harvests
+                else []
+            ),
             ("requests", "; ".join(part for part in requests if part)),
             ("share of all traffic", formatting.share_of(row["requests"], self.run.requests)),
             ("output tokens", formatting.amount(row["output_tokens"])),

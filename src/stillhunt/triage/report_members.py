@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stillhunt.base import formatting
 from stillhunt.triage.model import FULL_ID_CHARS
+from stillhunt.triage.roles import role_label
 
 _ALLOWED = "allowed"
 """Shown instead of a verdict for accounts whose programme the settings declare."""
@@ -103,7 +104,7 @@ def _verdict(record: Mapping[str, Any]) -> str:
 
 
 def _role(record: Mapping[str, Any]) -> str:
-    return formatting.shorten(record["role"], 12)
+    return role_label(record["role"])
 
 
 def _moment(name: str) -> Callable[[Mapping[str, Any]], str]:

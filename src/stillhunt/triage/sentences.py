@@ -12,6 +12,8 @@ from typing import Any
 from stillhunt.base import formatting
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.schema import FAMILIES
+from stillhunt.triage.kinds import claim_of, is_harvest, limit_of, step_of
+from stillhunt.triage.roles import role_steps
 
 _SKILLS_NAMED = 3
 _SKILL_CHARS = 60
@@ -39,6 +41,10 @@ def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float]
     when = formatting.during(campaign["first_seen"], campaign["last_seen"])
     shared = formatting.join_words([FAMILY_OF[name].shared for name in strong])
     evidence = f" They appear to share {shared}." if shared else ""
+    if not is_harvest(campaign):
+        return (
+            f"{opening} {claim_of(campaign)}: {requests} {when}.{evidence} No work queue shows, so this is no harvest."
+        )
     return f"{opening} {accounts} {acts}: {requests}{_aim(campaign['skills'])} {when}.{evidence}"
 
 
@@ -120,16 +126,17 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
         campaign: its row of the CAMPAIGNS table.
         roles: role -> number of members.
     """
+    if not is_harvest(campaign):
+        return ("That anything is harvested: no work queue shows.", limit_of(campaign))
     sentences = [
         "Who is behind it: such accounts may belong to a reseller, a contractor or one large customer.",
         "That a model was trained on the answers: the logs show what was asked for, not what became of it.",
         "Its full extent: requests outside these logs are not counted.",
     ]
-    if shared := roles.get("shared", 0):
-        also = formatting.verb(shared, "also carries", "also carry")
+    if others := sum(roles.get(role, 0) for role in ("pool", "victim", "unknown")):
         sentences.append(
-            f"That every member takes part knowingly: {formatting.plural(shared, 'account')} {also} other "
-            "traffic, which may be cover, or the owner's own use."
+            f"That every member takes part knowingly: {formatting.plural(others, 'account')} may carry traffic of "
+            "people who have nothing to do with it."
         )
     sentences.append(
         f"A loss: the list price of {formatting.amount(campaign['output_tokens'])} output "
@@ -147,12 +154,9 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
         roles: role -> number of members.
     """
     steps = ["Read the sample requests, and look up in your own logs three of the requests that the evidence cites."]
-    if shared := roles.get("shared", 0):
-        whose = formatting.verb(shared, "its owner's", "their owners'")
-        steps.append(
-            f"Look at a sample of the other traffic of the {formatting.plural(shared, 'account')} with much of it: it "
-            f"may be cover, or {whose} own use. The logs of a campaign alone do not tell which."
-        )
+    if not is_harvest(campaign):
+        return (*steps, step_of(campaign))
+    steps += role_steps(roles)
     if campaign["verdict"] == "act":
         steps.append(
             "Choose between closing, slowing and watching the accounts: closed ones are usually replaced within a day."

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, SLICES, VERDICTS
+from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, OPERATION_KINDS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
+from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
@@ -22,23 +22,8 @@ from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
+_HARVEST_KIND, _NOT_KNOWN = OPERATION_KINDS[0], OPERATION_KINDS[-1]
 ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
-
-
-@parameter_table("score.roles", "Which part an account plays in a campaign.")
-@dataclass(frozen=True)
-class RoleParameters:
-    """Parameters of the members' roles."""
-
-    dedicated_share: float = parameter(
-        0.8,
-        unit="share",
-        meaning="Share of an account's traffic from which it serves the campaign alone.",
-        provenance=judgement("the rest is tried by hand or cut otherwise"),
-    )
-
-
-P = values_of(RoleParameters)
 
 
 def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
@@ -58,7 +43,8 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
     names = _campaign_ids(log, shown)
-    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if j.verdict != "none")])
+    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if _harvests(j))])
+    roles = _roles(log, shown, sanctioned, config)
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
         made = {
@@ -67,9 +53,27 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
             "slices": pool.submit(_slices, log, shown, names),
             "accounts": pool.submit(_accounts, log, shown, names, sanctioned, config),
             "campaigns": pool.submit(_campaigns, log, shown, names, config),
-            "members": pool.submit(_members, log, shown, names),
+            "members": pool.submit(_members, log, shown, names, roles),
         }
         return {name: table.result() for name, table in made.items()}, harvested
+
+
+def _harvests(judged: Judged) -> bool:
+    """Whether the requests of a group are counted as harvested."""
+    return judged.verdict != "none" and judged.kind == _HARVEST_KIND
+
+
+def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Config) -> list[str]:
+    """Roles of all members, group by group."""
+    campaigns = [judged for judged in shown if _harvests(judged)]
+    act = VERDICTS.index("act")
+    flagged = [(_account_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
+    known = iter(member_roles(log, [judged.candidate for judged in campaigns], flagged))
+    return [
+        next(known) if _harvests(judged) else UNKNOWN_ROLE
+        for judged in shown
+        for _ in range(len(judged.candidate.accounts))
+    ]
 
 
 def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
@@ -106,7 +110,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
     rows = [judged.candidate.rows for judged in shown]
     sent, answered = log.requests.numbers("input_tokens"), log.requests.numbers("output_tokens")
     models, values, skills, tokens, estimated = [], [], [], [], []
-    for own in rows:
+    for judged, own in zip(shown, rows, strict=True):
         known, place = np.unique(log.requests.model[own], return_inverse=True)
         used = dict(zip((labels[code] for code in known), np.bincount(place).tolist(), strict=True))
         rates = None if log.requests.sampling_rates is None else log.requests.sampling_rates[own]
@@ -115,7 +119,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
         value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
         models.append(models_of(used))
         values.append(round(value, 6))  # cents would make 0 of a small amount
-        skills.append(skills_of(log.requests.numbers("conduct", own)))
+        skills.append(skills_of(log.requests.numbers("conduct", own)) if judged.kind == _HARVEST_KIND else [])
         tokens.append(sum(billed[1]))
         estimated.append(unsampled(np.ones(len(own), np.int64), rates))
     times = {
@@ -126,6 +130,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
     }
     return CAMPAIGNS.build(
         campaign_id=names,
+        kind=[judged.kind if judged.verdict != "none" else _NOT_KNOWN for judged in shown],
         score=[judged.probability for judged in shown],
         verdict=[judged.verdict for judged in shown],
         accounts=[len(judged.candidate.accounts) for judged in shown],
@@ -153,7 +158,7 @@ def _first_labels(log: ScoredLog) -> list[str]:
     return labels
 
 
-def _members(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
+def _members(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[str]) -> pa.Table:
     if not shown:
         return MEMBERS.empty()
     accounts = np.concatenate([judged.candidate.accounts for judged in shown])
@@ -163,7 +168,7 @@ def _members(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     return MEMBERS.build(
         account_id=log.accounts.ids.take(pa.array(accounts)),
         campaign_id=pa.array(names).take(pa.array(np.repeat(np.arange(len(shown)), sizes))),
-        role=pc.if_else(pa.array(share >= P.dedicated_share), "dedicated", "shared"),
+        role=roles,
         requests=requests,
         share=share,
         score=np.concatenate([judged.probability * judged.member_probability for judged in shown]),
@@ -171,7 +176,7 @@ def _members(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
 
 
 def _harvest(log: ScoredLog, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
-    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if judged.verdict != "none"]
+    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if _harvests(judged)]
     if not len(rows):
         return HARVEST.empty()
     account = np.concatenate([one.accounts[one.slice_account] for _, one in parts])
@@ -192,7 +197,7 @@ def _slices(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     # The first campaign that names a slice has it.
     for number in reversed(range(len(shown))):
         candidate = shown[number].candidate
-        if shown[number].verdict != "none":
+        if _harvests(shown[number]):
             found = table.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
             owner[found[found >= 0]] = number
     rest = np.diff(log.requests.first)
@@ -229,11 +234,13 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
     for number, judged in enumerate(shown):
         accounts = judged.candidate.accounts
         own = judged.probability * judged.member_probability
-        score[accounts] = np.maximum(score[accounts], own)
+        if judged.kind == _HARVEST_KIND:
+            score[accounts] = np.maximum(score[accounts], own)
         reasons.append(_reasons(judged, config, count))
         if judged.verdict == "none":
             continue
-        harvested[accounts] += judged.candidate.volumes
+        if _harvests(judged):
+            harvested[accounts] += judged.candidate.volumes
         said = _account_ranks(judged, config)
         better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
         chosen = accounts[better]

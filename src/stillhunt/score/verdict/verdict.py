@@ -90,6 +90,7 @@ class Judged:
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
         set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
+        kind: what kind of operation the evidence is about, from `OPERATION_KINDS`.
     """
 
     candidate: Candidate
@@ -102,6 +103,7 @@ class Judged:
     member_bits: Floats
     member_probability: Floats
     set_apart: Flags
+    kind: str = "harvest"
 
 
 def judge(

@@ -62,7 +62,7 @@
   }
 
   function loadOption(data) {
-    const shared = (m) => m[1] === "shared";
+    const alone = (m) => m[1] === "dedicated";
     const points = (name, wanted, hollow, tint) => ({ type: "scatter", name, symbol: "circle", symbolSize: 7, emphasis: { disabled: true },
       data: data.members.filter(wanted).map((m) => [m[3], m[4] * 100, m]),
       itemStyle: hollow ? { color: "transparent", borderColor: color(tint), borderWidth: 1.5 } : { color: color(tint), opacity: 0.5 } });
@@ -78,7 +78,7 @@
         splitLine: { show: false }, axisLabel: { ...axisLook.axisLabel, formatter: grouped } },
       yAxis: { ...axisLook, type: "value", min: 0, max: 100, interval: 50, name: "Share of its traffic", nameGap: 10, axisLine: { show: false },
         axisLabel: { ...axisLook.axisLabel, ...upright, formatter: "{value} %" } },
-      series: [points("members", (m) => !shared(m), false, "for"), points("shared", shared, true, "against")] };
+      series: [points("dedicated", alone, false, "for"), points("others", (m) => !alone(m), true, "against")] };
   }
 
   const drawn = new Map();

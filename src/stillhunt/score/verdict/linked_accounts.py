@@ -1,0 +1,195 @@
+"""Accounts of one operator that work off no queue: many accounts of one person, and accounts that serve many people.
+
+They are looked for by what the customer table says: accounts that pay with one instrument or signed up from one
+network. The rest of what they share is evidence: one client fingerprint and a further key, beyond chance. That shows
+one operator, as it does of a class in a computer room. So it takes a trace of the abuse as well: accounts that are used
+one after another, as when each has its free credits, or many programs behind each account. It never gets more than the
+verdict review, and nothing of it is counted as harvested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stillhunt.base.config import ScoreSettings
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.wording import fill
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.catalogue import CATALOGUE
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.gather import within_sample
+from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
+from stillhunt.score.stats.arrays import Flags, Ints
+from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
+from stillhunt.score.verdict.verdict import Judged, sigmoid
+
+
+@parameter_table("score.linked_accounts", "Accounts of one operator that work off no queue.")
+@dataclass(frozen=True)
+class LinkedParameters:
+    """Parameters of the search for linked accounts."""
+
+    min_accounts: int = parameter(
+        8,
+        unit="accounts",
+        meaning="Accounts from which a group is looked at.",
+        provenance=judgement("families and small firms have fewer"),
+    )
+    max_accounts: int = parameter(
+        2_000,
+        unit="accounts",
+        meaning="Accounts with one value up to which it forms a group.",
+        provenance=judgement("more have a carrier or a campus in common"),
+    )
+    max_groups: int = parameter(
+        200,
+        unit="groups",
+        meaning="Groups that are looked at, the largest first.",
+        provenance=judgement("bounds the time to about a second"),
+    )
+    key_bits: float = parameter(
+        3.0,
+        unit="bits",
+        meaning="Bits of the client fingerprint, and of a further key, that a group needs.",
+        provenance=judgement("as a family needs to count as independent; classes share networks, not clients"),
+    )
+    most_key_bits: float = parameter(
+        4.0,
+        unit="bits",
+        meaning="Most bits of one key.",
+        provenance=judgement("half of what a family may earn, so that it takes two"),
+    )
+    most_at_once: float = parameter(
+        2.0,
+        unit="accounts",
+        meaning="Accounts between their first and last request at one time, on average, that are used in turn.",
+        provenance=judgement("who uses up credits opens the next account; classes attend together"),
+    )
+    programs: float = parameter(
+        5.0,
+        unit="settings",
+        meaning="Settings that come back in the median account, from which many programs stand behind it.",
+        provenance=judgement("people use one or two, a team's key five or six of all its members"),
+    )
+    trace_bits: float = parameter(
+        3.0,
+        unit="bits",
+        meaning="Bits of either trace of abuse.",
+        provenance=judgement("as one family that counts"),
+    )
+
+
+P = values_of(LinkedParameters)
+FORMED_BY = ("payment_fingerprint", "signup_prefix")
+FARM, RELAY = "account_farm", "relay"
+_FINGERPRINT = "client_fingerprint"
+_IN_TURN = (
+    "Its {accounts:#} accounts are used one after another: on average {at_once:.1f} of them are between their first "
+    "and last request"
+)
+_PROGRAMS = "Many programs stand behind each account: {settings:#} settings come back in the median account"
+
+
+def linked_operations(log: ScoredLog, judged: Sequence[Judged], settings: ScoreSettings) -> list[Judged]:
+    """Groups of linked accounts with a trace of abuse, each with the verdict review.
+
+    Args:
+        log: the log.
+        judged: the candidates; accounts of campaigns are not looked at again.
+        settings: prior, caps and thresholds.
+    """
+    taken = np.zeros(log.accounts.count, bool)
+    for one in judged:
+        if one.verdict != "none":
+            taken[one.candidate.accounts] = True
+    found = []
+    for number, (key, members) in enumerate(_groups(log, taken)):
+        case = CandidateCase.of(log, _candidate(log, members, -1 - number), 1)
+        if (operation := _judged(case, key, settings)) is not None:
+            taken[members] = True
+            found.append(operation)
+    return found
+
+
+def _groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
+    """Key and members of each group, the largest first; no account twice once it is taken."""
+    present = np.diff(log.requests.first) > 0
+    seeds = []
+    for place, key in enumerate(FORMED_BY):
+        codes = log.accounts.customers.codes.get(key, np.zeros(0, np.int32))
+        values, holder, holders = np.unique(codes, return_index=True, return_counts=True)
+        fits = np.flatnonzero((values >= 0) & (holders >= P.min_accounts) & (holders <= P.max_accounts))
+        seeds += [(-int(holders[at]), place, int(holder[at])) for at in fits.tolist()]
+    for _, place, one in sorted(seeds)[: P.max_groups]:
+        codes = log.accounts.customers.codes[FORMED_BY[place]]
+        members = np.flatnonzero((codes == codes[one]) & present & ~taken)
+        if len(members) >= P.min_accounts:
+            yield FORMED_BY[place], members
+
+
+def _candidate(log: ScoredLog, members: Ints, number: int) -> Candidate:
+    """All traffic of some accounts."""
+    rows, owner, nothing = log.requests.of_accounts(members), log.requests.owners(members), np.zeros(len(members))
+    places = np.arange(len(members))
+    return Candidate(number, members, places * 0 - 1, places, places * 0, nothing, nothing, rows, owner, owner)
+
+
+def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
+    if explained_by_customer(case):
+        return None
+    kinds = [kind for kind in CATALOGUE if kind.family in ("network", "identity") and kind.name != key]
+    weighed = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
+    strong = {finding.kind for finding in weighed if finding.bits >= P.key_bits and not finding.insufficient}
+    traces = _traces(case)
+    if _FINGERPRINT not in strong or len(strong) < 2 or not traces:
+        return None
+    keys = [replace(finding, bits=min(finding.bits, P.most_key_bits)) for finding in weighed if finding.bits != 0.0]
+    findings = keys + list(traces.values())
+    findings = capped(within_sample(case.log, findings), settings.family_cap_bits.model_dump(), float("inf"))
+    bits, totals = settings.prior_bits + sum(f.bits for f in findings), family_bits(findings)
+    if sigmoid(bits) < settings.review_probability:
+        return None
+    members = len(case.candidate.accounts)
+    member_bits = member_evidence(findings, members).sum(axis=0)
+    return Judged(
+        candidate=case.candidate,
+        findings=findings,
+        bits=bits,
+        probability=sigmoid(bits),
+        families=sorted(
+            (f for f, b in totals.items() if b >= settings.family_floor_bits), key=lambda f: (-totals[f], f)
+        ),
+        verdict="review",
+        held_back=None,
+        member_bits=member_bits,
+        member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
+        set_apart=np.zeros(members, bool),
+        kind=next(iter(traces)),
+    )
+
+
+def _traces(case: CandidateCase) -> dict[str, Finding]:
+    """Kind of operation -> what shows it."""
+    requests, candidate = case.log.requests, case.candidate
+    accounts = len(candidate.accounts)
+    first, last = np.full(accounts, np.iinfo(np.int64).max), np.zeros(accounts, np.int64)
+    np.minimum.at(first, candidate.row_account, requests.time[candidate.rows])
+    np.maximum.at(last, candidate.row_account, requests.time[candidate.rows])
+    at_once = float((last - first).sum() / max(int(last.max() - first.min()), 1))
+    pair, times = np.unique(
+        candidate.row_account * (1 << 32) + requests.settings[candidate.rows] + 1, return_counts=True
+    )
+    programs = float(np.median(np.bincount((pair >> 32)[times > 1], minlength=accounts)))
+    count, found = len(candidate.rows), {}
+    if programs >= P.programs:
+        statement = fill(_PROGRAMS, settings=programs)
+        found[RELAY] = Finding("conduct", "many_programs", statement, P.trace_bits, count=count)
+    elif at_once <= P.most_at_once:
+        statement = fill(_IN_TURN, accounts=accounts, at_once=at_once)
+        found[FARM] = Finding("timing", "used_in_turn", statement, P.trace_bits, count=count)
+    return found
