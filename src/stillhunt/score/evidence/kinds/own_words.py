@@ -29,7 +29,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(
         recurrence_bits(found, len(candidate.accounts)),
         {"accounts": found.accounts, "ratio": float(np.exp(found.log_ratio))},
-        rows=candidate.rows,
+        rows=rows,
         count=len(rows),
     )
 
