@@ -50,6 +50,8 @@ class Coded:
         account_ids: distinct account ids, ascending.
         account: code of the account.
         fold, first_occurrence, single_turn: as the first pass notes them.
+        conversation: hash of its conversation.
+        rank: place in the order of time, over all accounts.
         phrase_row, phrase: each distinct phrase of each request, rows ascending.
         word_row, word: each topic word of each request, rows ascending.
     """
@@ -59,6 +61,8 @@ class Coded:
     fold: Ints
     first_occurrence: Flags
     single_turn: Flags
+    conversation: Hashes
+    rank: Ints
     phrase_row: Ints
     phrase: Hashes
     word_row: Ints
@@ -96,6 +100,8 @@ def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
         fold=keyed_bit(conversation, seed),
         first_occurrence=_first_of(account, sketches),
         single_turn=(count[place] == 1) & _opens(account, pc.fill_null(sketches["turn"], -1).to_numpy()),
+        conversation=conversation,
+        rank=np.argsort(_in_time(sketches)),
         phrase_row=phrase_row,
         phrase=phrase.astype(np.uint64),
         word_row=word_row,
@@ -123,13 +129,18 @@ def _distinct_pairs(rows: Ints, values: Array) -> tuple[Ints, Array]:
     return columns[:, 0], columns[:, 1]
 
 
+def _in_time(sketches: pa.Table) -> Ints:
+    """Rows in the order of time; by request key where times are equal."""
+    time, key = sketches["timestamp"].cast(pa.int64()).to_numpy(), sketches["request_key"].to_numpy()
+    return np.lexsort((key, time))
+
+
 def _first_of(account: Ints, sketches: pa.Table) -> Flags:
     """True at the first row of each (account, prompt); rows without a prompt are never a first occurrence."""
-    time, key = sketches["timestamp"].cast(pa.int64()).to_numpy(), sketches["request_key"].to_numpy()
     prompt_hash = sketches["prompt_hash"].to_numpy()
     seen: set[tuple[int, int]] = set()
     first_occurrence = np.zeros(len(account), bool)
-    for row in np.lexsort((key, time)).tolist():
+    for row in _in_time(sketches).tolist():
         pair = int(account[row]), int(prompt_hash[row])
         first_occurrence[row] = pair not in seen and pair[1] != 0
         seen.add(pair)
@@ -428,9 +439,17 @@ def cluster_slices(
         accounts = sorted(account for account, count in prompts.items() if count >= least)
         if len(accounts) < least_accounts:
             continue
-        own = [row for row in rows.tolist() if int(coded.account[row]) in set(accounts)]
+        own = [row for row in _draws(coded, rows.tolist()) if int(coded.account[row]) in set(accounts)]
         found[label] = _one_label(coded, accounts, own, {row: codes[row] for row in own}, topics)
     return found
+
+
+def _draws(coded: Coded, rows: list[int]) -> list[int]:
+    """The rows, of each account's conversation only the first."""
+    first: dict[tuple[int, int], int] = {}
+    for row in sorted(rows, key=lambda row: int(coded.rank[row])):
+        first.setdefault((int(coded.account[row]), int(coded.conversation[row])), row)
+    return sorted(first.values())
 
 
 def _one_label(

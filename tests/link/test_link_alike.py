@@ -99,11 +99,13 @@ def test_drawn_slices_of_a_wide_grammar_earn_bits_however_few_they_are(seed: int
     assert (phrase > 0).mean() > 0.9
 
 
-def test_strength_counts_members_and_caps_each_view() -> None:
+def test_strength_counts_the_members_that_the_other_fold_confirms_and_caps_each_view() -> None:
     phrase = np.array([30.0, -40.0, 3.0, 500.0])
     topic = np.array([1.0, 2.0, 13.0, 500.0])
     group = Group(cluster=0, formed_on=0, members=np.arange(3), phrase=phrase, topic=topic, freedom=9.0)
-    assert group.strength == pytest.approx((12.0 + 1.0) + (-12.0 + 2.0) + (3.0 + 12.0))
+    assert group.strength == pytest.approx((12.0 + 1.0) + (3.0 + 12.0)), (
+        "the second member is foreign on the other fold"
+    )
 
 
 def test_slices_without_prompts_on_the_judged_fold_say_nothing() -> None:

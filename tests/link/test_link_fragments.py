@@ -182,6 +182,14 @@ def test_a_common_turn_does_not_bridge_two_templates() -> None:
     assert joined_uses([first, set(range(30)), second], 300) == [0], "half as many users, and they are fragments"
 
 
+def test_a_chain_does_not_lead_from_a_template_to_stock_phrases() -> None:
+    """The link in the middle is alike to either end; together with either it is not alike to the other."""
+    template, between, stock = set(range(40)), set(range(20, 60)), set(range(40, 155))
+    assert joined_uses([template, between], 1_000) == [0]
+    assert joined_uses([between, stock], 1_000) == [0]
+    assert joined_uses([template, between, stock], 1_000) == [0, 2]
+
+
 def test_repeated_prompts_are_no_use() -> None:
     """Accounts that only replay one text of another template are not among its users."""
     prompts = worded_anew(np.random.default_rng(7), 2, 1, first=1)
@@ -237,14 +245,27 @@ def one_slice_each(sketches: pa.Table) -> ClusterSlices:
     """Slices with every request in the one cluster."""
     log = index_requests(LocalDataset.of(sketches), seed=0)
     known = [[phrase - 1 for phrase in phrases] for phrases in sketches["phrases"].to_pylist()]
-    noted = rows_of(log.rows, "account", "first_occurrence", "fold")
+    noted = rows_of(log.rows, "account", "first_occurrence", "single_turn", "conversation", "fold")
     rows = noted.append_column("known", pa.array(known, pa.list_(pa.int32())))
     rows = rows.append_column("cluster", pa.array(np.zeros(len(known), np.int32)))
+    rows = rows.append_column("order", pa.array(np.arange(len(known), dtype=np.int32)))
     rows = rows.append_column("topic", pa.array(np.full(len(known), NO_TOPIC, np.int8)))
     account, prompts = np.unique(noted["account"].to_numpy(), return_counts=True)
     uses = (np.zeros(len(account), np.int64), account.astype(np.int64), prompts)
     clusters = Clusters(LocalDataset.of(rows), np.zeros(CROWDED, np.int32), 1, *uses)
     return next(cluster_slices(clusters.rows, clusters, np.zeros(1, np.int64), 12, least_accounts=2, least=2))
+
+
+def test_a_conversation_is_one_draw() -> None:
+    """A slice counts the first request of each conversation: later turns keep its item, topic and template."""
+    prompts = [
+        {"account_id": f"a{n % 12:02d}", "conversation": n, "phrases": [1 + turn, 4]}
+        for turn in range(3)
+        for n in range(120)
+    ]
+    found = one_slice_each(sketches_of(prompts))
+    assert found.size.sum(axis=0).tolist() == [10] * 12
+    assert found.phrases.sum(axis=(0, 1)).tolist() == [120, 120], "the first turn's phrases, and no others"
 
 
 def counted(sketches: pa.Table) -> Ints:

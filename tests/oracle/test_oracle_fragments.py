@@ -1,10 +1,10 @@
-"""How fragments are joined, against dictionaries and networkx."""
+"""How fragments are joined, against sets."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import combinations
 
-import networkx as nx
 import numpy as np
 import pytest
 
@@ -25,24 +25,34 @@ def risk(known: set[int], other: set[int]) -> bool:
     return len(known & other) / len(known) >= MIN_LIFT * elsewhere
 
 
+def alike(one: set[int], other: set[int]) -> bool:
+    """Are the accounts of both so many and so much alike that they are one template's?"""
+    both, either = len(one & other), len(one | other)
+    return both >= MIN_TOGETHER and both / either >= MIN_JACCARD and risk(one, other) and risk(other, one)
+
+
 def joined_labels(requests: list[Request], complete: set[int]) -> dict[int, int]:
-    """Label under which each cluster goes: the smallest of its connected component."""
+    """Label under which each cluster goes: the smallest of those that it is joined with, the most alike first."""
     users: defaultdict[int, set[int]] = defaultdict(set)
     for account, label, first_occurrence in requests:
         if first_occurrence and label >= 0 and label not in complete:
             users[label].add(account)
-    graph = nx.Graph()
-    graph.add_nodes_from(range(LABELS))
-    for one in users:
-        for other in users:
-            both, either = len(users[one] & users[other]), len(users[one] | users[other])
-            if one == other or both < MIN_TOGETHER or both / either < MIN_JACCARD:
-                continue
-            if max(len(users[one]), len(users[other])) > MOST_ACCOUNTS * ACCOUNTS:
-                continue
-            if all(risk(users[a], users[b]) for a, b in ((one, other), (other, one))):
-                graph.add_edge(one, other)
-    return {label: min(part) for part in nx.connected_components(graph) for label in part}
+    pairs = [
+        (one, other)
+        for one, other in combinations(sorted(users), 2)
+        if max(len(users[one]), len(users[other])) <= MOST_ACCOUNTS * ACCOUNTS and alike(users[one], users[other])
+    ]
+    pairs.sort(key=lambda pair: (-len(users[pair[0]] & users[pair[1]]) / len(users[pair[0]] | users[pair[1]]), pair))
+    label = {one: one for one in range(LABELS)}
+    joined = True
+    while joined:
+        joined = False
+        for one, other in ((label[left], label[right]) for left, right in pairs):
+            if one != other and alike(users[one], users[other]):
+                users[min(one, other)] = users[one] | users[other]
+                label = {name: min(one, other) if own in (one, other) else own for name, own in label.items()}
+                joined = True
+    return label
 
 
 def drawn_requests(rng: np.random.Generator) -> list[Request]:
@@ -58,7 +68,7 @@ def drawn_requests(rng: np.random.Generator) -> list[Request]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_fragments_are_the_components_of_clusters_used_together(seed: int) -> None:
+def test_fragments_are_joined_as_sets_of_accounts_would_be(seed: int) -> None:
     rng = np.random.default_rng(seed)
     requests = drawn_requests(rng)
     complete = set(rng.choice(LABELS, int(rng.integers(0, 3)), replace=False).tolist())

@@ -39,10 +39,10 @@ class Group:
 
     @property
     def strength(self) -> float:
-        """Held-out bits of the members together, each view of a slice within its cap."""
+        """Held-out bits of the members that the other fold confirms, each view of a slice within its cap."""
         cap = SLICE_PARAMETERS.view_cap_bits
         phrase, topic = (np.clip(view[self.members], -cap, cap) for view in (self.phrase, self.topic))
-        return float((phrase + topic).sum())
+        return float(np.maximum(phrase + topic, 0.0).sum())
 
 
 def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Group]:

@@ -115,7 +115,9 @@ def cluster_slices(
         wanted = np.where(np.isin(label_of, labels), label_of, -1).astype(np.int32)
         own = large & np.isin(uses.label, labels)
         keys = uses.label[own] * accounts + uses.account[own]
-        columns = ["account", "cluster", "first_occurrence", "fold", "topic", "known"]
+        columns = [
+            "account", "cluster", "first_occurrence", "single_turn", "conversation", "order", "fold", "topic", "known",
+        ]  # fmt: skip
         found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, keys, accounts), columns)
         yield from _sorted_slices(found)
 
@@ -132,6 +134,7 @@ def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
     label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
     rows = np.flatnonzero((label >= 0) & (values(table, "first_occurrence") > 0))
     rows = rows[np.isin(label[rows].astype(np.int64) * accounts + account[rows], keys)]
+    rows = _first_of_conversations(table, rows, label)
     begins, codes = lists(table, "known")
     lengths = np.diff(begins)[rows]
     place = np.repeat(begins[rows] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
@@ -148,6 +151,25 @@ def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
             "codes": list_array(offsets, codes[own]),
         }
     )
+
+
+def _first_of_conversations(table: pa.Table, rows: Ints, label: Array) -> Ints:
+    """The rows without those whose conversation had an earlier one under the same label: it is one draw of a queue."""
+    later = rows[values(table, "single_turn")[rows] == 0]
+    if not len(later):
+        return rows
+    rank = np.empty(table.num_rows, np.int64)
+    rank[values(table, "order")] = np.arange(table.num_rows)
+    names = values(table, "account")[later], values(table, "conversation")[later], label[later]
+    by = np.lexsort((rank[later], *names))
+    same = np.ones(len(later), bool)
+    for name in names:
+        ordered = name[by]
+        same[1:] &= ordered[1:] == ordered[:-1]
+    same[0] = False
+    kept = np.ones(table.num_rows, bool)
+    kept[later[by[same]]] = False
+    return rows[kept[rows]]
 
 
 def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:

@@ -31,7 +31,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(
         bits * part_of_own(case) if bits > 0.0 else bits,
         {"accounts": found.accounts, "ratio": float(np.exp(found.log_ratio))},
-        rows=candidate.rows,
+        rows=rows,
         count=len(rows),
     )
 
