@@ -7,8 +7,11 @@ from hostile_texts import requests, unchecked_strings
 
 from stillhunt.base.config import Config
 from stillhunt.extract import CONDUCT_FLAGS, sketch_requests
-from stillhunt.extract.lexicon.lexicon import phrases_by_feature
-from stillhunt.extract.text.conduct import FEATURES, SINGLE_RULES
+from stillhunt.extract.lexicon.answers import ANSWERS
+from stillhunt.extract.lexicon.everyday import EVERYDAY
+from stillhunt.extract.lexicon.lexicon import LEXICON, phrases_by_feature
+from stillhunt.extract.lexicon.parts import PARTS
+from stillhunt.extract.text.conduct import ANSWER_RULES, PROMPT_RULES, SINGLE_RULES, Rules
 from stillhunt.extract.text.tables import constant_tables, tokenise
 
 
@@ -157,18 +160,24 @@ def test_flag_is_found_at_the_end_of_a_long_text() -> None:
 
 def test_every_phrase_of_a_direct_feature_shows_its_flag() -> None:
     direct = {feature: flag for feature, where, flag in SINGLE_RULES if where in (0, 1, 2)}
-    wanted = [(phrase, direct[feature]) for phrase, feature in phrases_by_feature() if feature in direct]
+    wanted = [(phrase, direct[feature]) for phrase, feature in phrases_by_feature(direct)]
     found = flags_of(*(phrase for phrase, _ in wanted))
     missed = [phrase for (phrase, flag), flags in zip(wanted, found, strict=True) if flag not in flags]
     assert len(wanted) > 1000
     assert missed == []
 
 
-def test_lexicon_is_well_formed() -> None:
-    names = {feature for _, feature in phrases_by_feature()}
-    assert names == set(FEATURES), "every listed feature has a rule and every rule has phrases"
-    assert len(FEATURES) <= 64
-    lengths = [len(tokens) for tokens in tokenise([phrase for phrase, _ in phrases_by_feature()])]
+@pytest.mark.parametrize("rules", [PROMPT_RULES, ANSWER_RULES], ids=["prompts", "answers"])
+def test_lexicon_is_well_formed(rules: Rules) -> None:
+    phrases = phrases_by_feature(rules.features)
+    assert {feature for _, feature in phrases} == set(rules.features), "every rule has phrases"
+    assert len(rules.features) <= 64
+    lengths = [len(tokens) for tokens in tokenise([phrase for phrase, _ in phrases])]
     assert min(lengths) >= 1
     assert [bit for bit, _, _ in CONDUCT_FLAGS] == [1 << i for i in range(len(CONDUCT_FLAGS))]
     assert constant_tables() is constant_tables()
+
+
+def test_every_feature_of_the_lexicon_has_a_rule() -> None:
+    listed = {*LEXICON, *EVERYDAY, *PARTS, *ANSWERS}
+    assert listed == {*PROMPT_RULES.features, *ANSWER_RULES.features}

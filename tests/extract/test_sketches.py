@@ -259,7 +259,7 @@ PINNED: dict[str, object] = {
 
 
 def test_sketches_are_fixed_for_ever() -> None:
-    """Pinned under SKETCH_VERSION 3: if this fails, stored partials cannot be merged with new ones."""
+    """Pinned under SKETCH_VERSION 4: if this fails, stored partials cannot be merged with new ones."""
     row = sketch_one(
         "You are a careful editor. Rewrite the 12 notes below, step by step; "
         "请一步一步解释 the naïve summary of Zoë’s trip.",

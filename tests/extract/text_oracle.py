@@ -6,10 +6,12 @@ It shares with them only the constant tables (stop words, lexicon, code points),
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stillhunt.extract.lexicon.lexicon import phrases_by_feature
 from stillhunt.extract.lexicon.stopwords import all_stop_words
-from stillhunt.extract.text.conduct import BITS, PAIR_RULES, SINGLE_RULES
+from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
+from stillhunt.extract.text.conduct import BITS, PAIR_RULES, PROMPT_RULES, SINGLE_RULES
 from stillhunt.extract.text.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
 
 MASK = (1 << 64) - 1
@@ -227,7 +229,7 @@ def topics(items: list[Token]) -> list[int]:
 
 
 PHRASES = {}
-for _phrase, _feature in phrases_by_feature():
+for _phrase, _feature in phrases_by_feature(PROMPT_RULES.features):
     PHRASES.setdefault(tuple(t.hash for t in tokens(_phrase.encode())[0]), set()).add(_feature)
 LONGEST = max(map(len, PHRASES))
 PLACES = ("anywhere", "start", "short", "tag", "quotes", "marks")
@@ -264,6 +266,37 @@ def conduct(items: list[Token], total: int, size: int, marks: int) -> int:
     return flags
 
 
+DATA = asked_data()
+CUES = set(DATA.cues.tolist())
+
+
+def weights_of(key: int) -> tuple[int, list[int]] | None:
+    """Slot and weights of a feature of the classifier; None where it knows none."""
+    slot, tag = key >> 50, key >> 34 & 0xFFFF | 1
+    for at in (slot, slot + 1):
+        if DATA.tags[at] == tag:
+            return at, DATA.weights[8 * at : 8 * at + 8].tolist()
+    return None
+
+
+def asked(items: list[Token]) -> int:
+    """Flags of what a text asks for, window by window."""
+    hashes = [t.hash for t in items]
+    flags, free = 0, 0
+    for cue, word in enumerate(hashes):
+        if word not in CUES or cue < free:
+            continue
+        free = cue + 8
+        window = hashes[max(cue - 8, 0) : cue + 16]
+        keys = [word * P1 & MASK for word in window]
+        keys += [(one * P2 + other) * P1 & MASK for one, other in pairwise(window)]
+        known = dict(found for found in map(weights_of, keys) if found is not None)
+        for column, flag in enumerate(ASKED_FLAGS):
+            if sum(weights[column] for weights in known.values()) >= DATA.bars[column]:
+                flags |= BITS[flag]
+    return flags
+
+
 def script(scripts: list[int]) -> int:
     han, japanese = SCRIPTS.index("han"), SCRIPTS.index("japanese")
     letters = list(scripts)
@@ -287,5 +320,5 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
         "topic_words": topics(laid),
         "words": len(items),
         "script": script(scripts),
-        "conduct": conduct(laid, len(items), len(prompt), marks),
+        "conduct": conduct(laid, len(items), len(prompt), marks) | asked(laid),
     }

@@ -7,7 +7,7 @@ import pytest
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.extract.text.conduct import CONDUCT_FLAGS
+from stillhunt.extract.text.conduct import BITS, CONDUCT_FLAGS
 from stillhunt.lab.worlds.assemble import assemble
 from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
 from stillhunt.lab.worlds.scene import open_scene
@@ -31,13 +31,20 @@ def test_look_alikes_are_not_accused(persona: str, count: int) -> None:
 
 def test_skills_name_flags_that_exist() -> None:
     known = {bit for bit, _, _ in CONDUCT_FLAGS}
-    assert {bit for bit, _ in SKILLS} <= known
+    assert {1 << bit for flags, _ in SKILLS for bit in range(32) if flags >> bit & 1} <= known
     assert len({name for _, name in SKILLS}) == len(SKILLS)
 
 
 def test_skills_and_models_are_named_by_frequency() -> None:
-    bits = {name: bit for bit, name in SKILLS}
+    bits = {name: flags & -flags for flags, name in SKILLS}
     conduct = np.array([bits["coding"]] * 6 + [bits["mathematics"]] * 4 + [0] * 2, np.uint32)
     assert skills_of(conduct) == ["coding", "mathematics"]
     assert skills_of(conduct[:0]) == ["general instruction following"]
     assert models_of({"b": 2, "a": 2, "c": 1}) == ["a", "b", "c"]
+
+
+def test_answers_name_skills_that_the_requests_do_not() -> None:
+    """An answer that shows its reasoning was taken with it, whatever was asked."""
+    answers = np.array([BITS["REASONED_ANSWER"]] * 3 + [BITS["GRADED_ANSWER"]] * 2 + [0], np.uint32)
+    assert skills_of(answers) == ["reasoning traces", "grading with rubrics"]
+    assert skills_of(np.array([BITS["TRANSLATION"], 0], np.uint32)) == ["translation"]

@@ -19,6 +19,7 @@ from stillhunt.extract.text.row_kernels import (
     RowSketches,
     Scratch,
     Texts,
+    answer_rows,
     chain_rows,
     hash_rows,
     new_scratch,
@@ -78,7 +79,11 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
     columns["topic_words"] = _lists(out.topics, out.topic_offsets)
-    columns["conduct"] = pa.array(out.conduct | (out.system_conduct & np.uint32(SYSTEM_FLAGS)))
+    conduct = out.conduct | (out.system_conduct & np.uint32(SYSTEM_FLAGS))
+    answers = batch.column("response")
+    if answers.null_count < rows:
+        answer_rows(_texts(answers), tables, work, scratch, conduct)
+    columns["conduct"] = pa.array(conduct)
     columns["words"] = pa.array(out.words)
     columns["script"] = pa.array(out.script)
     return pa.RecordBatch.from_arrays([columns[name] for name in SKETCHES.names], schema=SKETCHES.arrow)
@@ -181,6 +186,7 @@ def warm_up() -> None:
         "model": "m",
         "source": "default",
         "prompt": "warm up",
+        "response": "warm up",
         "origin_file": 0,
         "origin_row": 0,
     }

@@ -9,7 +9,9 @@ of its pairs are in `lexicon_parts.py`.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
+from stillhunt.extract.lexicon.answers import ANSWERS
 from stillhunt.extract.lexicon.everyday import EVERYDAY
 from stillhunt.extract.lexicon.parts import PARTS
 
@@ -254,11 +256,16 @@ LEXICON: dict[str, str] = {
 """Feature -> phrases that show a flag by themselves; continued in `lexicon_everyday.py`."""
 
 
-def phrases_by_feature() -> list[tuple[str, str]]:
-    """(phrase, feature) of the whole lexicon, in a fixed order."""
+def phrases_by_feature(features: Collection[str]) -> list[tuple[str, str]]:
+    """(phrase, feature) of some features, in a fixed order.
+
+    Args:
+        features: their names, of prompts or of answers.
+    """
     pairs = set()
-    for part in (LEXICON, EVERYDAY, PARTS):
+    for part in (LEXICON, EVERYDAY, PARTS, ANSWERS):
         for feature, text in part.items():
-            for line in _LANGUAGE.split(text):
-                pairs |= {(" ".join(phrase.split()), feature) for phrase in line.split("|") if phrase.strip()}
+            if feature in features:
+                for line in _LANGUAGE.split(text):
+                    pairs |= {(" ".join(phrase.split()), feature) for phrase in line.split("|") if phrase.strip()}
     return sorted(pairs)

@@ -1,10 +1,12 @@
-"""Conduct flags: what a prompt asks for, found by words and structure. Hints for evidence, never accusations.
+"""Conduct flags: what a prompt asks for and an answer gives, by words and structure. Hints, never accusations.
 
 Phrases of `lexicon.py` show *features*; the rules below say which flags follow from a feature by itself, from its
 place or from two features close together. Single verbs and nouns are everyday words, so alone they mean nothing.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +27,11 @@ CONDUCT_FLAGS: tuple[tuple[int, str, str], ...] = (
     (1 << 11, "OWN_DATA", "speaks of the writer's own files, code, company or mail"),
     (1 << 12, "CODE", "contains or asks for code"),
     (1 << 13, "MATH", "a mathematical task"),
+    (1 << 14, "TRANSLATION", "asks for a translation"),
+    (1 << 15, "REASONED_ANSWER", "the answer shows its reasoning"),
+    (1 << 16, "GRADED_ANSWER", "the answer is a grade or a preference"),
+    (1 << 17, "AGENT_ANSWER", "the answer calls a tool"),
+    (1 << 18, "CODED_ANSWER", "the answer contains code"),
 )
 """(bit, name, meaning) of every flag in SKETCHES.conduct."""
 
@@ -41,6 +48,7 @@ SYSTEM_FLAGS = sum(
         "AGENT_TRAJECTORY",
         "TASK_GENERATION",
         "TRANSLATE_TRACE",
+        "TRANSLATION",
     )
 )
 """Flags that a system prompt passes on to its request. Roles, output formats and the like are what system prompts are
@@ -83,23 +91,55 @@ PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
 )
 """(feature, feature, most tokens from the start of one to the start of the other, flag)."""
 
-FEATURES = tuple(sorted({rule[0] for rule in SINGLE_RULES} | {name for rule in PAIR_RULES for name in rule[:2]}))
-"""Feature names; the index is the bit in the trie."""
+
+class Rules(NamedTuple):
+    """What features of one kind of text show.
+
+    Attributes:
+        singles: (feature, where it must stand, flag).
+        pairs: (feature, feature, most tokens between their starts, flag).
+    """
+
+    singles: tuple[tuple[str, int, str], ...]
+    pairs: tuple[tuple[str, str, int, str], ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Feature names; the index is the bit in the trie."""
+        return tuple(sorted({rule[0] for rule in self.singles} | {name for rule in self.pairs for name in rule[:2]}))
 
 
-def compile_rules() -> tuple[U32, I64, U64]:
-    """The rules as arrays for the kernel.
+PROMPT_RULES = Rules(SINGLE_RULES, PAIR_RULES)
+ANSWER_RULES = Rules(
+    (
+        ("thinking_name", AS_TAG, "REASONED_ANSWER"),
+        ("thinking_aloud", ANYWHERE, "REASONED_ANSWER"),
+        ("grade_given", ANYWHERE, "GRADED_ANSWER"),
+        ("grade_opening", AT_START, "GRADED_ANSWER"),
+        ("tool_use", ANYWHERE, "AGENT_ANSWER"),
+        ("code_word", AMONG_MARKS, "CODED_ANSWER"),
+    ),
+    (("step_number", "conclusion", 400, "REASONED_ANSWER"),),
+)
+
+
+def compile_rules(rules: Rules) -> tuple[U32, I64, U64]:
+    """Rules as arrays for the kernel.
+
+    Args:
+        rules: those of prompts or of answers.
 
     Returns:
         Flags by place and feature; pairs as (feature, feature, distance, flag); by feature, the set of its partners.
     """
+    features = rules.features
     flags = np.zeros((6, 64), np.uint32)
     partners = np.zeros(64, np.uint64)
-    pairs = np.zeros((len(PAIR_RULES), 4), np.int64)
-    for feature, place, flag in SINGLE_RULES:
-        flags[place, FEATURES.index(feature)] |= np.uint32(BITS[flag])
-    for row, (one, other, distance, flag) in enumerate(PAIR_RULES):
-        first, second = FEATURES.index(one), FEATURES.index(other)
+    pairs = np.zeros((len(rules.pairs), 4), np.int64)
+    for feature, place, flag in rules.singles:
+        flags[place, features.index(feature)] |= np.uint32(BITS[flag])
+    for row, (one, other, distance, flag) in enumerate(rules.pairs):
+        first, second = features.index(one), features.index(other)
         pairs[row] = first, second, distance, BITS[flag]
         partners[first] |= np.uint64(1 << second)
         partners[second] |= np.uint64(1 << first)

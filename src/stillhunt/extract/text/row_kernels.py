@@ -9,6 +9,7 @@ import numpy as np
 
 from stillhunt.base.arrays import I32, I64, U8, U16, U32, U64
 from stillhunt.base.compiled import folder_key
+from stillhunt.extract.text.asked_kernels import Asked, AskedScratch, find_asked, new_asked_scratch
 from stillhunt.extract.text.byte_kernels import (
     GENERAL,
     KEPT,
@@ -25,6 +26,7 @@ from stillhunt.extract.text.byte_kernels import (
     part,
     signed,
 )
+from stillhunt.extract.text.conduct import BITS
 from stillhunt.extract.text.conduct_kernels import ConductScratch, Lexicon, find_conduct
 from stillhunt.extract.text.phrase_kernels import PHRASE_SLOTS, PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
 from stillhunt.extract.text.token_kernels import copy_tokens, scan
@@ -45,10 +47,15 @@ WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
 """Tokens of the three regions that topics and conduct are read from."""
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
 
+ANSWER_HEAD, ANSWER_TAIL = 2048, 512
+"""Bytes of an answer that are read."""
+
 PROMPT_SEED = np.uint64(0x5EED0005)
 """Seed of the hash over a prompt's bytes as they stand."""
 
 _MOST = 2**31 - 1
+_PROBE = BITS["EXTRACTION_PROBE"]
+"""System prompts often forbid to reveal them, which the classifier cannot tell from asking for it."""
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _UNSPACED_FIRST, _UNSPACED_LAST = SCRIPTS.index("thai"), SCRIPTS.index("japanese")
 _LATIN, _HAN, _JAPANESE = SCRIPTS.index("latin"), SCRIPTS.index("han"), SCRIPTS.index("japanese")
@@ -70,6 +77,8 @@ class Tables(NamedTuple):
     code_points: U32
     vocabulary: Vocabulary
     lexicon: Lexicon
+    answers: Lexicon
+    asked: Asked
 
 
 class Scratch(NamedTuple):
@@ -79,6 +88,7 @@ class Scratch(NamedTuple):
     phrases: PhraseScratch
     words: WordScratch
     conduct: ConductScratch
+    asked: AskedScratch
     rows: I32
 
 
@@ -108,13 +118,14 @@ def new_scratch() -> Scratch:
         ),
         WordScratch(
             ids=np.zeros(BOUNDED + 1, np.uint16),
-            stops=np.zeros(BOUNDED, np.uint8),
+            marks=np.zeros(BOUNDED, np.uint8),
             ranks=np.zeros(2 * BOUNDED + 1, np.uint16),
             seen=np.zeros(1024, np.uint64),
             seen_words=np.zeros(16, np.uint64),
             keys=np.zeros(BOUNDED, np.uint64),
         ),
         ConductScratch(np.zeros(BOUNDED + 1, np.int32), np.zeros(64, np.int64)),
+        new_asked_scratch(),
         np.zeros(1024, np.int32),
     )
 
@@ -258,7 +269,8 @@ def sketch_prompt(
     count = rank_words(work, laid, has_characters(work), words)
     out.topic_offsets[row + 1] = topic_buckets(words, count, out.topics, signed(out.topic_offsets[row]))
     sizes_and_bytes = (laid, total, span[1] - span[0])
-    out.conduct[row] = find_conduct(words.ids, sizes_and_bytes, tables.lexicon, work, scratch.conduct)
+    shown = find_conduct(words.ids, sizes_and_bytes, tables.lexicon, work, scratch.conduct)
+    out.conduct[row] = shown | find_asked(hashes, words.marks, laid, tables.asked, scratch.asked)
 
 
 @part
@@ -300,7 +312,19 @@ def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: S
         out.system_phrases[at + i] = scratch.found[i]
     out.system_offsets[row + 1] = at + count
     sizes = (laid, total, end - begin)
-    out.system_conduct[row] = find_conduct(scratch.words.ids, sizes, tables.lexicon, work, scratch.conduct)
+    shown = find_conduct(scratch.words.ids, sizes, tables.lexicon, work, scratch.conduct)
+    shown |= find_asked(work.hashes, scratch.words.marks, laid, tables.asked, scratch.asked) & ~_PROBE
+    out.system_conduct[row] = shown
+
+
+@part
+def answer_conduct(texts: Texts, span: tuple[int, int], tables: Tables, work: Work, scratch: Scratch) -> int:
+    """Flags of one stretch of an answer."""
+    total, _text_hash = scan(texts.data, span[0], span[1], tables.code_points, work, (0, 0, 0))
+    laid = min(total, BOUNDED)
+    name_words(work.hashes, laid, tables.vocabulary, scratch.words)
+    sizes = (laid, total, span[1] - span[0])
+    return find_conduct(scratch.words.ids, sizes, tables.answers, work, scratch.conduct)
 
 
 def _make_sketch_rows(key: int) -> Callable[..., int]:
@@ -317,6 +341,23 @@ def _make_sketch_rows(key: int) -> Callable[..., int]:
         return key
 
     return sketch_rows
+
+
+def _make_answer_rows(key: int) -> Callable[..., int]:
+    """Entry point over answers: what their head and their tail show is added to each row's flags."""
+
+    @entry_point
+    def answer_rows(answers: Texts, tables: Tables, work: Work, scratch: Scratch, conduct: U32) -> int:
+        for row in range(answers.begins.size):
+            begin, end = answers.begins[row], answers.ends[row]
+            for stretch in range(2):  # one loop: the kernel is compiled once
+                first = begin if stretch == 0 else max(begin + ANSWER_HEAD, end - ANSWER_TAIL)
+                last = min(end, begin + ANSWER_HEAD) if stretch == 0 else end
+                if first < last:
+                    conduct[row] |= answer_conduct(answers, (first, last), tables, work, scratch)
+        return key
+
+    return answer_rows
 
 
 def _make_hash_rows(key: int) -> Callable[..., int]:
@@ -362,6 +403,7 @@ def _make_list_tokens(key: int) -> Callable[..., int]:
 
 _KEY = folder_key(__file__)
 sketch_rows = _make_sketch_rows(_KEY)
+answer_rows = _make_answer_rows(_KEY)
 hash_rows = _make_hash_rows(_KEY)
 chain_rows = _make_chain_rows(_KEY)
 list_tokens = _make_list_tokens(_KEY)

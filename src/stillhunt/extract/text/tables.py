@@ -6,18 +6,20 @@ from functools import cache
 
 import numpy as np
 
-from stillhunt.base.arrays import U64
+from stillhunt.base.arrays import U8, U64
 from stillhunt.extract.lexicon.lexicon import phrases_by_feature
 from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
+from stillhunt.extract.text.asked_kernels import Asked
 from stillhunt.extract.text.byte_kernels import new_work
-from stillhunt.extract.text.conduct import FEATURES, compile_rules
+from stillhunt.extract.text.conduct import ANSWER_RULES, BITS, PROMPT_RULES, Rules, compile_rules
 from stillhunt.extract.text.conduct_kernels import Lexicon
 from stillhunt.extract.text.row_kernels import Tables, Texts, list_tokens
-from stillhunt.extract.text.word_kernels import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, TAG_SHIFT, Vocabulary
+from stillhunt.extract.text.word_kernels import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, CUE, STOP, TAG_SHIFT, Vocabulary
 from stillhunt.extract.text.words import code_point_table
 
 _TRIE_SLOTS = 1 << 15
-_FIRST_MULTIPLIER = 0x9E3779B97F4A8001
+_FIRST_MULTIPLIER = 0x9E3779B97F4AA6FF
 """Where the search for the vocabulary's multiplier starts: where it ends with the present words, so it is short."""
 
 
@@ -25,15 +27,26 @@ _FIRST_MULTIPLIER = 0x9E3779B97F4A8001
 def constant_tables() -> Tables:
     """All constant tables, the same in every process."""
     stop_tokens = tokenise(all_stop_words())
-    phrases = phrases_by_feature()
-    phrase_tokens = tokenise([phrase for phrase, _ in phrases])
-    ids = _number_words([*stop_tokens, *phrase_tokens])
-    stop_ids = {ids[int(word)] for tokens in stop_tokens for word in tokens}
-    paths = [
-        ([ids[int(word)] for word in tokens], feature)
-        for tokens, (_, feature) in zip(phrase_tokens, phrases, strict=True)
-    ]
-    return Tables(code_point_table(), _vocabulary(ids, stop_ids), _lexicon(paths, len(ids) + 1))
+    phrases = {rules: phrases_by_feature(rules.features) for rules in (PROMPT_RULES, ANSWER_RULES)}
+    phrase_tokens = {rules: tokenise([phrase for phrase, _ in found]) for rules, found in phrases.items()}
+    cues = asked_data().cues
+    ids = _number_words([*stop_tokens, *(tokens for lists in phrase_tokens.values() for tokens in lists), cues])
+    marks = np.zeros(len(ids) + 1, np.uint8)
+    marks[sorted({ids[int(word)] for tokens in stop_tokens for word in tokens})] = STOP
+    marks[[ids[word] for word in cues.tolist()]] |= CUE
+    lexicons = []
+    for rules, found in phrases.items():
+        paths = [
+            ([ids[int(word)] for word in tokens], feature)
+            for tokens, (_, feature) in zip(phrase_tokens[rules], found, strict=True)
+        ]
+        lexicons.append(_lexicon(paths, len(ids) + 1, rules))
+    return Tables(code_point_table(), _vocabulary(ids, marks), *lexicons, _classifier())
+
+
+def _classifier() -> Asked:
+    data = asked_data()
+    return Asked(data.tags, data.weights, data.bars, np.array([BITS[flag] for flag in ASKED_FLAGS], np.int64))
 
 
 def tokenise(texts: list[str]) -> list[U64]:
@@ -61,7 +74,7 @@ def _number_words(token_lists: list[U64]) -> dict[int, int]:
     return {word: number for number, word in enumerate(known, start=1)}
 
 
-def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
+def _vocabulary(ids: dict[int, int], marks: U8) -> Vocabulary:
     words = np.zeros(len(ids) + 1, np.uint64)
     words[1:] = sorted(ids)
     multiplier = _FIRST_MULTIPLIER
@@ -80,12 +93,10 @@ def _vocabulary(ids: dict[int, int], stop_ids: set[int]) -> Vocabulary:
         tags[bucket, filled[bucket]] = tag
         numbers[bucket, filled[bucket]] = number
         filled[bucket] += 1
-    stops = np.zeros(len(ids) + 1, np.uint8)
-    stops[sorted(stop_ids)] = 1
-    return Vocabulary(np.uint64(multiplier), tags.view("<u8").reshape(-1), numbers.reshape(-1), words, stops)
+    return Vocabulary(np.uint64(multiplier), tags.view("<u8").reshape(-1), numbers.reshape(-1), words, marks)
 
 
-def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
+def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: Rules) -> Lexicon:
     children: dict[tuple[int, int], int] = {}
     features = [0]
     roots = np.zeros(words, np.uint16)
@@ -104,7 +115,7 @@ def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
                 children[step] = len(features)
                 features.append(0)
             node = children[step]
-        features[node] |= 1 << FEATURES.index(feature)
+        features[node] |= 1 << rules.features.index(feature)
     keys = np.zeros(_TRIE_SLOTS, np.uint32)
     nodes = np.zeros(_TRIE_SLOTS, np.uint16)
     for (node, word), child in children.items():
@@ -116,4 +127,4 @@ def _lexicon(paths: list[tuple[list[int], str]], words: int) -> Lexicon:
         while keys[slot]:
             slot = (slot + 1) & (_TRIE_SLOTS - 1)
         keys[slot], nodes[slot] = key, child
-    return Lexicon(starts, pairs_seen, roots, keys, nodes, np.array(features, np.uint64), *compile_rules())
+    return Lexicon(starts, pairs_seen, roots, keys, nodes, np.array(features, np.uint64), *compile_rules(rules))

@@ -28,6 +28,9 @@ BUCKETS, BUCKET_WORDS = 4096, 8
 """Shape of the vocabulary: the top 12 bits of (token * multiplier) choose a bucket, the next 8 are the word's tag."""
 BUCKET_SHIFT, TAG_SHIFT = 52, 44
 
+STOP, CUE = np.uint8(1), np.uint8(2)
+"""Marks of a word: a stop word; a word around which the classifier of `asked_kernels.py` looks."""
+
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _BUCKET_SHIFT, _TAG_SHIFT, _TAG = np.uint64(BUCKET_SHIFT), np.uint64(TAG_SHIFT), np.uint64(255)
 _EACH_LOW, _EACH_HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
@@ -37,10 +40,10 @@ _TOPIC_KEY = np.uint64(0x2545F4914F6CDD1D)
 
 
 class Vocabulary(NamedTuple):
-    """Words the product knows, by token hash: stop words and the words of the conduct lexicon.
+    """Words the product knows, by token hash: stop words, the words of the lexicons, cue words of the classifier.
 
     `tags` holds the eight tags of each bucket as one number, `ids` the eight ids; `words[id]` is the token of an id and
-    `stops[id]` 1 for a stop word. Id 0 is any unknown word. All tags of a bucket are compared at once and without a
+    `marks[id]` its marks. Id 0 is any unknown word. All tags of a bucket are compared at once and without a
     branch, as known and unknown words alternate unpredictably.
     """
 
@@ -48,14 +51,14 @@ class Vocabulary(NamedTuple):
     tags: U64
     ids: U16
     words: U64
-    stops: U8
+    marks: U8
 
 
 class WordScratch(NamedTuple):
     """Memory of one thread for the bounded tokens of one text."""
 
     ids: U16
-    stops: U8
+    marks: U8
     ranks: U16
     seen: U64
     seen_words: U64
@@ -64,12 +67,12 @@ class WordScratch(NamedTuple):
 
 @part
 def name_words(hashes: U64, n: int, vocabulary: Vocabulary, scratch: WordScratch) -> None:
-    """Look up tokens in the vocabulary: ids and stop marks into scratch.
+    """Look up tokens in the vocabulary: ids and marks into scratch.
 
     Three plain loops: each runs on vectors, and the compiler cannot make one unpredictable branch out of it.
     """
-    tags, numbers, words, stops = vocabulary.tags, vocabulary.ids, vocabulary.words, vocabulary.stops
-    ids, marks = scratch.ids, scratch.stops
+    tags, numbers, words, of_word = vocabulary.tags, vocabulary.ids, vocabulary.words, vocabulary.marks
+    ids, marks = scratch.ids, scratch.marks
     for i in range(n):
         scrambled = hashes[i] * vocabulary.multiplier
         bucket = signed(scrambled >> _BUCKET_SHIFT)
@@ -80,7 +83,7 @@ def name_words(hashes: U64, n: int, vocabulary: Vocabulary, scratch: WordScratch
     for i in range(n):
         ids[i] = ids[i] if get(words, signed(ids[i])) == hashes[i] else _UNKNOWN
     for i in range(n):
-        marks[i] = get(stops, signed(ids[i]))
+        marks[i] = get(of_word, signed(ids[i]))
 
 
 @part
@@ -93,21 +96,21 @@ def rank_words(work: Work, n: int, characters: bool, scratch: WordScratch) -> in
     Returns:
         Their number.
     """
-    hashes, before, stops, ranks = work.hashes, work.before, scratch.stops, scratch.ranks
+    hashes, before, marks, ranks = work.hashes, work.before, scratch.marks, scratch.ranks
     keys, count = scratch.keys, 0
     for block in range(0, n, LANES):  # hashing apart from choosing, so that it runs on vectors
         for i in range(block, block + LANES):
             put(keys, i, mix(get(hashes, i) ^ _TOPIC_KEY) >> _U48)
     for i in range(n):
         put(ranks, count, keys[i])
-        count += (hashes[i] & KIND_MASK == KIND_CONTENT) & (stops[i] == 0)
+        count += (hashes[i] & KIND_MASK == KIND_CONTENT) & (marks[i] & STOP == 0)
     if not characters:
         return count
     for i in range(1, n):
         if hashes[i] & KIND_MASK != KIND_CHARACTER or hashes[i - 1] & KIND_MASK != KIND_CHARACTER:
             continue
         # Adjacent only if no separator stands between: separators are written as ASCII into the scratch text.
-        if before[i] >= 128 and stops[i] == 0 and stops[i - 1] == 0:
+        if before[i] >= 128 and marks[i] & STOP == 0 and marks[i - 1] & STOP == 0:
             ranks[count] = mix((hashes[i] + hashes[i - 1] * P2) ^ _TOPIC_KEY) >> _U48
             count += 1
     return count

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-SKETCH_VERSION = 3
+SKETCH_VERSION = 4
 """Version of every hash and bucket in SKETCHES; sketches of two versions must not be compared."""
 
 SCRIPTS = (

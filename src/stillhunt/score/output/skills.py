@@ -12,18 +12,20 @@ import numpy.typing as npt
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 
 SKILLS = (
-    (1 << 0, "reasoning traces"),
+    (1 << 0 | 1 << 15, "reasoning traces"),
     (1 << 1, "reasoning in a fixed format"),
-    (1 << 2, "grading with rubrics"),
+    (1 << 2 | 1 << 16, "grading with rubrics"),
     (1 << 3, "cleaning of traces"),
     (1 << 4, "probing for hidden reasoning"),
-    (1 << 5, "agent trajectories"),
+    (1 << 5 | 1 << 17, "agent trajectories"),
     (1 << 6, "generation of tasks"),
     (1 << 7, "translation of hidden reasoning"),
-    (1 << 12, "coding"),
+    (1 << 12 | 1 << 18, "coding"),
     (1 << 13, "mathematics"),
+    (1 << 14, "translation"),
 )
-"""Conduct flags of the sketches that name a skill, see `extract/text/conduct.py`; a test holds the two together."""
+"""Conduct flags that name a skill, of the request or of its answer, see `extract/text/conduct.py`; a test holds the two
+together."""
 MOST_NAMED = 5
 
 
@@ -49,7 +51,7 @@ def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
     Args:
         conduct: flags of each request.
     """
-    share = [(float(((conduct & bit) > 0).mean()) if len(conduct) else 0.0, name) for bit, name in SKILLS]
+    share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
     named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= P.named_share]
     return named[:MOST_NAMED] or ["general instruction following"]
 

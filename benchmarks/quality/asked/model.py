@@ -1,0 +1,311 @@
+"""The classifier of what requests ask for: cue words, features, weights and bars, learned from texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse as sparse
+from texts import (
+    BARS,
+    FLAGS,
+    NONE,
+    TEST,
+    TRAIN,
+    UNSURE,
+    Corpus,
+    Prompt,
+    Wording,
+    compose_prompts,
+)
+from windows import feature_keys, features_of, find_windows, token_lists
+
+from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.text.asked_kernels import CLASSES, SLOTS, SLOTS_SHIFT, TAG_SHIFT
+from stillhunt.extract.text.tables import tokenise
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SEED = 20_261
+"""Of all chance, so that the same corpus gives the same file."""
+CUES_PER_READING = 1
+LEAST_REACHED = 8
+COMMON = 4e-4
+"""Most often that a cue word may stand among the words of ordinary texts."""
+PER_SET = 3_000
+"""Texts of one data set to train on at most: the sets differ in size a hundredfold."""
+CORPUS_WEIGHT = 4.0
+"""Weight of all windows of the corpus together, in weights of all windows of the wordings."""
+RIDGE = 1e-4
+SCALE = 48
+"""One unit of log odds in a stored weight."""
+LEAST_WEIGHT = 6
+MOST_FEATURES = 6_000
+LOWEST_BAR = 120
+ALARMS = 5e-4
+"""Share of the corpus's texts that may reach the bar of a class."""
+POSITIVE_SETS = {
+    "REASONING": ("alpaca_cot_flan", "distill_pipeline_prompts", "seed_tasks"),
+    "RUBRIC": ("distill_pipeline_prompts", "p3_t0_templated"),
+    "CLEAN_TRACE": ("distill_pipeline_prompts",),
+    "EXTRACTION_PROBE": ("distill_pipeline_prompts",),
+    "AGENT_TRAJECTORY": ("distill_pipeline_prompts", "gpteacher_codealpaca", "tool_use_tasks", "agent_tool_traffic"),
+    "TASK_GENERATION": ("distill_pipeline_prompts",),
+    "TRANSLATION": ("alpaca", "sharegpt_user", "p3_t0_templated", "instructionwild", "plexpt_questions_zh"),
+    "CODE": (
+        "alpaca",
+        "sharegpt_user",
+        "code_tasks",
+        "gpteacher_codealpaca",
+        "arena_hard_mtbench",
+        "plexpt_questions_zh",
+    ),
+}
+"""Data sets of which many texts do ask for it: they are no examples of texts that do not."""
+POSITIVE_FOR_ALL = (
+    "app_system_prompts",
+    "awesome_chatgpt_prompts",
+    "sharegpt_replies_sample",
+    "distill_pipeline_prompts",
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier before it is stored.
+
+    Args:
+        cues: token hashes of the cue words, ascending.
+        keys: feature keys, ascending.
+        weights: shape (features, classes), whole numbers.
+        bars: sum from which a class is shown.
+    """
+
+    cues: Array
+    keys: Array
+    weights: Array
+    bars: Array
+
+    def sums(self, lists: list[Array]) -> Array:
+        """Highest sum of any window of each text, shape (texts, classes); very low where there is no window."""
+        tokens, offsets = joined(lists)
+        texts, starts, ends = find_windows(tokens, offsets, self.cues)
+        best = np.full((len(lists), len(FLAGS)), -(10**6))
+        np.maximum.at(best, texts, features_of(tokens, starts, ends, self.keys) @ self.weights)
+        return best
+
+
+def joined(lists: list[Array]) -> tuple[Array, Array]:
+    """All tokens one after another, and where each text begins."""
+    offsets = np.zeros(len(lists) + 1, np.int64)
+    offsets[1:] = np.cumsum([len(tokens) for tokens in lists])
+    return np.concatenate(lists) if lists else np.zeros(0, np.uint64), offsets
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Composed prompts as tokens: for each, its parts' tokens and what each part asks for."""
+
+    prompts: list[Prompt]
+    parts: list[list[Array]]
+
+    @classmethod
+    def of(cls, prompts: list[Prompt]) -> Examples:
+        """Tokenise prompts part by part."""
+        flat = token_lists([part for prompt in prompts for part in prompt.parts])
+        cut, at = [], 0
+        for prompt in prompts:
+            cut.append(flat[at : at + len(prompt.parts)])
+            at += len(prompt.parts)
+        return cls(prompts, cut)
+
+    def asking(self) -> list[tuple[str, Array]]:
+        """Flag and tokens of every part that asks for something."""
+        pairs = zip(self.prompts, self.parts, strict=True)
+        return [
+            (flag, tokens)
+            for prompt, parts in pairs
+            for flag, tokens in zip(prompt.flags, parts, strict=True)
+            if flag in FLAGS
+        ]
+
+
+def choose_cues(asking: list[tuple[str, Array]], ordinary: Array) -> Array:
+    """Words of which every wording has one or two, and ordinary texts few: greedy by wordings reached per cost."""
+    stops = np.unique(np.concatenate(tokenise(all_stop_words())))
+    words, counts = np.unique(ordinary, return_counts=True)
+    lists = [np.setdiff1d(tokens, stops) for _, tokens in asking]
+    candidates, inverse = np.unique(np.concatenate(lists), return_inverse=True)
+    reading = np.repeat(np.arange(len(lists)), [len(x) for x in lists])
+    has = sparse.csc_matrix((np.ones(len(inverse)), (reading, inverse)), shape=(len(lists), len(candidates)))
+    at = np.minimum(np.searchsorted(words, candidates), len(words) - 1)
+    rate = np.where(words[at] == candidates, counts[at], 0) / len(ordinary)
+    has_row = has.tocsr()
+    wanted = np.full(len(lists), CUES_PER_READING)
+    reached = np.asarray(has.sum(axis=0)).ravel()
+    cost = np.where(rate > COMMON, np.inf, rate + 1e-5)
+    chosen: list[int] = []
+    while True:
+        gain = np.where(reached >= LEAST_REACHED, reached / cost, 0.0)
+        best = int(gain.argmax())
+        if gain[best] == 0:
+            break
+        chosen.append(best)
+        rows = has.indices[has.indptr[best] : has.indptr[best + 1]]
+        wanted[rows] -= 1
+        for row in rows[wanted[rows] == 0]:
+            reached[has_row.indices[has_row.indptr[row] : has_row.indptr[row + 1]]] -= 1
+        reached[best] = 0
+    return np.sort(candidates[chosen])
+
+
+def known_features(examples: Examples) -> Array:
+    """Single words and pairs of the wordings that occur in at least three readings: nothing of the corpus."""
+    keys = []
+    for prompt, parts in zip(examples.prompts, examples.parts, strict=True):
+        for family, tokens in zip(prompt.families, parts, strict=True):
+            if family != "item" and len(tokens):
+                words, pairs = feature_keys(tokens)
+                keys.append(np.unique(np.concatenate([words, pairs[1:]])))
+    found, counts = np.unique(np.concatenate(keys), return_counts=True)
+    return found[counts >= 3]
+
+
+def label_windows(examples: Examples, cues: Array) -> tuple[Array, Array, Array, Array]:
+    """Windows of composed prompts with what they ask for.
+
+    Returns:
+        All tokens, first token and end of each window, and labels of shape (windows, classes): 1 asks for it, 0 does
+        not, -1 where a window holds too little of a part to say, or a part of which nobody can say.
+    """
+    tokens, offsets = joined([np.concatenate(parts) for parts in examples.parts])
+    texts, starts, ends = find_windows(tokens, offsets, cues)
+    labels = np.zeros((len(starts), len(FLAGS)), np.int8)
+    for row, (text, start, end) in enumerate(zip(texts.tolist(), starts.tolist(), ends.tolist(), strict=True)):
+        at = int(offsets[text])
+        for flag, part in zip(examples.prompts[text].flags, examples.parts[text], strict=True):
+            inside = min(end, at + len(part)) - max(start, at)
+            at += len(part)
+            if inside <= 0 or flag == NONE:
+                continue
+            if flag == UNSURE:
+                labels[row] = np.where(labels[row] == 1, 1, -1)
+                continue
+            column = FLAGS.index(flag)
+            enough = inside >= 0.6 * len(part) or inside >= 8
+            labels[row, column] = 1 if enough or labels[row, column] == 1 else -1
+    return tokens, starts, ends, labels
+
+
+def fit_class(features: sparse.csr_matrix, label: Array, weight: Array) -> Array:
+    """Weights of a logistic regression with a ridge penalty; the last one is the constant."""
+    size = features.shape[1]
+    turned = features.T.tocsr()
+
+    def loss(x: Array) -> tuple[float, Array]:
+        score = (features @ x[:size] + x[size]) * label
+        value = float(weight @ np.logaddexp(0, -score)) + RIDGE * float(x[:size] @ x[:size]) / 2
+        slope = -weight * label / (1 + np.exp(np.clip(score, -500, 500)))
+        return value, np.append(turned @ slope + RIDGE * x[:size], slope.sum())
+
+    return np.asarray(
+        scipy.optimize.minimize(loss, np.zeros(size + 1), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+    )
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Tokens of the corpus to train on, to set the bars by and to test on, with the data set of each text."""
+
+    train: list[Array]
+    train_sets: Array
+    bars: list[Array]
+    bar_sets: Array
+    test: list[Array]
+    test_sets: Array
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Traffic:
+        """Tokenise the corpus; of each data set a limited number of texts is to train on."""
+        rng = np.random.default_rng(SEED)
+        order = rng.permutation(len(corpus.texts))
+        rank = np.zeros(len(order), np.int64)
+        for name in np.unique(corpus.sets):
+            mine = order[(corpus.sets[order] == name) & (corpus.use[order] == TRAIN)]
+            rank[mine] = np.arange(len(mine))
+        lists = token_lists(corpus.texts)
+        parts: list[Any] = []
+        for use in (TRAIN, BARS, TEST):
+            chosen = np.flatnonzero((corpus.use == use) & (rank < PER_SET))
+            parts += [[lists[k] for k in chosen], corpus.sets[chosen]]
+        return cls(*parts)
+
+
+def counts_against(sets: Array, flag: str) -> Array:
+    """True for texts of data sets that rarely ask for it."""
+    return ~np.isin(sets, (*POSITIVE_FOR_ALL, *POSITIVE_SETS[flag]))
+
+
+def fit(wordings: list[Wording], traffic: Traffic, items: list[str], flags: tuple[str, ...] = FLAGS) -> Model:
+    """A classifier from wordings and the corpus's training texts; only for some flags where that is enough."""
+    examples = Examples.of(compose_prompts(np.random.default_rng(SEED), wordings, items))
+    ordinary, _ = joined(traffic.train)
+    cues = choose_cues(examples.asking(), ordinary)
+    keys = known_features(examples)
+    tokens, starts, ends, labels = label_windows(examples, cues)
+    asked = features_of(tokens, starts, ends, keys)
+    corpus_tokens, corpus_offsets = joined(traffic.train)
+    texts, starts, ends = find_windows(corpus_tokens, corpus_offsets, cues)
+    real = features_of(corpus_tokens, starts, ends, keys)
+    weights = np.zeros((len(keys), len(FLAGS)), np.int64)
+    for flag in flags:
+        column = FLAGS.index(flag)
+        mine = np.flatnonzero(labels[:, column] >= 0)
+        other = np.flatnonzero(counts_against(traffic.train_sets, flag)[texts])
+        features = sparse.vstack([asked[mine], real[other]]).tocsr()
+        label = np.concatenate([np.where(labels[mine, column] == 1, 1.0, -1.0), -np.ones(len(other))])
+        weight = np.concatenate([np.full(len(mine), 1 / len(mine)), np.full(len(other), CORPUS_WEIGHT / len(other))])
+        solution = fit_class(features, label, weight)
+        whole = np.round(solution[:-1] * SCALE).astype(np.int64)
+        weights[:, column] = np.clip(np.where(np.abs(whole) < LEAST_WEIGHT, 0, whole), -(2**14), 2**14)
+    strongest = np.sort(np.abs(weights).max(axis=1))[::-1]
+    used = np.abs(weights).max(axis=1) >= max(strongest[min(MOST_FEATURES, len(strongest)) - 1], 1)
+    kept = np.flatnonzero(used)[np.sort(place_features(keys[used], weights[used])[0])]
+    return set_bars(Model(cues, keys[kept], weights[kept], np.zeros(len(FLAGS))), traffic)
+
+
+def place_features(keys: Array, weights: Array) -> tuple[Array, Array]:
+    """Which features find a slot, the strongest first, and which slot: that of their key or the next one."""
+    taken = np.zeros(SLOTS + 1, bool)
+    features, slots = [], []
+    for feature in np.lexsort((keys, -np.abs(weights).max(axis=1))).tolist():
+        slot = int(keys[feature]) >> SLOTS_SHIFT
+        slot += int(taken[slot])
+        if not taken[slot]:
+            taken[slot] = True
+            features.append(feature)
+            slots.append(slot)
+    return np.array(features), np.array(slots)
+
+
+def write_model(model: Model, path: Path) -> None:
+    """Store a classifier as the kernel reads it."""
+    features, slots = place_features(model.keys, model.weights)
+    tags = np.zeros(SLOTS + 1, np.uint16)
+    tags[slots] = (model.keys[features] >> np.uint64(TAG_SHIFT)).astype(np.uint16) | 1
+    weights = np.zeros((SLOTS + 1, CLASSES), np.int16)
+    weights[slots] = model.weights[features]
+    path.parent.mkdir(exist_ok=True)
+    np.savez_compressed(path, cues=model.cues, tags=tags, weights=weights.reshape(-1), bars=model.bars)
+
+
+def set_bars(model: Model, traffic: Traffic) -> Model:
+    """Bars such that few texts of the corpus that took no part in the fit reach them."""
+    best = model.sums(traffic.bars)
+    bars = np.zeros(len(FLAGS), np.int64)
+    for column, flag in enumerate(FLAGS):
+        against = np.sort(best[counts_against(traffic.bar_sets, flag), column])
+        bars[column] = max(against[-1 - int(ALARMS * len(against))] + 1, LOWEST_BAR)
+    return Model(model.cues, model.keys, model.weights, bars)
