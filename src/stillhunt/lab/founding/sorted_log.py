@@ -1,8 +1,9 @@
-"""Puts the rows of many blocks into order of time without holding them all: a row group of each block for each period."""
+"""Puts the rows of many blocks into order of time without holding them all: each block is cut by period first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class SortedLog:
         edges = [0, *np.searchsorted(times, self._inner_edges).tolist(), len(times)]
         path = self._scratch / f"block-{len(self._blocks):04d}.parquet"
         with pq.ParquetWriter(path, rows.schema, compression="zstd") as writer:
-            for first, end in zip(edges, edges[1:], strict=False):
+            for first, end in pairwise(edges):
                 writer.write_table(rows.slice(first, end - first), row_group_size=max(len(times), 1))
         self._blocks.append(path)
 

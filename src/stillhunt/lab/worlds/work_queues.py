@@ -76,7 +76,12 @@ class Orders:
 
 
 def draw_queue(
-    scene: Scene, rng: np.random.Generator, name: str, rung: Rung, wording: Wording, skills: int | tuple[Skill, ...] | None
+    scene: Scene,
+    rng: np.random.Generator,
+    name: str,
+    rung: Rung,
+    wording: Wording,
+    skills: int | tuple[Skill, ...] | None,
 ) -> Queue:
     """Draw the work queue of a lab.
 
