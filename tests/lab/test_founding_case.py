@@ -16,10 +16,9 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.cli.app import app
-from stillhunt.lab.founding import blocks
-from stillhunt.lab.founding.blocks import HONEST_ACCOUNTS, plan_blocks
+from stillhunt.lab.founding.blocks import HONEST_ACCOUNTS, Block, plan_blocks
 from stillhunt.lab.founding.build import FoundingSpec, write_founding_case
-from stillhunt.lab.founding.labs import LABS
+from stillhunt.lab.founding.labs import LABS, Lab
 from stillhunt.lab.worlds.build import SANCTIONED_FILE
 
 SCALE = 0.01
@@ -78,28 +77,35 @@ def test_ids_are_unique_and_files_are_by_time(founding: Path) -> None:
     assert not (founding / "scratch").exists()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _plan(monkeypatch, [(40, None), *((3, lab) for lab in LABS)])
     for name, seed in (("one", 4), ("two", 4), ("three", 5)):
-        write_founding_case(FoundingSpec(0.001, seed), tmp_path / name)
+        write_founding_case(FoundingSpec(seed=seed), tmp_path / name)
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
     assert _digests(tmp_path / "one") != _digests(tmp_path / "three")
 
 
 def test_blocks_of_a_lab_are_one_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut into many blocks, a lab still has one template set, few programs, one start and one pause."""
-    small = [blocks.Block(b.number, 20, b.lab) for b in plan_blocks(1.0) if b.lab is LABS[0]] * 3
-    monkeypatch.setattr(
-        "stillhunt.lab.founding.build.plan_blocks",
-        lambda _scale: [blocks.Block(number, block.accounts, block.lab) for number, block in enumerate(small)],
-    )
-    write_founding_case(FoundingSpec(1.0, 1), tmp_path / "w")
+    """In three blocks a lab still has one set of templates, one client program, and one pause."""
+    _plan(monkeypatch, [(20, LABS[0])] * 3)
+    write_founding_case(FoundingSpec(seed=1), tmp_path / "w")
     log = pq.read_table(tmp_path / "w" / "requests").to_pandas()
-    assert log.account_id.nunique() == 20 * len(small)
+    assert log.account_id.nunique() == 60
     assert log.user_agent.nunique() == 1
-    heads = log.prompt[log.turn == 0].str.split("\n").str[0].nunique()
-    assert heads == 9  # three templates for each of three skills
-    gaps = np.diff(log.timestamp.to_numpy())
-    assert gaps.max() >= np.timedelta64(9, "h")
+    assert log.prompt[log.turn == 0].str.split("\n").str[0].nunique() == 9  # three for each of three skills
+    assert np.diff(log.timestamp.to_numpy()).max() >= np.timedelta64(9, "h")
+
+
+def test_the_plan_has_every_account_once_and_no_large_block() -> None:
+    for scale in (0.0003, 0.1, 1.0):
+        blocks = plan_blocks(scale)
+        assert [block.number for block in blocks] == list(range(len(blocks)))
+        assert max(block.accounts for block in blocks) <= 10_000
+        for lab in LABS:
+            accounts = sum(block.accounts for block in blocks if block.lab is lab)
+            assert accounts == max(8, round(lab.accounts * scale))
 
 
 def test_a_hunt_finds_the_labs_and_no_honest_account(founding: Path) -> None:
@@ -119,7 +125,10 @@ def test_a_hunt_finds_the_labs_and_no_honest_account(founding: Path) -> None:
     assert flagged.campaign_id.nunique() == 2  # no campaign holds two labs
 
 
-def test_the_command_writes_it_and_refuses_what_belongs_to_other_worlds(tmp_path: Path) -> None:
+def test_the_command_writes_it_and_refuses_what_belongs_to_other_worlds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _plan(monkeypatch, [(40, None), (10, LABS[0])])
     words = ["lab", "world", str(tmp_path / "w"), "--case", "founding", "--quiet"]
     made = CliRunner().invoke(app, [*words, "--scale", "0.001"])
     assert made.exit_code == 0, made.output
@@ -131,6 +140,12 @@ def test_the_command_writes_it_and_refuses_what_belongs_to_other_worlds(tmp_path
         write_founding_case(FoundingSpec(0.001), tmp_path / "w")
     with pytest.raises(ConfigError):
         FoundingSpec(1.5)
+
+
+def _plan(monkeypatch: pytest.MonkeyPatch, sizes: list[tuple[int, Lab | None]]) -> None:
+    """Let the case consist of blocks of these sizes."""
+    plan = [Block(number, accounts, lab) for number, (accounts, lab) in enumerate(sizes)]
+    monkeypatch.setattr("stillhunt.lab.founding.build.plan_blocks", lambda _scale: plan)
 
 
 def _counts(values: pa.ChunkedArray) -> dict[str, int]:
