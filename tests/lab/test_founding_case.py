@@ -16,7 +16,7 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.cli.app import app
-from stillhunt.lab.founding.blocks import HONEST_ACCOUNTS, Block, plan_blocks
+from stillhunt.lab.founding.blocks import HONEST_ACCOUNTS, AccountBlock, plan_blocks
 from stillhunt.lab.founding.build import FoundingSpec, write_founding_case
 from stillhunt.lab.founding.labs import LABS, Lab
 from stillhunt.lab.worlds.build import SANCTIONED_FILE
@@ -144,7 +144,7 @@ def test_the_command_writes_it_and_refuses_what_belongs_to_other_worlds(
 
 def _plan(monkeypatch: pytest.MonkeyPatch, sizes: list[tuple[int, Lab | None]]) -> None:
     """Let the case consist of blocks of these sizes."""
-    plan = [Block(number, accounts, lab) for number, (accounts, lab) in enumerate(sizes)]
+    plan = [AccountBlock(number, accounts, lab) for number, (accounts, lab) in enumerate(sizes)]
     monkeypatch.setattr("stillhunt.lab.founding.build.plan_blocks", lambda _scale: plan)
 
 

@@ -29,7 +29,7 @@ class Generator(StrEnum):
     SECOND = "second"
 
 
-class Case(StrEnum):
+class KnownCase(StrEnum):
     """Worlds of a fixed cast."""
 
     FOUNDING = "founding"
@@ -59,7 +59,7 @@ def lab_world(
         Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
     ] = None,
     case: Annotated[
-        Case | None,
+        KnownCase | None,
         typer.Option("--case", help="A known case: founding = three labs with 24,000 accounts."),
     ] = None,
     scale: Annotated[

@@ -36,7 +36,7 @@ class BlockScene(Scene):
 
 
 @dataclass(frozen=True)
-class Block:
+class AccountBlock:
     """Accounts that are built together.
 
     Args:
@@ -67,13 +67,13 @@ class Block:
         return scene, parts, contracts
 
 
-def plan_blocks(scale: float) -> list[Block]:
+def plan_blocks(scale: float) -> list[AccountBlock]:
     """All blocks of the world, honest ones and those of the labs.
 
     Args:
         scale: part of the full number of accounts, above 0 and up to 1.
     """
-    return [Block(number, accounts, lab) for number, (accounts, lab) in enumerate(_sizes(scale))]
+    return [AccountBlock(number, accounts, lab) for number, (accounts, lab) in enumerate(_sizes(scale))]
 
 
 def _sizes(scale: float) -> Iterator[tuple[int, Lab | None]]:

@@ -1,16 +1,15 @@
-"""The three labs of the founding case: their sizes and manners, after what their accuser published in February 2026."""
+"""The three labs of the founding case: sizes and ways of working, after what was published in February 2026."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from stillhunt.lab.worlds.campaign_accounts import recruit_pool, recruit_workers
 from stillhunt.lab.worlds.channels import SPREAD_CHANNELS
-from stillhunt.lab.worlds.rungs import Rung, Wording
+from stillhunt.lab.worlds.rungs import Rung, Schedule, Wording
 from stillhunt.lab.worlds.scene import People, Scene
 
 Recruiting = Callable[[Scene, np.random.Generator, int, int], People]
@@ -83,18 +82,18 @@ def _proxy_network(scene: Scene, rng: np.random.Generator, count: int, start: in
     return people
 
 
-def _manner(schedule: Any, templates: int, client_programs: int, *, own_parameters: bool) -> Rung:
+def _working(schedule: Schedule, templates: int, client_programs: int, *, own_parameters: bool) -> Rung:
     return Rung(0.0, 1.0, 0.0, templates, client_programs, schedule, own_parameters=own_parameters, lease=6.0)
 
 
 LABS = (
     Lab(
-        "reasoning", 1_100, 150_000, _shared_cards, _manner("queue", 3, 1, own_parameters=False),
+        "reasoning", 1_100, 150_000, _shared_cards, _working("queue", 3, 1, own_parameters=False),
         (Task(("stepwise", "grading"), "fixed", 0.7), Task(("articulate",), "fixed", 0.3, answered=True)),
         kept=1.07,
     ),
     Lab(
-        "pathways", 900, 3_400_000, _many_pathways, _manner("shifts", 0, 3, own_parameters=True),
+        "pathways", 900, 3_400_000, _many_pathways, _working("shifts", 0, 3, own_parameters=True),
         (
             Task(("agent", "analysis", "engineering"), "paraphrased", 0.75, end=0.7, tools=1),
             Task(("agent", "analysis"), "oblique", 0.25, begin=0.7),
@@ -102,7 +101,7 @@ LABS = (
         kept=1.1, block=150,
     ),
     Lab(
-        "hydra", 22_000, 13_000_000, _proxy_network, _manner("queue", 4, 3, own_parameters=True),
+        "hydra", 22_000, 13_000_000, _proxy_network, _working("queue", 4, 3, own_parameters=True),
         (Task(("engineering", "agent"), "fixed", 1.0, tools=0),),
         kept=0.67, customers=0.2, replaced=True,
     ),

@@ -13,6 +13,7 @@ from stillhunt.lab.worlds.scene import ORIGIN, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Wording = Literal["fixed", "paraphrased", "oblique", "untemplated", "mixed"]
+Schedule = Literal["queue", "shifts", "human", "jitter"]
 
 PAUSE = 10 * HOUR
 """Every campaign pauses once for this long: an empty queue, a broken proxy, a wave of bans."""
@@ -45,7 +46,7 @@ class Rung:
     cover: float
     templates: int
     client_programs: int
-    schedule: Literal["queue", "shifts", "human", "jitter"]
+    schedule: Schedule
     own_parameters: bool
     wording: Wording = "fixed"
     work: Literal["queue", "pool", "relay", "contractors", "customers", "company"] = "queue"
