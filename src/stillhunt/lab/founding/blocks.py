@@ -12,7 +12,7 @@ from stillhunt.lab.founding.labs import LABS, Lab
 from stillhunt.lab.worlds.personas import SANCTIONED, build_persona, persona_counts
 from stillhunt.lab.worlds.scene import Draft, People, Scene
 
-HONEST_ACCOUNTS = 275_000
+HONEST_ACCOUNTS = 290_000
 """Honest accounts at full scale: with 14 days, they send more than all three labs together."""
 _HONEST_BLOCK = 10_000
 _SEEDS_PER_WORLD = 4_096

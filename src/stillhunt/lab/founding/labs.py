@@ -98,7 +98,7 @@ LABS = (
             Task(("agent", "analysis", "engineering"), "paraphrased", 0.75, end=0.7, tools=1),
             Task(("agent", "analysis"), "oblique", 0.25, begin=0.7),
         ),
-        kept=1.1, block=150,
+        kept=1.05, block=150,
     ),
     Lab(
         "hydra", 22_000, 13_000_000, _proxy_network, _working("queue", 4, 3, own_parameters=True),
