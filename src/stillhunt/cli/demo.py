@@ -24,6 +24,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.cli.hunting import HuntOrder, hunt_and_show
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console
+from stillhunt.lab.founding.build import FoundingSpec, write_founding_case
 from stillhunt.lab.second_worlds.build import build_second_world
 from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import SANCTIONED_FILE, World, build_world, demo_spec, spec_for_rung, write_world
@@ -80,8 +81,7 @@ def run_lab_world(
     Raises:
         OutputError: the folder exists and is not empty, or cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):  # before the work; write_world would say it after
-        raise OutputError("the folder is not empty", where=str(out), next_step="name another one, or empty it")
+    _refuse_filled(out)  # before the work; write_world would say it after
     options = dict(spec_options)
     if second:
         order = SecondSpec(**options, texts=texts)
@@ -89,12 +89,38 @@ def run_lab_world(
     else:
         spec = spec_for_rung(options.pop("rung"), **options)
         world = _build_and_write(partial(build_world, spec), out, quiet=quiet)
+    _print_next(out, world.requests.num_rows, world.accounts.num_rows)
+
+
+def run_founding_case(out: Path, scale: float, seed: int, *, quiet: bool) -> None:
+    """Build the founding case and write it block by block.
+
+    Args:
+        out: folder to write; must not exist or be empty.
+        scale: part of its accounts.
+        seed: seed of everything.
+        quiet: no progress.
+
+    Raises:
+        OutputError: the folder exists and is not empty, or cannot be written.
+    """
+    with open_progress(quiet=quiet) as progress:
+        size = write_founding_case(FoundingSpec(scale, seed), out, progress)
+    _print_next(out, size.requests, size.accounts)
+
+
+def _refuse_filled(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError("the folder is not empty", where=str(out), next_step="name another one, or empty it")
+
+
+def _print_next(out: Path, requests: int, accounts: int) -> None:
     console = output_console()
-    console.print(f"{formatting.volume(world.requests.num_rows, world.accounts.num_rows)} in {out}")
+    console.print(f"{formatting.volume(requests, accounts)} in {out}")
     file = _settings_of_world(out)
     settings = "" if file is None else f" --settings {shlex.quote(str(file))}"
-    logs, accounts = shlex.quote(str(out / "requests")), shlex.quote(str(out / "accounts.parquet"))
-    console.print(f"next: stillhunt hunt {logs} --accounts {accounts}{settings} --out CASE")
+    logs, table = shlex.quote(str(out / "requests")), shlex.quote(str(out / "accounts.parquet"))
+    console.print(f"next: stillhunt hunt {logs} --accounts {table}{settings} --out CASE")
 
 
 def _build_and_write(build: Callable[[Progress], World], out: Path, *, quiet: bool) -> World:

@@ -29,8 +29,18 @@ class Generator(StrEnum):
     SECOND = "second"
 
 
+class KnownCase(StrEnum):
+    """Worlds of a fixed cast."""
+
+    FOUNDING = "founding"
+
+
+_NOT_WITH_A_CASE = ("rung", "accounts", "days", "generator", "texts")
+
+
 @commands.command("world")
 def lab_world(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; must not exist or be empty.")],
     rung: Annotated[
         int,
@@ -48,18 +58,38 @@ def lab_world(
     texts: Annotated[
         Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
     ] = None,
+    case: Annotated[
+        KnownCase | None,
+        typer.Option("--case", help="A known case: founding = three labs with 24,000 accounts."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option("--scale", min=0.001, max=1.0, help="With --case: part of its accounts to write.")
+    ] = 1.0,
     quiet: QuietFlag = False,
 ) -> None:
     """Write a simulated world.
 
     It holds request logs, the table of accounts and the truth about both, all drawn from one seed.
     """
-    from stillhunt.cli.demo import run_lab_world  # start-up time
+    from stillhunt.cli.demo import run_founding_case, run_lab_world  # start-up time
 
+    if case is not None:
+        for name in _NOT_WITH_A_CASE:
+            if _given(context, name):
+                raise typer.BadParameter("a case has its own", param_hint=f"--{name}")
+        run_founding_case(out, scale, seed, quiet=quiet)
+        return
+    if _given(context, "scale"):
+        raise typer.BadParameter("only a case has a scale", param_hint="--scale")
     if texts is not None and generator is Generator.FIRST:
         raise typer.BadParameter("only the second generator takes texts", param_hint="--texts")
     options = {"rung": rung, "accounts": accounts, "days": days, "seed": seed}
     run_lab_world(out, options, second=generator is Generator.SECOND, texts=texts, quiet=quiet)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 @commands.command("drill")

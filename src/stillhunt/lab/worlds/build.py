@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,10 +138,27 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
 
 
 def write_world(world: World, out: Path) -> None:
-    """Write the folder of a world under a temporary name and rename it.
+    """Write the folder of a world.
 
     Args:
         world: what to write.
+        out: folder to make; may exist if empty.
+
+    Raises:
+        OutputError: the folder holds something, or cannot be written.
+    """
+    with new_world_folder(out) as folder:
+        for number, first in enumerate(range(0, max(world.requests.num_rows, 1), ROWS_PER_FILE)):
+            write_part(world.requests.slice(first, ROWS_PER_FILE), folder, number)
+        write_tables(folder, world.accounts, world.truth_accounts, world.sanctioned)
+        _write(world.truth_requests, folder / "truth" / "requests.parquet")
+
+
+@contextmanager
+def new_world_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that is renamed to it when all is written.
+
+    Args:
         out: folder to make; may exist if empty.
 
     Raises:
@@ -153,14 +171,7 @@ def write_world(world: World, out: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         for folder in ("requests", "truth"):
             (beside / folder).mkdir(parents=True)
-        for number, first in enumerate(range(0, max(world.requests.num_rows, 1), ROWS_PER_FILE)):
-            _write(world.requests.slice(first, ROWS_PER_FILE), beside / "requests" / f"part-{number:04d}.parquet")
-        _write(world.accounts, beside / "accounts.parquet")
-        _write(world.truth_accounts, beside / "truth" / "accounts.parquet")
-        _write(world.truth_requests, beside / "truth" / "requests.parquet")
-        if world.sanctioned:
-            names = ", ".join(f'"{name}"' for name in world.sanctioned)
-            (beside / SANCTIONED_FILE).write_text(f"[sanctioned]\norganizations = [{names}]\n", "utf-8")
+        yield beside
         if out.exists():
             out.rmdir()
         beside.replace(out)
@@ -168,6 +179,33 @@ def write_world(world: World, out: Path) -> None:
         raise OutputError(
             f"the world cannot be written: {error}", where=str(out), next_step="check space and permissions"
         ) from error
+
+
+def write_part(requests: pa.Table, folder: Path, number: int) -> None:
+    """Write one file of the log of a world.
+
+    Args:
+        requests: rows of the log.
+        folder: folder of the world.
+        number: place of the file.
+    """
+    _write(requests, folder / "requests" / f"part-{number:04d}.parquet")
+
+
+def write_tables(folder: Path, accounts: pa.Table, truth: pa.Table, sanctioned: tuple[str, ...]) -> None:
+    """Write the tables of accounts of a world, and the settings that declare who is under contract.
+
+    Args:
+        folder: folder of the world.
+        accounts: the provider's customer table.
+        truth: account_id, persona, campaign.
+        sanctioned: organisations under contract.
+    """
+    _write(accounts, folder / "accounts.parquet")
+    _write(truth, folder / "truth" / "accounts.parquet")
+    if sanctioned:
+        names = ", ".join(f'"{name}"' for name in sanctioned)
+        (folder / SANCTIONED_FILE).write_text(f"[sanctioned]\norganizations = [{names}]\n", "utf-8")
 
 
 def _write(table: pa.Table, path: Path) -> None:

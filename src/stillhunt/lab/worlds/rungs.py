@@ -13,6 +13,7 @@ from stillhunt.lab.worlds.scene import ORIGIN, People, Scene
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Wording = Literal["fixed", "paraphrased", "oblique", "untemplated", "mixed"]
+Schedule = Literal["queue", "shifts", "human", "jitter"]
 
 PAUSE = 10 * HOUR
 """Every campaign pauses once for this long: an empty queue, a broken proxy, a wave of bans."""
@@ -45,7 +46,7 @@ class Rung:
     cover: float
     templates: int
     client_programs: int
-    schedule: Literal["queue", "shifts", "human", "jitter"]
+    schedule: Schedule
     own_parameters: bool
     wording: Wording = "fixed"
     work: Literal["queue", "pool", "relay", "contractors", "customers", "company"] = "queue"
@@ -72,8 +73,21 @@ RUNGS = {
 """Rung 14, cleaning what was taken, happens elsewhere and leaves no rows here."""
 
 
+@dataclass(frozen=True)
+class Calendar:
+    """When an operation ends and pauses, microseconds since the epoch."""
+
+    stop: int
+    pause: int
+
+
 def draw_slots(
-    scene: Scene, rng: np.random.Generator, rung: Rung, people: People, pace: tuple[int, float]
+    scene: Scene,
+    rng: np.random.Generator,
+    rung: Rung,
+    people: People,
+    pace: tuple[int, float],
+    calendar: Calendar | None = None,
 ) -> tuple[Array, Array]:
     """Worker and time of each unit of work; all workers start, pause and stop together.
 
@@ -83,12 +97,13 @@ def draw_slots(
         rung: defaults.
         people: workers.
         pace: start of the operation in microseconds since the epoch, requests per account and day of work.
+        calendar: its stop and its pause; drawn when None.
 
     Returns:
         Worker and microseconds since the epoch of each unit, lease by lease.
     """
     start, daily = pace
-    stop = scene.end - int(rng.uniform(0.0, 0.1) * scene.days * DAY)
+    stop = calendar.stop if calendar else scene.end - int(rng.uniform(0.0, 0.1) * scene.days * DAY)
     first = (start - ORIGIN) // DAY
     days = max(1, -((ORIGIN - stop) // DAY) - first)
     # Even loads: every worker gets the same number of days, drawn at random, and nearly the same work on each.
@@ -102,7 +117,7 @@ def draw_slots(
     begin = ORIGIN + (first + day) * DAY + _hours(rng, rung, people, owner)
     rhythm = arrivals.Rhythm(gap=40.0, gap_sigma=1.5 if rung.schedule == "jitter" else 1.0)
     slots = arrivals.expand_sessions(rng, owner, begin, sizes, rhythm)
-    pause = start + int(rng.uniform(0.3, 0.7) * (stop - start))
+    pause = calendar.pause if calendar else start + int(rng.uniform(0.3, 0.7) * (stop - start))
     idle = (slots.time < start) | (slots.time >= stop) | ((slots.time >= pause) & (slots.time < pause + PAUSE))
     return slots.owner[~idle], slots.time[~idle]
 

@@ -62,9 +62,9 @@ class Family:
     labels: tuple[str, ...]
 
 
-@lru_cache(maxsize=1)
-def load_skills() -> tuple[Skill, ...]:
-    """All skills, in the order of the data file."""
+@lru_cache
+def load_skills(source: str = "wrappers") -> tuple[Skill, ...]:
+    """All skills of one data file, in its order."""
     return tuple(
         Skill(
             name,
@@ -72,7 +72,7 @@ def load_skills() -> tuple[Skill, ...]:
             {position: tuple(Sentence.parse(s) for s in entry[position]) for position in _POSITIONS},
             tuple(entry["label"]),
         )
-        for name, entry in read_data("wrappers").items()
+        for name, entry in read_data(source).items()
     )
 
 

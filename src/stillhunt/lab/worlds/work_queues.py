@@ -13,9 +13,9 @@ from stillhunt.lab.worlds import arrivals
 from stillhunt.lab.worlds.account_replacement import Tenures, hand_over
 from stillhunt.lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences, integer_stream, read_data
 from stillhunt.lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
-from stillhunt.lab.worlds.rungs import Rung, Wording, draw_slots
+from stillhunt.lab.worlds.rungs import Calendar, Rung, Wording, draw_slots
 from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts, new_draft
-from stillhunt.lab.worlds.templates import Family, Sentence, draw_family, draw_template, load_skills, paraphrase
+from stillhunt.lab.worlds.templates import Family, Sentence, Skill, draw_family, draw_template, load_skills, paraphrase
 from stillhunt.lab.worlds.traffic import lengthen, set_answers, set_parameters
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -64,6 +64,7 @@ class Orders:
         daily: requests per account on a day of work.
         specialised: each account works on one skill only.
         tenures: who works when, where accounts are banned and replaced; None = everyone all the time.
+        calendar: stop and pause of the operation, where its accounts are built in several parts; drawn when None.
     """
 
     rung: Rung
@@ -71,10 +72,16 @@ class Orders:
     daily: float
     specialised: bool
     tenures: Tenures | None
+    calendar: Calendar | None = None
 
 
 def draw_queue(
-    scene: Scene, rng: np.random.Generator, name: str, rung: Rung, wording: Wording, skills: int | None
+    scene: Scene,
+    rng: np.random.Generator,
+    name: str,
+    rung: Rung,
+    wording: Wording,
+    skills: int | tuple[Skill, ...] | None,
 ) -> Queue:
     """Draw the work queue of a lab.
 
@@ -84,12 +91,15 @@ def draw_queue(
         name: name of the campaign.
         rung: defaults.
         wording: the words around the items.
-        skills: number of skills; drawn when None.
+        skills: the skills themselves, or their number; drawn when None.
     """
     grammars = load_skills()
-    count = int(rng.integers(1, 5)) if skills is None else skills
     draws = integer_stream(rng)
-    chosen = [grammars[int(at)] for at in rng.choice(len(grammars), count, replace=False)]
+    if isinstance(skills, tuple):
+        chosen, count = list(skills), len(skills)
+    else:
+        count = int(rng.integers(1, 5)) if skills is None else skills
+        chosen = [grammars[int(at)] for at in rng.choice(len(grammars), count, replace=False)]
     families = tuple(draw_family(draws, skill, width=4) for skill in chosen)
     fixed = max(1, rung.templates)
     templates = tuple(tuple(draw_template(draws, family) for _ in range(fixed)) for family in families)
@@ -115,7 +125,7 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
         people: workers.
         orders: how it is worked off.
     """
-    owner, time = draw_slots(scene, rng, orders.rung, people, (orders.start, orders.daily))
+    owner, time = draw_slots(scene, rng, orders.rung, people, (orders.start, orders.daily), orders.calendar)
     probes = round(orders.rung.probing * len(owner)) if queue.wording == "oblique" else 0
     if probes:  # many techniques by few requests each, before the winners are scaled up
         scouts = rng.permutation(len(people))[: max(1, len(people) // 3)]
