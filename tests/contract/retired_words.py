@@ -292,7 +292,7 @@ RULES = (
     Retired(
         "role operator",
         "dedicated",
-        prose=r"\brole[s:]?( is)? `?\"?operator\b|\boperator, shared\b|\"(victim|operator)\"",
+        prose=r"\brole[s:]?( is)? `?\"?operator\b|\boperator, shared\b|\"operator\"",
         caught="operator, shared, victim or unknown",
         passed="the operator of the API",
     ),
