@@ -27,7 +27,7 @@ def log_of(own: float, *, alike: bool = True, shuffled: bool = False, follow_ups
     Args:
         own: share of the members' requests that come from a queue of few topics; the rest are drawn from all that
             the customers send, as the requests of an aggregator's accounts are.
-        alike: the members share the mixture; else each has its own, which all together make that of the customers.
+        alike: the members share the mixture and the pool; else each has topics and words of its own.
         shuffled: the rows are given in another order.
         follow_ups: each request of the members is followed by one about topic 0 in the same conversation.
     """
@@ -42,8 +42,9 @@ def log_of(own: float, *, alike: bool = True, shuffled: bool = False, follow_ups
         queue = rng.choice(TOPIC_COUNT, len(account), p=rng.dirichlet(np.full(TOPIC_COUNT, 0.3)))
         drawn = np.where(rng.random(len(account)) < own, queue, rng.choice(topic[~inside], len(account)))
         topic = np.where(inside, drawn, topic)
-    first = np.where(inside, 0, 3_000 + 200 * account)
-    words = first[:, None] + rng.integers(0, np.where(inside, 1_440, 200)[:, None], (len(account), 6))
+    pooled = inside & alike
+    first = np.where(pooled, 0, 3_000 + 200 * account)
+    words = first[:, None] + rng.integers(0, np.where(pooled, 1_440, 200)[:, None], (len(account), 6))
     conversation = np.arange(len(account))
     if follow_ups:
         more = np.flatnonzero(inside)
@@ -119,7 +120,8 @@ def test_it_is_said_that_the_mixture_is_that_of_all_customers(log: ScoredLog, sa
 def test_evidence_against_stays_whole() -> None:
     """Members who differ from each other are no queue, whatever all of them together look like."""
     log = log_of(0.0, alike=False)
-    assert part(log) < 1.0
+    assert part(log) == 0.0
+    assert found_in(log, "own_words").bits < -1.0
     found = found_in(log, "topic_mixture")
     assert found.bits == pytest.approx(unscaled_bits(log))
     assert found.bits < -1.0
