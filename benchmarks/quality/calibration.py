@@ -212,7 +212,7 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
             "these two claim most; the prior makes up for it."
         ),
         "",
-        *page_lines(candidates),
+        *page_lines(candidates)[0],
         "",
         "## Accounts",
         "",

@@ -8,7 +8,8 @@ Examples, from the repository's root:
 Worlds of three kinds: the first generator, the second, and the second with real texts (left out without a file of
 them). For each kind in turn, caps and prior are fitted on the others: the caps under which most true candidates stand
 `CLEAR` bits above every honest one, and the prior that puts the highest honest one as far below `act`. They are tested
-on the kind left out. Hunts are kept in FOLDER for each state of the detector's source.
+on the kind left out. Hunts are kept in FOLDER for each state of the detector's source. Exit code 1 where an honest
+candidate of a kind left out reached act.
 """
 
 from __future__ import annotations
@@ -152,8 +153,15 @@ def tested(rows: pa.Table, calibration: Calibration, act_bits: float) -> tuple[s
     ), false
 
 
-def page_lines(candidates: pa.Table) -> list[str]:
-    """The table: what is fitted on the others, and what it does on the generator left out."""
+def page_lines(candidates: pa.Table) -> tuple[list[str], int]:
+    """The table of what is fitted on the others and what it does on the generator left out.
+
+    Args:
+        candidates: of all worlds.
+
+    Returns:
+        The lines, and how many honest candidates of generators left out reach act.
+    """
     odds = Config().score.act_probability
     act_bits = float(np.log2(odds / (1.0 - odds)))
     generator = np.array(candidates["generator"].to_pylist())
@@ -164,11 +172,13 @@ def page_lines(candidates: pa.Table) -> list[str]:
         ),
         "|---" * 10 + "|",
     ]
+    reached = 0
     for name in [g for g in GENERATORS if g in set(generator)]:
         own = pa.array(generator == name)
         others = candidates.filter(pa.array(generator != name))
         fit = fitted(others, act_bits)
-        row, _ = tested(candidates.filter(own), fit, act_bits)
+        row, false = tested(candidates.filter(own), fit, act_bits)
+        reached += false
         caps = f"{fit.linkage:g}, {fit.identity:g}, {fit.content:g}"
         lines.append(f"| {name} | {caps} | {fit.prior:+.1f} | {row} |")
     settings = Config().score
@@ -192,7 +202,7 @@ def page_lines(candidates: pa.Table) -> list[str]:
         "",
         *kind_lines(candidates),
     ]
-    return lines
+    return lines, reached
 
 
 def kind_lines(candidates: pa.Table) -> list[str]:
@@ -228,8 +238,9 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     kinds = world_kinds(arguments.honest, arguments.seeds, arguments.texts)
     candidates, _ = gather(arguments.rows, kinds, arguments.threads)
-    print("\n".join(page_lines(candidates)))
-    return 0
+    lines, reached = page_lines(candidates)
+    print("\n".join(lines))
+    return int(reached > 0)
 
 
 if __name__ == "__main__":

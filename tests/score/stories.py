@@ -18,6 +18,7 @@ from stillhunt.score import score_campaigns
 DAY = 24 * 3_600_000_000
 DAYS = 10
 TOPIC_COUNT = 24
+OTHERS_FOLLOW_UPS = 0.3
 MICROBITS = 1_000_000
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,7 +34,7 @@ class Story:
         one_queue: topics and rare words drawn from one work queue; else each member has its own.
         even_volume: every member sends as much; else as unevenly as customers do.
         repeated: share of the members' prompts that come from a set which all of them send.
-        follow_ups: share of later turns, as short as people write them.
+        follow_ups: share of later turns of the members, as short as people write them; three in ten of the others'.
         examples: answers that the members put before each of their questions.
         bursts: members work in the same 12-hour windows; else each at times of its own.
         linked: one card, one address, one client fingerprint, one sign-up window for all members.
@@ -134,7 +135,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
     time = time[order]
     mixtures = rng.dirichlet(np.full(TOPIC_COUNT, 0.3), len(ids))
     if story.one_queue:
-        mixtures[: story.members] = rng.dirichlet(np.full(TOPIC_COUNT, 2.0))
+        mixtures[: story.members] = rng.dirichlet(np.full(TOPIC_COUNT, 0.7))
     if story.others_alike:
         mixtures[story.members :] = mixtures[0]
     topic = (rng.random(rows)[:, None] > mixtures.cumsum(axis=1)[owner]).sum(axis=1).clip(max=TOPIC_COUNT - 1)
@@ -148,7 +149,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
     fingerprint = (
         np.where(np.arange(len(ids)) < story.members, "odd/1", "common/2") if story.linked else np.full(len(ids), "x")
     )
-    later = rng.random(rows) < story.follow_ups
+    later = rng.random(rows) < np.where(inside, story.follow_ups, OTHERS_FOLLOW_UPS)
     columns: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
     for name in ("conduct", "origin_file"):
         columns[name] = np.zeros(rows, np.int64)

@@ -16,6 +16,7 @@ from stillhunt.score.verdict.budget import SearchNull, expected_false, required_
 QUALITY = __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality"
 sys.path.insert(0, QUALITY)
 
+import budget  # noqa: E402 - its folder is no package
 import looks  # noqa: E402 - its folder is no package
 import tails  # noqa: E402 - its folder is no package
 from watched import WINDOW_DAYS, Watched  # noqa: E402 - its folder is no package
@@ -67,6 +68,45 @@ def test_the_fitted_tail_is_the_drawn_one() -> None:
     assert tail.scale < tail.scale_upper < 1.25 * tail.scale
     shape, error = tails.tail_shape(bits, 5.0)
     assert abs(shape) < 3 * error
+
+
+def honest_candidates(bits: np.ndarray, *opened: float) -> pa.Table:
+    """Candidates of ten worlds, and some more that openly are one customer."""
+    every = np.r_[bits, opened]
+    world = [f"w{number % 10}" for number in range(len(every))]
+    return pa.table(
+        {"world": world, "bits": every, "open": np.arange(len(every)) >= len(bits), "accounts": [2_000] * len(every)}
+    )
+
+
+@pytest.mark.parametrize(("above_seven", "level"), [(0, 5.0), (budget.ENOUGH - 1, 5.0), (budget.ENOUGH, 7.0)])
+def test_the_tail_is_fitted_at_the_highest_level_with_enough_candidates(above_seven: int, level: float) -> None:
+    """Groups that openly are one customer are never flagged, and count at no level."""
+    bits = np.r_[np.full(30, 1.0), np.full(budget.ENOUGH, 5.5), np.full(above_seven, 7.5)]
+    tail = budget.honest_tail(honest_candidates(bits, *[9.0] * budget.ENOUGH))
+    assert tail.level == level
+    assert tail.count == (bits > level).sum()
+    assert budget.honest_tail(honest_candidates(bits), 6.0).level == 6.0
+    assert budget.honest_tail(honest_candidates(np.full(30, 1.0))).level == min(budget.LEVELS)
+
+
+def test_the_fitted_line_is_carried_to_the_level_of_the_constants() -> None:
+    rng = np.random.default_rng(12)
+    world = np.repeat(np.arange(50), 4)
+    excess = rng.exponential(1.4, len(world))
+    at, above = (tails.fit_tail(level + excess, world, 50, 2_000, level) for level in (budget.LEVEL, 7.0))
+    assert budget.at_level(at) == at.per_thousand_upper
+    steps = (7.0 - budget.LEVEL) / above.scale_upper
+    assert budget.at_level(above) == pytest.approx(at.per_thousand_upper * np.exp(steps))
+    null = budget.fitted_null(at, above, 3.14159)
+    assert (null.per_thousand, null.scale, null.month) == (
+        round(at.per_thousand_upper, 2),
+        round(at.scale_upper, 2),
+        3.1,
+    )
+    assert null.rate_growth == pytest.approx(steps / np.log(2.0), abs=0.005)
+    assert null.scale_growth == 0.0
+    assert budget.fitted_null(above, at, 1.0).rate_growth == 0.0, "longer logs never promise less"
 
 
 def test_upper_bounds_hold_nineteen_times_in_twenty() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from xml.parsers import expat
 
@@ -97,15 +98,18 @@ def test_the_page_is_written_from_rows_alone() -> None:
     for number in range(80):
         true = number % 8 == 0
         row = dict.fromkeys(names, 0.0) | {"world": f"w{number % 2}", "rung": 3 * int(true), "seed": 1}
+        row |= {"generator": ("first", "second")[number // 8 % 2], "persona": "class"}
         row |= {"accounts": 2_000, "days": 14, "requests": 9, "verdict": "none", "size": 6, "open": False, "true": true}
         row |= {"content": rng.normal(2.0), "queue": rng.normal(1.0 + 12 * true)}
-        rows.append(row | {"bits": row["content"] + row["queue"]})
+        kinds = [("content", "phrase_mixture", row["content"]), ("queue", "topic_mixture", row["queue"])]
+        rows.append(row | {"bits": row["content"] + row["queue"], "kinds": json.dumps(kinds)})
     candidates = pa.Table.from_pylist(rows, candidate_schema())
     accounts = pa.table({"world": ["w0"] * 4, "score": [0.0, 0.2, 0.995, 1.0], "harvests": [False, False, True, True]})
     text, picture = calibration.page(candidates, accounts, "a command")
     assert "80 candidates of 2 worlds" in text
     assert "10 of them true campaigns" in text
-    assert "on rungs 3" in text
+    assert "Rungs: first generator 3; second generator 3." in text
+    assert text.count("| none: settings in force, ") == 2
     assert "4 accounts, 2 of them harvest" in text
     assert text.count("| 0.99 - 1 |") >= 2
     parser = expat.ParserCreate()

@@ -72,7 +72,7 @@ def log_without(lacking: str, seed: int = 1) -> ScoredLog:
     rng = np.random.default_rng(seed)
     columns, known = columns_of(rng), sharing_customers(ACCOUNTS, MEMBERS)
     time = rng.integers(0, TEN_MINUTES if lacking == "ten minutes" else 10 * DAY, ROWS)
-    topic = np.where(OWNER < MEMBERS, rng.integers(0, 12, ROWS), OWNER % 12)
+    topic = np.where(OWNER < MEMBERS, rng.integers(12, 24, ROWS), OWNER % 12)
     if lacking == "prompt_hash":
         columns["prompt_hash"] = np.zeros(ROWS, np.int64)
     if lacking == "topic_words":

@@ -21,7 +21,7 @@ from stillhunt.score.stats.honest_reference import TIME_REFERENCE, TOPIC_REFEREN
 from stillhunt.score.verdict.caps import LINKAGE
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
-LINKAGE_CAP = Config().score.linkage_cap_bits
+LINKAGE_CAP, CAPS = Config().score.linkage_cap_bits, Config().score.family_cap_bits
 UNRELATED = Story(content_bits=0.0, queue_bits=0.0, one_queue=False, even_volume=False, repeated=0.5, follow_ups=0.3)
 
 
@@ -112,8 +112,10 @@ def test_carrier_addresses_earn_nothing(carrier: float) -> None:
 def test_a_campaign_that_is_most_of_the_log_is_not_common_for_that() -> None:
     """Comparison accounts alone make the rate, so half of all accounts with one card are still a finding."""
     tables = score_story(Story(members=100, others=100, linked=True))
-    # Six keys are shared by all, and no key of theirs is common: they share the cap evenly.
-    assert campaign_bits(tables)["payment_fingerprint"] == pytest.approx(LINKAGE_CAP / 6, rel=0.05)
+    # Three keys of identity and three of the network are shared by all, and no key of theirs is common: each family
+    # reaches its cap, and both are scaled down to the cap of linkage.
+    linkage = LINKAGE_CAP / (CAPS.identity + CAPS.network)
+    assert campaign_bits(tables)["payment_fingerprint"] == pytest.approx(CAPS.identity / 3 * linkage, rel=0.05)
     assert linkage_bits(tables) == pytest.approx(LINKAGE_CAP)
     assert verdict(tables) == "act"
 

@@ -78,9 +78,9 @@ def test_families_above_the_floor_the_strongest_first_then_by_name(monkeypatch: 
         finding("queue", FLOOR),
         finding("conduct", FLOOR - 0.01),
         finding("content", FLOOR),
-        finding("identity", FLOOR + 1.0),  # as much as linkage may earn
+        finding("network", FLOOR + 1.0),  # as much as linkage may earn
     )
-    assert judged.families == ["identity", "content", "queue"]
+    assert judged.families == ["network", "content", "queue"]
 
 
 def test_act_needs_two_families(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,12 +206,12 @@ def test_the_refuted_leave_the_group_on_which_topics_are_judged(monkeypatch: pyt
     assert {case.min_slice_requests for case in seen} == {7}
 
 
-@pytest.mark.parametrize(("required", "verdict_", "held"), [(21.0, "act", None), (21.001, "review", 21.001)])
-def test_the_budget_holds_back_what_would_be_act(
-    monkeypatch: pytest.MonkeyPatch, required: float, verdict_: str, held: float | None
-) -> None:
-    judged = verdict_on(monkeypatch, finding("content", 8.0), finding("queue", 14.0), required_bits=required)
-    assert (judged.verdict, judged.held_back) == (verdict_, held)
+@pytest.mark.parametrize(("more", "expected"), [(0.0, "act"), (0.001, "review")])
+def test_the_budget_holds_back_what_would_be_act(monkeypatch: pytest.MonkeyPatch, more: float, expected: str) -> None:
+    caps = SETTINGS.family_cap_bits
+    required = caps.content + caps.queue + more
+    judged = verdict_on(monkeypatch, finding("content", 80.0), finding("queue", 80.0), required_bits=required)
+    assert (judged.verdict, judged.held_back) == (expected, None if expected == "act" else required)
 
 
 def test_the_budget_has_no_say_in_what_is_not_act(monkeypatch: pytest.MonkeyPatch) -> None:

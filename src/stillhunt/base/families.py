@@ -46,7 +46,7 @@ EVIDENCE_FAMILIES = (
         "one work queue",
         "one work queue shared by many accounts",
         "One work queue: the same topics, no repeated tasks, even volume.",
-        13.0,
+        12.0,
         harvest=True,
     ),
     EvidenceFamily(

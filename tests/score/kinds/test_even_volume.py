@@ -25,7 +25,7 @@ def log_of_volumes(volumes: Array, *, one_queue: bool = True, seed: int = 1) -> 
     counts = np.r_[volumes, np.full(60, 60)]
     mixtures = rng.dirichlet(np.full(TOPIC_COUNT, 0.3), len(counts))
     if one_queue:
-        mixtures[: len(volumes)] = rng.dirichlet(np.full(TOPIC_COUNT, 2.0))
+        mixtures[: len(volumes)] = rng.dirichlet(np.full(TOPIC_COUNT, 0.5))
     topic = np.concatenate([rng.choice(TOPIC_COUNT, n, p=own) for n, own in zip(counts, mixtures, strict=True)])
     account = np.repeat(np.arange(len(counts)), counts)
     log = log_of_rows(account, np.arange(len(account)))

@@ -6,23 +6,56 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from row_logs import finding_of, group_of, log_of_rows
+from row_logs import finding_of, group_of, log_of_rows, with_accounts
 
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.follow_ups import KIND, P, client_rows
+from stillhunt.score.evidence.kinds.follow_ups import KIND, P, client_rows, share_without_follow_ups
 
 REQUESTS = 1000
+OTHERS = 63
+EACH = 20
+Columns = dict[str, np.ndarray]
 
 
-def with_later_turns(later: int, *, known: int = REQUESTS, by_people: int = REQUESTS) -> Finding | None:
+def among_others(members: Columns, *, asking: int = OTHERS, each: int = EACH) -> ScoredLog:
+    """The members' requests among 63 other accounts, of whom so many send a second turn in each conversation."""
+    account = np.repeat(np.arange(OTHERS), each)
+    place = np.arange(len(account))
+    later = np.where(account < asking, place % 2, 0)
+    others = {
+        "account": account + int(members["account"].max()) + 1,
+        "turn": later,
+        "words": np.where(later > 0, 5, 30),
+        "conversation": place // 2 + REQUESTS,
+        "cluster": np.full(len(account), -1),
+    }
+    columns = {name: np.concatenate([members[name], others[name]]) for name in others}
+    turn = [int(one) if one >= 0 else None for one in columns.pop("turn")]
+    return log_of_rows(columns.pop("account"), np.arange(len(turn)), turn=turn, **columns)
+
+
+def group_among_others(
+    later: int, *, known: int = REQUESTS, by_people: int = REQUESTS, asking: int = OTHERS, each: int = EACH
+) -> ScoredLog:
     """A group of ten accounts, so many of whose requests are later turns, and so many of known turn.
 
     So many of the first are of 12 words, as people write; the rest are of 13.
     """
     place = np.arange(REQUESTS)
-    turn = [None if n >= known else int(n < later) for n in place.tolist()]
-    log = log_of_rows(place % 10, place, turn=turn, words=np.where(place < by_people, 12, 13))
+    members = {
+        "account": place % 10,
+        "turn": np.where(place < known, place < later, -1),
+        "words": np.where(place < by_people, 12, 13),
+        "conversation": place,
+        "cluster": np.zeros(REQUESTS, np.int64),
+    }
+    return among_others(members, asking=asking, each=each)
+
+
+def with_later_turns(later: int, **others: int) -> Finding | None:
+    log = group_among_others(later, **others)
     return finding_of(KIND, log, group_of(log, 10))
 
 
@@ -43,7 +76,7 @@ def test_bits_fall_with_the_share_of_follow_ups(later: int, bits: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("later", "by_people", "bits"), [(300, 0, 0.0), (300, 100, -0.8), (300, 300, -2.4), (29, 0, 0.05), (900, 900, -6.0)]
+    ("later", "by_people", "bits"), [(300, 100, -0.8), (300, 300, -2.4), (29, 0, 0.05), (900, 900, -6.0)]
 )
 def test_only_what_looks_like_a_persons_turn_counts_against(later: int, by_people: int, bits: float) -> None:
     """Programs send later turns, too: steps of an agent, a second request for the same item."""
@@ -61,26 +94,133 @@ def test_what_asks_back_counts_however_long_it_is() -> None:
     assert found.bits == pytest.approx(-0.8)
 
 
-@pytest.mark.parametrize(("known", "bits"), [(49, 0.0), (50, 1.5)])
-def test_the_absence_in_a_few_requests_says_nothing(known: int, bits: float) -> None:
-    found = with_later_turns(0, known=known)
+def test_where_only_programs_send_later_turns_nothing_is_said() -> None:
+    assert with_later_turns(300, by_people=0) is None
+
+
+@pytest.mark.parametrize("known", [0, 1, 49])
+def test_the_absence_in_a_few_requests_says_nothing(known: int) -> None:
+    assert with_later_turns(0, known=known) is None
+    assert known < P.min_requests
+
+
+def test_the_absence_in_enough_requests_is_evidence() -> None:
+    found = with_later_turns(0, known=P.min_requests)
     assert found is not None
-    assert found.bits == bits
-    assert found.count == known
-
-
-def test_unknown_turns_say_nothing() -> None:
-    assert with_later_turns(0, known=0) is None
-    assert P.min_requests == 50
+    assert (found.bits, found.count) == (P.none_bits, P.min_requests)
 
 
 def test_turns_count_from_the_earliest_of_each_account() -> None:
     """Answers that stand in every call of an account are examples of its template."""
     place = np.arange(REQUESTS)
-    log = log_of_rows(place % 10, place, turn=(place % 10 + 3).tolist())
+    members = {"account": place % 10, "turn": place % 10 + 3, "words": place * 0 + 12, "conversation": place}
+    log = among_others(members | {"cluster": place * 0})
     found = finding_of(KIND, log, group_of(log, 10))
     assert found is not None
     assert found.bits == P.none_bits
+
+
+# Compared with the other accounts of the log.
+
+
+@pytest.mark.parametrize(("asking", "share"), [(0, 1.0), (16, 0.75), (32, 0.5), (48, 0.25), (63, 1 / 64)])
+def test_no_more_than_the_surprise_of_it(asking: int, share: float) -> None:
+    """The share counts one more account that asks nothing back, and no member."""
+    log = group_among_others(0, asking=asking)
+    assert share_without_follow_ups(log, group_of(log, 10)) == share
+    found = finding_of(KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == pytest.approx(min(P.none_bits, -np.log2(share)))
+    leaked = with_later_turns(15, asking=asking)
+    assert leaked is not None
+    assert leaked.bits == pytest.approx(found.bits / 2)
+
+
+def test_where_all_others_ask_nothing_back_it_is_no_evidence() -> None:
+    found = with_later_turns(0, asking=0)
+    assert found is not None
+    assert found.bits == 0.0
+    against = with_later_turns(300, asking=0)
+    assert against is not None
+    assert against.bits == pytest.approx(-2.4), "follow-ups are against it all the same"
+
+
+def test_without_other_accounts_it_is_no_evidence() -> None:
+    place = np.arange(REQUESTS)
+    log = log_of_rows(place % 10, place, turn=place * 0)
+    found = finding_of(KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == 0.0
+
+
+@pytest.mark.parametrize(("each", "share"), [(P.min_comparison_requests, 1 / 64), (P.min_comparison_requests - 2, 1.0)])
+def test_accounts_of_a_few_requests_had_no_occasion_to_ask_back(each: int, share: float) -> None:
+    log = group_among_others(0, each=each)
+    assert share_without_follow_ups(log, group_of(log, 10)) == share
+
+
+def test_accounts_outside_the_background_sample_are_not_counted() -> None:
+    log = group_among_others(0, asking=32)
+    inside = np.arange(10 + OTHERS) < 10 + 32
+    assert share_without_follow_ups(with_accounts(log, background=inside), group_of(log, 10)) == 1 / 33
+
+
+# Follow-ups that lack the template.
+
+
+def continued_log(continued: int, *, words: int = 8) -> ScoredLog:
+    """A group of ten accounts whose slices hold first turns; so many conversations go on outside the slices."""
+    first, more = np.arange(REQUESTS), np.arange(continued)
+    members = {
+        "account": np.r_[first, more] % 10,
+        "turn": np.r_[first * 0, more * 0 + 1],
+        "words": np.r_[first * 0 + 90, more * 0 + words],
+        "conversation": np.r_[first, more],
+        "cluster": np.r_[first * 0, more * 0 - 1],
+    }
+    return among_others(members)
+
+
+@pytest.mark.parametrize(("continued", "bits"), [(0, 1.5), (15, 0.75), (29, 0.05)])
+def test_conversations_that_people_continue_outside_the_slices_earn_less(continued: int, bits: float) -> None:
+    log = continued_log(continued)
+    group = group_of(log, 10)
+    assert len(group.rows) == REQUESTS
+    assert not (log.requests.turn[group.rows] > 0).any()
+    found = finding_of(KIND, log, group)
+    assert found is not None
+    assert found.bits == pytest.approx(bits)
+
+
+@pytest.mark.parametrize("continued", [30, 300, 1000])
+def test_where_people_continue_the_conversations_nothing_is_said(continued: int) -> None:
+    """No absence, and no follow-up in a slice that could count against the group."""
+    log = continued_log(continued)
+    assert finding_of(KIND, log, group_of(log, 10)) is None
+
+
+def test_programs_that_continue_the_conversations_ask_nothing_back() -> None:
+    log = continued_log(300, words=90)
+    found = finding_of(KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == P.none_bits
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    """Ten members of whom five ask back outside their slices, given in two orders."""
+    rng = np.random.default_rng(1)
+    rows = 2_400
+    account, turn = rng.integers(0, 60, rows), rng.integers(0, 2, rows)
+    columns = {"turn": np.where(account < 10, turn * (account % 2), turn), "words": rng.integers(1, 20, rows)}
+    columns |= {"conversation": rng.integers(0, 900, rows), "cluster": np.where(account < 10, 0, -1)}
+    time = rng.permutation(rows)
+    said = []
+    for order in (np.arange(rows), rng.permutation(rows)):
+        log = log_of_rows(account[order], time[order], **{name: values[order] for name, values in columns.items()})
+        found = finding_of(KIND, log, group_of(log, 10))
+        assert found is not None
+        said.append((found.bits, found.statement, share_without_follow_ups(log, group_of(log, 10))))
+    assert said[0] == said[1]
 
 
 def conversing_log(styles: list[tuple[str | None, float | None, int]]) -> tuple[np.ndarray, np.ndarray]:

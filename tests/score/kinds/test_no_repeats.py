@@ -7,7 +7,7 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.no_repeats import KIND
+from stillhunt.score.evidence.kinds.no_repeats import KIND, P
 
 
 def with_shared(shared: int, distinct: int = 1000) -> Finding:
@@ -21,7 +21,8 @@ def with_shared(shared: int, distinct: int = 1000) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("shared", "bits"), [(0, 1.5), (10, 0.75), (20, 0.0), (21, -0.02), (99, -1.58), (520, -10.0), (900, -10.0)]
+    ("shared", "bits"),
+    [(0, P.none_bits), (10, P.none_bits / 2), (20, 0.0), (21, -0.02), (99, -1.58), (520, -10.0), (900, -10.0)],
 )
 def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, bits: float) -> None:
     """Prompts that one account sends twice are its own affair."""

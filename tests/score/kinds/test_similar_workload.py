@@ -234,7 +234,7 @@ def test_topics_bound_what_workload_may_earn(queue: bool) -> None:
     volumes = np.concatenate([rng.poisson(60, 60), customers(rng)])
     log = log_of_volumes(volumes)
     account = log.requests.account
-    topic = np.where((account < 60) & queue, rng.integers(0, 8, len(account)), account % 8)
+    topic = np.where((account < 60) & queue, rng.integers(8, 16, len(account)), account % 8)
     log = with_requests(log, topic=topic, fold=rng.integers(0, 2, len(account)))
     found = finding_of(KIND, log, untemplated_group(log, np.arange(60)))
     assert found is not None

@@ -10,9 +10,9 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.stats.arrays import Ints
+from stillhunt.score.stats.background_mixture import distance_from_background, part_earned
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
 from stillhunt.score.stats.honest_reference import Overdispersion
-from stillhunt.score.stats.public_mixture import distance_from_public, part_earned
 
 
 def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:
@@ -63,10 +63,10 @@ def part_of_own(case: CandidateCase) -> float:
     """
     if "part_of_own" not in case.shared:
         requests, candidate = case.log.requests, case.candidate
-        public = case.log.background.mixtures("topic", candidate.accounts).mixed
+        usual = case.log.background.mixtures("topic", candidate.accounts).mixed
         topic = requests.topic[candidate.rows[requests.first_of_conversation[candidate.rows]]]
-        counts = np.bincount(topic[topic >= 0], minlength=len(public))
-        case.shared["part_of_own"] = part_earned(distance_from_public(counts, public))
+        counts = np.bincount(topic[topic >= 0], minlength=len(usual))
+        case.shared["part_of_own"] = part_earned(distance_from_background(counts, usual))
     part: float = case.shared["part_of_own"]
     return part
 

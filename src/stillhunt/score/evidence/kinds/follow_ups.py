@@ -51,7 +51,7 @@ class FollowUpParameters:
         meaning="Requests with a known turn from which the absence of follow-ups says anything.",
         provenance=judgement("fewer show none by chance"),
     )
-    min_public_requests: int = parameter(
+    min_comparison_requests: int = parameter(
         10,
         unit="requests",
         meaning="Requests with a known turn from which a comparison account counts as one that asks back or does not.",
@@ -68,12 +68,16 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
         return None
-    share = later / known
+    # Follow-ups that people write lack the template, and so are in no slice; their conversations show them.
+    continued = float((case.log.requests.human_turns[rows] > 0).mean())
+    share = max(later / known, continued)
     if share < P.leaked_share and known >= P.min_requests:
         usual = share_without_follow_ups(case.log, case.candidate)
         bits = min(P.none_bits, -np.log2(usual)) * (1.0 - share / P.leaked_share)
     else:  # programs send later turns, too: steps of an agent, a second request for the same item
         share = np.count_nonzero(case.log.requests.asks_back[rows]) / known
+        if not share:
+            return None
         bits = -min(P.against_bits * float(share), P.most_against_bits)
     return kind.finding(bits, {"first": 1 - share, "later": share}, rows=case.candidate.rows, count=known)
 
@@ -89,7 +93,7 @@ def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
         The share, with one more account that asks nothing back, so that it is above 0.
     """
     known, later = log.background.turns
-    counted = known >= P.min_public_requests
+    counted = known >= P.min_comparison_requests
     counted[candidate.accounts] = False
     few = later[counted] < P.leaked_share * known[counted]
     return (int(few.sum()) + 1) / (len(few) + 1)

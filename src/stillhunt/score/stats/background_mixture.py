@@ -1,11 +1,11 @@
 """How far is a group's mixture of topics from that of all customers?
 
 Accounts that draw from one work queue are alike; so are accounts that each carry the traffic of many customers, such as
-those of an aggregator or a reseller: all of them show the mixture of the whole public. What makes a work queue is a
-mixture of its own, so accounts that are alike in the public's own mixture earn less or nothing for it.
+those of an aggregator or a reseller: they all show the mixture of all customers. What makes a work queue is a mixture
+of its own, so accounts that are alike in the mixture of all customers earn less or nothing for it.
 
-The distance is the Kullback-Leibler divergence of the group's topics from the public's, less its bias for a sample of
-that size (Miller 1955). It misleads for a harvester who samples prompts from the public itself.
+The distance is the Kullback-Leibler divergence of the group's topics from those of the comparison accounts, less its
+bias for a sample of that size (Miller 1955). It misleads for a harvester who samples prompts from all customers.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from stillhunt.base.parameters import derived, measured, parameter, parameter_ta
 from stillhunt.score.stats.arrays import Floats, Ints
 
 
-@parameter_table("score.public_mixture", "Groups whose mixture of topics is the public's own.")
+@parameter_table("score.background_mixture", "Groups whose mixture of topics is that of all customers.")
 @dataclass(frozen=True)
-class PublicMixtureParameters:
-    """Parameters of the distance from the public."""
+class BackgroundMixtureParameters:
+    """Parameters of the distance from the comparison accounts."""
 
     same: float = parameter(
         0.2,
         unit="bits",
-        meaning="Distance up to which a group's mixture is the public's own, and being alike earns nothing.",
+        meaning="Distance up to which a group's mixture is that of all customers, and being alike earns nothing.",
         provenance=measured("a group of safety researchers in the real texts of the second generator: 0.23"),
     )
     different: float = parameter(
@@ -43,24 +43,24 @@ class PublicMixtureParameters:
     )
 
 
-P = values_of(PublicMixtureParameters)
+P = values_of(BackgroundMixtureParameters)
 
 
-def distance_from_public(counts: Ints, public: Floats) -> float | None:
-    """Divergence of a group's topics from the public's, in bits.
+def distance_from_background(counts: Ints, background: Floats) -> float | None:
+    """Divergence of a group's topics from those of the comparison accounts, in bits.
 
     Args:
         counts: requests of the group by topic.
-        public: the public's weight by topic, of the same length, in accounts.
+        background: weight of the comparison accounts by topic, of the same length (`Mixtures.mixed`).
 
     Returns:
-        The divergence; None where the group's requests are too few or there is no public.
+        The divergence; None where the group's requests are too few or there are no comparison accounts.
     """
-    sent, weight = int(counts.sum()), float(public.sum())
+    sent, weight = int(counts.sum()), float(background.sum())
     if sent < P.min_requests or weight <= 0.0:
         return None
     # One more account without preferences, so that a topic that only the group asks about has a chance.
-    expected = (public + 1.0 / len(public)) / (weight + 1.0)
+    expected = (background + 1.0 / len(background)) / (weight + 1.0)
     seen = counts > 0
     share = counts[seen] / sent
     divergence = float((share * np.log(share / expected[seen])).sum()) - (int(seen.sum()) - 1) / (2.0 * sent)

@@ -1,0 +1,168 @@
+"""The report of honest worlds: who is flagged, by generator and by persona."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+sys.path.insert(0, __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality")
+
+import honest_worlds
+from candidates import WorldKind, candidate_rows, candidate_schema, uncapped
+from honest_worlds import SEEDS, report, world_kinds
+
+from stillhunt.base.config import Config
+from stillhunt.base.schema import FAMILIES
+from stillhunt.lab.bench.measures import upper_bound
+
+KINDS = [WorldKind(0, 1, generator="first"), WorldKind(0, 2, generator="first"), WorldKind(0, 3, generator="second")]
+
+
+def candidates_of(*rows: tuple[WorldKind, float, bool, str]) -> pa.Table:
+    """Candidates of (world, bits, whether it openly is one customer, verdict)."""
+    empty = dict.fromkeys(candidate_schema().names, 0.0) | dict.fromkeys(
+        ("rung", "seed", "accounts", "days", "requests", "size"), 1
+    )
+    return pa.Table.from_pylist(
+        [
+            empty
+            | {"world": kind.name, "generator": kind.generator, "persona": "class", "kinds": "[]", "true": False}
+            | {"bits": bits, "open": opened, "verdict": verdict}
+            for kind, bits, opened, verdict in rows
+        ],
+        candidate_schema(),
+    )
+
+
+def accounts_of(*rows: tuple[WorldKind, str, str, bool]) -> pa.Table:
+    """Accounts of (world, persona, verdict, flagged)."""
+    names = ("world", "persona", "verdict", "flagged")
+    return pa.Table.from_pylist([dict(zip(names, (row[0].name, *row[1:]), strict=True)) for row in rows])
+
+
+CANDIDATES = candidates_of(
+    (KINDS[0], 3.5, False, "none"),
+    (KINDS[1], 9.0, True, "review"),
+    (KINDS[1], 8.0, False, "review"),
+    (KINDS[2], 1.25, False, "none"),
+)
+ACCOUNTS = accounts_of(
+    *[(KINDS[0], "class", "none", False)] * 5,
+    *[(KINDS[1], "class", "review", False)] * 3,
+    *[(KINDS[1], "reseller", "review", False)] * 2,
+    *[(KINDS[2], "reseller", "none", False)] * 4,
+)
+
+
+def test_all_personas_and_generators_are_counted() -> None:
+    text, flagged = report(CANDIDATES, ACCOUNTS, KINDS)
+    lines = text.splitlines()
+    assert flagged == 0
+    assert lines[0].startswith("3 honest worlds, 14 accounts: 0 flagged, at most ")
+    assert f"{100 * upper_bound(0, 14):.4f} % (upper 95 % bound)" in lines[0]
+    assert f"2 review cases, {1e6 * 2 / 14 / 2:.1f} per million accounts and week, 5 accounts in them" in lines[0]
+    # What openly is one customer is never flagged, whatever bits it has.
+    assert "| first | 2 | 10 | 0 | 2 | 5 | 8.0 |" in lines
+    assert "| second | 1 | 4 | 0 | 0 | 0 | 1.2 |" in lines
+    assert lines[-2:] == [
+        f"| class | 8 | 0 | {100 * upper_bound(0, 8):.3f} % | 3 |",
+        f"| reseller | 6 | 0 | {100 * upper_bound(0, 6):.3f} % | 2 |",
+    ]
+
+
+def test_who_was_flagged_is_named_and_gives_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarming = pa.concat_tables([ACCOUNTS, accounts_of((KINDS[2], "class", "act", True))])
+    text, flagged = report(CANDIDATES, alarming, KINDS)
+    assert flagged == 1
+    assert f"| class | 9 | 1 | {100 * upper_bound(1, 9):.3f} % | 3 |" in text
+    assert "| second | 1 | 5 | 1 | 0 | 0 | 1.2 |" in text
+    monkeypatch.setattr(honest_worlds, "world_kinds", lambda *_: KINDS)
+    for accounts, code in ((ACCOUNTS, 0), (alarming, 1)):
+        monkeypatch.setattr(honest_worlds, "gather", lambda *_, accounts=accounts: (CANDIDATES, accounts))
+        assert honest_worlds.main(["--rows", "nowhere"]) == code
+        assert "honest worlds" in capsys.readouterr().out
+
+
+def test_seeds_are_taken_from_three_families_in_turn() -> None:
+    kinds = world_kinds([4, 1, 2], None)
+    assert [(kind.generator, kind.seed) for kind in kinds] == [
+        ("first", SEEDS[0]),
+        ("first", SEEDS[1]),
+        ("first", SEEDS[2]),
+        ("first", SEEDS[0] + 1),
+        ("second", SEEDS[0]),
+    ]
+    assert all(kind.rung == 0 for kind in kinds)
+    real = world_kinds([0, 0, 2], Path("texts.parquet"))
+    assert [(kind.generator, kind.texts) for kind in real] == [("texts", Path("texts.parquet"))] * 2
+
+
+# Rows of candidates.
+
+
+def case_tables(bits: list[tuple[str, str, str | None, float]]) -> dict[str, pa.Table]:
+    """A case of two candidates of three members each, with (family, kind, account, bits) as evidence for the first."""
+    evidence = [
+        {"campaign_id": "c-1", "account_id": account, "family": family, "kind": kind, "bits": value}
+        for family, kind, account, value in bits
+    ]
+    members = [{"campaign_id": c, "account_id": a} for c, own in (("c-1", "abc"), ("c-2", "xyz")) for a in own]
+    campaigns = [{"campaign_id": c, "verdict": "none", "score": 0.25} for c in ("c-1", "c-2")]
+    return {
+        "evidence": pa.Table.from_pylist(evidence),
+        "members": pa.Table.from_pylist(members),
+        "campaigns": pa.Table.from_pylist(campaigns),
+    }
+
+
+def rows_of(harvests: dict[str, str]) -> list[dict[str, Any]]:
+    said = [
+        ("prior", "prior", None, -5.0),
+        ("queue", "topic_mixture", None, 6.0),
+        ("queue", "own_words", None, 1.0),
+        ("content", "phrase_mixture", "a", 9.0),
+        ("identity", "open_customer", None, -2.0),
+    ]
+    raw = [(family, kind, account, 3.0 * value) for family, kind, account, value in said]
+    personas = {"a": "class", "b": "class", "c": "reseller", "x": "tester", "y": "tester", "z": "tester"}
+    return list(candidate_rows(case_tables(said), case_tables(raw), harvests, personas))
+
+
+def test_a_row_has_the_groups_bits_without_prior_and_without_members() -> None:
+    first, second = rows_of({})
+    assert first["bits"] == 5.0
+    assert {family: first[family] for family in FAMILIES if first[family]} == {"queue": 7.0, "identity": -2.0}
+    assert json.loads(first["kinds"]) == [
+        ["queue", "topic_mixture", 18.0],
+        ["queue", "own_words", 3.0],
+        ["identity", "open_customer", -6.0],
+    ]
+    assert (first["open"], second["open"]) == (True, False)
+    assert (first["persona"], first["size"], first["score"]) == ("class", 3, 0.25)
+    assert (second["bits"], second["kinds"], second["persona"]) == (0.0, "[]", "tester")
+
+
+@pytest.mark.parametrize(
+    ("harvesting", "true", "persona"),
+    [("", False, "class"), ("a", False, "class"), ("ab", True, "reseller"), ("abc", True, "")],
+)
+def test_a_candidate_is_true_where_half_of_its_members_harvest(harvesting: str, true: bool, persona: str) -> None:
+    """The persona is that of most of its honest members."""
+    first, second = rows_of(dict.fromkeys(harvesting, "c1") | {"x": ""})
+    assert (first["true"], second["true"]) == (true, False)
+    assert first["persona"] == persona
+
+
+def test_uncapped_settings_differ_in_the_caps_alone() -> None:
+    config = Config()
+    found = uncapped(config)
+    assert min(found.score.family_cap_bits.model_dump().values()) == found.score.linkage_cap_bits == 1e6
+    own = {"family_cap_bits": config.score.family_cap_bits, "linkage_cap_bits": config.score.linkage_cap_bits}
+    assert found.model_copy(update={"score": found.score.model_copy(update=own)}) == config
