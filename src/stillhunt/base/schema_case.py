@@ -248,10 +248,10 @@ ACCOUNT_FACTS = Table(
     ),
 )
 
-RELATIONS = ("operator", "pool", "split")
+RELATIONS = ("one_operator", "one_pool", "two_operators")
 """One operator runs the campaigns; they use the same accounts; they were found as one and are two."""
 
-OPERATORS = Table(
+CASE_OPERATORS = Table(
     "operators",
     "operators.parquet: which campaigns (verdict act or review) belong together, one row per set and campaign; a "
     "campaign may be in one set of each relation.",
@@ -260,22 +260,32 @@ OPERATORS = Table(
             "operator_id",
             pa.string(),
             False,
-            "Stable id of the set, made from the members found first: o- for an operator, p- a pool, s- a split.",
+            "Stable id of the set, made from the members found first: o- one operator, p- one pool, t- two operators.",
         ),
         _c(
             "relation",
             pa.string(),
             False,
-            "operator (one operator runs the campaigns), pool (they use the same accounts, perhaps for several "
-            "operators) or split (they were found as one group, and are two operators).",
+            "one_operator (it runs the campaigns), one_pool (they use the same accounts, perhaps for several "
+            "operators) or two_operators (they were found as one group, and are two operators).",
         ),
         _c("campaign_id", pa.string(), False, "Campaign."),
         _c("tied_to", pa.string(), False, "Campaign of the same set to which it is tied most strongly."),
         _c("accounts", pa.int64(), False, "Member accounts of all campaigns of the set, each counted once."),
-        _c("bits", pa.float64(), False, "Bits beyond chance of that tie, all kinds together; 0 in a pool or split."),
+        _c(
+            "bits",
+            pa.float64(),
+            False,
+            "Bits beyond chance of that tie, all kinds together; 0 for one_pool and two_operators.",
+        ),
         _c("kinds", STRINGS, False, "Kinds of that tie, the strongest first."),
         _c("kind_bits", pa.list_(pa.float64()), False, "Bits of each of these kinds."),
-        _c("statements", STRINGS, False, "Each of these kinds in one sentence; what makes it a pool or a split."),
+        _c(
+            "statements",
+            STRINGS,
+            False,
+            "Each of these kinds in one sentence; for one_pool and two_operators the reason.",
+        ),
     ),
 )
 
@@ -302,7 +312,7 @@ CASE_TABLES: dict[str, Table] = {
     "harvest": HARVEST,
     "campaigns": CAMPAIGNS,
     "evidence": EVIDENCE,
-    "operators": OPERATORS,
+    "operators": CASE_OPERATORS,
     "rejects": REJECTS,
 }
 """File stem in the case folder -> its table."""

@@ -49,8 +49,9 @@ def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel]) -> pa.Tab
 
 def _operator_of(campaigns: pa.ChunkedArray, operators: pa.Table) -> pa.ChunkedArray:
     """The operator of each campaign; null where it is tied to no other."""
-    known = operators.filter(pc.equal(operators["relation"], "operator"))
-    return known["operator_id"].take(pc.index_in(campaigns, value_set=known["campaign_id"]))
+    known = operators.filter(pc.equal(operators["relation"], "one_operator"))
+    places = pc.index_in(campaigns.cast(pa.string()), value_set=known["campaign_id"].combine_chunks())
+    return known["operator_id"].combine_chunks().take(places)
 
 
 def _without_null_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from stillhunt.base import formatting
 from stillhunt.base.schema_case import RELATIONS
 
-RELATION_LABELS = {"operator": "one operator", "pool": "one pool", "split": "two operators"}
+RELATION_LABELS = dict(zip(RELATIONS, ("one operator", "one pool", "two operators"), strict=True))
 _ID_CHARS = 24
 _STATEMENT_CHARS = 400
 _CAMPAIGNS_NAMED = 8
@@ -35,7 +35,7 @@ class OperatorModel:
 
     @property
     def relation(self) -> str:
-        """operator, pool or split."""
+        """one_operator, one_pool or two_operators."""
         return self.rows[0]["relation"] if self.rows[0]["relation"] in RELATIONS else RELATIONS[0]
 
     @property
@@ -74,7 +74,7 @@ def operator_models(operators: pa.Table) -> tuple[OperatorModel, ...]:
     """Sets of campaigns: operators, then pools, then groups taken apart; in each the largest first.
 
     Args:
-        operators: the OPERATORS table.
+        operators: the CASE_OPERATORS table.
     """
     by_id: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(operators.to_pylist(), key=lambda row: row["campaign_id"]):
@@ -90,7 +90,7 @@ def _named(campaigns: Sequence[str]) -> str:
 def _because(row: Mapping[str, Any]) -> str:
     """The strongest statements of a row, each with its bits where it has any."""
     bits = [f" ({formatting.bits(one)} bits)" for one in row["kind_bits"]]
-    told = [formatting.shorten(text, _STATEMENT_CHARS) for text in row["statements"][:_REASONS_NAMED]]
+    reasons = [formatting.shorten(text, _STATEMENT_CHARS) for text in row["statements"][:_REASONS_NAMED]]
     return "; ".join(
-        text[:1].lower() + text[1:] + (bits[place] if place < len(bits) else "") for place, text in enumerate(told)
+        text[:1].lower() + text[1:] + (bits[place] if place < len(bits) else "") for place, text in enumerate(reasons)
     )

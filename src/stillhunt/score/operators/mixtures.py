@@ -122,21 +122,21 @@ def split_mixtures(
     splits: list[Split] = []
     while waiting:
         whole = waiting.pop()
-        parts = _parts_of(log, whole.candidate) if whole.verdict != "none" else None
-        if parts is None:
+        found = _parts_of(log, whole.candidate) if whole.verdict != "none" else None
+        if found is None:
             done.append(whole)
             continue
-        inside, z = parts
-        halves = [
+        inside, z = found
+        parts = [
             judge_part(replace(whole.candidate.without(own), number=number + place))
             for place, own in enumerate((inside, ~inside))
         ]
-        if min(VERDICTS.index(half.verdict) for half in halves) > VERDICTS.index(whole.verdict):
+        if min(VERDICTS.index(part.verdict) for part in parts) > VERDICTS.index(whole.verdict):
             done.append(whole)
             continue
         splits.append(Split(number, number + 1, z))
         number += 2
-        waiting += reversed(halves)
+        waiting += reversed(parts)
     return done, splits
 
 

@@ -14,8 +14,8 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.ties import (
     CampaignKeys,
+    Comparison,
     P,
-    Public,
     Tie,
     one_operator,
     shared_accounts,
@@ -56,7 +56,7 @@ class CampaignSet:
     """Campaigns of one operator, or of one pool of accounts.
 
     Attributes:
-        relation: operator or pool.
+        relation: one_operator, one_pool or two_operators.
         campaigns: places of its campaigns, ascending.
         pairs: the pairs that hold it together, the strongest first.
     """
@@ -75,7 +75,7 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
     """
     if len(campaigns) < 2:
         return []
-    public = Public(log, np.unique(np.concatenate([one.accounts for one in campaigns])))
+    comparison = Comparison(log, np.unique(np.concatenate([one.accounts for one in campaigns])))
     keys = [CampaignKeys(log, one) for one in campaigns]
     tied, pooled = [], []
     for first, second in combinations(range(len(campaigns)), 2):
@@ -84,13 +84,13 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
             words = fill(POOL_WORDS, common=common, share=formatting.percent(share))
             pooled.append(Pair(first, second, statement=words, common=common))
             continue
-        ties = ties_between(keys[first], keys[second], public)
+        ties = ties_between(keys[first], keys[second], comparison)
         if one_operator(ties):
             tied.append(Pair(first, second, tuple(ties)))
     tied.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
     pooled.sort(key=lambda pair: (-pair.common, pair.first, pair.second))
     apart = {(pair.first, pair.second) for pair in pooled}
-    return [*_joined("operator", tied, apart), *_joined("pool", pooled, set())]
+    return [*_joined("one_operator", tied, apart), *_joined("one_pool", pooled, set())]
 
 
 def _joined(relation: str, pairs: Sequence[Pair], apart: set[tuple[int, int]]) -> list[CampaignSet]:

@@ -1,6 +1,6 @@
 """What ties two campaigns: keys, settings, templates and schedules that they share beyond chance.
 
-Each kind is compared with the log's own public, that is with comparison accounts outside of all campaigns. Accounts
+Each kind is compared with comparison accounts of the log, outside of all campaigns. Accounts
 that are in both campaigns say nothing; where they are many, the campaigns share a pool of accounts, which may have
 several tenants.
 """
@@ -16,12 +16,11 @@ import numpy as np
 from stillhunt.base import formatting
 from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
 from stillhunt.base.units import HOUR
-from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Floats, Ints
-from stillhunt.score.stats.common_pool import Draws, common_pool_bits, shared_draws
+from stillhunt.score.stats.common_pool import Draws, common_pool_bits
 from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies
 from stillhunt.score.stats.pauses import DAY_HOURS, common_schedule, schedule_of
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
@@ -88,66 +87,42 @@ class TieKind:
         name: name in the table.
         source: kinds of one source are not independent: a program brings settings, a network signs up and sends.
         decisive: True where at least one such kind is needed for one operator.
-        words: what is shared, as a template with `sharing`, `both` and `values`.
+        verb: what the accounts do with a value; empty where there are no values.
+        noun: what the values are.
+        rest: what stands behind the noun.
     """
 
     name: str
     source: str
-    decisive: bool
-    words: str
+    decisive: bool = False
+    verb: str = ""
+    noun: str = ""
+    rest: str = ""
+
+    def statement(self, sharing: int, accounts: int, values: int) -> str:
+        """The tie in one sentence.
+
+        Args:
+            sharing: accounts of both campaigns that share a value.
+            accounts: those of known value.
+            values: shared values.
+        """
+        who = formatting.sentence_case(formatting.part_of(sharing, accounts, "account"))
+        what = self.noun if values == 1 else formatting.plural(values, self.noun)
+        return f"{who} of both campaigns {self.verb} the same {what}{self.rest}"
 
 
 KINDS = (
-    TieKind(
-        "client_fingerprint",
-        "program",
-        True,
-        "{sharing:#} of {both:account} of both use the same {values:client fingerprint} (user agent and TLS)",
-    ),
-    TieKind(
-        "payment_fingerprint",
-        "card",
-        True,
-        "{sharing:#} of {both:account} of both pay with the same {values:payment instrument}",
-    ),
-    TieKind(
-        "signup_prefix",
-        "network",
-        True,
-        "{sharing:#} of {both:account} of both signed up from the same {values:network}",
-    ),
-    TieKind(
-        "email_domain",
-        "mail",
-        False,
-        "{sharing:#} of {both:account} of both have mail addresses at the same {values:domain}",
-    ),
-    TieKind(
-        "client_prefix",
-        "network",
-        False,
-        "{sharing:#} of {both:pair} of account and network in both have the same {values:network} (/24 or /48)",
-    ),
-    TieKind(
-        "template",
-        "wording",
-        False,
-        "{sharing:#} of {both:slice} of both use the same {values:template}",
-    ),
-    TieKind(
-        "created_at",
-        "sign-up",
-        False,
-        "{sharing:#} of {both:account} of both signed up within the same {values:window} of 12 hours",
-    ),
-    TieKind(
-        "settings",
-        "program",
-        False,
-        "{sharing:#} of {both:account} of both use the same {values:combination} of temperature, top_p and max_tokens",
-    ),
+    TieKind("client_fingerprint", "program", True, "use", "client fingerprint", " (user agent and TLS)"),
+    TieKind("payment_fingerprint", "card", True, "pay with", "payment instrument"),
+    TieKind("signup_prefix", "network", True, "signed up from", "network"),
+    TieKind("email_domain", "mail", False, "have mail addresses at", "domain"),
+    TieKind("client_prefix", "network", False, "send from", "network", " (/24 or /48)"),
+    TieKind("template", "wording", False, "use", "template"),
+    TieKind("created_at", "sign-up", False, "signed up within", "window", " of 12 hours"),
+    TieKind("settings", "program", False, "use", "combination", " of temperature, top_p and max_tokens"),
 )
-SCHEDULE = TieKind("schedule", "schedule", False, "Both {parts} within the same hours, and others do not")
+SCHEDULE = TieKind("schedule", "schedule")
 
 
 @dataclass(frozen=True)
@@ -196,6 +171,17 @@ class CampaignKeys:
             found["template"] = one.slice_account, one.slice_cluster
         return found
 
+    def of(self, name: str, own_places: Ints) -> tuple[Ints, Ints]:
+        """Account, as position in `accounts`, and value of each draw of some accounts.
+
+        Args:
+            name: kind.
+            own_places: positions of the accounts that count.
+        """
+        owner, value = self.draws[name]
+        kept = np.isin(owner, own_places)
+        return owner[kept], value[kept]
+
     @cached_property
     def hours(self) -> tuple[Ints, Ints]:
         """Account, as position in `accounts`, and hour of the log, each pair once."""
@@ -204,7 +190,7 @@ class CampaignKeys:
         return pair >> 32, pair & ((1 << 32) - 1)
 
 
-class Public:
+class Comparison:
     """How common each value is outside of all campaigns.
 
     Args:
@@ -229,7 +215,7 @@ class Public:
 
     @cached_property
     def activity(self) -> Floats:
-        """The public's requests in each hour over what is usual at that hour of the day."""
+        """Requests of the comparison accounts in each hour over what is usual at that hour of the day."""
         log = self.log.requests
         outside = self.log.accounts.background.copy()
         outside[self.members] = False
@@ -240,21 +226,17 @@ class Public:
         usual = np.bincount(of_day, weights=counts, minlength=DAY_HOURS) / days
         return np.asarray(counts / np.maximum(usual[of_day], 1e-9), np.float64)
 
-    def drawn(self, name: str, own: CampaignKeys, alone: Ints) -> Draws:
-        """The values that some accounts of a campaign draw.
+    def drawn(self, name: str, campaign: CampaignKeys, draws: tuple[Ints, Ints]) -> Draws:
+        """The values that a campaign draws, each with its chance.
 
         Args:
             name: kind.
-            own: the campaign.
-            alone: positions of the accounts that count.
+            campaign: the campaign.
+            draws: account and value of each draw.
         """
-        owner, value = own.draws[name]
-        kept = np.isin(owner, alone)
-        owner, value = owner[kept], value[kept]
+        owner, value = draws
         values, counts = np.unique(value, return_counts=True)
-        if not len(values):
-            return Draws(values, counts, np.zeros(0))
-        drawn = own.accounts[np.unique(owner)]
+        drawn = campaign.accounts[np.unique(owner)]
         expected = self.keys[name].expected(values, drawn, self.members)
         chance = SHARED_KEYS.unlike_all * expected / len(value)
         if name == "created_at":
@@ -273,34 +255,35 @@ def shared_accounts(first: CampaignKeys, second: CampaignKeys) -> tuple[int, flo
     return common, common / max(min(len(first.accounts), len(second.accounts)), 1)
 
 
-def ties_between(first: CampaignKeys, second: CampaignKeys, public: Public) -> list[Tie]:
+def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparison) -> list[Tie]:
     """All that ties two campaigns, the strongest first.
 
     Args:
         first: one campaign.
         second: the other.
-        public: what everybody uses.
+        comparison: what comparison accounts use.
     """
-    alone = [
+    own_places = [
         np.flatnonzero(~np.isin(one.accounts, other.accounts, assume_unique=True))
         for one, other in ((first, second), (second, first))
     ]
-    if min(len(own) for own in alone) < P.min_accounts:
+    if min(len(own) for own in own_places) < P.min_accounts:
         return []
     ties = []
     for kind in KINDS:
-        if kind.name not in first.draws or kind.name not in second.draws or public.keys[kind.name].empty:
+        if kind.name not in first.draws or kind.name not in second.draws or comparison.keys[kind.name].empty:
             continue
-        draws = [public.drawn(kind.name, one, own) for one, own in zip((first, second), alone, strict=True)]
-        if min(int(one.counts.sum()) for one in draws) < P.min_accounts:
+        own = [one.of(kind.name, kept) for one, kept in zip((first, second), own_places, strict=True)]
+        if min(len(owner) for owner, _ in own) < P.min_accounts:
             continue
+        draws = [comparison.drawn(kind.name, one, part) for one, part in zip((first, second), own, strict=True)]
         cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
         bits = common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at")
-        sharing, values = shared_draws(*draws)
-        both = sum(int(one.counts.sum()) for one in draws)
-        ties.append(Tie(kind, bits, fill(kind.words, sharing=sharing, both=both, values=values)))
-    ties.append(_schedule_tie(first, second, alone, public))
-    return sorted((tie for tie in ties if tie.bits > 0.0), key=lambda tie: (-tie.bits, tie.kind.name))
+        if bits > 0.0:
+            ties.append(Tie(kind, bits, kind.statement(*_sharing(own))))
+    if (schedule := _schedule_tie(first, second, own_places, comparison)).bits > 0.0:
+        ties.append(schedule)
+    return sorted(ties, key=lambda tie: (-tie.bits, tie.kind.name))
 
 
 def one_operator(ties: Sequence[Tie]) -> bool:
@@ -324,6 +307,13 @@ def hours_of(log: ScoredLog) -> int:
     return int((end - begin) // HOUR) + 1 if len(log.requests.time) else 0
 
 
+def _sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
+    """Accounts of two campaigns that share a value, accounts of known value, and shared values."""
+    shared = np.intersect1d(own[0][1], own[1][1])
+    sharing = sum(len(np.unique(owner[np.isin(value, shared)])) for owner, value in own)
+    return sharing, sum(len(np.unique(owner)) for owner, _ in own), len(shared)
+
+
 def _known(value: Ints) -> tuple[Ints, Ints]:
     known = np.flatnonzero(value >= 0)
     return known, value[known]
@@ -344,12 +334,12 @@ def _template_users(log: ScoredLog) -> KeyFrequencies:
     return key_frequencies(first, slices.cluster[order], accounts.country, accounts.background, only_known=False)
 
 
-def _schedule_tie(first: CampaignKeys, second: CampaignKeys, alone: Sequence[Ints], public: Public) -> Tie:
+def _schedule_tie(first: CampaignKeys, second: CampaignKeys, own_places: Sequence[Ints], comparison: Comparison) -> Tie:
     length = hours_of(first.log)
     found = []
-    for one, own in zip((first, second), alone, strict=True):
+    for one, own in zip((first, second), own_places, strict=True):
         owner, hour = one.hours
-        found.append(schedule_of(np.bincount(hour[np.isin(owner, own)], minlength=length), public.activity))
+        found.append(schedule_of(np.bincount(hour[np.isin(owner, own)], minlength=length), comparison.activity))
     bits, parts = common_schedule(found[0], found[1], length, SHARED_KEYS.unlike_all)
-    words = formatting.join_words(parts)
-    return Tie(SCHEDULE, min(bits, P.cap_bits), fill(SCHEDULE.words, parts=words))
+    words = f"Both {formatting.join_words(parts)} within the same hours, and others do not"
+    return Tie(SCHEDULE, min(bits, P.cap_bits), words)

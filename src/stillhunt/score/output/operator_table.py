@@ -1,4 +1,4 @@
-"""Operators, pools and split groups -> OPERATORS: one row per such set and campaign."""
+"""Operators, pools and split groups -> CASE_OPERATORS: one row per such set and campaign."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.schema_case import OPERATORS
+from stillhunt.base.schema_case import CASE_OPERATORS
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -18,6 +18,7 @@ from stillhunt.score.verdict.verdict import Judged
 
 FIRST_MEMBERS = 3
 """Members whose harvest begins first: ids are made from them, so that growth does not change them."""
+_BEGINNINGS = {"one_operator": "o", "one_pool": "p", "two_operators": "t"}
 _SPLIT_WORDS = (
     "They were found as one group, but their client fingerprints ask in different words: {z:.1f} standard deviations "
     "beyond chance"
@@ -57,8 +58,8 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
                 }
             )
     if not rows:
-        return OPERATORS.empty()
-    return OPERATORS.build(**{name: [row[name] for row in rows] for name in OPERATORS.arrow.names})
+        return CASE_OPERATORS.empty()
+    return CASE_OPERATORS.build(**{name: [row[name] for row in rows] for name in CASE_OPERATORS.arrow.names})
 
 
 def first_members(log: ScoredLog, judged: Sequence[Judged]) -> str:
@@ -81,7 +82,7 @@ def first_members(log: ScoredLog, judged: Sequence[Judged]) -> str:
 
 def _set_id(log: ScoredLog, one: CampaignSet, judged: Sequence[Judged]) -> str:
     text = one.relation + "\n" + first_members(log, judged)
-    return f"{one.relation[0]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{_BEGINNINGS[one.relation]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _taken_apart(campaigns: Sequence[Candidate], splits: Sequence[Split]) -> list[CampaignSet]:
@@ -92,5 +93,5 @@ def _taken_apart(campaigns: Sequence[Candidate], splits: Sequence[Split]) -> lis
         if split.first in place and split.second in place:
             first, second = sorted((place[split.first], place[split.second]))
             pair = Pair(first, second, statement=fill(_SPLIT_WORDS, z=split.z))
-            found.append(CampaignSet("split", (first, second), (pair,)))
+            found.append(CampaignSet("two_operators", (first, second), (pair,)))
     return found

@@ -49,21 +49,10 @@ def common_pool_bits(first: Draws, second: Draws, *, cap: float, one_coincidence
         first: values of one group.
         second: values of the other.
         cap: most bits, of one value and in all.
-        one_coincidence: all values together are one coincidence, as the dates of one plan are.
+        one_coincidence: all values together are one coincidence, as the dates of one operation are.
     """
     bits = min(_drawn_from(first, second, cap, one_coincidence), _drawn_from(second, first, cap, one_coincidence))
     return float(np.clip(bits, 0.0, cap))
-
-
-def shared_draws(first: Draws, second: Draws) -> tuple[int, int]:
-    """Draws of both groups whose value both have, and the number of such values.
-
-    Args:
-        first: values of one group.
-        second: values of the other.
-    """
-    values, at, to = np.intersect1d(first.values, second.values, assume_unique=True, return_indices=True)
-    return int(first.counts[at].sum() + second.counts[to].sum()), len(values)
 
 
 def _drawn_from(own: Draws, pool: Draws, cap: float, one_coincidence: bool) -> float:

@@ -2,7 +2,7 @@
 
 An operation begins, stands still (an empty queue, a broken proxy) and ends with all of its workers at once. Nights,
 weekends and outages of the provider are none of these: silence counts only by what the group's own hours of the day let
-expect, less what the public's silence explains, and a pause only up to a length that no weekend has.
+expect, less what the silence of comparison accounts explains, and a pause only up to a length that no weekend has.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class Schedule:
     pauses: Ints
 
 
-def schedule_of(active: Ints, public: Floats) -> Schedule:
+def schedule_of(active: Ints, others: Floats) -> Schedule:
     """Beginning, end and pauses of a group.
 
     Args:
         active: accounts of the group that are active in each hour of the log.
-        public: the public's activity in each hour over what is usual at that hour of the day; about 1.
+        others: activity of comparison accounts in each hour over what is usual at that hour of the day; about 1.
     """
     seen = np.flatnonzero(active)
     if not len(seen):
@@ -73,7 +73,7 @@ def schedule_of(active: Ints, public: Floats) -> Schedule:
     inside = slice(seen[0], seen[-1] + 1)
     days = np.maximum(np.bincount(of_day[inside], minlength=DAY_HOURS), 1)
     usual = np.bincount(of_day, weights=active, minlength=DAY_HOURS) / days
-    missed = np.concatenate([[0.0], np.cumsum(usual[of_day] * np.minimum(public, 1.0))])
+    missed = np.concatenate([[0.0], np.cumsum(usual[of_day] * np.minimum(others, 1.0))])
     begin, end = seen[:-1] + 1, seen[1:]
     kept = (missed[end] - missed[begin] >= P.min_expected) & (end - begin <= P.max_hours)
     return Schedule(
