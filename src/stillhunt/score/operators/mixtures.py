@@ -2,8 +2,9 @@
 
 One operator hands out its queue whatever program an account runs. Where wording depends on the program, far beyond what
 chance makes of so many accounts, the campaign is a mixture: its programs are divided into the two sets whose words
-differ most, each account goes where its program is, and both parts are judged anew. A card says nothing of that kind:
-accounts that are paid for together may well have a task of their own.
+differ most, each account goes where its own words are likelier (both operators may run one of the programs), and both
+parts are judged anew. A card says nothing of that kind: accounts that are paid for together may well have a task of
+their own.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ class MixtureParameters:
     min_z: float = parameter(
         10.0,
         unit="standard deviations",
-        meaning="Excess of the words' dependence on the client fingerprint from which a campaign is a mixture.",
-        provenance=measured("true mixtures 12 to 22, others up to 4; benchmarks/quality/operators.py has the worlds"),
+        meaning="How far words have to depend on the client fingerprint before a campaign is a mixture.",
+        provenance=measured(
+            "true mixtures 12 to 39, others up to 2.3, in worlds as those of benchmarks/quality/operators.py"
+        ),
     )
     min_users: int = parameter(
         5,
@@ -58,16 +61,22 @@ class MixtureParameters:
         provenance=judgement("rarer words are those of single items"),
     )
     account_requests: int = parameter(
-        100,
+        30,
         unit="requests",
         meaning="Most requests of an account that are read.",
-        provenance=judgement("more change no result, and cost time"),
+        provenance=measured("9 to 14 requests an account told all members of ten mixtures; no script repeats it"),
     )
     most_accounts: int = parameter(
-        1000,
+        2000,
         unit="accounts",
-        meaning="Most members of whom words are read, evenly chosen.",
-        provenance=judgement("the same"),
+        meaning="Most members, evenly chosen, on whom fingerprints are exchanged.",
+        provenance=judgement("more change no result, and cost time"),
+    )
+    rounds: int = parameter(
+        4,
+        unit="rounds",
+        meaning="Rounds of putting each member where its words are likelier, at most.",
+        provenance=judgement("ten mixtures were settled after two"),
     )
 
 
@@ -156,11 +165,12 @@ def _parts_of(log: ScoredLog, candidate: Candidate) -> tuple[Flags, float] | Non
     for place, fingerprint in enumerate(fingerprints.tolist()):
         group[used == fingerprint] = place
     read = np.flatnonzero((group >= 0) & (words.requests > 0))
+    read = read[:: max(1, -(-len(read) // P.most_accounts))]
     own = _Words(words.uses[read], words.requests[read])
-    if (z := _excess(own, group[read], len(fingerprints))) < P.min_z:
+    of_first, z = _divided(own, group[read], len(fingerprints))
+    if z < P.min_z:
         return None
-    of_first = _divided(own, group[read], len(fingerprints))
-    inside = _nearer(words, np.where(group >= 0, of_first[group], -1))
+    inside = _by_words(words, np.where(group >= 0, of_first[group], -1))
     return (inside, z) if min(inside.sum(), (~inside).sum()) >= P.min_users else None
 
 
@@ -169,8 +179,7 @@ def _words_of(log: ScoredLog, candidate: Candidate) -> _Words:
     order = np.argsort(candidate.row_account, kind="stable")
     owner = candidate.row_account[order]
     place = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    step = max(1, -(-members // P.most_accounts))
-    chosen = (place < P.account_requests) & (owner % step == 0)
+    chosen = place < P.account_requests
     rows, owner = candidate.rows[order][chosen], owner[chosen]
     begins, buckets = log.requests.topic_words
     lengths = begins[rows + 1] - begins[rows]
@@ -183,47 +192,50 @@ def _words_of(log: ScoredLog, candidate: Candidate) -> _Words:
     return _Words(uses.reshape(members, -1).astype(np.float64), requests.astype(np.float64))
 
 
-def _excess(words: _Words, group: Ints, groups: int) -> float:
-    """How far words depend on the group, in standard deviations of what chance does."""
+def _divided(words: _Words, group: Ints, groups: int) -> tuple[Ints, float]:
+    """1 for each group on the first's side of the division into two whose words differ most, and how much they do.
+
+    How much is in standard deviations beyond what the best division of exchanged groups makes.
+    """
+    numbers = np.arange((1 << (groups - 1)) - 1)
+    sides = np.column_stack([np.ones(len(numbers), np.int64), numbers[:, None] >> np.arange(groups - 1) & 1])
     rng = np.random.default_rng(0)
-    seen = _dependence(words, group, groups)
-    chance = np.array([_dependence(words, rng.permutation(group), groups) for _ in range(P.permutations)])
-    spread = float(chance.std())
-    return float((seen - chance.mean()) / spread) if spread > 0.0 else 0.0
+    seen = _differences(words, group, sides)
+    chance = np.array([_differences(words, rng.permutation(group), sides).max() for _ in range(P.permutations)])
+    best, spread = int(seen.argmax()), float(chance.std())
+    return sides[best], float((seen[best] - chance.mean()) / spread) if spread > 0.0 else 0.0
 
 
-def _dependence(words: _Words, group: Ints, groups: int) -> float:
-    """Mean chi-square of the words over groups of members."""
-    member = (group[None, :] == np.arange(groups)[:, None]).astype(np.float64)
-    return _chi_square(member @ words.uses, member @ words.requests)
-
-
-def _chi_square(uses: Floats, requests: Floats) -> float:
-    share = uses.sum(axis=0) / requests.sum()
-    away = uses / np.maximum(requests, 1.0)[:, None] - share
-    return float((requests[:, None] * away**2 / np.maximum(share * (1.0 - share), 1e-9)).mean(axis=1).sum())
-
-
-def _divided(words: _Words, group: Ints, groups: int) -> Ints:
-    """1 for each group on the first's side of the division into two whose words differ most."""
-    member = (group[None, :] == np.arange(groups)[:, None]).astype(np.float64)
+def _differences(words: _Words, group: Ints, sides: Ints) -> Floats:
+    """Mean chi-square of the words between the two sides of each division."""
+    member = (group[None, :] == np.arange(sides.shape[1])[:, None]).astype(np.float64)
     uses, requests = member @ words.uses, member @ words.requests
-    best, found = -1.0, np.ones(groups, np.int64)
-    for number in range((1 << (groups - 1)) - 1):
-        side = np.array([1, *((number >> place & 1) for place in range(groups - 1))])
-        both = np.stack([side, 1 - side]).astype(np.float64)
-        value = _chi_square(both @ uses, both @ requests)
-        if value > best:
-            best, found = value, side
-    return found
+    total, every = uses.sum(axis=0), requests.sum()
+    share = total / every
+    inside = sides @ requests
+    away = sides @ uses - inside[:, None] * share
+    chi_square = away**2 / np.maximum(share * (1.0 - share), 1e-9)
+    return np.asarray(chi_square.mean(axis=1) * every / np.maximum(inside * (every - inside), 1.0), np.float64)
 
 
-def _nearer(words: _Words, side: Ints) -> Flags:
-    """True for the members of the first side; whose program says nothing goes where its words are likelier."""
-    rates = [
-        np.clip((words.uses[side == one].sum(axis=0) + 0.5) / (words.requests[side == one].sum() + 1.0), 0.0, 0.99)
-        for one in (1, 0)
-    ]
-    silent = np.maximum(words.requests[:, None] - words.uses, 0.0)
-    likelier = words.uses @ np.log2(rates[0] / rates[1]) + silent @ np.log2((1 - rates[0]) / (1 - rates[1])) > 0.0
-    return np.asarray(np.where(side < 0, likelier, side == 1), bool)
+def _by_words(words: _Words, side: Ints) -> Flags:
+    """True for the members whose words are likelier on the first side; each is compared with the others of both sides.
+
+    Args:
+        words: words of the members.
+        side: 1 first side, 0 second, -1 not known: what the client fingerprints say.
+    """
+    for _ in range(P.rounds):
+        likelier = np.zeros(len(side))
+        for one, sign in ((1, 1.0), (0, -1.0)):
+            own = (side == one)[:, None]
+            uses, requests = (own * words.uses).sum(axis=0), (own[:, 0] * words.requests).sum()
+            rate = (uses - own * words.uses + 0.5) / (requests - own * words.requests[:, None] + 1.0)
+            rate = np.clip(rate, 1e-9, 0.999)
+            silent = np.maximum(words.requests[:, None] - words.uses, 0.0)
+            likelier += sign * (words.uses * np.log2(rate) + silent * np.log2(1.0 - rate)).sum(axis=1)
+        moved = np.where(likelier != 0.0, (likelier > 0.0).astype(np.int64), side)
+        if np.array_equal(moved, side):
+            break
+        side = moved
+    return np.asarray(side == 1, bool)
