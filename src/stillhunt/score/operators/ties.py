@@ -123,6 +123,7 @@ KINDS = (
     TieKind("settings", "program", False, "use", "combination", " of temperature, top_p and max_tokens"),
 )
 SCHEDULE = TieKind("schedule", "schedule")
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,7 @@ def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparis
             continue
         draws = [comparison.drawn(kind.name, one, part) for one, part in zip((first, second), own, strict=True)]
         cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
-        bits = common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at")
+        bits = round(common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at"), _DIGITS)
         if bits > 0.0:
             ties.append(Tie(kind, bits, kind.statement(*_sharing(own))))
     if (schedule := _schedule_tie(first, second, own_places, comparison)).bits > 0.0:
@@ -342,4 +343,4 @@ def _schedule_tie(first: CampaignKeys, second: CampaignKeys, own_places: Sequenc
         found.append(schedule_of(np.bincount(hour[np.isin(owner, own)], minlength=length), comparison.activity))
     bits, parts = common_schedule(found[0], found[1], length, SHARED_KEYS.unlike_all)
     words = f"Both {formatting.join_words(parts)} within the same hours, and others do not"
-    return Tie(SCHEDULE, min(bits, P.cap_bits), words)
+    return Tie(SCHEDULE, round(min(bits, P.cap_bits), _DIGITS), words)
