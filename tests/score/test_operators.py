@@ -183,6 +183,10 @@ def test_who_uses_the_others_client_goes_where_its_words_are() -> None:
     assert sorted(part.candidate.accounts.tolist() for part in parts)[0] == list(range(20))
 
 
-def test_a_group_left_alone_is_not_taken_apart() -> None:
+@pytest.mark.parametrize(("bits", "verdict", "parts"), [(1.0, "act", 2), (-1.0, "act", 1), (1.0, "none", 1)])
+def test_a_group_left_alone_is_taken_apart_where_it_is_likely_and_a_part_is_a_campaign(
+    bits: float, verdict: str, parts: int
+) -> None:
     log, whole = mixture(words_by_client=True)
-    assert len(split_mixtures(log, [judged(whole, "none")], by("act"))[0]) == 1
+    left_alone = replace(judged(whole, "none"), bits=bits)
+    assert len(split_mixtures(log, [left_alone], by(verdict))[0]) == parts

@@ -36,6 +36,12 @@ class MixtureParameters:
             "true mixtures 12 to 39, others up to 2.3, in worlds as those of benchmarks/quality/operators.py"
         ),
     )
+    least_bits: float = parameter(
+        0.0,
+        unit="bits",
+        meaning="Log2 odds from which a group with the verdict none is looked at, too.",
+        provenance=measured("no group of six honest worlds looked like a mixture; no script repeats it"),
+    )
     min_users: int = parameter(
         5,
         unit="accounts",
@@ -115,7 +121,8 @@ def split_mixtures(
 ) -> tuple[list[Judged], list[Split]]:
     """The judged candidates with the two operators of each mixture in place of the mixture.
 
-    A mixture stays whole where neither part by itself reaches its verdict.
+    A mixture stays whole where neither part by itself reaches its verdict. Two queues in one group look like no queue,
+    so that parts may be campaigns of a group that is none.
 
     Args:
         log: the log.
@@ -131,7 +138,8 @@ def split_mixtures(
     splits: list[Split] = []
     while waiting:
         whole = waiting.pop()
-        found = _parts_of(log, whole.candidate) if whole.verdict != "none" else None
+        likely = whole.verdict != "none" or whole.bits >= P.least_bits
+        found = _parts_of(log, whole.candidate) if likely else None
         if found is None:
             done.append(whole)
             continue
@@ -140,7 +148,8 @@ def split_mixtures(
             judge_part(replace(whole.candidate.without(own), number=number + place))
             for place, own in enumerate((inside, ~inside))
         ]
-        if min(VERDICTS.index(part.verdict) for part in parts) > VERDICTS.index(whole.verdict):
+        best = min(VERDICTS.index(part.verdict) for part in parts)
+        if best > VERDICTS.index(whole.verdict) or VERDICTS[best] == "none":
             done.append(whole)
             continue
         splits.append(Split(number, number + 1, z))
