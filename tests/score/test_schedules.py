@@ -18,7 +18,7 @@ def active(*silent: tuple[int, int], level: int = 3) -> np.ndarray:
     return counts
 
 
-def test_a_silence_against_habit_is_a_pause() -> None:
+def test_a_silence_at_usual_hours_is_a_pause() -> None:
     found = schedule_of(active((0, 20), (100, 110), (320, HOURS)), USUAL)
     assert (found.begin, found.end, found.pauses.tolist()) == (20, 319, [[100, 110]])
 
