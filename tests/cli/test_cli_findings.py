@@ -51,8 +51,8 @@ MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "4.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
 GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "origins", "roles", "before_acting"]
 JSON_FIELDS = [
-    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "coverage", "unmapped",
-    "unenriched", "personal_ids", "sampled", "rejects", "inputs",
+    "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "operators", "coverage",
+    "unmapped", "unenriched", "personal_ids", "sampled", "rejects", "inputs",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -231,3 +232,18 @@ def test_faulty_orders_are_refused(tmp_path: Path) -> None:
         build_second_world(SecondSpec(0, texts=tmp_path / "short.parquet"))
     with pytest.raises(InputError, match="cannot be read"):
         build_second_world(SecondSpec(0, texts=tmp_path / "absent.parquet"))
+
+
+def test_specialists_work_on_one_queue_each() -> None:
+    spec = SecondSpec(2, accounts=60, seed=9, days=4, campaign_accounts=12, specialists=3)
+    world = build_second_world(spec)
+    everybody = build_second_world(replace(spec, specialists=0))
+    for built, most in ((world, 3), (everybody, 1)):
+        texts = dict(zip(built.requests["request_id"].to_pylist(), built.requests["prompt"].to_pylist(), strict=True))
+        openings: dict[str, set[str]] = {}
+        for row in built.truth_requests.to_pylist():
+            if row["campaign"]:
+                opening = " ".join((texts[row["request_id"]] or "").split()[:4])
+                openings.setdefault(row["account_id"], set()).add(opening)
+        apart = [len(one & other) == 0 for one in openings.values() for other in openings.values()]
+        assert any(apart) == (most > 1)

@@ -160,6 +160,7 @@ def demo_case(seed: int = 7) -> Case:
     for story in CAMPAIGNS:
         _add_campaign(rows, views, prompts, story, random_numbers)
     _add_honest_accounts(rows, random_numbers)
+    rows["operators"] = operator_rows(("hunt-7f3a91c2", "hunt-c41d08be"))
     rows["rejects"] = [
         {"source": "march.jsonl", "place": f"line {line}", "reason": reason, "raw": '{"id": "…'}
         for line, reason in (
@@ -172,6 +173,30 @@ def demo_case(seed: int = 7) -> Case:
     samples = sample_table(pa.Table.from_pylist(prompts), chars=320)
     details = build("member_details", [_details(member, number) for number, member in enumerate(rows["members"])])
     return Case(tables, samples, build("timeline", views["timeline"]), run_record(tables), member_details=details)
+
+
+def operator_rows(campaigns: tuple[str, str], relation: str = "one_operator") -> list[dict[str, Any]]:
+    """Two campaigns that belong together, as rows of operators.parquet."""
+    ties = {
+        "client_fingerprint": (7.6, "All 190 accounts of both campaigns use the same 3 client fingerprints"),
+        "schedule": (5.2, "Both begin and pause within the same hours, and others do not"),
+    }
+    if relation != "one_operator":
+        ties = {}
+    return [
+        {
+            "operator_id": f"{relation[0]}-1f2e3d4c",
+            "relation": relation,
+            "campaign_id": campaign,
+            "tied_to": other,
+            "accounts": 190,
+            "bits": math.fsum(bits for bits, _ in ties.values()),
+            "kinds": list(ties),
+            "kind_bits": [bits for bits, _ in ties.values()],
+            "statements": [text for _, text in ties.values()] or ["80 accounts serve both campaigns"],
+        }
+        for campaign, other in (campaigns, campaigns[::-1])
+    ]
 
 
 def _details(member: dict[str, Any], number: int) -> dict[str, Any]:

@@ -254,6 +254,7 @@ ACCOUNT_FACTS = Table(
         _c("flagged", pa.bool_(), False, "True where the account's own verdict is act."),
         _c("sanctioned", pa.bool_(), False, "True where the settings allow the account's programme."),
         _c("main_campaign_id", pa.string(), True, "Campaign from which the account has its verdict."),
+        _c("operator_id", pa.string(), True, "Operator of this campaign and others; null where it is tied to none."),
         _c("score", pa.float64(), False, "Probability that the account harvests in this campaign, 0 to 1."),
         _c("role", pa.string(), False, "dedicated, mixed, pool, victim or unknown, as in members.parquet."),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
@@ -261,6 +262,47 @@ ACCOUNT_FACTS = Table(
         _c("share", pa.float64(), False, "Its requests in this campaign as a share of its traffic, 0 to 1."),
         *_OF_THE_REQUESTS,
         *_OF_THE_CUSTOMER,
+    ),
+)
+
+RELATIONS = ("one_operator", "one_pool", "two_operators")
+"""One operator runs the campaigns; they use the same accounts; they were found as one and are two."""
+
+CASE_OPERATORS = Table(
+    "operators",
+    "operators.parquet: which campaigns (verdict act or review) belong together, one row per set and campaign; a "
+    "campaign may be in one set of each relation.",
+    (
+        _c(
+            "operator_id",
+            pa.string(),
+            False,
+            "Stable id of the set, made from the members found first: o- one operator, p- one pool, t- two operators.",
+        ),
+        _c(
+            "relation",
+            pa.string(),
+            False,
+            "one_operator (it runs the campaigns), one_pool (they use the same accounts, perhaps for several "
+            "operators) or two_operators (they were found as one group, and are two operators).",
+        ),
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("tied_to", pa.string(), False, "Campaign of the same set to which it is tied most strongly."),
+        _c("accounts", pa.int64(), False, "Member accounts of all campaigns of the set, each counted once."),
+        _c(
+            "bits",
+            pa.float64(),
+            False,
+            "Bits beyond chance of that tie, all kinds together; 0 for one_pool and two_operators.",
+        ),
+        _c("kinds", STRINGS, False, "Kinds of that tie, the strongest first."),
+        _c("kind_bits", pa.list_(pa.float64()), False, "Bits of each of these kinds."),
+        _c(
+            "statements",
+            STRINGS,
+            False,
+            "Each of these kinds in one sentence; for one_pool and two_operators the reason.",
+        ),
     ),
 )
 
@@ -287,6 +329,7 @@ CASE_TABLES: dict[str, Table] = {
     "harvest": HARVEST,
     "campaigns": CAMPAIGNS,
     "evidence": EVIDENCE,
+    "operators": CASE_OPERATORS,
     "rejects": REJECTS,
 }
 """File stem in the case folder -> its table."""

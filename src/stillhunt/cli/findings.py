@@ -9,6 +9,7 @@ from stillhunt.base.families import PRIOR
 from stillhunt.triage import CaseModel
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel
+from stillhunt.triage.operators import OperatorModel
 
 EXIT_NOTHING = 0
 EXIT_ERROR = 1
@@ -67,6 +68,7 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         "counts": dict(run.get("counts", {})),
         "campaigns": [{**_group(campaign), "members": members[campaign.row["campaign_id"]]} for campaign in found],
         "left_alone": [_group(group) for group in case.of_verdict("none")],
+        "operators": [_operator(one) for one in case.operators],
         "coverage": list(run.get("coverage", [])),
         "unmapped": list(run.get("unmapped", [])),
         "unenriched": list(run.get("unenriched", [])),
@@ -78,6 +80,25 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
             "reasons": dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
         },
         "inputs": list(run.get("inputs", [])),
+    }
+
+
+def _operator(operator: OperatorModel) -> dict[str, Any]:
+    """Campaigns that belong together: id, relation, accounts, and each campaign with its strongest tie."""
+    first, own = operator.rows[0], ("campaign_id", "tied_to", "bits")
+    return {
+        **{name: first[name] for name in ("operator_id", "relation", "accounts")},
+        "campaigns": [
+            {
+                **{name: row[name] for name in own},
+                "ties": [
+                    {"kind": kind, "bits": round(bits, 3)}
+                    for kind, bits in zip(row["kinds"], row["kind_bits"], strict=True)
+                ],
+                "why": row["statements"],
+            }
+            for row in operator.rows
+        ],
     }
 
 

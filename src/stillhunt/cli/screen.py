@@ -23,6 +23,7 @@ CAMPAIGNS_SHOWN = 20
 FAMILIES_SHOWN = 3
 REASONS_SHOWN = 3
 DOUBTS_SHOWN = 5
+OPERATORS_SHOWN = 10
 NEAR_MISSES_SHOWN = 3
 NEAR_MISS_PROBABILITY = 0.01
 """Groups below this probability are counted but not listed."""
@@ -50,7 +51,13 @@ def print_findings(console: Console, case: CaseModel, case_folder: str | None, r
     if rest > 0:
         console.print(f"\n... and {formatting.plural(rest, 'more campaign')} in campaigns.parquet")
     console.print()
-    notes = [*_logs(case), *_gaps(case, rejects_limit), *_near_misses(case), *_next_steps(found, case_folder)]
+    notes = [
+        *_operators(case),
+        *_logs(case),
+        *_gaps(case, rejects_limit),
+        *_near_misses(case),
+        *_next_steps(found, case_folder),
+    ]
     print_columns(console, _without_repeats(notes), ("dim",))
 
 
@@ -145,6 +152,13 @@ def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
             for (source, reason), count in list(case.rejects.items())[:REASONS_SHOWN]
         ]
     return notes
+
+
+def _operators(case: CaseModel) -> list[tuple[str, str]]:
+    """Campaigns that belong together, and why."""
+    rest = len(case.operators) - OPERATORS_SHOWN
+    more = [("", f"... and {formatting.count(rest)} more in operators.parquet")] if rest > 0 else []
+    return [*((one.label, one.words) for one in case.operators[:OPERATORS_SHOWN]), *more]
 
 
 def _shown(text: str) -> str:

@@ -1,11 +1,14 @@
 """Evidence in bits -> calibrated scores and verdicts.
 
 The log is coded once (`context`), and every kind of evidence (`evidence/kinds`, one module each) looks at every
-candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`), and these fill the case tables
-(`output`). The statistics (`stats`) know no log.
+candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`). Campaigns of one operator are
+tied to each other, and mixtures of two taken apart (`operators`). All this fills the case tables (`output`). The
+statistics (`stats`) know no log.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import pyarrow as pa
 
@@ -16,6 +19,7 @@ from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.disposable_mail import list_version
 from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL, family_needs
+from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.verdict.budget import Budget, false_alarm_budget, log_budget
 from stillhunt.score.verdict.linked_accounts import linked_operations
@@ -50,22 +54,22 @@ def score_campaigns(
         budget = log_budget(totals, config.score)
     else:
         budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
+    judge_one = partial(
+        judge,
+        log,
+        settings=config.score,
+        min_slice_requests=config.link.min_slice_requests,
+        min_accounts=config.resolve.min_accounts,
+        required_bits=budget.required_bits,
+    )
     judged = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance:
         for candidate in found:
-            judged.append(
-                judge(
-                    log,
-                    candidate,
-                    config.score,
-                    min_slice_requests=config.link.min_slice_requests,
-                    min_accounts=config.resolve.min_accounts,
-                    required_bits=budget.required_bits,
-                )
-            )
+            judged.append(judge_one(candidate))
             advance(1)
+    judged, splits = split_mixtures(log, judged, judge_one)
     judged += linked_operations(log, judged, config.score)
-    made, harvested = case_tables(log, judged, config)
+    made, harvested = case_tables(log, judged, config, splits)
     return made, pa.array(harvested)
 
 

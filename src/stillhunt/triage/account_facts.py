@@ -38,12 +38,20 @@ def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel]) -> pa.Tab
         "flagged": pc.fill_null(accounts["flagged"], False),
         "sanctioned": pc.fill_null(accounts["sanctioned"], False),
         "main_campaign_id": accounts["campaign_id"],
+        "operator_id": _operator_of(members["campaign_id"], tables["operators"]),
         "other_requests": pc.fill_null(pc.subtract(accounts["requests"], members["requests"]), 0),
     }
     facts = ACCOUNT_FACTS.build(**columns)
     order = facts.select(["score", "requests", "account_id"]).append_column("place", place)
     keys = [("place", "ascending"), ("score", "descending"), ("requests", "descending"), ("account_id", "ascending")]
     return facts.take(pc.sort_indices(order, sort_keys=keys))
+
+
+def _operator_of(campaigns: pa.ChunkedArray, operators: pa.Table) -> pa.ChunkedArray:
+    """The operator of each campaign; null where it is tied to no other."""
+    known = operators.filter(pc.equal(operators["relation"], "one_operator"))
+    places = pc.index_in(campaigns.cast(pa.string()), value_set=known["campaign_id"].combine_chunks())
+    return known["operator_id"].combine_chunks().take(places)
 
 
 def _without_null_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -106,6 +106,11 @@ class Case:
         return self.tables["evidence"]
 
     @property
+    def operators(self) -> pa.Table:
+        """Which campaigns belong together, and why."""
+        return self.tables["operators"]
+
+    @property
     def rejects(self) -> pa.Table:
         """Rows that could not be used, with reasons."""
         return self.tables["rejects"]

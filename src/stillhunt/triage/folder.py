@@ -49,6 +49,7 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
         ("request_count", "descending"),
         ("cited", "ascending"),
     ),
+    "operators": (("relation", "ascending"), ("operator_id", "ascending"), ("campaign_id", "ascending")),
     "rejects": (("source", "ascending"), ("place", "ascending"), ("reason", "ascending"), ("raw", "ascending")),
     "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
     "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),

@@ -19,6 +19,7 @@ from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
 from stillhunt.triage import margins, sentences
 from stillhunt.triage.kinds import is_harvest, kind_label
+from stillhunt.triage.operators import OperatorModel, operator_models
 from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.personal_ids import personal_ids_sentence
 from stillhunt.triage.roles import role_sentences, roles_in_words
@@ -57,6 +58,7 @@ class CampaignModel:
         origins: clients, networks, kinds of addresses and countries: aspect and words.
         roles: role -> number of members.
         sanctioned: members whose programme the settings declare.
+        related: the campaigns of the same operator or pool: label and words.
         run: what the run's record adds.
     """
 
@@ -65,6 +67,7 @@ class CampaignModel:
     origins: tuple[tuple[str, str], ...]
     roles: Mapping[str, int]
     sanctioned: int
+    related: tuple[tuple[str, str], ...]
     run: RunFacts
 
     @property
@@ -195,6 +198,7 @@ class CampaignModel:
             ("seen", formatting.between(row["first_seen"], row["last_seen"])),
             *([("in declared programmes", formatting.plural(self.sanctioned, "account"))] if self.sanctioned else []),
             *((LABELS[aspect].lower(), words) for aspect, words in self.origins),
+            *self.related,
         )
 
     @property
@@ -250,6 +254,11 @@ class CaseModel:
         )
 
     @cached_property
+    def operators(self) -> tuple[OperatorModel, ...]:
+        """Campaigns that belong together, the largest operators first."""
+        return operator_models(self.tables["operators"])
+
+    @cached_property
     def personal_ids(self) -> str:
         """That some account ids are personal data, in sentences; empty where none is."""
         return personal_ids_sentence(self.tables["accounts"]["account_id"])
@@ -296,6 +305,7 @@ def case_model(
     declared = accounts.filter(accounts["sanctioned"])["account_id"]
     allowed = members.filter(pc.is_in(members["account_id"], value_set=declared))
     sanctioned = dict(_counted(allowed, ["campaign_id"]))
+    sets = operator_models(tables["operators"])
     campaigns = [
         CampaignModel(
             row=row,
@@ -303,6 +313,7 @@ def case_model(
             origins=tuple(origin_words(by_campaign.get(name, []))),
             roles=roles.get(name, {}),
             sanctioned=sanctioned.get(name, 0),
+            related=tuple(said for one in sets if (said := one.of_campaign(name))),
             run=facts,
         )
         for row in tables["campaigns"].to_pylist()

@@ -26,6 +26,7 @@ from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, CampaignView,
 _ROOM = resources.files("stillhunt.triage")
 _SENTENCE_CHARS = 600
 _REASONS_SHOWN = 12
+_OPERATORS_SHOWN = 50
 _INPUTS_SHOWN = 100
 _CAMPAIGNS_IN_CONTENTS = 20
 _WITHOUT_EFFECT = ("threads", "memory_limit_gb", "engine", "batch_rows")
@@ -63,6 +64,8 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files, and vendored ones with SHA-256
             chart_data=Markup(_json_for_script(_chart_data(campaigns))),  # noqa: S704 - escaped there
             campaigns=campaigns,
+            operators=[(one.label, one.words) for one in case.operators[:_OPERATORS_SHOWN]],
+            hidden_operators=max(0, len(case.operators) - _OPERATORS_SHOWN),
             hidden_campaigns=len(findings) - len(campaigns),
             headline=case.headline,
             period=formatting.period(*period) if findings else "",

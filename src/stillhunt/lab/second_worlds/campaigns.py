@@ -35,6 +35,8 @@ def build_campaign(scene: Scene, place: int) -> Block:
     name = f"c{place}"
     rng = scene.stream(f"campaign/{name}")
     rung = RUNGS[scene.spec.rung]
+    if scene.spec.specialists:
+        rung = replace(rung, skills=scene.spec.specialists)
     people = recruit(scene, rng, rung, scene.spec.campaign_accounts)
     shifts = _shifts(scene, rng, rung, people)
     parts = []
@@ -176,8 +178,12 @@ def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, tasks: tuple
     n = len(item)
     topics = _topics_of_skills(scene, rng, rung)
     items = int(item.max(initial=-1)) + 1
-    skill = rng.integers(0, rung.skills, items)
-    topic = np.array([rng.choice(len(shares), p=shares) for shares in topics[skill]], np.int64)[item]
+    skill = rng.integers(0, rung.skills, items)[item]
+    if scene.spec.specialists:
+        skill = owner % rung.skills
+    of_item = np.zeros(items, np.int64)
+    of_item[item] = skill  # the last worker of an item that was done twice decides
+    topic = np.array([rng.choice(len(shares), p=shares) for shares in topics[of_item]], np.int64)[item]
     wide = rung.wording in ("relay", "untemplated")
     if wide:
         language = np.where(rng.random(items) < 0.6, 0, rng.integers(0, len(scene.languages), items))[item]
@@ -193,7 +199,7 @@ def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, tasks: tuple
         return jobs
     if rung.wording == "untemplated":
         return jobs
-    _word(scene, rng, rung, jobs, (wrapped_rows, skill[item], item))
+    _word(scene, rng, rung, jobs, (wrapped_rows, skill, item))
     return jobs
 
 

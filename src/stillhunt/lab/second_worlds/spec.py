@@ -29,6 +29,8 @@ class SecondSpec:
         seed: seed of everything; honest rows do not depend on the campaigns.
         campaign_accounts: accounts of each campaign (rung 8: of the pool that the labs share).
         campaigns: number of campaigns (rung 8: of pools).
+        specialists: queues among which each campaign divides its accounts, every account working on one only; 0 = all
+            accounts work on everything.
         texts: Parquet file of real texts to use in place of the text model; needs the columns `text` and `topic`.
     """
 
@@ -38,6 +40,7 @@ class SecondSpec:
     seed: int = 0
     campaign_accounts: int = 60
     campaigns: int = 1
+    specialists: int = 0
     texts: Path | None = None
 
     def __post_init__(self) -> None:
@@ -47,7 +50,7 @@ class SecondSpec:
                 where="SecondSpec",
                 next_step=f"use one of {', '.join(map(str, BUILT_RUNGS))}",
             )
-        least = {"accounts": 50, "days": 4, "seed": 0, "campaign_accounts": 6, "campaigns": 1}
+        least = {"accounts": 50, "days": 4, "seed": 0, "campaign_accounts": 6, "campaigns": 1, "specialists": 0}
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,7 +14,9 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, OPERATION_KINDS, SLICES, VERDICTS
 from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
+from stillhunt.score.output.operator_table import first_members, operators_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
@@ -26,13 +29,16 @@ _HARVEST_KIND, _NOT_KNOWN = OPERATION_KINDS[0], OPERATION_KINDS[-1]
 ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
-def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[dict[str, pa.Table], Ints]:
+def case_tables(
+    log: ScoredLog, judged: list[Judged], config: Config, splits: Sequence[Split] = ()
+) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
     Args:
         log: the log.
         judged: candidates with their verdicts.
         config: settings (sanctioned programmes, prices, thresholds).
+        splits: mixtures of two operators that were taken apart.
 
     Returns:
         The tables by name, and the places in the log of the harvested requests, row for row with their table.
@@ -54,6 +60,7 @@ def case_tables(log: ScoredLog, judged: list[Judged], config: Config) -> tuple[d
             "accounts": pool.submit(_accounts, log, shown, names, sanctioned, config),
             "campaigns": pool.submit(_campaigns, log, shown, names, config),
             "members": pool.submit(_members, log, shown, names, roles),
+            "operators": pool.submit(operators_table, log, shown, names, splits),
         }
         return {name: table.result() for name, table in made.items()}, harvested
 
@@ -86,11 +93,7 @@ def _campaign_ids(log: ScoredLog, shown: list[Judged]) -> list[str]:
     """Ids made from the three members whose harvest begins first, so that growth does not change them."""
     names: dict[str, None] = {}
     for judged in shown:
-        candidate = judged.candidate
-        start = np.full(len(candidate.accounts), np.iinfo(np.int64).max)
-        np.minimum.at(start, candidate.row_account, log.requests.time[candidate.rows])
-        first = candidate.accounts[np.lexsort((candidate.accounts, start))[:3]]
-        text = "\n".join(log.accounts.ids[a].as_py() for a in first)
+        text = first_members(log, [judged])
         name = "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]
         while name in names:  # two campaigns on the same accounts (a pool)
             name = "c-" + hashlib.sha256((name + text).encode()).hexdigest()[:8]

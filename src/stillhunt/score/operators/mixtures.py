@@ -1,0 +1,250 @@
+"""Two operators in one campaign: whose client fingerprint predicts what is asked in which words.
+
+One operator hands out its queue whatever program an account runs. Where wording depends on the program, far beyond what
+chance makes of so many accounts, the campaign is a mixture: its programs are divided into the two sets whose words
+differ most, each account goes where its own words are likelier (both operators may run one of the programs), and both
+parts are judged anew. A card says nothing of that kind: accounts that are paid for together may well have a task of
+their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.schema_case import VERDICTS
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.coding import commonest
+from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
+from stillhunt.score.verdict.verdict import Judged
+
+
+@parameter_table("score.mixtures", "When one campaign is two operators.")
+@dataclass(frozen=True)
+class MixtureParameters:
+    """Parameters of mixtures."""
+
+    min_z: float = parameter(
+        10.0,
+        unit="standard deviations",
+        meaning="How far words have to depend on the client fingerprint before a campaign is a mixture.",
+        provenance=measured(
+            "true mixtures 12 to 39, others up to 2.3, in worlds as those of benchmarks/quality/operators.py"
+        ),
+    )
+    least_bits: float = parameter(
+        0.0,
+        unit="bits",
+        meaning="Log2 odds from which a group with the verdict none is looked at, too.",
+        provenance=measured("no group of six honest worlds looked like a mixture; no script repeats it"),
+    )
+    min_users: int = parameter(
+        5,
+        unit="accounts",
+        meaning="Members of a client fingerprint that takes part.",
+        provenance=judgement("the fewest accounts of a campaign"),
+    )
+    max_fingerprints: int = parameter(
+        10,
+        unit="fingerprints",
+        meaning="Most client fingerprints that take part, those with the most members.",
+        provenance=derived("all 511 ways to divide them in two are tried"),
+    )
+    permutations: int = parameter(
+        60,
+        unit="permutations",
+        meaning="Random exchanges of fingerprints among the members that show what chance does.",
+        provenance=derived("the deviation is known to 9 %"),
+    )
+    word_share: float = parameter(
+        0.01,
+        unit="share",
+        meaning="Requests in which a word must stand to be compared.",
+        provenance=judgement("rarer words are those of single items"),
+    )
+    account_requests: int = parameter(
+        30,
+        unit="requests",
+        meaning="Most requests of an account that are read.",
+        provenance=measured("9 to 14 requests an account told all members of ten mixtures; no script repeats it"),
+    )
+    most_accounts: int = parameter(
+        2000,
+        unit="accounts",
+        meaning="Most members, evenly chosen, on whom fingerprints are exchanged.",
+        provenance=judgement("more change no result, and cost time"),
+    )
+    rounds: int = parameter(
+        4,
+        unit="rounds",
+        meaning="Rounds of putting each member where its words are likelier, at most.",
+        provenance=judgement("ten mixtures were settled after two"),
+    )
+
+
+P = values_of(MixtureParameters)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A mixture that was taken apart.
+
+    Attributes:
+        first, second: numbers of its parts as candidates.
+        z: how far the client fingerprint predicted the words, in standard deviations.
+    """
+
+    first: int
+    second: int
+    z: float
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Words of the members, as far as they are read.
+
+    Attributes:
+        uses: requests of each member with each word, shape (members, words).
+        requests: requests of each member that were read.
+    """
+
+    uses: Floats
+    requests: Floats
+
+
+def split_mixtures(
+    log: ScoredLog, judged: list[Judged], judge_part: Callable[[Candidate], Judged]
+) -> tuple[list[Judged], list[Split]]:
+    """The judged candidates with the two operators of each mixture in place of the mixture.
+
+    A mixture stays whole where neither part by itself reaches its verdict. Two queues in one group look like no queue,
+    so that parts may be campaigns of a group that is none.
+
+    Args:
+        log: the log.
+        judged: candidates with their verdicts.
+        judge_part: judges a part.
+
+    Returns:
+        Candidates with their verdicts, and what was taken apart.
+    """
+    number = max((one.candidate.number for one in judged), default=0) + 1
+    waiting: list[Judged] = list(reversed(judged))
+    done: list[Judged] = []
+    splits: list[Split] = []
+    while waiting:
+        whole = waiting.pop()
+        likely = whole.verdict != "none" or whole.bits >= P.least_bits
+        found = _parts_of(log, whole.candidate) if likely else None
+        if found is None:
+            done.append(whole)
+            continue
+        inside, z = found
+        parts = [
+            judge_part(replace(whole.candidate.without(own), number=number + place))
+            for place, own in enumerate((inside, ~inside))
+        ]
+        best = min(VERDICTS.index(part.verdict) for part in parts)
+        if best > VERDICTS.index(whole.verdict) or VERDICTS[best] == "none":
+            done.append(whole)
+            continue
+        splits.append(Split(number, number + 1, z))
+        number += 2
+        waiting += reversed(parts)
+    return done, splits
+
+
+def _parts_of(log: ScoredLog, candidate: Candidate) -> tuple[Flags, float] | None:
+    """Members of one operator, where the client fingerprint says that there are two, and how far it predicts words."""
+    members = len(candidate.accounts)
+    used = commonest(candidate.row_account, log.requests.client_fingerprint[candidate.rows], members)
+    fingerprints, users = np.unique(used[used >= 0], return_counts=True)
+    large = np.lexsort((fingerprints, -users))[: P.max_fingerprints]
+    fingerprints = fingerprints[large][users[large] >= P.min_users]
+    if len(fingerprints) < 2:
+        return None
+    words = _words_of(log, candidate)
+    if not words.uses.shape[1]:
+        return None
+    group = np.full(members, -1)
+    for place, fingerprint in enumerate(fingerprints.tolist()):
+        group[used == fingerprint] = place
+    read = np.flatnonzero((group >= 0) & (words.requests > 0))
+    read = read[:: max(1, -(-len(read) // P.most_accounts))]
+    own = _Words(words.uses[read], words.requests[read])
+    of_first, z = _divided(own, group[read], len(fingerprints))
+    if z < P.min_z:
+        return None
+    inside = _by_words(words, np.where(group >= 0, of_first[group], -1))
+    return (inside, z) if min(inside.sum(), (~inside).sum()) >= P.min_users else None
+
+
+def _words_of(log: ScoredLog, candidate: Candidate) -> _Words:
+    members = len(candidate.accounts)
+    order = np.argsort(candidate.row_account, kind="stable")
+    owner = candidate.row_account[order]
+    place = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    chosen = place < P.account_requests
+    rows, owner = candidate.rows[order][chosen], owner[chosen]
+    begins, buckets = log.requests.topic_words
+    lengths = begins[rows + 1] - begins[rows]
+    word, speaker = buckets[ranges(begins[rows], begins[rows + 1])], np.repeat(owner, lengths)
+    frequent = np.flatnonzero(np.bincount(word) >= P.word_share * len(rows))
+    at = np.searchsorted(frequent, word)
+    known = frequent[np.minimum(at, len(frequent) - 1)] == word if len(frequent) else np.zeros(len(word), bool)
+    uses = np.bincount(speaker[known] * len(frequent) + at[known], minlength=members * len(frequent))
+    requests = np.bincount(owner, minlength=members)
+    return _Words(uses.reshape(members, -1).astype(np.float64), requests.astype(np.float64))
+
+
+def _divided(words: _Words, group: Ints, groups: int) -> tuple[Ints, float]:
+    """1 for each group on the first's side of the division into two whose words differ most, and how much they do.
+
+    How much is in standard deviations beyond what the best division of exchanged groups makes.
+    """
+    numbers = np.arange((1 << (groups - 1)) - 1)
+    sides = np.column_stack([np.ones(len(numbers), np.int64), numbers[:, None] >> np.arange(groups - 1) & 1])
+    rng = np.random.default_rng(0)
+    seen = _differences(words, group, sides)
+    chance = np.array([_differences(words, rng.permutation(group), sides).max() for _ in range(P.permutations)])
+    best, spread = int(seen.argmax()), float(chance.std())
+    return sides[best], float((seen[best] - chance.mean()) / spread) if spread > 0.0 else 0.0
+
+
+def _differences(words: _Words, group: Ints, sides: Ints) -> Floats:
+    """Mean chi-square of the words between the two sides of each division."""
+    member = (group[None, :] == np.arange(sides.shape[1])[:, None]).astype(np.float64)
+    uses, requests = member @ words.uses, member @ words.requests
+    total, every = uses.sum(axis=0), requests.sum()
+    share = total / every
+    inside = sides @ requests
+    away = sides @ uses - inside[:, None] * share
+    chi_square = away**2 / np.maximum(share * (1.0 - share), 1e-9)
+    return np.asarray(chi_square.mean(axis=1) * every / np.maximum(inside * (every - inside), 1.0), np.float64)
+
+
+def _by_words(words: _Words, side: Ints) -> Flags:
+    """True for the members whose words are likelier on the first side; each is compared with the others of both sides.
+
+    Args:
+        words: words of the members.
+        side: 1 first side, 0 second, -1 not known: what the client fingerprints say.
+    """
+    for _ in range(P.rounds):
+        likelier = np.zeros(len(side))
+        for one, sign in ((1, 1.0), (0, -1.0)):
+            own = (side == one)[:, None]
+            uses, requests = (own * words.uses).sum(axis=0), (own[:, 0] * words.requests).sum()
+            rate = (uses - own * words.uses + 0.5) / (requests - own * words.requests[:, None] + 1.0)
+            rate = np.clip(rate, 1e-9, 0.999)
+            silent = np.maximum(words.requests[:, None] - words.uses, 0.0)
+            likelier += sign * (words.uses * np.log2(rate) + silent * np.log2(1.0 - rate)).sum(axis=1)
+        moved = np.where(likelier != 0.0, (likelier > 0.0).astype(np.int64), side)
+        if np.array_equal(moved, side):
+            break
+        side = moved
+    return np.asarray(side == 1, bool)

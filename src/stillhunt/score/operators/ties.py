@@ -1,0 +1,346 @@
+"""What ties two campaigns: keys, settings, templates and schedules that they share beyond chance.
+
+Each kind is compared with comparison accounts of the log, outside of all campaigns. Accounts
+that are in both campaigns say nothing; where they are many, the campaigns share a pool of accounts, which may have
+several tenants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from stillhunt.base import formatting
+from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.units import HOUR
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.coding import commonest
+from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.common_pool import Draws, common_pool_bits
+from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies
+from stillhunt.score.stats.pauses import DAY_HOURS, common_schedule, schedule_of
+from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
+from stillhunt.score.verdict.members import CUSTOMER_KEYS
+
+
+@parameter_table("score.ties", "When one operator runs two campaigns.")
+@dataclass(frozen=True)
+class TieParameters:
+    """Parameters of ties."""
+
+    kind_bits: float = parameter(
+        3.0,
+        unit="bits",
+        meaning="Bits from which a kind ties two campaigns.",
+        provenance=measured("three generators of worlds: other pairs mostly have up to 1.9; no script repeats it"),
+    )
+    independent_kinds: int = parameter(
+        2,
+        unit="kinds",
+        meaning="Kinds, each independent of the others, that make one operator.",
+        provenance=judgement("two operators may have bought one thing from the same seller"),
+    )
+    cap_bits: float = parameter(
+        8.0,
+        unit="bits",
+        meaning="Most bits of one kind.",
+        provenance=judgement("no single kind may decide"),
+    )
+    settings_cap_bits: float = parameter(
+        2.0,
+        unit="bits",
+        meaning="The same of the settings.",
+        provenance=judgement("frameworks set them for their users, so that they never tie two campaigns"),
+    )
+    min_accounts: int = parameter(
+        5,
+        unit="accounts",
+        meaning="Accounts of their own that each of two campaigns needs.",
+        provenance=judgement("the fewest accounts of a campaign"),
+    )
+    pool_share: float = parameter(
+        0.45,
+        unit="share",
+        meaning="Share of the smaller campaign's accounts in common from which both use one pool.",
+        provenance=measured("operations on one reseller's accounts; no script repeats it"),
+    )
+    near_windows: int = parameter(
+        14,
+        unit="windows",
+        meaning="Windows of sign-ups before and after, over which a campaign's own sign-ups are spread as chance.",
+        provenance=derived("a week: that both opened accounts in one season is no tie, that they did in one hour is"),
+    )
+
+
+P = values_of(TieParameters)
+
+
+@dataclass(frozen=True)
+class TieKind:
+    """One kind of tie.
+
+    Attributes:
+        name: name in the table.
+        source: kinds of one source are not independent: a program brings settings, a network signs up and sends.
+        decisive: True where at least one such kind is needed for one operator.
+        verb: what the accounts do with a value; empty where there are no values.
+        noun: what the values are.
+        rest: what stands behind the noun.
+    """
+
+    name: str
+    source: str
+    decisive: bool = False
+    verb: str = ""
+    noun: str = ""
+    rest: str = ""
+
+    def statement(self, sharing: int, accounts: int, values: int) -> str:
+        """The tie in one sentence.
+
+        Args:
+            sharing: accounts of both campaigns that share a value.
+            accounts: those of known value.
+            values: shared values.
+        """
+        who = formatting.sentence_case(formatting.part_of(sharing, accounts, "account"))
+        what = self.noun if values == 1 else formatting.plural(values, self.noun)
+        return f"{who} of both campaigns {self.verb} the same {what}{self.rest}"
+
+
+KINDS = (
+    TieKind("client_fingerprint", "program", True, "use", "client fingerprint", " (user agent and TLS)"),
+    TieKind("payment_fingerprint", "card", True, "pay with", "payment instrument"),
+    TieKind("signup_prefix", "network", True, "signed up from", "network"),
+    TieKind("email_domain", "mail", False, "have mail addresses at", "domain"),
+    TieKind("client_prefix", "network", False, "send from", "network", " (/24 or /48)"),
+    TieKind("template", "wording", False, "use", "template"),
+    TieKind("created_at", "sign-up", False, "signed up within", "window", " of 12 hours"),
+    TieKind("settings", "program", False, "use", "combination", " of temperature, top_p and max_tokens"),
+)
+SCHEDULE = TieKind("schedule", "schedule")
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Tie:
+    """One kind of tie between two campaigns.
+
+    Attributes:
+        kind: which.
+        bits: beyond chance, capped.
+        statement: in one sentence.
+    """
+
+    kind: TieKind
+    bits: float
+    statement: str
+
+
+class CampaignKeys:
+    """What one campaign uses, coded once for all of its pairs.
+
+    Args:
+        log: the log.
+        candidate: the campaign.
+    """
+
+    def __init__(self, log: ScoredLog, candidate: Candidate) -> None:
+        self.log, self.accounts = log, candidate.accounts
+        self._candidate = candidate
+
+    @cached_property
+    def draws(self) -> dict[str, tuple[Ints, Ints]]:
+        """Kind -> account, as position in `accounts`, and value of each draw."""
+        log, one = self.log, self._candidate
+        found = {
+            name: _known(codes[self.accounts])
+            for name, codes in log.accounts.customers.codes.items()
+            if name in CUSTOMER_KEYS
+        }
+        for name, codes in (
+            ("client_fingerprint", log.requests.client_fingerprint),
+            ("settings", log.requests.settings),
+        ):
+            found[name] = _known(commonest(one.row_account, codes[one.rows], len(self.accounts)))
+        found["client_prefix"] = log.keys.address("client_prefix").pairs_of(self.accounts)
+        if not one.untemplated:
+            found["template"] = one.slice_account, one.slice_cluster
+        return found
+
+    def of(self, name: str, own_places: Ints) -> tuple[Ints, Ints]:
+        """Account, as position in `accounts`, and value of each draw of some accounts.
+
+        Args:
+            name: kind.
+            own_places: positions of the accounts that count.
+        """
+        owner, value = self.draws[name]
+        kept = np.isin(owner, own_places)
+        return owner[kept], value[kept]
+
+    @cached_property
+    def hours(self) -> tuple[Ints, Ints]:
+        """Account, as position in `accounts`, and hour of the log, each pair once."""
+        hour = (self.log.requests.time[self._candidate.rows] - self.log.requests.span[0]) // HOUR
+        pair = np.unique(self._candidate.row_account * np.int64(1 << 32) + hour)
+        return pair >> 32, pair & ((1 << 32) - 1)
+
+
+class Comparison:
+    """How common each value is outside of all campaigns.
+
+    Args:
+        log: the log.
+        members: accounts of all campaigns, ascending.
+    """
+
+    def __init__(self, log: ScoredLog, members: Ints) -> None:
+        self.log, self.members = log, members
+
+    @cached_property
+    def keys(self) -> dict[str, KeyFrequencies]:
+        """Kind -> its values among all accounts."""
+        keys, codes = self.log.keys, self.log.accounts.customers.codes
+        return {
+            **{name: keys.customer(name) for name in CUSTOMER_KEYS if name in codes},
+            "client_fingerprint": keys.client_fingerprint(),
+            "settings": keys.settings,
+            "client_prefix": keys.address("client_prefix"),
+            "template": _template_users(self.log),
+        }
+
+    @cached_property
+    def activity(self) -> Floats:
+        """Requests of the comparison accounts in each hour over what is usual at that hour of the day."""
+        log = self.log.requests
+        outside = self.log.accounts.background.copy()
+        outside[self.members] = False
+        hour = (log.time[outside[log.account]] - log.span[0]) // HOUR
+        counts = np.bincount(hour, minlength=hours_of(self.log)).astype(np.float64)
+        of_day = np.arange(len(counts)) % DAY_HOURS
+        days = np.maximum(np.bincount(of_day, minlength=DAY_HOURS), 1)
+        usual = np.bincount(of_day, weights=counts, minlength=DAY_HOURS) / days
+        return np.asarray(counts / np.maximum(usual[of_day], 1e-9), np.float64)
+
+    def drawn(self, name: str, campaign: CampaignKeys, draws: tuple[Ints, Ints]) -> Draws:
+        """The values that a campaign draws, each with its chance.
+
+        Args:
+            name: kind.
+            campaign: the campaign.
+            draws: account and value of each draw.
+        """
+        owner, value = draws
+        values, counts = np.unique(value, return_counts=True)
+        drawn = campaign.accounts[np.unique(owner)]
+        expected = self.keys[name].expected(values, drawn, self.members)
+        chance = SHARED_KEYS.unlike_all * expected / len(value)
+        if name == "created_at":
+            chance = np.maximum(chance, _spread(values, counts))
+        return Draws(values, counts, chance)
+
+
+def shared_accounts(first: CampaignKeys, second: CampaignKeys) -> tuple[int, float]:
+    """Accounts that two campaigns have in common, and their share of the smaller one.
+
+    Args:
+        first: one campaign.
+        second: the other.
+    """
+    common = len(np.intersect1d(first.accounts, second.accounts, assume_unique=True))
+    return common, common / max(min(len(first.accounts), len(second.accounts)), 1)
+
+
+def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparison) -> list[Tie]:
+    """All that ties two campaigns, the strongest first.
+
+    Args:
+        first: one campaign.
+        second: the other.
+        comparison: what comparison accounts use.
+    """
+    own_places = [
+        np.flatnonzero(~np.isin(one.accounts, other.accounts, assume_unique=True))
+        for one, other in ((first, second), (second, first))
+    ]
+    if min(len(own) for own in own_places) < P.min_accounts:
+        return []
+    ties = []
+    for kind in KINDS:
+        if kind.name not in first.draws or kind.name not in second.draws or comparison.keys[kind.name].empty:
+            continue
+        own = [one.of(kind.name, kept) for one, kept in zip((first, second), own_places, strict=True)]
+        if min(len(owner) for owner, _ in own) < P.min_accounts:
+            continue
+        draws = [comparison.drawn(kind.name, one, part) for one, part in zip((first, second), own, strict=True)]
+        cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
+        bits = round(common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at"), _DIGITS)
+        if bits > 0.0:
+            ties.append(Tie(kind, bits, kind.statement(*_sharing(own))))
+    if (schedule := _schedule_tie(first, second, own_places, comparison)).bits > 0.0:
+        ties.append(schedule)
+    return sorted(ties, key=lambda tie: (-tie.bits, tie.kind.name))
+
+
+def one_operator(ties: Sequence[Tie]) -> bool:
+    """True where enough independent kinds tie two campaigns, and one of them is decisive.
+
+    Args:
+        ties: what ties them.
+    """
+    strong = [tie for tie in ties if tie.bits >= P.kind_bits]
+    sources = {tie.kind.source for tie in strong}
+    return len(sources) >= P.independent_kinds and any(tie.kind.decisive for tie in strong)
+
+
+def hours_of(log: ScoredLog) -> int:
+    """Hours of a log, the last one counted even if it is incomplete.
+
+    Args:
+        log: the log.
+    """
+    begin, end = log.requests.span
+    return int((end - begin) // HOUR) + 1 if len(log.requests.time) else 0
+
+
+def _sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
+    """Accounts of two campaigns that share a value, accounts of known value, and shared values."""
+    shared = np.intersect1d(own[0][1], own[1][1])
+    sharing = sum(len(np.unique(owner[np.isin(value, shared)])) for owner, value in own)
+    return sharing, sum(len(np.unique(owner)) for owner, _ in own), len(shared)
+
+
+def _known(value: Ints) -> tuple[Ints, Ints]:
+    known = np.flatnonzero(value >= 0)
+    return known, value[known]
+
+
+def _spread(values: Ints, counts: Ints) -> Floats:
+    """Chance of each window of sign-ups by the campaign's own sign-ups of about a week."""
+    near = np.abs(values[:, None] - values[None, :]) <= P.near_windows
+    return np.asarray(near @ counts / (counts.sum() * (2 * P.near_windows + 1)), np.float64)
+
+
+def _template_users(log: ScoredLog) -> KeyFrequencies:
+    """Content clusters as a key of which an account may have many values."""
+    slices = log.slices
+    order = np.argsort(slices.account, kind="stable")
+    first = np.searchsorted(slices.account[order], np.arange(log.accounts.count + 1))
+    accounts = log.accounts
+    return key_frequencies(first, slices.cluster[order], accounts.country, accounts.background, only_known=False)
+
+
+def _schedule_tie(first: CampaignKeys, second: CampaignKeys, own_places: Sequence[Ints], comparison: Comparison) -> Tie:
+    length = hours_of(first.log)
+    found = []
+    for one, own in zip((first, second), own_places, strict=True):
+        owner, hour = one.hours
+        found.append(schedule_of(np.bincount(hour[np.isin(owner, own)], minlength=length), comparison.activity))
+    bits, parts = common_schedule(found[0], found[1], length, SHARED_KEYS.unlike_all)
+    words = f"Both {formatting.join_words(parts)} within the same hours, and others do not"
+    return Tie(SCHEDULE, round(min(bits, P.cap_bits), _DIGITS), words)
