@@ -31,6 +31,7 @@ from stillhunt.link.judged_requests import JudgedRequests
 from stillhunt.link.link_tables import links_table, totals_table
 from stillhunt.link.requests.arrays import Flags, Ints
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
+from stillhunt.link.style.style_groups import with_styles
 from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
@@ -80,9 +81,12 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))
     # The phrases of all requests are most of what is held; the remaining steps do without them.
-    rows = rows.without(("known",))
-    clusters = replace(clusters, rows=rows)
+    clusters = replace(clusters, rows=rows.without(("known",)))
     give_back()
+    with progress.stage("finding styles", 1, "steps") as advance:
+        clusters, found, label_of = with_styles(clusters, found, label_of, log.accounts, config)
+        rows = clusters.rows
+        advance(1)
     with progress.stage("finding workloads", 2, "folds") as advance:
         templates = _template_assignment(log, clusters, label_of, found, least)
         untemplated = untemplated_slices(rows, templates)

@@ -117,7 +117,7 @@ def cluster_slices(
         keys = uses.label[own] * accounts + uses.account[own]
         columns = ["account", "cluster", "first_occurrence", "fold", "topic", "known"]
         found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, keys, accounts), columns)
-        yield from _sorted_slices(found)
+        yield from sorted_slices(found)
 
 
 def _batches(labels: Ints, weight: Array) -> Iterator[Ints]:
@@ -150,7 +150,7 @@ def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
     )
 
 
-def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
+def sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
     # Folds, topics and phrases of a slice's requests are only counted: their order within it does not matter.
     label = values(found, "label")
     order = np.lexsort((values(found, "account"), label))

@@ -1,0 +1,135 @@
+"""From blocks of accounts to styles: the words of each, and how well a request must fit to be worded in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.stats import binom
+
+from stillhunt.link.requests.arrays import Flags, Ints
+from stillhunt.link.style.habits import WordSample
+from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
+from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+
+_BIT = 16
+"""Integer weight of a word that is twice as frequent in a style."""
+_MAX_BITS = 7
+
+
+@dataclass(frozen=True)
+class Styles:
+    """Styles found.
+
+    Attributes:
+        weights: words x styles, integer weight of each word; 0 where it is none of the style's.
+        thresholds: sum of weights above which a request is worded in each style.
+    """
+
+    weights: npt.NDArray[np.int32]
+    thresholds: Ints
+
+    @property
+    def count(self) -> int:
+        """Number of styles."""
+        return len(self.thresholds)
+
+
+def learned_styles(sample: WordSample, habits: sp.csr_array, block: Ints, least: int) -> Styles:
+    """Styles of the blocks that have one.
+
+    Args:
+        sample: the requests.
+        habits: accounts x words, 1 where a word is a habit of an account.
+        block: block of each account; -1 where none.
+        least: accounts that a style needs, and requests that each of them needs.
+    """
+    weights, thresholds = np.zeros((WORD_BUCKETS, 0), np.int32), np.zeros(0, np.int64)
+    for _ in range(P.rounds):
+        sizes = np.bincount(block[block >= 0], minlength=1)
+        kept = np.flatnonzero((sizes >= least) & (sizes <= P.max_account_share * len(block)))
+        weights = _weights(sample, habits, _members(block, kept))
+        enough = (weights > 0).sum(axis=0) >= P.min_words
+        weights, kept = weights[:, enough], kept[enough]
+        if not len(kept):
+            return Styles(weights, np.zeros(0, np.int64))
+        fit = sample.words @ weights
+        inside = _members(block, kept)
+        thresholds = _thresholds(fit, inside[sample.account])
+        block = _fitting(sample, fit > thresholds, least)
+    return Styles(weights, thresholds)
+
+
+def _members(block: Ints, kept: Ints) -> Flags:
+    """Accounts x blocks."""
+    inside: Flags = block[:, None] == kept[None, :]
+    return inside
+
+
+def _weights(sample: WordSample, habits: sp.csr_array, inside: Flags) -> npt.NDArray[np.int32]:
+    """Words x blocks: log2 of how much more often the block's requests have a word of its style, in `_BIT`."""
+    of_request = inside[sample.account].astype(np.int32)
+    within = sample.words.T @ of_request
+    total = sample.words.sum(axis=0)[:, None]
+    size = of_request.sum(axis=0)
+    rate = (within + 0.5) / (size + 1.0)
+    elsewhere = (total - within + 0.5) / (len(sample.account) - size + 1.0)
+    holders = habits.T @ inside.astype(np.int32)
+    needed = np.maximum(P.holder_share * inside.sum(axis=0), P.min_holders - 1)
+    words = (rate >= P.min_rate) & (rate >= P.min_lift * elsewhere) & (holders >= needed)
+    for number in range(inside.shape[1]):
+        own = np.flatnonzero(words[:, number])
+        words[own, number] = _neutral(sample, np.flatnonzero(of_request[:, number]), own)
+    bits = np.where(words, np.minimum(np.log2(rate / elsewhere), _MAX_BITS), 0.0)
+    return np.rint(_BIT * bits).astype(np.int32)
+
+
+def _neutral(sample: WordSample, rows: Ints, words: Ints) -> Flags:
+    """True for the words that stand in the topics of a block as its requests do, and not in a subject of their own."""
+    topic = sample.topic[rows]
+    shown = sp.csr_array(
+        (np.ones(len(rows), np.int32), (topic, np.arange(len(rows)))), shape=(TOPICS, len(rows))
+    )
+    table = (shown @ sample.words[rows][:, words]).toarray()
+    neutral: Flags = _same_topic(table) <= P.max_concentration * _same_topic(np.bincount(topic)[:, None])
+    return neutral
+
+
+def _same_topic(table: Ints) -> npt.NDArray[np.float64]:
+    """Chance that two requests of each column of a topics x columns table share their topic."""
+    total = table.sum(axis=0)
+    pairs = (table * (table - 1)).sum(axis=0) / np.maximum(total * (total - 1), 1)
+    chance: npt.NDArray[np.float64] = np.asarray(pairs, np.float64)
+    return chance
+
+
+def _thresholds(fit: npt.NDArray[np.int32], inside: Flags) -> Ints:
+    """Sum of weights that few requests of other accounts exceed, by block."""
+    found = []
+    for number in range(fit.shape[1]):
+        others = fit[~inside[:, number], number]
+        place = max(int(np.ceil((1.0 - P.matching_share) * len(others))) - 1, 0)
+        found.append(max(int(np.partition(others, place)[place]), 0) if len(others) else 0)
+    return np.array(found, np.int64)
+
+
+def _fitting(sample: WordSample, matches: Flags, least: int) -> Ints:
+    """Block of each account: of those that its requests fit beyond chance, the one that most of them fit; else -1."""
+    hits = np.zeros((len(sample.names), matches.shape[1]), np.int64)
+    np.add.at(hits, sample.account, matches)
+    fitting = np.where((hits >= least) & beyond_chance(hits, sample.requests[:, None]), hits, 0)
+    block: Ints = np.where(fitting.max(axis=1, initial=0) > 0, fitting.argmax(axis=1), -1)
+    return block
+
+
+def beyond_chance(hits: Ints, requests: Ints) -> Flags:
+    """True where an account words more of its requests in a style than others do by chance.
+
+    Args:
+        hits: its requests in the style.
+        requests: all its requests.
+    """
+    beyond: Flags = binom.sf(hits - 1, requests, P.matching_lift * P.matching_share) < P.max_chance
+    return beyond
