@@ -44,7 +44,7 @@ def _account_vectors(habits: sp.csr_array, used: Ints, word: Ints, seed: int) ->
     degree = np.bincount(account, weights=rarity, minlength=count) + P.degree_smoothing
     weight = np.rint(_CELL * np.sqrt(rarity / degree[account])).astype(np.int64)
     generator = np.random.Generator(np.random.PCG64(seed))
-    basis = generator.integers(-_SCALE, _SCALE, size=(1 << 16, P.blocks)).astype(np.int32)[used]
+    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), P.blocks)).astype(np.int32)
     for _ in range(P.subspace_iterations):
         step = word_vectors(begins, word, weight, basis, np.arange(count))
         basis = np.rint(_SCALE * orthonormal(step.astype(np.float64))).astype(np.int32)

@@ -36,24 +36,36 @@ SAMPLE_COLUMNS = (
 
 @dataclass(frozen=True)
 class WordSample:
-    """Requests in which habits are sought.
+    """Requests in which habits are sought, by account.
 
     Attributes:
-        names: account codes, ascending.
-        account: position in `names` of each request's account.
+        codes: words that may be of a style, ascending.
+        begins: where each account's requests begin, one more than accounts.
         topic: topic of each request.
-        words: requests x words, 1 where a request has a word that may be one of a style.
+        words: requests x words, 1 where a request has a word.
+        requests_of: words x requests: the same, turned.
     """
 
-    names: Ints
-    account: Ints
+    codes: Ints
+    begins: Ints
     topic: Ints
     words: sp.csr_array
+    requests_of: sp.csr_array
+
+    @property
+    def accounts(self) -> int:
+        """Number of accounts."""
+        return len(self.begins) - 1
 
     @property
     def requests(self) -> Ints:
         """Requests of each account."""
-        return np.bincount(self.account, minlength=len(self.names))
+        return np.diff(self.begins)
+
+    @property
+    def owner(self) -> Ints:
+        """Account of each request."""
+        return np.repeat(np.arange(self.accounts), self.requests)
 
 
 def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
@@ -66,14 +78,22 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     """
     limit = np.uint64(min(int(P.max_accounts / max(accounts, 1) * 2.0**64), _ALL))
     found = rows.gather(_sampled, SAMPLE, (grouped, limit), SAMPLE_COLUMNS).combine_chunks()
-    account, topic = values(found, "account").astype(np.int64), values(found, "topic").astype(np.int64)
+    account = values(found, "account")
+    order = np.argsort(account, kind="stable")
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
     begins, words = lists(found, "words")
-    names, position = np.unique(account, return_inverse=True)
-    request = np.repeat(np.arange(len(account)), np.diff(begins))
     used = np.bincount(words, minlength=WORD_BUCKETS)
-    kept = ((used >= P.min_word_requests) & (used <= P.max_word_share * len(account)))[words]
-    cells = np.ones(int(kept.sum()), np.int32), (request[kept], words[kept].astype(np.int32))
-    return WordSample(names, position, topic, sp.csr_array(cells, shape=(len(account), WORD_BUCKETS)))
+    common = (used >= P.min_word_requests) & (used <= P.max_word_share * len(account))
+    codes = np.flatnonzero(common)
+    code = np.cumsum(common, dtype=np.int32) - 1
+    kept = common[words]
+    request = np.repeat(place, np.diff(begins))[kept]
+    cells = sp.coo_array((np.ones(len(request), np.int32), (request, code[words[kept]])), (len(account), len(codes)))
+    edges = np.flatnonzero(np.diff(account[order], prepend=-1, append=-1))
+    topic = values(found, "topic")[order].astype(np.int64)
+    has = cells.tocsr()
+    return WordSample(codes, edges, topic, has, has.T.tocsr())
 
 
 def _sampled(table: pa.Table, context: Any) -> pa.Table:
@@ -116,17 +136,17 @@ def habits(sample: WordSample) -> sp.csr_array:
     Args:
         sample: the requests.
     """
-    request, word = sample.words.nonzero()
-    key, times = counted((sample.account[request] * WORD_BUCKETS + word) * TOPICS + sample.topic[request])
-    pair, first = np.unique(key // TOPICS, return_index=True)
+    width = len(sample.codes)
+    request = np.repeat(np.arange(len(sample.topic)), np.diff(sample.words.indptr))
+    key, times = counted((sample.owner[request] * width + sample.words.indices) * TOPICS + sample.topic[request])
+    first = np.flatnonzero(np.diff(key // TOPICS, prepend=-1))
+    account, word = np.divmod(key[first] // TOPICS, max(width, 1))
     topics = np.diff(first, append=len(key))
     uses = np.add.reduceat(times, first) if len(first) else times
-    account, word = pair // WORD_BUCKETS, pair % WORD_BUCKETS
-    common = sample.words.sum(axis=0)
-    expected = sample.requests[account] * common[word]
+    expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
     habit = (uses >= P.habit_requests) & (topics >= P.habit_requests)
-    habit &= uses * len(sample.account) >= P.habit_lift * expected
-    holders = np.bincount(word[habit], minlength=WORD_BUCKETS)
-    habit &= (holders[word] >= P.min_holders) & (holders[word] <= P.max_account_share * len(sample.names))
+    habit &= uses * len(sample.topic) >= P.habit_lift * expected
+    holders = np.bincount(word[habit], minlength=width)
+    habit &= (holders[word] >= P.min_holders) & (holders[word] <= P.max_account_share * sample.accounts)
     cells = np.ones(int(habit.sum()), np.int32), (account[habit], word[habit])
-    return sp.csr_array(cells, shape=(len(sample.names), WORD_BUCKETS))
+    return sp.csr_array(cells, shape=(sample.accounts, width))

@@ -46,20 +46,20 @@ def learned_styles(sample: WordSample, habits: sp.csr_array, block: Ints, least:
         block: block of each account; -1 where none.
         least: accounts that a style needs, and requests that each of them needs.
     """
-    weights, thresholds = np.zeros((WORD_BUCKETS, 0), np.int32), np.zeros(0, np.int64)
+    weights, thresholds = np.zeros((len(sample.codes), 0), np.int32), np.zeros(0, np.int64)
     for _ in range(P.rounds):
         sizes = np.bincount(block[block >= 0], minlength=1)
         kept = np.flatnonzero((sizes >= least) & (sizes <= P.max_account_share * len(block)))
-        weights = _weights(sample, habits, _members(block, kept))
-        enough = (weights > 0).sum(axis=0) >= P.min_words
-        weights, kept = weights[:, enough], kept[enough]
-        if not len(kept):
-            return Styles(weights, np.zeros(0, np.int64))
-        fit = sample.words @ weights
         inside = _members(block, kept)
-        thresholds = _thresholds(fit, inside[sample.account])
+        weights = _weights(sample, habits, inside)
+        enough = (weights > 0).sum(axis=0) >= P.min_words
+        weights, inside = weights[:, enough], inside[:, enough]
+        fit = sample.words @ weights
+        thresholds = _thresholds(fit, inside[sample.owner])
         block = _fitting(sample, fit > thresholds, least)
-    return Styles(weights, thresholds)
+    everywhere = np.zeros((WORD_BUCKETS, len(thresholds)), np.int32)
+    everywhere[sample.codes] = weights
+    return Styles(everywhere, thresholds)
 
 
 def _members(block: Ints, kept: Ints) -> Flags:
@@ -70,20 +70,21 @@ def _members(block: Ints, kept: Ints) -> Flags:
 
 def _weights(sample: WordSample, habits: sp.csr_array, inside: Flags) -> npt.NDArray[np.int32]:
     """Words x blocks: log2 of how much more often the block's requests have a word of its style, in `_BIT`."""
-    of_request = inside[sample.account].astype(np.int32)
-    within = sample.words.T @ of_request
-    total = sample.words.sum(axis=0)[:, None]
+    of_request = inside[sample.owner].astype(np.int32)
+    within = sample.requests_of @ of_request
+    total = np.diff(sample.requests_of.indptr)[:, None]
     size = of_request.sum(axis=0)
     rate = (within + 0.5) / (size + 1.0)
-    elsewhere = (total - within + 0.5) / (len(sample.account) - size + 1.0)
+    elsewhere = (total - within + 0.5) / (len(of_request) - size + 1.0)
     holders = habits.T @ inside.astype(np.int32)
     needed = np.maximum(P.holder_share * inside.sum(axis=0), P.min_holders - 1)
     words = (rate >= P.min_rate) & (rate >= P.min_lift * elsewhere) & (holders >= needed)
     for number in range(inside.shape[1]):
         own = np.flatnonzero(words[:, number])
         words[own, number] = _neutral(sample, np.flatnonzero(of_request[:, number]), own)
-    bits = np.where(words, np.minimum(np.log2(rate / elsewhere), _MAX_BITS), 0.0)
-    return np.rint(_BIT * bits).astype(np.int32)
+    weights = np.zeros(words.shape, np.int32)
+    weights[words] = np.rint(_BIT * np.minimum(np.log2(rate[words] / elsewhere[words]), _MAX_BITS))
+    return weights
 
 
 def _neutral(sample: WordSample, rows: Ints, words: Ints) -> Flags:
@@ -107,18 +108,21 @@ def _same_topic(table: Ints) -> npt.NDArray[np.float64]:
 
 def _thresholds(fit: npt.NDArray[np.int32], inside: Flags) -> Ints:
     """Sum of weights that few requests of other accounts exceed, by block."""
-    found = []
+    found = np.zeros(fit.shape[1], np.int64)
     for number in range(fit.shape[1]):
-        others = fit[~inside[:, number], number]
-        place = max(int(np.ceil((1.0 - P.matching_share) * len(others))) - 1, 0)
-        found.append(max(int(np.partition(others, place)[place]), 0) if len(others) else 0)
-    return np.array(found, np.int64)
+        others = np.bincount(fit[:, number]) - np.bincount(
+            fit[inside[:, number], number], minlength=int(fit[:, number].max(initial=0)) + 1
+        )
+        above = others.sum() - np.cumsum(others)
+        found[number] = np.argmax(above <= P.matching_share * others.sum())
+    return found
 
 
 def _fitting(sample: WordSample, matches: Flags, least: int) -> Ints:
     """Block of each account: of those that its requests fit beyond chance, the one that most of them fit; else -1."""
-    hits = np.zeros((len(sample.names), matches.shape[1]), np.int64)
-    np.add.at(hits, sample.account, matches)
+    if not matches.size:
+        return np.full(sample.accounts, -1)
+    hits = np.add.reduceat(matches.astype(np.int64), sample.begins[:-1], axis=0)
     fitting = np.where((hits >= least) & beyond_chance(hits, sample.requests[:, None]), hits, 0)
     block: Ints = np.where(fitting.max(axis=1, initial=0) > 0, fitting.argmax(axis=1), -1)
     return block
