@@ -81,10 +81,10 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))
     # The phrases of all requests are most of what is held; the remaining steps do without them.
-    clusters = replace(clusters, rows=rows.without(("known",)))
+    templates_only = replace(clusters, rows=rows.without(("known",)))
     give_back()
     with progress.stage("finding styles", 1, "steps") as advance:
-        clusters, found, label_of = with_styles(clusters, found, label_of, log.accounts, config)
+        clusters, found, label_of = with_styles(templates_only, found, label_of, log.accounts, config)
         rows = clusters.rows
         advance(1)
     with progress.stage("finding workloads", 2, "folds") as advance:
@@ -92,7 +92,7 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         untemplated = untemplated_slices(rows, templates)
         judged = JudgedRequests(rows, log.account_ids, templates, label_of, clusters.count, untemplated.names)
         operators = _operators(untemplated, config, advance)
-    links = links_table(log, found, untemplated, operators, judged.labels(untemplated))
+    links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
     give_back()
     with progress.stage("gathering traffic", None, "requests") as advance:

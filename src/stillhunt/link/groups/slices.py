@@ -151,6 +151,11 @@ def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
 
 
 def sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
+    """Slices of each label, by label.
+
+    Args:
+        found: requests of slices, `SLICE_ROWS`.
+    """
     # Folds, topics and phrases of a slice's requests are only counted: their order within it does not matter.
     label = values(found, "label")
     order = np.lexsort((values(found, "account"), label))

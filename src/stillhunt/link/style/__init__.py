@@ -1,1 +1,1 @@
-"""Wording styles: accounts that share habits of single words where no run of words recurs, and the requests in a style."""
+"""Wording styles: accounts that share habits of single words where no run of words recurs."""

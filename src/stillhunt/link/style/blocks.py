@@ -31,7 +31,7 @@ def blocks(habits: sp.csr_array, seed: int) -> Ints:
     if len(used) < P.blocks or habits.shape[0] < P.blocks:
         return np.full(habits.shape[0], -1)
     vectors = _account_vectors(habits, used, word.astype(np.int64), seed)
-    block = np.abs(_rotated(vectors)).argmax(axis=1)
+    block: Ints = np.abs(_rotated(vectors)).argmax(axis=1)
     block[np.diff(habits.indptr) == 0] = -1
     return block
 

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from stillhunt.base.config import Config
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slices
-from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
+from stillhunt.link.requests.arrays import Ints, list_array, lists, values
 from stillhunt.link.style.blocks import blocks
 from stillhunt.link.style.habits import habits, is_free, word_sample
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P

@@ -90,9 +90,7 @@ def _weights(sample: WordSample, habits: sp.csr_array, inside: Flags) -> npt.NDA
 def _neutral(sample: WordSample, rows: Ints, words: Ints) -> Flags:
     """True for the words that stand in the topics of a block as its requests do, and not in a subject of their own."""
     topic = sample.topic[rows]
-    shown = sp.csr_array(
-        (np.ones(len(rows), np.int32), (topic, np.arange(len(rows)))), shape=(TOPICS, len(rows))
-    )
+    shown = sp.csr_array((np.ones(len(rows), np.int32), (topic, np.arange(len(rows)))), shape=(TOPICS, len(rows)))
     table = (shown @ sample.words[rows][:, words]).toarray()
     neutral: Flags = _same_topic(table) <= P.max_concentration * _same_topic(np.bincount(topic)[:, None])
     return neutral
