@@ -117,6 +117,13 @@ class StyleParameters:
         "which the word belongs to a style and not to a subject.",
         provenance=_TRIALS,
     )
+    max_narrowness: float = parameter(
+        2.0,
+        unit="times",
+        meaning="Chance that two requests of a style share a topic, over that of any two requests, up to which it is a "
+        "style and not a subject or a language.",
+        provenance=_TRIALS,
+    )
     min_words: int = parameter(
         5,
         unit="words",

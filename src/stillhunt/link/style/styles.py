@@ -56,6 +56,8 @@ def learned_styles(sample: WordSample, habits: sp.csr_array, block: Ints, least:
         weights, inside = weights[:, enough], inside[:, enough]
         fit = sample.words @ weights
         thresholds = _thresholds(fit, inside[sample.owner])
+        wide = _wide(sample, fit > thresholds)
+        weights, fit, thresholds = weights[:, wide], fit[:, wide], thresholds[wide]
         block = _fitting(sample, fit > thresholds, least)
     everywhere = np.zeros((WORD_BUCKETS, len(thresholds)), np.int32)
     everywhere[sample.codes] = weights
@@ -114,6 +116,14 @@ def _thresholds(fit: npt.NDArray[np.int32], inside: Flags) -> Ints:
         above = others.sum() - np.cumsum(others)
         found[number] = np.argmax(above <= P.matching_share * others.sum())
     return found
+
+
+def _wide(sample: WordSample, matches: Flags) -> Flags:
+    """True for the styles in which requests on many topics are worded: a subject or a language has words, too."""
+    tables = np.stack([np.bincount(sample.topic[own], minlength=TOPICS) for own in matches.T] or [np.zeros(TOPICS)])
+    usual = _same_topic(np.bincount(sample.topic, minlength=TOPICS)[:, None])
+    wide: Flags = (_same_topic(tables.T) <= P.max_narrowness * usual)[: matches.shape[1]]
+    return wide
 
 
 def _fitting(sample: WordSample, matches: Flags, least: int) -> Ints:
