@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from stillhunt.link.requests.arrays import Floats, Ints
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.topics.topic_kernels import orthonormal, word_vectors
 
@@ -20,20 +20,26 @@ _CELL = 1 << 10
 """Scale of a weight, as an integer."""
 
 
-def blocks(habits: sp.csr_array, seed: int) -> Ints:
-    """Block of each account, 0 to `StyleParameters.blocks` - 1; -1 for accounts without a habit.
+_MOST = max(P.blocks)
+
+
+def blocks(habits: sp.csr_array, seed: int) -> Flags:
+    """Accounts x blocks, each account in one block of each division; in none without a habit.
 
     Args:
         habits: accounts x words, 1 where a word is a habit of an account.
         seed: key of the random start.
     """
     used, word = np.unique(habits.indices, return_inverse=True)
-    if len(used) < P.blocks or habits.shape[0] < P.blocks:
-        return np.full(habits.shape[0], -1)
+    if len(used) < _MOST or habits.shape[0] < _MOST:
+        return np.zeros((habits.shape[0], 0), bool)
     vectors = _account_vectors(habits, used, word.astype(np.int64), seed)
-    block: Ints = np.abs(_rotated(vectors)).argmax(axis=1)
-    block[np.diff(habits.indptr) == 0] = -1
-    return block
+    found = []
+    for count in P.blocks:
+        block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
+        found.append(block[:, None] == np.arange(count))
+    inside: Flags = np.hstack(found) & (np.diff(habits.indptr) > 0)[:, None]
+    return inside
 
 
 def _account_vectors(habits: sp.csr_array, used: Ints, word: Ints, seed: int) -> Floats:
@@ -44,7 +50,7 @@ def _account_vectors(habits: sp.csr_array, used: Ints, word: Ints, seed: int) ->
     degree = np.bincount(account, weights=rarity, minlength=count) + P.degree_smoothing
     weight = np.rint(_CELL * np.sqrt(rarity / degree[account])).astype(np.int64)
     generator = np.random.Generator(np.random.PCG64(seed))
-    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), P.blocks)).astype(np.int32)
+    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), _MOST)).astype(np.int32)
     for _ in range(P.subspace_iterations):
         step = word_vectors(begins, word, weight, basis, np.arange(count))
         basis = np.rint(_SCALE * orthonormal(step.astype(np.float64))).astype(np.int32)

@@ -68,10 +68,10 @@ class StyleParameters:
         meaning="Share of accounts above which a habit, or a block, is everybody's.",
         provenance=judgement("no campaign is a third of all accounts without being seen elsewhere"),
     )
-    blocks: int = parameter(
-        24,
+    blocks: tuple[int, ...] = parameter(
+        (6, 24),
         unit="blocks",
-        meaning="Blocks of accounts into which habits are divided.",
+        meaning="Blocks of accounts into which habits are divided, once coarsely and once finely.",
         provenance=_TRIALS,
     )
     subspace_iterations: int = parameter(

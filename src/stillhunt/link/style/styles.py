@@ -37,20 +37,19 @@ class Styles:
         return len(self.thresholds)
 
 
-def learned_styles(sample: WordSample, habits: sp.csr_array, block: Ints, least: int) -> Styles:
+def learned_styles(sample: WordSample, habits: sp.csr_array, inside: Flags, least: int) -> Styles:
     """Styles of the blocks that have one.
 
     Args:
         sample: the requests.
         habits: accounts x words, 1 where a word is a habit of an account.
-        block: block of each account; -1 where none.
+        inside: accounts x blocks.
         least: accounts that a style needs, and requests that each of them needs.
     """
     weights, thresholds = np.zeros((len(sample.codes), 0), np.int32), np.zeros(0, np.int64)
     for _ in range(P.rounds):
-        sizes = np.bincount(block[block >= 0], minlength=1)
-        kept = np.flatnonzero((sizes >= least) & (sizes <= P.max_account_share * len(block)))
-        inside = _members(block, kept)
+        sizes = inside.sum(axis=0)
+        inside = inside[:, (sizes >= least) & (sizes <= P.max_account_share * len(inside))]
         weights = _weights(sample, habits, inside)
         enough = (weights > 0).sum(axis=0) >= P.min_words
         weights, inside = weights[:, enough], inside[:, enough]
@@ -58,16 +57,10 @@ def learned_styles(sample: WordSample, habits: sp.csr_array, block: Ints, least:
         thresholds = _thresholds(fit, inside[sample.owner])
         wide = _wide(sample, fit > thresholds)
         weights, fit, thresholds = weights[:, wide], fit[:, wide], thresholds[wide]
-        block = _fitting(sample, fit > thresholds, least)
+        inside = _fitting(sample, fit > thresholds, least)
     everywhere = np.zeros((WORD_BUCKETS, len(thresholds)), np.int32)
     everywhere[sample.codes] = weights
     return Styles(everywhere, thresholds)
-
-
-def _members(block: Ints, kept: Ints) -> Flags:
-    """Accounts x blocks."""
-    inside: Flags = block[:, None] == kept[None, :]
-    return inside
 
 
 def _weights(sample: WordSample, habits: sp.csr_array, inside: Flags) -> npt.NDArray[np.int32]:
@@ -120,20 +113,21 @@ def _thresholds(fit: npt.NDArray[np.int32], inside: Flags) -> Ints:
 
 def _wide(sample: WordSample, matches: Flags) -> Flags:
     """True for the styles in which requests on many topics are worded: a subject or a language has words, too."""
-    tables = np.stack([np.bincount(sample.topic[own], minlength=TOPICS) for own in matches.T] or [np.zeros(TOPICS)])
+    counts = [np.bincount(sample.topic[own], minlength=TOPICS) for own in matches.T]
+    tables = np.array(counts, np.int64).reshape(-1, TOPICS)
     usual = _same_topic(np.bincount(sample.topic, minlength=TOPICS)[:, None])
-    wide: Flags = (_same_topic(tables.T) <= P.max_narrowness * usual)[: matches.shape[1]]
+    wide: Flags = _same_topic(tables.T) <= P.max_narrowness * usual
     return wide
 
 
-def _fitting(sample: WordSample, matches: Flags, least: int) -> Ints:
-    """Block of each account: of those that its requests fit beyond chance, the one that most of them fit; else -1."""
+def _fitting(sample: WordSample, matches: Flags, least: int) -> Flags:
+    """Accounts x styles: of those that its requests fit beyond chance, the one that most of them fit."""
     if not matches.size:
-        return np.full(sample.accounts, -1)
+        return np.zeros((sample.accounts, matches.shape[1]), bool)
     hits = np.add.reduceat(matches.astype(np.int64), sample.begins[:-1], axis=0)
     fitting = np.where((hits >= least) & beyond_chance(hits, sample.requests[:, None]), hits, 0)
-    block: Ints = np.where(fitting.max(axis=1, initial=0) > 0, fitting.argmax(axis=1), -1)
-    return block
+    best: Flags = (fitting.argmax(axis=1)[:, None] == np.arange(matches.shape[1])) & (fitting > 0)
+    return best
 
 
 def beyond_chance(hits: Ints, requests: Ints) -> Flags:
