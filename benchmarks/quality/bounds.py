@@ -1,6 +1,6 @@
 """What each campaign shows at all: the true group, as a candidate, judged by the evidence that the product has.
 
-    python benchmarks/quality/bounds.py --generator second --rungs 6-9,12
+    python benchmarks/quality/bounds.py --generator second --rungs 6,7,8,9,12
     python benchmarks/quality/bounds.py --generator first --rungs 8,9 --seeds 5
 
 A search can find no more than this. The candidate is made with the truth at hand: its accounts are those that harvest,
