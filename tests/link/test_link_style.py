@@ -1,4 +1,4 @@
-"""Accounts that share habits of words, without a run of words that recurs, are found whatever else they ask."""
+"""Accounts that share recurring words, without a run of words that recurs, are found whatever else they ask."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.style.blocks import blocks
-from stillhunt.link.style.habits import WordSample, habits
 from stillhunt.link.style.parameters import STYLE_PARAMETERS
+from stillhunt.link.style.recurring_words import WordSample, recurring_words
 from stillhunt.link.style.styles import beyond_chance, learned_styles
 
 WORKERS, CUSTOMERS, SUBJECTS = 30, 200, 40
@@ -122,8 +122,8 @@ def sample_of(account: list[int], topic: list[int], words: list[list[int]], widt
     return WordSample(np.arange(width), begins, np.array(topic), has, has.T.tocsr())
 
 
-def test_a_habit_recurs_on_several_topics_far_more_often_than_elsewhere() -> None:
-    """Word 0 is four accounts' habit; word 1 recurs in them on one topic only, and word 2 in everybody."""
+def test_a_word_recurs_on_several_topics_far_more_often_than_elsewhere() -> None:
+    """Word 0 is a recurring word of four accounts; word 1 recurs in them on one topic only, and word 2 in everybody."""
     accounts, words, topics = [], [], []
     for account in range(40):
         for number in range(6):
@@ -135,7 +135,7 @@ def test_a_habit_recurs_on_several_topics_far_more_often_than_elsewhere() -> Non
             accounts += [account] * 2
             topics += [9, 9]
             words += [[1], [1]]
-    found = habits(sample_of(accounts, topics, words, 50)).toarray()
+    found = recurring_words(sample_of(accounts, topics, words, 50)).toarray()
     assert np.argwhere(found).tolist() == [[account, 0] for account in range(4)]
 
 
@@ -154,7 +154,7 @@ def test_accounts_of_each_planted_block_are_together() -> None:
 
 def test_a_log_without_blocks_has_no_style() -> None:
     sample = sample_of([0, 0, 1], [0, 1, 2], [[0], [1], [0, 1]], 2)
-    found = learned_styles(sample, habits(sample), np.zeros((2, 0), bool), 5)
+    found = learned_styles(sample, recurring_words(sample), np.zeros((2, 0), bool), 5)
     assert found.count == 0
     assert found.weights.shape[1] == 0
 

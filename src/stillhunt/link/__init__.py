@@ -7,7 +7,7 @@ account's requests in one cluster are a slice (`groups.slices`). Accounts that u
 unrelated. Accounts whose mixtures of phrases and topics differ by no more than sampling noise draw from one work queue;
 they are searched for on one fold of the conversations and judged on the other (`groups.groups`). Cover traffic and real
 customers fall into other slices, so mixing does not dilute. Where no run of words recurs, accounts may still share
-habits of single words; the requests worded in such a style are one more content cluster (`style`). Traffic without a
+recurring words; the requests worded in such a style are one more content cluster (`style`). Traffic without a
 template is cut by request style and
 client (`workload.untemplated_slices`) and searched for accounts that draw the topics and the amount of work of one
 queue (`workload.work_queues`), which are divided into operators (`workload.operators`).

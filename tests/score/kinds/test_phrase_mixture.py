@@ -64,13 +64,17 @@ def test_the_statement_says_how_much_more_often_members_use_the_phrases() -> Non
     [
         (
             8.0,
-            "10 accounts use the same words with the same mix, though no run of words recurs (80 bits on held-out "
-            "requests before the cap), 4,001 times as often as other customers",
+            (
+                "10 accounts use the same words with the same mix, though no run of words recurs (80 bits on held-out "
+                "requests before the cap), 4,001 times as often as other customers"
+            ),
         ),
         (
             -2.0,
-            "10 accounts use the same words, each with a mix of its own (20 bits against a common mix, on held-out "
-            "requests)",
+            (
+                "10 accounts use the same words, each with a mix of its own (20 bits against a common mix, on held-out "
+                "requests)"
+            ),
         ),
     ],
 )

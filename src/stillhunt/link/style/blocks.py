@@ -1,4 +1,4 @@
-"""Blocks of accounts with the same habits, by spectral co-clustering of accounts and words (Dhillon 2001).
+"""Blocks of accounts with the same recurring words, by spectral co-clustering of accounts and words (Dhillon 2001).
 
 The vectors come from subspace iteration in integers, as those of the topics do, and accounts are assigned by pivoted
 orthogonalisation (Damle, Minden and Ying 2019), which needs no start and no chance: for each block it picks the account
@@ -23,28 +23,28 @@ _CELL = 1 << 10
 _MOST = max(P.blocks)
 
 
-def blocks(habits: sp.csr_array, seed: int) -> Flags:
-    """Accounts x blocks, each account in one block of each division; in none without a habit.
+def blocks(recurring: sp.csr_array, seed: int) -> Flags:
+    """Accounts x blocks, each account in one block of each division; in none without a recurring word.
 
     Args:
-        habits: accounts x words, 1 where a word is a habit of an account.
+        recurring: accounts x words, 1 where a word is a recurring word of an account.
         seed: key of the random start.
     """
-    used, word = np.unique(habits.indices, return_inverse=True)
-    if len(used) < _MOST or habits.shape[0] < _MOST:
-        return np.zeros((habits.shape[0], 0), bool)
-    vectors = _account_vectors(habits, used, word.astype(np.int64), seed)
+    used, word = np.unique(recurring.indices, return_inverse=True)
+    if len(used) < _MOST or recurring.shape[0] < _MOST:
+        return np.zeros((recurring.shape[0], 0), bool)
+    vectors = _account_vectors(recurring, used, word.astype(np.int64), seed)
     found = []
     for count in P.blocks:
         block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
         found.append(block[:, None] == np.arange(count))
-    inside: Flags = np.hstack(found) & (np.diff(habits.indptr) > 0)[:, None]
+    inside: Flags = np.hstack(found) & (np.diff(recurring.indptr) > 0)[:, None]
     return inside
 
 
-def _account_vectors(habits: sp.csr_array, used: Ints, word: Ints, seed: int) -> Floats:
-    """Orthonormal vectors, one entry an account, that span the strongest common habits."""
-    begins, count = habits.indptr.astype(np.int64), habits.shape[0]
+def _account_vectors(recurring: sp.csr_array, used: Ints, word: Ints, seed: int) -> Floats:
+    """Orthonormal vectors, one entry an account, that span the strongest common recurring words."""
+    begins, count = recurring.indptr.astype(np.int64), recurring.shape[0]
     account = np.repeat(np.arange(count), np.diff(begins))
     rarity = np.log2(count / np.bincount(word))[word]
     degree = np.bincount(account, weights=rarity, minlength=count) + P.degree_smoothing
@@ -60,12 +60,12 @@ def _account_vectors(habits: sp.csr_array, used: Ints, word: Ints, seed: int) ->
 
 def _rotated(vectors: Floats) -> Floats:
     """The same vectors, turned so that each account's largest entry is that of its block."""
-    left, pivots = vectors.copy(), []
+    left, chosen = vectors.copy(), []
     for _ in range(vectors.shape[1]):
         lengths = np.square(left).sum(axis=1)
-        pivots.append(int(lengths.argmax()))
-        direction = left[pivots[-1]] / np.sqrt(max(float(lengths[pivots[-1]]), 1e-12))
+        chosen.append(int(lengths.argmax()))
+        direction = left[chosen[-1]] / np.sqrt(max(float(lengths[chosen[-1]]), 1e-12))
         left -= np.outer((left * direction).sum(axis=1), direction)
-    first, _, second = np.linalg.svd(vectors[pivots].T)
+    first, _, second = np.linalg.svd(vectors[chosen].T)
     turned: Floats = vectors @ (first @ second)
     return turned

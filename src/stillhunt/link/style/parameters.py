@@ -9,7 +9,7 @@ from stillhunt.base.parameters import judgement, measured, parameter, parameter_
 _TRIALS = measured("worlds of rung 7 of two generators, seeds 301 and 302; no script repeats it")
 
 
-@parameter_table("link.style", "Which accounts share habits of words, and which requests are worded in their style.")
+@parameter_table("link.style", "Which accounts share recurring words, and which requests are worded in their style.")
 @dataclass(frozen=True)
 class StyleParameters:
     """Wording styles."""
@@ -17,7 +17,7 @@ class StyleParameters:
     max_accounts: int = parameter(
         20_000,
         unit="accounts",
-        meaning="Most accounts in which habits are sought; of more, a sample by a fixed hash.",
+        meaning="Most accounts in which recurring words are sought; of more, a sample by a fixed hash.",
         provenance=judgement("bounds time and memory"),
     )
     account_requests: int = parameter(
@@ -29,7 +29,7 @@ class StyleParameters:
     min_requests: int = parameter(
         5,
         unit="requests",
-        meaning="Requests from which an account can show a habit.",
+        meaning="Requests from which an account can show a recurring word.",
         provenance=judgement("fewer show none"),
     )
     min_word_requests: int = parameter(
@@ -44,13 +44,13 @@ class StyleParameters:
         meaning="Share of requests above which a word is everybody's.",
         provenance=judgement("words of every text"),
     )
-    habit_requests: int = parameter(
+    recurring_requests: int = parameter(
         2,
         unit="requests",
-        meaning="Requests of one account, and topics of these, in which a word is a habit of the account.",
+        meaning="Requests of one account, and topics of these, in which a word is a recurring word of the account.",
         provenance=_TRIALS,
     )
-    habit_lift: float = parameter(
+    recurring_lift: float = parameter(
         5.0,
         unit="times",
         meaning="Times above its common rate at which an account must use a word.",
@@ -59,19 +59,19 @@ class StyleParameters:
     min_holders: int = parameter(
         4,
         unit="accounts",
-        meaning="Accounts with the habit below which it ties nobody.",
+        meaning="Accounts that share a recurring word below which it ties nobody.",
         provenance=judgement("a block needs five accounts, of whom one may lack it"),
     )
     max_account_share: float = parameter(
         0.3,
         unit="share of accounts",
-        meaning="Share of accounts above which a habit, or a block, is everybody's.",
+        meaning="Share of accounts above which a recurring word, or a block, is everybody's.",
         provenance=judgement("no campaign is a third of all accounts without being seen elsewhere"),
     )
     blocks: tuple[int, ...] = parameter(
         (6, 24),
         unit="blocks",
-        meaning="Blocks of accounts into which habits are divided, once coarsely and once finely.",
+        meaning="Blocks of accounts into which recurring words are divided, once coarsely and once finely.",
         provenance=_TRIALS,
     )
     subspace_iterations: int = parameter(
@@ -83,8 +83,8 @@ class StyleParameters:
     degree_smoothing: float = parameter(
         20.0,
         unit="bits",
-        meaning="Rarity added to that of an account's habits before accounts are compared.",
-        provenance=judgement("keeps accounts of one or two habits from making blocks of their own"),
+        meaning="Rarity added to that of an account's recurring words before accounts are compared.",
+        provenance=judgement("keeps accounts of one or two words from making blocks of their own"),
     )
     rounds: int = parameter(
         3,
@@ -107,7 +107,7 @@ class StyleParameters:
     holder_share: float = parameter(
         0.05,
         unit="share of accounts",
-        meaning="Share of a block's accounts that have a word of the style as a habit.",
+        meaning="Share of a block's accounts that have a word of the style as a recurring word.",
         provenance=_TRIALS,
     )
     max_concentration: float = parameter(

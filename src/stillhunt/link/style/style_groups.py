@@ -19,8 +19,8 @@ from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slices
 from stillhunt.link.requests.arrays import Ints, list_array, lists, values
 from stillhunt.link.style.blocks import blocks
-from stillhunt.link.style.habits import habits, is_free, word_sample
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
+from stillhunt.link.style.recurring_words import is_free, recurring_words, word_sample
 from stillhunt.link.style.styles import Styles, beyond_chance, learned_styles
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topics import WORD_BUCKETS
@@ -47,7 +47,7 @@ def with_styles(
     held[[group.cluster for _, group in found]] = True
     grouped = held[label_of]
     sample = word_sample(clusters.rows, grouped, accounts)
-    own = habits(sample)
+    own = recurring_words(sample)
     styles = learned_styles(sample, own, blocks(own, config.seed), least)
     if not styles.count:
         return clusters, found, label_of

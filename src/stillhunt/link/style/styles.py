@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from scipy.stats import binom
 
 from stillhunt.link.requests.arrays import Flags, Ints
-from stillhunt.link.style.habits import WordSample
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
+from stillhunt.link.style.recurring_words import WordSample
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
 
 _BIT = 16
@@ -37,12 +37,12 @@ class Styles:
         return len(self.thresholds)
 
 
-def learned_styles(sample: WordSample, habits: sp.csr_array, inside: Flags, least: int) -> Styles:
+def learned_styles(sample: WordSample, recurring: sp.csr_array, inside: Flags, least: int) -> Styles:
     """Styles of the blocks that have one.
 
     Args:
         sample: the requests.
-        habits: accounts x words, 1 where a word is a habit of an account.
+        recurring: accounts x words, 1 where a word is a recurring word of an account.
         inside: accounts x blocks.
         least: accounts that a style needs, and requests that each of them needs.
     """
@@ -50,7 +50,7 @@ def learned_styles(sample: WordSample, habits: sp.csr_array, inside: Flags, leas
     for _ in range(P.rounds):
         sizes = inside.sum(axis=0)
         inside = inside[:, (sizes >= least) & (sizes <= P.max_account_share * len(inside))]
-        weights = _weights(sample, habits, inside)
+        weights = _weights(sample, recurring, inside)
         enough = (weights > 0).sum(axis=0) >= P.min_words
         weights, inside = weights[:, enough], inside[:, enough]
         fit = sample.words @ weights
@@ -63,7 +63,7 @@ def learned_styles(sample: WordSample, habits: sp.csr_array, inside: Flags, leas
     return Styles(everywhere, thresholds)
 
 
-def _weights(sample: WordSample, habits: sp.csr_array, inside: Flags) -> npt.NDArray[np.int32]:
+def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> npt.NDArray[np.int32]:
     """Words x blocks: log2 of how much more often the block's requests have a word of its style, in `_BIT`."""
     of_request = inside[sample.owner].astype(np.int32)
     within = sample.requests_of @ of_request
@@ -71,7 +71,7 @@ def _weights(sample: WordSample, habits: sp.csr_array, inside: Flags) -> npt.NDA
     size = of_request.sum(axis=0)
     rate = (within + 0.5) / (size + 1.0)
     elsewhere = (total - within + 0.5) / (len(of_request) - size + 1.0)
-    holders = habits.T @ inside.astype(np.int32)
+    holders = recurring.T @ inside.astype(np.int32)
     needed = np.maximum(P.holder_share * inside.sum(axis=0), P.min_holders - 1)
     words = (rate >= P.min_rate) & (rate >= P.min_lift * elsewhere) & (holders >= needed)
     for number in range(inside.shape[1]):

@@ -1,4 +1,4 @@
-"""Habits of accounts: words that one of them uses on several subjects, and far more often than others do.
+"""Recurring words of accounts: words that one of them uses on several subjects, and far more often than others do.
 
 Words are the topic words of the sketches. Requests that belong to a template with a group say nothing new and are left
 out, as are later turns of a conversation, which keep its words.
@@ -36,7 +36,7 @@ SAMPLE_COLUMNS = (
 
 @dataclass(frozen=True)
 class WordSample:
-    """Requests in which habits are sought, by account.
+    """Requests in which recurring words are sought, by account.
 
     Attributes:
         codes: words that may be of a style, ascending.
@@ -130,8 +130,8 @@ def is_free(cluster: Ints, grouped: Flags) -> Flags:
     return ~inside
 
 
-def habits(sample: WordSample) -> sp.csr_array:
-    """Accounts x words: 1 where a word is a habit of an account that several accounts have.
+def recurring_words(sample: WordSample) -> sp.csr_array:
+    """Accounts x words: 1 where a word is a recurring word of an account that several accounts have.
 
     Args:
         sample: the requests.
@@ -144,9 +144,9 @@ def habits(sample: WordSample) -> sp.csr_array:
     topics = np.diff(first, append=len(key))
     uses = np.add.reduceat(times, first) if len(first) else times
     expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
-    habit = (uses >= P.habit_requests) & (topics >= P.habit_requests)
-    habit &= uses * len(sample.topic) >= P.habit_lift * expected
-    holders = np.bincount(word[habit], minlength=width)
-    habit &= (holders[word] >= P.min_holders) & (holders[word] <= P.max_account_share * sample.accounts)
-    cells = np.ones(int(habit.sum()), np.int32), (account[habit], word[habit])
+    recurs = (uses >= P.recurring_requests) & (topics >= P.recurring_requests)
+    recurs &= uses * len(sample.topic) >= P.recurring_lift * expected
+    holders = np.bincount(word[recurs], minlength=width)
+    recurs &= (holders[word] >= P.min_holders) & (holders[word] <= P.max_account_share * sample.accounts)
+    cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])
     return sp.csr_array(cells, shape=(sample.accounts, width))
