@@ -20,8 +20,8 @@ from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
 
 _ALL = (1 << 64) - 1
-SAMPLE = pa.schema([("account", pa.int32()), ("topic", pa.int8()), ("words", pa.list_(pa.uint16()))])
-SAMPLE_COLUMNS = (
+WORD_SAMPLE = pa.schema([("account", pa.int32()), ("topic", pa.int8()), ("words", pa.list_(pa.uint16()))])
+WORD_SAMPLE_COLUMNS = (
     "account",
     "account_key",
     "order",
@@ -77,7 +77,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
         accounts: number of accounts.
     """
     limit = np.uint64(min(int(P.max_accounts / max(accounts, 1) * 2.0**64), _ALL))
-    found = rows.gather(_sampled, SAMPLE, (grouped, limit), SAMPLE_COLUMNS).combine_chunks()
+    found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
     account = values(found, "account")
     order = np.argsort(account, kind="stable")
     place = np.empty(len(order), np.int32)
