@@ -134,7 +134,7 @@ def test_the_vocabulary_is_found_at_once() -> None:
 
 
 def test_training_without_the_corpus_says_so(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(
         [sys.executable, str(TRAINING), str(tmp_path / "none.parquet")], capture_output=True, text=True, check=True
     )
     assert "nothing is trained" in done.stdout

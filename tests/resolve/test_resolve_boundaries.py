@@ -299,7 +299,7 @@ def test_slice_counts_add_clusters_and_know_nothing_of_others() -> None:
 def links(*groups: tuple[int, int, int, dict[str, int]]) -> pa.Table:
     """LINKS of groups given by search, cluster, fold and content bits of each account; all are members."""
     rows = [
-        (number, search, cluster, fold, account, True, bits * BIT, 0, 0, 0)
+        (number, search, cluster, fold, account, True, bits * BIT, 0, 0, 0, False)
         for number, (search, cluster, fold, members) in enumerate(groups)
         for account, bits in members.items()
     ]

@@ -265,7 +265,17 @@ def test_one_account_in_common_chains_nothing() -> None:
 
 def links_table(groups: list[NamedGroup]) -> pa.Table:
     rows = [
-        (number, one.search, cluster, one.formed_on, account, (cluster, account) in one.members, *bits, one.searched)
+        (
+            number,
+            one.search,
+            cluster,
+            one.formed_on,
+            account,
+            (cluster, account) in one.members,
+            *bits,
+            one.searched,
+            False,
+        )
         for number, one in enumerate(groups)
         for (cluster, account), bits in sorted(one.bits.items())
     ]

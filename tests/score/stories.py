@@ -44,6 +44,7 @@ class Story:
         countries: countries that the members claim at sign-up.
         carrier: share of all accounts, members and others alike, that come through one address.
         others_alike: the others ask about the same topics as the first member.
+        style: the group was found by its wording style.
     """
 
     members: int = 20
@@ -64,6 +65,7 @@ class Story:
     countries: int = 5
     carrier: float = 0.0
     others_alike: bool = False
+    style: bool = False
     seed: int = 0
 
     def names(self) -> list[str]:
@@ -91,6 +93,7 @@ def story_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.
         queue_microbits=[round(story.queue_bits * MICROBITS)] * story.members,
         untemplated=[False] * story.members,
         searched=[0] * story.members,
+        style=[story.style] * story.members,
     )
     return (traffic, sliced, candidates), _customers(rng, story, account_ids)
 

@@ -226,6 +226,7 @@ LINKS = Table(
             False,
             "Slices of the work queue of which the group is one part by its clients; 0 for templates.",
         ),
+        _c("style", pa.bool_(), False, "True where the cluster is a wording style: no run of words recurs in it."),
     ),
 )
 
@@ -256,6 +257,7 @@ CANDIDATES = Table(
             False,
             "Untemplated slices among which it was picked by its client; 0 for templates.",
         ),
+        _c("style", pa.bool_(), False, "True where the slice was found by its wording style: no run of words recurs."),
     ),
 )
 

@@ -6,7 +6,9 @@ The method in short. A template shows as phrases that recur across an account's 
 account's requests in one cluster are a slice (`groups.slices`). Accounts that use a template each in their own way are
 unrelated. Accounts whose mixtures of phrases and topics differ by no more than sampling noise draw from one work queue;
 they are searched for on one fold of the conversations and judged on the other (`groups.groups`). Cover traffic and real
-customers fall into other slices, so mixing does not dilute. Traffic without a template is cut by request style and
+customers fall into other slices, so mixing does not dilute. Where no run of words recurs, accounts may still share
+recurring words; the requests worded in such a style are one more content cluster (`style`). Traffic without a
+template is cut by request style and
 client (`workload.untemplated_slices`) and searched for accounts that draw the topics and the amount of work of one
 queue (`workload.work_queues`), which are divided into operators (`workload.operators`).
 
@@ -31,6 +33,7 @@ from stillhunt.link.judged_requests import JudgedRequests
 from stillhunt.link.link_tables import links_table, totals_table
 from stillhunt.link.requests.arrays import Flags, Ints
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
+from stillhunt.link.style.style_groups import with_styles
 from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
@@ -80,15 +83,18 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))
     # The phrases of all requests are most of what is held; the remaining steps do without them.
-    rows = rows.without(("known",))
-    clusters = replace(clusters, rows=rows)
+    templates_only = replace(clusters, rows=rows.without(("known",)))
     give_back()
+    with progress.stage("finding styles", 1, "steps") as advance:
+        clusters, found, label_of = with_styles(templates_only, found, label_of, log.accounts, config)
+        rows = clusters.rows
+        advance(1)
     with progress.stage("finding workloads", 2, "folds") as advance:
         templates = _template_assignment(log, clusters, label_of, found, least)
         untemplated = untemplated_slices(rows, templates)
         judged = JudgedRequests(rows, log.account_ids, templates, label_of, clusters.count, untemplated.names)
         operators = _operators(untemplated, config, advance)
-    links = links_table(log, found, untemplated, operators, judged.labels(untemplated))
+    links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
     give_back()
     with progress.stage("gathering traffic", None, "requests") as advance:

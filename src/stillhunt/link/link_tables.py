@@ -18,7 +18,12 @@ UNTEMPLATED_SEARCH = -1
 
 
 def links_table(
-    log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator], labels: Ints
+    log: IndexedLog,
+    found: Found,
+    untemplated: UntemplatedSlices,
+    operators: list[Operator],
+    labels: Ints,
+    first_style: int,
 ) -> pa.Table:
     """LINKS: first the groups of content clusters, then the operators among untemplated slices.
 
@@ -28,14 +33,15 @@ def links_table(
         untemplated: untemplated slices.
         operators: operators among them.
         labels: label of each untemplated slice.
+        first_style: label of the first wording style; content clusters lie below.
     """
-    parts = [_template_links(log, found, number) for number in range(len(found))]
+    parts = [_template_links(log, found, number, first_style) for number in range(len(found))]
     for number, operator in enumerate(operators, len(found)):
         parts.append(_operator_links(log, untemplated, operator, labels, number))
     return pa.concat_tables(parts).combine_chunks() if parts else LINKS.empty()
 
 
-def _template_links(log: IndexedLog, found: Found, number: int) -> pa.Table:
+def _template_links(log: IndexedLog, found: Found, number: int, first_style: int) -> pa.Table:
     slices, group = found[number]
     count = len(slices.account)
     member = np.zeros(count, bool)
@@ -51,6 +57,7 @@ def _template_links(log: IndexedLog, found: Found, number: int) -> pa.Table:
         queue_microbits=_microbits(group.topic),
         work_microbits=np.zeros(count, np.int64),
         searched=np.zeros(count, np.int64),
+        style=np.full(count, group.cluster >= first_style),
     )
 
 
@@ -69,6 +76,7 @@ def _operator_links(
         queue_microbits=_microbits(operator.topic),
         work_microbits=_microbits(operator.work),
         searched=np.full(count, operator.searched),
+        style=np.zeros(count, bool),
     )
 
 

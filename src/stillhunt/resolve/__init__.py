@@ -53,7 +53,8 @@ def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, conf
     for search in sorted(by_search):
         candidates += claim_slices(pair_folds(by_search[search]), least=least)
     counts = _slice_counts(candidates, names, traffic, sliced)
-    return _table(merge_candidates(candidates, counts), names)
+    styles = pc.unique(links.filter(links.column("style")).column("cluster")).to_numpy()
+    return _table(merge_candidates(candidates, counts), names, styles)
 
 
 def _slice_counts(
@@ -104,7 +105,7 @@ def _groups(links: pa.Table, account: Ints) -> list[FoundGroup]:
     ]
 
 
-def _table(candidates: list[CandidateSlices], names: pa.Array) -> pa.Table:
+def _table(candidates: list[CandidateSlices], names: pa.Array, styles: Ints) -> pa.Table:
     if not candidates:
         return CANDIDATES.empty()
     keys, content, queue, formed = (
@@ -120,4 +121,5 @@ def _table(candidates: list[CandidateSlices], names: pa.Array) -> pa.Table:
         queue_microbits=queue,
         untemplated=np.repeat([one.untemplated for one in candidates], sizes),
         searched=np.repeat([one.searched for one in candidates], sizes),
+        style=np.isin(clusters_of(keys), styles),
     )

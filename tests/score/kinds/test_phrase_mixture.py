@@ -59,6 +59,32 @@ def test_the_statement_says_how_much_more_often_members_use_the_phrases() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "statement"),
+    [
+        (
+            8.0,
+            (
+                "10 accounts use the same words with the same mix, though no run of words recurs (80 bits on held-out "
+                "requests before the cap), 4,001 times as often as other customers"
+            ),
+        ),
+        (
+            -2.0,
+            (
+                "10 accounts use the same words, each with a mix of its own (20 bits against a common mix, on held-out "
+                "requests)"
+            ),
+        ),
+    ],
+)
+def test_of_a_wording_style_nobody_says_that_it_is_a_template(content: float, statement: str) -> None:
+    group = replace(group_of(RARE, MEMBERS), content=np.full(MEMBERS, content), style=True)
+    found = finding_of(KIND, RARE, group)
+    assert found is not None
+    assert found.statement == statement
+
+
 @pytest.mark.parametrize("users", [1, 8, 40, 150])
 def test_phrases_that_casual_users_have_too_say_less(users: int) -> None:
     """Between 16 and 256 times as often as casual users the weight grows from none to all."""

@@ -119,7 +119,7 @@ def cluster_slices(
             "account", "cluster", "first_occurrence", "single_turn", "conversation", "order", "fold", "topic", "known",
         ]  # fmt: skip
         found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, keys, accounts), columns)
-        yield from _sorted_slices(found)
+        yield from sorted_slices(found)
 
 
 def _batches(labels: Ints, weight: Array) -> Iterator[Ints]:
@@ -172,7 +172,12 @@ def _first_of_conversations(table: pa.Table, rows: Ints, label: Array) -> Ints:
     return rows[kept[rows]]
 
 
-def _sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
+def sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
+    """Slices of each label, by label.
+
+    Args:
+        found: requests of slices, `SLICE_ROWS`.
+    """
     # Folds, topics and phrases of a slice's requests are only counted: their order within it does not matter.
     label = values(found, "label")
     order = np.lexsort((values(found, "account"), label))

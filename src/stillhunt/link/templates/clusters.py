@@ -8,7 +8,7 @@ higher Jaccard level (a single-linkage tree, cut where its parts hold together).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,15 @@ class Clusters:
     cluster: Ints
     account: Ints
     prompts: Ints
+
+    def with_uses(self, accounts: int) -> Clusters:
+        """The same, with the uses counted again from the requests.
+
+        Args:
+            accounts: number of accounts.
+        """
+        cluster, account, prompts = _uses(self.rows, accounts)
+        return replace(self, cluster=cluster, account=account, prompts=prompts)
 
 
 def content_clusters(shared: SharedPhrases, accounts: int) -> Clusters:

@@ -25,6 +25,7 @@ class Candidate:
         content, queue: held-out bits of each slice.
         untemplated: True where its slices show no template and were found by their workload.
         searched: slices alike in topics and workload among which it was selected by client fingerprint.
+        style: True where all its slices were found by their wording style, so that no run of words recurs in them.
         rows: requests of the slices, as positions in the log, ascending.
         row_account: position in `accounts` of each of those requests.
         row_slice: slice of each of those requests.
@@ -42,6 +43,7 @@ class Candidate:
     row_slice: Ints
     untemplated: bool = False
     searched: int = 0
+    style: bool = False
 
     @property
     def volumes(self) -> Ints:
@@ -100,6 +102,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     queue = candidates.column("queue_microbits").to_numpy() / 1e6
     untemplated = candidates.column("untemplated").to_numpy()
     searched = candidates.column("searched").to_numpy()
+    style = candidates.column("style").to_numpy()
     found = []
     for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []:
         members, place = np.unique(account[own], return_inverse=True)
@@ -118,6 +121,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
                 row_slice=row_slice,
                 untemplated=bool(untemplated[own].any()),
                 searched=int(searched[own].max()),
+                style=bool(style[own].all()),
             )
         )
     return found

@@ -1,4 +1,4 @@
-"""Accounts that use the phrases of one template with the same mix."""
+"""Accounts that use the phrases of one template, or the words of one style, with the same mix."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         rows=candidate.rows,
         count=len(candidate.rows),
         member_bits=np.clip(candidate.per_account(candidate.content), -cap, cap),
+        variant=int(bits <= 0.0) if candidate.style else None,
     )
 
 
@@ -119,6 +120,16 @@ KIND = EvidenceKind(
         "{accounts:account} {accounts:uses|use} one template, each with a mix of phrases of its own ({held_out:bit} "
         "against a common mix, on held-out requests)",
         "The log has no prompts in which phrases could recur",
+        (
+            (
+                "{accounts:account} {accounts:uses|use} the same words with the same mix, though no run of words "
+                "recurs ({held_out:bit} on held-out requests before the cap), {lift:time} as often as other customers"
+            ),
+            (
+                "{accounts:account} {accounts:uses|use} the same words, each with a mix of its own ({held_out:bit} "
+                "against a common mix, on held-out requests)"
+            ),
+        ),
     ),
     members=MemberWording("Its mix of phrases matches the group's", "Its mix of phrases is its own"),
     weigh=_weigh,

@@ -1,0 +1,1 @@
+"""Wording styles: accounts that share recurring words where no run of words recurs."""

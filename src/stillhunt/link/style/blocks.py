@@ -1,0 +1,71 @@
+"""Blocks of accounts with the same recurring words, by spectral co-clustering of accounts and words (Dhillon 2001).
+
+The vectors come from subspace iteration in integers, as those of the topics do, and accounts are assigned by pivoted
+orthogonalisation (Damle, Minden and Ying 2019), which needs no start and no chance: for each block it picks the account
+that the blocks before explain least.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
+from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
+from stillhunt.link.topics.topic_kernels import orthonormal, word_vectors
+
+_SCALE = 1 << 16
+"""Length of a vector, as an integer."""
+_CELL = 1 << 10
+"""Scale of a weight, as an integer."""
+
+
+_MOST = max(P.blocks)
+
+
+def blocks(recurring: sp.csr_array, seed: int) -> Flags:
+    """Accounts x blocks, each account in one block of each division; in none without a recurring word.
+
+    Args:
+        recurring: accounts x words, 1 where a word is a recurring word of an account.
+        seed: key of the random start.
+    """
+    used, word = np.unique(recurring.indices, return_inverse=True)
+    if len(used) < _MOST or recurring.shape[0] < _MOST:
+        return np.zeros((recurring.shape[0], 0), bool)
+    vectors = _account_vectors(recurring, used, word.astype(np.int64), seed)
+    found = []
+    for count in P.blocks:
+        block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
+        found.append(block[:, None] == np.arange(count))
+    inside: Flags = np.hstack(found) & (np.diff(recurring.indptr) > 0)[:, None]
+    return inside
+
+
+def _account_vectors(recurring: sp.csr_array, used: Ints, word: Ints, seed: int) -> Floats:
+    """Orthonormal vectors, one entry an account, that span the strongest common recurring words."""
+    begins, count = recurring.indptr.astype(np.int64), recurring.shape[0]
+    account = np.repeat(np.arange(count), np.diff(begins))
+    rarity = np.log2(count / np.bincount(word))[word]
+    degree = np.bincount(account, weights=rarity, minlength=count) + P.degree_smoothing
+    weight = np.rint(_CELL * np.sqrt(rarity / degree[account])).astype(np.int64)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), _MOST)).astype(np.int32)
+    for _ in range(P.subspace_iterations):
+        step = word_vectors(begins, word, weight, basis, np.arange(count))
+        basis = np.rint(_SCALE * orthonormal(step.astype(np.float64))).astype(np.int32)
+    across = sp.csr_array((weight, word, begins), shape=(count, len(used)))
+    return orthonormal((across @ basis.astype(np.int64)).astype(np.float64))
+
+
+def _rotated(vectors: Floats) -> Floats:
+    """The same vectors, turned so that each account's largest entry is that of its block."""
+    left, chosen = vectors.copy(), []
+    for _ in range(vectors.shape[1]):
+        lengths = np.square(left).sum(axis=1)
+        chosen.append(int(lengths.argmax()))
+        direction = left[chosen[-1]] / np.sqrt(max(float(lengths[chosen[-1]]), 1e-12))
+        left -= np.outer((left * direction).sum(axis=1), direction)
+    first, _, second = np.linalg.svd(vectors[chosen].T)
+    turned: Floats = vectors @ (first @ second)
+    return turned

@@ -1,0 +1,152 @@
+"""Recurring words of accounts: words that one of them uses on several subjects, and far more often than others do.
+
+Words are the topic words of the sketches. Requests that belong to a template with a group say nothing new and are left
+out, as are later turns of a conversation, which keep its words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from stillhunt.base.arrays import GOLDEN_RATIO
+from stillhunt.base.dataset import Dataset
+from stillhunt.link.requests.arrays import Flags, Ints, counted, list_array, lists, values
+from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
+from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+
+_ALL = (1 << 64) - 1
+WORD_SAMPLE = pa.schema([("account", pa.int32()), ("topic", pa.int8()), ("words", pa.list_(pa.uint16()))])
+WORD_SAMPLE_COLUMNS = (
+    "account",
+    "account_key",
+    "order",
+    "cluster",
+    "conversation",
+    "first_occurrence",
+    "prompt_hash",
+    "topic",
+    "topic_words",
+)
+
+
+@dataclass(frozen=True)
+class WordSample:
+    """Requests in which recurring words are sought, by account.
+
+    Attributes:
+        codes: words that may be of a style, ascending.
+        begins: where each account's requests begin, one more than accounts.
+        topic: topic of each request.
+        words: requests x words, 1 where a request has a word.
+        requests_of: words x requests: the same, turned.
+    """
+
+    codes: Ints
+    begins: Ints
+    topic: Ints
+    words: sp.csr_array
+    requests_of: sp.csr_array
+
+    @property
+    def accounts(self) -> int:
+        """Number of accounts."""
+        return len(self.begins) - 1
+
+    @property
+    def requests(self) -> Ints:
+        """Requests of each account."""
+        return np.diff(self.begins)
+
+    @property
+    def owner(self) -> Ints:
+        """Account of each request."""
+        return np.repeat(np.arange(self.accounts), self.requests)
+
+
+def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
+    """Requests of a bounded number of accounts, a bounded number of each.
+
+    Args:
+        rows: the requests with cluster and topic.
+        grouped: True for content clusters in which a group was found.
+        accounts: number of accounts.
+    """
+    limit = np.uint64(min(int(P.max_accounts / max(accounts, 1) * 2.0**64), _ALL))
+    found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
+    account = values(found, "account")
+    order = np.argsort(account, kind="stable")
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
+    begins, words = lists(found, "words")
+    used = np.bincount(words, minlength=WORD_BUCKETS)
+    common = (used >= P.min_word_requests) & (used <= P.max_word_share * len(account))
+    codes = np.flatnonzero(common)
+    code = np.cumsum(common, dtype=np.int32) - 1
+    kept = common[words]
+    request = np.repeat(place, np.diff(begins))[kept]
+    cells = sp.coo_array((np.ones(len(request), np.int32), (request, code[words[kept]])), (len(account), len(codes)))
+    edges = np.flatnonzero(np.diff(account[order], prepend=-1, append=-1))
+    topic = values(found, "topic")[order].astype(np.int64)
+    has = cells.tocsr()
+    return WordSample(codes, edges, topic, has, has.T.tocsr())
+
+
+def _sampled(table: pa.Table, context: Any) -> pa.Table:
+    grouped, limit = context
+    order = values(table, "order")
+    account = values(table, "account")
+    asked = is_free(values(table, "cluster"), grouped) & (values(table, "first_occurrence") > 0)
+    asked &= (values(table, "topic") >= 0) & (values(table, "account_key") * GOLDEN_RATIO <= limit)
+    chosen = order[asked[order]]
+    # One request a conversation, the first.
+    chosen = chosen[np.sort(np.unique(values(table, "conversation")[chosen], return_index=True)[1])]
+    owner = account[chosen]
+    size = np.bincount(owner, minlength=1)
+    share = np.minimum(P.account_requests / np.maximum(size, 1), 1.0)[owner]
+    drawn = (values(table, "prompt_hash")[chosen] * GOLDEN_RATIO).astype(np.float64) <= share * 2.0**64
+    chosen = chosen[drawn & (size[owner] >= P.min_requests)]
+    begins, words = lists(table, "topic_words")
+    lengths = np.diff(begins)[chosen]
+    starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
+    inner = words[np.repeat(begins[chosen] - starts[:-1], lengths) + np.arange(int(starts[-1]))]
+    return pa.table(
+        {"account": account[chosen], "topic": values(table, "topic")[chosen], "words": list_array(starts, inner)}
+    )
+
+
+def is_free(cluster: Ints, grouped: Flags) -> Flags:
+    """True for requests outside every content cluster in which a group was found.
+
+    Args:
+        cluster: content cluster of each request; -1 where none.
+        grouped: True for content clusters in which a group was found.
+    """
+    inside: Flags = np.append(grouped, False)[cluster]  # the last place stands for -1
+    return ~inside
+
+
+def recurring_words(sample: WordSample) -> sp.csr_array:
+    """Accounts x words: 1 where a word is a recurring word of an account that several accounts have.
+
+    Args:
+        sample: the requests.
+    """
+    width = len(sample.codes)
+    request = np.repeat(np.arange(len(sample.topic)), np.diff(sample.words.indptr))
+    key, times = counted((sample.owner[request] * width + sample.words.indices) * TOPICS + sample.topic[request])
+    first = np.flatnonzero(np.diff(key // TOPICS, prepend=-1))
+    account, word = np.divmod(key[first] // TOPICS, max(width, 1))
+    topics = np.diff(first, append=len(key))
+    uses = np.add.reduceat(times, first) if len(first) else times
+    expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
+    recurs = (uses >= P.recurring_requests) & (topics >= P.recurring_requests)
+    recurs &= uses * len(sample.topic) >= P.recurring_lift * expected
+    holders = np.bincount(word[recurs], minlength=width)
+    recurs &= (holders[word] >= P.min_holders) & (holders[word] <= P.max_account_share * sample.accounts)
+    cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])
+    return sp.csr_array(cells, shape=(sample.accounts, width))

@@ -1,0 +1,145 @@
+"""Groups of accounts that word their requests in one style.
+
+A style is treated as a content cluster whose phrases are its words: the accounts that use it are its slices, and the
+search for groups asks, on one fold, which of them have the same mix of its words and of topics, and judges on the other
+fold. Accounts that merely share a language or a trade have mixes of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from stillhunt.base.config import Config
+from stillhunt.link.groups.groups import Group, find_groups
+from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slices
+from stillhunt.link.requests.arrays import Ints, list_array, lists, values
+from stillhunt.link.style.blocks import blocks
+from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
+from stillhunt.link.style.recurring_words import is_free, recurring_words, word_sample
+from stillhunt.link.style.styles import Styles, beyond_chance, learned_styles
+from stillhunt.link.templates.clusters import Clusters
+from stillhunt.link.topics.topics import WORD_BUCKETS
+
+StyleGroups = list[tuple[ClusterSlices, Group]]
+STYLED = pa.schema([("style", pa.int16())])
+RELABELLED = pa.schema([("cluster", pa.int32()), ("matched", pa.int32())])
+
+
+def with_styles(
+    clusters: Clusters, found: StyleGroups, label_of: Ints, accounts: int, config: Config
+) -> tuple[Clusters, StyleGroups, Ints]:
+    """Content clusters, groups and labels, with each style in which a group is found as one more content cluster.
+
+    Args:
+        clusters: content clusters and the requests.
+        found: groups of content clusters.
+        label_of: label of each content cluster.
+        accounts: number of accounts.
+        config: settings.
+    """
+    least = config.resolve.min_accounts
+    held = np.zeros(clusters.count, bool)
+    held[[group.cluster for _, group in found]] = True
+    grouped = held[label_of]
+    sample = word_sample(clusters.rows, grouped, accounts)
+    own = recurring_words(sample)
+    styles = learned_styles(sample, own, blocks(own, config.seed), least)
+    if not styles.count:
+        return clusters, found, label_of
+    rows = clusters.rows.extend(_styled, STYLED, (styles, grouped), ["cluster", "topic_words"])
+    context = (styles, grouped, accounts, config.link.min_slice_requests)
+    columns = ["cluster", "account", "first_occurrence", "fold", "topic", "topic_words", "style"]
+    groups = _groups(rows.gather(_slice_rows, SLICE_ROWS, context, columns), least)
+    chosen = _strongest(groups, styles.count)
+    if not len(chosen):
+        return clusters, found, label_of
+    label = np.full(styles.count, -1)
+    label[chosen] = clusters.count + np.arange(len(chosen))
+    columns = ["cluster", "matched", "topic_words", "style"]
+    rows = rows.extend(_relabelled, RELABELLED, (styles, label), columns).without(("style",))
+    joined = replace(clusters, rows=rows, count=clusters.count + len(chosen))
+    added = [_labelled(pair, label) for pair in groups if label[pair[1].cluster] >= 0]
+    return joined.with_uses(accounts), found + added, np.append(label_of, label[chosen])
+
+
+def _groups(slice_rows: pa.Table, least: int) -> StyleGroups:
+    """Groups of all styles on both folds."""
+    found: StyleGroups = []
+    for slices in sorted_slices(slice_rows) if slice_rows.num_rows else ():
+        for fold in (0, 1):
+            found += [(slices.without_counts(), group) for group in find_groups(slices, formed_on=fold, least=least)]
+    return found
+
+
+def _strongest(groups: StyleGroups, styles: int) -> Ints:
+    """Styles whose groups have the most held-out bits, ascending."""
+    strength = np.zeros(styles)
+    for _, group in groups:
+        strength[group.cluster] = max(strength[group.cluster], group.strength)
+    order = np.argsort(-strength, kind="stable")[: P.most_styles]
+    chosen: Ints = np.sort(order[strength[order] > 0.0])
+    return chosen
+
+
+def _labelled(pair: tuple[ClusterSlices, Group], label: Ints) -> tuple[ClusterSlices, Group]:
+    slices, group = pair
+    number = int(label[group.cluster])
+    return replace(slices, cluster=number), replace(group, cluster=number)
+
+
+def _styled(table: pa.Table, context: Any) -> pa.Table:
+    """Style of each request that is in no content cluster with a group; -1 where it fits none."""
+    styles, grouped = context
+    begins, words = lists(table, "topic_words")
+    has = sp.csr_array((np.ones(len(words), np.int32), words.astype(np.int32), begins), (table.num_rows, WORD_BUCKETS))
+    above = has @ styles.weights - styles.thresholds
+    fits = (above.max(axis=1, initial=0) > 0) & is_free(values(table, "cluster"), grouped)
+    return pa.table({"style": np.where(fits, above.argmax(axis=1), -1).astype(np.int16)})
+
+
+def _slice_rows(table: pa.Table, context: Any) -> pa.Table:
+    """Requests of the accounts that word more of them in a style than chance allows."""
+    styles, grouped, accounts, least = context
+    account = values(table, "account").astype(np.int64)
+    style = values(table, "style").astype(np.int64)
+    asked = is_free(values(table, "cluster"), grouped) & (values(table, "first_occurrence") > 0)
+    rows = np.flatnonzero(asked & (style >= 0))
+    names, position, hits = np.unique(style[rows] * accounts + account[rows], return_inverse=True, return_counts=True)
+    prompts = np.bincount(account[asked], minlength=accounts)[names % accounts]
+    rows = rows[((hits >= least) & beyond_chance(hits, prompts))[position]]
+    row, words = _style_words(table, styles, rows)
+    offsets = np.append(0, np.cumsum(np.bincount(row, minlength=len(rows)))).astype(np.int32)
+    return pa.table(
+        {
+            "label": style[rows].astype(np.int32),
+            "account": account[rows].astype(np.int32),
+            "fold": values(table, "fold")[rows].astype(np.int8),
+            "topic": values(table, "topic")[rows],
+            "codes": list_array(offsets, words.astype(np.int32)),
+        }
+    )
+
+
+def _style_words(table: pa.Table, styles: Styles, rows: Ints) -> tuple[Ints, Ints]:
+    """Words of their styles in some requests: position among the requests, and word."""
+    begins, words = lists(table, "topic_words")
+    lengths = np.diff(begins)[rows]
+    row = np.repeat(np.arange(len(rows)), lengths)
+    word = words[np.repeat(begins[rows] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))]
+    own = styles.weights[word, values(table, "style")[rows][row]] > 0
+    return row[own], word[own]
+
+
+def _relabelled(table: pa.Table, context: Any) -> pa.Table:
+    styles, label = context
+    cluster, matched = values(table, "cluster").copy(), values(table, "matched").copy()
+    own = np.append(label, -1)[values(table, "style")]  # the last place stands for -1
+    rows = np.flatnonzero(own >= 0)
+    cluster[rows] = own[rows]
+    matched[rows] = np.bincount(_style_words(table, styles, rows)[0], minlength=len(rows))
+    return pa.table({"cluster": cluster, "matched": matched})
