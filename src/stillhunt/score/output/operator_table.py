@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.schema_case import CASE_OPERATORS
+from stillhunt.base.schema_case import CASE_OPERATORS, OPERATION_KINDS
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -30,11 +30,11 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
 
     Args:
         log: the log.
-        shown: judged candidates; those with the verdict none are in no set.
+        shown: judged candidates; those with the verdict none, account farms and relays are in no set.
         names: their campaign ids.
         splits: mixtures of two operators that were taken apart.
     """
-    places = [place for place, judged in enumerate(shown) if judged.verdict != "none"]
+    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == OPERATION_KINDS[0]]
     campaigns = [shown[place].candidate for place in places]
     sets = [*find_campaign_sets(log, campaigns), *_taken_apart(campaigns, splits)]
     rows = []
