@@ -267,16 +267,7 @@ def conduct(items: list[Token], total: int, size: int, marks: int) -> int:
 
 
 DATA = asked_data()
-CUES = set(DATA.cues.tolist())
-
-
-def weights_of(key: int) -> tuple[int, list[int]] | None:
-    """Slot and weights of a feature of the classifier; None where it knows none."""
-    slot, tag = key >> 50, key >> 34 & 0xFFFF | 1
-    for at in (slot, slot + 1):
-        if DATA.tags[at] == tag:
-            return at, DATA.weights[8 * at : 8 * at + 8].tolist()
-    return None
+CUES, ENTRIES = set(DATA.cues.tolist()), DATA.entries.tolist()
 
 
 def asked(items: list[Token]) -> int:
@@ -286,15 +277,28 @@ def asked(items: list[Token]) -> int:
     for cue, word in enumerate(hashes):
         if word not in CUES or cue < free:
             continue
-        free = cue + 8
+        free = cue + 16
         window = hashes[max(cue - 8, 0) : cue + 16]
-        keys = [word * P1 & MASK for word in window]
-        keys += [(one * P2 + other) * P1 & MASK for one, other in pairwise(window)]
-        known = dict(found for found in map(weights_of, keys) if found is not None)
-        for column, flag in enumerate(ASKED_FLAGS):
-            if sum(weights[column] for weights in known.values()) >= DATA.bars[column]:
-                flags |= BITS[flag]
+        singles = [word * P1 & MASK for word in window]
+        pairs = [(one * P2 + other) * P1 & MASK for one, other in pairwise(window)]
+        looked_at: set[int] = set()
+        sums = add_weights([0] * 8, singles, looked_at)
+        bars = DATA.bars.tolist()
+        if any(4 * total >= bar for total, bar in zip(sums, bars, strict=True)):
+            sums = add_weights(sums, pairs, looked_at)
+            for flag, total, bar in zip(ASKED_FLAGS, sums, bars, strict=True):
+                flags |= BITS[flag] if total >= bar else 0
     return flags
+
+
+def add_weights(sums: list[int], keys: list[int], looked_at: set[int]) -> list[int]:
+    """Sums of the classes with the weights of more features."""
+    for key in keys:
+        entry = ENTRIES[key >> 51]
+        if key >> 51 not in looked_at and entry >> 48 == key >> 35 & 0xFFFF | 1:
+            sums = [total + (entry >> 6 * column & 63) - 32 for column, total in enumerate(sums)]
+        looked_at.add(key >> 51)
+    return sums
 
 
 def script(scripts: list[int]) -> int:

@@ -12,6 +12,7 @@ import scipy.sparse as sparse
 from texts import (
     BARS,
     FLAGS,
+    LAB_SET,
     NONE,
     TEST,
     TRAIN,
@@ -24,14 +25,25 @@ from texts import (
 from windows import feature_keys, features_of, find_windows, token_lists
 
 from stillhunt.extract.lexicon.stopwords import all_stop_words
-from stillhunt.extract.text.asked_kernels import CLASSES, SLOTS, SLOTS_SHIFT, TAG_SHIFT
+from stillhunt.extract.text.asked_kernels import (
+    CLASSES,
+    ENTRY_TAG_SHIFT,
+    PART,
+    SLOTS,
+    SLOTS_SHIFT,
+    TAG_SHIFT,
+    WEIGHT_BITS,
+    WEIGHT_ZERO,
+)
+from stillhunt.extract.text.byte_kernels import KIND_CHARACTER, KIND_MASK
 from stillhunt.extract.text.tables import tokenise
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SEED = 20_261
 """Of all chance, so that the same corpus gives the same file."""
 CUES_PER_READING = 1
-LEAST_REACHED = 8
+LEAST_REACHED, LEAST_GAIN = 8, 2e5
+"""Readings that a cue word must reach, and readings by its share of ordinary words."""
 COMMON = 4e-4
 """Most often that a cue word may stand among the words of ordinary texts."""
 PER_SET = 3_000
@@ -39,13 +51,17 @@ PER_SET = 3_000
 CORPUS_WEIGHT = 4.0
 """Weight of all windows of the corpus together, in weights of all windows of the wordings."""
 RIDGE = 1e-4
-SCALE = 48
+NOTHING = -(10**6)
+"""Sum of a text without a window."""
+SCALE = 8
 """One unit of log odds in a stored weight."""
-LEAST_WEIGHT = 6
-MOST_FEATURES = 6_000
-LOWEST_BAR = 120
+MOST_FEATURES = 4_500
+MOST_WEIGHT, LOWEST_BAR = 12, 25
+"""No two features suffice: a rare word and its neighbour are no request."""
 ALARMS = 5e-4
 """Share of the corpus's texts that may reach the bar of a class."""
+ALARMS_BY_LANGUAGE = 2e-3
+"""The same of the lab's items of any one language."""
 POSITIVE_SETS = {
     "REASONING": ("alpaca_cot_flan", "distill_pipeline_prompts", "seed_tasks"),
     "RUBRIC": ("distill_pipeline_prompts", "p3_t0_templated"),
@@ -79,12 +95,14 @@ class Model:
     Args:
         cues: token hashes of the cue words, ascending.
         keys: feature keys, ascending.
+        single: True for the features that are single words.
         weights: shape (features, classes), whole numbers.
         bars: sum from which a class is shown.
     """
 
     cues: Array
     keys: Array
+    single: Array
     weights: Array
     bars: Array
 
@@ -92,8 +110,12 @@ class Model:
         """Highest sum of any window of each text, shape (texts, classes); very low where there is no window."""
         tokens, offsets = joined(lists)
         texts, starts, ends = find_windows(tokens, offsets, self.cues)
-        best = np.full((len(lists), len(FLAGS)), -(10**6))
-        np.maximum.at(best, texts, features_of(tokens, starts, ends, self.keys) @ self.weights)
+        best = np.full((len(lists), len(FLAGS)), NOTHING)
+        features = features_of(tokens, starts, ends, self.keys)
+        sums = features @ self.weights
+        words = features @ (self.weights * self.single[:, None])
+        sums[~(PART * words >= self.bars).any(axis=1)] = NOTHING
+        np.maximum.at(best, texts, sums)
         return best
 
 
@@ -134,7 +156,7 @@ class Examples:
 
 def choose_cues(asking: list[tuple[str, Array]], ordinary: Array) -> Array:
     """Words of which every wording has one or two, and ordinary texts few: greedy by wordings reached per cost."""
-    stops = np.unique(np.concatenate(tokenise(all_stop_words())))
+    stops = stop_tokens()
     words, counts = np.unique(ordinary, return_counts=True)
     lists = [np.setdiff1d(tokens, stops) for _, tokens in asking]
     candidates, inverse = np.unique(np.concatenate(lists), return_inverse=True)
@@ -148,7 +170,7 @@ def choose_cues(asking: list[tuple[str, Array]], ordinary: Array) -> Array:
     cost = np.where(rate > COMMON, np.inf, rate + 1e-5)
     chosen: list[int] = []
     while True:
-        gain = np.where(reached >= LEAST_REACHED, reached / cost, 0.0)
+        gain = np.where((reached >= LEAST_REACHED) & (reached / cost >= LEAST_GAIN), reached / cost, 0.0)
         best = int(gain.argmax())
         if gain[best] == 0:
             break
@@ -161,16 +183,38 @@ def choose_cues(asking: list[tuple[str, Array]], ordinary: Array) -> Array:
     return np.sort(candidates[chosen])
 
 
-def known_features(examples: Examples) -> Array:
-    """Single words and pairs of the wordings that occur in at least three readings: nothing of the corpus."""
-    keys = []
+def known_features(examples: Examples) -> tuple[Array, Array]:
+    """Words and pairs of the wordings that occur in at least three readings, nothing of the corpus.
+
+    Stop words count only in pairs with others: by themselves they tell a language, and not what is asked for.
+
+    Returns:
+        Their keys, ascending, and which are single words.
+    """
+    stops = stop_tokens()
+    keys, single = [], []
     for prompt, parts in zip(examples.prompts, examples.parts, strict=True):
         for family, tokens in zip(prompt.families, parts, strict=True):
             if family != "item" and len(tokens):
                 words, pairs = feature_keys(tokens)
-                keys.append(np.unique(np.concatenate([words, pairs[1:]])))
+                content = ~np.isin(tokens, stops)
+                chosen = pairs[1:][content[1:] | content[:-1]]
+                keys.append(np.unique(np.concatenate([words[content], chosen])))
+                single.append(words)
     found, counts = np.unique(np.concatenate(keys), return_counts=True)
-    return found[counts >= 3]
+    found = found[counts >= 3]
+    return found, np.isin(found, np.concatenate(single))
+
+
+def character_keys(examples: Examples) -> Array:
+    """Keys of single characters of scripts without spaces, each of which is in many words: they count half."""
+    tokens = np.unique(np.concatenate([tokens for parts in examples.parts for tokens in parts]))
+    return feature_keys(tokens[tokens & KIND_MASK == KIND_CHARACTER])[0]
+
+
+def stop_tokens() -> Array:
+    """Token hashes of all stop words."""
+    return np.unique(np.concatenate(tokenise(all_stop_words())))
 
 
 def label_windows(examples: Examples, cues: Array) -> tuple[Array, Array, Array, Array]:
@@ -253,7 +297,7 @@ def fit(wordings: list[Wording], traffic: Traffic, items: list[str], flags: tupl
     examples = Examples.of(compose_prompts(np.random.default_rng(SEED), wordings, items))
     ordinary, _ = joined(traffic.train)
     cues = choose_cues(examples.asking(), ordinary)
-    keys = known_features(examples)
+    keys, single = known_features(examples)
     tokens, starts, ends, labels = label_windows(examples, cues)
     asked = features_of(tokens, starts, ends, keys)
     corpus_tokens, corpus_offsets = joined(traffic.train)
@@ -269,43 +313,47 @@ def fit(wordings: list[Wording], traffic: Traffic, items: list[str], flags: tupl
         weight = np.concatenate([np.full(len(mine), 1 / len(mine)), np.full(len(other), CORPUS_WEIGHT / len(other))])
         solution = fit_class(features, label, weight)
         whole = np.round(solution[:-1] * SCALE).astype(np.int64)
-        weights[:, column] = np.clip(np.where(np.abs(whole) < LEAST_WEIGHT, 0, whole), -(2**14), 2**14)
+        weights[:, column] = np.clip(whole, -WEIGHT_ZERO, MOST_WEIGHT)
+    weights[np.isin(keys, character_keys(examples))] //= 2
     strongest = np.sort(np.abs(weights).max(axis=1))[::-1]
     used = np.abs(weights).max(axis=1) >= max(strongest[min(MOST_FEATURES, len(strongest)) - 1], 1)
     kept = np.flatnonzero(used)[np.sort(place_features(keys[used], weights[used])[0])]
-    return set_bars(Model(cues, keys[kept], weights[kept], np.zeros(len(FLAGS))), traffic)
+    return set_bars(Model(cues, keys[kept], single[kept], weights[kept], np.full(len(FLAGS), NOTHING)), traffic)
 
 
 def place_features(keys: Array, weights: Array) -> tuple[Array, Array]:
-    """Which features find a slot, the strongest first, and which slot: that of their key or the next one."""
-    taken = np.zeros(SLOTS + 1, bool)
-    features, slots = [], []
-    for feature in np.lexsort((keys, -np.abs(weights).max(axis=1))).tolist():
-        slot = int(keys[feature]) >> SLOTS_SHIFT
-        slot += int(taken[slot])
-        if not taken[slot]:
-            taken[slot] = True
-            features.append(feature)
-            slots.append(slot)
-    return np.array(features), np.array(slots)
+    """Which features find their slot free, the strongest first, and which slot that is."""
+    order = np.lexsort((keys, -np.abs(weights).max(axis=1)))
+    slots, first = np.unique((keys[order] >> np.uint64(SLOTS_SHIFT)).astype(np.int64), return_index=True)
+    return order[first], slots
 
 
 def write_model(model: Model, path: Path) -> None:
     """Store a classifier as the kernel reads it."""
     features, slots = place_features(model.keys, model.weights)
-    tags = np.zeros(SLOTS + 1, np.uint16)
-    tags[slots] = (model.keys[features] >> np.uint64(TAG_SHIFT)).astype(np.uint16) | 1
-    weights = np.zeros((SLOTS + 1, CLASSES), np.int16)
-    weights[slots] = model.weights[features]
+    tags = (model.keys[features] >> np.uint64(TAG_SHIFT)) & np.uint64(0xFFFF) | np.uint64(1)
+    entries = np.zeros(SLOTS, np.uint64)
+    entries[slots] = tags << np.uint64(ENTRY_TAG_SHIFT)
+    for column in range(CLASSES):
+        stored = (model.weights[features, column] + WEIGHT_ZERO).astype(np.uint64)
+        entries[slots] |= stored << np.uint64(WEIGHT_BITS * column)
     path.parent.mkdir(exist_ok=True)
-    np.savez_compressed(path, cues=model.cues, tags=tags, weights=weights.reshape(-1), bars=model.bars)
+    np.savez_compressed(path, cues=model.cues, entries=entries, bars=model.bars)
 
 
 def set_bars(model: Model, traffic: Traffic) -> Model:
     """Bars such that few texts of the corpus that took no part in the fit reach them."""
     best = model.sums(traffic.bars)
+    real = ~np.char.startswith(traffic.bar_sets.astype(str), LAB_SET)
     bars = np.zeros(len(FLAGS), np.int64)
     for column, flag in enumerate(FLAGS):
-        against = np.sort(best[counts_against(traffic.bar_sets, flag), column])
-        bars[column] = max(against[-1 - int(ALARMS * len(against))] + 1, LOWEST_BAR)
-    return Model(model.cues, model.keys, model.weights, bars)
+        against = counts_against(traffic.bar_sets, flag)
+        bars[column] = max(LOWEST_BAR, bar_for(best[against & real, column], ALARMS))
+        for name in np.unique(traffic.bar_sets[~real]):
+            bars[column] = max(bars[column], bar_for(best[traffic.bar_sets == name, column], ALARMS_BY_LANGUAGE))
+    return Model(model.cues, model.keys, model.single, model.weights, bars)
+
+
+def bar_for(sums: Array, alarms: float) -> int:
+    """Bar that at most a given share of the sums reaches."""
+    return int(np.sort(sums)[-1 - int(alarms * len(sums))]) + 1

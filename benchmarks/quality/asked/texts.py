@@ -13,12 +13,15 @@ import pyarrow.parquet as pq
 
 from stillhunt.extract.text.asked import ASKED_FLAGS
 from stillhunt.lab.second_worlds.languages import read_data as read_second
+from stillhunt.lab.worlds.grammar import compose_items, load_grammar
 from stillhunt.lab.worlds.grammar import read_data as read_first
 
 WORDINGS = Path(__file__).with_name("wordings.toml")
 READINGS = 12
 """Readings drawn of each wording."""
 NONE, UNSURE = "none", "unsure"
+LAB_SET, LAB_ITEMS = "lab_items_", 4_000
+"""Name of the sets of items of the lab, before their language; and items of each."""
 TRAIN, BARS, TEST = 0, 1, 2
 USES = np.array([TRAIN, TEST, BARS, TEST])
 _CURLY = re.compile(r"\{(?!\{)([^{}]*\|[^{}]*)\}")
@@ -134,7 +137,7 @@ def compose_prompts(rng: np.random.Generator, wordings: list[Wording], items: li
 
 @dataclass(frozen=True)
 class Corpus:
-    """Real texts, read in place.
+    """Texts that stand for ordinary traffic: real ones, read in place, and items of the lab in its languages.
 
     Args:
         texts: the texts.
@@ -147,12 +150,25 @@ class Corpus:
     use: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
+def lab_items() -> list[tuple[str, str]]:
+    """Text and language of what customers of the first generator ask: the corpus has few texts beyond two languages."""
+    grammar, rng = load_grammar(), np.random.default_rng(1)
+    language = np.repeat(np.arange(1, len(grammar.languages)), LAB_ITEMS)
+    topic = rng.integers(0, len(grammar.topics), len(language))
+    sentences = rng.integers(1, 5, len(language))
+    texts = compose_items(grammar, rng, topic, language, sentences)
+    return [(text, grammar.languages[code]) for text, code in zip(texts, language.tolist(), strict=True)]
+
+
 def read_corpus(path: Path) -> Corpus:
     """All texts of the corpus; a quarter is to train on, a quarter to set the bars by, and half for tests."""
     table = pq.read_table(path, columns=["text", "set"])
     order = pc.sort_indices(table, sort_keys=[("set", "ascending"), ("text", "ascending")])
     table = table.take(order)
-    return Corpus(table["text"].to_pylist(), np.array(table["set"].to_pylist()), USES[np.arange(table.num_rows) % 4])
+    items = lab_items()
+    texts = table["text"].to_pylist() + [text for text, _ in items]
+    sets = table["set"].to_pylist() + [f"{LAB_SET}{language}" for _, language in items]
+    return Corpus(texts, np.array(sets), USES[np.arange(len(texts)) % 4])
 
 
 FLAGS = tuple(ASKED_FLAGS)

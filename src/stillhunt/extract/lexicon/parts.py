@@ -215,6 +215,29 @@ PARTS: dict[str, str] = {
         ru: переведи | закодируй
         pt: traduza | codifique
     """,
+    "translation_verb": """
+        en: translate | translated | translating
+        zh: 翻译 | 翻譯 | 译成 | 譯成
+        ja: 翻訳して | 翻訳し | 訳して
+        ko: 번역해 | 번역하 | 번역하세요
+        es: traduce | traduzca | traducir
+        fr: traduis | traduisez | traduire
+        de: übersetze | übersetzen
+        ru: переведи | переведите
+        pt: traduza | traduz | traduzir
+    """,
+    "language_name": """
+        en: english | french | german | spanish | chinese | japanese | russian | korean | portuguese | arabic | italian
+            | hindi | turkish | dutch | polish | vietnamese | thai | indonesian | latin | mandarin
+        zh: 英语 | 英文 | 法语 | 法文 | 德语 | 日语 | 日文 | 西班牙语 | 俄语 | 韩语 | 中文 | 英語 | 法語 | 德語 | 日語
+        ja: 英語 | 日本語 | 中国語 | フランス語 | ドイツ語 | スペイン語 | 韓国語
+        ko: 영어로 | 한국어로 | 일본어로 | 중국어로 | 프랑스어로
+        es: inglés | francés | alemán | español | chino | japonés | ruso | portugués
+        fr: anglais | français | allemand | espagnol | chinois | japonais | russe | italien
+        de: englische | deutsche | französische | spanische | chinesische | englisch | deutsch | französisch
+        ru: английский | русский | немецкий | французский | испанский | китайский
+        pt: inglês | português | francês | alemão | espanhol | japonês
+    """,
     "memory_noun": """
         en: working memory | your thinking | your reasoning | hidden reasoning | internal thoughts
             | internal reasoning | your thoughts | scratchpad | previous thinking | previous reasoning

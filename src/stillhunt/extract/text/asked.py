@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import I16, I64, U16, U64
+from stillhunt.base.arrays import I64, U64
 
 ASKED_FLAGS = (
     "REASONING",
@@ -24,11 +24,10 @@ ASKED_FLAGS = (
 
 
 class AskedData(NamedTuple):
-    """What the data file holds: token hashes of the cue words; tags and weights by slot; bar by class."""
+    """What the data file holds: token hashes of the cue words, tags and weights by slot, bar by class."""
 
     cues: U64
-    tags: U16
-    weights: I16
+    entries: U64
     bars: I64
 
 

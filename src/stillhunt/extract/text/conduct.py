@@ -87,6 +87,7 @@ PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
     ("reveal_verb", "hidden_noun", 8, "EXTRACTION_PROBE"),
     ("translate_verb", "memory_noun", 8, "TRANSLATE_TRACE"),
     ("make_verb", "task_noun", 6, "TASK_GENERATION"),
+    ("translation_verb", "language_name", 10, "TRANSLATION"),
     ("answer_verb", "format_noun", 6, "OUTPUT_CONTRACT"),
 )
 """(feature, feature, most tokens from the start of one to the start of the other, flag)."""

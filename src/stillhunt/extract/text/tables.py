@@ -33,20 +33,24 @@ def constant_tables() -> Tables:
     ids = _number_words([*stop_tokens, *(tokens for lists in phrase_tokens.values() for tokens in lists), cues])
     marks = np.zeros(len(ids) + 1, np.uint8)
     marks[sorted({ids[int(word)] for tokens in stop_tokens for word in tokens})] = STOP
-    marks[[ids[word] for word in cues.tolist()]] |= CUE
-    lexicons = []
-    for rules, found in phrases.items():
-        paths = [
-            ([ids[int(word)] for word in tokens], feature)
-            for tokens, (_, feature) in zip(phrase_tokens[rules], found, strict=True)
-        ]
-        lexicons.append(_lexicon(paths, len(ids) + 1, rules))
-    return Tables(code_point_table(), _vocabulary(ids, marks), *lexicons, _classifier())
+    marks[[ids[word] for word in cues.tolist()]] = CUE  # none of them is a stop word
+    lexicons = [
+        _lexicon(
+            [
+                ([ids[int(word)] for word in tokens], feature)
+                for tokens, (_, feature) in zip(phrase_tokens[rules], found, strict=True)
+            ],
+            len(ids) + 1,
+            rules,
+        )
+        for rules, found in phrases.items()
+    ]
+    return Tables(code_point_table(), _vocabulary(ids, marks), lexicons[0], lexicons[1], _classifier())
 
 
 def _classifier() -> Asked:
     data = asked_data()
-    return Asked(data.tags, data.weights, data.bars, np.array([BITS[flag] for flag in ASKED_FLAGS], np.int64))
+    return Asked(data.entries, data.bars, np.array([BITS[flag] for flag in ASKED_FLAGS], np.int64))
 
 
 def tokenise(texts: list[str]) -> list[U64]:

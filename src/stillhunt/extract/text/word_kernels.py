@@ -29,7 +29,7 @@ BUCKETS, BUCKET_WORDS = 4096, 8
 BUCKET_SHIFT, TAG_SHIFT = 52, 44
 
 STOP, CUE = np.uint8(1), np.uint8(2)
-"""Marks of a word: a stop word; a word around which the classifier of `asked_kernels.py` looks."""
+"""Mark of a stop word, and of a word around which the classifier of `asked_kernels.py` looks; no word is both."""
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _BUCKET_SHIFT, _TAG_SHIFT, _TAG = np.uint64(BUCKET_SHIFT), np.uint64(TAG_SHIFT), np.uint64(255)
@@ -103,14 +103,14 @@ def rank_words(work: Work, n: int, characters: bool, scratch: WordScratch) -> in
             put(keys, i, mix(get(hashes, i) ^ _TOPIC_KEY) >> _U48)
     for i in range(n):
         put(ranks, count, keys[i])
-        count += (hashes[i] & KIND_MASK == KIND_CONTENT) & (marks[i] & STOP == 0)
+        count += (hashes[i] & KIND_MASK == KIND_CONTENT) & (marks[i] != STOP)
     if not characters:
         return count
     for i in range(1, n):
         if hashes[i] & KIND_MASK != KIND_CHARACTER or hashes[i - 1] & KIND_MASK != KIND_CHARACTER:
             continue
         # Adjacent only if no separator stands between: separators are written as ASCII into the scratch text.
-        if before[i] >= 128 and marks[i] & STOP == 0 and marks[i - 1] & STOP == 0:
+        if before[i] >= 128 and marks[i] != STOP and marks[i - 1] != STOP:
             ranks[count] = mix((hashes[i] + hashes[i - 1] * P2) ^ _TOPIC_KEY) >> _U48
             count += 1
     return count
