@@ -144,7 +144,7 @@ def test_accounts_of_each_planted_block_are_together() -> None:
     planted = np.repeat(np.arange(30), 20)
     held = rng.random((600, 900)) < np.where(planted[:, None] == np.arange(900) // 30, 0.4, 0.002)
     found = blocks(sp.csr_array(held.astype(np.int32)), 0)
-    coarse, fine = STYLE_PARAMETERS.blocks
+    coarse, fine = STYLE_PARAMETERS.coarse_blocks, STYLE_PARAMETERS.fine_blocks[0]
     assert found[:, :coarse].sum(axis=1).tolist() == [1] * 600
     assert found[:, coarse:].sum(axis=1).tolist() == [1] * 600
     together = np.array([found[planted == number, coarse:].sum(axis=0).max() for number in range(30)])
