@@ -20,8 +20,8 @@ _CELL = 1 << 10
 """Scale of a weight, as an integer."""
 
 
-def blocks(recurring: sp.csr_array, seed: int) -> Flags:
-    """Accounts x blocks, each account in one block of each division; in none without a recurring word.
+def blocks(recurring: sp.csr_array, seed: int) -> list[Flags]:
+    """Accounts x blocks, coarsely and finely divided; an account without a recurring word is in no block.
 
     Args:
         recurring: accounts x words, 1 where a word is a recurring word of an account.
@@ -30,14 +30,13 @@ def blocks(recurring: sp.csr_array, seed: int) -> Flags:
     used, word = np.unique(recurring.indices, return_inverse=True)
     fine = int(np.clip(recurring.shape[0] // P.accounts_per_block, *P.fine_blocks))
     if len(used) < fine or recurring.shape[0] < fine:
-        return np.zeros((recurring.shape[0], 0), bool)
+        return [np.zeros((recurring.shape[0], 0), bool)]
     vectors = _account_vectors(recurring, (used, word.astype(np.int64)), fine, seed)
-    found = []
+    known, divisions = np.diff(recurring.indptr) > 0, []
     for count in (P.coarse_blocks, fine):
         block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
-        found.append(block[:, None] == np.arange(count))
-    inside: Flags = np.hstack(found) & (np.diff(recurring.indptr) > 0)[:, None]
-    return inside
+        divisions.append((block[:, None] == np.arange(count)) & known[:, None])
+    return divisions
 
 
 def _account_vectors(recurring: sp.csr_array, words: tuple[Ints, Ints], dimensions: int, seed: int) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 
-_TRIALS = measured("worlds of rung 7 of two generators, seeds 301 and 302; no script repeats it")
+_TRIALS = measured("worlds of rung 7 and 0 of two generators, seeds of docs/adr/0024; no script repeats it")
 
 
 @parameter_table("link.style", "Which accounts share recurring words, and which requests are worded in their style.")
@@ -132,7 +132,7 @@ class StyleParameters:
         provenance=_TRIALS,
     )
     max_narrowness: float = parameter(
-        2.0,
+        3.0,
         unit="times",
         meaning="Chance that two requests of a style share a topic, over that of any two requests, up to which it is a "
         "style and not a subject or a language.",
