@@ -143,18 +143,17 @@ def test_accounts_of_each_planted_block_are_together() -> None:
     rng = np.random.default_rng(2)
     planted = np.repeat(np.arange(30), 20)
     held = rng.random((600, 900)) < np.where(planted[:, None] == np.arange(900) // 30, 0.4, 0.002)
-    found = blocks(sp.csr_array(held.astype(np.int32)), 0)
-    coarse, fine = STYLE_PARAMETERS.blocks
-    assert found[:, :coarse].sum(axis=1).tolist() == [1] * 600
-    assert found[:, coarse:].sum(axis=1).tolist() == [1] * 600
-    together = np.array([found[planted == number, coarse:].sum(axis=0).max() for number in range(30)])
-    assert (together >= 18).sum() >= fine - 1
-    assert blocks(sp.csr_array((5, 900), dtype=np.int32), 0).shape == (5, 0)
+    coarse, fine = blocks(sp.csr_array(held.astype(np.int32)), 0)
+    assert coarse.shape == (600, STYLE_PARAMETERS.coarse_blocks)
+    assert coarse.sum(axis=1).tolist() == fine.sum(axis=1).tolist() == [1] * 600
+    together = np.array([fine[planted == number].sum(axis=0).max() for number in range(30)])
+    assert (together >= 18).sum() >= STYLE_PARAMETERS.fine_blocks[0] - 1
+    assert [one.shape for one in blocks(sp.csr_array((5, 900), dtype=np.int32), 0)] == [(5, 0)]
 
 
 def test_a_log_without_blocks_has_no_style() -> None:
     sample = sample_of([0, 0, 1], [0, 1, 2], [[0], [1], [0, 1]], 2)
-    found = learned_styles(sample, recurring_words(sample), np.zeros((2, 0), bool), 5)
+    found = learned_styles(sample, recurring_words(sample), [np.zeros((2, 0), bool)], 5)
     assert found.count == 0
     assert found.weights.shape[1] == 0
 

@@ -20,37 +20,39 @@ _CELL = 1 << 10
 """Scale of a weight, as an integer."""
 
 
-_MOST = max(P.blocks)
-
-
-def blocks(recurring: sp.csr_array, seed: int) -> Flags:
-    """Accounts x blocks, each account in one block of each division; in none without a recurring word.
+def blocks(recurring: sp.csr_array, seed: int) -> list[Flags]:
+    """Accounts x blocks, coarsely and finely divided; an account without a recurring word is in no block.
 
     Args:
         recurring: accounts x words, 1 where a word is a recurring word of an account.
         seed: key of the random start.
     """
     used, word = np.unique(recurring.indices, return_inverse=True)
-    if len(used) < _MOST or recurring.shape[0] < _MOST:
-        return np.zeros((recurring.shape[0], 0), bool)
-    vectors = _account_vectors(recurring, used, word.astype(np.int64), seed)
-    found = []
-    for count in P.blocks:
+    fine = int(np.clip(recurring.shape[0] // P.accounts_per_block, *P.fine_blocks))
+    if len(used) < fine or recurring.shape[0] < fine:
+        return [np.zeros((recurring.shape[0], 0), bool)]
+    vectors = _account_vectors(recurring, (used, word.astype(np.int64)), fine, seed)
+    known, divisions = np.diff(recurring.indptr) > 0, []
+    for count in (P.coarse_blocks, fine):
         block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
-        found.append(block[:, None] == np.arange(count))
-    inside: Flags = np.hstack(found) & (np.diff(recurring.indptr) > 0)[:, None]
-    return inside
+        divisions.append((block[:, None] == np.arange(count)) & known[:, None])
+    return divisions
 
 
-def _account_vectors(recurring: sp.csr_array, used: Ints, word: Ints, seed: int) -> Floats:
-    """Orthonormal vectors, one entry an account, that span the strongest common recurring words."""
+def _account_vectors(recurring: sp.csr_array, words: tuple[Ints, Ints], dimensions: int, seed: int) -> Floats:
+    """Orthonormal vectors, one entry an account, that span the strongest common recurring words.
+
+    `words` are the distinct words, and the position among them of each entry.
+    """
+    used, word = words
     begins, count = recurring.indptr.astype(np.int64), recurring.shape[0]
     account = np.repeat(np.arange(count), np.diff(begins))
     rarity = np.log2(count / np.bincount(word))[word]
-    degree = np.bincount(account, weights=rarity, minlength=count) + P.degree_smoothing
+    degree = np.bincount(account, weights=rarity, minlength=count)
+    degree += P.degree_smoothing * degree.mean()
     weight = np.rint(_CELL * np.sqrt(rarity / degree[account])).astype(np.int64)
     generator = np.random.Generator(np.random.PCG64(seed))
-    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), _MOST)).astype(np.int32)
+    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), dimensions)).astype(np.int32)
     for _ in range(P.subspace_iterations):
         step = word_vectors(begins, word, weight, basis, np.arange(count))
         basis = np.rint(_SCALE * orthonormal(step.astype(np.float64))).astype(np.int32)

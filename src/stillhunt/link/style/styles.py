@@ -14,6 +14,8 @@ from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.style.recurring_words import WordSample
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
 
+Weights = npt.NDArray[np.int32]
+
 _BIT = 16
 """Integer weight of a word that is twice as frequent in a style."""
 _MAX_BITS = 7
@@ -28,7 +30,7 @@ class Styles:
         thresholds: sum of weights above which a request is worded in each style.
     """
 
-    weights: npt.NDArray[np.int32]
+    weights: Weights
     thresholds: Ints
 
     @property
@@ -37,15 +39,26 @@ class Styles:
         return len(self.thresholds)
 
 
-def learned_styles(sample: WordSample, recurring: sp.csr_array, inside: Flags, least: int) -> Styles:
+def learned_styles(sample: WordSample, recurring: sp.csr_array, divisions: list[Flags], least: int) -> Styles:
     """Styles of the blocks that have one.
 
     Args:
         sample: the requests.
         recurring: accounts x words, 1 where a word is a recurring word of an account.
-        inside: accounts x blocks.
+        divisions: accounts x blocks of each division; they are learned apart, or blocks of the same accounts would
+            count each other's requests as those of others.
         least: accounts that a style needs, and requests that each of them needs.
     """
+    learned = [_learned(sample, recurring, inside, least) for inside in divisions]
+    weights, thresholds, inside = (np.concatenate(parts, axis=-1) for parts in zip(*learned, strict=True))
+    kept = _distinct(inside)
+    everywhere = np.zeros((WORD_BUCKETS, len(kept)), np.int32)
+    everywhere[sample.codes] = weights[:, kept]
+    return Styles(everywhere, thresholds[kept])
+
+
+def _learned(sample: WordSample, recurring: sp.csr_array, inside: Flags, least: int) -> tuple[Weights, Ints, Flags]:
+    """Weights, thresholds and accounts of the styles of one division."""
     weights, thresholds = np.zeros((len(sample.codes), 0), np.int32), np.zeros(0, np.int64)
     for _ in range(P.rounds):
         sizes = inside.sum(axis=0)
@@ -58,12 +71,20 @@ def learned_styles(sample: WordSample, recurring: sp.csr_array, inside: Flags, l
         wide = _wide(sample, fit > thresholds)
         weights, fit, thresholds = weights[:, wide], fit[:, wide], thresholds[wide]
         inside = _fitting(sample, fit > thresholds, least)
-    everywhere = np.zeros((WORD_BUCKETS, len(thresholds)), np.int32)
-    everywhere[sample.codes] = weights
-    return Styles(everywhere, thresholds)
+    return weights, thresholds, inside
 
 
-def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> npt.NDArray[np.int32]:
+def _distinct(inside: Flags) -> Ints:
+    """Styles, ascending, without those that share most accounts with a larger one."""
+    sizes = inside.sum(axis=0)
+    kept: list[int] = []
+    for number in np.argsort(-sizes, kind="stable").tolist():
+        if 2 * int((inside[:, kept] & inside[:, [number]]).sum(axis=0).max(initial=0)) < max(int(sizes[number]), 1):
+            kept.append(number)
+    return np.array(sorted(kept), np.int64)
+
+
+def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weights:
     """Words x blocks: log2 of how much more often the block's requests have a word of its style, in `_BIT`."""
     of_request = inside[sample.owner].astype(np.int32)
     within = sample.requests_of @ of_request
@@ -99,7 +120,7 @@ def _same_topic(table: Ints) -> npt.NDArray[np.float64]:
     return chance
 
 
-def _thresholds(fit: npt.NDArray[np.int32], inside: Flags) -> Ints:
+def _thresholds(fit: Weights, inside: Flags) -> Ints:
     """Sum of weights that few requests of other accounts exceed, by block."""
     found = np.zeros(fit.shape[1], np.int64)
     for number in range(fit.shape[1]):
