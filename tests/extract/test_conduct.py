@@ -11,7 +11,7 @@ from stillhunt.extract.lexicon.answers import ANSWERS
 from stillhunt.extract.lexicon.everyday import EVERYDAY
 from stillhunt.extract.lexicon.lexicon import LEXICON, phrases_by_feature
 from stillhunt.extract.lexicon.parts import PARTS
-from stillhunt.extract.text.conduct import ANSWER_RULES, PROMPT_RULES, SINGLE_RULES, Rules
+from stillhunt.extract.text.conduct import ANSWER_RULES, PROMPT_RULES, SINGLE_RULES, LexiconRules
 from stillhunt.extract.text.tables import constant_tables, tokenise
 
 
@@ -168,7 +168,7 @@ def test_every_phrase_of_a_direct_feature_shows_its_flag() -> None:
 
 
 @pytest.mark.parametrize("rules", [PROMPT_RULES, ANSWER_RULES], ids=["prompts", "answers"])
-def test_lexicon_is_well_formed(rules: Rules) -> None:
+def test_lexicon_is_well_formed(rules: LexiconRules) -> None:
     phrases = phrases_by_feature(rules.features)
     assert {feature for _, feature in phrases} == set(rules.features), "every rule has phrases"
     assert len(rules.features) <= 64

@@ -26,12 +26,12 @@ from windows import feature_keys, features_of, find_windows, token_lists
 
 from stillhunt.extract.lexicon.stopwords import all_stop_words
 from stillhunt.extract.text.asked_kernels import (
+    ASKED_TAG_SHIFT,
     CLASSES,
     ENTRY_TAG_SHIFT,
     PART,
     SLOTS,
     SLOTS_SHIFT,
-    TAG_SHIFT,
     WEIGHT_BITS,
     WEIGHT_ZERO,
 )
@@ -331,7 +331,7 @@ def place_features(keys: Array, weights: Array) -> tuple[Array, Array]:
 def write_model(model: Model, path: Path) -> None:
     """Store a classifier as the kernel reads it."""
     features, slots = place_features(model.keys, model.weights)
-    tags = (model.keys[features] >> np.uint64(TAG_SHIFT)) & np.uint64(0xFFFF) | np.uint64(1)
+    tags = (model.keys[features] >> np.uint64(ASKED_TAG_SHIFT)) & np.uint64(0xFFFF) | np.uint64(1)
     entries = np.zeros(SLOTS, np.uint64)
     entries[slots] = tags << np.uint64(ENTRY_TAG_SHIFT)
     for column in range(CLASSES):

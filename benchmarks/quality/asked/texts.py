@@ -75,7 +75,7 @@ def lab_wordings() -> list[Wording]:
         flag = _SECOND.get(trade["name"], UNSURE if trade["name"] == "ledger" else NONE)
         found += [Wording(flag, "lab.second", "en", text) for text in (*trade["tasks"], *trade["rules"])]
     for form in ("numbered", "xml"):
-        found += [Wording("REASONING", "lab.second", "en", text) for text in second["contracts"][form]]  # type: ignore[index]
+        found += [Wording("REASONING", "lab.second", "en", text) for text in second["contracts"][form]]  # type: ignore[index]  # the file is ours
     return found
 
 

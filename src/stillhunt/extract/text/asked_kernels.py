@@ -19,7 +19,7 @@ BEFORE, BEHIND, STEP = 8, 16, 16
 """Tokens of a window before its cue word, from it on, and from one cue word to the next that counts."""
 PART = 4
 """The single words of a window must reach one part in so many of a bar."""
-SLOTS_SHIFT, TAG_SHIFT = 51, 35
+SLOTS_SHIFT, ASKED_TAG_SHIFT = 51, 35
 """The top 13 bits of a feature's key choose its slot, the next 16 are its tag."""
 SLOTS = 1 << (64 - SLOTS_SHIFT)
 CLASSES, WEIGHT_BITS = 8, 6
@@ -28,7 +28,7 @@ WEIGHT_ZERO = 1 << (WEIGHT_BITS - 1)
 ENTRY_TAG_SHIFT = CLASSES * WEIGHT_BITS
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
-_SLOTS_SHIFT, _TAG_SHIFT, _TAG = np.uint64(SLOTS_SHIFT), np.uint64(TAG_SHIFT), np.uint64(0xFFFF)
+_SLOTS_SHIFT, _ASKED_TAG_SHIFT, _TAG = np.uint64(SLOTS_SHIFT), np.uint64(ASKED_TAG_SHIFT), np.uint64(0xFFFF)
 _ENTRY_TAG_SHIFT, _WEIGHT_BITS = np.uint64(ENTRY_TAG_SHIFT), np.uint64(WEIGHT_BITS)
 _EVERY_SECOND = np.uint64(0x03F03F03F03F)
 _LANE, _LANE_BITS = np.uint64(0xFFF), 2 * WEIGHT_BITS
@@ -77,10 +77,10 @@ def entry_of(key: np.uint64, entries: U64, seen: U8, window: np.uint8) -> np.uin
     """Entry of a feature; 0 where the classifier does not know it, or the window has looked at its slot before."""
     slot = signed(key >> _SLOTS_SHIFT)
     entry: np.uint64 = get(entries, slot)
-    known = entry >> _ENTRY_TAG_SHIFT == ((key >> _TAG_SHIFT) & _TAG) | _U1
-    fresh = get(seen, slot) != window
+    known = entry >> _ENTRY_TAG_SHIFT == ((key >> _ASKED_TAG_SHIFT) & _TAG) | _U1
+    unseen = get(seen, slot) != window
     put(seen, slot, window)
-    return entry & (_U0 - np.uint64(known & fresh))
+    return entry & (_U0 - np.uint64(known & unseen))
 
 
 @part

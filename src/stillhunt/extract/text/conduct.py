@@ -93,7 +93,7 @@ PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
 """(feature, feature, most tokens from the start of one to the start of the other, flag)."""
 
 
-class Rules(NamedTuple):
+class LexiconRules(NamedTuple):
     """What features of one kind of text show.
 
     Attributes:
@@ -110,8 +110,8 @@ class Rules(NamedTuple):
         return tuple(sorted({rule[0] for rule in self.singles} | {name for rule in self.pairs for name in rule[:2]}))
 
 
-PROMPT_RULES = Rules(SINGLE_RULES, PAIR_RULES)
-ANSWER_RULES = Rules(
+PROMPT_RULES = LexiconRules(SINGLE_RULES, PAIR_RULES)
+ANSWER_RULES = LexiconRules(
     (
         ("thinking_name", AS_TAG, "REASONED_ANSWER"),
         ("thinking_aloud", ANYWHERE, "REASONED_ANSWER"),
@@ -124,7 +124,7 @@ ANSWER_RULES = Rules(
 )
 
 
-def compile_rules(rules: Rules) -> tuple[U32, I64, U64]:
+def compile_rules(rules: LexiconRules) -> tuple[U32, I64, U64]:
     """Rules as arrays for the kernel.
 
     Args:

@@ -12,7 +12,7 @@ from stillhunt.extract.lexicon.stopwords import all_stop_words
 from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
 from stillhunt.extract.text.asked_kernels import Asked
 from stillhunt.extract.text.byte_kernels import new_work
-from stillhunt.extract.text.conduct import ANSWER_RULES, BITS, PROMPT_RULES, Rules, compile_rules
+from stillhunt.extract.text.conduct import ANSWER_RULES, BITS, PROMPT_RULES, LexiconRules, compile_rules
 from stillhunt.extract.text.conduct_kernels import Lexicon
 from stillhunt.extract.text.row_kernels import Tables, Texts, list_tokens
 from stillhunt.extract.text.word_kernels import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, CUE, STOP, TAG_SHIFT, Vocabulary
@@ -100,7 +100,7 @@ def _vocabulary(ids: dict[int, int], marks: U8) -> Vocabulary:
     return Vocabulary(np.uint64(multiplier), tags.view("<u8").reshape(-1), numbers.reshape(-1), words, marks)
 
 
-def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: Rules) -> Lexicon:
+def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: LexiconRules) -> Lexicon:
     children: dict[tuple[int, int], int] = {}
     features = [0]
     roots = np.zeros(words, np.uint16)

@@ -57,13 +57,13 @@ def write_founding_case(spec: FoundingSpec, out: Path, progress: Progress | None
     """
     world = open_scene(spec.seed, DAYS)
     blocks = plan_blocks(spec.scale)
-    told = progress or Silent()
+    shown = progress or Silent()
     accounts, truth, contracts = [], [], set[str]()
     with new_world_folder(out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
         log = SortedLog(world, scratch)
-        with told.stage("building world", sum(block.accounts for block in blocks), "accounts") as advance:
+        with shown.stage("building world", sum(block.accounts for block in blocks), "accounts") as advance:
             for block in blocks:
                 scene, parts, sanctioned = block.build(world)
                 requests, customers, truth_accounts, truth_requests = assemble(scene, parts)
@@ -74,7 +74,7 @@ def write_founding_case(spec: FoundingSpec, out: Path, progress: Progress | None
                 advance(block.accounts)
         customer_table, persona_table = (_by_id(tables) for tables in (accounts, truth))
         write_tables(folder, customer_table, persona_table, tuple(sorted(contracts)))
-        with told.stage("writing the world", None, "requests") as advance:
+        with shown.stage("writing the world", None, "requests") as advance:
             rows = log.write(folder, advance)
         scratch.rmdir()
     return WorldSize(rows, customer_table.num_rows)

@@ -90,7 +90,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     kept = common[words]
     request = np.repeat(place, np.diff(begins))[kept]
     cells = sp.coo_array((np.ones(len(request), np.int32), (request, code[words[kept]])), (len(account), len(codes)))
-    edges = np.flatnonzero(np.diff(account[order], prepend=-1, append=-1))
+    edges = np.flatnonzero(np.diff(account[order], prepend=-1, append=-2))  # one edge where there is no request
     topic = values(found, "topic")[order].astype(np.int64)
     has = cells.tocsr()
     return WordSample(codes, edges, topic, has, has.T.tocsr())

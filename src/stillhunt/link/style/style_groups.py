@@ -47,6 +47,8 @@ def with_styles(
     held[[group.cluster for _, group in found]] = True
     grouped = held[label_of]
     sample = word_sample(clusters.rows, grouped, accounts)
+    if sample.accounts < least:
+        return clusters, found, label_of
     own = recurring_words(sample)
     styles = learned_styles(sample, own, blocks(own, config.seed), least)
     if not styles.count:
