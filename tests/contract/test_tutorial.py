@@ -40,7 +40,7 @@ def test_code_about_a_case_runs(
     monkeypatch.chdir(tmp_path)
     page = (DOCS / "howto" / "read-the-case.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     campaign = str(case.campaigns["campaign_id"][0])
     for block in blocks:
         code = compile(block.replace("c-28073b99", campaign), "read-the-case.md", "exec")
