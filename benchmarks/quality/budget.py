@@ -46,7 +46,7 @@ SHORT_SEED, LONG_SEED, MONTH_SEED = 6_501, 6_301, 4_001
 MONTH_ACCOUNTS = 500
 LEVEL = 5.0
 """Bits at which the constants state the tail."""
-LEVELS = (4.0, 5.0, 6.0, 7.0, 8.0)
+LEVELS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 ENOUGH = 10
 """Candidates above a level from which the tail is fitted there. The highest such level counts: the worlds' tail grows
 lighter with height, and the line through its highest part is the one that is carried on."""

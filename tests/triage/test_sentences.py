@@ -87,8 +87,8 @@ def test_nobody_is_spared_without_evidence() -> None:
     ("log2_odds", "wanted"),
     [
         (8.0, "1.4 bits above the act threshold"),
-        (4.0, "2.0 bits above the review threshold and 2.6 bits below the act threshold"),
-        (-3.7, "5.7 bits below the review threshold"),
+        (4.0, "1.5 bits above the review threshold and 2.6 bits below the act threshold"),
+        (-3.7, "6.2 bits below the review threshold"),
     ],
 )
 def test_distance_to_the_thresholds(log2_odds: float, wanted: str) -> None:
@@ -97,7 +97,7 @@ def test_distance_to_the_thresholds(log2_odds: float, wanted: str) -> None:
 
 def test_what_would_change_a_verdict_names_the_distance_and_the_strongest_family() -> None:
     shown = margins.campaign_margins(sum_of(queue=14.0, content=9.0, conduct=-1.0), "act", ScoreSettings())
-    assert shown[0] == ("The score is 2.4 bits above the act threshold (thresholds: review at 80 % and act at 99 %).")
+    assert shown[0] == ("The score is 2.4 bits above the act threshold (thresholds: review at 85 % and act at 99 %).")
     assert shown[1] == (
         'Without its strongest family, "One work queue" (+14.0 bits), the probability would be 3 %: below the review '
         "threshold."
@@ -112,7 +112,7 @@ def test_a_verdict_of_review_asks_for_a_second_family() -> None:
 
 def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
     shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
-    assert "13.0 bits below the review threshold" in shown[0]
+    assert "13.5 bits below the review threshold" in shown[0]
     assert not any("sanctioned" in line for line in shown)
 
 

@@ -158,11 +158,11 @@ class ScoreSettings(_Group):
         0.99, gt=0, lt=1, description="Probability from which the verdict is act; the target is a precision of 99 %."
     )
     review_probability: float = Field(
-        0.8,
+        0.85,
         gt=0,
         lt=1,
-        description="The same for the verdict review, at which a person should look: four to one. At even odds, a "
-        "class that does one assignment would be a case for review in every second simulated world.",
+        description="The same for the verdict review, at which a person should look: nearly six to one. At four to "
+        "one, a class or a chance group was a case for review in two of nine honest worlds of 3,000 accounts.",
     )
     flagged_strangers: float = Field(
         0.01,
