@@ -79,6 +79,13 @@ def held_out_wordings(own: list[Wording], lab: list[Wording], traffic: Traffic, 
     return recall
 
 
+def known_wordings(model: Model, wordings: list[Wording], items: list[str]) -> Recall:
+    """Recall on other readings of the wordings that a model learned from, each alone or beside an item."""
+    recall = Recall()
+    recall.add(model, wordings, items)
+    return recall
+
+
 def held_out_generator(own: list[Wording], lab: list[Wording], traffic: Traffic, items: list[str]) -> Recall:
     """Recall on the lab's templates by a model that learned from our own wordings alone."""
     recall = Recall()

@@ -42,7 +42,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SEED = 20_261
 """Of all chance, so that the same corpus gives the same file."""
 CUES_PER_READING = 1
-LEAST_REACHED, LEAST_GAIN = 8, 2e5
+LEAST_REACHED, LEAST_GAIN = 16, 2e5
 """Readings that a cue word must reach, and readings by its share of ordinary words."""
 COMMON = 4e-4
 """Most often that a cue word may stand among the words of ordinary texts."""
@@ -56,7 +56,7 @@ NOTHING = -(10**6)
 SCALE = 8
 """One unit of log odds in a stored weight."""
 MOST_FEATURES = 4_500
-MOST_WEIGHT, LOWEST_BAR = 12, 25
+MOST_WEIGHT, LOWEST_BAR = 12, 27
 """No two features suffice: a rare word and its neighbour are no request."""
 ALARMS = 5e-4
 """Share of the corpus's texts that may reach the bar of a class."""
@@ -184,7 +184,7 @@ def choose_cues(asking: list[tuple[str, Array]], ordinary: Array) -> Array:
 
 
 def known_features(examples: Examples) -> tuple[Array, Array]:
-    """Words and pairs of the wordings that occur in at least three readings, nothing of the corpus.
+    """Words and pairs of the wordings that occur in at least six readings, nothing of the corpus.
 
     Stop words count only in pairs with others: by themselves they tell a language, and not what is asked for.
 
@@ -202,12 +202,12 @@ def known_features(examples: Examples) -> tuple[Array, Array]:
                 keys.append(np.unique(np.concatenate([words[content], chosen])))
                 single.append(words)
     found, counts = np.unique(np.concatenate(keys), return_counts=True)
-    found = found[counts >= 3]
+    found = found[counts >= 6]
     return found, np.isin(found, np.concatenate(single))
 
 
 def character_keys(examples: Examples) -> Array:
-    """Keys of single characters of scripts without spaces, each of which is in many words: they count half."""
+    """Keys of single characters of scripts without spaces, each of which is in many words."""
     tokens = np.unique(np.concatenate([tokens for parts in examples.parts for tokens in parts]))
     return feature_keys(tokens[tokens & KIND_MASK == KIND_CHARACTER])[0]
 
@@ -314,7 +314,8 @@ def fit(wordings: list[Wording], traffic: Traffic, items: list[str], flags: tupl
         solution = fit_class(features, label, weight)
         whole = np.round(solution[:-1] * SCALE).astype(np.int64)
         weights[:, column] = np.clip(whole, -WEIGHT_ZERO, MOST_WEIGHT)
-    weights[np.isin(keys, character_keys(examples))] //= 2
+    characters = np.isin(keys, character_keys(examples))
+    weights[characters] = np.minimum(weights[characters], MOST_WEIGHT // 2)
     strongest = np.sort(np.abs(weights).max(axis=1))[::-1]
     used = np.abs(weights).max(axis=1) >= max(strongest[min(MOST_FEATURES, len(strongest)) - 1], 1)
     kept = np.flatnonzero(used)[np.sort(place_features(keys[used], weights[used])[0])]

@@ -17,7 +17,7 @@ from stillhunt.lab.worlds.grammar import compose_items, load_grammar
 from stillhunt.lab.worlds.grammar import read_data as read_first
 
 WORDINGS = Path(__file__).with_name("wordings.toml")
-READINGS = 12
+READINGS = 24
 """Readings drawn of each wording."""
 NONE, UNSURE = "none", "unsure"
 LAB_SET, LAB_ITEMS = "lab_items_", 4_000

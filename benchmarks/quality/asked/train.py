@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from figures import by_set, false_alarms, held_out_generator, held_out_wordings
+from figures import by_set, false_alarms, held_out_generator, held_out_wordings, known_wordings
 from model import SEED, Traffic, fit, write_model
 from texts import TRAIN, Corpus, lab_wordings, own_wordings, read_corpus
 
@@ -63,6 +63,8 @@ def main() -> None:
         "features": len(model.keys),
         "false_alarms": false_alarms(model, traffic),
         "by_set": by_set(model, traffic),
+        "known_wordings": known_wordings(model, own, items).shares(),
+        "known_generators": known_wordings(model, lab, items).shares(),
     }
     if chosen.write:
         write_model(model, DATA)

@@ -29,7 +29,10 @@ LEXICON: dict[str, str] = {
             | alternatives you rejected | alternatives you considered | explicit evidence and reasoning
             | audit trail | reason carefully | think carefully first | lay out every inference
             | state every assumption | state assumptions | state your assumptions | state invariants
-            | reasoning behind | verify each step | check each step
+            | reasoning behind | verify each step | check each step | intermediate reasoning
+            | all intermediate steps | every intermediate step | each intermediate step | how you arrived at
+            | how you reached your | think carefully before | think it through before | reason before answering
+            | think before answering | think before you answer
         zh: 一步一步 | 一步步 | 逐步推理 | 逐步思考 | 逐步分析 | 逐步解释 | 分步骤 | 分步推理 | 思维链 | 思考过程
             | 推理过程 | 详细推理 | 解题过程 | 写出推理 | 说明理由 | 推導過程 | 推导过程 | 推理過程 | 思考過程
             | 思維鏈 | 內心獨白 | 内心独白

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
@@ -60,7 +60,7 @@ class ConductParameters:
         (0.12, 0.10),
         unit="share, share",
         meaning="Any of these at once: the same two shares. All weights add up to 0.6: the rest ask for nothing "
-        "special, or word it so that the lexicon does not see it.",
+        "special, or word it so that neither lexicon nor classifier sees it.",
         provenance=judgement("operations that take several skills at once"),
     )
     honest_strength: float = parameter(
@@ -73,7 +73,7 @@ class ConductParameters:
         0.75,
         unit="share",
         meaning="Mean share of an operation's requests that show its trait.",
-        provenance=judgement("most, less what rewording hides from the lexicon"),
+        provenance=judgement("most, less what rewording hides"),
     )
     asked_strength: float = parameter(
         4.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
@@ -92,6 +92,15 @@ class ConductParameters:
     )
     min_requests: int = parameter(
         20, unit="requests", meaning="Requests below which no share is judged.", provenance=judgement("mostly noise")
+    )
+    most_bits: float = parameter(
+        1.0,
+        unit="bits",
+        meaning="Most bits for.",
+        provenance=measured(
+            "honest groups with one template ask for one thing in every request, too: 2^bits has a mean of 1.11 over "
+            "honest groups of six worlds (a0, b0 of seed 411; a3, b3, a7, t3 of 401), and 1.30 without the bound"
+        ),
     )
 
 
@@ -143,7 +152,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     hit = (conduct & shown.flags) > 0
     usual = max(shown.usual, _usual_in_log(case.log, case.candidate, shown))
     return kind.finding(
-        max(float(np.log2(ratio)), 0.0),  # the lexicons know few of the wordings: their silence says nothing
+        max(float(np.log2(ratio)), 0.0),  # lexicons and classifier know few of the wordings: their silence says nothing
         {"share": hit.mean(), "verb": shown.verb, "usual": usual},
         rows=rows[hit],
         count=int(hit.sum()),
@@ -174,7 +183,7 @@ KIND = EvidenceKind(
     ),
     columns=(NeededColumn("prompt", "requests that ask for reasoning, grading or the like"),),
     calls="any",
-    most_bits=None,
+    most_bits=P.most_bits,
     least_bits=0.0,
     wording=Wording(_WORDS, _WORDS, "Too few requests to judge what they ask for"),
     members=None,
