@@ -48,7 +48,7 @@ HEADLINE = (
     "%) from 3 to 14 November 2026. One more campaign needs a person's review."
 )
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
-NEAR_MISS = "4.0 bits below the review threshold (queue +11.0, prior −13.0 bits)"
+NEAR_MISS = "4.5 bits below the review threshold (queue +11.0, prior −13.0 bits)"
 GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "origins", "roles", "before_acting"]
 JSON_FIELDS = [
     "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "operators", "coverage",
@@ -153,7 +153,7 @@ def test_screen_in_a_pipe() -> None:
         "         against    −2.5 conduct: some conversations have follow-ups",
         "review   c-look       > 99.9 %         7     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens, USD 46.50 at list price",
-        "         bits       queue +11.3, prior −13.0; together −1.7, 3.7 bits below the review threshold",
+        "         bits       queue +11.3, prior −13.0; together −1.7, 4.2 bits below the review threshold",
         "         roles      2 dedicated",
         "         why        +11.3 queue: even volume",
         "",

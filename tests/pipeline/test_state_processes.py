@@ -35,7 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(FILES):
         ending = ".jsonl" if number in (0, 4) else ".parquet"
         # Conversations over files would tie them into one: each is to be finished by itself here.
-        own = [{**row, "conversation_id": f"of file {number}"} for row in rows[cuts[number] : cuts[number + 1]]]
+        own = [
+            {**row, "conversation_id": f"{row.get('conversation_id') or row['request_id']} of file {number}"}
+            for row in rows[cuts[number] : cuts[number + 1]]
+        ]
         write_rows(base / "logs" / f"part-{number}{ending}", own)
     assert finished(start(base, "plain", None)) == FOUND
     return base
