@@ -16,7 +16,8 @@ VERDICTS = ("act", "review", "none")
 ROLES = ("dedicated", "mixed", "pool", "victim", "unknown")
 """It only harvests; it sends cover of its own, too; customers of a reseller use it, too; its customer's key was taken;
 not known."""
-OPERATION_KINDS = ("harvest", "account_farm", "relay", "not_known")
+HARVEST_OPERATION = "harvest"
+OPERATION_KINDS = (HARVEST_OPERATION, "account_farm", "relay", "not_known")
 """A work queue for answers; many accounts of one person; accounts through which many people ask; a group left alone."""
 
 STRINGS = pa.list_(pa.string())

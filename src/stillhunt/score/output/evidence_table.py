@@ -11,7 +11,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.base.schema_case import EVIDENCE, OPERATION_KINDS
+from stillhunt.base.schema_case import EVIDENCE, HARVEST_OPERATION
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF
 from stillhunt.score.stats.arrays import Floats, Ints
@@ -121,7 +121,7 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
     nothing = np.zeros(0, np.int64)
-    prior = CAMPAIGN_PRIOR if judged.kind == OPERATION_KINDS[0] else OPERATION_PRIOR
+    prior = CAMPAIGN_PRIOR if judged.kind == HARVEST_OPERATION else OPERATION_PRIOR
     stated: list[tuple[Text, float, Ints, int]] = [(prior, config.score.prior_bits, nothing, 0)]
     findings = [found for found in judged.findings if found.bits != 0.0 or found.insufficient]
     stated += [((found.family, found.kind, found.statement), found.bits, found.rows, found.count) for found in findings]

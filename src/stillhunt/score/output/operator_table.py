@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.schema_case import CASE_OPERATORS, OPERATION_KINDS
+from stillhunt.base.schema_case import CASE_OPERATORS, HARVEST_OPERATION
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -34,7 +34,7 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
         names: their campaign ids.
         splits: mixtures of two operators that were taken apart.
     """
-    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == OPERATION_KINDS[0]]
+    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == HARVEST_OPERATION]
     campaigns = [shown[place].candidate for place in places]
     sets = [*find_campaign_sets(log, campaigns), *_taken_apart(campaigns, splits)]
     rows = []

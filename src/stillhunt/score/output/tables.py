@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, HARVEST, MEMBERS, OPERATION_KINDS, SLICES, VERDICTS
+from stillhunt.base.schema_case import (
+    CAMPAIGNS,
+    CASE_ACCOUNTS,
+    HARVEST,
+    HARVEST_OPERATION,
+    MEMBERS,
+    OPERATION_KINDS,
+    SLICES,
+    VERDICTS,
+)
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.output.evidence_table import budget_statement, evidence_table
@@ -25,7 +34,7 @@ from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
-_HARVEST_KIND, _NOT_KNOWN = OPERATION_KINDS[0], OPERATION_KINDS[-1]
+_NOT_KNOWN = OPERATION_KINDS[-1]
 ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
@@ -67,7 +76,7 @@ def case_tables(
 
 def _harvests(judged: Judged) -> bool:
     """Whether the requests of a group are counted as harvested."""
-    return judged.verdict != "none" and judged.kind == _HARVEST_KIND
+    return judged.verdict != "none" and judged.kind == HARVEST_OPERATION
 
 
 def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Config) -> list[str]:
@@ -122,7 +131,7 @@ def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Co
         value = sum((i * p.input + o * p.output) / 1e6 for p, i, o in zip(prices, *billed, strict=True))
         models.append(models_of(used))
         values.append(round(value, 6))  # cents would make 0 of a small amount
-        skills.append(skills_of(log.requests.numbers("conduct", own)) if judged.kind == _HARVEST_KIND else [])
+        skills.append(skills_of(log.requests.numbers("conduct", own)) if judged.kind == HARVEST_OPERATION else [])
         tokens.append(sum(billed[1]))
         estimated.append(unsampled(np.ones(len(own), np.int64), rates))
     times = {
@@ -237,7 +246,7 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
     for number, judged in enumerate(shown):
         accounts = judged.candidate.accounts
         own = judged.probability * judged.member_probability
-        if judged.kind == _HARVEST_KIND:
+        if judged.kind == HARVEST_OPERATION:
             score[accounts] = np.maximum(score[accounts], own)
         reasons.append(_reasons(judged, config, count))
         if judged.verdict == "none":
