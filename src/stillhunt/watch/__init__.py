@@ -1,0 +1,1 @@
+"""Watch: hunts by themselves over one data folder, into which traffic flows."""

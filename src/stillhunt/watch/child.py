@@ -1,0 +1,131 @@
+"""A hunt in a child process: what is sent to it, its memory limit, and what comes back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stillhunt.base.config import Config
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HuntPlan
+
+MEMORY_SHARE = 0.75
+"""Of this machine's memory, for a hunt whose limit is not set: judgement; the rest is for the receiver and the system."""
+_POLL_SECONDS = 0.5
+_GIB = 1 << 30
+_LONGEST_ERROR = 2000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a hunt ended.
+
+    Attributes:
+        sequence: number of the snapshot; None where there was nothing to read, or where it failed.
+        failure: why it failed; empty where it did not.
+        next_step: what can be done about it.
+        seconds: how long it took.
+        peak_bytes: largest resident memory that was seen.
+    """
+
+    sequence: int | None = None
+    failure: str = ""
+    next_step: str = ""
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+def order_text(plan: HuntPlan) -> str:
+    """What is written to the child's stdin; it holds secrets, so it is never an argument or a file."""
+    return json.dumps(
+        {
+            "data": str(plan.data.path),
+            "config": plan.config.model_dump(mode="json"),
+            "watched": list(plan.watched),
+            "now": plan.now,
+        }
+    )
+
+
+def order_of(text: str) -> HuntPlan:
+    """The plan in what `order_text` made."""
+    order: dict[str, Any] = json.loads(text)
+    return HuntPlan(DataFolder(Path(order["data"])), Config(**order["config"]), tuple(order["watched"]), order["now"])
+
+
+def memory_limit(config: Config) -> int:
+    """Bytes that a hunt may take."""
+    limit = config.watch.memory_limit_gb
+    return int(limit * _GIB) if limit else int(MEMORY_SHARE * psutil.virtual_memory().total)
+
+
+def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> Outcome:
+    """Hunt in a process of its own, and wait for it.
+
+    Args:
+        plan: what to do.
+        stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
+    """
+    began = time.monotonic()
+    child = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
+        [sys.executable, "-m", "stillhunt.watch"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    watcher = _Watcher(child, memory_limit(plan.config), stop)
+    watcher.start()
+    out, errors = child.communicate(order_text(plan))
+    watcher.join()
+    seconds = round(time.monotonic() - began, 3)
+    if watcher.reason:
+        return Outcome(failure=watcher.reason, next_step=watcher.next_step, seconds=seconds, peak_bytes=watcher.peak)
+    try:
+        found = json.loads(out.splitlines()[-1])
+    except (IndexError, ValueError):
+        last = errors.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
+        return Outcome(
+            failure=f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}",
+            next_step="it is tried again; if that fails too, run 'stillhunt hunt' over the spool folder",
+            seconds=seconds,
+            peak_bytes=watcher.peak,
+        )
+    return Outcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
+
+
+class _Watcher(threading.Thread):
+    """Ends a child that takes too much memory, or that is no longer wanted."""
+
+    def __init__(self, child: subprocess.Popen[str], limit: int, stop: threading.Event | None) -> None:
+        super().__init__(name="stillhunt-memory", daemon=True)
+        self._child, self._limit, self._stop_wanted = child, limit, stop
+        self.peak, self.reason, self.next_step = 0, "", ""
+
+    def run(self) -> None:
+        while self._child.poll() is None:
+            try:
+                self.peak = max(self.peak, psutil.Process(self._child.pid).memory_info().rss)
+            except psutil.Error:
+                pass  # it just ended
+            if self.peak > self._limit:
+                self._end(
+                    f"the hunt took more than {self._limit / _GIB:.1f} GiB of memory",
+                    "raise watch.memory_limit_gb, shorten watch.window_days, or hunt on Spark",
+                )
+            elif self._stop_wanted is not None and self._stop_wanted.wait(0):
+                self._end("the hunt was stopped", "the next one goes on from what this one kept")
+            time.sleep(_POLL_SECONDS)
+
+    def _end(self, reason: str, next_step: str) -> None:
+        self.reason, self.next_step = reason, next_step
+        self._child.kill()
+        self._child.wait()

@@ -1,0 +1,1 @@
+"""The database of a data folder: SQLite, or PostgreSQL by URL."""

@@ -1,0 +1,116 @@
+"""Opening the database: made when it is missing, migrated when it is older, refused when it is newer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.watch.database.tables import META, METADATA
+
+VERSION = 1
+"""Version of the tables."""
+VERSION_ROW = "version"
+READS_ONLY = "stillhunt_reads_only"
+"""Option of a connection that writes nothing, so that it waits for nobody."""
+BUSY_SECONDS = 30
+"""How long a statement waits for another process that writes, before it fails."""
+
+
+class Database:
+    """The database of one data folder.
+
+    Args:
+        url: SQLAlchemy URL; the file of the folder where it is empty.
+        file: SQLite file.
+
+    Raises:
+        ConfigError: the URL names no database that can be used.
+        OutputError: it cannot be opened, or a newer version of stillhunt made it.
+    """
+
+    def __init__(self, url: str, file: Path) -> None:
+        self._shown = str(file) if not url else "watch.database"
+        try:
+            self.engine = _engine(url or f"sqlite:///{file}")
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise ConfigError(
+                "this is no URL of a database that can be used",
+                where="setting watch.database",
+                next_step="write postgresql+psycopg://USER@HOST/NAME and install stillhunt[postgres]; empty for SQLite",
+            ) from error
+        with self.write() as connection:
+            self._bring_up_to_date(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: all of it is kept, or nothing.
+
+        Raises:
+            OutputError: the database cannot be used now.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self._unusable(error) from error
+
+    def read(self, statement: Any) -> list[dict[str, Any]]:
+        """Rows of one statement, as mappings.
+
+        Raises:
+            OutputError: the database cannot be used now.
+        """
+        try:
+            with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection:
+                return [dict(row) for row in connection.execute(statement).mappings()]
+        except DBAPIError as error:
+            raise self._unusable(error) from error
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def _unusable(self, error: DBAPIError) -> OutputError:
+        return OutputError(
+            f"the database cannot be used: {error.orig}",
+            where=self._shown,
+            next_step="check that it is there, has room, and is not locked by another program",
+        )
+
+    def _bring_up_to_date(self, connection: Connection) -> None:
+        if not inspect(connection).has_table(META.name):
+            METADATA.create_all(connection)
+            connection.execute(insert(META).values(name=VERSION_ROW, value=str(VERSION)))
+            return
+        found = int(connection.execute(select(META.c.value).where(META.c.name == VERSION_ROW)).scalar_one())
+        if found > VERSION:
+            raise OutputError(
+                f"the database has version {found}; this stillhunt knows versions up to {VERSION}",
+                where=self._shown,
+                next_step="use the newer stillhunt that wrote it, or restore the backup made before the upgrade",
+            )
+
+
+def _engine(url: str) -> Engine:
+    sqlite = url.startswith("sqlite")
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {}, pool_pre_ping=not sqlite)
+    if sqlite:
+
+        @event.listens_for(engine, "connect")
+        def _set_up(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # transactions are begun below, so that a writer waits at their start
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            reads = connection.get_execution_options().get(READS_ONLY, False)
+            connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

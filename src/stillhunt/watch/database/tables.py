@@ -1,0 +1,121 @@
+"""Tables of the database; a change of them is a new migration in `migrations.py`.
+
+It never holds content of requests. Times are microseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+METADATA = MetaData()
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Version of the tables, and what else is one value for the whole folder."""
+
+SNAPSHOTS = Table(
+    "snapshots",
+    METADATA,
+    Column("sequence", Integer, primary_key=True),
+    Column("made_at", BigInteger, nullable=False),
+    Column("from_time", BigInteger),
+    Column("to_time", BigInteger),
+    Column("requests", BigInteger, nullable=False),
+    Column("accounts", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("cpu_seconds", Float, nullable=False),
+    Column("required_bits", Float, nullable=False),
+)
+"""One row for each hunt that was completed."""
+
+CAMPAIGNS = Table(
+    "campaigns",
+    METADATA,
+    Column("campaign_id", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("first_snapshot", Integer, nullable=False),
+    Column("last_snapshot", Integer, nullable=False),
+    Column("first_seen", BigInteger),
+    Column("last_seen", BigInteger),
+)
+"""Campaigns with their lasting ids; status is active, dormant, merged or ended."""
+
+CAMPAIGN_MEMBERS = Table(
+    "campaign_members",
+    METADATA,
+    Column("campaign_id", String(64), ForeignKey("campaigns.campaign_id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("flagged", Integer, nullable=False),
+    Column("last_snapshot", Integer, nullable=False),
+)
+"""Every account that was a member, with its harvested requests when it was last seen as one."""
+
+CAMPAIGN_EVENTS = Table(
+    "campaign_events",
+    METADATA,
+    Column("event_id", Integer, primary_key=True, autoincrement=True),
+    Column("sequence", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("campaign_id", String(64), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("others", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("campaign_events_of", "campaign_id", "sequence"),
+)
+"""What happened to a campaign: born, merged, split, dormant, returned, ended, verdict changed; others is JSON."""
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("token_id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("name", String(128), nullable=False),
+    Column("scopes", String(128), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+"""Tokens of HTTP clients; the token itself is shown once and only its SHA-256 is kept."""
+
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("alert_id", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("campaign_id", String(64)),
+    Column("body", Text, nullable=False),
+)
+"""Changes that matter, each once: the id is made from what changed, so that recording it twice is one row."""
+
+DELIVERIES = Table(
+    "deliveries",
+    METADATA,
+    Column("alert_id", String(64), ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True),
+    Column("channel", String(128), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("next_try", BigInteger),
+    Column("sent_at", BigInteger),
+    Column("failure", Text),
+)
+"""One row for each alert and channel: when it was sent, or when it is tried again."""
+
+HOLDS = Table(
+    "holds",
+    METADATA,
+    Column("hold_id", Integer, primary_key=True, autoincrement=True),
+    Column("made_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("from_time", BigInteger),
+    Column("to_time", BigInteger),
+    Column("released_at", BigInteger),
+)
+"""Legal holds: nothing of the time between is deleted until the hold is released."""

@@ -1,0 +1,121 @@
+"""The data folder: where its parts lie, who may read it, and which process has which role in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stillhunt.base.errors import OutputError
+
+OWNER_ONLY = 0o700
+"""Mode of every folder: logs and cases are about people."""
+SPOOL, STATE, SNAPSHOTS, LATEST, DATABASE = "spool", "state", "snapshots", "latest", "stillhunt.db"
+
+
+class DataFolder:
+    """One data folder; its sub-folders are made when it is opened.
+
+    Args:
+        path: the folder; made if it does not exist.
+
+    Raises:
+        OutputError: it cannot be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        try:
+            for folder in (self.path, self.spool, self.state, self.snapshots):
+                folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    @property
+    def spool(self) -> Path:
+        """Raw records as they came: `SOURCE/HOUR/part-*`."""
+        return self.path / SPOOL
+
+    @property
+    def state(self) -> Path:
+        """What hunts keep for each file."""
+        return self.path / STATE
+
+    @property
+    def snapshots(self) -> Path:
+        """One case folder a hunt, named by its number."""
+        return self.path / SNAPSHOTS
+
+    @property
+    def latest(self) -> Path:
+        """Link to the newest snapshot; absent before the first."""
+        return self.snapshots / LATEST
+
+    @property
+    def database(self) -> Path:
+        """The SQLite database, where no other is named."""
+        return self.path / DATABASE
+
+    @contextmanager
+    def role(self, name: str) -> Iterator[None]:
+        """Have a role in this folder that only one process may have at a time.
+
+        The lock ends with the process, however it ends.
+
+        Args:
+            name: the role, such as "hunt".
+
+        Raises:
+            OutputError: another process has it.
+        """
+        path = self.path / f"{name}.lock"
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.pread(handle, 32, 0).decode(errors="replace").strip()
+                raise OutputError(
+                    f"another process{f' ({owner})' if owner else ''} does the work '{name}' in this data folder",
+                    where=str(self.path),
+                    next_step="stop that process, or choose another data folder",
+                ) from error
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def switch_latest(self, name: str) -> None:
+        """Point `latest` at a snapshot, in one step for every reader.
+
+        Args:
+            name: of the snapshot's folder.
+        """
+        beside = self.snapshots / f".{LATEST}.{os.getpid()}"
+        with suppress(FileNotFoundError):
+            beside.unlink()
+        beside.symlink_to(name)
+        beside.replace(self.latest)
+
+    def _unusable(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"the data folder cannot be used: {error.strerror}",
+            where=str(error.filename or self.path),
+            next_step="choose a folder of yours on a disk with room",
+            command_step="name another with --data",
+        )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make created and renamed names in a folder last through a power failure."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,119 @@
+"""One scheduled hunt: from the parts in the window to a snapshot that readers see."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Progress
+from stillhunt.pipeline import hunt
+from stillhunt.triage import Case
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.inputs import watched_files, window_parts, window_start
+from stillhunt.watch.lineage.campaigns import found_campaigns
+from stillhunt.watch.lineage.rename import with_lasting_ids
+from stillhunt.watch.lineage.settle import settle
+from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt
+from stillhunt.watch.snapshots import WATCH_FILE, Snapshot, name_of, remove_unrecorded, write_snapshot
+
+HUNT_ROLE = "hunt"
+
+
+@dataclass(frozen=True)
+class HuntPlan:
+    """What a scheduled hunt is to do.
+
+    Attributes:
+        data: path of the data folder.
+        config: the settings.
+        watched: logs that are read where they lie, besides the spool.
+        now: time of the hunt, microseconds since 1970; the window ends here.
+    """
+
+    data: DataFolder
+    config: Config
+    watched: tuple[str, ...] = ()
+    now: int = 0
+
+
+def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
+    """Hunt over the window and make the result the latest snapshot.
+
+    Args:
+        plan: what to do.
+        progress: told of each step.
+
+    Returns:
+        The snapshot; None where there is nothing to read yet.
+
+    Raises:
+        OutputError: another process hunts in this folder, or the snapshot cannot be written.
+        InputError: no row of what there is can be used.
+    """
+    folder, config = plan.data, plan.config
+    with folder.role(HUNT_ROLE):
+        database = Database(config.watch.database, folder.database)
+        try:
+            newest = newest_sequence(database)
+            remove_unrecorded(folder, newest)
+            if newest is not None:
+                folder.switch_latest(name_of(newest))
+            start = window_start(plan.now, config.watch.window_days)
+            inputs = [*map(str, window_parts(folder, start)), *watched_files(plan.watched, start)]
+            if not inputs:
+                return None
+            case = hunt(inputs, config.watch.accounts or None, _hunt_settings(config, folder), progress=progress)
+            return _publish(plan, database, case, (newest or 0) + 1, start)
+        finally:
+            database.close()
+
+
+def _hunt_settings(config: Config, folder: DataFolder) -> Config:
+    """The settings of the hunt itself; a cluster keeps nothing between hunts."""
+    return config if config.engine == "spark" else config.model_copy(update={"state": str(folder.state)})
+
+
+def _publish(plan: HuntPlan, database: Database, case: Case, sequence: int, start: int) -> Snapshot:
+    found = found_campaigns(case)
+    settled = settle(known_campaigns(database), found, start)
+    lasting = with_lasting_ids(case, settled.lasting)
+    row = _snapshot_row(case, sequence, plan.now)
+    snapshot = write_snapshot(plan.data, sequence, lasting, {WATCH_FILE: {**row, "window_start": start}})
+    with database.write() as connection:
+        record_hunt(connection, row, found, settled)
+    plan.data.switch_latest(name_of(sequence))
+    return snapshot
+
+
+def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:
+    first, last = _ends(case.timeline["bucket"])
+    counts: dict[str, Any] = case.run.get("counts", {})
+    return {
+        "sequence": sequence,
+        "made_at": now or time.time_ns() // 1000,
+        "from_time": first,
+        "to_time": last,
+        "requests": int(pc.sum(case.accounts["requests"]).as_py() or 0),
+        "accounts": case.accounts.num_rows,
+        "rejected": int(counts.get("rejects", case.rejects.num_rows)),
+        "cpu_seconds": _cpu_seconds(),
+        "required_bits": float(case.run.get("budget", {}).get("required_bits", 0.0)),
+    }
+
+
+def _ends(times: pa.ChunkedArray) -> Sequence[int | None]:
+    ends = pc.min_max(times.cast(pa.int64()))
+    return ends["min"].as_py(), ends["max"].as_py()
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return round(used.ru_utime + used.ru_stime, 3)

@@ -1,0 +1,63 @@
+"""What a scheduled hunt reads: closed parts of the spool in the window, and logs that are watched where they lie."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stillhunt.base.units import DAY
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.spool.committer import ask_to_close
+from stillhunt.watch.spool.parts import close_left_behind, closed_parts, open_parts
+
+CLOSING_SECONDS = 5.0
+"""How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
+_POLL_SECONDS = 0.05
+
+
+def window_start(now: int, days: float) -> int:
+    """Begin of the window, microseconds since 1970.
+
+    Args:
+        now: the time of the hunt, microseconds since 1970.
+        days: length of the window.
+    """
+    return now - int(days * DAY)
+
+
+def window_parts(folder: DataFolder, start: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
+    """Closed parts of the spool from the start of the window on; what is open is closed first.
+
+    Args:
+        folder: the data folder.
+        start: begin of the window, microseconds since 1970.
+        wait: seconds to wait for writers in other processes.
+    """
+    waited_for = set(open_parts(folder.spool))
+    if waited_for:
+        ask_to_close(folder.spool)
+    end = time.monotonic() + wait
+    while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
+        close_left_behind(folder.spool)
+        time.sleep(_POLL_SECONDS)
+    return closed_parts(folder.spool, datetime.fromtimestamp(start / 1e6, UTC))
+
+
+def watched_files(paths: Sequence[str], start: int) -> list[str]:
+    """Paths to read in place; files of a local folder that were last written before the window are left out.
+
+    Args:
+        paths: files, folders, patterns or addresses of object stores, as a hunt takes them.
+        start: begin of the window, microseconds since 1970.
+    """
+    found: list[str] = []
+    for text in paths:
+        path = Path(text)
+        if path.is_dir():
+            files = (file for file in sorted(path.rglob("*")) if file.is_file())
+            found += [str(file) for file in files if file.stat().st_mtime * 1e6 >= start]
+        else:
+            found.append(text)
+    return found

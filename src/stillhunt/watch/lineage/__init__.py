@@ -1,0 +1,1 @@
+"""Lineage: campaigns keep their id from hunt to hunt."""

@@ -1,0 +1,111 @@
+"""When hunts start: at fixed times, after many requests, when somebody asks, and again after a failure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from stillhunt.watch.child import Outcome, hunt_in_child
+from stillhunt.watch.hunting import HuntPlan
+
+FIRST_RETRY_SECONDS = 30.0
+"""Wait after the first failure; it doubles up to the time between scheduled hunts. Judgement."""
+
+
+@dataclass
+class Progress:
+    """What the schedule is doing; read by the screen, by the metrics and by the health check.
+
+    Attributes:
+        running_since: seconds since 1970 when the running hunt began; None where none runs.
+        next_at: seconds since 1970 when the next one begins.
+        last: how the latest hunt ended; None before the first.
+        last_at: when that was.
+        failures: hunts that failed since the last success.
+        hunts: hunts that ended, by result.
+    """
+
+    running_since: float | None = None
+    next_at: float = 0.0
+    last: Outcome | None = None
+    last_at: float = 0.0
+    failures: int = 0
+    hunts: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "nothing": 0})
+
+
+class Schedule:
+    """Starts hunts, one at a time, until it is stopped.
+
+    Args:
+        plan: what each hunt does; its time is set anew each time.
+        received: requests received since the start, to hunt after `watch.every_requests` of them.
+        told: called after each hunt.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        plan: HuntPlan,
+        received: Callable[[], int] = lambda: 0,
+        told: Callable[[Outcome], None] = lambda _outcome: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._plan, self._received, self._told, self._clock = plan, received, told, clock
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._asked = False
+        self._counted = 0
+        self.progress = Progress(next_at=clock() + self._interval)
+        self._thread = threading.Thread(target=self._run, name="stillhunt-schedule", daemon=True)
+
+    @property
+    def _interval(self) -> float:
+        return self._plan.config.watch.every_minutes * 60.0
+
+    def start(self) -> None:
+        """Begin; the first hunt starts at once, so that what is there already is seen."""
+        self._asked = True
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Start a hunt as soon as none is running."""
+        self._asked = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the running hunt and the thread."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if self._due():
+                self._hunt()
+            self._wake.wait(1.0)
+            self._wake.clear()
+
+    def _due(self) -> bool:
+        many = self._plan.config.watch.every_requests
+        enough = bool(many) and self._received() - self._counted >= many
+        # A clock that jumped back must not put off the next hunt for longer than one interval.
+        late = not 0 < self.progress.next_at - self._clock() <= self._interval
+        return self._asked or enough or late
+
+    def _hunt(self) -> None:
+        self._asked, self._counted = False, self._received()
+        began = self._clock()
+        self.progress.running_since = began
+        outcome = hunt_in_child(replace(self._plan, now=int(began * 1e6)), self._stopping)
+        self.progress.running_since = None
+        if self._stopping.is_set():
+            return
+        failed = bool(outcome.failure)
+        self.progress.failures = self.progress.failures + 1 if failed else 0
+        self.progress.hunts["failed" if failed else "nothing" if outcome.sequence is None else "ok"] += 1
+        self.progress.last, self.progress.last_at = outcome, self._clock()
+        retry = FIRST_RETRY_SECONDS * 2.0 ** (self.progress.failures - 1)
+        wait = min(retry, self._interval) if failed else max(began + self._interval - self._clock(), 0.001)
+        self.progress.next_at = self._clock() + wait
+        self._told(outcome)

@@ -1,0 +1,119 @@
+"""Snapshots: one folder for each hunt, complete before it is visible, never changed afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stillhunt.base.errors import CaseError
+from stillhunt.triage import Case
+from stillhunt.watch.folder import DataFolder, sync_folder
+
+CASE, WATCH_FILE = "case", "watch.json"
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot on disk.
+
+    Attributes:
+        sequence: its number; each hunt has the next one.
+        path: its folder.
+    """
+
+    sequence: int
+    path: Path
+
+    @property
+    def case(self) -> Path:
+        """The case folder in it."""
+        return self.path / CASE
+
+    def facts(self) -> dict[str, Any]:
+        """What the watch knew when it was made: times, counts, budget.
+
+        Raises:
+            CaseError: it is damaged.
+        """
+        try:
+            content: dict[str, Any] = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CaseError(
+                "the snapshot is damaged", where=str(self.path), next_step="wait for the next hunt, or start one"
+            ) from error
+        return content
+
+
+def name_of(sequence: int) -> str:
+    """Name of the folder of a snapshot."""
+    return f"{sequence:0{_DIGITS}d}"
+
+
+def all_snapshots(folder: DataFolder) -> list[Snapshot]:
+    """Snapshots on disk, the oldest first."""
+    names = [path.name for path in folder.snapshots.iterdir() if path.name.isdigit() and path.is_dir()]
+    return [Snapshot(int(name), folder.snapshots / name) for name in sorted(names, key=int)]
+
+
+def latest_snapshot(folder: DataFolder) -> Snapshot | None:
+    """The snapshot that readers see; None before the first hunt."""
+    try:
+        name = os.readlink(folder.latest)
+    except OSError:
+        return None
+    return Snapshot(int(name), folder.snapshots / name)
+
+
+def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping[str, Any]) -> Snapshot:
+    """Write a snapshot, completely or not at all; readers see it after `DataFolder.switch_latest`.
+
+    Args:
+        folder: the data folder.
+        sequence: its number; a folder of this number that no database row names is replaced.
+        case: what the hunt found.
+        files: name -> content of what stands beside the case as JSON; WATCH_FILE at least.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    target = folder.snapshots / name_of(sequence)
+    hidden = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=folder.snapshots))
+    try:
+        case.write(hidden / CASE)
+        for name, content in files.items():
+            _write_json(hidden / name, content)
+        sync_folder(hidden)
+        shutil.rmtree(target, ignore_errors=True)
+        hidden.rename(target)
+        sync_folder(folder.snapshots)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return Snapshot(sequence, target)
+
+
+def remove_unrecorded(folder: DataFolder, newest: int | None) -> None:
+    """Remove what a killed hunt left: hidden folders, and snapshots that the database does not know.
+
+    Args:
+        folder: the data folder, in which this process has the role of the hunt.
+        newest: number of the newest snapshot in the database.
+    """
+    for path in folder.snapshots.iterdir():
+        left_hidden = path.name.startswith(".") and path.name.endswith(".part")
+        unknown = path.name.isdigit() and int(path.name) > (-1 if newest is None else newest)
+        if left_hidden or unknown:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())

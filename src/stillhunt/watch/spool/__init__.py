@@ -1,0 +1,1 @@
+"""The spool: raw records on disk before they are acknowledged."""

@@ -1,0 +1,185 @@
+"""Parts of the spool: their names, and what becomes of one that a killed process left open."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from stillhunt.watch.folder import sync_folder
+
+OPEN = ".open"
+"""Ending of a part that may still grow; no hunt reads it."""
+HOUR = "%Y-%m-%dT%H"
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_TAIL_BYTES = 1 << 20
+"""Bytes of a line-based part that are read at a time, from its end, to find the last whole line."""
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Records that may stand in one file.
+
+    Attributes:
+        source: name of who sends them: a folder of the spool.
+        kind: what they are, such as "litellm"; part of the file's name.
+        ending: jsonl (one record a line) or pb (OTLP export requests one after the other).
+    """
+
+    source: str
+    kind: str
+    ending: str
+
+
+def is_source_name(text: str) -> bool:
+    """Whether a text can name a folder of the spool: it never comes from a request, but from who makes a token."""
+    return _SOURCE.fullmatch(text) is not None
+
+
+def closed_parts(spool: Path, since: datetime | None = None) -> list[Path]:
+    """Closed parts, ascending by name.
+
+    Args:
+        spool: the spool folder.
+        since: leave out hours that ended before it.
+    """
+    first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR)
+    hours = (hour for source in sorted(_folders(spool)) for hour in sorted(_folders(source)) if hour.name > first)
+    return [path for hour in hours for path in sorted(hour.iterdir()) if _is_closed(path)]
+
+
+def open_parts(spool: Path) -> list[Path]:
+    """Parts that may still grow, ascending by name."""
+    return sorted(spool.glob(f"*/*/part-*{OPEN}"))
+
+
+def close_left_behind(spool: Path) -> list[Path]:
+    """Close the parts that no process holds any more: cut each back to its last whole record, and rename it.
+
+    Returns:
+        The parts that were closed, under their new names.
+    """
+    closed = []
+    for path in open_parts(spool):
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # its writer closed it meanwhile
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists():
+                continue
+            os.ftruncate(handle, whole_bytes(handle, path.name))
+            closed += close_part(handle, path)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(handle)
+    return closed
+
+
+def close_part(handle: int, path: Path) -> list[Path]:
+    """Give a part its final name, or remove it where it is empty.
+
+    Args:
+        handle: the open file, complete.
+        path: its name, which ends with OPEN.
+
+    Returns:
+        The final name; nothing where it was empty.
+    """
+    if not os.fstat(handle).st_size:
+        path.unlink(missing_ok=True)
+        return []
+    os.fsync(handle)
+    final = path.with_name(path.name.removesuffix(OPEN))
+    path.rename(final)
+    sync_folder(final.parent)
+    return [final]
+
+
+def whole_bytes(handle: int, name: str) -> int:
+    """Bytes up to the end of the last whole record; what a crash left behind it was never acknowledged.
+
+    Args:
+        handle: the file.
+        name: its name, which tells its form.
+    """
+    size = os.fstat(handle).st_size
+    return _whole_fields(handle, size) if ".pb" in name else _whole_lines(handle, size)
+
+
+def _whole_lines(handle: int, size: int) -> int:
+    end = size
+    while end > 0:
+        start = max(0, end - _TAIL_BYTES)
+        tail = os.pread(handle, end - start, start)
+        if (newline := tail.rfind(b"\n")) < 0:
+            end = start
+            continue
+        end = start + newline + 1
+        line = tail[tail.rfind(b"\n", 0, newline) + 1 : newline]
+        if b"\0" not in line:  # a power failure may leave blocks of zeros where data was not written yet
+            return end
+        end -= len(line) + 1
+    return 0
+
+
+def _whole_fields(handle: int, size: int) -> int:
+    """End of the last whole top-level field of a protobuf message; only fields of bytes stand in an export request."""
+    at = 0
+    while at < size:
+        head = os.pread(handle, 11, at)
+        length, used = _varint(head[1:])
+        if not head or head[0] & 7 != 2 or used == 0 or at + 1 + used + length > size:
+            break
+        at += 1 + used + length
+    return at
+
+
+def _varint(data: bytes) -> tuple[int, int]:
+    """Value of a varint and the bytes that it takes; (0, 0) where it is cut short."""
+    value = 0
+    for place, byte in enumerate(data):
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return value, place + 1
+    return 0, 0
+
+
+def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
+    """Make an empty open part that this process has locked.
+
+    Args:
+        spool: the spool folder.
+        stream: what will stand in it.
+        now: the time, UTC; it only names the part.
+
+    Returns:
+        (file, path).
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder = spool / stream.source / now.astimezone(UTC).strftime(HOUR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = now.strftime("%Y%m%dT%H%M%S%f")
+    path = folder / f"part-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    for above in (folder, folder.parent, spool):
+        sync_folder(above)
+    return handle, path
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _is_closed(path: Path) -> bool:
+    return path.name.startswith("part-") and not path.name.endswith(OPEN) and path.is_file()
