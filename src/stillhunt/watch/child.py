@@ -75,7 +75,7 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> Outcom
         stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
     """
     began = time.monotonic()
-    child = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
+    child = subprocess.Popen(
         [sys.executable, "-m", "stillhunt.watch"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

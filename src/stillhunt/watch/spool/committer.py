@@ -75,9 +75,7 @@ class Committer:
         clock: seconds of a clock that never goes back.
     """
 
-    def __init__(
-        self, spool: Path, limits: SpoolLimits = LIMITS, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, spool: Path, limits: SpoolLimits = LIMITS, clock: Callable[[], float] = time.monotonic) -> None:
         self._spool, self._limits, self._clock = spool, limits, clock
         self._waiting: list[tuple[Stream, bytes, Done]] = []
         self._bytes = 0

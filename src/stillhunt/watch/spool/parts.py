@@ -18,7 +18,10 @@ HOUR = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TAIL_BYTES = 1 << 20
 """Bytes of a line-based part that are read at a time, from its end, to find the last whole line."""
-_CHUNK = 1 << 20
+_HEAD = 20
+"""Bytes that hold the tag and the length of a field, two varints."""
+_ENTRY = 0x0A
+"""Tag of field 1, length-delimited: ResourceSpans or ResourceLogs in an export request."""
 
 
 @dataclass(frozen=True)
@@ -131,15 +134,49 @@ def _whole_lines(handle: int, size: int) -> int:
 
 
 def _whole_fields(handle: int, size: int) -> int:
-    """End of the last whole top-level field of a protobuf message; only fields of bytes stand in an export request."""
+    """End of the last whole export request entry; only those are ever written."""
     at = 0
     while at < size:
-        head = os.pread(handle, 11, at)
-        length, used = _varint(head[1:])
-        if not head or head[0] & 7 != 2 or used == 0 or at + 1 + used + length > size:
+        used, ours = _field(os.pread(handle, _HEAD, at))
+        if not ours or at + used > size:
             break
-        at += 1 + used + length
+        at += used
     return at
+
+
+def whole_fields(message: bytes) -> bytes:
+    """The entries of an OTLP export request, without other fields that a sender may have put beside them.
+
+    Args:
+        message: a message that protobuf could decode.
+    """
+    kept, at = [], 0
+    while at < len(message):
+        used, ours = _field(message[at : at + _HEAD])
+        if used == 0:
+            return b"".join(kept)
+        if ours:
+            kept.append(message[at : at + used])
+        at += used
+    return b"".join(kept)
+
+
+def _field(head: bytes) -> tuple[int, bool]:
+    """Bytes of the field that begins here, 0 where it is none; and whether it is an entry (field 1)."""
+    tag, tag_bytes = _varint(head)
+    value, value_bytes = _varint(head[tag_bytes:])
+    kind = tag & 7
+    if tag_bytes == 0 or tag < 8:
+        return 0, False
+    if kind == 0:
+        return tag_bytes + value_bytes if value_bytes else 0, False
+    if kind == 1:
+        return tag_bytes + 8, False
+    if kind == 5:
+        return tag_bytes + 4, False
+    if kind == 2 and value_bytes:
+        return tag_bytes + value_bytes + value, tag == _ENTRY
+    return 0, False
 
 
 def _varint(data: bytes) -> tuple[int, int]:

@@ -1,0 +1,227 @@
+"""What a running watch shows: a picture that moves on a terminal, one JSON line for each event elsewhere.
+
+Neither has content of requests: sources were named by an administrator, and campaigns by a hunt.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from stillhunt.base import formatting
+from stillhunt.cli.terminal import message_console
+from stillhunt.triage import Case
+from stillhunt.watch.child import Outcome
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.web.traffic import Traffic
+
+REFRESHES_PER_SECOND = 2
+SHOWN_CAMPAIGNS = 6
+_SPARKS = " ▁▂▃▄▅▆▇█"
+_SPARK_SECONDS = 60
+
+PASTE_LITELLM = """\
+LiteLLM, config.yaml:
+  litellm_settings:
+    callbacks: [stillhunt]
+  callback_settings:
+    stillhunt:
+      callback_type: generic_api
+      endpoint: http://{listen}/v1/ingest/litellm
+      headers: {{Content-Type: application/x-ndjson, Authorization: Bearer {token}}}
+      log_format: ndjson
+      max_retries: 5"""
+PASTE_COLLECTOR = """\
+OpenTelemetry collector, config.yaml (add otlphttp/stillhunt to the exporters of your pipelines):
+  exporters:
+    otlphttp/stillhunt:
+      endpoint: http://{listen}
+      headers: {{Authorization: Bearer {token}}}"""
+PASTE_FOLDER = """\
+A folder of logs that grows, read in place:
+  stillhunt serve --data {data} --logs FOLDER"""
+
+
+class Screen:
+    """Lines of JSON for a service manager; `quiet` shows failures only.
+
+    Args:
+        console: where to; stderr.
+        quiet: leave out everything but failures.
+    """
+
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        self._console, self._quiet = console, quiet
+
+    def started(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
+        """Say where the server listens, and how to send to it; the first token is shown this once."""
+        self._say("started", listen=listen, data=str(data), parts=sorted(parts))
+        if listen and not self._quiet:
+            self._print_pasteable(listen, data, token)
+
+    def hunted(self, outcome: Outcome, folder: DataFolder) -> None:
+        """Say how a hunt ended."""
+        if outcome.failure:
+            self._say("hunt failed", failure=outcome.failure, next_step=outcome.next_step, seconds=outcome.seconds)
+        elif outcome.sequence is None:
+            self._say("nothing to hunt in yet", seconds=outcome.seconds)
+        else:
+            self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
+
+    def watch(self, schedule: Schedule | None, folder: DataFolder) -> None:
+        """Show what goes on from now on; lines of JSON show events only."""
+        del schedule, folder
+
+    def _print_pasteable(self, listen: str, data: Path, token: str) -> None:
+        shown = token or "TOKEN"
+        lines = [f"listening on http://{listen}, data in {data}", ""]
+        if token:
+            lines += [f"token, shown only now: {token}", ""]
+        else:
+            lines += ["TOKEN is what 'stillhunt token add NAME' prints", ""]
+        for text in (PASTE_LITELLM, PASTE_COLLECTOR, PASTE_FOLDER):
+            lines += [text.format(listen=listen, token=shown, data=data), ""]
+        self._console.print("\n".join(lines), soft_wrap=True)
+
+    def _say(self, event: str, **facts: Any) -> None:
+        failed = "failure" in facts
+        if self._quiet and not failed:
+            return
+        line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **facts}
+        self._console.print(json.dumps(line), soft_wrap=True)
+
+
+class LiveScreen(Screen):
+    """A picture that is drawn again twice a second.
+
+    Args:
+        console: a terminal.
+        traffic: counts of the receiver; None where there is none.
+    """
+
+    def __init__(self, console: Console, traffic: Traffic | None) -> None:
+        super().__init__(console, quiet=False)
+        self._traffic = traffic
+        self._rates: list[int] = []
+        self._last_total, self._last_look = 0, time.monotonic()
+        self._lines: list[str] = []
+        self._schedule: Schedule | None = None
+        self._folder: DataFolder | None = None
+        self._lock = threading.Lock()
+
+    def started(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
+        """Say where the server listens, and how to send to it."""
+        del parts
+        if listen:
+            self._print_pasteable(listen, data, token)
+
+    def watch(self, schedule: Schedule | None, folder: DataFolder) -> None:
+        """Show these from now on."""
+        self._schedule, self._folder = schedule, folder
+        self._lines = campaign_lines(folder)
+
+    def hunted(self, outcome: Outcome, folder: DataFolder) -> None:
+        """Show what the hunt found."""
+        if outcome.failure:
+            self._console.print(f"hunt failed: {outcome.failure}. Next: {outcome.next_step}")
+        self._lines = campaign_lines(folder)
+
+    def __rich__(self) -> RenderableType:
+        """The picture now."""
+        parts = [*self._traffic_lines(), *self._hunt_lines(), *self._lines]
+        return Group(*(Text(formatting.escape_controls(line), no_wrap=True, overflow="ellipsis") for line in parts))
+
+    def _traffic_lines(self) -> list[str]:
+        if self._traffic is None:
+            return []
+        with self._lock:
+            now, total = time.monotonic(), self._traffic.total()
+            while now - self._last_look >= 1.0:
+                self._rates.append(total - self._last_total)
+                self._last_total = total
+                self._last_look += 1.0
+            del self._rates[:-_SPARK_SECONDS]
+        most = max([*self._rates, 1])
+        spark = "".join(_SPARKS[(rate * (len(_SPARKS) - 1) + most - 1) // most] for rate in self._rates)
+        refused = sum(self._traffic.refused.values())
+        sources = ", ".join(
+            f"{name} {formatting.count(number)}" for name, number in self._traffic.records.most_common(4)
+        )
+        lines = [
+            f"traffic  {formatting.count(total)} requests on disk, {formatting.count(self._rates[-1] if self._rates else 0)} "
+            f"in the last second, {formatting.count(refused)} refused  {spark}"
+        ]
+        return [*lines, f"         {sources}"] if sources else lines
+
+    def _hunt_lines(self) -> list[str]:
+        if self._schedule is None:
+            return []
+        progress = self._schedule.progress
+        if progress.running_since is not None:
+            return [f"hunt     running for {time.time() - progress.running_since:.0f} s"]
+        last = "none so far"
+        if progress.last is not None:
+            said = (
+                "failed"
+                if progress.last.failure
+                else "found nothing to read"
+                if progress.last.sequence is None
+                else "done"
+            )
+            last = f"{said}, took {progress.last.seconds:.0f} s"
+        return [f"hunt     {last}; next in {max(0.0, progress.next_at - time.time()):.0f} s"]
+
+
+def verdicts(folder: DataFolder) -> dict[str, int]:
+    """Number of campaigns to act on and to review in the latest snapshot."""
+    snapshot = latest_snapshot(folder)
+    if snapshot is None:
+        return {"act": 0, "review": 0}
+    found = Case.read(snapshot.case).campaigns["verdict"].to_pylist()
+    return {name: found.count(name) for name in ("act", "review")}
+
+
+def campaign_lines(folder: DataFolder) -> list[str]:
+    """The campaigns of the latest snapshot, each as one line."""
+    snapshot = latest_snapshot(folder)
+    if snapshot is None:
+        return []
+    rows = [campaign.row for campaign in Case.read(snapshot.case).model.of_verdict("act", "review")]
+    if not rows:
+        return ["found    no campaign in the latest snapshot"]
+    lines = [
+        f"{row['verdict']:<8} {row['campaign_id']}  {formatting.volume(row['requests'], row['accounts'])}, "
+        f"{formatting.probability(row['score'])}"
+        for row in rows[:SHOWN_CAMPAIGNS]
+    ]
+    more = len(rows) - SHOWN_CAMPAIGNS
+    return [*lines, f"         and {more} more"] if more > 0 else lines
+
+
+@contextmanager
+def open_screen(traffic: Traffic | None, *, quiet: bool) -> Iterator[Screen]:
+    """The screen that suits where stderr goes.
+
+    Args:
+        traffic: counts of the receiver; None where there is none.
+        quiet: show failures only.
+    """
+    console = message_console()
+    if quiet or not console.is_terminal or console.is_dumb_terminal:
+        yield Screen(console, quiet=quiet)
+        return
+    screen = LiveScreen(console, traffic)
+    with Live(screen, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=False):
+        yield screen

@@ -1,0 +1,189 @@
+"""`stillhunt serve` and `stillhunt watch`: the parts of the watch in one process, until it is stopped."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import OutputError
+from stillhunt.cli.compiling import compile_once
+from stillhunt.cli.findings import EXIT_ERROR
+from stillhunt.cli.hunting import nested_settings
+from stillhunt.cli.live_screen import Screen, open_screen
+from stillhunt.cli.progress import open_progress
+from stillhunt.cli.terminal import message_console
+from stillhunt.watch.child import Outcome, hunt_in_child
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.parts import close_left_behind
+from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
+from stillhunt.web.pages import Served, pages_of
+from stillhunt.web.receiver import Receiver
+from stillhunt.web.server import address, dispatcher, server_of
+from stillhunt.web.traffic import Limits, Traffic
+
+MEGABYTE = 1_000_000
+NEW_TOKEN = "admin"
+PARTS = ("ingest", "hunt", "web")
+
+
+@dataclass(frozen=True)
+class ServeOrder:
+    """What was asked for on the command line.
+
+    Attributes:
+        data: the data folder.
+        parts: of PARTS.
+        watched: logs that are read in place.
+        settings: dotted name -> text of the value.
+        settings_file: file of settings in place of ./stillhunt.toml.
+        quiet: print errors only.
+    """
+
+    data: Path
+    parts: frozenset[str]
+    watched: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    settings_file: Path | None = None
+    quiet: bool = False
+
+
+def run_serve(order: ServeOrder, *, check: bool) -> int:
+    """Serve until the process is stopped.
+
+    Args:
+        order: what was asked for.
+        check: check everything that can be checked, and stop.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        StillhuntError: settings, folder, database or port cannot be used, or another process does the same work.
+    """
+    config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    folder = DataFolder(order.data)
+    database = Database(config.watch.database, folder.database)
+    _check_port(config.serve.listen)
+    if check:
+        message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
+        return 0
+    with ExitStack() as opened:
+        for part in sorted(order.parts):
+            opened.enter_context(folder.role(f"serve-{part}"))
+        token = _first_token(database)
+        if "hunt" in order.parts:
+            with open_progress(quiet=order.quiet) as progress:
+                compile_once(progress)
+        traffic, limits = Traffic(), Limits(config.serve, folder.spool)
+        screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
+        screen.started(config.serve.listen, folder.path, token, order.parts)
+        schedule = _schedule(order, config, folder, traffic, screen)
+        if schedule is not None:
+            opened.enter_context(_running(schedule))
+        tokens, receives = KnownTokens(database), "ingest" in order.parts
+        served = Served(folder, tokens, traffic if receives else None, limits if receives else None, schedule)
+        receiver = None
+        if receives:
+            close_left_behind(folder.spool)
+            committer = opened.enter_context(_committing(folder))
+            receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
+        screen.watch(schedule, folder)
+        server_of(dispatcher(receiver, pages_of(served)), config.serve.listen).run()
+    return 0
+
+
+def run_watch(order: ServeOrder, *, once: bool) -> int:
+    """Hunt in logs that grow until the process is stopped.
+
+    Args:
+        order: what was asked for.
+        once: hunt once only.
+
+    Returns:
+        The exit code: 1 where a single hunt failed.
+
+    Raises:
+        StillhuntError: settings, folder or database cannot be used, or another process does the same work.
+    """
+    config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    folder = DataFolder(order.data)
+    Database(config.watch.database, folder.database).close()
+    with ExitStack() as opened:
+        opened.enter_context(folder.role("serve-hunt"))
+        with open_progress(quiet=order.quiet) as progress:
+            compile_once(progress)
+        screen = opened.enter_context(open_screen(None, quiet=order.quiet))
+        if once:
+            outcome = hunt_in_child(HuntPlan(folder, config, order.watched, time.time_ns() // 1000))
+            screen.hunted(outcome, folder)
+            return EXIT_ERROR if outcome.failure else 0
+        screen.started("", folder.path, "", order.parts)
+        schedule = _schedule(order, config, folder, Traffic(), screen)
+        assert schedule is not None
+        screen.watch(schedule, folder)
+        with _running(schedule):
+            threading.Event().wait()
+    return 0
+
+
+def _schedule(
+    order: ServeOrder, config: Config, folder: DataFolder, traffic: Traffic, screen: Screen
+) -> Schedule | None:
+    if "hunt" not in order.parts:
+        return None
+
+    def told(outcome: Outcome) -> None:
+        screen.hunted(outcome, folder)
+
+    return Schedule(HuntPlan(folder, config, order.watched), traffic.total, told)
+
+
+@contextmanager
+def _running(schedule: Schedule) -> Iterator[None]:
+    schedule.start()
+    try:
+        yield
+    finally:
+        schedule.stop()
+
+
+@contextmanager
+def _committing(folder: DataFolder) -> Iterator[Committer]:
+    committer = Committer(folder.spool)
+    try:
+        yield committer
+    finally:
+        committer.stop()
+
+
+def _first_token(database: Database) -> str:
+    """A token for a folder that has none yet; empty for others."""
+    return "" if has_tokens(database) else make_token(database, NEW_TOKEN, frozenset((INGEST, ADMIN)))
+
+
+def _check_port(listen: str) -> None:
+    host, port = address(listen)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        raise OutputError(
+            f"another program listens on {listen}" if busy else f"{listen} cannot be used: {error.strerror}",
+            where="setting serve.listen",
+            next_step="choose another address in the setting serve.listen",
+            command_step="name another with --listen",
+        ) from error

@@ -1,0 +1,85 @@
+"""`stillhunt token`: make, list and revoke tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.tables import TOKENS
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.tokens import ADMIN, INGEST, make_token, revoke_token
+
+
+def run_token_add(data: Path, name: str, source: str, *, admin: bool) -> None:
+    """Make a token and print it.
+
+    Args:
+        data: the data folder.
+        name: what it is for.
+        source: folder of the spool.
+        admin: whether it may do everything.
+
+    Raises:
+        ConfigError: the source is not allowed.
+    """
+    token = make_token(_database(data), name, frozenset((INGEST, ADMIN) if admin else (INGEST,)), source)
+    output_console().print(token)
+
+
+def run_token_list(data: Path, *, as_json: bool) -> None:
+    """Print all tokens, but for the tokens themselves.
+
+    Args:
+        data: the data folder.
+        as_json: print one JSON document.
+    """
+    shown = [
+        {
+            "id": row["token_id"],
+            "name": row["name"],
+            "scopes": row["scopes"],
+            "source": row["source"],
+            "made": formatting.minute(datetime.fromtimestamp(row["made_at"] / 1e6, UTC)),
+            "revoked": row["revoked_at"] is not None,
+        }
+        for row in _database(data).read(select(TOKENS).order_by(TOKENS.c.made_at))
+    ]
+    if as_json:
+        print_json(shown)
+        return
+    rows = [[*(str(one[name]) for name in ("id", "scopes", "source", "made")), _name(one)] for one in shown]
+    print_columns(output_console(), [["id", "scopes", "source", "made", "name"], *rows])
+
+
+def run_token_revoke(data: Path, token_id: str) -> None:
+    """Revoke a token.
+
+    Args:
+        data: the data folder.
+        token_id: its id.
+
+    Raises:
+        ConfigError: there is none of this id, or it was revoked before.
+    """
+    if not revoke_token(_database(data), token_id):
+        raise ConfigError(
+            "there is no token of this id that still counts",
+            where="token revoke",
+            next_step="'stillhunt token list' shows their ids",
+        )
+
+
+def _name(shown: dict[str, object]) -> str:
+    return f"{shown['name']} (revoked)" if shown["revoked"] else str(shown["name"])
+
+
+def _database(data: Path) -> Database:
+    folder = DataFolder(data)
+    return Database(Config.load().watch.database, folder.database)

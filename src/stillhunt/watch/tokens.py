@@ -1,0 +1,128 @@
+"""Tokens of HTTP clients: made once, shown once, kept as a digest, revoked at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select, update
+
+from stillhunt.base.errors import ConfigError
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.tables import TOKENS
+from stillhunt.watch.spool.parts import is_source_name
+
+INGEST, ADMIN = "ingest", "admin"
+SCOPES = (INGEST, ADMIN)
+"""What a token may be used for: to send records; to do everything."""
+PREFIX = "stillhunt_"
+"""Begin of every token, by which scanners for leaked secrets recognise it."""
+REFRESH_SECONDS = 2.0
+"""How soon a token that another process made or revoked counts here."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as it is known: all but itself.
+
+    Attributes:
+        token_id: short name, by which it is revoked.
+        name: what its maker called it.
+        scopes: of SCOPES.
+        source: folder of the spool for what it sends.
+        revoked: whether it was revoked.
+    """
+
+    token_id: str
+    name: str
+    scopes: frozenset[str]
+    source: str
+    revoked: bool
+
+
+def make_token(database: Database, name: str, scopes: frozenset[str], source: str = "default") -> str:
+    """Make a token.
+
+    Args:
+        database: of the data folder.
+        name: what it is for, at most 128 characters.
+        scopes: of SCOPES.
+        source: name of who sends with it: lower-case letters, digits, - and _.
+
+    Returns:
+        The token; it cannot be shown again.
+
+    Raises:
+        ConfigError: a scope or the source is not allowed.
+    """
+    if not scopes or scopes - set(SCOPES):
+        raise ConfigError(f"scopes are {' and '.join(SCOPES)}", where="scopes of a token")
+    if not is_source_name(source):
+        raise ConfigError(
+            "a source is named by lower-case letters, digits, - and _, at most 63", where="source of a token"
+        )
+    token = PREFIX + secrets.token_urlsafe(24)
+    with database.write() as connection:
+        connection.execute(
+            insert(TOKENS).values(
+                token_id=secrets.token_hex(4),
+                digest=_digest(token),
+                name=name[:128],
+                scopes=" ".join(sorted(scopes)),
+                source=source,
+                made_at=time.time_ns() // 1000,
+            )
+        )
+    return token
+
+
+def revoke_token(database: Database, token_id: str) -> bool:
+    """Revoke a token; False where there is none of this id that still counts."""
+    statement = update(TOKENS).where(TOKENS.c.token_id == token_id, TOKENS.c.revoked_at.is_(None))
+    with database.write() as connection:
+        return bool(connection.execute(statement.values(revoked_at=time.time_ns() // 1000)).rowcount)
+
+
+def has_tokens(database: Database) -> bool:
+    """Whether any token was ever made."""
+    (row,) = database.read(select(func.count().label("number")).select_from(TOKENS))
+    return bool(row["number"])
+
+
+class KnownTokens:
+    """Tokens in memory, read again from time to time.
+
+    Args:
+        database: of the data folder.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tokens: dict[str, Token] = {}
+        self._read_at = -REFRESH_SECONDS
+
+    def of(self, token: str) -> Token | None:
+        """The token as it is known; None for one that was never made."""
+        return self._tokens.get(_digest(token))
+
+    def refresh(self) -> None:
+        """Read the tokens again if that was not done lately."""
+        if time.monotonic() - self._read_at < REFRESH_SECONDS:
+            return
+        self._tokens = {
+            row["digest"]: Token(
+                row["token_id"],
+                row["name"],
+                frozenset(row["scopes"].split()),
+                row["source"],
+                row["revoked_at"] is not None,
+            )
+            for row in self._database.read(select(TOKENS))
+        }
+        self._read_at = time.monotonic()
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""HTTP for programs and people; it receives, shows and answers, and detects nothing."""

@@ -1,0 +1,199 @@
+"""Request bodies: read within bounds, unpacked within bounds, checked to be decodable, cut into records."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+import zstandard
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from stillhunt.watch.spool.parts import whole_fields
+
+GZIP_OR_ZLIB = 47
+"""Window bits with which zlib recognises gzip and zlib by itself."""
+SHOWN_PROBLEMS = 5
+
+
+class BodyError(Exception):
+    """A body that cannot be used.
+
+    Args:
+        status: HTTP status of the answer.
+        text: one sentence for the sender.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a body holds.
+
+    Attributes:
+        data: bytes for the spool; empty where nothing is to be kept.
+        accepted: records in it.
+        refused: records that are not in it.
+        problems: why, for the first of these.
+    """
+
+    data: bytes
+    accepted: int
+    refused: int = 0
+    problems: tuple[str, ...] = ()
+
+
+def unpacked(body: bytes, encoding: str, longest: int) -> bytes:
+    """The body without its Content-Encoding.
+
+    Args:
+        body: as received.
+        encoding: value of the header, empty for none.
+        longest: bytes that it may unpack to.
+
+    Raises:
+        BodyError: the encoding is not known, the body is not so encoded, or it unpacks to more.
+    """
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return body
+    try:
+        if name in ("gzip", "x-gzip", "deflate"):
+            return _inflated(body, longest)
+        if name == "zstd":
+            return _unpacked_zstd(body, longest)
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise BodyError(400, f"the body is not {name}, as its Content-Encoding says") from error
+    raise BodyError(415, f"Content-Encoding {name[:40]!r} is not known; send gzip, zstd or none")
+
+
+def _inflated(body: bytes, longest: int) -> bytes:
+    parts, size = [], 0
+    while body:
+        unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
+        parts.append(unpacker.decompress(body, longest + 1 - size))
+        size += len(parts[-1])
+        if size > longest:
+            raise _too_long(longest)
+        if not unpacker.eof:
+            raise zlib.error("cut short")
+        body = unpacker.unused_data
+    return b"".join(parts)
+
+
+def _unpacked_zstd(body: bytes, longest: int) -> bytes:
+    with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
+        body, read_across_frames=True, closefd=False
+    ) as reader:
+        parts, size = [], 0
+        while piece := reader.read(min(1 << 20, longest + 1 - size)):
+            parts.append(piece)
+            size += len(piece)
+            if size > longest:
+                raise _too_long(longest)
+    unpacked_body = b"".join(parts)
+    if body and not unpacked_body and zstandard.frame_content_size(body) != 0:
+        raise zstandard.ZstdError("cut short")
+    return unpacked_body
+
+
+def _too_long(longest: int) -> BodyError:
+    return BodyError(413, f"the body unpacks to more than {longest} bytes (serve.max_body_mb)")
+
+
+def json_lines(body: bytes) -> Records:
+    """Records of a body of JSON lines, of one JSON array, or of one JSON object.
+
+    Raises:
+        BodyError: none of it can be decoded.
+    """
+    if body.lstrip()[:1] == b"[":
+        try:
+            return _kept_lines(msgspec.json.decode(body, type=list[msgspec.Raw]))
+        except msgspec.DecodeError:
+            pass  # perhaps lines that are arrays
+    try:
+        return _kept_lines([msgspec.json.decode(body, type=msgspec.Raw)])
+    except msgspec.DecodeError:
+        return _kept_lines(body.splitlines())
+
+
+def _kept_lines(lines: Iterable[bytes | msgspec.Raw]) -> Records:
+    kept, problems, refused = [], [], 0
+    for number, given in enumerate(lines, 1):
+        line = bytes(given).strip()
+        if not line:
+            continue
+        try:
+            if line[:1] != b"{":
+                raise msgspec.DecodeError("not an object")
+            msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError) as error:
+            refused += 1
+            if len(problems) < SHOWN_PROBLEMS:
+                problems.append(f"record {number}: {str(error)[:200]}")
+            continue
+        kept.append(_one_line(line))
+    if refused and not kept:
+        raise BodyError(400, f"no record can be decoded as a JSON object; {problems[0]}")
+    return Records(b"".join(kept), len(kept), refused, tuple(problems))
+
+
+def _one_line(text: bytes) -> bytes:
+    """A JSON text as one line: line breaks in it can only stand between its parts."""
+    return text.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+
+
+_REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
+_RESOURCES = {"traces": "resourceSpans", "logs": "resourceLogs"}
+
+
+def otlp_protobuf(body: bytes, signal: str) -> Records:
+    """Records of an OTLP export request in protobuf.
+
+    Args:
+        body: the message.
+        signal: "traces" or "logs".
+
+    Raises:
+        BodyError: it cannot be decoded.
+    """
+    try:
+        request = _REQUESTS[signal].FromString(body)
+    except DecodeError as error:
+        raise BodyError(400, f"the body is no OTLP export request of {signal}") from error
+    if signal == "traces":
+        count = sum(len(scope.spans) for one in request.resource_spans for scope in one.scope_spans)
+    else:
+        count = sum(len(scope.log_records) for one in request.resource_logs for scope in one.scope_logs)
+    # Unknown fields at the top would break the framing of the file in which requests follow each other.
+    return Records(whole_fields(body) if count else b"", count)
+
+
+def otlp_json(body: bytes, signal: str) -> Records:
+    """Records of an OTLP export request in JSON; entries that are no objects are refused, the others kept.
+
+    Raises:
+        BodyError: it cannot be decoded.
+    """
+    name = _RESOURCES[signal]
+    try:
+        whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        found = whole.get(name) or whole.get("resource_spans" if signal == "traces" else "resource_logs")
+        resources = [] if found is None else msgspec.json.decode(found, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BodyError(400, f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}") from error
+    kept = [bytes(one) for one in resources if bytes(one).lstrip()[:1] == b"{"]
+    refused = len(resources) - len(kept)
+    if not kept:
+        return Records(b"", 0, refused, (f"{name} holds no object",) if refused else ())
+    count = sum(one.count(b'"spanId"') + one.count(b'"timeUnixNano"') for one in kept)
+    line = _one_line(b'{"%s":[%s]}' % (name.encode(), b",".join(kept)))
+    return Records(line, max(count, 1), refused, (f"{refused} entries of {name} are no objects",) if refused else ())

@@ -1,0 +1,98 @@
+"""Figures for Prometheus, made when they are asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.web.traffic import Traffic
+
+
+def metrics_text(folder: DataFolder, traffic: Traffic | None, schedule: Schedule | None) -> tuple[bytes, str]:
+    """The figures in Prometheus' text form, and its content type.
+
+    Args:
+        folder: the data folder.
+        traffic: counts of the receiver, if this process has one.
+        schedule: of the hunts, if this process hunts.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(folder, traffic, schedule))
+    return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _Figures(Collector):
+    def __init__(self, folder: DataFolder, traffic: Traffic | None, schedule: Schedule | None) -> None:
+        self._folder, self._traffic, self._schedule = folder, traffic, schedule
+
+    def collect(self) -> Iterator[Metric]:
+        if self._traffic is not None:
+            yield from _of_traffic(self._traffic)
+        if self._schedule is not None:
+            yield from _of_schedule(self._schedule)
+        if (snapshot := latest_snapshot(self._folder)) is not None:
+            facts = snapshot.facts()
+            age = GaugeMetricFamily("stillhunt_snapshot_age_seconds", "Age of the latest snapshot.")
+            age.add_metric([], time.time() - facts["made_at"] / 1e6)
+            yield age
+            requests = GaugeMetricFamily("stillhunt_window_requests", "Requests in the window of the latest snapshot.")
+            requests.add_metric([], facts["requests"])
+            yield requests
+            rejected = GaugeMetricFamily("stillhunt_window_rejects", "Rows of the window that could not be used.")
+            rejected.add_metric([], facts["rejected"])
+            yield rejected
+            budget = GaugeMetricFamily("stillhunt_required_bits", "Bits that the false-alarm budget asks for.")
+            budget.add_metric([], facts["required_bits"])
+            yield budget
+
+
+def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
+    records = CounterMetricFamily("stillhunt_received_records", "Records on disk, by source.", labels=["source"])
+    size = CounterMetricFamily("stillhunt_received_bytes", "Bytes of them.", labels=["source"])
+    for source, count in sorted(traffic.records.items()):
+        records.add_metric([source], count)
+        size.add_metric([source], traffic.bytes[source])
+    yield records
+    yield size
+    refused = CounterMetricFamily(
+        "stillhunt_refused",
+        "Requests and records that were refused, by source and reason.",
+        labels=["source", "reason"],
+    )
+    for (source, reason), count in sorted(traffic.refused.items()):
+        refused.add_metric([source, reason], count)
+    yield refused
+    lags = sorted(traffic.lag_seconds)
+    if lags:
+        lag = SummaryMetricFamily("stillhunt_ingest_lag_seconds", "From the end of a request to its sync on disk.")
+        lag.add_metric([], len(lags), sum(lags))
+        yield lag
+        worst = GaugeMetricFamily("stillhunt_ingest_lag_p99_seconds", "99th percentile of the latest 4,096 requests.")
+        worst.add_metric([], lags[min(len(lags) - 1, int(0.99 * len(lags)))])
+        yield worst
+
+
+def _of_schedule(schedule: Schedule) -> Iterator[Metric]:
+    progress = schedule.progress
+    hunts = CounterMetricFamily("stillhunt_hunts", "Hunts that ended, by result.", labels=["result"])
+    for result, count in sorted(progress.hunts.items()):
+        hunts.add_metric([result], count)
+    yield hunts
+    if progress.last is not None:
+        seconds = GaugeMetricFamily("stillhunt_hunt_seconds", "Duration of the latest hunt.")
+        seconds.add_metric([], progress.last.seconds)
+        yield seconds
+        memory = GaugeMetricFamily("stillhunt_hunt_peak_bytes", "Peak memory of the latest hunt.")
+        memory.add_metric([], progress.last.peak_bytes)
+        yield memory
+    failures = GaugeMetricFamily("stillhunt_hunt_failures", "Hunts that failed since the last success.")
+    failures.add_metric([], progress.failures)
+    yield failures

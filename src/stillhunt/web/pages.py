@@ -1,0 +1,120 @@
+"""Paths for machines and operators: health, metrics, status, and the order to hunt."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from stillhunt._version import __version__
+from stillhunt.base.errors import StillhuntError
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.watch.tokens import ADMIN, KnownTokens
+from stillhunt.web.metrics import metrics_text
+from stillhunt.web.traffic import Limits, Traffic
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the pages show.
+
+    Attributes:
+        folder: the data folder.
+        tokens: who may ask.
+        traffic: counts of the receiver; None where this process receives nothing.
+        limits: whether more may be accepted; None where this process receives nothing.
+        schedule: None where this process hunts nothing.
+    """
+
+    folder: DataFolder
+    tokens: KnownTokens
+    traffic: Traffic | None = None
+    limits: Limits | None = None
+    schedule: Schedule | None = None
+
+
+def pages_of(served: Served) -> Starlette:
+    """The application for all paths that are no inlets."""
+    pages = _Pages(served)
+    return Starlette(
+        routes=[
+            Route("/healthz", pages.health),
+            Route("/readyz", pages.ready),
+            Route("/metrics", pages.metrics),
+            Route("/v1/status", pages.status),
+            Route("/v1/hunts", pages.hunt, methods=["POST"]),
+        ]
+    )
+
+
+class _Pages:
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    async def health(self, _request: Request) -> Response:
+        """The process answers."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, _request: Request) -> Response:
+        """The process can do its work: there is room, the database answers, and hunts do not fail."""
+        problems = self._problems()
+        return PlainTextResponse("\n".join(problems or ["ready"]) + "\n", 503 if problems else 200)
+
+    async def metrics(self, _request: Request) -> Response:
+        """Figures for Prometheus; they name sources, never accounts."""
+        text, content_type = metrics_text(self._served.folder, self._served.traffic, self._served.schedule)
+        return Response(text, media_type=content_type)
+
+    async def status(self, request: Request) -> Response:
+        """What is going on, for an administrator."""
+        return self._refused(request) or JSONResponse(self._status())
+
+    async def hunt(self, request: Request) -> Response:
+        """Start a hunt as soon as none is running."""
+        if refused := self._refused(request):
+            return refused
+        if self._served.schedule is None:
+            return JSONResponse({"error": "this process does not hunt; ask the one that does"}, 409)
+        self._served.schedule.ask()
+        return JSONResponse({"asked": True}, 202)
+
+    def _refused(self, request: Request) -> Response | None:
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        self._served.tokens.refresh()
+        token = self._served.tokens.of(text.strip()) if scheme.lower() == "bearer" else None
+        if token is None or token.revoked:
+            return JSONResponse({"error": "send a token of this server"}, 401, {"www-authenticate": "Bearer"})
+        if ADMIN not in token.scopes:
+            return JSONResponse({"error": "this needs a token with the scope 'admin'"}, 403)
+        return None
+
+    def _problems(self) -> list[str]:
+        found = []
+        if self._served.limits is not None and (full := self._served.limits.full()):
+            found.append(full)
+        try:
+            self._served.tokens.refresh()
+        except StillhuntError as error:
+            found.append(error.what)
+        if self._served.schedule is not None and self._served.schedule.progress.failures:
+            found.append("the latest hunt failed")
+        return found
+
+    def _status(self) -> dict[str, Any]:
+        served, snapshot = self._served, latest_snapshot(self._served.folder)
+        traffic, schedule = served.traffic, served.schedule
+        return {
+            "version": __version__,
+            "now": int(time.time()),
+            "received": {} if traffic is None else dict(traffic.records),
+            "refused": {} if traffic is None else {" ".join(key): count for key, count in traffic.refused.items()},
+            "hunts": None if schedule is None else asdict(schedule.progress),
+            "snapshot": None if snapshot is None else snapshot.facts(),
+        }

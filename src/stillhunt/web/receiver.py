@@ -1,0 +1,239 @@
+"""The inlets: POST a body, get an answer once its records are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
+from stillhunt.watch.spool.parts import Stream
+from stillhunt.watch.tokens import INGEST, KnownTokens, Token
+from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
+from stillhunt.web.traffic import Limits, Traffic
+
+Scope, Receive, Send = dict[str, Any], Callable[[], Any], Callable[[dict[str, Any]], Any]
+
+BODY_SECONDS = 60.0
+"""Longest time for the body of one request to arrive: a client that is slower is cut off. Judgement."""
+THREAD_BYTES = 1 << 17
+"""Bodies from this size are unpacked and checked in a thread, so that other clients do not wait. Judgement."""
+RETRY_SECONDS = 5
+"""Wait that is asked of a client that was refused for lack of room or speed. Judgement."""
+JSON, PROTOBUF = "application/json", "application/x-protobuf"
+
+
+@dataclass(frozen=True)
+class Inlet:
+    """One path.
+
+    Attributes:
+        kind: kind of the stream in the spool.
+        signal: "traces" or "logs" for OTLP; empty for JSON records.
+    """
+
+    kind: str
+    signal: str = ""
+
+
+INLETS = {
+    "/v1/traces": Inlet("traces", "traces"),
+    "/v1/logs": Inlet("logs", "logs"),
+    "/v1/ingest/litellm": Inlet("litellm"),
+    "/v1/ingest/jsonl": Inlet("jsonl"),
+}
+"""Path -> what is received there. The first two are OTLP's own paths."""
+
+
+class Receiver:
+    """An ASGI application that answers POST on the paths of INLETS.
+
+    Args:
+        committer: writes what is received.
+        tokens: who may send.
+        limits: how much.
+        traffic: counts it.
+        longest: bytes of a body, before and after unpacking.
+    """
+
+    def __init__(
+        self, committer: Committer, tokens: KnownTokens, limits: Limits, traffic: Traffic, longest: int
+    ) -> None:
+        self._committer, self._tokens, self._limits, self._traffic = committer, tokens, limits, traffic
+        self._longest = longest
+        self._answers = _Answers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        inlet = INLETS[scope["path"]]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
+        source = "-"
+        try:
+            if scope["method"] != "POST":
+                raise BodyError(405, "send records with POST")
+            token = self._sender(headers)
+            source = token.source
+            if full := self._limits.full():
+                raise BodyError(503, full)
+            body = await self._body(receive, headers)
+            ended = time.monotonic()
+            records = await self._records(inlet, body, headers, protobuf=protobuf)
+            if self._limits.too_fast(token.token_id, records.accepted):
+                raise BodyError(429, "this token sends more records than serve.records_per_second")
+            if records.data:
+                ending = "pb" if protobuf else "jsonl"
+                await self._stored(Stream(source, inlet.kind, ending), records.data)
+                self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
+            if records.refused:
+                self._traffic.refused[source, "not decodable"] += records.refused
+            await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
+        except BodyError as error:
+            self._traffic.refused[source, _REASONS.get(error.status, "not decodable")] += 1
+            await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=error.status in (408, 413))
+
+    def _sender(self, headers: dict[bytes, bytes]) -> Token:
+        given = headers.get(b"authorization", b"").decode("latin-1")
+        scheme, _, text = given.partition(" ")
+        self._tokens.refresh()
+        token = self._tokens.of(text.strip()) if scheme.lower() == "bearer" else None
+        if token is None:
+            raise BodyError(401, "send a token of this server: 'Authorization: Bearer TOKEN'")
+        if token.revoked:
+            raise BodyError(401, "this token was revoked; ask for a new one")
+        if INGEST not in token.scopes:
+            raise BodyError(403, "this token may not send records; its scopes lack 'ingest'")
+        return token
+
+    async def _body(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._longest:
+            raise BodyError(413, f"the body is longer than {self._longest} bytes (serve.max_body_mb)")
+        message = await receive()
+        if not message.get("more_body"):
+            return self._checked(message.get("body", b""))
+        parts, size = [message.get("body", b"")], 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while message.get("more_body"):
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise BodyError(400, "the connection ended before the body did")
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > self._longest:
+                        break
+        except TimeoutError as error:
+            raise BodyError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from error
+        return self._checked(b"".join(parts))
+
+    def _checked(self, body: bytes) -> bytes:
+        if len(body) > self._longest:
+            raise BodyError(413, f"the body is longer than {self._longest} bytes (serve.max_body_mb)")
+        return body
+
+    async def _records(self, inlet: Inlet, body: bytes, headers: dict[bytes, bytes], *, protobuf: bool) -> Records:
+        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+
+        def decode() -> Records:
+            plain = unpacked(body, encoding, self._longest)
+            if protobuf:
+                return otlp_protobuf(plain, inlet.signal)
+            return otlp_json(plain, inlet.signal) if inlet.signal else json_lines(plain)
+
+        return decode() if len(body) < THREAD_BYTES else await asyncio.to_thread(decode)
+
+    async def _stored(self, stream: Stream, data: bytes) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._committer.submit(stream, data, self._answers.of(future))
+            await future
+        except SpoolBusyError as error:
+            raise BodyError(503, "more arrives than the disk can take") from error
+        except OSError as error:
+            raise BodyError(503, f"the record cannot be written: {error.strerror}") from error
+
+
+class _Answers:
+    """Hands what the writer's thread reports to the event loop, with one wake-up for all that was written together."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[asyncio.Future[None], Exception | None]] = deque()
+
+    def of(self, future: asyncio.Future[None]) -> Done:
+        """What the writer calls for one record."""
+        loop = future.get_loop()
+
+        def done(error: Exception | None) -> None:
+            self._waiting.append((future, error))
+            if len(self._waiting) == 1:
+                loop.call_soon_threadsafe(self._settle)
+
+        return done
+
+    def _settle(self) -> None:
+        while self._waiting:
+            future, error = self._waiting.popleft()
+            if future.done():
+                continue  # its client has gone
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+
+_REASONS = {
+    401: "token",
+    403: "token",
+    408: "too slow",
+    413: "too long",
+    415: "encoding",
+    429: "rate",
+    503: "no room",
+    405: "method",
+}
+"""Status -> reason in the counts of what was refused."""
+
+
+def _content_type(headers: dict[bytes, bytes]) -> str:
+    return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+
+
+def _success(inlet: Inlet, records: Records, *, protobuf: bool) -> tuple[str, bytes]:
+    said = "; ".join(records.problems)
+    if protobuf:
+        answer: Any = ExportTraceServiceResponse() if inlet.signal == "traces" else ExportLogsServiceResponse()
+        return PROTOBUF, answer.SerializeToString()
+    if not inlet.signal:
+        counts = {"accepted": records.accepted, "refused": records.refused, "problems": list(records.problems)}
+        return JSON, json.dumps(counts).encode()
+    if not records.refused:
+        return JSON, b"{}"
+    name = "rejectedSpans" if inlet.signal == "traces" else "rejectedLogRecords"
+    return JSON, json.dumps({"partialSuccess": {name: str(records.refused), "errorMessage": said}}).encode()
+
+
+def _failure(error: BodyError, *, protobuf: bool) -> tuple[str, bytes]:
+    if protobuf:
+        text = error.text.encode()[:127]  # google.rpc.Status with field 2, the message, whose length is one byte
+        return PROTOBUF, bytes((0x12, len(text))) + text
+    return JSON, json.dumps({"error": error.text}).encode()
+
+
+async def _answer(send: Send, status: int, content_type: str, body: bytes, *, close: bool = False) -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    if status in (429, 503):
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,132 @@
+"""The HTTP server: what is bounded before a request is complete, and where each path leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from stillhunt.base.errors import ConfigError
+from stillhunt.web.receiver import INLETS, Receive, Receiver, Scope, Send
+
+HEADER_BYTES = 512 << 10
+"""Bytes after which headers must have ended: two reads of asyncio, for the first may hold the end of an earlier body."""
+HEADER_SECONDS = 15.0
+"""Longest time until the headers of a request are complete: judgement, against clients that hold connections open."""
+CONNECTIONS = 2000
+"""Most connections at a time; further ones are answered with 503. Judgement."""
+IDLE_SECONDS = 30
+"""How long a connection is kept open between requests. Judgement; collectors post every few seconds."""
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with bounds on the headers and on the time that they take."""
+
+    _header_bytes = 0
+    _waiting_for_headers: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin to wait for the first headers."""
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._headers_came()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Count anew."""
+        super().on_message_begin()
+        self._header_bytes = 0
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a request whose headers have not ended after too many of them is cut off."""
+        super().data_received(data)
+        if self._waiting_for_headers is not None:
+            self._header_bytes += len(data)
+            if self._header_bytes > HEADER_BYTES:
+                self._cut_off()
+
+    def on_headers_complete(self) -> None:
+        """Stop waiting; the body has a limit of its own."""
+        self._headers_came()
+        super().on_headers_complete()
+
+    def _expect_headers(self) -> None:
+        self._headers_came()
+        self._waiting_for_headers = self.loop.call_later(HEADER_SECONDS, self._cut_off)
+
+    def _headers_came(self) -> None:
+        if self._waiting_for_headers is not None:
+            self._waiting_for_headers.cancel()
+            self._waiting_for_headers = None
+
+    def _cut_off(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()
+
+
+def dispatcher(receiver: Receiver | None, pages: Application) -> Application:
+    """One application: inlets go straight to the receiver, everything else to the pages.
+
+    Args:
+        receiver: None in a process that receives nothing.
+        pages: all other paths, and the start and stop of the server.
+    """
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if receiver is not None and scope["type"] == "http" and scope["path"] in INLETS:
+            await receiver(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return application
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Host and port of the setting `serve.listen`.
+
+    Raises:
+        ConfigError: it is not of the form ADDRESS:PORT.
+    """
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(
+            f"{listen!r} is not of the form ADDRESS:PORT",
+            where="setting serve.listen",
+            next_step="write 127.0.0.1:8686, or 0.0.0.0:8686 for all interfaces",
+        )
+    return host.strip("[]"), int(port)
+
+
+def server_of(application: Application, listen: str) -> uvicorn.Server:
+    """A server for an application; not started yet.
+
+    Args:
+        application: what answers.
+        listen: ADDRESS:PORT.
+
+    Raises:
+        ConfigError: the address cannot be read.
+    """
+    host, port = address(listen)
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "http": BoundedProtocol,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+        "timeout_keep_alive": IDLE_SECONDS,
+        "limit_concurrency": CONNECTIONS,
+        "timeout_graceful_shutdown": 10,
+    }
+    return uvicorn.Server(uvicorn.Config(application, **options))
