@@ -29,6 +29,7 @@ from stillhunt.web.traffic import Traffic
 
 REFRESHES_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6
+SHOWN_SOURCES = 4
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SPARK_SECONDS = 60
 
@@ -156,13 +157,11 @@ class LiveScreen(Screen):
         most = max([*self._rates, 1])
         spark = "".join(_SPARKS[(rate * (len(_SPARKS) - 1) + most - 1) // most] for rate in self._rates)
         refused = sum(self._traffic.refused.values())
-        sources = ", ".join(
-            f"{name} {formatting.count(number)}" for name, number in self._traffic.records.most_common(4)
-        )
-        lines = [
-            f"traffic  {formatting.count(total)} requests on disk, {formatting.count(self._rates[-1] if self._rates else 0)} "
-            f"in the last second, {formatting.count(refused)} refused  {spark}"
-        ]
+        latest = formatting.count(self._rates[-1] if self._rates else 0)
+        counts = f"{formatting.count(total)} requests on disk, {latest} in the last second"
+        lines = [f"traffic  {counts}, {formatting.count(refused)} refused  {spark}"]
+        busiest = self._traffic.records.most_common(SHOWN_SOURCES)
+        sources = ", ".join(f"{name} {formatting.count(number)}" for name, number in busiest)
         return [*lines, f"         {sources}"] if sources else lines
 
     def _hunt_lines(self) -> list[str]:
@@ -173,14 +172,8 @@ class LiveScreen(Screen):
             return [f"hunt     running for {time.time() - progress.running_since:.0f} s"]
         last = "none so far"
         if progress.last is not None:
-            said = (
-                "failed"
-                if progress.last.failure
-                else "found nothing to read"
-                if progress.last.sequence is None
-                else "done"
-            )
-            last = f"{said}, took {progress.last.seconds:.0f} s"
+            done = "done" if progress.last.sequence is not None else "found nothing to read"
+            last = f"{'failed' if progress.last.failure else done}, took {progress.last.seconds:.0f} s"
         return [f"hunt     {last}; next in {max(0.0, progress.next_at - time.time()):.0f} s"]
 
 

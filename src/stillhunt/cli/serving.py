@@ -33,7 +33,7 @@ from stillhunt.web.server import address, dispatcher, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 MEGABYTE = 1_000_000
-NEW_TOKEN = "admin"
+FIRST_NAME = "first start"
 PARTS = ("ingest", "hunt", "web")
 
 
@@ -88,8 +88,9 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         traffic, limits = Traffic(), Limits(config.serve, folder.spool)
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
-        schedule = _schedule(order, config, folder, traffic, screen)
-        if schedule is not None:
+        schedule = None
+        if "hunt" in order.parts:
+            schedule = _schedule(order, config, folder, traffic, screen)
             opened.enter_context(_running(schedule))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
         served = Served(folder, tokens, traffic if receives else None, limits if receives else None, schedule)
@@ -130,19 +131,13 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
             return EXIT_ERROR if outcome.failure else 0
         screen.started("", folder.path, "", order.parts)
         schedule = _schedule(order, config, folder, Traffic(), screen)
-        assert schedule is not None
         screen.watch(schedule, folder)
         with _running(schedule):
             threading.Event().wait()
     return 0
 
 
-def _schedule(
-    order: ServeOrder, config: Config, folder: DataFolder, traffic: Traffic, screen: Screen
-) -> Schedule | None:
-    if "hunt" not in order.parts:
-        return None
-
+def _schedule(order: ServeOrder, config: Config, folder: DataFolder, traffic: Traffic, screen: Screen) -> Schedule:
     def told(outcome: Outcome) -> None:
         screen.hunted(outcome, folder)
 
@@ -169,7 +164,7 @@ def _committing(folder: DataFolder) -> Iterator[Committer]:
 
 def _first_token(database: Database) -> str:
     """A token for a folder that has none yet; empty for others."""
-    return "" if has_tokens(database) else make_token(database, NEW_TOKEN, frozenset((INGEST, ADMIN)))
+    return "" if has_tokens(database) else make_token(database, FIRST_NAME, frozenset((INGEST, ADMIN)))
 
 
 def _check_port(listen: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 
 MEMORY_SHARE = 0.75
-"""Of this machine's memory, for a hunt whose limit is not set: judgement; the rest is for the receiver and the system."""
+"""Of this machine's memory, for a hunt whose limit is not set; the rest is for the receiver. Judgement."""
 _POLL_SECONDS = 0.5
 _GIB = 1 << 30
 _LONGEST_ERROR = 2000
@@ -112,10 +113,8 @@ class _Watcher(threading.Thread):
 
     def run(self) -> None:
         while self._child.poll() is None:
-            try:
+            with suppress(psutil.Error):  # it just ended
                 self.peak = max(self.peak, psutil.Process(self._child.pid).memory_info().rss)
-            except psutil.Error:
-                pass  # it just ended
             if self.peak > self._limit:
                 self._end(
                     f"the hunt took more than {self._limit / _GIB:.1f} GiB of memory",

@@ -65,7 +65,7 @@ def all_snapshots(folder: DataFolder) -> list[Snapshot]:
 def latest_snapshot(folder: DataFolder) -> Snapshot | None:
     """The snapshot that readers see; None before the first hunt."""
     try:
-        name = os.readlink(folder.latest)
+        name = folder.latest.readlink().name
     except OSError:
         return None
     return Snapshot(int(name), folder.snapshots / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import zstandard
@@ -126,7 +127,9 @@ def json_lines(body: bytes) -> Records:
 
 
 def _kept_lines(lines: Iterable[bytes | msgspec.Raw]) -> Records:
-    kept, problems, refused = [], [], 0
+    kept: list[bytes] = []
+    problems: list[str] = []
+    refused = 0
     for number, given in enumerate(lines, 1):
         line = bytes(given).strip()
         if not line:
@@ -151,7 +154,7 @@ def _one_line(text: bytes) -> bytes:
     return text.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
-_REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
+_REQUESTS: dict[str, Any] = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
 _RESOURCES = {"traces": "resourceSpans", "logs": "resourceLogs"}
 
 

@@ -13,7 +13,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.web.receiver import INLETS, Receive, Receiver, Scope, Send
 
 HEADER_BYTES = 512 << 10
-"""Bytes after which headers must have ended: two reads of asyncio, for the first may hold the end of an earlier body."""
+"""Bytes after which headers must have ended: two reads of asyncio, as the first may hold the end of another body."""
 HEADER_SECONDS = 15.0
 """Longest time until the headers of a request are complete: judgement, against clients that hold connections open."""
 CONNECTIONS = 2000

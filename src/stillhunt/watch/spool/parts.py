@@ -150,7 +150,8 @@ def whole_fields(message: bytes) -> bytes:
     Args:
         message: a message that protobuf could decode.
     """
-    kept, at = [], 0
+    kept: list[bytes] = []
+    at = 0
     while at < len(message):
         used, ours = _field(message[at : at + _HEAD])
         if used == 0:
