@@ -29,7 +29,7 @@ from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
 from stillhunt.web.pages import Served, pages_of
 from stillhunt.web.receiver import Receiver
-from stillhunt.web.server import address, dispatcher, server_of
+from stillhunt.web.server import address, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 MEGABYTE = 1_000_000
@@ -100,7 +100,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             committer = opened.enter_context(_committing(folder))
             receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
         screen.watch(schedule, folder)
-        server_of(dispatcher(receiver, pages_of(served)), config.serve.listen).run()
+        run_server(server_of(dispatcher(receiver, pages_of(served)), config.serve.listen))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from stillhunt.watch.spool.parts import whole_fields
 GZIP_OR_ZLIB = 47
 """Window bits with which zlib recognises gzip and zlib by itself."""
 SHOWN_PROBLEMS = 5
+UNDECODABLE = (msgspec.DecodeError, RecursionError)
+"""What is raised for a text that is no JSON, or that is nested so deeply that it is meant to do harm."""
 
 
 class BodyError(Exception):
@@ -115,38 +117,36 @@ def json_lines(body: bytes) -> Records:
     Raises:
         BodyError: none of it can be decoded.
     """
-    if body.lstrip()[:1] == b"[":
-        try:
-            return _kept_lines(msgspec.json.decode(body, type=list[msgspec.Raw]))
-        except msgspec.DecodeError:
-            pass  # perhaps lines that are arrays
+    body = body.strip()
     try:
-        return _kept_lines([msgspec.json.decode(body, type=msgspec.Raw)])
-    except msgspec.DecodeError:
-        return _kept_lines(body.splitlines())
+        if body[:1] == b"[":
+            return _kept([(bytes(one).strip(), "") for one in msgspec.json.decode(body, type=list[msgspec.Raw])])
+        return _kept([(bytes(msgspec.json.decode(body, type=msgspec.Raw)), "")])
+    except UNDECODABLE:  # it is no single JSON text
+        return _kept([(line, _problem(line)) for line in map(bytes.strip, body.splitlines()) if line])
 
 
-def _kept_lines(lines: Iterable[bytes | msgspec.Raw]) -> Records:
+def _problem(line: bytes) -> str:
+    """Why a line is no JSON text; empty where it is one."""
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except UNDECODABLE as error:
+        return str(error)[:200]
+    return ""
+
+
+def _kept(found: Sequence[tuple[bytes, str]]) -> Records:
+    """Records from JSON texts, each with what is wrong with it."""
     kept: list[bytes] = []
     problems: list[str] = []
-    refused = 0
-    for number, given in enumerate(lines, 1):
-        line = bytes(given).strip()
-        if not line:
-            continue
-        try:
-            if line[:1] != b"{":
-                raise msgspec.DecodeError("not an object")
-            msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, RecursionError) as error:
-            refused += 1
-            if len(problems) < SHOWN_PROBLEMS:
-                problems.append(f"record {number}: {str(error)[:200]}")
-            continue
-        kept.append(_one_line(line))
-    if refused and not kept:
+    for number, (text, problem) in enumerate(found, 1):
+        if problem or text[:1] != b"{":
+            problems.append(f"record {number}: {problem or 'not an object'}")
+        else:
+            kept.append(_one_line(text))
+    if problems and not kept:
         raise BodyError(400, f"no record can be decoded as a JSON object; {problems[0]}")
-    return Records(b"".join(kept), len(kept), refused, tuple(problems))
+    return Records(b"".join(kept), len(kept), len(problems), tuple(problems[:SHOWN_PROBLEMS]))
 
 
 def _one_line(text: bytes) -> bytes:
@@ -191,7 +191,7 @@ def otlp_json(body: bytes, signal: str) -> Records:
         whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         found = whole.get(name) or whole.get("resource_spans" if signal == "traces" else "resource_logs")
         resources = [] if found is None else msgspec.json.decode(found, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise BodyError(400, f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}") from error
     kept = [bytes(one) for one in resources if bytes(one).lstrip()[:1] == b"{"]
     refused = len(resources) - len(kept)

@@ -213,6 +213,8 @@ def _success(inlet: Inlet, records: Records, *, protobuf: bool) -> tuple[str, by
     if protobuf:
         answer: Any = ExportTraceServiceResponse() if inlet.signal == "traces" else ExportLogsServiceResponse()
         return PROTOBUF, answer.SerializeToString()
+    if not inlet.signal and not records.refused:
+        return JSON, b'{"accepted": %d, "refused": 0, "problems": []}' % records.accepted
     if not inlet.signal:
         counts = {"accepted": records.accepted, "refused": records.refused, "problems": list(records.problems)}
         return JSON, json.dumps(counts).encode()

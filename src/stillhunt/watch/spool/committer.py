@@ -79,10 +79,11 @@ class Committer:
         self._spool, self._limits, self._clock = spool, limits, clock
         self._waiting: list[tuple[Stream, bytes, Done]] = []
         self._bytes = 0
-        self._wake = threading.Condition()
+        self._wake = threading.Condition(threading.RLock())
         self._stopping = False
         self._parts: dict[Stream, _Part] = {}
         self._asked = self._close_request()
+        self._next_look = 0.0
         self._thread = threading.Thread(target=self._run, name="stillhunt-spool", daemon=True)
         self._thread.start()
 
@@ -155,10 +156,13 @@ class Committer:
             raise
 
     def _close_due(self, *, everything: bool) -> None:
+        now = self._clock()
+        if not everything and now < self._next_look:
+            return
+        self._next_look = now + self._limits.idle_seconds
         asked = self._close_request()
         everything = everything or asked != self._asked
         self._asked = asked
-        now = self._clock()
         for stream, part in list(self._parts.items()):
             old, large = now - part.opened >= self._limits.part_seconds, part.size >= self._limits.part_bytes
             if everything or old or large:

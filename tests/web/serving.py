@@ -1,0 +1,67 @@
+"""A real server on loopback, with the receiver and the pages of `stillhunt serve`."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhunt.base.config import Config
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
+from stillhunt.web.pages import Served, pages_of
+from stillhunt.web.receiver import Receiver
+from stillhunt.web.server import dispatcher, server_of
+from stillhunt.web.traffic import Limits, Traffic
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running server and what is behind it."""
+
+    port: int
+    token: str
+    admin: str
+    folder: DataFolder
+    database: Database
+    traffic: Traffic
+    committer: Committer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(data: Path, config: Config | None = None) -> Iterator[Running]:
+    config = config or Config()
+    folder = DataFolder(data)
+    database = Database("", folder.database)
+    token = make_token(database, "gateway", frozenset((INGEST,)), "gateway")
+    admin = make_token(database, "admin", frozenset((ADMIN,)))
+    committer, traffic, limits = Committer(folder.spool), Traffic(), Limits(config.serve, folder.spool)
+    tokens = KnownTokens(database)
+    receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * 1e6))
+    port = free_port()
+    pages = pages_of(Served(folder, tokens, traffic, limits))
+    server = server_of(dispatcher(receiver, pages), f"127.0.0.1:{port}")
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield Running(port, token, admin, folder, database, traffic, committer)
+    finally:
+        server.should_exit = True
+        thread.join()
+        committer.stop()
+        database.close()

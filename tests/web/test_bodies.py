@@ -1,0 +1,140 @@
+"""Bodies: what is accepted lands in the spool as records that `collect` reads; what cannot be decoded is told apart."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from contextlib import suppress
+
+import msgspec
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from stillhunt.web.bodies import BodyError, json_lines, otlp_json, otlp_protobuf, unpacked
+
+LONGEST = 100_000
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "gzip", "x-gzip", "deflate", "zstd", " GZIP "])
+def test_encodings(encoding: str) -> None:
+    body = b'{"a": 1}\n' * 1000
+    packed = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}
+    made = packed.get(encoding.strip().lower(), bytes)(body)
+    assert unpacked(made, encoding, LONGEST) == body
+
+
+def test_members_and_frames_follow_each_other() -> None:
+    assert unpacked(gzip.compress(b"a") + gzip.compress(b"b"), "gzip", LONGEST) == b"ab"
+    assert unpacked(zstandard.compress(b"a") + zstandard.compress(b"b"), "zstd", LONGEST) == b"ab"
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "deflate"])
+@pytest.mark.parametrize("members", [1, 50])
+def test_a_bomb_is_refused_before_it_is_unpacked(name: str, members: int) -> None:
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[name]
+    bomb = pack(b"0" * (LONGEST // members + 1)) * members if name != "deflate" else pack(b"0" * (50 * LONGEST))
+    with pytest.raises(BodyError) as raised:
+        unpacked(bomb, name, LONGEST)
+    assert raised.value.status == 413
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "deflate"])
+@pytest.mark.parametrize("damage", ["plain", "cut", "empty-frame-cut"])
+def test_a_lying_encoding_is_refused(name: str, damage: str) -> None:
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[name]
+    whole = pack(bytes(range(256)) * 40)
+    body = {"plain": b'{"a": 1}', "cut": whole[: len(whole) // 2], "empty-frame-cut": whole[:6]}[damage]
+    with pytest.raises(BodyError) as raised:
+        unpacked(body, name, LONGEST)
+    assert raised.value.status == 400
+
+
+def test_an_unknown_encoding_is_named() -> None:
+    with pytest.raises(BodyError) as raised:
+        unpacked(b"x", "br", LONGEST)
+    assert (raised.value.status, "'br'" in raised.value.text) == (415, True)
+
+
+@given(st.binary(max_size=400), st.sampled_from(["gzip", "zstd", "deflate", "x"]))
+def test_no_bytes_raise_anything_else(body: bytes, encoding: str) -> None:
+    for read in (
+        lambda: unpacked(body, encoding, 1000),
+        lambda: json_lines(body),
+        lambda: otlp_json(body, "traces"),
+        lambda: otlp_protobuf(body, "logs"),
+    ):
+        with suppress(BodyError):
+            read()
+
+
+def test_lines_arrays_and_objects_become_one_line_a_record() -> None:
+    one, two = {"request_id": "1", "prompt": "a\nb"}, {"request_id": "2"}
+    lines = json.dumps(one) + "\r\n\n" + json.dumps(two)
+    for body in (lines, json.dumps([one, two]), json.dumps([one, two], indent=3)):
+        found = json_lines(body.encode())
+        assert (found.accepted, found.refused) == (2, 0)
+        assert [json.loads(line) for line in found.data.splitlines()] == [one, two]
+    assert json.loads(json_lines(json.dumps(one, indent=2).encode()).data) == one
+
+
+def test_records_that_cannot_be_decoded_are_counted_and_named() -> None:
+    found = json_lines(b'{"a": 1}\n{"a": \n[1]\n"text"\n{"b": 2}\n')
+    assert (found.accepted, found.refused) == (2, 3)
+    assert found.data == b'{"a": 1}\n{"b": 2}\n'
+    assert found.problems[0].startswith("record 2:")
+    with pytest.raises(BodyError):
+        json_lines(b"not json\n")
+    assert json_lines(b"\n").accepted == 0
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-9, 9), lambda x: st.lists(x, max_size=3)))
+def test_every_json_object_comes_through_unchanged(value: object) -> None:
+    record = {"value": value}
+    for indent in (None, 2):
+        assert msgspec.json.decode(json_lines(json.dumps(record, indent=indent).encode()).data) == record
+
+
+def test_deep_nesting_is_refused_and_kills_nothing() -> None:
+    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    with pytest.raises(BodyError):
+        json_lines(deep + b"\n")
+    with pytest.raises(BodyError):
+        otlp_json(b'{"resourceSpans":' + b"[" * 100_000, "traces")
+
+
+def _request(spans: int) -> ExportTraceServiceRequest:
+    request = ExportTraceServiceRequest()
+    scope = request.resource_spans.add().scope_spans.add()
+    for number in range(spans):
+        scope.spans.add(name=f"chat {number}", span_id=b"12345678")
+    return request
+
+
+def test_protobuf_is_kept_entry_by_entry_without_what_a_sender_put_beside_it() -> None:
+    request = _request(3)
+    stranger = b"\x9a\x06\x03abc" + b"\x98\x06\x01"  # fields 99, of bytes and of a number
+    found = otlp_protobuf(stranger + request.SerializeToString() + stranger, "traces")
+    assert found.accepted == 3
+    assert ExportTraceServiceRequest.FromString(found.data + found.data).resource_spans[1] == request.resource_spans[0]
+    assert stranger[:4] not in found.data
+    assert otlp_protobuf(b"", "traces").data == b""
+    with pytest.raises(BodyError):
+        otlp_protobuf(b"\x0a\xff\xff\xff\xff\x0fx", "traces")
+    with pytest.raises(BodyError):
+        otlp_protobuf(b'{"resourceSpans": []}', "traces")
+
+
+def test_otlp_json_refuses_parts_and_keeps_the_rest() -> None:
+    good = {"scopeSpans": [{"spans": [{"spanId": "a"}, {"spanId": "b"}]}]}
+    found = otlp_json(json.dumps({"resourceSpans": [good, 7, "x"]}, indent=1).encode(), "traces")
+    assert (found.accepted, found.refused) == (2, 2)
+    assert json.loads(found.data) == {"resourceSpans": [good]}
+    assert found.data.count(b"\n") == 1
+    for body in (b"[]", b'{"resourceSpans": 3}', b"{"):
+        with pytest.raises(BodyError):
+            otlp_json(body, "traces")
+    assert otlp_json(b"{}", "traces").data == b""
