@@ -1,0 +1,31 @@
+"""A small world with a campaign, as lines of JSON that may be sent or written in any order."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+from stillhunt.lab.worlds.build import WorldSpec, build_world
+from stillhunt.lab.worlds.campaigns import CampaignSpec
+
+SPEC = WorldSpec(
+    accounts=150,
+    days=5,
+    seed=29,
+    campaigns=(CampaignSpec(2, 12, name="crude", requests_per_account_day=30.0),),
+)
+
+
+@cache
+def lines() -> tuple[bytes, ...]:
+    """Requests of the world in order of time, one JSON line each, without personal data of the client."""
+    rows = build_world(SPEC).requests.sort_by("timestamp").to_pylist()
+    return tuple(json.dumps(_plain(row)).encode() + b"\n" for row in rows)
+
+
+def _plain(row: dict[str, object]) -> dict[str, object]:
+    return {
+        name: value.isoformat() if hasattr(value, "isoformat") else value
+        for name, value in row.items()
+        if value is not None
+    }

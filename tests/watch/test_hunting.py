@@ -1,0 +1,181 @@
+"""Scheduled hunts: what they find is what a plain hunt finds, and a killed one leaves nothing half-done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import stillhunt
+from stillhunt.base.config import Config
+from stillhunt.base.errors import OutputError
+from stillhunt.triage import Case
+from stillhunt.watch import child, hunting
+from stillhunt.watch.child import Outcome, hunt_in_child, order_of, order_text
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HUNT_ROLE, HuntPlan, hunt_now
+from stillhunt.watch.records import newest_sequence
+from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
+from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
+from watch.small_world import lines
+
+STREAM = Stream("gateway", "jsonl", "jsonl")
+CONFIG = Config()
+
+
+def spool(folder: DataFolder, sent: tuple[bytes, ...], parts: int = 3) -> None:
+    """Write lines as closed parts, as a receiver leaves them."""
+    for number in range(parts):
+        handle, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
+        os.write(handle, b"".join(sent[number::parts]))
+        os.close(handle)
+    close_left_behind(folder.spool)
+
+
+def plan(folder: DataFolder, config: Config = CONFIG) -> HuntPlan:
+    return HuntPlan(folder, config, (), time.time_ns() // 1000)
+
+
+@pytest.fixture(scope="module")
+def hunted(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
+    """A data folder with one snapshot; tests copy it."""
+    folder = DataFolder(tmp_path_factory.mktemp("watch") / "data")
+    spool(folder, lines())
+    assert hunt_now(plan(folder)) is not None
+    return folder
+
+
+@pytest.fixture
+def folder(hunted: DataFolder, tmp_path: Path) -> DataFolder:
+    shutil.copytree(hunted.path, tmp_path / "data", symlinks=True)
+    return DataFolder(tmp_path / "data")
+
+
+def test_a_snapshot_holds_what_a_plain_hunt_finds(hunted: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines()))
+    plain = stillhunt.hunt(str(tmp_path / "log.jsonl"), config=CONFIG)
+    snapshot = latest_snapshot(hunted)
+    assert snapshot is not None
+    watched = Case.read(snapshot.case)
+    assert watched.campaigns.num_rows
+    for name, table in plain.tables.items():
+        assert table.sort_by(table.column_names[0]).num_rows == watched.tables[name].num_rows, name
+    assert plain.accounts.sort_by("account_id").equals(watched.accounts.sort_by("account_id"))
+    assert plain.campaigns.equals(watched.campaigns)
+    facts = snapshot.facts()
+    assert (facts["requests"], facts["rejected"], facts["sequence"]) == (len(lines()), 0, 1)
+
+
+def test_the_next_hunt_has_the_next_number_and_the_old_snapshot_stays(folder: DataFolder) -> None:
+    spool(folder, lines()[:50])  # the same requests once more: counted once
+    snapshot = hunt_now(plan(folder))
+    assert snapshot is not None
+    assert snapshot.sequence == 2
+    assert latest_snapshot(folder) == snapshot
+    assert snapshot.facts()["requests"] == len(lines())
+    assert [one.sequence for one in all_snapshots(folder)] == [1, 2]
+
+
+def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:
+    empty = DataFolder(tmp_path / "data")
+    assert hunt_now(plan(empty)) is None
+    assert latest_snapshot(empty) is None
+
+
+def test_two_hunts_in_one_folder_are_refused(folder: DataFolder) -> None:
+    with folder.role(HUNT_ROLE), pytest.raises(OutputError, match="another process"):
+        hunt_now(plan(folder))
+
+
+@pytest.mark.parametrize("step", ["write_snapshot", "record_hunt", "switch_latest"])
+def test_a_hunt_that_dies_at_any_step_is_simply_done_again(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    before = latest_snapshot(folder)
+    with monkeypatch.context() as broken:
+        if step == "switch_latest":
+            hunting.DataFolder.switch_latest, kept = die, hunting.DataFolder.switch_latest  # type: ignore[method-assign]  # it is put back below
+            try:
+                with pytest.raises(KilledError):
+                    hunting._publish(plan(folder), _database(folder), Case.read(before.case), 2, 0)  # type: ignore[union-attr]  # the fixture made it
+            finally:
+                hunting.DataFolder.switch_latest = kept  # type: ignore[method-assign]  # put back
+        else:
+            broken.setattr(hunting, step, die)
+            with pytest.raises(KilledError):
+                hunt_now(plan(folder))
+    assert latest_snapshot(folder) == before
+    snapshot = hunt_now(plan(folder))
+    assert snapshot is not None
+    assert newest_sequence(_database(folder)) == snapshot.sequence
+    assert latest_snapshot(folder) == snapshot
+    assert [path for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
+
+
+def _database(folder: DataFolder) -> Database:
+    return Database("", folder.database)
+
+
+def test_an_order_survives_the_pipe(folder: DataFolder) -> None:
+    config = Config.load({"sanctioned": {"accounts": ["a"]}, "collect": {"identity_key": "k" * 20}}, environ={})
+    order = HuntPlan(folder, config, ("logs/*",), 7)
+    again = order_of(order_text(order))
+    assert (again.config, again.watched, again.now, again.data.path) == (config, ("logs/*",), 7, folder.path)
+
+
+def test_a_child_hunts_and_one_that_takes_too_much_memory_is_ended(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = hunt_in_child(plan(folder))
+    assert (outcome.sequence, outcome.failure) == (2, "")
+    assert outcome.peak_bytes > 0
+    monkeypatch.setattr(child, "_POLL_SECONDS", 0.02)
+    small = Config.load({"watch": {"memory_limit_gb": 0.01}}, environ={})
+    outcome = hunt_in_child(plan(folder, small))
+    assert "GiB of memory" in outcome.failure
+    assert "watch.memory_limit_gb" in outcome.next_step
+    assert newest_sequence(_database(folder)) == 2
+
+
+def test_a_schedule_hunts_at_once_then_by_time_by_number_and_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, received, came = [1000.0], [0], threading.Semaphore(0)
+    outcomes = iter([Outcome(sequence=1), Outcome(sequence=2), Outcome(failure="x"), *[Outcome(sequence=3)] * 9])
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: next(outcomes))
+    config = Config.load({"watch": {"every_minutes": 10.0, "every_requests": 100}}, environ={})
+    schedule = Schedule(
+        HuntPlan(DataFolder(tmp_path / "data"), config),
+        lambda: received[0],
+        lambda _outcome: came.release(),
+        lambda: now[0],
+    )
+    schedule.start()
+    assert came.acquire(timeout=5)
+    assert schedule.progress.next_at == pytest.approx(1600.0)
+    assert not came.acquire(timeout=1.5)
+    received[0] = 100
+    assert came.acquire(timeout=5)
+    now[0] = 1600.0
+    assert came.acquire(timeout=5)
+    assert (schedule.progress.failures, schedule.progress.next_at) == (1, pytest.approx(1630.0))
+    now[0] = 100.0  # the clock jumps back by half an hour: no hunt waits for it to catch up
+    assert came.acquire(timeout=5)
+    assert schedule.progress.failures == 0
+    schedule.ask()
+    assert came.acquire(timeout=5)
+    schedule.stop()
+    assert schedule.progress.hunts == {"ok": 4, "failed": 1, "nothing": 0}
