@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,25 @@ def test_a_group_that_openly_is_one_customer_is_for_review_at_most(monkeypatch: 
     found = [finding("content", 30.0), finding("queue", 30.0), finding("identity", -6.0, kind)]
     assert verdict_on(monkeypatch, *found).verdict == "review"
     assert verdict_on(monkeypatch, *found[:2]).verdict == "act"
+
+
+@pytest.mark.parametrize(
+    ("needs", "linkage", "expected"),
+    [
+        ("nothing", 0.0, "act"),
+        ("linkage", FLOOR, "act"),
+        ("linkage", FLOOR - 0.01, "review"),
+        ("never", 4.0, "review"),
+    ],
+)
+def test_what_honest_groups_explain_too_needs_more(
+    monkeypatch: pytest.MonkeyPatch, needs: str, linkage: float, expected: str
+) -> None:
+    """Strangers who sample one public set share prompts and template; only one operator ties them, too."""
+    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    found = [finding("content", 30.0), finding("queue", 30.0), finding("network", linkage)]
+    found[1] = replace(found[1], act_needs=needs)
+    assert verdict_on(monkeypatch, *found).verdict == expected
 
 
 def test_review_needs_a_family_above_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:

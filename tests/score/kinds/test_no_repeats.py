@@ -22,7 +22,16 @@ def with_shared(shared: int, distinct: int = 1000) -> Finding:
 
 @pytest.mark.parametrize(
     ("shared", "bits"),
-    [(0, P.none_bits), (10, P.none_bits / 2), (20, 0.0), (21, -0.02), (99, -1.58), (520, -10.0), (900, -10.0)],
+    [
+        (0, P.none_bits),
+        (10, P.none_bits / 2),
+        (20, 0.0),
+        (21, -0.02),
+        (99, -1.58),
+        (200, -3.6),
+        (520, -5.0),
+        (900, -5.0),
+    ],
 )
 def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, bits: float) -> None:
     """Prompts that one account sends twice are its own affair."""
@@ -38,11 +47,43 @@ def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, 
         (4, "Its accounts send different prompts: 0.4 % of 1,000 distinct prompts came from several accounts"),
         (50, "Its accounts repeat each other's prompts: 5 % of 1,000 distinct prompts came from several accounts"),
         (99, "Its accounts repeat each other's prompts: 9.9 % of 1,000 distinct prompts came from several accounts"),
-        (100, "Its accounts repeat each other's prompts, as with a public data set or an assignment: 10 % repeat"),
+        (
+            100,
+            ("Its accounts repeat each other's prompts, as if drawn at random from a large pool: 10 % repeat, and two "
+            "accounts have 2 % in common"),
+        ),
     ],
 )
-def test_a_tenth_is_called_a_public_set_or_an_assignment(shared: int, statement: str) -> None:
-    assert with_shared(shared).statement == statement
+def test_a_tenth_is_told_by_what_two_accounts_have_in_common(shared: int, statement: str) -> None:
+    found = with_shared(shared)
+    assert found.statement == statement
+    assert found.act_needs == ("linkage" if shared >= 100 else "nothing")
+
+
+def drawn(pool: int, accounts: int = 10, each: int = 100) -> Finding:
+    """A group whose accounts each send so many prompts, drawn at random from a pool of as many."""
+    draw = np.random.default_rng(5)
+    prompt = np.concatenate([draw.choice(pool, each, replace=False) for _ in range(accounts)]) + 1
+    owner = np.repeat(np.arange(accounts), each)
+    log = log_of_rows(owner, np.arange(len(owner)), prompt_hash=prompt)
+    found = finding_of(KIND, log, group_of(log, accounts))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pool", "bits", "needs"),
+    [(100, -10.0, "never"), (300, -10.0, "never"), (2000, -4.32, "linkage"), (200_000, 0.45, "nothing")],
+)
+def test_one_list_for_all_is_an_assignment_and_a_large_pool_is_not(pool: int, bits: float, needs: str) -> None:
+    found = drawn(pool)
+    assert found.bits == pytest.approx(bits, abs=0.01)
+    assert found.act_needs == needs
+    assert ("assignment" in found.statement) == (needs == "never")
+
+
+def test_the_overlap_is_volume_over_pool() -> None:
+    assert "two accounts have 5.2 % in common" in drawn(2000).statement
 
 
 def test_without_prompts_nothing_can_repeat() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Finding:
             nothing of single accounts.
         independent: True where the group was formed without looking at what this kind looks at, and could have been
             refuted by it. Such a finding has a cap of its own and takes no room from the others.
+        act_needs: what the verdict act needs where this was found: nothing more, evidence of one operator (linkage), or
+            it is never given, since honest groups explain the finding as well.
         insufficient: True where the log holds too little data: no bits, and the statement says what is lacking.
     """
 
@@ -38,6 +41,7 @@ class Finding:
     member_bits: Floats | None = None
     independent: bool = False
     insufficient: bool = False
+    act_needs: Literal["nothing", "linkage", "never"] = "nothing"
 
 
 def examples(rows: Ints) -> Ints:

@@ -22,9 +22,9 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import gather_evidence
-from stillhunt.score.evidence.kinds import no_repeats, open_customers
+from stillhunt.score.evidence.kinds import open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
-from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
+from stillhunt.score.verdict.caps import LINKAGE, capped, family_bits, member_evidence
 from stillhunt.score.verdict.members import learned_members, set_apart
 
 HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
@@ -181,8 +181,8 @@ def sigmoid(bits: float) -> float:
 
 
 def _verdict(probability: float, families: list[str], findings: list[Finding], settings: ScoreSettings) -> str:
-    open_group = any(f.kind in OPEN_GROUPS or _shares_items(f) for f in findings)
-    convinced = probability >= settings.act_probability and not open_group
+    open_group = any(f.kind in OPEN_GROUPS for f in findings)
+    convinced = probability >= settings.act_probability and not open_group and _explained(findings, settings)
     if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"
     if probability >= settings.review_probability and families and _one_queue(findings, settings, P.review_floors):
@@ -190,9 +190,11 @@ def _verdict(probability: float, families: list[str], findings: list[Finding], s
     return "none"
 
 
-def _shares_items(finding: Finding) -> bool:
-    """True where so many prompts are shared that a group may work through a public set or an assignment."""
-    return finding.kind == no_repeats.KIND.name and finding.bits <= no_repeats.SHARED_ITEMS_BITS
+def _explained(findings: list[Finding], settings: ScoreSettings) -> bool:
+    """True unless a finding says that honest groups look like this, and nothing shows one operator."""
+    needs = {f.act_needs for f in findings}
+    linkage = sum(f.bits for f in findings if f.family in LINKAGE)
+    return "never" not in needs and ("linkage" not in needs or linkage >= settings.family_floor_bits)
 
 
 def _one_queue(findings: list[Finding], settings: ScoreSettings, floors: float) -> bool:
