@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
+from watched_campaigns import WINDOW, accounts, found, known
 
-from stillhunt.watch.lineage.campaigns import (
-    ACTIVE,
-    DORMANT,
-    ENDED,
-    MERGED,
-    FoundCampaign,
-    KnownCampaign,
-    Settled,
-)
+from stillhunt.watch.lineage.campaigns import ACTIVE, DORMANT, ENDED, MERGED, Settled
 from stillhunt.watch.lineage.settle import settle
-
-DAY = 86_400_000_000
-NOW = 20_000 * DAY
-WINDOW = NOW - 14 * DAY
-
-
-def accounts(first: int, last: int, requests: int = 100) -> dict[str, int]:
-    return {f"a{number}": requests for number in range(first, last)}
-
-
-def found(name: str, members: Mapping[str, int], verdict: str = "act", **changes: Any) -> FoundCampaign:
-    values: dict[str, Any] = {"kind": "harvest", "score": 0.97, "first_seen": WINDOW, "last_seen": NOW}
-    return FoundCampaign(name, verdict, members=members, **{**values, **changes})
-
-
-def known(name: str, members: Mapping[str, int], status: str = ACTIVE, **changes: Any) -> KnownCampaign:
-    values: dict[str, Any] = {"verdict": "act", "last_snapshot": 1, "last_seen": NOW}
-    return KnownCampaign(name, status, members=members, **{**values, **changes})
 
 
 def events(settled: Settled) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -138,7 +110,8 @@ def test_not_found_then_ended_then_back() -> None:
     assert back.lasting == {"c-9": "c-1"}
     assert back.statuses == {"c-1": ACTIVE}
     assert back.events[0].reason == (
-        "Found again after it was ended: 3 of its 6 accounts were members before, and they sent 50 % of its 600 requests"
+        "Found again after it was ended: 3 of its 6 accounts were members before, and they sent 50 % of its "
+        "600 requests"
     )
 
 

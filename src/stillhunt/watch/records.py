@@ -77,7 +77,7 @@ def record_hunt(
 
 
 def _enter_campaign(connection: Connection, name: str, campaign: FoundCampaign, sequence: int, *, known: bool) -> None:
-    values = {
+    values: dict[str, Any] = {
         "verdict": campaign.verdict,
         "kind": campaign.kind,
         "score": campaign.score,
@@ -99,7 +99,11 @@ def _enter_members(connection: Connection, name: str, campaign: FoundCampaign, s
         {"account": account, "requests": requests, "flagged": int(account in campaign.flagged), "last": sequence}
         for account, requests in sorted(campaign.members.items())
     ]
-    values = {"requests": bindparam("requests"), "flagged": bindparam("flagged"), "last_snapshot": bindparam("last")}
+    values: dict[str, Any] = {
+        "requests": bindparam("requests"),
+        "flagged": bindparam("flagged"),
+        "last_snapshot": bindparam("last"),
+    }
     again = [row for row in rows if row["account"] in entered]
     if again:
         of_account = CAMPAIGN_MEMBERS.c.account_id == bindparam("account")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from stillhunt.watch.lineage.campaigns import FoundCampaign, KnownCampaign
 
+_FORMER = 1e-9
+"""What a request of a former member weighs: it decides which partner is nearer only where the latest members do not."""
+
 
 @dataclass
 class Overlap:
@@ -43,8 +46,9 @@ class Overlap:
 
     @property
     def closeness(self) -> float:
-        """Weighted Jaccard index: which of several possible partners is the nearest, 1 for an unchanged campaign."""
-        return self.shared / (self.known + self.found - self.shared_now)
+        """Weighted Jaccard index of the latest members, which says who is nearest: 1 for an unchanged campaign."""
+        weight = self.shared_now + _FORMER * (self.shared - self.shared_now)
+        return weight / (self.known + self.found - self.shared_now)
 
 
 def overlaps(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign]) -> dict[tuple[int, int], Overlap]:

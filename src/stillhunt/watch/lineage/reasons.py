@@ -116,8 +116,8 @@ def verdict(known: KnownCampaign, found: FoundCampaign) -> str:
         found: the campaign as it is.
     """
     return fill(
-        "The verdict changed from {before} to {after}; its probability is {probability} now, with {accounts:account} and "
-        "{requests:request}",
+        "The verdict changed from {before} to {after}; its probability is {probability} now, with {accounts:account} "
+        "and {requests:request}",
         before=known.verdict,
         after=found.verdict,
         probability=formatting.probability(found.score),

@@ -1,10 +1,10 @@
 """Who keeps which id: campaigns of a new hunt matched with those that are known.
 
-Campaigns are matched by accounts, weighted by harvested requests (`overlap.py`). A pair may be one campaign where either
-of the two is part of the other to a fair share: a campaign that grew contains what was known, one whose old accounts
-left the window is contained in it, and one that replaced half of its accounts shares the other half. Among all pairs
-that may be, the assignment with the largest sum of weighted Jaccard indices is taken: where one campaign became two,
-or two became one, the larger part keeps the id.
+Campaigns are matched by accounts, weighted by harvested requests (`overlap.py`). A pair may be one campaign where
+either of the two is part of the other to a fair share: a campaign that grew contains what was known, one whose old
+accounts left the window is contained in it, and one that replaced half of its accounts shares the other half. Among
+all pairs that may be, the assignment with the largest sum of weighted Jaccard indices is taken: where one campaign
+became two, or two became one, the larger part keeps the id.
 """
 
 from __future__ import annotations
@@ -67,11 +67,13 @@ def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], windo
     # By content first, so that ties between equal weights do not depend on the ids that the hunt gave.
     found = sorted(found, key=lambda one: (one.verdict == "none", sorted(one.members.items()), one.campaign_id))
     pairs = overlaps(known, found)
-    matched = _unchanged(known, found, pairs)
+    over = {row for row, one in enumerate(known) if one.status in (MERGED, ENDED)}
+    matched = _unchanged(known, found, pairs, over)
     matched |= _assigned(pairs, matched, {n for n, one in enumerate(found) if one.verdict != "none"})
-    absorbed = _absorbed(known, pairs, matched)
-    # Groups left alone come last: a campaign that was found has a better claim to the id.
-    matched |= _assigned(pairs, matched, set(range(len(found))), taken=set(absorbed))
+    absorbed = _absorbed(known, found, pairs, matched)
+    # Groups left alone come last: a campaign that was found has a better claim to the id; they never have that of
+    # a campaign that is over.
+    matched |= _assigned(pairs, matched, set(range(len(found))), taken={*absorbed, *over})
     lasting = _lasting_ids(known, found, matched)
     hunt = _Hunt(known, found, pairs, matched, lasting)
     events = [event for column in range(len(found)) for event in _events_of_found(hunt, column)]
@@ -102,13 +104,14 @@ class _Hunt:
 
 
 def _unchanged(
-    known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], pairs: Iterable[tuple[int, int]]
+    known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], pairs: Iterable[tuple[int, int]], over: set[int]
 ) -> dict[int, int]:
     """Campaigns that are exactly as they were: they keep their id whatever happens around them."""
     matched: dict[int, int] = {}
     for row, column in sorted(pairs, key=lambda pair: (known[pair[0]].status != ACTIVE, pair)):
-        latest = known[row].latest_members
-        if row not in matched.values() and column not in matched and latest == found[column].members:
+        if row in matched.values() or column in matched or (found[column].verdict == "none" and row in over):
+            continue
+        if known[row].latest_members == found[column].members:
             matched[column] = row
     return matched
 
@@ -130,13 +133,17 @@ def _assigned(
 
 
 def _absorbed(
-    known: Sequence[KnownCampaign], pairs: Mapping[tuple[int, int], Overlap], matched: Mapping[int, int]
+    known: Sequence[KnownCampaign],
+    found: Sequence[FoundCampaign],
+    pairs: Mapping[tuple[int, int], Overlap],
+    matched: Mapping[int, int],
 ) -> dict[int, int]:
     """Known campaigns that are part of one with another id now: their place -> that of the found campaign."""
     left = {row for row, one in enumerate(known) if one.status in (ACTIVE, DORMANT)} - set(matched.values())
     best: dict[int, tuple[int, int]] = {}
     for (row, column), pair in sorted(pairs.items()):
-        if row in left and column in matched and pair.share_of_known >= P.part:
+        campaign = column in matched and found[column].verdict != "none"
+        if campaign and row in left and pair.share_of_known >= P.part:
             best[row] = max(best.get(row, (0, 0)), (pair.shared_now, -column))
     return {row: -column for row, (_, column) in best.items()}
 
