@@ -4,6 +4,10 @@
     python benchmarks/live/lineage.py --keep FOLDER   keep what the hunts found, so that it need not be hunted again
     python benchmarks/live/lineage.py --same 0.1 0.5  with other limits of the parameter watch.lineage.same
 
+Worlds have 300 honest accounts and 14 days; there is a look every 12 hours, over a window of 4 days. In some of them
+the log is changed: all requests of a campaign are taken out for 6 days, or on day 7 a third of its accounts falls
+silent while another third begins (half of the active accounts are swapped at once), or all accounts are swapped.
+
 Each found campaign belongs to the true campaign that most of its harvested requests are of. For each true campaign the
 id of its largest found campaign is followed from look to look: an id changed where it differs from that of the look
 before in which the campaign was found. `hunt` counts the changes of the ids that the hunts gave, `lasting` those of
@@ -32,12 +36,44 @@ from stillhunt.watch.lineage import settle as settling
 from stillhunt.watch.lineage.campaigns import FoundCampaign, found_campaigns
 from stillhunt.watch.records import known_campaigns, record_hunt
 
+TWO = (CampaignSpec(2, 16, name="crude"), CampaignSpec(6, 30, name="careful"))
 WORLDS = {
-    "two dedicated campaigns": (CampaignSpec(2, 16, name="crude"), CampaignSpec(6, 30, name="careful")),
-    "accounts replaced (rung 11)": (CampaignSpec(11, 40, name="replaced"), CampaignSpec(3, 20, name="steady")),
-    "a pool of three labs (rung 8)": (CampaignSpec(8, 40, name="pool"), CampaignSpec(4, 20, name="own")),
+    "two campaigns": (TWO, ""),
+    "accounts replaced one by one (rung 11)": ((CampaignSpec(11, 40, name="a"), CampaignSpec(3, 20, name="b")), ""),
+    "a pool of three labs (rung 8)": ((CampaignSpec(8, 40, name="pool"), CampaignSpec(4, 20, name="own")), ""),
+    "two pools of two labs": (
+        (CampaignSpec(2, 30, name="p", kind="pool"), CampaignSpec(4, 30, name="q", kind="pool")),
+        "",
+    ),
+    "two campaigns, six days of silence": (TWO, "paused"),
+    "two campaigns, half of the accounts swapped": ((CampaignSpec(2, 30, name="crude"), *TWO[1:]), "half"),
+    "two campaigns, all accounts swapped": ((CampaignSpec(2, 30, name="crude"), *TWO[1:]), "all"),
 }
-ACCOUNTS, DAYS, WINDOW_DAYS, LOOK_DAYS = 300, 14, 4.0, 1.0
+"""Name -> campaigns, and what is done to the log."""
+ACCOUNTS, DAYS, WINDOW_DAYS, LOOK_DAYS, SWAP_DAY = 300, 14, 4.0, 0.5, 7.0
+
+
+def kept_rows(world: World, change: str, start: int) -> pa.Array:
+    """Which requests of a world stay in the log."""
+    truth = {row["account_id"]: row["campaign"] for row in world.truth_accounts.to_pylist()}
+    campaigns = sorted({name for name in truth.values() if name})
+    places: dict[str, int] = {}
+    for campaign in campaigns:
+        members = sorted(account for account, name in truth.items() if name == campaign)
+        places |= {account: place for place, account in enumerate(members)}
+    times = pc.cast(world.requests["timestamp"], pa.int64()).to_pylist()
+    kept = []
+    for account, time in zip(world.requests["account_id"].to_pylist(), times, strict=True):
+        day, place = (time - start) / DAY, places.get(account)
+        if place is None or not change:
+            kept.append(True)
+        elif change == "paused":
+            kept.append(not 4.0 <= day < 10.0)
+        elif change == "half":
+            kept.append(place % 3 == 0 or (place % 3 == 1) == (day < SWAP_DAY))
+        else:
+            kept.append((place % 2 == 0) == (day < SWAP_DAY))
+    return pa.array(kept)
 
 
 @dataclass(frozen=True)
@@ -50,17 +86,18 @@ class Look:
     truth: dict[str, str]
 
 
-def looks(world: World, *, first_days: float = 2.0) -> Iterator[Look]:
+def looks(world: World, change: str, *, first_days: float = 2.0) -> Iterator[Look]:
     """Hunt the last days before each look, one look after the other."""
-    times = pc.cast(world.requests["timestamp"], pa.int64())
-    start, end = pc.min(times).as_py(), pc.max(times).as_py()
-    truth = world.truth_requests
+    start = pc.min(pc.cast(world.requests["timestamp"], pa.int64())).as_py()
+    log = world.requests.filter(kept_rows(world, change, start))
+    times = pc.cast(log["timestamp"], pa.int64())
+    end, truth = pc.max(times).as_py(), world.truth_requests
     at = start + int(first_days * DAY)
     while at <= end + LOOK_DAYS * DAY:
         window = at - int(WINDOW_DAYS * DAY)
         rows = pc.and_(pc.less(times, at), pc.greater_equal(times, window))
         config = stillhunt.Config(sanctioned={"organizations": world.sanctioned})
-        case = stillhunt.hunt(world.requests.filter(rows), world.accounts, config)
+        case = stillhunt.hunt(log.filter(rows), world.accounts, config)
         joined = case.harvest.join(truth.select(["request_id", "campaign"]), "request_id")
         of_campaign: dict[str, Counter[str]] = {}
         for row in joined.select(["campaign_id", "campaign"]).to_pylist():
@@ -112,13 +149,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[29, 30], help="seeds of the worlds")
     options = parser.parse_args()
     sequences = {}
-    for name, campaigns in WORLDS.items():
+    for number, (name, (campaigns, change)) in enumerate(WORLDS.items()):
         for seed in options.seeds:
-            kept = options.keep and options.keep / f"{name.split('(')[0].strip().replace(' ', '-')}-{seed}.pickle"
+            kept = options.keep and options.keep / f"{number}-{seed}.pickle"
             if kept and kept.exists():
                 sequences[name, seed] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
                 continue
-            sequences[name, seed] = list(looks(build_world(WorldSpec(ACCOUNTS, DAYS, seed, campaigns))))
+            sequences[name, seed] = list(looks(build_world(WorldSpec(ACCOUNTS, DAYS, seed, campaigns)), change))
             if kept:
                 kept.parent.mkdir(exist_ok=True, parents=True)
                 kept.write_bytes(pickle.dumps(sequences[name, seed]))

@@ -37,8 +37,8 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
         own_rows, own_columns = (sorted({pairs[place][side] for place in places}) for side in (0, 1))
         matrix = np.zeros((len(own_rows), len(own_columns)))
         for place in places:
-            row, column = pairs[place]
-            matrix[own_rows.index(row), own_columns.index(column)] = weights[row, column]
+            row, column = np.searchsorted(own_rows, pairs[place][0]), np.searchsorted(own_columns, pairs[place][1])
+            matrix[row, column] = weights[pairs[place]]
         for row, column in zip(*linear_sum_assignment(matrix, maximize=True), strict=True):
             if matrix[row, column] > 0:
                 chosen[own_columns[column]] = own_rows[row]

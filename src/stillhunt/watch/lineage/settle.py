@@ -10,7 +10,7 @@ became two, or two became one, the larger part keeps the id.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
@@ -82,8 +82,9 @@ def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], windo
         for column, row in matched.items()
         if known[row].status != ACTIVE and found[column].verdict != "none"
     }
+    continued = set(matched.values())
     for row, one in enumerate(known):
-        event = None if row in matched.values() else _event_of_missing(hunt, row, absorbed.get(row), window_start)
+        event = None if row in continued else _event_of_missing(hunt, row, absorbed.get(row), window_start)
         if event is not None:
             events.append(event)
             statuses[one.campaign_id] = event.event
@@ -104,14 +105,17 @@ class _Hunt:
 
 
 def _unchanged(
-    known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], pairs: Iterable[tuple[int, int]], over: set[int]
+    known: Sequence[KnownCampaign],
+    found: Sequence[FoundCampaign],
+    pairs: Mapping[tuple[int, int], Overlap],
+    over: set[int],
 ) -> dict[int, int]:
-    """Campaigns that are exactly as they were: they keep their id whatever happens around them."""
+    """Campaigns with the same accounts and requests as before: they keep their id whatever happens around them."""
     matched: dict[int, int] = {}
-    for row, column in sorted(pairs, key=lambda pair: (known[pair[0]].status != ACTIVE, pair)):
-        if row in matched.values() or column in matched or (found[column].verdict == "none" and row in over):
-            continue
-        if known[row].latest_members == found[column].members:
+    same = [place for place, pair in pairs.items() if pair.known == pair.found == pair.shared_now]
+    for row, column in sorted(same, key=lambda place: (known[place[0]].status != ACTIVE, place)):
+        free = row not in matched.values() and column not in matched
+        if free and not (found[column].verdict == "none" and row in over):
             matched[column] = row
     return matched
 
