@@ -167,7 +167,7 @@ def test_same_findings_again_change_nothing_and_say_nothing(
     hunt: tuple[list[KnownCampaign], list[FoundCampaign]],
 ) -> None:
     known, campaigns = hunt
-    assume(len({str(sorted(one.members.items())) for one in campaigns}) == len(campaigns))  # twins could swap their ids
+    assume(len({str(sorted(one.members.items())) for one in campaigns}) == len(campaigns))  # equal ones could swap ids
     watch = PlainWatch({one.campaign_id: one for one in known})
     first = watch.hunt(campaigns)
     again = watch.hunt(campaigns)

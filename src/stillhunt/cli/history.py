@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stillhunt.cli.live import DEFAULT_DATA
 from stillhunt.cli.options import JsonFlag, SettingsOption
 
 commands = typer.Typer()
@@ -19,8 +20,8 @@ def show_history(
         typer.Argument(metavar="CAMPAIGN", help="A campaign id or its beginning; without it, all campaigns."),
     ] = None,
     data: Annotated[
-        Path, typer.Option("--data", metavar="FOLDER", help="Data folder of 'serve' or 'watch'; never changed.")
-    ] = Path("stillhunt-data"),
+        Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")
+    ] = DEFAULT_DATA,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
