@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from stillhunt.watch.database.store import Database
 from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGNS, SNAPSHOTS
@@ -22,9 +23,15 @@ def newest_sequence(database: Database) -> int | None:
 
 def known_campaigns(database: Database) -> list[KnownCampaign]:
     """Campaigns with lasting ids, ascending by id."""
+    campaigns = database.read(select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id))
+    latest = {row["campaign_id"]: row["last_snapshot"] for row in campaigns}
     members: dict[str, dict[str, int]] = {}
+    former: dict[str, set[str]] = {}
     for row in database.read(select(CAMPAIGN_MEMBERS)):
-        members.setdefault(row["campaign_id"], {})[row["account_id"]] = row["requests"]
+        name, account = row["campaign_id"], row["account_id"]
+        members.setdefault(name, {})[account] = row["requests"]
+        if row["last_snapshot"] < latest.get(name, 0):
+            former.setdefault(name, set()).add(account)
     return [
         KnownCampaign(
             campaign_id=row["campaign_id"],
@@ -33,15 +40,16 @@ def known_campaigns(database: Database) -> list[KnownCampaign]:
             members=members.get(row["campaign_id"], {}),
             last_snapshot=row["last_snapshot"],
             last_seen=row["last_seen"],
+            former=frozenset(former.get(row["campaign_id"], ())),
         )
-        for row in database.read(select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id))
+        for row in campaigns
     ]
 
 
 def record_hunt(
     connection: Connection, snapshot: dict[str, Any], found: Sequence[FoundCampaign], settled: Settled
 ) -> None:
-    """Enter a snapshot, its campaigns and what happened to them.
+    """Enter a snapshot, its campaigns and what happened to them; a snapshot that is recorded already stays as it is.
 
     Args:
         connection: within a transaction.
@@ -50,33 +58,26 @@ def record_hunt(
         settled: their lasting ids, and the events.
     """
     sequence, at = snapshot["sequence"], snapshot["made_at"]
+    if connection.execute(select(SNAPSHOTS.c.sequence).where(SNAPSHOTS.c.sequence == sequence)).first():
+        return
     connection.execute(insert(SNAPSHOTS).values(**snapshot))
     tracked = set(connection.execute(select(CAMPAIGNS.c.campaign_id)).scalars())
-    for name, status in settled.statuses.items():
-        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name).values(status=status))
     for campaign in found:
         name = settled.lasting[campaign.campaign_id]
-        if campaign.verdict == "none" and name not in tracked:
-            continue
-        _enter_campaign(connection, name, campaign, sequence, known=name in tracked)
-    if settled.events:
-        rows = [
-            {
-                "sequence": sequence,
-                "at": at,
-                "campaign_id": event.campaign_id,
-                "event": event.event,
-                "others": json.dumps(event.others),
-                "reason": event.reason,
-            }
-            for event in settled.events
-        ]
+        if campaign.verdict != "none" or name in tracked:
+            _enter_campaign(connection, name, campaign, sequence, known=name in tracked)
+    for name, status in settled.statuses.items():
+        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name).values(status=status))
+    rows = [
+        {**asdict(event), "sequence": sequence, "at": at, "others": json.dumps(event.others)}
+        for event in settled.events
+    ]
+    if rows:
         connection.execute(insert(CAMPAIGN_EVENTS), rows)
 
 
 def _enter_campaign(connection: Connection, name: str, campaign: FoundCampaign, sequence: int, *, known: bool) -> None:
-    values = {
-        "status": ACTIVE,
+    values: dict[str, Any] = {
         "verdict": campaign.verdict,
         "kind": campaign.kind,
         "score": campaign.score,
@@ -86,20 +87,28 @@ def _enter_campaign(connection: Connection, name: str, campaign: FoundCampaign, 
     if known:
         connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name).values(**values))
     else:
-        first = {"first_snapshot": sequence, "first_seen": campaign.first_seen}
+        first = {"status": ACTIVE, "first_snapshot": sequence, "first_seen": campaign.first_seen}
         connection.execute(insert(CAMPAIGNS).values(campaign_id=name, **values, **first))
-    accounts = sorted(campaign.members)
+    _enter_members(connection, name, campaign, sequence)
+
+
+def _enter_members(connection: Connection, name: str, campaign: FoundCampaign, sequence: int) -> None:
     here = CAMPAIGN_MEMBERS.c.campaign_id == name
-    connection.execute(delete(CAMPAIGN_MEMBERS).where(here, CAMPAIGN_MEMBERS.c.account_id.in_(accounts)))
-    if accounts:
-        rows = [
-            {
-                "campaign_id": name,
-                "account_id": account,
-                "requests": campaign.members[account],
-                "flagged": int(account in campaign.flagged),
-                "last_snapshot": sequence,
-            }
-            for account in accounts
-        ]
-        connection.execute(insert(CAMPAIGN_MEMBERS), rows)
+    entered = set(connection.execute(select(CAMPAIGN_MEMBERS.c.account_id).where(here)).scalars())
+    rows = [
+        {"account": account, "requests": requests, "flagged": int(account in campaign.flagged), "last": sequence}
+        for account, requests in sorted(campaign.members.items())
+    ]
+    values: dict[str, Any] = {
+        "requests": bindparam("requests"),
+        "flagged": bindparam("flagged"),
+        "last_snapshot": bindparam("last"),
+    }
+    again = [row for row in rows if row["account"] in entered]
+    if again:
+        of_account = CAMPAIGN_MEMBERS.c.account_id == bindparam("account")
+        connection.execute(update(CAMPAIGN_MEMBERS).where(here, of_account).values(**values), again)
+    new = [row for row in rows if row["account"] not in entered]
+    if new:
+        first = {"campaign_id": name, "account_id": bindparam("account"), "first_snapshot": bindparam("last")}
+        connection.execute(insert(CAMPAIGN_MEMBERS).values(**values, **first), new)

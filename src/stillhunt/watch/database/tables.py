@@ -54,6 +54,7 @@ CAMPAIGN_MEMBERS = Table(
     Column("account_id", Text, primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("flagged", Integer, nullable=False),
+    Column("first_snapshot", Integer, nullable=False),
     Column("last_snapshot", Integer, nullable=False),
 )
 """Every account that was a member, with its harvested requests when it was last seen as one."""

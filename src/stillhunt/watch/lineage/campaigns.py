@@ -45,9 +45,10 @@ class KnownCampaign:
         campaign_id: the lasting id.
         status: ACTIVE, DORMANT, MERGED or ENDED.
         verdict: of that hunt.
-        members: account -> harvested requests when it was last a member.
+        members: account -> harvested requests when it was last a member; every account that ever was one.
         last_snapshot: number of the latest snapshot that has it.
         last_seen: its last harvested request, microseconds since 1970.
+        former: those of the members that the latest hunt which found it did not find as members.
     """
 
     campaign_id: str
@@ -56,6 +57,12 @@ class KnownCampaign:
     members: Mapping[str, int]
     last_snapshot: int
     last_seen: int | None = None
+    former: frozenset[str] = frozenset()
+
+    @property
+    def latest_members(self) -> dict[str, int]:
+        """Members without the former ones."""
+        return {account: requests for account, requests in self.members.items() if account not in self.former}
 
 
 @dataclass(frozen=True)

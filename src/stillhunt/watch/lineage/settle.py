@@ -1,10 +1,58 @@
-"""Who keeps which id: campaigns of a new hunt matched with those that are known."""
+"""Who keeps which id: campaigns of a new hunt matched with those that are known.
+
+Campaigns are matched by accounts, weighted by harvested requests (`overlap.py`). A pair may be one campaign where
+either of the two is part of the other to a fair share: a campaign that grew contains what was known, one whose old
+accounts left the window is contained in it, and one that replaced half of its accounts shares the other half. Among
+all pairs that may be, the assignment with the largest sum of weighted Jaccard indices is taken: where one campaign
+became two, or two became one, the larger part keeps the id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from stillhunt.watch.lineage.campaigns import FoundCampaign, KnownCampaign, Settled
+from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.watch.lineage import reasons
+from stillhunt.watch.lineage.assignment import best_pairs
+from stillhunt.watch.lineage.campaigns import (
+    ACTIVE,
+    DORMANT,
+    ENDED,
+    MERGED,
+    Event,
+    FoundCampaign,
+    KnownCampaign,
+    Settled,
+)
+from stillhunt.watch.lineage.overlap import Overlap, common_share, overlaps
+
+
+@parameter_table("watch.lineage", "When a campaign of a new hunt is one that is known.")
+@dataclass(frozen=True)
+class LineageParameters:
+    """Limits of the matching of campaigns from hunt to hunt."""
+
+    same: float = parameter(
+        0.25,
+        unit="share",
+        meaning="Share of the harvested requests of one of two campaigns that both have of the same accounts, from "
+        "which they may be one campaign.",
+        provenance=derived(
+            "half of the accounts stay, each with a third of the harvest of those that left: 1 / (1 + 3)"
+        ),
+    )
+    part: float = parameter(
+        0.5,
+        unit="share",
+        meaning="Share of a campaign's harvested requests from which it is said to be a part of another one: it "
+        "merged into it, or was split from it.",
+        provenance=judgement("the larger part of it"),
+    )
+
+
+P = values_of(LineageParameters)
 
 
 def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], window_start: int) -> Settled:
@@ -15,5 +63,155 @@ def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], windo
         found: campaigns and groups of the new hunt.
         window_start: begin of its window, microseconds since 1970; what was last seen before it has ended.
     """
-    del known, window_start
-    return Settled({campaign.campaign_id: campaign.campaign_id for campaign in found})
+    known = sorted(known, key=lambda one: one.campaign_id)
+    # By content first, so that ties between equal weights do not depend on the ids that the hunt gave.
+    found = sorted(found, key=lambda one: (one.verdict == "none", sorted(one.members.items()), one.campaign_id))
+    pairs = overlaps(known, found)
+    over = {row for row, one in enumerate(known) if one.status in (MERGED, ENDED)}
+    matched = _unchanged(known, found, pairs, over)
+    matched |= _assigned(pairs, matched, {n for n, one in enumerate(found) if one.verdict != "none"})
+    absorbed = _absorbed(known, found, pairs, matched)
+    # Groups left alone come last: a campaign that was found has a better claim to the id; they never have that of
+    # a campaign that is over.
+    matched |= _assigned(pairs, matched, set(range(len(found))), taken={*absorbed, *over})
+    lasting = _lasting_ids(known, found, matched)
+    hunt = _Hunt(known, found, pairs, matched, lasting)
+    events = [event for column in range(len(found)) for event in _events_of_found(hunt, column)]
+    statuses = {
+        known[row].campaign_id: ACTIVE
+        for column, row in matched.items()
+        if known[row].status != ACTIVE and found[column].verdict != "none"
+    }
+    continued = set(matched.values())
+    for row, one in enumerate(known):
+        event = None if row in continued else _event_of_missing(hunt, row, absorbed.get(row), window_start)
+        if event is not None:
+            events.append(event)
+            statuses[one.campaign_id] = event.event
+    ordered = sorted(events, key=lambda event: (event.campaign_id, event.event))
+    return Settled(lasting, dict(sorted(statuses.items())), tuple(ordered))
+
+
+@dataclass(frozen=True)
+class _Hunt:
+    known: Sequence[KnownCampaign]
+    found: Sequence[FoundCampaign]
+    pairs: Mapping[tuple[int, int], Overlap]
+    matched: Mapping[int, int]
+    lasting: Mapping[str, str]
+
+    def id_of(self, column: int) -> str:
+        return self.lasting[self.found[column].campaign_id]
+
+
+def _unchanged(
+    known: Sequence[KnownCampaign],
+    found: Sequence[FoundCampaign],
+    pairs: Mapping[tuple[int, int], Overlap],
+    over: set[int],
+) -> dict[int, int]:
+    """Campaigns with the same accounts and requests as before: they keep their id whatever happens around them."""
+    matched: dict[int, int] = {}
+    same = [place for place, pair in pairs.items() if pair.known == pair.found == pair.shared_now]
+    for row, column in sorted(same, key=lambda place: (known[place[0]].status != ACTIVE, place)):
+        free = row not in matched.values() and column not in matched
+        if free and not (found[column].verdict == "none" and row in over):
+            matched[column] = row
+    return matched
+
+
+def _assigned(
+    pairs: Mapping[tuple[int, int], Overlap],
+    matched: Mapping[int, int],
+    columns: set[int],
+    taken: set[int] | None = None,
+) -> dict[int, int]:
+    gone = {*matched.values(), *(taken or ())}
+    return best_pairs(
+        {
+            (row, column): pair.closeness
+            for (row, column), pair in pairs.items()
+            if column in columns and column not in matched and row not in gone and pair.similarity >= P.same
+        }
+    )
+
+
+def _absorbed(
+    known: Sequence[KnownCampaign],
+    found: Sequence[FoundCampaign],
+    pairs: Mapping[tuple[int, int], Overlap],
+    matched: Mapping[int, int],
+) -> dict[int, int]:
+    """Known campaigns that are part of one with another id now: their place -> that of the found campaign."""
+    left = {row for row, one in enumerate(known) if one.status in (ACTIVE, DORMANT)} - set(matched.values())
+    best: dict[int, tuple[int, int]] = {}
+    for (row, column), pair in sorted(pairs.items()):
+        campaign = column in matched and found[column].verdict != "none"
+        if campaign and row in left and pair.share_of_known >= P.part:
+            best[row] = max(best.get(row, (0, 0)), (pair.shared_now, -column))
+    return {row: -column for row, (_, column) in best.items()}
+
+
+def _lasting_ids(
+    known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], matched: Mapping[int, int]
+) -> dict[str, str]:
+    """The known id, or that of the hunt, or a new one where that of the hunt belongs to another campaign."""
+    owned = {one.campaign_id for one in known}
+    used = owned | {one.campaign_id for one in found}
+    lasting = {}
+    for column, one in enumerate(found):
+        name = known[matched[column]].campaign_id if column in matched else one.campaign_id
+        if column not in matched and name in owned:
+            while name in used:
+                name = "c-" + hashlib.sha256(f"{name}\n{one.campaign_id}".encode()).hexdigest()[:8]
+            used.add(name)
+        lasting[one.campaign_id] = name
+    return lasting
+
+
+def _events_of_found(hunt: _Hunt, column: int) -> list[Event]:
+    campaign, name = hunt.found[column], hunt.id_of(column)
+    if column not in hunt.matched:
+        if campaign.verdict == "none":
+            return []
+        parent = _parent(hunt, column)
+        if parent is None:
+            return [Event(name, "born", (), reasons.born(campaign))]
+        other = hunt.known[parent].campaign_id
+        return [Event(name, "split", (other,), reasons.split(campaign, other, hunt.pairs[parent, column]))]
+    row = hunt.matched[column]
+    before, events = hunt.known[row], []
+    if before.status != ACTIVE and campaign.verdict != "none":
+        events.append(Event(name, "returned", (), reasons.returned(before, campaign)))
+    if before.verdict != campaign.verdict:
+        events.append(Event(name, "verdict", (), reasons.verdict(before, campaign)))
+    return events
+
+
+def _parent(hunt: _Hunt, column: int) -> int | None:
+    """Place of the known campaign that a new one was part of until now; None where there is none.
+
+    A campaign that works on the same accounts as another one, which still has them, was no part of it.
+    """
+    own = hunt.found[column]
+    claims = []
+    for other, row in hunt.matched.items():
+        pair = hunt.pairs.get((row, column))
+        if pair is None or pair.share_of_found < P.part or hunt.known[row].status != ACTIVE:
+            continue
+        if common_share(own, hunt.found[other]) < P.part:
+            claims.append((-pair.shared, row))
+    return min(claims)[1] if claims else None
+
+
+def _event_of_missing(hunt: _Hunt, row: int, absorbed: int | None, window_start: int) -> Event | None:
+    """What became of a known campaign that was not found; None where nothing is new."""
+    one = hunt.known[row]
+    if one.status in (MERGED, ENDED):
+        return None
+    if absorbed is not None:
+        other = hunt.id_of(absorbed)
+        return Event(one.campaign_id, MERGED, (other,), reasons.merged(other, hunt.pairs[row, absorbed]))
+    if one.last_seen is not None and one.last_seen < window_start:
+        return Event(one.campaign_id, ENDED, (), reasons.ended(one, window_start))
+    return None if one.status == DORMANT else Event(one.campaign_id, DORMANT, (), reasons.dormant(one))

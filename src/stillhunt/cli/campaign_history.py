@@ -1,0 +1,156 @@
+"""`stillhunt history`: which campaigns a data folder knows, and what became of them from hunt to hunt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.folder import DATABASE
+from stillhunt.watch.history import all_campaigns, history, members_over_time, resolve_campaign, snapshot_times
+
+_MOMENTS = ("first_seen", "last_seen", "at")
+_HEADINGS = ("status", "verdict", "campaign", "accounts", "requests", "first seen", "last seen (UTC)")
+_STATUSES = ("active", "dormant", "merged", "ended")
+
+
+@dataclass(frozen=True)
+class HistoryOrder:
+    """What the user asked for, as given on the command line."""
+
+    data: Path
+    campaign: str | None = None
+    settings_file: Path | None = None
+    as_json: bool = False
+
+
+def run_history(order: HistoryOrder) -> None:
+    """Print all campaigns of a data folder, or what happened to one.
+
+    Args:
+        order: what was asked for.
+
+    Raises:
+        CaseError: the folder has no database, or no such campaign.
+        OutputError: the database cannot be read.
+    """
+    with _opened(order) as database:
+        campaigns = all_campaigns(database)
+        if order.campaign is None:
+            _print_all(campaigns, as_json=order.as_json)
+            return
+        name = resolve_campaign(database, order.campaign)
+        (campaign,) = (row for row in campaigns if row["campaign_id"] == name)
+        events, members = history(database, name), members_over_time(database, name)
+        if order.as_json:
+            print_json({"campaign": _dated(campaign), "events": [_dated(row) for row in events], "members": members})
+            return
+        _print_one(output_console(), campaign, events, members, snapshot_times(database))
+
+
+@contextmanager
+def _opened(order: HistoryOrder) -> Iterator[Database]:
+    url, file = Config.load(file=order.settings_file).watch.database, order.data / DATABASE
+    if not url and not file.is_file():
+        raise CaseError(
+            "this data folder has no database, so nothing was hunted there",
+            where=str(order.data),
+            next_step="name the data folder of a running watch",
+            command_step="name the folder of 'stillhunt serve' or 'stillhunt watch' with --data",
+        )
+    database = Database(url, file)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _print_all(campaigns: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"campaigns": [_dated(row) for row in campaigns]})
+        return
+    console = output_console()
+    statuses = Counter(row["status"] for row in campaigns)
+    parts = [f"{formatting.count(statuses[status])} {status}" for status in _STATUSES if statuses[status]]
+    total = formatting.plural(len(campaigns), "campaign") if campaigns else "No campaign"
+    console.print(Text(f"{total} so far{': ' if parts else ''}{formatting.join_words(parts)}.", "bold"))
+    if campaigns:
+        console.print()
+        print_columns(console, [_HEADINGS, *map(_cells, sorted(campaigns, key=_rank))])
+
+
+def _rank(row: Mapping[str, Any]) -> int:
+    return _STATUSES.index(row["status"])
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    figures = formatting.count(row["accounts"]), formatting.count(row["requests"])
+    seen = (_minute(row[name]).removesuffix(" UTC") for name in ("first_seen", "last_seen"))
+    return row["status"], row["verdict"], row["campaign_id"], *figures, *seen
+
+
+def _print_one(
+    console: Console,
+    campaign: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    members: Sequence[Mapping[str, Any]],
+    times: Mapping[int, int],
+) -> None:
+    name = formatting.escape_controls(campaign["campaign_id"])
+    volume = formatting.volume(campaign["requests"], campaign["accounts"])
+    console.print(Text(f"Campaign {name} is {campaign['status']}, with the verdict {campaign['verdict']}.", "bold"))
+    seen = f"{_minute(campaign['first_seen']).removesuffix(' UTC')} to {_minute(campaign['last_seen'])}"
+    console.print(f"{volume} when it was last found; harvested from {seen}.\n")
+    rows = [
+        (_minute(event["at"]), f"hunt {event['sequence']}", event["event"], _sentence(campaign, event))
+        for event in events
+    ]
+    print_columns(console, rows or [("", "", "", "no event is recorded")], ("dim", "dim", "bold"))
+    changes = _member_changes(campaign, members)
+    if changes:
+        console.print("\nMembers", style="bold")
+        lines = [(_minute(times.get(hunt)), f"hunt {hunt}", words) for hunt, words in changes]
+        print_columns(console, lines, ("dim", "dim"))
+
+
+def _sentence(campaign: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+    """The reason; with the name of the campaign where the event is another one's."""
+    reason = formatting.sentence(event["reason"])
+    return reason if event["campaign_id"] == campaign["campaign_id"] else f"{event['campaign_id']}: {reason}"
+
+
+def _member_changes(campaign: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """For each hunt at which members came, or which was the last that found some of them: how many."""
+    came = Counter(row["first_snapshot"] for row in members)
+    gone = Counter(row["last_snapshot"] for row in members if row["last_snapshot"] < campaign["last_snapshot"])
+    changes = []
+    for hunt in sorted(came.keys() | gone.keys()):
+        parts = [f"{formatting.plural(came[hunt], 'account')} came"] if came[hunt] else []
+        last = formatting.verb(gone[hunt], "was", "were")
+        parts += [f"{formatting.plural(gone[hunt], 'account')} {last} found for the last time"] if gone[hunt] else []
+        changes.append((hunt, "; ".join(parts)))
+    return changes
+
+
+def _minute(moment: int | None) -> str:
+    return "unknown" if moment is None else formatting.minute(datetime.fromtimestamp(moment / 1e6, UTC))
+
+
+def _dated(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose microseconds since 1970 are moments."""
+    return {
+        name: datetime.fromtimestamp(value / 1e6, UTC) if name in _MOMENTS and value is not None else value
+        for name, value in row.items()
+    }

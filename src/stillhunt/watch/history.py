@@ -1,0 +1,97 @@
+"""What the database tells of campaigns over time; nothing here writes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError
+from stillhunt.triage.model import NAME_CHARS
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGNS, SNAPSHOTS
+
+_IDS_SHOWN, _WHERE = 3, "database of the data folder"
+
+
+def all_campaigns(database: Database) -> list[dict[str, Any]]:
+    """Rows of CAMPAIGNS with the number of latest members (`accounts`) and their harvest (`requests`), newest first."""
+    member, campaign = CAMPAIGN_MEMBERS.c, CAMPAIGNS.c
+    latest = and_(member.campaign_id == campaign.campaign_id, member.last_snapshot == campaign.last_snapshot)
+    counts = func.count(member.account_id), func.coalesce(func.sum(member.requests), 0)
+    statement = (
+        select(CAMPAIGNS, counts[0].label("accounts"), counts[1].label("requests"))
+        .select_from(CAMPAIGNS.outerjoin(CAMPAIGN_MEMBERS, latest))
+        .group_by(*CAMPAIGNS.c)
+        .order_by(campaign.last_seen.desc(), campaign.campaign_id)
+    )
+    return [{**row, "requests": int(row["requests"])} for row in database.read(statement)]
+
+
+def resolve_campaign(database: Database, wanted: str) -> str:
+    """The lasting id that is meant: the full one, or the only one that begins so.
+
+    Args:
+        database: of the data folder.
+        wanted: a lasting id or its beginning.
+
+    Raises:
+        CaseError: no campaign has this id or begins with it, or several do.
+    """
+    names: list[str] = [row["campaign_id"] for row in database.read(select(CAMPAIGNS.c.campaign_id))]
+    found = [name for name in sorted(names) if wanted and name.startswith(wanted)]
+    if wanted in names or len(found) == 1:
+        return wanted if wanted in names else found[0]
+    shown = formatting.shorten(wanted, NAME_CHARS)
+    if found:
+        raise CaseError(
+            f"the ids of {formatting.plural(len(found), 'campaign')} begin with '{shown}'",
+            where=_WHERE,
+            next_step=f"give more of the id; it may be {formatting.join_some(found, _IDS_SHOWN)}",
+        )
+    near = difflib.get_close_matches(wanted[:NAME_CHARS], sorted(names), n=_IDS_SHOWN, cutoff=0.5)
+    raise CaseError(
+        f"no campaign has the id '{shown}'",
+        where=_WHERE,
+        next_step=f"nearest: {', '.join(near)}" if near else "leave the id out to see all campaigns",
+    )
+
+
+def history(database: Database, campaign: str) -> list[dict[str, Any]]:
+    """Events of a campaign, and those of others that it has part in, the oldest first.
+
+    Args:
+        database: of the data folder.
+        campaign: lasting id.
+
+    Returns:
+        Rows of CAMPAIGN_EVENTS; `others` is a list.
+    """
+    event = CAMPAIGN_EVENTS.c
+    named = event.others.contains(json.dumps(campaign), autoescape=True)
+    statement = select(CAMPAIGN_EVENTS).where(or_(event.campaign_id == campaign, named)).order_by(event.event_id)
+    return [{**row, "others": json.loads(row["others"])} for row in database.read(statement)]
+
+
+def members_over_time(database: Database, campaign: str) -> list[dict[str, Any]]:
+    """Every account that ever was a member: requests, flagged, the first and the last snapshot that has it as one.
+
+    Args:
+        database: of the data folder.
+        campaign: lasting id.
+
+    Returns:
+        Rows of CAMPAIGN_MEMBERS, those that came first before the others.
+    """
+    member = CAMPAIGN_MEMBERS.c
+    statement = select(CAMPAIGN_MEMBERS).where(member.campaign_id == campaign)
+    return database.read(statement.order_by(member.first_snapshot, member.account_id))
+
+
+def snapshot_times(database: Database) -> dict[int, int]:
+    """When each hunt was: number of its snapshot -> microseconds since 1970."""
+    rows = database.read(select(SNAPSHOTS.c.sequence, SNAPSHOTS.c.made_at))
+    return {row["sequence"]: row["made_at"] for row in rows}
