@@ -13,7 +13,7 @@ from stillhunt.watch.alerts.lines import LineFile
 from stillhunt.watch.alerts.mail import MailServer
 from stillhunt.watch.alerts.outbox import due_for, note_failed, note_sent
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING, SendingLimits
-from stillhunt.watch.alerts.sending import DeliveryError, Receiver
+from stillhunt.watch.alerts.sending import AlertReceiver, DeliveryError
 from stillhunt.watch.alerts.webhook import Webhook
 from stillhunt.watch.database.store import Database
 from stillhunt.watch.folder import DataFolder
@@ -22,18 +22,18 @@ SENDER_ROLE = "alerts"
 _JOIN_SECONDS = 2.0
 
 
-def receivers_with(settings: AlertSettings) -> list[Receiver]:
+def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
     """Everybody who is told of alerts.
 
     Args:
         settings: of the alerts.
     """
-    mail: list[Receiver] = [MailServer(settings.email)] if settings.email.host else []
+    mail: list[AlertReceiver] = [MailServer(settings.email)] if settings.email.host else []
     every = [*(Webhook(one) for one in settings.webhooks), *mail, *(LineFile(one) for one in settings.files)]
     return list({one.name: one for one in every}.values())
 
 
-def send_due(database: Database, receiver: Receiver, clock: Callable[[], float], limits: SendingLimits) -> int:
+def send_due(database: Database, receiver: AlertReceiver, clock: Callable[[], float], limits: SendingLimits) -> int:
     """Send what a receiver is to get now; what is not taken is tried again later.
 
     An alert is noted as sent after it was taken: a crash between the two sends it again, under the same id.
@@ -76,7 +76,7 @@ class Sender:
         self,
         folder: DataFolder,
         database: Database,
-        receivers: Sequence[Receiver],
+        receivers: Sequence[AlertReceiver],
         limits: SendingLimits = LIMITS_OF_SENDING,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -115,7 +115,7 @@ class Sender:
         for thread in threads:
             thread.join(_JOIN_SECONDS)
 
-    def _send_to(self, receiver: Receiver) -> None:
+    def _send_to(self, receiver: AlertReceiver) -> None:
         while not self._stopping.is_set():
             with suppress(OutputError):  # the database is busy or gone for now
                 send_due(self._database, receiver, self._clock, self._limits)

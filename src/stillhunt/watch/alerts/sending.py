@@ -11,7 +11,7 @@ class DeliveryError(Exception):
     """An alert did not reach its receiver; the text says why, without secrets."""
 
 
-class Receiver(Protocol):
+class AlertReceiver(Protocol):
     """Somebody who is told of alerts."""
 
     @property

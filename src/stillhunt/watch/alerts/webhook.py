@@ -15,7 +15,7 @@ from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.receivers import webhook_name
 from stillhunt.watch.alerts.sending import DeliveryError
 
-SIGNATURE = "X-Stillhunt-Signature"
+SIGNATURE_HEADER = "X-Stillhunt-Signature"
 
 
 class Webhook:
@@ -44,7 +44,7 @@ class Webhook:
         body = json.dumps(payload).encode()
         headers = {"Content-Type": "application/json", "User-Agent": f"stillhunt/{__version__}"}
         if self._settings.secret:
-            headers[SIGNATURE] = signature(self._settings.secret, body, int(now))
+            headers[SIGNATURE_HEADER] = signature(self._settings.secret, body, int(now))
         try:
             with (
                 httpx.Client(timeout=self._timeout, follow_redirects=False) as client,
