@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from triage.fixtures import demo_case
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.triage import Case
@@ -19,6 +18,7 @@ from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.sending import DeliveryError
 from stillhunt.watch.database.store import Database
 from stillhunt.watch.lineage.campaigns import Event
+from triage.fixtures import demo_case
 
 ACT, OTHER_ACT, REVIEW = "hunt-7f3a91c2", "hunt-c41d08be", "hunt-0e9b55d7"
 MINUTE, HOUR = 60_000_000, 3_600_000_000
@@ -74,7 +74,7 @@ class Told:
         self.name, self.refusals = name, refusals
         self.bodies: list[Any] = []
 
-    def deliver(self, due: Any, now: float) -> str:
+    def deliver(self, due: Any, _now: float) -> str:
         if self.refusals:
             self.refusals -= 1
             raise DeliveryError("not now")

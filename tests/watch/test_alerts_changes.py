@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from sqlalchemy import func, select
+
+from stillhunt.base.config_alerts import AlertSettings
+from stillhunt.triage import Case
+from stillhunt.watch.alerts.changes import (
+    early_sign_alert,
+    failing_alert,
+    limit_alert,
+    recovered_alert,
+    replacement_alert,
+)
+from stillhunt.watch.database.tables import ALERTS
 from watch.alert_scenes import (
     ACT,
     CASE,
@@ -24,17 +36,6 @@ from watch.alert_scenes import (
     with_verdict,
 )
 from wording import assert_plain
-
-from stillhunt.base.config_alerts import AlertSettings
-from stillhunt.triage import Case
-from stillhunt.watch.alerts.changes import (
-    early_sign_alert,
-    failing_alert,
-    limit_alert,
-    recovered_alert,
-    replacement_alert,
-)
-from stillhunt.watch.database.tables import ALERTS
 
 SETTINGS = AlertSettings(console="https://console.example/")
 
@@ -95,7 +96,11 @@ def test_an_alert_says_what_is_known_and_what_is_not() -> None:
     assert told["probability_in_words"] == "almost certain (> 99.9 %)"
     assert told["evidence_for"][0]["bits"] > 0 > told["evidence_against"][0]["bits"]
     assert text.startswith(f"New campaign to act on: {ACT}\n\nEvidence indicates that")
-    for part in ("What is taken: step-by-step", "against it:\n- Addresses", "What this does not prove:\n- Who is behind"):
+    for part in (
+        "What is taken: step-by-step",
+        "against it:\n- Addresses",
+        "What this does not prove:\n- Who is behind",
+    ):
         assert part in text
     assert text.endswith(f"https://console.example/campaigns/{ACT}\n\nAlert {alert.alert_id}")
     for line in filter(None, text.splitlines()[:-3]):
@@ -167,7 +172,7 @@ def test_flapping_is_told_once_a_day(tmp_path: Path, review: bool, most_a_day: i
     assert len(told) == 4 if most_a_day == 1 else len(told) <= 8
     for group in (("campaign_new", "campaign_rises"), ("campaign_review",)):
         times = [row["at"] for row in told if row["kind"] in group]
-        assert all(later - earlier >= 24 * HOUR for earlier, later in zip(times, times[1:], strict=False))
+        assert all(later - earlier >= 24 * HOUR for earlier, later in pairwise(times))
 
 
 def test_a_rise_after_a_case_for_review_is_told_at_once(tmp_path: Path) -> None:
@@ -214,7 +219,7 @@ def test_a_limit_that_stays_reached_is_told_once_a_day(tmp_path: Path) -> None:
     with database(tmp_path) as store:
         told = [
             n
-            for n in range(0, 72)
+            for n in range(72)
             if record(store, [limit_alert("disk_limit", "the disk is full", START + n * HOUR, SETTINGS)])
         ]
     assert len(told) == 3
