@@ -1,8 +1,8 @@
 """Lines for SIEMs are what the public schemas ask for.
 
 The schemas below restate, for the fields that are written, OCSF 1.8.0 (class Detection Finding with its objects
-metadata, product, finding_info, analytic and evidences) and the Elastic Common Schema 9.1 (its categorisation fields and
-the types of the fields). No field is allowed that they do not name.
+metadata, product, finding_info, analytic and evidences) and the Elastic Common Schema 9.1 (its categorisation fields
+and the types of fields). No field is allowed that they do not name.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def restore(source: Path, target: Path) -> BackedUp:
             if not _is_plain_file(source, name) or _copy(source / name, hidden / name) != facts:
                 raise _broken(source / name, "it is missing or damaged")
         for part in (SPOOL, STATE, SNAPSHOTS):
-            (hidden / part).mkdir(mode=0o700, exist_ok=True)
+            (hidden / part).mkdir(exist_ok=True)
         newest = manifest["snapshot"]
         if newest is not None and (hidden / SNAPSHOTS / name_of(newest)).is_dir():
             DataFolder(hidden).switch_latest(name_of(newest))
@@ -175,7 +175,7 @@ def _copy_live(source: Path, target: Path) -> dict[str, Any] | None:
 
 def _copy(source: Path, target: Path) -> dict[str, Any]:
     """Copy one file with its times, synced; its size and SHA-256 as they were read."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as read, os.fdopen(_new_file(target), "wb") as written:
@@ -268,6 +268,7 @@ def _new_folder(target: Path) -> Path:
 
 def _put(hidden: Path, target: Path) -> None:
     for folder in (hidden, *(path for path in hidden.rglob("*") if path.is_dir() and not path.is_symlink())):
+        folder.chmod(0o700)
         sync_folder(folder)
     hidden.rename(target.absolute())  # onto an empty folder too, and onto nothing else
     sync_folder(target.absolute().parent)

@@ -209,7 +209,7 @@ def _alert(
     link = link_to(settings.console, campaign_id)
     title = clean_title(title)
     lines = [title, "", *text, *(["", link] if link else []), "", f"Alert {alert_id}"]
-    told = {
+    content = {
         "alert_id": alert_id,
         "kind": what[0],
         "at": datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds"),
@@ -218,4 +218,4 @@ def _alert(
         "link": link,
         "text": "\n".join(lines),
     }
-    return Alert(alert_id, at, what[0], campaign_id, told)
+    return Alert(alert_id, at, what[0], campaign_id, content)

@@ -63,7 +63,7 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
     """
     entered = []
     for alert in alerts:
-        if _was_told(connection, alert) or _is_quiet(connection, alert, settings) or _has_no_cause(connection, alert):
+        if _is_known(connection, alert) or _is_quiet(connection, alert, settings) or _has_no_cause(connection, alert):
             continue
         try:
             with connection.begin_nested():
@@ -74,7 +74,7 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
     return entered
 
 
-def _was_told(connection: Connection, alert: Alert) -> bool:
+def _is_known(connection: Connection, alert: Alert) -> bool:
     same = select(ALERTS.c.alert_id).where(ALERTS.c.alert_id == alert.alert_id)
     return connection.execute(same).first() is not None
 
@@ -95,11 +95,11 @@ def _is_quiet(connection: Connection, alert: Alert, settings: AlertSettings) -> 
 
 
 def _has_no_cause(connection: Connection, alert: Alert) -> bool:
-    """Recovery is told only of failures that were told."""
+    """Recovery is news only after failures that were in an alert."""
     if alert.kind != "hunt_recovered":
         return False
-    told = select(ALERTS.c.kind).where(ALERTS.c.kind.in_(("hunt_failing", "hunt_recovered")))
-    return connection.execute(told.order_by(ALERTS.c.at.desc()).limit(1)).scalar() != "hunt_failing"
+    earlier = select(ALERTS.c.kind).where(ALERTS.c.kind.in_(("hunt_failing", "hunt_recovered")))
+    return connection.execute(earlier.order_by(ALERTS.c.at.desc()).limit(1)).scalar() != "hunt_failing"
 
 
 def _enter(connection: Connection, alert: Alert, settings: AlertSettings) -> None:

@@ -23,7 +23,7 @@ _JOIN_SECONDS = 2.0
 
 
 def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
-    """Everybody who is told of alerts.
+    """Everybody who gets alerts.
 
     Args:
         settings: of the alerts.

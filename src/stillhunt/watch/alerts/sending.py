@@ -12,7 +12,7 @@ class DeliveryError(Exception):
 
 
 class AlertReceiver(Protocol):
-    """Somebody who is told of alerts."""
+    """Somebody who gets alerts."""
 
     @property
     def name(self) -> str:
