@@ -101,6 +101,7 @@ def parameters_page() -> str:
     """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with declare their tables
     import_module("stillhunt.watch.hunting")
+    import_module("stillhunt.watch.hunting")  # and so do those of the watch
     parts = [
         "# Parameters",
         GENERATED,

@@ -16,22 +16,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from stillhunt.base.config_alerts import AlertSettings
+from stillhunt.base.config_group import SettingsGroup as _Group
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
 
 ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
-SECRET_SETTINGS = frozenset({"collect.identity_key", "watch.database"})
-"""Settings whose value is never shown or written: screens and run.json say only whether they are set."""
+SECRET_SETTINGS = frozenset({"collect.identity_key", "watch.database", "alerts.webhooks", "alerts.email.password"})
+"""Settings whose value is never shown or written, with all that is in them: screens and run.json say only whether they
+are set."""
 RENAMED_SETTINGS = {
     "link.public_accounts": "link.background_accounts",
     "link.public_requests": "link.background_requests",
 }
 """Name of a setting in earlier versions -> its name now."""
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CollectSettings(_Group):
@@ -336,6 +335,7 @@ class Config(BaseModel):
     report: ReportSettings = Field(default_factory=ReportSettings)
     watch: WatchSettings = Field(default_factory=WatchSettings)
     serve: ServeSettings = Field(default_factory=ServeSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:
@@ -366,8 +366,10 @@ class Config(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             setting = ".".join(str(part) for part in first["loc"])
-            got = "a hidden value" if setting in SECRET_SETTINGS else f"{first.get('input')!r:.80}"
-            what = "no such setting" if first["type"] == "extra_forbidden" else f"{first['msg']} (got {got})"
+            got = "a hidden value" if _may_hold_secrets(setting) else f"{first.get('input')!r:.80}"
+            what = f"{first['msg'].removeprefix('Value error, ')} (got {got})"
+            if first["type"] == "extra_forbidden":
+                what = "no such setting"
             if not setting:  # settings that contradict each other; all of them would be what was got
                 what = first["msg"].removeprefix("Value error, ")
             lists_all = "'stillhunt config show' lists every setting with its unit and reason"
@@ -377,6 +379,15 @@ class Config(BaseModel):
                 where=f"setting {setting}" if setting else "settings",
                 next_step=f"it is now called {new_name}; {lists_all}" if new_name else lists_all,
             ) from error
+
+
+def is_secret(setting: str) -> bool:
+    """Whether a setting, by its dotted name, is a secret one or a part of one."""
+    return any(f"{setting}.".startswith(f"{secret}.") for secret in SECRET_SETTINGS)
+
+
+def _may_hold_secrets(setting: str) -> bool:
+    return is_secret(setting) or any(secret.startswith(f"{setting}.") for secret in SECRET_SETTINGS)
 
 
 def setting_origins(

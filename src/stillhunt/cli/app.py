@@ -23,6 +23,7 @@ from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.benching import commands as bench_commands
 from stillhunt.cli.history import commands as history_commands
+from stillhunt.cli.keep import commands as keep_commands
 from stillhunt.cli.labs import commands as lab_commands
 from stillhunt.cli.live import commands as live_commands
 from stillhunt.cli.options import (
@@ -53,6 +54,7 @@ lab_app = typer.Typer(no_args_is_help=True, help="Simulated worlds, drills on yo
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(live_commands)
 app.add_typer(history_commands)
+app.add_typer(keep_commands)
 app.add_typer(lab_app, name="lab")
 lab_app.add_typer(lab_commands)
 lab_app.add_typer(bench_commands)

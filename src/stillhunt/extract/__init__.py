@@ -2,7 +2,7 @@
 
 from stillhunt.extract.sketches import sketch_requests, warm_up
 from stillhunt.extract.store.folders import identity_key
-from stillhunt.extract.store.partials import KeptInput, Partials
+from stillhunt.extract.store.partials import KeptInput, Partials, names_in_use
 from stillhunt.extract.store.store import Store
 from stillhunt.extract.text.conduct import CONDUCT_FLAGS
 from stillhunt.extract.text.words import SCRIPTS, SKETCH_VERSION
@@ -15,6 +15,7 @@ __all__ = [
     "Partials",
     "Store",
     "identity_key",
+    "names_in_use",
     "sketch_requests",
     "warm_up",
 ]

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
+from stillhunt.base.config import is_secret
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.base.shape import Table
@@ -220,8 +221,10 @@ def public_run(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_secrets(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _without_secrets(part, str(key)) for key, part in value.items()}
-    if isinstance(value, str) and value and _SECRET_NAME.search(name):
+        return {str(key): _without_secrets(part, f"{name}.{key}" if name else str(key)) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(part, name) for part in value]
+    if isinstance(value, str) and value and (is_secret(name) or _SECRET_NAME.search(name.rpartition(".")[2])):
         return _REDACTED
     return value
 

@@ -15,6 +15,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
 from stillhunt.triage import Case
+from stillhunt.watch.alerts.changes import alerts_of
+from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.database.store import Database
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.inputs import watched_files, window_parts, window_start
@@ -87,8 +89,10 @@ def _publish(plan: HuntPlan, database: Database, case: Case, sequence: int, star
     lasting = with_lasting_ids(case, settled.lasting)
     row = _snapshot_row(case, sequence, plan.now)
     snapshot = write_snapshot(plan.data, sequence, lasting, {WATCH_FILE: {**row, "window_start": start}})
+    alerts = alerts_of(settled.events, lasting, row, plan.config.alerts)
     with database.write() as connection:
         record_hunt(connection, row, found, settled)
+        record_alerts(connection, alerts, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
     return snapshot
 

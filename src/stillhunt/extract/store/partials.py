@@ -260,6 +260,15 @@ def _together(state: Path) -> list[list[str]]:
         return []
 
 
+def names_in_use(state: Path) -> frozenset[str]:
+    """Names of the kept folders that any of the latest hunts used; empty where that is not recorded.
+
+    Args:
+        state: the folder that outlives the hunts.
+    """
+    return frozenset(name for names in _together(state) for name in names)
+
+
 def _note_together(state: Path, names: list[str]) -> None:
     """Record which folders are used together; a concurrent hunt may overwrite the record, which only costs time."""
     earlier = [other for other in _together(state) if other != names][: MOST_TOGETHER - 1]

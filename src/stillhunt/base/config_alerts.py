@@ -1,0 +1,126 @@
+"""Settings of alerts: what is told, to whom, and how often at most."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from stillhunt.base.config_group import SettingsGroup
+
+AlertKind = Literal[
+    "campaign_new",
+    "campaign_rises",
+    "campaign_review",
+    "campaign_merged",
+    "campaign_split",
+    "campaign_returned",
+    "accounts_replaced",
+    "early_sign",
+    "hunt_failing",
+    "hunt_recovered",
+    "disk_limit",
+    "budget_limit",
+]
+"""What an alert can be about."""
+_Kinds = Annotated[
+    tuple[AlertKind, ...], Field((), description="Kinds of alerts that go there, as in howto/alerts.md. Empty: all.")
+]
+_Address = Annotated[str, Field(max_length=254, pattern=r"^[^\s<>,;:\"\\()\x00-\x1f\x7f]+@[^\s<>,;@\x00-\x1f\x7f]+$")]
+
+
+def is_web_address(url: str) -> bool:
+    """Whether a text is an address of the web with a host: http or https, nothing that could break a line."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:
+        return False
+
+
+class WebhookSettings(SettingsGroup):
+    """A web address to which alerts are posted."""
+
+    url: str = Field(max_length=2048)
+    secret: str = Field("", max_length=1024, repr=False)
+    form: Literal["json", "slack"] = "json"
+    kinds: _Kinds = ()
+
+    @field_validator("url")
+    @classmethod
+    def _goes_to_the_web(cls, url: str) -> str:
+        if not is_web_address(url):
+            raise ValueError("this is no http:// or https:// address")
+        return url
+
+
+class EmailSettings(SettingsGroup):
+    """The mail server that sends alerts, and to whom."""
+
+    host: str = Field("", max_length=253, description="Mail server that takes the alerts. Empty: no e-mail is sent.")
+    port: int = Field(587, ge=1, le=65_535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="Encryption: starttls, tls (from the first byte) or none (a server on this machine)."
+    )
+    user: str = Field("", max_length=256, description="User name at the mail server. Empty: no login.")
+    password: str = Field("", max_length=1024, repr=False, description="Password at the mail server; only over TLS.")
+    sender: str = Field("", max_length=254, description="Address in From.")
+    to: tuple[_Address, ...] = Field((), description="Addresses that receive the alerts.")
+    kinds: _Kinds = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> EmailSettings:
+        if self.host and not (self.to and "@" in self.sender and self.sender.isprintable() and " " not in self.sender):
+            raise ValueError("alerts by e-mail need sender and to")
+        if self.password and self.tls == "none":
+            raise ValueError("a password is not sent without encryption: set alerts.email.tls to starttls or tls")
+        return self
+
+
+class AlertFile(SettingsGroup):
+    """A file of JSON lines for a SIEM."""
+
+    path: str = Field(min_length=1, max_length=4096)
+    form: Literal["ocsf", "ecs"] = "ocsf"
+    kinds: _Kinds = ()
+
+
+class AlertSettings(SettingsGroup):
+    """Messages about what a hunt newly found, and about hunts that fail."""
+
+    webhooks: tuple[WebhookSettings, ...] = Field(
+        (),
+        description="Web addresses to which alerts are posted, each with url, secret (for the signature), form (json "
+        "or slack) and kinds (empty: all).",
+    )
+    email: EmailSettings = Field(default_factory=EmailSettings)
+    files: tuple[AlertFile, ...] = Field(
+        (),
+        description="Files to which alerts are appended as JSON lines, each with path, form (ocsf or ecs) and kinds "
+        "(empty: all). Your own logrotate may move them away at any time.",
+    )
+    console: str = Field(
+        "", max_length=2048, description="Address of the console, for the link in an alert. Empty: alerts have no link."
+    )
+    review: bool = Field(
+        False, description="Alert about campaigns for review, too. By default only campaigns to act on are alerts."
+    )
+    quiet_hours: float = Field(
+        24.0,
+        ge=0,
+        le=8760,
+        description="Hours in which one campaign, or one failing part, raises at most one alert of a kind, however "
+        "often its verdict changes.",
+    )
+    hunt_failures: int = Field(3, ge=1, le=1000, description="Hunts that fail in a row before there is an alert.")
+    keep_days: float = Field(
+        400.0, gt=0, le=3650, description="Days after which the record of an alert is deleted, but for a legal hold."
+    )
+
+    @field_validator("console")
+    @classmethod
+    def _leads_to_the_web(cls, url: str) -> str:
+        if url and not is_web_address(url):
+            raise ValueError("this is no http:// or https:// address")
+        return url

@@ -1,0 +1,43 @@
+"""What follows every scheduled hunt: alerts about failing hunts, and the deletion of what is too old."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from stillhunt.base.errors import OutputError
+from stillhunt.watch.alerts.changes import Alert, failing_alert, recovered_alert
+from stillhunt.watch.alerts.outbox import record_alerts
+from stillhunt.watch.child import Outcome
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.records import newest_sequence
+from stillhunt.watch.retention import Expired, expire
+
+
+def after_hunt(plan: HuntPlan, database: Database, outcome: Outcome, failures: int) -> Expired:
+    """Record alerts about hunts that fail or succeed again, and delete what is too old.
+
+    Args:
+        plan: of the hunt; its time is the time of this.
+        database: of the data folder.
+        outcome: how the hunt ended.
+        failures: hunts that failed since the last success, this one included.
+
+    Returns:
+        What was deleted; nothing where the database cannot be used now.
+    """
+    with suppress(OutputError):  # the database is busy or gone: the next hunt comes soon, and reports it
+        alerts = _alerts_about(plan, database, outcome, failures)
+        if alerts:
+            with database.write() as connection:
+                record_alerts(connection, alerts, plan.config.alerts)
+        return expire(plan.data, database, plan.config, plan.now)
+    return Expired()
+
+
+def _alerts_about(plan: HuntPlan, database: Database, outcome: Outcome, failures: int) -> list[Alert]:
+    settings = plan.config.alerts
+    if outcome.failure and failures >= settings.hunt_failures:
+        reason = outcome.failure.partition(":")[0]  # what follows may quote what was read
+        return [failing_alert(failures, reason, newest_sequence(database), plan.now, settings)]
+    return [recovered_alert(outcome.sequence, plan.now, settings)] if outcome.sequence is not None else []

@@ -1,0 +1,221 @@
+"""Changes that matter, as alerts: each has an id that is made from what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stillhunt.base import formatting
+from stillhunt.base.config_alerts import AlertKind, AlertSettings
+from stillhunt.base.units import HOUR
+from stillhunt.triage import Case
+from stillhunt.triage.model import CampaignModel
+from stillhunt.watch.alerts.content import campaign_facts, campaign_text, clean_sentence, clean_title, link_to
+from stillhunt.watch.lineage.campaigns import Event
+
+_MOST_IMPORTANT_FIRST: tuple[AlertKind, ...] = (
+    "campaign_returned",
+    "campaign_new",
+    "campaign_rises",
+    "campaign_merged",
+    "campaign_split",
+    "campaign_review",
+)
+_OF_EVENT: Mapping[str, AlertKind] = {
+    "born": "campaign_new",
+    "verdict": "campaign_rises",
+    "returned": "campaign_returned",
+    "merged": "campaign_merged",
+    "split": "campaign_split",
+}
+_TITLES: Mapping[str, str] = {
+    "campaign_new": "New campaign to act on: {name}",
+    "campaign_rises": "Campaign {name} rose to the verdict act",
+    "campaign_review": "Campaign for a person's review: {name}",
+    "campaign_merged": "Campaigns turned out to be one: {name}",
+    "campaign_split": "Campaign {name} was split",
+    "campaign_returned": "Campaign {name} is back",
+}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One change that matters.
+
+    Attributes:
+        alert_id: made from what changed: the same change has the same id.
+        at: when it was seen, microseconds since 1970.
+        kind: what it is about.
+        campaign_id: lasting id; None where it is about no campaign.
+        body: what is told, as JSON values.
+    """
+
+    alert_id: str
+    at: int
+    kind: AlertKind
+    campaign_id: str | None
+    body: Mapping[str, Any]
+
+
+def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], settings: AlertSettings) -> list[Alert]:
+    """The alerts of one hunt: at most one for each campaign, about its most important change.
+
+    Args:
+        events: what happened to the campaigns at this hunt.
+        case: what was found, under lasting ids.
+        snapshot: its row of SNAPSHOTS.
+        settings: what is an alert.
+    """
+    if not events:
+        return []
+    campaigns = {model.row["campaign_id"]: model for model in case.model.campaigns}
+    changes: dict[str, list[tuple[AlertKind, Event]]] = {}
+    for event in events:
+        about = _campaign_to_show(event, campaigns)
+        if about is None or event.event not in _OF_EVENT:
+            continue
+        if about.verdict == "act":
+            changes.setdefault(about.row["campaign_id"], []).append((_OF_EVENT[event.event], event))
+        elif about.verdict == "review" and settings.review and event.event in ("born", "verdict", "returned"):
+            changes.setdefault(about.row["campaign_id"], []).append(("campaign_review", event))
+    found = []
+    for name in sorted(changes):
+        kind, event = min(changes[name], key=lambda change: _MOST_IMPORTANT_FIRST.index(change[0]))
+        reasons = list(dict.fromkeys(other.reason for _, other in changes[name]))
+        found.append(_campaign_alert(kind, campaigns[name], event, reasons, (snapshot, settings)))
+    return found
+
+
+def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, settings: AlertSettings) -> Alert:
+    """New accounts match the signature of a campaign; one alert for each campaign and hour.
+
+    Args:
+        campaign_id: lasting id of the campaign.
+        accounts: accounts that match so far.
+        reason: why, in one sentence without account ids.
+        at: microseconds since 1970.
+        settings: for the link.
+    """
+    who = formatting.plural(accounts, "new account")
+    look = formatting.verb(accounts, "looks like a replacement", "look like replacements")
+    title = f"{who} {look} in campaign {formatting.shorten(campaign_id, 64)}"
+    body = {"campaign": {"id": formatting.shorten(campaign_id, 64)}, "matching_accounts": accounts}
+    limit = "A match is a reason to look; it is no verdict on an account."
+    kind: AlertKind = "accounts_replaced"
+    return _alert(
+        (kind, campaign_id, at // HOUR), at, title, [clean_sentence(reason), limit], (campaign_id, body, settings)
+    )
+
+
+def early_sign_alert(
+    sign: str, statement: str, at: int, settings: AlertSettings, campaign_id: str | None = None
+) -> Alert:
+    """An early sign of a campaign; once for each sign.
+
+    Args:
+        sign: what makes it this one, such as the model and the group.
+        statement: what was seen, in one sentence without account ids and prompts.
+        at: microseconds since 1970.
+        settings: for the link.
+        campaign_id: lasting id where it is about a known campaign.
+    """
+    limit = "An early sign is no verdict: too little was seen so far."
+    title = f"Early sign: {statement}"
+    return _alert(("early_sign", sign), at, title, [clean_sentence(statement), limit], (campaign_id, {}, settings))
+
+
+def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:
+    """Hunts fail one after the other; once until one succeeds.
+
+    Args:
+        failures: so many in a row.
+        failure: why the latest one failed.
+        last_good: number of the newest snapshot; None before the first.
+        at: microseconds since 1970.
+        settings: for the link.
+    """
+    title = f"Hunts fail: {formatting.count(failures)} in a row"
+    text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
+    return _alert(("hunt_failing", last_good), at, title, text, (None, {"failures": failures}, settings))
+
+
+def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
+    """A hunt succeeded after failures that were told.
+
+    Args:
+        sequence: number of its snapshot.
+        at: microseconds since 1970.
+        settings: for the link.
+    """
+    text = ["The latest hunt succeeded. What came in meanwhile is in it."]
+    return _alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
+
+
+def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSettings) -> Alert:
+    """A limit of the disk or of the false-alarm budget was reached; once in each quiet period while it lasts.
+
+    Args:
+        kind: disk_limit or budget_limit.
+        statement: what was reached and what follows, in one sentence.
+        at: microseconds since 1970.
+        settings: for the quiet period and the link.
+    """
+    period = max(int(settings.quiet_hours * HOUR), 1)
+    title = "A limit of the disk is reached" if kind == "disk_limit" else "The false-alarm budget is spent"
+    return _alert((kind, at // period), at, title, [clean_sentence(statement)], (None, {}, settings))
+
+
+def _campaign_to_show(event: Event, campaigns: Mapping[str, CampaignModel]) -> CampaignModel | None:
+    """The campaign of an event, or the one that it became; of several, the one with the strongest verdict."""
+    there = [campaigns[name] for name in (event.campaign_id, *sorted(event.others)) if name in campaigns]
+    if event.event not in ("merged", "split"):
+        there = [model for model in there if model.row["campaign_id"] == event.campaign_id]
+    return min(there, key=lambda model: ("act", "review", "none").index(model.verdict), default=None)
+
+
+def _campaign_alert(
+    kind: AlertKind,
+    campaign: CampaignModel,
+    event: Event,
+    reasons: Sequence[str],
+    made: tuple[Mapping[str, Any], AlertSettings],
+) -> Alert:
+    snapshot, settings = made
+    name = campaign.row["campaign_id"]
+    what: tuple[Any, ...] = (kind, name, snapshot["sequence"])
+    if kind == "campaign_new":
+        what = (kind, name)
+    elif kind in ("campaign_merged", "campaign_split"):
+        what = (kind, *sorted({event.campaign_id, *event.others}))
+    facts = campaign_facts(campaign)
+    text = campaign_text(campaign, facts, reasons)
+    body = {"campaign": facts, "changes": [clean_sentence(reason) for reason in reasons]}
+    return _alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, (name, body, settings))
+
+
+def _alert(
+    what: tuple[Any, ...],
+    at: int,
+    title: str,
+    text: Sequence[str],
+    about: tuple[str | None, dict[str, Any], AlertSettings],
+) -> Alert:
+    campaign_id, body, settings = about
+    alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    link = link_to(settings.console, campaign_id)
+    title = clean_title(title)
+    lines = [title, "", *text, *(["", link] if link else []), "", f"Alert {alert_id}"]
+    content = {
+        "alert_id": alert_id,
+        "kind": what[0],
+        "at": datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds"),
+        "title": title,
+        **body,
+        "link": link,
+        "text": "\n".join(lines),
+    }
+    return Alert(alert_id, at, what[0], campaign_id, content)

@@ -1,0 +1,184 @@
+"""The outbox: alerts are recorded in the transaction of what they tell, with one delivery for each receiver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stillhunt.base.config_alerts import AlertKind, AlertSettings
+from stillhunt.base.units import HOUR
+from stillhunt.watch.alerts.changes import Alert
+from stillhunt.watch.alerts.parameters import SendingLimits
+from stillhunt.watch.alerts.receivers import receivers_of
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.tables import ALERTS, DELIVERIES
+
+_SECOND = 1_000_000
+_ACT: tuple[AlertKind, ...] = ("campaign_new", "campaign_rises")
+_SHAPE: tuple[AlertKind, ...] = ("campaign_merged", "campaign_split")
+QUIET_TOGETHER: Mapping[AlertKind, tuple[AlertKind, ...]] = {
+    **dict.fromkeys(_ACT, _ACT),
+    **dict.fromkeys(_SHAPE, _SHAPE),
+    "campaign_review": ("campaign_review", *_ACT),
+    "campaign_returned": ("campaign_returned",),
+    "hunt_failing": ("hunt_failing",),
+    "disk_limit": ("disk_limit",),
+    "budget_limit": ("budget_limit",),
+}
+"""Kind of an alert -> kinds after which it is not told again of the same campaign within the quiet period.
+
+The others are told once by their id alone."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """An alert that waits for one receiver.
+
+    Attributes:
+        alert_id, at, body: as in `Alert`.
+        tries: earlier ones.
+    """
+
+    alert_id: str
+    at: int
+    body: Mapping[str, Any]
+    tries: int
+
+
+def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: AlertSettings) -> list[str]:
+    """Enter alerts with their deliveries; what was told already, or within the quiet period, is left out.
+
+    Args:
+        connection: within the transaction that records what they tell.
+        alerts: of one hunt, or of something else that happened.
+        settings: receivers and quiet period.
+
+    Returns:
+        Ids of those that were entered.
+    """
+    entered = []
+    for alert in alerts:
+        if _is_known(connection, alert) or _is_quiet(connection, alert, settings) or _has_no_cause(connection, alert):
+            continue
+        try:
+            with connection.begin_nested():
+                _enter(connection, alert, settings)
+        except IntegrityError:
+            continue  # another process told it at this moment
+        entered.append(alert.alert_id)
+    return entered
+
+
+def _is_known(connection: Connection, alert: Alert) -> bool:
+    same = select(ALERTS.c.alert_id).where(ALERTS.c.alert_id == alert.alert_id)
+    return connection.execute(same).first() is not None
+
+
+def _is_quiet(connection: Connection, alert: Alert, settings: AlertSettings) -> bool:
+    """Whether such an alert was told too recently; one from a clock that ran ahead counts for the quiet period only."""
+    kinds = QUIET_TOGETHER.get(alert.kind)
+    if kinds is None:
+        return False
+    period = int(settings.quiet_hours * HOUR)
+    near = select(ALERTS.c.alert_id).where(
+        ALERTS.c.kind.in_(kinds),
+        ALERTS.c.campaign_id.is_not_distinct_from(alert.campaign_id),
+        ALERTS.c.at > alert.at - period,
+        ALERTS.c.at < alert.at + period,
+    )
+    return connection.execute(near.limit(1)).first() is not None
+
+
+def _has_no_cause(connection: Connection, alert: Alert) -> bool:
+    """Recovery is news only after failures that were in an alert."""
+    if alert.kind != "hunt_recovered":
+        return False
+    earlier = select(ALERTS.c.kind).where(ALERTS.c.kind.in_(("hunt_failing", "hunt_recovered")))
+    return connection.execute(earlier.order_by(ALERTS.c.at.desc()).limit(1)).scalar() != "hunt_failing"
+
+
+def _enter(connection: Connection, alert: Alert, settings: AlertSettings) -> None:
+    body = json.dumps(alert.body, ensure_ascii=True)
+    row = {"alert_id": alert.alert_id, "at": alert.at, "kind": alert.kind, "campaign_id": alert.campaign_id}
+    connection.execute(insert(ALERTS).values(**row, body=body))
+    receivers = [name for name, kinds in receivers_of(settings).items() if not kinds or alert.kind in kinds]
+    if receivers:
+        waiting = [
+            {"alert_id": alert.alert_id, "channel": name, "tries": 0, "next_try": alert.at} for name in receivers
+        ]
+        connection.execute(insert(DELIVERIES), waiting)
+
+
+def due_for(database: Database, receiver: str, now: int, limits: SendingLimits) -> list[Due]:
+    """Alerts that are to be sent to a receiver now, the oldest first.
+
+    Args:
+        database: the database.
+        receiver: its name.
+        now: microseconds since 1970.
+        limits: how many at a time.
+    """
+    # A clock that jumped back must not put off a try for longer than the longest wait.
+    ahead = now + int(limits.longest_wait * _SECOND)
+    statement = (
+        select(DELIVERIES.c.alert_id, DELIVERIES.c.tries, ALERTS.c.at, ALERTS.c.body)
+        .join(ALERTS, ALERTS.c.alert_id == DELIVERIES.c.alert_id)
+        .where(DELIVERIES.c.channel == receiver, DELIVERIES.c.sent_at.is_(None), DELIVERIES.c.next_try.is_not(None))
+        .where(or_(DELIVERIES.c.next_try <= now, DELIVERIES.c.next_try > ahead))
+        .order_by(ALERTS.c.at, ALERTS.c.alert_id)
+        .limit(limits.at_once)
+    )
+    return [Due(row["alert_id"], row["at"], json.loads(row["body"]), row["tries"]) for row in database.read(statement)]
+
+
+def note_sent(database: Database, due: Due, receiver: str, now: int, remark: str) -> None:
+    """Record that an alert reached a receiver.
+
+    Args:
+        database: the database.
+        due: the alert.
+        receiver: its name.
+        now: microseconds since 1970.
+        remark: what was not perfect; empty where all was well.
+    """
+    _note(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)
+
+
+def note_failed(database: Database, due: Due, receiver: str, failure: str, plan: tuple[int, SendingLimits]) -> None:
+    """Record that an alert did not reach a receiver, and when it is tried again.
+
+    Args:
+        database: the database.
+        due: the alert.
+        receiver: its name.
+        failure: why, without secrets.
+        plan: (the time, microseconds since 1970; waits and number of tries).
+    """
+    now, limits = plan
+    wait = min(limits.first_wait * 2.0 ** min(due.tries, 32), limits.longest_wait)
+    given_up = due.tries + 1 >= limits.most_tries
+    _note(database, due, receiver, next_try=None if given_up else now + int(wait * _SECOND), failure=failure)
+
+
+def _note(database: Database, due: Due, receiver: str, **values: Any) -> None:
+    mine = (DELIVERIES.c.alert_id == due.alert_id, DELIVERIES.c.channel == receiver)
+    with database.write() as connection:
+        connection.execute(update(DELIVERIES).where(*mine).values(tries=due.tries + 1, **values))
+
+
+def waiting_and_lost(database: Database) -> dict[str, tuple[int, int]]:
+    """Receiver -> (alerts that wait to be sent, alerts that were given up)."""
+    open_ones = func.count(DELIVERIES.c.next_try)
+    statement = (
+        select(DELIVERIES.c.channel, open_ones.label("waiting"), func.count().label("unsent"))
+        .where(DELIVERIES.c.sent_at.is_(None))
+        .group_by(DELIVERIES.c.channel)
+        .order_by(DELIVERIES.c.channel)
+    )
+    rows = database.read(statement)
+    return {row["channel"]: (row["waiting"], row["unsent"] - row["waiting"]) for row in rows}

@@ -1,0 +1,131 @@
+"""Alerts in the schemas of SIEMs: OCSF Detection Finding, and Elastic Common Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from stillhunt._version import __version__
+from stillhunt.watch.alerts.outbox import Due
+
+OCSF_VERSION, ECS_VERSION = "1.8.0", "9.1.0"
+_CREATE, _UPDATE = 1, 2
+_FINDINGS, _DETECTION_FINDING = 2, 2004
+_SEVERITIES = {2: "Low", 3: "Medium", 4: "High"}
+_ECS_SEVERITY = {2: 21, 3: 47, 4: 73}
+"""Severity of OCSF -> number that Elastic's detection rules use for the same word."""
+_SEVERITY_OF = {"campaign_review": 3, "early_sign": 2, "hunt_failing": 3, "hunt_recovered": 2, "disk_limit": 3}
+_OPERATIONS = ("hunt_failing", "hunt_recovered", "disk_limit", "budget_limit")
+_STATISTICAL = 3
+_ATLAS = {"id": "AML.TA0010", "name": "Exfiltration"}, {"id": "AML.T0024", "name": "Exfiltration via AI Inference API"}
+_EXTRACT = {"id": "AML.T0024.002", "name": "Extract AI Model"}
+"""What harvesting is called in MITRE ATLAS."""
+
+
+def as_ocsf(due: Due) -> dict[str, Any]:
+    """An alert as an OCSF event of class 2004; a campaign is one finding, and each alert about it an event of it.
+
+    Args:
+        due: the alert.
+    """
+    body, kind = due.body, due.body["kind"]
+    campaign: Mapping[str, Any] = body.get("campaign", {})
+    activity = (
+        _CREATE if kind not in ("campaign_rises", "campaign_merged", "campaign_split", "hunt_recovered") else _UPDATE
+    )
+    severity = _SEVERITY_OF.get(kind, 4)
+    finding: dict[str, Any] = {
+        "uid": campaign.get("id") or due.alert_id,
+        "title": body["title"],
+        "desc": body["text"],
+        "types": ["operations" if kind in _OPERATIONS else "model distillation"],
+        "analytic": {"name": f"stillhunt {kind}", "uid": kind, "type_id": _STATISTICAL, "type": "Statistical"},
+        "created_time": due.at // 1000,
+    }
+    for name, column in (("first_seen_time", "first_seen"), ("last_seen_time", "last_seen")):
+        if column in campaign:
+            finding[name] = int(datetime.fromisoformat(campaign[column]).timestamp() * 1000)
+    if body["link"]:
+        finding["src_url"] = body["link"]
+    event: dict[str, Any] = {
+        "activity_id": activity,
+        "activity_name": "Create" if activity == _CREATE else "Update",
+        "category_uid": _FINDINGS,
+        "category_name": "Findings",
+        "class_uid": _DETECTION_FINDING,
+        "class_name": "Detection Finding",
+        "type_uid": _DETECTION_FINDING * 100 + activity,
+        "severity_id": severity,
+        "severity": _SEVERITIES[severity],
+        "status_id": 1,
+        "status": "New",
+        "is_alert": kind != "hunt_recovered",
+        "time": due.at // 1000,
+        "message": body["title"],
+        "metadata": {
+            "version": OCSF_VERSION,
+            "uid": due.alert_id,
+            "product": {"name": "stillhunt", "vendor_name": "stillhunt", "version": __version__},
+        },
+        "finding_info": finding,
+    }
+    if "probability" in campaign:
+        event["confidence_score"] = int(campaign["probability"] * 100)
+    if evidence := [("for", one) for one in campaign.get("evidence_for", ())]:
+        evidence += [("against", one) for one in campaign["evidence_against"]]
+        event["evidences"] = [{"name": one["family"], "data": {**one, "speaks": side}} for side, one in evidence]
+    return {**event, "unmapped": {"stillhunt": _numbers(campaign)}} if campaign else event
+
+
+def as_ecs(due: Due) -> dict[str, Any]:
+    """An alert as a document of the Elastic Common Schema; what has no field there stands under `stillhunt`.
+
+    Args:
+        due: the alert.
+    """
+    body, kind = due.body, due.body["kind"]
+    campaign: Mapping[str, Any] = body.get("campaign", {})
+    operations = kind in _OPERATIONS
+    document: dict[str, Any] = {
+        "@timestamp": datetime.fromtimestamp(due.at / 1e6, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
+        "ecs": {"version": ECS_VERSION},
+        "message": body["title"],
+        "event": {
+            "id": due.alert_id,
+            "kind": "alert",
+            "category": ["host" if operations else "threat"],
+            "type": ["info" if operations else "indicator"],
+            "action": kind,
+            "provider": "stillhunt",
+            "module": "stillhunt",
+            "dataset": "stillhunt.alerts",
+            "severity": _ECS_SEVERITY[_SEVERITY_OF.get(kind, 4)],
+            "reason": body["text"],
+        },
+        "rule": {"id": kind, "name": f"stillhunt {kind}", "ruleset": "stillhunt", "version": __version__},
+        "observer": {"product": "stillhunt", "type": "analysis", "vendor": "stillhunt", "version": __version__},
+    }
+    if body["link"]:
+        document["event"]["url"] = body["link"]
+    if not operations:
+        (tactic, technique), extract = _ATLAS, _EXTRACT
+        document["threat"] = {
+            "framework": "MITRE ATLAS",
+            "tactic": _lists(tactic),
+            "technique": {**_lists(technique), "subtechnique": _lists(extract)},
+        }
+    if "probability" in campaign:
+        document["event"]["risk_score"] = round(campaign["probability"] * 100, 1)
+        document["event"]["start"], document["event"]["end"] = campaign["first_seen"], campaign["last_seen"]
+    return {**document, "stillhunt": {"campaign": dict(campaign)}} if campaign else document
+
+
+def _numbers(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in campaign.items() if not name.startswith("evidence_")}
+
+
+def _lists(named: Mapping[str, str]) -> dict[str, list[str]]:
+    return {name: [value] for name, value in named.items()}

@@ -1,0 +1,286 @@
+"""Copies of a data folder, made while it is in use, checked by their checksums, and put back into an empty place.
+
+First the database is copied, as it is at one moment; then the snapshots that it names, and the spool, which by then has
+at least what those snapshots were made of. Meanwhile nothing old is deleted. Kept state is left out, for hunts make it
+anew, but not its key, without which hashes of addresses could not be compared with earlier ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stillhunt._version import __version__
+from stillhunt.base.errors import CaseError, OutputError
+from stillhunt.extract.store.folders import KEY
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder
+from stillhunt.watch.holds import undisturbed
+from stillhunt.watch.records import newest_sequence
+from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
+from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts, whole_bytes
+
+MANIFEST = "manifest.json"
+BACKUP_VERSION = 1
+_CHUNK = 1 << 20
+_LONGEST_MANIFEST = 1 << 28
+_ALLOWED = re.compile(
+    rf"{re.escape(DATABASE)}|{STATE}/{re.escape(KEY)}"
+    rf"|{SPOOL}/[a-z0-9][a-z0-9_-]{{0,62}}/\d{{4}}-\d\d-\d\dT\d\d/part-[\w.-]{{1,200}}"
+    rf"|{SNAPSHOTS}/\d{{8,10}}(?:/(?!\.)[\w.-]{{1,120}}){{1,4}}"
+)
+"""Names of files that a backup may hold."""
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """What a backup holds.
+
+    Attributes:
+        path: its folder.
+        files: number of files.
+        size: their bytes.
+        snapshot: number of its newest snapshot; None where there was none.
+        database: whether the database is in it; False where it is on a server.
+    """
+
+    path: Path
+    files: int
+    size: int
+    snapshot: int | None
+    database: bool
+
+
+def back_up(folder: DataFolder, database: Database, target: Path, url: str = "") -> BackedUp:
+    """Copy a data folder while it is in use.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        target: folder to write; must not exist, or be empty.
+        url: of a database on a server, which is not copied; empty for the file in the folder.
+
+    Raises:
+        OutputError: it cannot be written, or what was written is not what was read.
+    """
+    hidden = _new_folder(target)
+    try:
+        files: dict[str, dict[str, Any]] = {}
+        with undisturbed(folder):
+            if not url:
+                _copy_database(folder.database, hidden / DATABASE)
+                files[DATABASE] = _facts_of_file(hidden / DATABASE)
+                newest = _newest_in(hidden / DATABASE)
+            else:
+                newest = newest_sequence(database)
+            for source, name in _to_copy(folder, newest):
+                copied = _copy_live(source, hidden / name)
+                if copied is not None:
+                    files[name] = copied
+        about = {"version": BACKUP_VERSION, "stillhunt": __version__, "snapshot": newest, "database": not url}
+        _write_manifest(hidden / MANIFEST, {**about, "files": files})
+        for name, facts in files.items():
+            if _facts_of_file(hidden / name) != facts:
+                raise _broken(hidden / name, "the copy is not what was read")
+        _put(hidden, target)
+    except (OSError, sqlite3.Error) as error:
+        raise _unwritable(target, error) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return BackedUp(target, len(files), sum(one["size"] for one in files.values()), newest, not url)
+
+
+def restore(source: Path, target: Path) -> BackedUp:
+    """Put a backup back as a data folder; every file is checked while it is copied.
+
+    Args:
+        source: folder of a backup.
+        target: the data folder to make; must not exist, or be empty.
+
+    Raises:
+        CaseError: it is no backup, is damaged, or was written by a newer version.
+        OutputError: it cannot be written.
+    """
+    manifest = _read_manifest(source / MANIFEST)
+    hidden = _new_folder(target)
+    try:
+        for name, facts in manifest["files"].items():
+            if not _is_plain_file(source, name) or _copy(source / name, hidden / name) != facts:
+                raise _broken(source / name, "it is missing or damaged")
+        for part in (SPOOL, STATE, SNAPSHOTS):
+            (hidden / part).mkdir(exist_ok=True)
+        newest = manifest["snapshot"]
+        if newest is not None and (hidden / SNAPSHOTS / name_of(newest)).is_dir():
+            DataFolder(hidden).switch_latest(name_of(newest))
+        _put(hidden, target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    size = sum(one["size"] for one in manifest["files"].values())
+    return BackedUp(target, len(manifest["files"]), size, newest, manifest["database"])
+
+
+def _to_copy(folder: DataFolder, newest: int | None) -> Iterator[tuple[Path, str]]:
+    """Files and their names in the backup; an open part has the name that it will have when it is closed."""
+    key = folder.state / KEY
+    if key.exists():
+        yield key, f"{STATE}/{KEY}"
+    for snapshot in all_snapshots(folder):
+        if newest is not None and snapshot.sequence <= newest:
+            yield from _files_of(folder, snapshot)
+    # Closed parts are listed when the open ones were copied: what was closed meanwhile is copied again, as a whole.
+    for parts_of in (open_parts, closed_parts):
+        for path in parts_of(folder.spool):
+            name = path.relative_to(folder.path).as_posix().removesuffix(OPEN)
+            if not path.is_symlink() and _ALLOWED.fullmatch(name):
+                yield path, name
+
+
+def _files_of(folder: DataFolder, snapshot: Snapshot) -> Iterator[tuple[Path, str]]:
+    for path in sorted(snapshot.path.rglob("*")):
+        name = path.relative_to(folder.path).as_posix()
+        if not path.is_symlink() and path.is_file() and _ALLOWED.fullmatch(name):
+            yield path, name
+
+
+def _copy_live(source: Path, target: Path) -> dict[str, Any] | None:
+    """Copy a file of a folder that is in use; None where there is nothing whole in it, or where it is gone."""
+    try:
+        facts = _copy(source, target)
+    except FileNotFoundError:
+        return None  # an open part that was closed meanwhile
+    if not source.name.endswith(OPEN):
+        return facts
+    with target.open("rb+") as file:
+        file.truncate(whole_bytes(file.fileno(), target.name))
+        os.fsync(file.fileno())
+    facts = _facts_of_file(target)
+    if not facts["size"]:
+        target.unlink()
+        return None
+    return facts
+
+
+def _copy(source: Path, target: Path) -> dict[str, Any]:
+    """Copy one file with its times, synced; its size and SHA-256 as they were read."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as read, os.fdopen(_new_file(target), "wb") as written:
+        while piece := read.read(_CHUNK):
+            written.write(piece)
+            digest.update(piece)
+            size += len(piece)
+        written.flush()
+        os.fsync(written.fileno())
+        about = os.fstat(read.fileno())
+    os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
+    return {"size": size, "sha256": digest.hexdigest()}
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _facts_of_file(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    os.close(_new_file(target))
+    with (
+        closing(sqlite3.connect(f"file:{_quoted(source)}?mode=ro", uri=True)) as read,
+        closing(sqlite3.connect(target)) as write,
+    ):
+        read.backup(write)
+        write.execute("PRAGMA journal_mode=DELETE")  # one file, whatever the mode of the source
+
+
+def _quoted(path: Path) -> str:
+    return path.as_posix().replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _newest_in(path: Path) -> int | None:
+    with closing(sqlite3.connect(path)) as copy:
+        newest: int | None = copy.execute("SELECT max(sequence) FROM snapshots").fetchone()[0]
+    return newest
+
+
+def _write_manifest(path: Path, content: Any) -> None:
+    with os.fdopen(_new_file(path), "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LONGEST_MANIFEST:
+            raise ValueError("too long")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files = manifest["files"]
+        known = {"version": int, "files": dict, "database": bool}
+        right = all(isinstance(manifest[name], kind) for name, kind in known.items())
+        right = right and all(set(facts) == {"size", "sha256"} for facts in files.values())
+        if not right or not isinstance(manifest["snapshot"], int | None):
+            raise ValueError("not of this form")
+        if strange := [name for name in files if not _ALLOWED.fullmatch(name)]:
+            raise ValueError(f"a backup has no file {strange[0]!r:.80}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _broken(path, f"there is no manifest of a backup: {error}") from error
+    if manifest["version"] > BACKUP_VERSION:
+        raise _broken(path, "a newer version of stillhunt wrote it")
+    return dict(manifest)
+
+
+def _is_plain_file(source: Path, name: str) -> bool:
+    """Whether a file of a backup is one, and no part of its path below the backup is a link."""
+    path = source
+    for part in name.split("/"):
+        path = path / part
+        if not os.path.lexists(path) or path.is_symlink():
+            return False
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _new_folder(target: Path) -> Path:
+    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
+        raise OutputError("this exists already and is not empty", where=str(target), next_step="name a new folder")
+    try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.absolute().parent))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _put(hidden: Path, target: Path) -> None:
+    for folder in (hidden, *(path for path in hidden.rglob("*") if path.is_dir() and not path.is_symlink())):
+        folder.chmod(0o700)
+        sync_folder(folder)
+    hidden.rename(target.absolute())  # onto an empty folder too, and onto nothing else
+    sync_folder(target.absolute().parent)
+
+
+def _unwritable(target: Path, error: Exception) -> OutputError:
+    return OutputError(
+        f"it cannot be written: {getattr(error, 'strerror', None) or error}",
+        where=str(target),
+        next_step="nothing was left behind; make room, or name another folder",
+    )
+
+
+def _broken(path: Path, what: str) -> CaseError:
+    return CaseError(what, where=str(path), next_step="use another backup")

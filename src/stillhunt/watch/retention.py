@@ -1,0 +1,265 @@
+"""Deletes what is older than the settings allow, unless a legal hold covers it.
+
+Only what has exactly the name and the form of our own files is deleted; links are never followed, and what else lies in
+the data folder stays.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import OutputError
+from stillhunt.base.units import DAY
+from stillhunt.extract import names_in_use
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS, CAMPAIGNS, SNAPSHOTS
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.holds import KEEPING, all_holds
+from stillhunt.watch.hunting import HUNT_ROLE
+from stillhunt.watch.lineage.campaigns import ENDED, MERGED
+from stillhunt.watch.snapshots import name_of
+from stillhunt.watch.spool.parts import HOUR as HOUR_NAME
+from stillhunt.watch.spool.parts import OPEN, is_source_name
+
+_HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
+_PART = re.compile(r"part-[\w.-]{1,200}")
+_STATE = re.compile(r"[0-9a-f]{64}")
+_SNAPSHOT = re.compile(r"\d{8,10}")
+_LATE = timedelta(hours=2)
+"""A part that was begun in an hour may grow into the next one."""
+Held = Callable[[int, int], bool]
+"""Whether a hold covers any moment between two, in microseconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What was deleted.
+
+    Attributes:
+        parts: files of the spool.
+        part_bytes: their size.
+        states: folders of kept state.
+        snapshots: snapshots.
+        campaigns: campaigns with their members and events.
+        alerts: records of alerts.
+    """
+
+    parts: int = 0
+    part_bytes: int = 0
+    states: int = 0
+    snapshots: int = 0
+    campaigns: int = 0
+    alerts: int = 0
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, one.name) for one in fields(self))
+
+
+def expire(folder: DataFolder, database: Database, config: Config, now: int) -> Expired:
+    """Delete what is too old; call it between two hunts.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days.
+        now: the time, microseconds since 1970.
+
+    Returns:
+        What was deleted; nothing where a hunt, a backup or another deletion is under way.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    with ExitStack() as roles:
+        try:
+            roles.enter_context(folder.role(HUNT_ROLE))
+            roles.enter_context(folder.role(KEEPING))
+        except OutputError:
+            return Expired()
+        return _expire(folder, database, config, now)
+
+
+def _expire(folder: DataFolder, database: Database, config: Config, now: int) -> Expired:
+    holds = all_holds(database)
+
+    def held(first: int, last: int) -> bool:
+        return any(hold.covers(first, last) for hold in holds)
+
+    watch = config.watch
+    parts, part_bytes = _expire_spool(folder.spool, now - int(watch.spool_days * DAY), held)
+    states = _expire_state(folder.state, now - int(watch.spool_days * DAY), held)
+    snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held)
+    campaigns = _expire_campaigns(database, now - int(watch.history_days * DAY), held)
+    _expire_rows(folder, database, now - int(watch.history_days * DAY), held)
+    alerts = _expire_alerts(database, now - int(config.alerts.keep_days * DAY), held)
+    return Expired(parts, part_bytes, states, snapshots, campaigns, alerts)
+
+
+def _expire_spool(spool: Path, before: int, held: Held) -> tuple[int, int]:
+    number = size = 0
+    for source in _folders(spool, is_source_name):
+        for hour in _folders(source, _is_hour):
+            begin = datetime.strptime(hour.name, HOUR_NAME).replace(tzinfo=UTC)
+            parts = [path for path in hour.iterdir() if _PART.fullmatch(path.name) and _regular_bytes(path) is not None]
+            ends = [_microseconds(begin + _LATE), *map(_changed_at, parts)]
+            if max(ends) >= before or held(_microseconds(begin), max(ends)):
+                continue
+            for path in parts:
+                length = _regular_bytes(path) or 0
+                with suppress(OSError):
+                    if not _is_written(path):
+                        path.unlink()
+                        number, size = number + 1, size + length
+            with suppress(OSError):  # something else lies in it
+                hour.rmdir()
+    return number, size
+
+
+def _expire_state(state: Path, before: int, held: Held) -> int:
+    """State that the latest hunts did not use; where that is not recorded, nothing is deleted."""
+    used = names_in_use(state)
+    old = [
+        path
+        for path in (_folders(state, lambda name: _STATE.fullmatch(name) is not None) if used else ())
+        if path.name not in used and (made := _changed_at(path)) < before and not held(made, made)
+    ]
+    return sum(_remove_folder(path) for path in old)
+
+
+def _expire_snapshots(folder: DataFolder, database: Database, before: int, held: Held) -> int:
+    """Snapshots but for the newest one; a hold covers one if it was made, or its traffic was received, in its time."""
+    made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOTS))}
+    keep = {max(made, key=int, default=""), _target_of(folder.latest)}
+    removed = 0
+    for path in list(_folders(folder.snapshots, lambda name: _SNAPSHOT.fullmatch(name) is not None)):
+        if path.name in keep:
+            continue
+        first, last = _span_of(made[path.name]) if path.name in made else (_changed_at(path), _changed_at(path))
+        if last < before and not held(first, last):
+            hidden = path.with_name(f".{path.name}.part")  # readers see all of a snapshot or nothing
+            with suppress(OSError):
+                path.rename(hidden)
+                removed += _remove_folder(hidden)
+    return removed
+
+
+def _expire_campaigns(database: Database, before: int, held: Held) -> int:
+    """Campaigns that have ended, or became part of another, with their members and events."""
+    known = select(CAMPAIGNS, SNAPSHOTS.c.made_at).outerjoin(
+        SNAPSHOTS, SNAPSHOTS.c.sequence == CAMPAIGNS.c.last_snapshot
+    )
+    over = [
+        row["campaign_id"]
+        for row in database.read(known.where(CAMPAIGNS.c.status.in_((ENDED, MERGED))))
+        if (end := max(row["last_seen"] or 0, row["made_at"] or 0)) < before
+        and not held(end if row["first_seen"] is None else row["first_seen"], end)
+    ]
+    if over:
+        with database.write() as connection:
+            for name in over:
+                connection.execute(delete(CAMPAIGN_EVENTS).where(CAMPAIGN_EVENTS.c.campaign_id == name))
+                connection.execute(delete(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name))
+    return len(over)
+
+
+def _expire_rows(folder: DataFolder, database: Database, before: int, held: Held) -> None:
+    """Rows of snapshots whose folders are gone; never that of the newest, after which the next one is numbered."""
+    newest = select(func.max(SNAPSHOTS.c.sequence)).scalar_subquery()
+    old = database.read(select(SNAPSHOTS).where(SNAPSHOTS.c.made_at < before, SNAPSHOTS.c.sequence != newest))
+    over = [
+        row["sequence"]
+        for row in old
+        if not (folder.snapshots / name_of(row["sequence"])).exists() and not held(*_span_of(row))
+    ]
+    if over:
+        with database.write() as connection:
+            connection.execute(delete(SNAPSHOTS).where(SNAPSHOTS.c.sequence.in_(over)))
+
+
+def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
+    """From the first request of a snapshot to the moment when it was made."""
+    made: int = row["made_at"]
+    return (made if row["from_time"] is None else min(row["from_time"], made)), made
+
+
+def _expire_alerts(database: Database, before: int, held: Held) -> int:
+    old = database.read(select(ALERTS.c.alert_id, ALERTS.c.at).where(ALERTS.c.at < before))
+    over = [row["alert_id"] for row in old if not held(row["at"], row["at"])]
+    if over:
+        with database.write() as connection:
+            for alert_id in over:
+                connection.execute(delete(ALERTS).where(ALERTS.c.alert_id == alert_id))
+    return len(over)
+
+
+def _folders(above: Path, ours: Callable[[str], bool]) -> Iterator[Path]:
+    """Folders of our own names in a folder; nothing where that is a link, and none that is one."""
+    if above.is_symlink() or not above.is_dir():
+        return
+    for path in sorted(above.iterdir()):
+        if ours(path.name) and not path.is_symlink() and path.is_dir():
+            yield path
+
+
+def _is_hour(name: str) -> bool:
+    if not _HOUR.fullmatch(name):
+        return False
+    with suppress(ValueError):
+        datetime.strptime(name, HOUR_NAME).replace(tzinfo=UTC)
+        return True
+    return False
+
+
+def _regular_bytes(path: Path) -> int | None:
+    """Size of a regular file; None for a link and whatever else."""
+    with suppress(OSError):
+        about = path.lstat()
+        return about.st_size if stat.S_ISREG(about.st_mode) else None
+    return None
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a process holds an open part; after a jump of the clock, it may be in an old hour."""
+    if not path.name.endswith(OPEN):
+        return False
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _changed_at(path: Path) -> int:
+    return path.lstat().st_mtime_ns // 1000
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000
+
+
+def _remove_folder(path: Path) -> bool:
+    """Remove a folder with all that is in it; links in it are removed, not followed."""
+    shutil.rmtree(path, ignore_errors=True)
+    return not os.path.lexists(path)
+
+
+def _target_of(link: Path) -> str:
+    with suppress(OSError):
+        return link.readlink().name
+    return ""

@@ -1,0 +1,81 @@
+"""A hunt records its alerts with its findings; failures in a row are an alert; old things go after every hunt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from stillhunt.watch import hunting
+from stillhunt.watch.after_hunt import after_hunt
+from stillhunt.watch.child import Outcome
+from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.tables import ALERTS, DELIVERIES
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.lineage.campaigns import Settled
+from watch.alert_scenes import ACT, CASE, event
+from watch.data_folders import CONFIG, DAY, NOW, part
+
+PLAN_CONFIG = CONFIG.model_copy(
+    update={"alerts": CONFIG.alerts.model_validate({"files": [{"path": "/a"}], "hunt_failures": 2})}
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    return DataFolder(tmp_path / "data")
+
+
+@pytest.fixture
+def store(folder: DataFolder) -> Iterator[Database]:
+    database = Database("", folder.database)
+    yield database
+    database.close()
+
+
+def kinds(store: Database) -> list[str]:
+    return [row["kind"] for row in store.read(select(ALERTS.c.kind).order_by(ALERTS.c.at))]
+
+
+def test_failures_in_a_row_and_recovery(folder: DataFolder, store: Database) -> None:
+    failed = Outcome(failure="the hunt ended unexpectedly: ValueError: my secret prompt", next_step="wait")
+    for number, outcome in enumerate((failed, failed, failed, Outcome(sequence=1), Outcome(sequence=2))):
+        failures = number + 1 if outcome.failure else 0
+        after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW + number), store, outcome, failures)
+        assert kinds(store) == [[], *[["hunt_failing"]] * 2, *[["hunt_failing", "hunt_recovered"]] * 2][number]
+    assert "my secret prompt" not in str(store.read(select(ALERTS)))
+    assert len(store.read(select(DELIVERIES))) == 2
+
+
+def test_old_records_go_after_every_hunt_also_a_failed_one(folder: DataFolder, store: Database) -> None:
+    path = part(folder, 11)
+    deleted = after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, Outcome(failure="no room"), 1)
+    assert deleted.parts == 1
+    assert not path.exists()
+
+
+def test_a_database_that_is_gone_ends_nothing(folder: DataFolder, store: Database) -> None:
+    store.close()
+    for path in folder.path.glob("stillhunt.db*"):
+        path.unlink()
+    folder.database.mkdir()
+    assert not after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, Outcome(sequence=1), 0)
+
+
+def test_a_hunt_records_alerts_with_its_findings(
+    folder: DataFolder, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part(folder, 0)
+    monkeypatch.setattr(hunting, "hunt", lambda *_, **__: CASE)
+    first: Any = iter([(event("born"),)])
+    monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
+    monkeypatch.setattr(hunting, "record_hunt", lambda *_: None)
+    for number in range(3):
+        hunt_now(HuntPlan(folder, PLAN_CONFIG, now=NOW + number * DAY))
+    (alert,) = store.read(select(ALERTS))
+    assert (alert["kind"], alert["campaign_id"]) == ("campaign_new", ACT)
+    assert len(store.read(select(DELIVERIES))) == 1
