@@ -48,8 +48,8 @@ local run = tostring(os.time()) .. "-" .. tostring(os.clock())
 request = function()
   n = n + 1
   return wrk.format(nil, "/v1/ingest/jsonl", nil, '{"request_id":"' .. run .. "-" .. n .. '","timestamp":' ..
-    '"2026-11-26T10:00:00Z","account_id":"account-' .. (n % 500) .. '","model":"m1","prompt":"' .. os.getenv("PROMPT") ..
-    '","output_tokens":300}')
+    '"2026-11-26T10:00:00Z","account_id":"account-' .. (n % 500) ..
+    '","model":"m1","prompt":"' .. os.getenv("PROMPT") .. '","output_tokens":300}')
 end
 """
 

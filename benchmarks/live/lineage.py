@@ -31,7 +31,7 @@ import stillhunt
 from stillhunt.base.units import DAY
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.lineage import settle as settling
 from stillhunt.watch.lineage.campaigns import FoundCampaign, found_campaigns
 from stillhunt.watch.records import known_campaigns, record_hunt
@@ -110,7 +110,7 @@ def settled_looks(sequence: Sequence[Look]) -> tuple[list[dict[str, str]], Count
     """Lasting ids of each look, settled through a real database, and the events by kind."""
     lasting, events = [], Counter()
     with tempfile.TemporaryDirectory() as folder:
-        database = Database("", Path(folder) / "stillhunt.db")
+        database = WatchDatabase("", Path(folder) / "stillhunt.db")
         for number, look in enumerate(sequence, 1):
             settled = settling.settle(known_campaigns(database), look.found, look.window_start)
             counts = dict.fromkeys(("requests", "accounts", "rejected", "cpu_seconds", "required_bits"), 0)

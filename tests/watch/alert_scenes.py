@@ -16,20 +16,20 @@ from stillhunt.watch.alerts.changes import Alert, alerts_of, limit_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.sending import DeliveryError
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.lineage.campaigns import Event
 from triage.fixtures import demo_case
 
 ACT, OTHER_ACT, REVIEW = "hunt-7f3a91c2", "hunt-c41d08be", "hunt-0e9b55d7"
-MINUTE, HOUR = 60_000_000, 3_600_000_000
+MINUTE, HOUR_NAME = 60_000_000, 3_600_000_000
 START = 1_772_500_000_000_000
 FAST = replace(LIMITS_OF_SENDING, poll=0.01, timeout=2.0)
 CASE = demo_case()
 
 
 @contextmanager
-def database(folder: Path) -> Iterator[Database]:
-    store = Database("", folder / "stillhunt.db")
+def database(folder: Path) -> Iterator[WatchDatabase]:
+    store = WatchDatabase("", folder / "stillhunt.db")
     try:
         yield store
     finally:
@@ -58,7 +58,7 @@ def alerts(
     return alerts_of(events, case, {"sequence": sequence, "made_at": at}, AlertSettings(**settings))
 
 
-def record(store: Database, found: Sequence[Alert], settings: AlertSettings | None = None) -> list[str]:
+def record(store: WatchDatabase, found: Sequence[Alert], settings: AlertSettings | None = None) -> list[str]:
     with store.write() as connection:
         return record_alerts(connection, found, settings or AlertSettings())
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from stillhunt.base.config import Config
-from stillhunt.watch.database.store import Database
-from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGNS, SNAPSHOTS
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import name_of
 
@@ -45,7 +45,9 @@ def part(folder: DataFolder, days_ago: float, source: str = "gateway", name: str
     return put(folder.spool / source / hour / name, days_ago)
 
 
-def snapshot(folder: DataFolder, database: Database, sequence: int, days_ago: float, *, window: float = 1.0) -> Path:
+def snapshot(
+    folder: DataFolder, database: WatchDatabase, sequence: int, days_ago: float, *, window: float = 1.0
+) -> Path:
     """A snapshot with its row; the latest link points at the last one made."""
     path = folder.snapshots / name_of(sequence)
     put(path / "case" / "run.json", days_ago)
@@ -59,17 +61,17 @@ def snapshot(folder: DataFolder, database: Database, sequence: int, days_ago: fl
     }
     counts: dict[str, Any] = dict.fromkeys(("requests", "accounts", "rejected", "cpu_seconds", "required_bits"), 1)
     with database.write() as connection:
-        connection.execute(insert(SNAPSHOTS).values(**row, **counts))
+        connection.execute(insert(SNAPSHOT_ROWS).values(**row, **counts))
     folder.switch_latest(path.name)
     return path
 
 
-def campaign(database: Database, name: str, status: str, days_ago: float) -> None:
+def campaign(database: WatchDatabase, name: str, status: str, days_ago: float) -> None:
     row = {"status": status, "verdict": "act", "kind": "harvest", "score": 0.999, "last_seen": moment(days_ago)}
     first = {"first_snapshot": 1, "last_snapshot": 1, "first_seen": moment(days_ago + 5)}
     member = {"campaign_id": name, "account_id": "a", "requests": 5, "flagged": 1, "last_snapshot": 1}
     happened = {"sequence": 1, "at": moment(days_ago), "campaign_id": name, "event": "ended"}
     with database.write() as connection:
-        connection.execute(insert(CAMPAIGNS).values(campaign_id=name, **row, **first))
+        connection.execute(insert(CAMPAIGN_ROWS).values(campaign_id=name, **row, **first))
         connection.execute(insert(CAMPAIGN_MEMBERS).values(**member))
         connection.execute(insert(CAMPAIGN_EVENTS).values(**happened, others="[]", reason="it is over"))

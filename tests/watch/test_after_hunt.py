@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from stillhunt.watch import hunting
 from stillhunt.watch.after_hunt import after_hunt
-from stillhunt.watch.child import Outcome
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.child import HuntOutcome
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
@@ -31,19 +31,19 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 @pytest.fixture
-def store(folder: DataFolder) -> Iterator[Database]:
-    database = Database("", folder.database)
+def store(folder: DataFolder) -> Iterator[WatchDatabase]:
+    database = WatchDatabase("", folder.database)
     yield database
     database.close()
 
 
-def kinds(store: Database) -> list[str]:
+def kinds(store: WatchDatabase) -> list[str]:
     return [row["kind"] for row in store.read(select(ALERTS.c.kind).order_by(ALERTS.c.at))]
 
 
-def test_failures_in_a_row_and_recovery(folder: DataFolder, store: Database) -> None:
-    failed = Outcome(failure="the hunt ended unexpectedly: ValueError: my secret prompt", next_step="wait")
-    for number, outcome in enumerate((failed, failed, failed, Outcome(sequence=1), Outcome(sequence=2))):
+def test_failures_in_a_row_and_recovery(folder: DataFolder, store: WatchDatabase) -> None:
+    failed = HuntOutcome(failure="the hunt ended unexpectedly: ValueError: my secret prompt", next_step="wait")
+    for number, outcome in enumerate((failed, failed, failed, HuntOutcome(sequence=1), HuntOutcome(sequence=2))):
         failures = number + 1 if outcome.failure else 0
         after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW + number), store, outcome, failures)
         assert kinds(store) == [[], *[["hunt_failing"]] * 2, *[["hunt_failing", "hunt_recovered"]] * 2][number]
@@ -51,23 +51,23 @@ def test_failures_in_a_row_and_recovery(folder: DataFolder, store: Database) -> 
     assert len(store.read(select(DELIVERIES))) == 2
 
 
-def test_old_records_go_after_every_hunt_also_a_failed_one(folder: DataFolder, store: Database) -> None:
+def test_old_records_go_after_every_hunt_also_a_failed_one(folder: DataFolder, store: WatchDatabase) -> None:
     path = part(folder, 11)
-    deleted = after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, Outcome(failure="no room"), 1)
+    deleted = after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, HuntOutcome(failure="no room"), 1)
     assert deleted.parts == 1
     assert not path.exists()
 
 
-def test_a_database_that_is_gone_ends_nothing(folder: DataFolder, store: Database) -> None:
+def test_a_database_that_is_gone_ends_nothing(folder: DataFolder, store: WatchDatabase) -> None:
     store.close()
     for path in folder.path.glob("stillhunt.db*"):
         path.unlink()
     folder.database.mkdir()
-    assert not after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, Outcome(sequence=1), 0)
+    assert not after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, HuntOutcome(sequence=1), 0)
 
 
 def test_a_hunt_records_alerts_with_its_findings(
-    folder: DataFolder, store: Database, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part(folder, 0)
     monkeypatch.setattr(hunting, "hunt", lambda *_, **__: CASE)

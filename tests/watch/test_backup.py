@@ -23,8 +23,8 @@ from stillhunt.cli.app import app
 from stillhunt.triage import Case
 from stillhunt.watch import backup
 from stillhunt.watch.backup import MANIFEST, back_up, restore
-from stillhunt.watch.database.store import Database
-from stillhunt.watch.database.tables import CAMPAIGNS
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import KEEPING
 from stillhunt.watch.hunting import HuntPlan, hunt_now
@@ -41,13 +41,13 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 @pytest.fixture
-def store(folder: DataFolder) -> Iterator[Database]:
-    database = Database("", folder.database)
+def store(folder: DataFolder) -> Iterator[WatchDatabase]:
+    database = WatchDatabase("", folder.database)
     yield database
     database.close()
 
 
-def fill(folder: DataFolder, store: Database) -> None:
+def fill(folder: DataFolder, store: WatchDatabase) -> None:
     part(folder, 1)
     part(folder, 0, name="part-2-otlp.pb")
     put(folder.state / "identity.key", 5, b"secret")
@@ -62,7 +62,9 @@ def files_below(path: Path) -> dict[str, bytes]:
     return {one.relative_to(path).as_posix(): one.read_bytes() for one in sorted(path.rglob("*")) if one.is_file()}
 
 
-def test_everything_that_cannot_be_made_again_is_in_it(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_everything_that_cannot_be_made_again_is_in_it(
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path
+) -> None:
     fill(folder, store)
     before = files_below(folder.path)
     made = back_up(folder, store, tmp_path / "backup")
@@ -77,13 +79,13 @@ def test_everything_that_cannot_be_made_again_is_in_it(folder: DataFolder, store
     newest = latest_snapshot(again)
     assert newest is not None
     assert newest.sequence == 2
-    other = Database("", again.database)
+    other = WatchDatabase("", again.database)
     assert newest_sequence(other) == 2
-    assert [row["campaign_id"] for row in other.read(select(CAMPAIGNS))] == ["hunt-1"]
+    assert [row["campaign_id"] for row in other.read(select(CAMPAIGN_ROWS))] == ["hunt-1"]
     other.close()
 
 
-def test_only_its_owner_can_read_it(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_only_its_owner_can_read_it(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
     fill(folder, store)
     back_up(folder, store, tmp_path / "backup")
     restore(tmp_path / "backup", tmp_path / "again")
@@ -93,7 +95,9 @@ def test_only_its_owner_can_read_it(folder: DataFolder, store: Database, tmp_pat
                 assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_times_of_files_stay_for_retention_goes_by_them(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_times_of_files_stay_for_retention_goes_by_them(
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path
+) -> None:
     path = part(folder, 9)
     back_up(folder, store, tmp_path / "backup")
     restore(tmp_path / "backup", tmp_path / "again")
@@ -111,7 +115,7 @@ def test_times_of_files_stay_for_retention_goes_by_them(folder: DataFolder, stor
     ],
 )
 def test_an_open_part_is_copied_up_to_its_last_whole_record(
-    folder: DataFolder, store: Database, tmp_path: Path, name: str, content: bytes, kept: bytes | None
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path, name: str, content: bytes, kept: bytes | None
 ) -> None:
     path = part(folder, 0, name=name)
     path.write_bytes(content)
@@ -131,7 +135,7 @@ def _set(done: threading.Event, failure: Exception | None) -> None:
 
 
 def test_what_was_acknowledged_before_is_in_it_while_records_come_in(
-    folder: DataFolder, store: Database, tmp_path: Path
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path
 ) -> None:
     """Parts grow, are closed and renamed while they are copied; no record is torn, lost or doubled."""
     committer, stop, acknowledged = Committer(folder.spool), threading.Event(), []
@@ -167,7 +171,7 @@ def test_what_was_acknowledged_before_is_in_it_while_records_come_in(
 
 
 def test_a_part_that_is_closed_while_it_is_looked_at_is_not_lost(
-    folder: DataFolder, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = part(folder, 0, name="part-1-json.jsonl.open")
 
@@ -180,7 +184,9 @@ def test_a_part_that_is_closed_while_it_is_looked_at_is_not_lost(
     assert [one.name for one in closed_parts(tmp_path / "backup" / "spool")] == ["part-1-json.jsonl"]
 
 
-def test_a_snapshot_that_is_not_recorded_yet_is_left_out(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_a_snapshot_that_is_not_recorded_yet_is_left_out(
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path
+) -> None:
     fill(folder, store)
     put(folder.snapshots / "00000003" / "watch.json", 0)
     put(folder.snapshots / ".abc.part" / "watch.json", 0)
@@ -188,7 +194,9 @@ def test_a_snapshot_that_is_not_recorded_yet_is_left_out(folder: DataFolder, sto
     assert sorted(path.name for path in (tmp_path / "backup" / "snapshots").iterdir()) == ["00000001", "00000002"]
 
 
-def test_nothing_is_deleted_meanwhile(folder: DataFolder, store: Database, tmp_path: Path, monkeypatch: Any) -> None:
+def test_nothing_is_deleted_meanwhile(
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path, monkeypatch: Any
+) -> None:
     def while_copying(*_: Any) -> Any:
         with pytest.raises(OutputError, match=KEEPING), folder.role(KEEPING):
             raise AssertionError
@@ -198,7 +206,7 @@ def test_nothing_is_deleted_meanwhile(folder: DataFolder, store: Database, tmp_p
     back_up(folder, store, tmp_path / "backup")
 
 
-def test_links_are_not_followed(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_links_are_not_followed(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
     secret = put(tmp_path / "elsewhere", 0, b"not ours\n")
     hour = part(folder, 0).parent
     (hour / "part-2-json.jsonl").symlink_to(secret)
@@ -209,7 +217,7 @@ def test_links_are_not_followed(folder: DataFolder, store: Database, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["full", "file", "link"])
-def test_only_an_empty_place_is_written(folder: DataFolder, store: Database, tmp_path: Path, kind: str) -> None:
+def test_only_an_empty_place_is_written(folder: DataFolder, store: WatchDatabase, tmp_path: Path, kind: str) -> None:
     fill(folder, store)
     made = back_up(folder, store, tmp_path / "backup")
     target = tmp_path / "target"
@@ -227,7 +235,7 @@ def test_only_an_empty_place_is_written(folder: DataFolder, store: Database, tmp
     assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
-def test_an_empty_folder_may_be_there(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_an_empty_folder_may_be_there(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
     for name in ("backup", "again"):
         (tmp_path / name).mkdir()
     back_up(folder, store, tmp_path / "backup")
@@ -235,7 +243,7 @@ def test_an_empty_folder_may_be_there(folder: DataFolder, store: Database, tmp_p
     assert latest_snapshot(DataFolder(tmp_path / "again")) is None
 
 
-def broken_backup(folder: DataFolder, store: Database, path: Path, fault: str) -> None:
+def broken_backup(folder: DataFolder, store: WatchDatabase, path: Path, fault: str) -> None:
     fill(folder, store)
     back_up(folder, store, path)
     manifest = json.loads((path / MANIFEST).read_text())
@@ -281,7 +289,7 @@ def broken_backup(folder: DataFolder, store: Database, path: Path, fault: str) -
     ],
 )
 def test_a_damaged_or_hostile_backup_is_refused(
-    folder: DataFolder, store: Database, tmp_path: Path, fault: str
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path, fault: str
 ) -> None:
     broken_backup(folder, store, tmp_path / "backup", fault)
     with pytest.raises(CaseError):
@@ -290,7 +298,7 @@ def test_a_damaged_or_hostile_backup_is_refused(
     assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
-def test_a_hunt_after_restore_finds_the_same(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_a_hunt_after_restore_finds_the_same(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
     rows = crooked_rows(small_world())
     hour = datetime.fromtimestamp(NOW / 1e6, UTC).strftime("%Y-%m-%dT%H")
     for number in range(4):
@@ -312,7 +320,7 @@ def test_a_hunt_after_restore_finds_the_same(folder: DataFolder, store: Database
         assert table.equals(second.tables[name]), name
 
 
-def test_on_the_command_line(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_on_the_command_line(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
     fill(folder, store)
     runner = CliRunner()
     made = runner.invoke(app, ["backup", str(folder.path), str(tmp_path / "backup")])

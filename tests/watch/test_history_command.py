@@ -10,7 +10,7 @@ import pytest
 from watched_campaigns import WINDOW, accounts, found, snapshot_row
 
 from cli.running import run
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.lineage.campaigns import FoundCampaign
 from stillhunt.watch.lineage.settle import settle
 from stillhunt.watch.records import known_campaigns, record_hunt
@@ -21,7 +21,7 @@ HOSTILE = "\x1b]0;gotcha\x07[bold]"
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    database = Database("", folder / "stillhunt.db")
+    database = WatchDatabase("", folder / "stillhunt.db")
     hunts: list[list[FoundCampaign]] = [
         [found("c-aa11", {**accounts(0, 5), HOSTILE: 9}), found("c-bb22", accounts(10, 14), "review", score=0.9)],
         [found("c-aa11", accounts(2, 8)), found("c-bb22", accounts(10, 14), "review", score=0.9)],
@@ -88,7 +88,7 @@ def test_folder_without_a_database_is_said_to_have_none_and_stays_empty(tmp_path
 
 
 def test_database_without_a_hunt(tmp_path: Path) -> None:
-    Database("", tmp_path / "stillhunt.db").close()
+    WatchDatabase("", tmp_path / "stillhunt.db").close()
     assert run("history", "--data", ".", cwd=tmp_path).stdout == "No campaign so far.\n"
 
 

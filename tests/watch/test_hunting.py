@@ -16,12 +16,12 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
 from stillhunt.watch import child, hunting
-from stillhunt.watch.child import Outcome, hunt_in_child, order_of, order_text
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_text
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HUNT_ROLE, HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
-from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
 from watch.small_world import lines
@@ -125,8 +125,8 @@ def test_a_hunt_that_dies_at_any_step_is_simply_done_again(
     assert [path for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
 
 
-def _database(folder: DataFolder) -> Database:
-    return Database("", folder.database)
+def _database(folder: DataFolder) -> WatchDatabase:
+    return WatchDatabase("", folder.database)
 
 
 def test_an_order_survives_the_pipe(folder: DataFolder) -> None:
@@ -154,13 +154,15 @@ def test_a_schedule_hunts_at_once_then_by_time_by_number_and_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, received, came = [1000.0], [0], threading.Semaphore(0)
-    outcomes = iter([Outcome(sequence=1), Outcome(sequence=2), Outcome(failure="x"), *[Outcome(sequence=3)] * 9])
+    outcomes = iter(
+        [HuntOutcome(sequence=1), HuntOutcome(sequence=2), HuntOutcome(failure="x"), *[HuntOutcome(sequence=3)] * 9]
+    )
     monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: next(outcomes))
     config = Config.load({"watch": {"every_minutes": 10.0, "every_requests": 100}}, environ={})
-    schedule = Schedule(
+    schedule = HuntSchedule(
         HuntPlan(DataFolder(tmp_path / "data"), config),
         lambda: received[0],
-        lambda _outcome: came.release(),
+        lambda *_: came.release(),
         lambda: now[0],
     )
     schedule.start()

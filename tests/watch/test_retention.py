@@ -15,8 +15,15 @@ from typer.testing import CliRunner
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
 from stillhunt.cli.app import app
-from stillhunt.watch.database.store import Database
-from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGNS, DELIVERIES, SNAPSHOTS
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import (
+    ALERTS,
+    CAMPAIGN_EVENTS,
+    CAMPAIGN_MEMBERS,
+    CAMPAIGN_ROWS,
+    DELIVERIES,
+    SNAPSHOT_ROWS,
+)
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import KEEPING, add_hold, all_holds, release_hold, undisturbed
 from stillhunt.watch.retention import Expired, expire
@@ -32,8 +39,8 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 @pytest.fixture
-def store(folder: DataFolder) -> Iterator[Database]:
-    database = Database("", folder.database)
+def store(folder: DataFolder) -> Iterator[WatchDatabase]:
+    database = WatchDatabase("", folder.database)
     yield database
     database.close()
 
@@ -47,11 +54,11 @@ def used_together(folder: DataFolder, *names: str) -> None:
     (folder.state / "together").write_text(json.dumps([list(names)]))
 
 
-def ids(store: Database, column: object) -> list[object]:
+def ids(store: WatchDatabase, column: object) -> list[object]:
     return [next(iter(row.values())) for row in store.read(select(column).order_by(column))]
 
 
-def test_hours_of_the_spool_go_when_they_are_too_old(folder: DataFolder, store: Database) -> None:
+def test_hours_of_the_spool_go_when_they_are_too_old(folder: DataFolder, store: WatchDatabase) -> None:
     gone, open_one = part(folder, 11), part(folder, 30, "other", "part-2-json.jsonl.open")
     kept = [part(folder, 9.9), part(folder, 0)]
     assert expire(folder, store, CONFIG, NOW) == Expired(parts=2, part_bytes=18)
@@ -61,14 +68,14 @@ def test_hours_of_the_spool_go_when_they_are_too_old(folder: DataFolder, store: 
     assert not expire(folder, store, CONFIG, NOW)
 
 
-def test_a_part_that_was_written_late_keeps_its_hour(folder: DataFolder, store: Database) -> None:
+def test_a_part_that_was_written_late_keeps_its_hour(folder: DataFolder, store: WatchDatabase) -> None:
     early, late = part(folder, 20), part(folder, 20, name="part-2-json.jsonl")
     aged(late, 1)
     assert not expire(folder, store, CONFIG, NOW)
     assert early.exists()
 
 
-def test_a_part_that_a_process_holds_is_not_deleted(folder: DataFolder, store: Database) -> None:
+def test_a_part_that_a_process_holds_is_not_deleted(folder: DataFolder, store: WatchDatabase) -> None:
     path = part(folder, 20, name="part-2-json.jsonl.open")
     with path.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -77,7 +84,7 @@ def test_a_part_that_a_process_holds_is_not_deleted(folder: DataFolder, store: D
     assert expire(folder, store, CONFIG, NOW).parts == 1
 
 
-def test_hostile_content_of_the_folder_is_left_alone(folder: DataFolder, store: Database, tmp_path: Path) -> None:
+def test_hostile_content_of_the_folder_is_left_alone(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
     """Links out of the folder, names that are nearly ours, folders and pipes where files should be."""
     outside = put(tmp_path / "outside" / "2020-01-01T00" / "part-1-json.jsonl", 500)
     precious = put(tmp_path / "outside" / OLD / "facts", 500)
@@ -119,13 +126,13 @@ def test_a_spool_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     for name in ("spool", "state", "snapshots"):
         (tmp_path / "data" / name).symlink_to(tmp_path / "elsewhere" / name)
     folder = DataFolder(tmp_path / "data")
-    database = Database("", folder.database)
+    database = WatchDatabase("", folder.database)
     assert not expire(folder, database, CONFIG, NOW)
     database.close()
     assert kept.exists()
 
 
-def test_state_goes_when_it_is_old_and_no_recent_hunt_used_it(folder: DataFolder, store: Database) -> None:
+def test_state_goes_when_it_is_old_and_no_recent_hunt_used_it(folder: DataFolder, store: WatchDatabase) -> None:
     gone, used, young = state_of(folder, OLD, 20), state_of(folder, YOUNG, 20), state_of(folder, "ef" * 32, 5)
     used_together(folder, YOUNG)
     assert expire(folder, store, CONFIG, NOW) == Expired(states=1)
@@ -136,7 +143,7 @@ def test_state_goes_when_it_is_old_and_no_recent_hunt_used_it(folder: DataFolder
 
 @pytest.mark.parametrize("record_of_use", [None, "", "[[", "{}", "[]"])
 def test_without_a_record_of_use_no_state_is_deleted(
-    folder: DataFolder, store: Database, record_of_use: str | None
+    folder: DataFolder, store: WatchDatabase, record_of_use: str | None
 ) -> None:
     path = state_of(folder, OLD, 500)
     if record_of_use is not None:
@@ -145,30 +152,32 @@ def test_without_a_record_of_use_no_state_is_deleted(
     assert path.exists()
 
 
-def test_snapshots_go_but_never_the_newest(folder: DataFolder, store: Database) -> None:
+def test_snapshots_go_but_never_the_newest(folder: DataFolder, store: WatchDatabase) -> None:
     paths = [snapshot(folder, store, sequence, days) for sequence, days in ((1, 40), (2, 30), (3, 20))]
     assert expire(folder, store, CONFIG, NOW) == Expired(snapshots=2)
     assert [path.exists() for path in paths] == [False, False, True]
     assert folder.latest.resolve() == paths[2]
-    assert ids(store, SNAPSHOTS.c.sequence) == [1, 2, 3], "their rows are history, and stay longer"
+    assert ids(store, SNAPSHOT_ROWS.c.sequence) == [1, 2, 3], "their rows are history, and stay longer"
     assert [path.name for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_snapshot_that_readers_see_stays_though_it_is_not_the_newest(folder: DataFolder, store: Database) -> None:
+def test_a_snapshot_that_readers_see_stays_though_it_is_not_the_newest(
+    folder: DataFolder, store: WatchDatabase
+) -> None:
     first = snapshot(folder, store, 1, 40)
     snapshot(folder, store, 2, 30)
     folder.switch_latest(first.name)
     assert not expire(folder, store, CONFIG, NOW)
 
 
-def test_rows_of_snapshots_go_with_the_history_but_never_the_newest(folder: DataFolder, store: Database) -> None:
+def test_rows_of_snapshots_go_with_the_history_but_never_the_newest(folder: DataFolder, store: WatchDatabase) -> None:
     snapshot(folder, store, 1, 300)
     snapshot(folder, store, 2, 200)
     expire(folder, store, CONFIG, NOW)
-    assert ids(store, SNAPSHOTS.c.sequence) == [2]
+    assert ids(store, SNAPSHOT_ROWS.c.sequence) == [2]
 
 
-def test_campaigns_that_ended_go_with_all_that_is_known_of_them(folder: DataFolder, store: Database) -> None:
+def test_campaigns_that_ended_go_with_all_that_is_known_of_them(folder: DataFolder, store: WatchDatabase) -> None:
     snapshot(folder, store, 1, 300)
     for name, status, days in (
         ("over", "ended", 101),
@@ -179,11 +188,11 @@ def test_campaigns_that_ended_go_with_all_that_is_known_of_them(folder: DataFold
     ):
         campaign(store, name, status, days)
     assert expire(folder, store, CONFIG, NOW) == Expired(campaigns=2)
-    for column in (CAMPAIGNS.c.campaign_id, CAMPAIGN_MEMBERS.c.campaign_id, CAMPAIGN_EVENTS.c.campaign_id):
+    for column in (CAMPAIGN_ROWS.c.campaign_id, CAMPAIGN_MEMBERS.c.campaign_id, CAMPAIGN_EVENTS.c.campaign_id):
         assert ids(store, column) == ["active", "dormant", "lately"]
 
 
-def test_old_alerts_go_with_their_deliveries(folder: DataFolder, store: Database) -> None:
+def test_old_alerts_go_with_their_deliveries(folder: DataFolder, store: WatchDatabase) -> None:
     settings = AlertSettings(files=({"path": "/a"},))
     for days in (101, 99):
         record(store, [some_alert(moment(days))], settings)
@@ -192,7 +201,7 @@ def test_old_alerts_go_with_their_deliveries(folder: DataFolder, store: Database
     assert len(ids(store, DELIVERIES.c.alert_id)) == 1
 
 
-def fill(folder: DataFolder, store: Database) -> list[Path]:
+def fill(folder: DataFolder, store: WatchDatabase) -> list[Path]:
     """Everything that can expire, all of it from about 200 days ago."""
     paths = [part(folder, 200), state_of(folder, OLD, 200), snapshot(folder, store, 1, 200)]
     snapshot(folder, store, 2, 0)
@@ -218,7 +227,7 @@ EVERYTHING = Expired(parts=1, part_bytes=9, states=1, snapshots=1, campaigns=1, 
     ],
 )
 def test_a_hold_beats_everything_in_its_time(
-    folder: DataFolder, store: Database, first: int | None, last: int | None, holds: bool
+    folder: DataFolder, store: WatchDatabase, first: int | None, last: int | None, holds: bool
 ) -> None:
     paths = fill(folder, store)
     number = add_hold(folder, store, "order of the court, file 7", (first, last), NOW)
@@ -230,7 +239,7 @@ def test_a_hold_beats_everything_in_its_time(
     assert not any(path.exists() for path in paths)
 
 
-def test_a_hold_on_received_traffic_keeps_a_snapshot_that_shows_it(folder: DataFolder, store: Database) -> None:
+def test_a_hold_on_received_traffic_keeps_a_snapshot_that_shows_it(folder: DataFolder, store: WatchDatabase) -> None:
     path = snapshot(folder, store, 1, 200, window=14)
     snapshot(folder, store, 2, 0)
     add_hold(folder, store, "the traffic of one day", (moment(210), moment(209)), NOW)
@@ -238,7 +247,7 @@ def test_a_hold_on_received_traffic_keeps_a_snapshot_that_shows_it(folder: DataF
     assert path.exists()
 
 
-def test_nothing_is_deleted_while_a_hunt_or_a_backup_runs(folder: DataFolder, store: Database) -> None:
+def test_nothing_is_deleted_while_a_hunt_or_a_backup_runs(folder: DataFolder, store: WatchDatabase) -> None:
     fill(folder, store)
     for role in ("hunt", KEEPING):
         with folder.role(role):
@@ -255,7 +264,7 @@ def test_a_hold_waits_for_a_deletion_that_has_begun(folder: DataFolder) -> None:
 
 @pytest.mark.parametrize(("reason", "between"), [("  ", (None, None)), ("x" * 501, (None, None)), ("why", (2, 1))])
 def test_a_hold_that_makes_no_sense_is_refused(
-    folder: DataFolder, store: Database, reason: str, between: tuple[int | None, int | None]
+    folder: DataFolder, store: WatchDatabase, reason: str, between: tuple[int | None, int | None]
 ) -> None:
     with pytest.raises(ConfigError):
         add_hold(folder, store, reason, between, NOW)

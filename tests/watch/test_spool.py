@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.watch.spool import committer as committer_module
@@ -164,6 +164,7 @@ def test_lines_are_cut_back_to_the_last_whole_one(tmp_path: Path, content: bytes
     os.close(handle)
 
 
+@settings(derandomize=True)
 @given(
     st.lists(st.binary(max_size=300), max_size=5),
     st.integers(0, 1600),
@@ -186,6 +187,7 @@ def test_export_requests_are_cut_back_to_the_last_whole_entry(
     os.close(handle)
 
 
+@settings(derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from([0x0A, 0x12, 0x08, 0x1D, 0x21]), st.binary(min_size=8, max_size=200))))
 def test_only_entries_of_an_export_request_are_kept(fields: list[tuple[int, bytes]]) -> None:
     made, kept = b"", b""

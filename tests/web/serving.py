@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
-from stillhunt.web.pages import Served, pages_of
+from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import dispatcher, server_of
 from stillhunt.web.traffic import Limits, Traffic
@@ -29,7 +28,7 @@ class Running:
     token: str
     admin: str
     folder: DataFolder
-    database: Database
+    database: WatchDatabase
     traffic: Traffic
     committer: Committer
 
@@ -45,19 +44,19 @@ def free_port() -> int:
 def serving(data: Path, config: Config | None = None) -> Iterator[Running]:
     config = config or Config()
     folder = DataFolder(data)
-    database = Database("", folder.database)
+    database = WatchDatabase("", folder.database)
     token = make_token(database, "gateway", frozenset((INGEST,)), "gateway")
     admin = make_token(database, "admin", frozenset((ADMIN,)))
     committer, traffic, limits = Committer(folder.spool), Traffic(), Limits(config.serve, folder.spool)
     tokens = KnownTokens(database)
     receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * 1e6))
     port = free_port()
-    pages = pages_of(Served(folder, tokens, traffic, limits))
+    pages = pages_of(PageSources(folder, tokens, traffic, limits))
     server = server_of(dispatcher(receiver, pages), f"127.0.0.1:{port}")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
     try:
         yield Running(port, token, admin, folder, database, traffic, committer)
     finally:

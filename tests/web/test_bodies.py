@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -59,6 +59,7 @@ def test_an_unknown_encoding_is_named() -> None:
     assert (raised.value.status, "'br'" in raised.value.text) == (415, True)
 
 
+@settings(derandomize=True)
 @given(st.binary(max_size=400), st.sampled_from(["gzip", "zstd", "deflate", "x"]))
 def test_no_bytes_raise_anything_else(body: bytes, encoding: str) -> None:
     for read in (
@@ -91,6 +92,7 @@ def test_records_that_cannot_be_decoded_are_counted_and_named() -> None:
     assert json_lines(b"\n").accepted == 0
 
 
+@settings(derandomize=True)
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-9, 9), lambda x: st.lists(x, max_size=3)))
 def test_every_json_object_comes_through_unchanged(value: object) -> None:
     record = {"value": value}

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_group import SettingsGroup as _Group
+from stillhunt.base.config_live import ServeSettings, WatchSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
 
@@ -222,73 +223,6 @@ class ReportSettings(_Group):
         True, description="Show short redacted excerpts of prompts. Switch it off for reports that leave your team."
     )
     excerpt_chars: int = Field(320, ge=40, le=2000, description="Maximum number of characters of one excerpt.")
-
-
-class WatchSettings(_Group):
-    """Hunts on a schedule over a data folder."""
-
-    every_minutes: float = Field(
-        15.0, gt=0, le=10_080, description="Minutes from the start of one scheduled hunt to that of the next."
-    )
-    every_requests: int = Field(
-        0, ge=0, description="Requests received after which a hunt starts before its time; 0 = none does."
-    )
-    window_days: float = Field(
-        14.0,
-        gt=0,
-        le=3650,
-        description="Days of traffic that each hunt looks back over. The budget of false alarms was measured on 14.",
-    )
-    memory_limit_gb: float = Field(
-        0.0,
-        ge=0,
-        le=1e6,
-        description="Memory that a scheduled hunt may take, GiB; one that takes more is ended, shown as failed and "
-        "tried again. 0 = three quarters of this machine.",
-    )
-    accounts: str = Field(
-        "", max_length=4096, description="Table of accounts that each hunt reads anew; a path or postgresql:// URL."
-    )
-    database: str = Field(
-        "",
-        description="URL of a PostgreSQL database (postgresql+psycopg://USER@HOST/NAME) for what is kept beside the "
-        "snapshots. Empty: the file stillhunt.db in the data folder.",
-    )
-    spool_days: float = Field(
-        30.0, gt=0, le=3650, description="Days after which received records are deleted, but for a legal hold."
-    )
-    snapshot_days: float = Field(
-        30.0,
-        gt=0,
-        le=3650,
-        description="Days after which snapshots are deleted, but for the newest one and for a legal hold.",
-    )
-    history_days: float = Field(
-        400.0,
-        gt=0,
-        le=3650,
-        description="Days after which campaigns that have ended, with their members and signatures, are deleted.",
-    )
-
-
-class ServeSettings(_Group):
-    """The HTTP server that receives traffic."""
-
-    listen: str = Field(
-        "127.0.0.1:8686", max_length=256, description="Address and port to listen on; 0.0.0.0:8686 for all interfaces."
-    )
-    max_body_mb: float = Field(
-        16.0, gt=0, le=1024, description="Size of one request body, before and after unpacking, in megabytes."
-    )
-    records_per_second: float = Field(
-        0.0, ge=0, description="Most records a second that one token may send, over ten seconds; 0 = no limit."
-    )
-    spool_gb: float = Field(
-        0.0, ge=0, description="Size of the spool above which nothing more is accepted, GiB; 0 = no limit."
-    )
-    free_gb: float = Field(
-        1.0, ge=0, description="Free space on the disk of the data folder below which nothing more is accepted, GiB."
-    )
 
 
 class Config(BaseModel):

@@ -8,7 +8,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.terminal import message_console
 from stillhunt.watch.backup import BackedUp, back_up, restore
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
 
 
@@ -26,7 +26,7 @@ def run_backup(data: Path, target: Path, settings: Path | None, *, quiet: bool) 
         OutputError: the copy cannot be written.
     """
     folder, url = existing_folder(data), Config.load(file=settings).watch.database
-    database = Database(url, folder.database)
+    database = WatchDatabase(url, folder.database)
     try:
         made = back_up(folder, database, target, url)
     finally:

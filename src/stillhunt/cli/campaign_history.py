@@ -17,7 +17,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DATABASE
 from stillhunt.watch.history import all_campaigns, history, members_over_time, resolve_campaign, snapshot_times
 
@@ -61,7 +61,7 @@ def run_history(order: HistoryOrder) -> None:
 
 
 @contextmanager
-def _opened(order: HistoryOrder) -> Iterator[Database]:
+def _opened(order: HistoryOrder) -> Iterator[WatchDatabase]:
     url, file = Config.load(file=order.settings_file).watch.database, order.data / DATABASE
     if not url and not file.is_file():
         raise CaseError(
@@ -70,7 +70,7 @@ def _opened(order: HistoryOrder) -> Iterator[Database]:
             next_step="name the data folder of a running watch",
             command_step="name the folder of 'stillhunt serve' or 'stillhunt watch' with --data",
         )
-    database = Database(url, file)
+    database = WatchDatabase(url, file)
     try:
         yield database
     finally:

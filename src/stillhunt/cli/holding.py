@@ -12,7 +12,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import Hold, add_hold, all_holds, existing_folder, release_hold
 
@@ -75,9 +75,9 @@ def run_hold_release(data: Path, hold_id: int, settings: Path | None) -> None:
 
 
 @contextmanager
-def _opened(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, Database]]:
+def _opened(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, WatchDatabase]]:
     folder = existing_folder(data)
-    database = Database(Config.load(file=settings).watch.database, folder.database)
+    database = WatchDatabase(Config.load(file=settings).watch.database, folder.database)
     try:
         yield folder, database
     finally:

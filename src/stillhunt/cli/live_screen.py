@@ -21,13 +21,13 @@ from rich.text import Text
 from stillhunt.base import formatting
 from stillhunt.cli.terminal import message_console
 from stillhunt.triage import Case
-from stillhunt.watch.child import Outcome
+from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.traffic import Traffic
 
-REFRESHES_PER_SECOND = 2
+REDRAWS_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6
 SHOWN_SOURCES = 4
 _SPARKS = " ▁▂▃▄▅▆▇█"
@@ -72,7 +72,7 @@ class Screen:
         if listen and not self._quiet:
             self._print_pasteable(listen, data, token)
 
-    def hunted(self, outcome: Outcome, folder: DataFolder) -> None:
+    def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.failure:
             self._say("hunt failed", failure=outcome.failure, next_step=outcome.next_step, seconds=outcome.seconds)
@@ -81,7 +81,7 @@ class Screen:
         else:
             self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
 
-    def watch(self, schedule: Schedule | None, folder: DataFolder) -> None:
+    def watch(self, schedule: HuntSchedule | None, folder: DataFolder) -> None:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder
 
@@ -118,7 +118,7 @@ class LiveScreen(Screen):
         self._rates: list[int] = []
         self._last_total, self._last_look = 0, time.monotonic()
         self._lines: list[str] = []
-        self._schedule: Schedule | None = None
+        self._schedule: HuntSchedule | None = None
         self._folder: DataFolder | None = None
         self._lock = threading.Lock()
 
@@ -128,12 +128,12 @@ class LiveScreen(Screen):
         if listen:
             self._print_pasteable(listen, data, token)
 
-    def watch(self, schedule: Schedule | None, folder: DataFolder) -> None:
+    def watch(self, schedule: HuntSchedule | None, folder: DataFolder) -> None:
         """Show these from now on."""
         self._schedule, self._folder = schedule, folder
         self._lines = campaign_lines(folder)
 
-    def hunted(self, outcome: Outcome, folder: DataFolder) -> None:
+    def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Show what the hunt found."""
         if outcome.failure:
             self._console.print(f"hunt failed: {outcome.failure}. Next: {outcome.next_step}")
@@ -216,5 +216,5 @@ def open_screen(traffic: Traffic | None, *, quiet: bool) -> Iterator[Screen]:
         yield Screen(console, quiet=quiet)
         return
     screen = LiveScreen(console, traffic)
-    with Live(screen, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=False):
+    with Live(screen, console=console, refresh_per_second=REDRAWS_PER_SECOND, transient=False):
         yield screen

@@ -17,24 +17,25 @@ from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.live_screen import Screen, open_screen
-from stillhunt.cli.progress import open_progress
+from stillhunt.cli.progress import MEGABYTE, open_progress
 from stillhunt.cli.terminal import message_console
-from stillhunt.watch.child import Outcome, hunt_in_child
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.after_hunt import after_hunt
+from stillhunt.watch.alerts.sender import Sender, receivers_with
+from stillhunt.watch.child import HuntOutcome, hunt_in_child
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
-from stillhunt.web.pages import Served, pages_of
+from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import address, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
-MEGABYTE = 1_000_000
 FIRST_NAME = "first start"
-PARTS = ("ingest", "hunt", "web")
+SERVE_PARTS = ("ingest", "hunt", "web")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ServeOrder:
 
     Attributes:
         data: the data folder.
-        parts: of PARTS.
+        parts: of SERVE_PARTS.
         watched: logs that are read in place.
         settings: dotted name -> text of the value.
         settings_file: file of settings in place of ./stillhunt.toml.
@@ -73,7 +74,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     """
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     folder = DataFolder(order.data)
-    database = Database(config.watch.database, folder.database)
+    database = WatchDatabase(config.watch.database, folder.database)
     _check_port(config.serve.listen)
     if check:
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
@@ -90,10 +91,10 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         screen.started(config.serve.listen, folder.path, token, order.parts)
         schedule = None
         if "hunt" in order.parts:
-            schedule = _schedule(order, config, folder, traffic, screen)
-            opened.enter_context(_running(schedule))
+            plan = HuntPlan(folder, config, order.watched)
+            schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
-        served = Served(folder, tokens, traffic if receives else None, limits if receives else None, schedule)
+        served = PageSources(folder, tokens, traffic if receives else None, limits if receives else None, schedule)
         receiver = None
         if receives:
             close_left_behind(folder.spool)
@@ -119,7 +120,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     """
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     folder = DataFolder(order.data)
-    Database(config.watch.database, folder.database).close()
+    database = WatchDatabase(config.watch.database, folder.database)
     with ExitStack() as opened:
         opened.enter_context(folder.role("serve-hunt"))
         with open_progress(quiet=order.quiet) as progress:
@@ -130,27 +131,30 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
             screen.hunted(outcome, folder)
             return EXIT_ERROR if outcome.failure else 0
         screen.started("", folder.path, "", order.parts)
-        schedule = _schedule(order, config, folder, Traffic(), screen)
-        screen.watch(schedule, folder)
-        with _running(schedule):
+        plan = HuntPlan(folder, config, order.watched)
+        with _hunting(plan, database, Traffic(), screen) as schedule:
+            screen.watch(schedule, folder)
             threading.Event().wait()
     return 0
 
 
-def _schedule(order: ServeOrder, config: Config, folder: DataFolder, traffic: Traffic, screen: Screen) -> Schedule:
-    def told(outcome: Outcome) -> None:
-        screen.hunted(outcome, folder)
-
-    return Schedule(HuntPlan(folder, config, order.watched), traffic.total, told)
-
-
 @contextmanager
-def _running(schedule: Schedule) -> Iterator[None]:
+def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: Screen) -> Iterator[HuntSchedule]:
+    """Hunts on schedule, what follows each of them, and the sending of alerts."""
+
+    def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
+        after_hunt(done, database, outcome, failures)
+        screen.hunted(outcome, done.data)
+
+    sender = Sender(plan.data, database, receivers_with(plan.config.alerts))
+    schedule = HuntSchedule(plan, traffic.total, after)
+    sender.start()
     schedule.start()
     try:
-        yield
+        yield schedule
     finally:
         schedule.stop()
+        sender.stop()
 
 
 @contextmanager
@@ -162,7 +166,7 @@ def _committing(folder: DataFolder) -> Iterator[Committer]:
         committer.stop()
 
 
-def _first_token(database: Database) -> str:
+def _first_token(database: WatchDatabase) -> str:
     """A token for a folder that has none yet; empty for others."""
     return "" if has_tokens(database) else make_token(database, FIRST_NAME, frozenset((INGEST, ADMIN)))
 

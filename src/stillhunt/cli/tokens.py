@@ -11,7 +11,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.tokens import ADMIN, INGEST, make_token, revoke_token
@@ -80,6 +80,6 @@ def _name(shown: dict[str, object]) -> str:
     return f"{shown['name']} (revoked)" if shown["revoked"] else str(shown["name"])
 
 
-def _database(data: Path) -> Database:
+def _database(data: Path) -> WatchDatabase:
     folder = DataFolder(data)
-    return Database(Config.load().watch.database, folder.database)
+    return WatchDatabase(Config.load().watch.database, folder.database)

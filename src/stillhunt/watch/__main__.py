@@ -6,7 +6,7 @@ import json
 import sys
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt.watch.child import Outcome, order_of
+from stillhunt.watch.child import HuntOutcome, order_of
 from stillhunt.watch.hunting import hunt_now
 
 
@@ -14,13 +14,15 @@ def main() -> None:
     """Hunt as the order says; an error is part of the outcome, not an exit code."""
     try:
         snapshot = hunt_now(order_of(sys.stdin.read()))
-        outcome = Outcome(sequence=None if snapshot is None else snapshot.sequence)
+        outcome = HuntOutcome(sequence=None if snapshot is None else snapshot.sequence)
     except StillhuntError as error:
-        outcome = Outcome(failure=error.what, next_step=error.next_step)
+        outcome = HuntOutcome(failure=error.what, next_step=error.next_step)
     except MemoryError:
-        outcome = Outcome(failure="the hunt ran out of memory", next_step="shorten watch.window_days")
+        outcome = HuntOutcome(failure="the hunt ran out of memory", next_step="shorten watch.window_days")
     except OSError as error:
-        outcome = Outcome(failure=f"the hunt failed: {error.strerror}", next_step="check the disk of the data folder")
+        outcome = HuntOutcome(
+            failure=f"the hunt failed: {error.strerror}", next_step="check the disk of the data folder"
+        )
     sys.stdout.write(json.dumps(outcome.__dict__) + "\n")
 
 

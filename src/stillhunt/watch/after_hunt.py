@@ -7,14 +7,14 @@ from contextlib import suppress
 from stillhunt.base.errors import OutputError
 from stillhunt.watch.alerts.changes import Alert, failing_alert, recovered_alert
 from stillhunt.watch.alerts.outbox import record_alerts
-from stillhunt.watch.child import Outcome
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.child import HuntOutcome
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.retention import Expired, expire
 
 
-def after_hunt(plan: HuntPlan, database: Database, outcome: Outcome, failures: int) -> Expired:
+def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> Expired:
     """Record alerts about hunts that fail or succeed again, and delete what is too old.
 
     Args:
@@ -35,7 +35,7 @@ def after_hunt(plan: HuntPlan, database: Database, outcome: Outcome, failures: i
     return Expired()
 
 
-def _alerts_about(plan: HuntPlan, database: Database, outcome: Outcome, failures: int) -> list[Alert]:
+def _alerts_about(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> list[Alert]:
     settings = plan.config.alerts
     if outcome.failure and failures >= settings.hunt_failures:
         reason = outcome.failure.partition(":")[0]  # what follows may quote what was read

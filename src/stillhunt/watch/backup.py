@@ -24,7 +24,7 @@ from typing import Any
 from stillhunt._version import __version__
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.extract.store.folders import KEY
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
@@ -62,7 +62,7 @@ class BackedUp:
     database: bool
 
 
-def back_up(folder: DataFolder, database: Database, target: Path, url: str = "") -> BackedUp:
+def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str = "") -> BackedUp:
     """Copy a data folder while it is in use.
 
     Args:

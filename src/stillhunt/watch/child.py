@@ -26,7 +26,7 @@ _LONGEST_ERROR = 2000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class HuntOutcome:
     """How a hunt ended.
 
     Attributes:
@@ -68,7 +68,7 @@ def memory_limit(config: Config) -> int:
     return int(limit * _GIB) if limit else int(MEMORY_SHARE * psutil.virtual_memory().total)
 
 
-def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> Outcome:
+def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOutcome:
     """Hunt in a process of its own, and wait for it.
 
     Args:
@@ -89,18 +89,20 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> Outcom
     watcher.join()
     seconds = round(time.monotonic() - began, 3)
     if watcher.reason:
-        return Outcome(failure=watcher.reason, next_step=watcher.next_step, seconds=seconds, peak_bytes=watcher.peak)
+        return HuntOutcome(
+            failure=watcher.reason, next_step=watcher.next_step, seconds=seconds, peak_bytes=watcher.peak
+        )
     try:
         found = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
         last = errors.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
-        return Outcome(
+        return HuntOutcome(
             failure=f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}",
             next_step="it is tried again; if that fails too, run 'stillhunt hunt' over the spool folder",
             seconds=seconds,
             peak_bytes=watcher.peak,
         )
-    return Outcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
+    return HuntOutcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
 
 
 class _Watcher(threading.Thread):

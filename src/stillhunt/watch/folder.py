@@ -35,7 +35,7 @@ class DataFolder:
 
     @property
     def spool(self) -> Path:
-        """Raw records as they came: `SOURCE/HOUR/part-*`."""
+        """Raw records as they came: `SOURCE/HOUR_NAME/part-*`."""
         return self.path / SPOOL
 
     @property

@@ -11,27 +11,27 @@ from sqlalchemy import and_, func, or_, select
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage.model import NAME_CHARS
-from stillhunt.watch.database.store import Database
-from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGNS, SNAPSHOTS
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
 
 _IDS_SHOWN, _WHERE = 3, "database of the data folder"
 
 
-def all_campaigns(database: Database) -> list[dict[str, Any]]:
-    """Rows of CAMPAIGNS with the number of latest members (`accounts`) and their harvest (`requests`), newest first."""
-    member, campaign = CAMPAIGN_MEMBERS.c, CAMPAIGNS.c
+def all_campaigns(database: WatchDatabase) -> list[dict[str, Any]]:
+    """Campaigns with the number of latest members (`accounts`) and their harvest (`requests`), newest first."""
+    member, campaign = CAMPAIGN_MEMBERS.c, CAMPAIGN_ROWS.c
     latest = and_(member.campaign_id == campaign.campaign_id, member.last_snapshot == campaign.last_snapshot)
     counts = func.count(member.account_id), func.coalesce(func.sum(member.requests), 0)
     statement = (
-        select(CAMPAIGNS, counts[0].label("accounts"), counts[1].label("requests"))
-        .select_from(CAMPAIGNS.outerjoin(CAMPAIGN_MEMBERS, latest))
-        .group_by(*CAMPAIGNS.c)
+        select(CAMPAIGN_ROWS, counts[0].label("accounts"), counts[1].label("requests"))
+        .select_from(CAMPAIGN_ROWS.outerjoin(CAMPAIGN_MEMBERS, latest))
+        .group_by(*CAMPAIGN_ROWS.c)
         .order_by(campaign.last_seen.desc(), campaign.campaign_id)
     )
     return [{**row, "requests": int(row["requests"])} for row in database.read(statement)]
 
 
-def resolve_campaign(database: Database, wanted: str) -> str:
+def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
     """The lasting id that is meant: the full one, or the only one that begins so.
 
     Args:
@@ -41,7 +41,7 @@ def resolve_campaign(database: Database, wanted: str) -> str:
     Raises:
         CaseError: no campaign has this id or begins with it, or several do.
     """
-    names: list[str] = [row["campaign_id"] for row in database.read(select(CAMPAIGNS.c.campaign_id))]
+    names: list[str] = [row["campaign_id"] for row in database.read(select(CAMPAIGN_ROWS.c.campaign_id))]
     found = [name for name in sorted(names) if wanted and name.startswith(wanted)]
     if wanted in names or len(found) == 1:
         return wanted if wanted in names else found[0]
@@ -60,7 +60,7 @@ def resolve_campaign(database: Database, wanted: str) -> str:
     )
 
 
-def history(database: Database, campaign: str) -> list[dict[str, Any]]:
+def history(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Events of a campaign, and those of others that it has part in, the oldest first.
 
     Args:
@@ -76,7 +76,7 @@ def history(database: Database, campaign: str) -> list[dict[str, Any]]:
     return [{**row, "others": json.loads(row["others"])} for row in database.read(statement)]
 
 
-def members_over_time(database: Database, campaign: str) -> list[dict[str, Any]]:
+def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Every account that ever was a member: requests, flagged, the first and the last snapshot that has it as one.
 
     Args:
@@ -91,7 +91,7 @@ def members_over_time(database: Database, campaign: str) -> list[dict[str, Any]]
     return database.read(statement.order_by(member.first_snapshot, member.account_id))
 
 
-def snapshot_times(database: Database) -> dict[int, int]:
+def snapshot_times(database: WatchDatabase) -> dict[int, int]:
     """When each hunt was: number of its snapshot -> microseconds since 1970."""
-    rows = database.read(select(SNAPSHOTS.c.sequence, SNAPSHOTS.c.made_at))
+    rows = database.read(select(SNAPSHOT_ROWS.c.sequence, SNAPSHOT_ROWS.c.made_at))
     return {row["sequence"]: row["made_at"] for row in rows}

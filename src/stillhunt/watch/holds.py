@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import insert, select, update
 
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import HOLDS
-from stillhunt.watch.folder import SNAPSHOTS, SPOOL, DataFolder
+from stillhunt.watch.folder import SNAPSHOT_ROWS, SPOOL, DataFolder
 
 KEEPING = "retention"
 """Role of whoever deletes old data, and of whoever needs that nothing is deleted meanwhile."""
@@ -53,14 +53,14 @@ class Hold:
         return self.released_at is None and begins and (self.to_time is None or self.to_time >= first)
 
 
-def all_holds(database: Database) -> list[Hold]:
+def all_holds(database: WatchDatabase) -> list[Hold]:
     """All holds that were ever made, the oldest first."""
     rows = database.read(select(HOLDS).order_by(HOLDS.c.hold_id))
     return [Hold(**{name: row[name] for name in Hold.__dataclass_fields__}) for row in rows]
 
 
 def add_hold(
-    folder: DataFolder, database: Database, reason: str, between: tuple[int | None, int | None], now: int
+    folder: DataFolder, database: WatchDatabase, reason: str, between: tuple[int | None, int | None], now: int
 ) -> int:
     """Make a hold; when this returns, nothing that it covers is deleted any more.
 
@@ -92,7 +92,7 @@ def add_hold(
         return int(connection.execute(insert(HOLDS).values(**values).returning(HOLDS.c.hold_id)).scalar_one())
 
 
-def release_hold(database: Database, hold_id: int, now: int) -> bool:
+def release_hold(database: WatchDatabase, hold_id: int, now: int) -> bool:
     """Release a hold; False where there is none of this number that still counts.
 
     Args:
@@ -138,7 +138,7 @@ def existing_folder(path: Path) -> DataFolder:
     Raises:
         CaseError: there is no data folder.
     """
-    if not (path / SPOOL).is_dir() or not (path / SNAPSHOTS).is_dir():
+    if not (path / SPOOL).is_dir() or not (path / SNAPSHOT_ROWS).is_dir():
         raise CaseError(
             "this is no data folder",
             where=str(path),

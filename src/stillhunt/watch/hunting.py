@@ -17,7 +17,7 @@ from stillhunt.pipeline import hunt
 from stillhunt.triage import Case
 from stillhunt.watch.alerts.changes import alerts_of
 from stillhunt.watch.alerts.outbox import record_alerts
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.inputs import watched_files, window_parts, window_start
 from stillhunt.watch.lineage.campaigns import found_campaigns
@@ -62,7 +62,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
     """
     folder, config = plan.data, plan.config
     with folder.role(HUNT_ROLE):
-        database = Database(config.watch.database, folder.database)
+        database = WatchDatabase(config.watch.database, folder.database)
         try:
             newest = newest_sequence(database)
             remove_unrecorded(folder, newest)
@@ -83,7 +83,7 @@ def _hunt_settings(config: Config, folder: DataFolder) -> Config:
     return config if config.engine == "spark" else config.model_copy(update={"state": str(folder.state)})
 
 
-def _publish(plan: HuntPlan, database: Database, case: Case, sequence: int, start: int) -> Snapshot:
+def _publish(plan: HuntPlan, database: WatchDatabase, case: Case, sequence: int, start: int) -> Snapshot:
     found = found_campaigns(case)
     settled = settle(known_campaigns(database), found, start)
     lasting = with_lasting_ids(case, settled.lasting)

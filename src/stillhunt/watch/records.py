@@ -9,21 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from stillhunt.watch.database.store import Database
-from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGNS, SNAPSHOTS
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
 from stillhunt.watch.lineage.campaigns import ACTIVE, FoundCampaign, KnownCampaign, Settled
 
 
-def newest_sequence(database: Database) -> int | None:
+def newest_sequence(database: WatchDatabase) -> int | None:
     """Number of the newest snapshot; None before the first."""
-    (row,) = database.read(select(func.max(SNAPSHOTS.c.sequence).label("newest")))
+    (row,) = database.read(select(func.max(SNAPSHOT_ROWS.c.sequence).label("newest")))
     newest: int | None = row["newest"]
     return newest
 
 
-def known_campaigns(database: Database) -> list[KnownCampaign]:
+def known_campaigns(database: WatchDatabase) -> list[KnownCampaign]:
     """Campaigns with lasting ids, ascending by id."""
-    campaigns = database.read(select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id))
+    campaigns = database.read(select(CAMPAIGN_ROWS).order_by(CAMPAIGN_ROWS.c.campaign_id))
     latest = {row["campaign_id"]: row["last_snapshot"] for row in campaigns}
     members: dict[str, dict[str, int]] = {}
     former: dict[str, set[str]] = {}
@@ -53,21 +53,21 @@ def record_hunt(
 
     Args:
         connection: within a transaction.
-        snapshot: a row of SNAPSHOTS.
+        snapshot: a row of SNAPSHOT_ROWS.
         found: what the hunt found, under the ids that it gave.
         settled: their lasting ids, and the events.
     """
     sequence, at = snapshot["sequence"], snapshot["made_at"]
-    if connection.execute(select(SNAPSHOTS.c.sequence).where(SNAPSHOTS.c.sequence == sequence)).first():
+    if connection.execute(select(SNAPSHOT_ROWS.c.sequence).where(SNAPSHOT_ROWS.c.sequence == sequence)).first():
         return
-    connection.execute(insert(SNAPSHOTS).values(**snapshot))
-    tracked = set(connection.execute(select(CAMPAIGNS.c.campaign_id)).scalars())
+    connection.execute(insert(SNAPSHOT_ROWS).values(**snapshot))
+    tracked = set(connection.execute(select(CAMPAIGN_ROWS.c.campaign_id)).scalars())
     for campaign in found:
         name = settled.lasting[campaign.campaign_id]
         if campaign.verdict != "none" or name in tracked:
             _enter_campaign(connection, name, campaign, sequence, known=name in tracked)
     for name, status in settled.statuses.items():
-        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name).values(status=status))
+        connection.execute(update(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == name).values(status=status))
     rows = [
         {**asdict(event), "sequence": sequence, "at": at, "others": json.dumps(event.others)}
         for event in settled.events
@@ -85,10 +85,10 @@ def _enter_campaign(connection: Connection, name: str, campaign: FoundCampaign, 
         "last_seen": campaign.last_seen,
     }
     if known:
-        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name).values(**values))
+        connection.execute(update(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == name).values(**values))
     else:
         first = {"status": ACTIVE, "first_snapshot": sequence, "first_seen": campaign.first_seen}
-        connection.execute(insert(CAMPAIGNS).values(campaign_id=name, **values, **first))
+        connection.execute(insert(CAMPAIGN_ROWS).values(campaign_id=name, **values, **first))
     _enter_members(connection, name, campaign, sequence)
 
 

@@ -24,15 +24,14 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.units import DAY
 from stillhunt.extract import names_in_use
-from stillhunt.watch.database.store import Database
-from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS, CAMPAIGNS, SNAPSHOTS
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import KEEPING, all_holds
 from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
-from stillhunt.watch.spool.parts import HOUR as HOUR_NAME
-from stillhunt.watch.spool.parts import OPEN, is_source_name
+from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, is_source_name
 
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
 _PART = re.compile(r"part-[\w.-]{1,200}")
@@ -68,7 +67,7 @@ class Expired:
         return any(getattr(self, one.name) for one in fields(self))
 
 
-def expire(folder: DataFolder, database: Database, config: Config, now: int) -> Expired:
+def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int) -> Expired:
     """Delete what is too old; call it between two hunts.
 
     Args:
@@ -92,7 +91,7 @@ def expire(folder: DataFolder, database: Database, config: Config, now: int) -> 
         return _expire(folder, database, config, now)
 
 
-def _expire(folder: DataFolder, database: Database, config: Config, now: int) -> Expired:
+def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int) -> Expired:
     holds = all_holds(database)
 
     def held(first: int, last: int) -> bool:
@@ -139,9 +138,9 @@ def _expire_state(state: Path, before: int, held: Held) -> int:
     return sum(_remove_folder(path) for path in old)
 
 
-def _expire_snapshots(folder: DataFolder, database: Database, before: int, held: Held) -> int:
+def _expire_snapshots(folder: DataFolder, database: WatchDatabase, before: int, held: Held) -> int:
     """Snapshots but for the newest one; a hold covers one if it was made, or its traffic was received, in its time."""
-    made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOTS))}
+    made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOT_ROWS))}
     keep = {max(made, key=int, default=""), _target_of(folder.latest)}
     removed = 0
     for path in list(_folders(folder.snapshots, lambda name: _SNAPSHOT.fullmatch(name) is not None)):
@@ -156,14 +155,14 @@ def _expire_snapshots(folder: DataFolder, database: Database, before: int, held:
     return removed
 
 
-def _expire_campaigns(database: Database, before: int, held: Held) -> int:
+def _expire_campaigns(database: WatchDatabase, before: int, held: Held) -> int:
     """Campaigns that have ended, or became part of another, with their members and events."""
-    known = select(CAMPAIGNS, SNAPSHOTS.c.made_at).outerjoin(
-        SNAPSHOTS, SNAPSHOTS.c.sequence == CAMPAIGNS.c.last_snapshot
+    known = select(CAMPAIGN_ROWS, SNAPSHOT_ROWS.c.made_at).outerjoin(
+        SNAPSHOT_ROWS, SNAPSHOT_ROWS.c.sequence == CAMPAIGN_ROWS.c.last_snapshot
     )
     over = [
         row["campaign_id"]
-        for row in database.read(known.where(CAMPAIGNS.c.status.in_((ENDED, MERGED))))
+        for row in database.read(known.where(CAMPAIGN_ROWS.c.status.in_((ENDED, MERGED))))
         if (end := max(row["last_seen"] or 0, row["made_at"] or 0)) < before
         and not held(end if row["first_seen"] is None else row["first_seen"], end)
     ]
@@ -171,14 +170,16 @@ def _expire_campaigns(database: Database, before: int, held: Held) -> int:
         with database.write() as connection:
             for name in over:
                 connection.execute(delete(CAMPAIGN_EVENTS).where(CAMPAIGN_EVENTS.c.campaign_id == name))
-                connection.execute(delete(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == name))
+                connection.execute(delete(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == name))
     return len(over)
 
 
-def _expire_rows(folder: DataFolder, database: Database, before: int, held: Held) -> None:
+def _expire_rows(folder: DataFolder, database: WatchDatabase, before: int, held: Held) -> None:
     """Rows of snapshots whose folders are gone; never that of the newest, after which the next one is numbered."""
-    newest = select(func.max(SNAPSHOTS.c.sequence)).scalar_subquery()
-    old = database.read(select(SNAPSHOTS).where(SNAPSHOTS.c.made_at < before, SNAPSHOTS.c.sequence != newest))
+    newest = select(func.max(SNAPSHOT_ROWS.c.sequence)).scalar_subquery()
+    old = database.read(
+        select(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.made_at < before, SNAPSHOT_ROWS.c.sequence != newest)
+    )
     over = [
         row["sequence"]
         for row in old
@@ -186,7 +187,7 @@ def _expire_rows(folder: DataFolder, database: Database, before: int, held: Held
     ]
     if over:
         with database.write() as connection:
-            connection.execute(delete(SNAPSHOTS).where(SNAPSHOTS.c.sequence.in_(over)))
+            connection.execute(delete(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.sequence.in_(over)))
 
 
 def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
@@ -195,7 +196,7 @@ def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
     return (made if row["from_time"] is None else min(row["from_time"], made)), made
 
 
-def _expire_alerts(database: Database, before: int, held: Held) -> int:
+def _expire_alerts(database: WatchDatabase, before: int, held: Held) -> int:
     old = database.read(select(ALERTS.c.alert_id, ALERTS.c.at).where(ALERTS.c.at < before))
     over = [row["alert_id"] for row in old if not held(row["at"], row["at"])]
     if over:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from stillhunt.watch.child import Outcome, hunt_in_child
+from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.hunting import HuntPlan
 
 FIRST_RETRY_SECONDS = 30.0
@@ -15,7 +15,7 @@ FIRST_RETRY_SECONDS = 30.0
 
 
 @dataclass
-class Progress:
+class ScheduleState:
     """What the schedule is doing; read by the screen, by the metrics and by the health check.
 
     Attributes:
@@ -29,19 +29,19 @@ class Progress:
 
     running_since: float | None = None
     next_at: float = 0.0
-    last: Outcome | None = None
+    last: HuntOutcome | None = None
     last_at: float = 0.0
     failures: int = 0
     hunts: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "nothing": 0})
 
 
-class Schedule:
+class HuntSchedule:
     """Starts hunts, one at a time, until it is stopped.
 
     Args:
         plan: what each hunt does; its time is set anew each time.
         received: requests received since the start, to hunt after `watch.every_requests` of them.
-        told: called after each hunt.
+        after: called after each hunt with its plan, its outcome and the number of failures since the last success.
         clock: seconds since 1970.
     """
 
@@ -49,14 +49,14 @@ class Schedule:
         self,
         plan: HuntPlan,
         received: Callable[[], int] = lambda: 0,
-        told: Callable[[Outcome], None] = lambda _outcome: None,
+        after: Callable[[HuntPlan, HuntOutcome, int], None] = lambda _plan, _outcome, _failures: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._plan, self._received, self._told, self._clock = plan, received, told, clock
+        self._plan, self._received, self._after, self._clock = plan, received, after, clock
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._asked = False
         self._counted = 0
-        self.progress = Progress(next_at=clock() + self._interval)
+        self.progress = ScheduleState(next_at=clock() + self._interval)
         self._thread = threading.Thread(target=self._run, name="stillhunt-schedule", daemon=True)
 
     @property
@@ -97,7 +97,8 @@ class Schedule:
         self._asked, self._counted = False, self._received()
         began = self._clock()
         self.progress.running_since = began
-        outcome = hunt_in_child(replace(self._plan, now=int(began * 1e6)), self._stopping)
+        plan = replace(self._plan, now=int(began * 1e6))
+        outcome = hunt_in_child(plan, self._stopping)
         self.progress.running_since = None
         if self._stopping.is_set():
             return
@@ -108,4 +109,4 @@ class Schedule:
         retry = FIRST_RETRY_SECONDS * 2.0 ** (self.progress.failures - 1)
         wait = min(retry, self._interval) if failed else max(began + self._interval - self._clock(), 0.001)
         self.progress.next_at = self._clock() + wait
-        self._told(outcome)
+        self._after(plan, outcome, self.progress.failures)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, update
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import is_source_name
 
@@ -42,7 +42,7 @@ class Token:
     revoked: bool
 
 
-def make_token(database: Database, name: str, scopes: frozenset[str], source: str = "default") -> str:
+def make_token(database: WatchDatabase, name: str, scopes: frozenset[str], source: str = "default") -> str:
     """Make a token.
 
     Args:
@@ -58,10 +58,14 @@ def make_token(database: Database, name: str, scopes: frozenset[str], source: st
         ConfigError: a scope or the source is not allowed.
     """
     if not scopes or scopes - set(SCOPES):
-        raise ConfigError(f"scopes are {' and '.join(SCOPES)}", where="scopes of a token")
+        raise ConfigError(
+            "a token needs a scope that exists", where="scopes of a token", next_step=f"choose of {', '.join(SCOPES)}"
+        )
     if not is_source_name(source):
         raise ConfigError(
-            "a source is named by lower-case letters, digits, - and _, at most 63", where="source of a token"
+            "the source of a token cannot name a folder",
+            where="source of a token",
+            next_step="use lower-case letters, digits, - and _, at most 63",
         )
     token = PREFIX + secrets.token_urlsafe(24)
     with database.write() as connection:
@@ -78,14 +82,14 @@ def make_token(database: Database, name: str, scopes: frozenset[str], source: st
     return token
 
 
-def revoke_token(database: Database, token_id: str) -> bool:
+def revoke_token(database: WatchDatabase, token_id: str) -> bool:
     """Revoke a token; False where there is none of this id that still counts."""
     statement = update(TOKENS).where(TOKENS.c.token_id == token_id, TOKENS.c.revoked_at.is_(None))
     with database.write() as connection:
         return bool(connection.execute(statement.values(revoked_at=time.time_ns() // 1000)).rowcount)
 
 
-def has_tokens(database: Database) -> bool:
+def has_tokens(database: WatchDatabase) -> bool:
     """Whether any token was ever made."""
     (row,) = database.read(select(func.count().label("number")).select_from(TOKENS))
     return bool(row["number"])
@@ -98,7 +102,7 @@ class KnownTokens:
         database: of the data folder.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: WatchDatabase) -> None:
         self._database = database
         self._tokens: dict[str, Token] = {}
         self._read_at = -REFRESH_SECONDS

@@ -11,12 +11,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.traffic import Traffic
 
 
-def metrics_text(folder: DataFolder, traffic: Traffic | None, schedule: Schedule | None) -> tuple[bytes, str]:
+def metrics_text(folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None) -> tuple[bytes, str]:
     """The figures in Prometheus' text form, and its content type.
 
     Args:
@@ -30,7 +30,7 @@ def metrics_text(folder: DataFolder, traffic: Traffic | None, schedule: Schedule
 
 
 class _Figures(Collector):
-    def __init__(self, folder: DataFolder, traffic: Traffic | None, schedule: Schedule | None) -> None:
+    def __init__(self, folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None) -> None:
         self._folder, self._traffic, self._schedule = folder, traffic, schedule
 
     def collect(self) -> Iterator[Metric]:
@@ -80,7 +80,7 @@ def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
         yield worst
 
 
-def _of_schedule(schedule: Schedule) -> Iterator[Metric]:
+def _of_schedule(schedule: HuntSchedule) -> Iterator[Metric]:
     progress = schedule.progress
     hunts = CounterMetricFamily("stillhunt_hunts", "Hunts that ended, by result.", labels=["result"])
     for result, count in sorted(progress.hunts.items()):

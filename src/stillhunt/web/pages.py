@@ -14,7 +14,7 @@ from starlette.routing import Route
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.schedule import Schedule
+from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN, KnownTokens
 from stillhunt.web.metrics import metrics_text
@@ -22,7 +22,7 @@ from stillhunt.web.traffic import Limits, Traffic
 
 
 @dataclass(frozen=True)
-class Served:
+class PageSources:
     """What the pages show.
 
     Attributes:
@@ -37,10 +37,10 @@ class Served:
     tokens: KnownTokens
     traffic: Traffic | None = None
     limits: Limits | None = None
-    schedule: Schedule | None = None
+    schedule: HuntSchedule | None = None
 
 
-def pages_of(served: Served) -> Starlette:
+def pages_of(served: PageSources) -> Starlette:
     """The application for all paths that are no inlets."""
     pages = _Pages(served)
     return Starlette(
@@ -55,7 +55,7 @@ def pages_of(served: Served) -> Starlette:
 
 
 class _Pages:
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: PageSources) -> None:
         self._served = served
 
     async def health(self, _request: Request) -> Response:

@@ -67,7 +67,7 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
     Args:
         events: what happened to the campaigns at this hunt.
         case: what was found, under lasting ids.
-        snapshot: its row of SNAPSHOTS.
+        snapshot: its row of SNAPSHOT_ROWS.
         settings: what is an alert.
     """
     if not events:

@@ -15,7 +15,7 @@ from stillhunt.base.units import HOUR
 from stillhunt.watch.alerts.changes import Alert
 from stillhunt.watch.alerts.parameters import SendingLimits
 from stillhunt.watch.alerts.receivers import receivers_of
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 
 _SECOND = 1_000_000
@@ -114,7 +114,7 @@ def _enter(connection: Connection, alert: Alert, settings: AlertSettings) -> Non
         connection.execute(insert(DELIVERIES), waiting)
 
 
-def due_for(database: Database, receiver: str, now: int, limits: SendingLimits) -> list[Due]:
+def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLimits) -> list[Due]:
     """Alerts that are to be sent to a receiver now, the oldest first.
 
     Args:
@@ -136,7 +136,7 @@ def due_for(database: Database, receiver: str, now: int, limits: SendingLimits) 
     return [Due(row["alert_id"], row["at"], json.loads(row["body"]), row["tries"]) for row in database.read(statement)]
 
 
-def note_sent(database: Database, due: Due, receiver: str, now: int, remark: str) -> None:
+def note_sent(database: WatchDatabase, due: Due, receiver: str, now: int, remark: str) -> None:
     """Record that an alert reached a receiver.
 
     Args:
@@ -149,7 +149,9 @@ def note_sent(database: Database, due: Due, receiver: str, now: int, remark: str
     _note(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)
 
 
-def note_failed(database: Database, due: Due, receiver: str, failure: str, plan: tuple[int, SendingLimits]) -> None:
+def note_failed(
+    database: WatchDatabase, due: Due, receiver: str, failure: str, plan: tuple[int, SendingLimits]
+) -> None:
     """Record that an alert did not reach a receiver, and when it is tried again.
 
     Args:
@@ -165,13 +167,13 @@ def note_failed(database: Database, due: Due, receiver: str, failure: str, plan:
     _note(database, due, receiver, next_try=None if given_up else now + int(wait * _SECOND), failure=failure)
 
 
-def _note(database: Database, due: Due, receiver: str, **values: Any) -> None:
+def _note(database: WatchDatabase, due: Due, receiver: str, **values: Any) -> None:
     mine = (DELIVERIES.c.alert_id == due.alert_id, DELIVERIES.c.channel == receiver)
     with database.write() as connection:
         connection.execute(update(DELIVERIES).where(*mine).values(tries=due.tries + 1, **values))
 
 
-def waiting_and_lost(database: Database) -> dict[str, tuple[int, int]]:
+def waiting_and_lost(database: WatchDatabase) -> dict[str, tuple[int, int]]:
     """Receiver -> (alerts that wait to be sent, alerts that were given up)."""
     open_ones = func.count(DELIVERIES.c.next_try)
     statement = (

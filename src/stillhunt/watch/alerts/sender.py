@@ -15,7 +15,7 @@ from stillhunt.watch.alerts.outbox import due_for, note_failed, note_sent
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING, SendingLimits
 from stillhunt.watch.alerts.sending import AlertReceiver, DeliveryError
 from stillhunt.watch.alerts.webhook import Webhook
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 
 SENDER_ROLE = "alerts"
@@ -33,7 +33,9 @@ def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
     return list({one.name: one for one in every}.values())
 
 
-def send_due(database: Database, receiver: AlertReceiver, clock: Callable[[], float], limits: SendingLimits) -> int:
+def send_due(
+    database: WatchDatabase, receiver: AlertReceiver, clock: Callable[[], float], limits: SendingLimits
+) -> int:
     """Send what a receiver is to get now; what is not taken is tried again later.
 
     An alert is noted as sent after it was taken: a crash between the two sends it again, under the same id.
@@ -75,7 +77,7 @@ class Sender:
     def __init__(
         self,
         folder: DataFolder,
-        database: Database,
+        database: WatchDatabase,
         receivers: Sequence[AlertReceiver],
         limits: SendingLimits = LIMITS_OF_SENDING,
         clock: Callable[[], float] = time.time,

@@ -22,7 +22,7 @@ BUSY_SECONDS = 30
 """How long a statement waits for another process that writes, before it fails."""
 
 
-class Database:
+class WatchDatabase:
     """The database of one data folder.
 
     Args:

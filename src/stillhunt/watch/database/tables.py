@@ -17,7 +17,7 @@ META = Table(
 )
 """Version of the tables, and what else is one value for the whole folder."""
 
-SNAPSHOTS = Table(
+SNAPSHOT_ROWS = Table(
     "snapshots",
     METADATA,
     Column("sequence", Integer, primary_key=True),
@@ -32,7 +32,7 @@ SNAPSHOTS = Table(
 )
 """One row for each hunt that was completed."""
 
-CAMPAIGNS = Table(
+CAMPAIGN_ROWS = Table(
     "campaigns",
     METADATA,
     Column("campaign_id", String(64), primary_key=True),

@@ -14,7 +14,7 @@ from stillhunt.watch.folder import sync_folder
 
 OPEN = ".open"
 """Ending of a part that may still grow; no hunt reads it."""
-HOUR = "%Y-%m-%dT%H"
+HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TAIL_BYTES = 1 << 20
 """Bytes of a line-based part that are read at a time, from its end, to find the last whole line."""
@@ -51,7 +51,7 @@ def closed_parts(spool: Path, since: datetime | None = None) -> list[Path]:
         spool: the spool folder.
         since: leave out hours that ended before it.
     """
-    first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR)
+    first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR_NAME)
     hours = (hour for source in sorted(_folders(spool)) for hour in sorted(_folders(source)) if hour.name > first)
     return [path for hour in hours for path in sorted(hour.iterdir()) if _is_closed(path)]
 
@@ -204,7 +204,7 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     Raises:
         OSError: it cannot be made.
     """
-    folder = spool / stream.source / now.astimezone(UTC).strftime(HOUR)
+    folder = spool / stream.source / now.astimezone(UTC).strftime(HOUR_NAME)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = now.strftime("%Y%m%dT%H%M%S%f")
     path = folder / f"part-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
