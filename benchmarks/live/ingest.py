@@ -74,11 +74,10 @@ def steady(server: Served, rate: int, seconds: float) -> None:
     )
     print(f"          lag to disk p99 {server.metric('stillhunt_ingest_lag_p99_seconds') * 1e3:.0f} ms")
     third = max(1, len(resident) // 3)
+    first, last = max(resident[:third], default=0.0), max(resident[-third:], default=0.0)
+    print(f"          memory of the server {first:.0f} MB in the first third, {last:.0f} MB in the last")
     print(
-        f"          memory of the server, MB: {max(resident[:third]):.0f} first third, {max(resident[-third:]):.0f} last"
-    )
-    print(
-        f"          CPU of the server {used.user + used.system:.0f} s, of its hunts {used.children_user:.0f} s (ended ones)"
+        f"          CPU of the server {used.user + used.system:.0f} s, of hunts that ended {used.children_user:.0f} s"
     )
     status = server.status()
     print(f"          hunts {status['hunts']['hunts']}, refused {status['refused'] or 'none'}")

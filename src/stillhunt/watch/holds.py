@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import HOLDS
-from stillhunt.watch.folder import SNAPSHOT_ROWS, SPOOL, DataFolder
+from stillhunt.watch.folder import SNAPSHOTS, SPOOL, DataFolder
 
 KEEPING = "retention"
 """Role of whoever deletes old data, and of whoever needs that nothing is deleted meanwhile."""
@@ -138,7 +138,7 @@ def existing_folder(path: Path) -> DataFolder:
     Raises:
         CaseError: there is no data folder.
     """
-    if not (path / SPOOL).is_dir() or not (path / SNAPSHOT_ROWS).is_dir():
+    if not (path / SPOOL).is_dir() or not (path / SNAPSHOTS).is_dir():
         raise CaseError(
             "this is no data folder",
             where=str(path),

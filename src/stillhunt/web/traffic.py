@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from pathlib import Path
 
-from stillhunt.base.config import ServeSettings
+from stillhunt.base.config_live import ServeSettings
 
 RATE_SECONDS = 10.0
 """Time over which the rate of a token is measured: short bursts pass, a flood does not."""

@@ -50,8 +50,8 @@ def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, 
         (
             100,
             (
-                "Its accounts repeat each other's prompts, as if drawn at random from a large pool: 10 % repeat, and two "
-                "accounts have 2 % in common"
+                "Its accounts repeat each other's prompts, as if drawn at random from a large pool: 10 % repeat, and "
+                "two accounts have 2 % in common"
             ),
         ),
     ],
