@@ -59,7 +59,9 @@ def snapshot(
         "from_time": moment(days_ago + window),
         "to_time": moment(days_ago),
     }
-    counts: dict[str, Any] = dict.fromkeys(("requests", "accounts", "rejected", "cpu_seconds", "required_bits"), 1)
+    counts: dict[str, Any] = dict.fromkeys(
+        ("requests", "accounts", "rejected", "cpu_seconds", "required_bits", "days"), 1
+    )
     with database.write() as connection:
         connection.execute(insert(SNAPSHOT_ROWS).values(**row, **counts))
     folder.switch_latest(path.name)

@@ -33,7 +33,7 @@ def known(name: str, members: Mapping[str, int], status: str = ACTIVE, **changes
 
 def snapshot_row(sequence: int) -> dict[str, Any]:
     """A row of the table of snapshots."""
-    counts = {"requests": 1000, "accounts": 50, "rejected": 0, "cpu_seconds": 1.0, "required_bits": 10.0}
+    counts = {"requests": 1000, "accounts": 50, "rejected": 0, "cpu_seconds": 1.0, "required_bits": 10.0, "days": 5.0}
     return {"sequence": sequence, "made_at": NOW + sequence, "from_time": WINDOW, "to_time": NOW, **counts}
 
 

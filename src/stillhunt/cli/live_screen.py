@@ -191,16 +191,18 @@ def campaign_lines(folder: DataFolder) -> list[str]:
     snapshot = latest_snapshot(folder)
     if snapshot is None:
         return []
+    budget = snapshot.facts()["budget"]
+    spent = f"budget   {budget['spent']:.2f} of {budget['allowed']:g} false campaigns spent in the last 30 days"
     rows = [campaign.row for campaign in Case.read(snapshot.case).model.of_verdict("act", "review")]
     if not rows:
-        return ["found    no campaign in the latest snapshot"]
+        return ["found    no campaign in the latest snapshot", spent]
     lines = [
         f"{row['verdict']:<8} {row['campaign_id']}  {formatting.volume(row['requests'], row['accounts'])}, "
         f"{formatting.probability(row['score'])}"
         for row in rows[:SHOWN_CAMPAIGNS]
     ]
     more = len(rows) - SHOWN_CAMPAIGNS
-    return [*lines, f"         and {more} more"] if more > 0 else lines
+    return [*lines, *([f"         and {more} more"] if more > 0 else []), spent]
 
 
 @contextmanager

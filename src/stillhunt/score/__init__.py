@@ -21,11 +21,19 @@ from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL, family_needs
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
-from stillhunt.score.verdict.budget import Budget, false_alarm_budget, log_budget
+from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
 
-__all__ = ["Budget", "evidence_needs", "false_alarm_budget", "list_version", "log_budget", "score_campaigns"]
+__all__ = [
+    "Budget",
+    "evidence_needs",
+    "expected_false",
+    "false_alarm_budget",
+    "list_version",
+    "log_budget",
+    "score_campaigns",
+]
 
 
 def score_campaigns(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ from stillhunt.watch.inputs import watched_files, window_parts, window_start
 from stillhunt.watch.lineage.campaigns import found_campaigns
 from stillhunt.watch.lineage.rename import with_lasting_ids
 from stillhunt.watch.lineage.settle import settle
-from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt
+from stillhunt.watch.looks import Look, ledger
+from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt, recorded_looks
 from stillhunt.watch.snapshots import WATCH_FILE, Snapshot, name_of, remove_unrecorded, write_snapshot
 
 HUNT_ROLE = "hunt"
@@ -88,7 +89,10 @@ def _publish(plan: HuntPlan, database: WatchDatabase, case: Case, sequence: int,
     settled = settle(known_campaigns(database), found, start)
     lasting = with_lasting_ids(case, settled.lasting)
     row = _snapshot_row(case, sequence, plan.now)
-    snapshot = write_snapshot(plan.data, sequence, lasting, {WATCH_FILE: {**row, "window_start": start}})
+    looks = [*recorded_looks(database), Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])]
+    spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
+    facts = {**row, "window_start": start, "budget": asdict(spent)}
+    snapshot = write_snapshot(plan.data, sequence, lasting, {WATCH_FILE: facts})
     alerts = alerts_of(settled.events, lasting, row, plan.config.alerts)
     with database.write() as connection:
         record_hunt(connection, row, found, settled)
@@ -99,7 +103,8 @@ def _publish(plan: HuntPlan, database: WatchDatabase, case: Case, sequence: int,
 
 def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:
     first, last = _ends(case.timeline["bucket"])
-    counts: dict[str, Any] = case.run.get("counts", {})
+    counts: dict[str, Any] = case.run["counts"]
+    budget: dict[str, Any] = case.run["budget"]
     return {
         "sequence": sequence,
         "made_at": now or time.time_ns() // 1000,
@@ -107,9 +112,10 @@ def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:
         "to_time": last,
         "requests": int(pc.sum(case.accounts["requests"]).as_py() or 0),
         "accounts": case.accounts.num_rows,
-        "rejected": int(counts.get("rejects", case.rejects.num_rows)),
+        "rejected": int(counts["rejects"]),
         "cpu_seconds": _cpu_seconds(),
-        "required_bits": float(case.run.get("budget", {}).get("required_bits", 0.0)),
+        "required_bits": float(budget["required_bits"]),
+        "days": float(budget["days"]),
     }
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
 from stillhunt.watch.lineage.campaigns import ACTIVE, FoundCampaign, KnownCampaign, Settled
+from stillhunt.watch.looks import Look
 
 
 def newest_sequence(database: WatchDatabase) -> int | None:
@@ -19,6 +20,13 @@ def newest_sequence(database: WatchDatabase) -> int | None:
     (row,) = database.read(select(func.max(SNAPSHOT_ROWS.c.sequence).label("newest")))
     newest: int | None = row["newest"]
     return newest
+
+
+def recorded_looks(database: WatchDatabase) -> list[Look]:
+    """Hunts that were completed, as far as the budget of false alarms goes."""
+    columns = ("made_at", "accounts", "days", "required_bits")
+    rows = database.read(select(*(SNAPSHOT_ROWS.c[name] for name in columns)))
+    return [Look(*(row[name] for name in columns)) for row in rows]
 
 
 def known_campaigns(database: WatchDatabase) -> list[KnownCampaign]:

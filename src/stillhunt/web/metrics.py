@@ -52,6 +52,14 @@ class _Figures(Collector):
             budget = GaugeMetricFamily("stillhunt_required_bits", "Bits that the false-alarm budget asks for.")
             budget.add_metric([], facts["required_bits"])
             yield budget
+            spent = GaugeMetricFamily(
+                "stillhunt_false_alarms_spent", "Expected false campaigns of the looks of the last 30 days, at most."
+            )
+            spent.add_metric([], facts["budget"]["spent"])
+            yield spent
+            allowed = GaugeMetricFamily("stillhunt_false_alarms_allowed", "False campaigns allowed in 30 days.")
+            allowed.add_metric([], facts["budget"]["allowed"])
+            yield allowed
 
 
 def _of_traffic(traffic: Traffic) -> Iterator[Metric]:

@@ -29,6 +29,7 @@ SNAPSHOT_ROWS = Table(
     Column("rejected", BigInteger, nullable=False),
     Column("cpu_seconds", Float, nullable=False),
     Column("required_bits", Float, nullable=False),
+    Column("days", Float, nullable=False),
 )
 """One row for each hunt that was completed."""
 
