@@ -71,7 +71,8 @@ def snapshot(
 def campaign(database: WatchDatabase, name: str, status: str, days_ago: float) -> None:
     row = {"status": status, "verdict": "act", "kind": "harvest", "score": 0.999, "last_seen": moment(days_ago)}
     first = {"first_snapshot": 1, "last_snapshot": 1, "first_seen": moment(days_ago + 5)}
-    member = {"campaign_id": name, "account_id": "a", "requests": 5, "flagged": 1, "last_snapshot": 1}
+    seen = {"first_snapshot": 1, "last_snapshot": 1}
+    member = {"campaign_id": name, "account_id": "a", "requests": 5, "flagged": 1, **seen}
     happened = {"sequence": 1, "at": moment(days_ago), "campaign_id": name, "event": "ended"}
     with database.write() as connection:
         connection.execute(insert(CAMPAIGN_ROWS).values(campaign_id=name, **row, **first))
