@@ -18,12 +18,12 @@ from stillhunt.base.schema_case import HARVEST_OPERATION
 from stillhunt.base.units import DAY
 from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
-from stillhunt.link.requests.arrays import Hashes, Ints, values
+from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
 from stillhunt.watch.signatures.features import style_hashes
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
-from stillhunt.watch.signatures.reasons import reasons_of
+from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_VERSION,
     FalseMatches,
@@ -42,7 +42,7 @@ from stillhunt.watch.signatures.weights import (
     topic_weights,
 )
 
-_UNKNOWN = FalseMatches(0, 0, 0, 0, 0.0, 1e6)
+_UNKNOWN = FalseMatches(0, 0, 0, 0, 0, 0, 0.0, 1e6)
 _SURE = 0.95
 
 
@@ -189,7 +189,10 @@ def _try(
 def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Counts) -> Signature | str:
     """The signature with its threshold and rate, or why there is none."""
     group, bits, matched = (values(scores, name) for name in ("group", "bits", "matched"))
-    highest = int(bits[group == passes.SETTING].max(initial=0)) / MICRO
+    alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
+    if alike.sum() > max(1.0, MATCHING.most_set_aside * len(campaign.members)):
+        alike[:] = False  # many who are no members use its wording
+    highest = int(bits[(group == passes.SETTING) & ~alike].max(initial=0)) / MICRO
     bar = max(MATCHING.account_bits, MATCHING.honest_margin * highest)
     linked = bits >= round(bar * MICRO)
     own = pc.is_in(scores["account_id"], value_set=pa.array(campaign.members, pa.string())).to_numpy()
@@ -203,7 +206,7 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
             bar=bar,
             highest=highest,
         )
-    rate = _rate(matched, linked & (group == passes.STATING), counts)
+    rate = _rate(matched, linked & (group == passes.STATING) & ~alike, alike, counts)
     if rate.per_million > MATCHING.allowed_per_million:
         return fill(
             "It also links {linked:honest account}: {matched:#} of {requests:honest request} match",
@@ -211,32 +214,21 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
             matched=rate.matched,
             requests=rate.requests,
         )
-    reasons = [
-        fill(
-            "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "
-            "are needed, and of {honest:honest account} the highest reaches {highest:.1f}",
-            caught=caught,
-            all=len(campaign.members),
-            first=MATCHING.first_requests,
-            bar=bar,
-            honest=counts.total(passes.SETTING)[1],
-            highest=highest,
-        ),
-        fill(
-            "Of {requests:further honest request} from {accounts:account}, {matched:#} {matched:matches|match}: at "
-            "most {most:.1f} in a million (95 % bound)",
-            requests=rate.requests,
-            accounts=rate.accounts,
-            matched=rate.matched,
-            most=rate.at_most_per_million,
-        ),
-    ]
-    return msgspec.structs.replace(
-        draft, account_bits=round(bar, 3), false_matches=rate, reasons=[*draft.reasons, *reasons]
+    links = fill(
+        "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "
+        "are needed, and of {honest:honest account} the highest reaches {highest:.1f}",
+        caught=caught,
+        all=len(campaign.members),
+        first=MATCHING.first_requests,
+        bar=bar,
+        honest=counts.total(passes.SETTING)[1],
+        highest=highest,
     )
+    reasons = [*draft.reasons, links, *rate_sentences(rate)]
+    return msgspec.structs.replace(draft, account_bits=round(bar, 3), false_matches=rate, reasons=reasons)
 
 
-def _rate(matched: Ints, linked: Ints, counts: Counts) -> FalseMatches:
+def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:
     requests, accounts = counts.total(passes.STATING)
     false = int(matched[linked].sum())
     bound = 1.0 if false >= requests else float(beta.ppf(_SURE, false + 1, requests - false))
@@ -245,6 +237,8 @@ def _rate(matched: Ints, linked: Ints, counts: Counts) -> FalseMatches:
         matched=false,
         accounts=accounts,
         linked=int(linked.sum()),
+        set_aside=int(alike.sum()),
+        set_aside_matched=int(matched[alike].sum()),
         per_million=round(1e6 * false / requests, 3),
         at_most_per_million=round(1e6 * bound, 3),
     )

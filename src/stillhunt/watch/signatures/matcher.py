@@ -45,6 +45,7 @@ class LinkedAccount:
         requests: its requests that were weighed.
         matched: those of them that carry the template.
         first_matched: time of the first of these, microseconds since 1970.
+        linked_at: time of the request that linked it.
         reasons: plain sentences.
     """
 
@@ -54,6 +55,7 @@ class LinkedAccount:
     requests: int
     matched: int
     first_matched: int
+    linked_at: int
     reasons: tuple[str, ...]
 
 
@@ -110,7 +112,7 @@ class _Account:
         self.account_id = account_id
         self.seen = 0
         self.shown: dict[int, _Shown] = {}
-        self.linked: set[int] = set()
+        self.linked: dict[int, int] = {}
 
     def most(self) -> int:
         return max((shown.total() for shown in self.shown.values()), default=0)
@@ -191,7 +193,7 @@ class Matcher:
             if bits >= _REQUEST_BITS:
                 shown.carry(style, int(time[row]), int(names[0][row]), int(names[1][row]))
             if number not in account.linked and shown.carried() and shown.total() >= self._bars[number]:
-                account.linked.add(number)
+                account.linked[number] = int(time[row])
                 new.append((account, number))
         return new
 
@@ -249,8 +251,16 @@ class Matcher:
                 bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
             ),
         )
-        bits = round(shown.total() / MICRO, 3)
-        return LinkedAccount(account.account_id, signature.campaign_id, bits, seen, shown.matched, shown.first, reasons)
+        return LinkedAccount(
+            account_id=account.account_id,
+            campaign_id=signature.campaign_id,
+            bits=round(shown.total() / MICRO, 3),
+            requests=seen,
+            matched=shown.matched,
+            first_matched=shown.first,
+            linked_at=account.linked[number],
+            reasons=reasons,
+        )
 
     def _forget(self) -> None:
         """Forget the half of the accounts with the fewest bits; linked accounts go last, the oldest of equals first."""

@@ -117,6 +117,13 @@ class MatchingParameters:
         meaning="Requests of an account that are weighed, from the first with a phrase of the signature.",
         provenance=measured(f"paraphrased templates show half of their phrases within 20 to 50; {_MEASURED}"),
     )
+    most_set_aside: float = parameter(
+        0.1,
+        unit="share of accounts",
+        meaning="Accounts of no group that may reach the threshold, as a share of the campaign's members. They are "
+        "taken for members that the hunt missed, and are no part of the honest traffic; of more, none is set aside.",
+        provenance=measured(f"of 3 such accounts in 6 worlds, all were members that the hunt missed; {_MEASURED}"),
+    )
     least_caught: float = parameter(
         0.5,
         unit="share of accounts",

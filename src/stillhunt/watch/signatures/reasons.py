@@ -10,7 +10,7 @@ from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Floats, Hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES
 from stillhunt.watch.signatures.passes import PHRASE, SETTING
-from stillhunt.watch.signatures.signature import STYLE_FEATURES, StyleWeights
+from stillhunt.watch.signatures.signature import STYLE_FEATURES, FalseMatches, StyleWeights
 from stillhunt.watch.signatures.weights import Counts, Material
 
 _TELLING_BITS = 1.0
@@ -67,4 +67,28 @@ def reasons_of(
                     most=SIGNATURES.all_style_bits[1],
                 )
             )
+    return found
+
+
+def rate_sentences(rate: FalseMatches) -> list[str]:
+    """Sentences about what a signature matched in the honest traffic that had no part in making it."""
+    found = [
+        fill(
+            "Of {requests:further honest request} from {accounts:account}, {matched:#} {matched:matches|match}: at "
+            "most {most:.1f} in a million (95 % bound)",
+            requests=rate.requests,
+            accounts=rate.accounts,
+            matched=rate.matched,
+            most=rate.at_most_per_million,
+        )
+    ]
+    if rate.set_aside:
+        found.append(
+            fill(
+                "{accounts:account} of no group {accounts:shows|show} as much of it as its members, in "
+                "{matched:request}: taken for members that the hunt missed, and not counted as honest",
+                accounts=rate.set_aside,
+                matched=rate.set_aside_matched,
+            )
+        )
     return found

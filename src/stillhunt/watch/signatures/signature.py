@@ -53,6 +53,9 @@ class FalseMatches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         matched: those that matched.
         accounts: honest accounts looked at.
         linked: those that would be linked.
+        set_aside: accounts of no group, in both halves, that show as much as the campaign's members. They are taken for
+            members that the hunt missed, and counted neither as honest nor here.
+        set_aside_matched: requests of theirs that matched.
         per_million: matched requests in a million.
         at_most_per_million: the upper 95 % bound of that rate, exact for independent requests.
     """
@@ -61,6 +64,8 @@ class FalseMatches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     matched: Count
     accounts: Count
     linked: Count
+    set_aside: Count
+    set_aside_matched: Count
     per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
     at_most_per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
 

@@ -88,6 +88,11 @@ class Weigher:
         style = self._style(table, rows, signature)
         return WeighedRequests(rows, signature, bits, style, begins, self._number[use], weight)
 
+    def style(self, table: pa.Table, number: int) -> Ints:
+        """Bits of style of all requests under one signature, millionths."""
+        rows = np.arange(table.num_rows)
+        return self._style(table, rows, np.full(len(rows), number))
+
     def _style(self, table: pa.Table, rows: Ints, signature: Ints) -> Ints:
         result = np.zeros(len(rows), np.int64)
         if not len(rows):
