@@ -6,8 +6,10 @@
 
 OUT is a folder: `rows.jsonl` has one row for each world, and worlds that have a row are not done again; `*.json` are
 the signatures of each world. On rungs 1-6, half of the campaign's accounts are kept from the hunt and stand for the
-pool that replaces it; on rung 11 the hunt sees the first part of the log, and the accounts that begin later are the
-replacements. All honest accounts of a world are replayed as newcomers.
+pool that replaces it; on rung 11 the hunt sees the first part of the log, and accounts that harvest only later are the
+replacements. All honest accounts of a world are replayed as newcomers. Where the hunt finds no campaign to act on, the
+row says so, and a second signature is compiled from the true harvest instead (`true_labels`): it shows what a signature
+could do and not what this hunt did.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
+from stillhunt.base.schema_case import CAMPAIGNS, HARVEST, MEMBERS, SLICES
 from stillhunt.collect import open_requests
 from stillhunt.extract import sketch_requests
 from stillhunt.lab.second_worlds.build import build_second_world
@@ -51,10 +54,16 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def world_of(generator: str, rung: int, seed: int, accounts: int, days: int) -> World:
     if generator == "second":
-        return build_second_world(SecondSpec(rung, accounts=accounts, days=days, seed=seed))
+        spec = SecondSpec(rung, accounts=accounts, days=days, seed=seed, campaign_accounts=_size(rung))
+        return build_second_world(spec)
     if rung == 0:
         return build_world(WorldSpec(accounts=accounts, days=days, seed=seed))
-    return build_world(spec_for_rung(rung, accounts=accounts, days=days, seed=seed))
+    return build_world(spec_for_rung(rung, accounts=accounts, days=days, seed=seed, campaign_accounts=_size(rung)))
+
+
+def _size(rung: int) -> int:
+    """Accounts of a campaign; where half of them stand by, there are more."""
+    return 100 if rung == 11 else 60
 
 
 def sketches_of(requests: pa.Table) -> pa.Table:
@@ -75,10 +84,50 @@ def replacements(world: World, rung: int, seed: int) -> tuple[set[str], Array]:
     own = np.array(world.requests["account_id"].to_pylist())
     if rung == 11:
         swap = int(time_of.min() + CUT * (time_of.max() - time_of.min()))
-        early = set(own[time_of < swap].tolist())
+        early = set(own[(time_of < swap) & harvested(world)].tolist())
         return {name for name in harvesters if name not in early}, time_of < swap
     chosen = np.random.default_rng(seed).permutation(harvesters)[: len(harvesters) // 2]
     return set(chosen.tolist()), ~np.isin(own, chosen)
+
+
+def harvested(world: World) -> Array:
+    """Which requests are harvest, in truth."""
+    truth = world.truth_requests
+    names = truth.filter(pc.not_equal(truth["campaign"], ""))["request_id"].combine_chunks()
+    return pc.is_in(world.requests["request_id"], value_set=names).to_numpy()
+
+
+def true_tables(world: World, seen: Array, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """Case tables in which the true harvest is one campaign to act on."""
+    own = world.requests.filter(pa.array(seen & harvested(world)))
+    members, requests = own["account_id"].unique(), own.num_rows
+    size, last = len(members), int(pc.max(own["timestamp"].cast(pa.int64())).as_py())
+    nothing: dict[str, Any] = {
+        "skills": [[]],
+        "models": [[]],
+        "families": [[]],
+        "output_tokens": [0],
+        "list_value": [0.0],
+    }
+    campaign = CAMPAIGNS.build(
+        campaign_id=["true"], kind=["harvest"], score=[0.999], verdict=["act"], accounts=[size], requests=[requests],
+        first_seen=[last], last_seen=[last], estimated_requests=[requests], **nothing,
+    )  # fmt: skip
+    member = MEMBERS.build(
+        account_id=members, campaign_id=["true"] * size, role=["unknown"] * size, requests=[1] * size,
+        share=[1.0] * size, score=[0.99] * size,
+    )  # fmt: skip
+    ones = [1] * size
+    return {
+        "campaigns": campaign,
+        "members": pa.concat_tables([tables["members"], member]),
+        "slices": SLICES.build(
+            slice_id=members, account_id=members, campaign_id=["true"] * size, requests=ones, harvest_requests=ones
+        ),
+        "harvest": HARVEST.build(
+            request_id=own["request_id"], slice_id=own["account_id"], campaign_id=["true"] * requests
+        ),
+    }
 
 
 def compiled(world: World, seen: Array) -> tuple[SignatureSet, dict[str, Any], pa.Table]:
@@ -91,12 +140,17 @@ def compiled(world: World, seen: Array) -> tuple[SignatureSet, dict[str, Any], p
         began = time.process_time()
         found["set"] = compile_signatures(sketches, tables, settings, int(times.max()))
         found["cpu"] = time.process_time() - began
+        found["true_labels"] = not found["set"].signatures
+        if found["true_labels"]:
+            found["reasons"] = [one.reason for one in found["set"].without] or ["no campaign to act on"]
+            found["set"] = compile_signatures(sketches, true_tables(world, seen, tables), settings, int(times.max()))
 
     times = world.requests["timestamp"].cast(pa.int64()).to_numpy()[seen]
     began = time.process_time()
     case = hunt(world.requests.filter(pa.array(seen)), world.accounts, config, after=after)
     cpu = time.process_time() - began
-    return found["set"], {"compile_cpu": round(found["cpu"], 3), "hunt_cpu": round(cpu, 3)}, case.members
+    facts = {"true_labels": found["true_labels"], "without": found.get("reasons", [])}
+    return found["set"], {**facts, "compile_cpu": round(found["cpu"], 3), "hunt_cpu": round(cpu, 3)}, case.members
 
 
 def replay(signatures: list[Signature], sketches: pa.Table) -> Matcher:
@@ -119,11 +173,11 @@ def requests_until(matcher: Matcher, sketches: pa.Table, wanted: set[str]) -> li
 
 def tied(signatures: list[Signature], sketches: pa.Table, wanted: set[str], truth: pa.Table) -> list[dict[str, Any]]:
     """Evidence of a return for the harvested requests of some accounts."""
-    harvested = truth.filter(pc.not_equal(truth["campaign"], ""))["request_id"].combine_chunks()
+    names = truth.filter(pc.not_equal(truth["campaign"], ""))["request_id"].combine_chunks()
     own = sketches.filter(
         pc.and_(
             pc.is_in(sketches["account_id"], value_set=pa.array(sorted(wanted), pa.string())),
-            pc.is_in(sketches["request_id"], value_set=harvested),
+            pc.is_in(sketches["request_id"], value_set=names),
         )
     )
     return [{"bits": (found := tie(one, own)).bits, **found.kinds} for one in signatures]
@@ -142,13 +196,16 @@ def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path) -> 
     personas = dict(zip(truth["account_id"].to_pylist(), truth["persona"].to_pylist(), strict=True))
     names = pa.array(sorted(honest | wanted), pa.string())
     after = sketches.filter(pc.is_in(sketches["account_id"], value_set=names))
+    if rung == 11:  # what came before the swap was before the signature
+        swap = world.requests.filter(pa.array(~seen))["request_id"].combine_chunks()
+        after = after.filter(pc.is_in(after["request_id"], value_set=swap))
     matcher = replay(signatures.signatures, after)
     counts = requests_until(matcher, after, wanted)
     wrong = sorted({one.account_id for one in matcher.linked()} & honest)
-    strangers = _strangers(out, generator, rung, seed)
+    strangers = _strangers(out, generator, seed)
     return {
         "generator": generator, "rung": rung, "seed": seed, **facts,
-        "signatures": len(signatures.signatures), "without": [one.reason for one in signatures.without],
+        "signatures": len(signatures.signatures), "true_without": [one.reason for one in signatures.without],
         "rates": [one.false_matches.at_most_per_million for one in signatures.signatures],
         "set_aside": sum(one.false_matches.set_aside for one in signatures.signatures),
         "replacements": len(wanted), "until": counts, "members": members.num_rows,
@@ -160,9 +217,9 @@ def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path) -> 
     }  # fmt: skip
 
 
-def _strangers(out: Path, generator: str, rung: int, seed: int) -> list[Signature]:
-    """Signatures of other worlds of the same generator, which the campaign of this one has nothing to do with."""
-    others = [path for path in sorted(out.glob(f"{generator}-*.json")) if path.stem != f"{generator}-{rung}-{seed}"]
+def _strangers(out: Path, generator: str, seed: int) -> list[Signature]:
+    """Signatures of worlds of other seeds, same generator, which the campaign of this one has nothing to do with."""
+    others = [path for path in sorted(out.glob(f"{generator}-*.json")) if not path.stem.endswith(f"-{seed}")]
     return [one for path in others for one in read_signatures(path, seed=0).signatures]
 
 
@@ -175,13 +232,12 @@ def honest_row(generator: str, seed: int, accounts: int, out: Path) -> dict[str,
     )
     sketches = sketches_of(world.requests)
     began = time.process_time()
-    matchers = [replay([one], sketches) for one in signatures]
+    matcher = replay(signatures, sketches)
     cpu = time.process_time() - began
-    linked = [one for matcher in matchers for one in matcher.linked()]
-    best: Counter[str] = Counter()
-    for matcher in matchers:
-        for key, _, bits, _ in matcher.scores():
-            best[str(key)] = max(best[str(key)], bits)
+    linked = matcher.linked()
+    best: Counter[int] = Counter()
+    for key, _, bits, _ in matcher.scores():
+        best[key] = max(best[key], bits)
     return {
         "honest": generator, "seed": seed, "requests": sketches.num_rows, "accounts": len(personas),
         "signatures": len(signatures), "match_cpu": round(cpu, 3), "linked": len({one.account_id for one in linked}),
@@ -199,23 +255,23 @@ def rows_of(out: Path) -> Iterator[dict[str, Any]]:
 
 def print_table(out: Path) -> None:
     rows = list(rows_of(out))
-    print("generator  rung  worlds  signed  replaced  linked  within 20  median  worst  tie  stranger")
-    for generator in GENERATORS:
-        for rung in RUNGS:
-            own = [row for row in rows if row.get("generator") == generator and row["rung"] == rung]
-            signed = [row for row in own if row["signatures"]]
-            until = [one for row in signed for one in row["until"]]
-            known = [one for one in until if one is not None]
-            if not own:
-                continue
-            ties = [max(one["bits"] for one in row["tie"]) for row in signed if row["tie"]]
-            strange = [one["bits"] for row in own for one in row["stranger_ties"]]
-            soon = sum(one <= FOR_ACCOUNTS for one in known)
-            figures = (
-                f"{generator:<11}{rung:>4}{len(own):>8}{len(signed):>8}{len(until):>10}{len(known):>8}{soon:>11}"
-                f"{np.median(known) if known else float('nan'):>8.0f}{max(known, default=0):>7}"
-            )
-            print(figures, f"{min(ties, default=float('nan')):.1f}", f"{max(strange, default=float('nan')):.1f}")
+    print("generator  rung  labels  worlds  signed  replaced  linked  within 20  median  worst  tie  stranger")
+    for generator, rung, true in ((one, two, true) for one in GENERATORS for two in RUNGS for true in (False, True)):
+        own = [row for row in rows if (row.get("generator"), row.get("rung")) == (generator, rung)]
+        own = [row for row in own if row["true_labels"] is true]
+        if not own:
+            continue
+        signed = [row for row in own if row["signatures"]]
+        until = [one for row in signed for one in row["until"]]
+        known = [one for one in until if one is not None]
+        ties = [max(one["bits"] for one in row["tie"]) for row in signed if row["tie"]]
+        strange = [one["bits"] for row in own for one in row["stranger_ties"]]
+        soon = sum(one <= FOR_ACCOUNTS for one in known)
+        print(
+            f"{generator:<11}{rung:>4}{'  true  ' if true else '  hunt  '}{len(own):>8}{len(signed):>8}{len(until):>10}"
+            f"{len(known):>8}{soon:>11}{np.median(known) if known else float('nan'):>8.0f}{max(known, default=0):>7}"
+            f"{min(ties, default=float('nan')):>6.1f}{max(strange, default=float('nan')):>9.1f}"
+        )
     swaps = [row for row in rows if "generator" in row]
     months = [row for row in rows if "honest" in row]
     for name, own, requests in (("same worlds", swaps, "honest_requests"), ("honest months", months, "requests")):

@@ -37,6 +37,7 @@ from stillhunt.watch.signatures.weights import (
     Material,
     campaign_phrases,
     material_of,
+    mean_bits,
     phrase_weights,
     style_weights,
     topic_weights,
@@ -171,6 +172,7 @@ def _draft(
         style=style,
         topics=topic_weights(material, counts),
         account_bits=MATCHING.account_bits,
+        harvest_bits=mean_bits(material, known, bits),
         false_matches=_UNKNOWN,
         reasons=reasons_of(material, (known, bits), style, counts),
     )

@@ -81,6 +81,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         style: name of a feature -> its weights.
         topics: bits of topic-word buckets, by bucket: what its queue is about; see `tie`.
         account_bits: bits from which an account is linked.
+        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `tie`.
         false_matches: measured on honest traffic.
         reasons: plain sentences.
     """
@@ -96,6 +97,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,5}\Z")], Bits], msgspec.Meta(max_length=4096)
     ]
     account_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
+    harvest_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
     false_matches: FalseMatches
     reasons: Annotated[list[Sentence], msgspec.Meta(max_length=20)]
 

@@ -14,13 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.formatting import bits as shown_bits
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.base.units import DAY
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, lists, values
 from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.signature import Signature
 from stillhunt.watch.signatures.weighing import MICRO, Weigher
+
+_MEASURED = "benchmarks/live/signatures.py on development seeds"
 
 
 @parameter_table("watch.returned", "Evidence that a new campaign is an old one that came back.")
@@ -29,16 +31,35 @@ class ReturnParameters:
     """Caps and rates of the evidence for a return."""
 
     template_bits: tuple[float, float] = parameter(
-        (-4.0, 12.0),
+        (-4.0, 8.0),
         unit="bits",
         meaning="Least and most bits from the accounts that the old signature links.",
-        provenance=judgement("the same template is strong evidence, and alone no proof: templates are sold"),
+        provenance=judgement("the cap of the family content: templates are sold, and alone no proof"),
     )
     kept_share: float = parameter(
-        0.6,
+        0.8,
         unit="share of accounts",
         meaning="Accounts that the old signature links in an operation that came back.",
-        provenance=judgement("a returning operation rewords a part of its templates"),
+        provenance=measured(f"70 to 100 % within their first requests, paraphrased or not; {_MEASURED}"),
+    )
+    stranger_share: float = parameter(
+        0.05,
+        unit="share of accounts",
+        meaning="Least share of accounts that it is taken to link in another operation.",
+        provenance=judgement("operations use public templates more often than customers do"),
+    )
+    kept_wording: tuple[float, float] = parameter(
+        (0.95, 0.12),
+        unit="ratio",
+        meaning="Mean and deviation of the bits of phrases of one request in an operation that came back, over those "
+        "of the old campaign's; of strangers, any ratio from 0 to 1 is as likely.",
+        provenance=measured(f"0.82 to 1.06, and at most 0.6 between strangers with one public grammar; {_MEASURED}"),
+    )
+    wording_bits: tuple[float, float] = parameter(
+        (-8.0, 2.0),
+        unit="bits",
+        meaning="Least and most bits from that ratio: against, it takes back all that the accounts gave.",
+        provenance=judgement("strangers who share a part of their sentences are not one operation"),
     )
     style_bits: tuple[float, float] = parameter(
         (-2.0, 3.0),
@@ -82,7 +103,7 @@ class ReturnEvidence:
     Attributes:
         campaign_id: the earlier campaign.
         bits: all kinds together; negative speaks against a return.
-        kinds: template, style, queue and timing -> bits of each.
+        kinds: template, wording, style, queue and timing -> bits of each.
         statements: one plain sentence for each kind, in the same order.
     """
 
@@ -101,21 +122,11 @@ def tie(old: Signature, harvested: pa.Table) -> ReturnEvidence:
             `fetch_harvested` gives them; requests of accounts that were members of the old campaign should be left
             out, since they are no news.
     """
-    accounts = len(np.unique(values(harvested, "account_key")))
-    if not accounts:
+    if not harvested.num_rows:
         return ReturnEvidence(old.campaign_id, 0.0, {}, ())
-    parts = (
-        _template(old, harvested, accounts),
-        _style(old, harvested),
-        _queue(old, harvested),
-        _timing(old, harvested),
-    )
-    kinds = {
-        name: round(bits, 3) for name, (bits, _) in zip(("template", "style", "queue", "timing"), parts, strict=True)
-    }
-    statements = tuple(
-        f"{shown_bits(bits)} {name}: {text}" for (name, bits), (_, text) in zip(kinds.items(), parts, strict=True)
-    )
+    found = {name: weigh(old, harvested) for name, weigh in _KINDS.items()}
+    kinds = {name: round(bits, 3) for name, (bits, _) in found.items()}
+    statements = tuple(f"{shown_bits(bits)} {name}: {text}" for name, (bits, text) in found.items())
     return ReturnEvidence(old.campaign_id, round(sum(kinds.values()), 3), kinds, statements)
 
 
@@ -123,23 +134,34 @@ def _bounded(value: float, bounds: tuple[float, float]) -> float:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _template(old: Signature, harvested: pa.Table, accounts: int) -> tuple[float, str]:
+def _template(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+    accounts = len(np.unique(values(harvested, "account_key")))
     matcher = Matcher([old], most_accounts=harvested.num_rows + 1)
     matcher.match(harvested)
     linked = len(matcher.linked())
-    measured = old.false_matches
-    # The rate among honest accounts, with a count added; no stranger is taken to be rarer than one account in 100.
-    stranger = min(max((measured.linked + 1.0) / (measured.accounts + 2.0), 0.01), 0.5)
+    rate = old.false_matches
+    stranger = min(max((rate.linked + 1.0) / (rate.accounts + 2.0), RETURNED.stranger_share), 0.5)
     kept = RETURNED.kept_share
     bits = linked * math.log2(kept / stranger) + (accounts - linked) * math.log2((1.0 - kept) / (1.0 - stranger))
     text = fill(
-        "The signature of campaign {name} links {linked:#} of {accounts:account}; of honest accounts at most {rate:%}",
+        "The signature of campaign {name} links {linked:#} of {accounts:account}; of strangers about {rate:%}",
         name=old.campaign_id,
         linked=linked,
         accounts=accounts,
         rate=stranger,
     )
     return _bounded(bits, RETURNED.template_bits), text
+
+
+def _wording(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+    ratio = int(Weigher([old]).weigh(harvested).bits.sum()) / MICRO / harvested.num_rows / old.harvest_bits
+    mean, deviation = RETURNED.kept_wording
+    # Normal density around the mean against the even density of a stranger; more than the old campaign's is no sign
+    # of a stranger.
+    distance = max(mean - ratio, 0.0) / deviation
+    bits = -math.log2(deviation * math.sqrt(2.0 * math.pi)) - distance**2 / 2.0 / math.log(2.0)
+    text = fill("One of its requests has {ratio:%} of the bits of one of the old campaign's", ratio=ratio)
+    return _bounded(bits, RETURNED.wording_bits), text
 
 
 def _style(old: Signature, harvested: pa.Table) -> tuple[float, str]:
@@ -175,3 +197,6 @@ def _account_means(harvested: pa.Table, bits: Ints) -> float:
     """Mean over accounts of the mean over their requests: one busy account does not speak for all."""
     _, owner, sizes = np.unique(values(harvested, "account_key"), return_inverse=True, return_counts=True)
     return float((np.bincount(owner, weights=bits.astype(np.float64)) / sizes).mean())
+
+
+_KINDS = {"template": _template, "wording": _wording, "style": _style, "queue": _queue, "timing": _timing}

@@ -141,6 +141,12 @@ def phrase_weights(material: Material, phrases: Hashes, counts: Counts) -> tuple
     return phrases[kept], np.round(bits[kept], 3)
 
 
+def mean_bits(material: Material, phrases: Hashes, bits: Floats) -> float:
+    """Mean bits of the phrases of one harvested request."""
+    own = material.phrase_requests[np.searchsorted(material.phrases, phrases)]
+    return round(float((own * bits).sum()) / material.requests, 3)
+
+
 def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]:
     """Bits of the campaign's values of each feature of style, and of all other values.
 
