@@ -95,23 +95,20 @@ def hunt(
         InputError: nothing can be read, or a required column is missing.
         ConfigError: a setting is wrong.
     """
-    config = config or Config.load()
-    config = with_identity_key(config) if config.engine == "spark" else with_state_key(config)
+    config = _with_key(config or Config.load())
     progress, clock = progress or Silent(), Clock()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
-            source = log.accounts_source(accounts)
             customers, bad_customers = open_accounts(
-                source, mapping=accounts_mapping, config=config, engine=engine, progress=progress
+                log.accounts_source(accounts), mapping=accounts_mapping, config=config, engine=engine, progress=progress
             )
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             conflicts, *repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
-            workers = config.threads or os.cpu_count() or 1
-            linked = link_slices(sketches.dataset(workers), config, progress)
+            linked = link_slices(sketches.dataset(_workers(config)), config, progress)
             stage["rows"] = linked.links.num_rows
         traffic, sliced, totals = linked.traffic, linked.sliced, linked.totals
         with clock.stage("resolve") as stage:
@@ -124,10 +121,18 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, conflicts, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(sketches.dataset(workers), tables, config)
+                after(sketches.dataset(_workers(config)), tables, config)
         found = findings_record(tables, totals, config, log.facts, (repeats[0], repeats[1]))
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, views.samples, views.timeline, run, views.origins, views.member_details)
+
+
+def _with_key(config: Config) -> Config:
+    return with_identity_key(config) if config.engine == "spark" else with_state_key(config)
+
+
+def _workers(config: Config) -> int:
+    return config.threads or os.cpu_count() or 1
 
 
 def _open_log(

@@ -81,10 +81,10 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     honest = passes.HonestTraffic(candidates, config.seed, known, styles)
     counts = Counts(sketches.gather(passes.count_honest, passes.COUNTS, honest, passes.COUNTED_COLUMNS))
     drafts: dict[str, Signature] = {}
-    without: dict[str, str] = {}
+    without: dict[str, Unsigned] = {}
     for campaign, material, own in zip(campaigns, materials, phrases, strict=True):
         draft = _draft(campaign, material, own, counts, (config, made_at))
-        if isinstance(draft, str):
+        if isinstance(draft, Unsigned):
             without[campaign.name] = draft
         else:
             drafts[campaign.name] = draft
@@ -94,13 +94,11 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     for number, campaign in enumerate(signed):
         own_scores = scores.filter(pc.equal(scores["signature"], number))
         settled = _settled(drafts[campaign.name], campaign, own_scores, counts)
-        if isinstance(settled, str):
+        if isinstance(settled, Unsigned):
             without[campaign.name] = settled
         else:
             signatures.append(settled)
-    return _as_set(
-        signatures, [Unsigned(one.name, without[one.name]) for one in campaigns if one.name in without], config
-    )
+    return _as_set(signatures, [without[one.name] for one in campaigns if one.name in without], config)
 
 
 def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config) -> SignatureSet:
@@ -142,24 +140,19 @@ def _fetch(sketches: Dataset, tables: Mapping[str, pa.Table], campaigns: Sequenc
 
 def _draft(
     campaign: _Campaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
-) -> Signature | str:
+) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
     if material.requests < SIGNATURES.least_harvested:
-        return fill(
-            "It has {own:harvested request}; a signature needs {least:#}",
-            own=material.requests,
-            least=SIGNATURES.least_harvested,
-        )
+        template, least = "It has {own:harvested request}; a signature needs {least:#}", SIGNATURES.least_harvested
+        return _without(campaign, template, own=material.requests, least=least)
     if not counts.enough():
+        template = "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare"
         honest = min(counts.total(half)[1] for half in (passes.SETTING, passes.STATING))
-        return fill(
-            "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare",
-            honest=honest,
-            least=SIGNATURES.least_honest_accounts,
-        )
+        return _without(campaign, template, honest=honest, least=SIGNATURES.least_honest_accounts)
     known, bits = phrase_weights(material, phrases, counts)
     if not len(known):
-        return "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
+        template = "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
+        return _without(campaign, template, withdraws=len(phrases) > 0)
     config, made_at = when
     style = style_weights(material, counts)
     return Signature(
@@ -178,6 +171,10 @@ def _draft(
     )
 
 
+def _without(campaign: _Campaign, template: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
+    return Unsigned(campaign.name, fill(template, **figures), withdraws)
+
+
 def _try(
     sketches: Dataset, honest: passes.HonestTraffic, campaigns: Sequence[_Campaign], drafts: list[Signature]
 ) -> pa.Table:
@@ -188,7 +185,7 @@ def _try(
     return sketches.gather(passes.try_signatures, passes.SCORES, trial, MATCHED_COLUMNS)
 
 
-def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Counts) -> Signature | str:
+def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Counts) -> Signature | Unsigned:
     """The signature with its threshold and rate, or why there is none."""
     group, bits, matched = (values(scores, name) for name in ("group", "bits", "matched"))
     alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
@@ -200,21 +197,25 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
     own = pc.is_in(scores["account_id"], value_set=pa.array(campaign.members, pa.string())).to_numpy()
     caught = int((linked & own).sum())
     if caught < MATCHING.least_caught * len(campaign.members):
-        return fill(
+        return _without(
+            campaign,
             "Its template tells {caught:#} of its {all:account}: {bar:.1f} bits are needed, since honest accounts "
             "reach {highest:.1f}",
             caught=caught,
             all=len(campaign.members),
             bar=bar,
             highest=highest,
+            withdraws=highest >= MATCHING.account_bits,
         )
     rate = _rate(matched, linked & (group == passes.STATING) & ~alike, alike, counts)
     if rate.per_million > MATCHING.allowed_per_million:
-        return fill(
+        return _without(
+            campaign,
             "It also links {linked:honest account}: {matched:#} of {requests:honest request} match",
             linked=rate.linked,
             matched=rate.matched,
             requests=rate.requests,
+            withdraws=True,
         )
     links = fill(
         "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "

@@ -7,8 +7,9 @@ under another version or seed, nothing would ever match.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -19,6 +20,7 @@ from stillhunt.extract import SKETCH_VERSION
 SIGNATURES_FILE = "signatures.json"
 SIGNATURES_VERSION = 1
 MOST_BYTES = 64 << 20
+MOST_SIGNATURES = 1024
 STYLE_FEATURES = ("settings", "model", "client", "tls")
 """Temperature, top_p and max_tokens together; model; User-Agent without numbers; TLS fingerprint."""
 
@@ -108,10 +110,12 @@ class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         campaign_id: the campaign.
         reason: why there is none, one sentence.
+        withdraws: whether an earlier signature of it must go too, because honest traffic matches it.
     """
 
     campaign_id: CampaignId
     reason: Sentence
+    withdraws: bool
 
 
 class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +132,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     sketch_version: int
     seed: int
-    signatures: Annotated[list[Signature], msgspec.Meta(max_length=1024)]
+    signatures: Annotated[list[Signature], msgspec.Meta(max_length=MOST_SIGNATURES)]
     without: Annotated[list[Unsigned], msgspec.Meta(max_length=100_000)]
 
     def in_force(self, now: int) -> SignatureSet:
@@ -138,6 +142,38 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             now: microseconds since 1970.
         """
         return msgspec.structs.replace(self, signatures=[one for one in self.signatures if one.expires_at > now])
+
+    def renamed(self, lasting: Mapping[str, str]) -> SignatureSet:
+        """The same under other campaign ids.
+
+        Args:
+            lasting: id that the hunt gave -> lasting id; others stay.
+        """
+        return msgspec.structs.replace(
+            self,
+            signatures=[_under(one, lasting) for one in self.signatures],
+            without=[_under(one, lasting) for one in self.without],
+        )
+
+    def with_earlier(self, earlier: SignatureSet, now: int) -> SignatureSet:
+        """These, and those of the snapshot before that are still in force: a banned campaign leaves the window.
+
+        Args:
+            earlier: signatures of the snapshot before, under lasting ids, as these are.
+            now: microseconds since 1970.
+        """
+        newer = {one.campaign_id for one in self.signatures}
+        newer |= {one.campaign_id for one in self.without if one.withdraws}
+        kept = [one for one in earlier.in_force(now).signatures if one.campaign_id not in newer]
+        kept = sorted(kept, key=lambda one: (-one.last_seen, one.campaign_id))
+        return msgspec.structs.replace(self, signatures=[*self.signatures, *kept][:MOST_SIGNATURES])
+
+
+Named = TypeVar("Named", Signature, Unsigned)
+
+
+def _under(one: Named, lasting: Mapping[str, str]) -> Named:
+    return msgspec.structs.replace(one, campaign_id=lasting.get(one.campaign_id, one.campaign_id))
 
 
 def as_json(signatures: SignatureSet) -> bytes:
