@@ -192,9 +192,10 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
     if alike.sum() > max(1.0, MATCHING.most_set_aside * len(campaign.members)):
         alike[:] = False  # many who are no members use its wording
     highest = int(bits[(group == passes.SETTING) & ~alike].max(initial=0)) / MICRO
-    bar = max(MATCHING.account_bits, MATCHING.honest_margin * highest)
-    linked = bits >= round(bar * MICRO)
     own = pc.is_in(scores["account_id"], value_set=pa.array(campaign.members, pa.string())).to_numpy()
+    usual = float(np.median(bits[own])) / MICRO if own.any() else 0.0
+    bar = max(MATCHING.account_bits, MATCHING.member_share * usual, MATCHING.honest_margin * highest)
+    linked = bits >= round(bar * MICRO)
     caught = int((linked & own).sum())
     if caught < MATCHING.least_caught * len(campaign.members):
         return _without(
@@ -219,7 +220,8 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
         )
     links = fill(
         "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "
-        "are needed, and of {honest:honest account} the highest reaches {highest:.1f}",
+        "are needed; the median member reaches {usual:.1f}, and of {honest:honest account} the highest {highest:.1f}",
+        usual=usual,
         caught=caught,
         all=len(campaign.members),
         first=MATCHING.first_requests,

@@ -63,10 +63,13 @@ class SignatureParameters:
         provenance=judgement("a replacement pool may change each of them; none of them names a campaign"),
     )
     all_style_bits: tuple[float, float] = parameter(
-        (-4.0, 8.0),
+        (-8.0, 8.0),
         unit="bits",
         meaning="Least and most bits of all features of style together.",
-        provenance=judgement("style supports a template and never replaces it"),
+        provenance=measured(
+            f"honest accounts that share a part of a template are at the least, replacement accounts between -1 and 8; "
+            f"{_MEASURED}"
+        ),
     )
     least_harvested: int = parameter(
         50,
@@ -104,6 +107,14 @@ class MatchingParameters:
         unit="bits",
         meaning="Least bits of an account that is linked; each phrase counts once an account.",
         provenance=measured(f"honest accounts reach 49 where they repeat parts of a public template; {_MEASURED}"),
+    )
+    member_share: float = parameter(
+        0.4,
+        unit="share of bits",
+        meaning="Share of the bits of the campaign's median member that an account must show.",
+        provenance=measured(
+            f"apps that repeat a part of a template show at most a third in as many requests; {_MEASURED}"
+        ),
     )
     honest_margin: float = parameter(
         1.5,

@@ -49,16 +49,19 @@ class ReturnParameters:
         provenance=judgement("operations use public templates more often than customers do"),
     )
     kept_wording: tuple[float, float] = parameter(
-        (0.95, 0.12),
+        (0.95, 0.2),
         unit="ratio",
         meaning="Mean and deviation of the bits of phrases of one request in an operation that came back, over those "
         "of the old campaign's; of strangers, any ratio from 0 to 1 is as likely.",
-        provenance=measured(f"0.82 to 1.06, and at most 0.6 between strangers with one public grammar; {_MEASURED}"),
+        provenance=measured(
+            f"0.82 to 1.06, 0.5 where a hunt had found only the most templated half; at most 0.6 between "
+            f"strangers with one public grammar; {_MEASURED}"
+        ),
     )
     wording_bits: tuple[float, float] = parameter(
-        (-8.0, 2.0),
+        (-6.0, 1.0),
         unit="bits",
-        meaning="Least and most bits from that ratio: against, it takes back all that the accounts gave.",
+        meaning="Least and most bits from that ratio: against, it takes back most of what the accounts gave.",
         provenance=judgement("strangers who share a part of their sentences are not one operation"),
     )
     style_bits: tuple[float, float] = parameter(
