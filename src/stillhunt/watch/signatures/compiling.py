@@ -78,8 +78,8 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     candidates = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
     known = np.unique(np.concatenate(phrases))
     styles = {name: np.unique(hashes) for name, hashes in style_hashes(found).items()}
-    honest = passes.HonestTraffic(candidates, config.seed, known, styles)
-    counts = Counts(sketches.gather(passes.count_honest, passes.COUNTS, honest, passes.COUNTED_COLUMNS))
+    honest = passes.HonestSide(candidates, config.seed, known, styles)
+    counts = Counts(sketches.gather(passes.count_honest, passes.HONEST_COUNTS, honest, passes.COUNTED_COLUMNS))
     drafts: dict[str, Signature] = {}
     without: dict[str, Unsigned] = {}
     for campaign, material, own in zip(campaigns, materials, phrases, strict=True):
@@ -147,7 +147,7 @@ def _draft(
         return _without(campaign, template, own=material.requests, least=least)
     if not counts.enough():
         template = "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare"
-        honest = min(counts.total(half)[1] for half in (passes.SETTING, passes.STATING))
+        honest = min(counts.total(half)[1] for half in (passes.CHOOSING, passes.STATING))
         return _without(campaign, template, honest=honest, least=SIGNATURES.least_honest_accounts)
     known, bits = phrase_weights(material, phrases, counts)
     if not len(known):
@@ -176,12 +176,12 @@ def _without(campaign: _Campaign, template: str, *, withdraws: bool = False, **f
 
 
 def _try(
-    sketches: Dataset, honest: passes.HonestTraffic, campaigns: Sequence[_Campaign], drafts: list[Signature]
+    sketches: Dataset, honest: passes.HonestSide, campaigns: Sequence[_Campaign], drafts: list[Signature]
 ) -> pa.Table:
     if not drafts:
         return passes.SCORES.empty_table()
     members = pa.array(sorted({name for campaign in campaigns for name in campaign.members}), pa.string())
-    trial = passes.Trial(honest, members, tuple(drafts))
+    trial = passes.SignatureTrial(honest, members, tuple(drafts))
     return sketches.gather(passes.try_signatures, passes.SCORES, trial, MATCHED_COLUMNS)
 
 
@@ -191,7 +191,7 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
     alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
     if alike.sum() > max(1.0, MATCHING.most_set_aside * len(campaign.members)):
         alike[:] = False  # many who are no members use its wording
-    highest = int(bits[(group == passes.SETTING) & ~alike].max(initial=0)) / MICRO
+    highest = int(bits[(group == passes.CHOOSING) & ~alike].max(initial=0)) / MICRO
     own = pc.is_in(scores["account_id"], value_set=pa.array(campaign.members, pa.string())).to_numpy()
     usual = float(np.median(bits[own])) / MICRO if own.any() else 0.0
     bar = max(MATCHING.account_bits, MATCHING.member_share * usual, MATCHING.honest_margin * highest)
@@ -226,7 +226,7 @@ def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Co
         all=len(campaign.members),
         first=MATCHING.first_requests,
         bar=bar,
-        honest=counts.total(passes.SETTING)[1],
+        honest=counts.total(passes.CHOOSING)[1],
         highest=highest,
     )
     reasons = [*draft.reasons, links, *rate_sentences(rate)]

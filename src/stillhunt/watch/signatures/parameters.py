@@ -113,7 +113,7 @@ class MatchingParameters:
         unit="share of bits",
         meaning="Share of the bits of the campaign's median member that an account must show.",
         provenance=measured(
-            f"16 honest accounts in 20 months reached 61 to 80 bits without it, and none is linked in 20 others; {_MEASURED}"
+            f"16 honest accounts in 20 months reached 61 to 80 bits, and none is linked in 20 others; {_MEASURED}"
         ),
     )
     honest_margin: float = parameter(

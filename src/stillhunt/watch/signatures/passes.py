@@ -18,16 +18,16 @@ from stillhunt.watch.signatures.features import PHRASE_COLUMNS, STYLE_COLUMNS, k
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS, Matcher
 from stillhunt.watch.signatures.signature import STYLE_FEATURES, Signature
 
-SETTING, STATING, MEMBER = 0, 1, 2
+CHOOSING, STATING, MEMBER = 0, 1, 2
 """Honest half that sets weights and thresholds, honest half on which rates are stated, member of a campaign."""
-TOTAL, PHRASE, TOPIC, STYLE = 0, 1, 2, 3
+TOTAL, PHRASE, TOPIC_WORD, STYLE = 0, 1, 2, 3
 """Kinds of counts; of style, STYLE is the first feature and further ones follow. Topic words have no accounts."""
 _HALVES_KEY = 0x51B
 _TOPICS = "topic_words"
 
 HARVESTED_COLUMNS = (*MATCHED_COLUMNS, "request_id", _TOPICS)
 COUNTED_COLUMNS = ("account_id", "account_key", *PHRASE_COLUMNS, *STYLE_COLUMNS, _TOPICS)
-COUNTS = pa.schema([("kind", pa.int8()), ("half", pa.int8()), ("key", pa.uint64()), ("requests", pa.int64()),
+HONEST_COUNTS = pa.schema([("kind", pa.int8()), ("half", pa.int8()), ("key", pa.uint64()), ("requests", pa.int64()),
                     ("accounts", pa.int64())])  # fmt: skip
 SCORES = pa.schema([("account_id", pa.string()), ("group", pa.int64()), ("signature", pa.int64()),
                     ("bits", pa.int64()), ("matched", pa.int64())])  # fmt: skip
@@ -50,7 +50,7 @@ class HarvestedRequests:
 
 
 @dataclass(frozen=True)
-class HonestTraffic:
+class HonestSide:
     """Who is honest, and what is to be counted there.
 
     Attributes:
@@ -67,7 +67,7 @@ class HonestTraffic:
 
 
 @dataclass(frozen=True)
-class Trial:
+class SignatureTrial:
     """Signatures to try, and whom to try them on.
 
     Attributes:
@@ -76,7 +76,7 @@ class Trial:
         signatures: the signatures.
     """
 
-    honest: HonestTraffic
+    honest: HonestSide
     members: pa.Array
     signatures: tuple[Signature, ...]
 
@@ -115,7 +115,7 @@ def kept_sample(keys: Hashes, campaign: Ints, most: int) -> Ints:
     return np.sort(order[rank < most])
 
 
-def count_honest(table: pa.Table, honest: HonestTraffic) -> pa.Table:
+def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
     """Honest requests and accounts of one partition: in all, and with each phrase, value of style and topic word.
 
     Args:
@@ -125,24 +125,30 @@ def count_honest(table: pa.Table, honest: HonestTraffic) -> pa.Table:
     keys = values(table, "account_key")
     half = halves(table, keys, honest)
     found = [_counted(TOTAL, one, np.zeros(int((half == one).sum()), np.uint64), keys[half == one])
-             for one in (SETTING, STATING)]  # fmt: skip
-    setting = half == SETTING
+             for one in (CHOOSING, STATING)]  # fmt: skip
+    setting = half == CHOOSING
     row, place = known_phrases_of(table, honest.phrases)
     inside = setting[row]
-    found.append(_counted(PHRASE, SETTING, honest.phrases[place[inside]], keys[row[inside]]))
+    found.append(_counted(PHRASE, CHOOSING, honest.phrases[place[inside]], keys[row[inside]]))
     hashes = style_hashes(table)
     for number, name in enumerate(STYLE_FEATURES):
         known = np.isin(hashes[name], honest.styles[name]) & setting
-        found.append(_counted(STYLE + number, SETTING, hashes[name][known], keys[known]))
+        found.append(_counted(STYLE + number, CHOOSING, hashes[name][known], keys[known]))
     words, requests = topic_words(table.filter(pa.array(setting)))
     size = len(words)
-    topics = [np.full(size, TOPIC, np.int8), np.full(size, SETTING, np.int8), words, requests, np.zeros(size, np.int64)]
-    found.append(pa.table(topics, schema=COUNTS))
+    topics = [
+        np.full(size, TOPIC_WORD, np.int8),
+        np.full(size, CHOOSING, np.int8),
+        words,
+        requests,
+        np.zeros(size, np.int64),
+    ]
+    found.append(pa.table(topics, schema=HONEST_COUNTS))
     return pa.concat_tables(found)
 
 
-def halves(table: pa.Table, keys: Hashes, honest: HonestTraffic) -> Ints:
-    """SETTING or STATING for each request of an honest account, -1 for others."""
+def halves(table: pa.Table, keys: Hashes, honest: HonestSide) -> Ints:
+    """CHOOSING or STATING for each request of an honest account, -1 for others."""
     candidate = pc.is_in(table.column("account_id").cast(pa.string()), value_set=honest.candidates).to_numpy()
     half = keyed_bit(keys, honest.seed ^ _HALVES_KEY).astype(np.int64)
     return np.where(candidate, -1, half)
@@ -170,10 +176,10 @@ def _counted(kind: int, half: int, keys: Hashes, accounts: Hashes) -> pa.Table:
         np.diff(ends),
         users,
     ]
-    return pa.table(columns, schema=COUNTS)
+    return pa.table(columns, schema=HONEST_COUNTS)
 
 
-def try_signatures(table: pa.Table, trial: Trial) -> pa.Table:
+def try_signatures(table: pa.Table, trial: SignatureTrial) -> pa.Table:
     """What accounts of one partition show of signatures: honest accounts, and members of campaigns.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Floats, Hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES
-from stillhunt.watch.signatures.passes import PHRASE, SETTING
+from stillhunt.watch.signatures.passes import PHRASE, CHOOSING
 from stillhunt.watch.signatures.signature import STYLE_FEATURES, FalseMatches, StyleWeights
 from stillhunt.watch.signatures.weights import Counts, Material
 
@@ -35,7 +35,7 @@ def reasons_of(
         counts: of honest traffic.
     """
     known, bits = phrases
-    requests, accounts = counts.total(SETTING)
+    requests, accounts = counts.total(CHOOSING)
     elsewhere, _ = counts.of(PHRASE, known)
     found = [
         fill(

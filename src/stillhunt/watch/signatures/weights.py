@@ -10,7 +10,7 @@ import pyarrow as pa
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.passes import PHRASE, SETTING, STATING, STYLE, TOPIC, TOTAL, topic_words
+from stillhunt.watch.signatures.passes import PHRASE, CHOOSING, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
 from stillhunt.watch.signatures.signature import STYLE_FEATURES, StyleWeights
 
 MOST_VALUES = 64
@@ -22,7 +22,7 @@ class Counts:
     """What was counted in honest traffic, over all partitions.
 
     Args:
-        table: COUNTS of all partitions.
+        table: HONEST_COUNTS of all partitions.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -44,7 +44,7 @@ class Counts:
             kind: PHRASE, STYLE or one of those that follow it.
             keys: what was counted.
         """
-        own = np.flatnonzero((self._kind == kind) & (self._half == SETTING))
+        own = np.flatnonzero((self._kind == kind) & (self._half == CHOOSING))
         if not len(own):
             return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
         place = np.minimum(np.searchsorted(self._key[own], keys), len(own) - 1)
@@ -53,7 +53,7 @@ class Counts:
 
     def enough(self) -> bool:
         """Whether both halves have accounts enough."""
-        return min(self.total(half)[1] for half in (SETTING, STATING)) >= P.least_honest_accounts
+        return min(self.total(half)[1] for half in (CHOOSING, STATING)) >= P.least_honest_accounts
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def phrase_weights(material: Material, phrases: Hashes, counts: Counts) -> tuple
     """
     own = material.phrase_requests[np.searchsorted(material.phrases, phrases)]
     requests, accounts = counts.of(PHRASE, phrases)
-    all_requests, all_accounts = counts.total(SETTING)
+    all_requests, all_accounts = counts.total(CHOOSING)
     honest = np.maximum(
         (requests + P.smoothing) / (all_requests + 2 * P.smoothing),
         (accounts + P.smoothing) / (all_accounts + 2 * P.smoothing),
@@ -155,7 +155,7 @@ def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]
         counts: of honest traffic.
     """
     result = {}
-    all_requests, _ = counts.total(SETTING)
+    all_requests, _ = counts.total(CHOOSING)
     least, most = P.style_bits
     for number, name in enumerate(STYLE_FEATURES):
         hashes, own = material.style[name]
@@ -178,8 +178,8 @@ def topic_weights(material: Material, counts: Counts) -> dict[str, float]:
         counts: of honest traffic.
     """
     words, own = material.topics
-    honest, _ = counts.of(TOPIC, words)
-    rate = (honest + 1.0) / (counts.total(SETTING)[0] + 2.0)
+    honest, _ = counts.of(TOPIC_WORD, words)
+    rate = (honest + 1.0) / (counts.total(CHOOSING)[0] + 2.0)
     bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), *P.style_bits)
     telling = np.flatnonzero((bits >= 1.0) & (own >= P.phrase_accounts))
     first = telling[np.lexsort((words[telling], -own[telling] * bits[telling]))[:MOST_TOPICS]]
