@@ -9,7 +9,7 @@ import numpy as np
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Floats, Hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES
-from stillhunt.watch.signatures.passes import PHRASE, CHOOSING
+from stillhunt.watch.signatures.passes import CHOOSING, PHRASE
 from stillhunt.watch.signatures.signature import STYLE_FEATURES, FalseMatches, StyleWeights
 from stillhunt.watch.signatures.weights import Counts, Material
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.passes import PHRASE, CHOOSING, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
+from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
 from stillhunt.watch.signatures.signature import STYLE_FEATURES, StyleWeights
 
 MOST_VALUES = 64
