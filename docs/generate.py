@@ -100,8 +100,8 @@ def settings_page() -> str:
 def parameters_page() -> str:
     """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with declare their tables
-    import_module("stillhunt.watch.hunting")
     import_module("stillhunt.watch.hunting")  # and so do those of the watch
+    import_module("stillhunt.watch.signatures.tie")
     parts = [
         "# Parameters",
         GENERATED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -26,6 +26,9 @@ from stillhunt.run_record import Clock, findings_record, log_record
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import campaign_views
+
+AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
+"""Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
 
 
 class Sketches(Protocol):
@@ -71,6 +74,7 @@ def hunt(
     mapping: Mapping[str, str] | None = None,
     accounts_mapping: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    after: AfterHunt | None = None,
 ) -> Case:
     """Hunt for distillation campaigns in request logs.
 
@@ -82,6 +86,7 @@ def hunt(
         mapping: our column -> field of the log, with dots for nested fields.
         accounts_mapping: the same for the customer table.
         progress: told of each step; None for silence.
+        after: called once all is found and before the sketches are closed; for what needs them as well.
 
     Returns:
         The case: tables, explanations, and `write`.
@@ -90,22 +95,20 @@ def hunt(
         InputError: nothing can be read, or a required column is missing.
         ConfigError: a setting is wrong.
     """
-    config = config or Config.load()
-    config = with_identity_key(config) if config.engine == "spark" else with_state_key(config)
+    config = _with_key(config or Config.load())
     progress, clock = progress or Silent(), Clock()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
-            source = log.accounts_source(accounts)
             customers, bad_customers = open_accounts(
-                source, mapping=accounts_mapping, config=config, engine=engine, progress=progress
+                log.accounts_source(accounts), mapping=accounts_mapping, config=config, engine=engine, progress=progress
             )
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             conflicts, *repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
-            linked = link_slices(sketches.dataset(config.threads or os.cpu_count() or 1), config, progress)
+            linked = link_slices(sketches.dataset(_workers(config)), config, progress)
             stage["rows"] = linked.links.num_rows
         traffic, sliced, totals = linked.traffic, linked.sliced, linked.totals
         with clock.stage("resolve") as stage:
@@ -116,9 +119,20 @@ def hunt(
         with clock.stage("excerpts"):
             views = campaign_views(traffic, tables, harvested, customers, log.prompts, config)
         tables["rejects"] = _sorted_rejects([rejects, conflicts, bad_customers])
+        if after is not None:
+            with clock.stage("after"):
+                after(sketches.dataset(_workers(config)), tables, config)
         found = findings_record(tables, totals, config, log.facts, (repeats[0], repeats[1]))
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, views.samples, views.timeline, run, views.origins, views.member_details)
+
+
+def _with_key(config: Config) -> Config:
+    return with_identity_key(config) if config.engine == "spark" else with_state_key(config)
+
+
+def _workers(config: Config) -> int:
+    return config.threads or os.cpu_count() or 1
 
 
 def _open_log(

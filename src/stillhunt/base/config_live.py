@@ -52,6 +52,12 @@ class WatchSettings(SettingsGroup):
         le=3650,
         description="Days after which campaigns that have ended, with their members and signatures, are deleted.",
     )
+    signature_days: float = Field(
+        90.0,
+        gt=0,
+        le=3650,
+        description="Days after a campaign's last harvested request for which its signature links new accounts.",
+    )
 
 
 class ServeSettings(SettingsGroup):

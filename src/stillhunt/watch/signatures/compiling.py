@@ -1,0 +1,249 @@
+"""From a hunt's findings and its sketches to signatures, with the rate of false matches on traffic set aside for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import beta
+
+from stillhunt.base.config import Config
+from stillhunt.base.dataset import Dataset
+from stillhunt.base.schema import SKETCHES
+from stillhunt.base.schema_case import HARVEST_OPERATION
+from stillhunt.base.units import DAY
+from stillhunt.base.wording import fill
+from stillhunt.extract import SKETCH_VERSION
+from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
+from stillhunt.watch.signatures import passes
+from stillhunt.watch.signatures.features import style_hashes
+from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
+from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
+from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
+from stillhunt.watch.signatures.signature import (
+    SIGNATURES_VERSION,
+    FalseMatches,
+    Signature,
+    SignatureSet,
+    Unsigned,
+)
+from stillhunt.watch.signatures.weighing import MICRO
+from stillhunt.watch.signatures.weights import (
+    Counts,
+    Material,
+    campaign_phrases,
+    material_of,
+    mean_bits,
+    phrase_weights,
+    style_weights,
+    topic_weights,
+)
+
+_UNKNOWN = FalseMatches(0, 0, 0, 0, 0, 0, 0.0, 1e6)
+_SURE = 0.95
+
+
+@dataclass(frozen=True)
+class _Campaign:
+    """A campaign to sign: its id, its last harvested request and the ids of its members."""
+
+    name: str
+    last_seen: int
+    members: tuple[str, ...]
+
+
+def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config: Config, made_at: int) -> SignatureSet:
+    """Compile one signature for each harvesting campaign to act on.
+
+    There are three passes over the requests: the campaigns' own are fetched, their phrases are counted in one half of
+    the honest accounts, and the signatures are tried on both halves. The first half sets weights and thresholds, and
+    the rates are stated on the second.
+
+    Args:
+        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
+        tables: the case tables of the same hunt.
+        config: settings; `seed` and `watch.signature_days` are used.
+        made_at: microseconds since 1970.
+    """
+    campaigns = _campaigns_to_sign(tables)
+    if not campaigns:
+        return _as_set([], [], config)
+    found = _fetch(sketches, tables, campaigns)
+    materials = [material_of(found.filter(pc.equal(found["campaign"], at))) for at in range(len(campaigns))]
+    phrases = [campaign_phrases(one) for one in materials]
+    candidates = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
+    known = np.unique(np.concatenate(phrases))
+    styles = {name: np.unique(hashes) for name, hashes in style_hashes(found).items()}
+    honest = passes.HonestSide(candidates, config.seed, known, styles)
+    counts = Counts(sketches.gather(passes.count_honest, passes.HONEST_COUNTS, honest, passes.COUNTED_COLUMNS))
+    drafts: dict[str, Signature] = {}
+    without: dict[str, Unsigned] = {}
+    for campaign, material, own in zip(campaigns, materials, phrases, strict=True):
+        draft = _draft(campaign, material, own, counts, (config, made_at))
+        if isinstance(draft, Unsigned):
+            without[campaign.name] = draft
+        else:
+            drafts[campaign.name] = draft
+    signed = [campaign for campaign in campaigns if campaign.name in drafts]
+    scores = _try(sketches, honest, signed, list(drafts.values()))
+    signatures = []
+    for number, campaign in enumerate(signed):
+        own_scores = scores.filter(pc.equal(scores["signature"], number))
+        settled = _settled(drafts[campaign.name], campaign, own_scores, counts)
+        if isinstance(settled, Unsigned):
+            without[campaign.name] = settled
+        else:
+            signatures.append(settled)
+    return _as_set(signatures, [without[one.name] for one in campaigns if one.name in without], config)
+
+
+def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config) -> SignatureSet:
+    return SignatureSet(SIGNATURES_VERSION, SKETCH_VERSION, config.seed, signatures, without)
+
+
+def _campaigns_to_sign(tables: Mapping[str, pa.Table]) -> list[_Campaign]:
+    table = tables["campaigns"]
+    rows = table.filter(pc.and_(pc.equal(table["verdict"], "act"), pc.equal(table["kind"], HARVEST_OPERATION)))
+    members: dict[str, list[str]] = {}
+    for row in tables["members"].select(["campaign_id", "account_id"]).to_pylist():
+        members.setdefault(row["campaign_id"], []).append(row["account_id"])
+    names, seen = rows["campaign_id"].to_pylist(), rows["last_seen"].cast(pa.int64()).to_pylist()
+    return [_Campaign(name, last, tuple(members.get(name, ()))) for name, last in zip(names, seen, strict=True)]
+
+
+def _fetch(sketches: Dataset, tables: Mapping[str, pa.Table], campaigns: Sequence[_Campaign]) -> pa.Table:
+    """Harvested requests of the campaigns, of each at most `most_harvested`."""
+    number = {campaign.name: at for at, campaign in enumerate(campaigns)}
+    harvest = tables["harvest"]
+    names = pa.array(list(number), pa.string())
+    harvest = harvest.filter(pc.is_in(harvest["campaign_id"], value_set=names))
+    account_of = dict(
+        zip(tables["slices"]["slice_id"].to_pylist(), tables["slices"]["account_id"].to_pylist(), strict=True)
+    )
+    wanted = passes.HarvestedRequests(
+        harvest["request_id"].combine_chunks(),
+        pa.array([account_of[one] for one in harvest["slice_id"].to_pylist()], pa.string()),
+        np.array([number[one] for one in harvest["campaign_id"].to_pylist()], np.int64),
+        SIGNATURES.most_harvested,
+    )
+    schema = passes.harvested_schema(SKETCHES.arrow)
+    found = sketches.gather(passes.fetch_harvested, schema, wanted, passes.HARVESTED_COLUMNS)
+    # Partitions come in any order, and each gave as many as the whole sample may have.
+    found = found.sort_by("request_key")
+    kept = passes.kept_sample(values(found, "request_key"), values(found, "campaign"), SIGNATURES.most_harvested)
+    return found.take(pa.array(kept)).combine_chunks()
+
+
+def _draft(
+    campaign: _Campaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
+) -> Signature | Unsigned:
+    """A signature without threshold and rate, or why there is none."""
+    if material.requests < SIGNATURES.least_harvested:
+        template, least = "It has {own:harvested request}; a signature needs {least:#}", SIGNATURES.least_harvested
+        return _without(campaign, template, own=material.requests, least=least)
+    if not counts.enough():
+        template = "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare"
+        honest = min(counts.total(half)[1] for half in (passes.CHOOSING, passes.STATING))
+        return _without(campaign, template, honest=honest, least=SIGNATURES.least_honest_accounts)
+    known, bits = phrase_weights(material, phrases, counts)
+    if not len(known):
+        template = "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
+        return _without(campaign, template, withdraws=len(phrases) > 0)
+    config, made_at = when
+    style = style_weights(material, counts)
+    return Signature(
+        campaign_id=campaign.name,
+        made_at=made_at,
+        expires_at=campaign.last_seen + int(config.watch.signature_days * DAY),
+        last_seen=campaign.last_seen,
+        phrases=known.tolist(),
+        phrase_bits=bits.tolist(),
+        style=style,
+        topics=topic_weights(material, counts),
+        account_bits=MATCHING.account_bits,
+        harvest_bits=mean_bits(material, known, bits),
+        false_matches=_UNKNOWN,
+        reasons=reasons_of(material, (known, bits), style, counts),
+    )
+
+
+def _without(campaign: _Campaign, template: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
+    return Unsigned(campaign.name, fill(template, **figures), withdraws)
+
+
+def _try(
+    sketches: Dataset, honest: passes.HonestSide, campaigns: Sequence[_Campaign], drafts: list[Signature]
+) -> pa.Table:
+    if not drafts:
+        return passes.SCORES.empty_table()
+    members = pa.array(sorted({name for campaign in campaigns for name in campaign.members}), pa.string())
+    trial = passes.SignatureTrial(honest, members, tuple(drafts))
+    return sketches.gather(passes.try_signatures, passes.SCORES, trial, MATCHED_COLUMNS)
+
+
+def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Counts) -> Signature | Unsigned:
+    """The signature with its threshold and rate, or why there is none."""
+    group, bits, matched = (values(scores, name) for name in ("group", "bits", "matched"))
+    alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
+    if alike.sum() > max(1.0, MATCHING.most_set_aside * len(campaign.members)):
+        alike[:] = False  # many who are no members use its wording
+    highest = int(bits[(group == passes.CHOOSING) & ~alike].max(initial=0)) / MICRO
+    own = pc.is_in(scores["account_id"], value_set=pa.array(campaign.members, pa.string())).to_numpy()
+    usual = float(np.median(bits[own])) / MICRO if own.any() else 0.0
+    bar = max(MATCHING.account_bits, MATCHING.member_share * usual, MATCHING.honest_margin * highest)
+    linked = bits >= round(bar * MICRO)
+    caught = int((linked & own).sum())
+    if caught < MATCHING.least_caught * len(campaign.members):
+        return _without(
+            campaign,
+            "Its template tells {caught:#} of its {all:account}: {bar:.1f} bits are needed, since honest accounts "
+            "reach {highest:.1f}",
+            caught=caught,
+            all=len(campaign.members),
+            bar=bar,
+            highest=highest,
+            withdraws=highest >= MATCHING.account_bits,
+        )
+    rate = _rate(matched, linked & (group == passes.STATING) & ~alike, alike, counts)
+    if rate.per_million > MATCHING.allowed_per_million:
+        return _without(
+            campaign,
+            "It also links {linked:honest account}: {matched:#} of {requests:honest request} match",
+            linked=rate.linked,
+            matched=rate.matched,
+            requests=rate.requests,
+            withdraws=True,
+        )
+    links = fill(
+        "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "
+        "are needed; the median member reaches {usual:.1f}, and of {honest:honest account} the highest {highest:.1f}",
+        usual=usual,
+        caught=caught,
+        all=len(campaign.members),
+        first=MATCHING.first_requests,
+        bar=bar,
+        honest=counts.total(passes.CHOOSING)[1],
+        highest=highest,
+    )
+    reasons = [*draft.reasons, links, *rate_sentences(rate)]
+    return msgspec.structs.replace(draft, account_bits=round(bar, 3), false_matches=rate, reasons=reasons)
+
+
+def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:
+    requests, accounts = counts.total(passes.STATING)
+    false = int(matched[linked].sum())
+    bound = 1.0 if false >= requests else float(beta.ppf(_SURE, false + 1, requests - false))
+    return FalseMatches(
+        requests=requests,
+        matched=false,
+        accounts=accounts,
+        linked=int(linked.sum()),
+        set_aside=int(alike.sum()),
+        set_aside_matched=int(matched[alike].sum()),
+        per_million=round(1e6 * false / requests, 3),
+        at_most_per_million=round(1e6 * bound, 3),
+    )

@@ -1,0 +1,270 @@
+"""Accounts linked to campaigns by signatures, while their requests arrive.
+
+A request is weighed by its phrases and style. An account is weighed by what its first requests show together: each
+phrase counts once an account, so that an app which repeats one public sentence in every request gains nothing by
+repeating it, and at least two requests of different conversations, with different prompts, must carry the template.
+
+Memory is bounded: accounts with no phrase of a signature are not remembered, and of the others only so many. When the
+table is full, the half with the fewest bits is forgotten. A forgotten account starts anew: it needs to show the same
+phrases again. Somebody who floods the table with accounts that show more of a template than the one to be hidden can
+therefore delay its link, and shows the template in thousands of accounts by doing so. `forgotten` counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.wording import fill
+from stillhunt.link.requests.arrays import Ints, values
+from stillhunt.watch.signatures.features import PHRASE_COLUMNS, STYLE_COLUMNS, distinct
+from stillhunt.watch.signatures.parameters import MATCHING as P
+from stillhunt.watch.signatures.signature import Signature
+from stillhunt.watch.signatures.weighing import MICRO, WeighedRequests, Weigher
+
+MATCHED_COLUMNS = (
+    *("account_id", "account_key", "request_key", "timestamp", "conversation", "prompt_hash"),
+    *PHRASE_COLUMNS,
+    *STYLE_COLUMNS,
+)
+"""Columns of the sketches that matching reads."""
+_REQUEST_BITS = round(P.request_bits * MICRO)
+
+
+@dataclass(frozen=True)
+class LinkedAccount:
+    """An account that shows the signature of a campaign.
+
+    Attributes:
+        account_id: the account.
+        campaign_id: the campaign.
+        bits: of its phrases and style together.
+        requests: its requests that were weighed.
+        matched: those of them that carry the template.
+        first_matched: time of the first of these, microseconds since 1970.
+        linked_at: time of the request that linked it.
+        reasons: plain sentences.
+    """
+
+    account_id: str
+    campaign_id: str
+    bits: float
+    requests: int
+    matched: int
+    first_matched: int
+    linked_at: int
+    reasons: tuple[str, ...]
+
+
+class _Shown:
+    """What one account has shown of one signature."""
+
+    __slots__ = (
+        "bits",
+        "conversation",
+        "conversations",
+        "first",
+        "later",
+        "matched",
+        "phrases",
+        "prompt",
+        "prompts",
+        "style",
+    )
+
+    def __init__(self) -> None:
+        self.phrases = self.bits = self.style = self.matched = self.later = self.first = 0
+        self.conversation = self.prompt = -1
+        self.conversations = self.prompts = 0
+
+    def add(self, phrases: list[int], weights: list[int]) -> None:
+        for phrase, weight in zip(phrases, weights, strict=True):
+            if not self.phrases >> phrase & 1:
+                self.phrases |= 1 << phrase
+                self.bits += weight
+
+    def carry(self, style: int, time: int, conversation: int, prompt: int) -> None:
+        self.first = min(self.first, time) if self.matched else time
+        self.matched += 1
+        self.style += style
+        if not self.conversations or (self.conversations == 1 and conversation != self.conversation):
+            self.conversation, self.conversations = conversation, self.conversations + 1
+        if not self.prompts or (self.prompts == 1 and prompt != self.prompt):
+            self.prompt, self.prompts = prompt, self.prompts + 1
+
+    def total(self) -> int:
+        """Bits of phrases, and the mean bits of style of the requests that carry the template; millionths."""
+        return self.bits + self.style // max(self.matched, 1)
+
+    def carried(self) -> bool:
+        return min(self.conversations, self.prompts) >= P.carriers
+
+
+class _Account:
+    """One account that is followed."""
+
+    __slots__ = ("account_id", "linked", "seen", "shown")
+
+    def __init__(self, account_id: str) -> None:
+        self.account_id = account_id
+        self.seen = 0
+        self.shown: dict[int, _Shown] = {}
+        self.linked: dict[int, int] = {}
+
+    def most(self) -> int:
+        return max((shown.total() for shown in self.shown.values()), default=0)
+
+
+class Matcher:
+    """Matches sketches with signatures, batch after batch.
+
+    Args:
+        signatures: those in force; see `SignatureSet.in_force`.
+        most_accounts: accounts that are followed at a time.
+    """
+
+    def __init__(self, signatures: Sequence[Signature], most_accounts: int = P.most_accounts) -> None:
+        self._signatures = list(signatures)
+        self._weigher = Weigher(self._signatures)
+        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
+        self._most = most_accounts
+        self._accounts: dict[int, _Account] = {}
+        self.requests = 0
+        self.forgotten = 0
+
+    def match(self, sketches: pa.Table) -> list[LinkedAccount]:
+        """Take further requests.
+
+        Args:
+            sketches: SKETCHES, or their `MATCHED_COLUMNS`; in any order, but the accounts' first requests count.
+
+        Returns:
+            Accounts that these requests link, by account and campaign; each account once for a campaign.
+        """
+        self.requests += sketches.num_rows
+        new = self._take(sketches)
+        found = [self._linked(account, number) for account, number in new]
+        if len(self._accounts) > self._most:
+            self._forget()
+        return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
+
+    def linked(self) -> list[LinkedAccount]:
+        """All accounts that are linked and not forgotten, with what all their weighed requests show."""
+        accounts = self._accounts.values()
+        found = [self._linked(account, number) for account in accounts for number in account.linked]
+        return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
+
+    def scores(self) -> list[tuple[int, int, int, int]]:
+        """What each followed account shows of each signature, linked or not.
+
+        Returns:
+            Key of the account, number of the signature, bits in millionths (0 where too few requests carry the
+            template), and all its requests that carry it.
+        """
+        return [
+            (key, number, shown.total() if shown.carried() else 0, shown.matched + shown.later)
+            for key, account in self._accounts.items()
+            for number, shown in account.shown.items()
+        ]
+
+    def _take(self, sketches: pa.Table) -> list[tuple[_Account, int]]:
+        if not self._signatures or not sketches.num_rows:
+            return []
+        keys = values(sketches, "account_key")
+        weighed = self._weigher.weigh(sketches)
+        followed = self._followed_rows(keys, distinct(keys[weighed.row]))
+        time = values(sketches, "timestamp", pa.int64())
+        order = np.lexsort((values(sketches, "request_key")[followed], time[followed]))
+        rank = np.full(len(keys), -1, np.int64)
+        rank[followed[order]] = np.arange(len(followed))
+        place = self._count(keys, followed[order], weighed.row, sketches)
+        wanted = np.flatnonzero((place[weighed.row] >= 0) & (place[weighed.row] < P.first_requests))
+        wanted = wanted[np.argsort(rank[weighed.row[wanted]], kind="stable")]
+        names = [values(sketches, name) for name in ("conversation", "prompt_hash")]
+        self._count_later(keys, weighed, place)
+        new = []
+        for row, number, bits, style, phrases, weights in weighed.entries(wanted):
+            account = self._accounts[int(keys[row])]
+            shown = account.shown.setdefault(number, _Shown())
+            shown.add(phrases, weights)
+            if bits >= _REQUEST_BITS:
+                shown.carry(style, int(time[row]), int(names[0][row]), int(names[1][row]))
+            if number not in account.linked and shown.carried() and shown.total() >= self._bars[number]:
+                account.linked[number] = int(time[row])
+                new.append((account, number))
+        return new
+
+    def _count_later(self, keys: Ints, weighed: WeighedRequests, place: Ints) -> None:
+        """Count requests that carry a template after those that are weighed."""
+        late = (place[weighed.row] >= P.first_requests) & (weighed.bits >= _REQUEST_BITS)
+        for row, number in zip(weighed.row[late].tolist(), weighed.signature[late].tolist(), strict=True):
+            shown = self._accounts[int(keys[row])].shown.get(number)
+            if shown is not None:
+                shown.later += 1
+
+    def _followed_rows(self, keys: Ints, hit: Ints) -> Ints:
+        """Rows of accounts that are followed, or will be from these requests on."""
+        known = [key for key in distinct(keys).tolist() if key in self._accounts]
+        return np.flatnonzero(np.isin(keys, np.concatenate([np.array(known, np.uint64), hit])))
+
+    def _count(self, keys: Ints, ordered: Ints, hits: Ints, sketches: pa.Table) -> Ints:
+        """Place of each row among its account's requests, from the first with a phrase on; -1 where it is earlier."""
+        place = np.full(len(keys), -1, np.int64)
+        hit = np.zeros(len(keys), bool)
+        hit[hits] = True
+        by_account = ordered[np.argsort(keys[ordered], kind="stable")]
+        begins = np.flatnonzero(np.append(True, keys[by_account][1:] != keys[by_account][:-1]))
+        for rows in np.split(by_account, begins[1:]) if len(by_account) else ():
+            key = int(keys[rows[0]])
+            account = self._accounts.get(key)
+            if account is None:
+                rows = rows[int(np.argmax(hit[rows])) :]
+                account = _Account(sketches.column("account_id")[int(rows[0])].as_py())
+                self._accounts[key] = account
+            place[rows] = account.seen + np.arange(len(rows))
+            account.seen += len(rows)
+        return place
+
+    def _linked(self, account: _Account, number: int) -> LinkedAccount:
+        shown, signature = account.shown[number], self._signatures[number]
+        seen = min(account.seen, P.first_requests)
+        reasons = (
+            fill(
+                "{matched:request} of its first {seen:#} {verb:carries|carry} the template of campaign {name}",
+                matched=shown.matched,
+                seen=seen,
+                verb=shown.matched,
+                name=signature.campaign_id,
+            ),
+            fill(
+                "It shows {part:#} of the {all:phrase} that are rare elsewhere: {bits:.1f} bits; {bar:.1f} are needed",
+                part=shown.phrases.bit_count(),
+                all=len(signature.phrases),
+                bits=shown.bits / MICRO,
+                bar=signature.account_bits,
+            ),
+            fill(
+                "Its settings, model and client give {bits} bits",
+                bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
+            ),
+        )
+        return LinkedAccount(
+            account_id=account.account_id,
+            campaign_id=signature.campaign_id,
+            bits=round(shown.total() / MICRO, 3),
+            requests=seen,
+            matched=shown.matched,
+            first_matched=shown.first,
+            linked_at=account.linked[number],
+            reasons=reasons,
+        )
+
+    def _forget(self) -> None:
+        """Forget the half of the accounts with the fewest bits; linked accounts go last, the oldest of equals first."""
+        ranked = sorted(self._accounts.items(), key=lambda item: (bool(item[1].linked), item[1].most()))
+        kept = {key for key, _ in ranked[len(ranked) - self._most // 2 :]}
+        self.forgotten += len(self._accounts) - len(kept)
+        self._accounts = {key: account for key, account in self._accounts.items() if key in kept}

@@ -1,0 +1,248 @@
+"""The form of signatures in a file: `signatures.json` beside the case of a snapshot.
+
+A signature names phrases by their hashes, and values of style by a hash; it holds no text of a log. Weights are bits.
+The file says which version of the sketches its hashes are of, and by which seed the middle of long prompts was chosen:
+under another version or seed, nothing would ever match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from stillhunt.base.errors import CaseError
+from stillhunt.base.formatting import UNSAFE
+from stillhunt.extract import SKETCH_VERSION
+
+SIGNATURES_FILE = "signatures.json"
+SIGNATURES_VERSION = 1
+MOST_BYTES = 64 << 20
+MOST_SIGNATURES = 1024
+STYLE_FEATURES = ("settings", "model", "client", "tls")
+"""Temperature, top_p and max_tokens together; model; User-Agent without numbers; TLS fingerprint."""
+
+CampaignId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Bits = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Phrase = Annotated[int, msgspec.Meta(ge=1, le=(1 << 32) - 1)]
+ValueHash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+Sentence = Annotated[str, msgspec.Meta(max_length=500)]
+
+
+class StyleWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bits of the values of one feature of style.
+
+    Attributes:
+        values: hash of a value -> its bits.
+        other: bits of a value that the campaign did not use.
+    """
+
+    values: Annotated[dict[ValueHash, Bits], msgspec.Meta(max_length=256)]
+    other: Bits
+
+
+class FalseMatches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a signature matched in the half of the honest traffic that had no part in making it.
+
+    Honest are the accounts that are members of no campaign and of no group left alone. A request matches if it carries
+    the template and its account is linked.
+
+    Attributes:
+        requests: honest requests looked at.
+        matched: those that matched.
+        accounts: honest accounts looked at.
+        linked: those that would be linked.
+        set_aside: accounts of no group, in both halves, that show as much as the campaign's members. They are taken for
+            members that the hunt missed, and counted neither as honest nor here.
+        set_aside_matched: requests of theirs that matched.
+        per_million: matched requests in a million.
+        at_most_per_million: the upper 95 % bound of that rate, exact for independent requests.
+    """
+
+    requests: Count
+    matched: Count
+    accounts: Count
+    linked: Count
+    set_aside: Count
+    set_aside_matched: Count
+    per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
+    at_most_per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What tells the next accounts of one campaign.
+
+    Attributes:
+        campaign_id: the campaign, by its lasting id.
+        made_at, expires_at, last_seen: microseconds since 1970; the last is that of the campaign's latest harvest.
+        phrases: hashes of phrases, ascending, each once.
+        phrase_bits: the weight of each.
+        style: name of a feature -> its weights.
+        topics: bits of topic-word buckets, by bucket: what its queue is about; see `tie`.
+        account_bits: bits from which an account is linked.
+        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `tie`.
+        false_matches: measured on honest traffic.
+        reasons: plain sentences.
+    """
+
+    campaign_id: CampaignId
+    made_at: Count
+    expires_at: Count
+    last_seen: Count
+    phrases: Annotated[list[Phrase], msgspec.Meta(min_length=1, max_length=4096)]
+    phrase_bits: list[Annotated[float, msgspec.Meta(gt=0.0, le=100.0)]]
+    style: Annotated[dict[str, StyleWeights], msgspec.Meta(max_length=len(STYLE_FEATURES))]
+    topics: Annotated[
+        dict[Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,5}\Z")], Bits], msgspec.Meta(max_length=4096)
+    ]
+    account_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
+    harvest_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
+    false_matches: FalseMatches
+    reasons: Annotated[list[Sentence], msgspec.Meta(max_length=20)]
+
+
+class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A campaign to act on without a signature.
+
+    Attributes:
+        campaign_id: the campaign.
+        reason: why there is none, one sentence.
+        withdraws: whether an earlier signature of it must go too, because honest traffic matches it.
+    """
+
+    campaign_id: CampaignId
+    reason: Sentence
+    withdraws: bool
+
+
+class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All signatures of one snapshot.
+
+    Attributes:
+        version: of this form.
+        sketch_version: of the hashes.
+        seed: by which the middle of long prompts was chosen, as in the settings.
+        signatures: one for each campaign that has one.
+        without: the other campaigns to act on.
+    """
+
+    version: int
+    sketch_version: int
+    seed: int
+    signatures: Annotated[list[Signature], msgspec.Meta(max_length=MOST_SIGNATURES)]
+    without: Annotated[list[Unsigned], msgspec.Meta(max_length=100_000)]
+
+    def in_force(self, now: int) -> SignatureSet:
+        """Those that have not expired.
+
+        Args:
+            now: microseconds since 1970.
+        """
+        return msgspec.structs.replace(self, signatures=[one for one in self.signatures if one.expires_at > now])
+
+    def renamed(self, lasting: Mapping[str, str]) -> SignatureSet:
+        """The same under other campaign ids.
+
+        Args:
+            lasting: id that the hunt gave -> lasting id; others stay.
+        """
+        return msgspec.structs.replace(
+            self,
+            signatures=[_under(one, lasting) for one in self.signatures],
+            without=[_under(one, lasting) for one in self.without],
+        )
+
+    def with_earlier(self, earlier: SignatureSet, now: int) -> SignatureSet:
+        """These, and those of the snapshot before that are still in force: a banned campaign leaves the window.
+
+        Args:
+            earlier: signatures of the snapshot before, under lasting ids, as these are.
+            now: microseconds since 1970.
+        """
+        newer = {one.campaign_id for one in self.signatures}
+        newer |= {one.campaign_id for one in self.without if one.withdraws}
+        kept = [one for one in earlier.in_force(now).signatures if one.campaign_id not in newer]
+        kept = sorted(kept, key=lambda one: (-one.last_seen, one.campaign_id))
+        return msgspec.structs.replace(self, signatures=[*self.signatures, *kept][:MOST_SIGNATURES])
+
+
+Named = TypeVar("Named", Signature, Unsigned)
+
+
+def _under(one: Named, lasting: Mapping[str, str]) -> Named:
+    return msgspec.structs.replace(one, campaign_id=lasting.get(one.campaign_id, one.campaign_id))
+
+
+def as_json(signatures: SignatureSet) -> bytes:
+    """The content of a signature file."""
+    return msgspec.json.encode(signatures, order="sorted")
+
+
+def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> SignatureSet:
+    """Signatures from the content of a file, which is not trusted.
+
+    Args:
+        content: at most `MOST_BYTES`.
+        seed: of the settings.
+        where: shown in errors.
+
+    Raises:
+        CaseError: it is damaged, too large, of another version or seed, or holds what no signature may hold.
+    """
+    if len(content) > MOST_BYTES:
+        raise _refused(f"it has more than {MOST_BYTES >> 20} MiB", where)
+    try:
+        found = msgspec.json.decode(content, type=SignatureSet)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise _refused(UNSAFE.sub("?", str(error))[:300], where) from error
+    if (found.version, found.sketch_version) != (SIGNATURES_VERSION, SKETCH_VERSION):
+        raise _refused("it was made by another version of stillhunt", where)
+    if found.seed != seed:
+        raise _refused("it was made under another seed", where)
+    for signature in found.signatures:
+        fault = _fault(signature)
+        if fault:
+            raise _refused(f"signature {signature.campaign_id}: {fault}", where)
+    names = [one.campaign_id for one in found.signatures]
+    if len(set(names)) < len(names):
+        raise _refused("a campaign has two signatures", where)
+    if any(UNSAFE.search(one.reason) for one in found.without):
+        raise _refused("a reason has control characters", where)
+    return found
+
+
+def read_signatures(path: Path, *, seed: int) -> SignatureSet:
+    """Signatures of a snapshot; see `from_json`.
+
+    Raises:
+        CaseError: as `from_json`, or the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise _refused(error.strerror or "it cannot be read", str(path)) from error
+    return from_json(content, seed=seed, where=str(path))
+
+
+def _fault(signature: Signature) -> str:
+    """What a well-formed signature has that none may have; empty where nothing."""
+    phrases = signature.phrases
+    if len(phrases) != len(signature.phrase_bits):
+        return "each phrase needs one weight"
+    if any(phrases[i] >= phrases[i + 1] for i in range(len(phrases) - 1)):
+        return "phrases must ascend"
+    if set(signature.style) - set(STYLE_FEATURES):
+        return "unknown feature of style"
+    if any(UNSAFE.search(reason) for reason in signature.reasons):
+        return "a reason has control characters"
+    return ""
+
+
+def _refused(what: str, where: str) -> CaseError:
+    return CaseError(
+        f"the signature file cannot be used: {what}", where=where, next_step="wait for the next hunt, or start one"
+    )

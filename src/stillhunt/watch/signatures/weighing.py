@@ -1,0 +1,126 @@
+"""Bits of requests under signatures: phrases and style, in whole millionths so that no order of adding matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.link.requests.arrays import Hashes, Ints
+from stillhunt.watch.signatures.features import STYLE_COLUMNS, known_phrases_of, style_hashes
+from stillhunt.watch.signatures.parameters import SIGNATURES as P
+from stillhunt.watch.signatures.signature import Signature
+
+MICRO = 1_000_000
+"""Millionths of a bit are what is added up."""
+
+
+@dataclass(frozen=True)
+class WeighedRequests:
+    """Requests with a phrase of a signature, one entry for each such request and signature, ascending by request.
+
+    Attributes:
+        row: place of the request in the table.
+        signature: number of the signature.
+        bits: of its phrases, millionths.
+        style: of its settings, model and client, millionths.
+        begins: where the phrases of each entry begin in `phrase` and `weight`; one more than entries.
+        phrase: number of each phrase within its signature.
+        weight: its millionths of a bit.
+    """
+
+    row: Ints
+    signature: Ints
+    bits: Ints
+    style: Ints
+    begins: Ints
+    phrase: Ints
+    weight: Ints
+
+    def entries(self, wanted: Ints) -> Iterator[tuple[int, int, int, int, list[int], list[int]]]:
+        """Row, signature, bits, style, phrases and weights of some entries, one by one."""
+        for at in wanted.tolist():
+            own = slice(int(self.begins[at]), int(self.begins[at + 1]))
+            row, signature, bits, style = (int(c[at]) for c in (self.row, self.signature, self.bits, self.style))
+            yield row, signature, bits, style, self.phrase[own].tolist(), self.weight[own].tolist()
+
+
+class Weigher:
+    """Weighs requests under some signatures.
+
+    Args:
+        signatures: their order gives their numbers.
+    """
+
+    def __init__(self, signatures: Sequence[Signature]) -> None:
+        self._count = len(signatures)
+        self._styles = [_StyleTable(one) for one in signatures]
+        sizes = [len(one.phrases) for one in signatures]
+        phrase = np.array([phrase for one in signatures for phrase in one.phrases], np.uint64)
+        weight = np.array([bits for one in signatures for bits in one.phrase_bits], np.float64)
+        order = np.argsort(phrase, kind="stable")
+        self._signature = np.repeat(np.arange(self._count), sizes)[order]
+        self._number = np.concatenate([np.zeros(0, np.int64), *(np.arange(size) for size in sizes)])[order]
+        self._weight = np.round(weight * MICRO).astype(np.int64)[order]
+        self._known, first = np.unique(phrase[order], return_index=True)
+        self._first = np.append(first, len(order)).astype(np.int64)
+
+    def weigh(self, table: pa.Table) -> WeighedRequests:
+        """Bits of the requests that have a phrase of a signature.
+
+        Args:
+            table: requests with `PHRASE_COLUMNS` and `STYLE_COLUMNS`.
+        """
+        row, known = known_phrases_of(table, self._known)
+        size = self._first[known + 1] - self._first[known]
+        inside = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
+        use = np.repeat(self._first[known], size) + inside
+        key = np.repeat(row, size) * max(self._count, 1) + self._signature[use]
+        order = np.argsort(key, kind="stable")
+        key, use = key[order], use[order]
+        begins = np.flatnonzero(np.diff(key, prepend=-1, append=-1)) if len(key) else np.zeros(1, np.int64)
+        entry = key[begins[:-1]]
+        rows, signature = entry // max(self._count, 1), entry % max(self._count, 1)
+        weight = self._weight[use]
+        bits = np.diff(np.append(0, np.cumsum(weight))[begins])
+        style = self._style(table, rows, signature)
+        return WeighedRequests(rows, signature, bits, style, begins, self._number[use], weight)
+
+    def style(self, table: pa.Table, number: int) -> Ints:
+        """Bits of style of all requests under one signature, millionths."""
+        rows = np.arange(table.num_rows)
+        return self._style(table, rows, np.full(len(rows), number))
+
+    def _style(self, table: pa.Table, rows: Ints, signature: Ints) -> Ints:
+        result = np.zeros(len(rows), np.int64)
+        if not len(rows):
+            return result
+        hashes = style_hashes(table.select(list(STYLE_COLUMNS)).take(pa.array(rows)))
+        for number in np.unique(signature).tolist():
+            own = np.flatnonzero(signature == number)
+            result[own] = self._styles[number].bits({name: column[own] for name, column in hashes.items()})
+        least, most = (round(bound * MICRO) for bound in P.all_style_bits)
+        return np.clip(result, least, most)
+
+
+class _StyleTable:
+    """Weights of one signature's values of style, for lookup."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._tables: dict[str, tuple[Hashes, Ints, int]] = {}
+        for name, weights in signature.style.items():
+            known = sorted((int(value, 16), round(bits * MICRO)) for value, bits in weights.values.items())
+            hashes = np.array([value for value, _ in known], np.uint64)
+            self._tables[name] = hashes, np.array([bits for _, bits in known], np.int64), round(weights.other * MICRO)
+
+    def bits(self, hashes: dict[str, Hashes]) -> Ints:
+        """Bits of requests by the hashes of their values, millionths."""
+        total = np.zeros(len(next(iter(hashes.values()))), np.int64)
+        for name, (known, weight, other) in self._tables.items():
+            if not len(known):
+                continue
+            place = np.minimum(np.searchsorted(known, hashes[name]), len(known) - 1)
+            total += np.where(known[place] == hashes[name], weight[place], other)
+        return total

@@ -1,0 +1,186 @@
+"""Weights in bits: how much more frequent a phrase, a setting or a client is in a campaign than in honest traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
+from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
+from stillhunt.watch.signatures.parameters import SIGNATURES as P
+from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
+from stillhunt.watch.signatures.signature import STYLE_FEATURES, StyleWeights
+
+MOST_VALUES = 64
+"""Values of a feature of style, and MOST_TOPICS topic words, that a signature keeps: the most frequent."""
+MOST_TOPICS = 256
+
+
+class Counts:
+    """What was counted in honest traffic, over all partitions.
+
+    Args:
+        table: HONEST_COUNTS of all partitions.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        total = table.group_by(["kind", "half", "key"]).aggregate([("requests", "sum"), ("accounts", "sum")])
+        total = total.sort_by([("kind", "ascending"), ("half", "ascending"), ("key", "ascending")])
+        self._kind, self._half = values(total, "kind"), values(total, "half")
+        self._key = values(total, "key")
+        self._requests, self._accounts = values(total, "requests_sum"), values(total, "accounts_sum")
+
+    def total(self, half: int) -> tuple[int, int]:
+        """Requests and accounts of one half of the honest traffic."""
+        own = (self._kind == TOTAL) & (self._half == half)
+        return int(self._requests[own].sum()), int(self._accounts[own].sum())
+
+    def of(self, kind: int, keys: Hashes) -> tuple[Ints, Ints]:
+        """Requests and accounts with each key in the half that sets weights.
+
+        Args:
+            kind: PHRASE, STYLE or one of those that follow it.
+            keys: what was counted.
+        """
+        own = np.flatnonzero((self._kind == kind) & (self._half == CHOOSING))
+        if not len(own):
+            return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
+        place = np.minimum(np.searchsorted(self._key[own], keys), len(own) - 1)
+        here = self._key[own][place] == keys
+        return np.where(here, self._requests[own][place], 0), np.where(here, self._accounts[own][place], 0)
+
+    def enough(self) -> bool:
+        """Whether both halves have accounts enough."""
+        return min(self.total(half)[1] for half in (CHOOSING, STATING)) >= P.least_honest_accounts
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a campaign's harvested requests show.
+
+    Attributes:
+        requests, accounts: how many there are.
+        phrases: hashes, ascending.
+        phrase_requests, phrase_accounts: requests and accounts with each.
+        style: feature -> hashes of values, ascending, and requests with each.
+        topics: buckets of topic words, ascending, and requests with each.
+    """
+
+    requests: int
+    accounts: int
+    phrases: Hashes
+    phrase_requests: Ints
+    phrase_accounts: Ints
+    style: dict[str, tuple[Hashes, Ints]]
+    topics: tuple[Hashes, Ints]
+
+
+def material_of(harvested: pa.Table) -> Material:
+    """Count phrases, values of style and topic words of a campaign's requests.
+
+    Args:
+        harvested: requests of one campaign, as `fetch_harvested` gives them.
+    """
+    rows, phrases = [], []
+    for name in PHRASE_COLUMNS:
+        begins, found = lists(harvested, name)
+        rows.append(np.repeat(np.arange(harvested.num_rows), np.diff(begins)))
+        phrases.append(found.astype(np.uint64))
+    row, phrase = np.concatenate(rows), np.concatenate(phrases)
+    known = distinct(phrase)
+    code = np.searchsorted(known, phrase)
+    per_request = distinct(row * max(len(known), 1) + code)
+    _, owner = np.unique(values(harvested, "account_key"), return_inverse=True)
+    per_account = distinct(owner[row] * max(len(known), 1) + code)
+    style = {name: np.unique(hashes, return_counts=True) for name, hashes in style_hashes(harvested).items()}
+    return Material(
+        requests=harvested.num_rows,
+        accounts=int(owner.max(initial=-1)) + 1,
+        phrases=known,
+        phrase_requests=np.bincount(per_request % max(len(known), 1), minlength=len(known)),
+        phrase_accounts=np.bincount(per_account % max(len(known), 1), minlength=len(known)),
+        style=style,
+        topics=topic_words(harvested),
+    )
+
+
+def campaign_phrases(material: Material) -> Hashes:
+    """Hashes of the phrases that recur in a campaign, ascending, at most `most_phrases`."""
+    least = np.maximum(P.phrase_share * material.requests, P.phrase_accounts)
+    recurs = (material.phrase_requests >= least) & (material.phrase_accounts >= P.phrase_accounts)
+    places = np.flatnonzero(recurs)
+    # Twice as many as are kept: the most frequent ones may be ordinary language.
+    first = np.lexsort((material.phrases[places], -material.phrase_requests[places]))[: 2 * P.most_phrases]
+    return np.sort(material.phrases[places[first]])
+
+
+def phrase_weights(material: Material, phrases: Hashes, counts: Counts) -> tuple[Hashes, Floats]:
+    """The phrases that are rare in honest traffic, ascending, and their bits.
+
+    The rate in honest traffic is that of requests or that of accounts, whichever is higher: a phrase of one busy app
+    is no rarer for being one app's, and a phrase of many people is no rarer for being used once.
+
+    Args:
+        material: the campaign.
+        phrases: those to weigh, ascending.
+        counts: of honest traffic.
+    """
+    own = material.phrase_requests[np.searchsorted(material.phrases, phrases)]
+    requests, accounts = counts.of(PHRASE, phrases)
+    all_requests, all_accounts = counts.total(CHOOSING)
+    honest = np.maximum(
+        (requests + P.smoothing) / (all_requests + 2 * P.smoothing),
+        (accounts + P.smoothing) / (all_accounts + 2 * P.smoothing),
+    )
+    rate = (own + P.smoothing * honest) / (material.requests + P.smoothing)
+    bits = np.minimum(np.log2(rate / honest), P.most_phrase_bits)
+    kept = np.flatnonzero(bits >= P.least_phrase_bits)
+    kept = np.sort(kept[np.lexsort((phrases[kept], -own[kept]))[: P.most_phrases]])
+    return phrases[kept], np.round(bits[kept], 3)
+
+
+def mean_bits(material: Material, phrases: Hashes, bits: Floats) -> float:
+    """Mean bits of the phrases of one harvested request."""
+    own = material.phrase_requests[np.searchsorted(material.phrases, phrases)]
+    return round(float((own * bits).sum()) / material.requests, 3)
+
+
+def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]:
+    """Bits of the campaign's values of each feature of style, and of all other values.
+
+    Args:
+        material: the campaign.
+        counts: of honest traffic.
+    """
+    result = {}
+    all_requests, _ = counts.total(CHOOSING)
+    least, most = P.style_bits
+    for number, name in enumerate(STYLE_FEATURES):
+        hashes, own = material.style[name]
+        honest, _ = counts.of(STYLE + number, hashes)
+        rate = (honest + 1.0) / (all_requests + 2.0)
+        bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), least, most)
+        first = np.lexsort((hashes, -own))[:MOST_VALUES]
+        elsewhere = 1.0 - honest.sum() / (all_requests + 2.0)
+        other = np.clip(np.log2(1.0 / (material.requests + 2.0) / max(elsewhere, 1e-3)), least, 0.0)
+        weights = {hash_text(hashes[at]): round(float(bits[at]), 3) for at in first.tolist()}
+        result[name] = StyleWeights(weights, round(float(other), 3))
+    return result
+
+
+def topic_weights(material: Material, counts: Counts) -> dict[str, float]:
+    """Bits of the topic words that are more frequent in the campaign than in honest traffic, by bucket.
+
+    Args:
+        material: the campaign.
+        counts: of honest traffic.
+    """
+    words, own = material.topics
+    honest, _ = counts.of(TOPIC_WORD, words)
+    rate = (honest + 1.0) / (counts.total(CHOOSING)[0] + 2.0)
+    bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), *P.style_bits)
+    telling = np.flatnonzero((bits >= 1.0) & (own >= P.phrase_accounts))
+    first = telling[np.lexsort((words[telling], -own[telling] * bits[telling]))[:MOST_TOPICS]]
+    return {str(words[at]): round(float(bits[at]), 3) for at in np.sort(first).tolist()}
