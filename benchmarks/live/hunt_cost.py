@@ -4,8 +4,8 @@
     python benchmarks/live/hunt_cost.py --scale 0.01      a short look
 
 The log is the founding case (`stillhunt lab world --case founding`), as JSON lines in the parts of a spool, one for
-each 15 minutes. The last part is held back. Three hunts in processes of their own: over everything without kept state (a whole
-hunt); over all but the last part, which fills the state; and one more with the last part. CPU is of all threads.
+each 15 minutes. The last part is held back. Three hunts in processes of their own: over everything without kept state (a
+whole hunt); over all but the last part, which fills the state; and one more with the last part. CPU is of all threads.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ PART_SECONDS = 900
 def spool_of(world: Path, data: DataFolder, scratch: Path) -> list[Path]:
     """The requests of a world as closed parts of a spool, in order of time."""
     files = str(world / "requests" / "*.parquet")
-    duckdb.execute(
-        f"COPY (SELECT *, epoch(timestamp)::BIGINT // {PART_SECONDS} AS part FROM read_parquet('{files}')) "
-        f"TO '{scratch}' (FORMAT json, PARTITION_BY (part), OVERWRITE_OR_IGNORE)"  # noqa: S608 - paths of our own
-    )
+    rows = duckdb.read_parquet(files)
+    parted = rows.project(f"*, epoch(timestamp)::BIGINT // {PART_SECONDS} AS part")
+    parted.create_view("parted")
+    duckdb.execute(f"COPY parted TO '{scratch}' (FORMAT json, PARTITION_BY (part), OVERWRITE_OR_IGNORE)")
     hour = data.spool / "gateway" / datetime.now(UTC).strftime("%Y-%m-%dT%H")
     hour.mkdir(parents=True)
     parts = []

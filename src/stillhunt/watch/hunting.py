@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import Dataset
+from stillhunt.base.errors import CaseError
 from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
 from stillhunt.triage import Case
@@ -25,7 +29,22 @@ from stillhunt.watch.lineage.rename import with_lasting_ids
 from stillhunt.watch.lineage.settle import settle
 from stillhunt.watch.looks import Look, ledger
 from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt, recorded_looks
-from stillhunt.watch.snapshots import WATCH_FILE, Snapshot, name_of, remove_unrecorded, write_snapshot
+from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt.watch.signatures.signature import (
+    SIGNATURES_FILE,
+    SignatureSet,
+    as_json,
+    no_signatures,
+    read_signatures,
+)
+from stillhunt.watch.snapshots import (
+    WATCH_FILE,
+    Snapshot,
+    latest_snapshot,
+    name_of,
+    remove_unrecorded,
+    write_snapshot,
+)
 
 HUNT_ROLE = "hunt"
 
@@ -73,8 +92,15 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             inputs = [*map(str, window_parts(folder, start)), *watched_files(plan.watched, start)]
             if not inputs:
                 return None
-            case = hunt(inputs, config.watch.accounts or None, _hunt_settings(config, folder), progress=progress)
-            return _publish(plan, database, case, (newest or 0) + 1, start)
+            signed: list[SignatureSet] = []
+
+            def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
+                signed.append(compile_signatures(sketches, tables, settings, plan.now))
+
+            case = hunt(
+                inputs, config.watch.accounts or None, _hunt_settings(config, folder), progress=progress, after=sign
+            )
+            return _publish(plan, database, (case, signed[0]), (newest or 0) + 1, start)
         finally:
             database.close()
 
@@ -84,21 +110,40 @@ def _hunt_settings(config: Config, folder: DataFolder) -> Config:
     return config if config.engine == "spark" else config.model_copy(update={"state": str(folder.state)})
 
 
-def _publish(plan: HuntPlan, database: WatchDatabase, case: Case, sequence: int, start: int) -> Snapshot:
+def _publish(
+    plan: HuntPlan, database: WatchDatabase, results: tuple[Case, SignatureSet], sequence: int, start: int
+) -> Snapshot:
+    case, signatures = results
     found = found_campaigns(case)
     settled = settle(known_campaigns(database), found, start)
     lasting = with_lasting_ids(case, settled.lasting)
     row = _snapshot_row(case, sequence, plan.now)
     looks = [*recorded_looks(database), Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])]
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
-    facts = {**row, "window_start": start, "budget": asdict(spent)}
-    snapshot = write_snapshot(plan.data, sequence, lasting, {WATCH_FILE: facts})
+    facts = json.dumps({**row, "window_start": start, "budget": asdict(spent)}, sort_keys=True).encode()
+    signatures = signatures.renamed(settled.lasting).with_earlier(signatures_of(plan.data, plan.config.seed), plan.now)
+    files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures)}
+    snapshot = write_snapshot(plan.data, sequence, lasting, files)
     alerts = alerts_of(settled.events, lasting, row, plan.config.alerts)
     with database.write() as connection:
         record_hunt(connection, row, found, settled)
         record_alerts(connection, alerts, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
     return snapshot
+
+
+def signatures_of(folder: DataFolder, seed: int) -> SignatureSet:
+    """Signatures of the latest snapshot; none before the first, and none where they cannot be read any more.
+
+    Args:
+        folder: the data folder.
+        seed: of the settings; signatures of another seed do not fit.
+    """
+    snapshot = latest_snapshot(folder)
+    if snapshot is not None:
+        with suppress(CaseError):  # the next hunt makes new ones
+            return read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
+    return no_signatures(seed)
 
 
 def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:

@@ -71,14 +71,14 @@ def latest_snapshot(folder: DataFolder) -> Snapshot | None:
     return Snapshot(int(name), folder.snapshots / name)
 
 
-def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping[str, Any]) -> Snapshot:
+def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping[str, bytes]) -> Snapshot:
     """Write a snapshot, completely or not at all; readers see it after `DataFolder.switch_latest`.
 
     Args:
         folder: the data folder.
         sequence: its number; a folder of this number that no database row names is replaced.
         case: what the hunt found.
-        files: name -> content of what stands beside the case as JSON; WATCH_FILE at least.
+        files: name -> content of what stands beside the case; WATCH_FILE at least.
 
     Raises:
         OutputError: it cannot be written.
@@ -88,7 +88,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
     try:
         case.write(hidden / CASE)
         for name, content in files.items():
-            _write_json(hidden / name, content)
+            _write(hidden / name, content)
         sync_folder(hidden)
         shutil.rmtree(target, ignore_errors=True)
         hidden.rename(target)
@@ -112,8 +112,8 @@ def remove_unrecorded(folder: DataFolder, newest: int | None) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _write_json(path: Path, content: Any) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -87,6 +87,18 @@ TOKENS = Table(
 )
 """Tokens of HTTP clients; the token itself is shown once and only its SHA-256 is kept."""
 
+LINKED_ACCOUNTS = Table(
+    "linked_accounts",
+    METADATA,
+    Column("campaign_id", String(64), ForeignKey("campaigns.campaign_id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("bits", Float, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("reasons", Text, nullable=False),
+)
+"""Accounts that matched the signature of a campaign of which they were no members; no verdict on them. reasons is JSON."""
+
 ALERTS = Table(
     "alerts",
     METADATA,

@@ -176,6 +176,11 @@ def _under(one: Named, lasting: Mapping[str, str]) -> Named:
     return msgspec.structs.replace(one, campaign_id=lasting.get(one.campaign_id, one.campaign_id))
 
 
+def no_signatures(seed: int) -> SignatureSet:
+    """A set without any, for settings of this seed."""
+    return SignatureSet(SIGNATURES_VERSION, SKETCH_VERSION, seed, [], [])
+
+
 def as_json(signatures: SignatureSet) -> bytes:
     """The content of a signature file."""
     return msgspec.json.encode(signatures, order="sorted")

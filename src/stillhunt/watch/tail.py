@@ -1,0 +1,60 @@
+"""What was appended to the spool since the last look, in whole records."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stillhunt.watch.spool.parts import OPEN, all_parts, whole_bytes
+
+MOST_BYTES = 32 << 20
+"""Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
+
+
+class SpoolTail:
+    """Reads what is new in every part of a spool; a part is known by its name without the ending of open parts.
+
+    Args:
+        spool: the spool folder; what is there already is passed over.
+    """
+
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+        self._read: dict[str, int] = {}
+        for path in all_parts(spool):
+            self._read[_name(path)] = path.stat().st_size
+
+    def new_records(self) -> Iterator[tuple[bytes, str]]:
+        """Records of each part that grew, with the ending of its name (jsonl or pb)."""
+        present = set()
+        for path in all_parts(self._spool):
+            name = _name(path)
+            present.add(name)
+            while records := self._more(path, name):
+                yield records, "pb" if name.endswith(".pb") else "jsonl"
+        for name in self._read.keys() - present:
+            del self._read[name]  # it was deleted
+
+    def _more(self, path: Path, name: str) -> bytes:
+        start = self._read.get(name, 0)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""  # closed or deleted meanwhile: under its new name at the next look
+        try:
+            end = min(whole_bytes(handle, name, start), start + MOST_BYTES)
+            if end <= start:
+                return b""
+            end = whole_bytes(handle, name, start, end)
+            if end <= start:  # one record is longer than MOST_BYTES: no signature is worth its memory
+                self._read[name] = os.fstat(handle).st_size
+                return b""
+            self._read[name] = end
+            return os.pread(handle, end - start, start)
+        finally:
+            os.close(handle)
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.parent.name}/{path.parent.name}/{path.name.removesuffix(OPEN)}"
