@@ -244,3 +244,14 @@ def test_a_client_that_leaves_costs_nobody_else(running: Running) -> None:
         client.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(LINE) + LINE)
         client.close()
     assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
+
+
+def test_a_data_folder_that_is_gone_for_a_while_is_no_reason_to_drop_records(running: Running) -> None:
+    aside = running.folder.path / "aside"
+    running.folder.spool.rename(aside)
+    status, answer, headers = post(running, "/v1/ingest/jsonl", LINE)
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert b"the data folder cannot be used now" in answer
+    aside.rename(running.folder.spool)
+    assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
+    assert running.traffic.refused["gateway", "no room"] == 1

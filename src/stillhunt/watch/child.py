@@ -76,13 +76,12 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
         stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
     """
     began = time.monotonic()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "stillhunt.watch"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    try:
+        child = _started()
+    except OSError as error:
+        return HuntOutcome(
+            failure=f"the hunt cannot be started: {error.strerror}", next_step="it is tried again; check free memory"
+        )
     watcher = _Watcher(child, memory_limit(plan.config), stop)
     watcher.start()
     out, errors = child.communicate(order_text(plan))
@@ -103,6 +102,11 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
             peak_bytes=watcher.peak,
         )
     return HuntOutcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
+
+
+def _started() -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-m", "stillhunt.watch"], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 class _Watcher(threading.Thread):

@@ -29,7 +29,9 @@ class DataFolder:
         self.path = path.absolute()
         try:
             for folder in (self.path, self.spool, self.state, self.snapshots):
-                folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+                if not folder.is_dir():
+                    folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+                    sync_folder(folder.parent)
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -85,8 +87,9 @@ class DataFolder:
                     where=str(self.path),
                     next_step="stop that process, or choose another data folder",
                 ) from error
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
+            with suppress(OSError):  # the disk is full: the lock holds without its owner's number
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
             yield
         finally:
             os.close(handle)
@@ -102,6 +105,7 @@ class DataFolder:
             beside.unlink()
         beside.symlink_to(name)
         beside.replace(self.latest)
+        sync_folder(self.snapshots)
 
     def _unusable(self, error: OSError) -> OutputError:
         return OutputError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +18,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.errors import CaseError
+from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
 from stillhunt.triage import Case
@@ -47,6 +50,8 @@ from stillhunt.watch.snapshots import (
 )
 
 HUNT_ROLE = "hunt"
+_KEPT = re.compile(r"[0-9a-f]{64}")
+"""Name of a folder of the state that holds what was made of one input."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +90,15 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
         database = WatchDatabase(config.watch.database, folder.database)
         try:
             newest = newest_sequence(database)
-            remove_unrecorded(folder, newest)
+            following = remove_unrecorded(folder, newest)
             if newest is not None:
                 folder.switch_latest(name_of(newest))
             start = window_start(plan.now, config.watch.window_days)
-            inputs = [*map(str, window_parts(folder, start)), *watched_files(plan.watched, start)]
+            inputs = [*map(str, window_parts(folder, start, plan.now)), *watched_files(plan.watched, start)]
             if not inputs:
                 return None
-            signed: list[SignatureSet] = []
-
-            def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
-                signed.append(compile_signatures(sketches, tables, settings, plan.now))
-
-            case = hunt(
-                inputs, config.watch.accounts or None, _hunt_settings(config, folder), progress=progress, after=sign
-            )
-            return _publish(plan, database, (case, signed[0]), (newest or 0) + 1, start)
+            found = _healing_hunt(plan, inputs, progress)
+            return _publish(plan, database, found, following, start)
         finally:
             database.close()
 
@@ -108,6 +106,30 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
 def _hunt_settings(config: Config, folder: DataFolder) -> Config:
     """The settings of the hunt itself; a cluster keeps nothing between hunts."""
     return config if config.engine == "spark" else config.model_copy(update={"state": str(folder.state)})
+
+
+def _healing_hunt(plan: HuntPlan, inputs: Sequence[str], progress: Progress | None) -> tuple[Case, SignatureSet]:
+    """Hunt; where the state was torn, by a power failure perhaps, forget it and read everything again."""
+    try:
+        return _signing_hunt(plan, inputs, progress)
+    except OutputError as error:
+        if Path(error.where).parent.parent != plan.data.state:
+            raise
+    for path in plan.data.state.iterdir():
+        if _KEPT.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+    return _signing_hunt(plan, inputs, progress)
+
+
+def _signing_hunt(plan: HuntPlan, inputs: Sequence[str], progress: Progress | None) -> tuple[Case, SignatureSet]:
+    signed: list[SignatureSet] = []
+
+    def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
+        signed.append(compile_signatures(sketches, tables, settings, plan.now))
+
+    settings, accounts = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
+    case = hunt(inputs, accounts, settings, progress=progress, after=sign)
+    return case, signed[0]
 
 
 def _publish(

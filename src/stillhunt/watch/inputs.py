@@ -27,12 +27,13 @@ def window_start(now: int, days: float) -> int:
     return now - int(days * DAY)
 
 
-def window_parts(folder: DataFolder, start: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
+def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
     Args:
         folder: the data folder.
         start: begin of the window, microseconds since 1970.
+        now: time of the hunt, microseconds since 1970.
         wait: seconds to wait for writers in other processes.
     """
     waited_for = set(open_parts(folder.spool))
@@ -42,7 +43,11 @@ def window_parts(folder: DataFolder, start: int, *, wait: float = CLOSING_SECOND
     while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
         close_left_behind(folder.spool)
         time.sleep(_POLL_SECONDS)
-    return closed_parts(folder.spool, datetime.fromtimestamp(start / 1e6, UTC))
+    return closed_parts(folder.spool, _time_of(start), _time_of(now))
+
+
+def _time_of(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(max(microseconds, 0) / 1e6, UTC)
 
 
 def watched_files(paths: Sequence[str], start: int) -> list[str]:

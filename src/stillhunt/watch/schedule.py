@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
@@ -12,6 +13,9 @@ from stillhunt.watch.hunting import HuntPlan
 
 FIRST_RETRY_SECONDS = 30.0
 """Wait after the first failure; it doubles up to the time between scheduled hunts. Judgement."""
+
+_MOST_DOUBLINGS = 30
+"""Beyond every interval; more would leave the range of numbers after some days of failures."""
 
 
 @dataclass
@@ -106,7 +110,12 @@ class HuntSchedule:
         self.progress.failures = self.progress.failures + 1 if failed else 0
         self.progress.hunts["failed" if failed else "nothing" if outcome.sequence is None else "ok"] += 1
         self.progress.last, self.progress.last_at = outcome, self._clock()
-        retry = FIRST_RETRY_SECONDS * 2.0 ** (self.progress.failures - 1)
-        wait = min(retry, self._interval) if failed else max(began + self._interval - self._clock(), 0.001)
+        doublings = min(self.progress.failures - 1, _MOST_DOUBLINGS)
+        wait = (
+            min(FIRST_RETRY_SECONDS * 2.0**doublings, self._interval)
+            if failed
+            else max(began + self._interval - self._clock(), 0.001)
+        )
         self.progress.next_at = self._clock() + wait
-        self._after(plan, outcome, self.progress.failures)
+        with suppress(Exception):  # a terminal that has gone must not end the hunts
+            self._after(plan, outcome, self.progress.failures)

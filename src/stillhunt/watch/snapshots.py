@@ -98,18 +98,27 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
     return Snapshot(sequence, target)
 
 
-def remove_unrecorded(folder: DataFolder, newest: int | None) -> None:
-    """Remove what a killed hunt left: hidden folders, and snapshots that the database does not know.
+def remove_unrecorded(folder: DataFolder, newest: int | None) -> int:
+    """Remove what a killed hunt left: hidden folders, and the snapshot that follows the newest one in the database.
+
+    More snapshots than one beyond the database come from no killed hunt, but from a database that was lost, restored
+    from an older backup, or wrongly named in the settings: they stay.
 
     Args:
         folder: the data folder, in which this process has the role of the hunt.
         newest: number of the newest snapshot in the database.
+
+    Returns:
+        The number of the next snapshot.
     """
+    following = (newest or 0) + 1
+    beyond = [snapshot for snapshot in all_snapshots(folder) if snapshot.sequence >= following]
+    if [snapshot.sequence for snapshot in beyond] == [following]:
+        shutil.rmtree(beyond.pop().path, ignore_errors=True)
     for path in folder.snapshots.iterdir():
-        left_hidden = path.name.startswith(".") and path.name.endswith(".part")
-        unknown = path.name.isdigit() and int(path.name) > (-1 if newest is None else newest)
-        if left_hidden or unknown:
+        if path.name.startswith(".") and path.name.endswith(".part"):
             shutil.rmtree(path, ignore_errors=True)
+    return max([following, *(snapshot.sequence + 1 for snapshot in beyond)])
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 
-from stillhunt.base.errors import ConfigError
+from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import is_source_name
@@ -21,6 +22,8 @@ PREFIX = "stillhunt_"
 """Begin of every token, by which scanners for leaked secrets recognise it."""
 REFRESH_SECONDS = 2.0
 """How soon a token that another process made or revoked counts here."""
+_WAIT_SECONDS = 0.05
+"""Longest that a client waits until the tokens are read again; if it takes longer, those count that are known."""
 
 
 @dataclass(frozen=True)
@@ -104,17 +107,39 @@ class KnownTokens:
 
     def __init__(self, database: WatchDatabase) -> None:
         self._database = database
-        self._tokens: dict[str, Token] = {}
+        self._tokens: dict[str, Token] | None = None
         self._read_at = -REFRESH_SECONDS
+        self._reader: threading.Thread | None = None
+        self.failure = ""
+        """Why they could not be read again; what was known before still holds then."""
 
     def of(self, token: str) -> Token | None:
         """The token as it is known; None for one that was never made."""
-        return self._tokens.get(_digest(token))
+        return (self._tokens or {}).get(_digest(token))
 
     def refresh(self) -> None:
-        """Read the tokens again if that was not done lately."""
+        """Read the tokens again if that was not done lately: in a thread, since another program may lock the database.
+
+        Raises:
+            OutputError: they were never read, and cannot be read now.
+        """
         if time.monotonic() - self._read_at < REFRESH_SECONDS:
             return
+        if self._tokens is None:
+            self._read()
+        elif self._reader is None or not self._reader.is_alive():
+            self._reader = threading.Thread(target=self._read_again, name="stillhunt-tokens", daemon=True)
+            self._reader.start()
+            self._reader.join(_WAIT_SECONDS)
+
+    def _read_again(self) -> None:
+        try:
+            self._read()
+            self.failure = ""
+        except OutputError as error:
+            self.failure = error.what
+
+    def _read(self) -> None:
         self._tokens = {
             row["digest"]: Token(
                 row["token_id"],

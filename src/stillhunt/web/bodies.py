@@ -177,7 +177,10 @@ def otlp_protobuf(body: bytes, signal: str) -> Records:
     else:
         count = sum(len(scope.log_records) for one in request.resource_logs for scope in one.scope_logs)
     # Unknown fields at the top would break the framing of the file in which requests follow each other.
-    return Records(whole_fields(body) if count else b"", count)
+    try:
+        return Records(whole_fields(body) if count else b"", count)
+    except ValueError as error:
+        raise BodyError(400, f"the body holds {error}") from error
 
 
 def otlp_json(body: bytes, signal: str) -> Records:

@@ -103,6 +103,8 @@ class _Pages:
             self._served.tokens.refresh()
         except StillhuntError as error:
             found.append(error.what)
+        if self._served.tokens.failure:
+            found.append(self._served.tokens.failure)
         if self._served.schedule is not None and self._served.schedule.progress.failures:
             found.append("the latest hunt failed")
         return found

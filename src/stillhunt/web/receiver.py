@@ -7,12 +7,14 @@ import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.tokens import INGEST, KnownTokens, Token
@@ -98,8 +100,15 @@ class Receiver:
                 self._traffic.refused[source, "not decodable"] += records.refused
             await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
         except BodyError as error:
-            self._traffic.refused[source, _REASONS.get(error.status, "not decodable")] += 1
-            await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=error.status in (408, 413))
+            await self._refuse(send, source, error, protobuf=protobuf)
+        except (OSError, StillhuntError):
+            # A collector drops what is answered with 500, and sends again what is answered with 503.
+            unusable = BodyError(503, "the data folder cannot be used now")
+            await self._refuse(send, source, unusable, protobuf=protobuf)
+
+    async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
+        self._traffic.refused[source, _REASONS.get(error.status, "not decodable")] += 1
+        await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=error.status in (408, 413))
 
     def _sender(self, headers: dict[bytes, bytes]) -> Token:
         given = headers.get(b"authorization", b"").decode("latin-1")
@@ -176,7 +185,8 @@ class _Answers:
         def done(error: Exception | None) -> None:
             self._waiting.append((future, error))
             if len(self._waiting) == 1:
-                loop.call_soon_threadsafe(self._settle)
+                with suppress(RuntimeError):  # the server has ended, and the client with it
+                    loop.call_soon_threadsafe(self._settle)
 
         return done
 

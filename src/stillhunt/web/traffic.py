@@ -81,7 +81,14 @@ class Limits:
             return "the disk of the data folder has less free space than serve.free_gb"
         if self._settings.spool_gb and now - self._measured >= _SIZE_LOOK_SECONDS:
             self._measured = now
-            self._size = sum(path.stat().st_size for path in self._spool.glob("*/*/part-*"))
+            self._size = sum(map(_size_of, self._spool.glob("*/*/part-*")))
         if self._settings.spool_gb and self._size > self._settings.spool_gb * _GIB:
             return "the spool is larger than serve.spool_gb"
         return ""
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it was closed, so its name changed; the next look counts it
+        return 0

@@ -133,7 +133,7 @@ class Committer:
             failure: Exception | None = None
             try:
                 self._write(stream, b"".join(record for record, _ in records))
-            except OSError as error:
+            except Exception as error:  # whatever it is: the thread must go on, and nobody may wait for ever
                 failure = error
             for _, done in records:
                 done(failure)
@@ -151,8 +151,7 @@ class Committer:
             part.size += len(data)
         except OSError:
             # What the system kept of it is unknown: go back to what was acknowledged, and go on in another file.
-            os.ftruncate(part.handle, part.size)
-            self._close(stream)
+            self._close(stream, part.size)
             raise
 
     def _close_due(self, *, everything: bool) -> None:
@@ -168,9 +167,12 @@ class Committer:
             if everything or old or large:
                 self._close(stream)
 
-    def _close(self, stream: Stream) -> None:
+    def _close(self, stream: Stream, size: int | None = None) -> None:
+        """Close the part of a stream, cut back to so many bytes."""
         part = self._parts.pop(stream)
         try:
+            if size is not None:
+                os.ftruncate(part.handle, size)
             close_part(part.handle, part.path)
         except OSError:
             pass  # it stays open by name; whoever looks next finds that nobody holds it, and closes it

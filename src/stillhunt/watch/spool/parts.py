@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ OPEN = ".open"
 """Ending of a part that may still grow; no hunt reads it."""
 HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_TAIL_BYTES = 1 << 20
-"""Bytes of a line-based part that are read at a time, from its end, to find the last whole line."""
+_HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+_STAMP = re.compile(r"part-(\d{4})(\d\d)(\d\d)T(\d\d)")
+"""Begin of a part's name: the clock's hour when it was made."""
 _HEAD = 20
 """Bytes that hold the tag and the length of a field, two varints."""
 _ENTRY = 0x0A
@@ -44,16 +46,36 @@ def is_source_name(text: str) -> bool:
     return _SOURCE.fullmatch(text) is not None
 
 
-def closed_parts(spool: Path, since: datetime | None = None) -> list[Path]:
+def closed_parts(spool: Path, since: datetime | None = None, now: datetime | None = None) -> list[Path]:
     """Closed parts, ascending by name.
 
     Args:
         spool: the spool folder.
         since: leave out hours that ended before it.
+        now: the time; see `hour_of`.
     """
     first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR_NAME)
     hours = (hour for source in sorted(_folders(spool)) for hour in sorted(_folders(source)) if hour.name > first)
-    return [path for hour in hours for path in sorted(hour.iterdir()) if _is_closed(path)]
+    found = (path for hour in hours for path in sorted(hour.iterdir()) if _is_closed(path))
+    return [path for path in found if now is None or hour_of(path, now) > first]
+
+
+def hour_of(part: Path, now: datetime) -> str:
+    """Hour in which a part was begun, as HOUR_NAME writes it.
+
+    That is its folder, which is never earlier than those of older parts: a clock that was set back does not hide what
+    arrives. A folder of the future is left by a clock that was ahead; the parts that followed it there are known by the
+    clock's own hour, in their names.
+
+    Args:
+        part: path of the part.
+        now: the time.
+    """
+    named = part.parent.name
+    stamp = _STAMP.match(part.name)
+    if stamp is None or named <= (now + timedelta(hours=1)).strftime(HOUR_NAME):
+        return named
+    return "{}-{}-{}T{}".format(*stamp.groups())
 
 
 def open_parts(spool: Path) -> list[Path]:
@@ -71,16 +93,16 @@ def close_left_behind(spool: Path) -> list[Path]:
     for path in open_parts(spool):
         try:
             handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue  # its writer closed it meanwhile
+        except OSError:
+            continue  # its writer closed it meanwhile, or nothing can be written now: another look will close it
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not path.exists():
                 continue
             os.ftruncate(handle, whole_bytes(handle, path.name))
             closed += close_part(handle, path)
-        except BlockingIOError:
-            continue
+        except OSError:
+            continue  # its writer has it, or nothing can be written now
         finally:
             os.close(handle)
     return closed
@@ -118,19 +140,13 @@ def whole_bytes(handle: int, name: str) -> int:
 
 
 def _whole_lines(handle: int, size: int) -> int:
-    end = size
-    while end > 0:
-        start = max(0, end - _TAIL_BYTES)
-        tail = os.pread(handle, end - start, start)
-        if (newline := tail.rfind(b"\n")) < 0:
-            end = start
-            continue
-        end = start + newline + 1
-        line = tail[tail.rfind(b"\n", 0, newline) + 1 : newline]
-        if b"\0" not in line:  # a power failure may leave blocks of zeros where data was not written yet
-            return end
-        end -= len(line) + 1
-    return 0
+    if not size:
+        return 0
+    with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as content:
+        # A power failure may leave blocks of zeros where data was not written yet. No JSON text holds one, so what
+        # follows the first of them was not synced, and not acknowledged.
+        zero = content.find(b"\0")
+        return content.rfind(b"\n", 0, size if zero < 0 else zero) + 1
 
 
 def _whole_fields(handle: int, size: int) -> int:
@@ -149,13 +165,16 @@ def whole_fields(message: bytes) -> bytes:
 
     Args:
         message: a message that protobuf could decode.
+
+    Raises:
+        ValueError: it holds a form of field that cannot be passed over, a group.
     """
     kept: list[bytes] = []
     at = 0
     while at < len(message):
         used, ours = _field(message[at : at + _HEAD])
         if used == 0:
-            return b"".join(kept)
+            raise ValueError("a field that no OTLP export request has")
         if ours:
             kept.append(message[at : at + used])
         at += used
@@ -204,15 +223,35 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     Raises:
         OSError: it cannot be made.
     """
-    folder = spool / stream.source / now.astimezone(UTC).strftime(HOUR_NAME)
+    folder = spool / stream.source / _hour_for_new(spool / stream.source, now.astimezone(UTC).strftime(HOUR_NAME))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = now.strftime("%Y%m%dT%H%M%S%f")
     path = folder / f"part-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    for above in (folder, folder.parent, spool):
-        sync_folder(above)
+    handle = _locked(path)
+    try:
+        for above in (folder, folder.parent, spool):
+            sync_folder(above)
+    except OSError:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+        raise
     return handle, path
+
+
+def _hour_for_new(source: Path, hour: str) -> str:
+    """The hour, or the latest that there is already: see `hour_of`."""
+    there = [path.name for path in _folders(source)] if source.exists() else []
+    return max([hour, *filter(_HOUR_NAME.fullmatch, there)])
+
+
+def _locked(path: Path) -> int:
+    """Make a file and lock it; again where a hunt found it unlocked in between, and removed it as left behind."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)
 
 
 def _folders(folder: Path) -> Iterator[Path]:
