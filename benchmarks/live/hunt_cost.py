@@ -4,8 +4,9 @@
     python benchmarks/live/hunt_cost.py --scale 0.01      a short look
 
 The log is the founding case (`stillhunt lab world --case founding`), as JSON lines in the parts of a spool, one for
-each 15 minutes. The last part is held back. Three hunts in processes of their own: over everything without kept state (a
-whole hunt); over all but the last part, which fills the state; and one more with the last part. CPU is of all threads.
+each 15 minutes. The last part is held back. Three hunts in processes of their own: over everything without kept state
+(a whole hunt); over all but the last part, which fills the state; and one more with the last part. CPU is of all
+threads.
 """
 
 from __future__ import annotations

@@ -17,6 +17,13 @@ SPEC = WorldSpec(
 
 
 @cache
+def harvesters() -> frozenset[str]:
+    """Accounts of its campaign."""
+    rows = build_world(SPEC).truth_accounts.to_pylist()
+    return frozenset(row["account_id"] for row in rows if row["campaign"])
+
+
+@cache
 def lines() -> tuple[bytes, ...]:
     """Requests of the world in order of time, one JSON line each, without personal data of the client."""
     rows = build_world(SPEC).requests.sort_by("timestamp").to_pylist()

@@ -24,6 +24,7 @@ from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.spool.committer import Committer
@@ -151,7 +152,8 @@ def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: 
     sender.start()
     schedule.start()
     try:
-        yield schedule
+        with following(plan):
+            yield schedule
     finally:
         schedule.stop()
         sender.stop()

@@ -7,6 +7,7 @@ import sys
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.child import HuntOutcome, order_of
+from stillhunt.watch.following import FOLLOW, main_follow
 from stillhunt.watch.hunting import hunt_now
 
 
@@ -27,4 +28,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if FOLLOW in sys.argv[1:]:
+        main_follow()
+    else:
+        main()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from stillhunt.watch.spool.parts import OPEN, all_parts, whole_bytes
+from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix
 
 MOST_BYTES = 32 << 20
 """Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
@@ -43,17 +43,15 @@ class SpoolTail:
         except FileNotFoundError:
             return b""  # closed or deleted meanwhile: under its new name at the next look
         try:
-            end = min(whole_bytes(handle, name, start), start + MOST_BYTES)
-            if end <= start:
-                return b""
-            end = whole_bytes(handle, name, start, end)
-            if end <= start:  # one record is longer than MOST_BYTES: no signature is worth its memory
-                self._read[name] = os.fstat(handle).st_size
-                return b""
-            self._read[name] = end
-            return os.pread(handle, end - start, start)
+            data = os.pread(handle, MOST_BYTES, start)
         finally:
             os.close(handle)
+        whole = whole_prefix(data, name)
+        if not whole and len(data) == MOST_BYTES:  # no signature is worth the memory of such a record
+            whole = path.stat().st_size - start
+            data = b""
+        self._read[name] = start + whole
+        return data[:whole]
 
 
 def _name(path: Path) -> str:

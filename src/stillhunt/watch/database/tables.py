@@ -97,7 +97,7 @@ LINKED_ACCOUNTS = Table(
     Column("requests", Integer, nullable=False),
     Column("reasons", Text, nullable=False),
 )
-"""Accounts that matched the signature of a campaign of which they were no members; no verdict on them. reasons is JSON."""
+"""Accounts that matched a campaign's signature and were no members; no verdict on them. reasons is JSON."""
 
 ALERTS = Table(
     "alerts",

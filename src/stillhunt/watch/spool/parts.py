@@ -83,6 +83,29 @@ def open_parts(spool: Path) -> list[Path]:
     return sorted(spool.glob(f"*/*/part-*{OPEN}"))
 
 
+def all_parts(spool: Path) -> list[Path]:
+    """Open and closed parts, ascending by name."""
+    return sorted(spool.glob("*/*/part-*"))
+
+
+def whole_prefix(data: bytes, name: str) -> int:
+    """Bytes up to the end of the last whole record of what was read from a part.
+
+    Args:
+        data: read from the begin of a record on.
+        name: of the part, which tells its form.
+    """
+    if ".pb" not in name:
+        return data.rfind(b"\n") + 1
+    at = 0
+    while at < len(data):
+        used, ours = _field(data[at : at + _HEAD])
+        if not ours or at + used > len(data):
+            break
+        at += used
+    return at
+
+
 def close_left_behind(spool: Path) -> list[Path]:
     """Close the parts that no process holds any more: cut each back to its last whole record, and rename it.
 

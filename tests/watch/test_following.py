@@ -1,0 +1,92 @@
+"""Signatures at work: new accounts of a known campaign are linked as their records arrive, and nobody else is."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from stillhunt.base.config import Config
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.following import SpoolFollower
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
+from stillhunt.watch.tail import SpoolTail
+from watch.small_world import harvesters, lines
+
+STREAM = Stream("gateway", "jsonl", "jsonl")
+
+
+def recent() -> list[bytes]:
+    """The small world, moved in time so that it ends now: a signature of an old campaign has expired."""
+    rows = [json.loads(line) for line in lines()]
+    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    shift = datetime.now(UTC) - max(times)
+    moved = [{**row, "timestamp": (time + shift).isoformat()} for row, time in zip(rows, times, strict=True)]
+    return [json.dumps(row).encode() + b"\n" for row in moved]
+
+
+def append(handle: int, records: list[bytes]) -> None:
+    os.write(handle, b"".join(records))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "pb"])
+def test_the_tail_gives_each_record_once_over_growth_closing_and_deletion(tmp_path: Path, ending: str) -> None:
+    stream = Stream("gateway", "traces", ending)
+    records = [b"\x0a\x03abc", b"\x0a\x01d", b"\x0a\x02ef"] if ending == "pb" else [b"abc\n", b"d\n", b"ef\n"]
+    old, _ = new_part(tmp_path, stream, datetime.now(UTC))
+    append(old, [records[0]])
+    tail = SpoolTail(tmp_path)
+    assert list(tail.new_records()) == []
+    append(old, [records[1], records[2][:-1]])  # the last one is not whole yet
+    assert list(tail.new_records()) == [(records[1], ending)]
+    append(old, [records[2][-1:]])
+    os.close(old)
+    (closed,) = close_left_behind(tmp_path)
+    assert list(tail.new_records()) == [(records[2], ending)]
+    assert list(tail.new_records()) == []
+    closed.unlink()
+    new, _ = new_part(tmp_path, stream, datetime.now(UTC))
+    append(new, records)
+    os.close(new)
+    assert list(tail.new_records()) == [(b"".join(records), ending)]
+
+
+def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(tmp_path: Path) -> None:
+    folder, config = DataFolder(tmp_path / "data"), Config()
+    accounts = {line: json.loads(line)["account_id"] for line in recent()}
+    replaced = set(sorted(harvesters())[:4])
+    honest = [account for account in sorted(set(accounts.values())) if account not in harvesters()][:8]
+    held_back = replaced | set(honest)
+    handle, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
+    append(handle, [line for line, account in accounts.items() if account not in held_back])
+    os.close(handle)
+    plan = HuntPlan(folder, config, (), time.time_ns() // 1000)
+    assert hunt_now(plan) is not None
+    database = WatchDatabase("", folder.database)
+    follower = SpoolFollower(plan, database)
+    assert follower.look() == []
+    later, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
+    linked = []
+    for account in sorted(held_back):
+        sent = [line for line, owner in accounts.items() if owner == account]
+        for first in range(0, len(sent), 5):
+            append(later, sent[first : first + 5])
+            linked += follower.look()
+    os.close(later)
+    assert {one.account_id for one in linked} <= replaced
+    assert len(linked) >= len(replaced) - 1
+    assert max(one.requests for one in linked) <= 20
+    rows = database.read(select(LINKED_ACCOUNTS))
+    assert sorted(row["account_id"] for row in rows) == sorted(one.account_id for one in linked)
+    assert [row["kind"] for row in database.read(select(ALERTS)) if row["kind"] == "accounts_replaced"]
+    assert follower.look() == []
+    follower.close()
+    database.close()
