@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data: Path, config: Config | None = None) -> Iterator[Running]:
+def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator[Running]:
     config = config or Config()
     folder = DataFolder(data)
     database = WatchDatabase("", folder.database)
@@ -50,7 +50,7 @@ def serving(data: Path, config: Config | None = None) -> Iterator[Running]:
     committer, traffic, limits = Committer(folder.spool), Traffic(), Limits(config.serve, folder.spool)
     tokens = KnownTokens(database)
     receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * 1e6))
-    port = free_port()
+    port = port or free_port()
     pages = pages_of(PageSources(folder, tokens, traffic, limits))
     server = server_of(dispatcher(receiver, pages), f"127.0.0.1:{port}")
     thread = threading.Thread(target=server.run, daemon=True)

@@ -128,7 +128,11 @@ def test_a_token_that_floods_is_slowed_down(tmp_path: Path) -> None:
         assert post(running, "/v1/ingest/jsonl", LINE * 10)[0] == 200
         status, _, headers = post(running, "/v1/ingest/jsonl", LINE)
         assert (status, headers["retry-after"]) == (429, "5")
+        # LiteLLM sends again after statuses from 500 on only, and drops the batch after others.
+        status, _, headers = post(running, "/v1/ingest/litellm", LINE)
+        assert (status, headers["retry-after"]) == (503, "5")
         assert running.traffic.records["gateway"] == 10
+        assert running.traffic.refused == {("gateway", "rate"): 2}
 
 
 def test_a_full_disk_is_said_and_health_stays_honest(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ from stillhunt.base.families import FAMILY_OF
 
 ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
-SECRET_SETTINGS = frozenset({"collect.identity_key", "watch.database", "alerts.webhooks", "alerts.email.password"})
+SECRET_SETTINGS = frozenset(
+    {"collect.identity_key", "watch.database", "alerts.webhooks", "alerts.email.password", "serve.nats_url"}
+)
 """Settings whose value is never shown or written, with all that is in them: screens and run.json say only whether they
 are set."""
 RENAMED_SETTINGS = {
@@ -277,6 +279,8 @@ class Config(BaseModel):
             raise ValueError("score.review_probability is above score.act_probability")
         if self.state and self.engine == "spark":
             raise ValueError("a Spark cluster keeps nothing between hunts: leave out state, or set engine to duckdb")
+        if self.serve.nats_url and not self.serve.nats_stream:
+            raise ValueError("serve.nats_url is set, but no stream: name it in serve.nats_stream")
         return self
 
     @classmethod

@@ -78,3 +78,27 @@ class ServeSettings(SettingsGroup):
     free_gb: float = Field(
         1.0, ge=0, description="Free space on the disk of the data folder below which nothing more is accepted, GiB."
     )
+    nats_url: str = Field(
+        "",
+        max_length=1024,
+        description="Address of a NATS server whose JetStream is read too (stillhunt[nats]): nats://USER:PASSWORD@HOST "
+        "or tls://HOST. Empty: none.",
+    )
+    nats_stream: str = Field("", max_length=255, description="Name of the stream; it must exist.")
+    nats_subject: str = Field(
+        "",
+        max_length=255,
+        description="Subject to read, with wildcards. Its last word says what messages hold: traces or logs (OTLP), "
+        "litellm, anything else for records in JSON. Empty: all subjects of the stream.",
+    )
+    nats_consumer: str = Field(
+        "stillhunt",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Name of the durable consumer; it is made where it does not exist. Two data folders that read one "
+        "stream need two names.",
+    )
+    nats_source: str = Field(
+        "nats",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        description="Folder of the spool for what comes from NATS: lower-case letters, digits, - and _.",
+    )

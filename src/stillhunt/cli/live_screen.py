@@ -6,6 +6,8 @@ Neither has content of requests: sources were named by an administrator, and cam
 from __future__ import annotations
 
 import json
+import shlex
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -34,25 +36,40 @@ _SPARKS = " ▁▂▃▄▅▆▇█"
 _SPARK_SECONDS = 60
 
 PASTE_LITELLM = """\
-LiteLLM, config.yaml:
-  litellm_settings:
-    callbacks: [stillhunt]
-  callback_settings:
-    stillhunt:
-      callback_type: generic_api
-      endpoint: http://{listen}/v1/ingest/litellm
-      headers: {{Content-Type: application/x-ndjson, Authorization: Bearer {token}}}
-      log_format: ndjson
-      max_retries: 5"""
+# LiteLLM: into config.yaml, joined with what is under these names already; docs/howto/serve.md says more
+litellm_settings:
+  callbacks: [stillhunt]
+  global_disable_no_log_param: true
+callback_settings:
+  stillhunt:
+    callback_type: generic_api
+    endpoint: http://{address}/v1/ingest/litellm
+    headers: {{Content-Type: application/x-ndjson, Authorization: Bearer {token}}}
+    log_format: ndjson
+    max_retries: 8
+    retry_delay: 1"""
 PASTE_COLLECTOR = """\
-OpenTelemetry collector, config.yaml (add otlphttp/stillhunt to the exporters of your pipelines):
-  exporters:
-    otlphttp/stillhunt:
-      endpoint: http://{listen}
-      headers: {{Authorization: Bearer {token}}}"""
+# OpenTelemetry collector: into its configuration; add otlphttp/stillhunt to the exporters of your pipelines
+exporters:
+  otlphttp/stillhunt:
+    endpoint: http://{address}
+    headers: {{Authorization: Bearer {token}}}"""
+PASTE_CURL = """\
+# Anything else: one request a line
+curl -H 'Authorization: Bearer {token}' --data-binary @calls.jsonl http://{address}/v1/ingest/jsonl"""
 PASTE_FOLDER = """\
-A folder of logs that grows, read in place:
-  stillhunt serve --data {data} --logs FOLDER"""
+# A folder or bucket of logs that grows, read in place
+stillhunt serve --data {data} --logs FOLDER"""
+
+
+def reachable(listen: str) -> str:
+    """Where others reach a server that listens on all interfaces; other addresses as they are.
+
+    Args:
+        listen: ADDRESS:PORT.
+    """
+    host, _, port = listen.rpartition(":")
+    return f"{socket.gethostname()}:{port}" if host in ("", "0.0.0.0", "[::]") else listen  # noqa: S104 - it is compared
 
 
 class Screen:
@@ -92,8 +109,8 @@ class Screen:
             lines += [f"token, shown only now: {token}", ""]
         else:
             lines += ["TOKEN is what 'stillhunt token add NAME' prints", ""]
-        for text in (PASTE_LITELLM, PASTE_COLLECTOR, PASTE_FOLDER):
-            lines += [text.format(listen=listen, token=shown, data=data), ""]
+        for text in (PASTE_LITELLM, PASTE_COLLECTOR, PASTE_CURL, PASTE_FOLDER):
+            lines += [text.format(address=reachable(listen), token=shown, data=shlex.quote(str(data))), ""]
         self._console.print("\n".join(lines), soft_wrap=True)
 
     def _say(self, event: str, **facts: Any) -> None:
@@ -162,7 +179,8 @@ class LiveScreen(Screen):
         lines = [f"traffic  {counts}, {formatting.count(refused)} refused  {spark}"]
         busiest = self._traffic.records.most_common(SHOWN_SOURCES)
         sources = ", ".join(f"{name} {formatting.count(number)}" for name, number in busiest)
-        return [*lines, f"         {sources}"] if sources else lines
+        broken = [f"         {source}: {problem}" for source, problem in sorted(self._traffic.problems.items())]
+        return [*lines, f"         {sources}", *broken] if sources else [*lines, *broken]
 
     def _hunt_lines(self) -> list[str]:
         if self._schedule is None:

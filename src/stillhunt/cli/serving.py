@@ -30,6 +30,7 @@ from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
+from stillhunt.web.brokers import check_broker, fetching
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import address, dispatcher, run_server, server_of
@@ -78,6 +79,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     database = WatchDatabase(config.watch.database, folder.database)
     _check_port(config.serve.listen)
     if check:
+        check_broker(config.serve)
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
         return 0
     with ExitStack() as opened:
@@ -100,6 +102,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         if receives:
             close_left_behind(folder.spool)
             committer = opened.enter_context(_committing(folder))
+            opened.enter_context(fetching(config.serve, committer, limits, traffic))
             receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
         screen.watch(schedule, folder)
         run_server(server_of(dispatcher(receiver, pages_of(served)), config.serve.listen))

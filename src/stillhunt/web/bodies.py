@@ -28,12 +28,14 @@ class BodyError(Exception):
     Args:
         status: HTTP status of the answer.
         text: one sentence for the sender.
+        reason: in the counts of what was refused; that of the status where it is empty.
     """
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, reason: str = "") -> None:
         super().__init__(text)
         self.status = status
         self.text = text
+        self.reason = reason
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,14 @@ def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
     for (source, reason), count in sorted(traffic.refused.items()):
         refused.add_metric([source, reason], count)
     yield refused
+    waiting = GaugeMetricFamily("stillhunt_broker_waiting_messages", "Messages at the broker.", labels=["source"])
+    for source, count in sorted(traffic.waiting.items()):
+        waiting.add_metric([source], count)
+    yield waiting
+    failing = GaugeMetricFamily("stillhunt_broker_failing", "1 while nothing comes from the broker.", labels=["source"])
+    for source in sorted({*traffic.waiting, *traffic.problems}):
+        failing.add_metric([source], source in traffic.problems)
+    yield failing
     lags = sorted(traffic.lag_seconds)
     if lags:
         lag = SummaryMetricFamily("stillhunt_ingest_lag_seconds", "From the end of a request to its sync on disk.")

@@ -117,6 +117,7 @@ class _Pages:
             "now": int(time.time()),
             "received": {} if traffic is None else dict(traffic.records),
             "refused": {} if traffic is None else {" ".join(key): count for key, count in traffic.refused.items()},
+            "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": None if snapshot is None else snapshot.facts(),
         }

@@ -41,16 +41,18 @@ class Inlet:
     Attributes:
         kind: kind of the stream in the spool.
         signal: "traces" or "logs" for OTLP; empty for JSON records.
+        slow_down: status for a sender that is too fast.
     """
 
     kind: str
     signal: str = ""
+    slow_down: int = 429
 
 
 INLETS = {
     "/v1/traces": Inlet("traces", "traces"),
     "/v1/logs": Inlet("logs", "logs"),
-    "/v1/ingest/litellm": Inlet("litellm"),
+    "/v1/ingest/litellm": Inlet("litellm", slow_down=503),  # LiteLLM drops a batch that is answered with 429
     "/v1/ingest/jsonl": Inlet("jsonl"),
 }
 """Path -> what is received there. The first two are OTLP's own paths."""
@@ -91,7 +93,7 @@ class Receiver:
             ended = time.monotonic()
             records = await self._records(inlet, body, headers, protobuf=protobuf)
             if self._limits.too_fast(token.token_id, records.accepted):
-                raise BodyError(429, "this token sends more records than serve.records_per_second")
+                raise BodyError(inlet.slow_down, "this token sends more records than serve.records_per_second", "rate")
             if records.data:
                 ending = "pb" if protobuf else "jsonl"
                 await self._stored(Stream(source, inlet.kind, ending), records.data)
@@ -107,7 +109,7 @@ class Receiver:
             await self._refuse(send, source, unusable, protobuf=protobuf)
 
     async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
-        self._traffic.refused[source, _REASONS.get(error.status, "not decodable")] += 1
+        self._traffic.refused[source, error.reason or _REASONS.get(error.status, "not decodable")] += 1
         await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=error.status in (408, 413))
 
     def _sender(self, headers: dict[bytes, bytes]) -> Token:
@@ -207,7 +209,6 @@ _REASONS = {
     408: "too slow",
     413: "too long",
     415: "encoding",
-    429: "rate",
     503: "no room",
     405: "method",
 }

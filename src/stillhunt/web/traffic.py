@@ -23,6 +23,10 @@ class Traffic:
         self.records: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.refused: Counter[tuple[str, str]] = Counter()
+        self.waiting: dict[str, int] = {}
+        """Source -> messages that its broker still holds."""
+        self.problems: dict[str, str] = {}
+        """Source -> why nothing comes from its broker."""
         self.last_at: float | None = None
         self.lag_seconds: deque[float] = deque(maxlen=4096)
 

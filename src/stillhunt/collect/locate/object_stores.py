@@ -60,6 +60,16 @@ class RemoteFile:
         """Its bytes in any order, for Parquet."""
         return self.store.open_input_file(self.key)
 
+    def version(self) -> str:
+        """What the store calls this content of the object (its ETag); empty where it does not say.
+
+        Raises:
+            OSError: the store refuses.
+        """
+        with self.store.open_input_file(self.key) as opened:  # asks for the object's head only
+            found: bytes = opened.metadata().get("ETag", b"")
+        return found.decode("utf-8", "replace")
+
     def is_file(self) -> bool:
         """True, as the store said when it listed its objects."""
         return True

@@ -5,6 +5,9 @@ Writing to a file changes its ctime, which no program can set back, so a digest 
 unchanged. A file that is written within the file system's smallest step of time after it was hashed could have the same
 times with other bytes. So a digest is kept only if the file's last change was SAFE_NANOSECONDS ago when hashing began
 (git's rule for racily clean entries), and if the file looked the same afterwards.
+
+Times of object stores are not reliable. Their ETag is: it changes with the content, and asking for it costs one request
+without a body. A store that gives none has its objects hashed each time.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import TypeAlias
 
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
 from stillhunt.collect.locate.catalog import Found, FoundFile
+from stillhunt.collect.locate.object_stores import Place, RemoteFile
 
 DIGESTS_FILE = "digests"
 """File of digests in the state folder; it has no ending, so that it does not look like a log."""
@@ -33,7 +37,7 @@ _LAYOUT = 1
 _DIGEST_CHARACTERS = 64
 
 Stamp: TypeAlias = tuple[int, int, int, int]
-"""Size, mtime and ctime in nanoseconds, inode."""
+"""Size, mtime and ctime in nanoseconds, inode; of an object, size and a number made of its ETag."""
 
 
 class KnownDigests:
@@ -48,7 +52,7 @@ class KnownDigests:
         self._known = _read(self._path)
         self._changed = False
 
-    def look_up(self, path: Path) -> tuple[str, int] | None:
+    def look_up(self, path: Place) -> tuple[str, int] | None:
         """Digest and size of a file; None if it is new, or may have changed since it was hashed."""
         entry = self._known.get(_name_of(path))
         stamp = _stamp_of(path)
@@ -56,7 +60,7 @@ class KnownDigests:
             return None
         return entry[2], stamp[0]
 
-    def note(self, path: Path, before: Stamp | None, began: int, digest: str) -> None:
+    def note(self, path: Place, before: Stamp | None, began: int, digest: str) -> None:
         """Keep a digest, unless somebody may have written to the file meanwhile.
 
         Args:
@@ -103,13 +107,21 @@ def _read(path: Path) -> dict[str, tuple[Stamp, int, str]]:
         return {}
 
 
-def _name_of(path: Path) -> str:
+def _name_of(path: Place) -> str:
     """Hash of the absolute path: so any name fits into JSON, and the folder does not reveal where the logs are."""
-    return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+    if isinstance(path, RemoteFile):
+        return hashlib.sha256(f"{path.home}\0{path.key}".encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(os.fsencode(path.absolute())).hexdigest() if isinstance(path, Path) else ""
 
 
-def _stamp_of(path: Path) -> Stamp | None:
+def _stamp_of(path: Place) -> Stamp | None:
     try:
+        if isinstance(path, RemoteFile):
+            version = path.version()
+            number = int(hashlib.sha256(version.encode()).hexdigest()[:15], 16)
+            return (path.size, 0, 0, number) if version else None
+        if not isinstance(path, Path):
+            return None  # a table of a database
         found = path.stat()
     except OSError:
         return None
@@ -141,7 +153,7 @@ class Digests:
             found = self._found[index]
             if index in self._begun or not isinstance(found, FoundFile):
                 continue
-            known = self._known.look_up(found.path) if self._known and isinstance(found.path, Path) else None
+            known = self._known.look_up(found.path) if self._known else None
             if known is not None:
                 self._begun[index] = Future()
                 self._begun[index].set_result(known)
@@ -150,7 +162,7 @@ class Digests:
                 self._begun[index] = self._pool.submit(self._hash, found)
 
     def _hash(self, found: FoundFile) -> tuple[str, int]:
-        if self._known is None or not isinstance(found.path, Path):  # the times of an object store are not reliable
+        if self._known is None:
             return hash_file(found)
         # The clock is read first, so that a later change cannot look older than this moment.
         began, before = time.time_ns(), _stamp_of(found.path)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from stillhunt.base.errors import ConfigError, OutputError
@@ -18,6 +18,8 @@ VERSION = 1
 VERSION_ROW = "version"
 READS_ONLY = "stillhunt_reads_only"
 """Option of a connection that writes nothing, so that it waits for nobody."""
+MAKING = 0x5711_8047
+"""Key of the lock under which the tables are made on PostgreSQL."""
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes, before it fails."""
 
@@ -44,8 +46,12 @@ class WatchDatabase:
                 where="setting watch.database",
                 next_step="write postgresql+psycopg://USER@HOST/NAME and install stillhunt[postgres]; empty for SQLite",
             ) from error
-        with self.write() as connection:
-            self._bring_up_to_date(connection)
+        try:
+            with self.write() as connection:
+                self._bring_up_to_date(connection)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -84,6 +90,8 @@ class WatchDatabase:
         )
 
     def _bring_up_to_date(self, connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":  # processes that start together make it once; SQLite's begin waits
+            connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
         if not inspect(connection).has_table(META.name):
             METADATA.create_all(connection)
             connection.execute(insert(META).values(name=VERSION_ROW, value=str(VERSION)))
