@@ -49,8 +49,10 @@ def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, 
         (99, "Its accounts repeat each other's prompts: 9.9 % of 1,000 distinct prompts came from several accounts"),
         (
             100,
-            ("Its accounts repeat each other's prompts, as if drawn at random from a large pool: 10 % repeat, and two "
-            "accounts have 2 % in common"),
+            (
+                "Its accounts repeat each other's prompts, as if drawn at random from a large pool: 10 % repeat, and "
+                "two accounts have 2 % in common"
+            ),
         ),
     ],
 )

@@ -128,8 +128,10 @@ KIND = EvidenceKind(
         "The log has no prompts that could repeat",
         variants=(
             "Its accounts repeat each other's prompts, as with a public data set or an assignment: {repeated:%} repeat",
-            "Its accounts repeat each other's prompts, as if drawn at random from a large pool: {repeated:%} repeat, "
-            "and two accounts have {overlap:%} in common",
+            (
+                "Its accounts repeat each other's prompts, as if drawn at random from a large pool: {repeated:%} "
+                "repeat, and two accounts have {overlap:%} in common"
+            ),
         ),
     ),
     members=None,
