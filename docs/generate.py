@@ -102,6 +102,7 @@ def parameters_page() -> str:
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with declare their tables
     import_module("stillhunt.watch.hunting")  # and so do those of the watch
     import_module("stillhunt.watch.signatures.tie")
+    import_module("stillhunt.web.brokers")
     parts = [
         "# Parameters",
         GENERATED,

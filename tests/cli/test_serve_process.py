@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -120,6 +121,6 @@ def _posted(port: int, token: str, body: bytes) -> int:
             return connection.getresponse().status
         except OSError:
             assert time.monotonic() < end, "the server did not start"
-            time.sleep(0.1)
+            threading.Event().wait(0.1)
         finally:
             connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_a_file_that_is_appended_to_is_followed(tmp_path: Path, hashed: Hashed) 
     (logs / "old.jsonl").write_bytes(b"".join(lines()[:500]))
     growing = logs / "today.jsonl"
     growing.write_bytes(b"".join(lines()[500:700]))
-    time.sleep(0.01)
+    threading.Event().wait(0.01)
     assert hunted(folder, str(logs)) == 700
     with growing.open("ab") as file:
         file.write(b"".join(lines()[700:900]))

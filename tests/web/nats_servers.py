@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ class Broker:
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return
             except OSError:
-                time.sleep(0.05)
+                threading.Event().wait(0.05)
         raise TimeoutError("nats-server did not start")
 
     def kill(self) -> None:

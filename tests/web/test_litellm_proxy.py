@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,7 +109,7 @@ def until(held: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
     while not held():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
+        threading.Event().wait(0.2)
 
 
 def records(running: Running, source: str) -> list[Path]:
@@ -136,7 +137,7 @@ def test_calls_arrive_also_those_made_while_the_server_was_away(tmp_path: Path) 
             assert gateway.ask("nobody", "Who is there?") == 401
             until(lambda: {text for _, text in first} <= set(prompts(running, "proxy")), 60)
         assert [gateway.ask(*question) for question in second] == [200] * 6
-        time.sleep(8)  # it posts within five seconds, in vain
+        threading.Event().wait(8)  # it posts within five seconds, in vain
         with serving(data, port=port) as running:
             until(lambda: {text for _, text in QUESTIONS} <= set(prompts(running, "proxy")), 60)
     case = stillhunt.hunt([str(part) for part in closed_parts(running.folder.spool)])
@@ -161,7 +162,7 @@ def test_spans_of_its_opentelemetry_callback_arrive(tmp_path: Path) -> None:
         with proxy(tmp_path / "proxy", config, **sent) as gateway:
             assert {gateway.ask(*question) for question in QUESTIONS} == {200}
             until(lambda: running.traffic.records["spans"] >= len(QUESTIONS), 60)
-            time.sleep(6)  # the last batch
+            threading.Event().wait(6)  # the last batch
     case = stillhunt.hunt([str(part) for part in records(running, "spans")])
     assert case.run["counts"]["rejects"] == 0
     assert {row["account_id"]: row["requests"] for row in case.accounts.to_pylist()} == {

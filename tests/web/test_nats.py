@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,17 +27,17 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool import committer as committer_module
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind, closed_parts, open_parts
-from stillhunt.web.brokers import check_broker
+from stillhunt.web.brokers import PACE, check_broker
 from stillhunt.web.traffic import Limits, Traffic
 from watch.small_world import lines
 
 pytest.importorskip("nats", reason="nats-py is not installed: pip install 'stillhunt[nats]'")
 
-from stillhunt.web.nats_inlet import LIMITS, NatsInlet
+from stillhunt.web.nats_inlet import NatsInlet
 from web.nats_servers import STREAM, Broker, broker
 
 pytestmark = pytest.mark.service
-QUICK = replace(LIMITS, fetch_seconds=0.2, acknowledge_seconds=2.0, first_wait=0.2, longest_wait=0.5)
+QUICK = replace(PACE, fetch_seconds=0.2, acknowledge_seconds=2.0, first_wait=0.2, longest_wait=0.5)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def until(held: Callable[[], bool], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not held():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
 
 
 def stored(folder: DataFolder) -> list[bytes]:
@@ -115,7 +116,7 @@ def test_what_cannot_be_decoded_is_counted_and_never_comes_again(server: Broker,
     with fetching(server, folder) as (traffic, _):
         until(lambda: traffic.total() == 1 and traffic.refused["nats", "not decodable"] == 5)
         until(lambda: server.unacknowledged() == 0)
-        time.sleep(2 * QUICK.acknowledge_seconds)  # nothing is delivered again
+        threading.Event().wait(2 * QUICK.acknowledge_seconds)  # nothing is delivered again
         assert traffic.refused["nats", "not decodable"] == 5
         assert traffic.total() == 1
 
@@ -137,7 +138,7 @@ def test_a_server_that_is_killed_is_found_again(server: Broker, tmp_path: Path) 
 
 
 KILLED = """
-import os, signal, sys, time
+import os, signal, sys, threading
 from pathlib import Path
 import nats.aio.msg
 from stillhunt.base.config_live import ServeSettings
@@ -152,7 +153,7 @@ async def killed(_message):
 nats.aio.msg.Msg.ack = killed
 folder, settings = DataFolder(Path(sys.argv[1])), ServeSettings(nats_url=sys.argv[2], nats_stream="calls")
 NatsInlet(settings, Committer(folder.spool), Limits(settings, folder.spool), Traffic()).start()
-time.sleep(60)
+threading.Event().wait(60)
 """
 """A consumer that dies after the sync and before the acknowledgement of the first batch."""
 

@@ -279,8 +279,6 @@ class Config(BaseModel):
             raise ValueError("score.review_probability is above score.act_probability")
         if self.state and self.engine == "spark":
             raise ValueError("a Spark cluster keeps nothing between hunts: leave out state, or set engine to duckdb")
-        if self.serve.nats_url and not self.serve.nats_stream:
-            raise ValueError("serve.nats_url is set, but no stream: name it in serve.nats_stream")
         return self
 
     @classmethod

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from stillhunt.base.config_group import SettingsGroup
 
@@ -102,3 +104,9 @@ class ServeSettings(SettingsGroup):
         pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
         description="Folder of the spool for what comes from NATS: lower-case letters, digits, - and _.",
     )
+
+    @model_validator(mode="after")
+    def _stream_is_named(self) -> Self:
+        if self.nats_url and not self.nats_stream:
+            raise ValueError("serve.nats_url is set, but no stream: name it in serve.nats_stream")
+        return self

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from nats.aio.client import Client
@@ -20,56 +19,16 @@ from nats.js.errors import NotFoundError
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.watch.spool.committer import Committer, SpoolBusyError
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
+from stillhunt.web.brokers import PACE, NatsPace
 from stillhunt.web.receiver import JSON, PROTOBUF
 from stillhunt.web.traffic import Limits, Traffic
 
 KINDS = ("traces", "logs", "litellm")
 """Last words of a subject that say what its messages hold; under any other, they are records in JSON."""
 CLIENT = "stillhunt"
-
-
-@parameter_table("web.nats", "How messages are fetched from NATS JetStream.")
-@dataclass(frozen=True)
-class NatsLimits:
-    """How messages are fetched, and when that is tried again."""
-
-    batch: int = parameter(
-        128,
-        unit="messages",
-        meaning="Most messages that are fetched, synced and acknowledged together.",
-        provenance=judgement("a sync takes milliseconds; at NATS' usual limit of 1 MB a message, 128 MB of memory"),
-    )
-    fetch_seconds: float = parameter(
-        1.0,
-        unit="seconds",
-        meaning="How long one fetch waits for messages.",
-        provenance=judgement("the process ends within it"),
-    )
-    acknowledge_seconds: float = parameter(
-        60.0,
-        unit="seconds",
-        meaning="Time after which a message that was not acknowledged is delivered again; of a consumer made here.",
-        provenance=judgement("longer than a sync on a disk that is busy"),
-    )
-    first_wait: float = parameter(
-        1.0,
-        unit="seconds",
-        meaning="Wait after a failure; it doubles with each further one.",
-        provenance=judgement("a broker that is restarted is back within seconds"),
-    )
-    longest_wait: float = parameter(
-        30.0,
-        unit="seconds",
-        meaning="Longest wait between two tries.",
-        provenance=judgement("soon enough for a broker that was away for hours"),
-    )
-
-
-LIMITS = values_of(NatsLimits)
 
 
 class NatsInlet:
@@ -92,7 +51,7 @@ class NatsInlet:
         committer: Committer,
         limits: Limits,
         traffic: Traffic,
-        pace: NatsLimits = LIMITS,
+        pace: NatsPace = PACE,
     ) -> None:
         self._settings, self._committer, self._limits, self._traffic = settings, committer, limits, traffic
         self._pace, self._wait = pace, pace.first_wait
