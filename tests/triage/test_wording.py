@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from stillhunt.base import formatting
-from stillhunt.base.config import ReportSettings, SanctionedSettings, ScoreSettings
+from stillhunt.base.config import SanctionedSettings, ScoreSettings
+from stillhunt.base.config_report import ReportSettings
 from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
 from stillhunt.base.schema_case import OPERATION_KINDS, ROLES, VERDICTS
 from stillhunt.cli.screen import print_findings

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_group import SettingsGroup as _Group
 from stillhunt.base.config_live import ServeSettings, WatchSettings
+from stillhunt.base.config_report import Price, ReportSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
 
@@ -201,30 +202,6 @@ class SanctionedSettings(_Group):
         (), description="Ids of accounts under contract, of your own evaluations and of known researchers."
     )
     organizations: tuple[str, ...] = Field((), description="Ids of organisations whose accounts are all allowed.")
-
-
-class Price(_Group):
-    """List price of one model."""
-
-    input: float = Field(ge=0, description="Price of a million input tokens.")
-    output: float = Field(ge=0, description="Price of a million output tokens.")
-
-
-class ReportSettings(_Group):
-    """What the report shows, and list prices."""
-
-    currency: str = Field("USD", description="Currency of the list prices.", max_length=8)
-    prices: dict[str, Price] = Field(
-        default_factory=dict,
-        description="List price of a million tokens by model; models that it does not name use default_price.",
-    )
-    default_price: Price = Field(
-        Price(input=3.0, output=15.0), description="List price of models that prices does not name."
-    )
-    excerpts: bool = Field(
-        True, description="Show short redacted excerpts of prompts. Switch it off for reports that leave your team."
-    )
-    excerpt_chars: int = Field(320, ge=40, le=2000, description="Maximum number of characters of one excerpt.")
 
 
 class Config(BaseModel):
