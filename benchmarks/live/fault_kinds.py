@@ -147,12 +147,9 @@ def lock_database(rig: Rig) -> Iterator[float]:
 
 
 def hunt_beside(rig: Rig) -> Iterator[float]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "stillhunt.watch"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=(rig.place / "beside.log").open("ab"),
-    )
+    hunt = [sys.executable, "-m", "stillhunt.watch"]
+    with (rig.place / "beside.log").open("ab") as log:
+        child = subprocess.Popen(hunt, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
     assert child.stdin is not None  # noqa: S101 - it was asked for
     child.stdin.write(order_text(HuntPlan(rig.folder, rig.config, (), time.time_ns() // 1000)).encode())
     child.stdin.close()

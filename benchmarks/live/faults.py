@@ -75,7 +75,7 @@ class Round:
     seconds: float = 0.0
 
 
-def world_lines(seed: int, accounts: int = 90) -> dict[str, bytes]:
+def world_lines(seed: int, accounts: int) -> dict[str, bytes]:
     """Requests of a small world with a campaign, as lines by their ids, in order of time."""
     campaign = CampaignSpec(2, 12, name="crude", requests_per_account_day=30.0)
     world = build_world(WorldSpec(accounts=accounts, days=5, seed=seed, campaigns=(campaign,)))
@@ -91,7 +91,7 @@ def world_lines(seed: int, accounts: int = 90) -> dict[str, bytes]:
     return {row["request_id"]: json.dumps(row).encode() + b"\n" for row in plain}
 
 
-def run_round(place: Path, seed: int, faults: int, *, private: bool, clocks: bool) -> Round:
+def run_round(place: Path, seed: int, faults: int, *, private: bool, clocks: bool, accounts: int = 90) -> Round:
     """Serve, disturb, stop, and check.
 
     Args:
@@ -100,9 +100,10 @@ def run_round(place: Path, seed: int, faults: int, *, private: bool, clocks: boo
         faults: how many.
         private: whether file systems may be mounted on the folder.
         clocks: whether clocks jump, too.
+        accounts: of the world, besides those of its campaign.
     """
     began = time.monotonic()
-    lines = world_lines(seed)
+    lines = world_lines(seed, accounts)
     rig = Rig(place, seed, lines, private=private, clocks=clocks)
     found = Round(seed)
     try:
@@ -111,6 +112,8 @@ def run_round(place: Path, seed: int, faults: int, *, private: bool, clocks: boo
         rig.stop()
         found.wrong, figures = check(rig, lines)
         found = replace(found, **figures)
+        if found.wrong:
+            shutil.copytree(rig.folder.path, place / "data", symlinks=True)
         found.snapshots = len(list(rig.folder.snapshots.glob("[0-9]*")))
     finally:
         rig.close()
@@ -191,7 +194,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "faults.jsonl")
-    parser.add_argument("--keep", action="store_true", help="keep what the servers printed")
+    parser.add_argument("--keep", action="store_true", help="keep the folders also of rounds in which nothing is wrong")
     order = parser.parse_args()
     private = os.geteuid() == 0
     done = (
@@ -207,7 +210,7 @@ def main() -> int:
             found = run_round(place, seed, min(FAULTS_A_ROUND, order.faults), private=private, clocks=clocks)
             with order.results.open("a") as file:
                 file.write(json.dumps(asdict(found)) + "\n")
-            if not order.keep:
+            if not (order.keep or found.wrong):
                 shutil.rmtree(place)
             print(f"round {number}: {found.seconds} s, {found.wrong or 'as it must be'}", file=sys.stderr)
         rounds.append(found)
