@@ -42,12 +42,12 @@ def expected_rests(rows: list[dict[str, Any]]) -> list[str]:
         heads.append(max(fitting, key=len, default=None))
     rests = []
     for later, head in zip(rows, heads, strict=True):
-        siblings = sum(
-            1
+        siblings = {
+            order(other)
             for other, its_head in zip(rows, heads, strict=True)
             if its_head == head and group(other) == group(later) and order(other) < order(later)
-        )
-        cut = head is not None and siblings < MAX_CONTINUATIONS
+        }
+        cut = head is not None and len(siblings) < MAX_CONTINUATIONS
         rests.append(later["prompt"][len(head) :] if head is not None and cut else later["prompt"])
     return rests
 
@@ -131,6 +131,17 @@ def test_a_template_sent_once_alone_does_not_hide_what_follows() -> None:
     order = list(range(40))
     draw.shuffle(order)
     assert rests([rows[n] for n in order]) == [kept[n] for n in order]
+
+
+@pytest.mark.parametrize("batch_rows", [3, 1000])
+@pytest.mark.parametrize("in_time", [True, False])
+def test_a_call_that_was_recorded_several_times_is_one_continuation(batch_rows: int, in_time: bool) -> None:
+    rows = [row(0, prompt=LONG), *(row(n, prompt=f"{LONG} item {n:03}") for n in range(1, 20))]
+    copied = [one for one in rows for _ in range(4)]
+    if not in_time:
+        random.Random(5).shuffle(copied)
+    kept = dict(zip((one["request_id"] for one in rows), rests(rows), strict=True))
+    assert rests(copied, batch_rows=batch_rows) == [kept[one["request_id"]] for one in copied]
 
 
 def test_repeats_are_not_history() -> None:

@@ -158,19 +158,35 @@ def made(spool: Path, at: datetime) -> Path:
     return closed
 
 
+def in_window(spool: Path, now: datetime) -> list[Path]:
+    return closed_parts(spool, now - timedelta(days=14), now)
+
+
 def test_a_clock_that_is_set_back_hides_nothing(tmp_path: Path) -> None:
     first = made(tmp_path, NOW)
     second = made(tmp_path, NOW - timedelta(days=400))
-    assert closed_parts(tmp_path, NOW - timedelta(days=14), NOW) == sorted([first, second])
+    assert in_window(tmp_path, NOW) == [first, second]
+    assert second.parent == first.parent  # so it is not deleted as too old either
+    assert in_window(tmp_path, NOW + timedelta(days=15)) == []
 
 
-def test_a_clock_that_was_ahead_keeps_nothing_of_later_for_ever(tmp_path: Path) -> None:
+def test_a_clock_that_was_ahead_keeps_nothing_for_longer(tmp_path: Path) -> None:
+    first = made(tmp_path, NOW)
     ahead = made(tmp_path, NOW + timedelta(days=3650))
     right = made(tmp_path, NOW)
+    behind = made(tmp_path, NOW - timedelta(days=400))
+    assert in_window(tmp_path, NOW) == [first, ahead, right, behind]
     later = NOW + timedelta(days=20)
     newest = made(tmp_path, later)
-    assert closed_parts(tmp_path, NOW - timedelta(days=14), NOW) == sorted([ahead, right, newest])
-    assert closed_parts(tmp_path, later - timedelta(days=14), later) == sorted([ahead, newest])
+    assert in_window(tmp_path, later) == [newest]
+
+
+def test_parts_of_one_source_are_numbered_in_the_order_of_their_arrival(tmp_path: Path) -> None:
+    parts = [made(tmp_path, NOW + timedelta(hours=hours)) for hours in (0, 5, -3, 2)]
+    assert closed_parts(tmp_path) == parts
+    (tmp_path / "gateway" / "mine").mkdir()
+    (tmp_path / "gateway" / "mine" / "part-of-another.jsonl").write_bytes(b"1\n")
+    assert len(closed_parts(tmp_path)) == 5
 
 
 def test_a_group_in_a_protobuf_body_is_refused_and_not_half_kept() -> None:

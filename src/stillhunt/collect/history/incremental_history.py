@@ -26,10 +26,10 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.arrays import I64, U64
-from stillhunt.collect.history.kernels import Entries, SeenPrompts, count_children, enter_prompts, find_prompts, follow
+from stillhunt.collect.history.kernels import Entries, SeenPrompts, enter_prompts, find_prompts, follow
 from stillhunt.collect.history.resent_prefixes import (
-    MAX_CONTINUATIONS,
     group_hashes,
+    keep_few,
     new_children,
     new_entries,
     new_seen_prompts,
@@ -215,7 +215,7 @@ def _cuts(followers: Mapping[int, pa.Table], seen: SeenPrompts) -> dict[int, tup
     ranked = np.argsort(orders, kind="stable")
     cuts = sizes[ranked]
     children = new_children(1 << (2 * orders.size + 1).bit_length())
-    count_children(slots[ranked], orders[ranked], MAX_CONTINUATIONS, children, cuts)
+    keep_few(slots[ranked], orders[ranked], children, cuts)
     settled = np.empty_like(cuts)
     settled[ranked] = cuts
     found, first = {}, 0

@@ -6,9 +6,10 @@ the same account and conversation with which it starts; the prompt keeps what co
 conversation, the prefix must come from the same account and have at least 64 bytes.) Texts that merely start alike,
 as with templates, are never cut.
 
-A prompt that is history has one continuation, or a few if answers are generated again. A prompt with many
-continuations is a template that was once sent by itself. So after MAX_CONTINUATIONS continuations of one prompt,
-further ones are not cut: otherwise one call with nothing but the template would hide it in all calls that follow.
+A prompt that is history has one continuation, or a few if answers are generated again; a call that was recorded twice
+is one. A prompt with many continuations is a template that was once sent by itself. So after MAX_CONTINUATIONS
+continuations of one prompt, further ones are not cut: otherwise one call with nothing but the template would hide it in
+all calls that follow.
 
 "Earlier" is decided by timestamp, then turn, never by row order. Memory: 18 bytes per prompt of a conversation with two
 or more calls, nothing for other rows; 12 bytes more if rows do not come in time order, and about 60 per prompt that has
@@ -239,7 +240,38 @@ class PrefixCutter:
             children = new_children(size)
             move_children(self._children, children)
             self._children = children
-        self._parents += count_children(parents, orders, MAX_CONTINUATIONS, self._children, cuts)
+        self._parents += keep_few(parents, orders, self._children, cuts)
+
+
+def keep_few(parents: I64, orders: I64, children: Children, cuts: I64) -> int:
+    """Undo the cuts of rows beyond MAX_CONTINUATIONS of one prompt; calls may follow one another.
+
+    Continuations of one moment count as one: a call that was recorded several times is one continuation.
+
+    Args:
+        parents: slot of the prompt that each row continues, or -1.
+        orders: of the rows, ascending.
+        children: with room for all.
+        cuts: bytes to cut from each row; changed.
+
+    Returns:
+        Number of prompts that were new among the parents.
+    """
+    rows = np.flatnonzero(parents >= 0)
+    if not rows.size:
+        return 0
+    rows = rows[np.lexsort((parents[rows], orders[rows]))]
+    first = np.ones(rows.size, np.bool_)
+    first[1:] = (np.diff(parents[rows]) != 0) | (np.diff(orders[rows]) != 0)
+    one = rows[first]
+    # Where an earlier call counted this moment, counting it again must add nothing.
+    here = parents[one[orders[one] == orders[0]]] + 1
+    if here.size and children.last.any():
+        children.counts[(children.last == orders[0]) & np.isin(children.slots, here)] -= 1
+    kept = cuts[one]
+    added = count_children(parents[one], orders[one], MAX_CONTINUATIONS, children, kept)
+    cuts[rows[kept[np.cumsum(first) - 1] == 0]] = 0
+    return int(added)
 
 
 def prompts_of(table: pa.Table, groups: npt.NDArray[np.uint64], active: npt.NDArray[np.bool_]) -> Prompts:

@@ -18,8 +18,8 @@ OPEN = ".open"
 HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
-_STAMP = re.compile(r"part-(\d{4})(\d\d)(\d\d)T(\d\d)")
-"""Begin of a part's name: the clock's hour when it was made."""
+_NAME = re.compile(r"part-(\d{8})-(\d{4})(\d\d)(\d\d)T(\d\d)")
+"""Begin of a part's name: its number in its source, and the clock's hour when it was made."""
 _HEAD = 20
 """Bytes that hold the tag and the length of a field, two varints."""
 _ENTRY = 0x0A
@@ -47,35 +47,40 @@ def is_source_name(text: str) -> bool:
 
 
 def closed_parts(spool: Path, since: datetime | None = None, now: datetime | None = None) -> list[Path]:
-    """Closed parts, ascending by name.
+    """Closed parts, ascending by source and name.
 
     Args:
         spool: the spool folder.
-        since: leave out hours that ended before it.
-        now: the time; see `hour_of`.
+        since: leave out those that were begun in hours that ended before it.
+        now: the time; see `arrivals`.
     """
     first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR_NAME)
-    hours = (hour for source in sorted(_folders(spool)) for hour in sorted(_folders(source)) if hour.name > first)
-    found = (path for hour in hours for path in sorted(hour.iterdir()) if _is_closed(path))
-    return [path for path in found if now is None or hour_of(path, now) > first]
+    sources = sorted(_folders(spool))
+    return [path for source in sources for path, hour in arrivals(source, now) if hour > first]
 
 
-def hour_of(part: Path, now: datetime) -> str:
-    """Hour in which a part was begun, as HOUR_NAME writes it.
+def arrivals(source: Path, now: datetime | None = None) -> Iterator[tuple[Path, str]]:
+    """Closed parts of a source with the hour in which each was begun, as HOUR_NAME writes it.
 
-    That is its folder, which is never earlier than those of older parts: a clock that was set back does not hide what
-    arrives. A folder of the future is left by a clock that was ahead; the parts that followed it there are known by the
-    clock's own hour, in their names.
+    The clock may have been wrong. So a part counts as begun no earlier than those numbered before it, and an hour of
+    the future as none.
 
     Args:
-        part: path of the part.
-        now: the time.
+        source: a folder of the spool.
+        now: the time; no hour counts as future where it is None.
+
+    Yields:
+        (path, hour), ascending by name.
     """
-    named = part.parent.name
-    stamp = _STAMP.match(part.name)
-    if stamp is None or named <= (now + timedelta(hours=1)).strftime(HOUR_NAME):
-        return named
-    return "{}-{}-{}T{}".format(*stamp.groups())
+    latest = "~" if now is None else (now + timedelta(hours=1)).strftime(HOUR_NAME)
+    begun = ""
+    closed = (path for hour in _folders(source) for path in hour.iterdir() if _is_closed(path))
+    for path in sorted(closed, key=lambda path: path.name):
+        named = _NAME.match(path.name)
+        stamped = "{}-{}-{}T{}".format(*named.groups()[1:]) if named else path.parent.name
+        if stamped <= latest:
+            begun = max(begun, stamped)
+        yield path, begun or stamped
 
 
 def open_parts(spool: Path) -> list[Path]:
@@ -246,10 +251,16 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     Raises:
         OSError: it cannot be made.
     """
-    folder = spool / stream.source / _hour_for_new(spool / stream.source, now.astimezone(UTC).strftime(HOUR_NAME))
+    source = spool / stream.source
+    hours = list(_folders(source)) if source.exists() else []
+    # A clock that was set back does not bring a part into an hour that may be deleted already.
+    hour = max([now.astimezone(UTC).strftime(HOUR_NAME), *(path.name for path in hours if _HOUR_NAME.fullmatch(path.name))])
+    earlier = (_NAME.match(path.name) for folder in hours for path in folder.iterdir())
+    number = 1 + max((int(name[1]) for name in earlier if name), default=0)
+    folder = source / hour
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = now.strftime("%Y%m%dT%H%M%S%f")
-    path = folder / f"part-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
+    path = folder / f"part-{number:08d}-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
     handle = _locked(path)
     try:
         for above in (folder, folder.parent, spool):
@@ -259,12 +270,6 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
         os.close(handle)
         raise
     return handle, path
-
-
-def _hour_for_new(source: Path, hour: str) -> str:
-    """The hour, or the latest that there is already: see `hour_of`."""
-    there = [path.name for path in _folders(source)] if source.exists() else []
-    return max([hour, *filter(_HOUR_NAME.fullmatch, there)])
 
 
 def _locked(path: Path) -> int:
