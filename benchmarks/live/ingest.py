@@ -100,10 +100,10 @@ def single(server: Served, seconds: int, rounds: int) -> None:
                     [_wrk(script.name, to, connections, seconds, server.token) for to in (port, server.port)]
                     for _ in range(rounds)
                 ]
-                ratios = sorted(ours / bare for bare, ours in pairs)
-                bare, ours = max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
+                ratios = sorted(ours / empty for empty, ours in pairs)
+                empty, ours = max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
                 print(
-                    f"single    {connections} connections: {ours:,.0f} a second, empty handler {bare:,.0f}; "
+                    f"single    {connections} connections: {ours:,.0f} a second, empty handler {empty:,.0f}; "
                     f"ratios {', '.join(f'{ratio:.2f}' for ratio in ratios)}"
                 )
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix
 
-MOST_BYTES = 32 << 20
+READ_BYTES = 32 << 20
 """Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
 
 
@@ -43,11 +43,11 @@ class SpoolTail:
         except FileNotFoundError:
             return b""  # closed or deleted meanwhile: under its new name at the next look
         try:
-            data = os.pread(handle, MOST_BYTES, start)
+            data = os.pread(handle, READ_BYTES, start)
         finally:
             os.close(handle)
         whole = whole_prefix(data, name)
-        if not whole and len(data) == MOST_BYTES:  # no signature is worth the memory of such a record
+        if not whole and len(data) == READ_BYTES:  # no signature is worth the memory of such a record
             whole = path.stat().st_size - start
             data = b""
         self._read[name] = start + whole

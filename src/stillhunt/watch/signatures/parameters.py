@@ -119,7 +119,7 @@ class MatchingParameters:
     honest_margin: float = parameter(
         1.5,
         unit="times",
-        meaning="Times the most bits of any honest account in the half that sets the threshold.",
+        meaning="Times the most bits of any honest account of the fold that sets the threshold.",
         provenance=measured(f"the largest of as many other honest accounts; {_MEASURED}"),
     )
     first_requests: int = parameter(

@@ -105,7 +105,7 @@ class ReturnEvidence:
 
     Attributes:
         campaign_id: the earlier campaign.
-        bits: all kinds together; negative speaks against a return.
+        bits: all kinds together; negative is evidence against a return.
         kinds: template, wording, style, queue and timing -> bits of each.
         statements: one plain sentence for each kind, in the same order.
     """
@@ -197,7 +197,7 @@ def _timing(old: Signature, harvested: pa.Table) -> tuple[float, str]:
 
 
 def _account_means(harvested: pa.Table, bits: Ints) -> float:
-    """Mean over accounts of the mean over their requests: one busy account does not speak for all."""
+    """Mean over accounts of the mean over their requests: one busy account does not decide for all."""
     _, owner, sizes = np.unique(values(harvested, "account_key"), return_inverse=True, return_counts=True)
     return float((np.bincount(owner, weights=bits.astype(np.float64)) / sizes).mean())
 
