@@ -254,7 +254,9 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     source = spool / stream.source
     hours = list(_folders(source)) if source.exists() else []
     # A clock that was set back does not bring a part into an hour that may be deleted already.
-    hour = max([now.astimezone(UTC).strftime(HOUR_NAME), *(path.name for path in hours if _HOUR_NAME.fullmatch(path.name))])
+    hour = max(
+        [now.astimezone(UTC).strftime(HOUR_NAME), *(path.name for path in hours if _HOUR_NAME.fullmatch(path.name))]
+    )
     earlier = (_NAME.match(path.name) for folder in hours for path in folder.iterdir())
     number = 1 + max((int(name[1]) for name in earlier if name), default=0)
     folder = source / hour
