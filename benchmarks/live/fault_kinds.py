@@ -19,6 +19,7 @@ from fault_load import TRICKS
 from fault_rig import Rig, Server, free_port, mount
 
 from stillhunt.watch.child import order_text
+from stillhunt.watch.following import FOLLOW
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.spool.parts import open_parts
 
@@ -56,6 +57,13 @@ def kill_child(rig: Rig) -> Iterator[float]:
         while time.monotonic() < end and not any(rig.folder.snapshots.glob(".*.part")):
             time.sleep(0.01)
         time.sleep(0.15 * rig.random.random())
+        with suppress(psutil.Error):
+            child.kill()
+            yield 0.0
+
+
+def kill_follower(rig: Rig) -> Iterator[float]:
+    for child in rig.hunt.children(FOLLOW):
         with suppress(psutil.Error):
             child.kill()
             yield 0.0
@@ -208,6 +216,7 @@ EVERYWHERE: dict[str, Strike] = {
     "kill -9 of the receiver": kill_ingest,
     "kill -9 of the server that hunts": kill_hunt,
     "kill -9 of a hunt": kill_child,
+    "kill -9 of the follower": kill_follower,
     "receiver stopped and continued": pause_ingest,
     "server that hunts stopped and continued": pause_hunt,
     "hunt stopped and continued": pause_child,

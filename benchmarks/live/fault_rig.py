@@ -18,7 +18,7 @@ import psutil
 from fault_load import Load
 
 from stillhunt.base.config import Config
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import INGEST, make_token
@@ -96,10 +96,11 @@ class Server:
             self.start()
         return ended
 
-    def children(self) -> list[psutil.Process]:
-        """Hunts that this server started."""
+    def children(self, last_word: str = "stillhunt.watch") -> list[psutil.Process]:
+        """Hunts that this server started, or other children by the last word of their commands."""
         with suppress(psutil.Error):
-            return psutil.Process(self.process.pid).children() if self.process is not None and self.alive() else []
+            children = psutil.Process(self.process.pid).children() if self.process is not None else []
+            return [child for child in children if child.cmdline()[-1:] == [last_word]]
         return []
 
     def _environment(self) -> dict[str, str]:
@@ -135,7 +136,7 @@ class Rig:
         if private:
             mount("-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(self.disk))
         self.folder = DataFolder(self.disk / "data")
-        database = Database("", self.folder.database)
+        database = WatchDatabase("", self.folder.database)
         tokens = [make_token(database, source, frozenset((INGEST,)), source) for source in SOURCES]
         database.close()
         split = self.random.random() < 0.6

@@ -20,6 +20,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
 from stillhunt.watch import schedule as schedule_module
 from stillhunt.watch import tokens as tokens_module
+from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -189,6 +190,26 @@ def test_parts_of_one_source_are_numbered_in_the_order_of_their_arrival(tmp_path
     assert len(closed_parts(tmp_path)) == 5
 
 
+def test_a_clock_that_is_ahead_for_a_moment_deletes_nothing(tmp_path: Path) -> None:
+    folder, config = DataFolder(tmp_path / "data"), Config()
+    database = WatchDatabase("", folder.database)
+    part = made(folder.spool, NOW)
+    clock = NOW.timestamp()
+    os.utime(part, (clock, clock))
+
+    def hunted_at(days: float) -> bool:
+        now = int((clock + days * 86_400) * 1e6)
+        after_hunt(HuntPlan(folder, config, (), now), database, HuntOutcome(), 0)
+        return part.exists()
+
+    assert hunted_at(0)
+    assert hunted_at(400)
+    assert hunted_at(400)
+    assert hunted_at(1)
+    assert [hunted_at(40) for _ in range(200)].count(False) > 0  # a clock that stays there is right
+    database.close()
+
+
 def test_a_group_in_a_protobuf_body_is_refused_and_not_half_kept() -> None:
     entry = b"\x0a\x00"
     group = b"\x5b\x5c"  # field 11 as a group, which decoders accept and pass over
@@ -203,10 +224,10 @@ def test_a_schedule_outlives_a_week_of_failures_and_a_lost_terminal(
 ) -> None:
     monkeypatch.setattr(schedule_module, "hunt_in_child", lambda _plan, _stop: HuntOutcome(failure="no"))
 
-    def lost(_outcome: HuntOutcome) -> None:
+    def lost(_plan: HuntPlan, _outcome: HuntOutcome, _failures: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    schedule = HuntSchedule(HuntPlan(DataFolder(tmp_path / "data"), Config()), told=lost, clock=lambda: 1000.0)
+    schedule = HuntSchedule(HuntPlan(DataFolder(tmp_path / "data"), Config()), after=lost, clock=lambda: 1000.0)
     schedule.progress.failures = 2000
     schedule._hunt()
     assert schedule.progress.next_at == pytest.approx(1000.0 + 15 * 60)

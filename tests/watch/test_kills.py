@@ -17,7 +17,7 @@ import pytest
 from stillhunt.base.config import Config
 from stillhunt.triage import Case
 from stillhunt.watch.child import order_text
-from stillhunt.watch.database.store import Database
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.inputs import window_parts
@@ -101,7 +101,7 @@ def test_a_hunt_that_is_killed_leaves_the_snapshot_before_or_a_whole_one(
     again = hunt_now(plan(folder))
     assert again is not None
     assert again.facts()["requests"] == len(lines())
-    database = Database("", folder.database)
+    database = WatchDatabase("", folder.database)
     assert latest_snapshot(folder) == again == all_snapshots(folder)[-1]
     assert newest_sequence(database) == again.sequence == (3 if step == "between transaction and switch" else 2)
     assert [path.name for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []

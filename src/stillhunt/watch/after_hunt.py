@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from stillhunt.base.errors import OutputError
+from stillhunt.base.units import MINUTE
 from stillhunt.watch.alerts.changes import Alert, failing_alert, recovered_alert
 from stillhunt.watch.alerts.outbox import record_alerts
+from stillhunt.watch.believed_time import believed_time
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.hunting import HuntPlan
@@ -31,7 +33,8 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
         if alerts:
             with database.write() as connection:
                 record_alerts(connection, alerts, plan.config.alerts)
-        return expire(plan.data, database, plan.config, plan.now)
+        interval = int(plan.config.watch.every_minutes * MINUTE)
+        return expire(plan.data, database, plan.config, believed_time(database, plan.now, interval))
     return Expired()
 
 
