@@ -104,6 +104,12 @@ def test_what_would_change_a_verdict_names_the_distance_and_the_strongest_family
     )
 
 
+def test_a_verdict_of_review_asks_for_a_second_family() -> None:
+    shown = margins.campaign_margins(sum_of(queue=14.0, content=1.0), "review", ScoreSettings())
+    wanted = 'two independent families of at least 2.0 bits each; only "One work queue" reaches that.'
+    assert any(wanted in line for line in shown)
+
+
 def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
     shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
     assert "13.5 bits below the review threshold" in shown[0]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from stillhunt.watch import hunting
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.hunting import HuntPlan
-from watch.data_folders import CONFIG, NOW, part
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.lineage.campaigns import Settled
+from stillhunt.watch.signatures.signature import no_signatures
+from watch.alert_scenes import ACT, CASE, event
+from watch.data_folders import CONFIG, DAY, NOW, part
 
 PLAN_CONFIG = CONFIG.model_copy(
     update={"alerts": CONFIG.alerts.model_validate({"files": [{"path": "/a"}], "hunt_failures": 2})}
@@ -60,3 +65,18 @@ def test_a_database_that_is_gone_ends_nothing(folder: DataFolder, store: WatchDa
         path.unlink()
     folder.database.mkdir()
     assert not after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, HuntOutcome(sequence=1), 0)
+
+
+def test_a_hunt_records_alerts_with_its_findings(
+    folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part(folder, 0)
+    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: (CASE, no_signatures(0)))
+    first: Any = iter([(event("born"),)])
+    monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
+    monkeypatch.setattr(hunting, "record_hunt", lambda *_: None)
+    for number in range(3):
+        hunt_now(HuntPlan(folder, PLAN_CONFIG, now=NOW + number * DAY))
+    (alert,) = store.read(select(ALERTS))
+    assert (alert["kind"], alert["campaign_id"]) == ("campaign_new", ACT)
+    assert len(store.read(select(DELIVERIES))) == 1

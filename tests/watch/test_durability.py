@@ -18,12 +18,14 @@ import pytest
 from stillhunt.base.config import Config, ServeSettings
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
+from stillhunt.watch import schedule as schedule_module
 from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot, name_of, remove_unrecorded
 from stillhunt.watch.spool import committer as committer_module
 from stillhunt.watch.spool import parts as parts_module
@@ -215,6 +217,20 @@ def test_a_group_in_a_protobuf_body_is_refused_and_not_half_kept() -> None:
     assert otlp_protobuf(entry + span, "traces").accepted == 1
     with pytest.raises(BodyError, match="a field that no OTLP export request has"):
         otlp_protobuf(entry + group + span, "traces")
+
+
+def test_a_schedule_outlives_a_week_of_failures_and_a_lost_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_module, "hunt_in_child", lambda _plan, _stop: HuntOutcome(failure="no"))
+
+    def lost(_plan: HuntPlan, _outcome: HuntOutcome, _failures: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    schedule = HuntSchedule(HuntPlan(DataFolder(tmp_path / "data"), Config()), after=lost, clock=lambda: 1000.0)
+    schedule.progress.failures = 2000
+    schedule._hunt()
+    assert schedule.progress.next_at == pytest.approx(1000.0 + 15 * 60)
 
 
 def test_a_hunt_that_cannot_be_started_is_a_failed_hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

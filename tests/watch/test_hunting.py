@@ -15,13 +15,14 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
-from stillhunt.watch import child
+from stillhunt.watch import child, hunting
 from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HUNT_ROLE, HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.signatures.signature import no_signatures
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
 from watch.small_world import lines
@@ -92,6 +93,37 @@ def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:
 def test_two_hunts_in_one_folder_are_refused(folder: DataFolder) -> None:
     with folder.role(HUNT_ROLE), pytest.raises(OutputError, match="another process"):
         hunt_now(plan(folder))
+
+
+@pytest.mark.parametrize("step", ["write_snapshot", "record_hunt", "switch_latest"])
+def test_a_hunt_that_dies_at_any_step_is_simply_done_again(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    before = latest_snapshot(folder)
+    with monkeypatch.context() as broken:
+        if step == "switch_latest":
+            hunting.DataFolder.switch_latest, kept = die, hunting.DataFolder.switch_latest  # type: ignore[method-assign]  # it is put back below
+            try:
+                with pytest.raises(KilledError):
+                    hunting._publish(plan(folder), _database(folder), (Case.read(before.case), no_signatures(0)), 2, 0)  # type: ignore[union-attr]  # the fixture made it
+            finally:
+                hunting.DataFolder.switch_latest = kept  # type: ignore[method-assign]  # put back
+        else:
+            broken.setattr(hunting, step, die)
+            with pytest.raises(KilledError):
+                hunt_now(plan(folder))
+    assert latest_snapshot(folder) == before
+    snapshot = hunt_now(plan(folder))
+    assert snapshot is not None
+    assert newest_sequence(_database(folder)) == snapshot.sequence
+    assert latest_snapshot(folder) == snapshot
+    assert [path for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
 
 
 def _database(folder: DataFolder) -> WatchDatabase:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ MAKING = 0x5711_8047
 """Key of the lock under which the tables are made on PostgreSQL."""
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes, before it fails."""
+_RETRY_SECONDS = 0.05
 
 
 class WatchDatabase:
@@ -105,15 +108,29 @@ class WatchDatabase:
             )
 
 
+def _begin_to_log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a file to write-ahead logging; for this one statement SQLite does not wait for another process itself."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
 def _engine(url: str) -> Engine:
     sqlite = url.startswith("sqlite")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {}, pool_pre_ping=not sqlite)
     if sqlite:
 
         @event.listens_for(engine, "connect")
-        def _set_up(connection: Any, _record: Any) -> None:
+        def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # transactions are begun below, so that a writer waits at their start
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            _begin_to_log_ahead(connection)
+            for pragma in ("synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
 
         @event.listens_for(engine, "begin")

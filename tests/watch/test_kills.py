@@ -1,0 +1,136 @@
+"""Processes that are killed or stopped at a chosen moment: a hunt at each step of its end, a receiver with a part."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stillhunt.base.config import Config
+from stillhunt.triage import Case
+from stillhunt.watch.child import order_text
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.inputs import window_parts
+from stillhunt.watch.records import newest_sequence
+from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
+from stillhunt.watch.spool.parts import Stream, new_part, open_parts
+from watch.small_world import lines
+
+LINES = Stream("gateway", "jsonl", "jsonl")
+KILLED_AT = {
+    "before the snapshot's rename": (
+        "pathlib.Path.rename = at(pathlib.Path.rename, lambda path, _: path.parent.name == 'snapshots')"
+    ),
+    "between rename and transaction": "hunting.record_hunt = at(hunting.record_hunt)",
+    "within the transaction": "records._enter_campaign = at(records._enter_campaign)",
+    "between transaction and switch": (
+        "folder.DataFolder.switch_latest = at(folder.DataFolder.switch_latest, lambda _, name: name == '00000002')"
+    ),
+}
+"""What kills a hunt when it comes to that point."""
+DYING = """
+import os, pathlib, signal
+from stillhunt.watch import folder, hunting, records
+from stillhunt.watch.__main__ import main
+
+def at(real, here=lambda *_: True):
+    def call(*given, **named):
+        if here(*given):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given, **named)
+    return call
+
+{step}
+main()
+"""
+RECEIVING = """
+import sys, pathlib, threading
+from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.parts import Stream
+committer = Committer(pathlib.Path(sys.argv[1]))
+for line in sys.stdin.buffer:
+    came = threading.Event()
+    committer.submit(Stream("gateway", "jsonl", "jsonl"), line, lambda error: came.set())
+    came.wait()
+    print("acknowledged", flush=True)
+"""
+
+
+def plan(folder: DataFolder) -> HuntPlan:
+    return HuntPlan(folder, Config(), (), time.time_ns() // 1000)
+
+
+def spool(folder: DataFolder, sent: tuple[bytes, ...]) -> None:
+    handle, _ = new_part(folder.spool, LINES, datetime.now(UTC))
+    os.write(handle, b"".join(sent))
+    os.close(handle)
+
+
+@pytest.fixture(scope="module")
+def hunted(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
+    """A folder with one snapshot, and more requests since; tests copy it."""
+    folder = DataFolder(tmp_path_factory.mktemp("watch") / "data")
+    spool(folder, lines()[:-500])
+    assert hunt_now(plan(folder)) is not None
+    spool(folder, lines()[-500:])
+    return folder
+
+
+@pytest.mark.parametrize("step", KILLED_AT)
+def test_a_hunt_that_is_killed_leaves_the_snapshot_before_or_a_whole_one(
+    hunted: DataFolder, tmp_path: Path, step: str
+) -> None:
+    shutil.copytree(hunted.path, tmp_path / "data", symlinks=True)
+    folder = DataFolder(tmp_path / "data")
+    program = textwrap.dedent(DYING).format(step=KILLED_AT[step])
+    died = subprocess.run([sys.executable, "-c", program], input=order_text(plan(folder)).encode(), check=False)
+    assert died.returncode == -signal.SIGKILL
+    seen = latest_snapshot(folder)
+    assert seen is not None
+    assert Case.read(seen.case).run["case_version"] == Case.read(hunted.latest / "case").run["case_version"]
+    again = hunt_now(plan(folder))
+    assert again is not None
+    assert again.facts()["requests"] == len(lines())
+    database = WatchDatabase("", folder.database)
+    assert latest_snapshot(folder) == again == all_snapshots(folder)[-1]
+    assert newest_sequence(database) == again.sequence == (3 if step == "between transaction and switch" else 2)
+    assert [path.name for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
+    database.close()
+
+
+def test_a_receiver_that_is_stopped_keeps_its_part_and_its_records_come_later(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    receiver = subprocess.Popen(
+        [sys.executable, "-c", RECEIVING, str(folder.spool)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert receiver.stdin is not None
+    assert receiver.stdout is not None
+    receiver.stdin.write(b'{"request_id": "1"}\n')
+    receiver.stdin.flush()
+    assert receiver.stdout.readline() == b"acknowledged\n"
+    now = time.time_ns() // 1000
+    receiver.send_signal(signal.SIGSTOP)
+    try:
+        assert window_parts(folder, 0, now, wait=0.5) == []  # a hunt neither waits for ever nor takes it away
+        assert len(open_parts(folder.spool)) == 1
+    finally:
+        receiver.send_signal(signal.SIGCONT)
+    receiver.stdin.write(b'{"request_id": "2"}\n')
+    receiver.stdin.flush()
+    assert receiver.stdout.readline() == b"acknowledged\n"
+    receiver.kill()
+    receiver.wait()
+    parts = window_parts(folder, 0, now)
+    receiver.stdin.close()
+    receiver.stdout.close()
+    assert b"".join(part.read_bytes() for part in parts) == b'{"request_id": "1"}\n{"request_id": "2"}\n'
