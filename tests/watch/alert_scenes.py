@@ -21,10 +21,11 @@ from stillhunt.watch.lineage.campaigns import Event
 from triage.fixtures import demo_case
 
 ACT, OTHER_ACT, REVIEW = "hunt-7f3a91c2", "hunt-c41d08be", "hunt-0e9b55d7"
-MINUTE, HOUR_NAME = 60_000_000, 3_600_000_000
+MINUTE, HOUR = 60_000_000, 3_600_000_000
 START = 1_772_500_000_000_000
 FAST = replace(LIMITS_OF_SENDING, poll=0.01, timeout=2.0)
 CASE = demo_case()
+CASE.run["budget"] = {"required_bits": 10.0, "days": 14.0}
 
 
 @contextmanager

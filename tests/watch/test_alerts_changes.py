@@ -24,7 +24,7 @@ from stillhunt.watch.database.tables import ALERTS
 from watch.alert_scenes import (
     ACT,
     CASE,
-    HOUR_NAME,
+    HOUR,
     MINUTE,
     OTHER_ACT,
     REVIEW,
@@ -83,7 +83,7 @@ def test_a_merge_told_from_both_sides_is_one_alert() -> None:
 
 
 def test_the_id_is_made_from_what_changed() -> None:
-    (first,), (again,) = alerts([event("born")]), alerts([event("born")], at=START + HOUR_NAME, sequence=5)
+    (first,), (again,) = alerts([event("born")]), alerts([event("born")], at=START + HOUR, sequence=5)
     assert first.alert_id == again.alert_id
     (rose,), (rose_later,) = alerts([event("verdict")]), alerts([event("verdict")], sequence=5)
     assert rose.alert_id != rose_later.alert_id
@@ -155,7 +155,7 @@ def test_a_hundred_hunts_without_change_are_silent(tmp_path: Path) -> None:
 
 def test_the_same_change_is_told_once(tmp_path: Path) -> None:
     with database(tmp_path) as store:
-        told = [record(store, alerts([event("born")], at=START + n * 24 * HOUR_NAME, sequence=n)) for n in range(100)]
+        told = [record(store, alerts([event("born")], at=START + n * 24 * HOUR, sequence=n)) for n in range(100)]
         assert [len(ids) for ids in told] == [1] + [0] * 99
 
 
@@ -172,7 +172,7 @@ def test_flapping_is_told_once_a_day(tmp_path: Path, review: bool, most_a_day: i
     assert len(told) == 4 if most_a_day == 1 else len(told) <= 8
     for group in (("campaign_new", "campaign_rises"), ("campaign_review",)):
         times = [row["at"] for row in told if row["kind"] in group]
-        assert all(later - earlier >= 24 * HOUR_NAME for earlier, later in pairwise(times))
+        assert all(later - earlier >= 24 * HOUR for earlier, later in pairwise(times))
 
 
 def test_a_rise_after_a_case_for_review_is_told_at_once(tmp_path: Path) -> None:
@@ -189,12 +189,12 @@ def test_a_quiet_campaign_does_not_silence_another(tmp_path: Path) -> None:
 
 def test_a_clock_that_ran_ahead_silences_nothing_for_ever(tmp_path: Path) -> None:
     with database(tmp_path) as store:
-        assert record(store, alerts([event("verdict")], at=START + 1000 * 24 * HOUR_NAME))
+        assert record(store, alerts([event("verdict")], at=START + 1000 * 24 * HOUR))
         assert record(store, alerts([event("verdict")], at=START, sequence=2))
 
 
 def test_replacements_are_told_once_for_a_campaign_and_hour(tmp_path: Path) -> None:
-    hour = START - START % HOUR_NAME
+    hour = START - START % HOUR
     with database(tmp_path) as store:
         told = [
             len(record(store, [replacement_alert(ACT, n, "it uses 12 rare phrases", hour + n * MINUTE, SETTINGS)]))
@@ -210,9 +210,9 @@ def test_failures_are_told_until_a_hunt_succeeds(tmp_path: Path) -> None:
     with database(tmp_path) as store:
         assert not tell(recovered_alert(1, START, SETTINGS)), "nobody was told of failures"
         assert [tell(failing_alert(n, "no room", 1, START + n * MINUTE, SETTINGS)) for n in (3, 4, 5)] == [1, 0, 0]
-        assert [tell(recovered_alert(n, START + n * HOUR_NAME, SETTINGS)) for n in (2, 3)] == [1, 0]
-        assert not tell(failing_alert(3, "no room", 3, START + 4 * HOUR_NAME, SETTINGS)), "still in the quiet period"
-        assert tell(failing_alert(300, "no room", 3, START + 40 * HOUR_NAME, SETTINGS)), "and it still fails after it"
+        assert [tell(recovered_alert(n, START + n * HOUR, SETTINGS)) for n in (2, 3)] == [1, 0]
+        assert not tell(failing_alert(3, "no room", 3, START + 4 * HOUR, SETTINGS)), "still in the quiet period"
+        assert tell(failing_alert(300, "no room", 3, START + 40 * HOUR, SETTINGS)), "and it still fails after it"
 
 
 def test_a_limit_that_stays_reached_is_told_once_a_day(tmp_path: Path) -> None:
@@ -220,6 +220,6 @@ def test_a_limit_that_stays_reached_is_told_once_a_day(tmp_path: Path) -> None:
         told = [
             n
             for n in range(72)
-            if record(store, [limit_alert("disk_limit", "the disk is full", START + n * HOUR_NAME, SETTINGS)])
+            if record(store, [limit_alert("disk_limit", "the disk is full", START + n * HOUR, SETTINGS)])
         ]
     assert len(told) == 3
