@@ -37,7 +37,7 @@ class DataFolder:
 
     @property
     def spool(self) -> Path:
-        """Raw records as they came: `SOURCE/HOUR_NAME/part-*`."""
+        """Raw records as they came: `SOURCE/HOUR/part-*`."""
         return self.path / SPOOL
 
     @property
