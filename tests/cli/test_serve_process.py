@@ -97,9 +97,8 @@ def test_a_stop_closes_what_was_received(tmp_path: Path, stop: signal.Signals) -
     serving = subprocess.Popen(command, cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True)
     try:
         assert _posted(port, token, b'{"request_id": "1"}\n') == 200
-        second = run(
-            "serve", "--only", "ingest", "--data", "data", "--listen", f"127.0.0.1:{free_port()}", cwd=tmp_path
-        )
+        # The folder is said, not the port, which the same settings would also share.
+        second = run("serve", "--only", "ingest", "--data", "data", "--listen", f"127.0.0.1:{port}", cwd=tmp_path)
         assert second.returncode == 1
         assert f"another process (process {serving.pid}) does the work 'serve-ingest'" in second.stderr
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from functools import cache
 
 from stillhunt.lab.worlds.build import WorldSpec, build_world
@@ -28,6 +29,15 @@ def lines() -> tuple[bytes, ...]:
     """Requests of the world in order of time, one JSON line each, without personal data of the client."""
     rows = build_world(SPEC).requests.sort_by("timestamp").to_pylist()
     return tuple(json.dumps(_plain(row)).encode() + b"\n" for row in rows)
+
+
+def recent() -> list[bytes]:
+    """The small world, moved in time so that it ends now: a signature of an old campaign has expired."""
+    rows = [json.loads(line) for line in lines()]
+    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    shift = datetime.now(UTC) - max(times)
+    moved = [{**row, "timestamp": (time + shift).isoformat()} for row, time in zip(rows, times, strict=True)]
+    return [json.dumps(row).encode() + b"\n" for row in moved]
 
 
 def _plain(row: dict[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch import hunting
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import HuntOutcome
@@ -67,11 +68,20 @@ def test_a_database_that_is_gone_ends_nothing(folder: DataFolder, store: WatchDa
     assert not after_hunt(HuntPlan(folder, PLAN_CONFIG, now=NOW), store, HuntOutcome(sequence=1), 0)
 
 
+def test_a_disk_without_room_is_an_alert_once_a_quiet_period(folder: DataFolder, store: WatchDatabase) -> None:
+    full = PLAN_CONFIG.model_copy(update={"serve": ServeSettings(free_gb=1e6)})
+    for number in range(3):
+        after_hunt(HuntPlan(folder, full, now=NOW + number), store, HuntOutcome(), 0)
+    (alert,) = store.read(select(ALERTS))
+    assert alert["kind"] == "disk_limit"
+    assert "serve.free_gb" in alert["body"]
+
+
 def test_a_hunt_records_alerts_with_its_findings(
     folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part(folder, 0)
-    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: (CASE, no_signatures(0)))
+    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: hunting._Found(CASE, no_signatures(0), {}))
     first: Any = iter([(event("born"),)])
     monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
     monkeypatch.setattr(hunting, "record_hunt", lambda *_: None)

@@ -19,18 +19,9 @@ from stillhunt.watch.following import SpoolFollower
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
 from stillhunt.watch.tail import SpoolTail
-from watch.small_world import harvesters, lines
+from watch.small_world import harvesters, recent
 
 STREAM = Stream("gateway", "jsonl", "jsonl")
-
-
-def recent() -> list[bytes]:
-    """The small world, moved in time so that it ends now: a signature of an old campaign has expired."""
-    rows = [json.loads(line) for line in lines()]
-    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
-    shift = datetime.now(UTC) - max(times)
-    moved = [{**row, "timestamp": (time + shift).isoformat()} for row, time in zip(rows, times, strict=True)]
-    return [json.dumps(row).encode() + b"\n" for row in moved]
 
 
 def append(handle: int, records: list[bytes]) -> None:

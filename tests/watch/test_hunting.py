@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 import stillhunt
 from stillhunt.base.config import Config
@@ -18,6 +20,7 @@ from stillhunt.triage import Case
 from stillhunt.watch import child, hunting
 from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HUNT_ROLE, HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
@@ -25,7 +28,7 @@ from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.signatures.signature import no_signatures
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
-from watch.small_world import lines
+from watch.small_world import harvesters, lines, recent
 
 STREAM = Stream("gateway", "jsonl", "jsonl")
 CONFIG = Config()
@@ -111,7 +114,13 @@ def test_a_hunt_that_dies_at_any_step_is_simply_done_again(
             hunting.DataFolder.switch_latest, kept = die, hunting.DataFolder.switch_latest  # type: ignore[method-assign]  # it is put back below
             try:
                 with pytest.raises(KilledError):
-                    hunting._publish(plan(folder), _database(folder), (Case.read(before.case), no_signatures(0)), 2, 0)  # type: ignore[union-attr]  # the fixture made it
+                    hunting._publish(
+                        plan(folder),
+                        _database(folder),
+                        hunting._Found(Case.read(before.case), no_signatures(0), {}),
+                        2,
+                        0,
+                    )  # type: ignore[union-attr]  # the fixture made it
             finally:
                 hunting.DataFolder.switch_latest = kept  # type: ignore[method-assign]  # put back
         else:
@@ -124,6 +133,56 @@ def test_a_hunt_that_dies_at_any_step_is_simply_done_again(
     assert newest_sequence(_database(folder)) == snapshot.sequence
     assert latest_snapshot(folder) == snapshot
     assert [path for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_first_traffic_does_not_wait_for_a_whole_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, now = DataFolder(tmp_path / "data"), [1000.0]
+    outcomes = iter([HuntOutcome(), HuntOutcome(sequence=1)])
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: next(outcomes))
+    schedule = HuntSchedule(HuntPlan(folder, CONFIG), clock=lambda: now[0])
+    schedule._hunt()
+    now[0] += 120.0
+    assert not schedule._due()  # there is nothing to read yet
+    spool(folder, lines()[:2], 1)
+    assert schedule._due()
+    schedule._hunt()
+    now[0] += 120.0
+    assert not schedule._due()  # from now on the interval holds
+
+
+@pytest.mark.parametrize(("content", "limit"), [("1073741824\n", 805_306_368), ("max\n", None), (None, None)])
+def test_the_memory_of_a_container_bounds_a_hunt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, limit: int | None
+) -> None:
+    path = tmp_path / "memory.max"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr(child, "_CONTAINER_LIMIT", path)
+    whole = int(child.MEMORY_SHARE * child.psutil.virtual_memory().total)
+    assert child.memory_limit(CONFIG) == (limit or whole)
+
+
+def test_a_campaign_that_comes_back_with_other_accounts_is_tied_to_the_old_one(tmp_path: Path) -> None:
+    folder, sent = DataFolder(tmp_path / "data"), recent()
+    owner = {line: json.loads(line)["account_id"] for line in sent}
+    camp = sorted(harvesters())
+    first, second = set(camp[:6]), set(camp[6:])
+    spool(folder, tuple(line for line in sent if owner[line] not in second))
+    before = hunt_now(plan(folder))
+    assert before is not None
+    (old,) = Case.read(before.case).campaigns["campaign_id"].to_pylist()
+    for part in folder.spool.glob("*/*/part-*"):
+        part.unlink()  # the old campaign has left the window
+    spool(folder, tuple(line for line in sent if owner[line] not in first))
+    assert hunt_now(plan(folder)) is not None
+    database = _database(folder)
+    events = database.read(select(CAMPAIGN_EVENTS).where(CAMPAIGN_EVENTS.c.event == "returned"))
+    (event,) = events
+    assert json.loads(event["others"]) == [old]
+    assert event["campaign_id"] != old
+    assert f"that it is campaign {old} again" in event["reason"]
+    assert [row["kind"] for row in database.read(select(ALERTS)) if row["kind"] == "campaign_returned"]
+    database.close()
 
 
 def _database(folder: DataFolder) -> WatchDatabase:

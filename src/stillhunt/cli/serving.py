@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import glob
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import OutputError
+from stillhunt.base.errors import InputError, OutputError
+from stillhunt.base.formatting import shorten
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR
 from stillhunt.cli.hunting import nested_settings
@@ -37,6 +39,7 @@ from stillhunt.web.server import address, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 FIRST_NAME = "first start"
+SHOWN_CHARACTERS = 80
 SERVE_PARTS = ("ingest", "hunt", "web")
 
 
@@ -75,16 +78,18 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         StillhuntError: settings, folder, database or port cannot be used, or another process does the same work.
     """
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    _check_watched(order.watched)
     folder = DataFolder(order.data)
     database = WatchDatabase(config.watch.database, folder.database)
-    _check_port(config.serve.listen)
     if check:
+        _check_port(config.serve.listen)
         check_broker(config.serve)
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
         return 0
     with ExitStack() as opened:
         for part in sorted(order.parts):
             opened.enter_context(folder.role(f"serve-{part}"))
+        _check_port(config.serve.listen)
         token = _first_token(database)
         if "hunt" in order.parts:
             with open_progress(quiet=order.quiet) as progress:
@@ -123,6 +128,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
         StillhuntError: settings, folder or database cannot be used, or another process does the same work.
     """
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
+    _check_watched(order.watched)
     folder = DataFolder(order.data)
     database = WatchDatabase(config.watch.database, folder.database)
     with ExitStack() as opened:
@@ -174,6 +180,15 @@ def _committing(folder: DataFolder) -> Iterator[Committer]:
 def _first_token(database: WatchDatabase) -> str:
     """A token for a folder that has none yet; empty for others."""
     return "" if has_tokens(database) else make_token(database, FIRST_NAME, frozenset((INGEST, ADMIN)))
+
+
+def _check_watched(paths: Sequence[str]) -> None:
+    """Refuse a path that is not there: later, one that has no logs yet is waited for."""
+    for text in paths:
+        if "://" not in text and not glob.has_magic(text) and not Path(text).exists():
+            raise InputError(
+                "no such file or folder", where=shorten(text, SHOWN_CHARACTERS), next_step="check the path"
+            )
 
 
 def _check_port(listen: str) -> None:

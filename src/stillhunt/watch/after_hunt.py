@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from stillhunt.base.errors import OutputError
 from stillhunt.base.units import MINUTE
-from stillhunt.watch.alerts.changes import Alert, failing_alert, recovered_alert
+from stillhunt.watch.alerts.changes import Alert, failing_alert, limit_alert, recovered_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.believed_time import believed_time
 from stillhunt.watch.child import HuntOutcome
@@ -14,6 +14,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.retention import Expired, expire
+from stillhunt.watch.spool.room import SpoolRoom
 
 
 def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> Expired:
@@ -40,7 +41,9 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
 
 def _alerts_about(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> list[Alert]:
     settings = plan.config.alerts
+    full = SpoolRoom(plan.config.serve, plan.data.spool).full()
+    limits = [limit_alert("disk_limit", f"{full}: nothing more is accepted", plan.now, settings)] if full else []
     if outcome.failure and failures >= settings.hunt_failures:
         reason = outcome.failure.partition(":")[0]  # what follows may quote what was read
-        return [failing_alert(failures, reason, newest_sequence(database), plan.now, settings)]
-    return [recovered_alert(outcome.sequence, plan.now, settings)] if outcome.sequence is not None else []
+        return [*limits, failing_alert(failures, reason, newest_sequence(database), plan.now, settings)]
+    return [*limits, *([recovered_alert(outcome.sequence, plan.now, settings)] if outcome.sequence is not None else [])]

@@ -19,9 +19,10 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 
 MEMORY_SHARE = 0.75
-"""Of this machine's memory, for a hunt whose limit is not set; the rest is for the receiver. Judgement."""
+"""Of the memory of this machine or container, for a hunt without a limit of its own. Judgement: the rest serves."""
 _POLL_SECONDS = 0.5
 _GIB = 1 << 30
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _LONGEST_ERROR = 2000
 
 
@@ -65,7 +66,15 @@ def order_of(text: str) -> HuntPlan:
 def memory_limit(config: Config) -> int:
     """Bytes that a hunt may take."""
     limit = config.watch.memory_limit_gb
-    return int(limit * _GIB) if limit else int(MEMORY_SHARE * psutil.virtual_memory().total)
+    return int(limit * _GIB) if limit else int(MEMORY_SHARE * min(psutil.virtual_memory().total, _container_memory()))
+
+
+def _container_memory() -> int:
+    """Bytes that the container may take (control groups, version 2); very many where there is no limit."""
+    try:
+        return int(_CONTAINER_LIMIT.read_text())
+    except (OSError, ValueError):  # the file says "max" where there is no limit
+        return sys.maxsize
 
 
 def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOutcome:

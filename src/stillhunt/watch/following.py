@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.alerts.changes import replacement_alert
@@ -33,6 +33,9 @@ FOLLOW = "follow"
 LOOK_SECONDS = 1.0
 """How often the spool is looked at. Judgement: a link within seconds, and little work where nothing arrives."""
 RESTART_SECONDS = 5.0
+"""Wait before a follower that died is started again. Judgement."""
+ENDING_SECONDS = 5.0
+"""Time that a follower has to end by itself; then it is killed, which costs nothing. Judgement."""
 
 
 class SpoolFollower:
@@ -75,22 +78,7 @@ class SpoolFollower:
     def _enter(self, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:
         now = time.time_ns() // 1000
         with self._database.write() as connection:
-            pairs = [CAMPAIGN_MEMBERS, LINKED_ACCOUNTS]
-            known = {
-                (row.campaign_id, row.account_id)
-                for table in pairs
-                for row in connection.execute(
-                    select(table.c.campaign_id, table.c.account_id).where(
-                        table.c.campaign_id.in_({one.campaign_id for one in linked})
-                    )
-                )
-            }
-            tracked = set(connection.execute(select(CAMPAIGN_ROWS.c.campaign_id)).scalars())
-            new = {
-                (one.campaign_id, one.account_id): one
-                for one in linked
-                if one.campaign_id in tracked and (one.campaign_id, one.account_id) not in known
-            }
+            new = _unknown(connection, linked)
             if not new:
                 return []
             rows = [
@@ -102,19 +90,31 @@ class SpoolFollower:
                     "requests": one.requests,
                     "reasons": json.dumps(one.reasons),
                 }
-                for one in new.values()
+                for one in new
             ]
             connection.execute(insert(LINKED_ACCOUNTS), rows)
-            counts: dict[str, list[LinkedAccount]] = {}
-            for one in new.values():
-                counts.setdefault(one.campaign_id, []).append(one)
+            by_campaign: dict[str, list[LinkedAccount]] = {}
+            for one in new:
+                by_campaign.setdefault(one.campaign_id, []).append(one)
             settings = self._plan.config.alerts
             alerts = [
                 replacement_alert(name, len(accounts), accounts[0].reasons[0], now, settings)
-                for name, accounts in sorted(counts.items())
+                for name, accounts in sorted(by_campaign.items())
             ]
             record_alerts(connection, alerts, settings)
-        return list(new.values())
+        return new
+
+
+def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:
+    """Those that are neither members of their campaign nor linked to it before, each once."""
+    names = {one.campaign_id for one in linked}
+    tracked = set(connection.execute(select(CAMPAIGN_ROWS.c.campaign_id)).scalars())
+    known: set[tuple[str, str]] = set()
+    for table in (CAMPAIGN_MEMBERS, LINKED_ACCOUNTS):
+        pairs = select(table.c.campaign_id, table.c.account_id).where(table.c.campaign_id.in_(names))
+        known |= {(row.campaign_id, row.account_id) for row in connection.execute(pairs)}
+    new = {(one.campaign_id, one.account_id): one for one in linked if one.campaign_id in tracked}
+    return [one for pair, one in new.items() if pair not in known]
 
 
 def follow(plan: HuntPlan, stop: threading.Event) -> None:
@@ -157,19 +157,30 @@ def following(plan: HuntPlan) -> Iterator[None]:
 def _supervise(plan: HuntPlan, stop: threading.Event) -> None:
     words = [sys.executable, "-m", "stillhunt.watch", FOLLOW]
     while not stop.is_set():
-        nowhere = subprocess.DEVNULL
-        child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own module
-        with suppress(OSError):
-            if child.stdin is not None:
-                child.stdin.write(order_text(plan).encode() + b"\n")
-                child.stdin.flush()
-        while child.poll() is None and not stop.wait(LOOK_SECONDS):
-            pass
-        if child.stdin is not None:
-            with suppress(OSError):
-                child.stdin.close()  # the child ends when its input does, so it never outlives this process
-        child.wait()
+        with suppress(OSError):  # no memory for a process, or it died at once
+            nowhere = subprocess.DEVNULL
+            child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own module
+            _run_child(child, order_text(plan), stop)
         stop.wait(RESTART_SECONDS)
+
+
+def _run_child(child: subprocess.Popen[bytes], order: str, stop: threading.Event) -> None:
+    """Hand a follower its order and wait until it ends, or is to end; it also ends when this process does."""
+    with child:
+        try:
+            if child.stdin is not None:
+                child.stdin.write(order.encode() + b"\n")
+                child.stdin.flush()
+            while child.poll() is None and not stop.wait(LOOK_SECONDS):
+                pass
+        finally:
+            if child.stdin is not None:
+                with suppress(OSError):
+                    child.stdin.close()
+            try:
+                child.wait(ENDING_SECONDS)
+            except subprocess.TimeoutExpired:  # it was stopped by somebody
+                child.kill()
 
 
 def main_follow() -> None:

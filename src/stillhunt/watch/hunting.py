@@ -16,23 +16,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
 from stillhunt.triage import Case
-from stillhunt.watch.alerts.changes import alerts_of
+from stillhunt.watch.alerts.changes import Alert, alerts_of, limit_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.inputs import watched_files, window_parts, window_start
-from stillhunt.watch.lineage.campaigns import found_campaigns
+from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
 from stillhunt.watch.lineage.rename import with_lasting_ids
+from stillhunt.watch.lineage.returns import with_returns
 from stillhunt.watch.lineage.settle import settle
-from stillhunt.watch.looks import Look, ledger
+from stillhunt.watch.looks import Ledger, Look, ledger
 from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt, recorded_looks
 from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt.watch.signatures.returns import returned_campaigns
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_FILE,
     SignatureSet,
@@ -40,6 +43,7 @@ from stillhunt.watch.signatures.signature import (
     no_signatures,
     read_signatures,
 )
+from stillhunt.watch.signatures.tie import ReturnEvidence
 from stillhunt.watch.snapshots import (
     WATCH_FILE,
     Snapshot,
@@ -94,10 +98,11 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             if newest is not None:
                 folder.switch_latest(name_of(newest))
             start = window_start(plan.now, config.watch.window_days)
-            inputs = [*map(str, window_parts(folder, start, plan.now)), *watched_files(plan.watched, start)]
+            watched = plan.watched if config.engine == "spark" else watched_files(plan.watched, start)
+            inputs = [*map(str, window_parts(folder, start, plan.now)), *watched]
             if not inputs:
                 return None
-            found = _healing_hunt(plan, inputs, progress)
+            found = _healing_hunt(plan, inputs, known_campaigns(database), progress)
             return _publish(plan, database, found, following, start)
         finally:
             database.close()
@@ -108,50 +113,78 @@ def _hunt_settings(config: Config, folder: DataFolder) -> Config:
     return config if config.engine == "spark" else config.model_copy(update={"state": str(folder.state)})
 
 
-def _healing_hunt(plan: HuntPlan, inputs: Sequence[str], progress: Progress | None) -> tuple[Case, SignatureSet]:
+@dataclass(frozen=True)
+class _Found:
+    """What a hunt found.
+
+    Attributes:
+        case: under the ids that the hunt gave.
+        signatures: compiled from it.
+        returned: campaigns that look like an earlier one with other accounts.
+    """
+
+    case: Case
+    signatures: SignatureSet
+    returned: Mapping[str, ReturnEvidence]
+
+
+def _healing_hunt(
+    plan: HuntPlan, inputs: Sequence[str], known: Sequence[KnownCampaign], progress: Progress | None
+) -> _Found:
     """Hunt; where the state was torn, by a power failure perhaps, forget it and read everything again."""
     try:
-        return _signing_hunt(plan, inputs, progress)
+        return _signing_hunt(plan, inputs, known, progress)
     except OutputError as error:
         if Path(error.where).parent.parent != plan.data.state:
             raise
     for path in plan.data.state.iterdir():
         if _KEPT.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)
-    return _signing_hunt(plan, inputs, progress)
+    return _signing_hunt(plan, inputs, known, progress)
 
 
-def _signing_hunt(plan: HuntPlan, inputs: Sequence[str], progress: Progress | None) -> tuple[Case, SignatureSet]:
-    signed: list[SignatureSet] = []
+def _signing_hunt(
+    plan: HuntPlan, inputs: Sequence[str], known: Sequence[KnownCampaign], progress: Progress | None
+) -> _Found:
+    earlier = signatures_of(plan.data, plan.config.seed).in_force(plan.now)
+    accounts = {account for campaign in known for account in campaign.members}
+    made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence]]] = []
 
     def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
-        signed.append(compile_signatures(sketches, tables, settings, plan.now))
+        signatures = compile_signatures(sketches, tables, settings, plan.now)
+        made.append((signatures, returned_campaigns(sketches, tables, earlier, accounts)))
 
-    settings, accounts = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
-    case = hunt(inputs, accounts, settings, progress=progress, after=sign)
-    return case, signed[0]
+    settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
+    case = hunt(inputs, customers, settings, progress=progress, after=sign)
+    return _Found(case, *made[0])
 
 
-def _publish(
-    plan: HuntPlan, database: WatchDatabase, results: tuple[Case, SignatureSet], sequence: int, start: int
-) -> Snapshot:
-    case, signatures = results
-    found = found_campaigns(case)
-    settled = settle(known_campaigns(database), found, start)
+def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence: int, start: int) -> Snapshot:
+    case, found = results.case, found_campaigns(results.case)
+    settled = with_returns(settle(known_campaigns(database), found, start), results.returned)
     lasting = with_lasting_ids(case, settled.lasting)
     row = _snapshot_row(case, sequence, plan.now)
     looks = [*recorded_looks(database), Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])]
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
     facts = json.dumps({**row, "window_start": start, "budget": asdict(spent)}, sort_keys=True).encode()
-    signatures = signatures.renamed(settled.lasting).with_earlier(signatures_of(plan.data, plan.config.seed), plan.now)
+    signatures = results.signatures.renamed(settled.lasting)
+    signatures = signatures.with_earlier(signatures_of(plan.data, plan.config.seed), plan.now)
     files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures)}
     snapshot = write_snapshot(plan.data, sequence, lasting, files)
-    alerts = alerts_of(settled.events, lasting, row, plan.config.alerts)
+    alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
     with database.write() as connection:
         record_hunt(connection, row, found, settled)
         record_alerts(connection, alerts, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
     return snapshot
+
+
+def _budget_alerts(spent: Ledger, plan: HuntPlan) -> list[Alert]:
+    if spent.left >= 0:
+        return []
+    cost, allowed = formatting.number(spent.spent, 2), formatting.number(spent.allowed, 2)
+    statement = f"The looks of the last 30 days may have cost {cost} false campaigns, and {allowed} are allowed"
+    return [limit_alert("budget_limit", statement, plan.now, plan.config.alerts)]
 
 
 def signatures_of(folder: DataFolder, seed: int) -> SignatureSet:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.errors import InputError
 from stillhunt.base.units import DAY
+from stillhunt.collect.locate.catalog import FoundFile, find_inputs
+from stillhunt.collect.values.rejects import Rejects
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.committer import ask_to_close
 from stillhunt.watch.spool.parts import close_left_behind, closed_parts, open_parts
@@ -50,19 +55,19 @@ def _time_of(microseconds: int) -> datetime:
     return datetime.fromtimestamp(max(microseconds, 0) / 1e6, UTC)
 
 
-def watched_files(paths: Sequence[str], start: int) -> list[str]:
-    """Paths to read in place; files of a local folder that were last written before the window are left out.
+def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
+    """Logs to read in place; local files that were last written before the window are left out.
 
     Args:
         paths: files, folders, patterns or addresses of object stores, as a hunt takes them.
         start: begin of the window, microseconds since 1970.
+
+    Returns:
+        What a hunt would read of them, with its rules for names; nothing of a path where there are no logs yet.
     """
-    found: list[str] = []
-    for text in paths:
-        path = Path(text)
-        if path.is_dir():
-            files = (file for file in sorted(path.rglob("*")) if file.is_file())
-            found += [str(file) for file in files if file.stat().st_mtime * 1e6 >= start]
-        else:
-            found.append(text)
-    return found
+    found: list[FoundFile] = []
+    with DuckDBEngine(threads=1) as engine:
+        for path in paths:
+            with suppress(InputError):  # it is empty, or made later
+                found += (one for one in find_inputs(path, engine, Rejects()) if isinstance(one, FoundFile))
+    return [one for one in found if not isinstance(one.path, Path) or one.path.stat().st_mtime * 1e6 >= start]

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.spool.parts import all_parts
 
 FIRST_RETRY_SECONDS = 30.0
 """Wait after the first failure; it doubles up to the time between scheduled hunts. Judgement."""
-
+FIRST_TRAFFIC_SECONDS = 60.0
+"""Wait after a hunt that found nothing to read, once something is there: time to try a gateway. Judgement."""
 _MOST_DOUBLINGS = 30
 """Beyond every interval; more would leave the range of numbers after some days of failures."""
 
@@ -95,7 +97,15 @@ class HuntSchedule:
         enough = bool(many) and self._received() - self._counted >= many
         # A clock that jumped back must not put off the next hunt for longer than one interval.
         late = not 0 < self.progress.next_at - self._clock() <= self._interval
-        return self._asked or enough or late
+        return self._asked or enough or late or self._first_traffic()
+
+    def _first_traffic(self) -> bool:
+        """Whether there is something to read at last: a new user should not wait for a whole interval."""
+        last = self.progress.last
+        if last is None or last.failure or last.sequence is not None:
+            return False
+        waited = self._clock() - self.progress.last_at >= FIRST_TRAFFIC_SECONDS
+        return waited and bool(all_parts(self._plan.data.spool))
 
     def _hunt(self) -> None:
         self._asked, self._counted = False, self._received()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter, deque
 from pathlib import Path
 
 from stillhunt.base.config_live import ServeSettings
+from stillhunt.watch.spool.room import SpoolRoom
 
 RATE_SECONDS = 10.0
 """Time over which the rate of a token is measured: short bursts pass, a flood does not."""
-_DISK_LOOK_SECONDS = 1.0
-_SIZE_LOOK_SECONDS = 30.0
-_GIB = 1 << 30
 
 
 class Traffic:
@@ -49,8 +46,8 @@ class Traffic:
         return sum(self.records.values())
 
 
-class Limits:
-    """Whether more may be accepted now.
+class Limits(SpoolRoom):
+    """Whether more may be accepted now: there is room, and the sender is not too fast.
 
     Args:
         settings: the limits.
@@ -58,10 +55,8 @@ class Limits:
     """
 
     def __init__(self, settings: ServeSettings, spool: Path) -> None:
-        self._settings, self._spool = settings, spool
+        super().__init__(settings, spool)
         self._rates: dict[str, deque[tuple[float, int]]] = {}
-        self._looked, self._measured = -_DISK_LOOK_SECONDS, -_SIZE_LOOK_SECONDS
-        self._free, self._size = 0, 0
 
     def too_fast(self, token_id: str, records: int) -> bool:
         """Whether a token sends more than it may; counts the records if it does not."""
@@ -75,24 +70,3 @@ class Limits:
             return True
         sent.append((now, records))
         return False
-
-    def full(self) -> str:
-        """Why nothing more is accepted; empty where there is room."""
-        now = time.monotonic()
-        if now - self._looked >= _DISK_LOOK_SECONDS:
-            self._looked, self._free = now, shutil.disk_usage(self._spool).free
-        if self._free < self._settings.free_gb * _GIB:
-            return "the disk of the data folder has less free space than serve.free_gb"
-        if self._settings.spool_gb and now - self._measured >= _SIZE_LOOK_SECONDS:
-            self._measured = now
-            self._size = sum(map(_size_of, self._spool.glob("*/*/part-*")))
-        if self._settings.spool_gb and self._size > self._settings.spool_gb * _GIB:
-            return "the spool is larger than serve.spool_gb"
-        return ""
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # it was closed, so its name changed; the next look counts it
-        return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -13,14 +12,13 @@ from scipy.stats import beta
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.schema import SKETCHES
-from stillhunt.base.schema_case import HARVEST_OPERATION
 from stillhunt.base.units import DAY
 from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
 from stillhunt.watch.signatures.features import style_hashes
+from stillhunt.watch.signatures.harvested import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
@@ -47,15 +45,6 @@ _UNKNOWN = FalseMatches(0, 0, 0, 0, 0, 0, 0.0, 1e6)
 _SURE = 0.95
 
 
-@dataclass(frozen=True)
-class _Campaign:
-    """A campaign to sign: its id, its last harvested request and the ids of its members."""
-
-    name: str
-    last_seen: int
-    members: tuple[str, ...]
-
-
 def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config: Config, made_at: int) -> SignatureSet:
     """Compile one signature for each harvesting campaign to act on.
 
@@ -69,10 +58,10 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
         config: settings; `seed` and `watch.signature_days` are used.
         made_at: microseconds since 1970.
     """
-    campaigns = _campaigns_to_sign(tables)
+    campaigns = campaigns_to_sign(tables)
     if not campaigns:
         return _as_set([], [], config)
-    found = _fetch(sketches, tables, campaigns)
+    found = harvested_requests(sketches, tables, campaigns)
     materials = [material_of(found.filter(pc.equal(found["campaign"], at))) for at in range(len(campaigns))]
     phrases = [campaign_phrases(one) for one in materials]
     candidates = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
@@ -105,41 +94,8 @@ def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config
     return SignatureSet(SIGNATURES_VERSION, SKETCH_VERSION, config.seed, signatures, without)
 
 
-def _campaigns_to_sign(tables: Mapping[str, pa.Table]) -> list[_Campaign]:
-    table = tables["campaigns"]
-    rows = table.filter(pc.and_(pc.equal(table["verdict"], "act"), pc.equal(table["kind"], HARVEST_OPERATION)))
-    members: dict[str, list[str]] = {}
-    for row in tables["members"].select(["campaign_id", "account_id"]).to_pylist():
-        members.setdefault(row["campaign_id"], []).append(row["account_id"])
-    names, seen = rows["campaign_id"].to_pylist(), rows["last_seen"].cast(pa.int64()).to_pylist()
-    return [_Campaign(name, last, tuple(members.get(name, ()))) for name, last in zip(names, seen, strict=True)]
-
-
-def _fetch(sketches: Dataset, tables: Mapping[str, pa.Table], campaigns: Sequence[_Campaign]) -> pa.Table:
-    """Harvested requests of the campaigns, of each at most `most_harvested`."""
-    number = {campaign.name: at for at, campaign in enumerate(campaigns)}
-    harvest = tables["harvest"]
-    names = pa.array(list(number), pa.string())
-    harvest = harvest.filter(pc.is_in(harvest["campaign_id"], value_set=names))
-    account_of = dict(
-        zip(tables["slices"]["slice_id"].to_pylist(), tables["slices"]["account_id"].to_pylist(), strict=True)
-    )
-    wanted = passes.HarvestedRequests(
-        harvest["request_id"].combine_chunks(),
-        pa.array([account_of[one] for one in harvest["slice_id"].to_pylist()], pa.string()),
-        np.array([number[one] for one in harvest["campaign_id"].to_pylist()], np.int64),
-        SIGNATURES.most_harvested,
-    )
-    schema = passes.harvested_schema(SKETCHES.arrow)
-    found = sketches.gather(passes.fetch_harvested, schema, wanted, passes.HARVESTED_COLUMNS)
-    # Partitions come in any order, and each gave as many as the whole sample may have.
-    found = found.sort_by("request_key")
-    kept = passes.kept_sample(values(found, "request_key"), values(found, "campaign"), SIGNATURES.most_harvested)
-    return found.take(pa.array(kept)).combine_chunks()
-
-
 def _draft(
-    campaign: _Campaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
+    campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
 ) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
     if material.requests < SIGNATURES.least_harvested:
@@ -171,12 +127,12 @@ def _draft(
     )
 
 
-def _without(campaign: _Campaign, template: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
+def _without(campaign: SignedCampaign, template: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
     return Unsigned(campaign.name, fill(template, **figures), withdraws)
 
 
 def _try(
-    sketches: Dataset, honest: passes.HonestSide, campaigns: Sequence[_Campaign], drafts: list[Signature]
+    sketches: Dataset, honest: passes.HonestSide, campaigns: Sequence[SignedCampaign], drafts: list[Signature]
 ) -> pa.Table:
     if not drafts:
         return passes.SCORES.empty_table()
@@ -185,7 +141,7 @@ def _try(
     return sketches.gather(passes.try_signatures, passes.SCORES, trial, MATCHED_COLUMNS)
 
 
-def _settled(draft: Signature, campaign: _Campaign, scores: pa.Table, counts: Counts) -> Signature | Unsigned:
+def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, counts: Counts) -> Signature | Unsigned:
     """The signature with its threshold and rate, or why there is none."""
     group, bits, matched = (values(scores, name) for name in ("group", "bits", "matched"))
     alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))

@@ -1,0 +1,48 @@
+"""Whether the disk and the spool have room for more."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from stillhunt.base.config_live import ServeSettings
+
+_DISK_LOOK_SECONDS = 1.0
+_SIZE_LOOK_SECONDS = 30.0
+_GIB = 1 << 30
+
+
+class SpoolRoom:
+    """Looks from time to time how much room there is.
+
+    Args:
+        settings: how much there must be.
+        spool: the spool folder.
+    """
+
+    def __init__(self, settings: ServeSettings, spool: Path) -> None:
+        self._settings, self._spool = settings, spool
+        self._looked, self._measured = -_DISK_LOOK_SECONDS, -_SIZE_LOOK_SECONDS
+        self._free, self._size = 0, 0
+
+    def full(self) -> str:
+        """Why nothing more is accepted; empty where there is room."""
+        now = time.monotonic()
+        if now - self._looked >= _DISK_LOOK_SECONDS:
+            self._looked, self._free = now, shutil.disk_usage(self._spool).free
+        if self._free < self._settings.free_gb * _GIB:
+            return "the disk of the data folder has less free space than serve.free_gb"
+        if self._settings.spool_gb and now - self._measured >= _SIZE_LOOK_SECONDS:
+            self._measured = now
+            self._size = sum(map(_size_of, self._spool.glob("*/*/part-*")))
+        if self._settings.spool_gb and self._size > self._settings.spool_gb * _GIB:
+            return "the spool is larger than serve.spool_gb"
+        return ""
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it was closed, so its name changed; the next look counts it
+        return 0
