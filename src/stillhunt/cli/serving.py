@@ -39,7 +39,7 @@ from stillhunt.web.server import address, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 FIRST_NAME = "first start"
-SHOWN_CHARACTERS = 80
+_SHOWN_CHARACTERS = 80
 SERVE_PARTS = ("ingest", "hunt", "web")
 
 
@@ -187,7 +187,7 @@ def _check_watched(paths: Sequence[str]) -> None:
     for text in paths:
         if "://" not in text and not glob.has_magic(text) and not Path(text).exists():
             raise InputError(
-                "no such file or folder", where=shorten(text, SHOWN_CHARACTERS), next_step="check the path"
+                "no such file or folder", where=shorten(text, _SHOWN_CHARACTERS), next_step="check the path"
             )
 
 
