@@ -11,7 +11,9 @@ import pytest
 import yaml
 from rich.console import Console
 
-from stillhunt.cli.live_screen import PASTE_COLLECTOR, PASTE_CURL, PASTE_LITELLM, LiveScreen, reachable
+from stillhunt.cli.live_screen import PASTE_COLLECTOR, PASTE_CURL, PASTE_LITELLM, LiveScreen, Screen, reachable
+from stillhunt.watch.child import HuntOutcome
+from stillhunt.watch.folder import DataFolder
 from stillhunt.web.receiver import INLETS
 from stillhunt.web.traffic import Traffic
 
@@ -56,3 +58,18 @@ def test_a_broker_that_fails_is_on_the_screen() -> None:
     assert TOKEN in shown
     assert "stillhunt serve --data '/srv/still hunt' --logs FOLDER" in shown
     assert "nats: NATS: nats: no servers available for connection" in shown
+
+
+@pytest.mark.parametrize("kind", [Screen, LiveScreen])
+def test_a_failed_hunt_says_where_and_no_name_of_a_file_reaches_the_terminal_raw(
+    kind: type[Screen], tmp_path: Path
+) -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=200, markup=False)
+    screen = LiveScreen(console, None) if kind is LiveScreen else Screen(console, quiet=True)
+    failed = HuntOutcome(failure="the file is empty", where="a\x1b]0;b.jsonl, file", next_step="name another")
+    screen.hunted(failed, DataFolder(tmp_path / "data"))
+    shown = written.getvalue()
+    assert "the file is empty" in shown
+    assert "b.jsonl, file" in shown
+    assert "\x1b" not in shown

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.triage import Case
 from stillhunt.watch.alerts.changes import (
-    early_sign_alert,
     failing_alert,
     limit_alert,
     recovered_alert,
@@ -131,7 +130,6 @@ def test_a_hostile_case_cannot_break_out() -> None:
 def test_alerts_about_the_service_are_plain(tmp_path: Path) -> None:
     made = [
         replacement_alert(ACT, 1, "it uses 12 of 14 rare phrases", START, SETTINGS),
-        early_sign_alert("new-model:large-2026-01", "40 accounts moved to a new model within a day", START, SETTINGS),
         failing_alert(3, "the hunt took more than 4.0 GiB of memory", 7, START, SETTINGS),
         recovered_alert(8, START, SETTINGS),
         limit_alert("disk_limit", "only 0.9 GiB are free, so nothing more is accepted", START, SETTINGS),

@@ -17,7 +17,6 @@ from jsonschema import Draft202012Validator
 from stillhunt.base.config_alerts import AlertFile, AlertSettings
 from stillhunt.watch.alerts.changes import (
     Alert,
-    early_sign_alert,
     failing_alert,
     limit_alert,
     recovered_alert,
@@ -122,7 +121,6 @@ EVERY_ALERT: list[Alert] = [
     *alerts([event("returned")]),
     *alerts([event("born", "hunt-0e9b55d7")], review=True),
     replacement_alert(ACT, 3, "they use 12 of 14 rare phrases", START, SETTINGS),
-    early_sign_alert("sign", "40 accounts moved to a new model within a day", START, SETTINGS),
     failing_alert(3, "no room", 7, START, SETTINGS),
     recovered_alert(8, START, SETTINGS),
     some_alert(),

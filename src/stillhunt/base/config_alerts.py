@@ -17,7 +17,6 @@ AlertKind = Literal[
     "campaign_split",
     "campaign_returned",
     "accounts_replaced",
-    "early_sign",
     "hunt_failing",
     "hunt_recovered",
     "disk_limit",

@@ -92,7 +92,8 @@ class Screen:
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.failure:
-            self._say("hunt failed", failure=outcome.failure, next_step=outcome.next_step, seconds=outcome.seconds)
+            said = {"failure": outcome.failure, "where": outcome.where, "next_step": outcome.next_step}
+            self._say("hunt failed", **said, seconds=outcome.seconds)
         elif outcome.sequence is None:
             self._say("nothing to hunt in yet", seconds=outcome.seconds)
         else:
@@ -153,7 +154,9 @@ class LiveScreen(Screen):
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Show what the hunt found."""
         if outcome.failure:
-            self._console.print(f"hunt failed: {outcome.failure}. Next: {outcome.next_step}")
+            where = f" [{outcome.where}]" if outcome.where else ""
+            said = f"hunt failed: {outcome.failure}{where}. Next: {outcome.next_step}"
+            self._console.print(formatting.escape_controls(said))
         self._lines = campaign_lines(folder)
 
     def __rich__(self) -> RenderableType:

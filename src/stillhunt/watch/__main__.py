@@ -17,7 +17,7 @@ def main() -> None:
         snapshot = hunt_now(order_of(sys.stdin.read()))
         outcome = HuntOutcome(sequence=None if snapshot is None else snapshot.sequence)
     except StillhuntError as error:
-        outcome = HuntOutcome(failure=error.what, next_step=error.next_step)
+        outcome = HuntOutcome(failure=error.what, where=error.where, next_step=error.next_step)
     except MemoryError:
         outcome = HuntOutcome(failure="the hunt ran out of memory", next_step="shorten watch.window_days")
     except OSError as error:

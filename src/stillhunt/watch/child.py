@@ -33,6 +33,7 @@ class HuntOutcome:
     Attributes:
         sequence: number of the snapshot; None where there was nothing to read, or where it failed.
         failure: why it failed; empty where it did not.
+        where: file, table or setting at fault; empty if there is no place. It may quote what was read.
         next_step: what can be done about it.
         seconds: how long it took.
         peak_bytes: largest resident memory that was seen.
@@ -40,6 +41,7 @@ class HuntOutcome:
 
     sequence: int | None = None
     failure: str = ""
+    where: str = ""
     next_step: str = ""
     seconds: float = 0.0
     peak_bytes: int = 0

@@ -111,23 +111,6 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     )
 
 
-def early_sign_alert(
-    sign: str, statement: str, at: int, settings: AlertSettings, campaign_id: str | None = None
-) -> Alert:
-    """An early sign of a campaign; once for each sign.
-
-    Args:
-        sign: what makes it this one, such as the model and the group.
-        statement: what was seen, in one sentence without account ids and prompts.
-        at: microseconds since 1970.
-        settings: for the link.
-        campaign_id: lasting id where it is about a known campaign.
-    """
-    limit = "An early sign is no verdict: too little was seen so far."
-    title = f"Early sign: {statement}"
-    return _alert(("early_sign", sign), at, title, [clean_sentence(statement), limit], (campaign_id, {}, settings))
-
-
 def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:
     """Hunts fail one after the other; once until one succeeds.
 
