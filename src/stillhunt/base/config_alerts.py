@@ -17,6 +17,7 @@ AlertKind = Literal[
     "campaign_split",
     "campaign_returned",
     "accounts_replaced",
+    "early_sign",
     "hunt_failing",
     "hunt_recovered",
     "disk_limit",

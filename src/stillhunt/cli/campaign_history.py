@@ -18,10 +18,13 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DATABASE
+from stillhunt.watch.early_signs.signs import EarlySign, read_signs, told
+from stillhunt.watch.folder import DATABASE, SNAPSHOTS, DataFolder
 from stillhunt.watch.history import all_campaigns, history, members_over_time, resolve_campaign, snapshot_times
+from stillhunt.watch.snapshots import latest_snapshot
 
-_MOMENTS = ("first_seen", "last_seen", "at")
+_MOMENTS = ("first_seen", "last_seen", "at", "first_at", "found_at")
+_ACCOUNT_CHARS = 24
 _HEADINGS = ("status", "verdict", "campaign", "accounts", "requests", "first seen", "last seen (UTC)")
 _STATUSES = ("active", "dormant", "merged", "ended")
 
@@ -48,8 +51,10 @@ def run_history(order: HistoryOrder) -> None:
     """
     with _opened(order) as database:
         campaigns = all_campaigns(database)
+        snapshot = latest_snapshot(DataFolder(order.data)) if (order.data / SNAPSHOTS).is_dir() else None
+        signs = [] if snapshot is None else read_signs(snapshot.path)
         if order.campaign is None:
-            _print_all(campaigns, as_json=order.as_json)
+            _print_all(campaigns, signs, as_json=order.as_json)
             return
         name = resolve_campaign(database, order.campaign)
         (campaign,) = (row for row in campaigns if row["campaign_id"] == name)
@@ -77,9 +82,10 @@ def _opened(order: HistoryOrder) -> Iterator[WatchDatabase]:
         database.close()
 
 
-def _print_all(campaigns: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign], *, as_json: bool) -> None:
     if as_json:
-        print_json({"campaigns": [_dated(row) for row in campaigns]})
+        early = [_dated({**told(sign), "accounts": sign.accounts}) for sign in signs]
+        print_json({"campaigns": [_dated(row) for row in campaigns], "early_signs": early})
         return
     console = output_console()
     statuses = Counter(row["status"] for row in campaigns)
@@ -89,6 +95,17 @@ def _print_all(campaigns: Sequence[Mapping[str, Any]], *, as_json: bool) -> None
     if campaigns:
         console.print()
         print_columns(console, [_HEADINGS, *map(_cells, sorted(campaigns, key=_rank))])
+    if signs:
+        console.print("\nEarly signs, which are no verdict; --json lists their accounts", style="bold")
+        print_columns(console, [(_minute(sign.first_at), _who(sign), _said(sign)) for sign in signs], ("dim", "dim"))
+
+
+def _who(sign: EarlySign) -> str:
+    return sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
+
+
+def _said(sign: EarlySign) -> str:
+    return formatting.sentence(formatting.escape_controls(sign.statement))
 
 
 def _rank(row: Mapping[str, Any]) -> int:

@@ -24,6 +24,7 @@ from stillhunt.base import formatting
 from stillhunt.cli.terminal import message_console
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
+from stillhunt.watch.early_signs.signs import read_signs
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
@@ -32,6 +33,7 @@ from stillhunt.web.traffic import Traffic
 REDRAWS_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6
 SHOWN_SOURCES = 4
+SHOWN_SIGNS = 3
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SPARK_SECONDS = 60
 
@@ -214,16 +216,17 @@ def campaign_lines(folder: DataFolder) -> list[str]:
         return []
     budget = snapshot.facts()["budget"]
     spent = f"budget   {budget['spent']:.2f} of {budget['allowed']:g} false campaigns spent in the last 30 days"
+    signs = [f"early    {sign.statement}" for sign in read_signs(snapshot.path)[:SHOWN_SIGNS]]
     rows = [campaign.row for campaign in Case.read(snapshot.case).model.of_verdict("act", "review")]
     if not rows:
-        return ["found    no campaign in the latest snapshot", spent]
+        return ["found    no campaign in the latest snapshot", *signs, spent]
     lines = [
         f"{row['verdict']:<8} {row['campaign_id']}  {formatting.volume(row['requests'], row['accounts'])}, "
         f"{formatting.probability(row['score'])}"
         for row in rows[:SHOWN_CAMPAIGNS]
     ]
     more = len(rows) - SHOWN_CAMPAIGNS
-    return [*lines, *([f"         and {more} more"] if more > 0 else []), spent]
+    return [*lines, *([f"         and {more} more"] if more > 0 else []), *signs, spent]
 
 
 @contextmanager

@@ -23,9 +23,11 @@ from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
 from stillhunt.triage import Case
-from stillhunt.watch.alerts.changes import Alert, alerts_of, limit_alert
+from stillhunt.watch.alerts.changes import Alert, alerts_of, early_sign_alerts, limit_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.early_signs.finding import early_signs
+from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.inputs import watched_files, window_parts, window_start
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
@@ -121,11 +123,13 @@ class _Found:
         case: under the ids that the hunt gave.
         signatures: compiled from it.
         returned: campaigns that look like an earlier one with other accounts.
+        signs: early signs, under the ids that the hunt gave.
     """
 
     case: Case
     signatures: SignatureSet
     returned: Mapping[str, ReturnEvidence]
+    signs: Sequence[EarlySign]
 
 
 def _healing_hunt(
@@ -148,11 +152,12 @@ def _signing_hunt(
 ) -> _Found:
     earlier = signatures_of(plan.data, plan.config.seed).in_force(plan.now)
     accounts = {account for campaign in known for account in campaign.members}
-    made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence]]] = []
+    made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence], Sequence[EarlySign]]] = []
 
     def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
         signatures = compile_signatures(sketches, tables, settings, plan.now)
-        made.append((signatures, returned_campaigns(sketches, tables, earlier, accounts)))
+        back = returned_campaigns(sketches, tables, earlier, accounts)
+        made.append((signatures, back, early_signs(sketches, tables, plan.now)))
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
     case = hunt(inputs, customers, settings, progress=progress, after=sign)
@@ -169,9 +174,14 @@ def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence:
     facts = json.dumps({**row, "window_start": start, "budget": asdict(spent)}, sort_keys=True).encode()
     signatures = results.signatures.renamed(settled.lasting)
     signatures = signatures.with_earlier(signatures_of(plan.data, plan.config.seed), plan.now)
-    files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures)}
+    before = latest_snapshot(plan.data)
+    earlier = [] if before is None else read_signs(before.path)
+    signs = settle_signs(results.signs, earlier, settled.lasting, start)
+    files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures), SIGNS_FILE: signs_as_json(signs)}
     snapshot = write_snapshot(plan.data, sequence, lasting, files)
     alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
+    known = {one.sign_id for one in earlier}
+    alerts += early_sign_alerts([one for one in signs if one.sign_id not in known], plan.config.alerts)
     with database.write() as connection:
         record_hunt(connection, row, found, settled)
         record_alerts(connection, alerts, plan.config.alerts)

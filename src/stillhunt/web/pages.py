@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.watch.early_signs.signs import read_signs, told
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
@@ -120,4 +121,5 @@ class _Pages:
             "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": None if snapshot is None else snapshot.facts(),
+            "early_signs": [] if snapshot is None else [told(sign) for sign in read_signs(snapshot.path)],
         }

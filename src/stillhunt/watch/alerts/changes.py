@@ -15,8 +15,10 @@ from stillhunt.base.units import HOUR
 from stillhunt.triage import Case
 from stillhunt.triage.model import CampaignModel
 from stillhunt.watch.alerts.content import campaign_facts, campaign_text, clean_sentence, clean_title, link_to
+from stillhunt.watch.early_signs.signs import EarlySign
 from stillhunt.watch.lineage.campaigns import Event
 
+_SIGNS_TOLD, _SIGNS_LISTED = 3, 50
 _MOST_IMPORTANT_FIRST: tuple[AlertKind, ...] = (
     "campaign_returned",
     "campaign_new",
@@ -109,6 +111,31 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     return _alert(
         (kind, campaign_id, at // HOUR), at, title, [clean_sentence(reason), limit], (campaign_id, body, settings)
     )
+
+
+def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> list[Alert]:
+    """Early signs that one hunt found for the first time, as one alert, so that many of them are no flood.
+
+    Args:
+        signs: with their lasting ids.
+        settings: for the link.
+
+    Returns:
+        The alert; none without signs.
+    """
+    if not signs:
+        return []
+    kind: AlertKind = "early_sign"
+    body = [{"id": sign.sign_id, "kind": sign.kind, "accounts": len(sign.accounts)} for sign in signs[:_SIGNS_LISTED]]
+    text = [clean_sentence(sign.statement) for sign in signs[:_SIGNS_TOLD]]
+    if len(signs) > _SIGNS_TOLD:
+        text.append("The others are listed by 'stillhunt history'.")
+    text.append("An early sign is no verdict: honest groups do such things, too, and too little was seen so far.")
+    accounts = len({account for sign in signs for account in sign.accounts})
+    title = f"{formatting.plural(len(signs), 'early sign')} of campaigns: {formatting.plural(accounts, 'account')}"
+    campaign = signs[0].campaign_id if len(signs) == 1 else ""
+    what = (kind, *sorted(sign.sign_id for sign in signs))
+    return [_alert(what, signs[0].found_at, title, text, (campaign or None, {"signs": body}, settings))]
 
 
 def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:

@@ -1,0 +1,132 @@
+"""What an early sign is, and how it is kept from hunt to hunt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from stillhunt.base import formatting
+
+SIGNS_FILE = "early_signs.json"
+SIGNS_VERSION = 1
+MOST_BYTES = 64 << 20
+SAME = 0.5
+"""Share of the smaller one's accounts that two signs of one kind and model have in common to be one; as for groups."""
+
+SignKind = Literal["new_model", "probe_and_burst", "extraction_attempts"]
+Text = Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class EarlySign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One early sign.
+
+    Attributes:
+        sign_id: lasting; "" before the first settling.
+        kind: what was seen.
+        campaign_id: of the campaign or group left alone in the snapshot; "" where it is about one account.
+        accounts: who showed it, ascending.
+        model: which model it is about; "" where it is about none.
+        first_at: when it began, microseconds since 1970.
+        found_at: of the latest hunt that found it, microseconds since 1970.
+        statement: what was seen and what is usual, in one sentence.
+    """
+
+    sign_id: Text
+    kind: SignKind
+    campaign_id: Text
+    accounts: list[Text]
+    model: Text
+    first_at: int
+    found_at: int
+    statement: Text
+
+
+class Seen(NamedTuple):
+    """A sign before it has an id and a time of finding.
+
+    Attributes:
+        kind, model, statement: as of the sign.
+        group: id that the hunt gave the campaign or group left alone; "" where it is about one account.
+        accounts: who showed it.
+        hour: when it began, hours since 1970.
+    """
+
+    kind: SignKind
+    group: str
+    accounts: Collection[str]
+    model: str
+    hour: int
+    statement: str
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    signs: list[EarlySign]
+
+
+def settle_signs(
+    found: Sequence[EarlySign], earlier: Sequence[EarlySign], lasting: Mapping[str, str], oldest: int
+) -> list[EarlySign]:
+    """Signs with lasting ids: those found, then those of earlier hunts that were found since a time.
+
+    Args:
+        found: of this hunt, under the ids that it gave.
+        earlier: of the snapshot before.
+        lasting: id that the hunt gave a campaign -> lasting id.
+        oldest: what was not found since then is dropped, microseconds since 1970.
+    """
+    left = {one.sign_id: one for one in earlier}
+    settled = []
+    for sign in found:
+        known = next((one for one in left.values() if _same(sign, one)), None)
+        if known is not None:
+            del left[known.sign_id]
+        name = _named(sign) if known is None else known.sign_id
+        first = sign.first_at if known is None else min(known.first_at, sign.first_at)
+        campaign = lasting.get(sign.campaign_id, sign.campaign_id)
+        settled.append(msgspec.structs.replace(sign, sign_id=name, first_at=first, campaign_id=campaign))
+    taken = {one.sign_id for one in settled}
+    return [*settled, *(one for name, one in left.items() if one.found_at >= oldest and name not in taken)]
+
+
+def _same(sign: EarlySign, other: EarlySign) -> bool:
+    if (sign.kind, sign.model) != (other.kind, other.model):
+        return False
+    common = len(set(sign.accounts) & set(other.accounts))
+    return common >= SAME * min(len(sign.accounts), len(other.accounts))
+
+
+def _named(sign: EarlySign) -> str:
+    what = json.dumps([sign.kind, sign.model, sign.first_at, sign.accounts]).encode()
+    return hashlib.sha256(what).hexdigest()[:16]
+
+
+def signs_as_json(signs: Sequence[EarlySign]) -> bytes:
+    """The content of the file of a snapshot."""
+    return msgspec.json.encode(_File(SIGNS_VERSION, list(signs)), order="sorted")
+
+
+def read_signs(folder: Path) -> list[EarlySign]:
+    """Early signs of a snapshot; none where it has no such file, or one that this version cannot read.
+
+    Args:
+        folder: of the snapshot.
+    """
+    try:
+        with (folder / SIGNS_FILE).open("rb") as file:
+            content = msgspec.json.decode(file.read(MOST_BYTES), type=_File)
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        return []  # the next hunt finds them again
+    return content.signs if content.version == SIGNS_VERSION else []
+
+
+def told(sign: EarlySign) -> dict[str, object]:
+    """A sign without the ids of its accounts, as status and alerts tell it."""
+    fields = {name: getattr(sign, name) for name in ("sign_id", "kind", "campaign_id", "model", "first_at", "found_at")}
+    statement = formatting.escape_controls(sign.statement)
+    return {**fields, "accounts": len(sign.accounts), "statement": statement}
