@@ -8,11 +8,11 @@ look to look as a watch does. Planted are:
 
 - `new_model`: campaigns of the first generator, half of whose traffic moves to a model within a day of its release;
 - `probe_and_burst`: the same campaigns, of which two accounts send at most 5 requests to a model that an eighth of all
-  customers uses and the campaign never did; two days later all its requests go there. Only the column `model` is changed;
+  customers uses and the campaign never did; two days later all its requests go there. Only `model` is changed;
 - `extraction_attempts`: 1,500 variants of one attempt by three accounts in 36 hours, of phrases that the lexicon knows.
   This measures the count, and not whether attempts are recognised.
 
-"Before verdict" are the worlds in which the sign came before a campaign with a quarter of the accounts had the verdict act.
+"Before verdict" are worlds in which the sign came before a campaign with a quarter of the accounts was one to act on.
 """
 
 from __future__ import annotations
