@@ -188,9 +188,10 @@ def return_row(generator: str, seed: int) -> dict[str, Any]:
     persona = Truth(log.world.truth_accounts, log.world.truth_requests).persona
     strangers = {account: persona[account] for account in linked if account not in before | after}
     return {
-        "what": "return", "generator": generator, "rung": RETURN_RUNG, "seed": seed, "signed": len(signed["signatures"]),
-        "without": [one["reason"] for one in signed["without"]], "replacements": len(replacements),
-        "linked": len(in_time), "in_time": sum(in_time), "honest_linked": strangers,
+        "what": "return", "generator": generator, "rung": RETURN_RUNG, "seed": seed,
+        "signed": len(signed["signatures"]),
+        "without": [one["reason"] for one in signed["without"]],
+        "replacements": len(replacements), "linked": len(in_time), "in_time": sum(in_time), "honest_linked": strangers,
         "requests": sorted(linked[account] for account in replacements if account in linked),
     }  # fmt: skip
 
@@ -217,7 +218,8 @@ def print_table(out: Path) -> None:
     """First calls and returns by generator and rung."""
     rows = rows_of(out)
     print(
-        f"{'first call':<12}{'rung':>5}{'worlds':>8}{'called':>8}{'median':>9}{'worst':>9}{'share':>8}{'wrong hunts':>13}"
+        f"{'first call':<12}{'rung':>5}{'worlds':>8}{'called':>8}{'median':>9}{'worst':>9}{'share':>8}"
+        f"{'wrong hunts':>13}"
     )
     for generator in GENERATORS:
         for rung in CALL_RUNGS:
