@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from stillhunt.watch.following import SpoolFollower
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
 from stillhunt.watch.tail import SpoolTail
-from watch.small_world import harvesters, recent
+from watch.small_world import harvesters, lines, recent
 
 STREAM = Stream("gateway", "jsonl", "jsonl")
 
@@ -50,9 +51,12 @@ def test_the_tail_gives_each_record_once_over_growth_closing_and_deletion(tmp_pa
     assert list(tail.new_records()) == [(b"".join(records), ending)]
 
 
-def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [recent, lines], ids=["as it happens", "a log of last year"])
+def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(
+    tmp_path: Path, sent: Callable[[], Sequence[bytes]]
+) -> None:
     folder, config = DataFolder(tmp_path / "data"), Config()
-    accounts = {line: json.loads(line)["account_id"] for line in recent()}
+    accounts = {line: json.loads(line)["account_id"] for line in sent()}
     replaced = set(sorted(harvesters())[:4])
     honest = [account for account in sorted(set(accounts.values())) if account not in harvesters()][:8]
     held_back = replaced | set(honest)
@@ -67,9 +71,9 @@ def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(tmp_pat
     later, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
     linked = []
     for account in sorted(held_back):
-        sent = [line for line, owner in accounts.items() if owner == account]
-        for first in range(0, len(sent), 5):
-            append(later, sent[first : first + 5])
+        own = [line for line, owner in accounts.items() if owner == account]
+        for first in range(0, len(own), 5):
+            append(later, own[first : first + 5])
             linked += follower.look()
     os.close(later)
     assert {one.account_id for one in linked} <= replaced

@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stillhunt.base.config import Config
@@ -52,6 +53,13 @@ def at(real, here=lambda *_: True):
 
 {step}
 main()
+"""
+STARTING = """
+import os, subprocess, sys
+order = int(sys.argv[1])
+child = subprocess.Popen([sys.executable, "-m", "stillhunt.watch", str(os.getpid())], stdin=order)
+print(child.pid, flush=True)
+child.wait()
 """
 RECEIVING = """
 import sys, pathlib, threading
@@ -106,6 +114,23 @@ def test_a_hunt_that_is_killed_leaves_the_snapshot_before_or_a_whole_one(
     assert newest_sequence(database) == again.sequence == (3 if step == "between transaction and switch" else 2)
     assert [path.name for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
     database.close()
+
+
+def test_a_hunt_ends_with_the_server_that_started_it() -> None:
+    order, never = os.pipe()
+    server = subprocess.Popen(
+        [sys.executable, "-c", STARTING, str(order)], stdout=subprocess.PIPE, text=True, pass_fds=[order]
+    )
+    assert server.stdout is not None
+    hunt = psutil.Process(int(server.stdout.readline()))
+    assert hunt.is_running()
+    server.kill()
+    server.wait()
+    hunt.wait(timeout=60)
+    assert not hunt.is_running()
+    server.stdout.close()
+    os.close(order)
+    os.close(never)
 
 
 def test_a_receiver_that_is_stopped_keeps_its_part_and_its_records_come_later(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,19 @@ def test_a_part_that_was_written_late_keeps_its_hour(folder: DataFolder, store: 
     aged(late, 1)
     assert not expire(folder, store, CONFIG, NOW)
     assert early.exists()
+
+
+def test_a_part_of_a_time_when_the_clock_was_behind_is_as_young_as_those_before_it(
+    folder: DataFolder, store: WatchDatabase
+) -> None:
+    numbered = "part-{:08}-{}00-jsonl.jsonl"
+    hours = [datetime.fromtimestamp(moment(days) / 1e6, UTC).strftime("%Y%m%dT%H") for days in (1, 60)]
+    part(folder, 1, name=numbered.format(1, hours[0]))
+    behind = part(folder, 60, name=numbered.format(2, hours[1]))
+    lone = part(folder, 60, "other", numbered.format(1, hours[1]))
+    assert expire(folder, store, CONFIG, NOW).parts == 1
+    assert behind.exists()
+    assert not lone.exists()
 
 
 def test_a_part_that_a_process_holds_is_not_deleted(folder: DataFolder, store: WatchDatabase) -> None:

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
+import time
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.child import HuntOutcome, order_of
 from stillhunt.watch.following import FOLLOW, main_follow
 from stillhunt.watch.hunting import hunt_now
+
+PARENT_SECONDS = 1.0
+"""How often a hunt looks whether the process that started it is still there. Judgement."""
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after its parent has died: nobody would watch its memory any more.
+
+    A killed hunt costs what it did not keep yet, and the next server starts another.
+
+    Args:
+        parent: process id.
+    """
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=look, name="stillhunt-parent", daemon=True).start()
 
 
 def main() -> None:
@@ -31,4 +54,5 @@ if __name__ == "__main__":
     if FOLLOW in sys.argv[1:]:
         main_follow()
     else:
+        end_with(int(sys.argv[1]))
         main()

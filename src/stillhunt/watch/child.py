@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -117,7 +118,8 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
 
 def _started() -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-m", "stillhunt.watch"], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    words = [sys.executable, "-m", "stillhunt.watch", str(os.getpid())]
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603 - our own module
 
 
 class _Watcher(threading.Thread):

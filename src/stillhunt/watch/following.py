@@ -22,7 +22,7 @@ from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
-from stillhunt.watch.hunting import HuntPlan, signatures_of
+from stillhunt.watch.hunting import HuntPlan, signatures_in_force
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
@@ -71,7 +71,7 @@ class SpoolFollower:
         snapshot = latest_snapshot(self._plan.data)
         if snapshot is None or snapshot.sequence == self._sequence:
             return
-        found = signatures_of(self._plan.data, self._plan.config.seed).in_force(time.time_ns() // 1000)
+        found = signatures_in_force(self._plan.data, self._plan.config.seed, time.time_ns() // 1000)
         self._sequence, self._armed = snapshot.sequence, bool(found.signatures)
         self._follower.matcher = Matcher(found.signatures)
 

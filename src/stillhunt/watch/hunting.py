@@ -150,7 +150,7 @@ def _healing_hunt(
 def _signing_hunt(
     plan: HuntPlan, inputs: Sequence[str], known: Sequence[KnownCampaign], progress: Progress | None
 ) -> _Found:
-    earlier = signatures_of(plan.data, plan.config.seed).in_force(plan.now)
+    earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
     made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence], Sequence[EarlySign]]] = []
 
@@ -173,7 +173,7 @@ def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence:
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
     facts = json.dumps({**row, "window_start": start, "budget": asdict(spent)}, sort_keys=True).encode()
     signatures = results.signatures.renamed(settled.lasting)
-    signatures = signatures.with_earlier(signatures_of(plan.data, plan.config.seed), plan.now)
+    signatures = signatures.with_earlier(signatures_in_force(plan.data, plan.config.seed, plan.now))
     before = latest_snapshot(plan.data)
     earlier = [] if before is None else read_signs(before.path)
     signs = settle_signs(results.signs, earlier, settled.lasting, start)
@@ -197,17 +197,23 @@ def _budget_alerts(spent: Ledger, plan: HuntPlan) -> list[Alert]:
     return [limit_alert("budget_limit", statement, plan.now, plan.config.alerts)]
 
 
-def signatures_of(folder: DataFolder, seed: int) -> SignatureSet:
-    """Signatures of the latest snapshot; none before the first, and none where they cannot be read any more.
+def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet:
+    """Signatures of the latest snapshot that have not expired; none where they cannot be read any more.
+
+    They expire by the time of the log, which is that of its newest request: logs that are handed over late, or
+    replayed, are followed as well. Requests of the future do not move it beyond the clock.
 
     Args:
         folder: the data folder.
         seed: of the settings; signatures of another seed do not fit.
+        now: time of the clock, microseconds since 1970.
     """
     snapshot = latest_snapshot(folder)
     if snapshot is not None:
         with suppress(CaseError):  # the next hunt makes new ones
-            return read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
+            newest = snapshot.facts()["to_time"]
+            found = read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
+            return found.in_force(now if newest is None else min(now, newest))
     return no_signatures(seed)
 
 

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy import delete, func, select
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
-from stillhunt.base.units import DAY
+from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt.extract import names_in_use
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
@@ -31,13 +31,13 @@ from stillhunt.watch.holds import KEEPING, all_holds
 from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
-from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, is_source_name
+from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, arrivals, is_source_name
 
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
 _PART = re.compile(r"part-[\w.-]{1,200}")
 _STATE = re.compile(r"[0-9a-f]{64}")
 _SNAPSHOT = re.compile(r"\d{8,10}")
-_LATE = timedelta(hours=2)
+_LATE = 2 * HOUR
 """A part that was begun in an hour may grow into the next one."""
 Held = Callable[[int, int], bool]
 """Whether a hold covers any moment between two, in microseconds since 1970."""
@@ -98,7 +98,7 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
         return any(hold.covers(first, last) for hold in holds)
 
     watch = config.watch
-    parts, part_bytes = _expire_spool(folder.spool, now - int(watch.spool_days * DAY), held)
+    parts, part_bytes = _expire_spool(folder.spool, now, now - int(watch.spool_days * DAY), held)
     states = _expire_state(folder.state, now - int(watch.spool_days * DAY), held)
     snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held)
     campaigns = _expire_campaigns(database, now - int(watch.history_days * DAY), held)
@@ -107,14 +107,17 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
     return Expired(parts, part_bytes, states, snapshots, campaigns, alerts)
 
 
-def _expire_spool(spool: Path, before: int, held: Held) -> tuple[int, int]:
+def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, int]:
+    """Parts by the hour in which they were begun, which a clock that was wrong for a while does not change."""
     number = size = 0
     for source in _folders(spool, is_source_name):
+        begun = dict(arrivals(source, datetime.fromtimestamp(now / 1e6, UTC)))
         for hour in _folders(source, _is_hour):
-            begin = datetime.strptime(hour.name, HOUR_NAME).replace(tzinfo=UTC)
             parts = [path for path in hour.iterdir() if _PART.fullmatch(path.name) and _regular_bytes(path) is not None]
-            ends = [_microseconds(begin + _LATE), *map(_changed_at, parts)]
-            if max(ends) >= before or held(_microseconds(begin), max(ends)):
+            begins = [_hour_begin(begun.get(path, hour.name)) for path in parts] or [_hour_begin(hour.name)]
+            changes = [change for change in map(_changed_at, parts) if change <= now]
+            last = max([min(max(begins) + _LATE, now), *changes])
+            if last >= before or held(min(begins), last):
                 continue
             for path in parts:
                 length = _regular_bytes(path) or 0
@@ -224,6 +227,10 @@ def _is_hour(name: str) -> bool:
     return False
 
 
+def _hour_begin(name: str) -> int:
+    return int(datetime.strptime(name, HOUR_NAME).replace(tzinfo=UTC).timestamp()) * SECOND
+
+
 def _regular_bytes(path: Path) -> int | None:
     """Size of a regular file; None for a link and whatever else."""
     with suppress(OSError):
@@ -248,10 +255,6 @@ def _is_written(path: Path) -> bool:
 
 def _changed_at(path: Path) -> int:
     return path.lstat().st_mtime_ns // 1000
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000
 
 
 def _remove_folder(path: Path) -> bool:

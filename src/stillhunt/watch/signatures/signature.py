@@ -155,16 +155,15 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             without=[_under(one, lasting) for one in self.without],
         )
 
-    def with_earlier(self, earlier: SignatureSet, now: int) -> SignatureSet:
+    def with_earlier(self, earlier: SignatureSet) -> SignatureSet:
         """These, and those of the snapshot before that are still in force: a banned campaign leaves the window.
 
         Args:
-            earlier: signatures of the snapshot before, under lasting ids, as these are.
-            now: microseconds since 1970.
+            earlier: signatures of the snapshot before that are in force, under lasting ids, as these are.
         """
         newer = {one.campaign_id for one in self.signatures}
         newer |= {one.campaign_id for one in self.without if one.withdraws}
-        kept = [one for one in earlier.in_force(now).signatures if one.campaign_id not in newer]
+        kept = [one for one in earlier.signatures if one.campaign_id not in newer]
         kept = sorted(kept, key=lambda one: (-one.last_seen, one.campaign_id))
         return msgspec.structs.replace(self, signatures=[*self.signatures, *kept][:MOST_SIGNATURES])
 
