@@ -17,6 +17,7 @@ from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.sending import DeliveryError
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.early_signs.signs import EarlySign
 from stillhunt.watch.lineage.campaigns import Event
 from triage.fixtures import demo_case
 
@@ -47,6 +48,11 @@ def with_verdict(case: Case, campaign: str, verdict: str) -> Case:
     place = table.column_names.index("verdict")
     changed = table.set_column(place, table.schema.field(place), pa.array(verdicts, pa.string()))
     return Case({**case.tables, "campaigns": changed}, case.samples, case.timeline, case.run)
+
+
+def some_sign(*accounts: str, name: str = "s1") -> EarlySign:
+    said = "Model x appeared, and 8 of 12 members at work began with it within a day"
+    return EarlySign(name, "new_model", ACT, list(accounts), "x", START, START, said)
 
 
 def event(kind: str, campaign: str = ACT, *others: str, reason: str = "something changed") -> Event:

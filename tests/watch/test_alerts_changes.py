@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.triage import Case
 from stillhunt.watch.alerts.changes import (
+    early_sign_alerts,
     failing_alert,
     limit_alert,
     recovered_alert,
@@ -32,6 +33,7 @@ from watch.alert_scenes import (
     database,
     event,
     record,
+    some_sign,
     with_verdict,
 )
 from wording import assert_plain
@@ -130,6 +132,7 @@ def test_a_hostile_case_cannot_break_out() -> None:
 def test_alerts_about_the_service_are_plain(tmp_path: Path) -> None:
     made = [
         replacement_alert(ACT, 1, "it uses 12 of 14 rare phrases", START, SETTINGS),
+        *early_sign_alerts([some_sign("a", "b")], SETTINGS),
         failing_alert(3, "the hunt took more than 4.0 GiB of memory", 7, START, SETTINGS),
         recovered_alert(8, START, SETTINGS),
         limit_alert("disk_limit", "only 0.9 GiB are free, so nothing more is accepted", START, SETTINGS),
@@ -142,6 +145,22 @@ def test_alerts_about_the_service_are_plain(tmp_path: Path) -> None:
         assert json.loads(json.dumps(alert.body))["kind"] == alert.kind
     with database(tmp_path) as store:
         assert len(record(store, made)) == len(made)
+
+
+def test_signs_of_one_hunt_are_one_alert_that_names_no_account() -> None:
+    signs = [some_sign(f"victim-{number}", "victim-x", name=f"s{number}") for number in range(200)]
+    (alert,) = early_sign_alerts(signs, SETTINGS)
+    assert alert.body["title"] == "200 early signs of campaigns: 201 accounts"
+    assert "victim" not in json.dumps(alert.body)
+    assert len(alert.body["signs"]) == 50
+    assert alert.body["text"].count("8 of 12 members") == 3
+    assert "stillhunt history" in alert.body["text"]
+    assert early_sign_alerts([], SETTINGS) == []
+    (again,) = early_sign_alerts(signs[::-1], SETTINGS)
+    assert again.alert_id == alert.alert_id
+    (one,) = early_sign_alerts(signs[:1], SETTINGS)
+    assert one.campaign_id == ACT
+    assert one.body["title"] == "1 early sign of a campaign: 2 accounts"
 
 
 def test_a_hundred_hunts_without_change_are_silent(tmp_path: Path) -> None:

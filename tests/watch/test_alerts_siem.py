@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from stillhunt.base.config_alerts import AlertFile, AlertSettings
 from stillhunt.watch.alerts.changes import (
     Alert,
+    early_sign_alerts,
     failing_alert,
     limit_alert,
     recovered_alert,
@@ -25,7 +26,7 @@ from stillhunt.watch.alerts.changes import (
 from stillhunt.watch.alerts.lines import LineFile
 from stillhunt.watch.alerts.outbox import Due
 from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
-from watch.alert_scenes import ACT, START, alerts, event, some_alert
+from watch.alert_scenes import ACT, START, alerts, event, some_alert, some_sign
 
 TEXT, WHOLE = {"type": "string", "minLength": 1}, {"type": "integer"}
 MILLISECONDS = {"type": "integer", "minimum": 1_000_000_000_000, "maximum": 10_000_000_000_000}
@@ -121,6 +122,7 @@ EVERY_ALERT: list[Alert] = [
     *alerts([event("returned")]),
     *alerts([event("born", "hunt-0e9b55d7")], review=True),
     replacement_alert(ACT, 3, "they use 12 of 14 rare phrases", START, SETTINGS),
+    *early_sign_alerts([some_sign("a", "b")], SETTINGS),
     failing_alert(3, "no room", 7, START, SETTINGS),
     recovered_alert(8, START, SETTINGS),
     some_alert(),

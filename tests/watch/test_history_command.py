@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 from watched_campaigns import WINDOW, accounts, found, snapshot_row
 
 from cli.running import run
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import LINKED_ACCOUNTS
+from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, signs_as_json
+from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.lineage.campaigns import FoundCampaign
 from stillhunt.watch.lineage.settle import settle
 from stillhunt.watch.records import known_campaigns, record_hunt
@@ -31,6 +36,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settled = settle(known_campaigns(database), campaigns, WINDOW)
         with database.write() as connection:
             record_hunt(connection, snapshot_row(number), campaigns, settled)
+    with database.write() as connection:
+        for number, account in enumerate(["newcomer-1", HOSTILE, *(f"more-{at}" for at in range(10))]):
+            row = {"campaign_id": "c-aa11", "account_id": account, "at": WINDOW + number, "bits": 71.5, "requests": 4}
+            connection.execute(insert(LINKED_ACCOUNTS).values(**row, reasons='["It uses 12 of 14 rare phrases"]'))
     database.close()
     return folder
 
@@ -97,3 +106,36 @@ def test_unknown_campaign(data: Path) -> None:
     assert result.returncode == 1
     assert "no campaign has the id '\\x1b" in result.stderr
     assert "\x1b" not in result.stderr
+
+
+def test_accounts_that_match_the_signature_are_listed(data: Path) -> None:
+    shown = run("history", "c-aa11", "--data", str(data), cwd=data).stdout
+    assert "\x1b" not in shown
+    listed = shown.partition("match its signature")[2].splitlines()[1:]
+    assert len(listed) == 11
+    assert listed[-1] == "and 2 more; --json lists all"
+    assert "71.5 bits  4 requests  It uses 12 of 14 rare phrases" in listed[0]
+    told = json.loads(run("history", "c-aa11", "--json", "--data", str(data), cwd=data).stdout)
+    assert len(told["linked_accounts"]) == 12
+    assert told["linked_accounts"][-1]["account_id"] == "newcomer-1"
+    assert "match its signature" not in run("history", "c-bb22", "--data", str(data), cwd=data).stdout
+
+
+def test_early_signs_of_the_latest_snapshot_are_listed(data: Path, tmp_path: Path) -> None:
+    copied = DataFolder(tmp_path / "data")
+    shutil.copy(data / "stillhunt.db", copied.database)
+    said = "Model x appeared, and 8 of 12 members began with it"
+    signs = [EarlySign("s1", "new_model", "c-aa11", ["a"], "x", WINDOW, WINDOW, said)]
+    signs.append(EarlySign("s2", "extraction_attempts", "", [HOSTILE], "", WINDOW, WINDOW, HOSTILE))
+    (copied.snapshots / "00000003").mkdir()
+    (copied.snapshots / "00000003" / SIGNS_FILE).write_bytes(signs_as_json(signs))
+    copied.switch_latest("00000003")
+    shown = run("history", "--data", str(copied.path), cwd=tmp_path).stdout
+    assert "\x1b" not in shown
+    assert "c-aa11" in shown.partition("Early signs")[2]
+    assert f"{said}." in shown
+    told = json.loads(run("history", "--json", "--data", str(copied.path), cwd=tmp_path).stdout)
+    assert [(row["kind"], row["accounts"]) for row in told["early_signs"]] == [
+        ("new_model", ["a"]),
+        ("extraction_attempts", [HOSTILE]),
+    ]

@@ -259,3 +259,22 @@ def test_a_data_folder_that_is_gone_for_a_while_is_no_reason_to_drop_records(run
     aside.rename(running.folder.spool)
     assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
     assert running.traffic.refused["gateway", "no room"] == 1
+
+
+def test_large_bodies_that_come_at_once_wait_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver_module, "MOST_HELD_BYTES", 2_000_000)
+    body = LINE * 30_000
+    with serving(tmp_path / "data", Config.load({"serve": {"max_body_mb": 2}}, environ={})) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as slow:
+            head = f"POST /v1/ingest/jsonl HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+            slow.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
+            statuses = [post(server, "/v1/ingest/jsonl", body) for _ in range(2)]  # the first may come before `slow`
+            status, answer, headers = statuses[-1]
+            assert status == 503
+            assert "memory" in json.loads(answer)["error"]
+            assert int(headers["retry-after"]) > 0
+            assert server.traffic.refused["gateway", "memory"] >= 1
+        for _ in range(100):  # the server sees the end of the slow connection in a moment
+            if (last := post(server, "/v1/ingest/jsonl", body)[0]) == 200:
+                break
+        assert last == 200

@@ -69,7 +69,7 @@ class ServeSettings(SettingsGroup):
         "127.0.0.1:8686", max_length=256, description="Address and port to listen on; 0.0.0.0:8686 for all interfaces."
     )
     max_body_mb: float = Field(
-        16.0, gt=0, le=1024, description="Size of one request body, before and after unpacking, in megabytes."
+        64.0, gt=0, le=1024, description="Size of one request body, before and after unpacking, in megabytes."
     )
     records_per_second: float = Field(
         0.0, ge=0, description="Most records a second that one token may send, over ten seconds; 0 = no limit."

@@ -20,11 +20,18 @@ from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs, told
 from stillhunt.watch.folder import DATABASE, SNAPSHOTS, DataFolder
-from stillhunt.watch.history import all_campaigns, history, members_over_time, resolve_campaign, snapshot_times
+from stillhunt.watch.history import (
+    all_campaigns,
+    history,
+    linked_accounts,
+    members_over_time,
+    resolve_campaign,
+    snapshot_times,
+)
 from stillhunt.watch.snapshots import latest_snapshot
 
 _MOMENTS = ("first_seen", "last_seen", "at", "first_at", "found_at")
-_ACCOUNT_CHARS = 24
+_ACCOUNT_CHARS, _LINKED_SHOWN = 24, 10
 _HEADINGS = ("status", "verdict", "campaign", "accounts", "requests", "first seen", "last seen (UTC)")
 _STATUSES = ("active", "dormant", "merged", "ended")
 
@@ -59,10 +66,14 @@ def run_history(order: HistoryOrder) -> None:
         name = resolve_campaign(database, order.campaign)
         (campaign,) = (row for row in campaigns if row["campaign_id"] == name)
         events, members = history(database, name), members_over_time(database, name)
+        linked = linked_accounts(database, name)
         if order.as_json:
-            print_json({"campaign": _dated(campaign), "events": [_dated(row) for row in events], "members": members})
+            dated = {"events": [_dated(row) for row in events], "linked_accounts": [_dated(row) for row in linked]}
+            print_json({"campaign": _dated(campaign), **dated, "members": members})
             return
-        _print_one(output_console(), campaign, events, members, snapshot_times(database))
+        console = output_console()
+        _print_one(console, campaign, events, members, snapshot_times(database))
+        _print_linked(console, linked)
 
 
 @contextmanager
@@ -140,6 +151,27 @@ def _print_one(
         console.print("\nMembers", style="bold")
         lines = [(_minute(times.get(hunt)), f"hunt {hunt}", words) for hunt, words in changes]
         print_columns(console, lines, ("dim", "dim"))
+
+
+def _print_linked(console: Console, linked: Sequence[Mapping[str, Any]]) -> None:
+    """Accounts that match the signature, with the first reason of each."""
+    if not linked:
+        return
+    console.print("\nNew accounts that match its signature, which is no verdict on them", style="bold")
+    rows = [
+        (
+            _minute(row["at"]),
+            formatting.shorten(formatting.escape_controls(row["account_id"]), _ACCOUNT_CHARS),
+            f"{formatting.bits(row['bits'])} bits",
+            formatting.plural(row["requests"], "request"),
+            formatting.escape_controls(row["reasons"][0]) if row["reasons"] else "",
+        )
+        for row in linked[:_LINKED_SHOWN]
+    ]
+    print_columns(console, rows, ("dim",))
+    more = len(linked) - _LINKED_SHOWN
+    if more > 0:
+        console.print(f"and {formatting.count(more)} more; --json lists all")
 
 
 def _sentence(campaign: Mapping[str, Any], event: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from rich.live import Live
 from rich.text import Text
 
 from stillhunt.base import formatting
+from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.terminal import message_console
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.traffic import Traffic
@@ -34,6 +37,8 @@ REDRAWS_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6
 SHOWN_SOURCES = 4
 SHOWN_SIGNS = 3
+LINKED_SECONDS = 5.0
+"""How often the database is asked for linked accounts. Judgement."""
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SPARK_SECONDS = 60
 
@@ -101,9 +106,9 @@ class Screen:
         else:
             self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
 
-    def watch(self, schedule: HuntSchedule | None, folder: DataFolder) -> None:
+    def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show what goes on from now on; lines of JSON show events only."""
-        del schedule, folder
+        del schedule, folder, database
 
     def _print_pasteable(self, listen: str, data: Path, token: str) -> None:
         shown = token or "TOKEN"
@@ -139,7 +144,8 @@ class LiveScreen(Screen):
         self._last_total, self._last_look = 0, time.monotonic()
         self._lines: list[str] = []
         self._schedule: HuntSchedule | None = None
-        self._folder: DataFolder | None = None
+        self._database: WatchDatabase | None = None
+        self._linked_at, self._linked = 0.0, 0
         self._lock = threading.Lock()
 
     def started(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
@@ -148,9 +154,9 @@ class LiveScreen(Screen):
         if listen:
             self._print_pasteable(listen, data, token)
 
-    def watch(self, schedule: HuntSchedule | None, folder: DataFolder) -> None:
+    def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show these from now on."""
-        self._schedule, self._folder = schedule, folder
+        self._schedule, self._database = schedule, database
         self._lines = campaign_lines(folder)
 
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
@@ -163,7 +169,7 @@ class LiveScreen(Screen):
 
     def __rich__(self) -> RenderableType:
         """The picture now."""
-        parts = [*self._traffic_lines(), *self._hunt_lines(), *self._lines]
+        parts = [*self._traffic_lines(), *self._hunt_lines(), *self._lines, *self._linked_lines()]
         return Group(*(Text(formatting.escape_controls(line), no_wrap=True, overflow="ellipsis") for line in parts))
 
     def _traffic_lines(self) -> list[str]:
@@ -198,6 +204,18 @@ class LiveScreen(Screen):
             done = "done" if progress.last.sequence is not None else "found nothing to read"
             last = f"{'failed' if progress.last.failure else done}, took {progress.last.seconds:.0f} s"
         return [f"hunt     {last}; next in {max(0.0, progress.next_at - time.time()):.0f} s"]
+
+    def _linked_lines(self) -> list[str]:
+        if self._database is not None and time.monotonic() - self._linked_at >= LINKED_SECONDS:
+            with suppress(StillhuntError):  # the database is busy: the next look comes soon
+                self._linked = sum(linked_counts(self._database).values())
+            self._linked_at = time.monotonic()
+        if not self._linked:
+            return []
+        who = formatting.plural(self._linked, "new account")
+        return [
+            f"linked   {who} {formatting.verb(self._linked, 'matches', 'match')} signatures; see 'stillhunt history'"
+        ]
 
 
 def verdicts(folder: DataFolder) -> dict[str, int]:

@@ -102,14 +102,15 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             plan = HuntPlan(folder, config, order.watched)
             schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
-        served = PageSources(folder, tokens, traffic if receives else None, limits if receives else None, schedule)
+        inlet = (traffic, limits) if receives else (None, None)
+        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database)
         receiver = None
         if receives:
             close_left_behind(folder.spool)
             committer = opened.enter_context(_committing(folder))
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
             receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
-        screen.watch(schedule, folder)
+        screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served)), config.serve.listen))
     return 0
 
@@ -143,7 +144,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
         screen.started("", folder.path, "", order.parts)
         plan = HuntPlan(folder, config, order.watched)
         with _hunting(plan, database, Traffic(), screen) as schedule:
-            screen.watch(schedule, folder)
+            screen.watch(schedule, folder, database)
             threading.Event().wait()
     return 0
 

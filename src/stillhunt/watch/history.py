@@ -12,7 +12,13 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
+from stillhunt.watch.database.tables import (
+    CAMPAIGN_EVENTS,
+    CAMPAIGN_MEMBERS,
+    CAMPAIGN_ROWS,
+    LINKED_ACCOUNTS,
+    SNAPSHOT_ROWS,
+)
 
 _IDS_SHOWN, _WHERE = 3, "database of the data folder"
 
@@ -89,6 +95,29 @@ def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, 
     member = CAMPAIGN_MEMBERS.c
     statement = select(CAMPAIGN_MEMBERS).where(member.campaign_id == campaign)
     return database.read(statement.order_by(member.first_snapshot, member.account_id))
+
+
+def linked_accounts(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
+    """Accounts that match the signature of a campaign and were no members of it then, the latest first.
+
+    Args:
+        database: of the data folder.
+        campaign: lasting id.
+
+    Returns:
+        Rows of LINKED_ACCOUNTS without the campaign; `reasons` is a list. A match is no verdict.
+    """
+    linked = LINKED_ACCOUNTS.c
+    columns = linked.account_id, linked.at, linked.bits, linked.requests, linked.reasons
+    statement = select(*columns).where(linked.campaign_id == campaign).order_by(linked.at.desc(), linked.account_id)
+    return [{**row, "reasons": json.loads(row["reasons"])} for row in database.read(statement)]
+
+
+def linked_counts(database: WatchDatabase) -> dict[str, int]:
+    """Number of accounts that match the signature of each campaign; campaigns without any are left out."""
+    linked = LINKED_ACCOUNTS.c
+    statement = select(linked.campaign_id, func.count().label("accounts")).group_by(linked.campaign_id)
+    return {row["campaign_id"]: row["accounts"] for row in database.read(statement.order_by(linked.campaign_id))}
 
 
 def snapshot_times(database: WatchDatabase) -> dict[int, int]:

@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, told
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN, KnownTokens
@@ -32,6 +34,7 @@ class PageSources:
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be accepted; None where this process receives nothing.
         schedule: None where this process hunts nothing.
+        database: of the data folder; None where it is not to be asked.
     """
 
     folder: DataFolder
@@ -39,6 +42,7 @@ class PageSources:
     traffic: Traffic | None = None
     limits: Limits | None = None
     schedule: HuntSchedule | None = None
+    database: WatchDatabase | None = None
 
 
 def pages_of(served: PageSources) -> Starlette:
@@ -121,5 +125,6 @@ class _Pages:
             "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": None if snapshot is None else snapshot.facts(),
+            "linked_accounts": {} if served.database is None else linked_counts(served.database),
             "early_signs": [] if snapshot is None else [told(sign) for sign in read_signs(snapshot.path)],
         }

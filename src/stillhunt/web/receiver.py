@@ -29,6 +29,9 @@ BODY_SECONDS = 60.0
 """Longest time for the body of one request to arrive: a client that is slower is cut off. Judgement."""
 THREAD_BYTES = 1 << 17
 """Bodies from this size are unpacked and checked in a thread, so that other clients do not wait. Judgement."""
+MOST_HELD_BYTES = 256 << 20
+"""Bytes of bodies that are in memory at a time, as they were sent; one body of the longest size always has room.
+Judgement: with what is unpacked, a receiver stays below a gigabyte or so."""
 RETRY_SECONDS = 5
 """Wait that is asked of a client that was refused for lack of room or speed. Judgement."""
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -58,6 +61,31 @@ INLETS = {
 """Path -> what is received there. The first two are OTLP's own paths."""
 
 
+@dataclass
+class _Memory:
+    """Bytes of bodies in memory: how many there may be, and how many there are."""
+
+    most: int
+    held: int = 0
+
+
+class _HeldBytes:
+    """The bytes of one body; senders of large ones are asked to wait where there are too many at a time."""
+
+    def __init__(self, memory: _Memory) -> None:
+        self._memory, self._own = memory, 0
+
+    def add(self, size: int) -> None:
+        self._own += size
+        self._memory.held += size
+        if self._memory.held > self._memory.most:
+            raise BodyError(503, "more arrives at a time than this server holds in memory", "memory")
+
+    def release(self) -> None:
+        self._memory.held -= self._own
+        self._own = 0
+
+
 class Receiver:
     """An ASGI application that answers POST on the paths of INLETS.
 
@@ -74,11 +102,13 @@ class Receiver:
     ) -> None:
         self._committer, self._tokens, self._limits, self._traffic = committer, tokens, limits, traffic
         self._longest = longest
+        self._memory = _Memory(max(MOST_HELD_BYTES, longest))
         self._answers = _Answers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         inlet = INLETS[scope["path"]]
+        held = _HeldBytes(self._memory)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
         source = "-"
@@ -89,7 +119,7 @@ class Receiver:
             source = token.source
             if full := self._limits.full():
                 raise BodyError(503, full)
-            body = await self._body(receive, headers)
+            body = await self._body(receive, headers, held)
             ended = time.monotonic()
             records = await self._records(inlet, body, headers, protobuf=protobuf)
             if self._limits.too_fast(token.token_id, records.accepted):
@@ -107,6 +137,8 @@ class Receiver:
             # A collector drops what is answered with 500, and sends again what is answered with 503.
             unusable = BodyError(503, "the data folder cannot be used now")
             await self._refuse(send, source, unusable, protobuf=protobuf)
+        finally:
+            held.release()
 
     async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
         self._traffic.refused[source, error.reason or _REASONS.get(error.status, "not decodable")] += 1
@@ -125,7 +157,7 @@ class Receiver:
             raise BodyError(403, "this token may not send records; its scopes lack 'ingest'")
         return token
 
-    async def _body(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    async def _body(self, receive: Receive, headers: dict[bytes, bytes], held: _HeldBytes) -> bytes:
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._longest:
             raise BodyError(413, f"the body is longer than {self._longest} bytes (serve.max_body_mb)")
@@ -140,6 +172,7 @@ class Receiver:
                     if message["type"] == "http.disconnect":
                         raise BodyError(400, "the connection ended before the body did")
                     parts.append(message.get("body", b""))
+                    held.add(len(parts[-1]))
                     size += len(parts[-1])
                     if size > self._longest:
                         break

@@ -132,7 +132,8 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
         text.append("The others are listed by 'stillhunt history'.")
     text.append("An early sign is no verdict: honest groups do such things, too, and too little was seen so far.")
     accounts = len({account for sign in signs for account in sign.accounts})
-    title = f"{formatting.plural(len(signs), 'early sign')} of campaigns: {formatting.plural(accounts, 'account')}"
+    whose = formatting.verb(len(signs), "a campaign", "campaigns")
+    title = f"{formatting.plural(len(signs), 'early sign')} of {whose}: {formatting.plural(accounts, 'account')}"
     campaign = signs[0].campaign_id if len(signs) == 1 else ""
     what = (kind, *sorted(sign.sign_id for sign in signs))
     return [_alert(what, signs[0].found_at, title, text, (campaign or None, {"signs": body}, settings))]
