@@ -20,6 +20,7 @@ from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
+from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.signatures.compiling import compile_signatures
 
 pytestmark = pytest.mark.service
@@ -61,9 +62,12 @@ def test_findings_are_the_same(engine: Any, tmp_path: Path) -> None:
         store.settle_repeats()
         expected = findings(store.dataset(2), customers, config)
         signatures = compile_signatures(store.dataset(2), expected, config, 0)
+        signs = early_signs(store.dataset(2), expected, 0)
     sketches, _, _ = spark_sketches(engine, str(tmp_path), None, config)
     found = findings(sketches.dataset(1), customers, config)
     assert expected["campaigns"].num_rows
     assert [name for name, table in expected.items() if not found[name].equals(table)] == []
     assert len(signatures.signatures) + len(signatures.without) == 1
     assert compile_signatures(sketches.dataset(1), found, config, 0) == signatures
+    assert signs
+    assert early_signs(sketches.dataset(1), found, 0) == signs

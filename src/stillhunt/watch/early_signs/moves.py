@@ -199,7 +199,7 @@ def _beside_others(sketches: Dataset, moves: list[_Move], aside: pa.Array) -> It
     """Moves that are unusual beside what other accounts did in the same hours, with the share of these that moved."""
     if not moves:
         return
-    context = passes.Comparison(tuple(move.burst for move in moves), aside)
+    context = passes.BurstComparison(tuple(move.burst for move in moves), aside)
     counted = sketches.gather(passes.compare_use, passes.COMPARED, context, passes.USE_COLUMNS)
     counted = counted.group_by(["question"]).aggregate([("active", "sum"), ("moved", "sum")]).sort_by("question")
     others = zip(counted["active_sum"].to_pylist(), counted["moved_sum"].to_pylist(), strict=True)

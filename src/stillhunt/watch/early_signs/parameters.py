@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 
-_HONEST = "benchmarks/live/early_signs.py --honest: the most that an honest account or group showed, several times over"
+_HONEST = "benchmarks/live/early_signs.py, honest months: several times what honest accounts and groups showed"
 
 
 @parameter_table("watch.early_signs", "What raises a case before there is enough for a verdict.")

@@ -39,7 +39,7 @@ class Burst:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BurstComparison:
     """What comparison accounts are asked.
 
     Attributes:
@@ -90,7 +90,7 @@ def first_uses(table: pa.Table, models: pa.Array) -> pa.Table:
     return pa.concat_tables([pa.table([firsts["model"], firsts["hour_min"]], schema=STARTS), first])
 
 
-def compare_use(table: pa.Table, comparison: Comparison) -> pa.Table:
+def compare_use(table: pa.Table, comparison: BurstComparison) -> pa.Table:
     """For each burst, how many comparison accounts were at work then, and how many of these began with its model.
 
     Args:

@@ -14,7 +14,7 @@ from stillhunt.base import formatting
 
 SIGNS_FILE = "early_signs.json"
 SIGNS_VERSION = 1
-MOST_BYTES = 64 << 20
+MOST_SIGN_BYTES = 64 << 20
 SAME = 0.5
 """Share of the smaller one's accounts that two signs of one kind and model have in common to be one; as for groups."""
 
@@ -119,7 +119,7 @@ def read_signs(folder: Path) -> list[EarlySign]:
     """
     try:
         with (folder / SIGNS_FILE).open("rb") as file:
-            content = msgspec.json.decode(file.read(MOST_BYTES), type=_File)
+            content = msgspec.json.decode(file.read(MOST_SIGN_BYTES), type=_File)
     except (OSError, msgspec.MsgspecError, RecursionError):
         return []  # the next hunt finds them again
     return content.signs if content.version == SIGNS_VERSION else []
