@@ -21,17 +21,17 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import measured, parameter, parameter_table, values_of
 from stillhunt.base.units import DAY
 from stillhunt.score.stats.arrays import Ints
 
 _WORLDS = measured(
-    "benchmarks/quality/budget.py: upper 95 % bound from 20 honest worlds of two generators, 14 days, 2,000 accounts "
-    "each"
+    "benchmarks/quality/budget.py --honest 40 --long 12: upper 95 % bound from 80 honest worlds of two generators, 14 "
+    "days, 2,000 accounts each"
 )
 _GROWTH = measured(
-    "benchmarks/quality/budget.py: 10 worlds of 14 days and 4 of 28 under an earlier verdict; 4 new ones of 28 days, "
-    "of two generators, stay within what it gives"
+    "benchmarks/quality/budget.py --honest 40 --long 12: the same bound from 24 worlds of 28 days against that of the "
+    "80 of 14 days"
 )
 
 
@@ -44,35 +44,36 @@ class SearchNull:
         5.0, unit="bits", meaning="Bits, prior excluded, from which the tail is exponential.", provenance=_WORLDS
     )
     per_thousand: float = parameter(
-        0.29,
+        0.25,
         unit="candidates",
         meaning="Honest candidates above that level at one look, for each thousand accounts of the log.",
         provenance=_WORLDS,
     )
     scale: float = parameter(
-        1.67, unit="bits", meaning="Bits over which their number falls by a factor of e.", provenance=_WORLDS
+        1.85, unit="bits", meaning="Bits over which their number falls by a factor of e.", provenance=_WORLDS
     )
     days: float = parameter(
         14.0, unit="days", meaning="Length of the logs on which it was measured.", provenance=_WORLDS
     )
     rate_growth: float = parameter(
-        1.73,
+        1.99,
         unit="power",
         meaning="Power of the log's length over `days` by which the rate grows.",
         provenance=_GROWTH,
     )
     scale_growth: float = parameter(
-        0.29,
+        0.18,
         unit="power",
         meaning="Power of the log's length over `days` by which the scale grows.",
         provenance=_GROWTH,
     )
     month: float = parameter(
-        40.0,
+        45.5,
         unit="times",
         meaning="Distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.",
-        provenance=judgement(
-            "180 hourly looks at one world give an upper bound of 16; set above it for the days not looked at"
+        provenance=measured(
+            "benchmarks/quality/budget.py --honest 40 --long 12: upper 95 % bound from 720 hourly looks at one world "
+            "of 500 accounts, for the scale above"
         ),
     )
 
