@@ -96,11 +96,13 @@ class Server:
             self.start()
         return ended
 
-    def children(self, last_word: str = "stillhunt.watch") -> list[psutil.Process]:
-        """Hunts that this server started, or other children by the last word of their commands."""
+    def children(self, last_word: str = "") -> list[psutil.Process]:
+        """Hunts that this server started, whose last word is its process id, or others by the last word."""
+        if self.process is None:
+            return []
         with suppress(psutil.Error):
-            children = psutil.Process(self.process.pid).children() if self.process is not None else []
-            return [child for child in children if child.cmdline()[-1:] == [last_word]]
+            wanted = last_word or str(self.process.pid)
+            return [one for one in psutil.Process(self.process.pid).children() if one.cmdline()[-1:] == [wanted]]
         return []
 
     def _environment(self) -> dict[str, str]:

@@ -54,5 +54,6 @@ if __name__ == "__main__":
     if FOLLOW in sys.argv[1:]:
         main_follow()
     else:
-        end_with(int(sys.argv[1]))
+        if sys.argv[1:]:
+            end_with(int(sys.argv[1]))
         main()
