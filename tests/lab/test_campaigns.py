@@ -136,3 +136,12 @@ def test_a_pool_serves_two_labs_and_customers(scene: Scene) -> None:
 def test_impossible_campaigns_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="next:"):
         CampaignSpec(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_workers_that_harvest_nothing_do_no_harm(seed: int) -> None:
+    """So few requests that the last workers have none; their cover traffic has nothing to stand beside."""
+    campaign = CampaignSpec(10, accounts=20, requests_per_account_day=0.5)
+    world = build_world(WorldSpec(accounts=30, days=3, seed=seed, campaigns=(campaign,)))
+    harvest = [row for row in world.truth_requests.to_pylist() if row["campaign"]]
+    assert 0 < len({row["account_id"] for row in harvest}) < 20

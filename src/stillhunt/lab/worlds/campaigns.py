@@ -198,7 +198,8 @@ def _between_leases(scene: Scene, rng: np.random.Generator, people: People, draf
     begin = np.cumsum(harvested) - harvested
     first_rows = np.flatnonzero(cover.turn == 0)
     keeper = cover.owner[first_rows]
-    near = by_owner[begin[keeper] + (rng.random(len(first_rows)) * np.maximum(harvested[keeper], 1)).astype(np.int64)]
+    drawn = (rng.random(len(first_rows)) * np.maximum(harvested[keeper], 1)).astype(np.int64)
+    near = by_owner[np.minimum(begin[keeper] + drawn, len(by_owner) - 1)]  # rows of who harvests nothing go below
     moved = draft.time[near] + (rng.normal(0.0, 0.4, len(first_rows)) * HOUR).astype(np.int64) - cover.time[first_rows]
     shift = np.zeros(int(cover.conversation.max(initial=-1)) + 1, np.int64)
     shift[cover.conversation[first_rows]] = moved
