@@ -5,6 +5,7 @@ import pytest
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.units import DAY, HOUR
+from stillhunt.lab.worlds.build import WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
 from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
 from stillhunt.lab.worlds.rungs import PAUSE, RUNGS

@@ -177,3 +177,8 @@ def test_every_table_is_made_there(server: Server, tmp_path: Path) -> None:
     for table in METADATA.sorted_tables:
         assert database.read(select(table)) == [] or table is META
     database.close()
+
+
+def test_nobody_else_can_read_the_file(tmp_path: Path) -> None:
+    WatchDatabase("", tmp_path / "stillhunt.db").close()
+    assert (tmp_path / "stillhunt.db").stat().st_mode & 0o077 == 0

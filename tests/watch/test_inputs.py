@@ -26,3 +26,10 @@ def test_what_is_empty_or_not_there_yet_is_no_error(tmp_path: Path) -> None:
     assert watched_files(paths, START) == []
     (tmp_path / "first.jsonl").write_text("{}")
     assert len(watched_files(paths, START)) == 1
+
+
+def test_a_link_to_nowhere_or_to_itself_is_left_to_the_hunt(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"request_id": "1"}\n')
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "c.jsonl").symlink_to("c.jsonl")
+    assert tmp_path / "a.jsonl" in [one.path for one in watched_files([str(tmp_path)], 0)]

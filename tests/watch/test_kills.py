@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from stillhunt.base.config import Config
 from stillhunt.triage import Case
-from stillhunt.watch.child import order_text
+from stillhunt.watch.child import hunt_in_child, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
@@ -159,3 +160,22 @@ def test_a_receiver_that_is_stopped_keeps_its_part_and_its_records_come_later(tm
     receiver.stdin.close()
     receiver.stdout.close()
     assert b"".join(part.read_bytes() for part in parts) == b'{"request_id": "1"}\n{"request_id": "2"}\n'
+
+
+def test_a_process_of_a_folder_that_is_gone_makes_no_new_one(tmp_path: Path) -> None:
+    text = order_text(plan(DataFolder(tmp_path / "data")))
+    (tmp_path / "data").rename(tmp_path / "away")
+    hunt = subprocess.run(
+        [sys.executable, "-m", "stillhunt.watch"], input=text.encode(), capture_output=True, check=True
+    )
+    assert json.loads(hunt.stdout)["failure"] == "the data folder is gone"
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_hunt_clears_what_a_killed_one_left(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    (folder.scratch / "stillhunt-join-x").mkdir(parents=True)
+    (folder.scratch / "stillhunt-join-x" / "calls.parquet").write_bytes(b"a victim's prompt")
+    spool(folder, lines()[:50])
+    hunt_in_child(plan(folder))
+    assert list(folder.scratch.iterdir()) == []

@@ -8,13 +8,15 @@ import zlib
 from contextlib import suppress
 
 import msgspec
+import numpy as np
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stillhunt.web.bodies import BodyError, json_lines, otlp_json, otlp_protobuf, unpacked
+from stillhunt.collect.values.tolerant_json import decode_json
+from stillhunt.web.bodies import MOST_MEMBERS, BodyError, json_lines, otlp_json, otlp_protobuf, unpacked
 
 LONGEST = 100_000
 
@@ -100,12 +102,59 @@ def test_every_json_object_comes_through_unchanged(value: object) -> None:
         assert msgspec.json.decode(json_lines(json.dumps(record, indent=indent).encode()).data) == record
 
 
-def test_deep_nesting_is_refused_and_kills_nothing() -> None:
+def test_deep_nesting_kills_nothing_and_hides_no_call() -> None:
     deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    assert json_lines(deep + b"\n").data == deep + b"\n"
     with pytest.raises(BodyError):
-        json_lines(deep + b"\n")
+        json_lines(deep[:-5])
     with pytest.raises(BodyError):
         otlp_json(b'{"resourceSpans":' + b"[" * 100_000, "traces")
+
+
+TOLERATED = (
+    b'{"a": NaN}',
+    b'{"a": -Infinity}',
+    b'{"a": "\\ud800"}',
+    b'{"a": "\x01"}',
+    b'{"a": 1e999}',
+    b'{"a": "\xff"}',
+)
+"""What JSON forbids and model servers accept."""
+
+
+@pytest.mark.parametrize("odd", TOLERATED)
+def test_no_client_can_hide_a_call_by_odd_json(odd: bytes) -> None:
+    good = b'{"b": 2}'
+    for body in (odd, odd + b"\n" + good, good + b"\n" + odd):
+        found = json_lines(body)
+        assert (found.accepted, found.refused) == (body.count(b"{"), 0)
+    pretty = json_lines(odd.replace(b"{", b"{\n ").replace(b"}", b"\n}"))
+    assert pretty.accepted == 1
+    listed = json_lines(b"[" + good + b"," + odd + b"," + good + b"]")
+    assert (listed.accepted, listed.refused) == (3, 0)
+    for line in (found.data + pretty.data + listed.data).splitlines():
+        assert isinstance(decode_json(line), dict), "the hunt reads it"
+    spans = otlp_json(b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"spanId": "x", "v": %s}]}]}]}' % odd, "traces")
+    assert (spans.accepted, spans.refused) == (1, 0)
+    assert isinstance(decode_json(spans.data), dict)
+
+
+def test_many_members_are_unpacked_in_linear_time_up_to_a_bound() -> None:
+    one = gzip.compress(b"a" * 10)
+    assert unpacked(one * MOST_MEMBERS, "gzip", 1_000_000) == b"a" * 10 * MOST_MEMBERS
+    for name, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+        with pytest.raises(BodyError, match=f"the body is not {name}"):
+            unpacked(pack(b"") * (MOST_MEMBERS + 1), name, 1_000_000)
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(st.sampled_from(["gzip", "zstd", "deflate"]), st.integers(0, 5000), st.integers(1, 400), st.booleans())
+def test_a_body_that_is_cut_short_is_never_taken_for_whole(name: str, size: int, cut: int, random: bool) -> None:
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[name]
+    whole = pack(np.random.default_rng(size).bytes(size) if random else b"abc " * size)
+    assert len(unpacked(whole, name, 100_000)) == (size if random else 4 * size)
+    with pytest.raises(BodyError):
+        unpacked(whole[: max(1, len(whole) - cut)], name, 100_000)
 
 
 def _request(spans: int) -> ExportTraceServiceRequest:

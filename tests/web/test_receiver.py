@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -278,3 +279,49 @@ def test_large_bodies_that_come_at_once_wait_for_memory(tmp_path: Path, monkeypa
             if (last := post(server, "/v1/ingest/jsonl", body)[0]) == 200:
                 break
         assert last == 200
+
+
+def test_who_is_refused_or_sends_no_body_does_not_hold_a_connection(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(server_module, "ANSWER_SECONDS", 0.1)
+    for token, answered in (("wrong", b"401"), (running.token, b"")):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as slow:
+            head = f"POST /v1/ingest/jsonl HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            slow.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
+            got = b""
+            with suppress(ConnectionResetError):
+                while piece := slow.recv(4096):
+                    got += piece
+            assert got[9:12] == answered
+
+
+def test_a_token_that_was_just_made_counts_at_once(running: Running) -> None:
+    assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
+    fresh = tokens_module.make_token(running.database, "new", frozenset((tokens_module.INGEST,)), "new")
+    for _ in range(100):  # unknown tokens are looked for five times a second
+        if (status := post(running, "/v1/ingest/jsonl", LINE, token=fresh)[0]) == 200:
+            break
+        threading.Event().wait(0.01)
+    assert status == 200
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[]", b'{"made_at": 1}', b"[" * 100_000])
+def test_a_damaged_snapshot_takes_no_page_away(running: Running, content: bytes) -> None:
+    (running.folder.snapshots / "00000001").mkdir()
+    (running.folder.snapshots / "00000001" / "watch.json").write_bytes(content)
+    running.folder.switch_latest("00000001")
+    assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
+    status, text = get(running, "/metrics")
+    assert status == 200
+    assert b'stillhunt_received_records_total{source="gateway"} 1' in text
+    status, text = get(running, "/v1/status", token=running.admin)
+    assert (status, json.loads(text)["snapshot"]) == (200, None)
+
+
+def test_a_folder_that_is_gone_is_said(running: Running) -> None:
+    running.folder.path.rename(running.folder.path.with_name("away"))
+    status, text = get(running, "/readyz")
+    running.folder.path.with_name("away").rename(running.folder.path)
+    assert (status, b"the data folder is gone" in text) == (503, True)

@@ -28,6 +28,8 @@ from stillhunt.watch.history import (
     resolve_campaign,
     snapshot_times,
 )
+from stillhunt.watch.hunting import signatures_at
+from stillhunt.watch.signatures.signature import SignatureSet, no_signatures
 from stillhunt.watch.snapshots import latest_snapshot
 
 _MOMENTS = ("first_seen", "last_seen", "at", "first_at", "found_at")
@@ -73,6 +75,8 @@ def run_history(order: HistoryOrder) -> None:
             return
         console = output_console()
         _print_one(console, campaign, events, members, snapshot_times(database))
+        seed = Config.load(file=order.settings_file).seed
+        console.print(_signature_of(name, no_signatures(seed) if snapshot is None else signatures_at(snapshot, seed)))
         _print_linked(console, linked)
 
 
@@ -151,6 +155,21 @@ def _print_one(
         console.print("\nMembers", style="bold")
         lines = [(_minute(times.get(hunt)), f"hunt {hunt}", words) for hunt, words in changes]
         print_columns(console, lines, ("dim", "dim"))
+
+
+def _signature_of(campaign: str, signatures: SignatureSet) -> str:
+    """Whether new accounts of a campaign can be linked, and why not."""
+    for signature in signatures.signatures:
+        if signature.campaign_id == campaign:
+            rate = formatting.number(signature.false_matches.at_most_per_million, 0)
+            until = _minute(signature.expires_at)
+            return (
+                f"\nIts signature links new accounts until {until}; false links: at most {rate} per million requests."
+            )
+    for one in signatures.without:
+        if one.campaign_id == campaign:
+            return f"\nIt has no signature, so new accounts are not linked as they arrive: {one.reason}."
+    return "\nIt has no signature: only campaigns to act on get one."
 
 
 def _print_linked(console: Console, linked: Sequence[Mapping[str, Any]]) -> None:

@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.text import Text
 
 from stillhunt.base import formatting
-from stillhunt.base.errors import StillhuntError
+from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.cli.terminal import message_console
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
@@ -232,10 +232,16 @@ def campaign_lines(folder: DataFolder) -> list[str]:
     snapshot = latest_snapshot(folder)
     if snapshot is None:
         return []
-    budget = snapshot.facts()["budget"]
+    try:
+        budget = snapshot.facts()["budget"]
+        rows = [campaign.row for campaign in Case.read(snapshot.case).model.of_verdict("act", "review")]
+    except CaseError:
+        return ["found    the latest snapshot is damaged; the next hunt makes another"]
     spent = f"budget   {budget['spent']:.2f} of {budget['allowed']:g} false campaigns spent in the last 30 days"
-    signs = [f"early    {sign.statement}" for sign in read_signs(snapshot.path)[:SHOWN_SIGNS]]
-    rows = [campaign.row for campaign in Case.read(snapshot.case).model.of_verdict("act", "review")]
+    signs = [
+        f"early    {sign.campaign_id or '1 account'}: {sign.statement}"
+        for sign in read_signs(snapshot.path)[:SHOWN_SIGNS]
+    ]
     if not rows:
         return ["found    no campaign in the latest snapshot", *signs, spent]
     lines = [

@@ -14,6 +14,7 @@ from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.tokens import ADMIN, INGEST, make_token, revoke_token
 
 
@@ -29,7 +30,7 @@ def run_token_add(data: Path, name: str, source: str, *, admin: bool) -> None:
     Raises:
         ConfigError: the source is not allowed.
     """
-    token = make_token(_database(data), name, frozenset((INGEST, ADMIN) if admin else (INGEST,)), source)
+    token = make_token(_database(data, make=True), name, frozenset((INGEST, ADMIN) if admin else (INGEST,)), source)
     output_console().print(token)
 
 
@@ -80,6 +81,6 @@ def _name(shown: dict[str, object]) -> str:
     return f"{shown['name']} (revoked)" if shown["revoked"] else str(shown["name"])
 
 
-def _database(data: Path) -> WatchDatabase:
-    folder = DataFolder(data)
+def _database(data: Path, *, make: bool = False) -> WatchDatabase:
+    folder = DataFolder(data) if make else existing_folder(data)
     return WatchDatabase(Config.load().watch.database, folder.database)

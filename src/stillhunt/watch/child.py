@@ -63,7 +63,9 @@ def order_text(plan: HuntPlan) -> str:
 def order_of(text: str) -> HuntPlan:
     """The plan in what `order_text` made."""
     order: dict[str, Any] = json.loads(text)
-    return HuntPlan(DataFolder(Path(order["data"])), Config(**order["config"]), tuple(order["watched"]), order["now"])
+    return HuntPlan(
+        DataFolder(Path(order["data"]), make=False), Config(**order["config"]), tuple(order["watched"]), order["now"]
+    )
 
 
 def memory_limit(config: Config) -> int:
@@ -89,7 +91,7 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     """
     began = time.monotonic()
     try:
-        child = _started()
+        child = _started(plan.data)
     except OSError as error:
         return HuntOutcome(
             failure=f"the hunt cannot be started: {error.strerror}", next_step="it is tried again; check free memory"
@@ -116,10 +118,13 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     return HuntOutcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
 
 
-def _started() -> subprocess.Popen[str]:
+def _started(folder: DataFolder) -> subprocess.Popen[str]:
+    """The process; its temporary files are in the data folder, where the next hunt clears what a killed one left."""
     pipe = subprocess.PIPE
+    folder.scratch.mkdir(mode=0o700, exist_ok=True)
+    environment = {**os.environ, "TMPDIR": str(folder.scratch)}
     words = [sys.executable, "-m", "stillhunt.watch", str(os.getpid())]
-    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603 - our own module
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)  # noqa: S603 - our own module
 
 
 class _Watcher(threading.Thread):

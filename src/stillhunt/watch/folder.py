@@ -13,20 +13,27 @@ from stillhunt.base.errors import OutputError
 OWNER_ONLY = 0o700
 """Mode of every folder: logs and cases are about people."""
 SPOOL, STATE, SNAPSHOTS, LATEST, DATABASE = "spool", "state", "snapshots", "latest", "stillhunt.db"
+SCRATCH = "scratch"
 
 
 class DataFolder:
     """One data folder; its sub-folders are made when it is opened.
 
     Args:
-        path: the folder; made if it does not exist.
+        path: the folder.
+        make: make it if it does not exist; a process that is started for a folder of another one makes none, since its
+            disk may just be away.
 
     Raises:
         OutputError: it cannot be made or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path.absolute()
+        if not make and not self.spool.is_dir():
+            raise OutputError(
+                "the data folder is gone", where=str(self.path), next_step="see whether its disk is still mounted"
+            )
         try:
             for folder in (self.path, self.spool, self.state, self.snapshots):
                 if not folder.is_dir():
@@ -49,6 +56,11 @@ class DataFolder:
     def snapshots(self) -> Path:
         """One case folder a hunt, named by its number."""
         return self.path / SNAPSHOTS
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the hunt that runs; whoever begins to hunt clears it."""
+        return self.path / SCRATCH
 
     @property
     def latest(self) -> Path:

@@ -114,9 +114,13 @@ def linked_accounts(database: WatchDatabase, campaign: str) -> list[dict[str, An
 
 
 def linked_counts(database: WatchDatabase) -> dict[str, int]:
-    """Number of accounts that match the signature of each campaign; campaigns without any are left out."""
+    """Number of accounts that match the signature of each campaign and that no hunt has made members of it since."""
     linked = LINKED_ACCOUNTS.c
-    statement = select(linked.campaign_id, func.count().label("accounts")).group_by(linked.campaign_id)
+    member = and_(
+        CAMPAIGN_MEMBERS.c.campaign_id == linked.campaign_id, CAMPAIGN_MEMBERS.c.account_id == linked.account_id
+    )
+    still = ~select(CAMPAIGN_MEMBERS.c.account_id).where(member).exists()
+    statement = select(linked.campaign_id, func.count().label("accounts")).where(still).group_by(linked.campaign_id)
     return {row["campaign_id"]: row["accounts"] for row in database.read(statement.order_by(linked.campaign_id))}
 
 

@@ -93,6 +93,8 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
     """
     folder, config = plan.data, plan.config
     with folder.role(HUNT_ROLE):
+        for left in folder.scratch.glob("*"):
+            shutil.rmtree(left, ignore_errors=True)
         database = WatchDatabase(config.watch.database, folder.database)
         try:
             newest = newest_sequence(database)
@@ -212,8 +214,19 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
     if snapshot is not None:
         with suppress(CaseError):  # the next hunt makes new ones
             newest = snapshot.facts()["to_time"]
-            found = read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
-            return found.in_force(now if newest is None else min(now, newest))
+            return signatures_at(snapshot, seed).in_force(now if newest is None else min(now, newest))
+    return no_signatures(seed)
+
+
+def signatures_at(snapshot: Snapshot, seed: int) -> SignatureSet:
+    """All signatures of a snapshot; none where they cannot be read any more.
+
+    Args:
+        snapshot: the snapshot.
+        seed: of the settings; signatures of another seed do not fit.
+    """
+    with suppress(CaseError):  # the next hunt makes new ones
+        return read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
     return no_signatures(seed)
 
 

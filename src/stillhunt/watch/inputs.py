@@ -70,4 +70,12 @@ def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
         for path in paths:
             with suppress(InputError):  # it is empty, or made later
                 found += (one for one in find_inputs(path, engine, Rejects()) if isinstance(one, FoundFile))
-    return [one for one in found if not isinstance(one.path, Path) or one.path.stat().st_mtime * 1e6 >= start]
+    return [one for one in found if not isinstance(one.path, Path) or _is_recent(one.path, start)]
+
+
+def _is_recent(path: Path, start: int) -> bool:
+    """Whether a file was written since a time; one that cannot be looked at is left to the hunt, which rejects it."""
+    try:
+        return path.stat().st_mtime * 1e6 >= start
+    except OSError:
+        return True

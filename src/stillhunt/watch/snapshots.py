@@ -16,6 +16,8 @@ from stillhunt.triage import Case
 from stillhunt.watch.folder import DataFolder, sync_folder
 
 CASE, WATCH_FILE = "case", "watch.json"
+FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
+"""What readers of the facts of a snapshot rely on."""
 _DIGITS = 8
 
 
@@ -43,12 +45,17 @@ class Snapshot:
             CaseError: it is damaged.
         """
         try:
-            content: dict[str, Any] = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CaseError(
-                "the snapshot is damaged", where=str(self.path), next_step="wait for the next hunt, or start one"
-            ) from error
+            content = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._damaged() from error
+        if not isinstance(content, dict) or not set(FACTS) <= content.keys():
+            raise self._damaged()
         return content
+
+    def _damaged(self) -> CaseError:
+        return CaseError(
+            "the snapshot is damaged", where=str(self.path), next_step="wait for the next hunt, or start one"
+        )
 
 
 def name_of(sequence: int) -> str:

@@ -22,6 +22,8 @@ PREFIX = "stillhunt_"
 """Begin of every token, by which scanners for leaked secrets recognise it."""
 REFRESH_SECONDS = 2.0
 """How soon a token that another process made or revoked counts here."""
+UNKNOWN_SECONDS = 0.2
+"""How soon they are read again for one that is not known: guessing is no flood of readings. Judgement."""
 _WAIT_SECONDS = 0.05
 """Longest that a client waits until the tokens are read again; if it takes longer, those count that are known."""
 
@@ -116,6 +118,20 @@ class KnownTokens:
     def of(self, token: str) -> Token | None:
         """The token as it is known; None for one that was never made."""
         return (self._tokens or {}).get(_digest(token))
+
+    def find(self, token: str) -> Token | None:
+        """The token, read again where it is not known yet: it may have just been made.
+
+        Raises:
+            OutputError: the tokens were never read, and cannot be read now.
+        """
+        self.refresh()
+        known = self.of(token)
+        if known is None and time.monotonic() - self._read_at >= UNKNOWN_SECONDS:
+            self._read_at = -REFRESH_SECONDS
+            self.refresh()
+            known = self.of(token)
+        return known
 
     def refresh(self) -> None:
         """Read the tokens again if that was not done lately: in a thread, since another program may lock the database.

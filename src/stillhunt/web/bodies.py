@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +15,14 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from stillhunt.collect.values.tolerant_json import tolerant_value
 from stillhunt.watch.spool.parts import whole_fields
 
 GZIP_OR_ZLIB = 47
 """Window bits with which zlib recognises gzip and zlib by itself."""
+MOST_MEMBERS = 10_000
+"""Parts of a gzip body; block-wise packers make one for 64 KB, senders of logs one in all. Judgement."""
+_PIECE_BYTES = 1 << 16
 SHOWN_PROBLEMS = 5
 UNDECODABLE = (msgspec.DecodeError, RecursionError)
 """What is raised for a text that is no JSON, or that is nested so deeply that it is meant to do harm."""
@@ -80,33 +86,41 @@ def unpacked(body: bytes, encoding: str, longest: int) -> bytes:
 
 
 def _inflated(body: bytes, longest: int) -> bytes:
-    parts, size = [], 0
-    while body:
+    """What gzip or zlib packed; pieces keep the rest that zlib copies after each member short."""
+    view, at, size, parts, members = memoryview(body), 0, 0, list[bytes](), 0
+    while at < len(body):
+        members += 1
+        if members > MOST_MEMBERS:
+            raise zlib.error("too many members")
         unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
-        parts.append(unpacker.decompress(body, longest + 1 - size))
-        size += len(parts[-1])
-        if size > longest:
-            raise _too_long(longest)
-        if not unpacker.eof:
-            raise zlib.error("cut short")
-        body = unpacker.unused_data
+        while not unpacker.eof:
+            piece = view[at : at + _PIECE_BYTES]
+            if not piece:
+                raise zlib.error("cut short")
+            parts.append(unpacker.decompress(piece, longest + 1 - size))
+            size += len(parts[-1])
+            if size > longest:
+                raise _too_long(longest)
+            at += len(piece) - len(unpacker.unused_data)
     return b"".join(parts)
 
 
 def _unpacked_zstd(body: bytes, longest: int) -> bytes:
-    with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-        body, read_across_frames=True, closefd=False
-    ) as reader:
+    """What zstd packed. A frame of random bytes is read behind it: it comes out whole only if nothing was cut off."""
+    mark = secrets.token_bytes(16)
+    marked = body + zstandard.ZstdCompressor(write_checksum=True).compress(mark)
+    most = longest + len(mark)
+    with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(marked, read_across_frames=True) as reader:
         parts, size = [], 0
-        while piece := reader.read(min(1 << 20, longest + 1 - size)):
+        while piece := reader.read(min(1 << 20, most + 1 - size)):
             parts.append(piece)
             size += len(piece)
-            if size > longest:
+            if size > most:
                 raise _too_long(longest)
     unpacked_body = b"".join(parts)
-    if body and not unpacked_body and zstandard.frame_content_size(body) != 0:
+    if not unpacked_body.endswith(mark):
         raise zstandard.ZstdError("cut short")
-    return unpacked_body
+    return unpacked_body[: -len(mark)]
 
 
 def _too_long(longest: int) -> BodyError:
@@ -124,17 +138,33 @@ def json_lines(body: bytes) -> Records:
         if body[:1] == b"[":
             return _kept([(bytes(one).strip(), "") for one in msgspec.json.decode(body, type=list[msgspec.Raw])])
         return _kept([(bytes(msgspec.json.decode(body, type=msgspec.Raw)), "")])
-    except UNDECODABLE:  # it is no single JSON text
-        return _kept([(line, _problem(line)) for line in map(bytes.strip, body.splitlines()) if line])
+    except UNDECODABLE:  # it is no single JSON text, or one that only tolerant servers accept
+        lines = [(line, _problem(line)) for line in map(bytes.strip, body.splitlines()) if line]
+        if all(problem for _, problem in lines):
+            whole = tolerant_value(body.decode("utf-8", "replace"))
+            if whole is not None:
+                return _kept([(_as_json(one), "") for one in (whole if isinstance(whole, list) else [whole])])
+        return _kept(lines)
 
 
 def _problem(line: bytes) -> str:
-    """Why a line is no JSON text; empty where it is one."""
+    """Why a line is no record; empty where it is one.
+
+    What stands in braces is kept even if it is no strict JSON: model servers accept NaN and lone surrogates, and
+    whoever adds them to a call must not hide it by that. The hunt reads it, or rejects it with a reason.
+    """
+    if line[:1] == b"{" and line[-1:] == b"}":
+        return ""
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
     except UNDECODABLE as error:
         return str(error)[:200]
     return ""
+
+
+def _as_json(value: Any) -> bytes:
+    """A value that a tolerant reader gave, as it reads it again."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _kept(found: Sequence[tuple[bytes, str]]) -> Records:
@@ -192,13 +222,19 @@ def otlp_json(body: bytes, signal: str) -> Records:
         BodyError: it cannot be decoded.
     """
     name = _RESOURCES[signal]
+    other = "resource_spans" if signal == "traces" else "resource_logs"
     try:
         whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        found = whole.get(name) or whole.get("resource_spans" if signal == "traces" else "resource_logs")
-        resources = [] if found is None else msgspec.json.decode(found, type=list[msgspec.Raw])
+        found = whole.get(name) or whole.get(other)
+        resources = [] if found is None else list(map(bytes, msgspec.json.decode(found, type=list[msgspec.Raw])))
     except UNDECODABLE as error:
-        raise BodyError(400, f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}") from error
-    kept = [bytes(one) for one in resources if bytes(one).lstrip()[:1] == b"{"]
+        tolerated = tolerant_value(body.decode("utf-8", "replace"))
+        listed = (tolerated.get(name) or tolerated.get(other)) if isinstance(tolerated, dict) else None
+        if not isinstance(listed, list):
+            text = f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}"
+            raise BodyError(400, text) from error
+        resources = [_as_json(one) for one in listed]
+    kept = [one for one in resources if one.lstrip()[:1] == b"{"]
     refused = len(resources) - len(kept)
     if not kept:
         return Records(b"", 0, refused, (f"{name} holds no object",) if refused else ())

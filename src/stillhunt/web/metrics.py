@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from stillhunt.base.errors import CaseError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
@@ -38,28 +41,33 @@ class _Figures(Collector):
             yield from _of_traffic(self._traffic)
         if self._schedule is not None:
             yield from _of_schedule(self._schedule)
-        if (snapshot := latest_snapshot(self._folder)) is not None:
-            facts = snapshot.facts()
-            age = GaugeMetricFamily("stillhunt_snapshot_age_seconds", "Age of the latest snapshot.")
-            age.add_metric([], time.time() - facts["made_at"] / 1e6)
-            yield age
-            requests = GaugeMetricFamily("stillhunt_window_requests", "Requests in the window of the latest snapshot.")
-            requests.add_metric([], facts["requests"])
-            yield requests
-            rejected = GaugeMetricFamily("stillhunt_window_rejects", "Rows of the window that could not be used.")
-            rejected.add_metric([], facts["rejected"])
-            yield rejected
-            budget = GaugeMetricFamily("stillhunt_required_bits", "Bits that the false-alarm budget asks for.")
-            budget.add_metric([], facts["required_bits"])
-            yield budget
-            spent = GaugeMetricFamily(
-                "stillhunt_false_alarms_spent", "Expected false campaigns of the looks of the last 30 days, at most."
-            )
-            spent.add_metric([], facts["budget"]["spent"])
-            yield spent
-            allowed = GaugeMetricFamily("stillhunt_false_alarms_allowed", "False campaigns allowed in 30 days.")
-            allowed.add_metric([], facts["budget"]["allowed"])
-            yield allowed
+        snapshot = latest_snapshot(self._folder)
+        with suppress(CaseError):  # a damaged snapshot must not take the other figures away
+            if snapshot is not None:
+                yield from _of_snapshot(snapshot.facts())
+
+
+def _of_snapshot(facts: dict[str, Any]) -> Iterator[Metric]:
+    age = GaugeMetricFamily("stillhunt_snapshot_age_seconds", "Age of the latest snapshot.")
+    age.add_metric([], time.time() - facts["made_at"] / 1e6)
+    yield age
+    requests = GaugeMetricFamily("stillhunt_window_requests", "Requests in the window of the latest snapshot.")
+    requests.add_metric([], facts["requests"])
+    yield requests
+    rejected = GaugeMetricFamily("stillhunt_window_rejects", "Rows of the window that could not be used.")
+    rejected.add_metric([], facts["rejected"])
+    yield rejected
+    budget = GaugeMetricFamily("stillhunt_required_bits", "Bits that the false-alarm budget asks for.")
+    budget.add_metric([], facts["required_bits"])
+    yield budget
+    spent = GaugeMetricFamily(
+        "stillhunt_false_alarms_spent", "Expected false campaigns of the looks of the last 30 days, at most."
+    )
+    spent.add_metric([], facts["budget"]["spent"])
+    yield spent
+    allowed = GaugeMetricFamily("stillhunt_false_alarms_allowed", "False campaigns allowed in 30 days.")
+    allowed.add_metric([], facts["budget"]["allowed"])
+    yield allowed
 
 
 def _of_traffic(traffic: Traffic) -> Iterator[Metric]:

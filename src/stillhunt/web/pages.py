@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -92,8 +94,7 @@ class _Pages:
 
     def _refused(self, request: Request) -> Response | None:
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
-        self._served.tokens.refresh()
-        token = self._served.tokens.of(text.strip()) if scheme.lower() == "bearer" else None
+        token = self._served.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
         if token is None or token.revoked:
             return JSONResponse({"error": "send a token of this server"}, 401, {"www-authenticate": "Bearer"})
         if ADMIN not in token.scopes:
@@ -108,6 +109,8 @@ class _Pages:
             self._served.tokens.refresh()
         except StillhuntError as error:
             found.append(error.what)
+        if not self._served.folder.spool.is_dir():
+            found.append("the data folder is gone")
         if self._served.tokens.failure:
             found.append(self._served.tokens.failure)
         if self._served.schedule is not None and self._served.schedule.progress.failures:
@@ -124,7 +127,15 @@ class _Pages:
             "refused": {} if traffic is None else {" ".join(key): count for key, count in traffic.refused.items()},
             "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
-            "snapshot": None if snapshot is None else snapshot.facts(),
-            "linked_accounts": {} if served.database is None else linked_counts(served.database),
+            "snapshot": _known(snapshot.facts) if snapshot is not None else None,
+            "linked_accounts": {} if served.database is None else _known(partial(linked_counts, served.database)),
             "early_signs": [] if snapshot is None else [told(sign) for sign in read_signs(snapshot.path)],
         }
+
+
+def _known(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """What is read; None where the snapshot is damaged or the database cannot be used now."""
+    try:
+        return read()
+    except StillhuntError:
+        return None

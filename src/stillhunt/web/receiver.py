@@ -142,13 +142,14 @@ class Receiver:
 
     async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
         self._traffic.refused[source, error.reason or _REASONS.get(error.status, "not decodable")] += 1
-        await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=error.status in (408, 413))
+        # Whoever is refused before the body came must not hold the connection by sending it slowly.
+        close = error.status in (401, 403, 405, 408, 413, 503)
+        await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=close)
 
     def _sender(self, headers: dict[bytes, bytes]) -> Token:
         given = headers.get(b"authorization", b"").decode("latin-1")
         scheme, _, text = given.partition(" ")
-        self._tokens.refresh()
-        token = self._tokens.of(text.strip()) if scheme.lower() == "bearer" else None
+        token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
         if token is None:
             raise BodyError(401, "send a token of this server: 'Authorization: Bearer TOKEN'")
         if token.revoked:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import logging
+import sys
+import traceback
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.web.receiver import INLETS, Receive, Receiver, Scope, Send
+from stillhunt.web.receiver import BODY_SECONDS, INLETS, Receive, Receiver, Scope, Send
 
 HEADER_BYTES = 512 << 10
 """Bytes after which headers must have ended: two reads of asyncio, as the first may hold the end of another body."""
 HEADER_SECONDS = 15.0
 """Longest time until the headers of a request are complete: judgement, against clients that hold connections open."""
+ANSWER_SECONDS = 5.0
+"""Longer than the receiver waits for a body, so that a slow client is told why before it is cut off."""
 CONNECTIONS = 2000
 """Most connections at a time; further ones are answered with 503. Judgement."""
 IDLE_SECONDS = 30
@@ -29,10 +37,11 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on the headers and on the time that they take."""
+    """HTTP/1.1 with bounds on the headers, and on the time that they and the body take."""
 
     _header_bytes = 0
     _waiting_for_headers: asyncio.TimerHandle | None = None
+    _waiting_for_body: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for the first headers."""
@@ -42,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._headers_came()
+        self._body_came()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -59,9 +69,15 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._cut_off()
 
     def on_headers_complete(self) -> None:
-        """Stop waiting; the body has a limit of its own."""
+        """Stop waiting for headers, and begin to wait for the end of the body."""
         self._headers_came()
+        self._waiting_for_body = self.loop.call_later(BODY_SECONDS + ANSWER_SECONDS, self._cut_off)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body came."""
+        self._body_came()
+        super().on_message_complete()
 
     def _expect_headers(self) -> None:
         self._headers_came()
@@ -71,6 +87,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._waiting_for_headers is not None:
             self._waiting_for_headers.cancel()
             self._waiting_for_headers = None
+
+    def _body_came(self) -> None:
+        if self._waiting_for_body is not None:
+            self._waiting_for_body.cancel()
+            self._waiting_for_body = None
 
     def _cut_off(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -105,7 +126,29 @@ def run_server(server: uvicorn.Server) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    _quiet_library()
     server.run()
+
+
+class _ErrorLines(logging.Handler):
+    """Unexpected errors of the server as lines of JSON: their kind and place, never what they quote."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line."""
+        error = record.exc_info[1] if record.exc_info else None
+        place = traceback.extract_tb(error.__traceback__)[-1] if error is not None and error.__traceback__ else None
+        where = f"{Path(place.filename).name}:{place.lineno}" if place is not None else record.name
+        kind = type(error).__name__ if error is not None else record.levelname
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        sys.stderr.write(json.dumps({"at": at, "event": "error", "error": kind, "where": where}) + "\n")
+
+
+def _quiet_library() -> None:
+    """Without this, each malformed request of anybody would write a line of raw text between the events."""
+    library = logging.getLogger("uvicorn")
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logging.getLogger(name).propagate = name != "uvicorn"
+    library.handlers = [_ErrorLines(logging.ERROR)]
 
 
 def address(listen: str) -> tuple[str, int]:

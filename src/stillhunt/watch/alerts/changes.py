@@ -106,6 +106,7 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     look = formatting.verb(accounts, "looks like a replacement", "look like replacements")
     title = f"{who} {look} in campaign {formatting.shorten(campaign_id, 64)}"
     body = {"campaign": {"id": formatting.shorten(campaign_id, 64)}, "matching_accounts": accounts}
+    reason = reason if accounts == 1 else f"Of one of them: {reason}"
     limit = "A match is a reason to look; it is no verdict on an account."
     kind: AlertKind = "accounts_replaced"
     return _alert(

@@ -15,7 +15,14 @@ _FINDINGS, _DETECTION_FINDING = 2, 2004
 _SEVERITIES = {2: "Low", 3: "Medium", 4: "High"}
 _ECS_SEVERITY = {2: 21, 3: 47, 4: 73}
 """Severity of OCSF -> number that Elastic's detection rules use for the same word."""
-_SEVERITY_OF = {"campaign_review": 3, "early_sign": 2, "hunt_failing": 3, "hunt_recovered": 2, "disk_limit": 3}
+_SEVERITY_OF = {
+    "campaign_review": 3,
+    "accounts_replaced": 3,
+    "early_sign": 2,
+    "hunt_failing": 3,
+    "hunt_recovered": 2,
+    "disk_limit": 3,
+}
 _OPERATIONS = ("hunt_failing", "hunt_recovered", "disk_limit", "budget_limit")
 _STATISTICAL = 3
 _ATLAS = {"id": "AML.TA0010", "name": "Exfiltration"}, {"id": "AML.T0024", "name": "Exfiltration via AI Inference API"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class WatchDatabase:
     def __init__(self, url: str, file: Path) -> None:
         self._shown = str(file) if not url else "watch.database"
         try:
+            if not url:
+                _make_private(file)
             self.engine = _engine(url or f"sqlite:///{file}")
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise ConfigError(
@@ -106,6 +109,12 @@ class WatchDatabase:
                 where=self._shown,
                 next_step="use the newer stillhunt that wrote it, or restore the backup made before the upgrade",
             )
+
+
+def _make_private(file: Path) -> None:
+    """Make the file before SQLite does, so that nobody else may read account ids; SQLite says what is wrong if not."""
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
 
 
 def _begin_to_log_ahead(connection: sqlite3.Connection) -> None:

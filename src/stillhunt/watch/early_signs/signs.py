@@ -117,8 +117,11 @@ def read_signs(folder: Path) -> list[EarlySign]:
     Args:
         folder: of the snapshot.
     """
+    path = folder / SIGNS_FILE
+    if not path.is_file():
+        return []
     try:
-        with (folder / SIGNS_FILE).open("rb") as file:
+        with path.open("rb") as file:
             content = msgspec.json.decode(file.read(MOST_SIGN_BYTES), type=_File)
     except (OSError, msgspec.MsgspecError, RecursionError):
         return []  # the next hunt finds them again

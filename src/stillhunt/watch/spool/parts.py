@@ -260,7 +260,8 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     earlier = (_NAME.match(path.name) for folder in hours for path in folder.iterdir())
     number = 1 + max((int(name[1]) for name in earlier if name), default=0)
     folder = source / hour
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in (source, folder):
+        made.mkdir(mode=0o700, exist_ok=True)
     stamp = now.strftime("%Y%m%dT%H%M%S%f")
     path = folder / f"part-{number:08d}-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
     handle = _locked(path)
