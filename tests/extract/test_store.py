@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.coded import codes
+from stillhunt.base.coded import codes, plain
+from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.base.shape import TIMESTAMP
@@ -75,7 +76,7 @@ def test_a_segment_gives_back_what_was_written(tmp_path: Path, rows: int, empty:
     table = random_sketches(rows, rows, empty=empty)
     write_segment(tmp_path / "one", table)
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
-    segment = Segment(tmp_path / "one", 0)
+    segment = Segment(tmp_path / "one", [0])
     parts = segment.read(EVERYBODY, SKETCHES.names)
     part = partition_of(table["account_key"].to_numpy())
     assert sum(one.num_rows for one in parts) == rows
@@ -92,7 +93,7 @@ def test_a_segment_holds_nothing_of_the_input_it_came_from(tmp_path: Path) -> No
     table = random_sketches(3, 50)
     write_segment(tmp_path / "one", table)
     for number in (0, 12):
-        (found, *_) = Segment(tmp_path / "one", number).read(EVERYBODY, ["origin_file"])
+        (found, *_) = Segment(tmp_path / "one", [number]).read(EVERYBODY, ["origin_file"])
         assert set(found["origin_file"].to_pylist()) == {number}
 
 
@@ -102,7 +103,7 @@ def test_a_segment_holds_nothing_of_the_input_it_came_from(tmp_path: Path) -> No
 def test_some_columns_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
     table = random_sketches(4, 300, empty=("turn",))
     write_segment(tmp_path / "one", table)
-    found = Segment(tmp_path / "one", 0).read([5, 63, 6], names)
+    found = Segment(tmp_path / "one", [0]).read([5, 63, 6], names)
     part = partition_of(table["account_key"].to_numpy())
     present = [number for number in (5, 63, 6) if (part == number).any()]
     assert len(found) == len(present)
@@ -115,7 +116,7 @@ def test_tables_in_pieces_and_views_are_written_as_they_are(tmp_path: Path) -> N
     text_hash = random_sketches(5, 400)
     pieces = pa.concat_tables([text_hash.slice(10, 90), text_hash.slice(100, 1), text_hash.slice(101, 200)])
     write_segment(tmp_path / "one", pieces)
-    found = pa.concat_tables(Segment(tmp_path / "one", 0).read(EVERYBODY, SKETCHES.names))
+    found = pa.concat_tables(Segment(tmp_path / "one", [0]).read(EVERYBODY, SKETCHES.names))
     assert_same(in_order(found), in_order(text_hash.slice(10, 291)))
 
 
@@ -301,3 +302,65 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     again.add(table)
     again.close()
     assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
+
+
+def small_files(state: Path, count: int, first: int = 0) -> list[tuple[int, Path]]:
+    """Folders of small inputs under names as they are kept, each with its place in the order of names."""
+    folders = []
+    for place, number in enumerate(range(first, first + count)):
+        folder = state / f"{number * 2654435761 % 2**32:08x}{number:056x}"
+        if not folder.exists():
+            writer = SegmentWriter(folder)
+            writer.add(random_sketches(number, 5 + number % 7, accounts=9, empty=EMPTIES[number % 3], file=number))
+            writer.close()
+        folders.append((place, folder))
+    return folders
+
+
+EMPTIES = ((), ("user_agent", "phrases"), tuple(field.name for field in SKETCHES.arrow if field.nullable))
+
+
+def rows_of(made: Store) -> list[list[dict[str, Any]]]:
+    """All columns, and two of them, which may lie in one family or in several."""
+    read = made.dataset(1)
+    two = ("turn", "origin_file")
+    some = pa.schema([SKETCHES.arrow.field(name) for name in two])
+    return [
+        read.gather(_whole, schema, None, names).to_pylist()
+        for schema, names in ((SKETCHES.arrow, SKETCHES.names), (some, two))
+    ]
+
+
+def _whole(table: pa.Table, _: None) -> pa.Table:
+    return pa.table({name: plain(table[name]) for name in table.column_names})
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_joining_small_segments_changes_no_row_and_no_order(tmp_path: Path, kept: bool) -> None:
+    state = tmp_path / "state"
+    for first in (0, 7, 14):  # the window slides: files go at its begin and come at its end
+        folders = small_files(state, 150, first)
+        plain_store, joined_store = Store(folders), Store(folders)
+        names = joined_store.gather_small(tmp_path / f"own-{first}", state if kept else None)
+        assert rows_of(joined_store) == rows_of(plain_store)
+        assert len(joined_store._segments) < 20
+        assert joined_store.rows_of == plain_store.rows_of
+        assert all((state / name).is_dir() for name in names)
+        assert bool(names) == kept
+    assert Store(small_files(state, 20)).gather_small(tmp_path / "few", state) == []
+
+
+def test_what_was_joined_is_used_again_and_only_the_ends_of_the_window_are_joined_anew(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    made = [
+        set(Store(small_files(state, 400, first)).gather_small(tmp_path / f"own-{first}", state)) for first in range(3)
+    ]
+    assert len(made[0]) > 3
+    assert max(len(made[0] ^ made[1]), len(made[1] ^ made[2])) <= 1, "a run that has become the first is not kept"
+    name = sorted(made[0])[0]
+    whole = (state / name / "00000.segment").read_bytes()
+    (state / name / "00000.segment").write_bytes(whole[:200] + b"\0" * 8 + whole[208:])
+    damaged_store = Store(small_files(state, 400))
+    damaged_store.gather_small(tmp_path / "again", state)
+    with pytest.raises(OutputError, match=f"delete the folder {name}"):
+        rows_of(damaged_store)

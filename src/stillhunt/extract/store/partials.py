@@ -215,6 +215,12 @@ class Partials:
                 raise damaged(
                     folders[index] / FACTS, ValueError(f"{store.rows_of[index]} of {rows} requests are there")
                 )
+        try:
+            joined = store.gather_small(self._folder / "gathered", self._state)
+        except OSError as error:
+            raise self._no_room(error) from error
+        if self._state is not None and joined:
+            _note_together(self._state, sorted({*self._names.values(), *joined}))
         return store
 
     def _place(self, origin_file: int) -> Path:

@@ -35,7 +35,9 @@ REPEATS = ("request_key",)
 """Key by which repeats are found; it is read for all requests, before any other column."""
 NAMES = ("request_id", "content_hash")
 """Columns that are read only for repeats and for judged requests."""
-_APART = (*TEXT, *WORDS, *REPEATS, *NAMES, "origin_file")
+ORIGIN = "origin_file"
+"""Not in a segment of one input file, whose place in the sorted order of names changes from hunt to hunt."""
+_APART = (*TEXT, *WORDS, *REPEATS, *NAMES, ORIGIN)
 COLUMN_GROUPS = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
 FEW_VALUES = 256
 FEW = pa.dictionary(pa.uint8(), pa.string())
@@ -55,12 +57,13 @@ def partition_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     return (keys >> _SHIFT).astype(np.uint8)
 
 
-def write_segment(path: Path, sketches: pa.Table) -> None:
+def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> None:
     """Write one segment.
 
     Args:
         path: its name.
-        sketches: SKETCHES of one input file.
+        sketches: SKETCHES of one input file, or of several.
+        several: keep which row is of which file, by their places among these.
     """
     part = partition_of(sketches.column("account_key").to_numpy())
     order = np.argsort(part, kind="stable")
@@ -69,7 +72,8 @@ def write_segment(path: Path, sketches: pa.Table) -> None:
     beside = path.with_name(path.name + ".part")
     with pa.BufferedOutputStream(pa.OSFile(str(beside), "wb"), WRITE_BYTES) as file:
         for number, family in enumerate(COLUMN_GROUPS):
-            batch = _family(sketches, family, order)
+            own = (*family, ORIGIN) if several and number == len(COLUMN_GROUPS) - 1 else family
+            batch = _family(sketches, own, order)
             for partition in range(PARTITIONS):
                 first, last = edges[partition], edges[partition + 1]
                 if first == last:
@@ -199,11 +203,17 @@ class Segment:
 
     Args:
         path: its file.
-        origin_file: index of the input file it was made from.
+        origins: index of the input file it was made from; of several, by their places in it.
+
+    Attributes:
+        path: its file.
+        origins: as given.
+        rows: its requests.
     """
 
-    def __init__(self, path: Path, origin_file: int) -> None:
-        self._path = path
+    def __init__(self, path: Path, origins: Sequence[int]) -> None:
+        self.path = path
+        self.origins = list(origins)
         try:
             with path.open("rb") as file:
                 file.seek(-_FOOTER, os.SEEK_END)
@@ -215,7 +225,6 @@ class Segment:
             raise damaged(path, error) from error
         self._index = footer[:-2].reshape(len(COLUMN_GROUPS), PARTITIONS, 3)
         self._checked = np.zeros((len(COLUMN_GROUPS), PARTITIONS), bool)
-        self.origin_file = origin_file
         self.rows = int(footer[-2])
 
     def read(self, partitions: Sequence[int], columns: Sequence[str]) -> list[pa.Table]:
@@ -233,16 +242,17 @@ class Segment:
         """
         tables = []
         try:
-            opened = self._path.open("rb")
+            opened = self.path.open("rb")
         except OSError as error:
-            raise damaged(self._path, error) from error
+            raise damaged(self.path, error) from error
         with opened as file:
             for partition in partitions:
                 found: dict[str, Any] = {}
                 rows = -1
                 for number, family in enumerate(COLUMN_GROUPS):
-                    wanted = [name for name in columns if name in family]
-                    if not wanted and not (rows < 0 and number == len(COLUMN_GROUPS) - 1):
+                    last = number == len(COLUMN_GROUPS) - 1
+                    wanted = [name for name in columns if name in family or (last and self._tells(name))]
+                    if not wanted and not (rows < 0 and last):
                         continue
                     batch = self._batch(file, number, partition)
                     if batch is None:
@@ -266,11 +276,25 @@ class Segment:
                 self._checked[family, partition] = True
             return pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise damaged(self._path, error) from error
+            raise damaged(self.path, error) from error
+
+    @property
+    def kept_name(self) -> str:
+        """Name of its folder."""
+        return self.path.parent.name
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its folder outlives the hunt."""
+        return len(self.kept_name) == _KEPT_NAME
+
+    def _tells(self, name: str) -> bool:
+        return name == ORIGIN and len(self.origins) > 1
 
     def _column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
-        if name == "origin_file":
-            return pa.repeat(pa.scalar(self.origin_file, pa.int32()), rows)
+        if name == ORIGIN:
+            origins = pa.array(self.origins, pa.int32())
+            return origins.take(found[name]) if name in found else pa.repeat(origins[0], rows)
         wanted = _TYPES[name]
         if name in found:
             column = found[name]

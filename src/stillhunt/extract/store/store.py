@@ -6,6 +6,7 @@ reading, so the segments of a file can be kept under the file's digest and joine
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,13 +19,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.coded import plain
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import REJECTS
-from stillhunt.extract.store.segments import PARTITIONS, Segment, joined, write_segment
+from stillhunt.extract.store.segments import ORIGIN, PARTITIONS, Segment, joined, write_segment
 
 SEGMENT_ROWS = 262_144
 """Requests from which a segment is written; bounds memory, changes no result."""
+SMALL_ROWS, MANY_SEGMENTS = SEGMENT_ROWS // 8, 32
+"""Segments with fewer requests are joined where there are so many of them. Judgement: reading one more of 250 kB costs
+as much as opening it 20 times, and there are some 30 passes."""
+MARK_EVERY = 32
+"""Files between two marks, on the average. Judgement: a window of two weeks has some 40 runs then."""
+JOINED = "00000.segment"
 WORKED_ROWS = 250_000
 """Requests that a pass works on at a time, about: few partitions of a large log, all of a small one."""
 MOST_CONFLICTS = 100_000
@@ -92,13 +100,48 @@ class Store:
         self._segments: list[Segment] = []
         for origin_file, folder in folders:
             paths = sorted(folder.glob("*.segment"))
-            self._segments += [Segment(path, origin_file) for path in paths]
+            self._segments += [Segment(path, [origin_file]) for path in paths]
         self.rows = sum(segment.rows for segment in self._segments)
         self.rows_of: Counter[int] = Counter()
         for segment in self._segments:
-            self.rows_of[segment.origin_file] += segment.rows
+            self.rows_of[segment.origins[0]] += segment.rows
         self._dropped: Keys = np.zeros(0, np.uint64)
         self._dropped_rows: set[tuple[int, int]] = set()
+
+    def gather_small(self, folder: Path, state: Path | None) -> list[str]:
+        """Join small segments into few large ones: each pass opens each segment, and a log may have thousands of files.
+
+        No result depends on it: within a partition, the rows stay in their order. A run of kept segments that will be
+        the same in the next hunt is kept as well.
+
+        Args:
+            folder: receives large segments; it must outlive this store.
+            state: folder of what is kept; None where nothing is.
+
+        Returns:
+            Names in `state` of what was joined.
+        """
+        small = [segment for segment in self._segments if segment.rows < SMALL_ROWS]
+        if len(small) < MANY_SEGMENTS:
+            return []
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        gathered: list[Segment] = []
+        kept = []
+        for run, lasting in _runs(self._segments):
+            name = _name_of(run)
+            if len(run) == 1:
+                gathered += run
+            elif state is not None and lasting:
+                kept.append(name)
+                if not (state / name).exists():
+                    _join(run, folder / name)
+                    (folder / name).rename(state / name)
+                gathered.append(Segment(state / name / JOINED, _origins(run)))
+            else:
+                _join(run, folder / name)
+                gathered.append(Segment(folder / name / JOINED, _origins(run)))
+        self._segments = gathered
+        return kept
 
     def dataset(self, threads: int) -> LocalDataset:
         """The sketches in account partitions.
@@ -170,6 +213,47 @@ class Store:
 
     def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         return (table for segment in self._segments for table in segment.read(range(PARTITIONS), columns))
+
+
+def _runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], bool]]:
+    """Segments in runs of at most `SEGMENT_ROWS` requests, each with whether the next hunt will have the same run.
+
+    Marks are segments that their names choose. So a run between two of them is the same in every hunt that has it,
+    though files come and go at both ends of the window.
+    """
+    run: list[Segment] = []
+    after_mark = False
+    for segment in segments:
+        if run and sum(one.rows for one in run) + segment.rows > SEGMENT_ROWS:
+            yield run, after_mark
+            run = []
+        run.append(segment)
+        if segment.is_kept and int(segment.kept_name[:8], 16) % MARK_EVERY == 0:
+            yield run, after_mark and all(one.is_kept for one in run)
+            run, after_mark = [], True
+    if run:
+        yield run, False
+
+
+def _name_of(run: Sequence[Segment]) -> str:
+    return hashlib.sha256("\n".join(str(segment.path) for segment in run).encode()).hexdigest()
+
+
+def _origins(run: Sequence[Segment]) -> list[int]:
+    """Indexes of the input files of a run, by their place in it."""
+    return [segment.origins[0] for segment in run]
+
+
+def _join(run: Sequence[Segment], folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    tables = []
+    for place, segment in enumerate(run):
+        for table in segment.read(range(PARTITIONS), SKETCHES.names):
+            column = table.column_names.index(ORIGIN)
+            tables.append(table.set_column(column, ORIGIN, pa.repeat(pa.scalar(place, pa.int32()), table.num_rows)))
+    table = joined(tables, SKETCHES.names)
+    coded_anew = pa.table({name: plain(table.column(name)) for name in table.column_names})
+    write_segment(folder / JOINED, coded_anew, several=True)
 
 
 def _conflicts(rows: pa.Table) -> pa.Table:
