@@ -321,13 +321,14 @@ EMPTIES = ((), ("user_agent", "phrases"), tuple(field.name for field in SKETCHES
 
 
 def rows_of(made: Store) -> list[list[dict[str, Any]]]:
-    """All columns, and two of them, which may lie in one family or in several."""
+    """All columns, and some of them, partition by partition in the order in which they are read."""
     read = made.dataset(1)
-    two = ("turn", "origin_file")
-    some = pa.schema([SKETCHES.arrow.field(name) for name in two])
+    some = ("turn", "origin_file", "account_key")
+    schema = pa.schema([SKETCHES.arrow.field(name) for name in some])
+    found = (read.gather(_whole, schema, None, some), read.gather(_whole, SKETCHES.arrow, None, SKETCHES.names))
     return [
-        read.gather(_whole, schema, None, names).to_pylist()
-        for schema, names in ((SKETCHES.arrow, SKETCHES.names), (some, two))
+        table.take(pa.array(np.argsort(partition_of(table["account_key"].to_numpy()), kind="stable"))).to_pylist()
+        for table in found
     ]
 
 
