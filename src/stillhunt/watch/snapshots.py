@@ -16,7 +16,7 @@ from stillhunt.triage import Case
 from stillhunt.watch.folder import DataFolder, sync_folder
 
 CASE, WATCH_FILE = "case", "watch.json"
-FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
+SNAPSHOT_FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
 """What readers of the facts of a snapshot rely on."""
 _DIGITS = 8
 
@@ -48,7 +48,7 @@ class Snapshot:
             content = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise self._damaged() from error
-        if not isinstance(content, dict) or not set(FACTS) <= content.keys():
+        if not isinstance(content, dict) or not set(SNAPSHOT_FACTS) <= content.keys():
             raise self._damaged()
         return content
 
