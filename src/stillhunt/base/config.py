@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_group import SettingsGroup as _Group
-from stillhunt.base.config_live import ServeSettings, WatchSettings
+from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
 from stillhunt.base.config_report import Price, ReportSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
@@ -249,6 +249,7 @@ class Config(BaseModel):
     watch: WatchSettings = Field(default_factory=WatchSettings)
     serve: ServeSettings = Field(default_factory=ServeSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
+    decide: DecideSettings = Field(default_factory=DecideSettings)
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:

@@ -110,3 +110,13 @@ class ServeSettings(SettingsGroup):
         if self.nats_url and not self.nats_stream:
             raise ValueError("serve.nats_url is set, but no stream: name it in serve.nats_stream")
         return self
+
+
+class DecideSettings(SettingsGroup):
+    """What is done about findings."""
+
+    policy: str = Field(
+        "",
+        max_length=4096,
+        description="The policy. Empty: policy.toml in the data folder; where there is none, nothing is decided.",
+    )

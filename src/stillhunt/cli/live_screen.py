@@ -10,7 +10,7 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from rich.text import Text
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.cli.terminal import message_console
+from stillhunt.decide.entries import Entry
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
@@ -106,6 +107,16 @@ class Screen:
         else:
             self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
 
+    def decided(self, entries: Sequence[Entry]) -> None:
+        """Say what the rules of the policy appended to the decision log."""
+        ended = sum(entry.kind == "undo" for entry in entries)
+        if entries:
+            self._say("decided", made=len(entries) - ended, undone=ended, dry_run=entries[-1].dry_run)
+
+    def undecided(self, error: StillhuntError) -> None:
+        """Say why nothing was decided."""
+        self._say("nothing decided", failure=error.what, where=error.where, next_step=error.next_step)
+
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder, database
@@ -166,6 +177,19 @@ class LiveScreen(Screen):
             said = f"hunt failed: {outcome.failure}{where}. Next: {outcome.next_step}"
             self._console.print(formatting.escape_controls(said))
         self._lines = campaign_lines(folder)
+
+    def decided(self, entries: Sequence[Entry]) -> None:
+        """Show what the rules of the policy appended to the decision log."""
+        ended = sum(entry.kind == "undo" for entry in entries)
+        if entries:
+            mode = " (dry run: nothing is in force)" if entries[-1].dry_run else ""
+            made = formatting.plural(len(entries) - ended, "decision")
+            self._console.print(f"decided  {made} made, {formatting.count(ended)} ended{mode}")
+
+    def undecided(self, error: StillhuntError) -> None:
+        """Show why nothing was decided."""
+        said = f"nothing decided: {error.what} [{error.where}]. Next: {error.next_step}"
+        self._console.print(formatting.escape_controls(said))
 
     def __rich__(self) -> RenderableType:
         """The picture now."""

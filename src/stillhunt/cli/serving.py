@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError, OutputError
+from stillhunt.base.errors import InputError, OutputError, StillhuntError
 from stillhunt.base.formatting import shorten
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR
@@ -21,6 +21,7 @@ from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.live_screen import Screen, open_screen
 from stillhunt.cli.progress import MEGABYTE, open_progress
 from stillhunt.cli.terminal import message_console
+from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
@@ -81,6 +82,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     _check_watched(order.watched)
     folder = DataFolder(order.data)
     database = WatchDatabase(config.watch.database, folder.database)
+    policy_of(folder, config)
     if check:
         _check_port(config.serve.listen)
         check_broker(config.serve)
@@ -132,6 +134,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     _check_watched(order.watched)
     folder = DataFolder(order.data)
     database = WatchDatabase(config.watch.database, folder.database)
+    policy_of(folder, config)
     with ExitStack() as opened:
         opened.enter_context(folder.role("serve-hunt"))
         with open_progress(quiet=order.quiet) as progress:
@@ -140,6 +143,8 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
         if once:
             outcome = hunt_in_child(HuntPlan(folder, config, order.watched, time.time_ns() // 1000))
             screen.hunted(outcome, folder)
+            if outcome.sequence is not None:
+                _decide(HuntPlan(folder, config, order.watched), database, screen)
             return EXIT_ERROR if outcome.failure else 0
         screen.started("", folder.path, "", order.parts)
         plan = HuntPlan(folder, config, order.watched)
@@ -156,6 +161,8 @@ def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: 
     def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
         after_hunt(done, database, outcome, failures)
         screen.hunted(outcome, done.data)
+        if outcome.sequence is not None:
+            _decide(done, database, screen)
 
     sender = Sender(plan.data, database, receivers_with(plan.config.alerts))
     schedule = HuntSchedule(plan, traffic.total, after)
@@ -167,6 +174,16 @@ def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: 
     finally:
         schedule.stop()
         sender.stop()
+
+
+def _decide(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:
+    """Apply the policy to what was just found; one that cannot be used now decides nothing, and the screen says so."""
+    try:
+        policy = policy_of(plan.data, plan.config)
+        if policy is not None:
+            screen.decided(decide_latest(plan.data, database, policy, time.time_ns() // 1000))
+    except StillhuntError as error:
+        screen.undecided(error)
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.watch.database.tables import META, METADATA
 
-VERSION = 1
-"""Version of the tables."""
+VERSION = 2
+"""Version of the tables. Those of an older database are added to: 2 has the decision log."""
 VERSION_ROW = "version"
 READS_ONLY = "stillhunt_reads_only"
 """Option of a connection that writes nothing, so that it waits for nobody."""
@@ -102,7 +102,11 @@ class WatchDatabase:
             METADATA.create_all(connection)
             connection.execute(insert(META).values(name=VERSION_ROW, value=str(VERSION)))
             return
-        found = int(connection.execute(select(META.c.value).where(META.c.name == VERSION_ROW)).scalar_one())
+        row = META.c.name == VERSION_ROW
+        found = int(connection.execute(select(META.c.value).where(row)).scalar_one())
+        if found < VERSION:  # so far, each version has only added tables
+            METADATA.create_all(connection)
+            connection.execute(update(META).where(row).values(value=str(VERSION)))
         if found > VERSION:
             raise OutputError(
                 f"the database has version {found}; this stillhunt knows versions up to {VERSION}",

@@ -5,7 +5,7 @@ It never holds content of requests. Times are microseconds since 1970, UTC.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -121,6 +121,28 @@ DELIVERIES = Table(
     Column("failure", Text),
 )
 """One row for each alert and channel: when it was sent, or when it is tried again."""
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("author", String(128), nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("campaign_id", String(64), nullable=False),
+    Column("snapshot", Integer, nullable=False),
+    Column("undoes", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+"""The decision log: rows are added and never changed; each has the hash of the one before it (`stillhunt.decide`)."""
 
 HOLDS = Table(
     "holds",

@@ -1,0 +1,207 @@
+"""What `stillhunt decisions` does: show what was in force, check the log, add and end decisions."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
+from stillhunt.decide.entries import Entry, Kind, first_broken, in_force, standing
+from stillhunt.decide.log import read_log
+from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DATABASE
+
+_MOMENTS = ("made_at", "starts_at", "expires_at")
+_HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
+_ACCOUNT_CHARS = 32
+EXIT_BROKEN = 1
+
+
+@dataclass(frozen=True)
+class DecisionsOrder:
+    """Which log is meant, as given on the command line."""
+
+    data: Path
+    settings_file: Path | None = None
+    as_json: bool = False
+
+
+def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
+    """Print what was in force at a time.
+
+    Args:
+        order: which log.
+        at: the time, ISO 8601; now where it is None.
+
+    Raises:
+        CaseError: the folder has no database.
+        ConfigError: the time cannot be read.
+    """
+    moment = _now() if at is None else _moment(at)
+    config = Config.load(file=order.settings_file)
+    with _opened(order) as database:
+        log = read_log(database)
+    counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
+    trying = [entry for entry in standing(log, moment) if entry.dry_run]
+    if order.as_json:
+        print_json(
+            {
+                "at": datetime.fromtimestamp(moment / 1e6, UTC),
+                "in_force": _told(counting.values()),
+                "dry_run": _told(trying),
+            }
+        )
+        return
+    console = output_console()
+    counts = Counter(entry.action for entry in counting.values())
+    parts = [f"{formatting.count(counts[action])} {action}" for action in ACTIONS if counts[action]]
+    total = formatting.plural(len(counting), "account") if counting else "No account"
+    console.print(f"{total} under a decision{': ' if parts else ''}{formatting.join_words(parts)}.")
+    if counting:
+        print_columns(console, [_HEADINGS, *map(_cells, counting.values())])
+    if trying:
+        console.print(f"\nRecorded only (dry run): {formatting.plural(len(trying), 'decision')}")
+        print_columns(console, [_HEADINGS, *map(_cells, trying)])
+
+
+def run_decisions_verify(order: DecisionsOrder) -> int:
+    """Check the chain of hashes.
+
+    Args:
+        order: which log.
+
+    Returns:
+        The exit code: 1 where the log was changed.
+
+    Raises:
+        CaseError: the folder has no database.
+    """
+    with _opened(order) as database:
+        log = read_log(database)
+    broken, last = first_broken(log), log[-1].digest if log else ""
+    if order.as_json:
+        print_json({"entries": len(log), "broken": None if broken is None else asdict(broken), "last": last})
+    elif broken is not None:
+        output_console().print(f"The log was changed: entry {broken.seq}: {broken.what}.")
+    else:
+        output_console().print(
+            f"{formatting.plural(len(log), 'entry', 'entries')}, all as they were written. Last hash: {last or 'none'}"
+        )
+    return 0 if broken is None else EXIT_BROKEN
+
+
+def run_decisions_add(
+    order: DecisionsOrder, account: str, action: str, by: tuple[str, str], days: float, reason: str, *, override: bool
+) -> None:
+    """Append a person's decision and print its number.
+
+    Args:
+        order: which log.
+        account: whom it is about.
+        action: of ACTIONS.
+        by: who decides, and why.
+        days: for how long.
+        reason: of REASON_TEXTS.
+        override: count before everything else.
+
+    Raises:
+        ConfigError: no such action or reason, no author, or no end.
+    """
+    known: Action = _one_of(action, get_args(Action), "action")
+    code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
+    with _opened(order) as database:
+        kind: Kind = "override" if override else "case"
+        made = decide_as_person(database, account, known, by, (_now(), days), kind, code)
+    output_console().print(str(made.seq))
+
+
+def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> None:
+    """End a decision and print the number of the new entry.
+
+    Args:
+        order: which log.
+        seq: number of the decision.
+        by: who ends it, and why.
+
+    Raises:
+        CaseError: no such decision stands.
+    """
+    with _opened(order) as database:
+        output_console().print(str(undo(database, seq, *by, _now()).seq))
+
+
+@contextmanager
+def _opened(order: DecisionsOrder) -> Iterator[WatchDatabase]:
+    url, file = Config.load(file=order.settings_file).watch.database, order.data / DATABASE
+    if not url and not file.is_file():
+        raise CaseError(
+            "this data folder has no database, so nothing was decided there",
+            where=str(order.data),
+            next_step="name the data folder of a running watch",
+        )
+    database = WatchDatabase(url, file)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _one_of(given: str, known: Sequence[str], name: str) -> Any:
+    if given not in known:
+        raise ConfigError(
+            f"no such {name}: {formatting.shorten(given, _ACCOUNT_CHARS)}",
+            where=name,
+            next_step=f"choose of {', '.join(known)}",
+        )
+    return given
+
+
+def _told(entries: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            name: datetime.fromtimestamp(value / 1e6, UTC) if name in _MOMENTS else value
+            for name, value in asdict(entry).items()
+        }
+        for entry in entries
+    ]
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    account = formatting.shorten(formatting.escape_controls(entry.account_id), _ACCOUNT_CHARS)
+    times = (_minute(entry.starts_at), _minute(entry.expires_at))
+    return (
+        str(entry.seq),
+        entry.action,
+        account,
+        formatting.escape_controls(entry.author),
+        *times,
+        entry.campaign_id,
+        entry.reason,
+    )
+
+
+def _minute(moment: int) -> str:
+    return formatting.minute(datetime.fromtimestamp(moment / 1e6, UTC)).removesuffix(" UTC")
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _moment(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError("this is no time", where="at", next_step="write it as 2026-11-26T10:00:00Z") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)

@@ -1,0 +1,114 @@
+"""What `stillhunt policy` does: check, show and try a policy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.cli.deciding import DecisionsOrder
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.decide.actions import ACTIONS
+from stillhunt.decide.policy import Policy, Rule, read_policy
+from stillhunt.decide.running import policy_of
+from stillhunt.decide.simulating import simulate
+from stillhunt.watch.folder import SNAPSHOTS, DataFolder
+
+
+def run_policy_check(file: Path) -> None:
+    """Say that a policy can be used.
+
+    Args:
+        file: the policy.
+
+    Raises:
+        ConfigError: it cannot, with line and column.
+    """
+    policy = read_policy(file)
+    rules = formatting.plural(len(policy.rule), "rule")
+    output_console().print(f"{rules}, mode {policy.mode}, at most {policy.ceiling}: the policy can be used")
+
+
+def run_policy_show(order: DecisionsOrder) -> None:
+    """Print the policy of a data folder with all defaults.
+
+    Args:
+        order: which folder.
+
+    Raises:
+        ConfigError: it has none, or one that cannot be used.
+    """
+    policy = _policy(order)
+    if order.as_json:
+        print_json(policy.model_dump(mode="json"))
+        return
+    console = output_console()
+    delay = " to ".join(formatting.number(bound) for bound in policy.delay_minutes)
+    switch = "; the kill switch is on, so rules decide nothing" if policy.kill_switch else ""
+    console.print(f"Mode {policy.mode}{switch}. Rules go to {policy.ceiling} at most, after {delay} minutes,")
+    exempt = formatting.plural(len(policy.exempt.accounts), "account")
+    console.print(f"for {formatting.plural(policy.accounts_per_day, 'new account')} a day. {exempt} exempt.\n")
+    rows = [
+        (
+            rule.name,
+            rule.action,
+            f"{formatting.number(rule.days)} days",
+            _fitting(rule),
+        )
+        for rule in policy.rule
+    ]
+    print_columns(console, rows or [("no rules", "", "", "")])
+
+
+def run_policy_simulate(file: Path, order: DecisionsOrder) -> None:
+    """Print what a policy would have done at the snapshots that are kept.
+
+    Args:
+        file: the policy.
+        order: which data folder.
+
+    Raises:
+        CaseError: the folder has no snapshots, or a damaged one.
+        ConfigError: the policy cannot be used.
+    """
+    policy = read_policy(file)
+    if not (order.data / SNAPSHOTS).is_dir():
+        raise CaseError(
+            "this data folder has no snapshots",
+            where=str(order.data),
+            next_step="name the data folder of a running watch",
+        )
+    found = simulate(policy, DataFolder(order.data))
+    touched = found.touched.total()
+    if order.as_json:
+        print_json({**asdict(found), "touched": dict(found.touched)})
+        return
+    console = output_console()
+    console.print(f"{formatting.plural(found.snapshots, 'snapshot')}, {formatting.plural(touched, 'account')} touched.")
+    rows = [
+        (action, formatting.plural(found.touched[action], "account")) for action in ACTIONS if found.touched[action]
+    ]
+    if rows:
+        print_columns(console, rows)
+        console.print(f"\n{found.own_traffic:,} of them send most of their requests outside of the campaign.")
+        console.print(f"{found.paying:,} have a payment instrument; {found.old:,} are older than 90 days.")
+        console.print(f"A later snapshot would have let {formatting.plural(found.undone, 'account')} go again.")
+
+
+def _policy(order: DecisionsOrder) -> Policy:
+    if order.data.is_dir():
+        found = policy_of(DataFolder(order.data), Config.load(file=order.settings_file))
+        if found is not None:
+            return found
+    raise ConfigError(
+        "there is no policy, so nothing is decided",
+        where=str(order.data),
+        next_step="write policy.toml into the data folder; docs/howto/decide.md has one to begin with",
+    )
+
+
+def _fitting(rule: Rule) -> str:
+    verdicts, kinds, roles = (", ".join(names) for names in (rule.verdict, rule.kind, rule.role))
+    return f"verdict {verdicts}; {kinds}; role {roles}; from {formatting.percent(rule.probability)}"

@@ -1,0 +1,1 @@
+"""What is done about findings: policy, decisions, and the log of them. Pure but for `log`: it reads no clock."""

@@ -1,0 +1,154 @@
+"""Entries of the decision log, each with the hash of the one before it, and what they say at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from stillhunt.decide.actions import Action, ReasonCode, rank
+
+Kind = Literal["rule", "case", "override", "undo"]
+"""A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""
+_ORDER: tuple[Kind, ...] = ("rule", "case", "override")
+"""Who wins, the last one first."""
+START = "0" * 64
+"""Stands before the first entry."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One decision, or the end of one.
+
+    Attributes:
+        seq: place in the log, from 1; 0 before it is appended.
+        made_at: when it was made, microseconds since 1970.
+        kind: who decided.
+        account_id: whom it is about.
+        action: what happens; of an undo, what ends.
+        reason: what the customer may be told.
+        author: "rule:NAME" or the name of a person.
+        dry_run: it is recorded only, and never in force.
+        starts_at, expires_at: from when until when it is in force, microseconds since 1970.
+        campaign_id: lasting id of the campaign; "" where it is about none.
+        snapshot: number of the snapshot from which it was made; 0 for none.
+        undoes: seq of the entry that ends by it, or that it renews; 0 for none.
+        note: why, for colleagues; never shown to the customer.
+        before: hash of the entry before it.
+        digest: hash of all of this.
+    """
+
+    seq: int
+    made_at: int
+    kind: Kind
+    account_id: str
+    action: Action
+    reason: ReasonCode
+    author: str
+    dry_run: bool
+    starts_at: int
+    expires_at: int
+    campaign_id: str = ""
+    snapshot: int = 0
+    undoes: int = 0
+    note: str = ""
+    before: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Where a log was changed.
+
+    Attributes:
+        seq: place of the first entry that does not fit.
+        what: what does not fit.
+    """
+
+    seq: int
+    what: str
+
+
+def digest_of(entry: Entry) -> str:
+    """SHA-256 of an entry with the hash of the one before it, in hexadecimal."""
+    content = {name: value for name, value in asdict(entry).items() if name != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def chained(entries: Iterable[Entry], last: Entry | None) -> list[Entry]:
+    """Entries with their places and hashes.
+
+    Args:
+        entries: to be appended, in this order.
+        last: the last entry of the log; None where it is empty.
+    """
+    seq, before = (last.seq, last.digest) if last is not None else (0, START)
+    made = []
+    for entry in entries:
+        seq += 1
+        placed = replace(entry, seq=seq, before=before, digest="")
+        placed = replace(placed, digest=digest_of(placed))
+        before = placed.digest
+        made.append(placed)
+    return made
+
+
+def first_broken(entries: Sequence[Entry]) -> Broken | None:
+    """The first entry of a whole log that was changed, moved, added or left out; None where there is none.
+
+    It cannot see that entries were cut off at the end: compare the last hash with one that was kept elsewhere.
+    """
+    before = START
+    for place, entry in enumerate(entries, 1):
+        if entry.seq != place:
+            return Broken(
+                place, f"entry {place} is missing" if entry.seq > place else f"entry {entry.seq} is there twice"
+            )
+        if entry.before != before:
+            return Broken(place, "it does not follow the entry before it")
+        if digest_of(entry) != entry.digest:
+            return Broken(place, "its content is not what was hashed")
+        before = entry.digest
+    return None
+
+
+def standing(entries: Iterable[Entry], at: int) -> list[Entry]:
+    """Decisions that were made and neither undone nor expired at a time, in order of the log; begun or not.
+
+    Args:
+        entries: of the log, in its order.
+        at: microseconds since 1970.
+    """
+    known = [entry for entry in entries if entry.made_at <= at]
+    undone = {entry.undoes for entry in known}
+    return [one for one in known if one.kind != "undo" and one.seq not in undone and at < one.expires_at]
+
+
+def in_force(entries: Iterable[Entry], at: int, allowed: frozenset[str] = frozenset()) -> Mapping[str, Entry]:
+    """The decision that counts for each account at a time.
+
+    An operator's override counts before a person's decision on a case, and this before rules; of several of one kind,
+    the latest of persons and the strongest of rules. Rules say nothing about accounts of declared programmes.
+
+    Args:
+        entries: of the log, in its order.
+        at: microseconds since 1970.
+        allowed: accounts of declared programmes.
+
+    Returns:
+        Account -> entry, ascending by account; accounts without any are left out.
+    """
+    best: dict[str, Entry] = {}
+    for entry in standing(entries, at):
+        if entry.dry_run or at < entry.starts_at or (entry.kind == "rule" and entry.account_id in allowed):
+            continue
+        other = best.get(entry.account_id)
+        if other is None or _weight(entry) >= _weight(other):
+            best[entry.account_id] = entry
+    return dict(sorted(best.items()))
+
+
+def _weight(entry: Entry) -> tuple[int, int]:
+    return _ORDER.index(entry.kind), rank(entry.action) if entry.kind == "rule" else 0

@@ -1,0 +1,93 @@
+"""Decisions of persons: on a case, over everything else, and the end of any decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.units import DAY
+from stillhunt.decide.actions import Action, ReasonCode
+from stillhunt.decide.entries import Entry, Kind, standing
+from stillhunt.decide.log import append_to_log
+from stillhunt.watch.database.store import WatchDatabase
+
+LONGEST_DAYS = 3650
+_NAME_CHARS, _NOTE_CHARS = 128, 2000
+
+
+def decide_as_person(
+    database: WatchDatabase,
+    account: str,
+    action: Action,
+    by: tuple[str, str],
+    when: tuple[int, float],
+    kind: Kind = "case",
+    reason: ReasonCode = "operator_decision",
+) -> Entry:
+    """Append a person's decision about an account.
+
+    Args:
+        database: of the data folder.
+        account: whom it is about.
+        action: what happens; weaker than what is in force, it lets the account through.
+        by: name of the person, and why, for colleagues.
+        when: now in microseconds since 1970, and for how many days.
+        kind: case, or override where it is to count before everything else.
+        reason: what the customer may be told.
+
+    Raises:
+        ConfigError: it has no author, or no end.
+        OutputError: the database cannot be used, or its log was changed.
+    """
+    (author, note), (now, days) = by, when
+    _check_author(author)
+    if not 0 < days <= LONGEST_DAYS:
+        raise ConfigError(
+            "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
+        )
+    end = now + int(days * DAY)
+    entry = Entry(0, now, kind, account, action, reason, author, False, now, end, note=note[:_NOTE_CHARS])
+    (made,) = append_to_log(database, lambda _log, _secret: [entry])
+    return made
+
+
+def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> Entry:
+    """Append the end of a decision.
+
+    Args:
+        database: of the data folder.
+        seq: place of the decision in the log.
+        author: name of the person.
+        note: why, for colleagues.
+        now: microseconds since 1970.
+
+    Raises:
+        CaseError: no such decision stands.
+        ConfigError: it has no author.
+        OutputError: the database cannot be used, or its log was changed.
+    """
+    _check_author(author)
+
+    def ended(log: Sequence[Entry], _secret: bytes) -> Iterable[Entry]:
+        for entry in standing(log, now):
+            if entry.seq == seq:
+                yield Entry(
+                    0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
+                    entry.campaign_id, undoes=seq, note=note[:_NOTE_CHARS],
+                )  # fmt: skip
+                return
+        raise CaseError(
+            f"no decision {seq} stands", where="decision log", next_step="look at what is in force for its number"
+        )
+
+    (made,) = append_to_log(database, ended)
+    return made
+
+
+def _check_author(author: str) -> None:
+    if not author.strip() or len(author) > _NAME_CHARS or author.startswith("rule:"):
+        raise ConfigError(
+            "a decision needs the name of who makes it",
+            where="author",
+            next_step="give a name of at most 128 characters",
+        )

@@ -1,0 +1,177 @@
+"""The policy: a small declared file that says what rules may do, with the place of each error."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stillhunt.base.errors import ConfigError
+from stillhunt.decide.actions import HIGHEST_CEILING, Action, ReasonCode, rank
+
+POLICY_FILE = "policy.toml"
+MOST_BYTES = 1 << 20
+_TABLE = re.compile(r"(\s*)(\[\[?)\s*([\w.\-]+)\s*\]\]?")
+_KEY = re.compile(r"(\s*)([\w\-]+)\s*=\s*")
+_PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rule(_Strict):
+    """What happens to members of campaigns that fit; of several rules that fit an account, the strongest counts.
+
+    Attributes:
+        name: its name, which decisions carry.
+        verdict: verdicts of the campaign that fit.
+        kind: kinds of the campaign that fit.
+        role: roles of the account that fit.
+        probability: least probability that the account is a member.
+        action: what happens.
+        days: for how long.
+        reason: what the customer may be told.
+    """
+
+    name: Name
+    verdict: tuple[Literal["act", "review"], ...] = ("act",)
+    kind: tuple[str, ...] = ("harvest",)
+    role: tuple[Literal["dedicated", "mixed", "unknown"], ...] = ("dedicated", "mixed", "unknown")
+    probability: Share = 0.99
+    action: Action
+    days: float = Field(14.0, gt=0, le=365)
+    reason: ReasonCode = "automated_collection"
+
+
+class Exempt(_Strict):
+    """Whom no rule touches, beside declared programmes."""
+
+    accounts: tuple[str, ...] = ()
+
+
+class Policy(_Strict):
+    """What rules may do.
+
+    Attributes:
+        mode: dry_run: decisions are recorded and never in force. enforce: they are.
+        ceiling: the strongest action of a rule; persons may go beyond.
+        accounts_per_day: accounts for which rules may begin something stronger than tag within 24 hours.
+        delay_minutes: bounds between which a rule's decision waits before it begins.
+        kill_switch: rules decide nothing, and what they decided is undone.
+        exempt: whom no rule touches.
+        rule: the rules.
+    """
+
+    mode: Literal["dry_run", "enforce"] = "dry_run"
+    ceiling: Action = "step_up"
+    accounts_per_day: int = Field(100, ge=0, le=10_000_000)
+    delay_minutes: tuple[Annotated[float, Field(ge=0, le=10_080)], Annotated[float, Field(ge=0, le=10_080)]] = (
+        0.0,
+        0.0,
+    )
+    kill_switch: bool = False
+    exempt: Exempt = Exempt()
+    rule: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if rank(self.ceiling) > rank(HIGHEST_CEILING):
+            raise ValueError(f"rules go to {HIGHEST_CEILING} at most; only persons block")
+        if self.delay_minutes[0] > self.delay_minutes[1]:
+            raise ValueError("delay_minutes: the first bound is above the second")
+        names = [rule.name for rule in self.rule]
+        if len(set(names)) < len(names):
+            raise ValueError("two rules have one name")
+        for rule in self.rule:
+            if rank(rule.action) > rank(self.ceiling):
+                raise ValueError(f"rule {rule.name}: {rule.action} is above the ceiling, {self.ceiling}")
+        return self
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file.
+
+    Args:
+        path: TOML, at most 1 MiB.
+
+    Raises:
+        ConfigError: it cannot be read, or something in it is unknown, malformed or contradictory; with line and column.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise _refused(error.strerror or "it cannot be read", str(path)) from error
+    if len(content) > MOST_BYTES:
+        raise _refused("it is larger than 1 MiB", str(path))
+    return parse_policy(content, str(path))
+
+
+def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
+    """The policy in a text.
+
+    Args:
+        content: TOML in UTF-8.
+        name: shown in errors.
+
+    Raises:
+        ConfigError: as `read_policy`.
+    """
+    try:
+        text = content.decode()
+        found = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _refused("it is not UTF-8", f"{name}:{line}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        placed = _PLACED.search(str(error))
+        place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
+        raise _refused(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
+    try:
+        return Policy.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = tuple(part for part in first["loc"] if isinstance(part, str | int))
+        what = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        setting = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
+        line, column = place_of(text, path)
+        raise _refused(f"{setting}: {what}" if setting else what, f"{name}:{line}:{column}") from error
+
+
+def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
+    """Line and column, from 1, of what a path names; of what is around it where it is not found.
+
+    Args:
+        text: TOML as people write it: one key a line.
+        path: names, and numbers from 0 for tables that repeat and for items of a list.
+    """
+    wanted, best = tuple(path), (1, 1)
+    table: tuple[str | int, ...] = ()
+    repeated: Counter[str] = Counter()
+    for at, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = tuple(header[3].split("."))
+            if header[2] == "[[":
+                table = (header[3], repeated[header[3]])
+                repeated[header[3]] += 1
+            if table == wanted[: len(table)]:
+                best = (at, len(header[1]) + 1)
+        elif (key := _KEY.match(line)) and (*table, key[2]) == wanted[: len(table) + 1]:
+            return at, len(key[1]) + 1
+    return best
+
+
+def _refused(what: str, where: str) -> ConfigError:
+    return ConfigError(
+        f"the policy cannot be used: {what}",
+        where=where,
+        next_step="docs/howto/decide.md has one to begin with",
+    )

@@ -1,0 +1,157 @@
+"""What the rules of a policy decide about one snapshot: new decisions, and the end of those that no rule says."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from stillhunt.base.units import DAY, MINUTE
+from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
+from stillhunt.decide.entries import Entry, standing
+from stillhunt.decide.policy import Policy, Rule
+
+RENEWED = 0.5
+"""Part of its time after which a decision that a rule still says is renewed. Judgement: no late hunt lets it lapse."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What rules look at.
+
+    Attributes:
+        facts: ACCOUNT_FACTS of all campaigns of the snapshot.
+        kinds: campaign -> its kind.
+        sequence: number of the snapshot.
+    """
+
+    facts: pa.Table
+    kinds: Mapping[str, str]
+    sequence: int
+
+
+@dataclass(frozen=True)
+class _Wish:
+    account_id: str
+    campaign_id: str
+    action: Action
+    rule: Rule
+    score: float
+
+
+def decide(policy: Policy, findings: Findings, log: Sequence[Entry], now: int, secret: bytes) -> list[Entry]:
+    """Entries that the rules append to the log after a snapshot.
+
+    Args:
+        policy: what rules may do.
+        findings: the snapshot.
+        log: all entries so far, in order.
+        now: microseconds since 1970.
+        secret: of the data folder; the delay is made of it.
+
+    Returns:
+        Undone decisions first, then new ones, the most probable accounts first; without places and hashes. Nothing
+        where all stays as it is.
+    """
+    wishes = {} if policy.kill_switch else _wishes(policy, findings)
+    own = [entry for entry in standing(log, now) if entry.kind == "rule"]
+    ended = [entry for entry in own if not _still_said(entry, wishes.get(entry.account_id), policy)]
+    over = {entry.seq for entry in ended}
+    kept = {entry.account_id: entry for entry in own if entry.seq not in over}
+    room = policy.accounts_per_day - _begun_today(log, now)
+    made = []
+    for wish in wishes.values():
+        before = kept.get(wish.account_id)
+        if before is not None and now < before.made_at + RENEWED * (before.expires_at - before.made_at):
+            continue
+        if before is None and rank(wish.action) > rank(WITHOUT_FLAG):
+            if room <= 0:
+                continue
+            room -= 1
+        made.append(_decision(policy, wish, findings.sequence, (now, secret), before))
+    note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
+    return [*(_undone(entry, now, note) for entry in ended), *made]
+
+
+def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
+    """Account -> the strongest of what the rules want for it, the most probable first; no cap is applied."""
+    wishes: dict[str, _Wish] = {}
+    exempt = set(policy.exempt.accounts)
+    names = ("account_id", "campaign_id", "campaign_verdict", "flagged", "sanctioned", "role", "score")
+    for row in zip(*(findings.facts[name].to_pylist() for name in names), strict=True):
+        account, campaign, verdict, flagged, sanctioned, role, score = row
+        if sanctioned or account in exempt:
+            continue
+        for rule in policy.rule:
+            fits = verdict in rule.verdict and findings.kinds.get(campaign) in rule.kind and role in rule.role
+            if not fits or score < rule.probability:
+                continue
+            action = weaker(rule.action, policy.ceiling if flagged else weaker(policy.ceiling, WITHOUT_FLAG))
+            wish = _Wish(account, campaign, action, rule, score)
+            if account not in wishes or _key(wish) > _key(wishes[account]):
+                wishes[account] = wish
+    return dict(sorted(wishes.items(), key=lambda item: (-item[1].score, item[0])))
+
+
+def _key(wish: _Wish) -> tuple[int, float, str, str]:
+    """Of two wishes for one account the stronger, then the longer one counts; the rest makes it one of several."""
+    return rank(wish.action), wish.rule.days, wish.campaign_id, wish.rule.name
+
+
+def _still_said(entry: Entry, wish: _Wish | None, policy: Policy) -> bool:
+    dry_run = policy.mode == "dry_run"
+    return wish is not None and (wish.action, dry_run) == (entry.action, entry.dry_run)
+
+
+def _begun_today(log: Iterable[Entry], now: int) -> int:
+    """Accounts for which rules began something stronger than tag within 24 hours; renewals are none."""
+    new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
+    return len({entry.account_id for entry in new if rank(entry.action) > rank(WITHOUT_FLAG)})
+
+
+def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: Entry | None) -> Entry:
+    now, secret = when
+    starts = now if before is not None else now + _delay(policy, wish, secret)
+    return Entry(
+        seq=0,
+        made_at=now,
+        kind="rule",
+        account_id=wish.account_id,
+        action=wish.action,
+        reason=wish.rule.reason,
+        author=f"rule:{wish.rule.name}",
+        dry_run=policy.mode == "dry_run",
+        starts_at=starts,
+        expires_at=starts + int(wish.rule.days * DAY),
+        campaign_id=wish.campaign_id,
+        snapshot=sequence,
+        undoes=0 if before is None else before.seq,
+    )
+
+
+def _delay(policy: Policy, wish: _Wish, secret: bytes) -> int:
+    """Microseconds between the bounds, which only who knows the secret can tell beforehand."""
+    least, most = (bound * MINUTE for bound in policy.delay_minutes)
+    drawn = hmac.digest(secret, f"{wish.account_id}\0{wish.campaign_id}".encode(), hashlib.sha256)
+    return int(least + (most - least) * (int.from_bytes(drawn[:8]) / 2**64))
+
+
+def _undone(entry: Entry, now: int, note: str) -> Entry:
+    return Entry(
+        seq=0,
+        made_at=now,
+        kind="undo",
+        account_id=entry.account_id,
+        action=entry.action,
+        reason=entry.reason,
+        author=entry.author,
+        dry_run=entry.dry_run,
+        starts_at=now,
+        expires_at=now,
+        campaign_id=entry.campaign_id,
+        undoes=entry.seq,
+        note=note,
+    )

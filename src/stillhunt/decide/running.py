@@ -1,0 +1,65 @@
+"""The policy of a data folder, applied to its latest snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stillhunt.base.config import Config
+from stillhunt.decide.entries import Entry
+from stillhunt.decide.log import append_to_log
+from stillhunt.decide.policy import POLICY_FILE, Policy, read_policy
+from stillhunt.decide.rules import Findings, decide
+from stillhunt.triage import Case
+from stillhunt.triage.account_facts import account_facts
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.snapshots import Snapshot, latest_snapshot
+
+
+def policy_of(folder: DataFolder, config: Config) -> Policy | None:
+    """The policy of a data folder; None where there is none, and then nothing is decided.
+
+    Args:
+        folder: the data folder.
+        config: settings; `decide.policy` names the file, or else it is POLICY_FILE of the folder.
+
+    Raises:
+        ConfigError: it is there and cannot be used, or it was named and is not there.
+    """
+    path = Path(config.decide.policy) if config.decide.policy else folder.path / POLICY_FILE
+    return read_policy(path) if config.decide.policy or path.exists() else None
+
+
+def findings_of(snapshot: Snapshot) -> Findings:
+    """What rules look at in a snapshot.
+
+    Raises:
+        CaseError: its case is damaged.
+    """
+    case = Case.read(snapshot.case)
+    named = case.model.campaigns
+    kinds = {one.row["campaign_id"]: one.row["kind"] for one in named}
+    return Findings(account_facts(case.model, named), kinds, snapshot.sequence)
+
+
+def decide_latest(folder: DataFolder, database: WatchDatabase, policy: Policy, now: int) -> list[Entry]:
+    """Apply a policy to the latest snapshot; what was decided about it already is not decided again.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        policy: what rules may do.
+        now: microseconds since 1970.
+
+    Returns:
+        What was appended to the log.
+
+    Raises:
+        CaseError: the snapshot is damaged.
+        OutputError: the database cannot be used, or its log was changed.
+    """
+    snapshot = latest_snapshot(folder)
+    if snapshot is None:
+        return []
+    findings = findings_of(snapshot)
+    return append_to_log(database, lambda log, secret: decide(policy, findings, log, now, secret))

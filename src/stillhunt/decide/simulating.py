@@ -1,0 +1,77 @@
+"""What a policy would have done: tried on the snapshots that are kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stillhunt.decide.actions import Action, rank
+from stillhunt.decide.entries import Entry, chained
+from stillhunt.decide.policy import Policy
+from stillhunt.decide.rules import Findings, decide
+from stillhunt.decide.running import findings_of
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.snapshots import all_snapshots
+
+OLD_ACCOUNT = timedelta(days=90)
+"""Age at a decision from which an account counts as one with a history of its own. Judgement."""
+
+
+@dataclass
+class Simulation:
+    """What a policy would have done.
+
+    Attributes:
+        snapshots: snapshots that it was tried on.
+        touched: accounts by the strongest action that each would have had.
+        undone: accounts with a decision that a later snapshot would have undone.
+        own_traffic: touched accounts of whose requests more than half are outside of the campaign.
+        paying: touched accounts with a payment instrument in the accounts table.
+        old: touched accounts that were opened more than 90 days before.
+    """
+
+    snapshots: int = 0
+    touched: Counter[Action] = field(default_factory=Counter)
+    undone: int = 0
+    own_traffic: int = 0
+    paying: int = 0
+    old: int = 0
+
+
+def simulate(policy: Policy, folder: DataFolder) -> Simulation:
+    """What a policy would have done at each snapshot that is kept, had there been no decision before.
+
+    Args:
+        policy: what is tried; it is simulated as if its mode were enforce.
+        folder: the data folder.
+    """
+    tried = policy.model_copy(update={"mode": "enforce"})
+    result, log = Simulation(), list[Entry]()
+    about: dict[str, dict[str, Any]] = {}
+    for snapshot in all_snapshots(folder):
+        findings = findings_of(snapshot)
+        made_at: int = snapshot.facts()["made_at"]
+        log += chained(decide(tried, findings, log, made_at, b""), log[-1] if log else None)
+        about.update(_facts_by_account(findings))
+        result.snapshots += 1
+    acts: dict[str, Entry] = {}
+    for entry in log:
+        before = acts.get(entry.account_id)
+        if entry.kind == "rule" and (before is None or rank(entry.action) > rank(before.action)):
+            acts[entry.account_id] = entry
+    result.touched = Counter(entry.action for entry in acts.values())
+    result.undone = len({entry.account_id for entry in log if entry.kind == "undo"})
+    for account, entry in acts.items():
+        row = about[account]
+        result.own_traffic += row["other_requests"] > row["requests"]
+        result.paying += row["payment_country"] is not None
+        opened: datetime | None = row["created_at"]
+        result.old += opened is not None and datetime.fromtimestamp(entry.made_at / 1e6, UTC) - opened > OLD_ACCOUNT
+    return result
+
+
+def _facts_by_account(findings: Findings) -> dict[str, dict[str, Any]]:
+    names = ["account_id", "requests", "other_requests", "payment_country", "created_at"]
+    return {row["account_id"]: row for row in findings.facts.select(names).to_pylist()}

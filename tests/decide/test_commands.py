@@ -1,0 +1,122 @@
+"""`stillhunt policy` and `stillhunt decisions`, run as a user does on a data folder that was hunted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from cli.running import run
+from stillhunt.base.config import Config
+from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
+from stillhunt.decide.policy import parse_policy
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import DECISIONS
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.spool.parts import Stream, new_part
+from watch.small_world import harvesters, lines
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "decide.md"
+HOSTILE = "\x1b]0;gotcha\x07[bold]"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = DataFolder(tmp_path_factory.mktemp("decide") / "data")
+    handle, _ = new_part(folder.spool, Stream("gateway", "jsonl", "jsonl"), datetime.now(UTC))
+    os.write(handle, b"".join(lines()))
+    os.close(handle)
+    assert hunt_now(HuntPlan(folder, Config(), (), int(datetime.now(UTC).timestamp() * 1e6))) is not None
+    return folder.path
+
+
+def example() -> str:
+    found = re.search(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_page_tells_the_truth() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [rule.name for rule in parse_policy(example().encode()).rule] == ["harvesters", "reviews"]
+    for name, meaning in {**ACTION_MEANINGS, **REASON_TEXTS}.items():
+        assert f"| `{name}` | {meaning} |" in text
+
+
+def test_check_show_and_simulate(data: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(example())
+    checked = run("policy", "check", str(policy), cwd=tmp_path)
+    assert checked.stdout == "2 rules, mode dry_run, at most step_up: the policy can be used\n"
+    policy.write_text(example().replace('"step_up"\ndays', '"melt"\ndays'))
+    refused = run("policy", "check", str(policy), cwd=tmp_path)
+    assert refused.returncode == 5
+    assert re.search(r"rule\.1\.action: .* \[.*policy\.toml:\d+:1\]", refused.stderr)
+    policy.write_text(example())
+    told = json.loads(run("policy", "simulate", str(policy), "--data", str(data), "--json", cwd=tmp_path).stdout)
+    assert told["touched"] == {"step_up": len(harvesters())}
+    assert (told["snapshots"], told["undone"]) == (1, 0)
+    shown = run("policy", "simulate", str(policy), "--data", str(data), cwd=tmp_path).stdout
+    assert shown.splitlines()[0] == "1 snapshot, 12 accounts touched."
+    nothing = run("policy", "show", "--data", str(data), cwd=tmp_path)
+    assert nothing.returncode == 5
+    assert "there is no policy" in nothing.stderr
+
+
+def test_a_watch_decides_and_a_person_undoes(data: Path, tmp_path: Path) -> None:
+    (data / "policy.toml").write_text(example().replace('"dry_run" ', '"enforce" ').replace("[10, 120]", "[0, 0]"))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.jsonl").write_bytes(b"".join(lines()))
+    watched = run("watch", "logs", "--data", str(data), "--once", cwd=tmp_path)
+    assert '"event": "decided", "made": 12, "undone": 0, "dry_run": false' in watched.stderr
+    assert (
+        "12 accounts under a decision: 12 step_up."
+        in run("decisions", "replay", "--data", str(data), cwd=tmp_path).stdout
+    )
+    account = min(harvesters())
+    block = ["decisions", "add", account, "block", "--by", HOSTILE, "--days", "2", "--data", str(data)]
+    number = run(*block, cwd=tmp_path).stdout.strip()
+    shown = run("decisions", "replay", "--data", str(data), cwd=tmp_path).stdout
+    assert "\x1b" not in shown
+    assert "11 step_up and 1 block" in shown
+    ended = run("decisions", "undo", number, "--by", "Bo", "--data", str(data), cwd=tmp_path)
+    assert ended.returncode == 0
+    told = json.loads(run("decisions", "replay", "--json", "--data", str(data), cwd=tmp_path).stdout)
+    assert {row["action"] for row in told["in_force"]} == {"step_up"}
+    later = (datetime.now(UTC) + timedelta(days=20)).isoformat()
+    assert (
+        run("decisions", "replay", "--at", later, "--data", str(data), cwd=tmp_path).stdout
+        == "No account under a decision.\n"
+    )
+    assert run("decisions", "undo", number, "--by", "Bo", "--data", str(data), cwd=tmp_path).returncode == 1
+    wrong = run("decisions", "add", account, "shoot", "--by", "Bo", "--data", str(data), cwd=tmp_path)
+    assert (wrong.returncode, "choose of observe, tag" in wrong.stderr) == (5, True)
+    assert run("decisions", "replay", "--at", "soon", "--data", str(data), cwd=tmp_path).returncode == 5
+    verified = run("decisions", "verify", "--data", str(data), cwd=tmp_path)
+    assert (verified.returncode, verified.stdout.startswith("14 entries, all as they were written")) == (0, True)
+    database = WatchDatabase("", data / "stillhunt.db")
+    with database.write() as connection:
+        connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 3).values(author="rule:other"))
+    database.close()
+    verified = run("decisions", "verify", "--data", str(data), cwd=tmp_path)
+    assert (verified.returncode, verified.stdout) == (
+        1,
+        "The log was changed: entry 3: its content is not what was hashed.\n",
+    )
+    again = run("watch", "logs", "--data", str(data), "--once", cwd=tmp_path)
+    assert '"event": "nothing decided"' in again.stderr
+    assert run("decisions", "verify", "--data", str(tmp_path), cwd=tmp_path).returncode == 1
+
+
+def test_serve_does_not_start_with_a_policy_that_cannot_be_used(tmp_path: Path) -> None:
+    DataFolder(tmp_path / "data")
+    (tmp_path / "data" / "policy.toml").write_text("mode = 5\n")
+    for words in (("serve", "--check"), ("watch", ".", "--once")):
+        result = run(*words, "--data", str(tmp_path / "data"), cwd=tmp_path)
+        assert (result.returncode, "policy.toml:1:1" in result.stderr) == (5, True)

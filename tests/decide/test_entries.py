@@ -1,0 +1,60 @@
+"""The chain of the log, and who wins."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from decide.scenes import DAY, NOW, after, findings, member, policy
+from stillhunt.decide.entries import Broken, Entry, chained, digest_of, first_broken, in_force
+
+
+def log_of(*accounts: str) -> list[Entry]:
+    return after([], policy(), findings([member(name) for name in accounts]), NOW)
+
+
+def by_person(kind: str, action: str, at: int = NOW, account: str = "a") -> Entry:
+    return Entry(0, at, kind, account, action, "operator_decision", "Ada", False, at, at + DAY)  # type: ignore[arg-type]
+
+
+def appended(log: list[Entry], *entries: Entry) -> list[Entry]:
+    return [*log, *chained(entries, log[-1] if log else None)]
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Entry)])
+def test_a_change_of_any_field_is_seen(name: str) -> None:
+    log = log_of("a", "b", "c")
+    value = getattr(log[1], name)
+    changed = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else f"{value}x"
+    log[1] = replace(log[1], **{name: changed})
+    broken = first_broken(log)
+    assert broken is not None
+    assert broken.seq == 2
+
+
+def test_what_is_left_out_moved_or_added_is_seen() -> None:
+    log = log_of("a", "b", "c")
+    assert first_broken(log) is None
+    assert first_broken([log[0], log[2]]) == Broken(2, "entry 2 is missing")
+    assert first_broken([log[0], log[0], log[1]]) == Broken(2, "entry 1 is there twice")
+    assert first_broken(log[1:]) == Broken(1, "entry 1 is missing")
+    forged = replace(log[1], account_id="x", digest="")
+    forged = replace(forged, digest=digest_of(forged))
+    assert first_broken([log[0], forged, log[2]]) == Broken(3, "it does not follow the entry before it")
+    assert first_broken(log[:2]) is None, "the end is missing: only the last hash tells"
+
+
+def test_who_wins() -> None:
+    log = log_of("a")
+    assert in_force(log, NOW)["a"].action == "step_up"
+    assert in_force(log, NOW, frozenset("a")) == {}, "a declared programme"
+    log = appended(log, by_person("case", "block"))
+    assert in_force(log, NOW)["a"].action == "block"
+    assert in_force(log, NOW, frozenset("a"))["a"].action == "block", "a person decided"
+    log = appended(log, by_person("case", "tag"))
+    assert in_force(log, NOW)["a"].action == "tag", "the latest of persons"
+    log = appended(log, by_person("override", "observe"), by_person("case", "block"))
+    assert in_force(log, NOW)["a"].action == "observe", "an override lets through"
+    assert in_force(log, NOW + DAY)["a"].action == "step_up", "persons' decisions expired"
+    assert in_force(log, NOW - 1) == {}

@@ -1,0 +1,132 @@
+"""The log in a database: nothing lost and nothing doubled, whoever appends and whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from decide.scenes import DAY, NOW, findings, member, policy
+from stillhunt.base.errors import CaseError, ConfigError, OutputError
+from stillhunt.decide.entries import first_broken, in_force
+from stillhunt.decide.log import append_to_log, read_log
+from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.rules import decide
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import DECISIONS
+from watch.databases import Opening
+
+ROWS = [member(f"acct-{number}") for number in range(40)]
+DECIDING = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import event
+from decide.scenes import NOW, findings, member, policy
+from stillhunt.decide.log import append_to_log
+from stillhunt.decide.rules import decide
+from stillhunt.watch.database.store import WatchDatabase
+
+database, moment = WatchDatabase("", Path(sys.argv[1])), sys.argv[2]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def made(log, secret):
+    rows = [member(f"acct-{number}") for number in range(40)]
+    for place, entry in enumerate(decide(policy(), findings(rows), log, NOW, secret)):
+        if place == 20 and moment == "while deciding":
+            die()
+        yield entry
+
+if moment == "before the commit":
+    event.listen(database.engine, "commit", die)
+append_to_log(database, made)
+if moment == "after the commit":
+    die()
+"""
+MOMENTS = {"while deciding": 0, "before the commit": 0, "after the commit": 40, "never": 40}
+"""When a process is killed, and the entries that it leaves."""
+
+
+def test_what_is_appended_reads_back_and_follows_on(opening: Opening) -> None:
+    database = opening()
+    first = append_to_log(database, lambda log, secret: decide(policy(), findings(ROWS), log, NOW, secret))
+    assert len(first) == 40
+    assert append_to_log(database, lambda log, secret: decide(policy(), findings(ROWS), log, NOW + 1, secret)) == []
+    entry = decide_as_person(database, "acct-1", "observe", ("Ada", "a customer of ours"), (NOW, 3.0), "override")
+    log = read_log(opening())
+    assert log == [*first, entry]
+    assert first_broken(log) is None
+    assert in_force(log, NOW)["acct-1"].author == "Ada"
+    ended = undo(database, 1, "Ada", "by mistake", NOW + 5)
+    assert (ended.kind, ended.undoes, ended.account_id) == ("undo", 1, first[0].account_id)
+    with pytest.raises(CaseError, match="no decision 1 stands"):
+        undo(database, 1, "Ada", "", NOW + 6)
+    assert len(read_log(database)) == 42
+
+
+@pytest.mark.parametrize("author", ["", "  ", "rule:harvesters", "x" * 129])
+def test_a_person_has_a_name(opening: Opening, author: str) -> None:
+    database = opening()
+    with pytest.raises(ConfigError, match="name of who makes it"):
+        decide_as_person(database, "a", "block", (author, ""), (NOW, 3.0))
+    with pytest.raises(ConfigError, match="needs an end"):
+        decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 0.0))
+    assert read_log(database) == []
+
+
+def test_nothing_follows_a_log_that_was_changed(opening: Opening) -> None:
+    database = opening()
+    append_to_log(database, lambda log, secret: decide(policy(), findings(ROWS), log, NOW, secret))
+    with database.write() as connection:
+        connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 7).values(action="observe"))
+    with pytest.raises(OutputError, match="entry 7: its content is not what was hashed"):
+        decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
+    assert len(read_log(database)) == 40
+
+
+def test_many_who_append_at_once_make_one_chain(opening: Opening) -> None:
+    databases = [opening() for _ in range(4)]
+
+    def append(number: int) -> None:
+        decide_as_person(databases[number % 4], f"a{number}", "tag", ("Ada", ""), (NOW + number, 3.0))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(append, range(40)))
+    log = read_log(databases[0])
+    assert first_broken(log) is None
+    assert sorted(entry.account_id for entry in log) == sorted(f"a{number}" for number in range(40))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_process_that_is_killed_while_deciding_loses_nothing_and_doubles_nothing(tmp_path: Path, moment: str) -> None:
+    file = tmp_path / "stillhunt.db"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for killed_at, left in ((moment, MOMENTS[moment]), ("never", 40)):
+        words = [sys.executable, "-c", DECIDING, str(file), killed_at]
+        ended = subprocess.run(words, env=environment, check=False).returncode
+        assert ended == (0 if killed_at == "never" else -signal.SIGKILL)
+        database = WatchDatabase("", file)
+        log = read_log(database)
+        database.close()
+        assert first_broken(log) is None
+        assert len({entry.account_id for entry in log}) == len(log) == left, "all of a snapshot or nothing"
+
+
+def test_the_delay_differs_from_folder_to_folder(tmp_path: Path) -> None:
+    starts = []
+    waiting = policy(delay_minutes=[0, 600])
+    for name in ("one", "two"):
+        database = WatchDatabase("", tmp_path / name)
+        log = append_to_log(database, lambda log, secret: decide(waiting, findings(ROWS), log, NOW, secret))
+        starts.append([entry.starts_at for entry in log])
+        late = append_to_log(database, lambda log, secret: decide(waiting, findings(ROWS), log, NOW + 8 * DAY, secret))
+        assert all(entry.starts_at == NOW + 8 * DAY for entry in late), "a renewal waits for nothing"
+        database.close()
+    assert starts[0] != starts[1]
