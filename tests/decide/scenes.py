@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.schema_case import ACCOUNT_FACTS
-from stillhunt.decide.entries import Entry, chained
+from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.rules import Findings, decide
 
@@ -38,6 +38,6 @@ def policy(**changes: Any) -> Policy:
     return Policy.model_validate({"mode": "enforce", "rule": [rule], **changes})
 
 
-def after(log: Sequence[Entry], policy: Policy, found: Findings, now: int) -> list[Entry]:
+def after(log: Sequence[LogEntry], policy: Policy, found: Findings, now: int) -> list[LogEntry]:
     """The log after the rules looked at a snapshot."""
     return [*log, *chained(decide(policy, found, log, now, SECRET), log[-1] if log else None)]

@@ -7,22 +7,22 @@ from dataclasses import fields, replace
 import pytest
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
-from stillhunt.decide.entries import Broken, Entry, chained, digest_of, first_broken, in_force
+from stillhunt.decide.entries import Broken, LogEntry, chained, digest_of, first_broken, in_force
 
 
-def log_of(*accounts: str) -> list[Entry]:
+def log_of(*accounts: str) -> list[LogEntry]:
     return after([], policy(), findings([member(name) for name in accounts]), NOW)
 
 
-def by_person(kind: str, action: str, at: int = NOW, account: str = "a") -> Entry:
-    return Entry(0, at, kind, account, action, "operator_decision", "Ada", False, at, at + DAY)  # type: ignore[arg-type]
+def by_person(kind: str, action: str, at: int = NOW, account: str = "a") -> LogEntry:
+    return LogEntry(0, at, kind, account, action, "operator_decision", "Ada", False, at, at + DAY)  # type: ignore[arg-type]  # texts of the parameters
 
 
-def appended(log: list[Entry], *entries: Entry) -> list[Entry]:
+def appended(log: list[LogEntry], *entries: LogEntry) -> list[LogEntry]:
     return [*log, *chained(entries, log[-1] if log else None)]
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Entry)])
+@pytest.mark.parametrize("name", [field.name for field in fields(LogEntry)])
 def test_a_change_of_any_field_is_seen(name: str) -> None:
     log = log_of("a", "b", "c")
     value = getattr(log[1], name)

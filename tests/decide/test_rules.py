@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
 from stillhunt.decide.actions import ACTIONS, HIGHEST_CEILING, rank
-from stillhunt.decide.entries import Entry, first_broken, in_force, standing
+from stillhunt.decide.entries import LogEntry, first_broken, in_force, standing
 from stillhunt.decide.policy import Policy
 
 
-def actions(log: list[Entry], now: int) -> dict[str, str]:
+def actions(log: list[LogEntry], now: int) -> dict[str, str]:
     return {account: entry.action for account, entry in in_force(log, now).items()}
 
 
@@ -67,7 +67,7 @@ def test_a_hunt_that_changes_its_mind_lets_the_account_go() -> None:
 
 
 def test_nothing_is_decided_twice_and_what_goes_on_is_renewed_in_time() -> None:
-    log: list[Entry] = []
+    log: list[LogEntry] = []
     for day in range(60):
         log = after(log, policy(), findings([member("a")], day + 1), NOW + day * DAY)
         assert actions(log, NOW + day * DAY) == {"a": "step_up"}
@@ -139,7 +139,7 @@ def policies(draw: st.DrawFn) -> Policy:
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.lists(st.tuples(policies(), st.lists(ROWS, max_size=8), st.integers(0, 3 * DAY)), max_size=6))
 def test_rules_never_go_beyond_what_they_may(hunts: list[tuple[Policy, list[dict[str, Any]], int]]) -> None:
-    log: list[Entry] = []
+    log: list[LogEntry] = []
     now, states = NOW, {}
     for given_policy, rows, wait in hunts:
         now += wait

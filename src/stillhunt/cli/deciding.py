@@ -16,7 +16,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
-from stillhunt.decide.entries import Entry, Kind, first_broken, in_force, standing
+from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, standing
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.watch.database.store import WatchDatabase
@@ -177,7 +177,7 @@ def _told(entries: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: LogEntry) -> tuple[str, ...]:
     account = formatting.shorten(formatting.escape_controls(entry.account_id), _ACCOUNT_CHARS)
     times = (_minute(entry.starts_at), _minute(entry.expires_at))
     return (

@@ -32,7 +32,7 @@ def show_policy(
 ) -> None:
     """Show the policy of a data folder with all defaults."""
     from stillhunt.cli.deciding import DecisionsOrder  # start-up time
-    from stillhunt.cli.policies import run_policy_show
+    from stillhunt.cli.policies import run_policy_show  # start-up time
 
     run_policy_show(DecisionsOrder(data, settings_file, as_json))
 
@@ -47,7 +47,7 @@ def simulate_policy(
     campaign, have a payment instrument, or are older than 90 days; how many a later snapshot would have let go again.
     """
     from stillhunt.cli.deciding import DecisionsOrder  # start-up time
-    from stillhunt.cli.policies import run_policy_simulate
+    from stillhunt.cli.policies import run_policy_simulate  # start-up time
 
     run_policy_simulate(file, DecisionsOrder(data, settings_file, as_json))
 

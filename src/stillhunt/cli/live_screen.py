@@ -23,7 +23,7 @@ from rich.text import Text
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.cli.terminal import message_console
-from stillhunt.decide.entries import Entry
+from stillhunt.decide.entries import LogEntry
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
@@ -107,7 +107,7 @@ class Screen:
         else:
             self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
 
-    def decided(self, entries: Sequence[Entry]) -> None:
+    def decided(self, entries: Sequence[LogEntry]) -> None:
         """Say what the rules of the policy appended to the decision log."""
         ended = sum(entry.kind == "undo" for entry in entries)
         if entries:
@@ -178,7 +178,7 @@ class LiveScreen(Screen):
             self._console.print(formatting.escape_controls(said))
         self._lines = campaign_lines(folder)
 
-    def decided(self, entries: Sequence[Entry]) -> None:
+    def decided(self, entries: Sequence[LogEntry]) -> None:
         """Show what the rules of the policy appended to the decision log."""
         ended = sum(entry.kind == "undo" for entry in entries)
         if entries:

@@ -14,12 +14,12 @@ Kind = Literal["rule", "case", "override", "undo"]
 """A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""
 _ORDER: tuple[Kind, ...] = ("rule", "case", "override")
 """Who wins, the last one first."""
-START = "0" * 64
+FIRST_HASH = "0" * 64
 """Stands before the first entry."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """One decision, or the end of one.
 
     Attributes:
@@ -71,20 +71,20 @@ class Broken:
     what: str
 
 
-def digest_of(entry: Entry) -> str:
+def digest_of(entry: LogEntry) -> str:
     """SHA-256 of an entry with the hash of the one before it, in hexadecimal."""
     content = {name: value for name, value in asdict(entry).items() if name != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def chained(entries: Iterable[Entry], last: Entry | None) -> list[Entry]:
+def chained(entries: Iterable[LogEntry], last: LogEntry | None) -> list[LogEntry]:
     """Entries with their places and hashes.
 
     Args:
         entries: to be appended, in this order.
         last: the last entry of the log; None where it is empty.
     """
-    seq, before = (last.seq, last.digest) if last is not None else (0, START)
+    seq, before = (last.seq, last.digest) if last is not None else (0, FIRST_HASH)
     made = []
     for entry in entries:
         seq += 1
@@ -95,12 +95,12 @@ def chained(entries: Iterable[Entry], last: Entry | None) -> list[Entry]:
     return made
 
 
-def first_broken(entries: Sequence[Entry]) -> Broken | None:
+def first_broken(entries: Sequence[LogEntry]) -> Broken | None:
     """The first entry of a whole log that was changed, moved, added or left out; None where there is none.
 
     It cannot see that entries were cut off at the end: compare the last hash with one that was kept elsewhere.
     """
-    before = START
+    before = FIRST_HASH
     for place, entry in enumerate(entries, 1):
         if entry.seq != place:
             return Broken(
@@ -114,7 +114,7 @@ def first_broken(entries: Sequence[Entry]) -> Broken | None:
     return None
 
 
-def standing(entries: Iterable[Entry], at: int) -> list[Entry]:
+def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
     """Decisions that were made and neither undone nor expired at a time, in order of the log; begun or not.
 
     Args:
@@ -126,7 +126,7 @@ def standing(entries: Iterable[Entry], at: int) -> list[Entry]:
     return [one for one in known if one.kind != "undo" and one.seq not in undone and at < one.expires_at]
 
 
-def in_force(entries: Iterable[Entry], at: int, allowed: frozenset[str] = frozenset()) -> Mapping[str, Entry]:
+def in_force(entries: Iterable[LogEntry], at: int, allowed: frozenset[str] = frozenset()) -> Mapping[str, LogEntry]:
     """The decision that counts for each account at a time.
 
     An operator's override counts before a person's decision on a case, and this before rules; of several of one kind,
@@ -140,7 +140,7 @@ def in_force(entries: Iterable[Entry], at: int, allowed: frozenset[str] = frozen
     Returns:
         Account -> entry, ascending by account; accounts without any are left out.
     """
-    best: dict[str, Entry] = {}
+    best: dict[str, LogEntry] = {}
     for entry in standing(entries, at):
         if entry.dry_run or at < entry.starts_at or (entry.kind == "rule" and entry.account_id in allowed):
             continue
@@ -150,5 +150,5 @@ def in_force(entries: Iterable[Entry], at: int, allowed: frozenset[str] = frozen
     return dict(sorted(best.items()))
 
 
-def _weight(entry: Entry) -> tuple[int, int]:
+def _weight(entry: LogEntry) -> tuple[int, int]:
     return _ORDER.index(entry.kind), rank(entry.action) if entry.kind == "rule" else 0

@@ -10,26 +10,28 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from stillhunt.base.errors import OutputError
-from stillhunt.decide.entries import Entry, chained, first_broken
+from stillhunt.decide.entries import LogEntry, chained, first_broken
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, META
 
 SECRET_ROW = "decide_secret"  # noqa: S105 - the name of the row
 APPENDING = 0x5711_8048
 """Key of the lock under which PostgreSQL appends; SQLite has one writer at a time by itself."""
-_COLUMNS = tuple(field.name for field in fields(Entry))
+_COLUMNS = tuple(field.name for field in fields(LogEntry))
 
 
-def read_log(database: WatchDatabase) -> list[Entry]:
+def read_log(database: WatchDatabase) -> list[LogEntry]:
     """All entries, in order.
 
     Args:
         database: of the data folder.
     """
-    return [Entry(**{name: row[name] for name in _COLUMNS}) for row in database.read(_all_entries())]
+    return [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in database.read(_all_entries())]
 
 
-def append_to_log(database: WatchDatabase, made: Callable[[Sequence[Entry], bytes], Iterable[Entry]]) -> list[Entry]:
+def append_to_log(
+    database: WatchDatabase, made: Callable[[Sequence[LogEntry], bytes], Iterable[LogEntry]]
+) -> list[LogEntry]:
     """Append what is decided about the log as it stands: all of it or nothing, and nobody else appends meanwhile.
 
     Args:
@@ -46,7 +48,7 @@ def append_to_log(database: WatchDatabase, made: Callable[[Sequence[Entry], byte
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(APPENDING)))
         rows = connection.execute(_all_entries()).mappings()
-        log = [Entry(**{name: row[name] for name in _COLUMNS}) for row in rows]
+        log = [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in rows]
         broken = first_broken(log)
         if broken is not None:
             raise OutputError(

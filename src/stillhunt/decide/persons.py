@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.entries import Entry, Kind, standing
+from stillhunt.decide.entries import Kind, LogEntry, standing
 from stillhunt.decide.log import append_to_log
 from stillhunt.watch.database.store import WatchDatabase
 
@@ -23,7 +23,7 @@ def decide_as_person(
     when: tuple[int, float],
     kind: Kind = "case",
     reason: ReasonCode = "operator_decision",
-) -> Entry:
+) -> LogEntry:
     """Append a person's decision about an account.
 
     Args:
@@ -46,12 +46,12 @@ def decide_as_person(
             "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
         )
     end = now + int(days * DAY)
-    entry = Entry(0, now, kind, account, action, reason, author, False, now, end, note=note[:_NOTE_CHARS])
+    entry = LogEntry(0, now, kind, account, action, reason, author, False, now, end, note=note[:_NOTE_CHARS])
     (made,) = append_to_log(database, lambda _log, _secret: [entry])
     return made
 
 
-def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> Entry:
+def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
     """Append the end of a decision.
 
     Args:
@@ -68,10 +68,10 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     """
     _check_author(author)
 
-    def ended(log: Sequence[Entry], _secret: bytes) -> Iterable[Entry]:
+    def ended(log: Sequence[LogEntry], _secret: bytes) -> Iterable[LogEntry]:
         for entry in standing(log, now):
             if entry.seq == seq:
-                yield Entry(
+                yield LogEntry(
                     0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
                     entry.campaign_id, undoes=seq, note=note[:_NOTE_CHARS],
                 )  # fmt: skip

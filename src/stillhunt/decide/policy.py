@@ -15,7 +15,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.decide.actions import HIGHEST_CEILING, Action, ReasonCode, rank
 
 POLICY_FILE = "policy.toml"
-MOST_BYTES = 1 << 20
+MOST_POLICY_BYTES = 1 << 20
 _TABLE = re.compile(r"(\s*)(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _KEY = re.compile(r"(\s*)([\w\-]+)\s*=\s*")
 _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -107,10 +107,10 @@ def read_policy(path: Path) -> Policy:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MOST_POLICY_BYTES + 1)
     except OSError as error:
         raise _refused(error.strerror or "it cannot be read", str(path)) from error
-    if len(content) > MOST_BYTES:
+    if len(content) > MOST_POLICY_BYTES:
         raise _refused("it is larger than 1 MiB", str(path))
     return parse_policy(content, str(path))
 

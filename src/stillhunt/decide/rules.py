@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
-from stillhunt.decide.entries import Entry, standing
+from stillhunt.decide.entries import LogEntry, standing
 from stillhunt.decide.policy import Policy, Rule
 
 RENEWED = 0.5
@@ -42,7 +42,7 @@ class _Wish:
     score: float
 
 
-def decide(policy: Policy, findings: Findings, log: Sequence[Entry], now: int, secret: bytes) -> list[Entry]:
+def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int, secret: bytes) -> list[LogEntry]:
     """Entries that the rules append to the log after a snapshot.
 
     Args:
@@ -101,21 +101,21 @@ def _key(wish: _Wish) -> tuple[int, float, str, str]:
     return rank(wish.action), wish.rule.days, wish.campaign_id, wish.rule.name
 
 
-def _still_said(entry: Entry, wish: _Wish | None, policy: Policy) -> bool:
+def _still_said(entry: LogEntry, wish: _Wish | None, policy: Policy) -> bool:
     dry_run = policy.mode == "dry_run"
     return wish is not None and (wish.action, dry_run) == (entry.action, entry.dry_run)
 
 
-def _begun_today(log: Iterable[Entry], now: int) -> int:
+def _begun_today(log: Iterable[LogEntry], now: int) -> int:
     """Accounts for which rules began something stronger than tag within 24 hours; renewals are none."""
     new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
     return len({entry.account_id for entry in new if rank(entry.action) > rank(WITHOUT_FLAG)})
 
 
-def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: Entry | None) -> Entry:
+def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: LogEntry | None) -> LogEntry:
     now, secret = when
     starts = now if before is not None else now + _delay(policy, wish, secret)
-    return Entry(
+    return LogEntry(
         seq=0,
         made_at=now,
         kind="rule",
@@ -139,8 +139,8 @@ def _delay(policy: Policy, wish: _Wish, secret: bytes) -> int:
     return int(least + (most - least) * (int.from_bytes(drawn[:8]) / 2**64))
 
 
-def _undone(entry: Entry, now: int, note: str) -> Entry:
-    return Entry(
+def _undone(entry: LogEntry, now: int, note: str) -> LogEntry:
+    return LogEntry(
         seq=0,
         made_at=now,
         kind="undo",

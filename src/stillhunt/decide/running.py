@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.decide.entries import Entry
+from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import append_to_log
 from stillhunt.decide.policy import POLICY_FILE, Policy, read_policy
 from stillhunt.decide.rules import Findings, decide
@@ -42,7 +42,7 @@ def findings_of(snapshot: Snapshot) -> Findings:
     return Findings(account_facts(case.model, named), kinds, snapshot.sequence)
 
 
-def decide_latest(folder: DataFolder, database: WatchDatabase, policy: Policy, now: int) -> list[Entry]:
+def decide_latest(folder: DataFolder, database: WatchDatabase, policy: Policy, now: int) -> list[LogEntry]:
     """Apply a policy to the latest snapshot; what was decided about it already is not decided again.
 
     Args:

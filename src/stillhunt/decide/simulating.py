@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stillhunt.decide.actions import Action, rank
-from stillhunt.decide.entries import Entry, chained
+from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.decide.running import findings_of
@@ -48,7 +48,7 @@ def simulate(policy: Policy, folder: DataFolder) -> Simulation:
         folder: the data folder.
     """
     tried = policy.model_copy(update={"mode": "enforce"})
-    result, log = Simulation(), list[Entry]()
+    result, log = Simulation(), list[LogEntry]()
     about: dict[str, dict[str, Any]] = {}
     for snapshot in all_snapshots(folder):
         findings = findings_of(snapshot)
@@ -56,7 +56,7 @@ def simulate(policy: Policy, folder: DataFolder) -> Simulation:
         log += chained(decide(tried, findings, log, made_at, b""), log[-1] if log else None)
         about.update(_facts_by_account(findings))
         result.snapshots += 1
-    acts: dict[str, Entry] = {}
+    acts: dict[str, LogEntry] = {}
     for entry in log:
         before = acts.get(entry.account_id)
         if entry.kind == "rule" and (before is None or rank(entry.action) > rank(before.action)):
