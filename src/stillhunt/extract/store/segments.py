@@ -35,9 +35,9 @@ REPEATS = ("request_key",)
 """Key by which repeats are found; it is read for all requests, before any other column."""
 NAMES = ("request_id", "content_hash")
 """Columns that are read only for repeats and for judged requests."""
-ORIGIN = "origin_file"
+ORIGIN_COLUMN = "origin_file"
 """Not in a segment of one input file, whose place in the sorted order of names changes from hunt to hunt."""
-_APART = (*TEXT, *WORDS, *REPEATS, *NAMES, ORIGIN)
+_APART = (*TEXT, *WORDS, *REPEATS, *NAMES, ORIGIN_COLUMN)
 COLUMN_GROUPS = (TEXT, WORDS, REPEATS, NAMES, tuple(n for n in SKETCHES.names if n not in _APART))
 FEW_VALUES = 256
 FEW = pa.dictionary(pa.uint8(), pa.string())
@@ -72,7 +72,7 @@ def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> N
     beside = path.with_name(path.name + ".part")
     with pa.BufferedOutputStream(pa.OSFile(str(beside), "wb"), WRITE_BYTES) as file:
         for number, family in enumerate(COLUMN_GROUPS):
-            own = (*family, ORIGIN) if several and number == len(COLUMN_GROUPS) - 1 else family
+            own = (*family, ORIGIN_COLUMN) if several and number == len(COLUMN_GROUPS) - 1 else family
             batch = _family(sketches, own, order)
             for partition in range(PARTITIONS):
                 first, last = edges[partition], edges[partition + 1]
@@ -289,10 +289,10 @@ class Segment:
         return len(self.kept_name) == _KEPT_NAME
 
     def _tells(self, name: str) -> bool:
-        return name == ORIGIN and len(self.origins) > 1
+        return name == ORIGIN_COLUMN and len(self.origins) > 1
 
     def _column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
-        if name == ORIGIN:
+        if name == ORIGIN_COLUMN:
             origins = pa.array(self.origins, pa.int32())
             return origins.take(found[name]) if name in found else pa.repeat(origins[0], rows)
         wanted = _TYPES[name]

@@ -23,7 +23,7 @@ from stillhunt.base.coded import plain
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import REJECTS
-from stillhunt.extract.store.segments import ORIGIN, PARTITIONS, Segment, joined, write_segment
+from stillhunt.extract.store.segments import ORIGIN_COLUMN, PARTITIONS, Segment, joined, write_segment
 
 SEGMENT_ROWS = 262_144
 """Requests from which a segment is written; bounds memory, changes no result."""
@@ -249,8 +249,10 @@ def _join(run: Sequence[Segment], folder: Path) -> None:
     tables = []
     for place, segment in enumerate(run):
         for table in segment.read(range(PARTITIONS), SKETCHES.names):
-            column = table.column_names.index(ORIGIN)
-            tables.append(table.set_column(column, ORIGIN, pa.repeat(pa.scalar(place, pa.int32()), table.num_rows)))
+            column = table.column_names.index(ORIGIN_COLUMN)
+            tables.append(
+                table.set_column(column, ORIGIN_COLUMN, pa.repeat(pa.scalar(place, pa.int32()), table.num_rows))
+            )
     table = joined(tables, SKETCHES.names)
     coded_anew = pa.table({name: plain(table.column(name)) for name in table.column_names})
     write_segment(folder / JOINED, coded_anew, several=True)

@@ -26,12 +26,11 @@ from stillhunt.base.units import DAY
 from stillhunt.score.stats.arrays import Ints
 
 _WORLDS = measured(
-    "benchmarks/quality/budget.py with 40 and 12 worlds of each generator: upper 95 % bound from 80 honest worlds of two generators, 14 "
-    "days, 2,000 accounts each"
+    "benchmarks/quality/budget.py: upper 95 % bound from 80 honest worlds of two generators, 14 days, 2,000 accounts "
+    "each"
 )
 _GROWTH = measured(
-    "benchmarks/quality/budget.py with 40 and 12 worlds of each generator: the same bound from 24 worlds of 28 days against that of the "
-    "80 of 14 days"
+    "benchmarks/quality/budget.py: the same bound from 24 worlds of 28 days against that of the 80 of 14 days"
 )
 
 
@@ -72,8 +71,8 @@ class SearchNull:
         unit="times",
         meaning="Distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.",
         provenance=measured(
-            "benchmarks/quality/budget.py with 40 and 12 worlds of each generator: upper 95 % bound from 720 hourly looks at one world "
-            "of 500 accounts, for the scale above"
+            "benchmarks/quality/budget.py: upper 95 % bound from 720 hourly looks at one world of 500 accounts, for the "
+            "scale above"
         ),
     )
 
