@@ -71,8 +71,8 @@ class SearchNull:
         unit="times",
         meaning="Distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.",
         provenance=measured(
-            "benchmarks/quality/budget.py: upper 95 % bound from 720 hourly looks at one world of 500 accounts, for the "
-            "scale above"
+            "benchmarks/quality/budget.py: upper 95 % bound from 720 hourly looks at one world of 500 accounts, for "
+            "the scale above"
         ),
     )
 
