@@ -106,7 +106,7 @@ def test_deep_nesting_kills_nothing_and_hides_no_call() -> None:
     deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     assert json_lines(deep + b"\n").data == deep + b"\n"
     with pytest.raises(BodyError):
-        json_lines(deep[:-5])
+        json_lines(b"[" * 100_000)
     with pytest.raises(BodyError):
         otlp_json(b'{"resourceSpans":' + b"[" * 100_000, "traces")
 

@@ -102,6 +102,8 @@ class _Pages:
         return None
 
     def _problems(self) -> list[str]:
+        if not self._served.folder.spool.is_dir():
+            return ["the data folder is gone"]
         found = []
         if self._served.limits is not None and (full := self._served.limits.full()):
             found.append(full)
@@ -109,8 +111,6 @@ class _Pages:
             self._served.tokens.refresh()
         except StillhuntError as error:
             found.append(error.what)
-        if not self._served.folder.spool.is_dir():
-            found.append("the data folder is gone")
         if self._served.tokens.failure:
             found.append(self._served.tokens.failure)
         if self._served.schedule is not None and self._served.schedule.progress.failures:
