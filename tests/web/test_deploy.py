@@ -36,7 +36,7 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
     folder = DataFolder(tmp_path)
     (folder.snapshots / "00000001").mkdir()
     budget = {"spent": 0.1, "allowed": 1.0}
-    facts = {"made_at": 1, "requests": 1, "rejected": 0, "required_bits": 5.0, "budget": budget}
+    facts = {"made_at": 1, "to_time": 1, "requests": 1, "rejected": 0, "required_bits": 5.0, "budget": budget}
     (folder.snapshots / "00000001" / WATCH_FILE).write_text(json.dumps(facts))
     folder.switch_latest("00000001")
     traffic = Traffic()

@@ -15,7 +15,6 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stillhunt.collect.values.tolerant_json import tolerant_value
 from stillhunt.watch.spool.parts import whole_fields
 
 GZIP_OR_ZLIB = 47
@@ -141,7 +140,7 @@ def json_lines(body: bytes) -> Records:
     except UNDECODABLE:  # it is no single JSON text, or one that only tolerant servers accept
         lines = [(line, _problem(line)) for line in map(bytes.strip, body.splitlines()) if line]
         if all(problem for _, problem in lines):
-            whole = tolerant_value(body.decode("utf-8", "replace"))
+            whole = _tolerated(body)
             if whole is not None:
                 return _kept([(_as_json(one), "") for one in (whole if isinstance(whole, list) else [whole])])
         return _kept(lines)
@@ -160,6 +159,14 @@ def _problem(line: bytes) -> str:
     except UNDECODABLE as error:
         return str(error)[:200]
     return ""
+
+
+def _tolerated(body: bytes) -> Any:
+    """A whole body as tolerant servers read it; None where it is no JSON, or nested so deeply that it does harm."""
+    try:
+        return json.loads(body.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _as_json(value: Any) -> bytes:
@@ -228,7 +235,7 @@ def otlp_json(body: bytes, signal: str) -> Records:
         found = whole.get(name) or whole.get(other)
         resources = [] if found is None else list(map(bytes, msgspec.json.decode(found, type=list[msgspec.Raw])))
     except UNDECODABLE as error:
-        tolerated = tolerant_value(body.decode("utf-8", "replace"))
+        tolerated = _tolerated(body)
         listed = (tolerated.get(name) or tolerated.get(other)) if isinstance(tolerated, dict) else None
         if not isinstance(listed, list):
             text = f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}"
