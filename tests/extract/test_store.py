@@ -365,3 +365,20 @@ def test_what_was_joined_is_used_again_and_only_the_ends_of_the_window_are_joine
     damaged_store.gather_small(tmp_path / "again", state)
     with pytest.raises(OutputError, match=f"delete the folder {name}"):
         rows_of(damaged_store)
+
+
+def test_a_hunt_that_joins_the_same_files_at_the_same_time_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, join = tmp_path / "state", store._join
+
+    def join_after_another_hunt(run: Sequence[Segment], folder: Path) -> None:
+        join(run, folder)
+        if len(folder.name) == 64 and folder.parent.name == "own":
+            join(run, state / folder.name)
+
+    folders = small_files(state, 150)
+    monkeypatch.setattr(store, "_join", join_after_another_hunt)
+    made = Store(folders)
+    assert made.gather_small(tmp_path / "own", state)
+    assert rows_of(made) == rows_of(Store(folders))

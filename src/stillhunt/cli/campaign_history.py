@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +14,10 @@ from rich.text import Text
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError
+from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs, told
-from stillhunt.watch.folder import DATABASE, SNAPSHOTS, DataFolder
+from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 from stillhunt.watch.history import (
     all_campaigns,
     history,
@@ -58,7 +56,7 @@ def run_history(order: HistoryOrder) -> None:
         CaseError: the folder has no database, or no such campaign.
         OutputError: the database cannot be read.
     """
-    with _opened(order) as database:
+    with opened_database(order.data, order.settings_file) as database:
         campaigns = all_campaigns(database)
         snapshot = latest_snapshot(DataFolder(order.data)) if (order.data / SNAPSHOTS).is_dir() else None
         signs = [] if snapshot is None else read_signs(snapshot.path)
@@ -78,23 +76,6 @@ def run_history(order: HistoryOrder) -> None:
         seed = Config.load(file=order.settings_file).seed
         console.print(_signature_of(name, no_signatures(seed) if snapshot is None else signatures_at(snapshot, seed)))
         _print_linked(console, linked)
-
-
-@contextmanager
-def _opened(order: HistoryOrder) -> Iterator[WatchDatabase]:
-    url, file = Config.load(file=order.settings_file).watch.database, order.data / DATABASE
-    if not url and not file.is_file():
-        raise CaseError(
-            "this data folder has no database, so nothing was hunted there",
-            where=str(order.data),
-            next_step="name the data folder of a running watch",
-            command_step="name the folder of 'stillhunt serve' or 'stillhunt watch' with --data",
-        )
-    database = WatchDatabase(url, file)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign], *, as_json: bool) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import Any, get_args
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.errors import ConfigError
+from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, standing
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import decide_as_person, undo
-from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DATABASE
 
 _MOMENTS = ("made_at", "starts_at", "expires_at")
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
@@ -50,7 +48,7 @@ def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
     """
     moment = _now() if at is None else _moment(at)
     config = Config.load(file=order.settings_file)
-    with _opened(order) as database:
+    with opened_database(order.data, order.settings_file) as database:
         log = read_log(database)
     counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
     trying = [entry for entry in standing(log, moment) if entry.dry_run]
@@ -87,7 +85,7 @@ def run_decisions_verify(order: DecisionsOrder) -> int:
     Raises:
         CaseError: the folder has no database.
     """
-    with _opened(order) as database:
+    with opened_database(order.data, order.settings_file) as database:
         log = read_log(database)
     broken, last = first_broken(log), log[-1].digest if log else ""
     if order.as_json:
@@ -120,7 +118,7 @@ def run_decisions_add(
     """
     known: Action = _one_of(action, get_args(Action), "action")
     code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
-    with _opened(order) as database:
+    with opened_database(order.data, order.settings_file) as database:
         kind: Kind = "override" if override else "case"
         made = decide_as_person(database, account, known, by, (_now(), days), kind, code)
     output_console().print(str(made.seq))
@@ -137,24 +135,8 @@ def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> 
     Raises:
         CaseError: no such decision stands.
     """
-    with _opened(order) as database:
+    with opened_database(order.data, order.settings_file) as database:
         output_console().print(str(undo(database, seq, *by, _now()).seq))
-
-
-@contextmanager
-def _opened(order: DecisionsOrder) -> Iterator[WatchDatabase]:
-    url, file = Config.load(file=order.settings_file).watch.database, order.data / DATABASE
-    if not url and not file.is_file():
-        raise CaseError(
-            "this data folder has no database, so nothing was decided there",
-            where=str(order.data),
-            next_step="name the data folder of a running watch",
-        )
-    database = WatchDatabase(url, file)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _one_of(given: str, known: Sequence[str], name: str) -> Any:

@@ -93,8 +93,8 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
     """
     folder, config = plan.data, plan.config
     with folder.role(HUNT_ROLE):
-        for left in folder.scratch.glob("*"):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(folder.scratch, ignore_errors=True)
+        folder.scratch.mkdir(mode=0o700, exist_ok=True)
         database = WatchDatabase(config.watch.database, folder.database)
         try:
             newest = newest_sequence(database)

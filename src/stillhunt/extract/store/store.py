@@ -135,7 +135,11 @@ class Store:
                 kept.append(name)
                 if not (state / name).exists():
                     _join(run, folder / name)
-                    (folder / name).rename(state / name)
+                    try:
+                        (folder / name).rename(state / name)
+                    except OSError:  # another hunt with the same state folder was faster, or there is no room
+                        if not (state / name).exists():
+                            raise
                 gathered.append(Segment(state / name / JOINED, _origins(run)))
             else:
                 _join(run, folder / name)
@@ -225,7 +229,7 @@ def _runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], bool]]:
     after_mark = False
     for segment in segments:
         if run and sum(one.rows for one in run) + segment.rows > SEGMENT_ROWS:
-            yield run, after_mark
+            yield run, after_mark and all(one.is_kept for one in run)
             run = []
         run.append(segment)
         if segment.is_kept and int(segment.kept_name[:8], 16) % MARK_EVERY == 0:
@@ -236,7 +240,8 @@ def _runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], bool]]:
 
 
 def _name_of(run: Sequence[Segment]) -> str:
-    return hashlib.sha256("\n".join(str(segment.path) for segment in run).encode()).hexdigest()
+    names = (f"{segment.kept_name}/{segment.path.name}" for segment in run)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def _origins(run: Sequence[Segment]) -> list[int]:
