@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
-
-_HONEST = "benchmarks/live/early_signs.py, honest months: several times what honest accounts and groups showed"
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 
 
 @parameter_table("watch.early_signs", "What raises a case before there is enough for a verdict.")
@@ -24,7 +22,7 @@ class EarlySignParameters:
         200,
         unit="attempts",
         meaning="Different attempts of one account or group in that stretch.",
-        provenance=measured(_HONEST),
+        provenance=judgement("ten times the 18 of the busiest researcher of one honest world"),
     )
     burst_hours: int = parameter(
         24,
@@ -78,7 +76,7 @@ class EarlySignParameters:
         2.0,
         unit="bits",
         meaning="Bits from which accounts that take up a model together are a sign.",
-        provenance=measured(_HONEST),
+        provenance=judgement("four times as likely for an operation as for honest groups"),
     )
     most_questions: int = parameter(
         64,
