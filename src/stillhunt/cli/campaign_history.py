@@ -16,7 +16,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.watch.early_signs.signs import EarlySign, read_signs, told
+from stillhunt.watch.early_signs.signs import EarlySign, read_signs, sign_fields
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 from stillhunt.watch.history import (
     all_campaigns,
@@ -80,7 +80,7 @@ def run_history(order: HistoryOrder) -> None:
 
 def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign], *, as_json: bool) -> None:
     if as_json:
-        early = [_dated({**told(sign), "accounts": sign.accounts}) for sign in signs]
+        early = [_dated({**sign_fields(sign), "accounts": sign.accounts}) for sign in signs]
         print_json({"campaigns": [_dated(row) for row in campaigns], "early_signs": early})
         return
     console = output_console()

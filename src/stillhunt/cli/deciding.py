@@ -56,8 +56,8 @@ def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
         print_json(
             {
                 "at": datetime.fromtimestamp(moment / 1e6, UTC),
-                "in_force": _told(counting.values()),
-                "dry_run": _told(trying),
+                "in_force": _fields_of(counting.values()),
+                "dry_run": _fields_of(trying),
             }
         )
         return
@@ -149,7 +149,7 @@ def _one_of(given: str, known: Sequence[str], name: str) -> Any:
     return given
 
 
-def _told(entries: Any) -> list[dict[str, Any]]:
+def _fields_of(entries: Any) -> list[dict[str, Any]]:
     return [
         {
             name: datetime.fromtimestamp(value / 1e6, UTC) if name in _MOMENTS else value

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.early_signs.signs import read_signs, told
+from stillhunt.watch.early_signs.signs import read_signs, sign_fields
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
@@ -129,7 +129,7 @@ class _Pages:
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": _known(snapshot.facts) if snapshot is not None else None,
             "linked_accounts": {} if served.database is None else _known(partial(linked_counts, served.database)),
-            "early_signs": [] if snapshot is None else [told(sign) for sign in read_signs(snapshot.path)],
+            "early_signs": [] if snapshot is None else [sign_fields(sign) for sign in read_signs(snapshot.path)],
         }
 
 

@@ -18,7 +18,7 @@ from stillhunt.watch.alerts.content import campaign_facts, campaign_text, clean_
 from stillhunt.watch.early_signs.signs import EarlySign
 from stillhunt.watch.lineage.campaigns import Event
 
-_SIGNS_TOLD, _SIGNS_LISTED = 3, 50
+_SIGNS_NAMED, _SIGNS_LISTED = 3, 50
 _MOST_IMPORTANT_FIRST: tuple[AlertKind, ...] = (
     "campaign_returned",
     "campaign_new",
@@ -53,7 +53,7 @@ class Alert:
         at: when it was seen, microseconds since 1970.
         kind: what it is about.
         campaign_id: lasting id; None where it is about no campaign.
-        body: what is told, as JSON values.
+        body: what is sent, as JSON values.
     """
 
     alert_id: str
@@ -128,8 +128,8 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
         return []
     kind: AlertKind = "early_sign"
     body = [{"id": sign.sign_id, "kind": sign.kind, "accounts": len(sign.accounts)} for sign in signs[:_SIGNS_LISTED]]
-    text = [clean_sentence(sign.statement) for sign in signs[:_SIGNS_TOLD]]
-    if len(signs) > _SIGNS_TOLD:
+    text = [clean_sentence(sign.statement) for sign in signs[:_SIGNS_NAMED]]
+    if len(signs) > _SIGNS_NAMED:
         text.append("The others are listed by 'stillhunt history'.")
     text.append("An early sign is no verdict: honest groups do such things, too, and too little was seen so far.")
     accounts = len({account for sign in signs for account in sign.accounts})
@@ -156,7 +156,7 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
 
 
 def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
-    """A hunt succeeded after failures that were told.
+    """A hunt succeeded after failures that were reported.
 
     Args:
         sequence: number of its snapshot.

@@ -128,7 +128,7 @@ def read_signs(folder: Path) -> list[EarlySign]:
     return content.signs if content.version == SIGNS_VERSION else []
 
 
-def told(sign: EarlySign) -> dict[str, object]:
+def sign_fields(sign: EarlySign) -> dict[str, object]:
     """A sign without the ids of its accounts, as status and alerts tell it."""
     fields = {name: getattr(sign, name) for name in ("sign_id", "kind", "campaign_id", "model", "first_at", "found_at")}
     statement = formatting.escape_controls(sign.statement)
