@@ -89,7 +89,7 @@ def single(server: Served, seconds: int, rounds: int) -> None:
         print("single    wrk is not installed (Debian: apt-get install wrk); left out")
         return
     port = free_port()
-    empty = subprocess.Popen([sys.executable, "-c", EMPTY, f"127.0.0.1:{port}"])
+    handler = subprocess.Popen([sys.executable, "-c", EMPTY, f"127.0.0.1:{port}"])
     try:
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
             script.write(LUA)
@@ -107,8 +107,8 @@ def single(server: Served, seconds: int, rounds: int) -> None:
                     f"ratios {', '.join(f'{ratio:.2f}' for ratio in ratios)}"
                 )
     finally:
-        empty.terminate()
-        empty.wait()
+        handler.terminate()
+        handler.wait()
 
 
 def _wrk(script: str, port: int, connections: int, seconds: int, token: str) -> float:

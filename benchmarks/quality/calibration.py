@@ -182,6 +182,11 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
             f"{source_fingerprint()}."
         ),
         "",
+        (
+            "Both truth and traffic are simulated here: how often rules were wrong about real customers, as far as "
+            "appeals tell, is what `stillhunt appeals rate` prints for a data folder."
+        ),
+        "",
         "![Stated probability against observed share](calibration.svg)",
         "",
         "## Campaigns",

@@ -7,13 +7,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
+from stillhunt.decide.live import LiveDecisions
+from stillhunt.decide.running import policy_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
+from stillhunt.web.api_routes import ApiSources
+from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import dispatcher, server_of
@@ -31,6 +36,7 @@ class Running:
     database: WatchDatabase
     traffic: Traffic
     committer: Committer
+    decisions: LiveDecisions
 
 
 def free_port() -> int:
@@ -51,16 +57,21 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
     tokens = KnownTokens(database)
     receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * 1e6))
     port = port or free_port()
-    pages = pages_of(PageSources(folder, tokens, traffic, limits))
-    server = server_of(dispatcher(receiver, pages), f"127.0.0.1:{port}")
+    decisions = LiveDecisions(database, partial(policy_of, folder, config), refreshed=tokens.refresh)
+    decisions.start()
+    api = ApiSources(database, tokens, decisions)
+    pages = pages_of(PageSources(folder, tokens, traffic, limits, api=api))
+    gateways = Gateways(decisions, tokens, config.decide)
+    server = server_of(dispatcher(receiver, pages, gateways), f"127.0.0.1:{port}")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         threading.Event().wait(0.01)
     try:
-        yield Running(port, token, admin, folder, database, traffic, committer)
+        yield Running(port, token, admin, folder, database, traffic, committer, decisions)
     finally:
         server.should_exit = True
         thread.join()
+        decisions.stop()
         committer.stop()
         database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -119,4 +119,22 @@ class DecideSettings(SettingsGroup):
         "",
         max_length=4096,
         description="The policy. Empty: policy.toml in the data folder; where there is none, nothing is decided.",
+    )
+    account_header: str = Field(
+        "x-account-id",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="Header by which a gateway names the account, as it is called in the logs. The gateway must set it "
+        "itself, whatever its client sent. 'authorization' takes the text behind the scheme.",
+    )
+    account_hash: Literal["none", "sha256"] = Field(
+        "none",
+        description="sha256: the header holds a key, and the logs name accounts by its SHA-256 in hexadecimal.",
+    )
+    model_header: str = Field(
+        "x-ai-eg-model",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="Header by which a gateway names the model; the default is that of Envoy AI Gateway.",
+    )
+    appeal_url: str = Field(
+        "", max_length=1024, description="Where a customer appeals; told to whoever is refused. Empty: nothing is told."
     )

@@ -21,6 +21,7 @@ import typer
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.cli.appeals import appeals_app
 from stillhunt.cli.benching import commands as bench_commands
 from stillhunt.cli.decisions import decisions_app, policy_app
 from stillhunt.cli.history import commands as history_commands
@@ -58,6 +59,7 @@ app.add_typer(history_commands)
 app.add_typer(keep_commands)
 app.add_typer(policy_app, name="policy")
 app.add_typer(decisions_app, name="decisions")
+app.add_typer(appeals_app, name="appeals")
 app.add_typer(lab_app, name="lab")
 lab_app.add_typer(lab_commands)
 lab_app.add_typer(bench_commands)

@@ -28,6 +28,15 @@ class Part(StrEnum):
     WEB = "web"
 
 
+class Scope(StrEnum):
+    """What a token may be used for."""
+
+    INGEST = "ingest"
+    DECIDE = "decide"
+    APPEAL = "appeal"
+    ADMIN = "admin"
+
+
 @commands.command()
 def serve(
     data: DataOption = DEFAULT_DATA,
@@ -111,12 +120,21 @@ def token_add(
     source: Annotated[
         str, typer.Option("--source", metavar="SOURCE", help="Folder of the spool for what is sent with it.")
     ] = "default",
-    admin: Annotated[bool, typer.Option("--admin", help="Allow everything, not only sending.")] = False,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            "--scope",
+            help="ingest: send records; decide: ask what is decided, for gateways; appeal: file appeals, for a "
+            "customer portal; admin: everything but sending. May be repeated; 'ingest' without it.",
+        ),
+    ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="The same as '--scope ingest --scope admin'.")] = False,
 ) -> None:
     """Make a token and print it; it cannot be shown again."""
     from stillhunt.cli.tokens import run_token_add  # start-up time
 
-    run_token_add(data, name, source, admin=admin)
+    scopes = [Scope.INGEST, Scope.ADMIN] if admin else scope or [Scope.INGEST]
+    run_token_add(data, name, source, frozenset(one.value for one in scopes))
 
 
 @token_app.command("list")
@@ -125,6 +143,20 @@ def token_list(data: DataOption = DEFAULT_DATA, as_json: JsonFlag = False) -> No
     from stillhunt.cli.tokens import run_token_list  # start-up time
 
     run_token_list(data, as_json=as_json)
+
+
+@token_app.command("rotate")
+def token_rotate(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="Id from 'token list'.")],
+    hours: Annotated[
+        float, typer.Option("--hours", metavar="HOURS", help="For how long the old token counts beside the new one.")
+    ] = 24.0,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Make a token in place of another one and print it; the old one counts for some hours more."""
+    from stillhunt.cli.tokens import run_token_rotate  # start-up time
+
+    run_token_rotate(data, token_id, hours)
 
 
 @token_app.command("revoke")

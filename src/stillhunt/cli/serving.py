@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
@@ -21,6 +22,8 @@ from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.live_screen import Screen, open_screen
 from stillhunt.cli.progress import MEGABYTE, open_progress
 from stillhunt.cli.terminal import message_console
+from stillhunt.decide.between_hunts import BetweenHunts
+from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
@@ -33,7 +36,9 @@ from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
+from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import check_broker, fetching
+from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import address, dispatcher, run_server, server_of
@@ -104,8 +109,12 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             plan = HuntPlan(folder, config, order.watched)
             schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
+        api, gateways = None, None
+        if "web" in order.parts:
+            decisions = opened.enter_context(_decisions(folder, database, tokens, config))
+            api, gateways = ApiSources(database, tokens, decisions), Gateways(decisions, tokens, config.decide)
         inlet = (traffic, limits) if receives else (None, None)
-        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database)
+        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, api)
         receiver = None
         if receives:
             close_left_behind(folder.spool)
@@ -113,7 +122,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
             receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
         screen.watch(schedule, folder, database)
-        run_server(server_of(dispatcher(receiver, pages_of(served)), config.serve.listen))
+        run_server(server_of(dispatcher(receiver, pages_of(served), gateways), config.serve.listen))
     return 0
 
 
@@ -166,12 +175,15 @@ def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: 
 
     sender = Sender(plan.data, database, receivers_with(plan.config.alerts))
     schedule = HuntSchedule(plan, traffic.total, after)
+    between = BetweenHunts(plan.data, database, plan.config, screen.decided, screen.undecided)
     sender.start()
     schedule.start()
+    between.start()
     try:
         with following(plan):
             yield schedule
     finally:
+        between.stop()
         schedule.stop()
         sender.stop()
 
@@ -184,6 +196,20 @@ def _decide(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:
             screen.decided(decide_latest(plan.data, database, policy, time.time_ns() // 1000))
     except StillhuntError as error:
         screen.undecided(error)
+
+
+@contextmanager
+def _decisions(
+    folder: DataFolder, database: WatchDatabase, tokens: KnownTokens, config: Config
+) -> Iterator[LiveDecisions]:
+    """Decisions in memory that follow the database."""
+    allowed = frozenset(config.sanctioned.accounts)
+    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, tokens.refresh)
+    decisions.start()
+    try:
+        yield decisions
+    finally:
+        decisions.stop()
 
 
 @contextmanager

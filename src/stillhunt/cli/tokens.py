@@ -1,7 +1,8 @@
-"""`stillhunt token`: make, list and revoke tokens."""
+"""`stillhunt token`: make, list, rotate and revoke tokens."""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,23 +16,39 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import existing_folder
-from stillhunt.watch.tokens import ADMIN, INGEST, make_token, revoke_token
+from stillhunt.watch.tokens import make_token, revoke_token, rotate_token
 
 
-def run_token_add(data: Path, name: str, source: str, *, admin: bool) -> None:
+def run_token_add(data: Path, name: str, source: str, scopes: frozenset[str]) -> None:
     """Make a token and print it.
 
     Args:
         data: the data folder.
         name: what it is for.
         source: folder of the spool.
-        admin: whether it may do everything.
+        scopes: what it may be used for.
 
     Raises:
-        ConfigError: the source is not allowed.
+        ConfigError: the source or a scope is not allowed.
     """
-    token = make_token(_database(data, make=True), name, frozenset((INGEST, ADMIN) if admin else (INGEST,)), source)
-    output_console().print(token)
+    output_console().print(make_token(_database(data, make=True), name, scopes, source))
+
+
+def run_token_rotate(data: Path, token_id: str, hours: float) -> None:
+    """Make a token in place of another one and print it.
+
+    Args:
+        data: the data folder.
+        token_id: of the old one.
+        hours: for which both count.
+
+    Raises:
+        ConfigError: no token of this id counts.
+    """
+    made = rotate_token(_database(data), token_id, hours)
+    if made is None:
+        raise _unknown("token rotate")
+    output_console().print(made)
 
 
 def run_token_list(data: Path, *, as_json: bool) -> None:
@@ -48,7 +65,8 @@ def run_token_list(data: Path, *, as_json: bool) -> None:
             "scopes": row["scopes"],
             "source": row["source"],
             "made": formatting.minute(datetime.fromtimestamp(row["made_at"] / 1e6, UTC)),
-            "revoked": row["revoked_at"] is not None,
+            "revoked": row["revoked_at"] is not None and row["revoked_at"] <= time.time_ns() // 1000,
+            "ends": row["revoked_at"] and formatting.minute(datetime.fromtimestamp(row["revoked_at"] / 1e6, UTC)),
         }
         for row in _database(data).read(select(TOKENS).order_by(TOKENS.c.made_at))
     ]
@@ -70,15 +88,21 @@ def run_token_revoke(data: Path, token_id: str) -> None:
         ConfigError: there is none of this id, or it was revoked before.
     """
     if not revoke_token(_database(data), token_id):
-        raise ConfigError(
-            "there is no token of this id that still counts",
-            where="token revoke",
-            next_step="'stillhunt token list' shows their ids",
-        )
+        raise _unknown("token revoke")
+
+
+def _unknown(command: str) -> ConfigError:
+    return ConfigError(
+        "there is no token of this id that still counts",
+        where=command,
+        next_step="'stillhunt token list' shows their ids",
+    )
 
 
 def _name(shown: dict[str, object]) -> str:
-    return f"{shown['name']} (revoked)" if shown["revoked"] else str(shown["name"])
+    if shown["revoked"]:
+        return f"{shown['name']} (revoked)"
+    return f"{shown['name']} (ends {shown['ends']})" if shown["ends"] else str(shown["name"])
 
 
 def _database(data: Path, *, make: bool = False) -> WatchDatabase:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from stillhunt.decide.actions import Action, ReasonCode, rank
+from stillhunt.decide.actions import ACTIONS, Action, ReasonCode, rank
 
 Kind = Literal["rule", "case", "override", "undo"]
 """A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""
-_ORDER: tuple[Kind, ...] = ("rule", "case", "override")
+PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")
 """Who wins, the last one first."""
 FIRST_HASH = "0" * 64
 """Stands before the first entry."""
@@ -145,10 +145,11 @@ def in_force(entries: Iterable[LogEntry], at: int, allowed: frozenset[str] = fro
         if entry.dry_run or at < entry.starts_at or (entry.kind == "rule" and entry.account_id in allowed):
             continue
         other = best.get(entry.account_id)
-        if other is None or _weight(entry) >= _weight(other):
+        if other is None or weight(entry.kind, entry.action) >= weight(other.kind, other.action):
             best[entry.account_id] = entry
     return dict(sorted(best.items()))
 
 
-def _weight(entry: LogEntry) -> tuple[int, int]:
-    return _ORDER.index(entry.kind), rank(entry.action) if entry.kind == "rule" else 0
+def weight(kind: Kind, action: Action) -> int:
+    """Of two decisions about an account the one of more weight counts, and of equal ones the later."""
+    return len(ACTIONS) * PRECEDENCE.index(kind) + (rank(action) if kind == "rule" else 0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from stillhunt.base.errors import OutputError
 from stillhunt.decide.entries import LogEntry, chained, first_broken
@@ -26,7 +27,19 @@ def read_log(database: WatchDatabase) -> list[LogEntry]:
     Args:
         database: of the data folder.
     """
-    return [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in database.read(_all_entries())]
+    return _entries(database.read(_all_entries()))
+
+
+def read_log_after(database: WatchDatabase, seq: int, most: int) -> list[LogEntry]:
+    """Entries from a place on, in order: the entry of that place first, by which a reader sees a log that was replaced.
+
+    Args:
+        database: of the data folder.
+        seq: place of the last entry that is known; 0 before any.
+        most: entries to read at a time.
+    """
+    statement = select(DECISIONS).where(DECISIONS.c.seq >= seq).order_by(DECISIONS.c.seq).limit(most)
+    return [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in database.read(statement)]
 
 
 def append_to_log(
@@ -44,26 +57,71 @@ def append_to_log(
     Raises:
         OutputError: the log was changed, so that nothing may follow it, or the database cannot be used.
     """
+    with log_locked(database) as connection:
+        return append_within(connection, made)
+
+
+@contextmanager
+def log_locked(database: WatchDatabase) -> Iterator[Connection]:
+    """A transaction in which nobody else appends to the log; all that is done in it is kept, or nothing.
+
+    Args:
+        database: of the data folder.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(APPENDING)))
-        rows = connection.execute(_all_entries()).mappings()
-        log = [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in rows]
-        broken = first_broken(log)
-        if broken is not None:
-            raise OutputError(
-                f"the decision log was changed: entry {broken.seq}: {broken.what}",
-                where="table decisions",
-                next_step="nothing is decided until it is restored from a backup",
-            )
-        new = chained(made(log, _secret(connection)), log[-1] if log else None)
-        if new:
-            connection.execute(insert(DECISIONS), [asdict(entry) for entry in new])
+        yield connection
+
+
+def append_within(
+    connection: Connection, made: Callable[[Sequence[LogEntry], bytes], Iterable[LogEntry]]
+) -> list[LogEntry]:
+    """Append to the log in a transaction of `log_locked`, with what else is written in it.
+
+    Args:
+        connection: of that transaction.
+        made: as for `append_to_log`.
+
+    Returns:
+        What was appended, with places and hashes.
+
+    Raises:
+        OutputError: the log was changed, so that nothing may follow it.
+    """
+    log = _entries(connection.execute(_all_entries()).mappings())
+    broken = first_broken(log)
+    if broken is not None:
+        raise OutputError(
+            f"the decision log was changed: entry {broken.seq}: {broken.what}",
+            where="table decisions",
+            next_step="nothing is decided until it is restored from a backup",
+        )
+    new = chained(made(log, _secret(connection)), log[-1] if log else None)
+    if new:
+        connection.execute(insert(DECISIONS), [asdict(entry) for entry in new])
     return new
 
 
-def _all_entries() -> Any:
+def entries_about(connection: Connection, account: str) -> list[LogEntry]:
+    """Entries about one account, in order.
+
+    Args:
+        connection: of a transaction.
+        account: its id.
+    """
+    return _entries(connection.execute(_all_entries().where(DECISIONS.c.account_id == account)).mappings())
+
+
+def _all_entries() -> Select[Any]:
     return select(DECISIONS).order_by(DECISIONS.c.seq)
+
+
+def _entries(rows: Iterable[Mapping[Any, Any]]) -> list[LogEntry]:
+    return [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in rows]
 
 
 def _secret(connection: Connection) -> bytes:

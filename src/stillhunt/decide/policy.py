@@ -16,6 +16,8 @@ from stillhunt.decide.actions import HIGHEST_CEILING, Action, ReasonCode, rank
 
 POLICY_FILE = "policy.toml"
 MOST_POLICY_BYTES = 1 << 20
+SIGNATURE_RULE = "signature"
+"""Name under which decisions about linked accounts stand in the log."""
 _TABLE = re.compile(r"(\s*)(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _KEY = re.compile(r"(\s*)([\w\-]+)\s*=\s*")
 _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -57,8 +59,50 @@ class Exempt(_Strict):
     accounts: tuple[str, ...] = ()
 
 
+class SignatureTerms(_Strict):
+    """What happens to replacement accounts that a campaign's signature links while their requests arrive.
+
+    Attributes:
+        first_request: to a single request that shows the template by itself, before its account is linked.
+        linked: to an account that is linked.
+        days: for how long.
+        reason: what the customer may be told.
+    """
+
+    first_request: Action = "observe"
+    linked: Action = "observe"
+    days: float = Field(3.0, gt=0, le=365)
+    reason: ReasonCode = "linked_accounts"
+
+
+class ThrottleTerms(_Strict):
+    """What `throttle` means."""
+
+    requests_per_minute: int = Field(10, ge=0, le=1_000_000)
+
+
+class LimitTerms(_Strict):
+    """What `limit` means: models that are refused, with * for any letters."""
+
+    models: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = ()
+
+
+class AppealTerms(_Strict):
+    """How appeals against decisions are treated.
+
+    Attributes:
+        days: in which a person decides an appeal.
+        let_through_days: for how long an account is let through after an appeal that was granted.
+        overdue: lift: an appeal against a rule that nobody decided in time is granted. keep: it stays open.
+    """
+
+    days: float = Field(7.0, gt=0, le=90)
+    let_through_days: float = Field(90.0, gt=0, le=3650)
+    overdue: Literal["lift", "keep"] = "lift"
+
+
 class Policy(_Strict):
-    """What rules may do.
+    """What rules may do, and what actions mean.
 
     Attributes:
         mode: dry_run: decisions are recorded and never in force. enforce: they are.
@@ -68,6 +112,10 @@ class Policy(_Strict):
         kill_switch: rules decide nothing, and what they decided is undone.
         exempt: whom no rule touches.
         rule: the rules.
+        signature: what happens to accounts that a signature links.
+        throttle: what that action means, of persons too.
+        limit: what that action means, of persons too.
+        appeals: how they are treated.
     """
 
     mode: Literal["dry_run", "enforce"] = "dry_run"
@@ -80,6 +128,10 @@ class Policy(_Strict):
     kill_switch: bool = False
     exempt: Exempt = Exempt()
     rule: tuple[Rule, ...] = ()
+    signature: SignatureTerms = SignatureTerms()
+    throttle: ThrottleTerms = ThrottleTerms()
+    limit: LimitTerms = LimitTerms()
+    appeals: AppealTerms = AppealTerms()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -93,6 +145,11 @@ class Policy(_Strict):
         for rule in self.rule:
             if rank(rule.action) > rank(self.ceiling):
                 raise ValueError(f"rule {rule.name}: {rule.action} is above the ceiling, {self.ceiling}")
+        if SIGNATURE_RULE in names:
+            raise ValueError(f"no rule may have the name {SIGNATURE_RULE}; it is that of the section [signature]")
+        for action in (self.signature.first_request, self.signature.linked):
+            if rank(action) > rank(self.ceiling):
+                raise ValueError(f"signature: {action} is above the ceiling, {self.ceiling}")
         return self
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry, standing
-from stillhunt.decide.policy import Policy, Rule
+from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
 
 RENEWED = 0.5
 """Part of its time after which a decision that a rule still says is renewed. Judgement: no late hunt lets it lapse."""
@@ -57,11 +57,15 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
         where all stays as it is.
     """
     wishes = {} if policy.kill_switch else _wishes(policy, findings)
-    own = [entry for entry in standing(log, now) if entry.kind == "rule"]
+    all_own = [entry for entry in standing(log, now) if entry.kind == "rule"]
+    # What a signature decided between hunts ends by itself, since a hunt may see too little of a new account to say so.
+    by_signature = [entry for entry in all_own if entry.author == f"rule:{SIGNATURE_RULE}"]
+    own = [entry for entry in all_own if entry.author != f"rule:{SIGNATURE_RULE}"]
     ended = [entry for entry in own if not _still_said(entry, wishes.get(entry.account_id), policy)]
+    ended += [entry for entry in by_signature if not _signature_says(entry, policy)]
     over = {entry.seq for entry in ended}
     kept = {entry.account_id: entry for entry in own if entry.seq not in over}
-    room = policy.accounts_per_day - _begun_today(log, now)
+    room = policy.accounts_per_day - accounts_begun(log, now)
     made = []
     for wish in wishes.values():
         before = kept.get(wish.account_id)
@@ -106,15 +110,25 @@ def _still_said(entry: LogEntry, wish: _Wish | None, policy: Policy) -> bool:
     return wish is not None and (wish.action, dry_run) == (entry.action, entry.dry_run)
 
 
-def _begun_today(log: Iterable[LogEntry], now: int) -> int:
-    """Accounts for which rules began something stronger than tag within 24 hours; renewals are none."""
+def _signature_says(entry: LogEntry, policy: Policy) -> bool:
+    known = policy.signature.linked == entry.action and entry.account_id not in policy.exempt.accounts
+    return known and not policy.kill_switch and entry.dry_run == (policy.mode == "dry_run")
+
+
+def accounts_begun(log: Iterable[LogEntry], now: int) -> int:
+    """Accounts for which rules began something stronger than tag within 24 hours; renewals are none.
+
+    Args:
+        log: all entries so far.
+        now: microseconds since 1970.
+    """
     new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
     return len({entry.account_id for entry in new if rank(entry.action) > rank(WITHOUT_FLAG)})
 
 
 def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: LogEntry | None) -> LogEntry:
     now, secret = when
-    starts = now if before is not None else now + _delay(policy, wish, secret)
+    starts = now if before is not None else now + delay_of(policy, wish.account_id, wish.campaign_id, secret)
     return LogEntry(
         seq=0,
         made_at=now,
@@ -132,10 +146,17 @@ def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes
     )
 
 
-def _delay(policy: Policy, wish: _Wish, secret: bytes) -> int:
-    """Microseconds between the bounds, which only who knows the secret can tell beforehand."""
+def delay_of(policy: Policy, account: str, campaign: str, secret: bytes) -> int:
+    """Microseconds between the bounds, which only who knows the secret can tell beforehand.
+
+    Args:
+        policy: has the bounds.
+        account: about which it is decided.
+        campaign: for which.
+        secret: of the data folder.
+    """
     least, most = (bound * MINUTE for bound in policy.delay_minutes)
-    drawn = hmac.digest(secret, f"{wish.account_id}\0{wish.campaign_id}".encode(), hashlib.sha256)
+    drawn = hmac.digest(secret, f"{account}\0{campaign}".encode(), hashlib.sha256)
     return int(least + (most - least) * (int.from_bytes(drawn[:8]) / 2**64))
 
 

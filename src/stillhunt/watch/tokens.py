@@ -8,16 +8,17 @@ import threading
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.units import HOUR
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import is_source_name
 
-INGEST, ADMIN = "ingest", "admin"
-SCOPES = (INGEST, ADMIN)
-"""What a token may be used for: to send records; to do everything."""
+INGEST, DECIDE, APPEAL, ADMIN = "ingest", "decide", "appeal", "admin"
+SCOPES = (INGEST, DECIDE, APPEAL, ADMIN)
+"""What a token may be used for: to send records; to ask what is decided; to file appeals; to do all but sending."""
 PREFIX = "stillhunt_"
 """Begin of every token, by which scanners for leaked secrets recognise it."""
 REFRESH_SECONDS = 2.0
@@ -37,14 +38,19 @@ class Token:
         name: what its maker called it.
         scopes: of SCOPES.
         source: folder of the spool for what it sends.
-        revoked: whether it was revoked.
+        revoked_at: from when it counts no more, microseconds since 1970; None where it was not revoked.
     """
 
     token_id: str
     name: str
     scopes: frozenset[str]
     source: str
-    revoked: bool
+    revoked_at: int | None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it counts no more."""
+        return self.revoked_at is not None and self.revoked_at <= time.time_ns() // 1000
 
 
 def make_token(database: WatchDatabase, name: str, scopes: frozenset[str], source: str = "default") -> str:
@@ -72,26 +78,46 @@ def make_token(database: WatchDatabase, name: str, scopes: frozenset[str], sourc
             where="source of a token",
             next_step="use lower-case letters, digits, - and _, at most 63",
         )
-    token = PREFIX + secrets.token_urlsafe(24)
     with database.write() as connection:
-        connection.execute(
-            insert(TOKENS).values(
-                token_id=secrets.token_hex(4),
-                digest=_digest(token),
-                name=name[:128],
-                scopes=" ".join(sorted(scopes)),
-                source=source,
-                made_at=time.time_ns() // 1000,
-            )
-        )
+        return _entered(connection, name[:128], " ".join(sorted(scopes)), source)
+
+
+def rotate_token(database: WatchDatabase, token_id: str, hours: float) -> str | None:
+    """Make a token with the name, scopes and source of another one, which counts for some hours more.
+
+    Args:
+        database: of the data folder.
+        token_id: of the old one.
+        hours: for which both count, so that every client can be changed; 0 = the old one ends at once.
+
+    Returns:
+        The new token, which cannot be shown again; None where no token of this id counts.
+    """
+    now = time.time_ns() // 1000
+    old = select(TOKENS).where(TOKENS.c.token_id == token_id, TOKENS.c.revoked_at.is_(None))
+    with database.write() as connection:
+        row = connection.execute(old).mappings().first()
+        if row is None:
+            return None
+        end = update(TOKENS).where(TOKENS.c.token_id == token_id).values(revoked_at=now + int(hours * HOUR))
+        connection.execute(end)
+        return _entered(connection, row["name"], row["scopes"], row["source"])
+
+
+def _entered(connection: Connection, name: str, scopes: str, source: str) -> str:
+    token = PREFIX + secrets.token_urlsafe(24)
+    values = {"name": name, "scopes": scopes, "source": source, "made_at": time.time_ns() // 1000}
+    connection.execute(insert(TOKENS).values(token_id=secrets.token_hex(4), digest=_digest(token), **values))
     return token
 
 
 def revoke_token(database: WatchDatabase, token_id: str) -> bool:
-    """Revoke a token; False where there is none of this id that still counts."""
-    statement = update(TOKENS).where(TOKENS.c.token_id == token_id, TOKENS.c.revoked_at.is_(None))
+    """Revoke a token at once; False where there is none of this id that still counts."""
+    now = time.time_ns() // 1000
+    counts = TOKENS.c.revoked_at.is_(None) | (TOKENS.c.revoked_at > now)
+    statement = update(TOKENS).where(TOKENS.c.token_id == token_id, counts)
     with database.write() as connection:
-        return bool(connection.execute(statement.values(revoked_at=time.time_ns() // 1000)).rowcount)
+        return bool(connection.execute(statement.values(revoked_at=now)).rowcount)
 
 
 def has_tokens(database: WatchDatabase) -> bool:
@@ -128,10 +154,14 @@ class KnownTokens:
         self.refresh()
         known = self.of(token)
         if known is None and time.monotonic() - self._read_at >= UNKNOWN_SECONDS:
-            self._read_at = -REFRESH_SECONDS
-            self.refresh()
+            self.reread()
             known = self.of(token)
         return known
+
+    def reread(self) -> None:
+        """Read the tokens now, since one was just made or revoked; see `refresh`."""
+        self._read_at = -REFRESH_SECONDS
+        self.refresh()
 
     def refresh(self) -> None:
         """Read the tokens again if that was not done lately: in a thread, since another program may lock the database.
@@ -162,7 +192,7 @@ class KnownTokens:
                 row["name"],
                 frozenset(row["scopes"].split()),
                 row["source"],
-                row["revoked_at"] is not None,
+                row["revoked_at"],
             )
             for row in self._database.read(select(TOKENS))
         }

@@ -22,7 +22,10 @@ from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN, KnownTokens
+from stillhunt.web.api import API
+from stillhunt.web.api_routes import ApiSources, routes_of
 from stillhunt.web.metrics import metrics_text
+from stillhunt.web.openapi import openapi
 from stillhunt.web.traffic import Limits, Traffic
 
 
@@ -37,6 +40,7 @@ class PageSources:
         limits: whether more may be accepted; None where this process receives nothing.
         schedule: None where this process hunts nothing.
         database: of the data folder; None where it is not to be asked.
+        api: what the API works on; None where this process has none.
     """
 
     folder: DataFolder
@@ -45,6 +49,7 @@ class PageSources:
     limits: Limits | None = None
     schedule: HuntSchedule | None = None
     database: WatchDatabase | None = None
+    api: ApiSources | None = None
 
 
 def pages_of(served: PageSources) -> Starlette:
@@ -57,6 +62,8 @@ def pages_of(served: PageSources) -> Starlette:
             Route("/metrics", pages.metrics),
             Route("/v1/status", pages.status),
             Route("/v1/hunts", pages.hunt, methods=["POST"]),
+            Route("/v1/openapi.json", pages.document),
+            *(routes_of(API, served.api) if served.api is not None else ()),
         ]
     )
 
@@ -82,6 +89,10 @@ class _Pages:
     async def status(self, request: Request) -> Response:
         """What is going on, for an administrator."""
         return self._refused(request) or JSONResponse(self._status())
+
+    async def document(self, _request: Request) -> Response:
+        """What the server answers, as an OpenAPI document; it holds no secret, so everybody may read it."""
+        return JSONResponse(openapi())
 
     async def hunt(self, request: Request) -> Response:
         """Start a hunt as soon as none is running."""
@@ -113,6 +124,8 @@ class _Pages:
             found.append(error.what)
         if self._served.tokens.failure:
             found.append(self._served.tokens.failure)
+        if self._served.api is not None:
+            found += self._served.api.decisions.problems.values()
         if self._served.schedule is not None and self._served.schedule.progress.failures:
             found.append("the latest hunt failed")
         return found

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.web.gateways import Gateways
 from stillhunt.web.receiver import BODY_SECONDS, INLETS, Receive, Receiver, Scope, Send
 
 HEADER_BYTES = 512 << 10
@@ -98,17 +99,20 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def dispatcher(receiver: Receiver | None, pages: Application) -> Application:
-    """One application: inlets go straight to the receiver, everything else to the pages.
+def dispatcher(receiver: Receiver | None, pages: Application, gateways: Gateways | None = None) -> Application:
+    """One application: inlets go straight to the receiver, what gateways ask to them, everything else to the pages.
 
     Args:
         receiver: None in a process that receives nothing.
         pages: all other paths, and the start and stop of the server.
+        gateways: None in a process that answers none.
     """
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if receiver is not None and scope["type"] == "http" and scope["path"] in INLETS:
             await receiver(scope, receive, send)
+        elif gateways is not None and scope["type"] == "http" and gateways.takes(scope["path"]):
+            await gateways(scope, receive, send)
         else:
             await pages(scope, receive, send)
 

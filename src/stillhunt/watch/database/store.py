@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.watch.database.tables import META, METADATA
 
-VERSION = 2
-"""Version of the tables. Those of an older database are added to: 2 has the decision log."""
+VERSION = 3
+"""Version of the tables. Those of an older database are added to: 2 has the decision log, 3 the appeals."""
 VERSION_ROW = "version"
 READS_ONLY = "stillhunt_reads_only"
 """Option of a connection that writes nothing, so that it waits for nobody."""

@@ -144,6 +144,26 @@ DECISIONS = Table(
 )
 """The decision log: rows are added and never changed; each has the hash of the one before it (`stillhunt.decide`)."""
 
+APPEALS = Table(
+    "appeals",
+    METADATA,
+    Column("appeal_id", Integer, primary_key=True, autoincrement=True),
+    Column("filed_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("decision", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("decided_at", BigInteger),
+    Column("decided_by", String(128)),
+    Column("note", Text),
+    Index("appeals_by_deadline", "status", "due_at"),
+    Index("appeals_of_account", "account_id"),
+)
+"""Appeals against decisions; decision is a place in the log, status is open, upheld, overturned or lapsed. text is what
+the customer says, note is for colleagues."""
+
 HOLDS = Table(
     "holds",
     METADATA,

@@ -123,11 +123,20 @@ def _pass_over(record: Mapping[str, Any], key: Any) -> None:
 
 
 def _add_customer(row: Row, user: Any, key: Any) -> None:
-    """The account is the user of the key, else the key's hash; never the team, which may have many customers in it."""
+    row["account_id"], row["api_key_id"] = customer_of(user, key)
+
+
+def customer_of(user: Any, key: Any) -> tuple[Any, Any]:
+    """Account and key of a call: the user of the key, else the key's hash; never the team, which may be many customers.
+
+    Args:
+        user: `user_api_key_user_id` as LiteLLM gives it.
+        key: `user_api_key_hash`, or the key itself where it was not hashed.
+    """
     if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes keys; one that it did not hash is hashed here
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
     nobody = user is None or (isinstance(user, str) and (not user or user in NOBODY))
-    row["account_id"], row["api_key_id"] = key if nobody else user, key
+    return key if nobody else user, key
 
 
 def _model(record: Mapping[str, Any]) -> Any:

@@ -1,0 +1,98 @@
+"""What a gateway is answered: the decision about an account, and what follows from it for one request."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Literal, NamedTuple
+
+from stillhunt.decide.actions import REASON_TEXTS, Action, ReasonCode
+from stillhunt.decide.policy import Policy
+from stillhunt.decide.table import DecisionTable, InForce
+
+MINUTE_SECONDS = 60
+
+
+class Answer(NamedTuple):
+    """What happens to one request.
+
+    Attributes:
+        status: 200 where it goes through, 403 where it is refused, 429 where the account must wait.
+        action: of the decision; "none" where there is none.
+        reason: of the decision; "" where there is none.
+        decision: its place in the log, by which the customer appeals; 0 where there is none.
+        expires_at: its end, microseconds since 1970; 0 where there is none.
+        retry_after: seconds to wait; 0 where nothing is to be waited for.
+    """
+
+    status: Literal[200, 403, 429]
+    action: Action | Literal["none"]
+    reason: ReasonCode | Literal[""] = ""
+    decision: int = 0
+    expires_at: int = 0
+    retry_after: int = 0
+
+    @property
+    def message(self) -> str:
+        """What the customer may be told; empty where nothing is decided."""
+        return REASON_TEXTS[self.reason] if self.reason else ""
+
+
+NO_DECISION = Answer(200, "none")
+
+
+class Answers:
+    """Answers requests from one table; used by one thread.
+
+    Args:
+        policy: its throttle and limits.
+        seconds: the clock of the throttle.
+    """
+
+    def __init__(self, policy: Policy, seconds: Callable[[], float] = time.monotonic) -> None:
+        self.policy = policy
+        self._seconds = seconds
+        self._minute = -1
+        self._sent: Counter[str] = Counter()
+
+    def answer(self, table: DecisionTable, account: str, model: str, now: int) -> Answer:
+        """What happens to a request of an account.
+
+        Args:
+            table: what stands in the log.
+            account: its id.
+            model: that it asks for; "" where the gateway does not name it.
+            now: microseconds since 1970.
+        """
+        found = table.find(account, now)
+        if found is None:
+            return NO_DECISION
+        return self.answer_of(found.action, found, account, model)
+
+    def answer_of(self, action: Action, found: InForce, account: str, model: str) -> Answer:
+        """What an action means for a request; see `answer`."""
+        rest = (action, found.reason, found.seq, found.expires_at)
+        if action in ("step_up", "block") or (action == "limit" and self._limited(model)):
+            return Answer(403, *rest)
+        if action == "throttle" and (wait := self._wait(account)):
+            return Answer(429, *rest, wait)
+        return Answer(200, *rest)
+
+    def _limited(self, model: str) -> bool:
+        return bool(model) and any(fnmatchcase(model, pattern) for pattern in self.policy.limit.models)
+
+    def _wait(self, account: str) -> int:
+        """Seconds until the account may ask again; 0 where it may now, and then the request counts.
+
+        Only throttled accounts are counted, so that nobody can fill the memory.
+        """
+        minute, passed = divmod(self._seconds(), MINUTE_SECONDS)
+        if minute != self._minute:
+            self._minute = int(minute)
+            self._sent.clear()
+        if self._sent[account] >= self.policy.throttle.requests_per_minute:
+            return MINUTE_SECONDS - int(passed)
+        self._sent[account] += 1
+        return 0

@@ -1,0 +1,361 @@
+"""Appeals: filed against a decision, decided by somebody else than who made it, granted where nobody decides."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.units import DAY
+from stillhunt.decide.actions import rank
+from stillhunt.decide.entries import LogEntry, standing
+from stillhunt.decide.log import append_within, entries_about, log_locked
+from stillhunt.decide.policy import AppealTerms
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import APPEALS, DECISIONS
+
+MOST_APPEAL_CHARACTERS = 4_000
+"""Characters of a customer's text. Judgement: two pages say what is to be said, and a person can read them."""
+MOST_APPEALS = 3
+"""Appeals of one account within `APPEALS_DAYS`. Judgement: enough to add something, too few to wear people out."""
+APPEALS_DAYS = 30
+"""Days in which the appeals of an account are counted. Judgement: an appeal is decided within days."""
+DEADLINE = "deadline"
+"""Author of what follows from an appeal that nobody decided in time; no person may have this name."""
+_NAME_CHARS, _NOTE_CHARS = 128, 2_000
+_HIGHEST_NUMBER = 2**31 - 1
+
+AppealStatus = Literal["open", "upheld", "overturned", "lapsed"]
+"""Nobody decided yet; the decision was right; it was wrong; nobody decided in time, which grants the appeal."""
+
+
+@dataclass(frozen=True)
+class Appeal:
+    """One appeal.
+
+    Attributes:
+        appeal_id: its number, from 1.
+        filed_at: when it was filed, microseconds since 1970.
+        due_at: when it has to be decided.
+        account_id: whose appeal it is.
+        decision: place in the log of the decision that it is about.
+        text: what the customer says; hostile.
+        by: who filed it: the name of a token or of a person.
+        status: what became of it.
+        decided_at: when it was decided or lapsed; None while it is open.
+        decided_by: who decided; DEADLINE where it lapsed; None while it is open.
+        note: why, for colleagues; None while it is open.
+    """
+
+    appeal_id: int
+    filed_at: int
+    due_at: int
+    account_id: str
+    decision: int
+    text: str
+    by: str
+    status: AppealStatus = "open"
+    decided_at: int | None = None
+    decided_by: str | None = None
+    note: str | None = None
+
+    def is_overdue(self, now: int) -> bool:
+        """True where nobody decided it in time.
+
+        Args:
+            now: microseconds since 1970.
+        """
+        return self.status == "open" and self.due_at <= now
+
+
+class AppealError(CaseError):
+    """An appeal cannot be filed or decided.
+
+    Args:
+        why: unknown: there is no such decision or appeal. too_many: of this account. decided: somebody decided it.
+            same_person: who decides made a decision about the account.
+        what: what went wrong, one sentence.
+        next_step: what the reader can do about it.
+    """
+
+    def __init__(
+        self, why: Literal["unknown", "too_many", "decided", "same_person"], what: str, next_step: str
+    ) -> None:
+        self.why = why
+        super().__init__(what, where="appeals", next_step=next_step)
+
+
+def file_appeal(
+    database: WatchDatabase, decision: int, account: str, text: str, by: str, terms: AppealTerms, now: int
+) -> Appeal:
+    """File an appeal against a decision that has begun, stands, and does more than observe.
+
+    A decision that a rule renewed counts as one with those that it renews, since the customer was given the number of
+    an earlier one. Whoever guesses numbers gets one and the same answer, whatever is wrong.
+
+    Args:
+        database: of the data folder.
+        decision: its place in the log.
+        account: whom the decision is about.
+        text: what the customer says, at most MOST_APPEAL_CHARACTERS.
+        by: who files it: the name of a token or of a person.
+        terms: the deadline.
+        now: microseconds since 1970.
+
+    Returns:
+        The appeal; the one that is open where there is one against this decision already.
+
+    Raises:
+        AppealError: this account has no such decision, or appealed too often.
+        ConfigError: the text is too long, or nobody files it.
+        OutputError: the database cannot be used.
+    """
+    if len(text) > MOST_APPEAL_CHARACTERS:
+        raise ConfigError(
+            f"the text of an appeal has at most {MOST_APPEAL_CHARACTERS:,} characters",
+            where="text",
+            next_step="shorten it",
+        )
+    filed_by = _name(by)
+    with log_locked(database) as connection:
+        entries = entries_about(connection, account) if account == _storable(account) else []
+        first = _first_of_renewed(entries)
+        if first.get(decision) not in {first[entry.seq] for entry in _acting(entries, now) if entry.starts_at <= now}:
+            raise AppealError(
+                "unknown",
+                "this account has no such decision that can be appealed against",
+                "give the number that came with the refusal, and the account that was refused",
+            )
+        earlier = _appeals(connection, select(APPEALS).where(APPEALS.c.account_id == account))
+        for one in earlier:
+            if one.status == "open" and first.get(one.decision) == first[decision]:
+                return one
+        if sum(one.filed_at > now - APPEALS_DAYS * DAY for one in earlier) >= MOST_APPEALS:
+            raise AppealError(
+                "too_many",
+                f"this account appealed {MOST_APPEALS} times within {APPEALS_DAYS} days",
+                "wait until these are decided and the days are over",
+            )
+        filed = Appeal(0, now, now + int(terms.days * DAY), account, decision, _storable(text), filed_by)
+        values = {name: value for name, value in asdict(filed).items() if name != "appeal_id"}
+        made = connection.execute(insert(APPEALS).values(**values)).inserted_primary_key
+    return replace(filed, appeal_id=int(made[0]) if made else 0)
+
+
+def decide_appeal(
+    database: WatchDatabase, appeal_id: int, *, overturn: bool, by: str, note: str, terms: AppealTerms, now: int
+) -> Appeal:
+    """Decide an appeal, also where its decision does not stand any more, so that it is known who was right.
+
+    Args:
+        database: of the data folder.
+        appeal_id: its number.
+        overturn: the decision was wrong: all that stands against the account ends, and it is let through for a time.
+        by: name of the person, who made no decision about this account that stands, nor the one appealed against.
+        note: why, for colleagues.
+        terms: for how long the account is let through.
+        now: microseconds since 1970.
+
+    Raises:
+        AppealError: there is no such appeal, somebody decided it, or this person may not.
+        ConfigError: nobody decides it.
+        OutputError: the database cannot be used, or its log was changed.
+    """
+    person = _name(by)
+    with log_locked(database) as connection:
+        appeal = _only(_appeals(connection, _numbered(appeal_id)), appeal_id)
+        if appeal.status != "open":
+            raise _decided_already(appeal)
+        entries = entries_about(connection, appeal.account_id)
+        if _key_of(person) in _authors(entries, appeal.decision, now):
+            raise AppealError(
+                "same_person",
+                f"{formatting.escape_controls(person)} made a decision about this account",
+                "let somebody else decide the appeal",
+            )
+        status: AppealStatus = "overturned" if overturn else "upheld"
+        if overturn:
+            ended = _acting(entries, now)
+            why = f"appeal {appeal_id}: {note}"
+            new = [*_undone(ended, person, why, now), _let_through(appeal.account_id, person, why, terms, now)]
+            append_within(connection, lambda _log, _secret: new)
+        decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=_cut(note))
+        _write_decided(connection, [decided])
+    return decided
+
+
+def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[Appeal]:
+    """Grant the appeals against rules that nobody decided in time: silence of ours is no reason against a customer.
+
+    What rules decided about the account ends, and it is let through for a time, unless a decision of a person stands:
+    then somebody looked at it, and that decision remains. Appeals against persons stay open.
+
+    Args:
+        database: of the data folder.
+        terms: whether they are granted, and for how long an account is let through.
+        now: microseconds since 1970.
+
+    Returns:
+        The appeals that lapsed.
+
+    Raises:
+        OutputError: the database cannot be used, or its log was changed.
+    """
+    against_rules = select(APPEALS).join(DECISIONS, DECISIONS.c.seq == APPEALS.c.decision)
+    overdue = against_rules.where(APPEALS.c.status == "open", APPEALS.c.due_at <= now, DECISIONS.c.kind == "rule")
+    if terms.overdue == "keep" or not database.read(overdue):
+        return []
+    with log_locked(database) as connection:
+        note = "nobody decided by its deadline"
+        lapsed = [
+            replace(one, status="lapsed", decided_at=now, decided_by=DEADLINE, note=note)
+            for one in _appeals(connection, overdue)
+        ]
+        numbers: dict[str, list[int]] = {}
+        for one in lapsed:
+            numbers.setdefault(one.account_id, []).append(one.appeal_id)
+
+        def granted(log: Sequence[LogEntry], _secret: bytes) -> Iterator[LogEntry]:
+            acting = _acting(log, now)
+            for account, appeals in numbers.items():
+                own = [entry for entry in acting if entry.account_id == account]
+                why = f"appeal {', '.join(map(str, appeals))}: {note}"
+                yield from _undone([entry for entry in own if entry.kind == "rule"], DEADLINE, why, now)
+                if all(entry.kind == "rule" for entry in own):
+                    yield _let_through(account, DEADLINE, why, terms, now)
+
+        if lapsed:
+            append_within(connection, granted)
+            _write_decided(connection, lapsed)
+    return lapsed
+
+
+def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
+    """Appeals: the open ones first, by their deadlines; then the others, the last decided first.
+
+    Args:
+        database: of the data folder.
+        open_only: leave out those that were decided or lapsed.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    wanted = select(APPEALS).where(APPEALS.c.status == "open") if open_only else select(APPEALS)
+    found = [_appeal(row) for row in database.read(wanted)]
+    undecided = sorted((one for one in found if one.decided_at is None), key=lambda one: (one.due_at, one.appeal_id))
+    decided = (one for one in found if one.decided_at is not None)
+    return [*undecided, *sorted(decided, key=lambda one: (-(one.decided_at or 0), -one.appeal_id))]
+
+
+def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
+    """The appeal of a number.
+
+    Args:
+        database: of the data folder.
+        appeal_id: its number.
+
+    Raises:
+        AppealError: there is none.
+        OutputError: the database cannot be used.
+    """
+    return _only([_appeal(row) for row in database.read(_numbered(appeal_id))], appeal_id)
+
+
+def _numbered(appeal_id: int) -> Select[Any]:
+    """The appeal of a number; 0, which none has, in place of what no column can hold."""
+    return select(APPEALS).where(APPEALS.c.appeal_id == (appeal_id if 0 < appeal_id <= _HIGHEST_NUMBER else 0))
+
+
+def _only(found: Sequence[Appeal], appeal_id: int) -> Appeal:
+    if not found:
+        raise AppealError("unknown", f"there is no appeal {appeal_id}", "list the appeals for their numbers")
+    return found[0]
+
+
+def _appeals(connection: Connection, wanted: Select[Any]) -> list[Appeal]:
+    return [_appeal(row) for row in connection.execute(wanted).mappings()]
+
+
+def _appeal(row: Any) -> Appeal:
+    return Appeal(**{field.name: row[field.name] for field in fields(Appeal)})
+
+
+def _write_decided(connection: Connection, appeals: Iterable[Appeal]) -> None:
+    names = ("status", "decided_at", "decided_by", "note")
+    statement = update(APPEALS).where(APPEALS.c.appeal_id == bindparam("number"))
+    statement = statement.values({name: bindparam(f"new_{name}") for name in names})
+    rows = [{"number": one.appeal_id, **{f"new_{name}": getattr(one, name) for name in names}} for one in appeals]
+    connection.execute(statement, rows)
+
+
+def _acting(entries: Iterable[LogEntry], now: int) -> list[LogEntry]:
+    """Decisions that stand, are no dry run, and do more than observe."""
+    return [entry for entry in standing(entries, now) if not entry.dry_run and rank(entry.action) > rank("observe")]
+
+
+def _first_of_renewed(entries: Iterable[LogEntry]) -> dict[int, int]:
+    """Place of each entry -> place of the first decision that it renews or ends; its own where there is none."""
+    first: dict[int, int] = {}
+    for entry in entries:
+        first[entry.seq] = first.get(entry.undoes, entry.seq)
+    return first
+
+
+def _authors(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
+    """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
+    counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
+    return {_key_of(entry.author) for entry in counting}
+
+
+def _undone(ended: Iterable[LogEntry], author: str, why: str, now: int) -> Iterator[LogEntry]:
+    for entry in ended:
+        yield LogEntry(
+            0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
+            entry.campaign_id, undoes=entry.seq, note=_cut(why),
+        )  # fmt: skip
+
+
+def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:
+    end = now + int(terms.let_through_days * DAY)
+    return LogEntry(
+        0, now, "override", account, "observe", "operator_decision", author, False, now, end, note=_cut(why)
+    )
+
+
+def _decided_already(appeal: Appeal) -> AppealError:
+    when = formatting.minute(datetime.fromtimestamp((appeal.decided_at or 0) / 1e6, UTC))
+    who = formatting.escape_controls(appeal.decided_by or "")
+    became = "granted at its deadline" if appeal.status == "lapsed" else f"{appeal.status} by {who}"
+    return AppealError("decided", f"appeal {appeal.appeal_id} was {became}, {when}", "the customer may appeal again")
+
+
+def _name(by: str) -> str:
+    """A name that a person or a token may have, without spaces around it."""
+    name = _storable(by).strip()
+    if not name or len(name) > _NAME_CHARS or name.startswith("rule:") or _key_of(name) == DEADLINE:
+        raise ConfigError(
+            "an appeal needs the name of who files or decides it",
+            where="by",
+            next_step=f"give a name of at most {_NAME_CHARS} characters",
+        )
+    return name
+
+
+def _key_of(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _storable(text: str) -> str:
+    """A text without what databases refuse: NUL, and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _cut(text: str) -> str:
+    return _storable(text)[:_NOTE_CHARS]

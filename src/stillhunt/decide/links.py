@@ -1,0 +1,86 @@
+"""What the policy decides about replacement accounts that a signature links between two hunts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from stillhunt.base.units import DAY
+from stillhunt.decide.actions import WITHOUT_FLAG, rank
+from stillhunt.decide.entries import LogEntry
+from stillhunt.decide.policy import SIGNATURE_RULE, Policy
+from stillhunt.decide.rules import accounts_begun, delay_of
+
+SIGNATURE_AUTHOR = f"rule:{SIGNATURE_RULE}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """An account that a signature links to a campaign.
+
+    Attributes:
+        account_id: the account.
+        campaign_id: lasting id of the campaign.
+        at: when it was linked, microseconds since 1970.
+        bits: what it shows of the signature.
+    """
+
+    account_id: str
+    campaign_id: str
+    at: int
+    bits: float
+
+
+def decide_links(
+    policy: Policy, links: Sequence[Link], spared: Collection[str], log: Sequence[LogEntry], now: int, secret: bytes
+) -> list[LogEntry]:
+    """Entries about linked accounts that the policy appends to the log.
+
+    A link is decided once: what a person undid is not decided again. Such a decision ends by itself; members that a
+    hunt finds are decided by the other rules.
+
+    Args:
+        policy: what rules may do.
+        links: accounts linked lately.
+        spared: accounts that were there before their campaign was found, accounts of declared programmes, and those
+            that customers or victims stand behind.
+        log: all entries so far, in order.
+        now: microseconds since 1970.
+        secret: of the data folder; the delay is made of it.
+
+    Returns:
+        Entries without places and hashes, those with the most bits first.
+    """
+    terms = policy.signature
+    if policy.kill_switch or terms.linked == "observe":
+        return []
+    untouched = {*policy.exempt.accounts, *spared}
+    decided = {(entry.account_id, entry.campaign_id) for entry in log if entry.author == SIGNATURE_AUTHOR}
+    room = policy.accounts_per_day - accounts_begun(log, now)
+    made: list[LogEntry] = []
+    for link in sorted(links, key=lambda one: (-one.bits, one.account_id, one.campaign_id)):
+        pair = link.account_id, link.campaign_id
+        if link.account_id in untouched or pair in decided:
+            continue
+        if rank(terms.linked) > rank(WITHOUT_FLAG):
+            if room <= 0:
+                break
+            room -= 1
+        decided.add(pair)
+        starts = now + delay_of(policy, *pair, secret)
+        made.append(
+            LogEntry(
+                seq=0,
+                made_at=now,
+                kind="rule",
+                account_id=link.account_id,
+                action=terms.linked,
+                reason=terms.reason,
+                author=SIGNATURE_AUTHOR,
+                dry_run=policy.mode == "dry_run",
+                starts_at=starts,
+                expires_at=starts + int(terms.days * DAY),
+                campaign_id=link.campaign_id,
+            )
+        )
+    return made

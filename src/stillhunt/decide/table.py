@@ -1,0 +1,166 @@
+"""What stands in the log as compact tables in memory, for a look-up in each request of a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillhunt.decide.actions import ACTIONS, Action, ReasonCode
+from stillhunt.decide.entries import PRECEDENCE, Kind, LogEntry, weight
+
+_REASONS: tuple[ReasonCode, ...] = get_args(ReasonCode)
+_CODES = tuple(product(PRECEDENCE, ACTIONS, _REASONS))
+"""Kind, action and reason of each code; one byte has room for all."""
+_WEIGHTS = [weight(kind, action) for kind, action, _reason in _CODES]
+_COLUMNS = ("seq", "starts_at", "expires_at", "code")
+_HASH_BITS = 64
+_ALL_BITS = (1 << _HASH_BITS) - 1
+_HASHED_AT_A_TIME = 1 << 17
+RECENT_ROWS = 1 << 12
+RECENT_SHARE = 1 / 16
+"""Newer decisions stand in a small table of their own, made anew each time, until they are more than this number and
+this share of the large one. Judgement: a new decision costs milliseconds, and one in sixteen a new large table."""
+
+
+class InForce(NamedTuple):
+    """The decision that counts for an account.
+
+    Attributes:
+        seq: its place in the log.
+        kind: who decided.
+        action: what happens.
+        reason: what the customer may be told.
+        expires_at: until when, microseconds since 1970.
+    """
+
+    seq: int
+    kind: Kind
+    action: Action
+    reason: ReasonCode
+    expires_at: int
+
+
+class DecisionTable:
+    """Decisions of a log that stand; never changed once made, so that readers need no lock.
+
+    An account takes some 60 bytes and the length of its id. A hash leads to a bucket with one row on average, and the
+    account id of a row is compared, so that accounts with equal hashes are told apart.
+    """
+
+    def __init__(self, settled: _Rows, recent: _Rows, undone: frozenset[int]) -> None:
+        """Make a table of its parts; see `empty_table` and `with_entries`."""
+        self._settled, self._recent, self._undone = settled, recent, undone
+        self._parts = [rows for rows in (settled, recent) if len(rows.accounts)]
+
+    def __len__(self) -> int:
+        """Decisions that stand, with those that expired or were undone lately."""
+        return len(self._settled.accounts) + len(self._recent.accounts)
+
+    def find(self, account: str, now: int) -> InForce | None:
+        """The decision that counts for an account; None where there is none.
+
+        Args:
+            account: its id.
+            now: microseconds since 1970.
+        """
+        best, best_weight = None, -1
+        key = hash(account) & _ALL_BITS
+        for rows in self._parts:
+            bucket = key >> rows.shift
+            row, end = rows.first[bucket], rows.first[bucket + 1]
+            while row < end:
+                if rows.hashes[row] == key and rows.is_of(row, account) and rows.starts[row] <= now < rows.ends[row]:
+                    seq, code = rows.seqs[row], rows.codes[row]
+                    # As `entries.in_force`: of equals the later one, and rows of one account are in order of the log.
+                    if _WEIGHTS[code] >= best_weight and seq not in self._undone:
+                        best, best_weight = (rows, row), _WEIGHTS[code]
+                row += 1
+        return best and best[0].decision(best[1])
+
+    def with_entries(
+        self, entries: Sequence[LogEntry], now: int, allowed: frozenset[str] = frozenset()
+    ) -> DecisionTable:
+        """A table with further entries of the log.
+
+        Args:
+            entries: those that follow, in their order.
+            now: microseconds since 1970; what expired before is left out.
+            allowed: accounts of declared programmes, about which rules say nothing.
+        """
+        undone = self._undone.union(entry.undoes for entry in entries if entry.undoes)
+        new = [entry for entry in entries if _counts(entry, allowed)]
+        number = len(self._recent.accounts) + len(new) + len(undone)
+        if number <= max(RECENT_ROWS, RECENT_SHARE * len(self._settled.accounts)):
+            return DecisionTable(self._settled, _joined([self._recent], new, undone, now), undone)
+        return DecisionTable(_joined([self._settled, self._recent], new, undone, now), _no_rows(), frozenset())
+
+
+class _Rows:
+    """Decisions in columns, ascending by a hash of the account, and of one hash in order of the log."""
+
+    def __init__(self, accounts: pa.LargeStringArray, columns: Mapping[str, npt.NDArray[np.int64]]) -> None:
+        hashes = _hashes_of(accounts)
+        order = np.argsort(hashes, kind="stable")
+        self.accounts = accounts.take(pa.array(order)) if len(order) else accounts
+        self.columns = {name: columns[name][order] for name in _COLUMNS}
+        self.columns["code"] = self.columns["code"].astype(np.uint8)
+        bits = max(1, len(order).bit_length())
+        self.shift = _HASH_BITS - bits
+        hashes = hashes[order]
+        first = np.searchsorted(hashes >> np.uint64(self.shift), np.arange((1 << bits) + 1, dtype=np.uint64))
+        self.first, self.hashes = first.astype(np.uint32).data, hashes.data
+        self.seqs, self.starts, self.ends, self.codes = (self.columns[name].data for name in _COLUMNS)
+        _validity, offsets, ids = self.accounts.buffers()
+        self._offsets = np.frombuffer(offsets, np.int64).data if len(order) else memoryview(b"")
+        self._ids = memoryview(ids).cast("B") if ids is not None else memoryview(b"")
+
+    def is_of(self, row: int, account: str) -> bool:
+        """Whether a row is about an account."""
+        own = self._ids[self._offsets[row] : self._offsets[row + 1]]
+        return own == account.encode(errors="surrogatepass")
+
+    def decision(self, row: int) -> InForce:
+        """The decision in a row."""
+        return InForce(self.seqs[row], *_CODES[self.codes[row]], self.ends[row])
+
+
+def empty_table() -> DecisionTable:
+    """The table of a log without entries."""
+    return DecisionTable(_no_rows(), _no_rows(), frozenset())
+
+
+def _no_rows() -> _Rows:
+    return _Rows(pa.array([], pa.large_string()), {name: np.zeros(0, np.int64) for name in _COLUMNS})
+
+
+def _joined(parts: Sequence[_Rows], new: Sequence[LogEntry], undone: frozenset[int], now: int) -> _Rows:
+    """Rows of parts and of new entries, but for what ended."""
+    names = pa.array([entry.account_id for entry in new], pa.large_string())
+    columns = {name: np.concatenate([*(part.columns[name] for part in parts), _column(new, name)]) for name in _COLUMNS}
+    kept = ~np.isin(columns["seq"], np.array(sorted(undone), np.int64)) & (columns["expires_at"] > now)
+    accounts = pa.concat_arrays([*(part.accounts for part in parts), names]).filter(pa.array(kept))
+    columns = {name: column[kept] for name, column in columns.items()}
+    order = np.argsort(columns["seq"], kind="stable")
+    return _Rows(accounts.take(pa.array(order)), {name: column[order] for name, column in columns.items()})
+
+
+def _hashes_of(accounts: pa.LargeStringArray) -> npt.NDArray[np.uint64]:
+    """Python's own keyed hash of each id; in pieces, since ten million ids as objects are a gigabyte."""
+    pieces = [accounts.slice(begin, _HASHED_AT_A_TIME) for begin in range(0, len(accounts), _HASHED_AT_A_TIME)]
+    found = [np.fromiter(map(hash, piece.to_pylist()), np.int64, len(piece)) for piece in pieces]
+    return np.concatenate([np.zeros(0, np.int64), *found]).view(np.uint64)
+
+
+def _counts(entry: LogEntry, allowed: frozenset[str]) -> bool:
+    return entry.kind != "undo" and not entry.dry_run and not (entry.kind == "rule" and entry.account_id in allowed)
+
+
+def _column(entries: Sequence[LogEntry], name: str) -> npt.NDArray[np.int64]:
+    if name == "code":
+        return np.array([_CODES.index((one.kind, one.action, one.reason)) for one in entries], np.int64)
+    return np.array([getattr(entry, name) for entry in entries], np.int64)

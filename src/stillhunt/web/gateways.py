@@ -1,0 +1,278 @@
+"""What gateways ask for each request: plain ASGI, since it is on the path of every request of a customer.
+
+Four forms of one question. Envoy and nginx ask by headers and read the status, LiteLLM and other programs ask in JSON.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+import msgspec
+
+from stillhunt.base.config_live import DecideSettings
+from stillhunt.base.errors import StillhuntError
+from stillhunt.decide.answers import NO_DECISION, Answer
+from stillhunt.decide.live import LiveDecisions
+from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
+from stillhunt.web.questions import Asked, Guarded, asked_by_litellm
+from stillhunt.web.receiver import Receive, Scope, Send
+
+DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
+LITELLM_PATH = "/beta/litellm_basic_guardrail_api"
+"""Fixed by LiteLLM: its Generic Guardrail API appends it to the address that it is given."""
+TOKEN_HEADER = b"x-stillhunt-token"
+"""For gateways that pass on the customer's own Authorization header."""
+MOST_ASKED_BYTES = 8 << 20
+"""Longest question with texts: contexts of two million tokens exist. Judgement."""
+MOST_GUARDED_BYTES = 32 << 20
+"""Longest question of LiteLLM, which sends a request's images too, and twice. Judgement: images of 12 MB in all."""
+_JSON = b"application/json"
+
+
+class TextMatcher(Protocol):
+    """Answers requests whose texts are at hand by signatures."""
+
+    def answer(self, asked: Asked, known: Answer) -> Answer:
+        """What happens to a request, where `known` is what its account's decision says."""
+
+
+class RefusedError(Exception):
+    """A question that is not answered.
+
+    Args:
+        status: of HTTP.
+        text: why.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+class Gateways:
+    """An ASGI application that answers gateways.
+
+    Args:
+        decisions: what stands.
+        tokens: who may ask.
+        settings: how the account is named.
+        signatures: matches texts; None where it is not done here.
+    """
+
+    def __init__(
+        self,
+        decisions: LiveDecisions,
+        tokens: KnownTokens,
+        settings: DecideSettings,
+        signatures: TextMatcher | None = None,
+    ) -> None:
+        self._decisions, self._tokens, self._signatures = decisions, tokens, signatures
+        self._header = settings.account_header.lower().encode()
+        self._model_header = settings.model_header.lower().encode()
+        self._hashed = settings.account_hash == "sha256"
+        self._appeal_url = settings.appeal_url
+        self._exact: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {
+            DECIDE_PATH: self._decide,
+            NGINX_PATH: self._nginx,
+            LITELLM_PATH: self._litellm,
+        }
+        self.answered: Counter[tuple[str, str]] = Counter()
+        """Path of the question and what was answered: an action, or "unknown account", "refused"."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a path is answered here."""
+        # Envoy puts its prefix before whatever was asked for, as in "OPTIONS *"; another answer would refuse the customer.
+        return path in self._exact or path.startswith(ENVOY_PATH)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        try:
+            self._check(scope)
+            if not self._decisions.revision:
+                raise RefusedError(503, "the decisions were not read yet")
+            await self._exact.get(path, self._envoy)(scope, receive, send)
+        except RefusedError as refused:
+            self.answered[path if path in self._exact else ENVOY_PATH, "refused"] += 1
+            body = msgspec.json.encode({"error": refused.text})
+            # Envoy and nginx would refuse the customer for a 401 or 403; at 503 they do what was chosen for failures.
+            status = refused.status if path in (DECIDE_PATH, LITELLM_PATH) else 503
+            extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+            await _send(send, status, body, [*extra, (b"connection", b"close")])
+
+    def _check(self, scope: Scope) -> None:
+        given = b""
+        for name, value in scope["headers"]:
+            if name == TOKEN_HEADER:
+                given = value
+                break
+            if name == b"authorization" and not given:
+                scheme, _, text = value.partition(b" ")
+                given = text.strip() if scheme.lower() == b"bearer" else b""
+            elif name == b"x-api-key" and scope["path"] == LITELLM_PATH:
+                given = given or value
+        text = given.decode("latin-1")
+        token = self._tokens.of(text)
+        if token is None:
+            try:
+                token = self._tokens.find(text)
+            except StillhuntError as error:
+                raise RefusedError(503, "the tokens cannot be read now") from error
+        if token is None or token.revoked:
+            raise RefusedError(401, "send a token of this server")
+        if not token.scopes & _MAY_ASK:
+            raise RefusedError(403, "this needs a token with the scope 'decide'")
+
+    async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise RefusedError(405, "ask with POST")
+        asked = _decoded(await _body(receive, scope), Asked)
+        answer = self._answer(DECIDE_PATH, asked)
+        if answer is NO_DECISION:
+            await _send(send, 200, _NOTHING, [])
+        else:
+            await _send(send, 200, msgspec.json.encode(self.shown(answer)), [])
+
+    async def _litellm(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise RefusedError(405, "ask with POST")
+        asked = asked_by_litellm(_decoded(await _body(receive, scope, MOST_GUARDED_BYTES), Guarded))
+        answer = NO_DECISION if asked is None else self._answer(LITELLM_PATH, asked)
+        if answer.status == 200:
+            await _send(send, 200, b'{"action":"NONE"}', [])
+            return
+        wait = f" Try again in {answer.retry_after} seconds." if answer.retry_after else ""  # its status cannot tell
+        refused = {"action": "BLOCKED", "blocked_reason": self._sentence(answer) + wait}
+        await _send(send, 200, msgspec.json.encode(refused), [])
+
+    async def _envoy(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        answer = self._answer(ENVOY_PATH, self._named(scope))
+        headers = self._headers(answer)
+        if answer.status == 200:
+            await _send(send, 200, b"", headers)
+            return
+        error = {
+            "message": self._sentence(answer),
+            "type": "access_restricted",
+            "code": answer.reason,
+            "decision": answer.decision or None,
+        }
+        await _send(send, answer.status, msgspec.json.encode({"error": error}), headers)
+
+    async def _nginx(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        answer = self._answer(NGINX_PATH, self._named(scope))
+        status = 401 if answer.status == 429 else answer.status  # auth_request knows 2xx, 401 and 403 only
+        headers = self._headers(answer)
+        if answer.status != 200:
+            headers.append((b"x-stillhunt-message", self._sentence(answer).encode("ascii", "replace")))
+        await _send(send, status, b"", headers)
+
+    def _named(self, scope: Scope) -> Asked:
+        account = model = b""
+        for name, value in scope["headers"]:
+            if name == self._header:
+                account = value
+            elif name == self._model_header:
+                model = value
+        if self._header == b"authorization":
+            account = account.partition(b" ")[2].strip()
+        text = sha256(account).hexdigest() if self._hashed and account else account.decode("utf-8", "replace")
+        return Asked(text, model.decode("latin-1"))
+
+    def _answer(self, path: str, asked: Asked) -> Answer:
+        if not asked.account_id:
+            self.answered[path, "unknown account"] += 1
+            return NO_DECISION
+        decisions, now = self._decisions, time.time_ns() // 1000
+        answer = decisions.answers.answer(decisions.table, asked.account_id, asked.model, now)
+        if self._signatures is not None and (asked.messages or asked.texts) and answer.status == 200:
+            answer = self._signatures.answer(asked, answer)
+        self.answered[path, answer.action] += 1
+        return answer
+
+    def shown(self, answer: Answer) -> dict[str, Any]:
+        """The answer to `POST /v1/decide`, as JSON values."""
+        return {
+            "allowed": answer.status == 200,
+            "action": answer.action,
+            "status": answer.status,
+            "reason": answer.reason or None,
+            "message": self._sentence(answer) or None,
+            "decision": answer.decision or None,
+            "expires_at": datetime.fromtimestamp(answer.expires_at / 1e6, UTC) if answer.expires_at else None,
+            "retry_after": answer.retry_after or None,
+        }
+
+    def _sentence(self, answer: Answer) -> str:
+        """What the customer may be told, with the number of the decision and where to appeal."""
+        parts = [answer.message]
+        if answer.decision:
+            parts.append(f"Decision {answer.decision}.")
+        if answer.reason and self._appeal_url:
+            parts.append(f"You can appeal: {self._appeal_url}")
+        return " ".join(part for part in parts if part)
+
+    def _headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+        """Headers for what stands behind the gateway; the first is always there, so that a client's own is replaced."""
+        headers = [(b"x-stillhunt-action", answer.action.encode())]
+        if answer.reason:
+            headers.append((b"x-stillhunt-reason", answer.reason.encode()))
+            headers.append((b"x-stillhunt-decision", str(answer.decision).encode()))
+        if answer.retry_after:
+            headers.append((b"retry-after", str(answer.retry_after).encode()))
+        return headers
+
+
+_MAY_ASK = frozenset((DECIDE, ADMIN))
+_NOTHING = msgspec.json.encode(
+    {
+        "allowed": True,
+        "action": "none",
+        "status": 200,
+        "reason": None,
+        "message": None,
+        "decision": None,
+        "expires_at": None,
+        "retry_after": None,
+    }
+)
+
+
+def _decoded(body: bytes, form: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(400, "the body is no such JSON: it needs 'account_id', and texts of strings") from error
+
+
+async def _body(receive: Receive, scope: Scope, most: int = MOST_ASKED_BYTES) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > most:
+            raise RefusedError(413, f"the body is longer than {most} bytes")
+    message = await receive()
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        return body
+    parts, size = [message.get("body", b"")], 0
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the connection ended before the body did")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise RefusedError(413, f"the body is longer than {most} bytes")
+    return b"".join(parts)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    if body:
+        headers = [*headers, (b"content-type", _JSON)]
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,82 @@
+"""A process whose children decide snapshots and are killed, again and again; `test_kills.py` runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from decide.scenes import DAY, NOW, findings, member, policy
+from stillhunt.decide.entries import LogEntry
+from stillhunt.decide.log import append_to_log, read_log
+from stillhunt.decide.rules import Findings, decide
+from stillhunt.watch.database.store import WatchDatabase
+
+KILLS = 200
+LONGEST_SECONDS = 0.06
+"""A child is killed after up to this time: some before they write, some while they do, some after several snapshots."""
+
+
+def snapshot(sequence: int) -> tuple[Findings, int]:
+    """Four accounts, half of which were in the snapshot before, and its time."""
+    rows = [member(f"acct-{number:04d}") for number in range(sequence * 2, sequence * 2 + 4)]
+    return findings(rows, sequence), NOW + sequence * DAY // 4
+
+
+def decide_next(database: WatchDatabase) -> int:
+    """Decide the first snapshot that is not decided yet, as a server does after its start; its number."""
+    sequence = 1 + max((entry.snapshot for entry in read_log(database)), default=0)
+    found, now = snapshot(sequence)
+
+    def made(log: list[LogEntry], secret: bytes) -> list[LogEntry]:
+        known = max((entry.snapshot for entry in log), default=0)
+        return decide(policy(), found, log, now, secret) if known < sequence else []
+
+    append_to_log(database, made)
+    return sequence
+
+
+def killed_child(url: str, file: Path, wait: float) -> list[int]:
+    """Snapshots that a child said were decided before it was killed."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        database = WatchDatabase(url, file)
+        os.write(writing, b"\n")
+        while True:
+            os.write(writing, b"%d\n" % decide_next(database))
+    os.close(writing)
+    select.select([reading], [], [], 10.0)  # it has opened the database
+    time.sleep(wait)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as said:
+        return [int(line) for line in said.read().split()]
+
+
+def warm_up() -> None:
+    """Do what each child would do for the first time, so that a child decides within milliseconds."""
+    with tempfile.TemporaryDirectory() as made:
+        database = WatchDatabase("", Path(made) / "warm.db")
+        decide_next(database)
+        database.close()
+
+
+def main() -> None:
+    """Kill children of the database that is named, and print what they acknowledged."""
+    url, file = sys.argv[1], Path(sys.argv[2])
+    warm_up()
+    chance, acknowledged = random.Random(16), list[int]()
+    for _ in range(KILLS):
+        acknowledged += killed_child(url, file, chance.uniform(0, LONGEST_SECONDS))
+    sys.stdout.write(json.dumps({"kills": KILLS, "acknowledged": acknowledged}))
+
+
+if __name__ == "__main__":
+    main()
