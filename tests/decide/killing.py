@@ -9,7 +9,6 @@ import select
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from decide.scenes import DAY, NOW, findings, member, policy
@@ -53,7 +52,7 @@ def killed_child(url: str, file: Path, wait: float) -> list[int]:
             os.write(writing, b"%d\n" % decide_next(database))
     os.close(writing)
     select.select([reading], [], [], 10.0)  # it has opened the database
-    time.sleep(wait)
+    select.select([], [], [], wait)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with os.fdopen(reading, "rb") as said:

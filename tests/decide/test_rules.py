@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +45,23 @@ def test_whom_no_rule_touches(changes: dict[str, Any]) -> None:
 
 def test_an_account_that_is_not_flagged_itself_is_tagged_at_most() -> None:
     assert actions(after([], policy(), findings([member("a", flagged=False)]), NOW), NOW) == {"a": "tag"}
+
+
+@pytest.mark.parametrize(
+    ("opened", "days", "action"),
+    [(89, 90, "step_up"), (91, 90, "tag"), (91, 0, "step_up"), (None, 90, "step_up"), (91, 365, "step_up")],
+)
+def test_an_account_that_was_there_long_before_its_campaign_is_tagged_at_most(
+    opened: int | None, days: int, action: str
+) -> None:
+    began = datetime.fromtimestamp((NOW - 5 * DAY) / 1e6, UTC)
+    created = None if opened is None else began - timedelta(days=opened)
+    rows = [
+        member("new", created_at=began, first_seen=began),
+        member("old", created_at=created, first_seen=began + timedelta(days=300)),
+    ]
+    log = after([], policy(established_days=days), findings(rows), NOW)
+    assert actions(log, NOW) == {"new": "step_up", "old": action}
 
 
 def test_the_default_is_a_dry_run_which_is_never_in_force() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from stillhunt.base.config import Config
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import policy_of
+from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.committer import Committer
@@ -57,11 +58,13 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
     tokens = KnownTokens(database)
     receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * 1e6))
     port = port or free_port()
-    decisions = LiveDecisions(database, partial(policy_of, folder, config), refreshed=tokens.refresh)
+    signatures = SignatureAnswers(folder, database, config)
+    others = {"tokens": tokens.refresh, "signatures": signatures.refresh}
+    decisions = LiveDecisions(database, partial(policy_of, folder, config), others=others)
     decisions.start()
     api = ApiSources(database, tokens, decisions)
     pages = pages_of(PageSources(folder, tokens, traffic, limits, api=api))
-    gateways = Gateways(decisions, tokens, config.decide)
+    gateways = Gateways(decisions, tokens, config.decide, signatures)
     server = server_of(dispatcher(receiver, pages, gateways), f"127.0.0.1:{port}")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

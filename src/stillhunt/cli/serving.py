@@ -25,6 +25,7 @@ from stillhunt.cli.terminal import message_console
 from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
+from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
@@ -111,10 +112,12 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         tokens, receives = KnownTokens(database), "ingest" in order.parts
         api, gateways = None, None
         if "web" in order.parts:
-            decisions = opened.enter_context(_decisions(folder, database, tokens, config))
-            api, gateways = ApiSources(database, tokens, decisions), Gateways(decisions, tokens, config.decide)
+            signatures = SignatureAnswers(folder, database, config)
+            decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
+            api = ApiSources(database, tokens, decisions)
+            gateways = Gateways(decisions, tokens, config.decide, signatures)
         inlet = (traffic, limits) if receives else (None, None)
-        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, api)
+        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, api, gateways)
         receiver = None
         if receives:
             close_left_behind(folder.spool)
@@ -200,11 +203,12 @@ def _decide(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:
 
 @contextmanager
 def _decisions(
-    folder: DataFolder, database: WatchDatabase, tokens: KnownTokens, config: Config
+    folder: DataFolder, database: WatchDatabase, beside: tuple[KnownTokens, SignatureAnswers], config: Config
 ) -> Iterator[LiveDecisions]:
-    """Decisions in memory that follow the database."""
+    """Decisions in memory that follow the database, and what is read with them."""
+    others = {"tokens": beside[0].refresh, "signatures": beside[1].refresh}
     allowed = frozenset(config.sanctioned.accounts)
-    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, tokens.refresh)
+    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, others)
     decisions.start()
     try:
         yield decisions

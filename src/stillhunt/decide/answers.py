@@ -15,7 +15,7 @@ from stillhunt.decide.table import DecisionTable, InForce
 MINUTE_SECONDS = 60
 
 
-class Answer(NamedTuple):
+class GatewayAnswer(NamedTuple):
     """What happens to one request.
 
     Attributes:
@@ -25,6 +25,7 @@ class Answer(NamedTuple):
         decision: its place in the log, by which the customer appeals; 0 where there is none.
         expires_at: its end, microseconds since 1970; 0 where there is none.
         retry_after: seconds to wait; 0 where nothing is to be waited for.
+        by_person: whether a person decided, whom no signature contradicts.
     """
 
     status: Literal[200, 403, 429]
@@ -33,6 +34,7 @@ class Answer(NamedTuple):
     decision: int = 0
     expires_at: int = 0
     retry_after: int = 0
+    by_person: bool = False
 
     @property
     def message(self) -> str:
@@ -40,7 +42,7 @@ class Answer(NamedTuple):
         return REASON_TEXTS[self.reason] if self.reason else ""
 
 
-NO_DECISION = Answer(200, "none")
+NO_DECISION = GatewayAnswer(200, "none")
 
 
 class Answers:
@@ -57,7 +59,7 @@ class Answers:
         self._minute = -1
         self._sent: Counter[str] = Counter()
 
-    def answer(self, table: DecisionTable, account: str, model: str, now: int) -> Answer:
+    def answer(self, table: DecisionTable, account: str, model: str, now: int) -> GatewayAnswer:
         """What happens to a request of an account.
 
         Args:
@@ -71,14 +73,15 @@ class Answers:
             return NO_DECISION
         return self.answer_of(found.action, found, account, model)
 
-    def answer_of(self, action: Action, found: InForce, account: str, model: str) -> Answer:
+    def answer_of(self, action: Action, found: InForce, account: str, model: str) -> GatewayAnswer:
         """What an action means for a request; see `answer`."""
         rest = (action, found.reason, found.seq, found.expires_at)
+        by_person = found.kind != "rule"
         if action in ("step_up", "block") or (action == "limit" and self._limited(model)):
-            return Answer(403, *rest)
+            return GatewayAnswer(403, *rest, by_person=by_person)
         if action == "throttle" and (wait := self._wait(account)):
-            return Answer(429, *rest, wait)
-        return Answer(200, *rest)
+            return GatewayAnswer(429, *rest, wait, by_person)
+        return GatewayAnswer(200, *rest, by_person=by_person)
 
     def _limited(self, model: str) -> bool:
         return bool(model) and any(fnmatchcase(model, pattern) for pattern in self.policy.limit.models)

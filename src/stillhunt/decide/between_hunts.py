@@ -25,7 +25,7 @@ from stillhunt.watch.database.tables import CAMPAIGN_ROWS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 
-LOOK_SECONDS = 1.0
+LINK_SECONDS = 1.0
 """How often links are looked for. Judgement: a replacement account is stopped within seconds."""
 AGAIN_SECONDS = 60.0
 """How soon what is not new is looked at again: links beyond the day's cap, and deadlines. Judgement."""
@@ -88,7 +88,7 @@ class BetweenHunts:
         self._known = pairs
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(LINK_SECONDS):
             try:
                 self.look()
                 self._failure = ""
@@ -111,11 +111,7 @@ def linked_since(database: WatchDatabase, since: int) -> list[Link]:
 
 
 def spared_accounts(folder: DataFolder, database: WatchDatabase, links: Iterable[Link]) -> set[str]:
-    """Linked accounts that no link may touch.
-
-    These are accounts that the hunt saw which first found their campaign: a replacement account is new, and an old
-    customer whose template an operation imitates is not. Where that snapshot was deleted, the oldest that is kept takes
-    its place. Also accounts of declared programmes, and those that customers or victims stand behind.
+    """Linked accounts that no link may touch; see `untouched_accounts` and `accounts_before`.
 
     Args:
         folder: the data folder.
@@ -128,17 +124,57 @@ def spared_accounts(folder: DataFolder, database: WatchDatabase, links: Iterable
     by_campaign: dict[str, set[str]] = {}
     for link in links:
         by_campaign.setdefault(link.campaign_id, set()).add(link.account_id)
-    latest, kept = latest_snapshot(folder), {one.sequence: one for one in all_snapshots(folder)}
-    if not by_campaign or latest is None:
+    spared = untouched_accounts(folder)
+    for campaign, before in accounts_before(folder, database, by_campaign).items():
+        spared |= by_campaign[campaign].intersection(before.to_pylist())
+    return spared
+
+
+def untouched_accounts(folder: DataFolder) -> set[str]:
+    """Accounts of declared programmes, and those that customers or victims stand behind, as the latest hunt saw them.
+
+    Args:
+        folder: the data folder.
+
+    Raises:
+        CaseError: the snapshot is damaged.
+    """
+    latest = latest_snapshot(folder)
+    if latest is None:
         return set()
     tables = Case.read(latest.case).model.tables
     accounts, members = tables["accounts"], tables["members"]
     behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SPARED_ROLES)))
-    spared = {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
+    return {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
+
+
+def accounts_before(
+    folder: DataFolder, database: WatchDatabase, campaigns: Iterable[str]
+) -> dict[str, pa.ChunkedArray]:
+    """Campaign -> all accounts that the hunt saw which first found it.
+
+    A replacement account is new, and an old customer whose template an operation imitates is not. Where that snapshot
+    was deleted, the oldest that is kept takes its place. It misleads about accounts that an operation kept in reserve
+    and used before: they count as old customers, and only a hunt finds them.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        campaigns: lasting ids.
+
+    Raises:
+        CaseError: a snapshot is damaged.
+    """
+    kept = {one.sequence: one for one in all_snapshots(folder)}
+    if not kept:
+        return {}
     statement = select(CAMPAIGN_ROWS.c.campaign_id, CAMPAIGN_ROWS.c.first_snapshot)
     first = {row["campaign_id"]: row["first_snapshot"] for row in database.read(statement)}
-    for campaign, linked in by_campaign.items():
+    read: dict[int, pa.ChunkedArray] = {}
+    found = {}
+    for campaign in campaigns:
         snapshot = kept.get(first.get(campaign, -1)) or kept[min(kept)]
-        seen = Case.read(snapshot.case).model.tables["accounts"]["account_id"]
-        spared |= linked.intersection(seen.to_pylist())
-    return spared
+        if snapshot.sequence not in read:
+            read[snapshot.sequence] = Case.read(snapshot.case).model.tables["accounts"]["account_id"]
+        found[campaign] = read[snapshot.sequence]
+    return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.decide.answers import Answers
@@ -14,7 +15,7 @@ from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.watch.database.store import WatchDatabase
 
-LOOK_SECONDS = 1.0
+RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""
 READ_AT_A_TIME = 100_000
 """Entries of the log read in one statement: some 100 MB of objects."""
@@ -27,7 +28,7 @@ class LiveDecisions:
         database: of the data folder.
         policy: reads the policy; None where there is none.
         allowed: accounts of declared programmes.
-        refreshed: reads what else is to be known; called in the thread, too.
+        others: name -> reads what else is to be known; called in the thread, too.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class LiveDecisions:
         database: WatchDatabase,
         policy: Callable[[], Policy | None],
         allowed: frozenset[str] = frozenset(),
-        refreshed: Callable[[], None] = lambda: None,
+        others: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
-        self._database, self._policy, self._refreshed = database, policy, refreshed
+        self._database, self._policy = database, policy
+        self._reads = {"decisions": self._read_log, "policy": self._read_policy, **others}
         self.allowed = allowed
         self._last: LogEntry | None = None
         self.table: DecisionTable = empty_table()
@@ -62,7 +64,7 @@ class LiveDecisions:
 
     def look(self) -> None:
         """Read what is new, once."""
-        for name, read in (("decisions", self._read_log), ("policy", self._read_policy), ("tokens", self._refreshed)):
+        for name, read in self._reads.items():
             try:
                 read()
                 self.problems.pop(name, None)
@@ -70,7 +72,7 @@ class LiveDecisions:
                 self.problems[name] = error.what
 
     def _follow(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(RELOAD_SECONDS):
             self.look()
 
     def _read_log(self) -> None:

@@ -109,6 +109,8 @@ class Policy(_Strict):
         ceiling: the strongest action of a rule; persons may go beyond.
         accounts_per_day: accounts for which rules may begin something stronger than tag within 24 hours.
         delay_minutes: bounds between which a rule's decision waits before it begins.
+        established_days: accounts that were opened longer before their campaign began are tagged at most by rules: an
+            operation can imitate an old customer, and not the age of its account; 0 = all are treated alike.
         kill_switch: rules decide nothing, and what they decided is undone.
         exempt: whom no rule touches.
         rule: the rules.
@@ -125,6 +127,7 @@ class Policy(_Strict):
         0.0,
         0.0,
     )
+    established_days: float = Field(90.0, ge=0, le=36_500)
     kill_switch: bool = False
     exempt: Exempt = Exempt()
     rule: tuple[Rule, ...] = ()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
@@ -85,7 +86,8 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
     wishes: dict[str, _Wish] = {}
     exempt = set(policy.exempt.accounts)
     names = ("account_id", "campaign_id", "campaign_verdict", "flagged", "sanctioned", "role", "score")
-    for row in zip(*(findings.facts[name].to_pylist() for name in names), strict=True):
+    columns = [findings.facts[name].to_pylist() for name in names]
+    for *row, established in zip(*columns, _established(policy, findings.facts), strict=True):
         account, campaign, verdict, flagged, sanctioned, role, score = row
         if sanctioned or account in exempt:
             continue
@@ -93,11 +95,23 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
             fits = verdict in rule.verdict and findings.kinds.get(campaign) in rule.kind and role in rule.role
             if not fits or score < rule.probability:
                 continue
-            action = weaker(rule.action, policy.ceiling if flagged else weaker(policy.ceiling, WITHOUT_FLAG))
+            least = established or not flagged
+            action = weaker(rule.action, weaker(policy.ceiling, WITHOUT_FLAG) if least else policy.ceiling)
             wish = _Wish(account, campaign, action, rule, score)
             if account not in wishes or _key(wish) > _key(wishes[account]):
                 wishes[account] = wish
     return dict(sorted(wishes.items(), key=lambda item: (-item[1].score, item[0])))
+
+
+def _established(policy: Policy, facts: pa.Table) -> list[bool]:
+    """Whether each account was opened long before its campaign's first request; False where its age is not known."""
+    begins = facts.group_by("campaign_id").aggregate([("first_seen", "min")])
+    place = pc.index_in(facts["campaign_id"], value_set=begins["campaign_id"])
+    begin = begins["first_seen_min"].take(place)
+    microseconds = pc.subtract(begin.cast(pa.int64()), facts["created_at"].cast(pa.int64()))
+    older = pc.greater(microseconds, int(policy.established_days * DAY))
+    known: list[bool] = pc.fill_null(older, False).to_pylist()
+    return known if policy.established_days else [False] * len(known)
 
 
 def _key(wish: _Wish) -> tuple[int, float, str, str]:

@@ -1,6 +1,6 @@
 """One pass over the text: REQUESTS -> SKETCHES."""
 
-from stillhunt.extract.sketches import sketch_requests, warm_up
+from stillhunt.extract.sketches import PhraseReader, sketch_requests, warm_up
 from stillhunt.extract.store.folders import identity_key
 from stillhunt.extract.store.partials import KeptInput, Partials, names_in_use
 from stillhunt.extract.store.store import Store
@@ -13,6 +13,7 @@ __all__ = [
     "SKETCH_VERSION",
     "KeptInput",
     "Partials",
+    "PhraseReader",
     "Store",
     "identity_key",
     "names_in_use",

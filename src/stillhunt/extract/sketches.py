@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.arrays import U64
+from stillhunt.base.arrays import U32, U64
 from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract.text.byte_kernels import Work, new_work
@@ -175,6 +175,41 @@ def _content_hashes(batch: pa.RecordBatch, accounts: U64, calls: U64, out: RowSk
     ):
         chain_rows(hashes, np.array(values))
     return hashes
+
+
+class PhraseReader:
+    """Phrases of one request at a time, by the kernel of `sketch_requests`, for callers that cannot wait for a table.
+
+    For one thread: the same memory is used for each request.
+
+    Args:
+        seed: as `Config.seed`.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._tables = np.uint64(seed), constant_tables()
+        self._work, self._scratch, self._out = new_work(), new_scratch(), _new_sketches(1)
+        self._begin = np.zeros(1, np.int64)
+        self.read(b"", b"")  # compiles the kernel, or loads it, before anybody waits
+
+    def read(self, prompt: bytes, system_prompt: bytes) -> tuple[U32, int]:
+        """Phrases and prompt hash of one request, as in SKETCHES.
+
+        Args:
+            prompt: UTF-8; empty for none.
+            system_prompt: the same.
+
+        Returns:
+            The phrases of the prompt and then those of the system prompt, and the hash of the prompt.
+        """
+        texts = self._text(prompt), self._text(system_prompt)
+        out = self._out
+        sketch_rows(texts, self._seed, self._tables, self._work, self._scratch, out)
+        own, system = out.phrases[: out.phrase_offsets[1]], out.system_phrases[: out.system_offsets[1]]
+        return np.concatenate([own, system]), int(out.text_hash[0])
+
+    def _text(self, text: bytes) -> Texts:
+        return Texts(np.frombuffer(text, np.uint8), self._begin, np.array([len(text)]))
 
 
 def warm_up() -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, insert, select
 
+from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.alerts.changes import replacement_alert
 from stillhunt.watch.alerts.outbox import record_alerts
@@ -61,7 +62,7 @@ class SpoolFollower:
         for records, ending in self._tail.new_records():
             if self._armed:
                 linked += self._follower.follow(records, ending)
-        return self._enter(linked) if linked else []
+        return enter_links(self._database, linked, self._plan.config.alerts) if linked else []
 
     def close(self) -> None:
         """Free what it holds."""
@@ -75,34 +76,46 @@ class SpoolFollower:
         self._sequence, self._armed = snapshot.sequence, bool(found.signatures)
         self._follower.matcher = Matcher(found.signatures)
 
-    def _enter(self, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:
-        now = time.time_ns() // 1000
-        with self._database.write() as connection:
-            new = _unknown(connection, linked)
-            if not new:
-                return []
-            rows = [
-                {
-                    "campaign_id": one.campaign_id,
-                    "account_id": one.account_id,
-                    "at": now,
-                    "bits": one.bits,
-                    "requests": one.requests,
-                    "reasons": json.dumps(one.reasons),
-                }
-                for one in new
-            ]
-            connection.execute(insert(LINKED_ACCOUNTS), rows)
-            by_campaign: dict[str, list[LinkedAccount]] = {}
-            for one in new:
-                by_campaign.setdefault(one.campaign_id, []).append(one)
-            settings = self._plan.config.alerts
-            alerts = [
-                replacement_alert(name, len(accounts), accounts[0].reasons[0], now, settings)
-                for name, accounts in sorted(by_campaign.items())
-            ]
-            record_alerts(connection, alerts, settings)
-        return new
+
+def enter_links(
+    database: WatchDatabase, linked: Sequence[LinkedAccount], settings: AlertSettings
+) -> list[LinkedAccount]:
+    """Enter accounts that signatures linked, with an alert for each campaign; what is known already is left out.
+
+    Args:
+        database: of the data folder.
+        linked: what was linked.
+        settings: of alerts.
+
+    Returns:
+        Those that are new.
+    """
+    now = time.time_ns() // 1000
+    with database.write() as connection:
+        new = _unknown(connection, linked)
+        if not new:
+            return []
+        rows = [
+            {
+                "campaign_id": one.campaign_id,
+                "account_id": one.account_id,
+                "at": now,
+                "bits": one.bits,
+                "requests": one.requests,
+                "reasons": json.dumps(one.reasons),
+            }
+            for one in new
+        ]
+        connection.execute(insert(LINKED_ACCOUNTS), rows)
+        by_campaign: dict[str, list[LinkedAccount]] = {}
+        for one in new:
+            by_campaign.setdefault(one.campaign_id, []).append(one)
+        alerts = [
+            replacement_alert(name, len(accounts), accounts[0].reasons[0], now, settings)
+            for name, accounts in sorted(by_campaign.items())
+        ]
+        record_alerts(connection, alerts, settings)
+    return new
 
 
 def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:

@@ -160,7 +160,7 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-API = (
+API_ROUTES = (
     ApiRoute(
         "GET",
         "/v1/decisions",

@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
-from stillhunt.decide.answers import NO_DECISION, Answer
+from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
+from stillhunt.decide.signature_answers import SignatureAnswers
+from stillhunt.watch.signatures.asked_texts import texts_of_messages
+from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
-from stillhunt.web.questions import Asked, Guarded, asked_by_litellm
+from stillhunt.web.questions import GatewayQuestion, Guarded, asked_by_litellm
 from stillhunt.web.receiver import Receive, Scope, Send
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
@@ -32,13 +35,6 @@ MOST_ASKED_BYTES = 8 << 20
 MOST_GUARDED_BYTES = 32 << 20
 """Longest question of LiteLLM, which sends a request's images too, and twice. Judgement: images of 12 MB in all."""
 _JSON = b"application/json"
-
-
-class TextMatcher(Protocol):
-    """Answers requests whose texts are at hand by signatures."""
-
-    def answer(self, asked: Asked, known: Answer) -> Answer:
-        """What happens to a request, where `known` is what its account's decision says."""
 
 
 class RefusedError(Exception):
@@ -69,9 +65,9 @@ class Gateways:
         decisions: LiveDecisions,
         tokens: KnownTokens,
         settings: DecideSettings,
-        signatures: TextMatcher | None = None,
+        signatures: SignatureAnswers | None = None,
     ) -> None:
-        self._decisions, self._tokens, self._signatures = decisions, tokens, signatures
+        self.decisions, self._tokens, self._signatures = decisions, tokens, signatures
         self._header = settings.account_header.lower().encode()
         self._model_header = settings.model_header.lower().encode()
         self._hashed = settings.account_hash == "sha256"
@@ -86,7 +82,7 @@ class Gateways:
 
     def takes(self, path: str) -> bool:
         """Whether a path is answered here."""
-        # Envoy puts its prefix before whatever was asked for, as in "OPTIONS *"; another answer would refuse the customer.
+        # Envoy puts its prefix before whatever was asked for, as in "OPTIONS *"; no other answer may refuse a customer.
         return path in self._exact or path.startswith(ENVOY_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +90,7 @@ class Gateways:
         path = scope["path"]
         try:
             self._check(scope)
-            if not self._decisions.revision:
+            if not self.decisions.revision:
                 raise RefusedError(503, "the decisions were not read yet")
             await self._exact.get(path, self._envoy)(scope, receive, send)
         except RefusedError as refused:
@@ -131,7 +127,7 @@ class Gateways:
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = _decoded(await _body(receive, scope), Asked)
+        asked = _decoded(await _body(receive, scope), GatewayQuestion)
         answer = self._answer(DECIDE_PATH, asked)
         if answer is NO_DECISION:
             await _send(send, 200, _NOTHING, [])
@@ -146,8 +142,8 @@ class Gateways:
         if answer.status == 200:
             await _send(send, 200, b'{"action":"NONE"}', [])
             return
-        wait = f" Try again in {answer.retry_after} seconds." if answer.retry_after else ""  # its status cannot tell
-        refused = {"action": "BLOCKED", "blocked_reason": self._sentence(answer) + wait}
+        wait = f"Try again in {answer.retry_after} seconds. " if answer.retry_after else ""  # its status cannot tell
+        refused = {"action": "BLOCKED", "blocked_reason": wait + self._sentence(answer)}
         await _send(send, 200, msgspec.json.encode(refused), [])
 
     async def _envoy(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -172,7 +168,7 @@ class Gateways:
             headers.append((b"x-stillhunt-message", self._sentence(answer).encode("ascii", "replace")))
         await _send(send, status, b"", headers)
 
-    def _named(self, scope: Scope) -> Asked:
+    def _named(self, scope: Scope) -> GatewayQuestion:
         account = model = b""
         for name, value in scope["headers"]:
             if name == self._header:
@@ -182,20 +178,20 @@ class Gateways:
         if self._header == b"authorization":
             account = account.partition(b" ")[2].strip()
         text = sha256(account).hexdigest() if self._hashed and account else account.decode("utf-8", "replace")
-        return Asked(text, model.decode("latin-1"))
+        return GatewayQuestion(text, model.decode("latin-1"))
 
-    def _answer(self, path: str, asked: Asked) -> Answer:
+    def _answer(self, path: str, asked: GatewayQuestion) -> GatewayAnswer:
         if not asked.account_id:
             self.answered[path, "unknown account"] += 1
             return NO_DECISION
-        decisions, now = self._decisions, time.time_ns() // 1000
+        decisions, now = self.decisions, time.time_ns() // 1000
         answer = decisions.answers.answer(decisions.table, asked.account_id, asked.model, now)
         if self._signatures is not None and (asked.messages or asked.texts) and answer.status == 200:
-            answer = self._signatures.answer(asked, answer)
+            answer = self._signatures.answer(_as_read(asked, now), answer, decisions.answers)
         self.answered[path, answer.action] += 1
         return answer
 
-    def shown(self, answer: Answer) -> dict[str, Any]:
+    def shown(self, answer: GatewayAnswer) -> dict[str, Any]:
         """The answer to `POST /v1/decide`, as JSON values."""
         return {
             "allowed": answer.status == 200,
@@ -208,7 +204,7 @@ class Gateways:
             "retry_after": answer.retry_after or None,
         }
 
-    def _sentence(self, answer: Answer) -> str:
+    def _sentence(self, answer: GatewayAnswer) -> str:
         """What the customer may be told, with the number of the decision and where to appeal."""
         parts = [answer.message]
         if answer.decision:
@@ -217,7 +213,7 @@ class Gateways:
             parts.append(f"You can appeal: {self._appeal_url}")
         return " ".join(part for part in parts if part)
 
-    def _headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+    def _headers(self, answer: GatewayAnswer) -> list[tuple[bytes, bytes]]:
         """Headers for what stands behind the gateway; the first is always there, so that a client's own is replaced."""
         headers = [(b"x-stillhunt-action", answer.action.encode())]
         if answer.reason:
@@ -248,6 +244,20 @@ def _decoded(body: bytes, form: type[Any]) -> Any:
         return msgspec.json.decode(body, type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(400, "the body is no such JSON: it needs 'account_id', and texts of strings") from error
+
+
+def _as_read(question: GatewayQuestion, now: int) -> AskedRequest:
+    """A question as signatures are matched with it; settings of sampling are not told by gateways."""
+    texts = texts_of_messages(question.messages, question.texts)
+    return AskedRequest(
+        account_id=question.account_id,
+        prompt=texts.prompt,
+        system_prompt=texts.system_prompt,
+        now=now,
+        model=question.model or None,
+        user_agent=question.user_agent,
+        conversation=question.conversation_id,
+    )
 
 
 async def _body(receive: Receive, scope: Scope, most: int = MOST_ASKED_BYTES) -> bytes:

@@ -16,31 +16,39 @@ from stillhunt.base.errors import CaseError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.web.gateways import Gateways
 from stillhunt.web.traffic import Traffic
 
 
-def metrics_text(folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None) -> tuple[bytes, str]:
+def metrics_text(
+    folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None, gateways: Gateways | None = None
+) -> tuple[bytes, str]:
     """The figures in Prometheus' text form, and its content type.
 
     Args:
         folder: the data folder.
         traffic: counts of the receiver, if this process has one.
         schedule: of the hunts, if this process hunts.
+        gateways: what they asked, if this process answers them.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(folder, traffic, schedule))
+    registry.register(_Figures(folder, traffic, schedule, gateways))
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Figures(Collector):
-    def __init__(self, folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None) -> None:
-        self._folder, self._traffic, self._schedule = folder, traffic, schedule
+    def __init__(
+        self, folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None, gateways: Gateways | None
+    ) -> None:
+        self._folder, self._traffic, self._schedule, self._gateways = folder, traffic, schedule, gateways
 
     def collect(self) -> Iterator[Metric]:
         if self._traffic is not None:
             yield from _of_traffic(self._traffic)
         if self._schedule is not None:
             yield from _of_schedule(self._schedule)
+        if self._gateways is not None:
+            yield from _of_gateways(self._gateways)
         snapshot = latest_snapshot(self._folder)
         with suppress(CaseError):  # a damaged snapshot must not take the other figures away
             if snapshot is not None:
@@ -102,6 +110,23 @@ def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
         worst = GaugeMetricFamily("stillhunt_ingest_lag_p99_seconds", "99th percentile of the latest 4,096 requests.")
         worst.add_metric([], lags[min(len(lags) - 1, int(0.99 * len(lags)))])
         yield worst
+
+
+def _of_gateways(gateways: Gateways) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "stillhunt_gateway_answers",
+        "Questions of gateways, by path and by what was answered: an action, none, unknown account, or refused.",
+        labels=["path", "answer"],
+    )
+    for (path, answer), count in sorted(gateways.answered.items()):
+        answers.add_metric([path, answer], count)
+    yield answers
+    decisions = GaugeMetricFamily("stillhunt_decisions", "Decisions that are held in memory.")
+    decisions.add_metric([], len(gateways.decisions.table))
+    yield decisions
+    stale = GaugeMetricFamily("stillhunt_decisions_stale", "1 while decisions, policy or tokens cannot be read again.")
+    stale.add_metric([], bool(gateways.decisions.problems))
+    yield stale
 
 
 def _of_schedule(schedule: HuntSchedule) -> Iterator[Metric]:

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from stillhunt._version import __version__
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.web.api import API
+from stillhunt.web.api import API_ROUTES
 from stillhunt.web.api_routes import ApiRoute
 from stillhunt.web.bundle import BUNDLE_TYPE
 from stillhunt.web.forms import Problem
@@ -66,13 +66,13 @@ def openapi() -> dict[str, Any]:
     Inlets of records have the forms of their senders (OTLP, LiteLLM), and Envoy and nginx ask by headers: these are
     described in the documentation and not here.
     """
-    named = {form.__name__: form for route in API for form in (route.sent, route.given) if form is not None}
+    named = {form.__name__: form for route in API_ROUTES for form in (route.sent, route.given) if form is not None}
     used: list[tuple[type[BaseModel], Literal["validation"]]] = []
     used += [(named[name], "validation") for name in sorted(named)]
     used += [(Question, "validation"), (Answered, "validation"), (Problem, "validation")]
     _, made = models_json_schema(used, ref_template=f"{_SCHEMAS}{{model}}")
     paths: dict[str, dict[str, Any]] = {DECIDE_PATH: {"post": _question()}}
-    for route in API:
+    for route in API_ROUTES:
         path = re.sub(r":\w+}", "}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
     return {

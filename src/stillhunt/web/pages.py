@@ -22,8 +22,9 @@ from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN, KnownTokens
-from stillhunt.web.api import API
+from stillhunt.web.api import API_ROUTES
 from stillhunt.web.api_routes import ApiSources, routes_of
+from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.openapi import openapi
 from stillhunt.web.traffic import Limits, Traffic
@@ -41,6 +42,7 @@ class PageSources:
         schedule: None where this process hunts nothing.
         database: of the data folder; None where it is not to be asked.
         api: what the API works on; None where this process has none.
+        gateways: what gateways asked; None where this process answers none.
     """
 
     folder: DataFolder
@@ -50,6 +52,7 @@ class PageSources:
     schedule: HuntSchedule | None = None
     database: WatchDatabase | None = None
     api: ApiSources | None = None
+    gateways: Gateways | None = None
 
 
 def pages_of(served: PageSources) -> Starlette:
@@ -63,7 +66,7 @@ def pages_of(served: PageSources) -> Starlette:
             Route("/v1/status", pages.status),
             Route("/v1/hunts", pages.hunt, methods=["POST"]),
             Route("/v1/openapi.json", pages.document),
-            *(routes_of(API, served.api) if served.api is not None else ()),
+            *(routes_of(API_ROUTES, served.api) if served.api is not None else ()),
         ]
     )
 
@@ -83,7 +86,8 @@ class _Pages:
 
     async def metrics(self, _request: Request) -> Response:
         """Figures for Prometheus; they name sources, never accounts."""
-        text, content_type = metrics_text(self._served.folder, self._served.traffic, self._served.schedule)
+        served = self._served
+        text, content_type = metrics_text(served.folder, served.traffic, served.schedule, served.gateways)
         return Response(text, media_type=content_type)
 
     async def status(self, request: Request) -> Response:
@@ -142,8 +146,18 @@ class _Pages:
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": _known(snapshot.facts) if snapshot is not None else None,
             "linked_accounts": {} if served.database is None else _known(partial(linked_counts, served.database)),
+            "decisions": None if served.gateways is None else _asked(served.gateways),
             "early_signs": [] if snapshot is None else [sign_fields(sign) for sign in read_signs(snapshot.path)],
         }
+
+
+def _asked(gateways: Gateways) -> dict[str, Any]:
+    return {
+        "revision": gateways.decisions.revision,
+        "held": len(gateways.decisions.table),
+        "problems": dict(gateways.decisions.problems),
+        "answered": {" ".join(key): count for key, count in sorted(gateways.answered.items())},
+    }
 
 
 def _known(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from stillhunt.collect.formats.litellm.calls import customer_of
 
 
-class Asked(msgspec.Struct):
+class GatewayQuestion(msgspec.Struct):
     """The body of `POST /v1/decide`.
 
     Attributes:
@@ -42,7 +42,7 @@ class Guarded(msgspec.Struct):
     litellm_trace_id: str | None = None
 
 
-def asked_by_litellm(guarded: Guarded) -> Asked | None:
+def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     """The question in what LiteLLM sends; None for answers of models, and where it names no account.
 
     Args:
@@ -56,7 +56,7 @@ def asked_by_litellm(guarded: Guarded) -> Asked | None:
         return None
     agent = headers.get("user-agent")
     texts = [text for text in guarded.texts or [] if isinstance(text, str)]
-    return Asked(
+    return GatewayQuestion(
         account_id=account,
         model=guarded.model or "",
         messages=_with_lost_texts(guarded.structured_messages or [], texts),
@@ -69,30 +69,36 @@ def asked_by_litellm(guarded: Guarded) -> Asked | None:
 def _with_lost_texts(messages: list[Any], texts: list[str]) -> list[Any]:
     """Messages with the texts that LiteLLM took out of them.
 
-    It empties the content of a message if one of its parts is of a type, or has a value, that LiteLLM's own types do
-    not know, such as a document, or an image with an odd detail. The texts of such a message are sent beside the
-    messages only. They become the content of the last message that was emptied, so that a client cannot hide them.
+    If one part of a message is of a type, or has a value, that LiteLLM's own types do not know, such as a document or
+    an image with an odd detail, the message loses that part and all parts before it. Their texts are sent beside the
+    messages only. Without them, any client could hide what it asks.
+
+    Args:
+        messages: LiteLLM's `structured_messages`.
+        texts: those of the whole messages, in their order.
     """
-    emptied = [at for at, message in enumerate(messages) if _was_emptied(message)]
-    if not emptied:
+    kept = [(at, text) for at, message in enumerate(messages) for text in _texts_in(message)]
+    if not messages or len(kept) >= len(texts):
         return messages
-    known = Counter(text for message in messages if isinstance(message, dict) for text in _texts_in(message))
-    lost = []
+    lost: defaultdict[int, list[Any]] = defaultdict(list)
+    found = begin = 0
     for text in texts:
-        if known[text]:
-            known[text] -= 1
-        else:
-            lost.append({"type": "text", "text": text})
-    last = emptied[-1]
-    return [*messages[:last], {**messages[last], "content": lost}, *messages[last + 1 :]]
+        end, expected = kept[found] if found < len(kept) else (len(messages) - 1, None)
+        if text == expected:
+            found, begin = found + 1, end + 1
+            continue
+        places = (at for at in range(min(begin, end), end + 1) if isinstance(_content_of(messages[at]), list))
+        if (place := next(places, None)) is not None:
+            lost[place].append({"type": "text", "text": text})
+    return [{**one, "content": lost[at] + one["content"]} if at in lost else one for at, one in enumerate(messages)]
 
 
-def _was_emptied(message: Any) -> bool:
-    return isinstance(message, dict) and message.get("content") == [] and message.get("role") != "assistant"
-
-
-def _texts_in(message: dict[str, Any]) -> list[str]:
-    content = message.get("content")
+def _texts_in(message: Any) -> list[str]:
+    content = _content_of(message)
     parts = content if isinstance(content, list) else [{"text": content}]
     found = (part.get("text") for part in parts if isinstance(part, dict))
     return [text for text in found if isinstance(text, str)]
+
+
+def _content_of(message: Any) -> Any:
+    return message.get("content") if isinstance(message, dict) else None

@@ -12,8 +12,9 @@ therefore delay its link, and shows the template in thousands of accounts by doi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +32,9 @@ MATCHED_COLUMNS = (
     *STYLE_COLUMNS,
 )
 """Columns of the sketches that matching reads."""
-_REQUEST_BITS = round(P.request_bits * MICRO)
+REQUEST_BITS = round(P.request_bits * MICRO)
+"""Millionths of a bit from which a request carries a template."""
+Key = TypeVar("Key", int, str)
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class _Shown:
         self.conversation = self.prompt = -1
         self.conversations = self.prompts = 0
 
-    def add(self, phrases: list[int], weights: list[int]) -> None:
-        for phrase, weight in zip(phrases, weights, strict=True):
+    def add(self, phrases: Mapping[int, int]) -> None:
+        for phrase, weight in phrases.items():
             if not self.phrases >> phrase & 1:
                 self.phrases |= 1 << phrase
                 self.bits += weight
@@ -103,8 +106,15 @@ class _Shown:
         return min(self.conversations, self.prompts) >= P.carriers
 
 
-class _Account:
-    """One account that is followed."""
+class FollowedAccount:
+    """One account that is followed, and what it has shown so far.
+
+    Attributes:
+        account_id: the account.
+        seen: its requests, from the first with a phrase of a signature on.
+        shown: number of a signature -> what the account has shown of it.
+        linked: number of a signature -> time of the request that linked the account.
+    """
 
     __slots__ = ("account_id", "linked", "seen", "shown")
 
@@ -114,8 +124,81 @@ class _Account:
         self.shown: dict[int, _Shown] = {}
         self.linked: dict[int, int] = {}
 
+    def show(
+        self, number: int, weighed: tuple[int, int, Mapping[int, int]], request: tuple[int, int, int], bar: int
+    ) -> bool:
+        """Add one of the account's first requests.
+
+        Args:
+            number: of the signature.
+            weighed: bits of its phrases and of its style, in millionths, and number of each phrase -> weight.
+            request: time, conversation and hash of the prompt.
+            bar: millionths of a bit from which the account is linked.
+
+        Returns:
+            Whether this request links the account.
+        """
+        bits, style, phrases = weighed
+        shown = self.shown.setdefault(number, _Shown())
+        shown.add(phrases)
+        if bits >= REQUEST_BITS:
+            shown.carry(style, *request)
+        links = number not in self.linked and shown.carried() and shown.total() >= bar
+        if links:
+            self.linked[number] = request[0]
+        return links
+
+    def link(self, number: int, signature: Signature) -> LinkedAccount:
+        """The account's link to a signature, with what all its weighed requests show."""
+        shown = self.shown[number]
+        seen = min(self.seen, P.first_requests)
+        reasons = (
+            fill(
+                "{matched:request} of its first {seen:#} {verb:carries|carry} the template of campaign {name}",
+                matched=shown.matched,
+                seen=seen,
+                verb=shown.matched,
+                name=signature.campaign_id,
+            ),
+            fill(
+                "It shows {part:#} of the {all:phrase} that are rare elsewhere: {bits:.1f} bits; {bar:.1f} are needed",
+                part=shown.phrases.bit_count(),
+                all=len(signature.phrases),
+                bits=shown.bits / MICRO,
+                bar=signature.account_bits,
+            ),
+            fill(
+                "Its settings, model and client give {bits} bits",
+                bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
+            ),
+        )
+        return LinkedAccount(
+            account_id=self.account_id,
+            campaign_id=signature.campaign_id,
+            bits=round(shown.total() / MICRO, 3),
+            requests=seen,
+            matched=shown.matched,
+            first_matched=shown.first,
+            linked_at=self.linked[number],
+            reasons=reasons,
+        )
+
     def most(self) -> int:
+        """The most bits that it shows of any signature, in millionths."""
         return max((shown.total() for shown in self.shown.values()), default=0)
+
+
+def links_of(accounts: Iterable[FollowedAccount], signatures: Sequence[Signature]) -> list[LinkedAccount]:
+    """All links of some accounts, by account and campaign."""
+    found = [account.link(number, signatures[number]) for account in accounts for number in account.linked]
+    return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
+
+
+def without_least(accounts: Mapping[Key, FollowedAccount], most: int) -> dict[Key, FollowedAccount]:
+    """Half of `most` accounts, without those of the fewest bits; linked ones go last, the oldest of equals first."""
+    ranked = sorted(accounts.items(), key=lambda item: (bool(item[1].linked), item[1].most()))
+    kept = {key for key, _ in ranked[len(ranked) - most // 2 :]}
+    return {key: account for key, account in accounts.items() if key in kept}
 
 
 class Matcher:
@@ -131,7 +214,7 @@ class Matcher:
         self._weigher = Weigher(self._signatures)
         self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
         self._most = most_accounts
-        self._accounts: dict[int, _Account] = {}
+        self._accounts: dict[int, FollowedAccount] = {}
         self.requests = 0
         self.forgotten = 0
 
@@ -146,16 +229,14 @@ class Matcher:
         """
         self.requests += sketches.num_rows
         new = self._take(sketches)
-        found = [self._linked(account, number) for account, number in new]
+        found = [account.link(number, self._signatures[number]) for account, number in new]
         if len(self._accounts) > self._most:
             self._forget()
         return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
 
     def linked(self) -> list[LinkedAccount]:
         """All accounts that are linked and not forgotten, with what all their weighed requests show."""
-        accounts = self._accounts.values()
-        found = [self._linked(account, number) for account in accounts for number in account.linked]
-        return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
+        return links_of(self._accounts.values(), self._signatures)
 
     def scores(self) -> list[tuple[int, int, int, int]]:
         """What each followed account shows of each signature, linked or not.
@@ -170,7 +251,7 @@ class Matcher:
             for number, shown in account.shown.items()
         ]
 
-    def _take(self, sketches: pa.Table) -> list[tuple[_Account, int]]:
+    def _take(self, sketches: pa.Table) -> list[tuple[FollowedAccount, int]]:
         if not self._signatures or not sketches.num_rows:
             return []
         keys = values(sketches, "account_key")
@@ -188,18 +269,16 @@ class Matcher:
         new = []
         for row, number, bits, style, phrases, weights in weighed.entries(wanted):
             account = self._accounts[int(keys[row])]
-            shown = account.shown.setdefault(number, _Shown())
-            shown.add(phrases, weights)
-            if bits >= _REQUEST_BITS:
-                shown.carry(style, int(time[row]), int(names[0][row]), int(names[1][row]))
-            if number not in account.linked and shown.carried() and shown.total() >= self._bars[number]:
-                account.linked[number] = int(time[row])
+            request = int(time[row]), int(names[0][row]), int(names[1][row])
+            if account.show(
+                number, (bits, style, dict(zip(phrases, weights, strict=True))), request, self._bars[number]
+            ):
                 new.append((account, number))
         return new
 
     def _count_later(self, keys: Ints, weighed: WeighedRequests, place: Ints) -> None:
         """Count requests that carry a template after those that are weighed."""
-        late = (place[weighed.row] >= P.first_requests) & (weighed.bits >= _REQUEST_BITS)
+        late = (place[weighed.row] >= P.first_requests) & (weighed.bits >= REQUEST_BITS)
         for row, number in zip(weighed.row[late].tolist(), weighed.signature[late].tolist(), strict=True):
             shown = self._accounts[int(keys[row])].shown.get(number)
             if shown is not None:
@@ -222,49 +301,13 @@ class Matcher:
             account = self._accounts.get(key)
             if account is None:
                 rows = rows[int(np.argmax(hit[rows])) :]
-                account = _Account(sketches.column("account_id")[int(rows[0])].as_py())
+                account = FollowedAccount(sketches.column("account_id")[int(rows[0])].as_py())
                 self._accounts[key] = account
             place[rows] = account.seen + np.arange(len(rows))
             account.seen += len(rows)
         return place
 
-    def _linked(self, account: _Account, number: int) -> LinkedAccount:
-        shown, signature = account.shown[number], self._signatures[number]
-        seen = min(account.seen, P.first_requests)
-        reasons = (
-            fill(
-                "{matched:request} of its first {seen:#} {verb:carries|carry} the template of campaign {name}",
-                matched=shown.matched,
-                seen=seen,
-                verb=shown.matched,
-                name=signature.campaign_id,
-            ),
-            fill(
-                "It shows {part:#} of the {all:phrase} that are rare elsewhere: {bits:.1f} bits; {bar:.1f} are needed",
-                part=shown.phrases.bit_count(),
-                all=len(signature.phrases),
-                bits=shown.bits / MICRO,
-                bar=signature.account_bits,
-            ),
-            fill(
-                "Its settings, model and client give {bits} bits",
-                bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
-            ),
-        )
-        return LinkedAccount(
-            account_id=account.account_id,
-            campaign_id=signature.campaign_id,
-            bits=round(shown.total() / MICRO, 3),
-            requests=seen,
-            matched=shown.matched,
-            first_matched=shown.first,
-            linked_at=account.linked[number],
-            reasons=reasons,
-        )
-
     def _forget(self) -> None:
-        """Forget the half of the accounts with the fewest bits; linked accounts go last, the oldest of equals first."""
-        ranked = sorted(self._accounts.items(), key=lambda item: (bool(item[1].linked), item[1].most()))
-        kept = {key for key, _ in ranked[len(ranked) - self._most // 2 :]}
+        kept = without_least(self._accounts, self._most)
         self.forgotten += len(self._accounts) - len(kept)
-        self._accounts = {key: account for key, account in self._accounts.items() if key in kept}
+        self._accounts = kept

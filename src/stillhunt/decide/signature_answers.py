@@ -1,0 +1,134 @@
+"""Requests answered by signatures while their gateway waits: the first ones of an operation that returns."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stillhunt.base.config import Config
+from stillhunt.base.units import DAY
+from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
+from stillhunt.decide.answers import Answers, GatewayAnswer
+from stillhunt.decide.between_hunts import accounts_before, untouched_accounts
+from stillhunt.decide.policy import Policy
+from stillhunt.decide.table import InForce
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.following import enter_links
+from stillhunt.watch.hunting import signatures_in_force
+from stillhunt.watch.signatures.inline import AskedRequest, InlineMatcher
+from stillhunt.watch.signatures.matcher import LinkedAccount
+from stillhunt.watch.snapshots import latest_snapshot
+
+
+@dataclass(frozen=True)
+class _Armed:
+    """What one snapshot gives: its signatures, and whom they do not touch.
+
+    Attributes:
+        matcher: has the signatures.
+        untouched: accounts of declared programmes, and those that customers or victims stand behind.
+        before: campaign -> hashes of the accounts that were seen before it, ascending.
+        linked: accounts that were linked and handed over.
+    """
+
+    matcher: InlineMatcher
+    untouched: frozenset[str]
+    before: dict[str, memoryview]
+    linked: set[str] = field(default_factory=set)
+
+    def spares(self, account: str, campaign: str) -> bool:
+        before, key = self.before.get(campaign), hash(account)
+        if account in self.untouched or before is None:
+            return account in self.untouched
+        place = bisect_left(before, key)
+        return place < len(before) and before[place] == key  # an equal hash spares, and harms nobody
+
+
+class SignatureAnswers:
+    """Answers requests whose texts are at hand.
+
+    A request that shows a campaign's template by itself is answered with `signature.first_request` of the policy, and
+    so is each of an account that is linked, until its decision stands in the log. Spared are accounts that were seen
+    before the campaign was, those that rules may not touch, and those about which a person decided.
+
+    `answer` is called by one thread and `refresh` by another; what they share is handed over by assignment.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        config: settings.
+    """
+
+    def __init__(self, folder: DataFolder, database: WatchDatabase, config: Config) -> None:
+        self._folder, self._database, self._config = folder, database, config
+        self._sequence: int | None = None
+        self._armed: _Armed | None = None
+        self._new_links: deque[LinkedAccount] = deque()
+        self._day = -1
+        self._refused: set[str] = set()
+
+    def refresh(self) -> None:
+        """Take the signatures of a new snapshot, and enter accounts that were linked since the last time.
+
+        Raises:
+            CaseError: a snapshot is damaged.
+            OutputError: the database cannot be used.
+        """
+        if self._new_links:
+            links = [self._new_links.popleft() for _ in range(len(self._new_links))]
+            try:
+                enter_links(self._database, links, self._config.alerts)
+            except BaseException:
+                self._new_links.extendleft(reversed(links))
+                raise
+        snapshot = latest_snapshot(self._folder)
+        if snapshot is None or snapshot.sequence == self._sequence:
+            return
+        found = signatures_in_force(self._folder, self._config.seed, time.time_ns() // 1000).signatures
+        names = [one.campaign_id for one in found]
+        before = accounts_before(self._folder, self._database, names)
+        self._untouched = frozenset((*untouched_accounts(self._folder), *self._config.sanctioned.accounts))
+        hashed = {id(column): np.sort([hash(name) for name in column.to_pylist()]).data for column in before.values()}
+        untouched = frozenset((*untouched_accounts(self._folder), *self._config.sanctioned.accounts))
+        named = {name: hashed[id(column)] for name, column in before.items()}
+        self._armed = _Armed(InlineMatcher(found, self._config.seed), untouched, named) if found else None
+        self._sequence = snapshot.sequence
+
+    def answer(self, asked: AskedRequest, known: GatewayAnswer, answers: Answers) -> GatewayAnswer:
+        """What happens to a request.
+
+        Args:
+            asked: the request.
+            known: what its account's decision says.
+            answers: has the policy, and counts throttled requests.
+        """
+        armed, policy = self._armed, answers.policy
+        found = armed.matcher.match(asked) if armed is not None else None
+        if armed is None or found is None or not (found.shows_alone or found.linked):
+            return known
+        if found.linked and asked.account_id not in armed.linked:
+            armed.linked.add(asked.account_id)
+            self._new_links.extend(armed.matcher.links_of(asked.account_id))
+        action = policy.signature.first_request
+        acts = policy.mode == "enforce" and not policy.kill_switch and not known.by_person
+        if not acts or action == "observe" or (known.action != "none" and rank(action) <= rank(known.action)):
+            return known
+        if asked.account_id in policy.exempt.accounts or armed.spares(asked.account_id, found.campaign_id):
+            return known
+        if rank(action) > rank(WITHOUT_FLAG) and not self._has_room(asked.account_id, policy, asked.now):
+            action = weaker(action, WITHOUT_FLAG)
+        decision = InForce(0, "rule", action, policy.signature.reason, 0)
+        return answers.answer_of(action, decision, asked.account_id, asked.model or "")
+
+    def _has_room(self, account: str, policy: Policy, now: int) -> bool:
+        """Whether the day's cap allows to refuse this account, too."""
+        if now // DAY != self._day:
+            self._day, self._refused = now // DAY, set()
+        if account not in self._refused and len(self._refused) < policy.accounts_per_day:
+            self._refused.add(account)
+        return account in self._refused
