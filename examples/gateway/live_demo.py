@@ -2,8 +2,8 @@
 
     make live-demo
 
-Envoy with the configuration of deploy/gateways stands before a mock model; `stillhunt serve` is asked about each request.
-All traffic is simulated and stays on the loopback interface. Exit code 1 where anything that is promised fails.
+Envoy with the configuration of deploy/gateways stands before a mock model; `stillhunt serve` is asked about each
+request. All traffic is simulated and stays on the loopback interface. Exit code 1 where anything promised fails.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ HERE = Path(__file__).parent
 MOST_SECONDS = 180
 MOST_REQUESTS = 20
 """Requests of a replacement account that may go through before it is stopped."""
+LEAST_FOUND = 0.9
+"""Share of the operation's accounts that the hunt must find."""
 PACE_SECONDS = 1.0
 """Between two requests of one replacement account."""
 SCOPES = ("ingest", "decide", "appeal", "admin")
@@ -109,7 +111,8 @@ def act(demo: Demo, sent: Traffic) -> set[str]:
     decided = {one["account_id"] for one in decisions if one["action"] == "step_up"}
     print(f"\n2. The hunt took {last['seconds']:.0f} seconds; {len(decided)} accounts are under a decision.")
     wrong = decided - set(sent.members)
-    demo.promise(len(decided) >= 0.9 * len(sent.members), f"{len(decided)} of the operation's {len(sent.members)} accounts")
+    size = len(sent.members)
+    demo.promise(len(decided) >= LEAST_FOUND * size, f"{len(decided)} of the operation's {size} accounts")
     demo.promise(not wrong, f"{len(wrong)} honest customers among them")
     time.sleep(1.5)  # the table in memory is a second old at most
     again = one_call_each(sent.before)
@@ -126,7 +129,8 @@ def come_back(demo: Demo, sent: Traffic) -> None:
     """The operation returns with its reserve, one request a second for each account."""
     print(f"\n3. The operation returns with {len(sent.reserve)} new accounts, each with a request a second.")
     first = next(iter(sent.reserve.values()))[0]
-    asked = {"account_id": "never-seen-before", **{name: json.loads(first.body)[name] for name in ("model", "messages")}}
+    texts = {name: json.loads(first.body)[name] for name in ("model", "messages")}
+    asked = {"account_id": "never-seen-before", **texts}
     wait_for(lambda: not demo.call("POST", "/v1/decide", "decide", asked)["allowed"], 5)
     answer = demo.call("POST", "/v1/decide", "decide", asked)
     demo.promise(not answer["allowed"], "where the gateway shows the text, the first request already is refused")

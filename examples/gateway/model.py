@@ -2,8 +2,8 @@
 
     python model.py PORT STILLHUNT_PORT      the token with the scope 'ingest' is in the environment: INGEST_TOKEN
 
-The account is what the gateway says (x-account-id). What a real provider knows of a connection, and the time, come from the
-traffic of the demo, which plays four days in half a minute.
+The account is what the gateway says (x-account-id). What a real provider knows of a connection, and the time, come from
+the traffic of the demo, which plays four days in half a minute.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Model:
         self._sender: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return

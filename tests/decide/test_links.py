@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, SECRET, after, findings, member, policy
@@ -84,6 +84,7 @@ def test_a_dry_run_records_and_does_nothing() -> None:
     assert in_force(log, NOW) == {}
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.sampled_from(ACTIONS), st.sampled_from(ACTIONS), st.sampled_from(ACTIONS))
 def test_no_link_goes_above_the_ceiling(ceiling: Action, first: Action, later: Action) -> None:
     text = f'ceiling = "{ceiling}"\n[signature]\nfirst_request = "{first}"\nlinked = "{later}"\n'

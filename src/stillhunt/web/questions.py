@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.formats.litellm.calls import customer_of
+from stillhunt.collect.formats.litellm.customer_ids import customer_of
 
 
 class GatewayQuestion(msgspec.Struct):

@@ -6,13 +6,13 @@ Source: BerriAI/litellm, `litellm/types/utils.py` (StandardLoggingPayload), `sch
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import to_builtins
 
+from stillhunt.collect.formats.litellm.customer_ids import customer_of
 from stillhunt.collect.formats.litellm.fields import Payload, PlainPayload
 from stillhunt.collect.formats.shared.addresses import client_address
 from stillhunt.collect.formats.shared.answer_bodies import answer_of_body, answer_text
@@ -23,8 +23,6 @@ from stillhunt.collect.formats.source import PassedOverError, Record, Row, Sampl
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
 
-NOBODY = frozenset(("default_user_id", "default_user", "None"))
-"""Users that LiteLLM writes for a key without a user, such as the master key."""
 REDACTED = "redacted-by-litellm"
 HEALTH_CHECK = "litellm-internal-health-check"
 """Takes the place of a key's hash. Tags mark health checks too, but a client could set them to hide."""
@@ -124,19 +122,6 @@ def _pass_over(record: Mapping[str, Any], key: Any) -> None:
 
 def _add_customer(row: Row, user: Any, key: Any) -> None:
     row["account_id"], row["api_key_id"] = customer_of(user, key)
-
-
-def customer_of(user: Any, key: Any) -> tuple[Any, Any]:
-    """Account and key of a call: the user of the key, else the key's hash; never the team, which may be many customers.
-
-    Args:
-        user: `user_api_key_user_id` as LiteLLM gives it.
-        key: `user_api_key_hash`, or the key itself where it was not hashed.
-    """
-    if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes keys; one that it did not hash is hashed here
-        key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-    nobody = user is None or (isinstance(user, str) and (not user or user in NOBODY))
-    return key if nobody else user, key
 
 
 def _model(record: Mapping[str, Any]) -> Any:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stillhunt.collect.formats.litellm.calls import HEALTH_CHECK, NOBODY
+from stillhunt.collect.formats.litellm.calls import HEALTH_CHECK
+from stillhunt.collect.formats.litellm.customer_ids import NOBODY
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
 from stillhunt.collect.values.json_values import decoded, first, is_list
 
