@@ -3,8 +3,9 @@
     python benchmarks/decide/requests.py                    about two minutes; needs wrk and hey (Debian)
     python benchmarks/decide/requests.py --rounds 1 --seconds 3
 
-Both servers run at once and are asked in turn: as fast as they answer, then at 70 % of what the empty handler takes, for
-the latency. One in ten accounts is under a decision, of 100,000 that are. wrk and hey share the machine with the servers.
+Both servers run at once and are asked in turn: as fast as they answer, then at 70 % of what the empty handler takes,
+for the latency. One in ten accounts is under a decision, of 100,000 that are. wrk and hey share the machine with the
+servers.
 """
 
 from __future__ import annotations
@@ -77,12 +78,14 @@ def main() -> None:
         for round_ in range(options.rounds):
             pair = [_wrk(script, port, options.seconds, token, round_) for port in (empty, ours)]
             fast.append([one[0] for one in pair])
-            print(f"as fast   empty {pair[0][0]:>8,.0f} a second, ours {pair[1][0]:>8,.0f}: {pair[1][0] / pair[0][0]:.2f}")
+            a, b = fast[-1]
+            print(f"as fast   empty {a:>8,.0f} a second, ours {b:>8,.0f}: {b / a:.2f}")
         rate = SHARE * min(pair[0] for pair in fast)
-        for round_ in range(options.rounds):
+        for _ in range(options.rounds):
             slow.append([_paced(port, rate, options.seconds, token) for port in (empty, ours)])
             (a50, a99), (b50, b99) = slow[-1]
-            print(f"at {rate:,.0f}  empty p50 {a50:.2f} p99 {a99:.2f} ms, ours p50 {b50:.2f} p99 {b99:.2f} ms: {b99 / a99:.2f}")
+            shown = f"empty p50 {a50:.2f} p99 {a99:.2f} ms, ours p50 {b50:.2f} p99 {b99:.2f} ms"
+            print(f"at {rate:,.0f}  {shown}: {b99 / a99:.2f}")
         ratios = sorted(b / a for a, b in fast)
         print(f"ratio of requests a second, median of {len(ratios)}: {ratios[len(ratios) // 2]:.2f}")
         worse = sorted(b[1] / a[1] for a, b in slow)
@@ -132,7 +135,15 @@ def _wrk(script: Path, port: int, seconds: int, token: str, start: int) -> tuple
 def _paced(port: int, rate: float, seconds: int, token: str) -> tuple[float, float]:
     """Median and 99th percentile of the latency at a steady rate, milliseconds."""
     body = '{"account_id":"account-7","model":"m1"}'
-    words = ["hey", f"-z={seconds}s", f"-c={CONNECTIONS}", f"-q={rate / CONNECTIONS:.0f}", "-m=POST", "-cpus=1", f"-d={body}"]
+    words = [
+        "hey",
+        f"-z={seconds}s",
+        f"-c={CONNECTIONS}",
+        f"-q={rate / CONNECTIONS:.0f}",
+        "-m=POST",
+        "-cpus=1",
+        f"-d={body}",
+    ]
     address = f"http://127.0.0.1:{port}/v1/decide"
     out = subprocess.run(
         [*words, f"-H=Authorization: Bearer {token}", address], capture_output=True, text=True, check=True

@@ -131,10 +131,14 @@ class DecideSettings(SettingsGroup):
         description="sha256: the header holds a key, and the logs name accounts by its SHA-256 in hexadecimal.",
     )
     model_header: str = Field(
-        "x-ai-eg-model",
-        pattern=r"^[A-Za-z0-9-]{1,64}$",
-        description="Header by which a gateway names the model; the default is that of Envoy AI Gateway.",
+        "",
+        pattern=r"^[A-Za-z0-9-]{0,64}$",
+        description="Header by which a gateway names the model, where it sets one itself before it asks. Empty: none "
+        "does, and 'limit' marks requests for what stands behind the gateway.",
     )
     appeal_url: str = Field(
-        "", max_length=1024, description="Where a customer appeals; told to whoever is refused. Empty: nothing is told."
+        "",
+        max_length=1024,
+        pattern=r"^(https?://[!#-\[\]-~]+)?$",
+        description="Where a customer appeals; told to whoever is refused. Empty: nothing is told.",
     )

@@ -23,6 +23,7 @@ from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
 from stillhunt.watch.signatures.signature import (
+    NEVER,
     SIGNATURES_VERSION,
     FalseMatches,
     Signature,
@@ -143,7 +144,7 @@ def _try(
 
 def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, counts: Counts) -> Signature | Unsigned:
     """The signature with its threshold and rate, or why there is none."""
-    group, bits, matched = (values(scores, name) for name in ("group", "bits", "matched"))
+    group, bits, matched, most = (values(scores, name) for name in ("group", "bits", "matched", "most"))
     alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
     if alike.sum() > max(1.0, MATCHING.most_set_aside * len(campaign.members)):
         alike[:] = False  # many who are no members use its wording
@@ -185,8 +186,30 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
         honest=counts.total(passes.CHOOSING)[1],
         highest=highest,
     )
-    reasons = [*draft.reasons, links, *rate_sentences(rate)]
-    return msgspec.structs.replace(draft, account_bits=round(bar, 3), false_matches=rate, reasons=reasons)
+    halves = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
+    alone, said = _alone(most, own, halves, draft.harvest_bits)
+    reasons = [*draft.reasons, links, *said, *rate_sentences(rate)]
+    settled = {"account_bits": round(bar, 3), "request_bits": alone, "false_matches": rate, "reasons": reasons}
+    return msgspec.structs.replace(draft, **settled)
+
+
+def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: float) -> tuple[float, list[str]]:
+    """Bits by which one request tells the campaign, and a sentence about it; NEVER where an honest one reaches them.
+
+    Only phrases count: a gateway does not know all of a request's style.
+    """
+    choosing, stating = honest
+    highest = int(most[choosing].max(initial=0)) / MICRO
+    usual = MATCHING.alone_share * harvest_bits
+    bar = round(max(MATCHING.least_alone_bits, usual, MATCHING.honest_margin * highest), 3)
+    reached = most >= round(bar * MICRO)
+    if (reached & stating).any() or not (reached & own).any():
+        return NEVER, []
+    template = (
+        "One request of {bar:.1f} bits tells it: {caught:#} of {all:member} sent one, and no honest account did; the "
+        "highest of the half by which this was chosen has {highest:.1f}"
+    )
+    return bar, [fill(template, bar=bar, caught=int((reached & own).sum()), all=int(own.sum()), highest=highest)]
 
 
 def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:

@@ -61,7 +61,7 @@ class InlineMatch:
         bits: of this request's phrases and style.
         account_bits: bits that the signature asks of an account.
         carries: whether the request carries the campaign's template.
-        shows_alone: whether this one request shows as many bits as the signature asks of an account.
+        shows_alone: whether this one request tells the campaign by itself; see `Signature.request_bits`.
         linked: whether the account is linked to the campaign, by this request or an earlier one.
     """
 
@@ -119,6 +119,7 @@ class InlineMatcher:
     ) -> None:
         self._signatures = list(signatures)
         self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
+        self._alone = [round(one.request_bits * MICRO) for one in self._signatures]
         self._phrases, self._reader = PhraseTable(self._signatures), PhraseReader(seed)
         self._seed, self._most, self._most_bytes = seed, most_accounts, most_text_bytes
         self._accounts: dict[str, FollowedAccount] = {}
@@ -188,7 +189,7 @@ class InlineMatcher:
             bits, own, bar = sum(phrases.values()), style_bits(self._signatures[number], style), self._bars[number]
             links = counts and account.show(number, (bits, own, phrases), request, bar)
             linked, carries, both = number in account.linked, bits >= REQUEST_BITS, bits + own
-            found.append(_Weighed(number, links, linked, carries and both >= bar, carries, both, own, len(phrases)))
+            found.append(_Weighed(number, links, linked, bits >= self._alone[number], carries, both, own, len(phrases)))
         return found
 
     def _conversation(self, key: str | None) -> int:

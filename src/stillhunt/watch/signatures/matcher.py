@@ -72,6 +72,7 @@ class _Shown:
         "first",
         "later",
         "matched",
+        "most",
         "phrases",
         "prompt",
         "prompts",
@@ -79,7 +80,7 @@ class _Shown:
     )
 
     def __init__(self) -> None:
-        self.phrases = self.bits = self.style = self.matched = self.later = self.first = 0
+        self.phrases = self.bits = self.style = self.matched = self.later = self.first = self.most = 0
         self.conversation = self.prompt = -1
         self.conversations = self.prompts = 0
 
@@ -141,6 +142,7 @@ class FollowedAccount:
         bits, style, phrases = weighed
         shown = self.shown.setdefault(number, _Shown())
         shown.add(phrases)
+        shown.most = max(shown.most, bits)
         if bits >= REQUEST_BITS:
             shown.carry(style, *request)
         links = number not in self.linked and shown.carried() and shown.total() >= bar
@@ -238,15 +240,15 @@ class Matcher:
         """All accounts that are linked and not forgotten, with what all their weighed requests show."""
         return links_of(self._accounts.values(), self._signatures)
 
-    def scores(self) -> list[tuple[int, int, int, int]]:
+    def scores(self) -> list[tuple[int, int, int, int, int]]:
         """What each followed account shows of each signature, linked or not.
 
         Returns:
             Key of the account, number of the signature, bits in millionths (0 where too few requests carry the
-            template), and all its requests that carry it.
+            template), all its requests that carry it, and the most bits of the phrases of one of its requests.
         """
         return [
-            (key, number, shown.total() if shown.carried() else 0, shown.matched + shown.later)
+            (key, number, shown.total() if shown.carried() else 0, shown.matched + shown.later, shown.most)
             for key, account in self._accounts.items()
             for number, shown in account.shown.items()
         ]
@@ -279,10 +281,12 @@ class Matcher:
     def _count_later(self, keys: Ints, weighed: WeighedRequests, place: Ints) -> None:
         """Count requests that carry a template after those that are weighed."""
         late = (place[weighed.row] >= P.first_requests) & (weighed.bits >= REQUEST_BITS)
-        for row, number in zip(weighed.row[late].tolist(), weighed.signature[late].tolist(), strict=True):
+        columns = (weighed.row, weighed.signature, weighed.bits)
+        for row, number, bits in zip(*(column[late].tolist() for column in columns), strict=True):
             shown = self._accounts[int(keys[row])].shown.get(number)
             if shown is not None:
                 shown.later += 1
+                shown.most = max(shown.most, bits)
 
     def _followed_rows(self, keys: Ints, hit: Ints) -> Ints:
         """Rows of accounts that are followed, or will be from these requests on."""

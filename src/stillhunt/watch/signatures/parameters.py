@@ -122,6 +122,19 @@ class MatchingParameters:
         meaning="Times the most bits of any honest account of the fold that sets the threshold.",
         provenance=measured(f"the largest of as many other honest accounts; {_MEASURED}"),
     )
+    least_alone_bits: float = parameter(
+        30.0,
+        unit="bits",
+        meaning="Least bits of the phrases of one request by which it tells the campaign by itself; it needs "
+        "honest_margin times those of any honest request of the fold, too.",
+        provenance=judgement("three phrases of full weight in one text"),
+    )
+    alone_share: float = parameter(
+        0.8,
+        unit="share of bits",
+        meaning="Share of the mean bits of a harvested request that such a request needs, too.",
+        provenance=judgement("who quotes one sentence of a template shows a part of it"),
+    )
     first_requests: int = parameter(
         50,
         unit="requests",

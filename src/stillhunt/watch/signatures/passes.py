@@ -30,7 +30,7 @@ COUNTED_COLUMNS = ("account_id", "account_key", *PHRASE_COLUMNS, *STYLE_COLUMNS,
 HONEST_COUNTS = pa.schema([("kind", pa.int8()), ("half", pa.int8()), ("key", pa.uint64()), ("requests", pa.int64()),
                     ("accounts", pa.int64())])  # fmt: skip
 SCORES = pa.schema([("account_id", pa.string()), ("group", pa.int64()), ("signature", pa.int64()),
-                    ("bits", pa.int64()), ("matched", pa.int64())])  # fmt: skip
+                    ("bits", pa.int64()), ("matched", pa.int64()), ("most", pa.int64())])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -198,5 +198,5 @@ def try_signatures(table: pa.Table, trial: SignatureTrial) -> pa.Table:
     order = np.argsort(keys, kind="stable")
     first = order[np.searchsorted(keys, found, sorter=order)] if len(found) else np.zeros(0, np.int64)
     names = table.column("account_id").take(pa.array(first)).cast(pa.string())
-    rest = [pa.array([score[at] for score in scores], pa.int64()) for at in (1, 2, 3)]
+    rest = [pa.array([score[at] for score in scores], pa.int64()) for at in (1, 2, 3, 4)]
     return pa.table([names, pa.array(half[first]), *rest], schema=SCORES)
