@@ -33,8 +33,8 @@ class Sent:
 class Sender:
     """Requests over a few connections; one that finds none free waits, and its time counts."""
 
-    def __init__(self, request: bytes) -> None:
-        self.request, self.sent = request, Sent()
+    def __init__(self, request: bytes, end: bytes) -> None:
+        self.request, self.end, self.sent = request, end, Sent()
         self.idle: list[Connection] = []
         self.waiting: deque[float] = deque()
 
@@ -74,9 +74,9 @@ class Connection(asyncio.Protocol):
             self.transport.write(self._sender.request)
 
     def data_received(self, data: bytes) -> None:
-        """Take the answer; all of them end with the two bytes of the body."""
+        """Take the answer."""
         self._came += data
-        if not self._came.endswith(b"\r\n\r\n{}"):
+        if not self._came.endswith(self._sender.end):
             return
         sent = self._sender.sent
         sent.took.append((time.perf_counter() - self._begun) * 1000)
@@ -88,16 +88,17 @@ class Connection(asyncio.Protocol):
             self._sender.idle.append(self)
 
 
-async def send_steadily(port: int, request: bytes, rate: float, seconds: float) -> Sent:
+async def send_steadily(port: int, request: bytes, rate: float, seconds: float, end: bytes = b"\r\n\r\n{}") -> Sent:
     """Send one request again and again, at times that are independent of the answers.
 
     Args:
         port: on 127.0.0.1.
-        request: its bytes; the body of each answer must be "{}".
+        request: its bytes.
         rate: requests a second; the times between them are exponential, as of many customers.
         seconds: for how long.
+        end: by which the end of each answer is known.
     """
-    sender, loop, chance = Sender(request), asyncio.get_running_loop(), random.Random(1)  # noqa: S311 - no secret
+    sender, loop, chance = Sender(request, end), asyncio.get_running_loop(), random.Random(1)  # noqa: S311 - no secret
     for _ in range(CONNECTIONS):
         await loop.create_connection(lambda: Connection(sender), "127.0.0.1", port)
     connections = list(sender.idle)

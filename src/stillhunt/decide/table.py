@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from struct import Struct
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -17,10 +18,17 @@ _REASONS: tuple[ReasonCode, ...] = get_args(ReasonCode)
 _CODES = tuple(product(PRECEDENCE, ACTIONS, _REASONS))
 """Kind, action and reason of each code; one byte has room for all."""
 _WEIGHTS = [weight(kind, action) for kind, action, _reason in _CODES]
-_COLUMNS = ("seq", "starts_at", "expires_at", "code")
+_COLUMNS = ("starts_at", "expires_at", "seq", "code")
+_ROW_TYPE = np.dtype(
+    [("hash", "<u8"), ("starts_at", "<i8"), ("expires_at", "<i8"), ("seq", "<i8"), ("begin", "<i8"), ("size", "<u4"),
+     ("code", "<u4")]
+)  # fmt: skip
+_ROW = Struct("<QqqqqII")
+_ROW_BYTES, _unpack = _ROW.size, _ROW.unpack_from
 _HASH_BITS = 64
 _ALL_BITS = (1 << _HASH_BITS) - 1
-_HASHED_AT_A_TIME = 1 << 17
+_HASHED_AT_A_TIME = 1 << 14
+"""Ids hashed without a pause for other threads: some 2 milliseconds."""
 RECENT_ROWS = 1 << 12
 RECENT_SHARE = 1 / 16
 """Newer decisions stand in a small table of their own, made anew each time, until they are more than this number and
@@ -55,7 +63,8 @@ class DecisionTable:
     def __init__(self, settled: _Rows, recent: _Rows, undone: frozenset[int]) -> None:
         """Make a table of its parts; see `empty_table` and `with_entries`."""
         self._settled, self._recent, self._undone = settled, recent, undone
-        self._parts = [rows for rows in (settled, recent) if len(rows.accounts)]
+        # What a look-up reads, without the way through attributes.
+        self._parts = [(one.first, one.shift, one.packed, one.ids) for one in (settled, recent) if len(one.accounts)]
 
     def __len__(self) -> int:
         """Decisions that stand, with those that expired or were undone lately."""
@@ -70,17 +79,21 @@ class DecisionTable:
         """
         best, best_weight = None, -1
         key = hash(account) & _ALL_BITS
-        for rows in self._parts:
-            bucket = key >> rows.shift
-            row, end = rows.first[bucket], rows.first[bucket + 1]
-            while row < end:
-                if rows.hashes[row] == key and rows.is_of(row, account) and rows.starts[row] <= now < rows.ends[row]:
-                    seq, code = rows.seqs[row], rows.codes[row]
-                    # As `entries.in_force`: of equals the later one, and rows of one account are in order of the log.
-                    if _WEIGHTS[code] >= best_weight and seq not in self._undone:
-                        best, best_weight = (rows, row), _WEIGHTS[code]
-                row += 1
-        return best and best[0].decision(best[1])
+        for first, shift, packed, ids in self._parts:
+            bucket = key >> shift
+            place, end = first[bucket], first[bucket + 1]
+            while place < end:
+                digest, starts_at, expires_at, seq, begin, size, code = _unpack(packed, place * _ROW_BYTES)
+                place += 1
+                if (
+                    digest == key
+                    and ids[begin : begin + size] == account.encode("utf-8", "surrogatepass")
+                    and starts_at <= now < expires_at
+                    and _WEIGHTS[code] >= best_weight  # as `entries.in_force`: of equals the later one counts
+                    and seq not in self._undone
+                ):
+                    best, best_weight = (seq, *_CODES[code], expires_at), _WEIGHTS[code]
+        return InForce._make(best) if best is not None else None
 
     def with_entries(
         self, entries: Sequence[LogEntry], now: int, allowed: frozenset[str] = frozenset()
@@ -101,32 +114,30 @@ class DecisionTable:
 
 
 class _Rows:
-    """Decisions in columns, ascending by a hash of the account, and of one hash in order of the log."""
+    """Decisions ascending by a hash of the account, and of one hash in order of the log.
+
+    What a look-up needs of a row lies together, so that it waits for memory once; the ids lie elsewhere.
+    """
 
     def __init__(self, accounts: pa.LargeStringArray, columns: Mapping[str, npt.NDArray[np.int64]]) -> None:
         hashes = _hashes_of(accounts)
         order = np.argsort(hashes, kind="stable")
         self.accounts = accounts.take(pa.array(order)) if len(order) else accounts
-        self.columns = {name: columns[name][order] for name in _COLUMNS}
-        self.columns["code"] = self.columns["code"].astype(np.uint8)
+        rows = np.empty(len(order), _ROW_TYPE)
+        rows["hash"] = hashes[order]
+        for name in _COLUMNS:
+            rows[name] = columns[name][order]
+        _validity, offsets, ids = self.accounts.buffers()
+        if len(order):
+            begins = np.frombuffer(offsets, np.int64)
+            rows["begin"], rows["size"] = begins[:-1], np.diff(begins)
         bits = max(1, len(order).bit_length())
         self.shift = _HASH_BITS - bits
-        hashes = hashes[order]
-        first = np.searchsorted(hashes >> np.uint64(self.shift), np.arange((1 << bits) + 1, dtype=np.uint64))
-        self.first, self.hashes = first.astype(np.uint32).data, hashes.data
-        self.seqs, self.starts, self.ends, self.codes = (self.columns[name].data for name in _COLUMNS)
-        _validity, offsets, ids = self.accounts.buffers()
-        self._offsets = np.frombuffer(offsets, np.int64).data if len(order) else memoryview(b"")
-        self._ids = memoryview(ids).cast("B") if ids is not None else memoryview(b"")
-
-    def is_of(self, row: int, account: str) -> bool:
-        """Whether a row is about an account."""
-        own = self._ids[self._offsets[row] : self._offsets[row + 1]]
-        return own == account.encode(errors="surrogatepass")
-
-    def decision(self, row: int) -> InForce:
-        """The decision in a row."""
-        return InForce(self.seqs[row], *_CODES[self.codes[row]], self.ends[row])
+        first = np.searchsorted(rows["hash"] >> np.uint64(self.shift), np.arange((1 << bits) + 1, dtype=np.uint64))
+        self.first = first.astype(np.uint32).data
+        self.columns = rows
+        self.packed = rows.view(np.uint8).data
+        self.ids = memoryview(ids).cast("B") if ids is not None else memoryview(b"")
 
 
 def empty_table() -> DecisionTable:

@@ -1,0 +1,172 @@
+"""Ten million accounts under a decision: memory, a look-up, and answers while the table changes.
+
+    python benchmarks/decide/table.py                       some ten minutes; needs 4 GB of disk in the temporary folder
+    python benchmarks/decide/table.py --accounts 1000000    a short look
+
+The decisions are written into the database of a data folder as rows of the log, without the chain of hashes, which only
+`decisions verify` reads. They are then read as a server reads them at its start. At last a server answers a steady
+stream of questions while persons decide once a second, and while so many are decided at once that the large table is
+made anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import resource
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+from steady_sender import Sent, send_steadily
+
+from stillhunt.base.units import DAY
+from stillhunt.decide.live import LiveDecisions
+from stillhunt.decide.table import DecisionTable
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.tokens import DECIDE, make_token
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
+from served import free_port
+
+LOOKUPS = 1_000_000
+RATE = 500
+AT_ONCE = 0.07
+"""Share of new decisions that make the large table anew."""
+GIGABYTE = 1e9
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accounts", type=int, default=10_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = DataFolder(Path(made) / "data")
+        database = WatchDatabase("", folder.database)
+        token = make_token(database, "gateway", frozenset((DECIDE,)))
+        database.close()
+        write_rows(folder.database, 0, options.accounts)
+        print(f"{options.accounts:,} accounts under a decision")
+        read(folder)
+        answer(folder, token, options.accounts)
+
+
+def write_rows(file: Path, first: int, number: int) -> None:
+    """Write decisions about so many further accounts into the log."""
+    connection = sqlite3.connect(file, timeout=60)
+    now = time.time_ns() // 1000
+    rest = ("case", "tag", "operator_decision", "benchmark", 0, now, now + DAY, "", 0, 0, "", "", "")
+    statement = (
+        "insert into decisions (seq, account_id, made_at, kind, action, reason, author, dry_run, starts_at, expires_at, "
+        f'campaign_id, snapshot, undoes, note, "before", digest) values ({", ".join("?" * 16)})'
+    )
+    rows = ((seq + 1, f"acct-{seq:010d}", now, *rest) for seq in range(first, first + number))
+    with connection:
+        connection.executemany(statement, rows)
+    connection.close()
+
+
+def read(folder: DataFolder) -> None:
+    """Read the log as a server does, and look accounts up."""
+    process, database = psutil.Process(), WatchDatabase("", folder.database)
+    before = process.memory_info().rss
+    began = time.perf_counter()
+    decisions = LiveDecisions(database, lambda: None)
+    decisions.look()
+    seconds = time.perf_counter() - began
+    held = (process.memory_info().rss - before) / GIGABYTE
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIGABYTE
+    print(f"read in {seconds:.0f} s; the table takes {held:.2f} GB; the process at most {peak:.2f} GB")
+    size = len(decisions.table)
+    chance = random.Random(1)  # noqa: S311 - no secret
+    for name, prefix in (("under a decision", "acct"), ("without one", "none")):
+        wanted = [f"{prefix}-{chance.randrange(size):010d}" for _ in range(LOOKUPS)]
+        print(f"look-up of accounts {name}: {looked_up(decisions.table, wanted):.2f} microseconds, mean of {LOOKUPS:,}")
+    database.close()
+
+
+def looked_up(table: DecisionTable, accounts: list[str]) -> float:
+    """Microseconds of a look-up, the loop and the list taken off."""
+    now = time.time_ns() // 1000
+    began = time.perf_counter()
+    for account in accounts:
+        table.find(account, now)
+    found = time.perf_counter()
+    for account in accounts:
+        len(account)
+    return (2 * found - began - time.perf_counter()) / len(accounts) * 1e6
+
+
+def answer(folder: DataFolder, token: str, accounts: int) -> None:
+    """Latency of a server that answers while nothing changes, while persons decide, and while much is decided."""
+    port = free_port()
+    stillhunt = [sys.executable, "-m", "stillhunt", "serve", "--quiet", "--only", "web", "--data", str(folder.path)]
+    server = subprocess.Popen([*stillhunt, "--listen", f"127.0.0.1:{port}"])
+    try:
+        wait_for(port)
+        quiet = send(port, token, 20)
+        show("nothing changes", quiet)
+        stop = threading.Event()
+        writer = threading.Thread(target=decide_each_second, args=(folder.database, accounts, stop))
+        writer.start()
+        show("a decision a second", send(port, token, 20))
+        stop.set()
+        writer.join()
+        bulk = threading.Timer(3.0, write_rows, (folder.database, accounts + 1000, int(accounts * AT_ONCE)))
+        bulk.start()
+        show(f"{accounts * AT_ONCE:,.0f} decisions at once", send(port, token, 60))
+        bulk.join()
+        memory = psutil.Process(server.pid).memory_info().rss / GIGABYTE
+        print(f"the server has {memory:.2f} GB at the end")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def decide_each_second(file: Path, accounts: int, stop: threading.Event) -> None:
+    """Write one decision a second, at most 1,000."""
+    for number in range(1000):
+        write_rows(file, accounts + number, 1)
+        if stop.wait(1.0):
+            write_rows(file, accounts + number + 1, 999 - number)  # the next places follow without a gap
+            return
+
+
+def send(port: int, token: str, seconds: float) -> Sent:
+    """Questions about one account at a steady rate."""
+    head = "GET /v1/gateway/envoy/x HTTP/1.1\r\nHost: x\r\nx-account-id: acct-0000000007\r\n"
+    head += f"x-stillhunt-token: {token}\r\n\r\n"
+    return asyncio.run(send_steadily(port, head.encode(), RATE, seconds, b"\r\n\r\n"))
+
+
+def show(what: str, sent: Sent) -> None:
+    """Print one line."""
+    p50, p99 = sent.percentiles
+    lost = sum(number for status, number in sent.statuses.items() if status != 200)
+    print(
+        f"{what}: {len(sent.took):,} answers, p50 {p50:.2f}, p99 {p99:.2f}, worst {max(sent.took):.1f} ms, {lost} lost"
+    )
+
+
+def wait_for(port: int) -> None:
+    """Wait until the server has read the log."""
+    end = time.monotonic() + 1200
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    raise TimeoutError("the server did not start")
+
+
+if __name__ == "__main__":
+    main()
