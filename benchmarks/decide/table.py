@@ -42,6 +42,10 @@ RATE = 500
 AT_ONCE = 0.07
 """Share of new decisions that make the large table anew."""
 GIGABYTE = 1e9
+COLUMNS = (
+    *("seq", "account_id", "made_at", "kind", "action", "reason", "author", "dry_run", "starts_at", "expires_at"),
+    *("campaign_id", "snapshot", "undoes", "note", '"before"', "digest"),
+)
 
 
 def main() -> None:
@@ -65,10 +69,7 @@ def write_rows(file: Path, first: int, number: int) -> None:
     connection = sqlite3.connect(file, timeout=60)
     now = time.time_ns() // 1000
     rest = ("case", "tag", "operator_decision", "benchmark", 0, now, now + DAY, "", 0, 0, "", "", "")
-    statement = (
-        "insert into decisions (seq, account_id, made_at, kind, action, reason, author, dry_run, starts_at, expires_at, "
-        f'campaign_id, snapshot, undoes, note, "before", digest) values ({", ".join("?" * 16)})'
-    )
+    statement = f"insert into decisions ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - ours
     rows = ((seq + 1, f"acct-{seq:010d}", now, *rest) for seq in range(first, first + number))
     with connection:
         connection.executemany(statement, rows)

@@ -21,7 +21,7 @@ from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
-from stillhunt.watch.signatures.signature import NEVER, SignatureSet, Unsigned, as_json, from_json, read_signatures
+from stillhunt.watch.signatures.signature import NO_REQUEST, SignatureSet, Unsigned, as_json, from_json, read_signatures
 from stillhunt.watch.signatures.tie import tie
 
 
@@ -93,12 +93,12 @@ def test_a_template_of_many_honest_accounts_gives_no_signature() -> None:
 def test_one_request_tells_the_campaign_unless_an_honest_account_sends_such_a_one(signed: SignatureSet) -> None:
     (one,) = signed.signatures
     assert one.request_bits >= max(MATCHING.least_alone_bits, MATCHING.alone_share * one.harvest_bits)
-    assert one.request_bits < NEVER
+    assert one.request_bits < NO_REQUEST
     assert any(reason.startswith("One request of ") for reason in one.reasons)
     once = {f"quoting{number}": [*prompts, *honest(1, 20, number)["honest0"]] for number, prompts in
             enumerate(templated(list("abcdefgh"), 1, 9).values())}  # fmt: skip
     (quoted,) = compiled(once).signatures
-    assert quoted.request_bits == NEVER, "honest accounts quoted it, and are not linked for that"
+    assert quoted.request_bits == NO_REQUEST, "honest accounts quoted it, and are not linked for that"
     assert quoted.false_matches.linked == 0
     assert not any(reason.startswith("One request of ") for reason in quoted.reasons)
 

@@ -32,7 +32,6 @@ OTHER_ROUTES = [
     ("GET", "/v1/status", "admin"),
     ("POST", "/v1/hunts", "admin"),
     ("POST", DECIDE_PATH, "decide"),
-    ("POST", LITELLM_PATH, "decide"),
     ("POST", "/v1/traces", "ingest"),
     ("POST", "/v1/logs", "ingest"),
     ("POST", "/v1/ingest/jsonl", "ingest"),
@@ -90,7 +89,7 @@ def test_each_route_wants_its_scope(running: Running, method: str, path: str, ne
         assert status == 403
 
 
-@pytest.mark.parametrize("path", [NGINX_PATH, "/v1/gateway/envoy/v1/chat"])
+@pytest.mark.parametrize("path", [NGINX_PATH, LITELLM_PATH, "/v1/gateway/envoy/v1/chat"])
 def test_a_gateway_with_a_wrong_token_is_no_reason_to_refuse_customers(running: Running, path: str) -> None:
     assert call(running, "GET", path, token="stillhunt_guessed")[0] == 503
     assert call(running, "GET", path, token=running.token)[0] == 503, "its scope is ingest"

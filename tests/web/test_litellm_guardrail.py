@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from gateways.services import until
 from stillhunt.decide.actions import Action
@@ -150,3 +151,17 @@ def test_what_litellm_asks_is_bounded(running: Running) -> None:
     assert post(running, json.dumps(BODIES["chat"]).encode(), "unknown")[0] == 401
     assert post(running, json.dumps(BODIES["chat"]).encode(), running.token)[0] == 403
     assert post(running, b"{", running.admin)[0] == 400
+
+
+def test_the_guide_says_what_we_ship() -> None:
+    root = Path(__file__).parents[2]
+    shipped = yaml.safe_load((root / "deploy" / "gateways" / "litellm.yaml").read_text(encoding="utf-8"))
+    guide = (root / "docs" / "howto" / "litellm.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)]
+    by_url, in_proxy = [block["guardrails"][0]["litellm_params"] for block in blocks if "guardrails" in block]
+    assert by_url == shipped["guardrails"][0]["litellm_params"]
+    assert (by_url["unreachable_fallback"], by_url["fail_on_error"], in_proxy["fail"]) == ("fail_open", False, "open")
+    module, _, name = in_proxy["guardrail"].rpartition(".")
+    source = (root / "src" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    assert f"class {name}(" in source
+    assert f"{MOST_GUARDED_BYTES >> 20} MB" in guide

@@ -21,9 +21,8 @@ import typer
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
-from stillhunt.cli.appeals import appeals_app
 from stillhunt.cli.benching import commands as bench_commands
-from stillhunt.cli.decisions import decisions_app, policy_app
+from stillhunt.cli.decisions import commands as decision_commands
 from stillhunt.cli.history import commands as history_commands
 from stillhunt.cli.keep import commands as keep_commands
 from stillhunt.cli.labs import commands as lab_commands
@@ -57,9 +56,7 @@ config_app = typer.Typer(no_args_is_help=True, help="Settings and where they com
 app.add_typer(live_commands)
 app.add_typer(history_commands)
 app.add_typer(keep_commands)
-app.add_typer(policy_app, name="policy")
-app.add_typer(decisions_app, name="decisions")
-app.add_typer(appeals_app, name="appeals")
+app.add_typer(decision_commands)
 app.add_typer(lab_app, name="lab")
 lab_app.add_typer(lab_commands)
 lab_app.add_typer(bench_commands)

@@ -24,9 +24,9 @@ except ImportError as error:
     raise ImportError("this runs inside the LiteLLM proxy, which is not here: pip install 'litellm[proxy]'") from error
 
 ACTION, REASON, DECISION = "x-stillhunt-action", "x-stillhunt-reason", "x-stillhunt-decision"
-NOBODY = frozenset(("", "default_user_id", "default_user", "None"))
+KEYS_WITHOUT_USER = frozenset(("", "default_user_id", "default_user", "None"))
 """Users that LiteLLM gives to keys without a user; readers of its logs pass them over too."""
-MOST_BYTES = 2 << 20
+MOST_QUESTION_BYTES = 2 << 20
 """Longest question with texts; about longer requests, only the account and the model are asked."""
 MOST_CHARACTERS = 512
 """Longest name of a model, a client or a session that is sent."""
@@ -162,7 +162,7 @@ def account_of(user: Any, key: Any) -> str | None:
         user: id of the user; None where the key has none.
         key: the hash of the key, or the key.
     """
-    if isinstance(user, str) and user not in NOBODY:
+    if isinstance(user, str) and user not in KEYS_WITHOUT_USER:
         return user
     if isinstance(key, str) and key.startswith("sk-"):
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
@@ -183,7 +183,7 @@ def question_of(account: str, data: dict[str, Any], call_type: str) -> bytes:
     asked = {name: text[:MOST_CHARACTERS] for name, text in named.items() if isinstance(text, str)}
     asked["account_id"] = account
     body = json.dumps({**asked, **_texts_of(data, call_type)}, ensure_ascii=False).encode("utf-8", "replace")
-    return body if len(body) <= MOST_BYTES else json.dumps(asked).encode()
+    return body if len(body) <= MOST_QUESTION_BYTES else json.dumps(asked).encode()
 
 
 def _texts_of(data: dict[str, Any], call_type: str) -> dict[str, list[Any]]:

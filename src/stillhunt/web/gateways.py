@@ -96,8 +96,8 @@ class Gateways:
         except RefusedError as refused:
             self.answered[path if path in self._exact else ENVOY_PATH, "refused"] += 1
             body = msgspec.json.encode({"error": refused.text})
-            # Envoy and nginx would refuse the customer for a 401 or 403; at 503 they do what was chosen for failures.
-            status = refused.status if path in (DECIDE_PATH, LITELLM_PATH) else 503
+            # A gateway would refuse the customer for a 401 or 403; at 503 it does what was chosen for failures.
+            status = refused.status if path == DECIDE_PATH else 503
             extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
             await _send(send, status, body, [*extra, (b"connection", b"close")])
 
@@ -185,7 +185,7 @@ class Gateways:
             self.answered[path, "unknown account"] += 1
             return NO_DECISION
         decisions, now = self.decisions, time.time_ns() // 1000
-        answer = decisions.answers.answer(decisions.table, asked.account_id, asked.model, now)
+        answer = decisions.answers.answer(decisions.table, asked.account_id, asked.model or "", now)
         if self._signatures is not None and (asked.messages or asked.texts) and answer.status == 200:
             answer = self._signatures.answer(_as_read(asked, now), answer, decisions.answers)
         self.answered[path, answer.action] += 1

@@ -23,7 +23,7 @@ class GatewayQuestion(msgspec.Struct):
     """
 
     account_id: str
-    model: str = ""
+    model: str | None = ""
     messages: list[Any] = []
     texts: list[str] = []
     user_agent: str | None = None

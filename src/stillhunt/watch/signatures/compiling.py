@@ -23,7 +23,7 @@ from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
 from stillhunt.watch.signatures.signature import (
-    NEVER,
+    NO_REQUEST,
     SIGNATURES_VERSION,
     FalseMatches,
     Signature,
@@ -194,7 +194,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
 
 
 def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: float) -> tuple[float, list[str]]:
-    """Bits by which one request tells the campaign, and a sentence about it; NEVER where an honest one reaches them.
+    """Bits by which one request tells the campaign, and a sentence about it; NO_REQUEST where an honest one reaches them.
 
     Only phrases count: a gateway does not know all of a request's style.
     """
@@ -204,7 +204,7 @@ def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: fl
     bar = round(max(MATCHING.least_alone_bits, usual, MATCHING.honest_margin * highest), 3)
     reached = most >= round(bar * MICRO)
     if (reached & stating).any() or not (reached & own).any():
-        return NEVER, []
+        return NO_REQUEST, []
     template = (
         "One request of {bar:.1f} bits tells it: {caught:#} of {all:member} sent one, and no honest account did; the "
         "highest of the half by which this was chosen has {highest:.1f}"

@@ -21,7 +21,7 @@ SIGNATURES_FILE = "signatures.json"
 SIGNATURES_VERSION = 1
 MOST_BYTES = 64 << 20
 MOST_SIGNATURES = 1024
-NEVER = 1e6
+NO_REQUEST = 1e6
 """Bits that no request reaches."""
 STYLE_FEATURES = ("settings", "model", "client", "tls")
 """Temperature, top_p and max_tokens together; model; User-Agent without numbers; TLS fingerprint."""
@@ -88,7 +88,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `tie`.
         false_matches: measured on honest traffic.
         reasons: plain sentences.
-        request_bits: bits of the phrases of one request that tell the campaign by themselves; NEVER where none do.
+        request_bits: bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do.
     """
 
     campaign_id: CampaignId
@@ -105,7 +105,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     harvest_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
     false_matches: FalseMatches
     reasons: Annotated[list[Sentence], msgspec.Meta(max_length=20)]
-    request_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)] = NEVER
+    request_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)] = NO_REQUEST
 
 
 class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
