@@ -21,8 +21,8 @@ import typer
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.cli.appeals import decision_commands
 from stillhunt.cli.benching import commands as bench_commands
-from stillhunt.cli.decisions import commands as decision_commands
 from stillhunt.cli.history import commands as history_commands
 from stillhunt.cli.keep import commands as keep_commands
 from stillhunt.cli.labs import commands as lab_commands

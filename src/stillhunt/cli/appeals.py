@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.cli.decisions import DataOption, NoteOption
+from stillhunt.cli.decisions import DataOption, NoteOption, decision_commands
 from stillhunt.cli.live import DEFAULT_DATA
 from stillhunt.cli.options import JsonFlag, SettingsOption
 
+__all__ = ["decision_commands"]
 appeals_app = typer.Typer(no_args_is_help=True, help="What customers say against decisions, and who was right.")
+decision_commands.add_typer(appeals_app, name="appeals")
 AppealNumber = Annotated[int, typer.Argument(metavar="APPEAL", help="Number of the appeal.")]
 
 

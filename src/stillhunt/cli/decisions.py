@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.cli.appeals import appeals_app
 from stillhunt.cli.live import DEFAULT_DATA
 from stillhunt.cli.options import JsonFlag, SettingsOption
 
-commands = typer.Typer()
+decision_commands = typer.Typer()
 policy_app = typer.Typer(no_args_is_help=True, help="What rules may do about findings: check, show, try a policy.")
 decisions_app = typer.Typer(no_args_is_help=True, help="What is done about accounts, by whom, why, and until when.")
-commands.add_typer(policy_app, name="policy")
-commands.add_typer(decisions_app, name="decisions")
-commands.add_typer(appeals_app, name="appeals")
+decision_commands.add_typer(policy_app, name="policy")
+decision_commands.add_typer(decisions_app, name="decisions")
 DataOption = Annotated[Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")]
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A policy (TOML).")]
 AuthorOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]

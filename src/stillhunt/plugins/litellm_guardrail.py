@@ -196,9 +196,9 @@ def _texts_of(data: dict[str, Any], call_type: str) -> dict[str, list[Any]]:
     texts = [text for text in said if isinstance(text, str)]
     if len(texts) > 1:
         return {"texts": texts}
-    told = [{"role": "system", "content": data[instructions]}] if data.get(instructions) else []
+    before = [{"role": "system", "content": data[instructions]}] if data.get(instructions) else []
     asked = [{"role": "user", "content": one} if isinstance(one, str) else one for one in said]
-    return {"messages": [_without_data(message, DEPTH) for message in (*told, *asked) if isinstance(message, dict)]}
+    return {"messages": [_without_data(message, DEPTH) for message in (*before, *asked) if isinstance(message, dict)]}
 
 
 def _without_data(value: Any, depth: int) -> Any:

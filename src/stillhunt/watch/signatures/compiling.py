@@ -194,7 +194,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
 
 
 def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: float) -> tuple[float, list[str]]:
-    """Bits by which one request tells the campaign, and a sentence about it; NO_REQUEST where an honest one reaches them.
+    """Bits by which one request tells the campaign, and a sentence on it; NO_REQUEST where an honest one has as many.
 
     Only phrases count: a gateway does not know all of a request's style.
     """
