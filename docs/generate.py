@@ -103,6 +103,7 @@ def parameters_page() -> str:
     import_module("stillhunt.watch.hunting")  # and so do those of the watch
     import_module("stillhunt.watch.signatures.tie")
     import_module("stillhunt.web.brokers")
+    import_module("stillhunt.web.gateways")
     parts = [
         "# Parameters",
         GENERATED,

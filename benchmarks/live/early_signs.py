@@ -178,7 +178,7 @@ def print_honest(worlds: int, seed: int) -> None:
     accounts, most = 0, 0
     for number in range(worlds):
         if number % 2:
-            world = build_second_world(SecondSpec(0, accounts=1_500, days=30, seed=seed + number, campaign_accounts=0))
+            world = build_second_world(SecondSpec(0, accounts=1_500, days=30, seed=seed + number))
         else:
             world = build_world(WorldSpec(accounts=1_500, days=30, seed=seed + number))
         truth = world.truth_accounts
