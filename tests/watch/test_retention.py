@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from typer.testing import CliRunner
 
 from stillhunt.base.config_alerts import AlertSettings
@@ -19,6 +19,7 @@ from stillhunt.cli.app import app
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
     ALERTS,
+    APPEALS,
     CAMPAIGN_EVENTS,
     CAMPAIGN_MEMBERS,
     CAMPAIGN_ROWS,
@@ -204,6 +205,25 @@ def test_campaigns_that_ended_go_with_all_that_is_known_of_them(folder: DataFold
     assert expire(folder, store, CONFIG, NOW) == Expired(campaigns=2)
     for column in (CAMPAIGN_ROWS.c.campaign_id, CAMPAIGN_MEMBERS.c.campaign_id, CAMPAIGN_EVENTS.c.campaign_id):
         assert ids(store, column) == ["active", "dormant", "lately"]
+
+
+def test_words_of_decided_appeals_go_and_who_was_right_stays(folder: DataFolder, store: WatchDatabase) -> None:
+    ages = {"upheld": 401, "overturned": 399, "open": None}
+    with store.write() as connection:
+        for status, days in ages.items():
+            decided = None if days is None else NOW - days * DAY
+            words = {"text": "I am Ada Customer", "note": "seen", "by": "portal", "decided_by": "Bo"}
+            row = {"filed_at": NOW - 500 * DAY, "due_at": NOW, "account_id": "a", "decision": 1, "status": status}
+            connection.execute(insert(APPEALS).values(decided_at=decided, **row, **words))
+    add_hold(folder, store, "a court", (NOW - 402 * DAY, NOW - 401 * DAY), NOW)
+    expire(folder, store, CONFIG, NOW)
+    texts = {row["status"]: row["text"] for row in store.read(select(APPEALS))}
+    assert set(texts.values()) == {"I am Ada Customer"}, "a hold covers the one that is old"
+    release_hold(store, all_holds(store)[0].hold_id, NOW)
+    expire(folder, store, CONFIG, NOW)
+    rows = {row["status"]: (row["text"], row["note"], row["decided_by"]) for row in store.read(select(APPEALS))}
+    assert rows["upheld"] == ("", "", "Bo")
+    assert rows["overturned"] == rows["open"] == ("I am Ada Customer", "seen", "Bo")
 
 
 def test_old_alerts_go_with_their_deliveries(folder: DataFolder, store: WatchDatabase) -> None:

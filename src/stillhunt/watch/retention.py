@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt.extract import names_in_use
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
+from stillhunt.watch.database.tables import ALERTS, APPEALS, CAMPAIGN_EVENTS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import KEEPING, all_holds
 from stillhunt.watch.hunting import HUNT_ROLE
@@ -103,8 +103,19 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
     snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held)
     campaigns = _expire_campaigns(database, now - int(watch.history_days * DAY), held)
     _expire_rows(folder, database, now - int(watch.history_days * DAY), held)
+    _expire_appeals(database, now - int(watch.history_days * DAY), held)
     alerts = _expire_alerts(database, now - int(config.alerts.keep_days * DAY), held)
     return Expired(parts, part_bytes, states, snapshots, campaigns, alerts)
+
+
+def _expire_appeals(database: WatchDatabase, before: int, held: Held) -> None:
+    """What customers and colleagues wrote about appeals that are decided; who was right stays, without a word of it."""
+    columns = (APPEALS.c.appeal_id, APPEALS.c.filed_at, APPEALS.c.decided_at)
+    old = database.read(select(*columns).where(APPEALS.c.decided_at < before, APPEALS.c.text != ""))
+    over = [row["appeal_id"] for row in old if not held(row["filed_at"], row["decided_at"])]
+    if over:
+        with database.write() as connection:
+            connection.execute(update(APPEALS).where(APPEALS.c.appeal_id.in_(over)).values(text="", note=""))
 
 
 def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, int]:
