@@ -208,14 +208,15 @@ def test_campaigns_that_ended_go_with_all_that_is_known_of_them(folder: DataFold
 
 
 def test_words_of_decided_appeals_go_and_who_was_right_stays(folder: DataFolder, store: WatchDatabase) -> None:
-    ages = {"upheld": 401, "overturned": 399, "open": None}
+    limit = round(CONFIG.watch.history_days)
+    ages = {"upheld": limit + 1, "overturned": limit - 1, "open": None}
     with store.write() as connection:
         for status, days in ages.items():
             decided = None if days is None else NOW - days * DAY
             words = {"text": "I am Ada Customer", "note": "seen", "by": "portal", "decided_by": "Bo"}
             row = {"filed_at": NOW - 500 * DAY, "due_at": NOW, "account_id": "a", "decision": 1, "status": status}
             connection.execute(insert(APPEALS).values(decided_at=decided, **row, **words))
-    add_hold(folder, store, "a court", (NOW - 402 * DAY, NOW - 401 * DAY), NOW)
+    add_hold(folder, store, "a court", (NOW - (limit + 2) * DAY, NOW - (limit + 1) * DAY), NOW)
     expire(folder, store, CONFIG, NOW)
     texts = {row["status"]: row["text"] for row in store.read(select(APPEALS))}
     assert set(texts.values()) == {"I am Ada Customer"}, "a hold covers the one that is old"
