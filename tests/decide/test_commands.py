@@ -61,7 +61,7 @@ def test_check_show_and_simulate(data: Path, tmp_path: Path) -> None:
     policy.write_text(example())
     told = json.loads(run("policy", "simulate", str(policy), "--data", str(data), "--json", cwd=tmp_path).stdout)
     assert told["touched"] == {"step_up": len(harvesters())}
-    assert (told["snapshots"], told["undone"]) == (1, 0)
+    assert (told["snapshots"], told["undone"], told["asking_back"]) == (1, 0, 5)
     shown = run("policy", "simulate", str(policy), "--data", str(data), cwd=tmp_path).stdout
     assert shown.splitlines()[0] == "1 snapshot, 12 accounts touched."
     nothing = run("policy", "show", "--data", str(data), cwd=tmp_path)

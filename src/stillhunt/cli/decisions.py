@@ -47,7 +47,8 @@ def simulate_policy(
     """Say what a policy would have done at the snapshots that are kept.
 
     How many accounts each action would have touched; how many of these send most of their requests outside of the
-    campaign, have a payment instrument, or are older than 90 days; how many a later snapshot would have let go again.
+    campaign, ask again within a conversation, have a payment instrument, or are older than 90 days; how many a later
+    snapshot would have let go again.
     """
     from stillhunt.cli.deciding import DecisionsOrder  # start-up time
     from stillhunt.cli.policies import run_policy_simulate  # start-up time

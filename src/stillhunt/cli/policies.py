@@ -94,6 +94,8 @@ def run_policy_simulate(file: Path, order: DecisionsOrder) -> None:
         print_columns(console, rows)
         console.print(f"\n{found.own_traffic:,} of them send most of their requests outside of the campaign.")
         console.print(f"{found.paying:,} have a payment instrument; {found.old:,} are older than 90 days.")
+        if found.asking_back is not None:
+            console.print(f"{found.asking_back:,} ask again within a conversation, as people do.")
         console.print(f"A later snapshot would have let {formatting.plural(found.undone, 'account')} go again.")
 
 

@@ -13,10 +13,15 @@ from stillhunt.decide.policy import Policy
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.decide.running import findings_of
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.follow_ups import read_follow_ups
 from stillhunt.watch.snapshots import all_snapshots
 
 OLD_ACCOUNT = timedelta(days=90)
 """Age at a decision from which an account counts as one with a history of its own. Judgement."""
+
+
+ASKING_SHARE = 0.1
+"""Share of an account's requests that continue a conversation from which it counts as one that asks back. Judgement."""
 
 
 @dataclass
@@ -28,6 +33,8 @@ class Simulation:
         touched: accounts by the strongest action that each would have had.
         undone: accounts with a decision that a later snapshot would have undone.
         own_traffic: touched accounts of whose requests more than half are outside of the campaign.
+        asking_back: touched accounts of whose requests at least ASKING_SHARE continue a conversation; None where no
+            snapshot tells.
         paying: touched accounts with a payment instrument in the accounts table.
         old: touched accounts that were opened more than 90 days before.
     """
@@ -36,6 +43,7 @@ class Simulation:
     touched: Counter[Action] = field(default_factory=Counter)
     undone: int = 0
     own_traffic: int = 0
+    asking_back: int | None = None
     paying: int = 0
     old: int = 0
 
@@ -50,11 +58,14 @@ def simulate(policy: Policy, folder: DataFolder) -> Simulation:
     tried = policy.model_copy(update={"mode": "enforce"})
     result, log = Simulation(), list[LogEntry]()
     about: dict[str, dict[str, Any]] = {}
+    again: dict[str, int] | None = None
     for snapshot in all_snapshots(folder):
         findings = findings_of(snapshot)
         made_at: int = snapshot.facts()["made_at"]
         log += chained(decide(tried, findings, log, made_at, b""), log[-1] if log else None)
         about.update(_facts_by_account(findings))
+        counted = read_follow_ups(snapshot.path)
+        again = {**(again or {}), **counted} if counted is not None else again
         result.snapshots += 1
     acts: dict[str, LogEntry] = {}
     for entry in log:
@@ -63,9 +74,13 @@ def simulate(policy: Policy, folder: DataFolder) -> Simulation:
             acts[entry.account_id] = entry
     result.touched = Counter(entry.action for entry in acts.values())
     result.undone = len({entry.account_id for entry in log if entry.kind == "undo"})
+    result.asking_back = None if again is None else 0
     for account, entry in acts.items():
         row = about[account]
         result.own_traffic += row["other_requests"] > row["requests"]
+        if again is not None and result.asking_back is not None:
+            least = ASKING_SHARE * (row["requests"] + row["other_requests"])
+            result.asking_back += again.get(account, 0) >= least
         result.paying += row["payment_country"] is not None
         opened: datetime | None = row["created_at"]
         result.old += opened is not None and datetime.fromtimestamp(entry.made_at / 1e6, UTC) - opened > OLD_ACCOUNT

@@ -29,6 +29,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json
 from stillhunt.watch.inputs import watched_files, window_parts, window_start
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
 from stillhunt.watch.lineage.rename import with_lasting_ids
@@ -126,12 +127,14 @@ class _Found:
         signatures: compiled from it.
         returned: campaigns that look like an earlier one with other accounts.
         signs: early signs, under the ids that the hunt gave.
+        follow_ups: of members of campaigns.
     """
 
     case: Case
     signatures: SignatureSet
     returned: Mapping[str, ReturnEvidence]
     signs: Sequence[EarlySign]
+    follow_ups: Mapping[str, int]
 
 
 def _healing_hunt(
@@ -154,12 +157,12 @@ def _signing_hunt(
 ) -> _Found:
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
-    made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence], Sequence[EarlySign]]] = []
+    made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence], Sequence[EarlySign], Mapping[str, int]]] = []
 
     def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
         signatures = compile_signatures(sketches, tables, settings, plan.now)
         back = returned_campaigns(sketches, tables, earlier, accounts)
-        made.append((signatures, back, early_signs(sketches, tables, plan.now)))
+        made.append((signatures, back, early_signs(sketches, tables, plan.now), follow_ups(sketches, tables)))
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
     case = hunt(inputs, customers, settings, progress=progress, after=sign)
@@ -180,6 +183,7 @@ def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence:
     earlier = [] if before is None else read_signs(before.path)
     signs = settle_signs(results.signs, earlier, settled.lasting, start)
     files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures), SIGNS_FILE: signs_as_json(signs)}
+    files[FOLLOW_UPS_FILE] = follow_ups_as_json(results.follow_ups)
     snapshot = write_snapshot(plan.data, sequence, lasting, files)
     alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
     known = {one.sign_id for one in earlier}
