@@ -17,7 +17,6 @@ from stillhunt.decide.log import append_to_log, read_log
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.watch.database.store import WatchDatabase
 
-KILLS = 200
 LONGEST_SECONDS = 0.06
 """A child is killed after up to this time: some before they write, some while they do, some after several snapshots."""
 
@@ -69,12 +68,12 @@ def warm_up() -> None:
 
 def main() -> None:
     """Kill children of the database that is named, and print what they acknowledged."""
-    url, file = sys.argv[1], Path(sys.argv[2])
+    url, file, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     warm_up()
     chance, acknowledged = random.Random(16), list[int]()
-    for _ in range(KILLS):
+    for _ in range(kills):
         acknowledged += killed_child(url, file, chance.uniform(0, LONGEST_SECONDS))
-    sys.stdout.write(json.dumps({"kills": KILLS, "acknowledged": acknowledged}))
+    sys.stdout.write(json.dumps({"kills": kills, "acknowledged": acknowledged}))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from stillhunt.watch.tokens import DECIDE, make_token
 from web.serving import free_port
 
 APPEALS = "https://example.com/appeals"
+SETTINGS = {"STILLHUNT_DECIDE__APPEAL_URL": APPEALS, "STILLHUNT_DECIDE__MODEL_HEADER": "x-ai-eg-model"}
 REQUESTS_PER_MINUTE = 3
 POLICY = f"""
 [throttle]
@@ -82,7 +83,7 @@ class Stillhunt:
         words = [sys.executable, "-m", "stillhunt", "serve", "--quiet", "--only", "web", "--data", self._folder.path]
         self.process = subprocess.Popen(
             [*words, "--listen", f"127.0.0.1:{self.port}"],
-            env={**os.environ, "STILLHUNT_DECIDE__APPEAL_URL": APPEALS},
+            env={**os.environ, **SETTINGS},
         )
         if wait:
             until(self.ready, 60, "stillhunt is ready")

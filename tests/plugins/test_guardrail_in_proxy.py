@@ -1,6 +1,6 @@
 """The guardrail that runs inside a LiteLLM proxy, without LiteLLM.
 
-tests/gateways/test_litellm.py runs it in a real proxy.
+tests/gateways/test_litellm_enforcing.py runs it in a real proxy.
 """
 
 from __future__ import annotations

@@ -15,7 +15,14 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.units import DAY, HOUR
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.parameters import EARLY
-from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json, told
+from stillhunt.watch.early_signs.signs import (
+    SIGNS_FILE,
+    EarlySign,
+    read_signs,
+    settle_signs,
+    sign_fields,
+    signs_as_json,
+)
 
 BEGIN = 1_790_000_000_000_000 // DAY * DAY
 NOW = BEGIN + 14 * DAY
@@ -183,5 +190,5 @@ def test_the_file_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None
 
 
 def test_what_is_told_outside_has_no_account() -> None:
-    assert "victim" not in str(told(sign(["victim-1", "victim-2"])))
-    assert told(sign("abcd"))["accounts"] == 4
+    assert "victim" not in str(sign_fields(sign(["victim-1", "victim-2"])))
+    assert sign_fields(sign("abcd"))["accounts"] == 4

@@ -16,11 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stillhunt.base.config import Config, _environment_layer
 from stillhunt.cli.live_screen import PASTE_COLLECTOR, PASTE_LITELLM
+from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.child import HuntOutcome
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import WATCH_FILE
+from stillhunt.watch.tokens import KnownTokens
+from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.receiver import INLETS
 from stillhunt.web.traffic import Traffic
@@ -45,7 +49,11 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
     traffic.waiting["nats"] = 1
     schedule = HuntSchedule(HuntPlan(folder, Config()))
     schedule.progress = replace(schedule.progress, last=HuntOutcome(1))
-    text = metrics_text(folder, traffic, schedule)[0].decode()
+    database = WatchDatabase("", folder.database)
+    gateways = Gateways(LiveDecisions(database, lambda: None), KnownTokens(database), Config().decide)
+    gateways.answered["/v1/decide", "none"] += 1
+    text = metrics_text(folder, traffic, schedule, gateways)[0].decode()
+    database.close()
     return {
         sample.name: family.documentation
         for family in text_string_to_metric_families(text)

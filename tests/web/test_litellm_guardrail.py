@@ -1,6 +1,6 @@
 """What a LiteLLM proxy asks by its Generic Guardrail API, in bodies that one sent, and how it is answered.
 
-`litellm_bodies.json` was recorded from LiteLLM 1.108.7 with a mocked model. tests/gateways/test_litellm.py runs a real
+`litellm_bodies.json` was recorded from LiteLLM 1.108.7 with a mocked model. tests/gateways/test_litellm_enforcing.py runs a real
 proxy.
 """
 

@@ -3,7 +3,7 @@
 LiteLLM takes about 750 MB, so it is no part of the environment of these tests. To run them, install it beside:
 
     python -m venv elsewhere && elsewhere/bin/pip install 'litellm[proxy]'
-    LITELLM_PROGRAM=elsewhere/bin/litellm python -m pytest tests/gateways/test_litellm.py
+    LITELLM_PROGRAM=elsewhere/bin/litellm python -m pytest tests/gateways/test_litellm_enforcing.py
 
 What needs no LiteLLM is in tests/web/test_litellm_guardrail.py.
 """
