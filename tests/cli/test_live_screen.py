@@ -52,12 +52,27 @@ def test_a_broker_that_fails_is_on_the_screen() -> None:
     written, traffic = io.StringIO(), Traffic()
     traffic.problems["nats"] = "NATS: nats: no servers available for connection"
     screen = LiveScreen(Console(file=written, width=120), traffic)
-    screen.started("127.0.0.1:8686", DATA, TOKEN, frozenset())
+    screen.started("127.0.0.1:8686", DATA, TOKEN, frozenset(("ingest", "web")))
     screen._console.print(screen)
     shown = written.getvalue()
     assert TOKEN in shown
     assert "stillhunt serve --data '/srv/still hunt' --logs FOLDER" in shown
     assert "nats: NATS: nats: no servers available for connection" in shown
+
+
+@pytest.mark.parametrize("kind", [Screen, LiveScreen])
+@pytest.mark.parametrize("parts", [("web",), ("hunt",), ("hunt", "web")])
+def test_a_process_that_does_not_receive_tells_nobody_to_send_to_it(kind: type[Screen], parts: tuple[str, ...]) -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=200)
+    screen = LiveScreen(console, None) if kind is LiveScreen else Screen(console, quiet=False)
+    for token in (TOKEN, ""):
+        screen.started("127.0.0.1:8686", DATA, token, frozenset(parts))
+    shown = written.getvalue()
+    assert "listening on http://127.0.0.1:8686" in shown
+    assert f"token, shown only now: {TOKEN}" in shown
+    assert "ingest" not in shown
+    assert "TOKEN is" not in shown
 
 
 @pytest.mark.parametrize("kind", [Screen, LiveScreen])

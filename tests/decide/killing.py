@@ -17,7 +17,7 @@ from stillhunt.decide.log import append_to_log, read_log
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.watch.database.store import WatchDatabase
 
-LONGEST_SECONDS = 0.06
+LONGEST_SECONDS = 0.12
 """A child is killed after up to this time: some before they write, some while they do, some after several snapshots."""
 
 

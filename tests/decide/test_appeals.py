@@ -183,7 +183,7 @@ def test_overturned_ends_all_that_stands_and_lets_the_account_through(opening: O
     hunted(database, "a", "b", at=NOW + DAY)
     assert action_of(database, NOW + DAY) == "observe", "the next hunt does not repeat the mistake"
     assert action_of(database, NOW + DAY, "b") == "step_up"
-    hunted(database, "a", at=NOW + 90 * DAY)
+    hunted(database, "a", at=NOW + 91 * DAY)
     assert action_of(database, NOW + 91 * DAY) == "step_up", "for a time"
 
 

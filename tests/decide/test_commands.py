@@ -114,6 +114,57 @@ def test_a_watch_decides_and_a_person_undoes(data: Path, tmp_path: Path) -> None
     assert run("decisions", "verify", "--data", str(tmp_path), cwd=tmp_path).returncode == 1
 
 
+def test_show_has_all_sections(tmp_path: Path) -> None:
+    DataFolder(tmp_path / "data")
+    (tmp_path / "data" / "policy.toml").write_text(example())
+    shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
+    for words in (
+        "Accounts opened 90 days before their campaign began are tagged at most.",
+        "first request tag; linked accounts tag for 3 days, reason linked_accounts",
+        "10 requests a minute are let through",
+        "refused models: large-*",
+        "decided within 7 days, an overdue one against a rule is granted; where one is granted, let through for 90 days",
+    ):
+        assert words in shown
+    (tmp_path / "data" / "policy.toml").write_text("established_days = 0\n")
+    shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
+    assert "Accounts are treated alike, however old they are." in shown
+    (tmp_path / "data" / "policy.toml").write_text('[limit]\nmodels = ["\\u001b]0;x"]\n')
+    shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
+    assert "refused models: \\x1b]0;x\n" in shown
+
+
+def test_the_log_lists_everything_and_add_says_what_counts_instead(tmp_path: Path) -> None:
+    WatchDatabase("", DataFolder(tmp_path / "data").database).close()
+    folder = ("--data", str(tmp_path / "data"))
+    assert run("decisions", "log", *folder, cwd=tmp_path).stdout == "No entries.\n"
+    through = ("decisions", "add", "a", "observe", "--by", "Ada", "--override", "--days", "90", "--note", HOSTILE)
+    first = run(*through, *folder, cwd=tmp_path)
+    assert (first.stdout, first.stderr) == ("1\n", "")
+    second = run("decisions", "add", "a", "block", "--by", "Bo", *folder, cwd=tmp_path)
+    assert second.stdout == "2\n"
+    until = (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%d")
+    told = f"Until {until} .* UTC another decision counts instead: 1, observe by Ada .override.\\."
+    assert re.match(told, second.stderr)
+    assert run("decisions", "add", HOSTILE + "x" * 200, "tag", "--by", HOSTILE, *folder, cwd=tmp_path).stderr == ""
+    assert run("decisions", "undo", "1", "--by", "Bo", *folder, cwd=tmp_path).returncode == 0
+    shown = run("decisions", "log", *folder, cwd=tmp_path).stdout
+    assert "\x1b" not in shown
+    assert [line.split()[0] for line in shown.splitlines()] == ["entry", "1", "2", "3", "4"]
+    assert "undo of 1" in shown.splitlines()[-1]
+    assert max(map(len, shown.splitlines())) < 260
+    last = run("decisions", "log", "--account", "a", "--last", "2", *folder, cwd=tmp_path).stdout.splitlines()
+    assert last[0] == "The last 2 of 3 entries:"
+    assert [line.split()[0] for line in last[2:]] == ["2", "4"]
+    told = json.loads(run("decisions", "log", "--account", "a", "--json", *folder, cwd=tmp_path).stdout)
+    assert (told["entries"], [one["kind"] for one in told["shown"]]) == (3, ["override", "case", "undo"])
+    assert told["shown"][0]["note"] == HOSTILE
+    third = HOSTILE + "x" * 200
+    assert (
+        json.loads(run("decisions", "log", "--account", third, "--json", *folder, cwd=tmp_path).stdout)["entries"] == 1
+    )
+
+
 def test_serve_does_not_start_with_a_policy_that_cannot_be_used(tmp_path: Path) -> None:
     DataFolder(tmp_path / "data")
     (tmp_path / "data" / "policy.toml").write_text("mode = 5\n")

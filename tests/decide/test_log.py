@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from decide.scenes import DAY, NOW, findings, member, policy
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.entries import first_broken, in_force
 from stillhunt.decide.log import append_to_log, read_log
 from stillhunt.decide.persons import decide_as_person, undo
@@ -71,7 +72,7 @@ def test_what_is_appended_reads_back_and_follows_on(opening: Opening) -> None:
     assert len(read_log(database)) == 42
 
 
-@pytest.mark.parametrize("author", ["", "  ", "rule:harvesters", "x" * 129])
+@pytest.mark.parametrize("author", ["", "  ", "rule:harvesters", " RULE:x", "deadline", " Deadline\t", "x" * 129])
 def test_a_person_has_a_name(opening: Opening, author: str) -> None:
     database = opening()
     with pytest.raises(ConfigError, match="name of who makes it"):
@@ -79,6 +80,22 @@ def test_a_person_has_a_name(opening: Opening, author: str) -> None:
     with pytest.raises(ConfigError, match="needs an end"):
         decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 0.0))
     assert read_log(database) == []
+
+
+@pytest.mark.parametrize("account", ["", "x" * 4097, "a\ud800", "\udcff"])
+def test_an_account_is_one_that_can_be_kept(opening: Opening, account: str) -> None:
+    database = opening()
+    with pytest.raises(ConfigError, match="no id of an account"):
+        decide_as_person(database, account, "block", ("Ada", ""), (NOW, 3.0))
+    assert read_log(database) == []
+
+
+def test_a_decision_names_accounts_as_tables_do(opening: Opening) -> None:
+    database = opening()
+    made = decide_as_person(database, " a\u200bb\0", "block", (" Ada\udcff ", "not\0e\udcff"), (NOW, 3.0))
+    assert (made.account_id, made.author, made.note) == (visible_id(" a\u200bb\0"), "Ada?", "not\ufffde?")
+    assert undo(database, made.seq, " Bo ", "", NOW + 1).author == "Bo"
+    assert first_broken(read_log(database)) is None
 
 
 def test_nothing_follows_a_log_that_was_changed(opening: Opening) -> None:

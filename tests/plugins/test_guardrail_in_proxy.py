@@ -234,7 +234,7 @@ def test_what_signatures_are_matched_with(
     plugin: Any, call_type: str, data: dict[str, Any], told: tuple[str, str]
 ) -> None:
     question = question_of(plugin, data, call_type)
-    assert texts_of_messages(question.messages, question.texts) == told
+    assert texts_of_messages(*question.read()) == told
 
 
 def question_of(plugin: Any, data: dict[str, Any], call_type: str = "acompletion") -> GatewayQuestion:
@@ -247,13 +247,13 @@ def test_images_stay_where_they_are(plugin: Any) -> None:
     data = {"messages": [{"role": "user", "content": [{"type": "text", "text": "One?"}, image, sound]}]}
     assert len(plugin.question_of("user-1", data, "acompletion")) < 1000
     question = question_of(plugin, data)
-    assert texts_of_messages(question.messages).prompt == "One?\n[images: 1]"
+    assert texts_of_messages(question.read()[0]).prompt == "One?\n[images: 1]"
 
 
 def test_a_request_that_is_too_long_is_asked_about_by_its_account(plugin: Any) -> None:
     long = {"model": "small", "messages": [{"role": "user", "content": "word " * 1_000_000}]}
     question = question_of(plugin, long)
-    assert (question.account_id, question.model, question.messages) == ("user-1", "small", [])
+    assert (question.account_id, question.model, question.read()) == ("user-1", "small", ([], []))
     named = {"model": "m" * 10_000_000, "metadata": {"session_id": "s" * 10_000_000}}
     assert len(plugin.question_of("user-1", named, "acompletion")) < 2000
 

@@ -1,7 +1,7 @@
 """What a LiteLLM proxy asks by its Generic Guardrail API, in bodies that one sent, and how it is answered.
 
-`litellm_bodies.json` was recorded from LiteLLM 1.108.7 with a mocked model. tests/gateways/test_litellm_enforcing.py runs a real
-proxy.
+`litellm_bodies.json` was recorded from LiteLLM 1.108.7 with a mocked model. `tests/gateways/test_litellm_enforcing.py`
+runs a real proxy.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def test_questions_are_read(name: str) -> None:
     assert question.model == ("claude" if name == "messages" else "small")
     assert question.user_agent == "a-client/1"
     assert question.conversation_id == BODIES[name]["litellm_trace_id"]
-    assert texts_of_messages(question.messages, question.texts) == TOLD[name]
+    assert texts_of_messages(*question.read()) == TOLD[name]
 
 
 def test_a_session_that_the_client_named_is_the_conversation() -> None:
@@ -98,7 +98,7 @@ def test_texts_that_litellm_lost_come_back(contents: list[Any], texts: list[str]
     messages = [{"role": "user", "content": part} for part in parts]
     question = asked({**BODIES["chat"], "structured_messages": messages, "texts": texts})
     assert question is not None
-    found = [texts_of_messages([message]).prompt for message in question.messages]
+    found = [texts_of_messages([message]).prompt for message in question.read()[0]]
     assert found == expected
 
 

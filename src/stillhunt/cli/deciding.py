@@ -1,4 +1,4 @@
-"""What `stillhunt decisions` does: show what was in force, check the log, add and end decisions."""
+"""What `stillhunt decisions` does: show the log and what was in force, check it, add and end decisions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any, get_args
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
-from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, standing
 from stillhunt.decide.log import read_log
@@ -22,7 +23,19 @@ from stillhunt.decide.persons import decide_as_person, undo
 
 _MOMENTS = ("made_at", "starts_at", "expires_at")
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
-_ACCOUNT_CHARS = 32
+_LOG_HEADINGS = (
+    "entry",
+    "made (UTC)",
+    "kind",
+    "action",
+    "account",
+    "by",
+    "from (UTC)",
+    "until (UTC)",
+    "campaign",
+    "note",
+)
+_ACCOUNT_CHARS, _NAME_CHARS, _NOTE_CHARS = 32, 24, 60
 EXIT_BROKEN = 1
 
 
@@ -73,6 +86,36 @@ def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
         print_columns(console, [_HEADINGS, *map(_cells, trying)])
 
 
+def run_decisions_log(order: DecisionsOrder, account: str | None, last: int) -> None:
+    """Print entries of the log, the newest last.
+
+    Args:
+        order: which log.
+        account: leave out those about others.
+        last: how many, from the end.
+
+    Raises:
+        CaseError: the folder has no database.
+    """
+    with opened_database(order.data, order.settings_file) as database:
+        log = read_log(database)
+    names = (account, visible_id(account)) if account is not None else ()
+    found = [entry for entry in log if account is None or entry.account_id in names]
+    shown = found[-last:]
+    if order.as_json:
+        print_json({"entries": len(found), "shown": _fields_of(shown)})
+        return
+    console = output_console()
+    if not found:
+        console.print("No entries.")
+        return
+    if len(shown) < len(found):
+        console.print(
+            f"The last {formatting.count(len(shown))} of {formatting.plural(len(found), 'entry', 'entries')}:"
+        )
+    print_columns(console, [_LOG_HEADINGS, *map(_log_cells, shown)])
+
+
 def run_decisions_verify(order: DecisionsOrder) -> int:
     """Check the chain of hashes.
 
@@ -102,7 +145,7 @@ def run_decisions_verify(order: DecisionsOrder) -> int:
 def run_decisions_add(
     order: DecisionsOrder, account: str, action: str, by: tuple[str, str], days: float, reason: str, *, override: bool
 ) -> None:
-    """Append a person's decision and print its number.
+    """Append a person's decision and print its number; say on stderr where another decision counts instead.
 
     Args:
         order: which log.
@@ -121,7 +164,15 @@ def run_decisions_add(
     with opened_database(order.data, order.settings_file) as database:
         kind: Kind = "override" if override else "case"
         made = decide_as_person(database, account, known, by, (_now(), days), kind, code)
+        counting = in_force(read_log(database), _now()).get(made.account_id)
     output_console().print(str(made.seq))
+    if counting is not None and counting.seq != made.seq:
+        author = formatting.shorten(counting.author, _NAME_CHARS)
+        message_console().print(
+            f"Until {_minute(counting.expires_at)} UTC another decision counts instead: {counting.seq}, "
+            f"{counting.action} by {author} ({counting.kind}). To count before it, decide with --override; to end it, "
+            f"run 'stillhunt decisions undo {counting.seq}'."
+        )
 
 
 def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> None:
@@ -170,6 +221,24 @@ def _cells(entry: LogEntry) -> tuple[str, ...]:
         *times,
         entry.campaign_id,
         entry.reason,
+    )
+
+
+def _log_cells(entry: LogEntry) -> tuple[str, ...]:
+    """An entry with what became of it said in its kind: which one it ends or renews, and whether it counts at all."""
+    ends = entry.kind == "undo"
+    about = f" of {entry.undoes}" if ends else f", renews {entry.undoes}" if entry.undoes else ""
+    times = ("-", "-") if ends else (_minute(entry.starts_at), _minute(entry.expires_at))
+    return (
+        str(entry.seq),
+        _minute(entry.made_at),
+        f"{entry.kind}{about}{', dry run' if entry.dry_run else ''}",
+        entry.action,
+        formatting.shorten(entry.account_id, _ACCOUNT_CHARS),
+        formatting.shorten(entry.author, _NAME_CHARS),
+        *times,
+        formatting.shorten(entry.campaign_id, _NAME_CHARS) or "-",
+        formatting.shorten(entry.note, _NOTE_CHARS) or "-",
     )
 
 

@@ -48,7 +48,8 @@ def simulate_policy(
 
     How many accounts each action would have touched; how many of these send most of their requests outside of the
     campaign, ask again within a conversation, have a payment instrument, or are older than 90 days; how many a later
-    snapshot would have let go again.
+    snapshot would have let go again. The section [signature] is left out: snapshots do not have the requests that
+    signatures are matched with.
     """
     from stillhunt.cli.deciding import DecisionsOrder  # start-up time
     from stillhunt.cli.policies import run_policy_simulate  # start-up time
@@ -71,14 +72,33 @@ def replay_decisions(
     run_decisions_replay(DecisionsOrder(data, settings_file, as_json), at)
 
 
+@decisions_app.command("log")
+def show_log(
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ACCOUNT", help="Entries about this account only.")
+    ] = None,
+    last: Annotated[int, typer.Option("--last", metavar="N", min=1, help="How many entries, from the end.")] = 50,
+    data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List entries of the decision log, the newest last.
+
+    Also those that ended, the ends of decisions, dry runs, and the notes of those who decided.
+    """
+    from stillhunt.cli.deciding import DecisionsOrder, run_decisions_log  # start-up time
+
+    run_decisions_log(DecisionsOrder(data, settings_file, as_json), account, last)
+
+
 @decisions_app.command("verify")
 def verify_decisions(
     data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
 ) -> None:
     """Check that the decision log is as it was written.
 
-    Exit code 1 where an entry was changed, moved, added or left out. That entries were cut off at the end is seen only
-    by comparing the last hash, which is printed, with one that was kept elsewhere.
+    Exit code 1 where an entry was changed, moved, added or left out. A log whose end was cut off, or that was written
+    anew as a whole, is seen only by comparing the last hash, which is printed, with one that was kept elsewhere.
     """
     from stillhunt.cli.deciding import DecisionsOrder, run_decisions_verify  # start-up time
 
@@ -101,7 +121,10 @@ def add_decision(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Decide about an account as a person; prints the number of the entry."""
+    """Decide about an account as a person; prints the number of the entry.
+
+    Where an override counts before it, stderr says which one, and until when.
+    """
     from stillhunt.cli.deciding import DecisionsOrder, run_decisions_add  # start-up time
 
     run_decisions_add(DecisionsOrder(data, settings_file), account, action, (by, note), days, reason, override=override)

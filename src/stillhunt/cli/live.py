@@ -129,20 +129,23 @@ def token_add(
         ),
     ] = None,
     admin: Annotated[bool, typer.Option("--admin", help="The same as '--scope ingest --scope admin'.")] = False,
+    settings_file: SettingsOption = None,
 ) -> None:
     """Make a token and print it; it cannot be shown again."""
-    from stillhunt.cli.tokens import run_token_add  # start-up time
+    from stillhunt.cli.tokens import TokensOrder, run_token_add  # start-up time
 
     scopes = [Scope.INGEST, Scope.ADMIN] if admin else scope or [Scope.INGEST]
-    run_token_add(data, name, source, frozenset(one.value for one in scopes))
+    run_token_add(TokensOrder(data, settings_file), name, source, frozenset(one.value for one in scopes))
 
 
 @token_app.command("list")
-def token_list(data: DataOption = DEFAULT_DATA, as_json: JsonFlag = False) -> None:
+def token_list(
+    data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
+) -> None:
     """List the tokens; none of them is shown."""
-    from stillhunt.cli.tokens import run_token_list  # start-up time
+    from stillhunt.cli.tokens import TokensOrder, run_token_list  # start-up time
 
-    run_token_list(data, as_json=as_json)
+    run_token_list(TokensOrder(data, settings_file), as_json=as_json)
 
 
 @token_app.command("rotate")
@@ -152,19 +155,21 @@ def token_rotate(
         float, typer.Option("--hours", metavar="HOURS", help="For how long the old token counts beside the new one.")
     ] = 24.0,
     data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
 ) -> None:
     """Make a token in place of another one and print it; the old one counts for some hours more."""
-    from stillhunt.cli.tokens import run_token_rotate  # start-up time
+    from stillhunt.cli.tokens import TokensOrder, run_token_rotate  # start-up time
 
-    run_token_rotate(data, token_id, hours)
+    run_token_rotate(TokensOrder(data, settings_file), token_id, hours)
 
 
 @token_app.command("revoke")
 def token_revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="Id from 'token list'.")],
     data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
 ) -> None:
     """Revoke a token; it is refused within seconds."""
-    from stillhunt.cli.tokens import run_token_revoke  # start-up time
+    from stillhunt.cli.tokens import TokensOrder, run_token_revoke  # start-up time
 
-    run_token_revoke(data, token_id)
+    run_token_revoke(TokensOrder(data, settings_file), token_id)

@@ -95,7 +95,7 @@ class Screen:
         """Say where the server listens, and how to send to it; the first token is shown this once."""
         self._say("started", listen=listen, data=str(data), parts=sorted(parts))
         if listen and not self._quiet:
-            self._print_pasteable(listen, data, token)
+            self._print_pasteable(listen, data, token, parts)
 
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
@@ -121,14 +121,14 @@ class Screen:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder, database
 
-    def _print_pasteable(self, listen: str, data: Path, token: str) -> None:
-        shown = token or "TOKEN"
+    def _print_pasteable(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
+        shown, receives = token or "TOKEN", "ingest" in parts
         lines = [f"listening on http://{listen}, data in {data}", ""]
         if token:
             lines += [f"token, shown only now: {token}", ""]
-        else:
+        elif receives:
             lines += ["TOKEN is what 'stillhunt token add NAME' prints", ""]
-        for text in (PASTE_LITELLM, PASTE_COLLECTOR, PASTE_CURL, PASTE_FOLDER):
+        for text in (PASTE_LITELLM, PASTE_COLLECTOR, PASTE_CURL, PASTE_FOLDER) if receives else ():
             lines += [text.format(address=reachable(listen), token=shown, data=shlex.quote(str(data))), ""]
         self._console.print("\n".join(lines), soft_wrap=True)
 
@@ -161,9 +161,8 @@ class LiveScreen(Screen):
 
     def started(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
         """Say where the server listens, and how to send to it."""
-        del parts
         if listen:
-            self._print_pasteable(listen, data, token)
+            self._print_pasteable(listen, data, token, parts)
 
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show these from now on."""

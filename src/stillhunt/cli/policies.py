@@ -49,7 +49,13 @@ def run_policy_show(order: DecisionsOrder) -> None:
     switch = "; the kill switch is on, so rules decide nothing" if policy.kill_switch else ""
     console.print(f"Mode {policy.mode}{switch}. Rules go to {policy.ceiling} at most, after {delay} minutes,")
     exempt = formatting.plural(len(policy.exempt.accounts), "account")
-    console.print(f"for {formatting.plural(policy.accounts_per_day, 'new account')} a day. {exempt} exempt.\n")
+    console.print(f"for {formatting.plural(policy.accounts_per_day, 'new account')} a day. {exempt} exempt.")
+    if policy.established_days:
+        console.print(
+            f"Accounts opened {policy.established_days:g} days before their campaign began are tagged at most.\n"
+        )
+    else:
+        console.print("Accounts are treated alike, however old they are.\n")
     rows = [
         (
             rule.name,
@@ -60,6 +66,8 @@ def run_policy_show(order: DecisionsOrder) -> None:
         for rule in policy.rule
     ]
     print_columns(console, rows or [("no rules", "", "", "")])
+    console.print()
+    print_columns(console, _sections(policy))
 
 
 def run_policy_simulate(file: Path, order: DecisionsOrder) -> None:
@@ -109,6 +117,21 @@ def _policy(order: DecisionsOrder) -> Policy:
         where=str(order.data),
         next_step="write policy.toml into the data folder; docs/howto/decide.md has one to begin with",
     )
+
+
+def _sections(policy: Policy) -> list[tuple[str, str]]:
+    """What the other sections of a policy say."""
+    signature, appeals = policy.signature, policy.appeals
+    requests = formatting.plural(policy.throttle.requests_per_minute, "request")
+    linked = f"linked accounts {signature.linked} for {signature.days:g} days, reason {signature.reason}"
+    overdue = f"an overdue one against a rule is {'granted' if appeals.overdue == 'lift' else 'kept open'}"
+    through = f"let through for {appeals.let_through_days:g} days"
+    return [
+        ("signature", f"first request {signature.first_request}; {linked}"),
+        ("throttle", f"{requests} a minute are let through"),
+        ("limit", f"refused models: {', '.join(policy.limit.models) or 'none'}"),
+        ("appeals", f"decided within {appeals.days:g} days, {overdue}; where one is granted, {through}"),
+    ]
 
 
 def _fitting(rule: Rule) -> str:

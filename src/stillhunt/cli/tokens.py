@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,11 +20,19 @@ from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.tokens import make_token, revoke_token, rotate_token
 
 
-def run_token_add(data: Path, name: str, source: str, scopes: frozenset[str]) -> None:
+@dataclass(frozen=True)
+class TokensOrder:
+    """Whose tokens are meant, as given on the command line."""
+
+    data: Path
+    settings_file: Path | None = None
+
+
+def run_token_add(order: TokensOrder, name: str, source: str, scopes: frozenset[str]) -> None:
     """Make a token and print it.
 
     Args:
-        data: the data folder.
+        order: which data folder.
         name: what it is for.
         source: folder of the spool.
         scopes: what it may be used for.
@@ -31,31 +40,32 @@ def run_token_add(data: Path, name: str, source: str, scopes: frozenset[str]) ->
     Raises:
         ConfigError: the source or a scope is not allowed.
     """
-    output_console().print(make_token(_database(data, make=True), name, scopes, source))
+    output_console().print(make_token(_database(order, make=True), name, scopes, source))
 
 
-def run_token_rotate(data: Path, token_id: str, hours: float) -> None:
+def run_token_rotate(order: TokensOrder, token_id: str, hours: float) -> None:
     """Make a token in place of another one and print it.
 
     Args:
-        data: the data folder.
+        order: which data folder.
         token_id: of the old one.
         hours: for which both count.
 
     Raises:
-        ConfigError: no token of this id counts.
+        CaseError: another one replaces it already.
+        ConfigError: no token of this id counts, or the hours are none.
     """
-    made = rotate_token(_database(data), token_id, hours)
+    made = rotate_token(_database(order), token_id, hours)
     if made is None:
         raise _unknown("token rotate")
     output_console().print(made)
 
 
-def run_token_list(data: Path, *, as_json: bool) -> None:
+def run_token_list(order: TokensOrder, *, as_json: bool) -> None:
     """Print all tokens, but for the tokens themselves.
 
     Args:
-        data: the data folder.
+        order: which data folder.
         as_json: print one JSON document.
     """
     shown = [
@@ -68,7 +78,7 @@ def run_token_list(data: Path, *, as_json: bool) -> None:
             "revoked": row["revoked_at"] is not None and row["revoked_at"] <= time.time_ns() // 1000,
             "ends": row["revoked_at"] and formatting.minute(datetime.fromtimestamp(row["revoked_at"] / 1e6, UTC)),
         }
-        for row in _database(data).read(select(TOKENS).order_by(TOKENS.c.made_at))
+        for row in _database(order).read(select(TOKENS).order_by(TOKENS.c.made_at))
     ]
     if as_json:
         print_json(shown)
@@ -77,17 +87,17 @@ def run_token_list(data: Path, *, as_json: bool) -> None:
     print_columns(output_console(), [["id", "scopes", "source", "made", "name"], *rows])
 
 
-def run_token_revoke(data: Path, token_id: str) -> None:
+def run_token_revoke(order: TokensOrder, token_id: str) -> None:
     """Revoke a token.
 
     Args:
-        data: the data folder.
+        order: which data folder.
         token_id: its id.
 
     Raises:
         ConfigError: there is none of this id, or it was revoked before.
     """
-    if not revoke_token(_database(data), token_id):
+    if not revoke_token(_database(order), token_id):
         raise _unknown("token revoke")
 
 
@@ -105,6 +115,6 @@ def _name(shown: dict[str, object]) -> str:
     return f"{shown['name']} (ends {shown['ends']})" if shown["ends"] else str(shown["name"])
 
 
-def _database(data: Path, *, make: bool = False) -> WatchDatabase:
-    folder = DataFolder(data) if make else existing_folder(data)
-    return WatchDatabase(Config.load().watch.database, folder.database)
+def _database(order: TokensOrder, *, make: bool = False) -> WatchDatabase:
+    folder = DataFolder(order.data) if make else existing_folder(order.data)
+    return WatchDatabase(Config.load(file=order.settings_file).watch.database, folder.database)

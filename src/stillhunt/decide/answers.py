@@ -69,7 +69,7 @@ class Answers:
             now: microseconds since 1970.
         """
         found = table.find(account, now)
-        if found is None:
+        if found is None or (found.kind == "rule" and not self._rules_count(account)):
             return NO_DECISION
         return self.answer_of(found.action, found, account, model)
 
@@ -83,8 +83,15 @@ class Answers:
             return GatewayAnswer(429, *rest, wait, by_person)
         return GatewayAnswer(200, *rest, by_person=by_person)
 
+    def _rules_count(self, account: str) -> bool:
+        """Whether the policy lets rules' decisions count now: a switch of a person must not wait for the next hunt."""
+        policy = self.policy
+        return policy.mode == "enforce" and not policy.kill_switch and account not in policy.exempt.accounts
+
     def _limited(self, model: str) -> bool:
-        return bool(model) and any(fnmatchcase(model, pattern) for pattern in self.policy.limit.models)
+        """Whether a model is refused, whatever its letters' case and the provider before a slash."""
+        names = {model.lower(), model.lower().rpartition("/")[2]} - {""}
+        return any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.policy.limit.models)
 
     def _wait(self, account: str) -> int:
         """Seconds until the account may ask again; 0 where it may now, and then the request counts.

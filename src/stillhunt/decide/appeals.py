@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from stillhunt.base.units import DAY
 from stillhunt.decide.actions import rank
 from stillhunt.decide.entries import LogEntry, standing
 from stillhunt.decide.log import append_within, entries_about, log_locked
+from stillhunt.decide.names import DEADLINE, name_key, name_of_person, note_of, storable
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import APPEALS, DECISIONS
@@ -26,9 +26,6 @@ MOST_APPEALS = 3
 """Appeals of one account within `APPEALS_DAYS`. Judgement: enough to add something, too few to wear people out."""
 APPEALS_DAYS = 30
 """Days in which the appeals of an account are counted. Judgement: an appeal is decided within days."""
-DEADLINE = "deadline"
-"""Author of what follows from an appeal that nobody decided in time; no person may have this name."""
-_NAME_CHARS, _NOTE_CHARS = 128, 2_000
 _HIGHEST_NUMBER = 2**31 - 1
 
 AppealStatus = Literal["open", "upheld", "overturned", "lapsed"]
@@ -124,7 +121,7 @@ def file_appeal(
         )
     filed_by = _name(by)
     with log_locked(database) as connection:
-        entries = entries_about(connection, account) if account == _storable(account) else []
+        entries = entries_about(connection, account) if account == storable(account) else []
         first = _first_of_renewed(entries)
         if first.get(decision) not in {first[entry.seq] for entry in _acting(entries, now) if entry.starts_at <= now}:
             raise AppealError(
@@ -142,7 +139,7 @@ def file_appeal(
                 f"this account appealed {MOST_APPEALS} times within {APPEALS_DAYS} days",
                 "wait until these are decided and the days are over",
             )
-        filed = Appeal(0, now, now + int(terms.days * DAY), account, decision, _storable(text), filed_by)
+        filed = Appeal(0, now, now + int(terms.days * DAY), account, decision, storable(text), filed_by)
         values = {name: value for name, value in asdict(filed).items() if name != "appeal_id"}
         made = connection.execute(insert(APPEALS).values(**values)).inserted_primary_key
     return replace(filed, appeal_id=int(made[0]) if made else 0)
@@ -173,7 +170,7 @@ def decide_appeal(
         if appeal.status != "open":
             raise _decided_already(appeal)
         entries = entries_about(connection, appeal.account_id)
-        if _key_of(person) in _authors(entries, appeal.decision, now):
+        if name_key(person) in _authors(entries, appeal.decision, now):
             raise AppealError(
                 "same_person",
                 f"{formatting.escape_controls(person)} made a decision about this account",
@@ -185,7 +182,7 @@ def decide_appeal(
             why = f"appeal {appeal_id}: {note}"
             new = [*_undone(ended, person, why, now), _let_through(appeal.account_id, person, why, terms, now)]
             append_within(connection, lambda _log, _secret: new)
-        decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=_cut(note))
+        decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=note_of(note))
         _write_decided(connection, [decided])
     return decided
 
@@ -310,21 +307,21 @@ def _first_of_renewed(entries: Iterable[LogEntry]) -> dict[int, int]:
 def _authors(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
     """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
     counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
-    return {_key_of(entry.author) for entry in counting}
+    return {name_key(entry.author) for entry in counting}
 
 
 def _undone(ended: Iterable[LogEntry], author: str, why: str, now: int) -> Iterator[LogEntry]:
     for entry in ended:
         yield LogEntry(
             0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
-            entry.campaign_id, undoes=entry.seq, note=_cut(why),
+            entry.campaign_id, undoes=entry.seq, note=note_of(why),
         )  # fmt: skip
 
 
 def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:
     end = now + int(terms.let_through_days * DAY)
     return LogEntry(
-        0, now, "override", account, "observe", "operator_decision", author, False, now, end, note=_cut(why)
+        0, now, "override", account, "observe", "operator_decision", author, False, now, end, note=note_of(why)
     )
 
 
@@ -336,26 +333,4 @@ def _decided_already(appeal: Appeal) -> AppealError:
 
 
 def _name(by: str) -> str:
-    """A name that a person or a token may have, without spaces around it."""
-    name = _storable(by).strip()
-    if not name or len(name) > _NAME_CHARS or name.startswith("rule:") or _key_of(name) == DEADLINE:
-        raise ConfigError(
-            "an appeal needs the name of who files or decides it",
-            where="by",
-            next_step=f"give a name of at most {_NAME_CHARS} characters",
-        )
-    return name
-
-
-def _key_of(name: str) -> str:
-    """What two spellings of one name have in common."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def _storable(text: str) -> str:
-    """A text without what databases refuse: NUL, and halves of characters."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def _cut(text: str) -> str:
-    return _storable(text)[:_NOTE_CHARS]
+    return name_of_person(by, "an appeal needs the name of who files or decides it", "by")

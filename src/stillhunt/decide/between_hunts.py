@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import StillhuntError
+from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import lift_overdue
 from stillhunt.decide.entries import LogEntry
@@ -92,10 +94,18 @@ class BetweenHunts:
             try:
                 self.look()
                 self._failure = ""
-            except StillhuntError as error:
-                if error.what != self._failure:
-                    self._failed(error)
-                self._failure = error.what
+            except Exception as error:  # one bad file or row must not end it
+                known = error if isinstance(error, StillhuntError) else _unexpected(error)
+                if known.what != self._failure:
+                    self._failed(known)
+                self._failure = known.what
+
+
+def _unexpected(error: Exception) -> StillhuntError:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    what = f"unexpected: {type(error).__name__}"
+    return OutputError(what, where=where, next_step="it is tried again; please report it")
 
 
 def linked_since(database: WatchDatabase, since: int) -> list[Link]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode, rank
@@ -71,9 +71,12 @@ class Broken:
     what: str
 
 
+_HASHED = tuple(field.name for field in fields(LogEntry) if field.name != "digest")
+
+
 def digest_of(entry: LogEntry) -> str:
     """SHA-256 of an entry with the hash of the one before it, in hexadecimal."""
-    content = {name: value for name, value in asdict(entry).items() if name != "digest"}
+    content = {name: getattr(entry, name) for name in _HASHED}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -95,13 +98,18 @@ def chained(entries: Iterable[LogEntry], last: LogEntry | None) -> list[LogEntry
     return made
 
 
-def first_broken(entries: Sequence[LogEntry]) -> Broken | None:
-    """The first entry of a whole log that was changed, moved, added or left out; None where there is none.
+def first_broken(entries: Sequence[LogEntry], last: LogEntry | None = None) -> Broken | None:
+    """The first entry of a log that was changed, moved, added or left out; None where there is none.
 
-    It cannot see that entries were cut off at the end: compare the last hash with one that was kept elsewhere.
+    It cannot see that entries were cut off at the end, nor a log that was written anew with new hashes: compare the
+    last hash with one that was kept elsewhere.
+
+    Args:
+        entries: of the log, in its order.
+        last: the entry before them; None for a whole log.
     """
-    before = FIRST_HASH
-    for place, entry in enumerate(entries, 1):
+    before, first = (FIRST_HASH, 1) if last is None else (last.digest, last.seq + 1)
+    for place, entry in enumerate(entries, first):
         if entry.seq != place:
             return Broken(
                 place, f"entry {place} is missing" if entry.seq > place else f"entry {entry.seq} is there twice"

@@ -56,16 +56,16 @@ def decide_links(
         return []
     untouched = {*policy.exempt.accounts, *spared}
     decided = {(entry.account_id, entry.campaign_id) for entry in log if entry.author == SIGNATURE_AUTHOR}
-    room = policy.accounts_per_day - accounts_begun(log, now)
+    begun = accounts_begun(policy, log, now)
     made: list[LogEntry] = []
     for link in sorted(links, key=lambda one: (-one.bits, one.account_id, one.campaign_id)):
         pair = link.account_id, link.campaign_id
         if link.account_id in untouched or pair in decided:
             continue
         if rank(terms.linked) > rank(WITHOUT_FLAG):
-            if room <= 0:
+            if link.account_id not in begun and len(begun) >= policy.accounts_per_day:
                 break
-            room -= 1
+            begun.add(link.account_id)
         decided.add(pair)
         starts = now + delay_of(policy, *pair, secret)
         made.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,14 +10,15 @@ from types import MappingProxyType
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.decide.answers import Answers
-from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import read_log_after
+from stillhunt.decide.entries import LogEntry, first_broken
+from stillhunt.decide.log import changed_log, read_log_after
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.watch.database.store import WatchDatabase
 
 RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""
+_LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, and quote nothing
 READ_AT_A_TIME = 100_000
 """Entries of the log read in one statement: some 100 MB of objects."""
 
@@ -70,6 +72,9 @@ class LiveDecisions:
                 self.problems.pop(name, None)
             except StillhuntError as error:
                 self.problems[name] = error.what
+            except Exception as error:  # what is known still holds, whatever one file or row holds
+                self.problems[name] = f"unexpected: {type(error).__name__}"
+                _LOG.exception("reading %s", name)
 
     def _follow(self) -> None:
         while not self._stop.wait(RELOAD_SECONDS):
@@ -83,6 +88,8 @@ class LiveDecisions:
                 table, last = empty_table(), None  # another log: the database was restored or replaced
                 continue
             new = found[1:] if last is not None else found
+            if broken := first_broken(new, last):
+                raise changed_log(broken)
             if new:
                 table, last = table.with_entries(new, time.time_ns() // 1000, self.allowed), new[-1]
             if len(found) < READ_AT_A_TIME:

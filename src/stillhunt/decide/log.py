@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select
 
 from stillhunt.base.errors import OutputError
-from stillhunt.decide.entries import LogEntry, chained, first_broken
+from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, META
 
@@ -95,15 +95,40 @@ def append_within(
     log = _entries(connection.execute(_all_entries()).mappings())
     broken = first_broken(log)
     if broken is not None:
-        raise OutputError(
-            f"the decision log was changed: entry {broken.seq}: {broken.what}",
-            where="table decisions",
-            next_step="nothing is decided until it is restored from a backup",
-        )
+        raise changed_log(broken)
     new = chained(made(log, _secret(connection)), log[-1] if log else None)
     if new:
         connection.execute(insert(DECISIONS), [asdict(entry) for entry in new])
     return new
+
+
+def changed_log(broken: Broken) -> OutputError:
+    """The error for a log that was changed.
+
+    Args:
+        broken: where.
+    """
+    return OutputError(
+        f"the decision log was changed: entry {broken.seq}: {broken.what}",
+        where="table decisions",
+        next_step="nothing is decided until it is restored from a backup",
+    )
+
+
+def read_whole_log(database: WatchDatabase) -> list[LogEntry]:
+    """All entries, in order, where none was changed.
+
+    Args:
+        database: of the data folder.
+
+    Raises:
+        OutputError: the log was changed, or the database cannot be used.
+    """
+    log = read_log(database)
+    broken = first_broken(log)
+    if broken is not None:
+        raise changed_log(broken)
+    return log
 
 
 def entries_about(connection: Connection, account: str) -> list[LogEntry]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, standing
 from stillhunt.decide.log import append_to_log
+from stillhunt.decide.names import name_of_person, note_of
 from stillhunt.watch.database.store import WatchDatabase
 
 LONGEST_DAYS = 3650
-_NAME_CHARS, _NOTE_CHARS = 128, 2000
+_SURROGATES = re.compile("[\ud800-\udfff]")
+MOST_ACCOUNT_CHARACTERS = 4096
+"""Longest id of an account about which a person may decide; gateways and the API take no longer one."""
 
 
 def decide_as_person(
@@ -28,7 +33,7 @@ def decide_as_person(
 
     Args:
         database: of the data folder.
-        account: whom it is about.
+        account: whom it is about; kept as tables keep ids, with invisible characters made visible.
         action: what happens; weaker than what is in force, it lets the account through.
         by: name of the person, and why, for colleagues.
         when: now in microseconds since 1970, and for how many days.
@@ -36,17 +41,17 @@ def decide_as_person(
         reason: what the customer may be told.
 
     Raises:
-        ConfigError: it has no author, or no end.
+        ConfigError: it has no author, no end, or no account that can be one.
         OutputError: the database cannot be used, or its log was changed.
     """
-    (author, note), (now, days) = by, when
-    _check_author(author)
+    (name, note), (now, days) = by, when
+    author, known = _author(name), _account(account)
     if not 0 < days <= LONGEST_DAYS:
         raise ConfigError(
             "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
         )
     end = now + int(days * DAY)
-    entry = LogEntry(0, now, kind, account, action, reason, author, False, now, end, note=note[:_NOTE_CHARS])
+    entry = LogEntry(0, now, kind, known, action, reason, author, False, now, end, note=note_of(note))
     (made,) = append_to_log(database, lambda _log, _secret: [entry])
     return made
 
@@ -66,14 +71,14 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
         ConfigError: it has no author.
         OutputError: the database cannot be used, or its log was changed.
     """
-    _check_author(author)
+    name = _author(author)
 
     def ended(log: Sequence[LogEntry], _secret: bytes) -> Iterable[LogEntry]:
         for entry in standing(log, now):
             if entry.seq == seq:
                 yield LogEntry(
-                    0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
-                    entry.campaign_id, undoes=seq, note=note[:_NOTE_CHARS],
+                    0, now, "undo", entry.account_id, entry.action, entry.reason, name, entry.dry_run, now, now,
+                    entry.campaign_id, undoes=seq, note=note_of(note),
                 )  # fmt: skip
                 return
         raise CaseError(
@@ -84,10 +89,15 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     return made
 
 
-def _check_author(author: str) -> None:
-    if not author.strip() or len(author) > _NAME_CHARS or author.startswith("rule:"):
+def _author(name: str) -> str:
+    return name_of_person(name, "a decision needs the name of who makes it", "author")
+
+
+def _account(given: str) -> str:
+    if not given or len(given) > MOST_ACCOUNT_CHARACTERS or _SURROGATES.search(given):
         raise ConfigError(
-            "a decision needs the name of who makes it",
-            where="author",
-            next_step="give a name of at most 128 characters",
+            "this can be no id of an account",
+            where="account",
+            next_step=f"give one of 1 to {MOST_ACCOUNT_CHARACTERS:,} characters, in UTF-8, as the case shows it",
         )
+    return visible_id(given)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS
 from stillhunt.decide.actions import HIGHEST_CEILING, Action, ReasonCode, rank
 
 POLICY_FILE = "policy.toml"
@@ -20,8 +21,18 @@ SIGNATURE_RULE = "signature"
 """Name under which decisions about linked accounts stand in the log."""
 _TABLE = re.compile(r"(\s*)(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _KEY = re.compile(r"(\s*)([\w\-]+)\s*=\s*")
+_LONG_NUMBER = re.compile(r"(?<![0-9_])(?:[0-9]_?){1000,}")
 _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in OPERATION_KINDS:
+        raise ValueError(f"no such kind; choose of {', '.join(OPERATION_KINDS)}")
+    return kind
+
+
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+OperationKind = Annotated[str, AfterValidator(_known_kind)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -45,7 +56,7 @@ class Rule(_Strict):
 
     name: Name
     verdict: tuple[Literal["act", "review"], ...] = ("act",)
-    kind: tuple[str, ...] = ("harvest",)
+    kind: tuple[OperationKind, ...] = (HARVEST_OPERATION,)
     role: tuple[Literal["dedicated", "mixed", "unknown"], ...] = ("dedicated", "mixed", "unknown")
     probability: Share = 0.99
     action: Action
@@ -195,6 +206,11 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
         placed = _PLACED.search(str(error))
         place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
         raise _refused(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
+    except ValueError as error:  # Python's limit for the digits of an integer, which tomllib lets through
+        number = _LONG_NUMBER.search(text)
+        before = text[: number.start()] if number else ""
+        place = f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}" if number else ""
+        raise _refused("a number in it has too many digits", f"{name}{place}") from error
     try:
         return Policy.model_validate(found)
     except ValidationError as error:

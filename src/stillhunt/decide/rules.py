@@ -66,16 +66,18 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     ended += [entry for entry in by_signature if not _signature_says(entry, policy)]
     over = {entry.seq for entry in ended}
     kept = {entry.account_id: entry for entry in own if entry.seq not in over}
-    room = policy.accounts_per_day - accounts_begun(log, now)
+    begun, let_go = accounts_begun(policy, log, now), _let_go(policy, log, now)
     made = []
     for wish in wishes.values():
         before = kept.get(wish.account_id)
         if before is not None and now < before.made_at + RENEWED * (before.expires_at - before.made_at):
             continue
+        if before is None and wish.account_id in let_go:
+            continue
         if before is None and rank(wish.action) > rank(WITHOUT_FLAG):
-            if room <= 0:
+            if wish.account_id not in begun and len(begun) >= policy.accounts_per_day:
                 continue
-            room -= 1
+            begun.add(wish.account_id)
         made.append(_decision(policy, wish, findings.sequence, (now, secret), before))
     note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
     return [*(_undone(entry, now, note) for entry in ended), *made]
@@ -129,15 +131,27 @@ def _signature_says(entry: LogEntry, policy: Policy) -> bool:
     return known and not policy.kill_switch and entry.dry_run == (policy.mode == "dry_run")
 
 
-def accounts_begun(log: Iterable[LogEntry], now: int) -> int:
+def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str]:
     """Accounts for which rules began something stronger than tag within 24 hours; renewals are none.
 
+    A dry run and the real thing are counted apart, so that a policy that is switched on has its whole day.
+
     Args:
+        policy: says which of the two it is.
         log: all entries so far.
         now: microseconds since 1970.
     """
+    dry_run = policy.mode == "dry_run"
     new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
-    return len({entry.account_id for entry in new if rank(entry.action) > rank(WITHOUT_FLAG)})
+    return {one.account_id for one in new if one.dry_run == dry_run and rank(one.action) > rank(WITHOUT_FLAG)}
+
+
+def _let_go(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]:
+    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time."""
+    since = now - int(policy.appeals.let_through_days * DAY)
+    by_rules = {entry.seq for entry in log if entry.kind == "rule"}
+    ends = (entry for entry in log if entry.kind == "undo" and entry.undoes in by_rules and entry.made_at > since)
+    return {entry.account_id for entry in ends if not entry.author.startswith("rule:")}
 
 
 def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: LogEntry | None) -> LogEntry:

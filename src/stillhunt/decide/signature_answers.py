@@ -72,6 +72,11 @@ class SignatureAnswers:
         self._day = -1
         self._refused: set[str] = set()
 
+    @property
+    def armed(self) -> bool:
+        """Whether there are signatures, so that texts are worth reading."""
+        return self._armed is not None
+
     def refresh(self) -> None:
         """Take the signatures of a new snapshot, and enter accounts that were linked since the last time.
 

@@ -7,10 +7,12 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.errors import CaseError, ConfigError, OutputError
+from stillhunt.base.formatting import minute
 from stillhunt.base.units import HOUR
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
@@ -25,6 +27,8 @@ REFRESH_SECONDS = 2.0
 """How soon a token that another process made or revoked counts here."""
 UNKNOWN_SECONDS = 0.2
 """How soon they are read again for one that is not known: guessing is no flood of readings. Judgement."""
+LONGEST_HOURS = 24 * 365
+"""Longest that a token counts beside the one that replaces it. Judgement: a year."""
 _WAIT_SECONDS = 0.05
 """Longest that a client waits until the tokens are read again; if it takes longer, those count that are known."""
 
@@ -88,19 +92,34 @@ def rotate_token(database: WatchDatabase, token_id: str, hours: float) -> str | 
     Args:
         database: of the data folder.
         token_id: of the old one.
-        hours: for which both count, so that every client can be changed; 0 = the old one ends at once.
+        hours: for which both count, so that every client can be changed, at most LONGEST_HOURS; 0 = the old one ends
+            at once.
 
     Returns:
         The new token, which cannot be shown again; None where no token of this id counts.
+
+    Raises:
+        CaseError: another one replaces it already.
+        ConfigError: the hours are none.
     """
+    if not 0 <= hours <= LONGEST_HOURS:  # so that nan is refused, too
+        raise ConfigError(
+            "the old token needs an end", where="hours", next_step=f"give hours between 0 and {LONGEST_HOURS:,}"
+        )
     now = time.time_ns() // 1000
-    old = select(TOKENS).where(TOKENS.c.token_id == token_id, TOKENS.c.revoked_at.is_(None))
     with database.write() as connection:
-        row = connection.execute(old).mappings().first()
-        if row is None:
+        row = connection.execute(select(TOKENS).where(TOKENS.c.token_id == token_id)).mappings().first()
+        if row is None or (row["revoked_at"] is not None and row["revoked_at"] <= now):
             return None
-        end = update(TOKENS).where(TOKENS.c.token_id == token_id).values(revoked_at=now + int(hours * HOUR))
-        connection.execute(end)
+        if row["revoked_at"] is not None:
+            end = minute(datetime.fromtimestamp(row["revoked_at"] / 1e6, UTC))
+            raise CaseError(
+                f"it is being replaced already and ends at {end}",
+                where=f"token {token_id}",
+                next_step="rotate the one that replaces it, or revoke this one now",
+            )
+        replaced = update(TOKENS).where(TOKENS.c.token_id == token_id).values(revoked_at=now + int(hours * HOUR))
+        connection.execute(replaced)
         return _entered(connection, row["name"], row["scopes"], row["source"])
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry, in_force
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
-from stillhunt.decide.log import read_log
+from stillhunt.decide.log import read_whole_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
@@ -40,7 +40,7 @@ def _entry(entry: LogEntry) -> forms.Decision:
 
 def _decisions(call: Call) -> forms.Decisions:
     account, after = call.query.get("account_id"), _number(call.query.get("after", "0"), "after")
-    log = read_log(call.sources.database)
+    log = read_whole_log(call.sources.database)
     counting = in_force(log, _now(), call.sources.decisions.allowed).values()
     wanted = sorted(one.seq for one in counting if account in (None, one.account_id) and one.seq > after)
     page = wanted[:PAGE]
@@ -63,7 +63,7 @@ def _undo(call: Call) -> forms.Decision:
 
 
 def _bundle(call: Call) -> Response:
-    counting = in_force(read_log(call.sources.database), _now(), call.sources.decisions.allowed)
+    counting = in_force(read_whole_log(call.sources.database), _now(), call.sources.decisions.allowed)
     revision, bundle = bundle_of(counting.values())
     tag = {"etag": f'"{revision}"'}
     if call.unchanged == revision:
@@ -114,7 +114,7 @@ def _decide_appeal(call: Call) -> forms.FullAppeal:
 
 def _rates(call: Call) -> forms.Rates:
     database = call.sources.database
-    found = field_rates(read_log(database), list_appeals(database, open_only=False), _now())
+    found = field_rates(read_whole_log(database), list_appeals(database, open_only=False), _now())
     return forms.Rates.model_validate({**asdict(found), "misleads": FIELD_RATES_MISLEAD})
 
 

@@ -147,8 +147,8 @@ def _endpoint(route: ApiRoute, sources: ApiSources, rates: _CallRates) -> Callab
             return _refused({"unknown": 404, "too_many": 429}.get(error.why, 409), error.what)
         except (CaseError, ConfigError) as error:
             return _refused(404 if isinstance(error, CaseError) else 400, error.what)
-        except StillhuntError:
-            return _refused(503, "the data folder cannot be used now")
+        except StillhuntError as error:
+            return _refused(503, error.what.partition(":")[0])  # what follows may quote the database
         if isinstance(done, Response):
             return done
         return JSONResponse(done.model_dump(mode="json"), route.status)

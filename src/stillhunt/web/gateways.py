@@ -16,6 +16,7 @@ import msgspec
 
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
@@ -23,7 +24,7 @@ from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
 from stillhunt.web.questions import GatewayQuestion, Guarded, asked_by_litellm
-from stillhunt.web.receiver import Receive, Scope, Send
+from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"
@@ -72,6 +73,7 @@ class Gateways:
         self._model_header = settings.model_header.lower().encode()
         self._hashed = settings.account_hash == "sha256"
         self._appeal_url = settings.appeal_url
+        self._held = 0
         self._exact: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {
             DECIDE_PATH: self._decide,
             NGINX_PATH: self._nginx,
@@ -127,7 +129,8 @@ class Gateways:
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = _decoded(await _body(receive, scope), GatewayQuestion)
+        asked = _decoded(await self._body(receive, scope, MOST_ASKED_BYTES), GatewayQuestion)
+        asked.by_litellm = False
         answer = self._answer(DECIDE_PATH, asked)
         if answer is NO_DECISION:
             await _send(send, 200, _NOTHING, [])
@@ -137,7 +140,7 @@ class Gateways:
     async def _litellm(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = asked_by_litellm(_decoded(await _body(receive, scope, MOST_GUARDED_BYTES), Guarded))
+        asked = asked_by_litellm(_decoded(await self._body(receive, scope, MOST_GUARDED_BYTES), Guarded))
         answer = NO_DECISION if asked is None else self._answer(LITELLM_PATH, asked)
         if answer.status == 200:
             await _send(send, 200, b'{"action":"NONE"}', [])
@@ -168,6 +171,31 @@ class Gateways:
             headers.append((b"x-stillhunt-message", self._sentence(answer).encode("ascii", "replace")))
         await _send(send, status, b"", headers)
 
+    async def _body(self, receive: Receive, scope: Scope, most: int) -> bytes:
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > most:
+                raise RefusedError(413, f"the body is longer than {most} bytes")
+        message = await receive()
+        if not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            return body
+        parts, size = [message.get("body", b"")], 0
+        try:
+            while message.get("more_body"):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RefusedError(400, "the connection ended before the body did")
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                self._held += len(parts[-1])
+                if size > most:
+                    raise RefusedError(413, f"the body is longer than {most} bytes")
+                if self._held > MOST_HELD_BYTES:
+                    raise RefusedError(503, "more arrives at a time than this server holds in memory")
+            return b"".join(parts)
+        finally:
+            self._held -= size
+
     def _named(self, scope: Scope) -> GatewayQuestion:
         account = model = b""
         for name, value in scope["headers"]:
@@ -185,8 +213,10 @@ class Gateways:
             self.answered[path, "unknown account"] += 1
             return NO_DECISION
         decisions, now = self.decisions, time.time_ns() // 1000
+        if not (asked.account_id.isascii() and asked.account_id.isprintable()):
+            asked.account_id = visible_id(asked.account_id)  # as the readers of logs write it
         answer = decisions.answers.answer(decisions.table, asked.account_id, asked.model or "", now)
-        if self._signatures is not None and (asked.messages or asked.texts) and answer.status == 200:
+        if self._signatures is not None and self._signatures.armed and answer.status == 200:
             answer = self._signatures.answer(_as_read(asked, now), answer, decisions.answers)
         self.answered[path, answer.action] += 1
         return answer
@@ -209,7 +239,7 @@ class Gateways:
         parts = [answer.message]
         if answer.decision:
             parts.append(f"Decision {answer.decision}.")
-        if answer.reason and self._appeal_url:
+        if answer.decision and self._appeal_url:
             parts.append(f"You can appeal: {self._appeal_url}")
         return " ".join(part for part in parts if part)
 
@@ -218,6 +248,7 @@ class Gateways:
         headers = [(b"x-stillhunt-action", answer.action.encode())]
         if answer.reason:
             headers.append((b"x-stillhunt-reason", answer.reason.encode()))
+        if answer.decision:
             headers.append((b"x-stillhunt-decision", str(answer.decision).encode()))
         if answer.retry_after:
             headers.append((b"retry-after", str(answer.retry_after).encode()))
@@ -248,7 +279,7 @@ def _decoded(body: bytes, form: type[Any]) -> Any:
 
 def _as_read(question: GatewayQuestion, now: int) -> AskedRequest:
     """A question as signatures are matched with it; settings of sampling are not told by gateways."""
-    texts = texts_of_messages(question.messages, question.texts)
+    texts = texts_of_messages(*question.read())
     return AskedRequest(
         account_id=question.account_id,
         prompt=texts.prompt,
@@ -258,26 +289,6 @@ def _as_read(question: GatewayQuestion, now: int) -> AskedRequest:
         user_agent=question.user_agent,
         conversation=question.conversation_id,
     )
-
-
-async def _body(receive: Receive, scope: Scope, most: int = MOST_ASKED_BYTES) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > most:
-            raise RefusedError(413, f"the body is longer than {most} bytes")
-    message = await receive()
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        return body
-    parts, size = [message.get("body", b"")], 0
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(400, "the connection ended before the body did")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise RefusedError(413, f"the body is longer than {most} bytes")
-    return b"".join(parts)
 
 
 async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

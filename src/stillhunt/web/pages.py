@@ -128,8 +128,8 @@ class _Pages:
             found.append(error.what)
         if self._served.tokens.failure:
             found.append(self._served.tokens.failure)
-        if self._served.api is not None:
-            found += self._served.api.decisions.problems.values()
+        if self._served.api is not None and not self._served.api.decisions.revision:
+            found.append("the decisions were not read yet")
         if self._served.schedule is not None and self._served.schedule.progress.failures:
             found.append("the latest hunt failed")
         return found

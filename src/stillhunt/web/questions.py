@@ -9,9 +9,15 @@ import msgspec
 
 from stillhunt.collect.formats.litellm.customer_ids import customer_of
 
+MOST_READ_BYTES = 256 << 10
+"""JSON of messages and texts that is read while the gateway waits: 25 milliseconds of the worst that can be sent. What
+is longer is matched with signatures when its record arrives."""
+_MOST_NAME_BYTES = 8 << 10
+_NOTHING = msgspec.Raw(b"null")
+
 
 class GatewayQuestion(msgspec.Struct):
-    """The body of `POST /v1/decide`.
+    """The body of `POST /v1/decide`; texts stay as they came until somebody wants them.
 
     Attributes:
         account_id: the account, as in the logs.
@@ -20,25 +26,45 @@ class GatewayQuestion(msgspec.Struct):
         texts: its texts, where there are no messages.
         user_agent: of the client.
         conversation_id: as in the logs.
+        by_litellm: whether messages and texts are what LiteLLM sends.
     """
 
     account_id: str
     model: str | None = ""
-    messages: list[Any] = []
-    texts: list[str] = []
+    messages: msgspec.Raw = _NOTHING
+    texts: msgspec.Raw = _NOTHING
     user_agent: str | None = None
     conversation_id: str | None = None
+    by_litellm: bool = False
+
+    def read(self) -> tuple[list[Any], list[str]]:
+        """Messages and texts; none where they are too long to be read now."""
+        if len(self.messages) + len(self.texts) > MOST_READ_BYTES:
+            return [], []
+        messages, texts = (msgspec.json.decode(raw) for raw in (self.messages, self.texts))
+        said = [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+        shown = messages if isinstance(messages, list) else []
+        return (_with_lost_texts(shown, said) if self.by_litellm else shown), said
+
+
+class _Customer(msgspec.Struct):
+    user_api_key_user_id: msgspec.Raw = _NOTHING
+    user_api_key_hash: msgspec.Raw = _NOTHING
+
+
+class _Headers(msgspec.Struct, rename={"user_agent": "user-agent"}):
+    user_agent: msgspec.Raw = _NOTHING
 
 
 class Guarded(msgspec.Struct):
     """What LiteLLM sends, as far as it is read; anything may be null."""
 
-    request_data: dict[str, Any] | None = None
-    request_headers: dict[str, Any] | None = None
+    request_data: _Customer | None = None
+    request_headers: _Headers | None = None
     input_type: str | None = None
     model: str | None = None
-    texts: list[Any] | None = None
-    structured_messages: list[Any] | None = None
+    texts: msgspec.Raw = _NOTHING
+    structured_messages: msgspec.Raw = _NOTHING
     litellm_trace_id: str | None = None
 
 
@@ -50,20 +76,25 @@ def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     """
     if guarded.input_type == "response":
         return None
-    data, headers = guarded.request_data or {}, guarded.request_headers or {}
-    account, _key = customer_of(data.get("user_api_key_user_id"), data.get("user_api_key_hash"))
+    data, headers = guarded.request_data or _Customer(), guarded.request_headers or _Headers()
+    account, _key = customer_of(_name(data.user_api_key_user_id), _name(data.user_api_key_hash))
     if not isinstance(account, str):
         return None
-    agent = headers.get("user-agent")
-    texts = [text for text in guarded.texts or [] if isinstance(text, str)]
+    agent = _name(headers.user_agent)
     return GatewayQuestion(
         account_id=account,
         model=guarded.model or "",
-        messages=_with_lost_texts(guarded.structured_messages or [], texts),
-        texts=texts,
+        messages=guarded.structured_messages,
+        texts=guarded.texts,
         user_agent=agent if isinstance(agent, str) else None,
         conversation_id=guarded.litellm_trace_id,
+        by_litellm=True,
     )
+
+
+def _name(raw: msgspec.Raw) -> Any:
+    """A short JSON value; None for one that is no name."""
+    return msgspec.json.decode(raw) if len(raw) <= _MOST_NAME_BYTES else None
 
 
 def _with_lost_texts(messages: list[Any], texts: list[str]) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.watch.database.tables import META, METADATA
@@ -69,7 +70,7 @@ class WatchDatabase:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             raise self._unusable(error) from error
 
     def read(self, statement: Any) -> list[dict[str, Any]]:
@@ -81,16 +82,17 @@ class WatchDatabase:
         try:
             with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection:
                 return [dict(row) for row in connection.execute(statement).mappings()]
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             raise self._unusable(error) from error
 
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
 
-    def _unusable(self, error: DBAPIError) -> OutputError:
+    def _unusable(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
+        why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"
         return OutputError(
-            f"the database cannot be used: {error.orig}",
+            f"the database cannot be used: {why}",
             where=self._shown,
             next_step="check that it is there, has room, and is not locked by another program",
         )

@@ -204,7 +204,7 @@ def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> Sig
         raise _refused(f"it has more than {MOST_BYTES >> 20} MiB", where)
     try:
         found = msgspec.json.decode(content, type=SignatureSet)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _refused(UNSAFE.sub("?", str(error))[:300], where) from error
     if (found.version, found.sketch_version) != (SIGNATURES_VERSION, SKETCH_VERSION):
         raise _refused("it was made by another version of stillhunt", where)

@@ -1,0 +1,50 @@
+"""Names of those who decide, file or appeal, and texts as a database takes them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from stillhunt.base.errors import ConfigError
+
+NAME_CHARS, NOTE_CHARS = 128, 2_000
+DEADLINE = "deadline"
+"""Author of what follows from an appeal that nobody decided in time; no person may have this name."""
+RULE_PREFIX = "rule:"
+"""Begin of the author of what a rule decides; no person's name begins with it."""
+
+
+def name_of_person(by: str, what: str, where: str) -> str:
+    """A name that a person or a token may have, without spaces around it.
+
+    Args:
+        by: as it was given.
+        what: said where it is none.
+        where: shown with it.
+
+    Raises:
+        ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.
+    """
+    name = storable(by).strip()
+    key = name_key(name)
+    if not key or len(name) > NAME_CHARS or key == DEADLINE or key.startswith(RULE_PREFIX):
+        raise ConfigError(
+            what,
+            where=where,
+            next_step=f"give a name of at most {NAME_CHARS} characters, not '{DEADLINE}' and not of a rule",
+        )
+    return name
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def storable(text: str) -> str:
+    """A text without what databases refuse: NUL, and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def note_of(text: str) -> str:
+    """A note as the log keeps it: what a database takes, and no longer than NOTE_CHARS."""
+    return storable(text)[:NOTE_CHARS]
