@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
 from stillhunt.decide.actions import ACTIONS, HIGHEST_CEILING, rank
-from stillhunt.decide.entries import LogEntry, first_broken, in_force, standing
+from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, standing
 from stillhunt.decide.policy import Policy
 
 
@@ -62,6 +63,25 @@ def test_an_account_that_was_there_long_before_its_campaign_is_tagged_at_most(
     ]
     log = after([], policy(established_days=days), findings(rows), NOW)
     assert actions(log, NOW) == {"new": "step_up", "old": action}
+
+
+def test_what_a_person_ended_is_not_decided_again_for_a_time() -> None:
+    log = after([], policy(), findings([member("a"), member("b")]), NOW)
+    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada", expires_at=NOW)], log[-1])
+    log = after([*log, *ended], policy(), findings([member("a"), member("b")]), NOW + DAY)
+    assert set(actions(log, NOW + DAY)) == {"b"}
+    log = after(log, policy(), findings([member("a")]), NOW + 91 * DAY)
+    assert set(actions(log, NOW + 91 * DAY)) == {"a"}
+
+
+def test_a_dry_run_uses_nothing_of_the_days_cap_and_a_change_of_action_neither() -> None:
+    found = findings([member("a"), member("b")])
+    log = after([], policy(mode="dry_run", accounts_per_day=2), found, NOW)
+    log = after(log, policy(accounts_per_day=2), found, NOW + 1)
+    assert set(actions(log, NOW + 1)) == {"a", "b"}
+    stronger = policy(accounts_per_day=2, ceiling="limit", rule=[{"name": "harvesters", "action": "throttle"}])
+    log = after(log, stronger, findings([member("a"), member("b"), member("c")]), NOW + 2)
+    assert actions(log, NOW + 2) == {"a": "throttle", "b": "throttle"}, "those of the day go on, and nobody is added"
 
 
 def test_the_default_is_a_dry_run_which_is_never_in_force() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import select
 
 from stillhunt.base.config import Config
@@ -21,17 +19,15 @@ from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.log import append_to_log
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import policy_of
-from stillhunt.triage import Case
+from stillhunt.decide.spared import spared_accounts
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_ROWS, LINKED_ACCOUNTS
+from stillhunt.watch.database.tables import LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 
 LINK_SECONDS = 1.0
 """How often links are looked for. Judgement: a replacement account is stopped within seconds."""
 AGAIN_SECONDS = 60.0
 """How soon what is not new is looked at again: links beyond the day's cap, and deadlines. Judgement."""
-SPARED_ROLES = ("pool", "victim")
 
 
 class BetweenHunts:
@@ -83,7 +79,7 @@ class BetweenHunts:
         pairs = {(one.account_id, one.campaign_id) for one in links}
         if pairs <= self._known and not again:
             return
-        spared = spared_accounts(self._folder, self._database, links) | set(self._config.sanctioned.accounts)
+        spared = spared_accounts(self._folder, self._database, links, self._config, policy)
         self._decided(
             append_to_log(self._database, lambda log, secret: decide_links(policy, links, spared, log, now, secret))
         )
@@ -118,73 +114,3 @@ def linked_since(database: WatchDatabase, since: int) -> list[Link]:
     linked = LINKED_ACCOUNTS.c
     statement = select(linked.account_id, linked.campaign_id, linked.at, linked.bits).where(linked.at >= since)
     return [Link(**row) for row in database.read(statement)]
-
-
-def spared_accounts(folder: DataFolder, database: WatchDatabase, links: Iterable[Link]) -> set[str]:
-    """Linked accounts that no link may touch; see `untouched_accounts` and `accounts_before`.
-
-    Args:
-        folder: the data folder.
-        database: its database.
-        links: the linked accounts.
-
-    Raises:
-        CaseError: a snapshot is damaged.
-    """
-    by_campaign: dict[str, set[str]] = {}
-    for link in links:
-        by_campaign.setdefault(link.campaign_id, set()).add(link.account_id)
-    spared = untouched_accounts(folder)
-    for campaign, before in accounts_before(folder, database, by_campaign).items():
-        spared |= by_campaign[campaign].intersection(before.to_pylist())
-    return spared
-
-
-def untouched_accounts(folder: DataFolder) -> set[str]:
-    """Accounts of declared programmes, and those that customers or victims stand behind, as the latest hunt saw them.
-
-    Args:
-        folder: the data folder.
-
-    Raises:
-        CaseError: the snapshot is damaged.
-    """
-    latest = latest_snapshot(folder)
-    if latest is None:
-        return set()
-    tables = Case.read(latest.case).model.tables
-    accounts, members = tables["accounts"], tables["members"]
-    behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SPARED_ROLES)))
-    return {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
-
-
-def accounts_before(
-    folder: DataFolder, database: WatchDatabase, campaigns: Iterable[str]
-) -> dict[str, pa.ChunkedArray]:
-    """Campaign -> all accounts that the hunt saw which first found it.
-
-    A replacement account is new, and an old customer whose template an operation imitates is not. Where that snapshot
-    was deleted, the oldest that is kept takes its place. It misleads about accounts that an operation kept in reserve
-    and used before: they count as old customers, and only a hunt finds them.
-
-    Args:
-        folder: the data folder.
-        database: its database.
-        campaigns: lasting ids.
-
-    Raises:
-        CaseError: a snapshot is damaged.
-    """
-    kept = {one.sequence: one for one in all_snapshots(folder)}
-    if not kept:
-        return {}
-    statement = select(CAMPAIGN_ROWS.c.campaign_id, CAMPAIGN_ROWS.c.first_snapshot)
-    first = {row["campaign_id"]: row["first_snapshot"] for row in database.read(statement)}
-    read: dict[int, pa.ChunkedArray] = {}
-    found = {}
-    for campaign in campaigns:
-        snapshot = kept.get(first.get(campaign, -1)) or kept[min(kept)]
-        if snapshot.sequence not in read:
-            read[snapshot.sequence] = Case.read(snapshot.case).model.tables["accounts"]["account_id"]
-        found[campaign] = read[snapshot.sequence]
-    return found

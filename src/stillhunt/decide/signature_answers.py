@@ -13,8 +13,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
 from stillhunt.decide.answers import Answers, GatewayAnswer
-from stillhunt.decide.between_hunts import accounts_before, untouched_accounts
 from stillhunt.decide.policy import Policy
+from stillhunt.decide.spared import accounts_before, untouched_accounts
 from stillhunt.decide.table import InForce
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder

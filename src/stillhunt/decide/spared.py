@@ -1,0 +1,129 @@
+"""Whom nothing that a signature says may touch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import select
+
+from stillhunt.base.config import Config
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.progress import Silent
+from stillhunt.base.units import DAY
+from stillhunt.collect import open_accounts
+from stillhunt.decide.links import Link
+from stillhunt.decide.policy import Policy
+from stillhunt.triage import Case
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import CAMPAIGN_ROWS
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
+
+SPARED_ROLES = ("pool", "victim")
+
+
+def spared_accounts(
+    folder: DataFolder, database: WatchDatabase, links: Iterable[Link], config: Config, policy: Policy
+) -> set[str]:
+    """Linked accounts that no link may touch.
+
+    Those of declared programmes, those that customers or victims stand behind, those that the hunt saw which first
+    found their campaign, and those that were opened long before it began.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        links: the linked accounts.
+        config: settings; `sanctioned` and `watch.accounts`.
+        policy: `established_days`.
+
+    Raises:
+        CaseError: a snapshot is damaged.
+        InputError: the accounts table cannot be read, so that nobody knows who is spared.
+    """
+    by_campaign: dict[str, set[str]] = {}
+    for link in links:
+        by_campaign.setdefault(link.campaign_id, set()).add(link.account_id)
+    spared = untouched_accounts(folder) | set(config.sanctioned.accounts)
+    for campaign, before in accounts_before(folder, database, by_campaign).items():
+        spared |= by_campaign[campaign].intersection(before.to_pylist())
+    return spared | _by_the_accounts_table(database, by_campaign, config, policy)
+
+
+def _by_the_accounts_table(
+    database: WatchDatabase, linked: dict[str, set[str]], config: Config, policy: Policy
+) -> set[str]:
+    """Accounts of declared organisations, and those that were opened long before their campaign's first request."""
+    if not config.watch.accounts or not linked:
+        return set()
+    with DuckDBEngine(threads=1, memory_gb=config.memory_limit_gb) as engine:
+        source = config.watch.accounts
+        customers, _ = open_accounts(source, mapping=None, config=config, engine=engine, progress=Silent())
+    if customers is None:
+        return set()
+    wanted = pa.array(sorted(set().union(*linked.values())), pa.string())
+    own = customers.filter(pc.is_in(customers["account_id"].cast(pa.string()), value_set=wanted))
+    names, organizations = own["account_id"].to_pylist(), own["organization_id"].to_pylist()
+    opened = dict(zip(names, own["created_at"].cast(pa.int64()).to_pylist(), strict=True))
+    declared = set(config.sanctioned.organizations)
+    spared = {name for name, organization in zip(names, organizations, strict=True) if organization in declared}
+    statement = select(CAMPAIGN_ROWS.c.campaign_id, CAMPAIGN_ROWS.c.first_seen)
+    begins = {row["campaign_id"]: row["first_seen"] for row in database.read(statement)}
+    for campaign, accounts in linked.items():
+        begin = begins.get(campaign)
+        if begin is not None and policy.established_days:
+            limit = begin - policy.established_days * DAY
+            spared |= {name for name in accounts if (at := opened.get(name)) is not None and at < limit}
+    return spared
+
+
+def untouched_accounts(folder: DataFolder) -> set[str]:
+    """Accounts of declared programmes, and those that customers or victims stand behind, as the latest hunt saw them.
+
+    Args:
+        folder: the data folder.
+
+    Raises:
+        CaseError: the snapshot is damaged.
+    """
+    latest = latest_snapshot(folder)
+    if latest is None:
+        return set()
+    tables = Case.read(latest.case).model.tables
+    accounts, members = tables["accounts"], tables["members"]
+    behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SPARED_ROLES)))
+    return {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
+
+
+def accounts_before(
+    folder: DataFolder, database: WatchDatabase, campaigns: Iterable[str]
+) -> dict[str, pa.ChunkedArray]:
+    """Campaign -> all accounts that the hunt saw which first found it.
+
+    A replacement account is new, and an old customer whose template an operation imitates is not. Where that snapshot
+    was deleted, the oldest that is kept takes its place. It misleads about accounts that an operation kept in reserve
+    and used before: they count as old customers, and only a hunt finds them.
+
+    Args:
+        folder: the data folder.
+        database: its database.
+        campaigns: lasting ids.
+
+    Raises:
+        CaseError: a snapshot is damaged.
+    """
+    kept = {one.sequence: one for one in all_snapshots(folder)}
+    if not kept:
+        return {}
+    statement = select(CAMPAIGN_ROWS.c.campaign_id, CAMPAIGN_ROWS.c.first_snapshot)
+    first = {row["campaign_id"]: row["first_snapshot"] for row in database.read(statement)}
+    read: dict[int, pa.ChunkedArray] = {}
+    found = {}
+    for campaign in campaigns:
+        snapshot = kept.get(first.get(campaign, -1)) or kept[min(kept)]
+        if snapshot.sequence not in read:
+            read[snapshot.sequence] = Case.read(snapshot.case).model.tables["accounts"]["account_id"]
+        found[campaign] = read[snapshot.sequence]
+    return found
