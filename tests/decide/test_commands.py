@@ -123,7 +123,8 @@ def test_show_has_all_sections(tmp_path: Path) -> None:
         "first request tag; linked accounts tag for 3 days, reason linked_accounts",
         "10 requests a minute are let through",
         "refused models: large-*",
-        "decided within 7 days, an overdue one against a rule is granted; where one is granted, let through for 90 da",
+        "decided within 7 days, an overdue one against a rule is granted",
+        "where one is granted, let through for 90 days",
     ):
         assert words in shown
     (tmp_path / "data" / "policy.toml").write_text("established_days = 0\n")

@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -260,3 +261,22 @@ def test_malformed_questions_do_not_make_it_fail_either(
 
     with suppress(Unsatisfiable):  # an operation without parameters and body has no malformed form
         ask()
+
+
+def test_an_id_with_invisible_characters_is_the_one_of_the_logs(running: Running) -> None:
+    seq = decided(running, "evil\u200bcorp")
+    running.decisions.look()
+    answer = call(running, "POST", DECIDE_PATH, {"account_id": "evil\u200bcorp"})[1]
+    assert (answer["allowed"], answer["decision"]) == (False, seq)
+    assert call(running, "POST", DECIDE_PATH, {"account_id": "evilcorp"})[1]["allowed"]
+    shown = call(running, "GET", "/v1/decisions?account_id=evil%E2%80%8Bcorp")[1]
+    assert [one["seq"] for one in shown["decisions"]] == [seq]
+    appeal = {"decision": seq, "account_id": "evil\u200bcorp", "text": "no"}
+    assert call(running, "POST", "/v1/appeals", appeal)[0] == 201
+
+
+def test_long_texts_cost_a_question_little(running: Running) -> None:
+    body = b'{"account_id":"a","messages":[' + b"{}," * 1_000_000 + b"{}]}"
+    began = time.monotonic()
+    assert call(running, "POST", DECIDE_PATH, body)[0] == 200
+    assert time.monotonic() - began < 2.0, "three million bytes of objects are not built"

@@ -9,7 +9,7 @@ from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy
-from stillhunt.decide.rules import accounts_begun, delay_of
+from stillhunt.decide.rules import accounts_begun, delay_of, let_go_lately
 
 SIGNATURE_AUTHOR = f"rule:{SIGNATURE_RULE}"
 
@@ -54,7 +54,7 @@ def decide_links(
     terms = policy.signature
     if policy.kill_switch or terms.linked == "observe":
         return []
-    untouched = {*policy.exempt.accounts, *spared}
+    untouched = {*policy.exempt.accounts, *spared, *let_go_lately(policy, log, now)}
     decided = {(entry.account_id, entry.campaign_id) for entry in log if entry.author == SIGNATURE_AUTHOR}
     begun = accounts_begun(policy, log, now)
     made: list[LogEntry] = []

@@ -6,7 +6,7 @@ import unicodedata
 
 from stillhunt.base.errors import ConfigError
 
-NAME_CHARS, NOTE_CHARS = 128, 2_000
+_NAME_CHARS, _NOTE_CHARS = 128, 2_000
 DEADLINE = "deadline"
 """Author of what follows from an appeal that nobody decided in time; no person may have this name."""
 RULE_PREFIX = "rule:"
@@ -26,11 +26,11 @@ def name_of_person(by: str, what: str, where: str) -> str:
     """
     name = storable(by).strip()
     key = name_key(name)
-    if not key or len(name) > NAME_CHARS or key == DEADLINE or key.startswith(RULE_PREFIX):
+    if not key or len(name) > _NAME_CHARS or key == DEADLINE or key.startswith(RULE_PREFIX):
         raise ConfigError(
             what,
             where=where,
-            next_step=f"give a name of at most {NAME_CHARS} characters, not '{DEADLINE}' and not of a rule",
+            next_step=f"give a name of at most {_NAME_CHARS} characters, not '{DEADLINE}' and not of a rule",
         )
     return name
 
@@ -46,5 +46,5 @@ def storable(text: str) -> str:
 
 
 def note_of(text: str) -> str:
-    """A note as the log keeps it: what a database takes, and no longer than NOTE_CHARS."""
-    return storable(text)[:NOTE_CHARS]
+    """A note as the log keeps it: what a database takes, and of bounded length."""
+    return storable(text)[:_NOTE_CHARS]

@@ -66,7 +66,7 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     ended += [entry for entry in by_signature if not _signature_says(entry, policy)]
     over = {entry.seq for entry in ended}
     kept = {entry.account_id: entry for entry in own if entry.seq not in over}
-    begun, let_go = accounts_begun(policy, log, now), _let_go(policy, log, now)
+    begun, let_go = accounts_begun(policy, log, now), let_go_lately(policy, log, now)
     made = []
     for wish in wishes.values():
         before = kept.get(wish.account_id)
@@ -146,8 +146,14 @@ def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str
     return {one.account_id for one in new if one.dry_run == dry_run and rank(one.action) > rank(WITHOUT_FLAG)}
 
 
-def _let_go(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]:
-    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time."""
+def let_go_lately(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]:
+    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time.
+
+    Args:
+        policy: `appeals.let_through_days` says for how long.
+        log: all entries so far.
+        now: microseconds since 1970.
+    """
     since = now - int(policy.appeals.let_through_days * DAY)
     by_rules = {entry.seq for entry in log if entry.kind == "rule"}
     ends = (entry for entry in log if entry.kind == "undo" and entry.undoes in by_rules and entry.made_at > since)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from starlette.responses import Response
 
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry, in_force
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
@@ -39,7 +40,8 @@ def _entry(entry: LogEntry) -> forms.Decision:
 
 
 def _decisions(call: Call) -> forms.Decisions:
-    account, after = call.query.get("account_id"), _number(call.query.get("after", "0"), "after")
+    named, after = call.query.get("account_id"), _number(call.query.get("after", "0"), "after")
+    account = None if named is None else visible_id(named)  # as the readers of logs write it
     log = read_whole_log(call.sources.database)
     counting = in_force(log, _now(), call.sources.decisions.allowed).values()
     wanted = sorted(one.seq for one in counting if account in (None, one.account_id) and one.seq > after)
@@ -73,7 +75,7 @@ def _bundle(call: Call) -> Response:
 
 def _file_appeal(call: Call) -> forms.FiledAppeal:
     new, terms = call.body, call.sources.decisions.answers.policy.appeals
-    text = (new.decision, new.account_id, new.text)
+    text = (new.decision, visible_id(new.account_id), new.text)
     return _filed(file_appeal(call.sources.database, *text, call.token.name, terms, _now()))
 
 
@@ -88,7 +90,7 @@ def _with_times(appeal: Appeal) -> dict[str, Any]:
 def _appeal(call: Call) -> forms.FiledAppeal:
     """An appeal for its customer: whoever guesses numbers must name the account, too."""
     appeal = find_appeal(call.sources.database, _in_path(call, "appeal_id"))
-    if call.query.get("account_id") != appeal.account_id:
+    if visible_id(call.query.get("account_id") or "") != appeal.account_id:
         raise ProblemError(404, f"there is no appeal {appeal.appeal_id}")
     return _filed(appeal)
 
