@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -29,6 +30,8 @@ UNKNOWN_SECONDS = 0.2
 """How soon they are read again for one that is not known: guessing is no flood of readings. Judgement."""
 LONGEST_HOURS = 24 * 365
 """Longest that a token counts beside the one that replaces it. Judgement: a year."""
+_KEPT_DIGESTS = 256
+"""Digests that are kept of tokens seen last: gateways send one token with every question."""
 _WAIT_SECONDS = 0.05
 """Longest that a client waits until the tokens are read again; if it takes longer, those count that are known."""
 
@@ -218,5 +221,6 @@ class KnownTokens:
         self._read_at = time.monotonic()
 
 
+@lru_cache(_KEPT_DIGESTS)
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -123,24 +123,25 @@ class Gateways:
                 raise RefusedError(503, "the tokens cannot be read now") from error
         if token is None or token.revoked:
             raise RefusedError(401, "send a token of this server")
-        if not token.scopes & _MAY_ASK:
+        if token.scopes.isdisjoint(_MAY_ASK):
             raise RefusedError(403, "this needs a token with the scope 'decide'")
 
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = _decoded(await self._body(receive, scope, MOST_ASKED_BYTES), GatewayQuestion)
+        asked = _decoded(await self._body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS)
         asked.by_litellm = False
         answer = self._answer(DECIDE_PATH, asked)
         if answer is NO_DECISION:
-            await _send(send, 200, _NOTHING, [])
+            await send(_NOTHING_START)
+            await send(_NOTHING_BODY)
         else:
             await _send(send, 200, msgspec.json.encode(self.shown(answer)), [])
 
     async def _litellm(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = asked_by_litellm(_decoded(await self._body(receive, scope, MOST_GUARDED_BYTES), Guarded))
+        asked = asked_by_litellm(_decoded(await self._body(receive, scope, MOST_GUARDED_BYTES), _GUARDED))
         answer = NO_DECISION if asked is None else self._answer(LITELLM_PATH, asked)
         if answer.status == 200:
             await _send(send, 200, b'{"action":"NONE"}', [])
@@ -172,13 +173,13 @@ class Gateways:
         await _send(send, status, b"", headers)
 
     async def _body(self, receive: Receive, scope: Scope, most: int) -> bytes:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > most:
-                raise RefusedError(413, f"the body is longer than {most} bytes")
         message = await receive()
         if not message.get("more_body"):
             body: bytes = message.get("body", b"")
             return body
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > most:
+                raise RefusedError(413, f"the body is longer than {most} bytes")
         parts, size = [message.get("body", b"")], 0
         try:
             while message.get("more_body"):
@@ -270,9 +271,19 @@ _NOTHING = msgspec.json.encode(
 )
 
 
-def _decoded(body: bytes, form: type[Any]) -> Any:
+# Both made once, since nearly all answers are these.
+_NOTHING_START: dict[str, Any] = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", _JSON), (b"content-length", str(len(_NOTHING)).encode())],
+}
+_NOTHING_BODY: dict[str, Any] = {"type": "http.response.body", "body": _NOTHING}
+_QUESTIONS, _GUARDED = msgspec.json.Decoder(GatewayQuestion), msgspec.json.Decoder(Guarded)
+
+
+def _decoded(body: bytes, form: msgspec.json.Decoder[Any]) -> Any:
     try:
-        return msgspec.json.decode(body, type=form)
+        return form.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(400, "the body is no such JSON: it needs 'account_id', and texts of strings") from error
 
