@@ -3,10 +3,9 @@
     python benchmarks/decide/table.py                       some ten minutes; needs 4 GB of disk in the temporary folder
     python benchmarks/decide/table.py --accounts 1000000    a short look
 
-The decisions are written into the database of a data folder as rows of the log, without the chain of hashes, which only
-`decisions verify` reads. They are then read as a server reads them at its start. At last a server answers a steady
-stream of questions while persons decide once a second, and while so many are decided at once that the large table is
-made anew.
+The decisions are appended to the log in the database of a data folder, with its chain of hashes. They are then read,
+and the chain is checked, as a server does at its start. At last a server answers a steady stream of questions while
+persons decide once a second, and while so many are decided at once that the large table is made anew.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ import psutil
 from steady_sender import Sent, send_steadily
 
 from stillhunt.base.units import DAY
+from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.table import DecisionTable
 from stillhunt.watch.database.store import WatchDatabase
@@ -46,6 +46,8 @@ COLUMNS = (
     *("seq", "account_id", "made_at", "kind", "action", "reason", "author", "dry_run", "starts_at", "expires_at"),
     *("campaign_id", "snapshot", "undoes", "note", '"before"', "digest"),
 )
+NAMES = tuple(name.strip('"') for name in COLUMNS)
+AT_A_TIME = 100_000
 
 
 def main() -> None:
@@ -58,21 +60,32 @@ def main() -> None:
         database = WatchDatabase("", folder.database)
         token = make_token(database, "gateway", frozenset((DECIDE,)))
         database.close()
-        write_rows(folder.database, 0, options.accounts)
+        write_rows(folder.database, options.accounts)
         print(f"{options.accounts:,} accounts under a decision")
         read(folder)
         answer(folder, token, options.accounts)
 
 
-def write_rows(file: Path, first: int, number: int) -> None:
-    """Write decisions about so many further accounts into the log."""
+def write_rows(file: Path, number: int) -> None:
+    """Append decisions about so many further accounts to the log."""
     connection = sqlite3.connect(file, timeout=60)
-    now = time.time_ns() // 1000
-    rest = ("case", "tag", "operator_decision", "benchmark", 0, now, now + DAY, "", 0, 0, "", "", "")
+    row = connection.execute(f"select {', '.join(COLUMNS)} from decisions order by seq desc limit 1").fetchone()  # noqa: S608 - ours
+    last = LogEntry(**dict(zip(NAMES, row, strict=True))) if row else None
     statement = f"insert into decisions ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - ours
-    rows = ((seq + 1, f"acct-{seq:010d}", now, *rest) for seq in range(first, first + number))
-    with connection:
-        connection.executemany(statement, rows)
+    first = last.seq if last is not None else 0
+    for begin in range(first, first + number, AT_A_TIME):
+        now = time.time_ns() // 1000
+        accounts = (f"acct-{place:010d}" for place in range(begin, min(begin + AT_A_TIME, first + number)))
+        made = chained(
+            (
+                LogEntry(0, now, "case", one, "tag", "operator_decision", "benchmark", False, now, now + DAY)
+                for one in accounts
+            ),
+            last,
+        )
+        last = made[-1]
+        with connection:
+            connection.executemany(statement, ([getattr(one, name) for name in NAMES] for one in made))
     connection.close()
 
 
@@ -117,12 +130,12 @@ def answer(folder: DataFolder, token: str, accounts: int) -> None:
         quiet = send(port, token, 20)
         show("nothing changes", quiet)
         stop = threading.Event()
-        writer = threading.Thread(target=decide_each_second, args=(folder.database, accounts, stop))
+        writer = threading.Thread(target=decide_each_second, args=(folder.database, stop))
         writer.start()
         show("a decision a second", send(port, token, 20))
         stop.set()
         writer.join()
-        bulk = threading.Timer(3.0, write_rows, (folder.database, accounts + 1000, int(accounts * AT_ONCE)))
+        bulk = threading.Timer(3.0, write_rows, (folder.database, int(accounts * AT_ONCE)))
         bulk.start()
         show(f"{accounts * AT_ONCE:,.0f} decisions at once", send(port, token, 60))
         bulk.join()
@@ -133,13 +146,10 @@ def answer(folder: DataFolder, token: str, accounts: int) -> None:
         server.wait()
 
 
-def decide_each_second(file: Path, accounts: int, stop: threading.Event) -> None:
-    """Write one decision a second, at most 1,000."""
-    for number in range(1000):
-        write_rows(file, accounts + number, 1)
-        if stop.wait(1.0):
-            write_rows(file, accounts + number + 1, 999 - number)  # the next places follow without a gap
-            return
+def decide_each_second(file: Path, stop: threading.Event) -> None:
+    """Append one decision a second."""
+    while not stop.wait(1.0):
+        write_rows(file, 1)
 
 
 def send(port: int, token: str, seconds: float) -> Sent:
