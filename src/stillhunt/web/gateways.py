@@ -173,13 +173,13 @@ class Gateways:
         await _send(send, status, b"", headers)
 
     async def _body(self, receive: Receive, scope: Scope, most: int) -> bytes:
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > most:
+                raise RefusedError(413, f"the body is longer than {most} bytes")
         message = await receive()
         if not message.get("more_body"):
             body: bytes = message.get("body", b"")
             return body
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > most:
-                raise RefusedError(413, f"the body is longer than {most} bytes")
         parts, size = [message.get("body", b"")], 0
         try:
             while message.get("more_body"):
