@@ -361,6 +361,8 @@ def test_a_service_that_does_not_take_the_question(proxy: Proxy) -> None:
 class Texts:
     """Stands in for signatures, and keeps what it is asked."""
 
+    armed = True
+
     def __init__(self) -> None:
         self.asked: list[AskedRequest] = []
 
