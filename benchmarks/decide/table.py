@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import random
 import resource
 import socket
@@ -135,7 +136,10 @@ def answer(folder: DataFolder, token: str, accounts: int) -> None:
         show("a decision a second", send(port, token, 20))
         stop.set()
         writer.join()
-        bulk = threading.Timer(3.0, write_rows, (folder.database, int(accounts * AT_ONCE)))
+        # A process of its own: what it computes must not keep the sender from sending.
+        bulk = multiprocessing.get_context("spawn").Process(
+            target=write_rows, args=(folder.database, int(accounts * AT_ONCE))
+        )
         bulk.start()
         show(f"{accounts * AT_ONCE:,.0f} decisions at once", send(port, token, 60))
         bulk.join()
