@@ -97,11 +97,12 @@ class SignatureAnswers:
         found = signatures_in_force(self._folder, self._config.seed, time.time_ns() // 1000).signatures
         names = [one.campaign_id for one in found]
         before = accounts_before(self._folder, self._database, names)
-        self._untouched = frozenset((*untouched_accounts(self._folder), *self._config.sanctioned.accounts))
         hashed = {id(column): np.sort([hash(name) for name in column.to_pylist()]).data for column in before.values()}
         untouched = frozenset((*untouched_accounts(self._folder), *self._config.sanctioned.accounts))
         named = {name: hashed[id(column)] for name, column in before.items()}
-        self._armed = _Armed(InlineMatcher(found, self._config.seed), untouched, named) if found else None
+        longest = self._config.collect.max_text_bytes
+        matcher = InlineMatcher(found, self._config.seed, most_text_bytes=longest)
+        self._armed = _Armed(matcher, untouched, named) if found else None
         self._sequence = snapshot.sequence
 
     def answer(self, asked: AskedRequest, known: GatewayAnswer, answers: Answers) -> GatewayAnswer:
