@@ -66,10 +66,13 @@ class Model:
         async with httpx.AsyncClient(timeout=30) as client:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
-                while self._records:
-                    some, self._records = self._records[:MOST_WAITING], self._records[MOST_WAITING:]
-                    answer = await client.post(self._address, content=b"\n".join(some), headers=self._headers)
-                    answer.raise_for_status()
+                while some := self._records[:MOST_WAITING]:
+                    try:
+                        answer = await client.post(self._address, content=b"\n".join(some), headers=self._headers)
+                        answer.raise_for_status()
+                    except httpx.HTTPError:
+                        break  # they are sent again
+                    del self._records[: len(some)]
 
 
 def record_of(body: dict[str, Any], account: str) -> bytes:

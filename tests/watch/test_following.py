@@ -6,18 +6,23 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from stillhunt.base.config import Config
+from stillhunt.base.errors import OutputError
+from stillhunt.watch import following
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import SpoolFollower
+from stillhunt.watch.following import SpoolFollower, enter_links
 from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
 from stillhunt.watch.tail import SpoolTail
 from watch.small_world import harvesters, lines, recent
@@ -53,7 +58,7 @@ def test_the_tail_gives_each_record_once_over_growth_closing_and_deletion(tmp_pa
 
 @pytest.mark.parametrize("sent", [recent, lines], ids=["as it happens", "a log of last year"])
 def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(
-    tmp_path: Path, sent: Callable[[], Sequence[bytes]]
+    tmp_path: Path, sent: Callable[[], Sequence[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, config = DataFolder(tmp_path / "data"), Config()
     accounts = {line: json.loads(line)["account_id"] for line in sent()}
@@ -70,11 +75,24 @@ def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(
     assert follower.look() == []
     later, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
     linked = []
+    busy = True
+
+    def sometimes_busy(*words: Any) -> list[LinkedAccount]:
+        nonlocal busy
+        busy = not busy
+        if not busy:
+            raise OutputError("the database is locked")
+        return enter_links(*words)
+
+    monkeypatch.setattr(following, "enter_links", sometimes_busy)
     for account in sorted(held_back):
         own = [line for line, owner in accounts.items() if owner == account]
         for first in range(0, len(own), 5):
             append(later, own[first : first + 5])
-            linked += follower.look()
+            with suppress(OutputError):
+                linked += follower.look()
+    with suppress(OutputError):
+        linked += follower.look()
     os.close(later)
     assert {one.account_id for one in linked} <= replaced
     assert len(linked) >= len(replaced) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from sqlalchemy import select
 
 from cli.running import run
 from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import DECIDE, make_token, revoke_token, rotate_token
+from stillhunt.watch.tokens import DECIDE, KnownTokens, make_token, revoke_token, rotate_token
 from watch.databases import Opening
 
 
@@ -53,3 +55,31 @@ def test_the_commands_use_the_database_of_the_settings(tmp_path: Path) -> None:
     assert run("token", "revoke", row["token_id"], *words, cwd=tmp_path).returncode == 0
     assert "(revoked)" in run("token", "list", *words, cwd=tmp_path).stdout
     other.close()
+
+
+def test_requests_of_several_threads_read_the_tokens_again(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens_module, "REFRESH_SECONDS", 0.0)
+    known = KnownTokens(opening())
+    known.refresh()
+    failures: list[BaseException] = []
+
+    def another_request() -> None:
+        try:
+            known.refresh()
+        except RuntimeError as error:
+            failures.append(error)
+
+    class Interrupted(threading.Thread):
+        """Another request comes between the making of this thread and its start."""
+
+        def start(self) -> None:
+            if self.name == "stillhunt-tokens":
+                monkeypatch.setattr(Interrupted, "start", threading.Thread.start)
+                other = threading.Thread(target=another_request)
+                other.start()
+                other.join(0.2)
+            super().start()
+
+    monkeypatch.setattr(tokens_module.threading, "Thread", Interrupted)
+    another_request()
+    assert failures == []

@@ -54,15 +54,20 @@ class SpoolFollower:
         config = plan.config.model_copy(update={"state": str(plan.data.state), "engine": "duckdb"})
         self._follower = Follower(Matcher([]), config)
         self._armed = False
+        self._unentered: list[LinkedAccount] = []
 
     def look(self) -> list[LinkedAccount]:
         """Match what came since the last look; enter the accounts that are linked for the first time."""
         self._take_signatures()
-        linked: list[LinkedAccount] = []
         for records, ending in self._tail.new_records():
             if self._armed:
-                linked += self._follower.follow(records, ending)
-        return enter_links(self._database, linked, self._plan.config.alerts) if linked else []
+                self._unentered += self._follower.follow(records, ending)
+        if not self._unentered:
+            return []
+        # Kept until they are entered: an account is linked once only, and the database may be busy.
+        entered = enter_links(self._database, self._unentered, self._plan.config.alerts)
+        self._unentered = []
+        return entered
 
     def close(self) -> None:
         """Free what it holds."""

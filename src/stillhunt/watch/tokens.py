@@ -160,6 +160,7 @@ class KnownTokens:
         self._tokens: dict[str, Token] | None = None
         self._read_at = -REFRESH_SECONDS
         self._reader: threading.Thread | None = None
+        self._reader_lock = threading.Lock()
         self.failure = ""
         """Why they could not be read again; what was known before still holds then."""
 
@@ -195,10 +196,17 @@ class KnownTokens:
             return
         if self._tokens is None:
             self._read()
-        elif self._reader is None or not self._reader.is_alive():
+        elif (started := self._start_reader()) is not None:
+            started.join(_WAIT_SECONDS)
+
+    def _start_reader(self) -> threading.Thread | None:
+        """The thread that reads them again, started; None where one reads already. Requests come in several threads."""
+        with self._reader_lock:
+            if self._reader is not None and self._reader.is_alive():
+                return None
             self._reader = threading.Thread(target=self._read_again, name="stillhunt-tokens", daemon=True)
             self._reader.start()
-            self._reader.join(_WAIT_SECONDS)
+            return self._reader
 
     def _read_again(self) -> None:
         try:
