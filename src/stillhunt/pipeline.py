@@ -95,7 +95,7 @@ def hunt(
         InputError: nothing can be read, or a required column is missing.
         ConfigError: a setting is wrong.
     """
-    config = _with_key(config or Config.load())
+    lasting, config = _with_keys(config or Config.load())
     progress, clock = progress or Silent(), Clock()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
@@ -117,18 +117,20 @@ def hunt(
         with clock.stage("score"):
             tables, harvested = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
         with clock.stage("excerpts"):
-            views = campaign_views(traffic, tables, harvested, customers, log.prompts, config)
+            views = campaign_views(traffic, tables, harvested, customers, log.prompts, lasting)
         tables["rejects"] = _sorted_rejects([rejects, conflicts, bad_customers])
         if after is not None:
             with clock.stage("after"):
                 after(sketches.dataset(_workers(config)), tables, config)
         found = findings_record(tables, totals, config, log.facts, (repeats[0], repeats[1]))
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
-    return Case(tables, views.samples, views.timeline, run, views.origins, views.member_details)
+    return Case(tables, views.samples, views.timeline, run, views.origins, views.member_details, views.addresses)
 
 
-def _with_key(config: Config) -> Config:
-    return with_identity_key(config) if config.engine == "spark" else with_state_key(config)
+def _with_keys(config: Config) -> tuple[Config, Config]:
+    """The settings with a key only where it lasts, and with one in any case where executors have to share it."""
+    lasting = with_state_key(config)
+    return lasting, with_identity_key(lasting) if lasting.engine == "spark" else lasting
 
 
 def _workers(config: Config) -> int:

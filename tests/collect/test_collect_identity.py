@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.collect.normalise import identity, kernels_identity
-from stillhunt.collect.normalise.identity import IdentityHasher, address_and_prefix
+from stillhunt.collect.normalise.identity import IdentityHasher, address_and_prefix, address_hashes
 
 
 @pytest.mark.parametrize(
@@ -160,3 +161,36 @@ def test_many_unusual_addresses_over_many_batches(monkeypatch: pytest.MonkeyPatc
         texts = [f"20.{n // 250 % 250}.{n % 250}.7, 1.1.1.1" for n in range(start - 200, start + 500) if n >= 0] * 2
         found = hasher.addresses(pa.array([*texts, None]), 64)[0].to_pylist()
         assert found == [*(keyed("k", "address", text.split(",")[0]) for text in texts), None]
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "network"),
+    [
+        (" 93.184.216.34:8080 ", "93.184.216.34", "93.184.216.0/24"),
+        ("::ffff:93.184.216.34", "93.184.216.34", "93.184.216.0/24"),
+        ("2001:0DB8:1:2:0::9", "2001:db8:1:2::9", "2001:db8:1::/48"),
+        ("93.184.216.0/24", None, "93.184.216.0/24"),
+        ("2001:db8:1:: /48", None, "2001:db8:1::/48"),
+    ],
+)
+def test_a_search_has_the_hashes_of_the_log(text: str, address: str | None, network: str) -> None:
+    expected_hashes = (keyed("k", "address", address), keyed("k", "prefix", network))
+    found = address_hashes(text, "k")
+    assert tuple(None if one is None else int(one, 16) for one in found) == expected_hashes
+    assert {len(one) for one in found if one} == {16}
+    logged = IdentityHasher("k").addresses(pa.array([text.replace(" /48", "9").partition("/")[0]]), 256)
+    assert f"{logged[1][0].as_py():016x}" == found[1]
+    assert address_hashes(text, "another")[1] != found[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "unknown", "300.1.2.3", "93.184.216.0/16", "2001:db8::/24", "1.2.3.4/", "/24"]
+)
+def test_a_search_for_what_is_no_address_says_so(text: str) -> None:
+    with pytest.raises(InputError, match="no IP address"):
+        address_hashes(text, "k")
+
+
+def test_a_search_without_a_key_says_so() -> None:
+    with pytest.raises(ConfigError, match="key"):
+        address_hashes("93.184.216.34", "")

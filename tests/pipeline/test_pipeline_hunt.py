@@ -133,6 +133,7 @@ def test_details_of_members_are_those_of_the_logs(case: stillhunt.Case, world: W
         assert row["plan"] == customers[row["account_id"]]["plan"]
         assert row["created_at"] == customers[row["account_id"]]["created_at"]
     assert case.member_details.num_rows == case.members.num_rows
+    assert case.addresses.num_rows == 0  # their hashes would be under a key that nobody has
 
 
 def test_excerpts_can_be_left_out(world: World) -> None:

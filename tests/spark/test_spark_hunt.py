@@ -20,6 +20,7 @@ from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
+from stillhunt.triage.member_addresses import member_addresses
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.signatures.compiling import compile_signatures
 
@@ -40,7 +41,9 @@ def findings(sketches: Dataset, accounts: pa.Table | None, config: Config) -> di
     linked = link_slices(sketches, config, Silent())
     candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
     tables = (linked.traffic, linked.sliced, candidates)
-    found, _ = score_campaigns(tables, accounts, config, Silent(), linked.totals)
+    found, rows = score_campaigns(tables, accounts, config, Silent(), linked.totals)
+    sent = linked.traffic.take(rows)
+    found["addresses"] = member_addresses(found["members"], found["harvest"]["campaign_id"], sent)
     place = ("origin_file", "origin_row")
     traffic = linked.traffic.drop_columns(list(place))
     return {"traffic": traffic, "sliced": linked.sliced, "links": linked.links, "candidates": candidates, **found}
@@ -66,6 +69,7 @@ def test_findings_are_the_same(engine: Any, tmp_path: Path) -> None:
     sketches, _, _ = spark_sketches(engine, str(tmp_path), None, config)
     found = findings(sketches.dataset(1), customers, config)
     assert expected["campaigns"].num_rows
+    assert expected["addresses"].num_rows
     assert [name for name, table in expected.items() if not found[name].equals(table)] == []
     assert len(signatures.signatures) + len(signatures.without) == 1
     assert compile_signatures(sketches.dataset(1), found, config, 0) == signatures

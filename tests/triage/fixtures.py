@@ -172,7 +172,9 @@ def demo_case(seed: int = 7) -> Case:
     tables = {name: build(name, rows[name]) for name in CASE_TABLES}
     samples = sample_table(pa.Table.from_pylist(prompts), chars=320)
     details = build("member_details", [_details(member, number) for number, member in enumerate(rows["members"])])
-    return Case(tables, samples, build("timeline", views["timeline"]), run_record(tables), member_details=details)
+    timeline, run = build("timeline", views["timeline"]), run_record(tables)
+    addresses = build("addresses", [row for one in enumerate(rows["members"]) for row in _addresses(*one)])
+    return Case(tables, samples, timeline, run, member_details=details, addresses=addresses)
 
 
 def operator_rows(campaigns: tuple[str, str], relation: str = "one_operator") -> list[dict[str, Any]]:
@@ -196,6 +198,16 @@ def operator_rows(campaigns: tuple[str, str], relation: str = "one_operator") ->
             "statements": [text for _, text in ties.values()] or ["80 accounts serve both campaigns"],
         }
         for campaign, other in (campaigns, campaigns[::-1])
+    ]
+
+
+def _addresses(number: int, member: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two addresses of a member in one network, which it shares with seven others."""
+    own = {"campaign_id": member["campaign_id"], "account_id": member["account_id"]}
+    hashes = (("address", 2_000 + number, 3, 2), ("address", 1_000 + number, 3, 2), ("network", number // 8, 6, 1))
+    return [
+        {**own, "kind": kind, "hash": f"{value:016x}", "requests": requests, "different": different}
+        for kind, value, requests, different in hashes
     ]
 
 

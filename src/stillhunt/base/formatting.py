@@ -89,6 +89,11 @@ def sentence(text: str) -> str:
     return sentence_case(text) + ("" if text.endswith((".", "!", "?", ELLIPSIS)) else ".")
 
 
+def hash_digits(value: int) -> str:
+    """A hash of 64 bits as 16 hexadecimal digits, of which the order is that of the numbers."""
+    return f"{value:016x}"
+
+
 def count(number: int) -> str:
     """A whole number with thousands separators: `4,896`."""
     return f"{number:,}"

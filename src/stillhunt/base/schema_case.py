@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillhunt.base.shape import TIMESTAMP, Column, Table
 
-CASE_VERSION = 5
+CASE_VERSION = 6
 """Version of the case folder, written to run.json; raised whenever a table is added or a column changes."""
 
 VERDICTS = ("act", "review", "none")
@@ -239,6 +239,34 @@ MEMBER_DETAILS = Table(
     ),
 )
 
+ADDRESS_KINDS = ("address", "network")
+"""An IP address; its /24 (IPv4) or /48 (IPv6)."""
+
+ADDRESSES = Table(
+    "addresses",
+    "addresses.parquet: keyed hashes of the addresses from which members of campaigns (verdict act or review) sent "
+    "their requests, to search by; at most 20 addresses and 20 networks a member. Empty where the key of the hashes is "
+    "kept nowhere.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("account_id", pa.string(), False, "Account."),
+        _c("kind", pa.string(), False, "address, or network: its /24 (IPv4) or /48 (IPv6)."),
+        _c(
+            "hash",
+            pa.string(),
+            False,
+            "Keyed hash, 16 hexadecimal digits: the same in all hunts under one key, and unrelated under another.",
+        ),
+        _c("requests", pa.int64(), False, "Requests of the account in the campaign that came from there."),
+        _c(
+            "different",
+            pa.int64(),
+            False,
+            "Different addresses, or networks, of the account in the campaign, with those that are not listed.",
+        ),
+    ),
+)
+
 ACCOUNT_FACTS = Table(
     "account_facts",
     "account_facts: what `stillhunt export` writes, one row per campaign and member.",
@@ -340,5 +368,6 @@ CASE_VIEWS: dict[str, Table] = {
     "timeline": TIMELINE,
     "origins": ORIGINS,
     "member_details": MEMBER_DETAILS,
+    "addresses": ADDRESSES,
 }
 """File stem in the case folder -> table that only readers need; no finding depends on it."""

@@ -32,6 +32,7 @@ class Case:
         timeline: requests and accounts per campaign and time bucket.
         origins: clients, networks, kinds of addresses and countries of each campaign.
         member_details: times and origins of each member's requests, and what the accounts table says of it.
+        addresses: keyed hashes of the addresses and networks that each member uses most, to search by.
         run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
 
     Args:
@@ -41,6 +42,7 @@ class Case:
         run: content of run.json.
         origins: ORIGINS table; clients and networks are not shown where it is None.
         member_details: MEMBER_DETAILS table; times and origins of members are not known where it is None.
+        addresses: ADDRESSES table; no address can be searched for where it is None.
 
     Raises:
         ContractError: a table is missing or has another shape; a score or bit is not a finite number.
@@ -54,6 +56,7 @@ class Case:
         run: Mapping[str, Any] | None = None,
         origins: pa.Table | None = None,
         member_details: pa.Table | None = None,
+        addresses: pa.Table | None = None,
     ) -> None:
         missing = set(CASE_TABLES) - set(tables)
         if missing:
@@ -65,6 +68,7 @@ class Case:
         self.timeline = _view("timeline", timeline)
         self.origins = _view("origins", origins)
         self.member_details = _view("member_details", member_details)
+        self.addresses = _view("addresses", addresses)
         self.run: dict[str, Any] = public_run(run or {})
         for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
             if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stillhunt.base.coded import plain
 from stillhunt.base.config import Config
+from stillhunt.triage.member_addresses import ADDRESS_COLUMNS, member_addresses
 from stillhunt.triage.member_details import member_details
 from stillhunt.triage.origins import ASPECTS, origins_table
 from stillhunt.triage.samples import sample_table
@@ -33,12 +34,14 @@ class CampaignViews(NamedTuple):
         timeline: TIMELINE, requests of each campaign by time.
         origins: ORIGINS, clients, networks and countries of each campaign.
         member_details: MEMBER_DETAILS, the same of each member, and what the accounts table says of it.
+        addresses: ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere.
     """
 
     samples: pa.Table | None
     timeline: pa.Table | None
     origins: pa.Table | None
     member_details: pa.Table | None
+    addresses: pa.Table | None
 
 
 def campaign_views(
@@ -57,18 +60,22 @@ def campaign_views(
         rows: row of the traffic of each harvested request.
         customers: ACCOUNTS; None without such a table.
         read_prompts: reads prompts from the log again.
-        config: settings of the report.
+        config: settings of the report; the key of hashes where the user or the state folder has it.
     """
     harvest = tables["harvest"]
     campaigns = harvest["campaign_id"]
     harvested = traffic.select(["account_id", "timestamp", *ASPECTS.values()]).take(rows)
     details = member_details(tables["members"], campaigns, harvested, customers)
     if not harvest.num_rows:
-        return CampaignViews(None, None, None, details)
+        return CampaignViews(None, None, None, details, None)
+    addresses = None
+    if config.collect.identity_key:  # under a key that is forgotten, nobody can ask for a hash, and each run has others
+        sent = traffic.select(["account_id", *ADDRESS_COLUMNS.values()]).take(rows)
+        addresses = member_addresses(tables["members"], campaigns, sent)
     timeline = timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"])
     origins = origins_table(campaigns, harvested)
     if not config.report.excerpts:
-        return CampaignViews(None, timeline, origins, details)
+        return CampaignViews(None, timeline, origins, details, addresses)
     chosen = requests_near_moments(campaigns, harvested["timestamp"].cast(pa.int64()))
     picked, requests = harvest.take(chosen), traffic.take(rows.take(chosen))
     prompts = pa.table(
@@ -81,7 +88,7 @@ def campaign_views(
         }
     )
     samples = sample_table(prompts, chars=config.report.excerpt_chars)
-    return CampaignViews(samples, timeline, origins, details)
+    return CampaignViews(samples, timeline, origins, details, addresses)
 
 
 def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) -> pa.Array:

@@ -27,7 +27,9 @@ from stillhunt.triage.case_target import cannot_be_written, check_existing, chec
 
 TABLES: dict[str, Table] = {**CASE_TABLES, **CASE_VIEWS}
 
-_ROW_GROUP = 1 << 20
+_ROW_GROUP = 1 << 17
+"""Rows. Measured on 16 million harvested requests, against 1 << 20: a page of them takes 10 ms in place of 45 and 8 MB
+in place of 60; the file is 8 % longer."""
 _WRITERS = 2
 """Tables written at a time; each holds one row group and the order of its rows."""
 _LATE_TABLES = ("slices", "harvest")
@@ -55,6 +57,13 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
     "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
     "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),
     "member_details": (("campaign_id", "ascending"), ("account_id", "ascending")),
+    "addresses": (
+        ("campaign_id", "ascending"),
+        ("account_id", "ascending"),
+        ("kind", "ascending"),
+        ("requests", "descending"),
+        ("hash", "ascending"),
+    ),
     "origins": (
         ("campaign_id", "ascending"),
         ("aspect", "ascending"),
@@ -260,7 +269,7 @@ class StoredTables(Mapping[str, pa.Table]):
         return len(self._files)
 
     def _open(self, name: str) -> pq.ParquetFile:
-        file = pq.ParquetFile(self._folder / f"{name}.parquet")
+        file = pq.ParquetFile(self._folder / f"{name}.parquet", pre_buffer=False)
         TABLES[name].check(file.schema_arrow.empty_table())
         return file
 
@@ -268,7 +277,8 @@ class StoredTables(Mapping[str, pa.Table]):
         return self._guard(name, partial(self._read_checked, name))
 
     def _read_checked(self, name: str) -> pa.Table:
-        table = TABLES[name].check(self._files[name].read())
+        # without threads: each would keep room for what it decoded, 50 MB for a case of 50,000 accounts
+        table = TABLES[name].check(self._files[name].read(use_threads=name in _LATE_TABLES))
         table.validate(full=True)  # text that is not UTF-8 would fail later, far from its cause
         return table
 

@@ -22,6 +22,7 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
+from stillhunt.pipeline_local import with_state_key
 from stillhunt.triage import Case
 from stillhunt.watch.alerts.changes import Alert, alerts_of, early_sign_alerts, limit_alert
 from stillhunt.watch.alerts.outbox import record_alerts
@@ -114,8 +115,9 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
 
 
 def _hunt_settings(config: Config, folder: DataFolder) -> Config:
-    """The settings of the hunt itself; a cluster keeps nothing between hunts."""
-    return config if config.engine == "spark" else config.model_copy(update={"state": str(folder.state)})
+    """The settings of the hunt itself; of a cluster, nothing is kept between hunts but the key of its hashes."""
+    kept = with_state_key(config.model_copy(update={"state": str(folder.state)}))
+    return kept.model_copy(update={"state": ""}) if config.engine == "spark" else kept
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.arrays import I64, U64
-from stillhunt.collect.normalise.kernels_identity import hash_addresses, hash_all, hash_texts
+from stillhunt.base.errors import ConfigError, InputError
+from stillhunt.base.formatting import hash_digits
+from stillhunt.collect.normalise.kernels_identity import LONGEST_ADDRESS, hash_addresses, hash_all, hash_texts
 from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.kernels import KEYS, Flags, enter, hash_rows, look_up
 from stillhunt.collect.values.strings import as_text, cut_at, text_buffers
@@ -213,6 +215,38 @@ class IdentityHasher:
         hashes = np.zeros(len(text), np.uint64)
         hash_all(*text_buffers(text), key, hashes)
         return hashes
+
+
+def address_hashes(text: str, key: str) -> tuple[str | None, str]:
+    """Hashes by which an address is found in the table `addresses` of a case that was made under the same key.
+
+    Args:
+        text: an IPv4 or IPv6 address in any form that a log may have, or a network with its size: /24 or /48.
+        key: the key of the hunt, as in the setting `collect.identity_key` or in the state folder.
+
+    Returns:
+        (hash of the address, None where a network is given; hash of its /24 or /48), each 16 hexadecimal digits.
+
+    Raises:
+        ConfigError: the key is empty.
+        InputError: the text is no address, or a network of another size.
+    """
+    if not key:
+        raise ConfigError(
+            "addresses cannot be searched for: the key of their hashes is not here",
+            where="collect.identity_key",
+            next_step="name the hunt's state folder in the setting state, or set collect.identity_key as for the hunt; "
+            "a hunt with neither keeps no hashes of addresses",
+        )
+    shown, slash, size = text.partition("/")
+    canonical, network = address_and_prefix(shown)
+    if network is None or (slash and size.strip() != network.rpartition("/")[2]):
+        raise InputError(
+            "this is no IP address",
+            next_step="give an address such as 192.0.2.7 or 2001:db8::7, or a network: /24 for IPv4, /48 for IPv6",
+        )
+    address, prefix, _ = IdentityHasher(key).addresses(pa.array([canonical]), LONGEST_ADDRESS)
+    return None if slash else hash_digits(address[0].as_py()), hash_digits(prefix[0].as_py())
 
 
 def _hide_nulls(text: pa.Array, hashes: npt.NDArray[np.uint64], unusual: Flags) -> I64:
