@@ -67,6 +67,7 @@ def test_same_bytes_for_any_row_order_and_chunking(case: Case, tmp_path: Path) -
         shuffled(case.timeline),
         case.run,
         member_details=shuffled(case.member_details),
+        addresses=shuffled(case.addresses),
     )
     assert content(case.write(tmp_path / "a")) == content(other.write(tmp_path / "b"))
 

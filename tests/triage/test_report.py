@@ -425,11 +425,3 @@ def test_text_colours_have_enough_contrast() -> None:
         for name, least in {"ink": 4.5, "soft": 4.5, "against": 4.5, "act": 4.5, "review": 4.5, "for": 3.0}.items():
             high, low = sorted((luminance(colors[name]), luminance(paper)), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= least, (theme[:40], name)
-
-
-def test_vendored_files_are_what_they_were() -> None:
-    vendor = Path(report_campaigns.__file__).parent / "vendor"
-    listed = dict(reversed(line.split("  ")) for line in (vendor / "SHA256SUMS").read_text().splitlines())
-    assert set(listed) == {path.name for path in vendor.iterdir()} - {"SHA256SUMS", "README.md"}
-    for name, wanted in listed.items():
-        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == wanted

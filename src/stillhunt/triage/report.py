@@ -70,8 +70,8 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             headline=case.headline,
             period=formatting.period(*period) if findings else "",
             axis=(formatting.day(period[0]), formatting.day(period[1])) if findings else None,
-            figures=_figures(case),
-            coverage=_coverage(run),
+            figures=case_figures(case),
+            coverage=coverage_parts(run),
             personal_ids=case.personal_ids,
             sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
             left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
@@ -143,8 +143,12 @@ def _period(campaigns: list[CampaignModel]) -> tuple[datetime, datetime]:
     return min(c.row["first_seen"] for c in campaigns), max(c.row["last_seen"] for c in campaigns)
 
 
-def _figures(case: CaseModel) -> list[tuple[str, str]]:
-    """Large numbers under the headline, with their labels."""
+def case_figures(case: CaseModel) -> list[tuple[str, str]]:
+    """Large numbers under the headline, with their labels.
+
+    Args:
+        case: what there is to say.
+    """
     act, review = [campaign.row for campaign in case.of_verdict("act")], len(case.of_verdict("review"))
     flagged = int(pc.sum(case.tables["accounts"]["flagged"]).as_py() or 0)
     currency = case.campaigns[0].run.currency if case.campaigns else ""
@@ -159,7 +163,12 @@ def _figures(case: CaseModel) -> list[tuple[str, str]]:
     ]
 
 
-def _coverage(run: Mapping[str, Any]) -> list[dict[str, str]]:
+def coverage_parts(run: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Which evidence the logs allow, by family: its state, and what is missing.
+
+    Args:
+        run: content of run.json.
+    """
     return [_coverage_part(row) for row in run.get("coverage", [])]
 
 

@@ -16,6 +16,9 @@ _ITEMS_SHOWN = 20
 _LINES_SHOWN = 8
 _SAMPLE_CHARS = 2000
 _SAME_LINE_WORDS = 5
+_TEMPLATE_SHARE = 0.25
+"""Share of the excerpts that must have the most frequent phrase for what is shared to be called a template. Judgement:
+the excerpts are chosen to show what accounts share, so that a phrase in fewer of them is a chance likeness as well."""
 _LEAST_ITEM_CHARS = 12
 """What is left beside the template must be at least so long to be shown as a piece of work."""
 _END_CHARS = 24
@@ -53,6 +56,11 @@ class CampaignExcerpts:
     work: tuple[SampleCard, ...]
     read: int
 
+    @property
+    def templated(self) -> bool:
+        """True where one phrase is in enough excerpts to be called a template."""
+        return bool(self.template) and self.template[0][1] >= _TEMPLATE_SHARE * self.read
+
 
 def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
     """The excerpts of one campaign, ready to show.
@@ -60,19 +68,8 @@ def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
     Args:
         samples: its rows of the SAMPLES table.
     """
-    rows = samples.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).to_pylist()[:_ITEMS_SHOWN]
-    cut = [_pieces(row["text"][:_SAMPLE_CHARS], [(m["start"], m["end"]) for m in row["marks"]]) for row in rows]
-    template = _template(cut)
-    cards = tuple(
-        SampleCard(
-            request=formatting.shorten(row["request_id"], FULL_ID_CHARS),
-            account=formatting.shorten(row["account_id"], FULL_ID_CHARS),
-            when=formatting.minute(row["timestamp"]),
-            pieces=pieces,
-            item=_item(pieces, {beginning: text for beginning, text, _ in template}),
-        )
-        for row, pieces in zip(rows, cut, strict=True)
-    )
+    cards = _cards(samples)
+    template = _template(card.pieces for card in cards)
     accounts = {card.account: card for card in reversed(cards)}
     first = [card for card in cards if accounts[card.account] is card]
     chosen = [*first, *(card for card in cards if accounts[card.account] is not card)][:_CARDS_SHOWN]
@@ -82,6 +79,68 @@ def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
         work=tuple(card for card in cards if card.item),
         read=len(cards),
     )
+
+
+def _cards(samples: pa.Table) -> tuple[SampleCard, ...]:
+    """The excerpts of one campaign, in the order of time, at most 20."""
+    rows = samples.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).to_pylist()[:_ITEMS_SHOWN]
+    cut = [_pieces(row["text"][:_SAMPLE_CHARS], [(m["start"], m["end"]) for m in row["marks"]]) for row in rows]
+    phrases = {beginning: text for beginning, text, _ in _template(cut)}
+    return tuple(
+        SampleCard(
+            request=formatting.shorten(row["request_id"], FULL_ID_CHARS),
+            account=formatting.shorten(row["account_id"], FULL_ID_CHARS),
+            when=formatting.minute(row["timestamp"]),
+            pieces=pieces,
+            item=_item(pieces, phrases),
+        )
+        for row, pieces in zip(rows, cut, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class PhraseUse:
+    """Where a phrase of the template stands.
+
+    Attributes:
+        phrase: as the template shows it; empty where no excerpt has it.
+        cards: the excerpts that have it marked.
+        accounts: accounts that sent them.
+        read: excerpts in all.
+    """
+
+    phrase: str
+    cards: tuple[SampleCard, ...]
+    accounts: int
+    read: int
+
+    @property
+    def sentence(self) -> str:
+        """How many excerpts and accounts have it; the rest of the campaign's requests is not in the case."""
+        if not self.cards:
+            return f"This phrase is marked in none of {formatting.plural(self.read, 'excerpt')}."
+        having = formatting.sentence_case(formatting.part_of(len(self.cards), self.read, "excerpt"))
+        have = formatting.verb(len(self.cards), "has", "have")
+        return (
+            f"{having}, from {formatting.plural(self.accounts, 'account')}, {have} this phrase. Excerpts are a few of "
+            "the campaign's requests, chosen to show what its accounts share."
+        )
+
+
+def phrase_use(samples: pa.Table, phrase: str) -> PhraseUse:
+    """The excerpts of one campaign that have a phrase of its template.
+
+    Args:
+        samples: its rows of the SAMPLES table.
+        phrase: a phrase of `CampaignExcerpts.template`, or its first five words: those decide, as in the template.
+
+    Returns:
+        The excerpts in the order of `campaign_excerpts`, at most 20.
+    """
+    excerpts, wanted = _cards(samples), _beginning(phrase[:_SAMPLE_CHARS])
+    template = {beginning: text for beginning, text, _ in _template(card.pieces for card in excerpts)}
+    cards = tuple(c for c in excerpts if any(marked and _beginning(text) == wanted for text, marked in c.pieces))
+    return PhraseUse(template.get(wanted, ""), cards, len({card.account for card in cards}), len(excerpts))
 
 
 def _pieces(text: str, marks: Iterable[tuple[int, int]]) -> Pieces:

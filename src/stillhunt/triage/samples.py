@@ -13,7 +13,7 @@ from stillhunt.base.formatting import ELLIPSIS
 from stillhunt.base.schema_case import SAMPLES
 from stillhunt.triage.redact import Span, excerpt
 
-_SHARED_RUN_WORDS = 5
+SHARED_RUN_WORDS = 5
 """Words in a row that must recur to be marked; shorter ones recur by chance in any language."""
 
 _TEXT_CHARS = 65_536
@@ -22,7 +22,7 @@ _TEXT_CHARS = 65_536
 _READ_FOR_ONE = 16
 """Times the length of an excerpt that are redacted for it, so that it reaches what stands after a long template."""
 
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+WORD_OF_PROMPT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 """A word; in scripts without spaces each character counts as one."""
 
 
@@ -86,14 +86,14 @@ def _without(text: str, marks: list[Span], span: Span) -> tuple[str, list[Span]]
 
 def _shared_spans(candidates: list[dict[str, Any]]) -> list[list[Span]]:
     """For each prompt the spans of word runs that prompts of at least two accounts contain."""
-    words = [list(_WORD.finditer(row["prompt"][:_TEXT_CHARS])) for row in candidates]
+    words = [list(WORD_OF_PROMPT.finditer(row["prompt"][:_TEXT_CHARS])) for row in candidates]
     lowered = [[match.group().lower() for match in found] for found in words]
-    runs = [list(zip(*(own[offset:] for offset in range(_SHARED_RUN_WORDS)), strict=False)) for own in lowered]
+    runs = [list(zip(*(own[offset:] for offset in range(SHARED_RUN_WORDS)), strict=False)) for own in lowered]
     holders = {(row["account_id"], run) for row, own in zip(candidates, runs, strict=True) for run in own}
     accounts_with = Counter(run for _, run in holders)
     return [
         [
-            (found[start].start(), found[start + _SHARED_RUN_WORDS - 1].end())
+            (found[start].start(), found[start + SHARED_RUN_WORDS - 1].end())
             for start, run in enumerate(own)
             if accounts_with[run] > 1
         ]

@@ -13,6 +13,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.model_and_answers import KIND, P
 from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
+from stillhunt.triage import excerpt
 
 MEMBERS, OTHERS, EACH = 12, 120, 20
 OWNER = np.repeat(np.arange(MEMBERS + OTHERS), EACH)
@@ -41,9 +42,10 @@ def test_one_model_and_long_answers_rank_high() -> None:
     assert 0.5 < high.bits <= np.log2(0.5 + 0.5 * 3.0)
     assert low.bits < 0.0
     assert high.statement == (
-        "100 % of its requests ask for one model, and its answers average 900 tokens: more than in "
+        "100 % of its requests ask for one model, and its answers average 900 tokens, which is more than in "
         "98.4 % and, for answer length, 98.4 % of the log's other groups"
     )
+    assert excerpt(high.statement, 400)[0] == high.statement, "an alert hides no part of it as a secret"
 
 
 def test_groups_like_the_others_earn_nothing_on_average() -> None:

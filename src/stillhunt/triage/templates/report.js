@@ -41,7 +41,7 @@
     const step = data.times.length > 1 ? Math.min(...data.times.slice(1).map((t, i) => t - data.times[i])) : 36e5;
     const first = data.times[0], last = data.times[data.times.length - 1] + step;
     const pairs = (values) => data.times.map((t, i) => [t + step / 2, values[i]]);
-    const time = (grid, labels) => ({ ...axisLook, type: "time", gridIndex: grid, min: first, max: last, splitLine: { show: false },
+    const time = (grid, labels) => ({ ...axisLook, type: "time", containShape: false, gridIndex: grid, min: first, max: last, splitLine: { show: false },
       axisLabel: { ...axisLook.axisLabel, show: labels, formatter: shortDay, hideOverlap: true } });
     const value = (grid, name) => ({ ...axisLook, type: "value", gridIndex: grid, name, nameGap: 10, splitNumber: grid ? 2 : 4, minInterval: 1,
       axisLine: { show: false }, axisLabel: { ...axisLook.axisLabel, ...upright, formatter: grouped } });

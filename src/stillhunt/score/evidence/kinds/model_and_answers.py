@@ -64,7 +64,7 @@ def _rank(value: float, others: Floats) -> float:
     return below / (len(others) + 1.0)
 
 
-_WORDS = "{share:%} of its requests ask for one model{answers}: more than in {below} of the log's other groups"
+_WORDS = "{share:%} of its requests ask for one model{answers}, which is more than in {below} of the log's other groups"
 KIND = EvidenceKind(
     name="model_and_answers",
     family="conduct",

@@ -1,0 +1,251 @@
+"""Everything that is known of one account, and why it is or is not a member of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base import formatting
+from stillhunt.triage.case_traits import TRAIT_KINDS, CaseTraits
+from stillhunt.triage.explain import Explanation
+from stillhunt.triage.folder import canonical_order
+from stillhunt.triage.lookup import explain_id, resolve_id
+from stillhunt.triage.model import ID_CHARS, CaseModel
+from stillhunt.triage.neighbours import Neighbour, neighbours
+from stillhunt.triage.score_breakdown import ScoreSum
+
+_REASONS_NAMED = 3
+_VALUES_SHOWN = 5
+_VALUE_CHARS = 64
+
+
+@dataclass(frozen=True)
+class AccountMembership:
+    """One campaign or group that an account is in.
+
+    Attributes:
+        campaign_id: campaign, raw.
+        name: its id, safe to show.
+        verdict: that on the campaign.
+        role: of the account, as in the tables.
+        requests: of the account in the campaign.
+        share: those of all its requests, 0 to 1.
+        score: probability that it harvests there.
+        main: whether its explanation rests on this one.
+        details: its row of MEMBER_DETAILS; empty where there is none.
+    """
+
+    campaign_id: str
+    name: str
+    verdict: str
+    role: str
+    requests: int
+    share: float
+    score: float
+    main: bool
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AccountSlices:
+    """The slices of an account, counted."""
+
+    slices: int
+    in_campaigns: int
+    requests: int
+    harvested: int
+    largest: int
+
+    @property
+    def words(self) -> str:
+        """The counts in a sentence."""
+        return (
+            f"{formatting.plural(self.requests, 'request')} in {formatting.plural(self.slices, 'slice')}: "
+            f"{formatting.count(self.in_campaigns)} of them in campaigns, with "
+            f"{formatting.plural(self.harvested, 'harvested request')}."
+        )
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """What is known of one account.
+
+    Attributes:
+        account_id: account, raw.
+        name: its id, safe to show.
+        row: its row of accounts.parquet.
+        explanation: the same as `Case.explain` gives.
+        why: why it is or is not a member, in sentences.
+        memberships: campaigns and groups that it is in, in the order of the explanation.
+        details: what the accounts table and its requests in campaigns say of it, as label and value, safe to show.
+        slices: its slices, counted; None where they were not given.
+        evidence: its rows of EVIDENCE, in canonical order.
+        neighbours: accounts that share rare traits with it.
+    """
+
+    account_id: str
+    name: str
+    row: Mapping[str, Any]
+    explanation: Explanation
+    why: tuple[str, ...]
+    memberships: tuple[AccountMembership, ...]
+    details: tuple[tuple[str, str], ...]
+    slices: AccountSlices | None
+    evidence: pa.Table
+    neighbours: tuple[Neighbour, ...]
+
+
+def account_page(
+    case: CaseModel, account_id: str, origins: pa.Table, traits: CaseTraits, slices: pa.Table | None = None
+) -> AccountPage:
+    """What is known of one account.
+
+    Args:
+        case: what was found.
+        account_id: the whole id.
+        origins: the ORIGINS table.
+        traits: of the case.
+        slices: SLICES rows of this account or of all; None where they are not to be counted.
+
+    Raises:
+        CaseError: no account has this id; the nearest ones are named.
+    """
+    _, wanted = resolve_id(case.tables, account_id, ("account",))
+    own = _tables_of(case.tables, wanted)
+    explanation = explain_id(own, case.run, wanted, origins, ("account",))
+    evidence = own["evidence"].filter(pc.equal(own["evidence"]["account_id"], wanted))
+    details = case.member_details.filter(pc.equal(case.member_details["account_id"], wanted)).to_pylist()
+    by_campaign = {row["campaign_id"]: row for row in details}
+    verdicts = {row["campaign_id"]: row["verdict"] for row in own["campaigns"].to_pylist()}
+    counted = _counted(slices, wanted)
+    return AccountPage(
+        account_id=wanted,
+        name=formatting.shorten(wanted, ID_CHARS),
+        row=own["accounts"].slice(0, 1).to_pylist()[0],
+        explanation=explanation,
+        why=_why(case, explanation, verdicts, counted),
+        memberships=tuple(
+            AccountMembership(
+                campaign_id=one.campaign_id,
+                name=formatting.shorten(one.campaign_id, ID_CHARS),
+                verdict=verdicts.get(one.campaign_id, "none"),
+                role=one.role,
+                requests=one.requests,
+                share=one.share,
+                score=one.probability,
+                main=place == 0,
+                details=by_campaign.get(one.campaign_id, {}),
+            )
+            for place, one in enumerate(explanation.memberships)
+        ),
+        details=_details(details),
+        slices=counted,
+        evidence=canonical_order("evidence", evidence),
+        neighbours=neighbours(case, traits, wanted),
+    )
+
+
+def _tables_of(tables: Mapping[str, pa.Table], account_id: str) -> dict[str, pa.Table]:
+    """The case tables cut to one account and its campaigns, so that explaining it reads the evidence only once."""
+    accounts = tables["accounts"].filter(pc.equal(tables["accounts"]["account_id"], account_id))
+    members = tables["members"].filter(pc.equal(tables["members"]["account_id"], account_id))
+    campaigns = pc.unique(members["campaign_id"])
+    evidence = tables["evidence"]
+    # first by account: few rows are left whose campaign must be compared
+    near = evidence.filter(
+        pc.or_(pc.is_null(evidence["account_id"]), pc.fill_null(pc.equal(evidence["account_id"], account_id), False))
+    )
+    return {
+        "accounts": accounts,
+        "members": members,
+        "campaigns": tables["campaigns"].filter(pc.is_in(tables["campaigns"]["campaign_id"], value_set=campaigns)),
+        "evidence": near.filter(pc.is_in(near["campaign_id"], value_set=campaigns)),
+    }
+
+
+def _counted(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
+    if slices is None:
+        return None
+    own = slices.filter(pc.equal(slices["account_id"], account_id))
+    return AccountSlices(
+        slices=own.num_rows,
+        in_campaigns=own.num_rows - own["campaign_id"].null_count,
+        requests=int(pc.sum(own["requests"]).as_py() or 0),
+        harvested=int(pc.sum(own["harvest_requests"]).as_py() or 0),
+        largest=int(pc.max(own["requests"]).as_py() or 0),
+    )
+
+
+def _why(
+    case: CaseModel, explanation: Explanation, verdicts: Mapping[str, str], slices: AccountSlices | None
+) -> tuple[str, ...]:
+    """Why an account is or is not a member, in sentences."""
+    if not explanation.memberships:
+        return (*explanation.change[:1], *_too_little(case, slices))
+    main = explanation.memberships[0]
+    name, probability = formatting.shorten(main.campaign_id, ID_CHARS), formatting.probability(main.probability)
+    parts = (
+        f"probability of the campaign {formatting.probability(main.campaign.probability)}, that the account is a "
+        f"member of it {formatting.probability(main.member.probability)}"
+    )
+    if verdicts.get(main.campaign_id, "none") == "none":
+        opening = (
+            f"It is a member of no campaign. It is in the group {name}, which was left alone: the evidence does not "
+            f"suffice to call it one ({parts})."
+        )
+    elif main.verdict == "act":
+        opening = f"It is a member of the campaign {name} with the probability {probability} ({parts})."
+    elif main.verdict == "review":
+        opening = f"It may be a member of the campaign {name}; a person must review that ({parts})."
+    else:
+        opening = f"It has requests in the campaign {name} and is not flagged as a member ({parts})."
+    allowed = (
+        ["It belongs to a programme that the settings allow, so it is never flagged."] if explanation.sanctioned else []
+    )
+    return (opening, *allowed, *_reasons(main.member))
+
+
+def _reasons(member: ScoreSum) -> list[str]:
+    """The strongest findings about the account itself, for and against."""
+    sides = (("For its part in it", member.supporting), ("Against its part in it", member.opposing))
+    return [
+        f"{heading}: "
+        + "; ".join(f"{term.shown.rstrip('.')} ({formatting.bits(term.bits)} bits)" for term in terms[:_REASONS_NAMED])
+        + "."
+        for heading, terms in sides
+        if terms
+    ]
+
+
+def _too_little(case: CaseModel, slices: AccountSlices | None) -> list[str]:
+    """Whether it sent too little for anything to be inferred."""
+    link = case.run.get("settings", {}).get("link", {})
+    least = link.get("min_slice_requests") if isinstance(link, dict) else None
+    if slices is None or not isinstance(least, int) or slices.largest >= least:
+        return []
+    prompts = formatting.count(least)
+    return [f"No slice of it has the {prompts} distinct prompts from which anything is inferred. {slices.words}"]
+
+
+def _details(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """What is known of the account itself, in the order of `TRAIT_KINDS`; of its campaigns it says nothing."""
+    found: list[tuple[str, str]] = []
+    for kind in TRAIT_KINDS:
+        if kind.column == "campaign_id":
+            continue
+        values: dict[Any, None] = {}
+        for row in sorted(rows, key=lambda row: row["campaign_id"]):
+            value = row[kind.column]
+            values |= dict.fromkeys(value if isinstance(value, list) else [] if value is None else [value])
+        if not values:
+            continue
+        if kind.column == "created_at":
+            found.append(("Signed up", formatting.minute(next(iter(values)))))
+        else:
+            texts = [formatting.shorten(value, _VALUE_CHARS) for value in values]
+            found.append((kind.label, formatting.join_some(texts, _VALUES_SHOWN)))
+    return tuple(found)
