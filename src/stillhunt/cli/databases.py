@@ -13,12 +13,13 @@ from stillhunt.watch.folder import DATABASE
 
 
 @contextmanager
-def opened_database(data: Path, settings_file: Path | None) -> Iterator[WatchDatabase]:
+def opened_database(data: Path, settings_file: Path | None, *, as_it_is: bool = False) -> Iterator[WatchDatabase]:
     """The database of a data folder, closed at the end.
 
     Args:
         data: the data folder.
         settings_file: file of settings, which may name another database.
+        as_it_is: leave its tables as they are, whatever their version.
 
     Raises:
         CaseError: the folder has no database.
@@ -32,7 +33,7 @@ def opened_database(data: Path, settings_file: Path | None) -> Iterator[WatchDat
             next_step="name the data folder of a running watch",
             command_step="name the folder of 'stillhunt serve' or 'stillhunt watch' with --data",
         )
-    database = WatchDatabase(url, file)
+    database = WatchDatabase(url, file, as_it_is=as_it_is)
     try:
         yield database
     finally:

@@ -10,16 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.watch.database.tables import META, METADATA
+from stillhunt.watch.database import tables_console  # noqa: F401 - its tables belong to METADATA
+from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
-VERSION = 3
-"""Version of the tables. Those of an older database are added to: 2 has the decision log, 3 the appeals."""
-VERSION_ROW = "version"
+VERSION = 4
+"""Version of the tables; `migrations/versions` says what each has."""
 READS_ONLY = "stillhunt_reads_only"
 """Option of a connection that writes nothing, so that it waits for nobody."""
 MAKING = 0x5711_8047
@@ -35,13 +35,14 @@ class WatchDatabase:
     Args:
         url: SQLAlchemy URL; the file of the folder where it is empty.
         file: SQLite file.
+        as_it_is: leave the tables as they are, whatever their version.
 
     Raises:
         ConfigError: the URL names no database that can be used.
         OutputError: it cannot be opened, or a newer version of stillhunt made it.
     """
 
-    def __init__(self, url: str, file: Path) -> None:
+    def __init__(self, url: str, file: Path, *, as_it_is: bool = False) -> None:
         self._shown = str(file) if not url else "watch.database"
         try:
             if not url:
@@ -54,8 +55,9 @@ class WatchDatabase:
                 next_step="write postgresql+psycopg://USER@HOST/NAME and install stillhunt[postgres]; empty for SQLite",
             ) from error
         try:
-            with self.write() as connection:
-                self._bring_up_to_date(connection)
+            with self.changing_tables() as (connection, found):
+                if not as_it_is:
+                    self._bring_up_to_date(connection, found)
         except BaseException:
             self.close()
             raise
@@ -97,24 +99,45 @@ class WatchDatabase:
             next_step="check that it is there, has room, and is not locked by another program",
         )
 
-    def _bring_up_to_date(self, connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":  # processes that start together make it once; SQLite's begin waits
-            connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
-        if not inspect(connection).has_table(META.name):
-            METADATA.create_all(connection)
-            connection.execute(insert(META).values(name=VERSION_ROW, value=str(VERSION)))
-            return
-        row = META.c.name == VERSION_ROW
-        found = int(connection.execute(select(META.c.value).where(row)).scalar_one())
-        if found < VERSION:  # so far, each version has only added tables
-            METADATA.create_all(connection)
-            connection.execute(update(META).where(row).values(value=str(VERSION)))
+    @contextmanager
+    def changing_tables(self) -> Iterator[tuple[Connection, int]]:
+        """A transaction in which nobody else changes the tables, and their version; 0 where there are none.
+
+        Raises:
+            OutputError: the database cannot be used now.
+        """
+        with self.write() as connection:
+            if connection.dialect.name == "postgresql":  # one process after another; SQLite's begin waits by itself
+                connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
+            found = 0
+            if inspect(connection).has_table(META.name):
+                version = select(META.c.value).where(META.c.name == VERSION_ROW)
+                found = int(connection.execute(version).scalar_one())
+            yield connection, found
+
+    def refuse_newer(self, found: int) -> None:
+        """Refuse tables of a version that is not known here.
+
+        Raises:
+            OutputError: they are newer.
+        """
         if found > VERSION:
             raise OutputError(
                 f"the database has version {found}; this stillhunt knows versions up to {VERSION}",
                 where=self._shown,
                 next_step="use the newer stillhunt that wrote it, or restore the backup made before the upgrade",
             )
+
+    def _bring_up_to_date(self, connection: Connection, found: int) -> None:
+        self.refuse_newer(found)
+        if not found:  # as the revisions would make them, which a test compares; Alembic takes a while to be imported
+            METADATA.create_all(connection)
+            connection.execute(insert(META).values(name=VERSION_ROW, value=str(VERSION)))
+            connection.execute(insert(REVISION).values(version_num=f"{VERSION:04}"))
+        elif found < VERSION:
+            from stillhunt.watch.database.migrations.running import migrate  # start-up time
+
+            migrate(connection, found, VERSION)
 
 
 def _make_private(file: Path) -> None:

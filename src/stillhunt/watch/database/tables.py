@@ -1,13 +1,29 @@
-"""Tables of the database; a change of them is a new migration in `migrations.py`.
+"""Tables of the database; a change of them is a new revision in `migrations/versions`, and a higher `store.VERSION`.
 
 It never holds content of requests. Times are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 METADATA = MetaData()
+
+VERSION_ROW = "version"
+"""Name of the row of META that holds the version of the tables."""
 
 META = Table(
     "meta",
@@ -16,6 +32,14 @@ META = Table(
     Column("value", Text, nullable=False),
 )
 """Version of the tables, and what else is one value for the whole folder."""
+
+REVISION = Table(
+    "alembic_version",
+    METADATA,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""The same version as Alembic names it, in its own table; it is here so that new databases need no Alembic."""
 
 SNAPSHOT_ROWS = Table(
     "snapshots",

@@ -1,0 +1,1 @@
+"""The revisions, the oldest first; one that was released is never changed."""

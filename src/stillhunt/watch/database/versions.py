@@ -1,0 +1,102 @@
+"""The version of a database's tables, and the way back to an older one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, inspect, select
+
+from stillhunt.base.errors import ConfigError
+from stillhunt.watch.database.store import VERSION, WatchDatabase
+from stillhunt.watch.database.tables import METADATA
+
+ADDED_TABLES = {
+    2: ("decisions",),
+    3: ("appeals",),
+    4: ("cases", "case_events", "saved_filters", "users", "sessions", "audit"),
+}
+"""Tables that each version has added, and that an older one does not have."""
+
+
+@dataclass(frozen=True)
+class TableLoss:
+    """A table that an older version does not have.
+
+    Attributes:
+        table: its name.
+        rows: how many it has now.
+    """
+
+    table: str
+    rows: int
+
+
+def database_version(database: WatchDatabase) -> int:
+    """The version of the tables; 0 where there are none.
+
+    Args:
+        database: opened as it is.
+
+    Raises:
+        OutputError: the database cannot be used now.
+    """
+    with database.changing_tables() as (_, found):
+        return found
+
+
+def lost_by_downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
+    """What a downgrade would delete.
+
+    Args:
+        database: opened as it is.
+        version: to go back to.
+
+    Raises:
+        ConfigError: there is no such version below the present one.
+        OutputError: the database cannot be used now, or is newer than this stillhunt.
+    """
+    with database.changing_tables() as (connection, found):
+        _check(database, found, version)
+        return _lost(connection, version)
+
+
+def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
+    """Bring the tables back to an older version, for an older stillhunt.
+
+    Whoever has the database open meanwhile fails from then on. Whoever opens it with this stillhunt brings it up again.
+
+    Args:
+        database: opened as it is.
+        version: to go back to, 1 to VERSION.
+
+    Returns:
+        What was deleted.
+
+    Raises:
+        ConfigError: there is no such version below the present one.
+        OutputError: the database cannot be used now, or is newer than this stillhunt.
+    """
+    from stillhunt.watch.database.migrations.running import migrate  # start-up time
+
+    with database.changing_tables() as (connection, found):
+        _check(database, found, version)
+        lost = _lost(connection, version)
+        migrate(connection, found, version)
+    return lost
+
+
+def _check(database: WatchDatabase, found: int, version: int) -> None:
+    database.refuse_newer(found)
+    if not 1 <= version < found:
+        raise ConfigError(
+            f"the database has version {found}, so it cannot go back to {version}",
+            where="version of the database",
+            next_step=f"name a version from 1 to {found - 1}" if found > 1 else "there is nothing older",
+        )
+
+
+def _lost(connection: Connection, version: int) -> list[TableLoss]:
+    names = [name for added in range(version + 1, VERSION + 1) for name in ADDED_TABLES[added]]
+    there = set(inspect(connection).get_table_names())
+    rows = ((name, select(func.count()).select_from(METADATA.tables[name])) for name in names if name in there)
+    return [TableLoss(name, int(connection.execute(count).scalar_one())) for name, count in rows]
