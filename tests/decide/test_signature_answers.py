@@ -87,6 +87,15 @@ def test_whom_a_signature_never_touches(armed: SignatureAnswers, account: str) -
     assert ask(armed, account) is NO_DECISION
 
 
+def test_a_dismissed_campaign_is_left_alone_until_it_is_reopened(
+    armed: SignatureAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for dismissed, action in (({"c-1"}, "none"), ({"c-2"}, "step_up")):
+        monkeypatch.setattr(module, "dismissed_campaigns", lambda _, names=dismissed: frozenset(names))
+        armed.refresh()
+        assert ask(armed, "new").action == action
+
+
 def test_a_persons_decision_and_a_stronger_one_stay(armed: SignatureAnswers) -> None:
     for known in (
         GatewayAnswer(200, "observe", "operator_decision", 7, by_person=True),

@@ -14,9 +14,10 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import lift_overdue
+from stillhunt.decide.cases.dismissals import dismissed_within
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.links import Link, decide_links
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import append_within, log_locked
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.spared import spared_accounts
@@ -80,9 +81,12 @@ class BetweenHunts:
         if pairs <= self._known and not again:
             return
         spared = spared_accounts(self._folder, self._database, links, self._config, policy)
-        self._decided(
-            append_to_log(self._database, lambda log, secret: decide_links(policy, links, spared, log, now, secret))
-        )
+        with log_locked(self._database) as connection:  # under which nobody dismisses a campaign or reopens it
+            dismissed = dismissed_within(connection)
+            made = append_within(
+                connection, lambda log, secret: decide_links(policy, links, spared, log, now, secret, dismissed)
+            )
+        self._decided(made)
         self._known = pairs
 
     def _run(self) -> None:

@@ -134,6 +134,21 @@ def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
     return [one for one in known if one.kind != "undo" and one.seq not in undone and at < one.expires_at]
 
 
+def end_of(entry: LogEntry, author: str, note: str, now: int) -> LogEntry:
+    """The entry that ends another one; without place and hash.
+
+    Args:
+        entry: what ends.
+        author: who ends it.
+        note: why, for colleagues, as `names.note_of` makes it.
+        now: microseconds since 1970.
+    """
+    return replace(
+        entry, seq=0, made_at=now, kind="undo", author=author, starts_at=now, expires_at=now, snapshot=0,
+        undoes=entry.seq, note=note, before="", digest="",
+    )  # fmt: skip
+
+
 def in_force(entries: Iterable[LogEntry], at: int, allowed: frozenset[str] = frozenset()) -> Mapping[str, LogEntry]:
     """The decision that counts for each account at a time.
 

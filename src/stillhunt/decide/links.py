@@ -32,7 +32,13 @@ class Link:
 
 
 def decide_links(
-    policy: Policy, links: Sequence[Link], spared: Collection[str], log: Sequence[LogEntry], now: int, secret: bytes
+    policy: Policy,
+    links: Sequence[Link],
+    spared: Collection[str],
+    log: Sequence[LogEntry],
+    now: int,
+    secret: bytes,
+    dismissed: frozenset[str] = frozenset(),
 ) -> list[LogEntry]:
     """Entries about linked accounts that the policy appends to the log.
 
@@ -47,6 +53,7 @@ def decide_links(
         log: all entries so far, in order.
         now: microseconds since 1970.
         secret: of the data folder; the delay is made of it.
+        dismissed: campaigns that an analyst dismissed; nothing is decided for them.
 
     Returns:
         Entries without places and hashes, those with the most bits first.
@@ -60,7 +67,7 @@ def decide_links(
     made: list[LogEntry] = []
     for link in sorted(links, key=lambda one: (-one.bits, one.account_id, one.campaign_id)):
         pair = link.account_id, link.campaign_id
-        if link.account_id in untouched or pair in decided:
+        if link.account_id in untouched or link.campaign_id in dismissed or pair in decided:
             continue
         if rank(terms.linked) > rank(WITHOUT_FLAG):
             if link.account_id not in begun and len(begun) >= policy.accounts_per_day:
@@ -68,19 +75,10 @@ def decide_links(
             begun.add(link.account_id)
         decided.add(pair)
         starts = now + delay_of(policy, *pair, secret)
-        made.append(
-            LogEntry(
-                seq=0,
-                made_at=now,
-                kind="rule",
-                account_id=link.account_id,
-                action=terms.linked,
-                reason=terms.reason,
-                author=SIGNATURE_AUTHOR,
-                dry_run=policy.mode == "dry_run",
-                starts_at=starts,
-                expires_at=starts + int(terms.days * DAY),
-                campaign_id=link.campaign_id,
-            )
-        )
+        dry_run = policy.mode == "dry_run"
+        entry = LogEntry(
+            0, now, "rule", link.account_id, terms.linked, terms.reason, SIGNATURE_AUTHOR, dry_run, starts,
+            starts + int(terms.days * DAY), link.campaign_id,
+        )  # fmt: skip
+        made.append(entry)
     return made

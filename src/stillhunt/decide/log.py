@@ -141,6 +141,16 @@ def entries_about(connection: Connection, account: str) -> list[LogEntry]:
     return _entries(connection.execute(_all_entries().where(DECISIONS.c.account_id == account)).mappings())
 
 
+def decisions_about(database: WatchDatabase, campaign: str) -> list[LogEntry]:
+    """Entries that were made for one campaign, in order.
+
+    Args:
+        database: of the data folder.
+        campaign: lasting id.
+    """
+    return _entries(database.read(_all_entries().where(DECISIONS.c.campaign_id == campaign)))
+
+
 def _all_entries() -> Select[Any]:
     return select(DECISIONS).order_by(DECISIONS.c.seq)
 

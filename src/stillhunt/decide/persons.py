@@ -9,7 +9,7 @@ from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.entries import Kind, LogEntry, standing
+from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import append_to_log
 from stillhunt.decide.names import name_of_person, note_of
 from stillhunt.watch.database.store import WatchDatabase
@@ -44,16 +44,35 @@ def decide_as_person(
         ConfigError: it has no author, no end, or no account that can be one.
         OutputError: the database cannot be used, or its log was changed.
     """
+    entry = person_entry(_account(account), action, by, when, kind, reason)
+    (made,) = append_to_log(database, lambda _log, _secret: [entry])
+    return made
+
+
+def person_entry(
+    account: str, action: Action, by: tuple[str, str], when: tuple[int, float], kind: Kind, reason: ReasonCode
+) -> LogEntry:
+    """A person's decision about an account, to be appended; without place and hash.
+
+    Args:
+        account: whom it is about, as tables keep ids.
+        action: what happens.
+        by: name of the person, and why, for colleagues.
+        when: now in microseconds since 1970, and for how many days.
+        kind: case or override.
+        reason: what the customer may be told.
+
+    Raises:
+        ConfigError: it has no author or no end.
+    """
     (name, note), (now, days) = by, when
-    author, known = _author(name), _account(account)
+    author = _author(name)
     if not 0 < days <= LONGEST_DAYS:
         raise ConfigError(
             "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
         )
     end = now + int(days * DAY)
-    entry = LogEntry(0, now, kind, known, action, reason, author, False, now, end, note=note_of(note))
-    (made,) = append_to_log(database, lambda _log, _secret: [entry])
-    return made
+    return LogEntry(0, now, kind, account, action, reason, author, False, now, end, note=note_of(note))
 
 
 def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
@@ -76,10 +95,7 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     def ended(log: Sequence[LogEntry], _secret: bytes) -> Iterable[LogEntry]:
         for entry in standing(log, now):
             if entry.seq == seq:
-                yield LogEntry(
-                    0, now, "undo", entry.account_id, entry.action, entry.reason, name, entry.dry_run, now, now,
-                    entry.campaign_id, undoes=seq, note=note_of(note),
-                )  # fmt: skip
+                yield end_of(entry, name, note_of(note), now)
                 return
         raise CaseError(
             f"no decision {seq} stands", where="decision log", next_step="look at what is in force for its number"

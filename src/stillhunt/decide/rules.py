@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
-from stillhunt.decide.entries import LogEntry, standing
+from stillhunt.decide.entries import LogEntry, end_of, standing
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
 
 RENEWED = 0.5
@@ -27,11 +27,13 @@ class Findings:
         facts: ACCOUNT_FACTS of all campaigns of the snapshot.
         kinds: campaign -> its kind.
         sequence: number of the snapshot.
+        dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
     """
 
     facts: pa.Table
     kinds: Mapping[str, str]
     sequence: int
+    dismissed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,11 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     # What a signature decided between hunts ends by itself, since a hunt may see too little of a new account to say so.
     by_signature = [entry for entry in all_own if entry.author == f"rule:{SIGNATURE_RULE}"]
     own = [entry for entry in all_own if entry.author != f"rule:{SIGNATURE_RULE}"]
-    ended = [entry for entry in own if not _still_said(entry, wishes.get(entry.account_id), policy)]
-    ended += [entry for entry in by_signature if not _signature_says(entry, policy)]
+    dismissed = findings.dismissed
+    ended = [
+        one for one in own if one.campaign_id in dismissed or not _still_said(one, wishes.get(one.account_id), policy)
+    ]
+    ended += [one for one in by_signature if one.campaign_id in dismissed or not _signature_says(one, policy)]
     over = {entry.seq for entry in ended}
     kept = {entry.account_id: entry for entry in own if entry.seq not in over}
     begun, let_go = accounts_begun(policy, log, now), let_go_lately(policy, log, now)
@@ -80,7 +85,7 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
             begun.add(wish.account_id)
         made.append(_decision(policy, wish, findings.sequence, (now, secret), before))
     note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
-    return [*(_undone(entry, now, note) for entry in ended), *made]
+    return [*(end_of(entry, entry.author, note, now) for entry in ended), *made]
 
 
 def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
@@ -91,7 +96,7 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
     columns = [findings.facts[name].to_pylist() for name in names]
     for *row, established in zip(*columns, _established(policy, findings.facts), strict=True):
         account, campaign, verdict, flagged, sanctioned, role, score = row
-        if sanctioned or account in exempt:
+        if sanctioned or account in exempt or campaign in findings.dismissed:
             continue
         for rule in policy.rule:
             fits = verdict in rule.verdict and findings.kinds.get(campaign) in rule.kind and role in rule.role
@@ -192,21 +197,3 @@ def delay_of(policy: Policy, account: str, campaign: str, secret: bytes) -> int:
     least, most = (bound * MINUTE for bound in policy.delay_minutes)
     drawn = hmac.digest(secret, f"{account}\0{campaign}".encode(), hashlib.sha256)
     return int(least + (most - least) * (int.from_bytes(drawn[:8]) / 2**64))
-
-
-def _undone(entry: LogEntry, now: int, note: str) -> LogEntry:
-    return LogEntry(
-        seq=0,
-        made_at=now,
-        kind="undo",
-        account_id=entry.account_id,
-        action=entry.action,
-        reason=entry.reason,
-        author=entry.author,
-        dry_run=entry.dry_run,
-        starts_at=now,
-        expires_at=now,
-        campaign_id=entry.campaign_id,
-        undoes=entry.seq,
-        note=note,
-    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from stillhunt.base.config import Config
+from stillhunt.decide.cases.dismissals import dismissed_within
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import append_within, log_locked
 from stillhunt.decide.policy import POLICY_FILE, Policy, read_policy
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.triage import Case
@@ -62,4 +64,6 @@ def decide_latest(folder: DataFolder, database: WatchDatabase, policy: Policy, n
     if snapshot is None:
         return []
     findings = findings_of(snapshot)
-    return append_to_log(database, lambda log, secret: decide(policy, findings, log, now, secret))
+    with log_locked(database) as connection:  # under which nobody dismisses a campaign or reopens it
+        found = replace(findings, dismissed=dismissed_within(connection))
+        return append_within(connection, lambda log, secret: decide(policy, found, log, now, secret))

@@ -13,6 +13,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
 from stillhunt.decide.answers import Answers, GatewayAnswer
+from stillhunt.decide.cases.dismissals import dismissed_campaigns
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.spared import accounts_before, untouched_accounts
 from stillhunt.decide.table import InForce
@@ -54,7 +55,8 @@ class SignatureAnswers:
 
     A request that shows a campaign's template by itself is answered with `signature.first_request` of the policy, and
     so is each of an account that is linked, until its decision stands in the log. Spared are accounts that were seen
-    before the campaign was, those that rules may not touch, and those about which a person decided.
+    before the campaign was, those that rules may not touch, those about which a person decided, and all where an
+    analyst dismissed the campaign.
 
     `answer` is called by one thread and `refresh` by another; what they share is handed over by assignment.
 
@@ -68,6 +70,7 @@ class SignatureAnswers:
         self._folder, self._database, self._config = folder, database, config
         self._sequence: int | None = None
         self._armed: _Armed | None = None
+        self._dismissed: frozenset[str] = frozenset()
         self._new_links: deque[LinkedAccount] = deque()
         self._day = -1
         self._refused: set[str] = set()
@@ -91,6 +94,7 @@ class SignatureAnswers:
             except BaseException:
                 self._new_links.extendleft(reversed(links))
                 raise
+        self._dismissed = dismissed_campaigns(self._database)
         snapshot = latest_snapshot(self._folder)
         if snapshot is None or snapshot.sequence == self._sequence:
             return
@@ -124,7 +128,9 @@ class SignatureAnswers:
         acts = policy.mode == "enforce" and not policy.kill_switch and not known.by_person
         if not acts or action == "observe" or (known.action != "none" and rank(action) <= rank(known.action)):
             return known
-        if asked.account_id in policy.exempt.accounts or armed.spares(asked.account_id, found.campaign_id):
+        if asked.account_id in policy.exempt.accounts or found.campaign_id in self._dismissed:
+            return known
+        if armed.spares(asked.account_id, found.campaign_id):
             return known
         if rank(action) > rank(WITHOUT_FLAG) and not self._has_room(asked.account_id, policy, asked.now):
             action = weaker(action, WITHOUT_FLAG)

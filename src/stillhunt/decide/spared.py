@@ -9,10 +9,7 @@ import pyarrow.compute as pc
 from sqlalchemy import select
 
 from stillhunt.base.config import Config
-from stillhunt.base.engine_duckdb import DuckDBEngine
-from stillhunt.base.progress import Silent
 from stillhunt.base.units import DAY
-from stillhunt.collect import open_accounts
 from stillhunt.decide.links import Link
 from stillhunt.decide.policy import Policy
 from stillhunt.triage import Case
@@ -58,6 +55,10 @@ def _by_the_accounts_table(
     """Accounts of declared organisations, and those that were opened long before their campaign's first request."""
     if not config.watch.accounts or not linked:
         return set()
+    from stillhunt.base.engine_duckdb import DuckDBEngine  # start-up time
+    from stillhunt.base.progress import Silent  # start-up time
+    from stillhunt.collect import open_accounts  # start-up time, and 90 MB of a console that only shows a case
+
     with DuckDBEngine(threads=1, memory_gb=config.memory_limit_gb) as engine:
         source = config.watch.accounts
         customers, _ = open_accounts(source, mapping=None, config=config, engine=engine, progress=Silent())

@@ -1,0 +1,305 @@
+"""What an analyst may do to a case, and what each change makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.decide.actions import Action, ReasonCode
+from stillhunt.decide.cases.texts import (
+    MOST_LABELS,
+    MOST_NARRATIVE_CHARACTERS,
+    label_text,
+    long_text,
+    note_text,
+    person_text,
+)
+from stillhunt.decide.cases.work import CaseWork, EventKind
+
+DismissalReason = Literal[
+    "unrelated_customers",
+    "shared_framework",
+    "benchmark_run",
+    "class_or_workshop",
+    "reseller",
+    "sanctioned_programme",
+    "own_evaluation",
+    "data_error",
+    "other",
+]
+DISMISSAL_REASONS: dict[DismissalReason, str] = {
+    "unrelated_customers": "Separate customers write or work alike, and nothing else ties them.",
+    "shared_framework": "The accounts use the same framework or product, and nobody runs them as one.",
+    "benchmark_run": "The accounts run a published benchmark or test suite.",
+    "class_or_workshop": "People of one class or workshop do the same exercises.",
+    "reseller": "Many customers of one reseller or platform stand behind the accounts.",
+    "sanctioned_programme": "The use is agreed with us, and should be declared as a programme.",
+    "own_evaluation": "Our own people or systems evaluate the model.",
+    "data_error": "The logs or the accounts table are wrong or incomplete.",
+    "other": "There is another reason, which the note gives.",
+}
+"""Why a campaign is dismissed -> what that means, in a sentence that names no customer."""
+
+
+@dataclass(frozen=True)
+class CampaignFacts:
+    """What a hunt said of a campaign when it was decided.
+
+    Attributes:
+        accounts: members.
+        verdict: act, review or none.
+        score: probability, 0 to 1.
+    """
+
+    accounts: int
+    verdict: str
+    score: float
+
+
+@dataclass(frozen=True)
+class CampaignMember:
+    """A member of a campaign, as the snapshot has it.
+
+    Attributes:
+        account_id: its id.
+        flagged: its own verdict is act.
+        sanctioned: it belongs to a declared programme.
+        role: dedicated, mixed, pool, victim or unknown.
+    """
+
+    account_id: str
+    flagged: bool
+    sanctioned: bool
+    role: str
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    """Begin to work on a campaign; every other change does it as well."""
+
+
+@dataclass(frozen=True)
+class AssignCase:
+    """Give the case to a user, or to nobody.
+
+    Attributes:
+        assignee: name of the user; "" for nobody.
+    """
+
+    assignee: str
+
+
+@dataclass(frozen=True)
+class AddComment:
+    """Say something; it is never undone.
+
+    Attributes:
+        text: what is said.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AddLabel:
+    """Put a label on the case.
+
+    Attributes:
+        label: its text.
+    """
+
+    label: str
+
+
+@dataclass(frozen=True)
+class RemoveLabel:
+    """Take a label off the case.
+
+    Attributes:
+        label: its text.
+    """
+
+    label: str
+
+
+@dataclass(frozen=True)
+class WriteNarrative:
+    """Write the narrative anew.
+
+    Attributes:
+        text: all of it.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ActOnCampaign:
+    """Decide to act on the members whose own verdict is act; see `acting.plan_action` for whom it leaves out.
+
+    Attributes:
+        members: the members, as the snapshot has them.
+        action: what happens to them.
+        days: for how long.
+        reason: what customers may be told.
+        note: why, for colleagues.
+        facts: what the snapshot says of the campaign.
+        snapshot: its number; 0 for none.
+    """
+
+    members: tuple[CampaignMember, ...]
+    action: Action
+    days: float
+    reason: ReasonCode
+    note: str
+    facts: CampaignFacts
+    snapshot: int = 0
+
+
+@dataclass(frozen=True)
+class WatchCampaign:
+    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on.
+
+    Attributes:
+        note: why, for colleagues.
+        facts: what the snapshot says of the campaign.
+    """
+
+    note: str
+    facts: CampaignFacts
+
+
+@dataclass(frozen=True)
+class DismissCampaign:
+    """Decide that there is nothing to act on: what stands for it ends, and rules leave it alone.
+
+    Attributes:
+        reason: of DISMISSAL_REASONS.
+        note: why, for colleagues; it may not be empty.
+        facts: what the snapshot says of the campaign.
+    """
+
+    reason: DismissalReason
+    note: str
+    facts: CampaignFacts
+
+
+@dataclass(frozen=True)
+class ReopenCase:
+    """Work on a decided campaign again: rules may act on it from the next hunt on; what stands stays.
+
+    Attributes:
+        note: why, for colleagues.
+    """
+
+    note: str = ""
+
+
+Change = (
+    OpenCase
+    | AssignCase
+    | AddComment
+    | AddLabel
+    | RemoveLabel
+    | WriteNarrative
+    | ActOnCampaign
+    | WatchCampaign
+    | DismissCampaign
+    | ReopenCase
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a change makes of a case.
+
+    Attributes:
+        kind: of its event.
+        fields: new values of STATE_FIELDS.
+        note: of its event.
+        said: what `after` of its event has besides the fields.
+    """
+
+    kind: EventKind
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+def step_of(work: CaseWork, change: Change) -> Step:
+    """What a change makes of a case; its texts as they are stored.
+
+    Args:
+        work: the case before it.
+        change: what an analyst does.
+
+    Raises:
+        CaseError: the case is open already, or it is not decided and cannot be reopened.
+        ConfigError: a text is too long or missing, or a reason is none.
+    """
+    match change:
+        case AddComment():
+            return _opening(work, Step("comment", note=_needed(change.text, "a comment has no text")))
+        case ActOnCampaign() | WatchCampaign() | DismissCampaign():
+            return _decided(change)
+        case ReopenCase():
+            if work.status in ("new", "open"):
+                raise CaseError(
+                    "only a decided case can be reopened", where="status", next_step=f"it is {work.status}: work on it"
+                )
+            return Step("reopen", {"status": "open", "reason": ""}, note_text(change.note))
+        case _:
+            return _opening(work, _edited(work, change))
+
+
+def _opening(work: CaseWork, step: Step) -> Step:
+    """A step that opens a case which nobody has worked on."""
+    return Step(step.kind, {"status": "open", **step.fields}, step.note) if work.status == "new" else step
+
+
+def _edited(work: CaseWork, change: OpenCase | AssignCase | AddLabel | RemoveLabel | WriteNarrative) -> Step:
+    match change:
+        case OpenCase():
+            return Step("open")
+        case AssignCase():
+            return Step("assign", {"assignee": person_text(change.assignee, "assignee") if change.assignee else ""})
+        case AddLabel():
+            label = label_text(change.label)
+            if label not in work.labels and len(work.labels) >= MOST_LABELS:
+                raise ConfigError(
+                    f"a case has at most {MOST_LABELS} labels", where="label", next_step="take one off first"
+                )
+            return Step("label", {"labels": tuple(dict.fromkeys((*work.labels, label)))})
+        case RemoveLabel():
+            label = label_text(change.label)
+            return Step("unlabel", {"labels": tuple(one for one in work.labels if one != label)})
+        case WriteNarrative():
+            text = long_text(change.text, MOST_NARRATIVE_CHARACTERS, "a narrative")
+            return Step("narrative", {"narrative": text})
+
+
+def _decided(change: ActOnCampaign | WatchCampaign | DismissCampaign) -> Step:
+    said = {"facts": asdict(change.facts)}
+    match change:
+        case ActOnCampaign():
+            return Step("act", {"status": "acted", "reason": ""}, note_text(change.note), said)
+        case WatchCampaign():
+            return Step("watch", {"status": "watched", "reason": ""}, note_text(change.note), said)
+        case DismissCampaign():
+            if change.reason not in get_args(DismissalReason):
+                raise ConfigError(
+                    "this is no reason to dismiss a campaign",
+                    where="reason",
+                    next_step=f"choose of {', '.join(DISMISSAL_REASONS)}",
+                )
+            note = _needed(change.note, "a dismissal needs a note")
+            return Step("dismiss", {"status": "dismissed", "reason": change.reason}, note, said)
+
+
+def _needed(text: str, missing: str) -> str:
+    note = note_text(text)
+    if not note:
+        raise ConfigError(missing, where="note", next_step="write one sentence for colleagues")
+    return note

@@ -1,0 +1,172 @@
+"""The work on a campaign as it stands, and what was done to it before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, select
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError
+from stillhunt.decide.names import storable
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
+
+CaseStatus = Literal["new", "open", "watched", "acted", "dismissed"]
+"""Nobody works on it; somebody does; nothing is done but looking; accounts were acted on; it is nothing to act on."""
+EventKind = Literal[
+    "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo"
+]
+STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason")
+"""What changes change, and what undo puts back."""
+
+
+@dataclass(frozen=True)
+class CaseWork:
+    """The work on one campaign.
+
+    Attributes:
+        campaign_id: lasting id.
+        version: how many changes there were; 0 where nobody worked on it.
+        status: what became of it.
+        assignee: name of the user whose case it is; "" for nobody.
+        labels: in the order in which they were put on.
+        narrative: what analysts write; as typed, but for control characters.
+        reason: why it is dismissed, of DISMISSAL_REASONS; "" where it is not.
+        opened_at, changed_at: of the first and the latest change, microseconds since 1970; 0 where there is none.
+        changed_by: name of who made the latest change.
+    """
+
+    campaign_id: str
+    version: int = 0
+    status: CaseStatus = "new"
+    assignee: str = ""
+    labels: tuple[str, ...] = ()
+    narrative: str = ""
+    reason: str = ""
+    opened_at: int = 0
+    changed_at: int = 0
+    changed_by: str = ""
+
+
+@dataclass(frozen=True)
+class WorkEvent:
+    """One change of the work on a campaign.
+
+    Attributes:
+        campaign_id: lasting id.
+        version: of the case after the change, from 1.
+        at: microseconds since 1970.
+        by: name of who made it.
+        kind: what was done.
+        note: a comment's text, or why it was decided so.
+        before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
+            CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the
+            decision log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
+    """
+
+    campaign_id: str
+    version: int
+    at: int
+    by: str
+    kind: EventKind
+    note: str
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WorkConflict(CaseError):  # noqa: N818 - it is no fault: the reader sees both versions and goes on
+    """Somebody else changed the case since it was read; nothing was written.
+
+    Args:
+        current: the work as it stands now, with who changed it and when.
+        seen_version: version that the other one had seen.
+    """
+
+    def __init__(self, current: CaseWork, seen_version: int) -> None:
+        self.current, self.seen_version = current, seen_version
+        when = formatting.minute(datetime.fromtimestamp(current.changed_at / 1e6, UTC))
+        who = f"{current.changed_by} changed this case on {when}, after you read it" if current.version else ""
+        super().__init__(
+            who or "nobody has worked on this campaign yet",
+            where=f"campaign {formatting.shorten(current.campaign_id, 64)}, version {current.version}",
+            next_step="look at what it is now, and make your change again if it is still right; nothing was written",
+        )
+
+
+def read_work(database: WatchDatabase, campaign_id: str) -> CaseWork:
+    """The work on a campaign; version 0 and status new where nobody has worked on it.
+
+    Args:
+        database: of the data folder.
+        campaign_id: lasting id.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    rows = database.read(_row_of(campaign_id))
+    return work_of_row(rows[0]) if rows else CaseWork(campaign_id)
+
+
+def read_all_work(database: WatchDatabase) -> dict[str, CaseWork]:
+    """The work on all campaigns that somebody has worked on, by campaign.
+
+    Args:
+        database: of the data folder.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    return {row["campaign_id"]: work_of_row(row) for row in database.read(select(CASES))}
+
+
+def work_events(database: WatchDatabase, campaign_id: str) -> list[WorkEvent]:
+    """What was done to a case, the oldest first.
+
+    Args:
+        database: of the data folder.
+        campaign_id: lasting id.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    of_case = select(CASE_EVENTS).where(CASE_EVENTS.c.campaign_id == storable(campaign_id))
+    return [event_of_row(row) for row in database.read(of_case.order_by(CASE_EVENTS.c.version))]
+
+
+def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> CaseWork:
+    """The work on a campaign, where it is still the one that somebody read.
+
+    Args:
+        connection: of a transaction in which nobody else changes it.
+        campaign_id: lasting id.
+        seen_version: the version that was read.
+
+    Raises:
+        WorkConflict: it is not.
+    """
+    row = connection.execute(_row_of(campaign_id)).mappings().first()
+    work = work_of_row(row) if row is not None else CaseWork(campaign_id)
+    if work.version != seen_version:
+        raise WorkConflict(work, seen_version)
+    return work
+
+
+def work_of_row(row: Mapping[Any, Any]) -> CaseWork:
+    """A row of CASES as work."""
+    values = {one.name: row[one.name] for one in fields(CaseWork)}
+    return CaseWork(**{**values, "labels": tuple(json.loads(row["labels"]))})
+
+
+def event_of_row(row: Mapping[Any, Any]) -> WorkEvent:
+    """A row of CASE_EVENTS as an event."""
+    values = {one.name: row[one.name] for one in fields(WorkEvent)}
+    return WorkEvent(**{**values, "before": json.loads(row["before"]), "after": json.loads(row["after"])})
+
+
+def _row_of(campaign_id: str) -> Select[Any]:
+    return select(CASES).where(CASES.c.campaign_id == storable(campaign_id))
