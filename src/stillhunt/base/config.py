@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stillhunt.base.config_alerts import AlertSettings
+from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.config_group import SettingsGroup as _Group
 from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
 from stillhunt.base.config_report import Price, ReportSettings
@@ -26,7 +27,14 @@ from stillhunt.base.families import FAMILY_OF
 ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
 SECRET_SETTINGS = frozenset(
-    {"collect.identity_key", "watch.database", "alerts.webhooks", "alerts.email.password", "serve.nats_url"}
+    {
+        "collect.identity_key",
+        "watch.database",
+        "alerts.webhooks",
+        "alerts.email.password",
+        "serve.nats_url",
+        "console.oidc_client_secret",
+    }
 )
 """Settings whose value is never shown or written, with all that is in them: screens and run.json say only whether they
 are set."""
@@ -56,8 +64,9 @@ class CollectSettings(_Group):
     )
     identity_key: str = Field(
         "",
-        description="Secret for the keyed hashes of addresses, cards and e-mail. Empty: a fresh random key for each "
-        "run, so hashes of two runs cannot be compared. Findings never depend on it.",
+        description="Secret for the keyed hashes of addresses, cards and e-mail. Empty: the key of the state folder; "
+        "without one, a fresh random key for each run, so hashes of two runs cannot be compared and no case can be "
+        "searched by address. Findings never depend on it.",
     )
     mmdb: tuple[str, ...] = Field(
         (),
@@ -250,6 +259,7 @@ class Config(BaseModel):
     serve: ServeSettings = Field(default_factory=ServeSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     decide: DecideSettings = Field(default_factory=DecideSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:

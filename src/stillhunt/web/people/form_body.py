@@ -1,0 +1,80 @@
+"""Forms that browsers post: read within bounds before anything else is done, and left for whoever answers."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+
+from stillhunt.web.receiver import Receive
+
+MOST_FORM_BYTES = 1 << 20
+"""Longest form: the narrative of a case, each character of which may take nine bytes as it is sent."""
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The body of a request; None where it is longer than MOST_FORM_BYTES, or its client has gone.
+
+    Args:
+        receive: of ASGI.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > MOST_FORM_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read to the next reader, as if nobody had read it.
+
+    Args:
+        body: of the request.
+        receive: of ASGI; what comes after the body still comes from it.
+    """
+    given = False
+
+    async def receive_again() -> MutableMapping[str, Any]:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+def form_fields(content_type: str, body: bytes) -> dict[str, list[str]]:
+    """Fields of a form; none where the body is something else, or has more than a thousand.
+
+    Args:
+        content_type: as it was sent.
+        body: of the request.
+    """
+    if content_type.partition(";")[0].strip().lower() != _FORM_TYPE:
+        return {}
+    try:
+        text = body.decode("ascii", errors="replace")
+        return parse_qs(text, keep_blank_values=True, errors="replace", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+
+
+def posted(request: Request, name: str) -> str:
+    """A field of the form that was posted; "" where it is absent.
+
+    Args:
+        request: that passed the guard, which has read the form into `request.state.form`.
+        name: of the field.
+    """
+    values = getattr(request.state, "form", {}).get(name)
+    return str(values[0]) if values else ""

@@ -1,0 +1,153 @@
+"""Signing in with a name and a password: how often it may be tried, and what is recorded."""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import math
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+
+from stillhunt.base.formatting import plural
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.web.people.audit import record_look
+from stillhunt.web.people.sessions import SessionStore
+from stillhunt.web.people.users import check_password, find_user
+
+TRIES_OF_NAME = 10
+"""Wrong passwords for one name before it has to wait; a hundred are the most that NIST SP 800-63B-4, section 3.2.2,
+allows. Judgement."""
+TRIES_OF_ADDRESS = 30
+"""Wrong passwords from one address, behind which an office may be. Judgement."""
+TRIES_WINDOW = 15 * 60.0
+"""Seconds after which all of these may be made again; a part of it gives a part of them back. Judgement."""
+_COUNTERS = 1 << 14
+"""Counters, onto which names are spread by a secret hash: memory is the same however many names are tried, and two
+names have one counter in 16,384 cases."""
+_CHECKED_AT_ONCE = 2
+"""Passwords that are checked at the same time: each takes 64 MiB."""
+_MOST_WAITING = 32
+_WRONG = "Name or password is wrong."
+
+
+@dataclass(frozen=True)
+class SignInResult:
+    """What came of it.
+
+    Attributes:
+        cookie: of the new session; "" where there is none.
+        error: one sentence for the page; "" where there is none.
+        wait_seconds: after which it may be tried again; 0 at once.
+    """
+
+    cookie: str = ""
+    error: str = ""
+    wait_seconds: int = 0
+
+
+class TryLimit:
+    """How often something may be tried: a fixed number at once, and as many again in each window.
+
+    Args:
+        most: tries at once.
+        seconds: of the window.
+        ticks: seconds of a clock that never goes back.
+    """
+
+    def __init__(self, most: int, seconds: float, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._per_second, self._ticks = most, most / seconds, ticks
+        self._levels = array.array("d", bytes(8 * _COUNTERS))
+        self._times = array.array("d", bytes(8 * _COUNTERS))
+        self._secret = secrets.token_bytes(16)
+
+    def take(self, key: str) -> float:
+        """Count a try; it is given back if it succeeds, so that many at once are no way around.
+
+        Args:
+            key: a name or an address, from anybody.
+
+        Returns:
+            0 where it may be made; else seconds to wait, and nothing is counted.
+        """
+        place, now = self._place(key), self._ticks()
+        level = max(0.0, self._levels[place] - (now - self._times[place]) * self._per_second)
+        if level + 1 > self._most:
+            return (level + 1 - self._most) / self._per_second
+        self._levels[place], self._times[place] = level + 1, now
+        return 0.0
+
+    def give_back(self, key: str) -> None:
+        """Take back a try that was none, for it succeeded."""
+        place = self._place(key)
+        self._levels[place] = max(0.0, self._levels[place] - 1)
+
+    def _place(self, key: str) -> int:
+        digest = hashlib.blake2b(key.encode(errors="replace"), digest_size=8, key=self._secret).digest()
+        return int.from_bytes(digest) % _COUNTERS
+
+
+class SignInDesk:
+    """Checks names and passwords, as often as is allowed.
+
+    Who knows a name can keep it from signing in for some minutes, by trying wrong passwords from many addresses; an
+    attacker who may try for ever would be worse. Limits hold for each process.
+
+    Args:
+        database: of the data folder.
+        sessions: where sessions begin.
+        ticks: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self, database: WatchDatabase, sessions: SessionStore, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._sessions = database, sessions
+        self._names = TryLimit(TRIES_OF_NAME, TRIES_WINDOW, ticks)
+        self._addresses = TryLimit(TRIES_OF_ADDRESS, TRIES_WINDOW, ticks)
+        self._limiter = anyio.CapacityLimiter(_CHECKED_AT_ONCE)
+
+    async def sign_in(self, name: str, password: str, address: str) -> SignInResult:
+        """Sign somebody in, or say why not; both are in the audit.
+
+        Args:
+            name: as it was typed.
+            password: as it was typed.
+            address: of the client.
+
+        Raises:
+            OutputError: the database cannot be used, and then nobody is signed in.
+        """
+        if self._limiter.statistics().tasks_waiting >= _MOST_WAITING:
+            return SignInResult(error="Too many people sign in at once; try again in a minute.", wait_seconds=60)
+        if wait := self._addresses.take(address):
+            return _later(wait)
+        if wait := self._names.take(name):
+            self._addresses.give_back(address)
+            return _later(wait)
+        cookie = await anyio.to_thread.run_sync(self._checked, name, password, address, limiter=self._limiter)
+        if not cookie:
+            return SignInResult(error=_WRONG)
+        self._names.give_back(name)
+        self._addresses.give_back(address)
+        return SignInResult(cookie)
+
+    def _checked(self, name: str, password: str, address: str) -> str:
+        user = check_password(self._database, name, password)
+        if user is not None:
+            record_look(self._database, user.name, "signed_in", f"from {address}")
+            return self._sessions.begin(user.user_id)
+        # A name that nobody has is not written down: people type their password there.
+        known = find_user(self._database, name) if "\0" not in name else None
+        record_look(self._database, known.name if known else "", "sign_in_failed", f"from {address}")
+        return ""
+
+
+def _later(wait: float) -> SignInResult:
+    minutes = math.ceil(wait / 60)
+    text = f"Too many wrong passwords; try again in {plural(minutes, 'minute')}."
+    return SignInResult(error=text, wait_seconds=math.ceil(wait))
