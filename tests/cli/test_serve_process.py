@@ -15,8 +15,8 @@ import pytest
 from running import PROGRAM, clean_environment, run
 from sqlalchemy import update
 
-from stillhunt.watch.database.store import VERSION, VERSION_ROW, WatchDatabase
-from stillhunt.watch.database.tables import META
+from stillhunt.watch.database.store import VERSION, WatchDatabase
+from stillhunt.watch.database.tables import META, VERSION_ROW
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.parts import closed_parts, open_parts
 from stillhunt.watch.tokens import INGEST, make_token

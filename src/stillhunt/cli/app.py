@@ -23,10 +23,13 @@ from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.appeals import decision_commands
 from stillhunt.cli.benching import commands as bench_commands
+from stillhunt.cli.cases import case_app
+from stillhunt.cli.database_commands import commands as database_commands
 from stillhunt.cli.history import commands as history_commands
 from stillhunt.cli.keep import commands as keep_commands
 from stillhunt.cli.labs import commands as lab_commands
 from stillhunt.cli.live import commands as live_commands
+from stillhunt.cli.looking import commands as looking_commands
 from stillhunt.cli.options import (
     FormatOption,
     JsonFlag,
@@ -38,6 +41,7 @@ from stillhunt.cli.options import (
     given,
     pairs,
 )
+from stillhunt.cli.users import commands as user_commands
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
@@ -53,10 +57,14 @@ app = typer.Typer(
 )
 lab_app = typer.Typer(no_args_is_help=True, help="Simulated worlds, drills on your own logs, benchmarks.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
+app.add_typer(looking_commands)
 app.add_typer(live_commands)
 app.add_typer(history_commands)
 app.add_typer(keep_commands)
 app.add_typer(decision_commands)
+app.add_typer(database_commands, name="database")
+app.add_typer(user_commands, name="user")
+app.add_typer(case_app, name="case")
 app.add_typer(lab_app, name="lab")
 lab_app.add_typer(lab_commands)
 lab_app.add_typer(bench_commands)
@@ -261,24 +269,6 @@ def export(
 
     del accounts  # there is nothing else to export so far
     run_export(ExportOrder(case, campaign, file_format, out, every_member, force, quiet))
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the world and the case.")] = Path(
-        "stillhunt-demo"
-    ),
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of another world of the same kind.")] = None,
-    quiet: QuietFlag = False,
-) -> None:
-    """Hunt a simulated world and compare the findings with the truth.
-
-    Builds a seeded world with two campaigns among honest customers, hunts it like any logs, and prints what was found,
-    what was missed and who was wrongly accused. Takes less than a minute and needs no network.
-    """
-    from stillhunt.cli.demo import run_demo  # start-up time
-
-    run_demo(out, seed=seed, quiet=quiet)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress
 from stillhunt.cli.hunting import HuntOrder, hunt_and_show
+from stillhunt.cli.opening import serve_demo
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console
 from stillhunt.lab.founding.build import FoundingSpec, write_founding_case
@@ -30,9 +31,16 @@ from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import SANCTIONED_FILE, World, build_world, demo_spec, spec_for_rung, write_world
 from stillhunt.triage.case_target import check_existing
 from stillhunt.triage.folder import read_run
+from stillhunt.watch.after_hunt import after_hunt
+from stillhunt.watch.child import hunt_in_child
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DATABASE, SPOOL, DataFolder
+from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.snapshots import latest_snapshot
 
 WORLD_FOLDER = "world"
 CASE_FOLDER = "case"
+DATA_FOLDER = "data"
 _WORLD_FILE = re.compile(
     rf"requests/part-\d+\.parquet|(truth/)?accounts\.parquet|truth/requests\.parquet|{re.escape(SANCTIONED_FILE)}"
 )
@@ -64,6 +72,32 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
     console = output_console()
     _print_truth(console, world, case.accounts)
     console.print(f"The demo took {time.monotonic() - started:.0f} s. Its logs are in {out / WORLD_FOLDER}.")
+
+
+def serve_world(out: Path, listen: str, *, quiet: bool) -> None:
+    """Hunt the demo's world into a data folder, and show that in the browser with work on its campaigns.
+
+    Args:
+        out: the demo's folder.
+        listen: ADDRESS:PORT.
+        quiet: no progress.
+
+    Raises:
+        OutputError: the hunt failed, or the port cannot be used.
+    """
+    folder = DataFolder(out / DATA_FOLDER)
+    settings = {"watch": {"accounts": str(out / WORLD_FOLDER / "accounts.parquet")}}
+    config = Config.load(settings, file=_settings_of_world(out / WORLD_FOLDER))
+    plan = HuntPlan(folder, config, (str(out / WORLD_FOLDER / "requests"),), time.time_ns() // 1000)
+    if latest_snapshot(folder) is None:
+        with open_progress(quiet=quiet) as progress, progress.stage("hunting for the console", None, "requests"):
+            outcome = hunt_in_child(plan)
+        if outcome.failure:
+            raise OutputError(outcome.failure, where=outcome.where, next_step=outcome.next_step)
+        database = WatchDatabase("", folder.database)
+        after_hunt(plan, database, outcome, 0)
+        database.close()
+    serve_demo(folder, config, listen)
 
 
 def run_lab_world(
@@ -149,18 +183,19 @@ def clear_earlier_demo(out: Path) -> None:
     """
     if not out.exists():
         return
-    world, case = out / WORLD_FOLDER, out / CASE_FOLDER
+    world, case, data = out / WORLD_FOLDER, out / CASE_FOLDER, out / DATA_FOLDER
     check_existing(case, force=True)
     if (
         not out.is_dir()
-        or {entry.name for entry in out.iterdir()} - {WORLD_FOLDER, CASE_FOLDER}
+        or {entry.name for entry in out.iterdir()} - {WORLD_FOLDER, CASE_FOLDER, DATA_FOLDER}
+        or (data.exists() and (not (data / DATABASE).is_file() or _files_in(data / SPOOL)))
         or not all(_WORLD_FILE.fullmatch(file.relative_to(world).as_posix()) for file in _files_in(world))
         or not _is_case_of(case, world)
     ):
         raise OutputError(
             "the folder holds something that is not a demo", where=str(out), next_step="name another one with --out"
         )
-    for folder in (case, world):
+    for folder in (data, case, world):  # what was received came from elsewhere; what a demo hunted can be hunted again
         shutil.rmtree(folder, ignore_errors=True)
 
 

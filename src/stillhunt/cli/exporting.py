@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 import stillhunt
 from stillhunt.base import formatting
 from stillhunt.base.case_folder import case_folder_around
 from stillhunt.base.errors import OutputError
+from stillhunt.base.table_files import csv_bytes, parquet_bytes
 from stillhunt.cli.terminal import json_text, message_console, print_bytes
 from stillhunt.triage import personal_ids_sentence
 
 PARQUET = "parquet"
 STDOUT = Path("-")
-_FORMULA = re.compile("((?:^|;)\\s*)(?=[=+\\-@'\uff1d\uff0b\uff0d\uff20])")
-"""Where a spreadsheet would read a formula: at the beginning of a cell, which in some countries a semicolon ends."""
 
 
 @dataclass(frozen=True)
@@ -88,42 +81,9 @@ def _note(facts: pa.Table, left_out: int, out: Path | None) -> str:
     return f"{formatting.plural(accounts, 'account')}, {formatting.count(flagged)} of them flagged{place}{rest}"
 
 
-def csv_bytes(table: pa.Table) -> bytes:
-    """A table as CSV that no spreadsheet takes for formulas: UTF-8, one line a row, names of columns first.
-
-    Control characters are visible escapes. An apostrophe stands before = + - @ and before an apostrophe where a text,
-    or its part after a semicolon, begins with one. The values of a list are joined with semicolons.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.schema.names)
-    writer.writerows([_cell(value) for value in row.values()] for row in table.to_pylist())
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, int | float):
-        return repr(value)
-    text = "; ".join(value) if isinstance(value, list) else value
-    return _FORMULA.sub(r"\1'", formatting.escape_controls(text))
-
-
 def json_bytes(table: pa.Table) -> bytes:
     """A table as a JSON array of objects, in ASCII."""
     return json_text(table.to_pylist()).encode()
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as a Parquet file."""
-    file = io.BytesIO()
-    pq.write_table(table, file, compression="zstd")
-    return file.getvalue()
 
 
 WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": json_bytes, PARQUET: parquet_bytes}

@@ -97,6 +97,15 @@ class Screen:
         if listen and not self._quiet:
             self._print_pasteable(listen, data, token, parts)
 
+    def console_ready(self, listen: str, password: str) -> None:
+        """Say where the console is; the first admin's password is shown this once."""
+        self._say("console", address=f"http://{reachable(listen)}/")
+        self._print_password(password)
+
+    def _print_password(self, password: str) -> None:
+        if password:
+            self._console.print(f"# The console's first user is 'admin', with the password {password}", markup=False)
+
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.failure:
@@ -163,6 +172,11 @@ class LiveScreen(Screen):
         """Say where the server listens, and how to send to it."""
         if listen:
             self._print_pasteable(listen, data, token, parts)
+
+    def console_ready(self, listen: str, password: str) -> None:
+        """Say where the console is, and the first admin's password, this once."""
+        self._console.print(f"# Console: http://{reachable(listen)}/", markup=False)
+        self._print_password(password)
 
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show these from now on."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import glob
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError, OutputError, StillhuntError
+from stillhunt.base.errors import InputError, StillhuntError
 from stillhunt.base.formatting import shorten
+from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.live_screen import Screen, open_screen
+from stillhunt.cli.ports import check_port
 from stillhunt.cli.progress import MEGABYTE, open_progress
 from stillhunt.cli.terminal import message_console
 from stillhunt.decide.between_hunts import BetweenHunts
@@ -39,10 +39,15 @@ from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import check_broker, fetching
+from stillhunt.web.console.app import console_app
+from stillhunt.web.console.context import Console
+from stillhunt.web.console.snapshot import LatestSource
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
+from stillhunt.web.people.people import people_of
+from stillhunt.web.people.users import first_admin
 from stillhunt.web.receiver import Receiver
-from stillhunt.web.server import address, dispatcher, run_server, server_of
+from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 FIRST_NAME = "first start"
@@ -90,14 +95,15 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     database = WatchDatabase(config.watch.database, folder.database)
     policy_of(folder, config)
     if check:
-        _check_port(config.serve.listen)
+        check_port(config.serve.listen)
         check_broker(config.serve)
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
         return 0
+    keep_little_memory()
     with ExitStack() as opened:
         for part in sorted(order.parts):
             opened.enter_context(folder.role(f"serve-{part}"))
-        _check_port(config.serve.listen)
+        check_port(config.serve.listen)
         token = _first_token(database)
         if "hunt" in order.parts:
             with open_progress(quiet=order.quiet) as progress:
@@ -110,14 +116,11 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             plan = HuntPlan(folder, config, order.watched)
             schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
-        api, gateways = None, None
-        if "web" in order.parts:
-            signatures = SignatureAnswers(folder, database, config)
-            decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
-            api = ApiSources(database, tokens, decisions)
-            gateways = Gateways(decisions, tokens, config.decide, signatures)
         inlet = (traffic, limits) if receives else (None, None)
-        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, api, gateways)
+        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database)
+        console: Application | None = None
+        if "web" in order.parts:
+            served, console = _web(opened, served, (database, config), screen)
         receiver = None
         if receives:
             close_left_behind(folder.spool)
@@ -125,8 +128,24 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
             receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
         screen.watch(schedule, folder, database)
-        run_server(server_of(dispatcher(receiver, pages_of(served), gateways), config.serve.listen))
+        run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
+
+
+def _web(
+    opened: ExitStack, served: PageSources, kept: tuple[WatchDatabase, Config], screen: Screen
+) -> tuple[PageSources, Application]:
+    """The API, what gateways ask, and the console."""
+    (database, config), folder, tokens = kept, served.folder, served.tokens
+    signatures = SignatureAnswers(folder, database, config)
+    decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
+    people, source = people_of(database, config.console), LatestSource(folder)
+    source.begin()
+    shown = Console(source, config, folder, database, served.schedule, served.traffic, served.limits, decisions)
+    screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
+    api = ApiSources(database, tokens, decisions)
+    gateways = Gateways(decisions, tokens, config.decide, signatures)
+    return replace(served, api=api, gateways=gateways), console_app(shown, people)
 
 
 def run_watch(order: ServeOrder, *, once: bool) -> int:
@@ -237,20 +256,3 @@ def _check_watched(paths: Sequence[str]) -> None:
             raise InputError(
                 "no such file or folder", where=shorten(text, _SHOWN_CHARACTERS), next_step="check the path"
             )
-
-
-def _check_port(listen: str) -> None:
-    host, port = address(listen)
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        busy = error.errno == errno.EADDRINUSE
-        raise OutputError(
-            f"another program listens on {listen}" if busy else f"{listen} cannot be used: {error.strerror}",
-            where="setting serve.listen",
-            next_step="choose another address in the setting serve.listen",
-            command_step="name another with --listen",
-        ) from error

@@ -11,14 +11,16 @@ import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.web.gateways import Gateways
 from stillhunt.web.receiver import BODY_SECONDS, INLETS, Receive, Receiver, Scope, Send
+
+if TYPE_CHECKING:  # it brings what hunts need, 150 MB, which a process that only shows a case does without
+    from stillhunt.web.gateways import Gateways
 
 HEADER_BYTES = 512 << 10
 """Bytes after which headers must have ended: two reads of asyncio, as the first may hold the end of another body."""
@@ -99,13 +101,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def dispatcher(receiver: Receiver | None, pages: Application, gateways: Gateways | None = None) -> Application:
-    """One application: inlets go straight to the receiver, what gateways ask to them, everything else to the pages.
+def dispatcher(
+    receiver: Receiver | None, pages: Application, gateways: Gateways | None = None, console: Application | None = None
+) -> Application:
+    """One application: inlets go straight to the receiver, what gateways ask to them, and people to the console.
 
     Args:
         receiver: None in a process that receives nothing.
-        pages: all other paths, and the start and stop of the server.
+        pages: paths for machines, and the start and stop of the server.
         gateways: None in a process that answers none.
+        console: pages for people; None in a process that has none.
     """
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,10 +118,17 @@ def dispatcher(receiver: Receiver | None, pages: Application, gateways: Gateways
             await receiver(scope, receive, send)
         elif gateways is not None and scope["type"] == "http" and gateways.takes(scope["path"]):
             await gateways(scope, receive, send)
+        elif console is not None and scope["type"] == "http" and not is_for_machines(scope["path"]):
+            await console(scope, receive, send)
         else:
             await pages(scope, receive, send)
 
     return application
+
+
+def is_for_machines(path: str) -> bool:
+    """Whether a path is asked by programs: health, metrics and the API."""
+    return path in ("/healthz", "/readyz", "/metrics") or path.startswith("/v1/")
 
 
 def run_server(server: uvicorn.Server) -> None:

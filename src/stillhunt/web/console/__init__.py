@@ -1,0 +1,1 @@
+"""Pages for people: what was found, the evidence for and against it, and the work on it."""

@@ -1,0 +1,97 @@
+"use strict";
+// Forms that ask: before changed text is left behind (data-guard), and before something is done (data-confirm).
+// Text of a guarded form that was sent and not saved (the session was over, or it was refused) is in the form again on its next page.
+(() => {
+  let leaving = null;  // the form that is being sent: its text is not lost
+  const FIELDS = "textarea, input:not([type=hidden], [type=submit], [type=checkbox], [type=radio])";
+  const changed = (form) => form !== leaving && [...form.querySelectorAll(FIELDS)].some((field) => field.value !== field.defaultValue);
+  const guarded = (part) => [...document.querySelectorAll("form[data-guard]")].filter((form) => part.contains(form));
+  addEventListener("beforeunload", (event) => { if (guarded(document).some(changed)) event.preventDefault(); });
+  addEventListener("pageshow", () => { leaving = null; });
+  document.addEventListener("htmx:beforeSwap", (event) => {  // a swap takes text away without leaving the page
+    const lost = guarded(event.detail.target).some((form) => changed(form) && !form.contains(event.detail.requestConfig.elt));
+    if (lost && !confirm("Text that you wrote here is not saved. Leave it?")) event.detail.shouldSwap = false;
+  });
+
+  function button(text, value) {
+    const made = document.createElement("button");
+    made.textContent = text;
+    made.value = value;
+    return made;
+  }
+  function ask(question, yes) {
+    const dialog = document.createElement("dialog"), form = document.createElement("form"), sentence = document.createElement("p");
+    const cancel = button("Cancel", "");
+    sentence.textContent = question;
+    sentence.id = "confirm-question";
+    dialog.className = "confirm";
+    dialog.setAttribute("aria-labelledby", sentence.id);
+    form.method = "dialog";
+    cancel.autofocus = true;  // Enter alone does nothing
+    form.append(sentence, button(yes, "yes"), cancel);
+    dialog.append(form);
+    document.body.append(dialog);
+    dialog.showModal();
+    return new Promise((answered) => {
+      dialog.addEventListener("close", () => { dialog.remove(); answered(dialog.returnValue === "yes"); });
+    });
+  }
+
+  const filled = (form, question) => question.replace(/\{(\w+)\}/g, (whole, name) => {  // {action}: what is chosen in that field
+    const field = form.elements[name];
+    return field ? field.selectedOptions?.[0].textContent ?? field.value : whole;
+  });
+  let agreed = null;
+  document.addEventListener("submit", async (event) => {  // before htmx sees it
+    const form = event.target, submitter = event.submitter;
+    const asking = submitter?.dataset.confirm ? submitter : form;
+    if (!asking.dataset.confirm || agreed === form) { agreed = null; return; }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const yes = asking.dataset.confirmYes ?? (submitter?.textContent.trim() || "Yes");
+    if (!await ask(filled(form, asking.dataset.confirm), yes)) { submitter?.focus(); return; }
+    agreed = form;
+    form.requestSubmit(submitter);
+    agreed = null;
+  }, { capture: true });
+
+  const SENT = "stillhunt-sent";
+  const who = document.querySelector(".who summary")?.textContent ?? "";
+  const action = (form) => form.getAttribute("action");
+  const controls = (form) => [...form.elements].filter((one) => one.name && !["hidden", "submit"].includes(one.type));
+  function sent() {  // of this tab, until it is known to be saved; a browser may refuse to keep anything
+    try {
+      return JSON.parse(sessionStorage.getItem(SENT));
+    } catch { return null; }
+  }
+  function keep(what) {
+    try {
+      sessionStorage.setItem(SENT, JSON.stringify(what));
+    } catch { /* then it is lost, as without scripts */ }
+  }
+  function putBack(form, fields) {
+    for (const one of controls(form)) if (Object.hasOwn(fields, one.name)) one.value = fields[one.name];
+    for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const sentence = document.createElement("p");
+    sentence.className = "notice";
+    sentence.setAttribute("role", "status");
+    sentence.textContent = "What you wrote was not saved. It is here again: look at what stands now, and send it once more.";
+    form.prepend(sentence);
+    form.scrollIntoView({ block: "center" });
+  }
+  const kept = sent();
+  if (kept && who) {
+    const form = [...document.querySelectorAll("form[data-guard]")].find((one) => action(one) === kept.action);
+    const over = new URLSearchParams(location.search).has("done") || document.querySelector(".notice.bad");  // saved, or shown there
+    if (form || over || kept.who !== who) keep(null);
+    if (form && !over && kept.who === who) putBack(form, kept.fields);
+  }
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented) return;
+    if (form.matches("[data-guard]") && changed(form)) {
+      keep({ who, action: action(form), fields: Object.fromEntries(controls(form).map((one) => [one.name, one.value])) });
+    } else if (action(form) === "/sign-out") keep(null);
+    leaving = form;
+  });
+})();
