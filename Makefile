@@ -18,7 +18,7 @@ FUZZ_OPTIONS ?= --seconds 60
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use setup setup-spark setup-fuzz demo live-demo test test-spark fuzz lint format docs site transcript bench bench-log dist clean
+.PHONY: help use setup setup-spark setup-fuzz demo live-demo test test-spark fuzz lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -89,6 +89,9 @@ docs: setup ## write the generated pages again
 
 site: docs ## the documentation as a site in site/; open site/index.html, no server needed
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+tour: setup ## take the pictures of docs/tour.md again, which needs Chromium
+	$(PY) docs/tour.py
 
 transcript: setup ## run the examples of README and tutorial again and put their output in
 	bash docs/transcript.sh
