@@ -176,7 +176,7 @@ BAD: dict[str, tuple[str, dict[str, str]]] = {
 @pytest.mark.parametrize("what", BAD)
 def test_what_cannot_be_done_is_refused_with_what_to_do(scene: Scene, what: str) -> None:
     (kind, fields), anna = BAD[what], scene.reader("anna")
-    seen = form_of(anna, PAGE, f"{PAGE}/case/act").fields
+    seen = form_of(anna, PAGE, f"{PAGE}/case/act").fields if kind == "act" else {"version": "0"}
     before = scene.kept()
     answer = anna.post(f"{PAGE}/case/{kind}", {**seen, **fields})
     assert answer.status_code == 400
@@ -294,9 +294,9 @@ def test_bytes_that_are_no_text_do_no_harm(scene: Scene, raw: bytes) -> None:
     body = f"form_token={quote_plus(anna.token)}&version=0&text=a".encode() + raw
     answer = anna.send("POST", f"{PAGE}/case/comment", content=body, headers={"content-type": FORM})
     assert answer.status_code == 303
-    page_of(anna.get(PAGE))
     (event,) = work_events(scene.database, ACT)
     assert event.note.startswith("a")
+    assert event.note == event.note.encode(errors="replace").decode()
 
 
 def test_a_form_of_too_many_fields_or_none_changes_nothing(scene: Scene) -> None:

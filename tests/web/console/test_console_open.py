@@ -22,6 +22,7 @@ import pytest
 from cli.running import PROGRAM, clean_environment, run
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
+from stillhunt.cli import opening
 from stillhunt.cli.opening import run_open
 from stillhunt.web.console.app import READ_ROUTES, WORK_ROUTES, case_app
 from stillhunt.web.console.context import Console
@@ -178,7 +179,10 @@ KINDS_OF_DAMAGE = (
 
 
 @pytest.mark.parametrize("what", KINDS_OF_DAMAGE)
-def test_a_case_that_cannot_be_read_is_refused_before_anything_is_served(case: Path, tmp_path: Path, what: str) -> None:
+def test_a_case_that_cannot_be_read_is_refused_before_anything_is_served(
+    case: Path, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(opening, "run_server")
     with pytest.raises(CaseError) as refused:
         run_open(damaged(case, tmp_path / "case", what), "127.0.0.1:0", None)
     assert refused.value.next_step
@@ -187,7 +191,8 @@ def test_a_case_that_cannot_be_read_is_refused_before_anything_is_served(case: P
 @pytest.mark.parametrize(
     "listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.org:0", "127.0.0.1", "127.0.0.1:99999"]
 )
-def test_a_place_that_others_reach_is_refused(case: Path, listen: str) -> None:
+def test_a_place_that_others_reach_is_refused(case: Path, listen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(opening, "run_server")  # so that nothing is served where it is not refused
     with pytest.raises(StillhuntError) as refused:
         run_open(case, listen, None)
     assert isinstance(refused.value, ConfigError)
