@@ -10,8 +10,8 @@ PY := $(VENV)/bin/python
 USE_STAMP := $(VENV)/.stillhunt-use
 STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
-# One more than there are cores, since many tests wait for programs; a file stays in one process, with what it made once.
-PYTEST_OPTIONS ?= -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile
+# A file stays in one process, with what it made once.
+PYTEST_OPTIONS ?= -n auto --dist loadfile
 SPARK_STAMP := $(VENV)/.stillhunt-spark
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
