@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.decide.entries import LogEntry
-from stillhunt.web.console.rendering import account_url, campaign_url, decision_url, moment
+from stillhunt.web.console.member_table import campaign_link
+from stillhunt.web.console.rendering import account_url, decision_url, moment
 from stillhunt.web.console.table_columns import TableColumn
 from stillhunt.web.console.tables import TableSpec
 
@@ -39,7 +40,7 @@ DECISIONS_TABLE = TableSpec(
             "campaign_id",
             "Campaign",
             "choice",
-            link=lambda row: campaign_url(row["campaign_id"]) if row["campaign_id"] else "",
+            link=campaign_link,
         ),
         TableColumn("note", "Note", "text"),
     ),
@@ -102,7 +103,7 @@ SIGNS_TABLE = TableSpec(
             "campaign_id",
             "Campaign or group",
             "choice",
-            link=lambda row: campaign_url(row["campaign_id"]) if row["campaign_id"] else "",
+            link=campaign_link,
         ),
         TableColumn("first_at", "Began", "time"),
         TableColumn("found_at", "Found last", "time"),

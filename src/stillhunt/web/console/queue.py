@@ -9,8 +9,8 @@ import pyarrow as pa
 from starlette.requests import Request
 
 from stillhunt.base import formatting
-from stillhunt.decide.cases.work import read_all_work
-from stillhunt.triage.harm import expected_harm
+from stillhunt.decide.cases.work import CaseWork, read_all_work
+from stillhunt.triage.harm import queue_order
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.web.console.context import console_of
 from stillhunt.web.console.member_table import probability_of
@@ -91,33 +91,30 @@ def queue_rows(request: Request, shown: ShownCase) -> list[dict[str, Any]]:
     """
     database = console_of(request).database
     work = read_all_work(database) if database is not None else {}
-    found = []
-    for one in shown.model.of_verdict("act", "review"):
-        row, harm = one.row, expected_harm(one, shown.case.timeline)
-        own = work.get(row["campaign_id"])
-        found.append(
-            (
-                harm.order,
-                {
-                    "campaign_id": row["campaign_id"],
-                    "verdict": one.verdict,
-                    "status": own.status if own is not None else "new",
-                    "assignee": own.assignee if own is not None else "",
-                    "probability": row["score"],
-                    "harm": harm.per_day,
-                    "accounts": row["accounts"],
-                    "requests": row["requests"],
-                    "value": row["list_value"],
-                    "kind": one.kind,
-                    "skills": [formatting.shorten(name, NAME_CHARS) for name in row["skills"]],
-                    "labels": list(own.labels) if own is not None else [],
-                    "first_seen": row["first_seen"],
-                    "last_seen": row["last_seen"],
-                    "words": harm.words,
-                },
-            )
+    rows = []
+    for one, harm in queue_order(shown.model, shown.case.timeline):
+        row = one.row
+        own = work.get(row["campaign_id"], CaseWork(row["campaign_id"]))
+        rows.append(
+            {
+                "campaign_id": row["campaign_id"],
+                "verdict": one.verdict,
+                "status": own.status,
+                "assignee": own.assignee,
+                "probability": row["score"],
+                "harm": harm.per_day,
+                "accounts": row["accounts"],
+                "requests": row["requests"],
+                "value": row["list_value"],
+                "kind": one.kind,
+                "skills": [formatting.shorten(name, NAME_CHARS) for name in row["skills"]],
+                "labels": list(own.labels),
+                "first_seen": row["first_seen"],
+                "last_seen": row["last_seen"],
+                "words": harm.words,
+            }
         )
-    return [row for _, row in sorted(found, key=lambda item: item[0])]
+    return rows
 
 
 def queue_table(rows: list[dict[str, Any]]) -> pa.Table:
