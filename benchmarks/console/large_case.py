@@ -84,15 +84,18 @@ def multiplied(case: Case, times: int) -> Case:
     tables["operators"] = tables["operators"].set_column(place, "accounts", together)
     run = {**case.run, "counts": {**case.run.get("counts", {}), "accounts": tables["accounts"].num_rows}}
     run["counts"]["requests"] = int(pc.sum(tables["accounts"]["requests"]).as_py())
-    return Case(
-        tables,
-        case.samples,
-        _scaled(_scaled(case.timeline, accused, times, ("accounts",)), accused, of_requests, ("requests",)),
-        run,
-        _scaled(_scaled(case.origins, accused, times, ("accounts",)), accused, of_requests, ("requests",)),
-        _copies(case.member_details, _to_copy("member_details", case.member_details, accused, members), times),
-        _copies(case.addresses, _to_copy("addresses", case.addresses, accused, members), times),
+    views = dict(case.views)
+    views["timeline"] = _scaled(
+        _scaled(case.timeline, accused, times, ("accounts",)), accused, of_requests, ("requests",)
     )
+    views["origins"] = _scaled(
+        _scaled(case.origins, accused, times, ("accounts",)), accused, of_requests, ("requests",)
+    )
+    taken = ("requests", "samples", "output_tokens", "list_value")
+    views["taken"] = _scaled(case.taken, accused, of_requests, taken)
+    for name in ("member_details", "addresses", "cited"):
+        views[name] = _copies(views[name], _to_copy(name, views[name], accused, members), times)
+    return Case(tables, run=run, **views)
 
 
 def _accused(case: Case) -> pa.Array:

@@ -17,7 +17,9 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.collect import LogFacts, RequestLog, open_accounts, open_requests
 from stillhunt.collect.inspection import Inspection, inspect_log
-from stillhunt.link import link_slices
+from stillhunt.extract import languages_of, word_buckets
+from stillhunt.link import Linked, link_slices
+from stillhunt.link.campaign_phrases import campaign_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.pipeline_spark import with_identity_key
 from stillhunt.pipeline_spark.log import SparkLog
@@ -25,7 +27,8 @@ from stillhunt.resolve import resolve_campaigns
 from stillhunt.run_record import Clock, findings_record, log_record
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
-from stillhunt.triage.excerpts import campaign_views
+from stillhunt.triage.excerpts import CampaignViews, campaign_views
+from stillhunt.triage.rereading import Rereading
 
 AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
 """Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
@@ -100,9 +103,7 @@ def hunt(
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
-            customers, bad_customers = open_accounts(
-                log.accounts_source(accounts), mapping=accounts_mapping, config=config, engine=engine, progress=progress
-            )
+            customers, bad_customers = _customers(log, (accounts, accounts_mapping), config, engine, progress)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             conflicts, *repeats = sketches.settle_repeats()
@@ -110,21 +111,49 @@ def hunt(
         with clock.stage("link") as stage:
             linked = link_slices(sketches.dataset(_workers(config)), config, progress)
             stage["rows"] = linked.links.num_rows
-        traffic, sliced, totals = linked.traffic, linked.sliced, linked.totals
         with clock.stage("resolve") as stage:
-            candidates = resolve_campaigns(linked.links, traffic, sliced, config)
+            candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
             stage["rows"] = candidates.num_rows
         with clock.stage("score"):
-            tables, harvested = score_campaigns((traffic, sliced, candidates), customers, config, progress, totals)
+            judged = (linked.traffic, linked.sliced, candidates)
+            tables, harvested = score_campaigns(judged, customers, config, progress, linked.totals)
         with clock.stage("excerpts"):
-            views = campaign_views(traffic, tables, harvested, customers, log.prompts, lasting)
+            views = _campaign_views(linked, tables, harvested, (log, customers), lasting)
+        with clock.stage("phrases"):
+            known_by = _phrases(sketches.dataset(_workers(config)), linked, tables, harvested)
         tables["rejects"] = _sorted_rejects([rejects, conflicts, bad_customers])
         if after is not None:
             with clock.stage("after"):
                 after(sketches.dataset(_workers(config)), tables, config)
-        found = findings_record(tables, totals, config, log.facts, (repeats[0], repeats[1]))
+        found = findings_record(tables, linked.totals, config, log.facts, (repeats[0], repeats[1]))
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
-    return Case(tables, views.samples, views.timeline, run, views.origins, views.member_details, views.addresses)
+    return Case(tables, run=run, **views._asdict(), phrases=known_by)
+
+
+def _phrases(sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array) -> pa.Table:
+    """PHRASE_HASHES of the campaigns."""
+    return campaign_phrases(sketches, linked.traffic, tables, harvested, linked.totals)
+
+
+def _customers(
+    log: HuntedLog, named: tuple[Any, Mapping[str, str] | None], config: Config, engine: Engine, progress: Progress
+) -> tuple[pa.Table | None, pa.Table]:
+    """ACCOUNTS and their REJECTS, from what the user named and how its columns are mapped."""
+    source = log.accounts_source(named[0])
+    return open_accounts(source, mapping=named[1], config=config, engine=engine, progress=progress)
+
+
+def _campaign_views(
+    linked: Linked,
+    tables: dict[str, pa.Table],
+    harvested: pa.Array,
+    log: tuple[HuntedLog, pa.Table | None],
+    config: Config,
+) -> CampaignViews:
+    """What readers need beside the findings, of the log and its ACCOUNTS."""
+    traffic = linked.traffic.append_column("topic", linked.sliced["topic"])
+    rereading = Rereading(log[0].prompts, languages_of, word_buckets)
+    return campaign_views(traffic, tables, harvested, log[1], rereading, config, linked.totals)
 
 
 def _with_keys(config: Config) -> tuple[Config, Config]:

@@ -116,7 +116,7 @@ def findings_record(
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Settings without paths on this machine, and without those of alerts, which name people and change no finding."""
-    settings = config.model_dump(mode="json", exclude={"state", "alerts"})
+    """Settings without paths on this machine, and without those of alerts and packs, which change no finding."""
+    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier"})
     settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
     return settings

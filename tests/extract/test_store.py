@@ -51,7 +51,7 @@ def random_sketches(seed: int, rows: int, *, accounts: int = 40, empty: Sequence
     columns["account_id"] = [f"a{number:05d}" for number in owner.tolist()]
     columns["account_key"] = keys[owner]
     columns["request_id"] = [f"f{file}-r{row}" for row in range(rows)]
-    columns["request_key"] = rng.permutation(2**20)[:rows].astype(np.uint64) + np.uint64(2**40 * (file + 1))
+    columns["request_key"] = rng.choice(2**20, rows, replace=False).astype(np.uint64) + np.uint64(2**40 * (file + 1))
     columns["origin_file"], columns["origin_row"] = [file] * rows, list(range(rows))
     columns["timestamp"] = pa.array(columns["timestamp"], pa.int64()).cast(TIMESTAMP)
     for name in empty:

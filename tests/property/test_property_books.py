@@ -13,6 +13,7 @@ from small_log import SmallLog, Stages, act_campaigns, flagged_accounts, with_ch
 
 import stillhunt
 from stillhunt.base.config import Config
+from stillhunt.score import rebuild_verdict, verdict_differences
 
 LINKAGE = ("identity", "network", "timing")
 PLAN = ("content", "queue")
@@ -84,6 +85,21 @@ def test_evidence_rebuilds_every_probability(judged: tuple[Tables, Config]) -> N
         pc.and_(pc.equal(tables["evidence"]["family"], "prior"), pc.is_null(tables["evidence"]["account_id"]))
     )
     assert set(priors["bits"].to_pylist()) == {config.score.prior_bits}
+
+
+def test_every_verdict_follows_from_its_evidence_bit_for_bit(
+    judged: tuple[Tables, Config], case: stillhunt.Case
+) -> None:
+    tables, config = judged
+    budget = case.run["budget"]
+    for row in rows_of(tables["campaigns"]):
+        evidence, members = (
+            tables[name].filter(pc.equal(tables[name]["campaign_id"], row["campaign_id"]))
+            for name in ("evidence", "members")
+        )
+        facts = (budget["accounts"], budget["days"])
+        rebuilt = rebuild_verdict(evidence, members, tables["accounts"], config, facts)
+        assert verdict_differences(rebuilt, row, evidence, members, tables["accounts"], config) == []
 
 
 def test_an_account_has_the_score_of_its_strongest_membership(judged: tuple[Tables, Config]) -> None:

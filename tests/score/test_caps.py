@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.verdict.caps import LINKAGE, capped, family_bits, member_evidence
-from stillhunt.score.verdict.verdict import HARVEST_FAMILIES, sigmoid
+from stillhunt.score.verdict.rules import HARVEST_FAMILIES, sigmoid
 
 steady = settings(derandomize=True, deadline=None, max_examples=200)
 CAPS = Config().score.family_cap_bits.model_dump()
@@ -138,5 +138,5 @@ def test_the_caps_of_members_are_per_family() -> None:
 def test_findings_without_a_word_on_members_count_nothing_for_them() -> None:
     found = [Finding("queue", "test", "", 9.0), about_members("queue", 1.0, 2.0)]
     assert member_evidence(found, 2).tolist() == [[0.0, 0.0], [1.0, 2.0]]
-    assert member_evidence([], 2).tolist() == [[0.0, 0.0]]
+    assert member_evidence([], 2).shape == (0, 2)
     assert member_evidence([about_members("queue", 0.0, 0.0)], 2).tolist() == [[0.0, 0.0]]

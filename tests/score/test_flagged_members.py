@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
-from stillhunt.score.output.tables import flagged_members
+from stillhunt.score.verdict.flags import flagged_members
 
 SETTINGS = Config().score
 steady = settings(derandomize=True, deadline=None, max_examples=300)
@@ -34,9 +34,10 @@ def test_as_many_are_flagged_as_the_bounds_allow_the_surest_first(probability: n
     if not len(others):
         return
     surest = probability[others].max()
-    assert len(flagged) == 0 or probability[flagged].min() >= surest
-    strangers = (1.0 - probability[flagged]).sum() + 1.0 - surest
-    too_many = strangers / (len(flagged) + 1) > SETTINGS.flagged_strangers - 1e-12
+    assert len(flagged) == 0 or probability[flagged].min() > surest
+    equals = int((probability == surest).sum())
+    strangers = (1.0 - probability[flagged]).sum() + equals * (1.0 - surest)
+    too_many = strangers / (len(flagged) + equals) > SETTINGS.flagged_strangers - 1e-12
     assert too_many or surest < SETTINGS.flagged_probability
 
 
@@ -78,3 +79,15 @@ def test_the_bounds_are_those_of_the_settings() -> None:
     assert flagged_members(probability, loose).tolist() == [0, 1, 2]
     floor = Config(score={"flagged_strangers": 0.05, "flagged_probability": 0.95}).score
     assert flagged_members(probability, floor).tolist() == [0, 1]
+
+
+@steady
+@given(members, st.integers(0, 2**32 - 1))
+def test_what_an_account_is_called_decides_nothing(probability: np.ndarray, seed: int) -> None:
+    """Of equals all are flagged or none: an order of members by other ids flags the same ones."""
+    doubled = np.concatenate([probability, probability])
+    order = np.random.default_rng(seed).permutation(len(doubled))
+    before = set(flagged_members(doubled, SETTINGS).tolist())
+    after = {int(order[place]) for place in flagged_members(doubled[order], SETTINGS)}
+    assert before == after
+    assert all(place % len(probability) + other in before for place in before for other in (0, len(probability)))

@@ -35,7 +35,17 @@ def candidate_of(log: ScoredLog, first: int, last: int, number: int = 0) -> Cand
 def judged(candidate: Candidate, verdict: str = "act") -> Judged:
     members = len(candidate.accounts)
     return Judged(
-        candidate, [], 10.0, 0.999, [], verdict, None, np.full(members, 9.0), np.ones(members), np.zeros(members, bool)
+        candidate,
+        [],
+        [],
+        10.0,
+        0.999,
+        [],
+        verdict,
+        None,
+        np.full(members, 9.0),
+        np.ones(members),
+        np.zeros(members, bool),
     )
 
 

@@ -12,8 +12,9 @@ from row_logs import group_of, log_of_rows
 from stillhunt.base.config import Config
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.verdict import verdict
-from stillhunt.score.verdict.verdict import Judged, judge, sigmoid
+from stillhunt.score.verdict import rules, verdict
+from stillhunt.score.verdict.rules import sigmoid
+from stillhunt.score.verdict.verdict import Judged, judge
 
 SETTINGS = Config().score
 PRIOR, FLOOR = SETTINGS.prior_bits, SETTINGS.family_floor_bits
@@ -86,7 +87,7 @@ def test_families_above_the_floor_the_strongest_first_then_by_name(monkeypatch: 
 
 def test_act_needs_two_families(monkeypatch: pytest.MonkeyPatch) -> None:
     """One family alone is never enough, however probable it makes a campaign."""
-    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    monkeypatch.setattr(rules, "capped", lambda findings, *_: findings)
     assert verdict_on(monkeypatch, finding("queue", 40.0)).verdict == "review"
     assert verdict_on(monkeypatch, finding("queue", 40.0), finding("content", FLOOR - 0.01)).verdict == "review"
     assert verdict_on(monkeypatch, finding("queue", 40.0), finding("content", FLOOR)).verdict == "act"
@@ -108,7 +109,7 @@ def test_act_needs_two_families(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_work_queue_must_show(
     monkeypatch: pytest.MonkeyPatch, identity: float, network: float, content: float, queue: float, expected: str
 ) -> None:
-    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    monkeypatch.setattr(rules, "capped", lambda findings, *_: findings)
     found = [finding("identity", identity), finding("network", network)]
     found += [finding("content", content), finding("queue", queue)]
     assert verdict_on(monkeypatch, *found).verdict == expected
@@ -124,13 +125,13 @@ def test_one_work_queue_must_show(
     ],
 )
 def test_probabilities_decide(monkeypatch: pytest.MonkeyPatch, bits: float, expected: str) -> None:
-    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    monkeypatch.setattr(rules, "capped", lambda findings, *_: findings)
     assert verdict_on(monkeypatch, finding("content", bits / 2), finding("queue", bits / 2)).verdict == expected
 
 
 @pytest.mark.parametrize("kind", ["declared_organisation", "open_customer"])
 def test_a_group_that_openly_is_one_customer_is_for_review_at_most(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    monkeypatch.setattr(rules, "capped", lambda findings, *_: findings)
     found = [finding("content", 30.0), finding("queue", 30.0), finding("identity", -6.0, kind)]
     assert verdict_on(monkeypatch, *found).verdict == "review"
     assert verdict_on(monkeypatch, *found[:2]).verdict == "act"
@@ -149,7 +150,7 @@ def test_what_honest_groups_explain_too_needs_more(
     monkeypatch: pytest.MonkeyPatch, needs: str, linkage: float, expected: str
 ) -> None:
     """Strangers who sample one public set share prompts and template; only one operator ties them, too."""
-    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    monkeypatch.setattr(rules, "capped", lambda findings, *_: findings)
     found = [finding("content", 30.0), finding("queue", 30.0), finding("network", linkage)]
     found[1] = replace(found[1], act_needs=needs)
     assert verdict_on(monkeypatch, *found).verdict == expected
@@ -157,7 +158,7 @@ def test_what_honest_groups_explain_too_needs_more(
 
 def test_review_needs_a_family_above_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many weak findings that make a campaign probable show nothing that a person could look at."""
-    monkeypatch.setattr(verdict, "capped", lambda findings, *_: findings)
+    monkeypatch.setattr(rules, "capped", lambda findings, *_: findings)
     families = ("content", "queue", "identity", "network", "timing", "conduct")
     found = [finding(family, FLOOR - 0.01) for family in families]
     enough = -PRIOR + 5.0 - sum(one.bits for one in found)

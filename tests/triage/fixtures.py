@@ -400,6 +400,9 @@ def _piece(
         "kind": kind,
         "statement": statement,
         "bits": bits,
+        "raw_bits": bits,
+        "independent": False,
+        "act_needs": "nothing",
         "request_ids": [f"req-{kind}-{number:03d}" for number in range(min(count, 3))],
         "request_count": count,
     }

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.formatting import UNSAFE
-from stillhunt.triage import redact
 from stillhunt.triage.redact import excerpt
 
 SECRETS = [
@@ -144,10 +143,6 @@ def test_megabyte_fields_are_cheap(unit: str) -> None:
     assert time.process_time() - begin < 1.0  # measured 0.03 s; quadratic patterns would take minutes
 
 
-def test_the_words_for_the_redaction_name_every_label_and_promise_no_more() -> None:
-    """The report says what is replaced; a new pattern must be said, and names are not among them."""
-    labels = {label.strip("[]") for label, _ in redact._RULES} | {"secret", "card number", "address", "encoded", "user"}
-    other_words = {"e-mail": "e-mail", "address": "IP addresses", "id number": "identity", "uuid": "UUIDs"}
-    for label in labels:
-        assert other_words.get(label, label.removesuffix(" number")) in redact.WHAT_IS_REPLACED, label
-    assert excerpt("Please ask Maria Kovacs of 12 Elm Street", 400)[0] == "Please ask Maria Kovacs of 12 Elm Street"
+def test_names_and_addresses_end_with_their_line() -> None:
+    text = "Kind regards,\r\nPiotr Zed\r\nPlease answer\u2028Address: 12 Long Way\nSolve the task"
+    assert excerpt(text, 400)[0] == "Kind regards, [name] Please answer Address: [postal address] Solve the task"

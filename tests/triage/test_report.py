@@ -117,7 +117,7 @@ def test_says_what_was_found(page: str) -> None:
         "The template: what its accounts share",
         "in 8 of 8 excerpts",
         "1037: 13 apples are shared among 4 … 25.",
-        "names, postal addresses and other free text can remain",
+        "names that no rule finds, and other free text, can remain",
         "step-by-step mathematical reasoning",
         "USD 127",
         "5e5e5e5e",

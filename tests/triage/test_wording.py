@@ -107,7 +107,8 @@ def small_case(number: int, verdict: str, rejects: int) -> Case:
     tables = dict(demo_case().tables)
     rows = [
         {"campaign_id": f"c-{number}", "account_id": account, "family": family, "kind": "kind", "statement": statement,
-         "bits": bits, "request_ids": [], "request_count": number}
+         "bits": bits, "raw_bits": bits, "independent": False, "act_needs": "nothing", "request_ids": [],
+         "request_count": number}
         for account, family, bits, statement in (
             (None, PRIOR, -8.5, "odds before any evidence"),
             (None, "queue", 9.0, "the accounts share one work queue"),

@@ -91,6 +91,10 @@ PRIOR = "prior"
 """Family of the rows that state the odds before any evidence."""
 BUDGET = "budget"
 """Family of the rows that state what the false-alarm budget asks."""
+MEMBERSHIP = "members"
+"""Family of the rows that state that too few accounts are likelier members than not."""
+LIMIT_FAMILIES = (BUDGET, MEMBERSHIP)
+"""Families of the rows, with 0 bits, that state why a verdict is lower than the evidence by itself gives."""
 
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 

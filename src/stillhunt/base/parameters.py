@@ -143,6 +143,19 @@ def values_of(kind: type[T]) -> T:
     return kind(**changed)
 
 
+def parameter_values(beginning: str) -> dict[str, dict[str, Any]]:
+    """The values of all parameters of a room, by table and name, in what JSON has.
+
+    Args:
+        beginning: of the names of its tables, such as `score.`; a table counts from when its module was imported.
+    """
+    return {
+        table: {one.name: list(one.value) if isinstance(one.value, tuple) else one.value for one in parameters}
+        for table, (_, parameters) in all_parameters().items()
+        if table.startswith(beginning)
+    }
+
+
 def all_parameters() -> Mapping[str, tuple[str, tuple[Parameter, ...]]]:
     """Every table that was imported, by name: what it is about, and its parameters in the order of declaration."""
     return {

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillhunt.base.shape import TIMESTAMP, Column, Table
 
-CASE_VERSION = 6
+CASE_VERSION = 7
 """Version of the case folder, written to run.json; raised whenever a table is added or a column changes."""
 
 VERDICTS = ("act", "review", "none")
@@ -155,12 +155,33 @@ EVIDENCE = Table(
             "family",
             pa.string(),
             False,
-            "content, queue, timing, network, identity or conduct; prior for the odds before any evidence; budget, "
-            "with 0 bits, where the false-alarm budget turns the verdict act into review.",
+            "content, queue, timing, network, identity or conduct; prior for the odds before any evidence; with 0 bits "
+            "budget, where the false-alarm budget turns the verdict act into review, and members, where the verdict is "
+            "none since too few accounts are likelier members than not.",
         ),
         _c("kind", pa.string(), False, "Name of the test."),
         _c("statement", pa.string(), False, "The finding in one sentence."),
         _c("bits", pa.float64(), False, "log2 likelihood ratio after caps; negative is evidence against."),
+        _c(
+            "raw_bits",
+            pa.float64(),
+            False,
+            "The same before caps: of the finding; in a row with an account what it says of that member.",
+        ),
+        _c(
+            "independent",
+            pa.bool_(),
+            False,
+            "True where the group was formed without what the finding looks at, so that it has a cap of its own; false "
+            "in rows with an account.",
+        ),
+        _c(
+            "act_needs",
+            pa.string(),
+            False,
+            "What the verdict act needs beside this finding: nothing, linkage (evidence of one operator), or never: it "
+            "is not given; nothing in rows with an account.",
+        ),
         _c("request_ids", STRINGS, False, "Requests that show it, at most 50."),
         _c("request_count", pa.int64(), False, "Number of requests that show it."),
     ),
@@ -267,6 +288,95 @@ ADDRESSES = Table(
     ),
 )
 
+CITED = Table(
+    "cited",
+    "cited.parquet: the requests that findings about campaigns (verdict act or review) name, with when, how and from "
+    "where they came.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign that a finding names it for."),
+        _c("account_id", pa.string(), False, "Account that sent it."),
+        _c("request_id", pa.string(), False, "Request."),
+        _c("timestamp", TIMESTAMP, False, "When it arrived."),
+        _c("model", pa.string(), False, "Model that it asks."),
+        _c("input_tokens", pa.int64(), True, "Tokens of the prompt."),
+        _c("output_tokens", pa.int64(), True, "Tokens of the answer."),
+        _c("temperature", pa.float64(), True, "Sampling temperature that it sets."),
+        _c("top_p", pa.float64(), True, "Nucleus that it sets."),
+        _c("max_tokens", pa.int64(), True, "Most tokens of the answer that it sets."),
+        _c("status", pa.int32(), True, "HTTP status of the answer."),
+        _c("client", pa.string(), True, "Family of the User-Agent."),
+        _c("network", pa.string(), True, "Number and name of the autonomous system."),
+        _c("ip_kind", pa.string(), True, "Kind of address."),
+        _c("country", pa.string(), True, "Country of the client."),
+    ),
+)
+
+TAKEN_ASPECTS = ("all", "range", "model", "skill", "subject", "language")
+
+TAKEN = Table(
+    "taken",
+    "taken.parquet: what each campaign that harvests (verdict act or review) took, counted along several aspects, the "
+    "most first.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c(
+            "aspect",
+            pa.string(),
+            False,
+            "all (one row); range (one row: what it took of the subjects of which it has enough useful samples); "
+            "model; skill (a request may show several); subject; language (estimated from a few requests that are read "
+            "again).",
+        ),
+        _c(
+            "value",
+            pa.string(),
+            False,
+            "Its name; of a subject, its most telling words; of range and all, which samples count. (unknown) where a "
+            "request shows none, (other) for what has no name.",
+        ),
+        _c("requests", pa.int64(), False, "Harvested requests."),
+        _c(
+            "samples",
+            pa.int64(),
+            False,
+            "Useful samples: answered requests, of alike prompts one; 0 where the log has no prompts.",
+        ),
+        _c(
+            "output_tokens",
+            pa.int64(),
+            False,
+            "Output tokens of those requests; for a sampled log, the estimate for all calls.",
+        ),
+        _c("list_value", pa.float64(), False, "Their value at list price, in the currency of the settings."),
+        _c(
+            "everybody",
+            pa.float64(),
+            True,
+            "Of a subject, and of the subjects of range together: their share of the requests of other accounts, 0 to "
+            "1; null elsewhere, and where no other accounts were looked at.",
+        ),
+    ),
+)
+
+PHRASE_HASHES = Table(
+    "phrases",
+    "phrases.parquet: hashes of the phrases and words by which a campaign (verdict act or review) is known: they recur "
+    "in its requests, and are rare in the rest of the log.",
+    (
+        _c("campaign_id", pa.string(), False, "Campaign."),
+        _c("kind", pa.string(), False, "phrase: some words in a row; word: one word, in one of 65,536 buckets."),
+        _c("phrase", pa.uint32(), False, "Hash of the phrase, or bucket of the word, the same in all logs; no text."),
+        _c("requests", pa.int64(), False, "Harvested requests with it, of those that were looked at."),
+        _c("accounts", pa.int64(), False, "Accounts that sent them."),
+        _c("looked_at", pa.int64(), False, "Harvested requests of the campaign that were looked at."),
+        _c("members_looked_at", pa.int64(), False, "Accounts that sent those."),
+        _c("others", pa.int64(), False, "Accounts outside of all campaigns that use it, of those looked at."),
+        _c("compared", pa.int64(), False, "Accounts outside that were looked at."),
+        _c("other_requests", pa.int64(), False, "Requests of those accounts with it, of those looked at."),
+        _c("compared_requests", pa.int64(), False, "Requests of those accounts that were looked at."),
+    ),
+)
+
 ACCOUNT_FACTS = Table(
     "account_facts",
     "account_facts: what `stillhunt export` writes, one row per campaign and member.",
@@ -346,7 +456,8 @@ REJECTS = Table(
             "raw",
             pa.string(),
             False,
-            "Beginning and end of the row, at most 200 characters: addresses hidden, controls as escapes.",
+            "Beginning and end of the row, at most 200 characters, redacted; controls as escapes; empty after "
+            "the first 1,000 rows.",
         ),
     ),
 )
@@ -369,5 +480,8 @@ CASE_VIEWS: dict[str, Table] = {
     "origins": ORIGINS,
     "member_details": MEMBER_DETAILS,
     "addresses": ADDRESSES,
+    "cited": CITED,
+    "taken": TAKEN,
+    "phrases": PHRASE_HASHES,
 }
 """File stem in the case folder -> table that only readers need; no finding depends on it."""

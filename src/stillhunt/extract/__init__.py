@@ -1,11 +1,13 @@
 """One pass over the text: REQUESTS -> SKETCHES."""
 
+from stillhunt.extract.languages import languages_of
 from stillhunt.extract.sketches import PhraseReader, sketch_requests, warm_up
 from stillhunt.extract.store.folders import identity_key
 from stillhunt.extract.store.partials import KeptInput, Partials, names_in_use
 from stillhunt.extract.store.store import Store
 from stillhunt.extract.text.conduct import CONDUCT_FLAGS
 from stillhunt.extract.text.words import SCRIPTS, SKETCH_VERSION
+from stillhunt.extract.word_buckets import word_buckets
 
 __all__ = [
     "CONDUCT_FLAGS",
@@ -16,7 +18,9 @@ __all__ = [
     "PhraseReader",
     "Store",
     "identity_key",
+    "languages_of",
     "names_in_use",
     "sketch_requests",
     "warm_up",
+    "word_buckets",
 ]

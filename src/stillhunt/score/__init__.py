@@ -9,11 +9,13 @@ statistics (`stats`) know no log.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.needs import EvidenceNeeds
+from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.disposable_mail import list_version
@@ -21,18 +23,24 @@ from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL, family_needs
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
+from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict
+from stillhunt.score.rebuilt_differences import verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
 
 __all__ = [
     "Budget",
+    "RebuiltVerdict",
     "evidence_needs",
     "expected_false",
     "false_alarm_budget",
     "list_version",
     "log_budget",
+    "rebuild_verdict",
     "score_campaigns",
+    "verdict_differences",
+    "verdict_parameters",
 ]
 
 
@@ -79,6 +87,11 @@ def score_campaigns(
     judged += linked_operations(log, judged, config.score)
     made, harvested = case_tables(log, judged, config, splits)
     return made, pa.array(harvested)
+
+
+def verdict_parameters() -> dict[str, dict[str, Any]]:
+    """Every parameter on which evidence and verdicts rest, by table and name, in what JSON has."""
+    return parameter_values("score.")
 
 
 def evidence_needs() -> EvidenceNeeds:

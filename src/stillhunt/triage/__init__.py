@@ -8,6 +8,7 @@ from stillhunt.triage.origins import ASPECTS, origin_words, origins_table
 from stillhunt.triage.personal_ids import personal_ids, personal_ids_sentence
 from stillhunt.triage.redact import excerpt
 from stillhunt.triage.samples import sample_table
+from stillhunt.triage.taken_summary import taken_summary
 from stillhunt.triage.timeline import timeline_table
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "personal_ids",
     "personal_ids_sentence",
     "sample_table",
+    "taken_summary",
     "timeline_table",
 ]

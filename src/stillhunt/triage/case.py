@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,8 +18,9 @@ from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import StoredTables, public_run, read_run, write_folder
 from stillhunt.triage.lookup import ID_KINDS, explain_id, resolve_id
-from stillhunt.triage.model import CaseModel, case_model
+from stillhunt.triage.model import CaseModel, case_model, run_facts
 from stillhunt.triage.report import render_report
+from stillhunt.triage.taken_summary import taken_summary
 
 _ROWS_IN_NOTEBOOK = 12
 
@@ -33,6 +35,9 @@ class Case:
         origins: clients, networks, kinds of addresses and countries of each campaign.
         member_details: times and origins of each member's requests, and what the accounts table says of it.
         addresses: keyed hashes of the addresses and networks that each member uses most, to search by.
+        cited: the requests that findings name, with when, how and from where they came.
+        taken: what each campaign took.
+        phrases: hashes of the phrases by which each campaign is known.
         run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
 
     Args:
@@ -40,12 +45,10 @@ class Case:
         samples: SAMPLES table; none shown where it is None.
         timeline: TIMELINE table; no chart where it is None.
         run: content of run.json.
-        origins: ORIGINS table; clients and networks are not shown where it is None.
-        member_details: MEMBER_DETAILS table; times and origins of members are not known where it is None.
-        addresses: ADDRESSES table; no address can be searched for where it is None.
+        views: the other tables of `CASE_VIEWS` by name; what a missing one says is not known.
 
     Raises:
-        ContractError: a table is missing or has another shape; a score or bit is not a finite number.
+        ContractError: a table is missing, unknown or has another shape; a score or bit is not a finite number.
     """
 
     def __init__(
@@ -54,21 +57,24 @@ class Case:
         samples: pa.Table | None = None,
         timeline: pa.Table | None = None,
         run: Mapping[str, Any] | None = None,
-        origins: pa.Table | None = None,
-        member_details: pa.Table | None = None,
-        addresses: pa.Table | None = None,
+        **views: pa.Table | None,
     ) -> None:
         missing = set(CASE_TABLES) - set(tables)
         if missing:
             raise ContractError(f"tables missing: {sorted(missing)}", where="Case")
+        if unknown := set(views) - set(CASE_VIEWS):
+            raise ContractError(f"no such tables: {sorted(unknown)}", where="Case")
         if not isinstance(tables, StoredTables):  # those are checked when they are read
             tables = {name: table.check(tables[name]) for name, table in CASE_TABLES.items()}
         self.tables = tables
         self.samples = _view("samples", samples)
         self.timeline = _view("timeline", timeline)
-        self.origins = _view("origins", origins)
-        self.member_details = _view("member_details", member_details)
-        self.addresses = _view("addresses", addresses)
+        self.origins = _view("origins", views.get("origins"))
+        self.member_details = _view("member_details", views.get("member_details"))
+        self.addresses = _view("addresses", views.get("addresses"))
+        self.cited = _view("cited", views.get("cited"))
+        self.taken = _view("taken", views.get("taken"))
+        self.phrases = _view("phrases", views.get("phrases"))
         self.run: dict[str, Any] = public_run(run or {})
         for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
             if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():
@@ -120,6 +126,11 @@ class Case:
         return self.tables["rejects"]
 
     @property
+    def views(self) -> dict[str, pa.Table]:
+        """The tables of `CASE_VIEWS` by name, which only readers need."""
+        return {name: getattr(self, name) for name in CASE_VIEWS}
+
+    @property
     def model(self) -> CaseModel:
         """What there is to say about it; the screen, explanations and the report lay it out."""
         return case_model(self.tables, self.run, self.origins, self.member_details)
@@ -134,7 +145,17 @@ class Case:
         Raises:
             CaseError: no account or campaign has this id; the nearest ones are named.
         """
-        return explain_id(self.tables, self.run, str(wanted_id), self.origins, ("account",) if account else ID_KINDS)
+        kinds = ("account",) if account else ID_KINDS
+        found = explain_id(self.tables, self.run, str(wanted_id), self.origins, kinds)
+        return replace(found, taken=self.what_was_taken(found.id)) if found.kind == "campaign" else found
+
+    def what_was_taken(self, campaign_id: str) -> tuple[str, ...]:
+        """What a campaign took, in sentences; none where it took nothing.
+
+        Args:
+            campaign_id: campaign.
+        """
+        return taken_summary(self.taken, campaign_id, run_facts(self.tables, self.run).currency)
 
     def account_facts(self, campaign: str | None = None) -> pa.Table:
         """What is known of the member accounts, also of those whose own verdict is none.
@@ -172,7 +193,7 @@ class Case:
         Raises:
             OutputError: it exists, the disk is full, or permission is missing.
         """
-        tables = {**self.tables, **{name: getattr(self, name) for name in CASE_VIEWS}}
+        tables = {**self.tables, **self.views}
         return write_folder(Path(folder), tables, self.run, self.report, force=force)
 
     @classmethod

@@ -1,20 +1,23 @@
-"""What a report shows of a campaign's requests: excerpts of a few prompts, the timeline, and the origins."""
+"""What a report shows of a campaign's requests: excerpts, timeline, origins, requests cited, and what was taken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.base.coded import plain
+from stillhunt.base.coded import codes, plain
 from stillhunt.base.config import Config
+from stillhunt.triage.cited import cited_table
 from stillhunt.triage.member_addresses import ADDRESS_COLUMNS, member_addresses
 from stillhunt.triage.member_details import member_details
 from stillhunt.triage.origins import ASPECTS, origins_table
+from stillhunt.triage.rereading import Rereading
 from stillhunt.triage.samples import sample_table
+from stillhunt.triage.taken import other_requests, taken_table
 from stillhunt.triage.timeline import timeline_table
 
 SAMPLED_REQUESTS = 24
@@ -22,12 +25,9 @@ SAMPLED_REQUESTS = 24
 SAMPLED_MOMENTS = 4
 """Moments of the log after which these requests are taken."""
 
-ReadPrompts = Callable[[pa.Table], list[str | None]]
-"""Rows of TRAFFIC -> the prompt of each, read again from the log."""
-
 
 class CampaignViews(NamedTuple):
-    """Tables that the report needs beside the findings; None without a campaign, or without excerpts.
+    """Tables that readers need beside the findings; None without a campaign, or without excerpts.
 
     Attributes:
         samples: SAMPLES, excerpts of prompts.
@@ -35,13 +35,17 @@ class CampaignViews(NamedTuple):
         origins: ORIGINS, clients, networks and countries of each campaign.
         member_details: MEMBER_DETAILS, the same of each member, and what the accounts table says of it.
         addresses: ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere.
+        cited: CITED, the requests that findings name.
+        taken: TAKEN, what each campaign took.
     """
 
-    samples: pa.Table | None
-    timeline: pa.Table | None
-    origins: pa.Table | None
-    member_details: pa.Table | None
-    addresses: pa.Table | None
+    samples: pa.Table | None = None
+    timeline: pa.Table | None = None
+    origins: pa.Table | None = None
+    member_details: pa.Table | None = None
+    addresses: pa.Table | None = None
+    cited: pa.Table | None = None
+    taken: pa.Table | None = None
 
 
 def campaign_views(
@@ -49,46 +53,71 @@ def campaign_views(
     tables: Mapping[str, pa.Table],
     rows: pa.Array,
     customers: pa.Table | None,
-    read_prompts: ReadPrompts,
+    rereading: Rereading,
     config: Config,
+    totals: pa.Table,
 ) -> CampaignViews:
-    """What the report shows of all harvested requests, and excerpts of a few of them.
+    """What readers need of all harvested requests, and excerpts of a few of them.
 
     Args:
-        traffic: TRAFFIC.
-        tables: the case tables harvest and members.
+        traffic: TRAFFIC with the column `topic` of SLICED.
+        tables: the case tables harvest, members, campaigns and evidence.
         rows: row of the traffic of each harvested request.
         customers: ACCOUNTS; None without such a table.
-        read_prompts: reads prompts from the log again.
+        rereading: reads prompts from the log again, and tells what is in them.
         config: settings of the report; the key of hashes where the user or the state folder has it.
+        totals: TOTALS.
     """
     harvest = tables["harvest"]
     campaigns = harvest["campaign_id"]
     harvested = traffic.select(["account_id", "timestamp", *ASPECTS.values()]).take(rows)
+    cited = cited_table(tables, traffic)
     details = member_details(tables["members"], campaigns, harvested, customers)
     if not harvest.num_rows:
-        return CampaignViews(None, None, None, details, None)
+        return CampaignViews(member_details=details, cited=cited)
     addresses = None
     if config.collect.identity_key:  # under a key that is forgotten, nobody can ask for a hash, and each run has others
         sent = traffic.select(["account_id", *ADDRESS_COLUMNS.values()]).take(rows)
         addresses = member_addresses(tables["members"], campaigns, sent)
-    timeline = timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"])
-    origins = origins_table(campaigns, harvested)
-    if not config.report.excerpts:
-        return CampaignViews(None, timeline, origins, details, addresses)
-    chosen = requests_near_moments(campaigns, harvested["timestamp"].cast(pa.int64()))
+    prompts = _read_again(traffic, harvest, rows, rereading, config)
+    samples = sample_table(prompts, chars=config.report.excerpt_chars)
+    others = other_requests(traffic, totals, tables["members"])
+    return CampaignViews(
+        samples=samples if config.report.excerpts else None,
+        timeline=timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"]),
+        origins=origins_table(campaigns, harvested),
+        member_details=details,
+        addresses=addresses,
+        cited=cited,
+        taken=taken_table(traffic, _by_campaign(campaigns, rows), (prompts, samples), others, rereading, config.report),
+    )
+
+
+def _read_again(traffic: pa.Table, harvest: pa.Table, rows: pa.Array, rereading: Rereading, config: Config) -> pa.Table:
+    """A few requests of each campaign with their prompts; none where the settings want no excerpts."""
+    times = traffic["timestamp"].take(rows).cast(pa.int64())
+    chosen = (
+        requests_near_moments(harvest["campaign_id"], times) if config.report.excerpts else pa.array([], pa.int64())
+    )
     picked, requests = harvest.take(chosen), traffic.take(rows.take(chosen))
-    prompts = pa.table(
+    return pa.table(
         {
             "campaign_id": picked["campaign_id"],
             "account_id": plain(requests["account_id"]),
             "request_id": picked["request_id"],
             "timestamp": requests["timestamp"],
-            "prompt": pa.array(read_prompts(requests), pa.large_string()),
+            "prompt": pa.array(rereading.prompts(requests) if len(chosen) else [], pa.large_string()),
         }
     )
-    samples = sample_table(prompts, chars=config.report.excerpt_chars)
-    return CampaignViews(samples, timeline, origins, details, addresses)
+
+
+def _by_campaign(campaigns: pa.ChunkedArray, rows: pa.Array) -> dict[str, npt.NDArray[np.int64]]:
+    """Campaign -> rows of the traffic of its harvested requests, ascending."""
+    code, names = codes(campaigns)
+    order, row = np.argsort(code, kind="stable"), rows.to_numpy()
+    ends = np.cumsum(np.bincount(code, minlength=len(names)))
+    parts = np.split(row[order], ends[:-1])
+    return {name: np.sort(own) for name, own in zip(names.to_pylist(), parts, strict=True)}
 
 
 def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) -> pa.Array:

@@ -35,6 +35,7 @@ class Explanation:
         change: what would change the result, in sentences.
         unseen: evidence that the logs could not carry, in sentences.
         sanctioned: whether the settings allow the account's programme.
+        taken: of a campaign, what it took, in sentences.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Explanation:
     change: tuple[str, ...]
     unseen: tuple[str, ...]
     sanctioned: bool = False
+    taken: tuple[str, ...] = ()
 
     @property
     def probability(self) -> float:
@@ -89,6 +91,7 @@ class Explanation:
             "evidence": [_term_dict(term) for term in self.campaign.terms] if self.campaign else [],
             "members" if self.kind == "campaign" else "memberships": members,
             "facts": dict(self.facts),
+            "what_was_taken": list(self.taken),
             "what_would_change_it": list(self.change),
             "not_seen": list(self.unseen),
         }
@@ -107,6 +110,7 @@ class Explanation:
         ]
         for label, value in self.facts:
             lines += _wrapped(value, f"  {label:<{_LABEL_CHARS - 2}}", width)
+        lines += _paragraphs("What was taken", self.taken, width)
         if not self.agrees:
             rebuilt = f"the evidence adds up to {self.probability:.6f}"
             lines += ["", f"  Warning: the stored score is {self.stored_score:.6f}, but {rebuilt}."]

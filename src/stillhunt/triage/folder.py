@@ -64,6 +64,19 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
         ("requests", "descending"),
         ("hash", "ascending"),
     ),
+    "cited": (
+        ("campaign_id", "ascending"),
+        ("account_id", "ascending"),
+        ("timestamp", "ascending"),
+        ("request_id", "ascending"),
+    ),
+    "taken": (
+        ("campaign_id", "ascending"),
+        ("aspect", "ascending"),
+        ("requests", "descending"),
+        ("value", "ascending"),
+    ),
+    "phrases": (("campaign_id", "ascending"), ("phrase", "ascending")),
     "origins": (
         ("campaign_id", "ascending"),
         ("aspect", "ascending"),

@@ -6,7 +6,7 @@ import math
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.families import BUDGET, family_label
+from stillhunt.base.families import LIMIT_FAMILIES, family_label
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, probability_of
 
 _PROGRAMME = (
@@ -47,7 +47,7 @@ def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> 
         verdict: act, review or none.
         settings: thresholds of the run.
     """
-    sentences = [formatting.sentence(term.shown) for term in total.terms if term.family == BUDGET]
+    sentences = [formatting.sentence(term.shown) for term in total.terms if term.family in LIMIT_FAMILIES]
     thresholds = " and ".join(
         f"{name} at {formatting.exact_percent(threshold)}"
         for name, threshold in (("review", settings.review_probability), ("act", settings.act_probability))

@@ -8,11 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import codes
+from stillhunt.base.redaction.columns import redacted_texts
 from stillhunt.base.schema_case import MEMBER_DETAILS
 from stillhunt.triage.origins import ASPECTS, VALUE_CHARACTERS, as_families
 
 VALUES_OF_MEMBER = 5
 """Clients, networks, kinds of addresses and countries that are kept of each member, because clients name themselves."""
+MOST_DECLARED = 500
+"""Characters that are kept of what a customer says they use it for. Judgement: a few sentences."""
 _COLUMN_OF = {"client": "clients", "network": "networks", "ip_kind": "ip_kinds", "country": "countries"}
 _CUSTOMER_COLUMNS = (
     "created_at",
@@ -55,6 +58,7 @@ def member_details(
     if customers is not None:
         own = customers.take(pc.index_in(members["account_id"], value_set=customers["account_id"]))
         columns |= {name: own[name] for name in _CUSTOMER_COLUMNS}
+        columns["declared_use"] = redacted_texts(own["declared_use"], MOST_DECLARED)
     return MEMBER_DETAILS.build(campaign_id=members["campaign_id"], account_id=members["account_id"], **columns)
 
 

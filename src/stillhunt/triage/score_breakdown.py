@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
-from stillhunt.base.families import BUDGET, PRIOR
+from stillhunt.base.families import LIMIT_FAMILIES, PRIOR
 from stillhunt.base.schema import FAMILIES
 from stillhunt.triage.folder import canonical_order
 
@@ -38,7 +38,7 @@ _KIND_CHARS = 32
 
 @dataclass(frozen=True)
 class Term:
-    """One piece of evidence in a score."""
+    """One piece of evidence in a score; its bits are those after caps, `raw_bits` those before."""
 
     family: str
     kind: str
@@ -46,6 +46,7 @@ class Term:
     bits: float
     request_count: int
     request_ids: tuple[str, ...]
+    raw_bits: float = 0.0
 
     @property
     def shown(self) -> str:
@@ -54,8 +55,9 @@ class Term:
 
     @property
     def negligible(self) -> bool:
-        """True for a finding whose bits are shown as 0.0; a test without sufficient data has exactly none."""
-        return self.family not in (PRIOR, BUDGET) and 0 < abs(self.bits) < LEAST_BITS
+        """True for a finding whose bits are shown as 0.0; a test without sufficient data has none before caps."""
+        weighs = self.family not in (PRIOR, *LIMIT_FAMILIES) and (self.bits != 0 or self.raw_bits != 0)
+        return weighs and abs(self.bits) < LEAST_BITS
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,12 @@ class ScoreSum:
     @property
     def insufficient(self) -> tuple[Term, ...]:
         """Tests for which the log has insufficient data: evidence neither for nor against."""
-        return tuple(term for term in self.terms if term.family in FAMILIES and term.bits == 0)
+        return tuple(term for term in self.terms if term.family in FAMILIES and term.bits == 0 == term.raw_bits)
 
     @property
     def family_bits(self) -> dict[str, float]:
-        """Family -> its bits, the strongest first; without the prior and the false-alarm budget."""
-        names = sorted({term.family for term in self.terms if term.family not in (PRIOR, BUDGET)})
+        """Family -> its bits, the strongest first; without the prior and what limits the verdict."""
+        names = sorted({term.family for term in self.terms if term.family not in (PRIOR, *LIMIT_FAMILIES)})
         totals = {name: math.fsum(t.bits for t in self.terms if t.family == name) for name in names}
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
@@ -197,4 +199,5 @@ def _term(row: dict[str, Any]) -> Term:
         bits=row["bits"],
         request_count=row["request_count"],
         request_ids=tuple(row.get("request_ids", ())),
+        raw_bits=row["raw_bits"],
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from stillhunt.score.stats.arrays import Floats, Ints
 
+ActNeeds = Literal["nothing", "linkage", "never"]
+ACT_NEEDS: tuple[ActNeeds, ...] = get_args(ActNeeds)
 EXAMPLES = 50
 """Most requests that one finding names."""
 
@@ -41,7 +43,7 @@ class Finding:
     member_bits: Floats | None = None
     independent: bool = False
     insufficient: bool = False
-    act_needs: Literal["nothing", "linkage", "never"] = "nothing"
+    act_needs: ActNeeds = "nothing"
 
 
 def examples(rows: Ints) -> Ints:

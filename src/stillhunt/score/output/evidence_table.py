@@ -10,12 +10,14 @@ import pyarrow as pa
 from stillhunt.base import formatting
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import BUDGET, PRIOR
+from stillhunt.base.families import BUDGET, MEMBERSHIP, PRIOR
 from stillhunt.base.schema_case import EVIDENCE, HARVEST_OPERATION
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF
-from stillhunt.score.stats.arrays import Floats, Ints
-from stillhunt.score.verdict.caps import member_evidence
+from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.verdict.caps import member_bits, member_evidence
+from stillhunt.score.verdict.rules import OPEN_GROUPS
 from stillhunt.score.verdict.verdict import Judged
 
 MEMBER_EXAMPLES = 5
@@ -34,8 +36,9 @@ class _Rows:
     Attributes:
         texts: distinct texts, each with its number.
         examples: distinct lists of requests, as positions in the sketches.
-        number, account, text, bits, example, count: campaign, account (-1: all of it), text, bits, list of examples and
-            number of requests of each row.
+        number, account, text, bits, raw, example, count: campaign, account (-1: all of it), text, bits after and before
+            caps, list of examples and number of requests of each row.
+        independent, needs: of each row, whether it is independent, and what act needs as a place in `ACT_NEEDS`.
     """
 
     texts: dict[Text, int] = field(default_factory=dict)
@@ -44,27 +47,29 @@ class _Rows:
     account: list[Ints] = field(default_factory=list)
     text: list[Ints] = field(default_factory=list)
     bits: list[Floats] = field(default_factory=list)
+    raw: list[Floats] = field(default_factory=list)
     example: list[Ints] = field(default_factory=list)
     count: list[Ints] = field(default_factory=list)
+    independent: list[Flags] = field(default_factory=list)
+    needs: list[Ints] = field(default_factory=list)
 
     def code(self, text: Text) -> int:
         """Number of a text."""
         return self.texts.setdefault(text, len(self.texts))
 
-    def add(self, number: int, account: Ints, text: Ints, bits: Floats, example: Ints, count: Ints) -> None:
-        """Rows of one campaign."""
-        self.number.append(np.full(len(account), number))
-        for column, values in zip(
-            (self.account, self.text, self.example, self.count), (account, text, example, count), strict=True
-        ):
-            column.append(values)
-        self.bits.append(bits)
+    def add(self, number: int, **columns: Ints | Floats | Flags) -> None:
+        """Rows of one campaign, an array for each of the other lists."""
+        self.number.append(np.full(len(columns["account"]), number))
+        for name, values in columns.items():
+            getattr(self, name).append(values)
 
 
 def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     """Every finding about a campaign and about each of its members, priors included.
 
     The bits of a campaign's rows sum to its log2 odds, those of a member's rows to its log2 odds given the campaign.
+    `rebuild.py` derives all that is said of the campaign from the bits before caps again, so every finding on which
+    that depends has a row, also where its cap leaves it no bits.
 
     Args:
         log: the log.
@@ -78,8 +83,8 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config
     for place, judged in enumerate(shown):
         _campaign_rows(rows, place, judged, config, log.accounts.count)
         _member_rows(rows, place, judged)
-    number, account, text, example = (
-        np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example)
+    number, account, text, example, needs = (
+        np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example, rows.needs)
     )
     texts = [pa.array(column).take(pa.array(text)) for column in zip(*rows.texts, strict=True)]
     offsets = np.cumsum([0, *(len(one) for one in rows.examples)]).astype(np.int32)
@@ -92,6 +97,9 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config
         kind=texts[1],
         statement=texts[2],
         bits=np.concatenate(rows.bits),
+        raw_bits=np.concatenate(rows.raw),
+        independent=np.concatenate(rows.independent),
+        act_needs=pa.array(ACT_NEEDS).take(pa.array(needs)),
         request_ids=lists.take(pa.array(example)),
         request_count=np.concatenate(rows.count),
     )
@@ -120,31 +128,54 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
 
 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
-    nothing = np.zeros(0, np.int64)
     prior = CAMPAIGN_PRIOR if judged.kind == HARVEST_OPERATION else OPERATION_PRIOR
-    stated: list[tuple[Text, float, Ints, int]] = [(prior, config.score.prior_bits, nothing, 0)]
-    findings = [found for found in judged.findings if found.bits != 0.0 or found.insufficient]
-    stated += [((found.family, found.kind, found.statement), found.bits, found.rows, found.count) for found in findings]
+    stated = [_rule(prior, config.score.prior_bits)]
+    raw = [config.score.prior_bits]
+    for measured, found in zip(judged.measured, judged.findings, strict=True):
+        if measured.bits != 0.0 or found.insufficient or found.act_needs != "nothing" or found.kind in OPEN_GROUPS:
+            stated.append(found)
+            raw.append(measured.bits)
+    limits = []
     if judged.held_back is not None and judged.verdict == "review":
-        text = budget_statement(judged, config.score, accounts)
-        stated.append(((BUDGET, "false_alarm_budget", text), 0.0, nothing, 0))
+        limits.append((BUDGET, "false_alarm_budget", budget_statement(judged, config.score, accounts)))
+    if judged.likely_members is not None:
+        limits.append((MEMBERSHIP, "too_few_members", _too_few(judged.likely_members, config.resolve.min_accounts)))
+    stated += [_rule(text, 0.0) for text in limits]
+    raw += [0.0] * len(limits)
     first = len(rows.examples)
-    rows.examples += [examples for _, _, examples, _ in stated]
+    rows.examples += [found.rows for found in stated]
     rows.add(
         number,
-        np.full(len(stated), -1),
-        np.array([rows.code(text) for text, _, _, _ in stated]),
-        np.array([bits for _, bits, _, _ in stated]),
-        np.arange(first, first + len(stated)),
-        np.array([count for _, _, _, count in stated]),
+        account=np.full(len(stated), -1),
+        text=np.array([rows.code((found.family, found.kind, found.statement)) for found in stated]),
+        bits=np.array([found.bits for found in stated]),
+        raw=np.array(raw),
+        example=np.arange(first, first + len(stated)),
+        count=np.array([found.count for found in stated]),
+        independent=np.array([found.independent for found in stated]),
+        needs=np.array([ACT_NEEDS.index(found.act_needs) for found in stated]),
     )
+
+
+def _rule(text: Text, bits: float) -> Finding:
+    """A row that stands on no request."""
+    family, kind, statement = text
+    return Finding(family, kind, statement, bits)
+
+
+def _too_few(likely: int, needed: int) -> str:
+    accounts = formatting.plural(likely, "account")
+    verb = "is likelier a member" if likely == 1 else "are likelier members"
+    return f"{accounts} of the group {verb} of it than not; a campaign has at least {needed}"
 
 
 def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     """One row for each member's prior and for each finding that says something of it, member after member."""
     candidate = judged.candidate
     members = len(candidate.accounts)
-    table = np.concatenate([np.zeros((1, members)), member_evidence(judged.findings, members)]).T
+    prior = np.zeros((1, members))
+    table = np.concatenate([prior, member_evidence(judged.findings, members)]).T
+    raw = np.concatenate([prior, member_bits(judged.measured, members)]).T
     speaks = table != 0.0
     speaks[:, 0] = True
     member, finding = np.nonzero(speaks)
@@ -171,9 +202,12 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     rows.examples += [np.zeros(0, np.int64), *own]
     rows.add(
         number,
-        candidate.accounts[member],
-        texts[finding, (bits > 0).astype(np.int64)],
-        bits,
-        np.where(finding == 0, first, first + 1 + member),
-        np.where(finding == 0, 0, volumes[member]),
+        account=candidate.accounts[member],
+        text=texts[finding, (bits > 0).astype(np.int64)],
+        bits=bits,
+        raw=raw[member, finding],
+        example=np.where(finding == 0, first, first + 1 + member),
+        count=np.where(finding == 0, 0, volumes[member]),
+        independent=np.zeros(len(member), bool),
+        needs=np.zeros(len(member), np.int64),
     )

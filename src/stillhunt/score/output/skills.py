@@ -10,22 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.skills import NO_SKILL, SKILLS
 
-SKILLS = (
-    (1 << 0 | 1 << 15, "reasoning traces"),
-    (1 << 1, "reasoning in a fixed format"),
-    (1 << 2 | 1 << 16, "grading with rubrics"),
-    (1 << 3, "cleaning of traces"),
-    (1 << 4, "probing for hidden reasoning"),
-    (1 << 5 | 1 << 17, "agent trajectories"),
-    (1 << 6, "generation of tasks"),
-    (1 << 7, "translation of hidden reasoning"),
-    (1 << 12 | 1 << 18, "coding"),
-    (1 << 13, "mathematics"),
-    (1 << 14, "translation"),
-)
-"""Conduct flags that name a skill, of the request or of its answer, see `extract/text/conduct.py`; a test holds the two
-together."""
 MOST_NAMED = 5
 
 
@@ -53,7 +39,7 @@ def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
     """
     share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
     named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= P.named_share]
-    return named[:MOST_NAMED] or ["general instruction following"]
+    return named[:MOST_NAMED] or [NO_SKILL]
 
 
 def models_of(used: Mapping[str, int]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config, ScoreSettings
+from stillhunt.base.config import Config
 from stillhunt.base.schema_case import (
     CAMPAIGNS,
     CASE_ACCOUNTS,
@@ -30,7 +30,9 @@ from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
 from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.verdict import LIKELY_MEMBER, Judged
+from stillhunt.score.verdict.flags import member_ranks
+from stillhunt.score.verdict.rules import all_allowed
+from stillhunt.score.verdict.verdict import Judged
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""
@@ -83,7 +85,7 @@ def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Confi
     """Roles of all members, group by group."""
     campaigns = [judged for judged in shown if _harvests(judged)]
     act = VERDICTS.index("act")
-    flagged = [(_account_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
+    flagged = [(_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
     known = iter(member_roles(log, [judged.candidate for judged in campaigns], flagged))
     return [
         next(known) if _harvests(judged) else UNKNOWN_ROLE
@@ -94,8 +96,8 @@ def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Confi
 
 def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
     """A campaign whose accounts belong to allowed programmes, but for too few to be one, asks for nothing."""
-    others = int((~sanctioned[judged.candidate.accounts]).sum())
-    return judged if others >= config.resolve.min_accounts else replace(judged, verdict="none")
+    allowed = all_allowed(sanctioned[judged.candidate.accounts], config.resolve.min_accounts)
+    return replace(judged, verdict="none") if allowed else judged
 
 
 def _campaign_ids(log: ScoredLog, shown: list[Judged]) -> list[str]:
@@ -253,7 +255,7 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
             continue
         if _harvests(judged):
             harvested[accounts] += judged.candidate.volumes
-        said = _account_ranks(judged, config)
+        said = _ranks(judged, config)
         better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
         chosen = accounts[better]
         campaign[chosen], rank[chosen], main[chosen] = number, said[better], own[better]
@@ -287,29 +289,5 @@ def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -
     return lists.take(pa.array(number))
 
 
-def _account_ranks(judged: Judged, config: Config) -> Ints:
-    """Position in `VERDICTS` of what is said of each member."""
-    # Whoever is likelier a member than not is for a person to look at, as the campaign is.
-    likely = judged.member_probability >= LIKELY_MEMBER
-    ranks = np.where(likely, VERDICTS.index("review"), VERDICTS.index("none"))
-    if judged.verdict == "act":
-        probability = np.where(judged.set_apart, 0.0, judged.member_probability)
-        ranks[flagged_members(probability, config.score)] = VERDICTS.index("act")
-    return ranks
-
-
-def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
-    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds.
-
-    Args:
-        probability: P(member | campaign) of each member.
-        settings: bounds.
-
-    Returns:
-        Positions of the flagged members.
-    """
-    order = np.argsort(-probability, kind="stable")
-    strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
-    kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)
-    # The expected share only grows along the order, as do the doubts about the next member.
-    return np.sort(order[: int(np.count_nonzero(np.cumprod(kept)))])
+def _ranks(judged: Judged, config: Config) -> Ints:
+    return member_ranks(judged.verdict, judged.member_probability, judged.set_apart, config.score)

@@ -83,6 +83,23 @@ def family_bits(findings: list[Finding]) -> dict[str, float]:
     return totals
 
 
+def member_bits(findings: list[Finding], members: int) -> Floats:
+    """Bits of each finding about each member, before the member caps.
+
+    Args:
+        findings: findings of one candidate.
+        members: number of member accounts.
+
+    Returns:
+        Array findings x members; zeros where a finding says nothing of single members.
+    """
+    table = np.zeros((len(findings), members))
+    for row, finding in zip(table, findings, strict=True):
+        if finding.member_bits is not None:
+            row[:] = finding.member_bits
+    return table
+
+
 def member_evidence(findings: list[Finding], members: int) -> Floats:
     """Bits of each finding about each member, scaled down to the member caps of its family.
 
@@ -93,15 +110,15 @@ def member_evidence(findings: list[Finding], members: int) -> Floats:
     Returns:
         Array findings x members.
     """
-    table = np.stack(
-        [f.member_bits if f.member_bits is not None else np.zeros(members) for f in findings] or [np.zeros(members)]
-    )
+    table = member_bits(findings, members)
     caps = {"content": P.content, "queue": P.queue, "identity": P.identity, "network": P.network}
     for family, cap in caps.items():
-        own = np.array([f.family == family for f in findings] or [False])
+        own = np.array([f.family == family for f in findings], bool)
         if not own.any():
             continue
-        total = table[own].sum(axis=0)
+        total = np.zeros(members)
+        for row in table[own]:  # one after another, so that rows of zeros change no bit
+            total += row
         scale = np.where(np.abs(total) > cap, cap / np.maximum(np.abs(total), 1e-9), 1.0)
         table[own] *= scale
     return table

@@ -25,8 +25,8 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.stats.arrays import Flags, Ints
-from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
-from stillhunt.score.verdict.verdict import Judged, sigmoid
+from stillhunt.score.verdict.rules import linked_verdict, weigh_findings
+from stillhunt.score.verdict.verdict import Judged
 
 
 @parameter_table("score.linked_accounts", "Accounts of one operator that work off no queue.")
@@ -85,8 +85,20 @@ class LinkedParameters:
 
 
 P = values_of(LinkedParameters)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a trace of abuse is evidence of."""
+
+    family: str
+    operation: str
+
+
 FORMED_BY = ("payment_fingerprint", "signup_prefix")
 FARM, RELAY = "account_farm", "relay"
+TRACES = {"many_programs": Trace("conduct", RELAY), "used_in_turn": Trace("timing", FARM)}
+"""Finding that only such groups have -> its family and the kind of operation."""
 _FINGERPRINT = "client_fingerprint"
 _IN_TURN = (
     "Its {accounts:#} accounts are used one after another: on average {at_once:.1f} of them are between their first "
@@ -150,31 +162,14 @@ def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | 
         return None
     keys = [replace(finding, bits=min(finding.bits, P.most_key_bits)) for finding in weighed if finding.bits != 0.0]
     findings = keys + list(traces.values())
-    findings = capped(within_sample(case.log, findings), settings.family_cap_bits.model_dump(), float("inf"))
-    bits, totals = settings.prior_bits + sum(f.bits for f in findings), family_bits(findings)
-    if sigmoid(bits) < settings.review_probability:
-        return None
-    members = len(case.candidate.accounts)
-    member_bits = member_evidence(findings, members).sum(axis=0)
-    return Judged(
-        candidate=case.candidate,
-        findings=findings,
-        bits=bits,
-        probability=sigmoid(bits),
-        families=sorted(
-            (f for f, b in totals.items() if b >= settings.family_floor_bits), key=lambda f: (-totals[f], f)
-        ),
-        verdict="review",
-        held_back=None,
-        member_bits=member_bits,
-        member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
-        set_apart=np.zeros(members, bool),
-        kind=next(iter(traces)),
-    )
+    measured = within_sample(case.log, findings)
+    total = weigh_findings(measured, len(case.candidate.accounts), settings, works_off_queue=False)
+    verdict = linked_verdict(total, settings)
+    return None if verdict == "none" else Judged.of(case.candidate, measured, total, verdict, next(iter(traces)))
 
 
 def _traces(case: CandidateCase) -> dict[str, Finding]:
-    """Kind of operation -> what shows it."""
+    """Kind of operation -> the finding that shows it, at most one."""
     requests, candidate = case.log.requests, case.candidate
     accounts = len(candidate.accounts)
     first, last = np.full(accounts, np.iinfo(np.int64).max), np.zeros(accounts, np.int64)
@@ -185,11 +180,11 @@ def _traces(case: CandidateCase) -> dict[str, Finding]:
         candidate.row_account * (1 << 32) + requests.settings[candidate.rows] + 1, return_counts=True
     )
     programs = float(np.median(np.bincount((pair >> 32)[times > 1], minlength=accounts)))
-    count, found = len(candidate.rows), {}
     if programs >= P.programs:
-        statement = fill(_PROGRAMS, settings=programs)
-        found[RELAY] = Finding("conduct", "many_programs", statement, P.trace_bits, count=count)
+        kind, statement = "many_programs", fill(_PROGRAMS, settings=programs)
     elif at_once <= P.most_at_once:
-        statement = fill(_IN_TURN, accounts=accounts, at_once=at_once)
-        found[FARM] = Finding("timing", "used_in_turn", statement, P.trace_bits, count=count)
-    return found
+        kind, statement = "used_in_turn", fill(_IN_TURN, accounts=accounts, at_once=at_once)
+    else:
+        return {}
+    trace = TRACES[kind]
+    return {trace.operation: Finding(trace.family, kind, statement, P.trace_bits, count=len(candidate.rows))}

@@ -21,9 +21,8 @@ def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
     if all(old == new for old, new in lasting.items()):
         return case
     tables = {name: _renamed(table, lasting) for name, table in case.tables.items()}
-    samples, timeline = _renamed(case.samples, lasting), _renamed(case.timeline, lasting)
-    origins, details = _renamed(case.origins, lasting), _renamed(case.member_details, lasting)
-    return Case(tables, samples, timeline, case.run, origins, details, _renamed(case.addresses, lasting))
+    views = {name: _renamed(table, lasting) for name, table in case.views.items()}
+    return Case(tables, run=case.run, **views)
 
 
 def _renamed(table: pa.Table, lasting: Mapping[str, str]) -> pa.Table:

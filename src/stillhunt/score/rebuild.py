@@ -1,0 +1,216 @@
+"""The verdict on a campaign again, from the rows of a case alone, by the rules that the hunt itself applies.
+
+A finding's bits before caps are measured; all else follows from them: caps, odds, families, verdict, memberships, who
+is flagged. So whoever has the case can tell whether one of these numbers was changed, without the logs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.config import Config, ScoreSettings
+from stillhunt.base.errors import ContractError
+from stillhunt.base.families import LIMIT_FAMILIES, MEMBERSHIP, PRIOR
+from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
+from stillhunt.score.evidence.catalogue import KIND_OF
+from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.verdict.budget import required_bits
+from stillhunt.score.verdict.caps import member_evidence
+from stillhunt.score.verdict.flags import member_ranks
+from stillhunt.score.verdict.linked_accounts import TRACES
+from stillhunt.score.verdict.rules import (
+    Weighed,
+    all_allowed,
+    linked_verdict,
+    over_budget,
+    queue_verdict,
+    weigh_findings,
+)
+
+_FAMILY = {name: kind.family for name, kind in KIND_OF.items()} | {kind: trace.family for kind, trace in TRACES.items()}
+"""Kind -> its family, in the order in which findings are added: the catalogue, then the traces of linked accounts."""
+
+
+@dataclass(frozen=True)
+class RebuiltVerdict:
+    """What follows from what was measured about one campaign.
+
+    Attributes:
+        score: P(campaign).
+        verdict: act, review or none.
+        kind: kind of operation, as in campaigns.parquet.
+        families: evidence families above the floor, the strongest first.
+        kinds: kinds of its findings, in the order in which they are added.
+        bits: bits of each of these findings after caps.
+        held_back: bits that the false-alarm budget asks, where it alone turns the verdict act into review; else None.
+        accounts: members, ascending.
+        member_scores: score of each member.
+        member_bits: bits of each finding about each member after member caps, shape (findings, members); zeros for
+            findings without a row of their own about the campaign as for those that say nothing of the member.
+        member_kinds: kinds of the rows of `member_bits`.
+        member_verdicts: what this campaign makes of each member, allowed programmes taken into account.
+    """
+
+    score: float
+    verdict: str
+    kind: str
+    families: list[str]
+    kinds: list[str]
+    bits: list[float]
+    held_back: float | None
+    accounts: list[str]
+    member_scores: Floats
+    member_bits: Floats
+    member_kinds: list[str]
+    member_verdicts: list[str]
+
+    @property
+    def linked(self) -> bool:
+        """True for linked accounts without a work queue."""
+        return any(kind in TRACES for kind in self.kinds)
+
+    @property
+    def flagged(self) -> list[str]:
+        """Members whom this campaign flags."""
+        return [name for name, verdict in zip(self.accounts, self.member_verdicts, strict=True) if verdict == "act"]
+
+
+def rebuild_verdict(
+    evidence: pa.Table, members: pa.Table, accounts: pa.Table, config: Config, budget: tuple[int, float]
+) -> RebuiltVerdict:
+    """Judge one campaign, or one group left alone, again.
+
+    Args:
+        evidence: its EVIDENCE, in any row order.
+        members: its MEMBERS, in any row order.
+        accounts: CASE_ACCOUNTS, those of its members at least, in any row order.
+        config: settings of the run (settings in run.json).
+        budget: accounts and days of the log (budget in run.json), on which the false-alarm budget depends.
+
+    Returns:
+        What the hunt says of it, bit for bit.
+
+    Raises:
+        ContractError: the rows are not those of one campaign: an id, a member or a finding is missing or there twice.
+    """
+    names = _names(evidence, members)
+    findings = _findings(evidence, names)
+    measured = [found for found, _ in findings]
+    linked = next((TRACES[found.kind].operation for found in measured if found.kind in TRACES), None)
+    weighed = weigh_findings(measured, len(names), config.score, works_off_queue=linked is None)
+    allowed = _sanctioned(accounts, names)
+    verdict, held_back = _verdict(weighed, linked is not None, _too_few(evidence), config.score, budget)
+    if all_allowed(allowed, config.resolve.min_accounts):
+        verdict, held_back = "none", None
+    own = _member_ranks(verdict, weighed, allowed, config.score)
+    listed = [place for place, (_, has_row) in enumerate(findings) if has_row]
+    return RebuiltVerdict(
+        score=weighed.probability,
+        verdict=verdict,
+        kind=OPERATION_KINDS[-1] if verdict == "none" else linked or HARVEST_OPERATION,
+        families=weighed.families,
+        kinds=[measured[place].kind for place in listed],
+        bits=[weighed.findings[place].bits for place in listed],
+        held_back=held_back,
+        accounts=names.to_pylist(),
+        member_scores=weighed.probability * weighed.member_probability,
+        member_bits=member_evidence(weighed.findings, len(names)),
+        member_kinds=[found.kind for found in measured],
+        member_verdicts=[VERDICTS[rank] for rank in own.tolist()],
+    )
+
+
+def _verdict(
+    weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, budget: tuple[int, float]
+) -> tuple[str, float | None]:
+    """The verdict before allowed programmes, and what the budget asks where it alone keeps it from act."""
+    if linked:
+        return linked_verdict(weighed, settings), None
+    verdict = "none" if too_few else queue_verdict(weighed, settings)
+    needed = round(required_bits(*budget, settings.false_campaigns_per_month), 3)
+    if over_budget(verdict, weighed.bits, settings, needed):
+        return "review", needed
+    return verdict, None
+
+
+def _member_ranks(verdict: str, weighed: Weighed, allowed: Flags, settings: ScoreSettings) -> Ints:
+    none = VERDICTS.index("none")
+    if verdict == "none":
+        return np.full(len(allowed), none)
+    ranks = member_ranks(verdict, weighed.member_probability, weighed.set_apart, settings)
+    return np.where(allowed, none, ranks)
+
+
+def _names(evidence: pa.Table, members: pa.Table) -> pa.StringArray:
+    """Members, ascending as in the hunt."""
+    campaigns = pc.unique(pa.chunked_array([*evidence["campaign_id"].chunks, *members["campaign_id"].chunks]))
+    if len(campaigns) != 1:
+        raise ContractError(f"rows of one campaign are needed, not of {len(campaigns)}", where="evidence, members")
+    names = members["account_id"].combine_chunks()
+    if len(pc.unique(names)) != len(names):
+        raise ContractError("an account is a member twice", where="table members")
+    return names.take(pc.sort_indices(names))
+
+
+def _of_campaign(evidence: pa.Table) -> pa.Table:
+    return evidence.filter(pc.is_null(evidence["account_id"]))
+
+
+def _too_few(evidence: pa.Table) -> bool:
+    return bool(pc.any(pc.equal(evidence["family"], MEMBERSHIP), min_count=0).as_py())
+
+
+def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
+    at = pc.index_in(names, value_set=accounts["account_id"].combine_chunks())
+    if at.null_count:
+        raise ContractError(f"{at.null_count} members are not among the accounts", where="table accounts")
+    found: Flags = accounts["sanctioned"].combine_chunks().take(at).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _findings(evidence: pa.Table, names: pa.StringArray) -> list[tuple[Finding, bool]]:
+    """The findings as measured, in the order in which they are added, each with whether it has a row of its own."""
+    weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, *LIMIT_FAMILIES])))
+    rows = evidence.filter(weighs)
+    for row in rows.group_by(["kind", "family"]).aggregate([]).to_pylist():
+        if _FAMILY.get(row["kind"]) != row["family"]:
+            raise ContractError(f"no kind of evidence {row['kind']} in {row['family']}", where="table evidence")
+    kinds: dict[str, dict[str, Any]] = {}
+    for row in _of_campaign(rows).drop_columns(["request_ids"]).to_pylist():
+        if row["kind"] in kinds:
+            raise ContractError(f"the finding {row['kind']} is there twice", where="table evidence")
+        kinds[row["kind"]] = row
+    about = _member_bits(rows.filter(pc.is_valid(rows["account_id"])), names)
+    ordered = [kind for kind in _FAMILY if kind in kinds or kind in about]
+    return [(_finding(kind, kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
+
+
+def _finding(kind: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
+    if row is None:  # it speaks of members only
+        return Finding(_FAMILY[kind], kind, "", 0.0, member_bits=about)
+    needs = next((known for known in ACT_NEEDS if known == row["act_needs"]), None)
+    if needs is None:
+        raise ContractError(f"{kind} needs {row['act_needs']}", where="table evidence")
+    bits, independent = row["raw_bits"], row["independent"]
+    return Finding(_FAMILY[kind], kind, "", bits, member_bits=about, independent=independent, act_needs=needs)
+
+
+def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:
+    """Kind -> its bits about each member, before the member caps."""
+    at = pc.index_in(rows["account_id"].combine_chunks(), value_set=names)
+    if at.null_count:
+        raise ContractError(f"{at.null_count} rows are about accounts that are no members", where="table evidence")
+    member, raw = at.to_numpy(), rows["raw_bits"].to_numpy()
+    coded = rows["kind"].combine_chunks().dictionary_encode()
+    kind = coded.indices.to_numpy()
+    if len(np.unique(kind.astype(np.int64) * max(len(names), 1) + member)) < len(member):
+        raise ContractError("a finding speaks of a member twice", where="table evidence")
+    table = np.zeros((len(coded.dictionary), len(names)))
+    table[kind, member] = raw
+    return dict(zip(coded.dictionary.to_pylist(), table, strict=True))

@@ -1,0 +1,106 @@
+"""What a campaign took, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base import formatting
+from stillhunt.base.clients import OTHER, UNKNOWN
+from stillhunt.triage.taken import ENOUGH_SAMPLES
+
+_SHOWN = 5
+_NAME_CHARACTERS = 60
+
+
+def taken_summary(taken: pa.Table, campaign_id: str, currency: str) -> tuple[str, ...]:
+    """What a campaign took: samples, models, skills, subjects, range, languages.
+
+    Misleads as the table does, see docs/howto/what-was-taken.md: languages are those of some two dozen requests.
+
+    Args:
+        taken: the TAKEN table, of this campaign or of all.
+        campaign_id: campaign.
+        currency: of the price table.
+
+    Returns:
+        Sentences; none where nothing is known of the campaign.
+    """
+    own = taken.filter(pc.equal(taken["campaign_id"], campaign_id))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in own.sort_by([("requests", "descending"), ("value", "ascending")]).to_pylist():
+        rows.setdefault(row["aspect"], []).append(row)
+    if "all" not in rows:
+        return ()
+    (whole,) = rows["all"]
+    return tuple(
+        sentence
+        for sentence in (
+            _volume(whole, currency),
+            _shares("Models", rows.get("model", []), whole["requests"]),
+            _shares("Skills that the requests show", rows.get("skill", []), whole["requests"]),
+            _subjects(rows.get("subject", []), whole["requests"]),
+            _range(rows.get("range", [])),
+            _languages(rows.get("language", []), whole["requests"]),
+        )
+        if sentence
+    )
+
+
+def _volume(row: dict[str, Any], currency: str) -> str:
+    value = f"{formatting.amount(row['output_tokens'])} output {_tokens(row['output_tokens'])}"
+    value = f"{value}, {formatting.money(row['list_value'], currency)} at list price"
+    requests = formatting.plural(row["requests"], "request")
+    if not row["samples"]:
+        return f"{requests}; {value}. How many useful samples they are is not known: none has a prompt and an answer."
+    samples = formatting.plural(row["samples"], "useful sample")
+    return f"{samples} in {requests} (answered, and of alike prompts one); {value}."
+
+
+def _tokens(number: int) -> str:
+    return formatting.verb(number, "token", "tokens")
+
+
+def _parts(rows: Sequence[dict[str, Any]], total: int) -> list[str]:
+    return [
+        f"{formatting.shorten(row['value'], _NAME_CHARACTERS)} {formatting.share_of(row['requests'], total)}"
+        for row in rows
+    ]
+
+
+def _shares(label: str, rows: Sequence[dict[str, Any]], total: int) -> str:
+    return f"{label}: {formatting.join_some(_parts(rows, total), _SHOWN)}." if rows else ""
+
+
+def _subjects(rows: Sequence[dict[str, Any]], total: int) -> str:
+    named = [row for row in rows if row["value"] not in (OTHER, UNKNOWN)]
+    unnamed = sum(row["requests"] for row in rows) - sum(row["requests"] for row in named)
+    if not named:
+        return ""
+    words = [
+        f"{formatting.shorten(row['value'], _NAME_CHARACTERS)} ({formatting.share_of(row['requests'], total)})"
+        for row in named
+    ]
+    rest = f" {formatting.share_of(unnamed, total)} of the requests are on subjects without a name." if unnamed else ""
+    return f"Subjects, by their most telling words: {'; '.join(words[:_SHOWN])}{_more(len(words) - _SHOWN)}.{rest}"
+
+
+def _more(left: int) -> str:
+    return f"; and {formatting.count(left)} more" if left > 0 else ""
+
+
+def _range(rows: Sequence[dict[str, Any]]) -> str:
+    if not rows or rows[0]["everybody"] is None:
+        return ""
+    share = formatting.percent(rows[0]["everybody"])
+    return f"Range, roughly: {ENOUGH_SAMPLES} make up {share} of what other customers ask."
+
+
+def _languages(rows: Sequence[dict[str, Any]], total: int) -> str:
+    if not any(row["value"] != UNKNOWN for row in rows):
+        return ""
+    shares = formatting.join_some(_parts(rows, total), _SHOWN)
+    return f"Languages, estimated from a few requests that were read again: {shares}."
