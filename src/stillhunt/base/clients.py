@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from stillhunt.base.redaction import redacted
+
 OTHER = "(other)"
 UNKNOWN = "(unknown)"
 MAX_PARSED = 2_000
@@ -97,6 +99,8 @@ _NAMES = tuple(
     )
 )
 _BROWSER = re.compile(r"Mozilla/\d")
+_SHORTEST_KEY = 12
+"""Characters from which a product may be a key; shorter ones are not looked at, which costs far less. Judgement."""
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9._-]{1,39}")
 
 
@@ -147,7 +151,9 @@ def _of_product(agent: str) -> str:
     if _BROWSER.match(agent):
         return "browser"
     token = _TOKEN.match(agent.strip())
-    return OTHER if token is None else token[0].lower()
+    if token is None or (len(token[0]) >= _SHORTEST_KEY and redacted(token[0]) != token[0]):
+        return OTHER  # some clients send their key where the product belongs
+    return token[0].lower()
 
 
 @cache

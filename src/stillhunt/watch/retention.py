@@ -32,6 +32,7 @@ from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
 from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, arrivals, is_source_name
+from stillhunt.watch.subject.packs import pack_span, packs_of
 
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
 _PART = re.compile(r"part-[\w.-]{1,200}")
@@ -54,6 +55,7 @@ class Expired:
         snapshots: snapshots.
         campaigns: campaigns with their members and events.
         alerts: records of alerts.
+        packs: evidence packs.
     """
 
     parts: int = 0
@@ -62,6 +64,7 @@ class Expired:
     snapshots: int = 0
     campaigns: int = 0
     alerts: int = 0
+    packs: int = 0
 
     def __bool__(self) -> bool:
         return any(getattr(self, one.name) for one in fields(self))
@@ -73,7 +76,7 @@ def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int
     Args:
         folder: the data folder.
         database: its database.
-        config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days.
+        config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days, dossier.pack_days.
         now: the time, microseconds since 1970.
 
     Returns:
@@ -105,7 +108,17 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
     _expire_rows(folder, database, now - int(watch.history_days * DAY), held)
     _expire_appeals(database, now - int(watch.history_days * DAY), held)
     alerts = _expire_alerts(database, now - int(config.alerts.keep_days * DAY), held)
-    return Expired(parts, part_bytes, states, snapshots, campaigns, alerts)
+    packs = _expire_packs(folder, config, now - int(config.dossier.pack_days * DAY), held)
+    return Expired(parts, part_bytes, states, snapshots, campaigns, alerts, packs)
+
+
+def _expire_packs(folder: DataFolder, config: Config, before: int, held: Held) -> int:
+    """Evidence packs by the time in their name; a hold covers one if it was made, or may show traffic, of its time."""
+    old = [(path, made) for path, made in packs_of(folder.path) if made < before]
+    over = [path for path, made in old if not held(*pack_span(made, config))]
+    for path in over:
+        path.unlink(missing_ok=True)
+    return len(over)
 
 
 def _expire_appeals(database: WatchDatabase, before: int, held: Held) -> None:
@@ -125,7 +138,7 @@ def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, 
         begun = dict(arrivals(source, datetime.fromtimestamp(now / 1e6, UTC)))
         for hour in _folders(source, _is_hour):
             parts = [path for path in hour.iterdir() if _PART.fullmatch(path.name) and _regular_bytes(path) is not None]
-            begins = [_hour_begin(begun.get(path, hour.name)) for path in parts] or [_hour_begin(hour.name)]
+            begins = [hour_begin(begun.get(path, hour.name)) for path in parts] or [hour_begin(hour.name)]
             changes = [change for change in map(_changed_at, parts) if change <= now]
             last = max([min(max(begins) + _LATE, now), *changes])
             if last >= before or held(min(begins), last):
@@ -146,10 +159,19 @@ def _expire_state(state: Path, before: int, held: Held) -> int:
     used = names_in_use(state)
     old = [
         path
-        for path in (_folders(state, lambda name: _STATE.fullmatch(name) is not None) if used else ())
+        for path in (kept_state(state) if used else ())
         if path.name not in used and (made := _changed_at(path)) < before and not held(made, made)
     ]
     return sum(_remove_folder(path) for path in old)
+
+
+def kept_state(state: Path) -> Iterator[Path]:
+    """Folders of the state that each hold what was made of one file.
+
+    Args:
+        state: the folder that outlives the hunts.
+    """
+    return _folders(state, lambda name: _STATE.fullmatch(name) is not None)
 
 
 def _expire_snapshots(folder: DataFolder, database: WatchDatabase, before: int, held: Held) -> int:
@@ -238,7 +260,12 @@ def _is_hour(name: str) -> bool:
     return False
 
 
-def _hour_begin(name: str) -> int:
+def hour_begin(name: str) -> int:
+    """When an hour of the spool begins, microseconds since 1970.
+
+    Args:
+        name: as HOUR_NAME writes it.
+    """
     return int(datetime.strptime(name, HOUR_NAME).replace(tzinfo=UTC).timestamp()) * SECOND
 
 

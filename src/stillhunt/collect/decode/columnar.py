@@ -102,6 +102,10 @@ class ColumnarRows:
         )
 
 
+_READ_OF_ROW = 4 * RAW_CHARACTERS
+"""Characters of a bad row that are read: more than are shown, so that a secret is not cut and then not recognised."""
+
+
 def _row_text(columns: dict[str, Any], row: int) -> str:
     parts: list[str] = []
     size = 0
@@ -112,9 +116,9 @@ def _row_text(columns: dict[str, Any], row: int) -> str:
             value = "(not shown)"
         text = object_text(value)
         if text is not None:
-            parts.append(f"{name}={text[:RAW_CHARACTERS]}")
+            parts.append(f"{name}={text[:_READ_OF_ROW]}")
             size += len(parts[-1])
-        if size > RAW_CHARACTERS:
+        if size > _READ_OF_ROW:
             break
     return " ".join(parts)
 

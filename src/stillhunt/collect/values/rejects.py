@@ -4,33 +4,60 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pyarrow as pa
 
 from stillhunt.base.formatting import ELLIPSIS, shorten
+from stillhunt.base.redaction import redacted
 from stillhunt.base.schema_case import REJECTS
 
 KEPT_ROWS = 100_000
 """Rejects kept; further ones are only counted, so that a broken log cannot fill the memory."""
+SHOWN_ROWS = 1_000
+"""Rejects of a log that show their row, redacted; further ones have place and reason. Judgement: redaction takes some
+milliseconds a row, so that a log with nothing but broken rows costs a few seconds."""
 RAW_CHARACTERS = 200
 NAME_CHARACTERS = 200
 REASON_CHARACTERS = 400
 
+_MARGIN = RAW_CHARACTERS
+"""Characters beside a cut that are read and not shown, so that no half of a secret is left: a half has another form."""
+_WINDOW = 4 * RAW_CHARACTERS
+"""Characters that are read of the beginning of a row, and of its end; readers of lines hand on no more."""
+_LONGEST_LETTER = 4
+"""Bytes of a letter in UTF-8: a reader that cuts a row in bytes may leave so many out."""
+_ESCAPED_LETTER = re.compile(r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})")
+_SMALLEST_LETTER = 0x20
+"""Codes below are controls, which stay escapes."""
+_CACHED_REASONS = 4096
 
-_ADDRESSES = re.compile(
-    r"(?P<email>[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
-    r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![.\d])"
-    r"|(?i:(?<![\w:.])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,7}:(?:[0-9a-f:]{0,34}))(?![\w:]))"
-)
-"""E-mail and IP addresses; IPv6 in full or with two colons, so that a time of day is none."""
+
+def _shown_row(raw: str) -> str:
+    """Beginning and end of a row, redacted."""
+    if len(raw.encode("utf-8", "replace")) < _WINDOW - _LONGEST_LETTER:
+        return shorten(_redacted_json(raw), RAW_CHARACTERS)
+    head = _redacted_json(raw[:_WINDOW])[:-_MARGIN]
+    tail = _redacted_json(raw[-_WINDOW:])[_MARGIN:] if len(raw) > 2 * _WINDOW else ""
+    return shorten(f"{head.rstrip()}{ELLIPSIS}{tail}", RAW_CHARACTERS)
 
 
-def _without_addresses(raw: str) -> str:
-    """Beginning and end of a row, with labels in place of addresses."""
-    if len(raw) > 4 * RAW_CHARACTERS:
-        raw = raw[: 2 * RAW_CHARACTERS] + ELLIPSIS + raw[-2 * RAW_CHARACTERS :]
-    hidden = _ADDRESSES.sub(lambda found: "[e-mail]" if found["email"] else "[address]", raw)
-    return shorten(hidden, RAW_CHARACTERS)
+def _redacted_json(raw: str) -> str:
+    """A piece of a row redacted; JSON writes letters and line ends as escapes, which would tear names apart."""
+    text = _ESCAPED_LETTER.sub(_letter, raw).replace("\\n", "\n")
+    return redacted(text).replace("\n", "\\n")
+
+
+def _letter(escape: re.Match[str]) -> str:
+    units = bytes.fromhex("".join(escape[0].split("\\u")))
+    decoded = units.decode("utf-16-be", "replace")
+    return decoded if decoded >= chr(_SMALLEST_LETTER) else escape[0]
+
+
+@lru_cache(_CACHED_REASONS)
+def _shown_reason(reason: str) -> str:
+    """A reason; it may quote a value."""
+    return shorten(redacted(shorten(reason, REASON_CHARACTERS)), REASON_CHARACTERS)
 
 
 @dataclass
@@ -42,6 +69,8 @@ class Rejects:
     replaced_texts: int = 0
     """Values (in text files: records) that were kept with broken UTF-8 replaced."""
     _kept: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in REJECTS.names})
+    _shown: int = 0
+    """Rejects from the first one on whose rows are as they are shown."""
 
     def add(self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1) -> None:
         """Reject one row, or a damaged part of a file.
@@ -49,23 +78,24 @@ class Rejects:
         Args:
             source: name of the file or table, not its full path.
             place: line or row, and the column at fault if there is one.
-            reason: why, in words.
-            raw: the row; addresses are hidden, controls are escaped and the middle is cut out here.
+            reason: why, in words; redacted here, for it may quote a value.
+            raw: the row; what is shown of it is redacted, controls are escaped and the middle is cut out.
             rows: how many rows are lost.
         """
         self.rows += rows
         if len(self._kept["source"]) >= KEPT_ROWS:
             return
         source, place = shorten(source, NAME_CHARACTERS), shorten(place, NAME_CHARACTERS)
-        reason = shorten(reason, REASON_CHARACTERS)
+        reason = _shown_reason(reason)
         self.first = self.first or f"{source}, {place}: {reason}"
-        for name, value in zip(REJECTS.names, (source, place, reason, _without_addresses(raw)), strict=True):
+        raw = raw if len(raw) <= 2 * _WINDOW else f"{raw[:_WINDOW]}{ELLIPSIS}{raw[-_WINDOW:]}"
+        for name, value in zip(REJECTS.names, (source, place, reason, raw), strict=True):
             self._kept[name].append(value)
 
     def take(self) -> Rejects:
         """The rejects collected so far; this collector is empty afterwards."""
-        taken = Rejects(self.rows, self.first, self.replaced_texts, self._kept)
-        self.rows, self.first, self.replaced_texts = 0, "", 0
+        taken = Rejects(self.rows, self.first, self.replaced_texts, self._kept, self._shown)
+        self.rows, self.first, self.replaced_texts, self._shown = 0, "", 0, 0
         self._kept = {name: [] for name in REJECTS.names}
         return taken
 
@@ -79,5 +109,9 @@ class Rejects:
             self._kept[name] += values[:room]
 
     def table(self) -> pa.Table:
-        """REJECTS, at most KEPT_ROWS rows."""
+        """REJECTS, at most KEPT_ROWS rows; the first SHOWN_ROWS show their raw row."""
+        raws = self._kept["raw"]
+        shown = [_shown_row(raw) for raw in raws[self._shown : SHOWN_ROWS]]
+        raws[self._shown :] = [*shown, *[""] * (len(raws) - self._shown - len(shown))]
+        self._shown = len(raws)
         return REJECTS.build(**self._kept)

@@ -1,0 +1,54 @@
+"""Redaction: labels in place of what a text of a log says about people, and of what opens something.
+
+Logs of proxied traffic hold other people's names, addresses and live credentials. Whatever shows a piece of such a text
+shows it redacted, and `redacted` is the one function that does it. It errs towards hiding: an excerpt is there to show
+the shape of a request. What it cannot find stays: docs/howto/privacy.md says how much that is, measured.
+
+Rules run one after the other, each over the whole text as the rules before it left it: first what has a form of its
+own, then numbers by what stands before them, then what is only known as a number or as a random string, and names last.
+"""
+
+from __future__ import annotations
+
+from stillhunt.base.redaction.contacts import CONTACT_RULES, PHONE_RULES
+from stillhunt.base.redaction.credentials import CREDENTIAL_RULES, ENCODED_RULES
+from stillhunt.base.redaction.edits import FindEdits, Span, edited, edited_with_spans, tidy_spans
+from stillhunt.base.redaction.identity_numbers import LONG_NUMBER_RULES, NUMBER_RULES
+from stillhunt.base.redaction.people import NAME_RULES
+from stillhunt.base.redaction.people_without_capitals import OTHER_NAME_RULES
+from stillhunt.base.redaction.postal import POSTAL_RULES
+
+__all__ = ["REDACTIONS", "WHAT_IS_REPLACED", "Span", "edited_with_spans", "redacted", "tidy_spans"]
+
+REDACTIONS: tuple[tuple[str, FindEdits], ...] = (
+    *CREDENTIAL_RULES,
+    *CONTACT_RULES,
+    *NUMBER_RULES,
+    *POSTAL_RULES,
+    *PHONE_RULES,
+    *LONG_NUMBER_RULES,
+    *ENCODED_RULES,
+    *NAME_RULES,
+    *OTHER_NAME_RULES,
+)
+"""Label and rule, in the order in which they run."""
+WHAT_IS_REPLACED = (
+    "keys, tokens and private keys; passwords and other secrets that follow their name; e-mail and IP addresses; "
+    "phone, bank account, card, identity and other long numbers; dates of birth; full names of people, and names after "
+    "a title, a greeting or a label; postal addresses; the user and the query in a web address; UUIDs, long hex and "
+    "encoded strings"
+)
+"""What is replaced, in words; a test holds it beside the labels."""
+
+
+def redacted(text: str) -> str:
+    """A text with labels in place of names, addresses, numbers and secrets, in many languages.
+
+    Args:
+        text: any text, with its line ends; its length should be bounded, for each rule reads all of it.
+    """
+    for _, find in REDACTIONS:
+        edits = find(text)
+        if edits:
+            text = edited(text, edits)
+    return text

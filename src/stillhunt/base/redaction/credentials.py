@@ -1,0 +1,111 @@
+"""Keys, tokens, passwords and what is encoded: what opens something."""
+
+from __future__ import annotations
+
+import re
+
+from stillhunt.base.redaction.edits import Edit, FindEdits, labelled, only_with
+
+_PRIVATE_KEY = re.compile(
+    r"(?s)-----BEGIN [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----.{0,8192}?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
+)
+_JWT = re.compile(r"\beyJ[\w-]{6,4096}\.[\w-]{4,}(?:\.[\w-]*)*")
+_KEYS = (
+    re.compile(r"(?i)(?<![a-z0-9])(?:sk|pk|rk|gsk|r8|xai|nvapi|pplx|whsec)[-_][\w-]{10,}"),
+    re.compile(
+        r"(?<![A-Za-z0-9])(?:gh[opsur]|github_pat|gl(?:pat|rt|ptt|dt|cbt|ft)|hf|npm|pypi|rubygems|do[oprt]_v1"
+        r"|shp[a-z]{2}|xox[a-z]|xapp|SG|hvs|hvb|sbp|lin_api|figd|glsa|glc|pscale_[a-z]+|dckr_pat|NRAK|PMAK"
+        r"|dp\.(?:pt|st|ct|sa)|sq0(?:atp|csp)|tskey|ATATT3|EAAA|AGE-SECRET-KEY)[-_.][\w.-]{8,}"
+    ),
+    re.compile(r"(?<![A-Za-z0-9_-])(?:ntn|secret|fc|tvly|jina|fw|key)[-_](?=[A-Za-z]{0,40}\d)[\w.-]{16,}"),
+    re.compile(r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{16,}|ya29\.[\w-]{8,}|GOCSPX-[\w-]{16,})"),
+    re.compile(r"(?<![A-Za-z0-9])(?:dapi|SK|AC)[0-9a-f]{32}(?![0-9A-Za-z])"),
+    re.compile(r"(?<!\d)\d{8,10}:[A-Za-z0-9_-]{32,40}(?![\w-])"),
+    re.compile(r"(?<![\w-])[MNO][\w-]{22,27}\.[\w-]{5,7}\.[\w-]{25,40}(?![\w-])"),
+)
+_BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s{1,4}[a-z0-9._~+/=-]{8,}")
+_WORDS = re.compile(r"[A-Za-z]+\s{1,4}[a-z-]{0,20}[.]?")
+_NAMES = (
+    r"pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|mot de passe|contrase[nñ]a|clave|senha|palavra-passe"
+    r"|password|wachtwoord|has[lł]o|l[oö]senord|parola|[sş]ifre|пароль|密码|密碼|口令|パスワード|暗証番号|비밀번호"
+    r"|كلمة (?:المرور|السر)"
+)
+_NAMED_SECRET = re.compile(
+    rf"(?i)(?:{_NAMES}|secret|(?:api|access|secret|account|private|auth|signing|encryption)[_ -]?key"
+    r"|(?:access|auth|session|refresh|id|bot)?[_ -]?token|authorization|cookie|credential)(?:s|_id)?"
+    r"[\"'`]{0,2}\s{0,4}(?:[:=：]|=>|\b(?:is|lautet|ist|est|es|é|è|w postaci)\b:?|是|は|为)\s{0,4}[\"'`]{0,2}"
+    r"(?:(?:Bearer|Basic|Token)\s{1,4})?(?P<hide>[^\s\"'`,;<>\[\]，。、；]{4,})"
+)
+_SAID = re.compile(r"(?i)[\"'`\s](?:is|lautet|ist|est|es|é|è)\b:?[\s\"'`]*$")
+_PLAIN_WORD = re.compile(r"[^\W\d_]+[.!?)]*")
+_URL = re.compile(
+    r"(?i)\b[a-z][a-z0-9+.-]{1,15}://(?P<user>[^\s/?#@]{0,256}@)?"
+    r"(?P<host>[^\s/?#]{0,256})(?P<path>[^\s?#]{0,2048})(?P<query>[?#][^\s\[]{1,})?"
+)
+_SECRET_PATHS = re.compile(
+    r"(?i)^(?:hooks\.slack\.com|(?:\w+\.)?discord(?:app)?\.com|[\w.-]*webhook\.office\.com|chat\.googleapis\.com"
+    r"|api\.telegram\.org)$"
+)
+"""Hosts of web hooks, where the path is the secret."""
+_UUID = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{20,}(?![G-Zg-z])")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{28,}={0,2}")
+
+
+def _url_edits(text: str) -> list[Edit]:
+    edits: list[Edit] = []
+    for match in _URL.finditer(text):
+        if match.group("user"):
+            edits.append((*match.span("user"), "[user]@"))
+        if len(match.group("path")) > 1 and _SECRET_PATHS.match(match.group("host")):
+            edits.append((*match.span("path"), "/[secret]"))
+        if match.group("query"):
+            edits.append((*match.span("query"), "?[query]"))
+    return [edit for edit in edits if text[edit[0] : edit[1]] != edit[2]]
+
+
+def _secret_edits(text: str) -> list[Edit]:
+    """What follows the name of a secret; after "is", no plain word: "the password is required" says none."""
+    return [
+        (*match.span("hide"), "[secret]")
+        for match in _NAMED_SECRET.finditer(text)
+        if not (
+            _PLAIN_WORD.fullmatch(match.group("hide"))
+            and _SAID.search(text[max(match.start(), match.start("hide") - 24) : match.start("hide")])
+        )
+    ]
+
+
+def _bearer_edits(text: str) -> list[Edit]:
+    """What follows Bearer or Basic, and is no plain word: "basic information" is none."""
+    return [(*m.span(), "[token]") for m in _BEARER.finditer(text) if not _WORDS.fullmatch(m.group())]
+
+
+def _base64_edits(text: str) -> list[Edit]:
+    return [(m.start(), m.end(), "[encoded]") for m in _BASE64.finditer(text) if _looks_random(m.group())]
+
+
+def _looks_random(text: str) -> bool:
+    """True for keys and encoded bytes, false for long words, paths and identifiers in plain words."""
+    kinds = (any(c.isdigit() for c in text), any(c.isupper() for c in text), any(c.islower() for c in text))
+    return sum(kinds) == 3 or (len(text) >= 40 and kinds[0])
+
+
+CREDENTIAL_RULES: tuple[tuple[str, FindEdits], ...] = (
+    ("[private key]", only_with(labelled("[private key]", _PRIVATE_KEY), "-----begin ")),
+    ("[user]", only_with(_url_edits, "://")),
+    ("[token]", only_with(labelled("[token]", _JWT), "eyj")),
+    ("[key]", labelled("[key]", *_KEYS)),
+    ("[token]", only_with(_bearer_edits, "bearer", "basic")),
+    (
+        "[secret]",
+        only_with(_secret_edits, ":", "=", "：", " is ", " est ", " ist ", " es ", " é ", " è ", "lautet", *"是は为"),
+    ),
+    ("[uuid]", only_with(labelled("[uuid]", _UUID), "-")),
+)
+"""Label and rule, to be used before all others."""
+ENCODED_RULES: tuple[tuple[str, FindEdits], ...] = (
+    ("[hex]", labelled("[hex]", _HEX)),
+    ("[encoded]", _base64_edits),
+)
+"""Label and rule, to be used after those that know what a number or a word is."""

@@ -1,0 +1,149 @@
+"""Spans of a text, and what takes their place."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+Span = tuple[int, int]
+"""Start and end in characters; end is exclusive."""
+Edit = tuple[int, int, str]
+"""A span and the text that takes its place."""
+FindEdits: TypeAlias = Callable[[str], list[Edit]]
+"""Edits of a text, ascending."""
+_DIGIT = re.compile(r"\d")
+
+
+def labelled(label: str, *patterns: re.Pattern[str]) -> FindEdits:
+    """A rule that puts a label in place of what patterns match, or of their group `hide` where they have one.
+
+    Args:
+        label: what stands there afterwards.
+        patterns: regular expressions that take linear time on any text.
+    """
+
+    def edits(text: str) -> list[Edit]:
+        return non_overlapping((*_hidden(match), label) for one in patterns for match in one.finditer(text))
+
+    return edits
+
+
+def only_with(find: FindEdits, *signs: str) -> FindEdits:
+    """The same rule, which is not even tried on texts that have none of these signs; most texts have none.
+
+    Args:
+        find: the rule.
+        signs: pieces of text in small letters; any digit counts as "0".
+    """
+    digit = "0" in signs
+
+    def edits(text: str) -> list[Edit]:
+        lowered = text.lower()
+        if (digit and _DIGIT.search(text)) or any(sign in lowered for sign in signs):
+            return find(text)
+        return []
+
+    return edits
+
+
+def _hidden(match: re.Match[str]) -> Span:
+    return match.span("hide") if "hide" in match.re.groupindex else match.span()
+
+
+def non_overlapping(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits in order, joined where they overlap: so nothing that one of them hides is left.
+
+    Args:
+        edits: in any order.
+    """
+    kept: list[Edit] = []
+    for start, end, label in sorted(edits):
+        if start >= end:
+            continue
+        if kept and start < kept[-1][1]:
+            first, last, earlier = kept[-1]
+            kept[-1] = (first, max(last, end), earlier)
+        else:
+            kept.append((start, end, label))
+    return kept
+
+
+def edited(text: str, edits: Iterable[Edit]) -> str:
+    """The text with these edits.
+
+    Args:
+        text: the text.
+        edits: ascending, not overlapping.
+    """
+    return "".join(_pieces(text, edits))
+
+
+def _pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
+    position = 0
+    for start, end, label in edits:
+        yield text[position:start]
+        yield label
+        position = end
+    yield text[position:]
+
+
+def edited_with_spans(
+    text: str, spans: Sequence[Span], focus: int, edits: Sequence[Edit]
+) -> tuple[str, list[Span], int]:
+    """Replace spans of a text and move other spans along; what touches a replaced piece covers its label.
+
+    Args:
+        text: the text.
+        spans: spans to carry over.
+        focus: a place to carry over.
+        edits: ascending; of those that overlap, the first counts.
+
+    Returns:
+        The new text, its spans and its place.
+    """
+    pieces, starts, ends, new_starts, new_ends = [], [], [], [], []
+    position = length = 0
+    for start, end, label in edits:
+        if start < position:  # overlaps the edit before it: that one already hid the beginning
+            continue
+        pieces += [text[position:start], label]
+        length += start - position
+        starts.append(start)
+        ends.append(end)
+        new_starts.append(length)
+        length += len(label)
+        new_ends.append(length)
+        position = end
+    pieces.append(text[position:])
+    new_text = "".join(pieces)
+
+    def moved(offset: int, *, is_end: bool) -> int:
+        index = bisect_right(starts, offset - 1 if is_end else offset) - 1
+        if index < 0:
+            return offset
+        if offset < ends[index]:
+            return new_ends[index] if is_end else new_starts[index]
+        return offset - ends[index] + new_ends[index]
+
+    moved_spans = ((moved(start, is_end=False), moved(end, is_end=True)) for start, end in spans)
+    return new_text, tidy_spans(moved_spans, len(new_text)), moved(focus, is_end=False)
+
+
+def tidy_spans(spans: Iterable[Span], length: int) -> list[Span]:
+    """Spans clipped to 0..length, sorted, merged where they touch, empty ones dropped.
+
+    Args:
+        spans: in any order.
+        length: of the text.
+    """
+    tidy: list[Span] = []
+    for start, end in sorted((max(0, start), min(end, length)) for start, end in spans):
+        if start >= end:
+            continue
+        if tidy and start <= tidy[-1][1]:
+            tidy[-1] = (tidy[-1][0], max(end, tidy[-1][1]))
+        else:
+            tidy.append((start, end))
+    return tidy

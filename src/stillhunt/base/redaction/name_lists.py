@@ -1,0 +1,72 @@
+"""Names of people in several scripts, from `names.txt`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("names.txt")
+
+
+@dataclass(frozen=True)
+class NameLists:
+    """What is known of names; other names are found by what stands around them.
+
+    Attributes:
+        given: given names in Latin letters that are hardly ever words.
+        given_words: those that are also words or places, such as Rose or Paris.
+        family: family names in Latin letters.
+        cyrillic: given names in Cyrillic letters.
+        arabic: given names in Arabic letters.
+        arabic_family: family names in Arabic letters.
+        chinese_given: characters of given names.
+        chinese_family: family names in Chinese characters.
+        japanese_given, japanese_family: the same in Japanese.
+        korean_given, korean_family: the same in Korean.
+        particles: small words inside names in Latin letters.
+        no_names: words with a capital letter that stand where a name could, and are none.
+    """
+
+    given: frozenset[str]
+    given_words: frozenset[str]
+    family: frozenset[str]
+    cyrillic: frozenset[str]
+    arabic: frozenset[str]
+    arabic_family: frozenset[str]
+    chinese_given: frozenset[str]
+    chinese_family: frozenset[str]
+    japanese_given: frozenset[str]
+    japanese_family: frozenset[str]
+    korean_given: frozenset[str]
+    korean_family: frozenset[str]
+    particles: frozenset[str]
+    no_names: frozenset[str]
+
+
+@cache
+def name_lists() -> NameLists:
+    """The lists, read once."""
+    sections: dict[str, set[str]] = {}
+    current: set[str] = set()
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            current = sections.setdefault(line.strip("[]"), set())
+        elif not line.startswith("#"):
+            current.update(line.split())
+    return NameLists(
+        given=frozenset(sections["given"]),
+        given_words=frozenset(sections["given that are words"]),
+        family=frozenset(sections["family"]),
+        cyrillic=frozenset(sections["given Cyrillic"]),
+        arabic=frozenset(sections["given Arabic"]),
+        arabic_family=frozenset(sections["family Arabic"]),
+        chinese_given=frozenset(sections["given characters Chinese"]),
+        chinese_family=frozenset(sections["family Chinese"]),
+        japanese_given=frozenset(sections["given Japanese"]),
+        japanese_family=frozenset(sections["family Japanese"]),
+        korean_given=frozenset(sections["given Korean"]),
+        korean_family=frozenset(sections["family Korean"]),
+        particles=frozenset(sections["particles"]),
+        no_names=frozenset(sections["no names"]),
+    )

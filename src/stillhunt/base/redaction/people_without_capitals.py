@@ -1,0 +1,114 @@
+"""Names of people in Chinese, Japanese, Korean and Arabic, whose scripts have no capital letters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+
+from stillhunt.base.redaction.edits import Edit, FindEdits, non_overlapping
+from stillhunt.base.redaction.name_lists import name_lists
+
+_HAN = r"[\u3005\u3400-\u9fff]"
+_KANA_HAN = r"[\u3005\u3040-\u30ff\u3400-\u9fff]"
+_ARABIC_WORD = r"[\u0621-\u064a\u0671-\u06d3]{2,20}"
+
+
+def _any_of(words: Collection[str]) -> str:
+    """One of some words, the longest first; those of one character as a class, which is faster."""
+    longer = sorted((word for word in words if len(word) > 1), key=lambda word: (-len(word), word))
+    single = "".join(sorted(word for word in words if len(word) == 1))
+    return "(?:" + "|".join((*map(re.escape, longer), *([f"[{single}]"] if single else []))) + ")"
+
+
+@cache
+def _east_asian() -> tuple[re.Pattern[str], ...]:
+    """Patterns whose group `hide` is a name in Chinese, Japanese or Korean."""
+    lists = name_lists()
+    chinese, given = _any_of(lists.chinese_family), "[" + "".join(sorted(lists.chinese_given)) + "]"
+    japanese = _any_of(lists.japanese_family)
+    long_japanese = _any_of([name for name in lists.japanese_family if len(name) > 1])
+    korean, korean_given = _any_of(lists.korean_family), _any_of(lists.korean_given)
+    before = rf"(?:(?<!{_HAN})|(?<=[给和与由请找是叫对跟让向])|(?<=联系)|(?<=通知)|(?<=转交))"
+    labels = "姓名|联系人|收件人|收货人|寄件人|患者|客户|签名|申请人|氏名|名前|お名前|担当者?|宛名|이름|성명|성함"
+    titles = "老师|教授|医生|经理|律师"
+    korean_titles = "씨|님|군|양|선생|교수|과장|부장|대리|사장"
+    patterns = (
+        # after a label, and after "my name is"
+        (
+            rf"(?:我叫|名字(?:是|叫)|我名叫|(?:{labels})[:：]\s?)"
+            rf"(?P<hide>{_KANA_HAN}{{1,6}}(?:[ 　·・]{_KANA_HAN}{{1,6}})?"
+            r"|[가-힣]{2,4}(?:\s[가-힣]{1,3})?)"
+        ),
+        # Chinese
+        rf"(?:我是|本人|这是)(?P<hide>{chinese}{given}{{1,2}})(?!{_HAN})",
+        rf"(?<!{_HAN})(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太)",
+        rf"尊敬的(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太|{titles})",
+        rf"(?<!{_HAN})(?P<hide>{chinese}{given}{{1,2}})(?={titles}|同学|总)",
+        rf"{before}(?P<hide>{chinese}{given}{{2}})(?!{given})",
+        # Japanese
+        (
+            rf"(?:名前は|氏名は|名は|私は|僕は|わたしは)[ 　]?(?P<hide>{_KANA_HAN}{{2,8}}(?:[ 　]{_KANA_HAN}{{1,5}})?)"
+            r"(?=です|と申し|と言い|といい|だ)"
+        ),
+        rf"(?P<hide>{_HAN}{{2,6}}(?:[ 　]{_HAN}{{1,4}})?)(?=と申し(?:ます|上げ))",
+        (
+            rf"(?P<hide>{japanese}(?:[ 　]?{_HAN}{{1,3}}[\u3040-\u309f]?)?)[ 　]?"
+            r"(?=様|さま|さん|氏(?!名)|殿|ちゃん|くん|君|先生)"
+        ),
+        rf"(?P<hide>{long_japanese}[ 　]?(?:(?![様氏殿]){_HAN}){{2,3}})(?![県市区町村駅川山島])",
+        # Korean
+        (
+            rf"(?:제 이름은|내 이름은|저는|나는)\s(?P<hide>{korean}\s?[가-힣]{{1,2}})"
+            r"(?=입니다|이라고|라고|이에요|예요|이야|이고)"
+        ),
+        rf"(?<![가-힣])(?!고객|선생)(?P<hide>{korean}[가-힣]{{1,2}})(?=\s?(?:{korean_titles})(?![가-힣]{{2}}))",
+        rf"(?<![가-힣])(?P<hide>{korean}\s?{korean_given})",
+    )
+    return tuple(map(re.compile, patterns))
+
+
+@cache
+def _arabic() -> tuple[re.Pattern[str], ...]:
+    """Patterns whose group `hide` is a name in Arabic."""
+    lists = name_lists()
+    given, family = _any_of(lists.arabic), _any_of(lists.arabic_family)
+    more = rf"(?: (?:بن|ابن|بنت|أبو|عبد|آل)?\s?(?:ال)?{_ARABIC_WORD})"
+    end = r"[،,.؛:\n]|$"
+    patterns = (
+        # after a label, and after "my name is"; after a title; after "I am"; a given name and a family name
+        (
+            r"(?:اسمي|أدعى|(?:الاسم|الاسم الكامل|اسم (?:العميل|المريض))\s?[:：])\s?"
+            rf"(?P<hide>{_ARABIC_WORD}{more}{{0,3}}?)(?=\s(?:و|من|في|على|أ)|{end})"
+        ),
+        (
+            r"(?<!\w)(?:السيدة?|الدكتورة?|الأستاذة?|المهندسة?|الآنسة|د\.|أ\.)\s"
+            rf"(?P<hide>{_ARABIC_WORD}{more}{{0,2}}?)(?=\s(?:المحترم|و|من|في|على)|{end})"
+        ),
+        rf"(?<!\w)أنا\s(?P<hide>{given}{more}?)(?!\w)(?=\s(?:و|من|في)|{end})",
+        (
+            rf"(?<!\w)(?P<hide>{given}(?: (?:بن|ابن|بنت|عبد) {_ARABIC_WORD}| (?:{family}|ال{_ARABIC_WORD}))"
+            rf"(?: ال{_ARABIC_WORD})?)(?!\w)"
+        ),
+    )
+    return tuple(map(re.compile, patterns))
+
+
+_EAST_ASIAN_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff가-힣]")
+_ARABIC_LETTER = re.compile(r"[\u0621-\u06d3]")
+
+
+def _names(text: str) -> Iterator[Edit]:
+    patterns = _east_asian() if _EAST_ASIAN_LETTER.search(text) else ()
+    patterns += _arabic() if _ARABIC_LETTER.search(text) else ()
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            yield (*match.span("hide"), "[name]")
+
+
+def _name_edits(text: str) -> list[Edit]:
+    return non_overlapping(_names(text))
+
+
+OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)
+"""Label and rule."""

@@ -1,0 +1,264 @@
+"""What a data folder holds on one account: what, where, how much, until when, and which hold keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.holds import Hold, all_holds
+from stillhunt.watch.retention import hour_begin, kept_state
+from stillhunt.watch.snapshots import all_snapshots
+from stillhunt.watch.spool.parts import arrivals, is_source_name, open_parts
+from stillhunt.watch.subject.database_rows import RowOfAccount, database_rows
+from stillhunt.watch.subject.packs import pack_names, pack_span, packs_of
+from stillhunt.watch.subject.records import SubjectIds, split_part
+from stillhunt.watch.subject.snapshot_rows import rows_naming
+
+Store = Literal["records", "open records", "state", "snapshot", "database", "pack", "watched logs", "backups"]
+SIGNED = "a pack is signed as a whole; delete the file if nobody needs it any more"
+HASHED = "packs name accounts by keyed hashes: without the key of pseudonyms they cannot be searched"
+OUT_OF_REACH = (
+    "copies that 'stillhunt backup' made are not in this folder: delete those that are older than the erasure"
+)
+LIE_ELSEWHERE = "not erased; the next hunt finds it again: take it out of logs that are watched where they lie"
+STILL_OPEN = "a process is writing to it: run this again in some minutes"
+UNREADABLE = "snapshots that cannot be read"
+_LATE = 2 * HOUR
+"""A part that was begun in an hour may grow into the next one."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Something that is held on an account.
+
+    Attributes:
+        store: what it is.
+        where: file below the data folder, or table of the database.
+        count: records, rows, files or folders.
+        unit: what is counted.
+        first, last: the time that it is about, microseconds since 1970; None where it has none.
+        kept_until: when retention deletes it, microseconds since 1970; None where nothing does. The newest snapshot
+            stays beyond it until a hunt makes another one.
+        hold: the hold that keeps it; None where no hold stands.
+        stays: why it is not erased; "" where it is, if no hold stands.
+    """
+
+    store: Store
+    where: str
+    count: int
+    unit: str
+    first: int | None = None
+    last: int | None = None
+    kept_until: int | None = None
+    hold: Hold | None = None
+    stays: str = ""
+
+    @property
+    def erasable(self) -> bool:
+        """Whether an erasure takes it away."""
+        return self.hold is None and not self.stays
+
+    @property
+    def searched(self) -> bool:
+        """Whether it was looked through, and is not only something that may name the account."""
+        return self.count > 0 and self.stays != HASHED and self.unit != UNREADABLE
+
+    @property
+    def amount(self) -> str:
+        """The count with its unit, such as `1 row`; empty where nothing is counted."""
+        first, _, rest = self.unit.partition(" ")
+        one = f"{first.removesuffix('s')} {rest}".strip()
+        return formatting.plural(self.count, one, self.unit) if self.count else ""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where is looked, and for whom.
+
+    Attributes:
+        folder: the data folder.
+        database: its database.
+        config: settings; those of retention.
+        account: id of the account, as tables write it.
+        pack_names: what packs call it; None where the key of pseudonyms is not known.
+        now: the time, microseconds since 1970.
+    """
+
+    folder: DataFolder
+    database: WatchDatabase
+    config: Config
+    account: str
+    pack_names: Collection[str] | None = None
+    now: int = 0
+
+
+def account_holdings(search: Search) -> list[Holding]:
+    """Everything that a data folder holds on an account, store by store.
+
+    Args:
+        search: where, and for whom.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    holds = all_holds(search.database)
+    return [
+        *_records(search, holds),
+        *_state(search),
+        *_snapshots(search, holds),
+        *_rows(search, holds),
+        *_packs(search, holds),
+        Holding("watched logs", "not in this folder", 0, "files", stays=LIE_ELSEWHERE),
+        Holding("backups", "not in this folder", 0, "copies", stays=OUT_OF_REACH),
+    ]
+
+
+def hold_over(holds: Collection[Hold], first: int, last: int) -> Hold | None:
+    """The first hold that covers any moment between two; None where none does.
+
+    Args:
+        holds: all of them.
+        first: microseconds since 1970.
+        last: the same.
+    """
+    return next((hold for hold in holds if hold.covers(first, last)), None)
+
+
+def parts_in_time(folder: DataFolder, now: int) -> Iterator[tuple[Path, int, int]]:
+    """Closed parts of the spool with the time in which their records came, as retention counts it.
+
+    Args:
+        folder: the data folder.
+        now: the time, microseconds since 1970.
+
+    Yields:
+        (path, first, last), microseconds since 1970.
+    """
+    for source in sorted(folder.spool.iterdir()):
+        if source.is_symlink() or not source.is_dir() or not is_source_name(source.name):
+            continue
+        for path, hour in arrivals(source, datetime.fromtimestamp(now / 1e6, UTC)):
+            if path.is_symlink() or path.parent.is_symlink():
+                continue
+            begun, changed = hour_begin(hour), path.stat().st_mtime_ns // 1000
+            yield path, begun, max(begun, min(begun + _LATE, now), min(changed, now))
+
+
+def subject_ids(search: Search) -> SubjectIds:
+    """What makes a record the account's, after two looks at all records: the second finds those of the same calls.
+
+    Args:
+        search: where, and for whom.
+    """
+    ids = SubjectIds(search.account)
+    before = -1
+    while len(ids.calls) > before:  # a record of the same call may name another id of it
+        before = len(ids.calls)
+        for path, _, _ in parts_in_time(search.folder, search.now):
+            for _ in split_part(path, ids):
+                pass
+    return ids
+
+
+def _records(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+    ids, keep = subject_ids(search), int(search.config.watch.spool_days * DAY)
+    for path, first, last in parts_in_time(search.folder, search.now):
+        taken = sum(own for _, _, own in split_part(path, ids))
+        if taken:
+            where = path.relative_to(search.folder.path).as_posix()
+            yield Holding("records", where, taken, "records", first, last, last + keep, hold_over(holds, first, last))
+    for path in open_parts(search.folder.spool):
+        taken = sum(own for _, _, own in split_part(path, ids))
+        if taken:
+            where = path.relative_to(search.folder.path).as_posix()
+            yield Holding("open records", where, taken, "records", stays=STILL_OPEN)
+
+
+def _state(search: Search) -> Iterator[Holding]:
+    folders = [path for path in kept_state(search.folder.state) if state_names(path, search.account)]
+    if folders:
+        until = search.now + int(search.config.watch.spool_days * DAY)
+        yield Holding("state", "state", len(folders), "folders of kept state", None, None, until)
+
+
+def state_names(path: Path, account: str) -> bool:
+    """Whether kept state of one file names an account; True too where it cannot be read.
+
+    Args:
+        path: its folder.
+        account: the account's id.
+    """
+    return any(_file_names(file, account) for file in sorted(path.rglob("*")) if file.is_file())
+
+
+def _file_names(file: Path, account: str) -> bool:
+    try:
+        if account.encode() in file.read_bytes():  # stored as it is, or inside of JSON
+            return True
+        if file.suffix != ".arrow":
+            return False
+        with pa.memory_map(str(file)) as mapped:
+            table = pa.ipc.open_file(mapped).read_all()
+    except (OSError, pa.ArrowException):
+        return True
+    texts = [column for column in table.columns if pa.types.is_string(column.type)]
+    return any(bool(pc.any(pc.equal(column, account)).as_py()) for column in texts)
+
+
+def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+    keep = int(search.config.watch.snapshot_days * DAY)
+    for snapshot in all_snapshots(search.folder):
+        where = snapshot.path.relative_to(search.folder.path).as_posix()
+        try:
+            facts, found = snapshot.facts(), rows_naming(snapshot, search.account)
+        except CaseError as error:
+            yield Holding("snapshot", where, 1, UNREADABLE, stays=error.what)
+            continue
+        if found:
+            made = int(facts["made_at"])
+            first = min(made, int(facts.get("from_time") or made))
+            names = ", ".join(f"{name} {rows}" for name, rows in sorted(found.items()))
+            total, hold = sum(found.values()), hold_over(holds, first, made)
+            yield Holding("snapshot", f"{where}: {names}", total, "rows", first, made, made + keep, hold)
+
+
+def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+    watch, alerts = search.config.watch, search.config.alerts
+    keep = {
+        "campaign_members": watch.history_days,
+        "linked_accounts": watch.history_days,
+        "campaign_events": watch.history_days,
+        "appeals": watch.history_days,
+        "alerts": alerts.keep_days,
+    }
+    groups: dict[tuple[str, str, int], list[tuple[RowOfAccount, Hold | None]]] = {}
+    for row in database_rows(search.database, search.account):
+        hold = hold_over(holds, row.first, row.last)
+        groups.setdefault((row.table, row.stays, hold.hold_id if hold else 0), []).append((row, hold))
+    for (table, stays, _), rows in groups.items():
+        first, last = min(row.first for row, _ in rows), max(row.last for row, _ in rows)
+        until = last + int(keep[table] * DAY) if table in keep and not stays else None
+        yield Holding("database", table, len(rows), "rows", first, last, until, rows[0][1], stays)
+
+
+def _packs(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+    keep = int(search.config.dossier.pack_days * DAY)
+    for path, made in packs_of(search.folder.path):
+        where = path.relative_to(search.folder.path).as_posix()
+        hold = hold_over(holds, *pack_span(made, search.config))
+        if search.pack_names is None:
+            yield Holding("pack", where, 1, "packs that may name it", made, made, made + keep, hold, HASHED)
+        elif pack_names(path, search.pack_names):
+            yield Holding("pack", where, 1, "packs", made, made, made + keep, hold, SIGNED)

@@ -1,0 +1,80 @@
+"""Evidence packs in a data folder: which of them name somebody, and until when they are kept."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillhunt.base.config import Config
+from stillhunt.base.units import DAY, SECOND
+
+PACKS = "packs"
+"""Folder of the data folder in which packs lie."""
+PACK_FILE = re.compile(r"[\w.-]{1,100}-(\d{8}T\d{6})Z\.zip")
+_STAMP = "%Y%m%dT%H%M%S"
+_LONGEST_ENTRY = 1 << 30
+
+
+def packs_of(data: Path) -> Iterator[tuple[Path, int]]:
+    """Packs with the time when each was made, microseconds since 1970, ascending by name; links are passed over.
+
+    Args:
+        data: the data folder.
+    """
+    folder = data / PACKS
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        named = PACK_FILE.fullmatch(path.name)
+        if named is None or not stat.S_ISREG(path.lstat().st_mode):
+            continue
+        with suppress(ValueError):  # a name with a month 13 is not ours
+            made = datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC)
+            yield path, int(made.timestamp()) * SECOND
+
+
+def pack_span(made: int, config: Config) -> tuple[int, int]:
+    """The time that a pack may be about: the window of a snapshot that was as old as snapshots may be, to its making.
+
+    Args:
+        made: when it was made, microseconds since 1970.
+        config: settings; watch.window_days and watch.snapshot_days.
+    """
+    return made - int((config.watch.window_days + config.watch.snapshot_days) * DAY), made
+
+
+def pack_names(path: Path, names: Collection[str]) -> bool:
+    """Whether a pack holds any of some names, whole, in a table; True too where it cannot be read.
+
+    Args:
+        path: of the pack.
+        names: what an account may be called in it.
+    """
+    wanted = pa.array(sorted(names), pa.string())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".parquet") and entry.file_size < _LONGEST_ENTRY:
+                    table = pq.read_table(pa.BufferReader(archive.read(entry)))
+                    if any(_holds(table[name], wanted) for name in table.column_names):
+                        return True
+    except (OSError, zipfile.BadZipFile, pa.ArrowException, NotImplementedError):
+        return True
+    return False
+
+
+def _holds(column: pa.ChunkedArray, wanted: pa.Array) -> bool:
+    if pa.types.is_list(column.type):
+        column = pc.list_flatten(column)
+    if not pa.types.is_string(column.type):
+        return False
+    return bool(pc.any(pc.is_in(column, value_set=wanted)).as_py())

@@ -1,0 +1,278 @@
+"""Which records of the spool are an account's, and parts of the spool without them.
+
+A record is an account's where one of its values, whole, is the account's id: a log may name an account in any field,
+and which one collect takes depends on settings of the hunt. So is a record that shares the id of its call or trace with
+such a record: a gateway's log may hold the text of a call, and another one its account. An id of few characters is only
+looked for in fields that name somebody, for it may as well be a number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+
+from stillhunt.base.visible_ids import visible_id
+from stillhunt.watch.folder import sync_folder
+
+SHORTEST_SURE_ID = 6
+"""Characters of an id from which it is looked for in every field. Judgement: a shorter one may be a number."""
+SHORTEST_CALL_ID = 12
+"""Characters of the id of a call by which records belong together. Judgement: a shorter one may be a counter."""
+UNFINISHED = ".erasing"
+"""Ending of a part that is being rewritten; one that is found was left by a process that ended early."""
+_NAMES_SOMEBODY = re.compile(r"(?i)user|account|customer|tenant|team|key|org|client|owner|subject|uid|namespace")
+_NAMES_CALL = re.compile(
+    r"(?i)^(?:id|(?:x[-_])?request[-_.]?id|(?:litellm[-_.])?call[-_.]?id|(?:gen_ai\.)?response[-_.]id|trace[-_.]?id"
+    r"|generation[-_.]?id|custom[-_.]id)$"
+)
+_ENTRY_TAG = 0x0A
+_LONGEST_VARINT = 10
+_SIGNALS: dict[str, Callable[[], Any]] = {"traces": ResourceSpans, "logs": ResourceLogs}
+_SCOPES = {"scopeSpans": "spans", "scopeLogs": "logRecords"}
+
+
+@dataclass
+class SubjectIds:
+    """What makes a record an account's.
+
+    Attributes:
+        account: its id, as tables write it.
+        calls: ids of calls and traces of records that name it.
+    """
+
+    account: str
+    calls: set[str] = field(default_factory=set)
+
+    def names(self, key: str, value: str) -> bool:
+        """Whether a field with this value names the account.
+
+        Args:
+            key: of the field.
+            value: of it.
+        """
+        if visible_id(value.strip()) != self.account:
+            return False
+        return len(self.account) >= SHORTEST_SURE_ID or _NAMES_SOMEBODY.search(key) is not None
+
+    def is_own(self, fields: Iterable[tuple[str, str]]) -> bool:
+        """Whether a record is the account's; if it names the account, remember the id of its call.
+
+        Args:
+            fields: of the record.
+        """
+        all_fields = list(fields)
+        if any(self.names(key, value) for key, value in all_fields):
+            self.calls.update(value for key, value in all_fields if _NAMES_CALL.match(key) and _tells_a_call(value))
+            return True
+        return any(value in self.calls for _, value in all_fields)
+
+
+def _tells_a_call(value: str) -> bool:
+    return len(value) >= SHORTEST_CALL_ID and value.strip("0") != ""
+
+
+def split_part(path: Path, ids: SubjectIds) -> Iterator[tuple[bytes, bytes, int]]:
+    """Records of a part: (as they are, without what is the account's, how many calls of it were taken out).
+
+    A record of OTLP may hold calls of several accounts: those of others stay in it. Other records stay byte by byte.
+
+    Args:
+        path: a closed part.
+        ids: whose records; it learns ids of calls.
+    """
+    if ".pb" in path.name:
+        signal = "logs" if "-logs." in path.name else "traces"
+        data = path.read_bytes()
+        yield from ((entry, *_entry_without(entry, signal, ids)) for entry in _entries(data))
+        return
+    with path.open("rb") as file:
+        for line in file:
+            yield (line, *_line_without(line, ids))
+
+
+def _line_without(line: bytes, ids: SubjectIds) -> tuple[bytes, int]:
+    try:
+        record = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        # no JSON: whether it names the account is told by its bytes
+        return (b"", 1) if ids.account.encode() in line and len(ids.account) >= SHORTEST_SURE_ID else (line, 0)
+    resources = [name for name in ("resourceSpans", "resourceLogs") if isinstance(record, dict) and record.get(name)]
+    if not resources:
+        return (b"", 1) if ids.is_own(_fields(record)) else (line, 0)
+    taken = 0
+    for name in resources:
+        kept = [one for one in record[name] if isinstance(one, dict)]
+        taken += sum(_thin(one, ids) for one in kept)
+        record[name] = [one for one in kept if any(one.get(scope) for scope in _SCOPES)]
+    if not taken:
+        return line, 0
+    left = any(record[name] for name in resources)
+    return (msgspec.json.encode(record) + b"\n" if left else b""), taken
+
+
+def _thin(resource: dict[str, Any], ids: SubjectIds) -> int:
+    """Take the account's calls out of one resource of an export request in JSON."""
+    around = list(_fields(resource.get("resource")))
+    taken = 0
+    for scopes, inner in _SCOPES.items():
+        kept_scopes = []
+        for scope in resource.get(scopes) or ():
+            if not isinstance(scope, dict):
+                continue
+            calls = scope.get(inner) or []
+            kept = [call for call in calls if not ids.is_own([*around, *_fields(call)])]
+            taken += len(calls) - len(kept)
+            if kept:
+                kept_scopes.append({**scope, inner: kept})
+        if scopes in resource:
+            resource[scopes] = kept_scopes
+    return taken
+
+
+def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Texts and whole numbers of a record, each with the name of its field; attributes of OTLP have theirs beside."""
+    waiting = [(key, value)]
+    while waiting:
+        name, one = waiting.pop()
+        if isinstance(one, str):
+            yield name, one
+        elif isinstance(one, int) and not isinstance(one, bool):
+            yield name, str(one)
+        elif isinstance(one, list):
+            waiting += [(name, inner) for inner in one]
+        elif isinstance(one, dict):
+            attribute = one.get("key") if "value" in one and isinstance(one.get("key"), str) else None
+            waiting += [
+                (attribute or (name if inner.endswith("Value") else inner), held) for inner, held in one.items()
+            ]
+
+
+def _entries(data: bytes) -> Iterator[bytes]:
+    """Entries of an export request, each with its tag and length; what cannot be read is one piece at the end."""
+    at = 0
+    while at < len(data):
+        length, begin = _varint_at(data, at + 1)
+        if data[at] != _ENTRY_TAG or begin > len(data) or begin + length > len(data):
+            yield data[at:]
+            return
+        yield data[at : begin + length]
+        at = begin + length
+
+
+def _varint_at(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for place in range(_LONGEST_VARINT):
+        if at + place >= len(data):
+            break
+        value |= (data[at + place] & 0x7F) << (7 * place)
+        if data[at + place] < 0x80:
+            return value, at + place + 1
+    return 0, len(data) + 1
+
+
+def _entry_without(entry: bytes, signal: str, ids: SubjectIds) -> tuple[bytes, int]:
+    _, begin = _varint_at(entry, 1)
+    resource = _SIGNALS[signal]()
+    try:
+        resource.ParseFromString(entry[begin:])
+    except DecodeError:
+        return entry, 0
+    around = list(_proto_fields(resource.resource.attributes))
+    scopes = resource.scope_spans if signal == "traces" else resource.scope_logs
+    taken = 0
+    for scope in scopes:
+        calls = scope.spans if signal == "traces" else scope.log_records
+        own = [ids.is_own([*around, *_call_fields(call, signal)]) for call in calls]
+        taken += sum(own)
+        for place in reversed([place for place, one in enumerate(own) if one]):
+            del calls[place]
+    if not taken:
+        return entry, 0
+    left = any(scope.spans if signal == "traces" else scope.log_records for scope in scopes)
+    if not left:
+        return b"", taken
+    content = resource.SerializeToString()
+    return bytes([_ENTRY_TAG]) + _varint(len(content)) + content, taken
+
+
+def _call_fields(call: Any, signal: str) -> Iterator[tuple[str, str]]:
+    yield "traceId", call.trace_id.hex()
+    yield from _proto_fields(call.attributes)
+    if signal == "traces":
+        for event in call.events:
+            yield from _proto_fields(event.attributes)
+    else:
+        yield from _proto_value("body", call.body)
+
+
+def _proto_fields(attributes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for attribute in attributes:
+        yield from _proto_value(attribute.key, attribute.value)
+
+
+def _proto_value(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Texts of an attribute's value; a loop, for values may be nested deeply."""
+    waiting = [(key, value)]
+    while waiting:
+        name, one = waiting.pop()
+        kind = one.WhichOneof("value")
+        if kind == "string_value":
+            yield name, one.string_value
+        elif kind == "int_value":
+            yield name, str(one.int_value)
+        elif kind == "array_value":
+            waiting += [(name, inner) for inner in one.array_value.values]
+        elif kind == "kvlist_value":
+            waiting += [(inner.key, inner.value) for inner in one.kvlist_value.values]
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def rewrite_part(path: Path, ids: SubjectIds) -> int:
+    """Write a part without an account's records beside it, and put it in its place; its name and times stay.
+
+    Args:
+        path: a closed part.
+        ids: whose records.
+
+    Returns:
+        How many were taken out; the part is as it was where there were none, and gone where nothing was left.
+
+    Raises:
+        OSError: it cannot be written; the part is as it was.
+    """
+    about = path.stat()
+    beside = path.with_name(f".{path.name}{UNFINISHED}")
+    taken = size = 0
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            for _, kept, own in split_part(path, ids):
+                taken += own
+                size += file.write(kept)
+            file.flush()
+            os.fsync(file.fileno())
+        if taken and size:
+            os.utime(beside, ns=(about.st_atime_ns, about.st_mtime_ns))
+            beside.replace(path)
+        elif taken:
+            path.unlink()
+    finally:
+        beside.unlink(missing_ok=True)
+    if taken:
+        sync_folder(path.parent)
+    return taken
