@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         EngineError,
         InputError,
         OutputError,
+        PackError,
         StillhuntError,
     )
     from stillhunt.pipeline import hunt
@@ -38,6 +39,7 @@ _HOMES = {
     "OutputError": "stillhunt.base.errors",
     "EngineError": "stillhunt.base.errors",
     "CaseError": "stillhunt.base.errors",
+    "PackError": "stillhunt.base.errors",
     "ContractError": "stillhunt.base.errors",
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "EngineError",
     "InputError",
     "OutputError",
+    "PackError",
     "StillhuntError",
     "__version__",
     "hunt",

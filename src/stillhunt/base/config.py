@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_console import ConsoleSettings
+from stillhunt.base.config_dossier import DossierSettings
 from stillhunt.base.config_group import SettingsGroup as _Group
 from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
 from stillhunt.base.config_report import Price, ReportSettings
@@ -260,6 +261,7 @@ class Config(BaseModel):
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     decide: DecideSettings = Field(default_factory=DecideSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    dossier: DossierSettings = Field(default_factory=DossierSettings)
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:

@@ -6,6 +6,7 @@ StillhuntError                  root; never raised itself
 ├── OutputError                 the case folder cannot be written (exists, disk full, no permission)
 ├── EngineError                 the SQL engine failed; carries the statement's name
 ├── CaseError                   a case folder is missing, damaged or of another version
+├── PackError                   an evidence pack or a shared file is damaged, changed or signed by nobody known
 └── ContractError               a table between rooms does not have its declared shape (a bug of ours)
 """
 
@@ -64,6 +65,10 @@ class EngineError(StillhuntError):
 
 class CaseError(StillhuntError):
     """A case folder is missing, damaged or written by another major version."""
+
+
+class PackError(StillhuntError):
+    """An evidence pack, or a file to share, was changed, is damaged, or is not signed by a key that is trusted."""
 
 
 class ContractError(StillhuntError):

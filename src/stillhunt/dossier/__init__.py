@@ -1,0 +1,1 @@
+"""A case for others: evidence packs, attribution, sharing, matching; reads a case, never detects."""

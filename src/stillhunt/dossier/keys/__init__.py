@@ -1,0 +1,1 @@
+"""Keys: who signs, who is trusted, pseudonyms, and circles that share."""
