@@ -1,0 +1,127 @@
+"""Does the right honest explanation rank high for groups that are honest, and low for campaigns? A confusion table.
+
+Every group of every hunt counts, whatever its verdict, if four in five of its members have one persona, or harvest for
+one campaign. Examples, from the repository's root:
+
+    python benchmarks/dossier/explanations.py --seeds 20 --first 700      honest worlds, and the ladder's rungs 1 to 6
+    python benchmarks/dossier/explanations.py --seeds 4 --first 100       the seeds on which the rules were chosen
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import stillhunt
+from stillhunt.dossier.pages.alternatives import Alternative
+from stillhunt.dossier.pages.campaign_alternatives import alternatives_of
+from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
+
+RIGHT = {
+    "app": "application",
+    "audit_trail": "company",
+    "benchmark": "benchmark",
+    "ci_agent": "framework",
+    "class": "course",
+    "framework": "framework",
+    "framework_random": "framework",
+    "gateway": "application",
+    "grader": "fleet",
+    "localisation": "company",
+    "nightly": "fleet",
+    "one_template": "framework",
+    "reseller": "application",
+    "seat": "company",
+    "serverless": "application",
+    "vendor": "fleet",
+    "workshop": "course",
+}
+"""Persona -> the explanation that is true of it; of strangers (chat, developer, niche) none is but chance."""
+PURE = 0.8
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of a hunt: who it is, its verdict, and how the explanations rank."""
+
+    who: str
+    campaign: bool
+    verdict: str
+    ranked: tuple[Alternative, ...]
+
+    def place(self, key: str) -> int:
+        """Place of an explanation among those that are weighed by kinds of evidence, from 1."""
+        return [one.explanation.key for one in self.ranked if one.expected is None].index(key) + 1
+
+
+def groups_of(world: World) -> Iterator[Group]:
+    """The groups of one world whose members are of one kind."""
+    config = stillhunt.Config.load({"sanctioned": {"organizations": list(world.sanctioned)}}, environ={})
+    case = stillhunt.hunt(world.requests, world.accounts, config)
+    truth = world.truth_accounts
+    who = {
+        account: (campaign or persona, bool(campaign))
+        for account, persona, campaign in zip(
+            *(truth[name].to_pylist() for name in ("account_id", "persona", "campaign")), strict=True
+        )
+    }
+    members: defaultdict[str, Counter[tuple[str, bool]]] = defaultdict(Counter)
+    for row in case.members.select(["campaign_id", "account_id"]).to_pylist():
+        members[row["campaign_id"]][who[row["account_id"]]] += 1
+    for model in case.model.campaigns:
+        counted = members[model.row["campaign_id"]]
+        (name, harvests), most = counted.most_common(1)[0]
+        if most >= PURE * counted.total():
+            yield Group(name, harvests, model.verdict, alternatives_of(case, model.row["campaign_id"]))
+
+
+def print_table(groups: list[Group]) -> None:
+    """For each kind of group: how often each explanation is first or second, and what the best one leaves."""
+    by_kind: defaultdict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        by_kind["campaigns, " + group.verdict if group.campaign else group.who].append(group)
+    print("| groups | number | right | right is 1st | 1st or 2nd | of campaigns | leading, most often | left, median |")
+    print("|---|---:|---|---:|---:|---:|---|---:|")
+    true = [group for group in groups if group.campaign and group.verdict != "none"]
+    for kind, own in sorted(by_kind.items()):
+        right = RIGHT.get(kind)
+        left = sorted(group.ranked[0].left for group in own)[len(own) // 2]
+        lead = Counter(group.ranked[0].explanation.key for group in own).most_common(2)
+        leading = ", ".join(f"{key} {count}" for key, count in lead)
+        shares = ["-", "-", "-"]
+        if right:
+            first = sum(group.place(right) == 1 for group in own)
+            second = sum(group.place(right) <= 2 for group in own)
+            of_true = sum(group.place(right) <= 2 for group in true)
+            shares = [f"{first} of {len(own)}", f"{second} of {len(own)}", f"{of_true} of {len(true)}"]
+        print(f"| {kind} | {len(own)} | {right or '-'} | {' | '.join(shares)} | {leading} | {left:.1f} |")
+    for name, some in (("honest", [g for g in groups if g.who in RIGHT and not g.campaign]), ("campaigns", true)):
+        explained = sum(group.ranked[0].explains_nearly_all for group in some)
+        without = sum(min(one.left for one in group.ranked if one.expected is None) <= 1 for group in some)
+        print(f"{name}: {explained} of {len(some)} are explained nearly whole; {without} without chance")
+    honest = [group for group in groups if group.who in RIGHT and not group.campaign]
+    second = sum(group.place(RIGHT[group.who]) <= 2 for group in honest)
+    same = sum(sum(group.place(RIGHT[one.who]) <= 2 for group in true) for one in honest) / max(len(true), 1)
+    print(f"right explanation first or second: {second} of {len(honest)} honest groups; of campaigns {same:.0f}")
+
+
+def main() -> None:
+    """Hunt the worlds and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--first", type=int, default=700, help="first seed")
+    parser.add_argument("--seeds", type=int, default=4, help="honest worlds; as many worlds of campaigns")
+    parser.add_argument("--accounts", type=int, default=2000, help="honest accounts of a world")
+    arguments = parser.parse_args()
+    groups: list[Group] = []
+    for number in range(arguments.seeds):
+        seed = arguments.first + number
+        groups += groups_of(build_world(WorldSpec(accounts=arguments.accounts, seed=seed)))
+        rung = 1 + number % 6
+        groups += groups_of(build_world(spec_for_rung(rung, seed=seed, accounts=arguments.accounts)))
+    print_table(groups)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What a dossier says beyond the case: who signed it, what is in the pack, what was read, what was redacted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RecordedInput:
+    """One input of the hunt, as its record names it.
+
+    Attributes:
+        name: file name.
+        sha256: hexadecimal digest of its bytes; empty where it was not taken.
+        bytes: its size.
+        rows: rows that were used.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class FileOfPack:
+    """One file of the pack, with what it holds in one line."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class DossierFacts:
+    """What a dossier says beyond the case; everything may be left out, and the page then says that it is not known.
+
+    Attributes:
+        narrative: text of a person about the campaign; empty: none.
+        attribution: an `Attribution` of `dossier/actors` as a dict: `decision`, `statement`, `reasons`, `missing`
+            and `alternatives`; None: nobody asked.
+        versions: name and version of what computed the case.
+        seed: of the run; None where it was not recorded.
+        inputs: what was read.
+        signer: fingerprint of the signing key; empty: not signed.
+        time_stamp: when and by whom the contents were stamped, in words; empty: not stamped.
+        full_excerpts: whether the pack has the excerpts as the case has them; else they are shortened once more.
+        pseudonyms: whether ids are keyed hashes.
+        request_count: requests counted as harvested, of which the pack lists only the cited ones.
+        request_digest: SHA-256 of all their ids; empty where it was not taken.
+        files: what is in the pack.
+    """
+
+    narrative: str = ""
+    attribution: Mapping[str, Any] | None = None
+    versions: tuple[tuple[str, str], ...] = ()
+    seed: int | str | None = None
+    inputs: tuple[RecordedInput, ...] = ()
+    signer: str = ""
+    time_stamp: str = ""
+    full_excerpts: bool = False
+    pseudonyms: bool = True
+    request_count: int = 0
+    request_digest: str = ""
+    files: tuple[FileOfPack, ...] = field(default=())
+
+
+def facts_of_run(run: Mapping[str, Any]) -> DossierFacts:
+    """The facts that a run's record has, for a dossier outside of a pack.
+
+    Args:
+        run: content of run.json.
+    """
+    versions = [(name, str(run[key])) for name, key in _VERSIONS if key in run]
+    inputs = tuple(
+        RecordedInput(
+            str(one.get("name", "")), str(one.get("sha256", "")), int(one.get("bytes", 0)), int(one.get("rows", 0))
+        )
+        for one in run.get("inputs", [])
+    )
+    return DossierFacts(versions=tuple(versions), seed=run.get("seed"), inputs=inputs)
+
+
+_VERSIONS = (
+    ("stillhunt", "version"),
+    ("case folder", "case_version"),
+    ("sketches", "sketch_version"),
+    ("list of disposable mail domains", "disposable_domains"),
+)
