@@ -1,0 +1,99 @@
+"""What a campaign is called in MITRE ATLAS: kinds of campaigns, roles and evidence -> techniques.
+
+Ids and names are those of the ATLAS data of September 2026; the names in MISP's galaxy are older. A technique is named
+only where the case shows it: no log shows that a model was trained, so AML.T0005.001 (Train Proxy via Replication) is
+never named, although it is what the answers are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+ATLAS = "MITRE ATLAS"
+ATLAS_SOURCE = "mitre-atlas"
+"""Name of the source in references of STIX, as MITRE writes it."""
+
+
+@dataclass(frozen=True)
+class AtlasTactic:
+    """What an adversary wants.
+
+    Attributes:
+        id: such as AML.TA0010.
+        name: its name.
+        phase: its name as a phase of a kill chain in STIX.
+    """
+
+    id: str
+    name: str
+    phase: str
+
+
+@dataclass(frozen=True)
+class AtlasTechnique:
+    """How an adversary does it.
+
+    Attributes:
+        id: such as AML.T0024.
+        name: its name.
+        tactic: the tactic that it serves.
+        galaxy: its name in MISP's galaxy mitre-atlas-attack-pattern.
+        parent: the technique of which it is a part; None where it is one.
+    """
+
+    id: str
+    name: str
+    tactic: AtlasTactic
+    galaxy: str
+    parent: AtlasTechnique | None = None
+
+
+MODEL_ACCESS = AtlasTactic("AML.TA0000", "AI Model Access", "ai-model-access")
+RESOURCES = AtlasTactic("AML.TA0003", "Resource Development", "resource-development")
+INITIAL_ACCESS = AtlasTactic("AML.TA0004", "Initial Access", "initial-access")
+EXFILTRATION = AtlasTactic("AML.TA0010", "Exfiltration", "exfiltration")
+
+API_ACCESS = AtlasTechnique("AML.T0040", "AI Model Inference API Access", MODEL_ACCESS, "ML Model Inference API Access")
+THROUGH_API = AtlasTechnique(
+    "AML.T0024", "Exfiltration via AI Inference API", EXFILTRATION, "Exfiltration via ML Inference API"
+)
+EXTRACT_MODEL = AtlasTechnique("AML.T0024.002", "Extract AI Model", EXFILTRATION, "Extract ML Model", THROUGH_API)
+NEW_ACCOUNTS = AtlasTechnique("AML.T0021", "Establish Accounts", RESOURCES, "Establish Accounts (ATLAS)")
+VALID_ACCOUNTS = AtlasTechnique("AML.T0012", "Valid Accounts", INITIAL_ACCESS, "Valid Accounts (ATLAS)")
+
+_OF_KIND = {
+    "harvest": (API_ACCESS, THROUGH_API, EXTRACT_MODEL),
+    "account_farm": (API_ACCESS, NEW_ACCOUNTS),
+    "relay": (API_ACCESS,),
+}
+_OF_ROLE = {"dedicated": NEW_ACCOUNTS, "victim": VALID_ACCOUNTS}
+"""Accounts that serve campaigns alone were opened for it; of a victim the key was taken."""
+_OF_EVIDENCE = {
+    "created_at": NEW_ACCOUNTS,
+    "payment_fingerprint": NEW_ACCOUNTS,
+    "signup_prefix": NEW_ACCOUNTS,
+    "account_replacement": NEW_ACCOUNTS,
+}
+"""Kinds of evidence that show that one hand opened the accounts."""
+
+
+def techniques_of(kind: str, roles: Collection[str], evidence: Collection[str]) -> tuple[AtlasTechnique, ...]:
+    """The techniques that a campaign shows.
+
+    Args:
+        kind: of the campaign.
+        roles: of its members.
+        evidence: kinds of evidence with bits for the campaign.
+
+    Returns:
+        Techniques by id, each once; none for a kind that is not known.
+    """
+    if kind not in _OF_KIND:
+        return ()
+    found = {
+        *_OF_KIND[kind],
+        *(_OF_ROLE[role] for role in roles if role in _OF_ROLE),
+        *(_OF_EVIDENCE[name] for name in evidence if name in _OF_EVIDENCE),
+    }
+    return tuple(sorted(found, key=lambda technique: technique.id))

@@ -1,0 +1,123 @@
+"""What a receiver can look for: the indicators of a campaign, the same in every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stillhunt.base import formatting
+from stillhunt.dossier.sharing.parameters import P
+from stillhunt.dossier.sharing.shared_campaign import SharedCampaign, SharedHash, SharedValue, percent_of
+from stillhunt.dossier.sharing.user_agents import user_agent_pattern
+
+_ALSO = "Honest customers use it as well: a match is a reason to look, and no evidence by itself."
+_HASHED = (
+    "Keyed hashes under the key of the circle; whoever has the key can compare them with hashes of their own logs, and "
+    "can try values."
+)
+
+
+@dataclass(frozen=True)
+class SharedIndicator:
+    """One thing to look for.
+
+    Attributes:
+        kind: client, network, address_hashes, network_hashes or phrase_hashes.
+        key: what tells it from others of its kind in a campaign; part of its id.
+        name: for readers.
+        text: what it is and how far it carries, in sentences.
+        confidence: in percent, at most that of the campaign.
+        requests: requests of the campaign with it.
+        accounts: accounts that sent them.
+        value: the value; None where it is a list of hashes.
+        hashes: the hashes; none where it is a value.
+        pattern: regular expression for a client; empty for others.
+    """
+
+    kind: str
+    key: str
+    name: str
+    text: str
+    confidence: int
+    requests: int
+    accounts: int
+    value: SharedValue | None = None
+    hashes: tuple[SharedHash, ...] = ()
+    pattern: str = ""
+
+
+def indicators_of(campaign: SharedCampaign) -> tuple[SharedIndicator, ...]:
+    """The indicators of a campaign.
+
+    Args:
+        campaign: the campaign.
+
+    Returns:
+        Autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the most
+        used first.
+    """
+    return (*_networks(campaign), *_clients(campaign), *_hashes(campaign))
+
+
+def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
+    confidence = min(P.network_confidence, percent_of(campaign))
+    return [
+        SharedIndicator(
+            "network",
+            str(one.number),
+            f"Autonomous system {one.number}",
+            f"{_sent(one)} from AS{one.number}{one.value and f' ({one.value})'}. {_ALSO}",
+            confidence,
+            one.requests,
+            one.accounts,
+            value=one,
+        )
+        for one in campaign.values.networks
+        if one.number is not None
+    ]
+
+
+def _clients(campaign: SharedCampaign) -> list[SharedIndicator]:
+    confidence = min(P.client_confidence, percent_of(campaign))
+    return [
+        SharedIndicator(
+            "client",
+            one.value,
+            f"Client {one.value}",
+            f"{_sent(one)} with {one.value}. {_ALSO}",
+            confidence,
+            one.requests,
+            one.accounts,
+            value=one,
+            pattern=pattern,
+        )
+        for one in campaign.values.clients
+        if (pattern := user_agent_pattern(one.value))
+    ]
+
+
+def _sent(one: SharedValue) -> str:
+    accounts, requests = formatting.plural(one.accounts, "account"), formatting.plural(one.requests, "request")
+    return f"{accounts} of the campaign {formatting.verb(one.accounts, 'sends', 'send')} {requests}"
+
+
+def _hashes(campaign: SharedCampaign) -> list[SharedIndicator]:
+    found = []
+    for kind, words, most in (
+        ("address", ("address", "addresses"), P.address_confidence),
+        ("network", ("network (/24, /48)", "networks (/24, /48)"), P.address_confidence),
+        ("phrase", ("recurring phrase", "recurring phrases"), P.phrase_confidence),
+    ):
+        if hashes := campaign.hashes_of(kind):
+            found.append(
+                SharedIndicator(
+                    f"{kind}_hashes",
+                    "",
+                    f"Keyed hashes of {words[1]}",
+                    f"{formatting.plural(len(hashes), *words)} that several accounts of the campaign use. {_HASHED}",
+                    min(most, percent_of(campaign)),
+                    max(one.requests for one in hashes),
+                    max(one.accounts for one in hashes),
+                    hashes=hashes,
+                )
+            )
+    return found
