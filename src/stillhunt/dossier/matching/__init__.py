@@ -1,0 +1,1 @@
+"""Campaigns that two providers share: sketches in files, and private set intersection."""
