@@ -22,14 +22,17 @@ import typer
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.appeals import decision_commands
+from stillhunt.cli.attribution import commands as attribution_commands
 from stillhunt.cli.benching import commands as bench_commands
 from stillhunt.cli.cases import case_app
 from stillhunt.cli.database_commands import commands as database_commands
 from stillhunt.cli.history import commands as history_commands
 from stillhunt.cli.keep import commands as keep_commands
+from stillhunt.cli.keys import keys_app
 from stillhunt.cli.labs import commands as lab_commands
 from stillhunt.cli.live import commands as live_commands
 from stillhunt.cli.looking import commands as looking_commands
+from stillhunt.cli.match_commands import commands as match_commands
 from stillhunt.cli.options import (
     FormatOption,
     JsonFlag,
@@ -41,6 +44,9 @@ from stillhunt.cli.options import (
     given,
     pairs,
 )
+from stillhunt.cli.packs import commands as pack_commands
+from stillhunt.cli.share_commands import commands as share_commands
+from stillhunt.cli.subject import commands as subject_commands
 from stillhunt.cli.users import commands as user_commands
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -62,6 +68,12 @@ app.add_typer(live_commands)
 app.add_typer(history_commands)
 app.add_typer(keep_commands)
 app.add_typer(decision_commands)
+app.add_typer(pack_commands)
+app.add_typer(attribution_commands)
+app.add_typer(share_commands)
+app.add_typer(subject_commands)
+app.add_typer(keys_app, name="keys")
+app.add_typer(match_commands, name="match")
 app.add_typer(database_commands, name="database")
 app.add_typer(user_commands, name="user")
 app.add_typer(case_app, name="case")

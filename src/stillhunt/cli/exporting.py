@@ -52,14 +52,14 @@ def run_export(order: ExportOrder) -> None:
     if out is None and kind == PARQUET:
         raise OutputError("Parquet is not text, so it is not printed", where="--format", next_step="add --out FILE")
     if out is not None:
-        _refuse_existing(out, force=order.force)
+        refuse_existing(out, force=order.force)
     everybody = stillhunt.Case.read(order.case).account_facts(order.campaign)
     facts = everybody if order.every_member else everybody.filter(pc.not_equal(everybody["verdict"], "none"))
     content = WRITERS[kind](facts)
     if out is None:
         print_bytes(content)
     else:
-        _write_beside(out, content)
+        write_beside(out, content)
     if not order.quiet:
         message_console().print(_note(facts, everybody.num_rows - facts.num_rows, out))
         if personal := personal_ids_sentence(pc.unique(facts["account_id"])):
@@ -90,8 +90,16 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": jso
 """Format -> what makes a file of a table."""
 
 
-def _refuse_existing(out: Path, *, force: bool) -> None:
-    """Refuse a file that must not be written or replaced, before any work is done."""
+def refuse_existing(out: Path, *, force: bool) -> None:
+    """Refuse a file that must not be written or replaced, before any work is done.
+
+    Args:
+        out: the file.
+        force: whether one that is there may be replaced.
+
+    Raises:
+        OutputError: it may not be written.
+    """
     case = case_folder_around(out.parent) or case_folder_around(out)  # a link may lead into one
     if case is not None:
         raise OutputError(
@@ -108,8 +116,16 @@ def _refuse_existing(out: Path, *, force: bool) -> None:
         raise OutputError("the file exists already", where=str(out), next_step="name another --out, or add --force")
 
 
-def _write_beside(out: Path, content: bytes) -> None:
-    """Write a file completely or not at all, for its owner only: beside its place first, then renamed."""
+def write_beside(out: Path, content: bytes) -> None:
+    """Write a file completely or not at all, for its owner only: beside its place first, then renamed.
+
+    Args:
+        out: the file.
+        content: of it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     beside: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

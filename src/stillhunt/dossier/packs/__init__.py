@@ -1,0 +1,1 @@
+"""Evidence packs: what is in them, the signed manifest, verifying and rebuilding."""

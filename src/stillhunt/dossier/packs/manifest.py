@@ -1,0 +1,200 @@
+"""The manifest of a pack: an in-toto Statement v1 over its files, in canonical JSON (RFC 8785).
+
+Each file is a line as `sha256sum` prints it. The lines are chained (each link hashes the one before), and a Merkle root
+over them (RFC 6962, section 2.1) stands for all of them in one value, by which the pack is stamped. The first line is
+that of the header, which says what the files are about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import rfc8785
+
+from stillhunt.base.errors import PackError
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:stillhunt:evidence-pack:v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+ENVELOPE_FILE, STAMP_FILE = "manifest.dsse.json", "timestamp.tsr"
+KEY_FILE, PARAMETERS_FILE = "signer.pub", "parameters.json"
+HEADER_NAME = "header"
+PACK_VERSION = 1
+MOST_MANIFEST_BYTES = 16 << 20
+"""Bytes of the envelope; one with 1,000 files has half a megabyte. Judgement."""
+_MOST_LEVELS = 100
+"""Levels of objects and arrays in the header; ours has four. Other programs need the same bound. Judgement."""
+UNSTAMPED = frozenset((ENVELOPE_FILE, STAMP_FILE))
+"""Files that the Merkle root does not cover: the envelope holds it, and the stamp is made of it."""
+
+
+class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a pack.
+
+    Attributes:
+        name: in the archive.
+        bytes: its length.
+        sha256: of its content, in hexadecimal.
+        chain: SHA-256 of the link before and of this file's line.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    chain: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The predicate of the statement.
+
+    Attributes:
+        header: what the pack is about: campaign, case, inputs, settings, versions, time.
+        files: in order of their names, without the envelope and the stamp.
+        merkle_root: over the lines of the header and of the files.
+    """
+
+    header: dict[str, Any]
+    files: list[FileRecord]
+    merkle_root: str = msgspec.field(name="merkleRoot")
+
+
+class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    digest: dict[str, str]
+
+
+class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    type_: str = msgspec.field(name="_type")
+    subject: list[_Subject]
+    predicate_type: str = msgspec.field(name="predicateType")
+    predicate: Manifest
+
+
+def canonical_json(value: Any) -> bytes:
+    """A value in canonical JSON (RFC 8785).
+
+    Args:
+        value: of what JSON has; whole numbers up to 2^53.
+    """
+    return rfc8785.dumps(value)
+
+
+def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Manifest:
+    """The manifest of files.
+
+    Args:
+        header: what they are about.
+        files: name -> content, without envelope and stamp.
+    """
+    link = _hashed(_line(HEADER_NAME, canonical_json(dict(header))))
+    records = []
+    for name in sorted(files):
+        link = _hashed(link.encode() + _line(name, files[name]))
+        digest = hashlib.sha256(files[name]).hexdigest()
+        records.append(FileRecord(name, len(files[name]), digest, link))
+    return Manifest(dict(header), records, merkle_root(_lines(header, files)))
+
+
+def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
+    """The in-toto statement that is signed, in canonical JSON.
+
+    Args:
+        manifest: of the files.
+        stamp: content of the time stamp; None without one.
+    """
+    digests = {record.name: record.sha256 for record in manifest.files}
+    if stamp is not None:
+        digests[STAMP_FILE] = hashlib.sha256(stamp).hexdigest()
+    subject = [{"name": name, "digest": {"sha256": digests[name]}} for name in sorted(digests)]
+    predicate = msgspec.to_builtins(manifest)
+    return canonical_json(
+        {"_type": STATEMENT_TYPE, "subject": subject, "predicateType": PREDICATE_TYPE, "predicate": predicate}
+    )
+
+
+def read_statement(payload: bytes, files: Mapping[str, bytes], where: str) -> Manifest:
+    """The manifest in a statement, after every number in it was compared with the files.
+
+    Args:
+        payload: what was signed.
+        files: all files of the pack but the envelope.
+        where: shown in errors.
+
+    Raises:
+        PackError: it is no such statement, or a file is missing, added or changed.
+    """
+    try:
+        manifest = msgspec.json.decode(payload, type=_Statement).predicate
+        _check_levels(manifest.header, _MOST_LEVELS)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise PackError("what was signed is no manifest of an evidence pack", where=where) from error
+    named = {record.name for record in manifest.files}
+    present = set(files) - UNSTAMPED
+    for names, what in ((named - present, "is missing"), (present - named, "was added")):
+        if names:
+            raise PackError(f"a file {what}", where=f"{where}: {min(names)}")
+    for record in manifest.files:
+        if hashlib.sha256(files[record.name]).hexdigest() != record.sha256:
+            raise PackError("a file was changed", where=f"{where}: {record.name}")
+    covered = {name: files[name] for name in sorted(present)}
+    # All else follows from the header and the files: one comparison of the whole holds each of its numbers.
+    try:
+        same = statement_of(make_manifest(manifest.header, covered), files.get(STAMP_FILE)) == payload
+    except rfc8785.CanonicalizationError:  # a number or text that canonical JSON does not have
+        same = False
+    if not same:
+        raise PackError("the manifest contradicts itself", where=where)
+    return manifest
+
+
+def _check_levels(value: Any, left: int) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if not left:
+        raise RecursionError
+    for part in value.values() if isinstance(value, dict) else value:
+        _check_levels(part, left - 1)
+
+
+def merkle_root(lines: Sequence[bytes]) -> str:
+    """The Merkle tree hash of some lines (RFC 6962, section 2.1), in hexadecimal.
+
+    Args:
+        lines: at least one.
+    """
+    return _tree(lines).hex()
+
+
+def _tree(lines: Sequence[bytes]) -> bytes:
+    if len(lines) == 1:
+        return hashlib.sha256(b"\x00" + lines[0]).digest()
+    left = 1 << (len(lines) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + _tree(lines[:left]) + _tree(lines[left:])).digest()
+
+
+def _lines(header: Mapping[str, Any], files: Mapping[str, bytes]) -> list[bytes]:
+    return [
+        _line(HEADER_NAME, canonical_json(dict(header))),
+        *(_line(name, files[name]) for name in sorted(files)),
+    ]
+
+
+def _line(name: str, content: bytes) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
+
+
+def _hashed(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def as_plain_json(value: Any) -> bytes:
+    """A value as JSON that people read: indented, sorted, in ASCII.
+
+    Args:
+        value: of what JSON has.
+    """
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True) + "\n").encode()

@@ -1,0 +1,78 @@
+"""Ids in an evidence pack: keyed hashes, the same in every pack that was made with the same key."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from stillhunt.base.formatting import escape_controls
+from stillhunt.dossier.keys.hashing import keyed_hash, keyed_hashes
+
+PREFIXES = {
+    "account": "a-",
+    "request": "r-",
+    "organisation": "o-",
+    "domain": "d-",
+    "campaign": "c-",
+    "set of campaigns": "s-",
+}
+"""Kind of an id -> what its pseudonyms begin with."""
+
+
+@dataclass(frozen=True)
+class Pseudonyms:
+    """What ids are called in a pack.
+
+    Attributes:
+        key: 32 secret bytes; None leaves ids as they are.
+    """
+
+    key: bytes | None
+
+    def one(self, kind: str, value: str) -> str:
+        """What an id is called.
+
+        Args:
+            kind: a key of `PREFIXES`.
+            value: the id.
+        """
+        return value if self.key is None else PREFIXES[kind] + keyed_hash(self.key, kind, value)
+
+    def column(self, kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+        """What the ids of a column are called; null stays null.
+
+        Args:
+            kind: a key of `PREFIXES`.
+            values: strings, or lists of strings.
+        """
+        if self.key is None:
+            return values
+        if pa.types.is_list(values.type):
+            lists = values.combine_chunks()
+            if isinstance(lists, pa.ChunkedArray):  # an empty one stays in chunks
+                return pa.array([], values.type)
+            hashed = self.column(kind, pa.chunked_array([lists.flatten()], pa.string()))
+            return (
+                pa.ListArray.from_arrays(lists.offsets.cast(pa.int32()), hashed)
+                if not lists.offset
+                else pa.array(
+                    [None if ids is None else [self.one(kind, one) for one in ids] for ids in lists.to_pylist()],
+                    values.type,
+                )
+            )
+        return keyed_hashes(self.key, kind, values, PREFIXES[kind])
+
+    def who_is_who(self, accounts: list[str]) -> bytes:
+        """A table of pseudonyms and accounts, for those alone who may know: CSV.
+
+        Args:
+            accounts: ids.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["pseudonym", "account_id"])
+        writer.writerows([self.one("account", one), escape_controls(one)] for one in sorted(accounts))
+        return text.getvalue().encode()
