@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from web.console.console_scenes import ACCUSED, ACT
+from web.console.console_scenes import ACCUSED, ACT, PACK
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ PAGES = {
     "/calibration": Entry("viewer", "/calibration"),
     "/audit": Entry("admin", "/audit", ("audit", "all")),
     "/users": Entry("admin", "/users"),
+    "/packs/{name}": Entry("viewer", f"/packs/{PACK}", ("pack", PACK)),
     "/sign-in": Entry("", "/sign-in"),
     "/static/vendor/echarts.custom.min.js": Entry("", "/static/vendor/echarts.custom.min.js"),
     "/static/vendor/{name}": Entry("", "/static/vendor/htmx.min.js"),
@@ -65,6 +66,8 @@ FORMS = {
     "/campaigns/{campaign}/case/{kind}": Entry(
         "analyst", f"{_OF}/case/comment", fields={"version": "0", "text": "I look at it"}
     ),
+    # the findings of this case are made up, and a pack is not signed where the verdict does not follow from them
+    "/campaigns/{campaign}/pack": Entry("analyst", f"{_OF}/pack", done=400),
     "/filters": Entry("analyst", "/filters", fields={"page": "/campaigns", "query": "verdict=act", "name": "new"}),
     "/filters/{filter_id}/delete": Entry("analyst", "/filters/1/delete"),
     "/decisions": Entry("analyst", "/decisions", fields=_DECIDED),

@@ -42,6 +42,8 @@ PEOPLE = {"vera": "viewer", "anna": "analyst", "ravi": "analyst", "adam": "admin
 FORM = "application/x-www-form-urlencoded"
 ACT, OTHER, REVIEW = "hunt-7f3a91c2", "hunt-c41d08be", "hunt-0e9b55d7"
 """Campaigns of the case: two to act on, one to review."""
+PACK = f"{ACT}-20260320T123000Z.zip"
+"""An evidence pack of the first one."""
 ACCUSED = "91c2-acct-0001"
 """A member of the first one; ravi decided about it, and it appealed."""
 
@@ -190,6 +192,10 @@ def open_scene(folder: Path, template: Path | None, source: CaseSource, runner: 
     if template is None:
         seed_people(database)
     config = parts.pop("config", Config())
+    keys = config.dossier.model_copy(update={"keys": str(folder.parent / "keys")})
+    config = config.model_copy(update={"dossier": keys})
+    (data.path / "packs").mkdir()
+    (data.path / "packs" / PACK).write_bytes(b"PK")
     people = people_of(database, config.console)
     console = Console(source, config, data, database, **parts)
     return Scene(console, people, console_app(console, people), runner)

@@ -242,7 +242,11 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
     do(adam, "watch", note="so that it can be reopened")
     forms = all_forms(adam)
     cases = {f"{PAGE}/case/{kind}" for kind in CHANGES}
-    assert {form.action for _, form in forms} == {*cases, "/filters", "/decisions/undo", "/appeals/1", "/users"}
+    assert {form.action for _, form in forms} == {
+        *cases,
+        f"{PAGE}/pack",
+        *("/filters", "/decisions/undo", "/appeals/1", "/users"),
+    }
     typed = {"text", "note", "label"}
     for number, text in enumerate(HOSTILE[::3]):
         for place, (page, form) in enumerate(forms):

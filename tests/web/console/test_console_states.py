@@ -37,7 +37,7 @@ from web.console.console_scenes import ACT, Scene, facts_of_watch, open_scene, p
 NEEDS_NO_CASE = (
     *("/", "/hunt", "/settings", "/decisions", "/signs", "/appeals", "/calibration", "/audit", "/users", "/sign-in"),
 )
-URLS = {path: entry.url for path, entry in PAGES.items() if not path.startswith("/static")}
+URLS = {path: entry.url for path, entry in PAGES.items() if not path.startswith(("/static", "/packs"))}
 
 
 @cache

@@ -22,6 +22,7 @@ from stillhunt.web.console import (
     pages_campaign,
     pages_decisions,
     pages_overview,
+    pages_packs,
     pages_search,
 )
 from stillhunt.web.console.context import Console
@@ -59,6 +60,8 @@ READ_ROUTES = (
 """Pages of every case."""
 WORK_ROUTES = (
     Route("/campaigns/{campaign}/case/{kind}", case_forms.change_case, methods=["POST"]),
+    Route("/campaigns/{campaign}/pack", pages_packs.make_pack_of, methods=["POST"]),
+    Route("/packs/{name}", pages_packs.pack),
     Route("/filters", case_forms.keep_filter, methods=["POST"]),
     Route("/filters/{filter_id}/delete", case_forms.drop_filter, methods=["POST"]),
     Route("/decisions", pages_decisions.decisions),

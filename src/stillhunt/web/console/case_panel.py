@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from stillhunt.decide.cases.work import WorkEvent, read_work, work_events
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import decisions_about
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.subject.packs import packs_of
 from stillhunt.web.console.context import case_of, console_of
 from stillhunt.web.console.rendering import moment
 from stillhunt.web.people.users import all_users
@@ -42,6 +44,7 @@ _DONE = {
     "dismiss": "The campaign is dismissed: rules let its accounts go.",
     "reopen": "The case is open again.",
     "undo": "The latest change is undone.",
+    "pack": "The evidence pack is made.",
 }
 
 
@@ -90,13 +93,28 @@ def work_panel(request: Request, database: WatchDatabase, campaign: str) -> dict
         database: of the data folder.
         campaign: lasting id.
     """
+    console = console_of(request)
+    shown = console.source.current()
     return {
         "work": read_work(database, campaign),
+        "packs": packs_about(console.folder.path, campaign) if console.folder is not None else [],
+        "in_snapshot": shown is not None and campaign in shown.by_id,
         "decided": _decided(database, campaign),
         "events": [_event(one) for one in reversed(work_events(database, campaign))],
         "may_work": request.state.viewer is not None and request.state.viewer.may("analyst"),
         "done": _DONE.get(request.query_params.get("done", ""), ""),
     }
+
+
+def packs_about(data: Path, campaign_id: str) -> list[str]:
+    """Names of the evidence packs of a campaign, the newest first.
+
+    Args:
+        data: the data folder.
+        campaign_id: lasting id.
+    """
+    made = [path.name for path, _ in packs_of(data)]
+    return sorted((one for one in made if one.rpartition("-")[0] == campaign_id), reverse=True)
 
 
 def planned_members(request: Request, campaign: str) -> tuple[CampaignMember, ...]:
