@@ -62,6 +62,9 @@ def evidence_row(campaign_id: str, family: str, bits: float, statement: str, **c
         "kind": "test",
         "statement": statement,
         "bits": bits,
+        "raw_bits": bits,
+        "independent": False,
+        "act_needs": "nothing",
         "request_ids": ["r1"],
         "request_count": 1,
     }

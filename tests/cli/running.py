@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cli.forking import forker
+
 UNWANTED = ("STILLHUNT_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 PROGRAM = [sys.executable, "-m", "stillhunt"]
+SECONDS = 120.0
+FORKING = sys.platform == "linux"
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
@@ -18,14 +22,21 @@ def clean_environment(**changes: str) -> dict[str, str]:
 
 
 def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run stillhunt to its end."""
+    """Run stillhunt to its end, forked from a process that has the libraries."""
+    if not FORKING or not all(name.startswith("STILLHUNT_") for name in environment):
+        return run_anew(*arguments, cwd=cwd, **environment)
+    return forker().run(arguments, cwd, clean_environment(**environment), SECONDS)
+
+
+def run_anew(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m stillhunt` to its end: for tests of the process itself, of its start and of its variables."""
     return subprocess.run(
         [*PROGRAM, *arguments],
         cwd=cwd,
         env=clean_environment(**environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS,
         check=False,
         stdin=subprocess.DEVNULL,
     )

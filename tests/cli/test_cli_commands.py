@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import run
+from running import run, run_anew
 
 
 def test_version(tmp_path: Path) -> None:
-    result = run("--version", cwd=tmp_path)
+    result = run_anew("--version", cwd=tmp_path)
     assert result.returncode == 0
     assert result.stdout.startswith("stillhunt ")
 
@@ -106,7 +106,7 @@ def test_schema_as_text_and_json(tmp_path: Path) -> None:
 
 
 def test_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
-    result = run("doctor", "--json", cwd=tmp_path)
+    result = run_anew("doctor", "--json", cwd=tmp_path)
     checks = {check["name"]: check for check in json.loads(result.stdout)}
     assert result.returncode == 0, result.stdout
     assert checks["python"]["state"] == "ok"
@@ -122,7 +122,7 @@ def test_doctor_finds_faults(tmp_path: Path) -> None:
 
 
 def test_help_names_every_exit_code(tmp_path: Path) -> None:
-    result = run("--help", cwd=tmp_path, COLUMNS="200", TERM="dumb")
+    result = run_anew("--help", cwd=tmp_path, COLUMNS="200", TERM="dumb")
     assert "130 interrupted" in result.stdout
     assert "\x1b" not in result.stdout
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from case_tables import account_row, campaign_row, case_tables, member_row, run_record
-from running import PROGRAM, clean_environment, run
+from running import PROGRAM, clean_environment, run_anew
 
 import stillhunt
 from stillhunt.base.errors import OutputError
@@ -64,7 +64,7 @@ def test_full_disk_on_stdout_is_one_error_line(folder: Path, arguments: list[str
 
 def test_interrupt_while_the_program_loads_leaves_with_130(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
-    ended = run("--version", cwd=tmp_path)
+    ended = run_anew("--version", cwd=tmp_path)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
@@ -94,7 +94,7 @@ def test_findings_are_printed_also_when_the_case_cannot_be_written(
 
 def test_an_id_that_begins_with_a_dash_is_explained(folder: Path) -> None:
     for dashes in ([], ["--"]):
-        explained = run("explain", "case", *dashes, "-2+3", cwd=folder.parent)
+        explained = run_anew("explain", "case", *dashes, "-2+3", cwd=folder.parent)
         assert (explained.returncode, explained.stderr) == (0, "")
         assert "-2+3" in explained.stdout
-    assert run("explain", "case", "-2+3", "--bogus", cwd=folder.parent).returncode == 2
+    assert run_anew("explain", "case", "-2+3", "--bogus", cwd=folder.parent).returncode == 2

@@ -282,6 +282,7 @@ RULES = (
         places=(*DETECTION, "src/stillhunt/triage/", "docs/", "README.md"),
         allowed=(
             (r"public (cloud|cards?|sets?|benchmarks?|templates?|wording)", "what is published"),
+            (r"\bSubjectPublicKeyInfo\b", "what RFC 5280 calls a key in DER"),
             (r"\bpublic_(key|suffix)\b|\bPUBLIC_(TEMPLATES|ITEMS)\b|\bis_public\b", "published, or of an address"),
             (r"link\.public_(accounts|requests)", "what a setting was called, so that its new name can be told"),
             (r"\bpublic_run\b", "the part of run.json that may be shown"),

@@ -21,10 +21,10 @@ from stillhunt.lab.worlds.campaigns import CampaignSpec
 RUN_FACTS = ("inputs", "coverage", "counts", "budget", "seed", "sketch_version")
 
 
-def small_world() -> World:
-    """140 accounts, 5,500 requests, one plain campaign."""
+def small_world(days: int = 4) -> World:
+    """140 accounts and one plain campaign, which is to be acted on; 5,500 requests, of two days 2,500."""
     campaign = CampaignSpec(2, 20, name="plain", requests_per_account_day=40.0)
-    return build_world(WorldSpec(accounts=120, days=4, seed=3, campaigns=(campaign,)))
+    return build_world(WorldSpec(accounts=120, days=days, seed=3, campaigns=(campaign,)))
 
 
 def crooked_rows(world: World, *, conversations: bool = True) -> list[dict[str, Any]]:
@@ -173,6 +173,14 @@ def assert_same_case(one: stillhunt.Case, other: stillhunt.Case) -> None:
         left, right = getattr(one, name), getattr(other, name)
         assert (left is None) == (right is None), f"{name} differ"
         assert left is None or left.equals(right), f"{name} differ"
+
+
+def compare(files: Path, world: World, state: Path, **changes: Any) -> stillhunt.Case:
+    """Hunt with the state folder and without one, which must give the same; gives the case."""
+    kept = stillhunt.hunt(str(files), world.accounts, settings(world, state, **changes))
+    plain = stillhunt.hunt(str(files), world.accounts, settings(world, **changes))
+    assert_same_case(kept, plain)
+    return kept
 
 
 def kept_folders(state: Path) -> dict[str, tuple[int, int]]:

@@ -16,12 +16,13 @@ import pytest
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
+from stillhunt.base.families import LIMIT_FAMILIES
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
 
-STAGES = ["accounts", "collect and extract", "link", "resolve", "score", "excerpts"]
+STAGES = ["accounts", "collect and extract", "link", "resolve", "score", "excerpts", "phrases"]
 START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
 
@@ -147,7 +148,7 @@ def test_without_customers_and_network_the_work_itself_still_shows(world: World)
     plain = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
     case = stillhunt.hunt(plain, None, Config())
     families = {row["family"] for row in case.evidence.to_pylist()}
-    assert families <= {"prior", "content", "queue", "timing", "conduct"}
+    assert families <= {"prior", *LIMIT_FAMILIES, "content", "queue", "timing", "conduct"}
     lost = {family["family"] for family in case.run["coverage"] if not family["available"]}
     assert {"network", "identity"} <= lost
     truth = world.truth_accounts
