@@ -10,6 +10,8 @@ PY := $(VENV)/bin/python
 USE_STAMP := $(VENV)/.stillhunt-use
 STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
+# Of the development tools, cpe (of the STIX validator) is published as source only; nothing is compiled.
+DEV_OPTIONS := $(PIP_OPTIONS) --no-binary cpe
 # A file stays in one process, with what it made once.
 PYTEST_OPTIONS ?= -n auto --dist loadfile
 SPARK_STAMP := $(VENV)/.stillhunt-spark
@@ -38,7 +40,7 @@ setup: $(STAMP) ## the same with everything for development
 
 $(STAMP): $(USE_STAMP)
 	@echo "installing the tools for development into $(VENV): once"
-	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev]'
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev]'
 	$(PY) -m stillhunt doctor --warm
 	@touch $@
 
@@ -46,7 +48,7 @@ setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
 
 # PySpark is published as source only: nothing is compiled, and it brings Spark itself (half a gigabyte).
 $(SPARK_STAMP): $(STAMP)
-	$(PY) -m pip install $(PIP_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
+	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
 	@touch $@
 
 # Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.
@@ -57,7 +59,7 @@ $(GATEWAY_STAMP): $(USE_STAMP)
 setup-fuzz: $(FUZZ_STAMP) ## the same with the fuzzer: Linux on x86-64, Python 3.11 to 3.13
 
 $(FUZZ_STAMP): $(STAMP)
-	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable '.[dev,fuzz]'
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev,fuzz]'
 	@touch $@
 
 demo: use ## hunt a simulated world and print what was found

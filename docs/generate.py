@@ -102,6 +102,8 @@ def parameters_page() -> str:
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with declare their tables
     import_module("stillhunt.watch.hunting")  # and so do those of the watch
     import_module("stillhunt.watch.signatures.tie")
+    for room in ("actors", "matching", "sharing"):
+        import_module(f"stillhunt.dossier.{room}.parameters")
     import_module("stillhunt.web.brokers")
     import_module("stillhunt.web.gateways")
     parts = [

@@ -18,6 +18,7 @@ PUBLIC = {
     "EngineError",
     "InputError",
     "OutputError",
+    "PackError",
     "StillhuntError",
     "hunt",
 }

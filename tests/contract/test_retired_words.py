@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,17 +73,24 @@ class Hit:
 
 def blanked(lines: list[str], tokens: list[tokenize.TokenInfo], *, inside: bool) -> str:
     """Python lines without what lies inside tokens, or without what lies outside of them."""
-    kept = [[inside] * len(line) for line in lines]
+    spans: dict[int, list[tuple[int, int]]] = {}
     for token in tokens:
         (first, begin), (last, end) = token.start, token.end
         for number in range(first, last + 1):
-            start = begin if number == first else 0
             stop = end if number == last else len(lines[number - 1])
-            kept[number - 1][start:stop] = [not inside] * (stop - start)
-    masked = (
-        "".join(c if k else " " for c, k in zip(line, row, strict=True)) for line, row in zip(lines, kept, strict=True)
-    )
+            spans.setdefault(number - 1, []).append((begin if number == first else 0, stop))
+    masked = (without(line, spans.get(number, []), inside=inside) for number, line in enumerate(lines))
     return "\n".join(line.rstrip() for line in masked)
+
+
+def without(line: str, spans: list[tuple[int, int]], *, inside: bool) -> str:
+    """A line with blanks for what lies in the spans, or for what lies outside of them."""
+    kept, done = [], 0
+    for begin, end in sorted(spans):
+        kept += [line[done:begin] if inside else " " * (begin - done)]
+        kept += [" " * (end - begin) if inside else line[begin:end]]
+        done = end
+    return "".join([*kept, line[done:] if inside else " " * (len(line) - done)])
 
 
 PROSE_TOKENS = {
@@ -145,11 +152,6 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE)
 
 
-def name_pattern(rule: Retired) -> re.Pattern[str]:
-    """What is searched in the words of a name."""
-    return re.compile(rf"(?:^|_)(?:{rule.names})(?:_|$)")
-
-
 @cache
 def names_in(text: Text) -> tuple[tuple[str, str, int], ...]:
     """Every name in a file: its words, the part of the file that holds it, and where it begins there."""
@@ -161,6 +163,13 @@ def names_in(text: Text) -> tuple[tuple[str, str, int], ...]:
     )
 
 
+@cache
+def names_search(names: str) -> Callable[[str], bool]:
+    """Whether a name is one that a rule names; the same names come again in many files."""
+    pattern = re.compile(rf"(?:^|_)(?:{names})(?:_|$)")
+    return cache(lambda name: pattern.search(words_of(name)) is not None)
+
+
 def found_in(rule: Retired, text: Text) -> Iterator[tuple[str, str, int]]:
     """What a rule finds: the words, the part of the file, and where they begin there.
 
@@ -168,7 +177,7 @@ def found_in(rule: Retired, text: Text) -> Iterator[tuple[str, str, int]]:
     """
     for name, part, begin in names_in(text):
         is_sentence = name.startswith("test_")
-        if rule.names and not is_sentence and name_pattern(rule).search(words_of(name)):
+        if rule.names and not is_sentence and names_search(rule.names)(name):
             yield name, part, begin
         if rule.prose and is_sentence and compiled(rule.prose).search(name.replace("_", " ")):
             yield name, part, begin
@@ -179,7 +188,7 @@ def found_in(rule: Retired, text: Text) -> Iterator[tuple[str, str, int]]:
 
 def hits_of(rule: Retired, text: Text) -> Iterator[Hit]:
     """Every use of a retired word in one file, its name included."""
-    if rule.names and name_pattern(rule).search(words_of(Path(text.path).stem)):
+    if rule.names and names_search(rule.names)(Path(text.path).stem):
         yield Hit(text.path, 1, Path(text.path).name, rule)
     for found, part, begin in found_in(rule, text):
         content = getattr(text, part)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from cli.running import run
 from stillhunt.cli.app import app
 from stillhunt.lab.drill.own_logs import ID_MARK, MAX_LOG_BYTES
 from stillhunt.lab.drill.plant import CAMPAIGN_KINDS
@@ -26,13 +26,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stillhunt", "lab", "drill", "world/requests", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+def drill(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return run("lab", "drill", "world/requests", *options, cwd=folder)
 
 
 def test_a_drill_prints_one_document_and_writes_its_folder(folder: Path) -> None:
-    done = run(
+    done = drill(
         folder, "--accounts", "world/accounts.parquet", "--sizes", "8", "--paces", "6", "--kinds", "untemplated",
         "--cover", "0.2", "--seed", "3", "--json", "--out", "drill",
     )  # fmt: skip
