@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from stillhunt.base import formatting
 from stillhunt.base.case_folder import case_folder_around
 from stillhunt.base.errors import OutputError
 from stillhunt.base.table_files import csv_bytes, parquet_bytes
+from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.terminal import json_text, message_console, print_bytes
 from stillhunt.triage import personal_ids_sentence
 
@@ -59,7 +59,7 @@ def run_export(order: ExportOrder) -> None:
     if out is None:
         print_bytes(content)
     else:
-        write_beside(out, content)
+        write_whole(out, [content])
     if not order.quiet:
         message_console().print(_note(facts, everybody.num_rows - facts.num_rows, out))
         if personal := personal_ids_sentence(pc.unique(facts["account_id"])):
@@ -114,34 +114,3 @@ def refuse_existing(out: Path, *, force: bool) -> None:
         raise OutputError(what, where=str(out), next_step="name another --out")
     if not force:
         raise OutputError("the file exists already", where=str(out), next_step="name another --out, or add --force")
-
-
-def write_beside(out: Path, content: bytes) -> None:
-    """Write a file completely or not at all, for its owner only: beside its place first, then renamed.
-
-    Args:
-        out: the file.
-        content: of it.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    beside: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".stillhunt-", suffix=".part", dir=out.parent)
-        beside = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(out)
-    except OSError as error:
-        raise OutputError(
-            f"the file cannot be written: {error.strerror or error}",
-            where=str(out),
-            next_step="nothing was left behind; free space or name another file with --out",
-        ) from error
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)

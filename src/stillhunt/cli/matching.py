@@ -10,7 +10,8 @@ from typing import Any
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, PackError
-from stillhunt.cli.exporting import refuse_existing, write_beside
+from stillhunt.base.whole_files import write_whole
+from stillhunt.cli.exporting import refuse_existing
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
 from stillhunt.dossier.keys.folder import circle_key, keys_folder, pseudonyms_key
 from stillhunt.dossier.matching.comparing import MATCH, NO_MATCH, PairScore
@@ -57,7 +58,7 @@ def run_match_sketch(order: MatchOrder, circle: str, out: Path) -> None:
     folder = keys_folder(Config.load(file=order.settings))
     key, own = circle_key(folder, circle), pseudonyms_key(folder)
     campaigns, sketches = _opened(order)
-    write_beside(out, sketch_file(campaigns, circle, (key, own), sketches))
+    write_whole(out, [sketch_file(campaigns, circle, (key, own), sketches)])
     rows = [
         {"name": opaque_name(own, one.campaign_id), "campaign_id": one.campaign_id, **_sizes(one)} for one in campaigns
     ]
@@ -117,8 +118,8 @@ def run_match_ask(order: MatchOrder, out: Path, secret: Path, *, counts_only: bo
         raise OutputError("the request and its secret cannot be one file", where=str(out), next_step="name two files")
     campaigns, sketches = _opened(order)
     request, kept = ask(campaigns, sketches, counts_only=counts_only)
-    write_beside(secret, as_message(kept))
-    write_beside(out, as_message(request))
+    write_whole(secret, [as_message(kept)])
+    write_whole(out, [as_message(request)])
     asked = formatting.plural(len(campaigns), "campaign")
     features = formatting.plural(len(kept.phrase) + len(kept.word), "feature")
     message_console().print(f"Asks for {asked} by {features}. Send {out}, and keep {secret} to yourself.")
@@ -140,7 +141,7 @@ def run_match_answer(order: MatchOrder, request: Path, out: Path) -> None:
     refuse_existing(out, force=order.force)
     asked = read_message(request, MatchRequest)
     campaigns, sketches = _opened(order)
-    write_beside(out, as_message(answer(asked, campaigns, sketches, str(request))))
+    write_whole(out, [as_message(answer(asked, campaigns, sketches, str(request)))])
     numbers = (len(one) // 33 for one in (asked.phrase, asked.word))
     phrases, words = (formatting.plural(number, noun) for number, noun in zip(numbers, ("phrase", "word"), strict=True))
     learns = "how many of them" if asked.header.counts_only else "which of them"

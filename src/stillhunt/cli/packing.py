@@ -9,8 +9,9 @@ from pathlib import Path
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, InputError
+from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.databases import opened_database
-from stillhunt.cli.exporting import refuse_existing, write_beside
+from stillhunt.cli.exporting import refuse_existing
 from stillhunt.cli.terminal import message_console, output_console, safe_lines
 from stillhunt.decide.cases.work import read_work
 from stillhunt.dossier.actors import attribute, read_actors
@@ -85,7 +86,7 @@ def run_dossier(order: DossierOrder) -> None:
     digest = write_pack(pack, out, force=order.force)
     output_console().print(safe_lines(f"{digest}  {out}"), soft_wrap=True)
     if order.who is not None:
-        write_beside(order.who, names.who_is_who(_members(case, campaign)))
+        write_whole(order.who, [names.who_is_who(_members(case, campaign))])
     if not order.quiet:
         for line in _notes(order, out, own.fingerprint, names, campaign):
             message_console().print(safe_lines(line), soft_wrap=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
-from stillhunt.cli.exporting import STDOUT, refuse_existing, write_beside
+from stillhunt.base.whole_files import write_whole
+from stillhunt.cli.exporting import STDOUT, refuse_existing
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, print_bytes, print_columns, print_json
 from stillhunt.dossier.keys.folder import circle_key, keys_folder, pseudonyms_key
@@ -72,7 +73,7 @@ def run_share(order: ShareOrder) -> None:
     if printed:
         print_bytes(content)
     else:
-        write_beside(order.out, content)
+        write_whole(order.out, [content])
     _tell(order, case, share, campaigns, addresses)
 
 

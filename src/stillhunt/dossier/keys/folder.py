@@ -78,6 +78,7 @@ def circle_key(folder: Path, circle: str) -> bytes:
             f"there is no circle {circle}",
             where=str(folder / CIRCLES),
             next_step=f"make one, or import its key; {_LIST_THEM}",
+            command_step=f"'stillhunt keys circle {circle}' makes one, or imports that of another member; {_LIST_THEM}",
         )
     return read_secret(path)
 

@@ -77,7 +77,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             if size < _END.size or size > MOST_PACK_BYTES:
-                raise _refused("it is no evidence pack", path)
+                raise _refused("it is too short or too long for one", path)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 entries = _entries(content, path)
                 _check_form(content, entries, path)

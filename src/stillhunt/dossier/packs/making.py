@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
@@ -21,6 +20,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.base.formatting import UNSAFE
 from stillhunt.base.redaction import redacted
 from stillhunt.base.table_files import parquet_bytes
+from stillhunt.base.whole_files import write_whole
 from stillhunt.dossier.keys.signing import PublicKey
 from stillhunt.dossier.packs.archive import archive_parts
 from stillhunt.dossier.packs.contents import Discretion, cut_case, harvest_digest, parquet_files
@@ -155,28 +155,14 @@ def write_pack(pack: Pack, path: Path, *, force: bool = False) -> str:
             command_step="name another --out, or replace the file with --force",
         )
     digest = hashlib.sha256()
-    beside: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".stillhunt-", suffix=".part", dir=path.parent)
-        beside = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            for part in archive_parts(pack.files):
-                digest.update(part)
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"the pack cannot be written: {error.strerror or error}",
-            where=str(path),
-            next_step="nothing was left behind; free space or name another file",
-        ) from error
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
+    write_whole(path, _hashed_parts(pack, digest))
     return digest.hexdigest()
+
+
+def _hashed_parts(pack: Pack, digest: hashlib._Hash) -> Iterator[bytes]:
+    for part in archive_parts(pack.files):
+        digest.update(part)
+        yield part
 
 
 def _header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import csv
 import io
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.formatting import escape_controls
 from stillhunt.dossier.keys.hashing import keyed_hash, keyed_hashes
@@ -51,18 +53,9 @@ class Pseudonyms:
         if self.key is None:
             return values
         if pa.types.is_list(values.type):
-            lists = values.combine_chunks()
-            if isinstance(lists, pa.ChunkedArray):  # an empty one stays in chunks
-                return pa.array([], values.type)
-            hashed = self.column(kind, pa.chunked_array([lists.flatten()], pa.string()))
-            return (
-                pa.ListArray.from_arrays(lists.offsets.cast(pa.int32()), hashed)
-                if not lists.offset
-                else pa.array(
-                    [None if ids is None else [self.one(kind, one) for one in ids] for ids in lists.to_pylist()],
-                    values.type,
-                )
-            )
+            ends = np.cumsum(pc.list_value_length(values).to_numpy(), dtype=np.int32)
+            hashed = self.column(kind, pa.chunked_array([pc.list_flatten(values)], pa.string()))
+            return pa.ListArray.from_arrays(np.append(np.int32(0), ends), hashed)
         return keyed_hashes(self.key, kind, values, PREFIXES[kind])
 
     def who_is_who(self, accounts: list[str]) -> bytes:
