@@ -1,10 +1,11 @@
-"""Tables as files that other programs read: CSV that no spreadsheet takes for formulas, and Parquet."""
+"""Tables as files that other programs read: CSV that no spreadsheet takes for formulas, and Parquet and back."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.base import formatting
+from stillhunt.base.errors import ContractError
 
 _FORMULA = re.compile("((?:^|;)\\s*)(?=[=+\\-@'\uff1d\uff0b\uff0d\uff20])")
 """Where a spreadsheet would read a formula: at the beginning of a cell, which in some countries a semicolon ends."""
@@ -48,3 +50,25 @@ def parquet_bytes(table: pa.Table) -> bytes:
     file = io.BytesIO()
     pq.write_table(table, file, compression="zstd")
     return file.getvalue()
+
+
+def table_of_parquet(content: bytes, most_rows: int = sys.maxsize) -> pa.Table:
+    """The table in the bytes of a Parquet file, read by the calling thread alone.
+
+    Arrow's threads drop what they read from a moment after the table is there. To drop bytes of Python, a thread needs
+    Python's lock, and Python ends a thread that asks for the lock while the process ends: it unwinds a C++ destructor,
+    and the process aborts with "terminate called without an active exception" (apache/arrow issue 34314).
+    `pq.read_table` hands a file to such threads whatever `use_threads` says, and so does reading in advance.
+
+    Args:
+        content: all bytes of the file.
+        most_rows: number of rows above which the file is refused before any is decoded.
+
+    Raises:
+        ContractError: it has more rows.
+        OSError, pa.ArrowException: it is damaged, or no Parquet.
+    """
+    with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
+        if file.metadata.num_rows > most_rows:
+            raise ContractError(f"it has more than {most_rows} rows")
+        return file.read(use_threads=False)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from stillhunt.base.config import Config
+from stillhunt.base.table_files import table_of_parquet
 from stillhunt.base.units import DAY, SECOND
 
 PACKS = "packs"
@@ -64,7 +64,7 @@ def pack_names(path: Path, names: Collection[str]) -> bool:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 if entry.filename.endswith(".parquet") and entry.file_size < _LONGEST_ENTRY:
-                    table = pq.read_table(pa.BufferReader(archive.read(entry)))
+                    table = table_of_parquet(archive.read(entry))
                     if any(_holds(table[name], wanted) for name in table.column_names):
                         return True
     except (OSError, zipfile.BadZipFile, pa.ArrowException, NotImplementedError):
