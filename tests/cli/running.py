@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.forking import forker
+from cli.forking import ForkedProcess, forker
 
 UNWANTED = ("STILLHUNT_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 PROGRAM = [sys.executable, "-m", "stillhunt"]
@@ -26,6 +26,25 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
     if not FORKING or not all(name.startswith("STILLHUNT_") for name in environment):
         return run_anew(*arguments, cwd=cwd, **environment)
     return forker().run(arguments, cwd, clean_environment(**environment), SECONDS)
+
+
+def start(*arguments: str, cwd: Path, **environment: str) -> ForkedProcess | subprocess.Popen[bytes]:
+    """Start stillhunt as `run` does, to be watched while it works; only one at a time."""
+    if not FORKING or not all(name.startswith("STILLHUNT_") for name in environment):
+        return start_anew(*arguments, cwd=cwd, **environment)
+    return forker().start(arguments, cwd, clean_environment(**environment))
+
+
+def start_anew(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Start `python -m stillhunt`, of which many may work at the same time."""
+    return subprocess.Popen(
+        [*PROGRAM, *arguments],
+        cwd=cwd,
+        env=clean_environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def run_anew(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

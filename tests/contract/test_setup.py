@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from source_tree import ROOT
 
+from slow_files import SLOWEST_FIRST
+
 
 def make_venv(python: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -28,6 +30,11 @@ def test_every_target_that_the_docs_name_exists() -> None:
         named = re.findall(r"(?:^    |`)make ([a-z-]+)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
         assert named
         assert set(named) <= targets
+
+
+def test_the_files_that_begin_first_exist() -> None:
+    assert len(set(SLOWEST_FIRST)) == len(SLOWEST_FIRST)
+    assert not [name for name in SLOWEST_FIRST if not (ROOT / "tests" / name).is_file()]
 
 
 def test_message_says_that_there_is_no_python(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ import contextlib
 import io
 import json
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +22,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.running import run
 from pipeline.planted_secrets import (
     PHRASES,
     SECRETS,
@@ -71,19 +70,9 @@ Artefacts = Iterable[tuple[str, bytes]]
 def scene(tmp_path_factory: pytest.TempPathFactory) -> RunScene:
     folder = tmp_path_factory.mktemp("planted")
     log = planted_log(folder)
-    command = [
-        sys.executable,
-        "-m",
-        "stillhunt",
-        "hunt",
-        log.requests,
-        "--accounts",
-        log.accounts,
-        "--out",
-        folder / "case",
-    ]
-    done = subprocess.run(list(map(str, command)), capture_output=True, timeout=300, check=False, cwd=folder)
-    assert done.returncode in (3, 4), done.stderr.decode()
+    command = ["hunt", log.requests, "--accounts", log.accounts, "--out", folder / "case"]
+    done = run(*map(str, command), cwd=folder)
+    assert done.returncode in (3, 4), done.stderr
     data = DataFolder(folder / "data")
     lines = log.requests.read_bytes().splitlines(keepends=True)
     now = datetime.fromisoformat(json.loads(lines[-1])["timestamp"])
@@ -94,7 +83,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> RunScene:
     plan = HuntPlan(data, config, now=int(now.timestamp()) * 1_000_000 + 60_000_000)
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
         assert hunt_now(plan) is not None
-    return RunScene(log, done.stdout + done.stderr + out.getvalue().encode(), folder / "case", data)
+    return RunScene(log, (done.stdout + done.stderr + out.getvalue()).encode(), folder / "case", data)
 
 
 def of_the_hunt(scene: RunScene) -> Artefacts:

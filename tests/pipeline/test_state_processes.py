@@ -7,15 +7,19 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from state_logs import crooked_rows, kept_folders, small_world, write_rows
 
+from cli import running
+from cli.forking import ForkedProcess
 from stillhunt.extract.store.folders import FORGOTTEN_SECONDS, MARKED, MARKER, host_tag
+
+Process = ForkedProcess | subprocess.Popen[bytes]
 
 FILES = 10
 KILLS = 3
@@ -44,23 +48,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
-def start(base: Path, case: str, state: Path | None, *words: str) -> subprocess.Popen[bytes]:
+def start(base: Path, case: str, state: Path | None, begin: Callable[..., Process] = running.start) -> Process:
     """A hunt in a process of its own, in small batches, so that it takes a while."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STILLHUNT_")}
-    environment |= {"STILLHUNT_COLLECT__BATCH_ROWS": "40", "STILLHUNT_THREADS": "2"}
-    order = ["hunt", "logs", "--accounts", "accounts.parquet", "--out", case, "--quiet", *words]
+    order = ["hunt", "logs", "--accounts", "accounts.parquet", "--out", case, "--quiet"]
     order += [] if state is None else ["--state", str(state)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "stillhunt", *order],
-        cwd=base,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    )
+    return begin(*order, cwd=base, STILLHUNT_COLLECT__BATCH_ROWS="40", STILLHUNT_THREADS="2")
 
 
-def finished(process: subprocess.Popen[bytes]) -> int:
+def finished(process: Process) -> int | None:
     """Exit code of a process that is waited for."""
     _, errors = process.communicate(timeout=120)
     assert b"Traceback" not in errors, errors.decode()
@@ -107,7 +102,7 @@ def leave_half_written(state: Path) -> None:
     (state / f"stillhunt-{os.getpid()}-{host_tag()}-living00" / MARKER).write_text(MARKED)
 
 
-def watch(process: subprocess.Popen[bytes], seconds: float) -> None:
+def watch(process: Process, seconds: float) -> None:
     """Let a process work; it may end meanwhile."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
@@ -162,7 +157,7 @@ def test_an_interrupted_hunt_clears_its_own_folder_and_keeps_what_is_whole(folde
 
 def test_two_hunts_at_once(folder: Path, tmp_path: Path) -> None:
     state = folder / "2026"  # a number where settings are read, a name here
-    both = [start(folder, str(tmp_path / f"case-{number}"), Path("2026")) for number in range(2)]
+    both = [start(folder, str(tmp_path / f"case-{number}"), Path("2026"), running.start_anew) for number in range(2)]
     assert [finished(process) for process in both] == [FOUND, FOUND]
     for number in range(2):
         assert_same_tables(tmp_path / f"case-{number}", folder / "plain")
