@@ -21,6 +21,7 @@ from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.config_dossier import DossierSettings
 from stillhunt.base.config_group import SettingsGroup as _Group
 from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
+from stillhunt.base.config_model import ModelSettings
 from stillhunt.base.config_report import Price, ReportSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
@@ -262,6 +263,7 @@ class Config(BaseModel):
     decide: DecideSettings = Field(default_factory=DecideSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     dossier: DossierSettings = Field(default_factory=DossierSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:

@@ -29,10 +29,11 @@ from stillhunt.cli.database_commands import commands as database_commands
 from stillhunt.cli.history import commands as history_commands
 from stillhunt.cli.keep import commands as keep_commands
 from stillhunt.cli.keys import keys_app
-from stillhunt.cli.labs import commands as lab_commands
+from stillhunt.cli.labs import lab_app
 from stillhunt.cli.live import commands as live_commands
 from stillhunt.cli.looking import commands as looking_commands
 from stillhunt.cli.match_commands import commands as match_commands
+from stillhunt.cli.model.app import model_app
 from stillhunt.cli.options import (
     FormatOption,
     JsonFlag,
@@ -50,7 +51,7 @@ from stillhunt.cli.subject import commands as subject_commands
 from stillhunt.cli.users import commands as user_commands
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial input, 5 configuration, 130 interrupted."
+EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial, 5 configuration, 130 interrupted."
 
 app = typer.Typer(
     name="stillhunt",
@@ -61,7 +62,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-lab_app = typer.Typer(no_args_is_help=True, help="Simulated worlds, drills on your own logs, benchmarks.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(looking_commands)
 app.add_typer(live_commands)
@@ -78,7 +78,7 @@ app.add_typer(database_commands, name="database")
 app.add_typer(user_commands, name="user")
 app.add_typer(case_app, name="case")
 app.add_typer(lab_app, name="lab")
-lab_app.add_typer(lab_commands)
+app.add_typer(model_app, name="model")
 lab_app.add_typer(bench_commands)
 app.add_typer(config_app, name="config")
 

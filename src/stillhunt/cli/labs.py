@@ -20,6 +20,8 @@ from stillhunt.cli.options import (
 )
 
 commands = typer.Typer()
+lab_app = typer.Typer(no_args_is_help=True, help="Simulated worlds, drills on your own logs, benchmarks.")
+lab_app.add_typer(commands)
 
 
 class Generator(StrEnum):

@@ -1,0 +1,1 @@
+"""The commands about models: `stillhunt model distil|damage|mark|prove|blunt`."""

@@ -1,0 +1,1 @@
+"""Training, generating and scoring of local models."""
