@@ -1,0 +1,1 @@
+"""Distillation of one's own teacher into a smaller student."""
