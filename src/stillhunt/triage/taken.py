@@ -209,8 +209,7 @@ def other_requests(traffic: pa.Table, totals: pa.Table, members: pa.Table) -> In
 
 def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volumes:
     own = traffic.select(["model", "status", "input_tokens", "output_tokens", "sampling_rate"]).take(pa.array(rows))
-    status, output = own["status"].fill_null(200).to_numpy(), own["output_tokens"].fill_null(1).to_numpy()
-    answered = (status >= 200) & (status < 300) & (output > 0)
+    answered = answered_requests(own)
     code, names = codes(own["model"])
     used, model = np.unique(code, return_inverse=True)
     models = [names[int(place)].as_py() for place in used]
@@ -218,7 +217,7 @@ def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volume
     rates, rate = np.unique(own["sampling_rate"].fill_null(1.0).to_numpy(), return_inverse=True)
     sent, given = (np.maximum(own[name].fill_null(0).to_numpy(), 0) for name in ("input_tokens", "output_tokens"))
     return _Volumes(
-        first=_first_of_alike(sample_keys(traffic, rows), answered),
+        first=first_of_alike(sample_keys(traffic, rows), answered),
         model=model,
         models=models,
         prices=[(price.input, price.output) for price in prices],
@@ -228,8 +227,24 @@ def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volume
     )
 
 
-def _first_of_alike(keys: npt.NDArray[np.uint64], answered: Flags) -> Flags:
-    """True for the first answered request of each key; requests without a prompt are no sample."""
+def answered_requests(requests: pa.Table) -> Flags:
+    """True for requests that were answered; those of which the log says nothing count as answered.
+
+    Args:
+        requests: table with the columns `status` and `output_tokens`.
+    """
+    status, output = requests["status"].fill_null(200).to_numpy(), requests["output_tokens"].fill_null(1).to_numpy()
+    answered: Flags = (status >= 200) & (status < 300) & (output > 0)
+    return answered
+
+
+def first_of_alike(keys: npt.NDArray[np.uint64], answered: Flags) -> Flags:
+    """True for the first answered request of each key: the useful samples; requests without a prompt are none.
+
+    Args:
+        keys: of `sample_keys`, in the order of the log.
+        answered: which requests were answered.
+    """
     rows = np.flatnonzero(answered & (keys != 0))
     first = np.zeros(len(keys), bool)
     first[rows[np.unique(keys[rows], return_index=True)[1]]] = True

@@ -1,0 +1,1 @@
+"""What one campaign's harvest is worth: students trained on it, on honest answers, and on fewer."""

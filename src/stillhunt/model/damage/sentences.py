@@ -1,0 +1,145 @@
+"""What students say of a harvest, in sentences."""
+
+from __future__ import annotations
+
+import math
+
+from stillhunt.base.formatting import count, number, percent, plural, shorten
+from stillhunt.model.damage.curve import CurvePoint, Interval
+from stillhunt.model.damage.measuring import DamageResult
+from stillhunt.model.damage.parameters import P
+from stillhunt.model.damage.splitting import HARVESTED, HONEST
+
+SHOWN_CHARS = 60
+"""Characters shown of an id or a name."""
+NOT_SHOWN = (
+    (
+        "This does not show what a large model gained. A small student shows that the answers teach, and from which "
+        "count on they teach little more; a model that knows much already needs fewer samples and gains other things."
+    ),
+    "It does not show that a model was trained on the harvest: 'prove' tests that.",
+    (
+        "Loss is measured on answers of the campaign's own kind: it says how well they can be imitated, not whether "
+        "they are right."
+    ),
+)
+
+
+def bounded(one: Interval) -> str:
+    """A figure with its bounds: `0.870 (0.857 to 0.883)`.
+
+    Args:
+        one: the figure.
+    """
+    return f"{number(one.value, 3)} ({number(one.low, 3)} to {number(one.high, 3)})"
+
+
+def exact_share(point: CurvePoint | None) -> str:
+    """The share of short answers that students give exactly, with its bounds; empty where it is not known.
+
+    Args:
+        point: the students; None where there are none.
+    """
+    if point is None or point.exact is None:
+        return ""
+    return f"{percent(point.exact.value)} ({percent(point.exact.low)} to {percent(point.exact.high)})"
+
+
+def damage_sentences(result: DamageResult) -> list[str]:
+    """What was found, in sentences.
+
+    Args:
+        result: finished measurement.
+    """
+    return [_basis(result), _worth(result), _reached(result), _bend(result), *_skills(result), *_exactness(result)]
+
+
+def _largest(result: DamageResult, kind: str) -> CurvePoint:
+    return max((one for one in result.curve.points if one.kind == kind), key=lambda one: one.count)
+
+
+def _basis(result: DamageResult) -> str:
+    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
+    whole = "" if result.useful is None else f" of {count(result.useful)} that the campaign took"
+    return (
+        f"{plural(result.students, 'student')} of {count(result.parameters)} parameters learned from up to "
+        f"{plural(most, 'useful sample')}{whole}, or from up to {plural(honest, 'random honest answer')}, with "
+        f"{plural(result.spec.steps, 'update')} each whatever the count, and were asked "
+        f"{plural(result.asked, 'harvested answer')} that none of them had seen."
+    )
+
+
+def _worth(result: DamageResult) -> str:
+    curve = result.curve
+    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
+    difference = bounded(curve.advantage)
+    if curve.advantage.low <= 0:
+        return (
+            "As far as this can tell, the harvest taught these students no more than honest answers did: the "
+            f"difference is {difference} nats a byte."
+        )
+    smallest = min(one.count for one in curve.points)
+    worth = _answers(curve.honest_worth, (smallest, honest), "honest answers")
+    inverse = _answers(curve.harvested_worth, (smallest, most), "harvested samples")
+    return (
+        f"{count(most)} harvested samples are worth {worth}; {count(honest)} honest answers are worth {inverse}. The "
+        f"difference is {difference} nats a byte."
+    )
+
+
+def _answers(worth: Interval, tried: tuple[int, int], what: str) -> str:
+    smallest, most = tried
+    if math.isinf(worth.value):
+        return f"more than {count(most)} {what}"
+    if worth.value == 0:
+        return f"fewer than {count(smallest)} {what}"
+    low = f"fewer than {count(smallest)}" if worth.low == 0 else count(round(worth.low))
+    high = f"more than {count(most)}" if math.isinf(worth.high) else count(round(worth.high))
+    return f"about {count(round(worth.value))} {what} (95 % interval: {low} to {high})"
+
+
+def _reached(result: DamageResult) -> str:
+    if not result.curve.reached:
+        return "Since no gain over honest answers is certain, there is no share of it that fewer samples reach."
+    parts = [
+        f"{count(at)} samples {percent(one.value) if one.value > 0 else 'none'}"
+        for at, one in result.curve.reached.items()
+    ]
+    return f"Of the gain of all harvested samples over honest answers, fewer samples reach: {', '.join(parts)}."
+
+
+def _bend(result: DamageResult) -> str:
+    curve, share = result.curve, percent(P.bend_share)
+    if curve.learned.low <= 0:
+        return "More harvested samples taught nothing beyond chance, so that there is no curve to bend."
+    if math.isinf(curve.bend.value):
+        return (
+            f"The curve does not bend within these counts: the last doubling still brings {share} or more of what the "
+            f"best one brought (it bends in {percent(curve.bent)} of the draws). More samples would teach more."
+        )
+    high = "beyond all" if math.isinf(curve.bend.high) else count(round(curve.bend.high))
+    return (
+        f"The curve bends at {count(round(curve.bend.value))} useful samples (95 % interval: "
+        f"{count(round(curve.bend.low))} to {high}): from there on a doubling brings less than {share} of what the "
+        "best one brought."
+    )
+
+
+def _skills(result: DamageResult) -> list[str]:
+    if not result.curve.gains:
+        return [f"No skill or subject has {P.least_pairs} held-out answers, so that none can be compared with another."]
+    sure = [one for one in result.curve.gains if one.gain.low > 0]
+    if not sure:
+        return ["No skill or subject has a gain beyond chance."]
+    best = max(sure, key=lambda one: (one.gain.value, one.name))
+    shown = f"{best.aspect} {shorten(best.name, SHOWN_CHARS)!r}"
+    part = f"{number(100 * best.share.value, 0)} % of the loss, on {plural(best.asked, 'held-out answer')}"
+    return [f"The largest gain is in {shown}: {bounded(best.gain)} nats a byte, {part}."]
+
+
+def _exactness(result: DamageResult) -> list[str]:
+    best, honest = (_largest(result, kind) for kind in (HARVESTED, HONEST))
+    if best.exact is None:
+        return []
+    parts = f"students of all harvested samples give {exact_share(best)} exactly, those of honest answers"
+    return [f"Of the short held-out answers, {parts} {exact_share(honest)}."]
