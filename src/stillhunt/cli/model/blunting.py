@@ -1,0 +1,308 @@
+"""What `stillhunt model blunt` does with orders, files of answers and terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import InputError
+from stillhunt.base.whole_files import write_whole
+from stillhunt.cli.exporting import refuse_existing
+from stillhunt.cli.model.starting import start_models
+from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_columns, print_json, safe_lines
+from stillhunt.dossier.keys.folder import keys_folder, pseudonyms_key
+from stillhunt.triage import Case
+
+_NAME_CHARS = 40
+_USE = "blunt apply"
+_HEADINGS = ("order", "measure", "state", "campaign", "accounts", "signed by", "until", "changed", "refused", "reason")
+
+
+@dataclass(frozen=True)
+class NewBluntOrder:
+    """An order to sign, as given on the command line."""
+
+    case: Path
+    campaign: str
+    measure: str
+    by: str
+    note: str
+    days: int
+    keep_samples: int | None
+    settings_file: Path | None
+
+
+@dataclass(frozen=True)
+class ApplyOrder:
+    """A file to change under an order, as given on the command line."""
+
+    order: str
+    rows: Path
+    out: Path
+    samples_before: int | None
+    force: bool
+    settings_file: Path | None
+
+
+def run_blunt_order(wanted: NewBluntOrder, *, as_json: bool) -> None:
+    """Sign an order and put it in the register.
+
+    Args:
+        wanted: what was asked for.
+        as_json: print one JSON document.
+
+    Raises:
+        StillhuntError: the order may not be signed, or cannot be written.
+    """
+    config = _started(wanted.settings_file)
+    from stillhunt.model.blunt.measures import checked_measure  # start-up time
+    from stillhunt.model.blunt.notices import measure_in_words  # start-up time
+    from stillhunt.model.blunt.parameters import P  # start-up time
+    from stillhunt.model.orders.lines import order_content  # start-up time
+    from stillhunt.model.orders.order import OrderRequest, signed_order  # start-up time
+    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
+
+    measure = checked_measure(wanted.measure)
+    keep = P.keep_samples if measure == "cap" and wanted.keep_samples is None else wanted.keep_samples
+    settings = {} if keep is None else {"keep_samples": keep}
+    request = OrderRequest("blunt", measure, wanted.campaign, wanted.by, wanted.note, wanted.days, settings)
+    order = signed_order(Case.read(wanted.case), request, pseudonyms_key(keys_folder(config)), _now())
+    OrderRegister(model_folder(config)).add_order(order)
+    if as_json:
+        print_json(order_content(order))
+        return
+    output_console().print(order.order_id)
+    accounts = formatting.plural(len(order.accounts), "flagged account")
+    words = [measure_in_words("cap" if one == "cap" else measure, keep or 0) for one in _parts(measure, keep)]
+    about = (
+        f"{order.measure} for {accounts} of {order.campaign_id}, until {_moment(order.expires_at)}.",
+        " ".join(words),
+        "Each changed answer carries a notice. Your terms must allow it: 'stillhunt model blunt policy' has a draft.",
+    )
+    for line in about:
+        message_console().print(safe_lines(line), soft_wrap=True)
+
+
+def run_blunt_list(settings_file: Path | None, *, as_json: bool) -> None:
+    """Print the orders of countermeasures and the hash of the register's last line.
+
+    Args:
+        settings_file: file of settings.
+        as_json: print one JSON document.
+
+    Raises:
+        ConfigError: the register was changed.
+    """
+    config = _started(settings_file)
+    from stillhunt.model.orders.lines import START_HASH, order_content, signed_orders, standing_orders  # start-up time
+    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
+
+    lines = OrderRegister(model_folder(config)).lines()
+    standing = {one.order_id for one in standing_orders(lines, _now())}
+    ended = {line.order_id for line in lines if line.kind == "end"}
+    documents = []
+    for order in signed_orders(lines):
+        if order.kind == "blunt":
+            state = "in force" if order.order_id in standing else "ended" if order.order_id in ended else "expired"
+            uses = [line for line in lines if line.kind == "use" and line.order_id == order.order_id]
+            documents.append(
+                {
+                    **order_content(order),
+                    "accounts": len(order.accounts),
+                    "state": state,
+                    "uses": [{"made_at": use.made_at, "what": use.note, **use.content} for use in uses],
+                }
+            )
+    digest = lines[-1].digest if lines else START_HASH
+    if as_json:
+        print_json({"orders": documents, "last_hash": digest})
+        return
+    if not documents:
+        output_console().print("No orders: no answer is changed.")
+        return
+    headings = (
+        "order",
+        "measure",
+        "state",
+        "campaign",
+        "accounts",
+        "signed by",
+        "until",
+        "changed",
+        "refused",
+        "reason",
+    )
+    print_columns(output_console(), [headings, *map(_cells, documents)])
+    message_console().print(
+        f"The register follows from its first line to its last, whose hash is {digest}. Only a hash that you kept "
+        "elsewhere shows whether its end was cut off.",
+        soft_wrap=True,
+    )
+
+
+def run_blunt_end(order_id: str, by: str, note: str, settings_file: Path | None) -> None:
+    """End an order before its time.
+
+    Args:
+        order_id: its id or the beginning of it.
+        by: who ends it.
+        note: why.
+        settings_file: file of settings.
+
+    Raises:
+        ConfigError: there is no such order of a countermeasure in force, or the name or the reason is missing.
+    """
+    config = _started(settings_file)
+    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
+
+    register = OrderRegister(model_folder(config))
+    order = register.active_order(order_id, _now(), "blunt")
+    line = register.end_order(order.order_id, by, note, _now())
+    output_console().print(f"{line.order_id} has ended.")
+
+
+def run_blunt_apply(wanted: ApplyOrder, *, as_json: bool) -> None:
+    """Carry an order out on a file of answers, and print what was done in numbers.
+
+    Args:
+        wanted: which order and files.
+        as_json: print one JSON document.
+
+    Raises:
+        StillhuntError: the order is not in force, or a file cannot be used.
+    """
+    config = _started(wanted.settings_file)
+    from stillhunt.model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows  # start-up time
+    from stillhunt.model.blunt.measures import checked_measure  # start-up time
+    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
+
+    counts = BluntCounts()
+    with OrderRegister(model_folder(config)).use_in_progress(wanted.order, _now(), "blunt", _USE) as use:
+        order, before = use.order, wanted.samples_before
+        refuse_existing(wanted.out, force=wanted.force)
+        keep, appeal = order.settings.get("keep_samples"), config.decide.appeal_url
+        terms = BluntTerms(checked_measure(order.measure), keep, _moment(order.expires_at), appeal)
+        if before is None:
+            before = sum(one.get("samples", 0) for one in use.before)
+        samples = SampleCount(before)
+        try:
+            with wanted.rows.open("rb") as file:
+                write_whole(wanted.out, blunted_rows(file, terms, _members_of(order, config), samples, counts))
+        except OSError as error:
+            raise InputError(
+                "the file cannot be read", where=str(wanted.rows), next_step="name a file of JSON lines"
+            ) from error
+        use.counts.update(counts.as_dict())
+    if as_json:
+        print_json({**counts.as_dict(), "samples_before": before})
+        return
+    rows = {**counts.as_dict(), "samples before": before}
+    print_columns(
+        output_console(), [(name.replace("_", " "), formatting.count(number)) for name, number in rows.items()]
+    )
+    for note in _notes(counts):
+        message_console().print(note, soft_wrap=True)
+
+
+def run_blunt_policy(
+    measures: tuple[str, ...], keep: int | None, out: Path | None, settings_file: Path | None, *, force: bool
+) -> None:
+    """Write the text for the terms of service.
+
+    Args:
+        measures: those that the terms allow; empty for all.
+        keep: useful samples that are answered under a cap; None for the default.
+        out: file to write; None for stdout.
+        settings_file: file of settings.
+        force: replace an existing file.
+
+    Raises:
+        StillhuntError: there is no such measure, or the file cannot be written.
+    """
+    _started(settings_file)
+    from stillhunt.model.blunt.measures import MEASURES, checked_measure  # start-up time
+    from stillhunt.model.blunt.parameters import P  # start-up time
+    from stillhunt.model.blunt.policy_text import blunt_policy  # start-up time
+
+    named = tuple(checked_measure(one) for one in measures) or MEASURES
+    text = blunt_policy(named, P.keep_samples if keep is None else keep).encode()
+    if out is None:
+        print_bytes(text)
+        return
+    refuse_existing(out, force=force)
+    write_whole(out, [text])
+
+
+def _started(settings_file: Path | None) -> Config:
+    config = Config.load(file=settings_file)
+    start_models(config)
+    return config
+
+
+def _members_of(order: Any, config: Config) -> Callable[[str], bool]:
+    """Whether an account is one of an order's."""
+    from stillhunt.model.orders.order import account_name  # start-up time
+
+    key, accounts = pseudonyms_key(keys_folder(config)), frozenset(order.accounts)
+    return lambda account_id: account_name(key, account_id) in accounts
+
+
+def _parts(measure: str, keep: int | None) -> list[str]:
+    """The measure, and the cap where there is one beside it."""
+    return [measure] if keep is None or measure == "cap" else [measure, "cap"]
+
+
+def _notes(counts: Any) -> list[str]:
+    """What a reader of the counts may overlook."""
+    notes = []
+    if counts.unread:
+        lines = formatting.plural(counts.unread, "line was", "lines were")
+        notes.append(
+            f"{lines} passed on unchanged: no JSON object with account_id, prompt and response, or a reasoning that is "
+            "no text. If an account of the order is among them, it got its answer in full."
+        )
+    if counts.unclear:
+        answers = formatting.plural(counts.unclear, "response that begins", "responses that begin")
+        show = formatting.verb(counts.unclear, "does", "do")
+        notes.append(
+            f"{answers} with <think> {show} not show where the reasoning ends and passed unchanged, if not refused: "
+            "what looks like reasoning may be the result."
+        )
+    if counts.without_reasoning:
+        answers = formatting.plural(counts.without_reasoning, "answer has", "answers have")
+        notes.append(
+            f"{answers} no reasoning apart from the result and passed unchanged; steps inside a response are not "
+            "touched, since results must not be."
+        )
+    return notes
+
+
+def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
+    keep = document["settings"].get("keep_samples")
+    return (
+        document["order_id"],
+        document["measure"] + ("" if keep is None else f", {formatting.plural(keep, 'sample')}"),
+        document["state"],
+        formatting.shorten(document["campaign_id"], _NAME_CHARS),
+        formatting.count(document["accounts"]),
+        formatting.shorten(document["signed_by"], _NAME_CHARS),
+        _moment(document["expires_at"]),
+        formatting.count(sum(use.get("changed", 0) for use in document["uses"])),
+        formatting.count(sum(use.get("refused", 0) for use in document["uses"])),
+        formatting.shorten(document["reason"], 2 * _NAME_CHARS),
+    )
+
+
+def _moment(at: int) -> str:
+    return formatting.minute(datetime.fromtimestamp(at / 1e6, UTC))
+
+
+def _now() -> int:
+    from stillhunt.model.marks.serving import clock_now  # start-up time
+
+    return clock_now()

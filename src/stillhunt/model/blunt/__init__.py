@@ -1,0 +1,1 @@
+"""Countermeasures for flagged traffic, each measured with an adaptive student."""
