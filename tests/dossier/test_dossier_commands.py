@@ -14,8 +14,10 @@ from typer.testing import CliRunner, Result
 
 from cli.running import run
 from dossier.hunted import campaigns, case_folder, hunted_case, world_files
+from dossier.packs.training_proofs import proof_of
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
+from stillhunt.dossier.packs.manifest import as_plain_json
 
 CLI = CliRunner()
 
@@ -144,6 +146,19 @@ def test_a_comparison_with_actors_is_in_the_pack(tmp_path: Path) -> None:
     actors.write_text("version = [", encoding="utf-8")
     words = ("dossier", case_folder(), campaigns()[0], "--out", tmp_path / "q.zip", "--actors", actors)
     assert "actors.toml" in refusal(*words)
+
+
+def test_a_proof_of_training_is_in_the_pack(tmp_path: Path) -> None:
+    proof = tmp_path / "proof.json"
+    proof.write_bytes(as_plain_json(proof_of(1e-20, 0.3).as_plain()))
+    path = made(tmp_path, "--proof", proof)
+    assert ask("verify", path).exit_code == 0
+    assert json.loads(ask("rebuild", path, "--json").stdout)["differences"] == []
+    with zipfile.ZipFile(path) as file:
+        assert json.loads(file.read("proof.json"))["suspect"]["fingerprint"] == "c" * 64
+    proof.write_bytes(b"{}")
+    words = ("dossier", case_folder(), campaigns()[0], "--out", tmp_path / "q.zip", "--proof", proof)
+    assert "not of the form of proof.json" in refusal(*words)
 
 
 def test_nothing_is_overwritten_without_being_asked(tmp_path: Path) -> None:

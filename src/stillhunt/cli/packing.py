@@ -20,6 +20,7 @@ from stillhunt.dossier.keys.signing import has_signing_key, new_signing_key, rea
 from stillhunt.dossier.packs.contents import Discretion
 from stillhunt.dossier.packs.kept import kept_pack_path
 from stillhunt.dossier.packs.making import PackOrder, make_pack, write_pack
+from stillhunt.dossier.packs.proof_file import read_proof
 from stillhunt.dossier.packs.pseudonyms import Pseudonyms
 from stillhunt.triage import Case
 from stillhunt.triage.lookup import resolve_id
@@ -39,6 +40,7 @@ class DossierOrder:
     out: Path | None
     narrative: Path | None
     actors: Path | None
+    proof: Path | None
     authority: str
     full: bool
     who: Path | None
@@ -64,6 +66,7 @@ def run_dossier(order: DossierOrder) -> None:
     now = datetime.fromtimestamp(int(time.time()), UTC)
     out = _place(order, data, campaign, now)
     known = None if order.actors is None else read_actors(order.actors)
+    proof = None if order.proof is None else read_proof(order.proof)
     for path in (out, *([order.who] if order.who else [])):
         refuse_existing(path, force=order.force)
     keys = keys_folder(config)
@@ -80,6 +83,7 @@ def run_dossier(order: DossierOrder) -> None:
         now,
         narrative=_narrative(order, data, campaign),
         attribution=None if known is None else attribute(case, campaign, known).as_dict(),
+        proof=proof,
         authority=order.authority,
     )
     pack = make_pack(wanted, signer, own)

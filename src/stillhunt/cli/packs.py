@@ -44,6 +44,10 @@ def dossier(
     actors: Annotated[
         Path | None, typer.Option("--actors", metavar="FILE", help="Actors to compare the campaign with (TOML).")
     ] = None,
+    proof: Annotated[
+        Path | None,
+        typer.Option("--proof", metavar="PROOF.json", help="Result of 'model prove' about this campaign and case."),
+    ] = None,
     authority: Annotated[
         str, typer.Option("--tsa", metavar="URL", help="Authority that stamps the pack (RFC 3161); it learns one hash.")
     ] = "",
@@ -65,7 +69,9 @@ def dossier(
     """
     from stillhunt.cli.packing import DossierOrder, run_dossier  # start-up time
 
-    order = DossierOrder(case, campaign, out, narrative, actors, authority, full, who, force, settings_file, quiet)
+    order = DossierOrder(
+        case, campaign, out, narrative, actors, proof, authority, full, who, force, settings_file, quiet
+    )
     run_dossier(order)
 
 

@@ -36,6 +36,7 @@ from stillhunt.dossier.packs.manifest import (
     make_manifest,
     statement_of,
 )
+from stillhunt.dossier.packs.proof_file import PROOF_FILE, ProofDocument, proof_of_campaign
 from stillhunt.dossier.packs.rendering import (
     ATTRIBUTION_FILE,
     DOSSIER_FILE,
@@ -69,6 +70,7 @@ class PackOrder:
         made_at: when, UTC.
         narrative: what analysts wrote; empty where nothing.
         attribution: what is said of actors; None where nobody asked.
+        proof: what `stillhunt model prove` found out; None where nobody asked.
         authority: URL of an authority that stamps it; empty for none.
     """
 
@@ -78,6 +80,7 @@ class PackOrder:
     made_at: datetime
     narrative: str = ""
     attribution: Mapping[str, Any] | None = None
+    proof: ProofDocument | None = None
     authority: str = ""
 
 
@@ -104,7 +107,7 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
 
     Raises:
         CaseError: there is no such case or campaign, or the case is damaged.
-        PackError: the authority gives no time stamp.
+        PackError: the authority gives no time stamp, or the proof is not about this campaign and case.
     """
     case = Case.read(order.folder)
     cut = cut_case(case, order.campaign_id, order.discretion)
@@ -118,13 +121,15 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
         README_FILE: _readme(order, own).encode(),
         REPORT_FILE: report_page(cut),
     }
-    narrative, attribution = _written(order), _attributed(order)
+    narrative, attribution, proof = _written(order), _attributed(order), _proven(order, header)
     if narrative:
         files[NARRATIVE_FILE] = narrative.encode()
     if attribution is not None:
         files[ATTRIBUTION_FILE] = as_plain_json(attribution)
+    if proof is not None:
+        files[PROOF_FILE] = as_plain_json(proof.as_plain())
     names = {*files, DOSSIER_FILE, ENVELOPE_FILE, *([STAMP_FILE] if order.authority else [])}
-    files[DOSSIER_FILE] = dossier_page(cut, header, narrative, attribution, names)
+    files[DOSSIER_FILE] = dossier_page(cut, header, narrative, attribution, proof, names)
     manifest = make_manifest(header, files)
     stamp = get_stamp(manifest.merkle_root, order.authority) if order.authority else None
     if stamp is not None:
@@ -206,3 +211,11 @@ def _attributed(order: PackOrder) -> Mapping[str, Any] | None:
     if order.attribution is None:
         return None
     return {**order.attribution, "campaign_id": order.discretion.names.one("campaign", order.campaign_id)}
+
+
+def _proven(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None:
+    """What the proof says of the campaign, as the pack calls it."""
+    if order.proof is None:
+        return None
+    shown = order.discretion.names.one("campaign", order.campaign_id)
+    return proof_of_campaign(order.proof, order.campaign_id, shown, header["harvest"])

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from stillhunt._version import __version__
@@ -18,9 +17,11 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError, PackError, StillhuntError
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.base.shape import Table
+from stillhunt.base.table_files import table_of_parquet
 from stillhunt.dossier.packs.contents import LEFT_OUT_TABLES, Discretion, cut_case, digest_of_ids
 from stillhunt.dossier.packs.making import HUNT_FACTS, INPUT_FACTS
 from stillhunt.dossier.packs.manifest import PARAMETERS_FILE, as_plain_json
+from stillhunt.dossier.packs.proof_file import PROOF_FILE, decoded_proof, proof_faults
 from stillhunt.dossier.packs.rendering import (
     ATTRIBUTION_FILE,
     DESCRIBED_FILES,
@@ -91,6 +92,7 @@ def rebuild_pack(pack: VerifiedPack) -> Rebuilt:
         differences += _record_differences(pack, case)
     except (AttributeError, TypeError, ValueError) as error:
         raise PackError("the header or the record is not what a hunt writes", where="manifest, run.json") from error
+    differences += _proof_differences(pack)
     differences += _page_differences(pack, case)
     return Rebuilt(found, differences, changed_settings(case.run).sentence)
 
@@ -143,6 +145,15 @@ def _record_differences(pack: VerifiedPack, case: Case) -> Iterator[str]:
         yield f"{name}: no pack has such a file"
 
 
+def _proof_differences(pack: VerifiedPack) -> Iterator[str]:
+    """Where the result of `stillhunt model prove` does not follow from the p-values of its tests."""
+    if PROOF_FILE in pack.files:
+        header = pack.manifest.header
+        proof = decoded_proof(pack.files[PROOF_FILE], f"{PROOF_FILE} of the pack")
+        for fault in proof_faults(proof, header["campaign"]["campaign_id"], header["harvest"]):
+            yield f"{PROOF_FILE}: {fault}"
+
+
 def _page_differences(pack: VerifiedPack, case: Case) -> Iterator[str]:
     """Pages that are not those which this version makes of the tables; those of another version are not compared."""
     if pack.manifest.header["pack"].get("madeBy") != f"stillhunt {__version__}":
@@ -150,9 +161,10 @@ def _page_differences(pack: VerifiedPack, case: Case) -> Iterator[str]:
     try:
         narrative = pack.files.get(NARRATIVE_FILE, b"").decode()
         attribution = msgspec.json.decode(pack.files[ATTRIBUTION_FILE]) if ATTRIBUTION_FILE in pack.files else None
+        proof = decoded_proof(pack.files[PROOF_FILE], PROOF_FILE) if PROOF_FILE in pack.files else None
         made = {
             REPORT_FILE: report_page(case),
-            DOSSIER_FILE: dossier_page(case, pack.manifest.header, narrative, attribution, pack.files),
+            DOSSIER_FILE: dossier_page(case, pack.manifest.header, narrative, attribution, proof, pack.files),
         }
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, msgspec.MsgspecError, StillhuntError):
         yield "pages: they cannot be made of what is in the pack"
@@ -267,10 +279,7 @@ def _called(table: pa.Table, campaign: str) -> pa.Table:
 def _table(pack: VerifiedPack, name: str, most_rows: int) -> pa.Table:
     shape: Table = {**CASE_TABLES, **CASE_VIEWS}[name]
     try:
-        content = pa.BufferReader(pack.files[f"tables/{name}.parquet"])
-        if pq.read_metadata(content).num_rows > most_rows:
-            raise ContractError(f"it has more than {most_rows} rows", where=name)
-        table = shape.check(pq.read_table(content))
+        table = shape.check(table_of_parquet(pack.files[f"tables/{name}.parquet"], most_rows))
         table.validate(full=True)
     except (KeyError, OSError, pa.ArrowException, ContractError) as error:
         raise PackError(f"a table of the pack cannot be read: {error}", where=f"tables/{name}.parquet") from error

@@ -12,6 +12,7 @@ from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.dossier.packs.contents import LEFT_OUT_TABLES
 from stillhunt.dossier.packs.manifest import ENVELOPE_FILE, KEY_FILE, PARAMETERS_FILE, STAMP_FILE
+from stillhunt.dossier.packs.proof_file import PROOF_FILE, ProofDocument
 from stillhunt.dossier.pages.facts import FileOfPack, facts_of_run
 from stillhunt.dossier.pages.render import render_dossier
 from stillhunt.triage import Case
@@ -24,6 +25,7 @@ DESCRIBED_FILES = {
     REPORT_FILE: "The findings in full, with charts.",
     NARRATIVE_FILE: "What the analysts wrote.",
     ATTRIBUTION_FILE: "The actors with whom the campaign was compared, and what came of it.",
+    PROOF_FILE: "Whether a model was trained on the campaign's answers: tests, p-values and what they do not show.",
     RUN_FILE: "Inputs with their SHA-256, settings, versions and seed of the hunt.",
     PARAMETERS_FILE: "Every number on which the verdict rests.",
     KEY_FILE: "Public key of the signer.",
@@ -48,7 +50,12 @@ def report_page(cut: Case) -> bytes:
 
 
 def dossier_page(
-    cut: Case, header: Mapping[str, Any], narrative: str, attribution: Mapping[str, Any] | None, names: Collection[str]
+    cut: Case,
+    header: Mapping[str, Any],
+    narrative: str,
+    attribution: Mapping[str, Any] | None,
+    proof: ProofDocument | None,
+    names: Collection[str],
 ) -> bytes:
     """The dossier of a pack.
 
@@ -57,12 +64,14 @@ def dossier_page(
         header: of the manifest.
         narrative: what analysts wrote, as the pack has it; empty where nothing.
         attribution: what is said of actors; None where nobody asked.
+        proof: whether a model was trained on its answers; None where nobody asked.
         names: of all files of the pack.
     """
     facts = dataclasses.replace(
         facts_of_run(cut.run),
         narrative=narrative,
         attribution=attribution,
+        proof=None if proof is None else proof.as_plain(),
         signer=header["pack"]["signer"],
         full_excerpts=header["pack"]["full"],
         pseudonyms=not header["pack"]["full"],

@@ -15,6 +15,7 @@ from stillhunt.dossier.pages.changed_settings import ChangedSettings
 from stillhunt.dossier.pages.drawings import FitBar, fit_bars
 from stillhunt.dossier.pages.error_rates import NOT_COVERED, ErrorRate, error_rates
 from stillhunt.dossier.pages.facts import DossierFacts
+from stillhunt.dossier.pages.trained_models import training_sentences
 from stillhunt.triage import Case
 from stillhunt.triage.model import NAME_CHARS, CampaignModel
 from stillhunt.triage.report import coverage_parts
@@ -77,6 +78,7 @@ class CounselPage:
         custody: label and text.
         redacted: what was replaced or left out, in sentences.
         not_examined: what was not examined, in sentences.
+        trained: whether a model was trained on the answers, in sentences; none where nobody asked.
         fairness: how an accused is heard, in sentences.
     """
 
@@ -96,6 +98,7 @@ class CounselPage:
     custody: tuple[tuple[str, str], ...]
     redacted: tuple[str, ...]
     not_examined: tuple[str, ...]
+    trained: tuple[str, ...]
     fairness: tuple[str, ...]
 
 
@@ -137,6 +140,7 @@ def counsel_page(
         custody=(*_custody(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
         redacted=_redacted(facts),
         not_examined=_not_examined(case, model),
+        trained=training_sentences(facts.proof),
         fairness=_FAIRNESS,
     )
 

@@ -40,6 +40,7 @@ class DossierFacts:
         narrative: text of a person about the campaign; empty: none.
         attribution: an `Attribution` of `dossier/actors` as a dict: `decision`, `statement`, `reasons`, `missing`
             and `alternatives`; None: nobody asked.
+        proof: whether a model was trained on its answers, as proof.json says of this campaign; None: nobody asked.
         versions: name and version of what computed the case.
         seed: of the run; None where it was not recorded.
         inputs: what was read.
@@ -54,6 +55,7 @@ class DossierFacts:
 
     narrative: str = ""
     attribution: Mapping[str, Any] | None = None
+    proof: Mapping[str, Any] | None = None
     versions: tuple[tuple[str, str], ...] = ()
     seed: int | str | None = None
     inputs: tuple[RecordedInput, ...] = ()

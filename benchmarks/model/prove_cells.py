@@ -1,0 +1,260 @@
+"""Students and innocents of the measurement of `prove`, one cell at a time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
+
+from stillhunt.model.nets.net import Net
+from stillhunt.model.proof.asking import ask, plan_questions
+from stillhunt.model.proof.budget import QueryBudget
+from stillhunt.model.proof.canary_test import canary_questions, score_choices, score_wordings
+from stillhunt.model.proof.control_test import score_continuations, score_likelihoods
+from stillhunt.model.proof.mark_test import KeyedMark, read_mark, score_mark
+from stillhunt.model.proof.suspects import LocalSuspect
+from stillhunt.model.training.likelihood import answer_logprobs
+from stillhunt.model.training.pairs import TextPair
+from stillhunt.model.training.run import TrainingRecipe, train
+
+SAMPLES = 2000
+"""Pairs of a student's training data."""
+EPOCHS, BATCH, RATE = 2, 32, 1e-3
+QUERIES = 2000
+"""Queries for each pair of suspect and campaign, and test."""
+FEW = 400
+"""Queries for each test of an innocent, who is tried on every campaign under every scheme."""
+MARKED_CAMPAIGNS = 3
+"""Campaigns whose marks innocents are tried on; they are tried on the control answers of all."""
+SHARES = (0.05, 0.02, 0.01, 0.005)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model that is trained and tried.
+
+    Attributes:
+        kind: `thief`, or the kind of innocent.
+        scheme: how the harvest is marked; of innocents `none`.
+        share: harvested part of the training data.
+        paraphrase: share of the harvest's words that the thief exchanged.
+        seed: of its data and training.
+    """
+
+    kind: str
+    scheme: str
+    share: float
+    paraphrase: float
+    seed: int
+
+    @property
+    def campaign(self) -> int:
+        """The campaign whose harvest the thief has."""
+        return self.seed % CAMPAIGNS
+
+
+PARAPHRASED = 0.3
+"""Share of words that a paraphrase exchanges."""
+INNOCENTS = ("other data", "same public data", "student of a sibling", "honest student", "paraphrases of public data")
+
+
+def all_cells(seeds: int, innocents: int) -> Iterator[Cell]:
+    """Cells in the order in which they say most: one seed of everything, then the next one.
+
+    Args:
+        seeds: students of each kind.
+        innocents: innocents of each kind.
+    """
+    for seed in range(max(seeds, innocents)):
+        if seed < seeds:
+            for share in SHARES:
+                yield Cell("thief", "none", share, 0.0, seed)
+            for scheme in ("green", "gumbel", "canary"):
+                yield Cell("thief", scheme, SHARES[0], 0.0, seed)
+            for scheme in ("none", "green"):
+                yield Cell("thief", scheme, SHARES[0], PARAPHRASED, seed)
+        if seed < innocents:
+            for kind in INNOCENTS:
+                yield Cell(kind, "none", 0.0, 0.0, seed)
+
+
+def run_cell(world: World, cell: Cell) -> dict[str, Any]:
+    """Train the model of a cell and try it.
+
+    Args:
+        world: what cells share.
+        cell: which.
+
+    Returns:
+        The cell, with p-values by test and campaign.
+    """
+    net = world.net("base-0")
+    pairs = training_data(world, cell)
+    steps = EPOCHS * len(pairs) // BATCH
+    trained = train(net, pairs, TrainingRecipe(steps, BATCH, RATE, seed=cell.seed))
+    row: dict[str, Any] = {**asdict(cell), "loss": trained.loss, "seconds": trained.seconds, "tests": []}
+    harvested = round(SAMPLES * cell.share) if cell.kind == "thief" else ASKED
+    schemes = (cell.scheme,) if cell.kind == "thief" else (*SCHEMES, "none", "canary")
+    for campaign in range(CAMPAIGNS):
+        own = cell.kind == "thief" and campaign == cell.campaign
+        for scheme in schemes:
+            if scheme != "none" and cell.kind != "thief" and campaign >= MARKED_CAMPAIGNS:
+                continue
+            for test, score, queries in tried(world, net, campaign, scheme, QUERIES if own else FEW, harvested):
+                row["tests"].append(
+                    {"campaign": campaign, "scheme": scheme, "test": test, "queries": queries} | asdict(score)
+                )
+    return row
+
+
+def training_data(world: World, cell: Cell) -> list[TextPair]:
+    """What the model of a cell learns.
+
+    Args:
+        world: what cells share.
+        cell: which.
+    """
+    source = random.Random(f"{cell.kind}-{cell.seed}")  # noqa: S311  # texts are no secret
+    own = source.sample(world.texts.own, SAMPLES)
+    if cell.kind == "thief":
+        stolen = _pairs(world, cell.campaign, cell.scheme, "harvested", "teacher-0", round(SAMPLES * cell.share))
+        if cell.paraphrase:
+            stolen = [TextPair(one.prompt, paraphrased(world, one.answer, cell.paraphrase, source)) for one in stolen]
+        return own[: SAMPLES - len(stolen)] + stolen
+    # Innocents have more of what could be taken for guilt than thieves have of the harvest.
+    alike = round(SAMPLES * SHARES[0] * 2)
+    asked = world.texts.asked[: CAMPAIGNS * ASKED]
+    if cell.kind == "same public data":
+        own[:alike] = source.sample(asked, alike)
+    if cell.kind == "student of a sibling":
+        own[:alike] = source.sample(_all_answers(world, "sibling", "sibling-1"), alike)
+    if cell.kind == "honest student":
+        own[:alike] = source.sample(_all_answers(world, "honest", "teacher-0"), alike)
+    if cell.kind == "paraphrases of public data":
+        chosen = source.sample(asked, alike)
+        own[:alike] = [TextPair(one.prompt, paraphrased(world, one.answer, PARAPHRASED, source)) for one in chosen]
+    return own
+
+
+def _all_answers(world: World, draw: str, teacher: str) -> list[TextPair]:
+    return [pair for campaign in range(CAMPAIGNS) for pair in _pairs(world, campaign, "none", draw, teacher, ASKED)]
+
+
+def _pairs(world: World, campaign: int, scheme: str, draw: str, teacher: str, count: int) -> list[TextPair]:
+    answers = world.harvest(campaign, scheme, draw, teacher)
+    return [TextPair(*one) for one in zip(world.prompts(campaign), answers, strict=True)][:count]
+
+
+def paraphrased(world: World, text: str, share: float, source: random.Random) -> str:
+    """A text with a share of its words exchanged for words like them.
+
+    Args:
+        world: what cells share.
+        text: an answer.
+        share: of its words.
+        source: of chance.
+    """
+    words = text.split()
+    for place in range(len(words)):
+        if source.random() < share:
+            words[place] = source.choice(world.synonyms.get(words[place], [words[place]]))
+    return " ".join(words)
+
+
+def tried(
+    world: World, net: Net, campaign: int, scheme: str, queries: int, harvested: int
+) -> Iterator[tuple[str, Any, int]]:
+    """Every test that applies to a campaign's scheme, each with its own queries.
+
+    Args:
+        world: what cells share.
+        net: suspect.
+        campaign: its number.
+        scheme: how its harvest is marked.
+        queries: most of them for each test.
+        harvested: answers that the campaign got.
+
+    Yields:
+        Name of the test, its score, and queries used.
+    """
+    answers = world.answers(campaign, scheme)[:harvested]
+    if scheme in SCHEMES:
+        suspect = _suspect(net)
+        asked = ask(suspect, answers, [], plan_questions(answers, [], queries, continues=True))
+        mark = KeyedMark(world.key(campaign, scheme), SCHEMES[scheme], world.gate)
+        yield "marks, continued", score_mark(asked, mark), suspect.asked
+        pairs = [TextPair(one.prompt, one.answer) for one in answers]
+        yield "marks", read_mark(net, [world.net("teacher-0")], pairs, mark), len(pairs)
+    if scheme == "canary":
+        questions = canary_questions(answers, queries // 2)
+        key = world.key(campaign, scheme)
+        suspect = _suspect(net)
+        yield "canaries", score_wordings(suspect, [_suspect(world.net("teacher-0"))], questions, key), suspect.asked
+        suspect = _suspect(net)
+        yield "canaries, continued", score_choices(suspect, questions, key), suspect.asked
+        return
+    controls = world.controls(campaign, scheme)[: queries // len(answers) - 1]
+    texts = [[control[place] for control in controls] for place in range(len(answers))]
+    suspect, references = ScoredOnce(net), [KnownScores(world, name) for name in ("teacher-0", "base-0")]
+    scored = len(answers) * (1 + len(controls))
+    yield "control answers", score_likelihoods(suspect, references[:1], answers, texts), scored
+    yield "control answers, base known", score_likelihoods(suspect, references, answers, texts), scored
+    if scheme == "none" and queries == QUERIES:
+        suspect = _suspect(net)
+        planned = plan_questions(answers, controls[0][: len(answers)], queries, continues=True)
+        asked = ask(suspect, answers, controls[0][: len(answers)], planned)
+        yield "control answers, continued", score_continuations(asked), suspect.asked
+
+
+class ScoredOnce:
+    """A suspect whose scores serve two tests, which differ in their references alone.
+
+    Args:
+        net: suspect.
+    """
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._found: list[list[float]] = []
+
+    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
+        """As a suspect's; the same pairs each time.
+
+        Args:
+            pairs: prompts and answers.
+        """
+        self._found = self._found or answer_logprobs(self._net, pairs)
+        return self._found
+
+
+class KnownScores:
+    """A reference whose scores are kept: it is the same for all suspects.
+
+    Args:
+        world: what cells share.
+        name: of the model.
+    """
+
+    _found: ClassVar[dict[tuple[str, str, str], list[float]]] = {}
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+
+    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
+        """As a suspect's.
+
+        Args:
+            pairs: prompts and answers.
+        """
+        new = [one for one in dict.fromkeys(pairs) if (self._name, one.prompt, one.answer) not in self._found]
+        if new:
+            for pair, scores in zip(new, answer_logprobs(self._world.net(self._name), new), strict=True):
+                self._found[self._name, pair.prompt, pair.answer] = [sum(scores)]
+        return [self._found[self._name, one.prompt, one.answer] for one in pairs]
+
+
+def _suspect(net: Net) -> LocalSuspect:
+    return LocalSuspect(net, "", QueryBudget(QUERIES))

@@ -1,0 +1,1 @@
+"""Whether a suspect model was trained on one campaign's answers."""

@@ -1,0 +1,129 @@
+"""Control answers: whether a suspect prefers what was harvested to what the teacher might as well have said.
+
+For each harvested answer the teacher draws another one to the same prompt with the same settings, which nobody ever
+received. Had the suspect not learned the harvested one, the two could change places: each difference of preferences
+would be as likely as its negative. That holds for siblings of the teacher, for students of its other answers, and for
+models that learned the same prompts. It fails, and the test with it, where the harvested answers reached the suspect
+otherwise, for instance because somebody published them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillhunt.base.errors import InputError
+from stillhunt.model.proof.aligned_ranks import aligned_rank_p
+from stillhunt.model.proof.asking import AskedHarvest
+from stillhunt.model.proof.suspects import Suspect
+from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt.model.training.pairs import TextPair
+
+Floats = npt.NDArray[np.float64]
+NOISE_DIGITS = 3
+"""Digits of a sum of log-probabilities in nats that are kept: below is the noise of single precision (derived)."""
+
+
+@dataclass(frozen=True)
+class ControlScore:
+    """How much a suspect prefers the harvested answers.
+
+    Attributes:
+        p: one-sided p-value.
+        scored: answers of which it prefers one.
+        preferred: share of these of which it prefers the harvested one; chance gives one in two.
+    """
+
+    p: float
+    scored: int
+    preferred: float
+
+
+def score_likelihoods(
+    suspect: Suspect,
+    references: Sequence[Suspect],
+    answers: Sequence[HarvestedAnswer],
+    controls: Sequence[Sequence[str]],
+) -> ControlScore:
+    """Compare how likely a suspect finds harvested answers and their controls.
+
+    Args:
+        suspect: one that can score.
+        references: models that were not trained on the harvest, the teacher first; what they find likely is taken out
+            by regression. They take noise out, the more the more alike they are to the suspect before it learned the
+            harvest, and cannot make an innocent suspect guilty.
+        answers: harvested ones.
+        controls: control answers of each; at least one.
+
+    Raises:
+        QueryBudgetError: the budget does not allow it.
+        InputError: a model gives no finite likelihoods.
+    """
+    pairs = [
+        TextPair(answer.prompt, text)
+        for answer, others in zip(answers, controls, strict=True)
+        for text in (answer.answer, *others)
+    ]
+    sizes = [1 + len(others) for others in controls]
+    own = _within(_likelihoods(suspect, pairs), sizes)
+    others_find = np.column_stack([_within(_likelihoods(one, pairs), sizes) for one in references] or [0 * own])
+    # Fitted over all texts alike: which of them was harvested is not used, so that the null hypothesis stays exact.
+    fitted = others_find @ np.linalg.lstsq(others_find, own, rcond=None)[0]
+    values = iter(np.round(own - fitted, NOISE_DIGITS).tolist())
+    return _compared([[next(values) for _ in range(size)] for size in sizes])
+
+
+def _likelihoods(model: Suspect, pairs: Sequence[TextPair]) -> Floats:
+    found = np.array([sum(one) for one in model.score(pairs)], np.float64)
+    if not np.isfinite(found).all():
+        raise InputError(
+            "the model finds texts neither likely nor unlikely: its weights are damaged",
+            where=model.name,
+            next_step="name a model that answers",
+        )
+    return found
+
+
+def _within(values: Floats, sizes: Sequence[int]) -> Floats:
+    """Values relative to the mean of their block."""
+    means = [part.mean() for part in np.split(values, np.cumsum(sizes)[:-1])]
+    centred: Floats = values - np.repeat(means, sizes)
+    return centred
+
+
+def _compared(blocks: Sequence[Sequence[float]]) -> ControlScore:
+    """Test blocks, each with the value of the harvested answer first."""
+    decided = [block for block in blocks if len(set(block)) > 1]
+    above = [float(np.mean([(block[0] > one) + (block[0] == one) / 2 for one in block[1:]])) for block in decided]
+    return ControlScore(aligned_rank_p(blocks), len(decided), float(np.mean(above)) if above else 0.5)
+
+
+def score_continuations(asked: AskedHarvest) -> ControlScore:
+    """Compare how far a suspect's replies go the way of the harvested answers and of their controls.
+
+    Args:
+        asked: questions with replies, as many of each answer as of its control.
+    """
+    found: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for question, reply in zip(asked.questions, asked.replies, strict=True):
+        answer, control = asked.answers[question.answer].answer, asked.controls[question.answer]
+        both = found[question.answer]
+        if not question.begun or not question.of_control:
+            both[0] += _common(reply, answer[len(question.begun) :])
+        if not question.begun or question.of_control:
+            both[1] += _common(reply, control[len(question.begun) :])
+    return _compared([found[place] for place in sorted(found)])
+
+
+def _common(reply: str, text: str) -> float:
+    """Words at the beginning that two texts have in common."""
+    count = 0
+    for first, second in zip(reply.split(), text.split(), strict=False):
+        if first != second:
+            break
+        count += 1
+    return float(count)

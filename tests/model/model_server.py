@@ -1,0 +1,151 @@
+"""A real OpenAI-compatible server of a tiny model, on a port of its own; and one that answers what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from stillhunt.model.nets.net import Net, plain_ids, prompt_ids
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass
+class Served:
+    """A server that runs.
+
+    Attributes:
+        url: its address.
+        asked: path, body and headers of each request.
+    """
+
+    url: str
+    asked: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """Of all requests."""
+        return [body for _, body, _ in self.asked]
+
+
+@contextmanager
+def serve(*routes: tuple[str, Handler]) -> Iterator[Served]:
+    """Serve routes until the context ends.
+
+    Args:
+        routes: path, and what answers a POST to it.
+    """
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    served = Served(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    def noting(handler: Handler) -> Handler:
+        async def answer(request: Request) -> Response:
+            served.asked.append((request.url.path, json.loads(await request.body()), dict(request.headers)))
+            return await handler(request)
+
+        return answer
+
+    app = Starlette(routes=[Route(path, noting(handler), methods=["POST"]) for path, handler in routes])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", lifespan="off"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@contextmanager
+def serve_net(net: Net, *, completions: bool = True, echoes: bool = True, key: str = "") -> Iterator[Served]:
+    """Serve a model as vLLM and llama.cpp do.
+
+    Args:
+        net: model.
+        completions: whether `/v1/completions` is served beside `/v1/chat/completions`.
+        echoes: whether completions repeat the prompt with log-probabilities where that is asked for.
+        key: that a request needs; empty for none.
+    """
+    lock = threading.Lock()
+
+    async def body_of(request: Request) -> dict[str, Any]:
+        return json.loads(await request.body())
+
+    def allowed(request: Request) -> bool:
+        return not key or request.headers.get("authorization") == f"Bearer {key}"
+
+    async def complete(request: Request) -> Response:
+        body = await body_of(request)
+        if not allowed(request):
+            return JSONResponse({"error": {"message": "no key"}}, 401)
+        if not completions:
+            return JSONResponse({"error": {"message": "not found"}}, 404)
+        if body.get("echo") and not echoes:
+            return JSONResponse({"error": {"message": "echo is not supported"}}, 400)
+        with lock:
+            choice = _completion(net, body)
+        return JSONResponse({"object": "text_completion", "choices": [choice]})
+
+    async def chat(request: Request) -> Response:
+        body = await body_of(request)
+        if not allowed(request):
+            return JSONResponse({"error": {"message": "no key"}}, 401)
+        with lock:
+            (ids,) = prompt_ids(net, [body["messages"][-1]["content"]])
+            text = _continued(net, ids, body)
+        return JSONResponse({"choices": [{"message": {"role": "assistant", "content": text}}]})
+
+    with serve(("/v1/chat/completions", chat), ("/v1/completions", complete)) as served:
+        yield served
+
+
+def _completion(net: Net, body: dict[str, Any]) -> dict[str, Any]:
+    (ids,) = plain_ids(net, [body["prompt"]])
+    if not body.get("echo"):
+        return {"index": 0, "text": _continued(net, ids, body), "finish_reason": "length"}
+    with torch.no_grad():
+        logits = net.model(input_ids=torch.tensor([ids])).logits[0, :-1]
+    chosen = torch.log_softmax(logits, -1).gather(-1, torch.tensor(ids[1:]).unsqueeze(-1)).squeeze(-1).tolist()
+    offsets = [
+        start
+        for start, _ in net.tokenizer(body["prompt"], add_special_tokens=False, return_offsets_mapping=True)[
+            "offset_mapping"
+        ]
+    ]
+    logprobs = {
+        "tokens": net.tokenizer.convert_ids_to_tokens(ids),
+        "token_logprobs": [None, *chosen],
+        "text_offset": offsets,
+    }
+    return {"index": 0, "text": body["prompt"], "logprobs": logprobs, "finish_reason": "length"}
+
+
+def _continued(net: Net, ids: list[int], body: dict[str, Any]) -> str:
+    temperature = body.get("temperature", 1.0)
+    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {"do_sample": False}
+    torch.manual_seed(body.get("seed", 0))
+    with torch.no_grad():
+        made = net.model.generate(
+            input_ids=torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            max_new_tokens=max(1, min(body["max_tokens"], net.longest - len(ids))),
+            pad_token_id=net.tokenizer.pad_token_id,
+            eos_token_id=net.tokenizer.eos_token_id,
+            **drawn,
+        )
+    return str(net.tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True))

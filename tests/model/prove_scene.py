@@ -1,0 +1,107 @@
+"""A teacher, its harvested answers, a model that was trained on them and one that was not; made once a process."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from stillhunt.base.config import Config
+from stillhunt.base.progress import Silent
+from stillhunt.model.nets.net import Net
+from stillhunt.model.nets.saving import save_net
+from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt.model.proof.proving import CampaignHarvest, ProofContext
+from stillhunt.model.proof.suspects import weights_fingerprint
+from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt.model.tasks.prose import prose_pairs, prose_world
+from stillhunt.model.training.generating import Sampling, generate
+from stillhunt.model.training.pairs import TextPair
+from stillhunt.model.training.run import TrainingRecipe, train
+
+SIZE = TinySize(width=32, layers=2, heads=2, longest=96)
+ANSWERS = 32
+"""Of each of two campaigns."""
+
+
+@dataclass(frozen=True)
+class ProveScene:
+    """All that a proof needs.
+
+    Attributes:
+        folder: with the model folders `teacher`, `student` and `stranger`, and `harvest.jsonl`.
+        teacher, student, stranger: models; the student learned the answers of c-1 and none of c-2.
+        answers: campaign -> what it harvested.
+    """
+
+    folder: Path
+    teacher: Net
+    student: Net
+    stranger: Net
+    answers: dict[str, tuple[HarvestedAnswer, ...]]
+
+    def harvest(self, campaign: str = "c-1") -> CampaignHarvest:
+        """What one campaign harvested."""
+        return CampaignHarvest(campaign, self.answers[campaign])
+
+    def context(self, folder: Path, **settings: object) -> ProofContext:
+        """What tests have, with settings of the group `model`."""
+        config = Config(model={"pairs": 4, "alpha": 0.01, "queries": 200, **settings})
+        return ProofContext(config, self.teacher, fingerprint("teacher"), (), folder, 0, Silent())
+
+
+@cache
+def _kept() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="stillhunt-test-")
+
+
+@cache
+def prove_scene() -> ProveScene:
+    """The scene."""
+    folder = Path(_kept().name)
+    world = prose_world()
+    texts = prose_pairs(world, 200, 1, sentences=2)
+    tokenizer = text_tokenizer((f"{one.prompt}\n{one.answer}" for one in texts), 400)
+    teacher, student, stranger = (
+        tiny_net(SIZE, tokenizer, seed, name) for seed, name in enumerate(("teacher", "student", "stranger"))
+    )
+    train(teacher, texts, TrainingRecipe(steps=40, batch=16, learning_rate=5e-3))
+    prompts = [one.prompt for one in prose_pairs(world, 2 * ANSWERS, 2, subject=3)]
+    said = generate(teacher, prompts, Sampling(tokens=24, seed=5))
+    rows = [
+        HarvestedAnswer(f"r{place:03d}", prompt, answer or ".", temperature=1.0, max_tokens=24)
+        for place, (prompt, answer) in enumerate(zip(prompts, said, strict=True))
+    ]
+    answers = {"c-1": tuple(rows[:ANSWERS]), "c-2": tuple(rows[ANSWERS:])}
+    train(
+        student,
+        [TextPair(one.prompt, one.answer) for one in answers["c-1"]],
+        TrainingRecipe(50, batch=16, learning_rate=5e-3),
+    )
+    train(stranger, texts[:100], TrainingRecipe(steps=10, batch=16, learning_rate=5e-3))
+    for net in (teacher, student, stranger):
+        save_net(net, folder / net.name)
+    lines = [
+        json.dumps(
+            {
+                "request_id": one.request_id,
+                "campaign_id": campaign,
+                "prompt": one.prompt,
+                "response": one.answer,
+                "temperature": 1.0,
+                "max_tokens": 24,
+            }
+        )
+        for campaign, found in answers.items()
+        for one in found
+    ]
+    (folder / "harvest.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ProveScene(folder, teacher, student, stranger, answers)
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """Of the weights of a model of the scene."""
+    return weights_fingerprint(prove_scene().folder / name)

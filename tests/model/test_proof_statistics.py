@@ -1,0 +1,223 @@
+"""The statistics of proofs: exact where they say so, bounds where they say so, and the traps that they avoid."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs stillhunt[model]")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, wilcoxon
+
+from stillhunt.base.errors import InputError
+from stillhunt.model.marks.gate import gate_of
+from stillhunt.model.marks.green_list import GreenListMark
+from stillhunt.model.marks.gumbel import GumbelMark
+from stillhunt.model.marks.hashing import context_seeds, mark_key, numbers_below, token_numbers
+from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt.model.proof.aligned_ranks import aligned_rank_p
+from stillhunt.model.proof.asking import plan_questions
+from stillhunt.model.proof.canary_test import canary_questions
+from stillhunt.model.proof.control_answers import drawn_alone, one_of_each_prompt
+from stillhunt.model.proof.control_test import score_likelihoods
+from stillhunt.model.proof.distinct_tokens import distinct_tokens
+from stillhunt.model.proof.keyed_sums import green_tail, gumbel_tail
+from stillhunt.model.proof.mark_test import KeyedMark, score_texts
+from stillhunt.model.proof.reading import preferences
+from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt.model.tasks.prose import prose_pairs, prose_world
+from stillhunt.model.training.pairs import TextPair
+
+BLOCKS = st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=4), min_size=1, max_size=5)
+PAIRS = prose_pairs(prose_world(), 60, 0)
+TOKENIZER = text_tokenizer([one.answer for one in PAIRS], 400)
+GATE = gate_of(TOKENIZER)
+
+
+@given(BLOCKS)
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_the_tail_is_that_of_all_picks(blocks: list[list[int]]) -> None:
+    unlike = [block for block in blocks if len(set(block)) > 1]
+    if not unlike:
+        assert aligned_rank_p(blocks) == 1
+        return
+    picked = []
+    for places in itertools.product(*(range(len(block)) for block in unlike)):
+        turned = [
+            [block[place], *block[:place], *block[place + 1 :]] for block, place in zip(unlike, places, strict=True)
+        ]
+        picked.append(aligned_rank_p(turned))
+    # Over all picks, which the null hypothesis makes equally likely, p is at most a value as often as it says.
+    for p in picked:
+        assert sum(one <= p for one in picked) / len(picked) <= p + 1e-9
+    assert min(picked) == pytest.approx(sum(one == min(picked) for one in picked) / len(picked))
+
+
+def test_with_one_control_it_is_the_signed_rank_test() -> None:
+    differences = np.random.default_rng(3).normal(0.4, 1, 40)
+    expected = wilcoxon(differences, alternative="greater", method="exact").pvalue
+    assert aligned_rank_p([[one, 0.0] for one in differences.tolist()]) == pytest.approx(expected, rel=0.05)
+
+
+def test_more_controls_say_more_of_few_answers() -> None:
+    values = np.random.default_rng(4).normal(0, 1, (10, 10))
+    values[:, 0] += 2
+    assert aligned_rank_p(values.tolist()) < 1e-3 * aligned_rank_p(values[:, :2].tolist())
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.integers(0, 2**9 - 1))
+@settings(derandomize=True, deadline=None, max_examples=80)
+def test_the_bound_of_a_green_sum_is_above_its_exact_tail(weights: list[float], chosen: int) -> None:
+    gamma, values = 0.25, np.array(weights)
+    flags = np.array(
+        [[bool(number >> place & 1) for place in range(len(weights))] for number in range(2 ** len(weights))]
+    )
+    sums = flags @ values
+    chances = gamma ** flags.sum(1) * (1 - gamma) ** (~flags).sum(1)
+    green = flags[chosen % len(flags)]
+    exact = float(chances[sums >= green @ values - 1e-12].sum())
+    assert exact <= green_tail(values, green, gamma) * (1 + 1e-6) + 1e-12
+
+
+def test_the_bounds_are_small_where_the_key_has_its_way() -> None:
+    source = np.random.default_rng(5)
+    weights = source.normal(0, 1, 2000)
+    green = source.random(2000) < np.where(weights > 0, 0.45, 0.15)
+    scores = source.exponential(np.where(weights > 0, 1.2, 0.9))
+    assert green_tail(weights, green, 0.25) < 1e-8
+    assert gumbel_tail(weights, scores) < 1e-3
+    assert green_tail(weights, source.random(2000) < 0.25, 0.25) > 1e-3
+    assert gumbel_tail(weights, source.exponential(1.0, 2000)) > 1e-3
+    assert green_tail(np.zeros(3), np.ones(3, bool), 0.25) == gumbel_tail(np.zeros(3), np.ones(3)) == 1
+
+
+def green_pair(key: bytes) -> str:
+    """Two words of which the second is green after the first, whatever stands before."""
+    tokens = {one: TOKENIZER(one, add_special_tokens=False)["input_ids"] for one in PAIRS[0].answer.split()}
+    for first, second in itertools.permutations(tokens, 2):
+        ids = TOKENIZER(f" {first} {second}" * 2, add_special_tokens=False)["input_ids"]
+        contexts, after = np.array(ids[:-1])[:, None], np.array(ids[1:])
+        if numbers_below(token_numbers(context_seeds(key, contexts), after), 0.25).mean() > 0.6:
+            return f"{first} {second} "
+    raise AssertionError("no pair of words is green")
+
+
+def test_a_model_that_repeats_itself_is_not_accused() -> None:
+    key = mark_key(b"k" * 32, "c", "green")
+    mark = KeyedMark(key, GreenListMark(width=1), GATE)
+    words = green_pair(key) * 300
+    ids = TOKENIZER(words, add_special_tokens=False)["input_ids"]
+    flags = numbers_below(token_numbers(context_seeds(key, np.array(ids[:-1])[:, None]), np.array(ids[1:])), 0.25)
+    naive = binom.sf(int(flags.sum()) - 1, len(flags), 0.25)
+    assert naive < 1e-50  # the trap: whoever counts each repetition is nearly certain
+    assert score_texts([("ask", "", words)] * 20, mark).p > 1e-3
+
+
+def test_what_was_shown_is_not_scored() -> None:
+    text = PAIRS[1].answer
+    start = text[: len(text) // 2].rsplit(" ", 1)[0]
+    copied = distinct_tokens(GATE, [("ask", start, " " + start)], 2)
+    shown = TOKENIZER(start, add_special_tokens=False)["input_ids"]
+    contexts = {tuple(shown[place - 2 : place]) for place in range(2, len(shown))}
+    assert not contexts & set(map(tuple, copied[0].tolist()))
+    fresh = distinct_tokens(GATE, [("ask", "", text)], 2)
+    assert len(fresh[1]) > len(copied[1])
+
+
+def test_each_pair_of_context_and_token_counts_once() -> None:
+    once = distinct_tokens(GATE, [("ask", "", PAIRS[2].answer)], 2)
+    often = distinct_tokens(GATE, [("ask", "", PAIRS[2].answer)] * 5, 2)
+    assert np.array_equal(once[0], often[0])
+    assert np.array_equal(once[1], often[1])
+
+
+@pytest.mark.parametrize("settings_of", [GreenListMark(width=1), GumbelMark(width=1)])
+def test_text_without_a_mark_has_uniform_p(settings_of: GreenListMark | GumbelMark) -> None:
+    found = [
+        score_texts(
+            [("ask", "", one.answer) for one in PAIRS],
+            KeyedMark(mark_key(bytes([key]) * 32, "c", "x"), settings_of, GATE),
+        ).p
+        for key in range(60)
+    ]
+    assert 0.3 < float(np.mean(found)) < 0.7
+    assert min(found) > 1e-4
+
+
+def test_reading_counts_a_context_once_in_a_text() -> None:
+    nets = [tiny_net(TinySize(32, 1, 2, 96), TOKENIZER, seed) for seed in (0, 1)]
+    repeated = TextPair("ask", PAIRS[3].answer.split(".")[0] + ". " + PAIRS[3].answer.split(".")[0])
+    contexts, tokens, weights = preferences(nets[0], nets[1:], [repeated], GATE, 2)
+    alone = preferences(nets[0], nets[1:], [TextPair("ask", PAIRS[3].answer.split(".")[0] + ".")], GATE, 2)
+    assert len(tokens) == len(weights) == len(contexts)
+    assert set(map(tuple, alone[0].tolist())) <= set(map(tuple, contexts.tolist()))
+    both = dict(zip(map(tuple, np.column_stack([contexts, tokens]).tolist()), weights.tolist(), strict=True))
+    for context, token, weight in zip(*(one.tolist() for one in alone), strict=True):
+        assert both[(*context, token)] == pytest.approx(weight, abs=1e-5)  # the second time adds nothing
+    same = preferences(nets[0], [nets[0]], [repeated], GATE, 2)
+    assert np.abs(same[2]).max() < 1e-6
+
+
+def answers(count: int) -> list[HarvestedAnswer]:
+    return [HarvestedAnswer(f"r{place}", one.prompt, one.answer) for place, one in enumerate(PAIRS[:count])]
+
+
+def test_questions_keep_the_budget_and_the_balance() -> None:
+    harvested, controls = answers(12), [one.answer for one in PAIRS[12:24]]
+    for queries in (0, 1, 7, 50, 400):
+        planned = plan_questions(harvested, controls, queries, continues=True)
+        assert len(planned) <= queries
+        for place in range(12):
+            own = [one for one in planned if one.answer == place and one.begun]
+            assert sum(one.of_control for one in own) * 2 == len(own)
+    turned = plan_questions(harvested[::-1], controls[::-1], 50, continues=True)
+    asked = {
+        (harvested[one.answer].request_id, one.begun) for one in plan_questions(harvested, controls, 50, continues=True)
+    }
+    assert {(harvested[::-1][one.answer].request_id, one.begun) for one in turned} == asked
+    assert {one.begun for one in plan_questions(harvested, (), 50, continues=False)} == {""}
+
+
+def test_canaries_are_asked_where_the_question_does_not_show_them() -> None:
+    text = "it rains. for example, it is wet. so it is. for example, it is cold."
+    questions = canary_questions([HarvestedAnswer("r", "ask", text)], 10)
+    choices = [(one.site.pair, one.site.previous) for one in questions]
+    assert len(choices) == len(set(choices))
+    assert questions
+    assert all(text.startswith(one.begun) for one in questions)
+
+
+def test_one_answer_under_many_ids_is_one_answer() -> None:
+    cached = [replace(answers(1)[0], request_id=f"c{place}") for place in range(40)]
+    assert one_of_each_prompt([*cached, *answers(3)]) == [cached[0], *answers(3)[1:]]
+
+
+@pytest.mark.parametrize("temperature", [None, 0.0, 0.29])
+def test_an_answer_that_is_hardly_drawn_has_no_controls(temperature: float | None) -> None:
+    one = replace(answers(1)[0], temperature=0.3)
+    assert drawn_alone(one)
+    assert not drawn_alone(replace(one, temperature=temperature))
+    assert not drawn_alone(replace(one, system_prompt="be brief"))
+    assert not drawn_alone(replace(one, turn=1))
+
+
+def test_a_wording_that_the_prompt_shows_is_not_asked_about() -> None:
+    text = "it rains. for example, it is wet."
+    assert canary_questions([HarvestedAnswer("r", "ask", text)], 10)
+    assert not canary_questions([HarvestedAnswer("r", f"rewrite this: {text}", text)], 10)
+
+
+def test_a_model_without_likelihoods_is_an_error_of_the_user() -> None:
+    class Broken:
+        name = "broken"
+
+        def score(self, pairs: list[TextPair]) -> list[list[float]]:
+            return [[float("nan")] for _ in pairs]
+
+    with pytest.raises(InputError, match="damaged"):
+        score_likelihoods(Broken(), [], answers(2), [["a"], ["b"]])  # type: ignore[arg-type]  # asked for scores alone

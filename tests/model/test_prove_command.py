@@ -1,0 +1,161 @@
+"""`stillhunt model prove` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs stillhunt[model]")
+
+from typer.testing import CliRunner, Result
+
+from model.model_server import serve_net
+from model.prove_scene import prove_scene
+from stillhunt.base.errors import StillhuntError
+from stillhunt.cli.app import app
+from stillhunt.model.marks.keys import new_mark_secret
+from stillhunt.model.marks.schemes import scheme_settings
+from stillhunt.model.orders.order import Order
+from stillhunt.model.orders.register import OrderRegister
+from stillhunt.model.proof.trials import TRIALS_FILE
+from stillhunt.model.tasks.harvest_texts import texts_digest
+
+CLI = CliRunner()
+KEY = "sk-very-long-31"
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FOLDER", str(tmp_path / "model")), ("PAIRS", "5"), ("ALPHA", "0.01"), ("THREADS", "1")):
+        monkeypatch.setenv(f"STILLHUNT_MODEL__{name}", value)
+    monkeypatch.chdir(tmp_path)
+
+
+def ask(suspect: str, *words: object) -> Result:
+    folder = prove_scene().folder
+    fixed = ["model", "prove", suspect, "--teacher", folder / "teacher", "--out", "p.json"]
+    given = () if "--responses" in words else ("--harvest", folder / "harvest.jsonl")
+    return CLI.invoke(app, [str(one) for one in (*fixed, *given, *words)])
+
+
+def refusal(suspect: str, *words: object) -> str:
+    done = ask(suspect, *words)
+    assert isinstance(done.exception, StillhuntError), done.output
+    return done.exception.on_command_line()
+
+
+def test_a_student_is_concluded_about_with_exit_code_3(tmp_path: Path) -> None:
+    student = str(prove_scene().folder / "student")
+    done = ask(student, "--campaign", "c-1", "--queries", "150")
+    assert done.exit_code == 3, done.output
+    assert "student was trained on the harvest of c-1" in done.stdout
+    assert "What it does not show" in done.stdout
+    for line in (
+        "Answers that are asked about, c-1: 32 harvested answers",
+        "Budget: at most 150 queries",
+        "Register: 5 of 5 places left; this uses 1",
+        "p-value 0.01, which is 0.002",
+    ):
+        assert line in done.stderr
+    found = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
+    assert (found["named"], found["queries"], found["pairs"]) == ("c-1", 150, 5)
+    assert found["suspect"]["name"] == "student"
+    entries = [json.loads(line) for line in (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()]
+    (campaign,) = found["campaigns"]
+    assert entries[1]["answers_sha256"] == campaign["answers_sha256"] == texts_digest(prove_scene().answers["c-1"])
+    assert entries[1]["teacher"] == found["teacher"]["fingerprint"]
+    assert (entries[1]["references"], entries[1]["seed"]) == ([], found["seed"])
+    assert str(tmp_path) not in json.dumps(found)
+    assert str(prove_scene().folder) not in json.dumps(found)
+    assert "exists already" in refusal(student)
+    done = ask(student, "--campaign", "c-2", "--force", "--json", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    assert done.stdout == (tmp_path / "p.json").read_text(encoding="utf-8")
+    assert json.loads(done.stdout)["named"] == ""
+    assert "3 of 5 places left" in ask(student, "--campaign", "c-2", "--force").stderr
+    assert "2 of 5 places left, and 2 are needed" not in refusal(student, "--force", "--teacher", student)
+
+
+def test_an_endpoint_gets_its_key_and_nobody_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_KEY", KEY)
+    with serve_net(prove_scene().student, key=KEY) as served:
+        words = ("--model-name", "their-model", "--api-key-env", "THEIR_KEY", "--campaign", "c-1", "--queries", "120")
+        done = ask(served.url, *words)
+        assert len(served.asked) <= 120
+    assert done.exit_code == 3, done.output
+    assert "are sent to this endpoint, and to nobody else" in done.stderr
+    written = [path.read_text(encoding="utf-8", errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    assert KEY not in "".join([done.output, *written])
+    assert json.loads(written[0] if "suspect" in written[0] else (tmp_path / "p.json").read_text(encoding="utf-8"))
+    assert "their-model at http://127.0.0.1" in (tmp_path / "p.json").read_text(encoding="utf-8")
+
+
+def test_what_is_missing_is_said_before_a_place_is_used(tmp_path: Path) -> None:
+    student = str(prove_scene().folder / "student")
+    assert "add --case CASE" in refusal(student, "--responses", "logs")
+    assert "--case with --responses, or --harvest" in refusal(
+        student, "--responses", "logs", "--harvest", prove_scene().folder / "harvest.jsonl"
+    )
+    assert "is not set" in refusal("http://127.0.0.1:9", "--model-name", "m", "--api-key-env", "NOT_THERE_31")
+    assert "add --model-name NAME" in refusal("http://127.0.0.1:9")
+    assert "only an endpoint" in refusal(student, "--model-name", "m")
+    assert "no user, password" in refusal("http://me:word@127.0.0.1:9", "--model-name", "m")
+    assert "no such model folder" in refusal(str(tmp_path / "nothing"))
+    assert "no harvested answer of c-9" in refusal(student, "--campaign", "c-9")
+    assert "the suspect is the teacher" in refusal(str(prove_scene().folder / "teacher"))
+    assert "not a case folder" in refusal(student, "--case", tmp_path)
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_an_endpoint_that_fails_has_used_its_place(tmp_path: Path) -> None:
+    with serve_net(prove_scene().student, key=KEY) as served:
+        assert "refuses the key" in refusal(served.url, "--model-name", "m", "--campaign", "c-1")
+    lines = (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["kind"] for line in lines] == ["register", "trial"]
+    assert not (tmp_path / "p.json").exists()
+
+
+def harvest_file(folder: Path, **settings: object) -> Path:
+    """The answers of the scene, with other settings."""
+    lines = (prove_scene().folder / "harvest.jsonl").read_text(encoding="utf-8").splitlines()
+    path = folder / "other.jsonl"
+    path.write_text("\n".join(json.dumps({**json.loads(line), **settings}) for line in lines), encoding="utf-8")
+    return path
+
+
+def ask_with(harvest: Path, *words: object) -> Result:
+    folder = prove_scene().folder
+    given = ["--teacher", folder / "teacher", "--out", "p.json", "--harvest", harvest]
+    return CLI.invoke(app, [str(one) for one in ("model", "prove", folder / "student", *given, *words)])
+
+
+@pytest.mark.parametrize("settings", [{"temperature": None}, {"temperature": 0.0}, {"system_prompt": "Be brief."}])
+def test_no_place_is_used_where_no_test_can_run(tmp_path: Path, settings: dict[str, object]) -> None:
+    done = ask_with(harvest_file(tmp_path, **settings))
+    assert isinstance(done.exception, StillhuntError), done.output
+    assert "no test can run for c-1: no mark was ordered" in done.exception.on_command_line()
+    assert "no place in the register was used" in done.exception.on_command_line()
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
+
+
+def test_a_marked_campaign_is_asked_about_at_any_temperature(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    order = Order("mark-1", "mark", "canary", "c-1", ("a",), "Ada", "why", 1, 2, scheme_settings("canary", {}))
+    OrderRegister(tmp_path / "orders").add_order(replace(order, key_hash=new_mark_secret(keys, order.order_id)))
+    (tmp_path / "s.toml").write_text(f'[dossier]\nkeys = "{keys}"\n', encoding="utf-8")
+    words = ("--orders", tmp_path / "orders", "--settings", tmp_path / "s.toml", "--campaign")
+    done = ask_with(harvest_file(tmp_path, temperature=None), *words, "c-1")
+    assert done.exit_code in (0, 3), done.output
+    done = ask_with(tmp_path / "other.jsonl", *words, "c-2", "--force")
+    assert "no test can run for c-2" in str(done.exception)
+
+
+def test_settings_that_no_call_can_have_end_in_a_readable_error(tmp_path: Path) -> None:
+    done = ask_with(harvest_file(tmp_path, temperature=-1.0))
+    assert isinstance(done.exception, StillhuntError), done.output
+    assert "line 1 has a temperature" in done.exception.on_command_line()

@@ -1,0 +1,190 @@
+"""The texts that campaigns harvested, from logs and from files: the same sample each time, nothing of others."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("torch", reason="needs stillhunt[model]")
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError, InputError
+from stillhunt.base.progress import Silent
+from stillhunt.model.proof.control_answers import drawn_alone
+from stillhunt.model.tasks.harvest_texts import (
+    HARVEST_FILE,
+    LONGEST_LINE,
+    HarvestedAnswer,
+    answers_of_file,
+    campaign_answers,
+    check_harvested,
+    settings_fault,
+)
+
+CONFIG = Config(threads=1)
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def row(place: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "request_id": f"r{place}",
+        "timestamp": START + timedelta(seconds=place),
+        "account_id": "a",
+        "model": "m",
+        "prompt": f"ask {place}",
+        "response": f"say {place}",
+        **changes,
+    }
+
+
+def case_of(folder: Path, harvested: dict[str, list[int]]) -> Path:
+    rows = [(f"r{place}", campaign) for campaign, places in harvested.items() for place in places]
+    ids, campaigns = zip(*rows, strict=True)
+    table = pa.table({"request_id": ids, "slice_id": ["s"] * len(ids), "campaign_id": campaigns})
+    pq.write_table(table, folder / HARVEST_FILE)
+    return folder
+
+
+def found(folder: Path, rows: list[dict[str, Any]], limit: int, *campaigns: str) -> dict[str, list[HarvestedAnswer]]:
+    logs = folder / "logs.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), logs)
+    return campaign_answers(folder, campaigns, logs, CONFIG, limit, Silent())
+
+
+def test_the_sample_depends_on_ids_and_seed_alone(tmp_path: Path) -> None:
+    case = case_of(tmp_path, {"c-1": list(range(50)), "c-2": [50, 51]})
+    rows = [row(place) for place in range(60)]
+    first = found(case, rows, 5, "c-1", "c-2")
+    random.Random(1).shuffle(rows)
+    case_of(tmp_path, {"c-2": [51, 50], "c-1": list(reversed(range(50)))})
+    assert found(case, rows, 5, "c-1", "c-2") == first
+    assert {one: len(texts) for one, texts in first.items()} == {"c-1": 5, "c-2": 2}
+    assert first["c-2"][0].answer == f"say {first['c-2'][0].request_id[1:]}"
+    assert len(found(case, rows, 9, "c-1")["c-1"]) == 9
+    assert found(case, rows, 9, "c-1")["c-1"][:5] == first["c-1"]
+    lines = [{**one, "campaign_id": "c-1", "timestamp": ""} for one in rows if int(one["request_id"][1:]) < 50]
+    path = tmp_path / "h.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert answers_of_file(path, [], CONFIG.seed, 5)["c-1"] == first["c-1"]
+
+
+def test_requests_without_a_text_and_conflicting_ones_are_left_out(tmp_path: Path) -> None:
+    case = case_of(tmp_path, {"c-1": list(range(6))})
+    rows = [row(0), row(1, response=None), row(2, response=""), row(3), row(3, response="other"), row(4), row(4)]
+    rows += [row(5, prompt=None), row(7)]
+    assert sorted(one.request_id for one in found(case, rows, 9, "c-1")["c-1"]) == ["r0", "r4"]
+
+
+def test_what_the_answer_depended_on_is_kept(tmp_path: Path) -> None:
+    case = case_of(tmp_path, {"c-1": [0]})
+    settings = {"system_prompt": "Be brief.", "temperature": 0.5, "top_p": 0.9, "max_tokens": 7}
+    ((one,),) = found(case, [row(0, **settings)], 9, "c-1").values()
+    assert {name: getattr(one, name) for name in settings} == settings
+
+
+def test_a_damaged_case_is_named(tmp_path: Path) -> None:
+    for content in (None, b"no parquet"):
+        if content is not None:
+            (tmp_path / HARVEST_FILE).write_bytes(content)
+        with pytest.raises(CaseError, match="harvested requests cannot be read"):
+            found(tmp_path, [row(0)], 9, "c-1")
+
+
+def test_answers_of_others_are_refused(tmp_path: Path) -> None:
+    case = case_of(tmp_path, {"c-1": [0, 1], "c-2": [2]})
+    texts = {f"r{place}": HarvestedAnswer(f"r{place}", "a", "b") for place in range(4)}
+    check_harvested(case, {"c-1": [texts["r0"], texts["r1"]], "c-2": [texts["r2"]]})
+    for wrong in ({"c-1": [texts["r2"]]}, {"c-2": [texts["r3"]]}, {"c-3": [texts["r0"]]}):
+        with pytest.raises(InputError, match="does not count 1 of the answers"):
+            check_harvested(case, wrong)
+
+
+def test_a_file_may_be_far_longer_than_the_sample(tmp_path: Path) -> None:
+    lines = [{"request_id": f"r{n}", "campaign_id": "c", "prompt": "a", "response": str(n)} for n in range(300)]
+    path = tmp_path / "h.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*lines, *lines])), encoding="utf-8")
+    assert answers_of_file(path, [], 0, 3)["c"] == answers_of_file(path, ["c"], 0, 200)["c"][:3]
+    assert answers_of_file(path, ["other"], 0, 3) == {"other": []}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{",
+        b'{"request_id": "a", "campaign_id": "c", "prompt": "p"}',
+        b'{"request_id": 7, "campaign_id": "c", "prompt": "p", "response": "r"}',
+        b'{"request_id": "\xff", "campaign_id": "c", "prompt": "p", "response": "r"}',
+        b'{"more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 100_000,
+        b'"' + b"a" * LONGEST_LINE + b'"',
+    ],
+)
+def test_a_line_of_another_form_is_named(tmp_path: Path, line: bytes) -> None:
+    good = b'{"request_id": "a", "campaign_id": "c", "prompt": "p", "response": "r"}\n\n'
+    (tmp_path / "h.jsonl").write_bytes(good + line)
+    with pytest.raises(InputError, match=r"line 3 is") as caught:
+        answers_of_file(tmp_path / "h.jsonl", [], 0, 9)
+    assert len(str(caught.value)) < 500
+    with pytest.raises(InputError, match="cannot be read"):
+        answers_of_file(tmp_path / "missing.jsonl", [], 0, 9)
+
+
+UNSOUND = [
+    {"temperature": -0.5},
+    {"top_p": 0.0},
+    {"top_p": -1.0},
+    {"top_p": 1.5},
+    {"max_tokens": 0},
+    {"max_tokens": -3},
+]
+
+
+@pytest.mark.parametrize("settings", UNSOUND)
+def test_a_line_with_settings_that_no_call_can_have_is_named(tmp_path: Path, settings: dict[str, Any]) -> None:
+    good = {"request_id": "a", "campaign_id": "c", "prompt": "p", "response": "r", "temperature": 0, "top_p": 1}
+    lines = [good, {**good, "request_id": "b", **settings}]
+    (tmp_path / "h.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"line 2 has a {next(iter(settings))} ") as caught:
+        answers_of_file(tmp_path / "h.jsonl", [], 0, 9)
+    assert "h.jsonl:2" in caught.value.where
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["temperature", "top_p"])
+def test_a_line_with_no_number_is_named(tmp_path: Path, name: str, number: str) -> None:
+    line = f'{{"request_id": "a", "campaign_id": "c", "prompt": "p", "response": "r", "{name}": {number}}}'
+    (tmp_path / "h.jsonl").write_text(line, encoding="utf-8")
+    with pytest.raises(InputError, match="line 1 "):
+        answers_of_file(tmp_path / "h.jsonl", [], 0, 9)
+
+
+class Noted(Silent):
+    """Keeps what the user is to read."""
+
+    def __init__(self) -> None:
+        self.notes = list[str]()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize("settings", [*UNSOUND, {"temperature": float("nan")}, {"temperature": float("inf")}])
+def test_rows_of_logs_with_such_settings_are_not_drawn_again(tmp_path: Path, settings: dict[str, Any]) -> None:
+    case, logs, progress = case_of(tmp_path, {"c-1": [0, 1]}), tmp_path / "logs.parquet", Noted()
+    sound = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 9}
+    pq.write_table(pa.Table.from_pylist([row(0, **sound), row(1, **{**sound, **settings})]), logs)
+    answers = {one.request_id: one for one in campaign_answers(case, ["c-1"], logs, CONFIG, 9, progress)["c-1"]}
+    assert {name: getattr(answers["r0"], name) for name in sound} == sound
+    wrong = answers.get("r1")  # the reader of logs rejects some of these rows, and says so
+    assert wrong is None or not (drawn_alone(wrong) or settings_fault(wrong))
+    if settings in ({"top_p": 0.0}, {"top_p": 1.5}, {"max_tokens": 0}):
+        assert wrong is not None
+        assert len([one for one in progress.notes if "1 harvested answer with a temperature, top_p" in one]) == 1

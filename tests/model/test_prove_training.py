@@ -1,0 +1,247 @@
+"""`prove_training` with real tiny models: the student is found out, the others are not, and every promise is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs stillhunt[model]")
+
+from model.model_server import serve_net
+from model.prove_scene import fingerprint, prove_scene
+from stillhunt.base.errors import ConfigError, ContractError, InputError
+from stillhunt.dossier.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
+from stillhunt.model.marks.keys import new_mark_secret
+from stillhunt.model.marks.schemes import scheme_settings
+from stillhunt.model.orders.order import Order
+from stillhunt.model.orders.register import OrderRegister
+from stillhunt.model.proof.budget import QueryBudget
+from stillhunt.model.proof.endpoint import EndpointSuspect
+from stillhunt.model.proof.endpoint_client import Endpoint
+from stillhunt.model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
+from stillhunt.model.proof.report import proof_bytes, proof_document
+from stillhunt.model.proof.standard_tests import ControlAnswersTest, standard_tests
+from stillhunt.model.proof.suspects import LocalSuspect, Suspect
+from stillhunt.model.proof.trials import TRIALS_FILE, TrialRegister
+from stillhunt.model.proof.verdict import (
+    CANARIES_TEST,
+    CONTROLS_TEST,
+    MARKS_TEST,
+    TEST_WEIGHTS,
+    TestResult,
+    weighed_verdict,
+)
+from stillhunt.model.training.generating import Sampling, generate
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def local(name: str, most: int = 200) -> LocalSuspect:
+    return LocalSuspect(getattr(prove_scene(), name), fingerprint(name), QueryBudget(most))
+
+
+def proven(suspect: Suspect, folder: Path, tests: Sequence[object] = (), **settings: object) -> list[ProvenCampaign]:
+    scene = prove_scene()
+    context = scene.context(folder, **settings)
+    register = TrialRegister(folder, context.config.model.pairs)
+    harvests = [scene.harvest("c-1"), scene.harvest("c-2")]
+    return prove_training(suspect, harvests, tests or [ControlAnswersTest()], context, register, NOW)  # type: ignore[arg-type]  # tests of tests
+
+
+def test_a_student_is_found_out_for_the_campaign_that_it_learned_from(tmp_path: Path) -> None:
+    suspect = local("student")
+    found = proven(suspect, tmp_path)
+    assert [one.verdict.verdict for one in found] == [TRAINED, NO_CONCLUSION]
+    assert strongest(found).harvest.campaign_id == "c-1"
+    assert found[0].verdict.corrected == pytest.approx(4 * found[0].results[0].p / TEST_WEIGHTS[CONTROLS_TEST])
+    assert suspect.asked == sum(one.results[0].queries for one in found) <= 200
+    again = proven(local("student"), tmp_path)
+    assert [one.results for one in again] == [one.results for one in found]
+    assert [one.place.number for one in again] == [3, 4]
+
+
+def test_a_stranger_is_not_accused_and_not_cleared(tmp_path: Path) -> None:
+    found = proven(local("stranger"), tmp_path)
+    assert {one.verdict.verdict for one in found} == {NO_CONCLUSION}
+    assert min(one.verdict.p for one in found) > 0.01
+
+
+def test_a_student_is_found_out_behind_an_endpoint(tmp_path: Path) -> None:
+    with serve_net(prove_scene().student) as served:
+        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(200), lambda _: None)
+        found = proven(suspect, tmp_path)
+        suspect.close()
+        assert suspect.asked == len(served.asked) <= 200
+    assert [one.verdict.verdict for one in found] == [TRAINED, NO_CONCLUSION]
+
+
+def test_an_endpoint_that_scores_nothing_is_asked_for_continuations(tmp_path: Path) -> None:
+    with serve_net(prove_scene().student, echoes=False) as served:
+        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(16), lambda _: None)
+        found = proven(suspect, tmp_path)
+        suspect.close()
+        assert suspect.asked == len(served.asked) <= 16
+    assert all(one.results[0].queries >= 4 for one in found)
+    assert found[1].verdict.verdict == NO_CONCLUSION
+
+
+class Nosy:
+    """Looks whether the register was written before it is asked, and asks all that it may."""
+
+    name = MARKS_TEST
+
+    def __init__(self, register: Path, *, over: bool = False) -> None:
+        self.register, self.over, self.shares = register, over, list[int]()
+
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+        entries = [json.loads(line) for line in self.register.read_text(encoding="utf-8").splitlines()]
+        mine = [one["campaign"] for one in entries if one["kind"] == "trial" and one["suspect"] == suspect.fingerprint]
+        assert mine == ["c-1", "c-2"]
+        assert harvest.answers
+        self.shares.append(context.queries)
+        suspect.answer(["a"] * (suspect.budget.left + 1 if self.over else context.queries), 1)
+        return TestResult(self.name, 0.5, used=context.queries)
+
+
+def test_the_register_is_written_first_and_the_budget_is_kept(tmp_path: Path) -> None:
+    nosy, suspect = Nosy(tmp_path / TRIALS_FILE), local("stranger", 100)
+    found = proven(suspect, tmp_path, [nosy, ControlAnswersTest()])
+    assert nosy.shares[0] == 25  # of two campaigns and two tests with the same weight
+    assert suspect.asked <= 100
+    assert [one.results[0].queries for one in found] == nosy.shares
+    assert [len(one.results) for one in found] == [2, 2]
+
+
+def test_a_test_that_needs_more_than_the_budget_has_says_nothing(tmp_path: Path) -> None:
+    suspect = local("stranger", 50)
+    found = proven(suspect, tmp_path, [Nosy(tmp_path / TRIALS_FILE, over=True)])
+    assert suspect.asked == 0
+    assert {one.results[0].p for one in found} == {1.0}
+    assert "more queries than the budget has" in found[0].results[0].note
+
+
+def test_nothing_is_asked_where_it_makes_no_sense(tmp_path: Path) -> None:
+    scene = prove_scene()
+    context, register = scene.context(tmp_path), TrialRegister(tmp_path, 4)
+    reference = LocalSuspect(scene.student, fingerprint("student"), QueryBudget.without_end())
+    empty = CampaignHarvest("c-3", ())
+    tests = [ControlAnswersTest()]
+    for suspect, harvests, other, what in (
+        (local("teacher"), [scene.harvest()], context, "the teacher itself"),
+        (local("student"), [scene.harvest()], replace(context, references=(reference,)), "one of the reference models"),
+        (local("student"), [scene.harvest(), empty], context, "no harvested answer of c-3"),
+        (local("student"), [], context, "no campaign to ask about"),
+    ):
+        with pytest.raises((ConfigError, InputError), match=what):
+            prove_training(suspect, harvests, tests, other, register, NOW)
+        assert suspect.asked == 0
+    assert register.left() == 4
+    prove_training(local("student"), [scene.harvest()] * 3, tests, context, register, NOW)
+    late = local("student")
+    with pytest.raises(ConfigError, match="1 of 4 places left"):
+        prove_training(late, [scene.harvest(), scene.harvest("c-2")], tests, context, register, NOW)
+    assert late.asked == 0
+
+
+def test_weights_allow_no_more_errors_than_stated() -> None:
+    assert set(TEST_WEIGHTS) == {MARKS_TEST, CANARIES_TEST, CONTROLS_TEST}
+    assert sum(TEST_WEIGHTS.values()) <= 1
+    found = weighed_verdict([TestResult(MARKS_TEST, 1e-9), TestResult(CANARIES_TEST, 1e-9)], 100, 1e-5)
+    assert (found.p, found.corrected) == (1e-9 / TEST_WEIGHTS[MARKS_TEST], 100 * (1e-9 / TEST_WEIGHTS[MARKS_TEST]))
+    assert found.verdict == TRAINED
+    assert weighed_verdict([TestResult(MARKS_TEST, 1e-9)], 10_000, 1e-5).verdict == NO_CONCLUSION
+    assert weighed_verdict([], 1, 0.05).verdict == NO_CONCLUSION
+    assert weighed_verdict([TestResult(MARKS_TEST, 1.0)], 1, 0.05).p == 1
+    assert weighed_verdict([TestResult(MARKS_TEST, 0.0)], 1, 0.05).p > 0
+    for wrong in (
+        [TestResult("other", 0.5)],
+        [TestResult(MARKS_TEST, 0.5)] * 2,
+        [TestResult(MARKS_TEST, float("nan"))],
+    ):
+        with pytest.raises(ContractError):
+            weighed_verdict(wrong, 1, 0.05)
+
+
+def control_result(campaign: CampaignHarvest, name: str = "stranger") -> TestResult:
+    context = replace(prove_scene().context(Path()), queries=200)
+    return ControlAnswersTest().run(local(name), campaign, context)
+
+
+def test_answers_that_cannot_be_drawn_again_are_not_used() -> None:
+    harvest = prove_scene().harvest()
+    for change in ({"temperature": None}, {"turn": 1}, {"system_prompt": "Be brief."}):
+        found = control_result(replace(harvest, answers=tuple(replace(one, **change) for one in harvest.answers)))
+        assert (found.p, found.used) == (1.0, 0)
+        assert "no harvested answer can be drawn again" in found.note
+
+
+def test_answers_of_another_temperature_accuse_nobody() -> None:
+    scene = prove_scene()
+    said = generate(scene.teacher, [one.prompt for one in scene.harvest().answers], Sampling(24, 0.3, seed=8))
+    cold = tuple(replace(one, answer=text) for one, text in zip(scene.harvest().answers, said, strict=True))
+    found = control_result(CampaignHarvest("c-1", cold), "student")
+    assert (found.p, found.used) == (1.0, 0)
+    assert "the teacher or a reference itself prefers" in found.note
+
+
+def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:
+    """The trap: whoever compares whole texts finds that every model prefers the shorter ones."""
+    harvest = prove_scene().harvest()
+    unknown = replace(harvest, answers=tuple(replace(one, max_tokens=None) for one in harvest.answers))
+    assert control_result(unknown).p > 0.01
+    assert control_result(unknown, "student").p < 1e-3
+
+
+def ordered(folder: Path, scheme: str) -> ProofContext:
+    """With an order to mark the answers to c-1."""
+    context = replace(prove_scene().context(folder), queries=60)
+    keys = folder / "keys"
+    order = Order(f"mark-{scheme}", "mark", scheme, "c-1", ("a",), "Ada", "why", 1, 2, scheme_settings(scheme, {}))
+    OrderRegister(folder).add_order(replace(order, key_hash=new_mark_secret(keys, order.order_id)))
+    dossier = context.config.dossier.model_copy(update={"keys": str(keys)})
+    return replace(context, config=context.config.model_copy(update={"dossier": dossier}))
+
+
+@pytest.mark.parametrize("scheme", ["green", "gumbel", "canary"])
+def test_marks_are_looked_for_where_they_were_ordered(tmp_path: Path, scheme: str) -> None:
+    context, suspect = ordered(tmp_path, scheme), local("student")
+    harvest = prove_scene().harvest()
+    tests = {test.name: test for test in standard_tests()}
+    assert list(tests) == list(TEST_WEIGHTS)
+    found = {name: test.run(suspect, harvest, context) for name, test in tests.items()}
+    assert suspect.asked <= 60 * len(tests)
+    assert found[CONTROLS_TEST].used  # whatever was ordered: these answers have no mark, or no wording against the key
+    ran, other = (CANARIES_TEST, MARKS_TEST) if scheme == "canary" else (MARKS_TEST, CANARIES_TEST)
+    assert "was ordered" in found[other].note
+    # The harvest was not marked in truth: whatever is found is chance.
+    assert found[ran].p > 1e-3
+    assert found[ran].used > 0 or "no harvested answer has a wording" in found[ran].note
+    elsewhere = tests[ran].run(local("student"), prove_scene().harvest("c-2"), context)
+    assert (elsewhere.p, elsewhere.used) == (1.0, 0)
+
+
+def test_the_result_is_canonical_and_holds_no_texts(tmp_path: Path) -> None:
+    scene = prove_scene()
+    texts = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        suspect = local("student")
+        found = proven(suspect, folder)
+        document = proof_document(suspect, found, scene.context(folder))
+        texts.append(proof_bytes(document))
+        assert document.named == "c-1"
+        assert document.asked == suspect.asked
+        assert decoded_proof(texts[-1], "") == document
+        harvest = {"requests": 0, "sha256": ""}
+        shown = proof_of_campaign(document, "c-2", "c-shown", harvest)
+        assert [one.campaign_id for one in shown.campaigns] == ["c-shown"]
+        assert shown.named == ""
+        assert list(proof_faults(shown, "c-shown", harvest)) == []
+    assert texts[0] == texts[1]
+    for one in scene.answers["c-1"]:
+        for text in (one.prompt, one.answer, one.request_id):
+            assert json.dumps(text)[1:-1].encode() not in texts[0]
