@@ -103,6 +103,12 @@ def test_a_threshold_keeps_its_digits() -> None:
     assert [formatting.exact_percent(value) for value in (0.5, 0.99, 0.9995)] == ["50 %", "99 %", "99.95 %"]
 
 
+def test_a_number_that_somebody_set_keeps_its_digits_and_has_no_exponent() -> None:
+    written = {1.0: "1", 0.05: "0.05", 2.5: "2.5", 1234.5: "1,234.5", 1e-9: "0.000000001", 1e6: "1,000,000"}
+    written |= {1e12: "1,000,000,000,000", 1e22: "10" + ",000" * 7, -0.1: "\u22120.1", float("inf"): "unknown"}
+    assert {value: formatting.exact_number(value) for value in written} == written
+
+
 def test_likelihood_words() -> None:
     assert [formatting.likelihood(p) for p in (0.97, 0.9, 0.6, 0.5, 0.3, 0.1, 0.01)] == [
         "almost certain",

@@ -85,7 +85,7 @@ def test_the_case_says_what_was_asked_and_what_was_there() -> None:
     bits = sum(one["bits"] for one in held["evidence"].to_pylist() if one["account_id"] is None)
     accounts = CLEAR.members + CLEAR.others
     asked = required_bits(accounts, DAYS, 1e-9)
-    assert f"A budget of 1e-09 false campaigns in 30 days asks {asked:.1f} bits" in row["statement"]
+    assert f"A budget of 0.000000001 false campaigns in 30 days asks {asked:.1f} bits" in row["statement"]
     assert f"{accounts} accounts; this one has {bits - Config().score.prior_bits:.1f}, " in row["statement"]
     assert row["statement"].endswith("and so gets the verdict review")
     assert 1.0 / (1.0 + 2.0**-bits) == pytest.approx(held["campaigns"]["score"][0].as_py())

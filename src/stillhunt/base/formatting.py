@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 _UNSAFE_RANGES = (
     (0x00, 0x1F),  # C0: terminal escapes, line breaks
@@ -110,6 +111,14 @@ def number(value: float, digits: int = 1) -> str:
         return "unknown"
     shown = f"{abs(value):,.{digits}f}"
     return MINUS + shown if value < 0 and shown.strip("0.,") else shown
+
+
+def exact_number(value: float) -> str:
+    """A number that somebody set, with all its digits and without an exponent: `0.05`, `1,000,000,000,000`."""
+    if not math.isfinite(value):
+        return number(value)
+    decimals = -int(Decimal(repr(float(value))).normalize().as_tuple().exponent)
+    return number(value, max(decimals, 0))
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.findings import EXIT_PARTIAL
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
+from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
 from stillhunt.dossier.keys.folder import PSEUDONYMS_FILE, keys_folder, read_secret
 from stillhunt.dossier.packs.pseudonyms import Pseudonyms
 from stillhunt.watch.database.store import WatchDatabase
@@ -102,7 +101,7 @@ def _confirm(order: SubjectOrder, account: str) -> None:
 def _enter(database: WatchDatabase, found: Sequence[Holding]) -> None:
     """Enter an erasure in the audit before it begins: whoever may not say so may not erase."""
     what = [f"{one.amount} ({one.store})" for one in found if one.erasable and one.count]
-    record_look(database, getpass.getuser(), ERASING, f"one account: {', '.join(what) if what else 'nothing is held'}")
+    record_look(database, login_name(), ERASING, f"one account: {', '.join(what) if what else 'nothing is held'}")
 
 
 def _print_found(found: Sequence[Holding], *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ adversary, and a `[link=...]` or an escape sequence in them must appear as plain
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -133,3 +134,11 @@ def _as_json(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     return str(value)
+
+
+def login_name() -> str:
+    """Who runs the command: the name of the login, or the number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in a container whose user is a mere number
+        return f"user {os.getuid()}"

@@ -12,7 +12,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.databases import opened_database
-from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
+from stillhunt.cli.terminal import login_name, output_console, print_columns, print_json, safe_lines
 from stillhunt.web.people.oidc import oidc_subject
 from stillhunt.web.people.proxy import proxy_subject
 from stillhunt.web.people.users import (
@@ -153,7 +153,7 @@ def _typed_password() -> str:
 def _by() -> str:
     """Who does it, for the audit: the user of this machine."""
     try:
-        return f"{getpass.getuser()} on the command line"
+        return f"{login_name()} on the command line"
     except (KeyError, OSError, ImportError):  # a container without a name for its user
         return "the command line"
 

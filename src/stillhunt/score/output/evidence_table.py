@@ -121,9 +121,9 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
     allowed = settings.false_campaigns_per_month
     campaigns = "campaign" if allowed == 1 else "campaigns"
     return (
-        f"A budget of {allowed:g} false {campaigns} in 30 days asks {judged.held_back:.1f} bits of evidence in a log "
-        f"of {formatting.plural(accounts, 'account')}; this one has {judged.bits - settings.prior_bits:.1f}, and so "
-        "gets the verdict review"
+        f"A budget of {formatting.exact_number(allowed)} false {campaigns} in 30 days asks {judged.held_back:.1f} bits "
+        f"of evidence in a log of {formatting.plural(accounts, 'account')}; this one has "
+        f"{judged.bits - settings.prior_bits:.1f}, and so gets the verdict review"
     )
 
 
