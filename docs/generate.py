@@ -104,8 +104,12 @@ def parameters_page() -> str:
     import_module("stillhunt.watch.signatures.tie")
     for room in ("actors", "matching", "sharing"):
         import_module(f"stillhunt.dossier.{room}.parameters")
+    import_module("stillhunt.dossier.packs.proof_weights")
     import_module("stillhunt.web.brokers")
     import_module("stillhunt.web.gateways")
+    import_module("stillhunt.model.orders.order")
+    for room in ("marks", "damage", "distil", "proof", "blunt"):
+        import_module(f"stillhunt.model.{room}.parameters")
     parts = [
         "# Parameters",
         GENERATED,

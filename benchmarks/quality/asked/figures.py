@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from model import Model, Traffic, counts_against, fit
 from texts import FLAGS, Wording, read_out
 from windows import token_lists
+
+from model import Model, Traffic, counts_against, fit
 
 FOLDS = 3
 PER_WORDING = 4

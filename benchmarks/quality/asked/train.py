@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 from figures import by_set, false_alarms, held_out_generator, held_out_wordings, known_wordings
-from model import SEED, Traffic, fit, write_model
 from texts import TRAIN, Corpus, lab_wordings, own_wordings, read_corpus
+
+from model import SEED, Traffic, fit, write_model
 
 DATA = Path(__file__).parents[3] / "src" / "stillhunt" / "extract" / "data" / "asked.npz"
 ITEMS, ITEM_CHARACTERS = 3_000, 300
