@@ -24,7 +24,7 @@ from trl import DistillationConfig, DistillationTrainer
 
 from stillhunt.model.distil.vocabularies import check_vocabularies
 from stillhunt.model.nets.net import Net, prompt_ids
-from stillhunt.model.training.run import CHECKPOINTS_KEPT, Trained, TrainingRecipe, Watch
+from stillhunt.model.training.run import Trained, TrainingRecipe, Watch, trainer_settings
 
 
 @dataclass(frozen=True)
@@ -99,31 +99,13 @@ def train_on_policy(
 
 
 def _config(recipe: TrainingRecipe, settings: OnPolicy, folder: Path, *, checkpoints: bool) -> Any:
-    keeps = checkpoints and recipe.checkpoint_every > 0
     return DistillationConfig(
-        output_dir=str(folder),
+        **trainer_settings(recipe, folder, checkpoints=checkpoints),
         beta=settings.beta,
         temperature=settings.temperature,
         max_completion_length=settings.tokens,
-        max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.batch,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, recipe.steps // 10),
-        weight_decay=0.01,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        save_strategy="steps" if keeps else "no",
-        save_steps=recipe.checkpoint_every or recipe.steps,
-        save_total_limit=CHECKPOINTS_KEPT,
-        logging_steps=max(1, min(10, recipe.steps // 10)),
-        optim="adamw_torch_fused",
         bf16=False,
         gradient_checkpointing=False,  # it trades time for memory that small students do not need
-        dataloader_pin_memory=False,
-        report_to=[],
-        disable_tqdm=True,
-        use_cpu=True,
     )
 
 

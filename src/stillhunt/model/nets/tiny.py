@@ -13,7 +13,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from stillhunt.model.nets.net import Net
 
 PADDING_TOKEN, END_TOKEN = "<pad>", "<end>"
-BYTES = 256
 
 
 @dataclass(frozen=True)

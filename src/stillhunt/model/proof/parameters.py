@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 
 
 @parameter_table("model.proof", "How `model prove` combines its tests, and how it asks an endpoint.")
@@ -44,15 +44,13 @@ class ProofParameters:
         1000,
         unit="answers",
         meaning="Most harvested answers that are compared with control answers.",
-        provenance=measured("benchmarks/model/prove.py: 100 were mostly enough; the exact tail of 2,000 takes 7 s"),
+        provenance=judgement("more say little, and the exact tail of 2,000 answers took 7 s"),
     )
     most_controls: int = parameter(
         9,
         unit="answers",
         meaning="Most control answers to one harvested answer.",
-        provenance=measured(
-            "benchmarks/model/prove.py: nine in place of one turned p = 3e-3 into 8e-7 with ten harvested answers"
-        ),
+        provenance=judgement("with ten answers, nine in place of one lower p a thousandfold on drawn values (a test)"),
     )
     tries: int = parameter(
         4,
@@ -107,7 +105,7 @@ class AskingParameters:
         8,
         unit="tokens",
         meaning="Tokens of a continuation.",
-        provenance=measured("benchmarks/model/prove.py: the first tokens after a true beginning show most"),
+        provenance=judgement("some words: as far as the next beginning"),
     )
     whole_span: int = parameter(
         96,

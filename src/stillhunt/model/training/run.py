@@ -87,7 +87,8 @@ def train(
     """
     encoded = encode(net, pairs)
     with TemporaryDirectory(prefix="stillhunt-training-") as scratch:
-        arguments = _arguments(recipe, folder or Path(scratch), checkpoints=folder is not None)
+        settings = trainer_settings(recipe, folder or Path(scratch), checkpoints=folder is not None)
+        arguments = TrainingArguments(**settings, remove_unused_columns=False)
         meter = _Meter(watch, recipe.batch)
         trainer = _PairTrainer(
             model=net.model,
@@ -154,26 +155,32 @@ class _Collator:
         return batch
 
 
-def _arguments(recipe: TrainingRecipe, folder: Path, *, checkpoints: bool) -> TrainingArguments:
+def trainer_settings(recipe: TrainingRecipe, folder: Path, *, checkpoints: bool) -> dict[str, Any]:
+    """What every trainer of transformers is given here.
+
+    Args:
+        recipe: how a model is trained.
+        folder: where checkpoints are kept.
+        checkpoints: whether any are.
+    """
     keeps = checkpoints and recipe.checkpoint_every > 0
-    return TrainingArguments(
-        output_dir=str(folder),
-        max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.batch,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, recipe.steps // 10),
-        weight_decay=0.01,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        save_strategy="steps" if keeps else "no",
-        save_steps=recipe.checkpoint_every or recipe.steps,
-        save_total_limit=CHECKPOINTS_KEPT,
-        logging_steps=max(1, min(10, recipe.steps // 10)),
-        optim="adamw_torch_fused",
-        remove_unused_columns=False,
-        dataloader_pin_memory=False,
-        report_to=[],
-        disable_tqdm=True,
-        use_cpu=True,
-    )
+    return {
+        "output_dir": str(folder),
+        "max_steps": recipe.steps,
+        "per_device_train_batch_size": recipe.batch,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": max(1, recipe.steps // 10),
+        "weight_decay": 0.01,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "save_strategy": "steps" if keeps else "no",
+        "save_steps": recipe.checkpoint_every or recipe.steps,
+        "save_total_limit": CHECKPOINTS_KEPT,
+        "logging_steps": max(1, min(10, recipe.steps // 10)),
+        "optim": "adamw_torch_fused",
+        "dataloader_pin_memory": False,
+        "report_to": [],
+        "disable_tqdm": True,
+        "use_cpu": True,
+    }
