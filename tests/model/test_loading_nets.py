@@ -25,6 +25,8 @@ from stillhunt.model.nets.net import Net, prompt_ids
 from stillhunt.model.nets.saving import save_net
 from stillhunt.model.nets.tiny import END_TOKEN, TinySize, byte_tokenizer, text_tokenizer, tiny_net
 from stillhunt.model.training.generating import Sampling, generate
+from stillhunt.model.training.pairs import TextPair
+from stillhunt.model.training.run import TrainingRecipe, train
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +287,18 @@ def test_a_gguf_file_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     with torch.no_grad():
         assert torch.allclose(again.model(tokens).logits, net.model(tokens).logits, atol=1e-4)
     assert capsys.readouterr().err == ""
+
+
+def test_a_model_of_a_gguf_file_can_be_trained_and_saved(tmp_path: Path) -> None:
+    """As a student or base of one: its weights were decoded, whatever transformers says of them."""
+    net = tiny_net(TinySize(32, 2, 2, 64), text_tokenizer(["a banana and a band"] * 9, 262), 1)
+    opened = load_net(gguf_file(tmp_path / "small.gguf", net))
+    before = opened.model.lm_head.weight.detach().clone()
+    train(opened, [TextPair("a", "band")] * 4, TrainingRecipe(2, 2))
+    assert not torch.equal(opened.model.lm_head.weight, before)
+    save_net(opened, tmp_path / "saved")
+    assert "quantization" not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
+    assert torch.equal(load_net(tmp_path / "saved").model.lm_head.weight, opened.model.lm_head.weight)
 
 
 def test_a_gguf_file_that_is_none_or_damaged_is_refused(tmp_path: Path) -> None:

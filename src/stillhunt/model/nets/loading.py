@@ -131,12 +131,25 @@ def _opened(folder: Path, name: str, claim: WeightsClaim, more: dict[str, str], 
     return _prepared(model, tokenizer, name, shown)
 
 
+def _as_plain(model: Any) -> None:
+    """Take the signs of quantisation from a model whose weights were decoded, so that it can be trained and saved."""
+    model.is_quantized = False
+    for holder, name in (
+        (model, "hf_quantizer"),
+        (model, "quantization_method"),
+        (model.config, "quantization_config"),
+    ):
+        if hasattr(holder, name):
+            delattr(holder, name)
+
+
 def _prepared(model: Any, tokenizer: Any, name: str, shown: Path) -> Net:
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             "the tokenizer has no fast form", where=str(shown), next_step="save it as tokenizer.json beside the model"
         )
     if shown.suffix.lower() == ".gguf":
+        _as_plain(model)
         tokenizer = _without_strays(tokenizer, int(model.get_input_embeddings().weight.shape[0]))
     if tokenizer.eos_token_id is None:
         raise InputError("the tokenizer has no end token", where=str(shown), next_step="set its eos_token")
