@@ -23,7 +23,7 @@ from stillhunt.model.training.run import TrainingRecipe, train
 
 SIZE = TinySize(width=32, layers=2, heads=2, longest=96)
 ANSWERS = 32
-"""Of each of two campaigns."""
+"""Of each of two campaigns, and of honest accounts."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class ProveScene:
     """All that a proof needs.
 
     Attributes:
-        folder: with the model folders `teacher`, `student` and `stranger`, and `harvest.jsonl`.
-        teacher, student, stranger: models; the student learned the answers of c-1 and none of c-2.
+        folder: with the model folders `teacher`, `student` and `stranger`, `harvest.jsonl` and `honest.jsonl`.
+        teacher, student, stranger: models; the student learned the answers of c-1 and no others.
         answers: campaign -> what it harvested.
+        honest: answers to honest accounts.
     """
 
     folder: Path
@@ -41,14 +42,15 @@ class ProveScene:
     student: Net
     stranger: Net
     answers: dict[str, tuple[HarvestedAnswer, ...]]
+    honest: tuple[HarvestedAnswer, ...]
 
     def harvest(self, campaign: str = "c-1") -> CampaignHarvest:
         """What one campaign harvested."""
-        return CampaignHarvest(campaign, self.answers[campaign])
+        return CampaignHarvest(campaign, self.answers[campaign], self.honest)
 
     def context(self, folder: Path, **settings: object) -> ProofContext:
         """What tests have, with settings of the group `model`."""
-        config = Config(model={"pairs": 4, "alpha": 0.01, "queries": 200, **settings})
+        config = Config(model={"pairs": 4, "alpha": 0.01, "queries": 400, **settings})
         return ProofContext(config, self.teacher, fingerprint("teacher"), (), folder, 0, Silent())
 
 
@@ -68,13 +70,14 @@ def prove_scene() -> ProveScene:
         tiny_net(SIZE, tokenizer, seed, name) for seed, name in enumerate(("teacher", "student", "stranger"))
     )
     train(teacher, texts, TrainingRecipe(steps=40, batch=16, learning_rate=5e-3))
-    prompts = [one.prompt for one in prose_pairs(world, 2 * ANSWERS, 2, subject=3)]
+    prompts = [one.prompt for one in prose_pairs(world, 3 * ANSWERS, 2, subject=3)]
     said = generate(teacher, prompts, Sampling(tokens=24, seed=5))
     rows = [
         HarvestedAnswer(f"r{place:03d}", prompt, answer or ".", temperature=1.0, max_tokens=24)
         for place, (prompt, answer) in enumerate(zip(prompts, said, strict=True))
     ]
-    answers = {"c-1": tuple(rows[:ANSWERS]), "c-2": tuple(rows[ANSWERS:])}
+    answers = {"c-1": tuple(rows[:ANSWERS]), "c-2": tuple(rows[ANSWERS : 2 * ANSWERS])}
+    honest = tuple(rows[2 * ANSWERS :])
     train(
         student,
         [TextPair(one.prompt, one.answer) for one in answers["c-1"]],
@@ -83,22 +86,17 @@ def prove_scene() -> ProveScene:
     train(stranger, texts[:100], TrainingRecipe(steps=10, batch=16, learning_rate=5e-3))
     for net in (teacher, student, stranger):
         save_net(net, folder / net.name)
-    lines = [
-        json.dumps(
-            {
-                "request_id": one.request_id,
-                "campaign_id": campaign,
-                "prompt": one.prompt,
-                "response": one.answer,
-                "temperature": 1.0,
-                "max_tokens": 24,
-            }
-        )
-        for campaign, found in answers.items()
-        for one in found
-    ]
-    (folder / "harvest.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return ProveScene(folder, teacher, student, stranger, answers)
+    (folder / "harvest.jsonl").write_text(
+        "".join(as_line(one, campaign_id=name) for name, found in answers.items() for one in found), encoding="utf-8"
+    )
+    (folder / "honest.jsonl").write_text("".join(map(as_line, honest)), encoding="utf-8")
+    return ProveScene(folder, teacher, student, stranger, answers, honest)
+
+
+def as_line(answer: HarvestedAnswer, **more: object) -> str:
+    """A line of a file of answers."""
+    texts = {"request_id": answer.request_id, "prompt": answer.prompt, "response": answer.answer}
+    return json.dumps({**texts, "temperature": answer.temperature, "max_tokens": answer.max_tokens, **more}) + "\n"
 
 
 @cache

@@ -23,7 +23,7 @@ from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt.model.proof.aligned_ranks import aligned_rank_p
 from stillhunt.model.proof.asking import plan_questions
 from stillhunt.model.proof.canary_test import canary_questions
-from stillhunt.model.proof.control_answers import drawn_alone, one_of_each_prompt
+from stillhunt.model.proof.control_answers import drawn_again, drawn_alone
 from stillhunt.model.proof.control_test import score_likelihoods
 from stillhunt.model.proof.distinct_tokens import distinct_tokens
 from stillhunt.model.proof.keyed_sums import green_tail, gumbel_tail
@@ -193,8 +193,9 @@ def test_canaries_are_asked_where_the_question_does_not_show_them() -> None:
 
 
 def test_one_answer_under_many_ids_is_one_answer() -> None:
-    cached = [replace(answers(1)[0], request_id=f"c{place}") for place in range(40)]
-    assert one_of_each_prompt([*cached, *answers(3)]) == [cached[0], *answers(3)[1:]]
+    drawn = [replace(one, temperature=1.0) for one in answers(3)]
+    cached = [replace(drawn[0], request_id=f"c{place}") for place in range(40)]
+    assert drawn_again([*cached, *drawn]) == [cached[0], *drawn[1:]]
 
 
 @pytest.mark.parametrize("temperature", [None, 0.0, 0.29])

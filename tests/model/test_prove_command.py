@@ -12,8 +12,9 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from typer.testing import CliRunner, Result
 
+from model.damage_world import CAMPAIGN, write_case, write_log
 from model.model_server import serve_net
-from model.prove_scene import prove_scene
+from model.prove_scene import as_line, prove_scene
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
 from stillhunt.model.marks.keys import new_mark_secret
@@ -37,7 +38,8 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(suspect: str, *words: object) -> Result:
     folder = prove_scene().folder
     fixed = ["model", "prove", suspect, "--teacher", folder / "teacher", "--out", "p.json"]
-    given = () if "--responses" in words else ("--harvest", folder / "harvest.jsonl")
+    files = ("--harvest", folder / "harvest.jsonl", "--honest", folder / "honest.jsonl")
+    given = () if "--responses" in words else files
     return CLI.invoke(app, [str(one) for one in (*fixed, *given, *words)])
 
 
@@ -49,23 +51,25 @@ def refusal(suspect: str, *words: object) -> str:
 
 def test_a_student_is_concluded_about_with_exit_code_3(tmp_path: Path) -> None:
     student = str(prove_scene().folder / "student")
-    done = ask(student, "--campaign", "c-1", "--queries", "150")
+    done = ask(student, "--campaign", "c-1", "--queries", "300")
     assert done.exit_code == 3, done.output
     assert "student was trained on the harvest of c-1" in done.stdout
     assert "What it does not show" in done.stdout
     for line in (
         "Answers that are asked about, c-1: 32 harvested answers",
-        "Budget: at most 150 queries",
+        "Answers to honest accounts, to compare: 32",
+        "Budget: at most 300 queries",
         "Register: 5 of 5 places left; this uses 1",
         "p-value 0.01, which is 0.002",
     ):
         assert line in done.stderr
     found = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))
-    assert (found["named"], found["queries"], found["pairs"]) == ("c-1", 150, 5)
+    assert (found["named"], found["queries"], found["pairs"]) == ("c-1", 300, 5)
     assert found["suspect"]["name"] == "student"
     entries = [json.loads(line) for line in (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()]
     (campaign,) = found["campaigns"]
     assert entries[1]["answers_sha256"] == campaign["answers_sha256"] == texts_digest(prove_scene().answers["c-1"])
+    assert entries[1]["honest_sha256"] == campaign["honest_sha256"] == texts_digest(prove_scene().honest)
     assert entries[1]["teacher"] == found["teacher"]["fingerprint"]
     assert (entries[1]["references"], entries[1]["seed"]) == ([], found["seed"])
     assert str(tmp_path) not in json.dumps(found)
@@ -80,12 +84,47 @@ def test_a_student_is_concluded_about_with_exit_code_3(tmp_path: Path) -> None:
     assert "2 of 5 places left, and 2 are needed" not in refusal(student, "--force", "--teacher", student)
 
 
+def test_the_logs_of_a_case_have_harvested_and_honest_answers(tmp_path: Path) -> None:
+    scene = prove_scene()
+    named = [(f"member-{place % 4}", one) for place, one in enumerate(scene.answers["c-1"])]
+    named += [(f"customer-{place}", one) for place, one in enumerate(scene.honest)]
+    rows = [
+        {
+            "request_id": one.request_id,
+            "timestamp": f"2026-03-01T12:{place % 60:02}:00Z",
+            "account_id": account,
+            "model": "big-1",
+            "prompt": one.prompt,
+            "response": one.answer,
+            "temperature": one.temperature,
+            "max_tokens": one.max_tokens,
+        }
+        for place, (account, one) in enumerate(named)
+    ]
+    case, logs = write_case(tmp_path / "case", rows), write_log(tmp_path / "log.jsonl", rows)
+    student = str(scene.folder / "student")
+    done = ask(student, "--case", case, "--responses", logs, "--queries", "300")
+    assert done.exit_code == 3, done.output
+    assert f"{CAMPAIGN}: 32 of 32 harvested requests" in done.stderr
+    assert "Answers to honest accounts, to compare: 32" in done.stderr
+    (campaign,) = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))["campaigns"]
+    assert (campaign["honest"], campaign["requests"]) == (32, 32)
+    assert "answers to honest accounts p =" in campaign["tests"][2]["note"]
+    harvested = [as_line(one, campaign_id=CAMPAIGN) for one in scene.answers["c-1"]]
+    (tmp_path / "h.jsonl").write_text("".join(harvested), encoding="utf-8")
+    (tmp_path / "o.jsonl").write_text("".join(map(as_line, scene.answers["c-1"])), encoding="utf-8")
+    files = ("--harvest", tmp_path / "h.jsonl", "--honest", tmp_path / "o.jsonl", "--case", case, "--force")
+    words = ("model", "prove", student, "--teacher", scene.folder / "teacher", "-o", "q", *files)
+    done = CLI.invoke(app, [str(one) for one in words])
+    assert "32 of the honest answers were harvested, such as r0" in str(done.exception)
+
+
 def test_an_endpoint_gets_its_key_and_nobody_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THEIR_KEY", KEY)
     with serve_net(prove_scene().student, key=KEY) as served:
-        words = ("--model-name", "their-model", "--api-key-env", "THEIR_KEY", "--campaign", "c-1", "--queries", "120")
+        words = ("--model-name", "their-model", "--api-key-env", "THEIR_KEY", "--campaign", "c-1", "--queries", "240")
         done = ask(served.url, *words)
-        assert len(served.asked) <= 120
+        assert len(served.asked) <= 240
     assert done.exit_code == 3, done.output
     assert "are sent to this endpoint, and to nobody else" in done.stderr
     written = [path.read_text(encoding="utf-8", errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
@@ -131,6 +170,7 @@ def harvest_file(folder: Path, **settings: object) -> Path:
 def ask_with(harvest: Path, *words: object) -> Result:
     folder = prove_scene().folder
     given = ["--teacher", folder / "teacher", "--out", "p.json", "--harvest", harvest]
+    given += ["--honest", folder / "honest.jsonl"]
     return CLI.invoke(app, [str(one) for one in ("model", "prove", folder / "student", *given, *words)])
 
 
@@ -138,8 +178,21 @@ def ask_with(harvest: Path, *words: object) -> Result:
 def test_no_place_is_used_where_no_test_can_run(tmp_path: Path, settings: dict[str, object]) -> None:
     done = ask_with(harvest_file(tmp_path, **settings))
     assert isinstance(done.exception, StillhuntError), done.output
-    assert "no test can run for c-1: no mark was ordered" in done.exception.on_command_line()
+    assert "no test can reach the bar for c-1: no mark was ordered" in done.exception.on_command_line()
     assert "no place in the register was used" in done.exception.on_command_line()
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
+
+
+def test_no_place_is_used_without_answers_to_honest_accounts(tmp_path: Path) -> None:
+    student = str(prove_scene().folder / "student")
+    (tmp_path / "none.jsonl").write_text("", encoding="utf-8")
+    said = refusal(student, "--honest", tmp_path / "none.jsonl")
+    assert "0 answers to honest accounts can be drawn again, where 4 are needed" in said
+    assert "no place in the register was used" in said
+    said = refusal(student, "--honest", prove_scene().folder / "harvest.jsonl")
+    assert "line 1 has a campaign_id" in said
+    logs = ("--responses", "logs", "--case", tmp_path, "--model-name", "m")
+    assert "add --honest FILE" in refusal("http://127.0.0.1:9", *logs)
     assert not (tmp_path / "model" / TRIALS_FILE).exists()
 
 
@@ -152,7 +205,7 @@ def test_a_marked_campaign_is_asked_about_at_any_temperature(tmp_path: Path) -> 
     done = ask_with(harvest_file(tmp_path, temperature=None), *words, "c-1")
     assert done.exit_code in (0, 3), done.output
     done = ask_with(tmp_path / "other.jsonl", *words, "c-2", "--force")
-    assert "no test can run for c-2" in str(done.exception)
+    assert "no test can reach the bar for c-2" in str(done.exception)
 
 
 def test_settings_that_no_call_can_have_end_in_a_readable_error(tmp_path: Path) -> None:

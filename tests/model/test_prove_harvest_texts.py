@@ -18,15 +18,17 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, InputError
 from stillhunt.base.progress import Silent
 from stillhunt.model.proof.control_answers import drawn_alone
+from stillhunt.model.tasks.harvest_files import LONGEST_LINE, answers_of_file, honest_of_file
 from stillhunt.model.tasks.harvest_texts import (
     HARVEST_FILE,
-    LONGEST_LINE,
+    AnswerLogs,
     HarvestedAnswer,
-    answers_of_file,
     campaign_answers,
     check_harvested,
+    check_honest,
     settings_fault,
 )
+from stillhunt.model.tasks.honest_texts import honest_answers
 
 CONFIG = Config(threads=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -55,7 +57,12 @@ def case_of(folder: Path, harvested: dict[str, list[int]]) -> Path:
 def found(folder: Path, rows: list[dict[str, Any]], limit: int, *campaigns: str) -> dict[str, list[HarvestedAnswer]]:
     logs = folder / "logs.parquet"
     pq.write_table(pa.Table.from_pylist(rows), logs)
-    return campaign_answers(folder, campaigns, logs, CONFIG, limit, Silent())
+    return campaign_answers(logs_of(folder, logs), campaigns, CONFIG, limit, Silent())
+
+
+def logs_of(folder: Path, logs: Path) -> AnswerLogs:
+    """With the members "a" and "b"."""
+    return AnswerLogs(folder, pa.array(["a", "b"]), logs)
 
 
 def test_the_sample_depends_on_ids_and_seed_alone(tmp_path: Path) -> None:
@@ -69,7 +76,8 @@ def test_the_sample_depends_on_ids_and_seed_alone(tmp_path: Path) -> None:
     assert first["c-2"][0].answer == f"say {first['c-2'][0].request_id[1:]}"
     assert len(found(case, rows, 9, "c-1")["c-1"]) == 9
     assert found(case, rows, 9, "c-1")["c-1"][:5] == first["c-1"]
-    lines = [{**one, "campaign_id": "c-1", "timestamp": ""} for one in rows if int(one["request_id"][1:]) < 50]
+    own = [one for one in rows if int(one["request_id"][1:]) < 50]
+    lines = [{**one, "campaign_id": "c-1", "timestamp": "", "day": "2026-03-01"} for one in own]
     path = tmp_path / "h.jsonl"
     path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     assert answers_of_file(path, [], CONFIG.seed, 5)["c-1"] == first["c-1"]
@@ -181,10 +189,83 @@ def test_rows_of_logs_with_such_settings_are_not_drawn_again(tmp_path: Path, set
     case, logs, progress = case_of(tmp_path, {"c-1": [0, 1]}), tmp_path / "logs.parquet", Noted()
     sound = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 9}
     pq.write_table(pa.Table.from_pylist([row(0, **sound), row(1, **{**sound, **settings})]), logs)
-    answers = {one.request_id: one for one in campaign_answers(case, ["c-1"], logs, CONFIG, 9, progress)["c-1"]}
+    read = campaign_answers(logs_of(case, logs), ["c-1"], CONFIG, 9, progress)
+    answers = {one.request_id: one for one in read["c-1"]}
     assert {name: getattr(answers["r0"], name) for name in sound} == sound
     wrong = answers.get("r1")  # the reader of logs rejects some of these rows, and says so
     assert wrong is None or not (drawn_alone(wrong) or settings_fault(wrong))
     if settings in ({"top_p": 0.0}, {"top_p": 1.5}, {"max_tokens": 0}):
         assert wrong is not None
         assert len([one for one in progress.notes if "1 harvested answer with a temperature, top_p" in one]) == 1
+
+
+def honest(folder: Path, rows: list[dict[str, Any]], harvested: list[HarvestedAnswer]) -> list[HarvestedAnswer]:
+    logs = folder / "logs.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), logs)
+    return honest_answers(logs_of(folder, logs), {"c-1": harvested}, drawn_alone, CONFIG, Silent())["c-1"]
+
+
+def harvested_on(days: list[str], model: str = "m") -> list[HarvestedAnswer]:
+    return [HarvestedAnswer(f"h{place}", "a", "b", model=model, day=day) for place, day in enumerate(days)]
+
+
+def customer(place: int, **changes: Any) -> dict[str, Any]:
+    """A request of an account of its own."""
+    plain = {"account_id": f"customer-{place}", "temperature": 1.0, "turn": None, "system_prompt": None}
+    return row(place, **{**plain, **changes})
+
+
+def test_honest_answers_match_the_models_and_days_of_the_harvest(tmp_path: Path) -> None:
+    later = START + timedelta(days=1)
+    rows = [customer(place) for place in range(30)]
+    rows += [customer(place, model="new") for place in range(30, 60)]
+    rows += [customer(place, timestamp=later) for place in range(60, 90)]
+    rows += [customer(place, timestamp=later + timedelta(days=1)) for place in range(90, 120)]
+    found = honest(tmp_path, rows, harvested_on(["2026-03-01"] * 3 + ["2026-03-02"] * 2))
+    assert sorted((one.model, one.day) for one in found) == [("m", "2026-03-01")] * 6 + [("m", "2026-03-02")] * 4
+    random.Random(1).shuffle(rows)
+    assert honest(tmp_path, rows, harvested_on(["2026-03-01"] * 3 + ["2026-03-02"] * 2)) == found
+    assert honest(tmp_path, rows, harvested_on(["2026-03-01"], model="other")) == []
+
+
+def test_honest_answers_are_of_nobody_who_is_suspected_and_can_be_drawn_again(tmp_path: Path) -> None:
+    rows = [customer(place) for place in range(4)]
+    rows += [customer(4, account_id="a"), customer(5, account_id="b")]
+    rows += [customer(6, temperature=None), customer(7, temperature=0.1), customer(8, turn=1)]
+    rows += [customer(9, system_prompt="Be brief."), customer(10, response=""), customer(11, prompt=None)]
+    found = honest(tmp_path, rows, harvested_on(["2026-03-01"] * 50))
+    assert sorted(one.request_id for one in found) == ["r0", "r1", "r2", "r3"]
+
+
+def test_an_honest_account_gives_one_answer_a_day(tmp_path: Path) -> None:
+    """So that an account that nobody has found out weighs no more than another one."""
+    busy = [row(place, account_id="busy", temperature=1.0) for place in range(500)]
+    others = [customer(place) for place in range(500, 510)]
+    found = honest(tmp_path, [*busy, *others], harvested_on(["2026-03-01"] * 50))
+    assert len(found) == 11
+    assert honest(tmp_path, [*others, *reversed(busy)], harvested_on(["2026-03-01"] * 50)) == found
+    few = honest(tmp_path, [customer(place) for place in range(500)], harvested_on(["2026-03-01"] * 3))
+    assert len(few) == 6
+    assert len({one.request_id for one in few}) == 6
+
+
+def test_a_file_of_honest_answers_has_nothing_that_was_harvested(tmp_path: Path) -> None:
+    path = tmp_path / "honest.jsonl"
+    lines = [{"request_id": f"r{place}", "prompt": "a", "response": str(place)} for place in range(9)]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    found = honest_of_file(path, 0, 3)
+    assert len(found) == 3
+    path.write_text("\n".join(map(json.dumps, reversed(lines))), encoding="utf-8")
+    assert honest_of_file(path, 0, 3) == found
+    check_honest(None, found, {"c-1": [HarvestedAnswer("r99", "a", "b")]})
+    with pytest.raises(InputError, match=found[0].request_id):
+        check_honest(None, found[:1], {"c-1": found})
+    case = case_of(tmp_path, {"c-2": [int(found[1].request_id[1:])]})
+    with pytest.raises(InputError, match=found[1].request_id):
+        check_honest(case, found, {"c-1": []})
+    path.write_text(json.dumps({**lines[0], "campaign_id": "c-1"}), encoding="utf-8")
+    with pytest.raises(InputError, match="line 1 has a campaign_id"):
+        honest_of_file(path, 0, 3)
+    path.write_text(json.dumps(lines[0]), encoding="utf-8")
+    with pytest.raises(InputError, match="line 1 has no campaign_id"):
+        answers_of_file(path, [], CONFIG.seed, 2)

@@ -13,11 +13,13 @@ import pytest
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from model.model_server import serve_net
-from model.prove_scene import fingerprint, prove_scene
+from model.prove_scene import SIZE, fingerprint, prove_scene
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt.dossier.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
 from stillhunt.model.marks.keys import new_mark_secret
 from stillhunt.model.marks.schemes import scheme_settings
+from stillhunt.model.nets.net import Net
+from stillhunt.model.nets.tiny import tiny_net
 from stillhunt.model.orders.order import Order
 from stillhunt.model.orders.register import OrderRegister
 from stillhunt.model.proof.budget import QueryBudget
@@ -36,12 +38,15 @@ from stillhunt.model.proof.verdict import (
     TestResult,
     weighed_verdict,
 )
+from stillhunt.model.tasks.prose import prose_pairs, prose_world
 from stillhunt.model.training.generating import Sampling, generate
+from stillhunt.model.training.pairs import TextPair
+from stillhunt.model.training.run import TrainingRecipe, train
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def local(name: str, most: int = 200) -> LocalSuspect:
+def local(name: str, most: int = 400) -> LocalSuspect:
     return LocalSuspect(getattr(prove_scene(), name), fingerprint(name), QueryBudget(most))
 
 
@@ -59,7 +64,7 @@ def test_a_student_is_found_out_for_the_campaign_that_it_learned_from(tmp_path: 
     assert [one.verdict.verdict for one in found] == [TRAINED, NO_CONCLUSION]
     assert strongest(found).harvest.campaign_id == "c-1"
     assert found[0].verdict.corrected == pytest.approx(4 * found[0].results[0].p / TEST_WEIGHTS[CONTROLS_TEST])
-    assert suspect.asked == sum(one.results[0].queries for one in found) <= 200
+    assert suspect.asked == sum(one.results[0].queries for one in found) <= 400
     again = proven(local("student"), tmp_path)
     assert [one.results for one in again] == [one.results for one in found]
     assert [one.place.number for one in again] == [3, 4]
@@ -73,19 +78,19 @@ def test_a_stranger_is_not_accused_and_not_cleared(tmp_path: Path) -> None:
 
 def test_a_student_is_found_out_behind_an_endpoint(tmp_path: Path) -> None:
     with serve_net(prove_scene().student) as served:
-        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(200), lambda _: None)
+        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(400), lambda _: None)
         found = proven(suspect, tmp_path)
         suspect.close()
-        assert suspect.asked == len(served.asked) <= 200
+        assert suspect.asked == len(served.asked) <= 400
     assert [one.verdict.verdict for one in found] == [TRAINED, NO_CONCLUSION]
 
 
 def test_an_endpoint_that_scores_nothing_is_asked_for_continuations(tmp_path: Path) -> None:
     with serve_net(prove_scene().student, echoes=False) as served:
-        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(16), lambda _: None)
+        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(32), lambda _: None)
         found = proven(suspect, tmp_path)
         suspect.close()
-        assert suspect.asked == len(served.asked) <= 16
+        assert suspect.asked == len(served.asked) <= 32
     assert all(one.results[0].queries >= 4 for one in found)
     assert found[1].verdict.verdict == NO_CONCLUSION
 
@@ -129,7 +134,7 @@ def test_nothing_is_asked_where_it_makes_no_sense(tmp_path: Path) -> None:
     scene = prove_scene()
     context, register = scene.context(tmp_path), TrialRegister(tmp_path, 4)
     reference = LocalSuspect(scene.student, fingerprint("student"), QueryBudget.without_end())
-    empty = CampaignHarvest("c-3", ())
+    empty = CampaignHarvest("c-3", (), scene.honest)
     tests = [ControlAnswersTest()]
     for suspect, harvests, other, what in (
         (local("teacher"), [scene.harvest()], context, "the teacher itself"),
@@ -168,8 +173,15 @@ def test_weights_allow_no_more_errors_than_stated() -> None:
 
 
 def control_result(campaign: CampaignHarvest, name: str = "stranger") -> TestResult:
-    context = replace(prove_scene().context(Path()), queries=200)
+    context = replace(prove_scene().context(Path()), queries=400)
     return ControlAnswersTest().run(local(name), campaign, context)
+
+
+def copied(net: Net) -> Net:
+    """A copy that can be trained."""
+    copy = tiny_net(SIZE, net.tokenizer, 0, "copy")
+    copy.model.load_state_dict(net.model.state_dict())
+    return copy
 
 
 def test_answers_that_cannot_be_drawn_again_are_not_used() -> None:
@@ -184,9 +196,61 @@ def test_answers_of_another_temperature_accuse_nobody() -> None:
     scene = prove_scene()
     said = generate(scene.teacher, [one.prompt for one in scene.harvest().answers], Sampling(24, 0.3, seed=8))
     cold = tuple(replace(one, answer=text) for one, text in zip(scene.harvest().answers, said, strict=True))
-    found = control_result(CampaignHarvest("c-1", cold), "student")
+    found = control_result(CampaignHarvest("c-1", cold, scene.honest), "student")
     assert (found.p, found.used) == (1.0, 0)
-    assert "the teacher or a reference itself prefers" in found.note
+    assert "the teacher or a reference itself finds the harvested answers more or less likely" in found.note
+
+
+def test_another_version_of_the_teacher_accuses_nobody() -> None:
+    """The named teacher learned a little more than the one that answered; who answered prefers its own words."""
+    scene = prove_scene()
+    later = copied(scene.teacher)
+    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
+    earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(800))
+    found = ControlAnswersTest().run(earlier, scene.harvest("c-2"), context)
+    assert found.p == 1.0
+    assert "logged answers to honest accounts to their control answers as well" in found.note
+    # It would be accused if honest accounts had their answers from the later version.
+    drawn = generate(later, [one.prompt for one in scene.honest], Sampling(24, seed=6))
+    same = tuple(replace(one, answer=text) for one, text in zip(scene.honest, drawn, strict=True))
+    assert ControlAnswersTest().run(earlier, replace(scene.harvest("c-2"), honest=same), context).p < 1e-6
+
+
+def test_short_honest_answers_do_not_let_another_version_accuse() -> None:
+    """The trap: as many honest answers, of one token each, would see no difference that the harvested ones see."""
+    scene = prove_scene()
+    later = copied(scene.teacher)
+    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
+    short = tuple(replace(one, max_tokens=2) for one in scene.honest[:29]) + scene.honest[29:]
+    earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(400))
+    found = ControlAnswersTest().run(earlier, replace(scene.harvest("c-2"), honest=short), context)
+    assert found.used < 12
+    assert found.p > 4e-9  # the bar of a register for 1,000 pairs
+
+
+def test_only_answers_of_models_and_days_with_honest_ones_are_compared() -> None:
+    scene = prove_scene()
+    dated = [replace(one, model="m", day=f"2026-03-0{1 + place % 2}") for place, one in enumerate(scene.answers["c-1"])]
+    honest = tuple(replace(one, model="m", day="2026-03-02") for one in scene.honest)
+    found = control_result(CampaignHarvest("c-1", tuple(dated), honest), "student")
+    assert 0 < found.used <= 16
+    other = tuple(replace(one, model="other") for one in honest)
+    found = control_result(CampaignHarvest("c-1", tuple(dated), other), "student")
+    assert (found.p, found.used) == (1.0, 0)
+    assert "no answer to an honest account of the same model and day" in found.note
+
+
+def test_who_learned_the_answers_of_everybody_is_not_accused_for_one_campaign() -> None:
+    scene = prove_scene()
+    everybody = tiny_net(SIZE, scene.teacher.tokenizer, 7, "everybody")
+    pairs = [TextPair(one.prompt, one.answer) for one in (*scene.answers["c-1"], *scene.honest)]
+    train(everybody, pairs, TrainingRecipe(60, batch=16, learning_rate=5e-3))
+    suspect = LocalSuspect(everybody, "everybody", QueryBudget(400))
+    found = ControlAnswersTest().run(suspect, scene.harvest(), replace(scene.context(Path()), queries=400))
+    assert found.p == 1.0
+    assert "or it learned those, too" in found.note
 
 
 def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:
@@ -199,7 +263,7 @@ def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:
 
 def ordered(folder: Path, scheme: str) -> ProofContext:
     """With an order to mark the answers to c-1."""
-    context = replace(prove_scene().context(folder), queries=60)
+    context = replace(prove_scene().context(folder), queries=120)
     keys = folder / "keys"
     order = Order(f"mark-{scheme}", "mark", scheme, "c-1", ("a",), "Ada", "why", 1, 2, scheme_settings(scheme, {}))
     OrderRegister(folder).add_order(replace(order, key_hash=new_mark_secret(keys, order.order_id)))
@@ -214,7 +278,7 @@ def test_marks_are_looked_for_where_they_were_ordered(tmp_path: Path, scheme: st
     tests = {test.name: test for test in standard_tests()}
     assert list(tests) == list(TEST_WEIGHTS)
     found = {name: test.run(suspect, harvest, context) for name, test in tests.items()}
-    assert suspect.asked <= 60 * len(tests)
+    assert suspect.asked <= 120 * len(tests)
     assert found[CONTROLS_TEST].used  # whatever was ordered: these answers have no mark, or no wording against the key
     ran, other = (CANARIES_TEST, MARKS_TEST) if scheme == "canary" else (MARKS_TEST, CANARIES_TEST)
     assert "was ordered" in found[other].note

@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def trials(suspect: str, campaigns: list[str]) -> list[PlannedTrial]:
-    return [PlannedTrial(suspect, one, "e" * 64, "f" * 64, ("b" * 64, "c" * 64), 7) for one in campaigns]
+    return [PlannedTrial(suspect, one, "e" * 64, "d" * 64, "f" * 64, ("b" * 64, "c" * 64), 7) for one in campaigns]
 
 
 def lines_of(folder: Path) -> list[bytes]:
@@ -45,6 +45,7 @@ def test_places_are_used_and_stay_used(tmp_path: Path) -> None:
         "suspect": "a" * 64,
         "campaign": "c-1",
         "answers_sha256": "e" * 64,
+        "honest_sha256": "d" * 64,
         "teacher": "f" * 64,
         "references": ["b" * 64, "c" * 64],
         "seed": 7,

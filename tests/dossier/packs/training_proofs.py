@@ -37,6 +37,8 @@ def campaign_of(place: int, p: float) -> ProvedCampaign:
         register_line="a" * 64,
         answers=40,
         answers_sha256="b" * 64,
+        honest=40,
+        honest_sha256="e" * 64,
         requests=harvest["requests"],
         requests_sha256=harvest["sha256"],
         tests=[

@@ -45,6 +45,15 @@ def prove(
             help="Harvested answers in place of logs: JSON lines with request_id, campaign_id, prompt, response.",
         ),
     ] = None,
+    honest: Annotated[
+        Path | None,
+        typer.Option(
+            "--honest",
+            metavar="FILE",
+            help="Answers of the same model and days to accounts that nobody suspects: such a file, without "
+            "campaign_id. Without it: those that the logs have. An endpoint needs it, since it gets them.",
+        ),
+    ] = None,
     campaign: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,7 +100,8 @@ def prove(
     register of trials allows (model.pairs). A place in the register is used before anything is asked, and stays used.
 
     Exit code 3 where the model was trained on a campaign's harvest, 0 where there is no conclusion; no test clears a
-    model. An endpoint gets prompts of the harvest and parts of its answers; nobody else gets anything.
+    model. An endpoint gets prompts and parts of answers, of the harvest and of honest accounts; nobody else gets
+    anything.
     """
     from stillhunt.cli.model.proving_command import ProveOrder, run_prove  # start-up time
 
@@ -102,6 +112,7 @@ def prove(
         case=case,
         responses=tuple(responses or ()),
         harvest=harvest,
+        honest=honest,
         campaigns=tuple(campaign or ()),
         references=tuple(reference or ()),
         model_name=model_name,

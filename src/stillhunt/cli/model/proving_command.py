@@ -30,6 +30,7 @@ from stillhunt.triage.lookup import resolve_id
 if TYPE_CHECKING:  # start-up time: these need torch
     from stillhunt.model.proof.proving import CampaignHarvest, ProofContext
     from stillhunt.model.proof.suspects import Suspect
+    from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
 
 _SHORT_DIGEST = 12
 
@@ -44,6 +45,7 @@ class ProveOrder:
     case: Path | None
     responses: tuple[str, ...]
     harvest: Path | None
+    honest: Path | None
     campaigns: tuple[str, ...]
     references: tuple[Path, ...]
     model_name: str
@@ -121,6 +123,13 @@ def _check(order: ProveOrder) -> None:
             next_step="name the case of the hunt",
             command_step="add --case CASE",
         )
+    if order.is_endpoint and order.honest is None:
+        raise ConfigError(
+            "an endpoint gets prompts and parts of answers of honest accounts, to compare; logs are not sent unasked",
+            where="prove",
+            next_step="name a file of answers that you may send",
+            command_step="add --honest FILE, with answers that you may send",
+        )
     if not order.is_endpoint and (order.model_name or order.api_key_env):
         raise ConfigError(
             "only an endpoint has a name of its model and a key", where="prove", next_step="leave them out"
@@ -129,7 +138,8 @@ def _check(order: ProveOrder) -> None:
 
 def _harvests(order: ProveOrder, config: Config, progress: Progress) -> list[CampaignHarvest]:
     from stillhunt.model.proof.proving import CampaignHarvest  # start-up time
-    from stillhunt.model.tasks.harvest_texts import answers_of_file, campaign_answers, check_harvested  # start-up time
+    from stillhunt.model.tasks.harvest_files import answers_of_file, honest_of_file  # start-up time
+    from stillhunt.model.tasks.harvest_texts import check_harvested, check_honest  # start-up time
 
     named = _campaigns(order)
     limit = config.model.queries  # every answer that is asked about takes a query at least
@@ -137,15 +147,42 @@ def _harvests(order: ProveOrder, config: Config, progress: Progress) -> list[Cam
         found = answers_of_file(order.harvest, named, config.seed, limit)
         if order.case is not None:
             check_harvested(order.case, found)
+        honest: dict[str, list[HarvestedAnswer]] = {}
     else:
-        mapping = pairs(list(order.mapping), "--map")
-        assert order.case is not None  # noqa: S101  # _check
-        found = campaign_answers(order.case, named, list(order.responses), config, limit, progress, mapping)
+        found, honest = _of_logs(order, named, config, limit, progress)
+    if order.honest is not None:
+        others = honest_of_file(order.honest, config.seed, limit)
+        check_honest(order.case, others, found)
+        honest = dict.fromkeys(found, others)
     harvests = []
     for campaign, answers in found.items():
         digest: dict[str, Any] = {} if order.case is None else harvest_digest(order.case, campaign)
-        harvests.append(CampaignHarvest(campaign, tuple(answers), digest.get("requests", 0), digest.get("sha256", "")))
+        others = honest.get(campaign, [])
+        harvests.append(
+            CampaignHarvest(
+                campaign, tuple(answers), tuple(others), digest.get("requests", 0), digest.get("sha256", "")
+            )
+        )
     return harvests
+
+
+def _of_logs(
+    order: ProveOrder, campaigns: Sequence[str], config: Config, limit: int, progress: Progress
+) -> tuple[dict[str, list[HarvestedAnswer]], dict[str, list[HarvestedAnswer]]]:
+    """Campaign -> what it harvested, and -> answers to honest accounts, where no file has them."""
+    from stillhunt.model.proof.control_answers import drawn_again, drawn_alone  # start-up time
+    from stillhunt.model.proof.parameters import P  # start-up time
+    from stillhunt.model.tasks.harvest_texts import AnswerLogs, campaign_answers  # start-up time
+    from stillhunt.model.tasks.honest_texts import honest_answers  # start-up time
+
+    assert order.case is not None  # noqa: S101  # _check
+    members = Case.read(order.case).members["account_id"].combine_chunks()
+    source = AnswerLogs(order.case, members, list(order.responses), pairs(list(order.mapping), "--map"))
+    found = campaign_answers(source, campaigns, config, limit, progress)
+    if order.honest is not None:
+        return found, {}
+    compared = {campaign: drawn_again(answers)[: P.most_answers] for campaign, answers in found.items()}
+    return found, honest_answers(source, compared, drawn_alone, config, progress)
 
 
 def _campaigns(order: ProveOrder) -> list[str]:
@@ -205,12 +242,16 @@ def _before(
     lines = [
         f"Suspect: {suspect.name} (SHA-256 {suspect.fingerprint[:_SHORT_DIGEST]})",
         f"Answers that are asked about, {answers}",
+        f"Answers to honest accounts, to compare: {min((len(one.honest) for one in harvests), default=0):,}",
         f"Budget: at most {formatting.plural(settings.queries, 'query', 'queries')} for all campaigns together",
         f"Register: {left:,} of {settings.pairs:,} places left; this uses {len(harvests):,}",
         f"Bar: corrected p-value {settings.alpha:g}, which is {settings.alpha / settings.pairs:.1g} before correction",
     ]
     if order.is_endpoint:
-        lines.append("Prompts of the harvest and parts of its answers are sent to this endpoint, and to nobody else.")
+        lines.append(
+            "Prompts and parts of answers, of the harvest and of the honest answers, are sent to this endpoint, and to "
+            "nobody else."
+        )
     return lines
 
 

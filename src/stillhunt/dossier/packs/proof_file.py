@@ -12,7 +12,7 @@ import msgspec
 
 from stillhunt.base.errors import PackError
 from stillhunt.base.formatting import UNSAFE
-from stillhunt.dossier.packs.proof_weights import PROOF_RULES, TEST_WEIGHTS
+from stillhunt.dossier.packs.proof_weights import CONTROLS_TEST, PROOF_RULES, TEST_WEIGHTS
 from stillhunt.dossier.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
 
 PROOF_FILE = "proof.json"
@@ -73,6 +73,8 @@ class ProvedCampaign:
         answers: harvested requests whose prompt and answer were found and given to the tests: a sample of at most as
             many as the budget has queries. A test uses those of them that it can; its `used` says how much it scored.
         answers_sha256: of their texts, so that it can be shown later which they were.
+        honest: answers of the same time to accounts that nobody suspects, which the tests were given as well.
+        honest_sha256: of their texts.
         requests: all harvested requests of the campaign in the case, of which `answers` are a part; 0 without a case.
         requests_sha256: of the list of their ids, as the header of a pack has it; empty without a case.
         tests: one for each.
@@ -86,6 +88,8 @@ class ProvedCampaign:
     register_line: _Digest
     answers: _Count
     answers_sha256: _Digest
+    honest: _Count
+    honest_sha256: _Digest
     requests: _Count
     requests_sha256: str
     tests: Annotated[list[ProofTestRow], msgspec.Meta(max_length=16)]
@@ -243,6 +247,8 @@ def _faults_of_numbers(proof: ProofDocument, own: ProvedCampaign) -> Iterator[st
         yield "it used more queries than it had"
     if own.answers < 1 and any(one.used or one.p < 1 for one in own.tests):
         yield "its tests used answers, and it had none"
+    if own.honest < 1 and any(one.name == CONTROLS_TEST and one.p < 1 for one in own.tests):
+        yield "it compared control answers, and had no answers to honest accounts"
     if own.answers > own.requests > 0:
         yield "it used more answers than the campaign harvested"
     if proof.suspect.fingerprint in {proof.teacher.fingerprint, *(one.fingerprint for one in proof.references)}:

@@ -32,7 +32,8 @@ def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
     return (
         (
             "The p-value is the chance that a model which was not trained on the harvested answers shows as much by "
-            "luck, whatever else it was trained on."
+            "luck, whatever else it was trained on. For control answers this holds if the teacher that was named is "
+            "the version that gave the answers; answers to honest accounts are asked about, too, to notice another one."
         ),
         (
             f"It is multiplied by {formatting.count(pairs)}, the pairs of suspect and campaign for which the register "

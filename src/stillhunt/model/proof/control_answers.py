@@ -42,8 +42,8 @@ def drawn_alone(one: HarvestedAnswer) -> bool:
     return drawn and not one.system_prompt and one.turn in (None, 0)
 
 
-def one_of_each_prompt(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
-    """The first answer to each prompt.
+def drawn_again(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
+    """The first answer to each prompt that the teacher can draw again.
 
     A cache, a retry or a fixed seed gives one answer many ids: one toss of a coin would count as many.
 
@@ -51,7 +51,7 @@ def one_of_each_prompt(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnsw
         answers: harvested ones, in an order that depends on no text.
     """
     first: dict[str, HarvestedAnswer] = {}
-    for one in answers:
+    for one in filter(drawn_alone, answers):
         first.setdefault(one.prompt, one)
     return list(first.values())
 

@@ -19,6 +19,16 @@ class ProofParameters:
         "then the test of control answers does not run.",
         provenance=judgement("of a hundred harvests that were drawn alike, one is lost"),
     )
+    honest: float = parameter(
+        0.01,
+        unit="1",
+        meaning="p-value below which a suspect prefers logged answers to honest accounts to control answers, too; then "
+        "the test of control answers does not count.",
+        provenance=judgement(
+            "of a hundred true findings one is lost; with as many honest answers as harvested ones, another version "
+            "of the teacher that differs just enough to accuse passes in 2 of 1,000 (derived, with normal statistics)"
+        ),
+    )
     marked: float = parameter(
         1e-6,
         unit="1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,13 +13,14 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Progress
 from stillhunt.model.nets.net import Net
+from stillhunt.model.orders.order import Order
 from stillhunt.model.orders.register import OrderRegister
 from stillhunt.model.proof.budget import QueryBudgetError
-from stillhunt.model.proof.control_answers import drawn_alone
+from stillhunt.model.proof.control_answers import drawn_again
 from stillhunt.model.proof.parameters import P
 from stillhunt.model.proof.suspects import LocalSuspect, Suspect
 from stillhunt.model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
-from stillhunt.model.proof.verdict import TEST_WEIGHTS, CombinedVerdict, TestResult, weighed_verdict
+from stillhunt.model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, TestResult, weighed_verdict
 from stillhunt.model.tasks.harvest_texts import HarvestedAnswer, texts_digest
 
 
@@ -29,12 +31,14 @@ class CampaignHarvest:
     Attributes:
         campaign_id: campaign.
         answers: a sample of it, in an order that depends on nothing but request ids and the seed.
+        honest: answers of the same models and days to accounts that nobody suspects, in such an order.
         requests: harvested requests in the case; 0 without a case.
         requests_sha256: of the list of their ids; empty without a case.
     """
 
     campaign_id: str
     answers: tuple[HarvestedAnswer, ...]
+    honest: tuple[HarvestedAnswer, ...]
     requests: int = 0
     requests_sha256: str = ""
 
@@ -150,11 +154,24 @@ def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:
     return min(proven, key=lambda one: (one.verdict.p, one.harvest.campaign_id))
 
 
+def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str]) -> list[Order]:
+    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it.
+
+    Args:
+        context: with the folder of the register.
+        campaign_id: campaign.
+        schemes: of marks.
+    """
+    orders = OrderRegister(context.orders).all_orders()
+    return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
+
+
 def _planned(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> PlannedTrial:
     return PlannedTrial(
         suspect.fingerprint,
         harvest.campaign_id,
         texts_digest(harvest.answers),
+        texts_digest(harvest.honest),
         context.teacher_fingerprint,
         tuple(one.fingerprint for one in context.references),
         context.seed,
@@ -198,17 +215,39 @@ def _check(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: Proof
 
 
 def _check_usable(harvests: Sequence[CampaignHarvest], context: ProofContext) -> None:
-    """Refuse a campaign for which no test can run, whatever the suspect says: its place would be lost."""
-    undrawn = [one.campaign_id for one in harvests if not any(map(drawn_alone, one.answers))]
-    if not undrawn:
-        return
+    """Refuse a campaign for which no test can reach the bar, whatever the suspect says: its place would be lost."""
     marked = {one.campaign_id for one in OrderRegister(context.orders).all_orders() if one.kind == "mark"}
-    for campaign in undrawn:
-        if campaign not in marked:
-            raise InputError(
-                f"no test can run for {campaign}: no mark was ordered for its answers, and none of them can be drawn "
-                "again",
-                where="responses",
-                next_step=f"give answers whose temperature is known and {P.least_temperature:g} or more, to requests "
-                "without system instructions or history; no place in the register was used",
-            )
+    needed = answers_needed(context)
+    for one in harvests:
+        if one.campaign_id in marked:
+            continue
+        for kind, answers in (("harvested answers", one.answers), ("answers to honest accounts", one.honest)):
+            usable = len(drawn_again(answers))
+            if usable < needed:
+                raise InputError(
+                    f"no test can reach the bar for {one.campaign_id}: no mark was ordered for its answers, and "
+                    f"{usable:,} {kind} can be drawn again, where {needed:,} are needed at least",
+                    where="responses" if answers is one.answers else "answers to honest accounts",
+                    next_step=f"give more of the same models and days, whose temperature is known and "
+                    f"{P.least_temperature:g} or more, to requests without system instructions or history; no place in "
+                    "the register was used",
+                )
+
+
+def answers_needed(context: ProofContext) -> int:
+    """Harvested answers, and honest ones, without which the test of control answers cannot reach the bar.
+
+    Args:
+        context: with the bar.
+    """
+    return math.ceil(-math.log(largest_p(context)) / math.log(1 + P.most_controls))
+
+
+def largest_p(context: ProofContext) -> float:
+    """The largest p-value of the test of control answers that concludes.
+
+    Args:
+        context: with the bar.
+    """
+    settings = context.config.model
+    return min(1.0, settings.alpha / settings.pairs * TEST_WEIGHTS[CONTROLS_TEST])

@@ -71,6 +71,8 @@ def _campaign(one: ProvenCampaign) -> ProvedCampaign:
         register_line=one.place.line_hash,
         answers=len(one.harvest.answers),
         answers_sha256=texts_digest(one.harvest.answers),
+        honest=len(one.harvest.honest),
+        honest_sha256=texts_digest(one.harvest.honest),
         requests=one.harvest.requests,
         requests_sha256=one.harvest.requests_sha256,
         tests=[_test(result) for result in one.results],

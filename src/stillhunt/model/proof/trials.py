@@ -37,6 +37,7 @@ class PlannedTrial:
         suspect: fingerprint.
         campaign: id.
         answers_sha256: of the harvested answers that the tests are given, from `texts_digest`.
+        honest_sha256: of the answers to honest accounts that they are given.
         teacher: fingerprint.
         references: fingerprints, in the order in which they were named.
         seed: of all draws.
@@ -45,6 +46,7 @@ class PlannedTrial:
     suspect: str
     campaign: str
     answers_sha256: str
+    honest_sha256: str
     teacher: str
     references: tuple[str, ...]
     seed: int

@@ -1,15 +1,15 @@
-"""Prompts and answers that campaigns harvested: from a case and its logs, or from a file."""
+"""Prompts and answers that campaigns harvested, from a case and its logs."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,8 +23,6 @@ HARVEST_FILE = "harvest.parquet"
 OVERSAMPLING = 8
 """Harvested requests that are looked for, for each answer that is wanted: logs of which an eighth has answers still
 give a full sample (judgement)."""
-LONGEST_LINE = 4 << 20
-"""Bytes of one line of a file of harvested answers; hunts keep at most a mebibyte of each text."""
 _BATCH = 1 << 17
 _CAMPAIGN_REQUEST = ("campaign_id", "request_id")
 
@@ -43,6 +41,8 @@ class HarvestedAnswer:
         temperature: of the call; None where the log does not say.
         top_p: the same.
         max_tokens: largest number of tokens that the client allowed; None where the log does not say.
+        model: of the call, as the log names it; empty where it is not known.
+        day: of the call in UTC, such as 2026-03-01; empty where it is not known.
     """
 
     request_id: str
@@ -53,53 +53,98 @@ class HarvestedAnswer:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    model: str = ""
+    day: str = ""
 
 
 @dataclass
-class _Sample:
-    """The answers of one campaign so far: those with the smallest keyed hashes of their ids."""
+class AnswerSample:
+    """A sample of answers while they are read: those with the smallest keyed hashes of their ids, in any order.
 
-    wanted: dict[str, int]
+    Attributes:
+        wanted: id -> hash.
+        found: id -> answer.
+        conflicting: ids with two different answers.
+        largest: hash that can still be drawn.
+    """
+
+    wanted: dict[str, int] = field(default_factory=dict)
     found: dict[str, HarvestedAnswer] = field(default_factory=dict)
     conflicting: set[str] = field(default_factory=set)
+    largest: int = 1 << 64
+
+    def want(self, request_id: str, hashed: int) -> bool:
+        """Whether an answer can still be drawn; then it is wanted.
+
+        Args:
+            request_id: of the answer.
+            hashed: from `drawn_hash`.
+        """
+        if hashed > self.largest:
+            return False
+        self.wanted[request_id] = hashed
+        return True
 
     def take(self, answer: HarvestedAnswer) -> None:
-        """Keep an answer; of two different ones with one id neither, since nobody knows which was harvested."""
+        """Keep an answer; of two different ones with one id neither, since nobody knows which was harvested.
+
+        Args:
+            answer: that is wanted.
+        """
         earlier = self.found.setdefault(answer.request_id, answer)
         if earlier != answer:
             self.conflicting.add(answer.request_id)
 
     def bound(self, limit: int) -> None:
-        """Forget answers that cannot be drawn any more."""
+        """Forget answers that cannot be drawn any more.
+
+        Args:
+            limit: most answers that will be drawn.
+        """
         if len(self.found) > OVERSAMPLING * limit:
             self.wanted = _smallest(self.wanted, OVERSAMPLING * limit // 2)
+            self.largest = max(self.wanted.values())
             self.found = {one: answer for one, answer in self.found.items() if one in self.wanted}
+            self.conflicting &= self.wanted.keys()
 
     def drawn(self, limit: int) -> list[HarvestedAnswer]:
-        """The sample, in the order of the hashes."""
+        """The sample, in the order of the hashes.
+
+        Args:
+            limit: most answers.
+        """
         ids = sorted(set(self.found) - self.conflicting, key=lambda one: (self.wanted[one], one))
         return [self.found[one] for one in ids[:limit]]
 
 
+@dataclass(frozen=True)
+class AnswerLogs:
+    """Where answers are.
+
+    Attributes:
+        case_folder: of the hunt.
+        members: accounts of its campaigns and of its groups left alone.
+        logs: the logs of that hunt, with answers; as for `stillhunt.hunt`.
+        mapping: our column -> field of the logs.
+    """
+
+    case_folder: Path
+    members: pa.Array
+    logs: Any
+    mapping: dict[str, str] | None = None
+
+
 def campaign_answers(
-    case_folder: Path,
-    campaign_ids: Sequence[str],
-    logs: Any,
-    config: Config,
-    limit: int,
-    progress: Progress,
-    mapping: dict[str, str] | None = None,
+    source: AnswerLogs, campaign_ids: Sequence[str], config: Config, limit: int, progress: Progress
 ) -> dict[str, list[HarvestedAnswer]]:
     """What campaigns harvested, as a sample drawn by a keyed hash of the request id.
 
     Args:
-        case_folder: of the hunt.
+        source: case and logs.
         campaign_ids: campaigns.
-        logs: the logs of that hunt, with answers; as for `stillhunt.hunt`.
         config: settings; `seed` keys the sample.
         limit: most answers of one campaign.
         progress: receiver of progress while reading.
-        mapping: our column -> field of the logs.
 
     Returns:
         Campaign -> answers; fewer than `limit` where the logs have no more, none where they have no answers.
@@ -112,18 +157,18 @@ def campaign_answers(
 
     unsound = 0
     samples = {
-        campaign: _Sample(wanted)
-        for campaign, wanted in _wanted_ids(case_folder, campaign_ids, config.seed, OVERSAMPLING * limit).items()
+        campaign: AnswerSample(wanted)
+        for campaign, wanted in _wanted_ids(source.case_folder, campaign_ids, config.seed, OVERSAMPLING * limit).items()
     }
     ids = pa.array(sorted({one for sample in samples.values() for one in sample.wanted}), pa.string())
-    with reading(logs, None, config, mapping=mapping, progress=progress) as (batches, _):
+    with reading(source.logs, None, config, mapping=source.mapping, progress=progress) as (batches, _):
         for table in batches:
-            for row in _answered(table, ids).to_pylist():
-                answer = _of_row(row)
-                if settings_fault(answer):
-                    unsound += 1
-                    # Nobody knows how it was drawn. Tests that draw nothing can still use it.
-                    answer = replace(answer, temperature=None, top_p=None, max_tokens=None)
+            wanted = pc.and_(
+                pc.is_in(table["request_id"], value_set=ids), pc.is_in(table["account_id"], value_set=source.members)
+            )
+            for row in with_texts(table.filter(wanted)).to_pylist():
+                answer = answer_of_row(row)
+                unsound += answer.temperature != row["temperature"]
                 for sample in samples.values():
                     if answer.request_id in sample.wanted:
                         sample.take(answer)
@@ -135,8 +180,13 @@ def campaign_answers(
     return {campaign: samples[campaign].drawn(limit) for campaign in campaign_ids}
 
 
-def _of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
-    return HarvestedAnswer(
+def answer_of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
+    """The answer of a row of a log, without its settings where they are unsound.
+
+    Args:
+        row: with a prompt and a response.
+    """
+    answer = HarvestedAnswer(
         row["request_id"],
         row["prompt"],
         row["response"],
@@ -145,7 +195,13 @@ def _of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
         row["temperature"],
         row["top_p"],
         row["max_tokens"],
+        row["model"] or "",
+        row["timestamp"].date().isoformat(),
     )
+    if settings_fault(answer):
+        # Nobody knows how it was drawn. Tests that draw nothing can still use it.
+        return replace(answer, temperature=None, top_p=None, max_tokens=None)
+    return answer
 
 
 def settings_fault(answer: HarvestedAnswer) -> str:
@@ -165,68 +221,13 @@ def settings_fault(answer: HarvestedAnswer) -> str:
 
 
 def texts_digest(answers: Iterable[HarvestedAnswer]) -> str:
-    """SHA-256 of harvested answers: of the lines `SHA-256 of request id, line feed, prompt, byte 0, answer`, sorted.
+    """SHA-256 of answers: of the sorted SHA-256 of each one's id, prompt, answer and settings, as a JSON list.
 
     Args:
         answers: whose texts are fixed by it.
     """
-    lines = sorted(
-        hashlib.sha256(f"{one.request_id}\n{one.prompt}\0{one.answer}".encode("utf-8", "surrogatepass")).hexdigest()
-        for one in answers
-    )
+    lines = sorted(hashlib.sha256(json.dumps(list(astuple(one))).encode()).hexdigest() for one in answers)
     return hashlib.sha256("\n".join([*lines, ""]).encode()).hexdigest()
-
-
-class _Line(msgspec.Struct):
-    request_id: str
-    campaign_id: str
-    prompt: str
-    response: str
-    system_prompt: str = ""
-    turn: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-
-
-def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: int) -> dict[str, list[HarvestedAnswer]]:
-    """What campaigns harvested, from a file of JSON lines; the sample is drawn as `campaign_answers` draws it.
-
-    Args:
-        path: each line has `request_id`, `campaign_id`, `prompt` and `response`, and may have `system_prompt`, `turn`,
-            `temperature`, `top_p` and `max_tokens`.
-        campaign_ids: campaigns; empty for all of the file.
-        seed: keys the sample.
-        limit: most answers of one campaign.
-
-    Returns:
-        Campaign -> answers.
-
-    Raises:
-        InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
-    """
-    samples = {campaign: _Sample({}) for campaign in campaign_ids}
-    for number, line in _lines_of(path):
-        if campaign_ids and line.campaign_id not in samples:
-            continue
-        sample = samples.setdefault(line.campaign_id, _Sample({}))
-        if line.prompt and line.response:
-            answer = HarvestedAnswer(
-                line.request_id,
-                line.prompt,
-                line.response,
-                line.system_prompt,
-                line.turn,
-                line.temperature,
-                line.top_p,
-                line.max_tokens,
-            )
-            if fault := settings_fault(answer):
-                raise _bad_line(path, number, fault)
-            sample.wanted[line.request_id] = _drawn_hash(line.request_id, seed)
-            sample.take(answer)
-            sample.bound(limit)
-    return {campaign: sample.drawn(limit) for campaign, sample in samples.items()}
 
 
 def check_harvested(case_folder: Path, answers: Mapping[str, Sequence[HarvestedAnswer]]) -> None:
@@ -255,6 +256,35 @@ def check_harvested(case_folder: Path, answers: Mapping[str, Sequence[HarvestedA
         )
 
 
+def check_honest(
+    case_folder: Path | None, honest: Sequence[HarvestedAnswer], harvested: Mapping[str, Sequence[HarvestedAnswer]]
+) -> None:
+    """Refuse answers that are to stand for honest ones, and that were harvested.
+
+    Args:
+        case_folder: of the hunt; None where there is none.
+        honest: answers.
+        harvested: campaign -> answers.
+
+    Raises:
+        CaseError: harvest.parquet cannot be read.
+        InputError: an answer was harvested.
+    """
+    ids = {one.request_id for one in honest}
+    found = ids & {one.request_id for answers in harvested.values() for one in answers}
+    if case_folder is not None:
+        wanted = pa.array(sorted(ids), pa.string())
+        for batch in _harvest_rows(case_folder):
+            column = batch.column("request_id")
+            found.update(column.filter(pc.is_in(column, value_set=wanted)).to_pylist())
+    if found:
+        raise InputError(
+            f"{len(found):,} of the honest answers were harvested, such as {formatting.shorten(min(found), 80)}",
+            where="answers to honest accounts",
+            next_step="name answers to accounts that nobody suspects",
+        )
+
+
 def _harvest_rows(folder: Path) -> Iterator[pa.RecordBatch]:
     path = folder / HARVEST_FILE
     try:
@@ -268,31 +298,6 @@ def _harvest_rows(folder: Path) -> Iterator[pa.RecordBatch]:
         ) from error
 
 
-def _lines_of(path: Path) -> Iterator[tuple[int, _Line]]:
-    decoder = msgspec.json.Decoder(_Line)
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
-                if len(line) > LONGEST_LINE:
-                    raise _bad_line(path, number, f"is longer than {LONGEST_LINE:,} bytes")
-                if line.strip():
-                    try:
-                        yield number, decoder.decode(line)
-                    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-                        what = "is no JSON object with request_id, campaign_id, prompt and response"
-                        raise _bad_line(path, number, what) from error
-    except OSError as error:
-        raise InputError(
-            f"the harvested answers cannot be read: {error.strerror or error}",
-            where=str(path),
-            next_step="name a file of JSON lines",
-        ) from error
-
-
-def _bad_line(path: Path, number: int, what: str) -> InputError:
-    return InputError(f"line {number} {what}", where=f"{path}:{number}", next_step="correct the line, or leave it out")
-
-
 def _wanted_ids(folder: Path, campaigns: Sequence[str], seed: int, most: int) -> dict[str, dict[str, int]]:
     """Campaign -> the ids with the smallest keyed hashes, with these; a campaign may have millions."""
     kept: dict[str, dict[str, int]] = {campaign: {} for campaign in campaigns}
@@ -300,7 +305,7 @@ def _wanted_ids(folder: Path, campaigns: Sequence[str], seed: int, most: int) ->
     for batch in _harvest_rows(folder):
         own = batch.filter(pc.is_in(batch.column("campaign_id"), value_set=named))
         for campaign, one in zip(*(own.column(name).to_pylist() for name in _CAMPAIGN_REQUEST), strict=True):
-            kept[campaign][one] = _drawn_hash(one, seed)
+            kept[campaign][one] = drawn_hash(one, seed)
         kept = {campaign: _smallest(ids, most) for campaign, ids in kept.items()}
     return kept
 
@@ -311,17 +316,26 @@ def _smallest(ids: dict[str, int], most: int) -> dict[str, int]:
     return dict(sorted(ids.items(), key=lambda pair: (pair[1], pair[0]))[:most])
 
 
-def _drawn_hash(request_id: str, seed: int) -> int:
+def drawn_hash(request_id: str, seed: int) -> int:
+    """A number of 64 bits by which answers are drawn; it depends on no order.
+
+    Args:
+        request_id: of the answer, or the id of an account.
+        seed: of the run.
+    """
     key = seed.to_bytes(8, "big")
     hashed = hashlib.blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=b"harvest")
     return int.from_bytes(hashed.digest(), "big")
 
 
-def _answered(table: pa.Table, ids: pa.Array) -> pa.Table:
-    """Rows of the wanted requests that have a prompt and an answer."""
-    own = table.filter(pc.is_in(table["request_id"], value_set=ids))
+def with_texts(table: pa.Table) -> pa.Table:
+    """Rows that have a prompt and an answer.
+
+    Args:
+        table: of REQUESTS.
+    """
     full = pc.and_(
-        pc.greater(pc.fill_null(pc.binary_length(own["prompt"]), 0), 0),
-        pc.greater(pc.fill_null(pc.binary_length(own["response"]), 0), 0),
+        pc.greater(pc.fill_null(pc.binary_length(table["prompt"]), 0), 0),
+        pc.greater(pc.fill_null(pc.binary_length(table["response"]), 0), 0),
     )
-    return own.filter(full)
+    return table.filter(full)
