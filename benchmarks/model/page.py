@@ -1,22 +1,24 @@
 """Write `docs/model-figures.md` from the rows of the measurements of models.
 
-    python benchmarks/model/page.py PROVE DISTIL BLUNT MARKS DAMAGE
+    python benchmarks/model/page.py FOLDER
 
-Each argument is the file of rows that the script of that name wrote; `-` leaves its part out.
+FOLDER has the files of rows that the other scripts here wrote, each with the name of its script, such as prove.jsonl.
+The part of a file that is missing is left out, and the page says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
-from prove_tables import innocent_table, power_table
+from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest
 
 from stillhunt.model.blunt.blunt_table import blunt_cells, blunt_results
+from stillhunt.model.proof.parameters import P
 
 PAGE = Path(__file__).parents[2] / "docs" / "model-figures.md"
 Rows = list[dict[str, Any]]
@@ -24,26 +26,31 @@ HEAD = """# Figures of models
 
 What `stillhunt model` does on models that are trained here, by the scripts in `benchmarks/model`; this page is
 written by `benchmarks/model/page.py` from their rows. Models are tiny, and tasks are simple: what a large model
-gains, keeps or shows, nobody has measured with this tool. The runs so far are short: the tables say how many
-students and seeds there were. {missing}
+gains, keeps or shows, nobody has measured with this tool. The tables say how many students and seeds there were.
+{missing}
 """
 PROVE = """## Prove
 
 A teacher of 1.7 million parameters learned beginnings of real texts. Ten campaigns take 100 answers each. A thief
 has a model of 1.1 million parameters that learned other texts, and trains it, over two epochs, on 2,000 texts of
 which the harvest is the part that the table names (5 % is 100 answers). *Control answers* has the teacher as its
-only reference; *base known* has also the model from which the thief started. *Continued* is what an endpoint shows
-that gives no probabilities. p-values are corrected as `prove` corrects them, for 1,000 pairs of suspect and
-campaign. Words are exchanged for words like them by static vectors.
+only reference; *kin known* has also a model of the thief's size that was trained on the teacher's texts, which
+whoever has the teacher can make; *base known* has the model from which the thief started. *Continued* is what an
+endpoint shows that gives no probabilities. p-values are corrected as `prove` corrects them, for 1,000 pairs of
+suspect and campaign. Words are exchanged for words like them by static vectors.
 
 {power}
+
+Where the answers to the next campaign, which the thief does not have, stand for those to honest accounts, they stop
+{stopped} of {concluded} conclusions at a corrected p of 1e-5.
 
 Innocents have no answer of the campaigns that they are tried on. They are students of other texts; of the same
 public texts; of a sibling of the teacher that answered the same prompts; of the teacher itself, which answered the
 same prompts again; and of paraphrases of the same public texts. Each has a tenth of its data from there. Expected
-are 5 %, 1 % and 0.1 % of the tests below the three bars, or fewer. Tests of one campaign share its texts, and all
-students move in one direction by their training, so that they are not independent and shares scatter more than
-their numbers suggest.
+are 5 %, 1 % and 0.1 % of the tests below the three bars, or fewer. Innocents from the seventh of each kind on have
+harvests of their own: of the draws to each prompt another one counts as harvested, which is the same to a model that
+learned none of them. The other tests share their texts: {sets} sets of draws in all, on each of which most models
+agree, so that shares scatter more than the number of tests suggests.
 
 {innocents}
 """
@@ -61,36 +68,67 @@ knows the measure, and takes whichever of its ways is best on questions of its o
 
 {table}
 """
-MARKS = """## Mark
+VERSIONS = """### Another version of the teacher
+
+A later version of the teacher is named than the one that answered. *Guard of likelihoods* is whether the named teacher
+finds the logged answers as likely as its own, in campaigns; *p* is that of the test of control answers alone, with the
+teacher as reference; *honest* that of as many answers to honest accounts. `prove` concludes nothing where a guard
+fails, or where *honest* is below 0.01. *Accused* counts campaigns with a corrected p of at most 1e-5 for 1,000 pairs,
+before and after the guards.
 
 {table}
 """
+REAL = """### A pretrained model
+
+The teacher is SmolLM2-135M-Instruct. Copies of it learned, twice, {answers} of its answers (48 tokens, temperature 0.8)
+among 80 texts of a grammar; four control answers to each, and the teacher as the only reference. The honest student
+learned other draws to the same prompts. One run each.
+
+{table}
+"""
+MARKS = """## Mark
+
+Prose of a tiny teacher, with marks and without. An open position is one on which the mark acted. The p-value is the
+median over stretches of 1,000 tokens.
+
+{prose}
+
+Answers of tiny teachers to tasks with a result that a program checks: what marks change with their gate, which closes
+numbers, names, code and sure choices, and without it.
+
+{tasks}
+"""
 DAMAGE = """## Damage
+
+Worlds whose harvest is known: see `benchmarks/model/damage.py`. *Right answers* are exact ones, steps included, of the
+students with the most samples.
 
 {table}
 """
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     parts: dict[str, Callable[[Rows], str]] = {
         "prove": prove_part,
+        "versions": versions_part,
+        "real_family": real_part,
         "distil": distil_part,
         "blunt": blunt_part,
-        "marks": marks_part,
+        "mark_cost": marks_part,
         "damage": damage_part,
     }
-    for name in parts:
-        parser.add_argument(name)
-    given = vars(parser.parse_args())
-    texts, missing = [], []
-    for name, part in parts.items():
-        if given[name] == "-":
-            missing.append(name)
-        else:
-            texts.append(part([json.loads(line) for line in Path(given[name]).read_text().splitlines()]))
+    files = {name: folder / f"{name}.jsonl" for name in parts}
+    missing = [f"`{name}.py`" for name, file in files.items() if not file.exists()]
+    texts = [
+        parts[name]([json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()])
+        for name, file in files.items()
+        if file.exists()
+    ]
     left_out = f"Not measured yet: {', '.join(missing)}." if missing else ""
-    PAGE.write_text("\n".join([HEAD.format(missing=left_out).rstrip() + "\n", *texts]))
+    PAGE.write_text("\n".join([HEAD.format(missing=left_out).rstrip() + "\n", *texts]), encoding="utf-8")
 
 
 def prove_part(rows: Rows) -> str:
@@ -100,7 +138,59 @@ def prove_part(rows: Rows) -> str:
         rows: of `prove.py`.
     """
     thieves = [row for row in rows if row["kind"] == "thief"]
-    return PROVE.format(power="\n".join(power_table(thieves)), innocents="\n".join(innocent_table(rows)))
+    sets = {(one["campaign"], one["scheme"]) for row in thieves for one in row["tests"]}
+    innocents = "\n".join(innocent_table(rows))
+    stopped, concluded = stopped_by_honest(thieves)
+    return PROVE.format(
+        power="\n".join(power_table(thieves)),
+        innocents=innocents,
+        sets=len(sets),
+        stopped=stopped,
+        concluded=concluded,
+    )
+
+
+def versions_part(rows: Rows) -> str:
+    """The part about versions of the teacher.
+
+    Args:
+        rows: of `versions.py`.
+    """
+    lines = table("steps later", "suspect", "guard of likelihoods", "p", "honest", "accused before", "accused after")
+    for steps, suspect, guilty in sorted({(row["steps"], row["suspect"], row["guilty"]) for row in rows}):
+        own = [row for row in rows if (row["steps"], row["suspect"], row["guilty"]) == (steps, suspect, guilty)]
+        accused = [row for row in own if corrected({"test": "control answers", "p": row["p"]}) <= BARS[0]]
+        after = [row for row in accused if row["alike"] and row["honest_p"] >= P.honest]
+        name = suspect if guilty or suspect != "thief" else "thief of another campaign"
+        lines.append(
+            line(
+                steps,
+                name,
+                f"passed in {sum(row['alike'] for row in own)} of {len(own)}",
+                ", ".join(f"{row['p']:.0e}" for row in own),
+                ", ".join(f"{row['honest_p']:.0e}" for row in own),
+                f"{len(accused)} of {len(own)}",
+                f"{len(after)} of {len(own)}",
+            )
+        )
+    return VERSIONS.format(table="\n".join(lines))
+
+
+def real_part(rows: Rows) -> str:
+    """The part about a pretrained model.
+
+    Args:
+        rows: of `real_family.py`.
+    """
+    lines = table("suspect", "harvest that is asked about", "control answers", "honest answers", "inherited marks")
+    for row in rows:
+        mark = f"p = {row['inherited marks']:.1e}" if "inherited marks" in row else ""
+        tests = (
+            f"p = {row[name]:.1e}, preferred {row[f'{name}, preferred']:.0%}"
+            for name in ("control answers", "honest answers")
+        )
+        lines.append(line(row["suspect"], "green mark" if row["harvest"] == "green" else "no mark", *tests, mark))
+    return REAL.format(table="\n".join(lines), answers=max(row["answers"] for row in rows))
 
 
 def distil_part(rows: Rows) -> str:
@@ -144,22 +234,56 @@ def marks_part(rows: Rows) -> str:
     Args:
         rows: of `mark_cost.py`.
     """
-    lines = table("text", "mark", "tokens", "open positions", "p per 1,000 tokens", "perplexity", "different words")
-    for row in rows:
-        if "perplexity" in row:
-            found = row["log10_p_per_1000"]
-            lines.append(
-                line(
-                    row["what"],
-                    row["scheme"],
-                    f"{row['tokens']:,}",
-                    f"{row['open']:.0%}",
-                    "" if found is None else f"1e{found:.0f}",
-                    f"{row['perplexity']:.1f}",
-                    row["distinct_words"],
-                )
+    prose = table("text", "mark", "seeds", "open positions", "p per 1,000 tokens", "perplexity", "different words")
+    for what, scheme in in_order((row["what"], row["scheme"]) for row in rows if "perplexity" in row):
+        own = [row for row in rows if (row["what"], row["scheme"]) == (what, scheme)]
+        known = [row["log10_p_per_1000"] for row in own if row["log10_p_per_1000"] is not None]
+        prose.append(
+            line(
+                what,
+                scheme,
+                len(own),
+                f"{mean(row['open'] for row in own):.0%}",
+                f"1e{median(known):.0f}" if known else "",
+                spread([row["perplexity"] for row in own], "{:.1f}"),
+                spread([row["distinct_words"] for row in own], "{:.0f}"),
             )
-    return MARKS.format(table="\n".join(lines))
+        )
+    tasks = table("task", "mark", "gate", "seeds", "right", "same as without a mark", "open positions")
+    for what, scheme, gate in in_order((row["what"], row["scheme"], row["gate"]) for row in rows if "gate" in row):
+        own = [row for row in rows if (row["what"], row["scheme"], row.get("gate")) == (what, scheme, gate)]
+        tasks.append(
+            line(
+                what,
+                scheme,
+                "" if scheme == "none" else "with" if gate else "without",
+                len(own),
+                spread([row["right"] for row in own], "{:.1%}"),
+                spread([row["same_as_unmarked"] for row in own], "{:.1%}"),
+                f"{mean(row['open'] for row in own):.0%}",
+            )
+        )
+    return MARKS.format(prose="\n".join(prose), tasks="\n".join(tasks))
+
+
+def in_order(keys: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Distinct keys as they first appear.
+
+    Args:
+        keys: of rows.
+    """
+    return list(dict.fromkeys(keys))
+
+
+def spread(values: list[float], form: str) -> str:
+    """Mean of several seeds, with the lowest and the highest.
+
+    Args:
+        values: one a seed.
+        form: of a value.
+    """
+    low, middle, high = (form.format(one) for one in (min(values), mean(values), max(values)))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def damage_part(rows: Rows) -> str:
@@ -168,11 +292,23 @@ def damage_part(rows: Rows) -> str:
     Args:
         rows: of `damage.py`.
     """
-    lines = table("world", "task", "bend, in samples", "bend by right answers", "honest answers that are worth as much")
+    lines = table(
+        "world",
+        "task",
+        "samples",
+        "right answers",
+        "bend, in samples",
+        "bend by right answers",
+        "worth in honest answers",
+    )
     for row in rows:
         worth = row["honest_worth"]
         honest = "more than there were" if worth["beyond"] else f"{worth['value']:.0f}"
-        lines.append(line(row["world"], row["task"], row["bend"]["value"], row["bend_by_right_answers"], honest))
+        right = max(
+            (one["right"][0] for one in row["points"] if one["kind"] == "harvested" and one["right"]), default=0
+        )
+        bends = (row["bend"]["value"], row["bend_by_right_answers"])
+        lines.append(line(row["world"], row["task"], row["samples"], f"{right:.0%}", *bends, honest))
     return DAMAGE.format(table="\n".join(lines))
 
 

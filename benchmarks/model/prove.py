@@ -49,7 +49,7 @@ def prepare(world: World) -> None:
     Args:
         world: what cells share.
     """
-    for name in ("teacher-0", "sibling-1", "base-0"):
+    for name in ("teacher-0", "sibling-1", "base-0", "kin-1"):
         world.net(name)
     for campaign in range(CAMPAIGNS):
         world.harvest(campaign, "canary")

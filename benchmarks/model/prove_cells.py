@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
@@ -16,6 +16,7 @@ from stillhunt.model.proof.canary_test import canary_questions, score_choices, s
 from stillhunt.model.proof.control_test import score_continuations, score_likelihoods
 from stillhunt.model.proof.mark_test import KeyedMark, read_mark, score_mark
 from stillhunt.model.proof.suspects import LocalSuspect
+from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt.model.training.likelihood import answer_logprobs
 from stillhunt.model.training.pairs import TextPair
 from stillhunt.model.training.run import TrainingRecipe, train
@@ -29,6 +30,12 @@ FEW = 400
 """Queries for each test of an innocent, who is tried on every campaign under every scheme."""
 MARKED_CAMPAIGNS = 3
 """Campaigns whose marks innocents are tried on; they are tried on the control answers of all."""
+REFERENCES = {
+    "control answers": ("teacher-0",),
+    "control answers, kin known": ("teacher-0", "kin-1"),
+    "control answers, base known": ("teacher-0", "base-0"),
+}
+"""Test -> models whose likelihoods are taken out."""
 SHARES = (0.05, 0.02, 0.01, 0.005)
 
 
@@ -103,7 +110,10 @@ def run_cell(world: World, cell: Cell) -> dict[str, Any]:
         for scheme in schemes:
             if scheme != "none" and cell.kind != "thief" and campaign >= MARKED_CAMPAIGNS:
                 continue
-            for test, score, queries in tried(world, net, campaign, scheme, QUERIES if own else FEW, harvested):
+            innocent = cell.kind != "thief"
+            labels = random.Random(f"{cell}-{campaign}-{scheme}") if innocent else None  # noqa: S311  # no secret
+            limit = QUERIES if own else FEW
+            for test, score, queries in tried(world, net, campaign, scheme, limit, harvested, labels):
                 row["tests"].append(
                     {"campaign": campaign, "scheme": scheme, "test": test, "queries": queries} | asdict(score)
                 )
@@ -164,8 +174,29 @@ def paraphrased(world: World, text: str, share: float, source: random.Random) ->
     return " ".join(words)
 
 
+def relabelled(
+    answers: list[HarvestedAnswer], controls: list[list[str]], source: random.Random
+) -> tuple[list[HarvestedAnswer], list[list[str]]]:
+    """The same texts, of which another one of each prompt counts as harvested: to who learned none, another harvest.
+
+    Args:
+        answers: harvested ones.
+        controls: of each.
+        source: of chance.
+    """
+    mixed = [source.sample([one.answer, *texts], 1 + len(texts)) for one, texts in zip(answers, controls, strict=True)]
+    chosen = [replace(one, answer=texts[0]) for one, texts in zip(answers, mixed, strict=True)]
+    return chosen, [texts[1:] for texts in mixed]
+
+
 def tried(
-    world: World, net: Net, campaign: int, scheme: str, queries: int, harvested: int
+    world: World,
+    net: Net,
+    campaign: int,
+    scheme: str,
+    queries: int,
+    harvested: int,
+    labels: random.Random | None = None,
 ) -> Iterator[tuple[str, Any, int]]:
     """Every test that applies to a campaign's scheme, each with its own queries.
 
@@ -176,6 +207,7 @@ def tried(
         scheme: how its harvest is marked.
         queries: most of them for each test.
         harvested: answers that the campaign got.
+        labels: of innocents: which texts count as harvested, so that each has harvests of its own.
 
     Yields:
         Name of the test, its score, and queries used.
@@ -198,15 +230,18 @@ def tried(
         return
     controls = world.controls(campaign, scheme)[: queries // len(answers) - 1]
     texts = [[control[place] for control in controls] for place in range(len(answers))]
-    suspect, references = ScoredOnce(net), [KnownScores(world, name) for name in ("teacher-0", "base-0")]
+    if labels is not None:
+        answers, texts = relabelled(answers, texts, labels)
+    suspect = ScoredOnce(net)
     scored = len(answers) * (1 + len(controls))
-    yield "control answers", score_likelihoods(suspect, references[:1], answers, texts), scored
-    yield "control answers, base known", score_likelihoods(suspect, references, answers, texts), scored
+    for test, names in REFERENCES.items():
+        references = [KnownScores(world, name) for name in names]
+        yield test, score_likelihoods(suspect, references, answers, texts), scored
     if scheme == "none" and queries == QUERIES:
-        suspect = _suspect(net)
+        asked_suspect = _suspect(net)
         planned = plan_questions(answers, controls[0][: len(answers)], queries, continues=True)
-        asked = ask(suspect, answers, controls[0][: len(answers)], planned)
-        yield "control answers, continued", score_continuations(asked), suspect.asked
+        asked = ask(asked_suspect, answers, controls[0][: len(answers)], planned)
+        yield "control answers, continued", score_continuations(asked), asked_suspect.asked
 
 
 class ScoredOnce:

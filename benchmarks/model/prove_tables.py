@@ -9,6 +9,7 @@ from prove_world import CAMPAIGNS
 from scipy.stats import beta
 
 from stillhunt.dossier.packs.proof_weights import TEST_WEIGHTS
+from stillhunt.model.proof.parameters import P
 
 PAIRS = 1000
 """Pairs of suspect and campaign that a register allows by default (`model.pairs`): p-values are multiplied by it."""
@@ -73,6 +74,23 @@ def power_table(rows: list[dict[str, Any]]) -> list[str]:
             f"{median:.1e} | {named} of {len(own)} |"
         )
     return lines
+
+
+def stopped_by_honest(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """Conclusions that answers to honest accounts stop, and all; those to the next campaign stand for them.
+
+    Args:
+        rows: of thieves.
+    """
+    stopped = concluded = 0
+    for row in rows:
+        own = row["seed"] % CAMPAIGNS
+        found = {(one["test"], one["campaign"]): one for one in row["tests"]}
+        for test in {name for name, _ in found if name.startswith("control answers")}:
+            if corrected(found[test, own]) <= BARS[0]:
+                concluded += 1
+                stopped += found[test, (own + 1) % CAMPAIGNS]["p"] < P.honest
+    return stopped, concluded
 
 
 def innocent_table(rows: list[dict[str, Any]]) -> list[str]:

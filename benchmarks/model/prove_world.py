@@ -46,7 +46,7 @@ CONTROLS = 9
 TEMPERATURE, ANSWER_TOKENS = 0.8, 48
 TEACHER = TinySize(width=160, layers=4, heads=4, longest=96)
 STUDENT = TinySize(width=128, layers=4, heads=4, longest=96)
-STEPS = {"teacher": 700, "sibling": 700, "base": 400}
+STEPS = {"teacher": 700, "sibling": 700, "base": 400, "kin": 400}
 BATCH = 32
 SCHEMES: dict[str, GreenListMark | GumbelMark] = {
     "green": GreenListMark(gamma=0.25, delta=3.0, width=1),
@@ -114,13 +114,15 @@ class World:
         return {word: [words[one] for one in row] for word, row in zip(words, nearest, strict=True)}
 
     def net(self, name: str) -> Net:
-        """A model that is trained once and kept: `teacher-0`, `sibling-N` or `base-N`; a fresh copy each time.
+        """A model that is trained once and kept: `teacher-0`, `sibling-N`, `base-N` or `kin-N`; a fresh copy each time.
+
+        Kin of the suspect have its size and the teacher's texts: whoever has the teacher can make one.
 
         Args:
             name: kind and seed.
         """
         kind, seed = name.split("-")
-        size = STUDENT if kind == "base" else TEACHER
+        size = STUDENT if kind in ("base", "kin") else TEACHER
         net = tiny_net(size, self.tokenizer, int(seed), name)
         path = self.folder / f"{name}.pt"
         if path.exists():
