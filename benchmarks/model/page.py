@@ -26,7 +26,7 @@ HEAD = """# Figures of models
 
 What `stillhunt model` does on models that are trained here, by the scripts in `benchmarks/model`; this page is
 written by `benchmarks/model/page.py` from their rows. Models are tiny, and tasks are simple: what a large model
-gains, keeps or shows, nobody has measured with this tool. The tables say how many students and seeds there were.
+gains or keeps, nobody has measured with this tool. The tables say how many students and seeds there were.
 {missing}
 """
 PROVE = """## Prove
@@ -57,7 +57,7 @@ agree, so that shares scatter more than the number of tests suggests.
 DISTIL = """## Distil
 
 Share of the way from the untrained student to the teacher, over held-out questions with a result that a program
-checks.
+checks. The student without the teacher learned the right answers of the tasks themselves.
 
 {table}
 """
@@ -81,8 +81,9 @@ before and after the guards.
 REAL = """### A pretrained model
 
 The teacher is SmolLM2-135M-Instruct. Copies of it learned, twice, {answers} of its answers (48 tokens, temperature 0.8)
-among 80 texts of a grammar; four control answers to each, and the teacher as the only reference. The honest student
-learned other draws to the same prompts. One run each.
+among 80 texts of a grammar; four control answers to each, and the teacher as the only reference, which is the best
+one that there can be, since the suspects were made from it. The honest student learned other draws to the same
+prompts. One run each.
 
 {table}
 """
@@ -203,10 +204,14 @@ def distil_part(rows: Rows) -> str:
     for task, method in sorted({(row["task"], row["method"]) for row in rows}):
         own = [row for row in rows if (row["task"], row["method"]) == (task, method)]
         models = [{one["model"]: one for one in row["models"]} for row in own]
-        right = [
-            f"{mean(one[name]['right'][0] for one in models):.1%} of {models[0][name]['parameters']:,} parameters"
-            for name in ("teacher", "student", "student without the teacher")
-        ]
+        right = []
+        for name in ("teacher", "student", "student without the teacher"):
+            found = [one[name] for one in models if name in one]  # the last one is the same for all methods of a seed
+            right.append(
+                f"{mean(one['right'][0] for one in found):.1%} of {found[0]['parameters']:,} parameters"
+                if found
+                else "the same"
+            )
         recovered = [one["student"]["recovered"][0] for one in models]
         lines.append(line(task, method, len(own), *right, f"{mean(recovered):.1%}", f"{min(recovered):.1%}"))
     return DISTIL.format(table="\n".join(lines))

@@ -83,6 +83,8 @@ def all_cells(seeds: int, innocents: int) -> Iterator[Cell]:
                 yield Cell("thief", scheme, SHARES[0], 0.0, seed)
             for scheme in ("none", "green"):
                 yield Cell("thief", scheme, SHARES[0], PARAPHRASED, seed)
+            for share in SHARES[1:]:
+                yield Cell("thief", "green", share, 0.0, seed)
         if seed < innocents:
             for kind in INNOCENTS:
                 yield Cell(kind, "none", 0.0, 0.0, seed)
