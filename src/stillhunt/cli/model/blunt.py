@@ -73,9 +73,9 @@ def blunt_list(settings_file: SettingsOption = None, as_json: JsonFlag = False) 
 @blunt_app.command("end")
 def blunt_end(order: OrderArgument, by: ByOption, note: NoteOption, settings_file: SettingsOption = None) -> None:
     """End an order before its time."""
-    from stillhunt.cli.model.blunting import run_blunt_end  # start-up time
+    from stillhunt.cli.model.orders_shown import end_listed_order  # start-up time
 
-    run_blunt_end(order, by, note, settings_file)
+    end_listed_order("blunt", order, by, note, settings_file)
 
 
 @blunt_app.command("apply")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError
 from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.exporting import refuse_existing
+from stillhunt.cli.model.orders_shown import list_orders, order_moment
 from stillhunt.cli.model.starting import start_models
 from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_columns, print_json, safe_lines
 from stillhunt.dossier.keys.folder import keys_folder, pseudonyms_key
 from stillhunt.triage import Case
 
-_NAME_CHARS = 40
 _USE = "blunt apply"
-_HEADINGS = ("order", "measure", "state", "campaign", "accounts", "signed by", "until", "changed", "refused", "reason")
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def run_blunt_order(wanted: NewBluntOrder, *, as_json: bool) -> None:
     accounts = formatting.plural(len(order.accounts), "flagged account")
     words = [measure_in_words("cap" if one == "cap" else measure, keep or 0) for one in _parts(measure, keep)]
     about = (
-        f"{order.measure} for {accounts} of {order.campaign_id}, until {_moment(order.expires_at)}.",
+        f"{order.measure} for {accounts} of {order.campaign_id}, until {order_moment(order.expires_at)}.",
         " ".join(words),
         "Each changed answer carries a notice. Your terms must allow it: 'stillhunt model blunt policy' has a draft.",
     )
@@ -98,72 +96,10 @@ def run_blunt_list(settings_file: Path | None, *, as_json: bool) -> None:
     Raises:
         ConfigError: the register was changed.
     """
-    config = _started(settings_file)
-    from stillhunt.model.orders.lines import START_HASH, order_content, signed_orders, standing_orders  # start-up time
-    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
-
-    lines = OrderRegister(model_folder(config)).lines()
-    standing = {one.order_id for one in standing_orders(lines, _now())}
-    ended = {line.order_id for line in lines if line.kind == "end"}
-    documents = []
-    for order in signed_orders(lines):
-        if order.kind == "blunt":
-            state = "in force" if order.order_id in standing else "ended" if order.order_id in ended else "expired"
-            uses = [line for line in lines if line.kind == "use" and line.order_id == order.order_id]
-            documents.append(
-                {
-                    **order_content(order),
-                    "accounts": len(order.accounts),
-                    "state": state,
-                    "uses": [{"made_at": use.made_at, "what": use.note, **use.content} for use in uses],
-                }
-            )
-    digest = lines[-1].digest if lines else START_HASH
-    if as_json:
-        print_json({"orders": documents, "last_hash": digest})
-        return
-    if not documents:
-        output_console().print("No orders: no answer is changed.")
-        return
-    headings = (
-        "order",
-        "measure",
-        "state",
-        "campaign",
-        "accounts",
-        "signed by",
-        "until",
-        "changed",
-        "refused",
-        "reason",
-    )
-    print_columns(output_console(), [headings, *map(_cells, documents)])
-    message_console().print(
-        f"The register follows from its first line to its last, whose hash is {digest}. Only a hash that you kept "
-        "elsewhere shows whether its end was cut off.",
-        soft_wrap=True,
-    )
-
-
-def run_blunt_end(order_id: str, by: str, note: str, settings_file: Path | None) -> None:
-    """End an order before its time.
-
-    Args:
-        order_id: its id or the beginning of it.
-        by: who ends it.
-        note: why.
-        settings_file: file of settings.
-
-    Raises:
-        ConfigError: there is no such order of a countermeasure in force, or the name or the reason is missing.
-    """
-    config = _started(settings_file)
-    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
-
-    register = OrderRegister(model_folder(config))
-    order = register.active_order(order_id, _now(), "blunt")
-    line = register.end_order(order.order_id, by, note, _now())
-    output_console().print(f"{line.order_id} has ended.")
+    counts = {
+        name: lambda one, name=name: sum(use.get(name, 0) for use in one["uses"]) for name in ("changed", "refused")
+    }
+    list_orders("blunt", counts, "No orders: no answer is changed.", settings_file, as_json=as_json)
 
 
 def run_blunt_apply(wanted: ApplyOrder, *, as_json: bool) -> None:
@@ -186,7 +122,7 @@ def run_blunt_apply(wanted: ApplyOrder, *, as_json: bool) -> None:
         order, before = use.order, wanted.samples_before
         refuse_existing(wanted.out, force=wanted.force)
         keep, appeal = order.settings.get("keep_samples"), config.decide.appeal_url
-        terms = BluntTerms(checked_measure(order.measure), keep, _moment(order.expires_at), appeal)
+        terms = BluntTerms(checked_measure(order.measure), keep, order_moment(order.expires_at), appeal)
         if before is None:
             before = sum(one.get("samples", 0) for one in use.before)
         samples = SampleCount(before)
@@ -280,26 +216,6 @@ def _notes(counts: Any) -> list[str]:
             "touched, since results must not be."
         )
     return notes
-
-
-def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
-    keep = document["settings"].get("keep_samples")
-    return (
-        document["order_id"],
-        document["measure"] + ("" if keep is None else f", {formatting.plural(keep, 'sample')}"),
-        document["state"],
-        formatting.shorten(document["campaign_id"], _NAME_CHARS),
-        formatting.count(document["accounts"]),
-        formatting.shorten(document["signed_by"], _NAME_CHARS),
-        _moment(document["expires_at"]),
-        formatting.count(sum(use.get("changed", 0) for use in document["uses"])),
-        formatting.count(sum(use.get("refused", 0) for use in document["uses"])),
-        formatting.shorten(document["reason"], 2 * _NAME_CHARS),
-    )
-
-
-def _moment(at: int) -> str:
-    return formatting.minute(datetime.fromtimestamp(at / 1e6, UTC))
 
 
 def _now() -> int:

@@ -76,9 +76,9 @@ def mark_list(settings_file: SettingsOption = None, as_json: JsonFlag = False) -
 @mark_app.command("end")
 def mark_end(order: OrderArgument, by: ByOption, note: NoteOption, settings_file: SettingsOption = None) -> None:
     """End an order before its time. Its key stays, so that what was marked can still be proven."""
-    from stillhunt.cli.model.marking import run_mark_end  # start-up time
+    from stillhunt.cli.model.orders_shown import end_listed_order  # start-up time
 
-    run_mark_end(order, by, note, settings_file)
+    end_listed_order("mark", order, by, note, settings_file)
 
 
 @mark_app.command("text")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
+from stillhunt.cli.model.orders_shown import list_orders, order_moment
 from stillhunt.cli.model.starting import start_models
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
+from stillhunt.cli.terminal import message_console, output_console, print_json, safe_lines
 from stillhunt.dossier.keys.folder import keys_folder, pseudonyms_key
 from stillhunt.triage import Case
-
-_NAME_CHARS = 40
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def run_mark_order(wanted: NewOrder, *, as_json: bool) -> None:
     accounts = formatting.plural(len(order.accounts), "flagged account")
     about = (
         f"{order.measure} marks for the answers to {accounts} of {order.campaign_id}, until "
-        f"{_moment(order.expires_at)}; signed by {order.signed_by}."
+        f"{order_moment(order.expires_at)}; signed by {order.signed_by}."
     )
     secret = f"The key is {mark_secret_path(keys, order.order_id)}. Keep a copy: without it nothing can be proven."
     for line in (about, secret):
@@ -85,83 +83,5 @@ def run_mark_list(settings_file: Path | None, *, as_json: bool) -> None:
     Raises:
         ConfigError: the register was changed.
     """
-    config = Config.load(file=settings_file)
-    start_models(config)
-    from stillhunt.model.marks.serving import clock_now  # start-up time
-    from stillhunt.model.orders.lines import START_HASH, order_content, signed_orders, standing_orders  # start-up time
-    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
-
-    now = clock_now()
-    lines = OrderRegister(model_folder(config)).lines()
-    standing = {one.order_id for one in standing_orders(lines, now)}
-    ends = {line.order_id: line for line in lines if line.kind == "end"}
-    digest = lines[-1].digest if lines else START_HASH
-    documents = []
-    for order in (one for one in signed_orders(lines) if one.kind == "mark"):
-        end = ends.get(order.order_id)
-        state = "in force" if order.order_id in standing else "expired" if end is None else "ended"
-        uses = [line for line in lines if line.kind == "use" and line.order_id == order.order_id]
-        shown = {name: value for name, value in order_content(order).items() if name != "accounts"}
-        documents.append(
-            {
-                **shown,
-                "accounts": len(order.accounts),
-                "state": state,
-                "ended": None if end is None else {"made_at": end.made_at, "by": end.by, "reason": end.note},
-                "uses": [{"made_at": use.made_at, "what": use.note, **use.content} for use in uses],
-            }
-        )
-    if as_json:
-        print_json({"orders": documents, "last_hash": digest})
-        return
-    if not documents:
-        output_console().print("No orders: nothing is marked.")
-        return
-    headings = ("order", "measure", "state", "campaign", "accounts", "signed by", "until", "used", "reason")
-    print_columns(output_console(), [headings, *map(_cells, documents)])
-    message_console().print(
-        f"The register follows from its first line to its last, whose hash is {digest}. Only a hash that you kept "
-        "elsewhere shows whether its end was cut off.",
-        soft_wrap=True,
-    )
-
-
-def run_mark_end(order_id: str, by: str, note: str, settings_file: Path | None) -> None:
-    """End an order before its time.
-
-    Args:
-        order_id: its id or the beginning of it.
-        by: who ends it.
-        note: why.
-        settings_file: file of settings.
-
-    Raises:
-        ConfigError: there is no such order to mark in force, or the name or the reason is missing.
-    """
-    config = Config.load(file=settings_file)
-    start_models(config)
-    from stillhunt.model.marks.serving import clock_now  # start-up time
-    from stillhunt.model.orders.register import OrderRegister, model_folder  # start-up time
-
-    register = OrderRegister(model_folder(config))
-    order = register.active_order(order_id, clock_now(), "mark")
-    line = register.end_order(order.order_id, by, note, clock_now())
-    output_console().print(f"{line.order_id} has ended.")
-
-
-def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        document["order_id"],
-        document["measure"],
-        document["state"],
-        formatting.shorten(document["campaign_id"], _NAME_CHARS),
-        formatting.count(document["accounts"]),
-        formatting.shorten(document["signed_by"], _NAME_CHARS),
-        _moment(document["expires_at"]),
-        formatting.count(len(document["uses"])),
-        formatting.shorten(document["reason"], 2 * _NAME_CHARS),
-    )
-
-
-def _moment(at: int) -> str:
-    return formatting.minute(datetime.fromtimestamp(at / 1e6, UTC))
+    counts = {"used": lambda one: len(one["uses"])}
+    list_orders("mark", counts, "No orders: nothing is marked.", settings_file, as_json=as_json)

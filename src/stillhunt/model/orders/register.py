@@ -336,15 +336,7 @@ class OrderRegister:
         if not lines:  # so that a register of one line without this file is never what a dead process left
             write_whole(last, [START_HASH.encode() + b"\n"])
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                end = sum(len(line_bytes(one)) for one in lines)
-                os.ftruncate(handle, end)  # what a process that died left of a line
-                if os.pwrite(handle, raw, end) != len(raw):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            write_line(self.path, raw, sum(len(line_bytes(one)) for one in lines))
         except OSError as error:
             raise self._unwritable(error) from error
         write_whole(last, [placed.digest.encode() + b"\n"])
@@ -363,3 +355,24 @@ class OrderRegister:
             where=str(self.path),
             next_step="set model.folder to a folder of yours; nothing is done without the register",
         )
+
+
+def write_line(path: Path, line: bytes, end: int) -> None:
+    """Write a line behind the whole ones of a register, in place of what a process that died left of one.
+
+    Args:
+        path: of the register; no link.
+        line: with its line feed.
+        end: bytes of the whole lines.
+
+    Raises:
+        OSError: it cannot be written, or there is no room.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.ftruncate(handle, end)
+        if os.pwrite(handle, line, end) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
+    finally:
+        os.close(handle)

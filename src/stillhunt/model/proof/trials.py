@@ -7,7 +7,6 @@ unnoticed. It protects against accidents: whoever can write the folder can write
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -21,6 +20,7 @@ from typing import Any
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.whole_files import write_whole
+from stillhunt.model.orders.register import write_line
 
 TRIALS_FILE, LAST_TRIAL_FILE = "trials.jsonl", "trials.last"
 _LOCK_FILE = "trials.lock"
@@ -237,14 +237,7 @@ class TrialRegister:
         self._note_last(lines)  # so that it never lags by two, whenever a process dies
         line = json.dumps({**entry, "before": lines.last}, sort_keys=True, allow_nan=False).encode() + b"\n"
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                os.ftruncate(handle, lines.size)  # what a dead process left of a line
-                if os.pwrite(handle, line, lines.size) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            write_line(self.path, line, lines.size)
         except OSError as error:
             raise self._unwritable(error) from error
         lines.follow(line)
