@@ -6,16 +6,15 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-from source_tree import PACKAGE, ROOT, functions_of, place, python_files, tree_of
+from source_tree import PACKAGE, functions_of, place, python_files, tree_of
 
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)")
 REASONED = re.compile(SUPPRESSION.pattern + r"(?::\s*[A-Z0-9, ]+|\[[a-z, -]+\])?\s+[#-]+\s*\w.*\w")
 USER_ERRORS = ("InputError", "ConfigError", "OutputError", "CaseError")
 SLEEPERS = ("sleep", "wait_for_timeout")
 
+HERE = Path(__file__).resolve()
 OURS = python_files("src", "tests", "benchmarks", "docs")
-ids = {"ids": lambda path: str(path.relative_to(ROOT))}
 
 
 def suppressions_without_reason(text: str) -> list[str]:
@@ -24,9 +23,9 @@ def suppressions_without_reason(text: str) -> list[str]:
     return [line for line in lines if not REASONED.search(line)]
 
 
-@pytest.mark.parametrize("path", [path for path in OURS if path.name != Path(__file__).name], **ids)
-def test_suppressions_have_reasons(path: Path) -> None:
-    assert not suppressions_without_reason(path.read_text(encoding="utf-8"))
+def test_suppressions_have_reasons() -> None:
+    found = {path: suppressions_without_reason(path.read_text(encoding="utf-8")) for path in OURS}
+    assert {str(path): lines for path, lines in found.items() if lines and path != HERE} == {}
 
 
 def test_suppression_without_reason_is_caught() -> None:
@@ -43,11 +42,11 @@ def raised_user_errors(path: Path) -> list[ast.Call]:
     return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in USER_ERRORS]
 
 
-@pytest.mark.parametrize("path", python_files("src"), **ids)
-def test_user_errors_say_what_to_do_next(path: Path) -> None:
+def test_user_errors_say_what_to_do_next() -> None:
     """A user error without `next_step` does not help the reader."""
     silent = [
         place(path, call)
+        for path in python_files("src")
         for call in raised_user_errors(path)
         if not any(keyword.arg in ("next_step", None) for keyword in call.keywords)
     ]
@@ -77,10 +76,14 @@ def flags_in_texts(tree: ast.AST) -> list[ast.Constant]:
     return [node for node in texts if node not in kept and FLAG.search(node.value)]
 
 
-@pytest.mark.parametrize("path", [path for path in python_files("src") if "cli" not in path.parts], **ids)
-def test_the_library_speaks_of_no_option_of_the_command_line(path: Path) -> None:
+def test_the_library_speaks_of_no_option_of_the_command_line() -> None:
     """Who calls `stillhunt.hunt` has arguments and settings; options stand in `command_step`, for the command line."""
-    found = [f"{place(path, node)}: {node.value!r:.80}" for node in flags_in_texts(tree_of(path))]
+    found = [
+        f"{place(path, node)}: {node.value!r:.80}"
+        for path in python_files("src")
+        if "cli" not in path.parts
+        for node in flags_in_texts(tree_of(path))
+    ]
     assert not found, "say it in words of the library, and give the option in command_step=:\n" + "\n".join(found)
 
 
@@ -94,17 +97,20 @@ def test_there_are_user_errors_to_check() -> None:
     assert sum(len(raised_user_errors(path)) for path in python_files("src")) >= 8
 
 
-@pytest.mark.parametrize("path", python_files("tests"), **ids)
-def test_no_test_sleeps(path: Path) -> None:
-    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
-    names = [getattr(call.func, "attr", getattr(call.func, "id", "")) for call in calls]
-    assert not set(names) & set(SLEEPERS), f"{path} sleeps: wait for a condition instead"
+def test_no_test_sleeps() -> None:
+    sleepers = [
+        place(path, call)
+        for path in python_files("tests")
+        for call in ast.walk(tree_of(path))
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) in SLEEPERS
+    ]
+    assert not sleepers, f"wait for a condition instead: {sleepers}"
 
 
-@pytest.mark.parametrize("path", python_files("src"), **ids)
-def test_public_functions_have_docstrings(path: Path) -> None:
+def test_public_functions_have_docstrings() -> None:
     without = [
         place(path, function)
+        for path in python_files("src")
         for function in functions_of(path)
         if not function.name.startswith("_") and not ast.get_docstring(function) and not is_private(path, function)
     ]
@@ -145,16 +151,10 @@ def test_nothing_prints_from_the_library() -> None:
     assert not talkers
 
 
-@pytest.mark.parametrize("path", [path for path in python_files("tests") if path.name != Path(__file__).name], **ids)
-def test_generated_examples_are_the_same_every_time(path: Path) -> None:
+def test_generated_examples_are_the_same_every_time() -> None:
     """Hypothesis draws new examples in every run by default; a failure must be one that others can repeat."""
-    text = path.read_text(encoding="utf-8")
-    if "from hypothesis import" in text and "@given" in text:
-        assert "derandomize=True" in text or "@seed(" in text or has_derandomized_profile(), (
-            f"{path}: add derandomize=True"
-        )
-
-
-def has_derandomized_profile() -> bool:
-    conftest = ROOT / "tests" / "conftest.py"
-    return conftest.exists() and "derandomize=True" in conftest.read_text(encoding="utf-8")
+    texts = {path: path.read_text(encoding="utf-8") for path in python_files("tests") if path != HERE}
+    drawn = {path: text for path, text in texts.items() if "from hypothesis import" in text and "@given" in text}
+    new = [str(path) for path, text in drawn.items() if "derandomize=True" not in text and "@seed(" not in text]
+    assert len(drawn) > 20
+    assert not new, f"add derandomize=True: {new}"
