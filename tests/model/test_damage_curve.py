@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
-from stillhunt.model.damage.curve import bend_of, equal_count, interval_of, learning_curve
+from stillhunt.model.damage.curve import Interval, bend_of, equal_count, interval_of, learning_curve
 from stillhunt.model.damage.measuring import DamageResult
 from stillhunt.model.damage.report import damage_document, damage_page
 from stillhunt.model.damage.samples import TakenAnswer
@@ -100,7 +101,7 @@ def test_honest_answers_that_teach_as_much_are_said_to() -> None:
     found = result([4.0, 3.0, 2.0, 1.0], [4.0, 3.0, 2.0, 1.0])
     assert not found.curve.reached
     words = " ".join(damage_sentences(found))
-    assert "no more than honest answers did" in words
+    assert "not certain that the harvest taught these students more than honest answers did" in words
     assert "does not bend within these counts" in words
 
 
@@ -121,6 +122,69 @@ def test_intervals_are_wider_where_seeds_differ() -> None:
         for point in (learning_curve(made, held, 0).point(HARVESTED, 128) for made in (same, apart))
     ]
     assert widths[1] > 10 * widths[0]
+
+
+def test_intervals_of_few_seeds_hold_the_loss_of_all_seeds() -> None:
+    source = np.random.default_rng(1)
+    held = HeldOut({HARVESTED: samples(), HONEST: samples()}, samples(), samples(), samples())
+    inside = []
+    for _ in range(40):
+        made = students([2.0] * 4, [2.0] * 4)
+        for one in made.scores:
+            luck = 3 * source.normal()
+            one.nats[:] = [value + luck for value in one.nats]
+        inside += [point.loss.low <= 2 <= point.loss.high for point in learning_curve(made, held, 0).points]
+    # Draws of three seeds with replacement alone hold it 3 times in 4.
+    assert np.mean(inside) >= 0.9
+
+
+def test_the_luck_of_seeds_with_few_honest_answers_does_not_hide_an_advantage() -> None:
+    held = HeldOut({HARVESTED: samples(), HONEST: samples()}, samples(), samples(), samples())
+    made = students([1.0, 0.5, 0.2, 0.1], [4.0, 4.0, 4.0, 3.8])
+    for one in made.scores:
+        if one.kind == HONEST and one.count < COUNTS[-1]:
+            lucky = COUNTS.index(one.count) == one.seed
+            one.nats[:] = [value * (0.5 if lucky else 1.25) for value in one.nats]
+    advantage = learning_curve(made, held, 0).advantage
+    assert advantage.value == pytest.approx((3.8 - 0.1) / 2, abs=0.01)
+    assert advantage.low > 1.8  # the best count of each draw would have none in draws of the lucky seed
+
+
+def test_a_worth_beyond_all_has_the_bound_that_is_not() -> None:
+    made = result([3.0, 2.0, 1.5, 1.2], [4.0, 3.0, 2.0, 1.6])
+    curve = replace(made.curve, honest_worth=Interval(math.inf, 100.4, math.inf))
+    words = " ".join(damage_sentences(replace(made, curve=curve)))
+    assert "worth more than 128 honest answers (95 % interval: 100 to more than 128)" in words
+
+
+def test_answers_given_exactly_may_become_more_when_the_loss_hardly_falls() -> None:
+    held = HeldOut({HARVESTED: samples(), HONEST: samples()}, samples(), samples(), samples())
+    made = students([4.0, 1.0, 0.9, 0.85], [5.0] * 4)
+    for right, bend in (((0, 10, 20, 38), math.inf), ((0, 10, 38, 39), 64)):
+        for one in made.scores:
+            share = right[COUNTS.index(one.count)] if one.kind == HARVESTED else 0
+            one.exact[:] = [at < share for at in range(ANSWERS)]
+        curve = learning_curve(made, held, 0)
+        assert curve.bend.value == 32
+        assert curve.exact_bend is not None
+        assert curve.exact_bend.value == bend
+        words = " ".join(damage_sentences(replace(result([1.0] * 4, [1.0] * 4), curve=curve)))
+        assert ("they still become more" in words) == math.isinf(bend)
+        assert ("By answers that are given exactly, the curve bends at 64" in words) == math.isfinite(bend)
+    for one in made.scores:
+        one.exact[:] = [False] * ANSWERS
+    assert learning_curve(made, held, 0).exact_bend is None
+
+
+def test_no_bound_of_a_loss_is_below_nothing() -> None:
+    held = HeldOut({HARVESTED: samples(), HONEST: samples()}, samples(), samples(), samples())
+    made = students([0.1] * 4, [0.1] * 4)
+    for one in made.scores:
+        one.nats[:] = [value + 3 * one.seed for value in one.nats]
+    curve = learning_curve(made, held, 0)
+    assert curve.point(HARVESTED, 128).loss.low == 0
+    assert curve.gains
+    assert all(-1 <= one.share.low <= one.share.high <= 1 for one in curve.gains)
 
 
 def test_answers_of_one_group_are_drawn_together() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t as student_t
 
 from stillhunt.model.damage.parameters import P
 from stillhunt.model.damage.splitting import HARVESTED, HONEST, KINDS, HeldOut
@@ -19,6 +20,8 @@ from stillhunt.model.damage.students import Students
 
 Floats = npt.NDArray[np.float64]
 _BOUNDS = (0.025, 0.975)
+_LEAST = 1e-9
+"""Least loss, so that a share of it is a number."""
 _Z = 1.96
 """Standard deviations on either side of a 95 % interval."""
 
@@ -87,6 +90,8 @@ class LearningCurve:
         learned: nats a byte between the smallest count and all of the harvest.
         bend: count from which a doubling brings less than `bend_share` of the best one; infinite where there is none.
         bent: share of the draws in which the curve bends within the counts.
+        exact_bend: the same count by the share of short answers that are given exactly, which goes on to rise when the
+            loss hardly falls; None where too few are short or more samples bring no more of them.
         gains: by skill and subject.
         honest_loss: kind -> nats a byte of held-out honest answers, of students with all samples.
     """
@@ -99,6 +104,7 @@ class LearningCurve:
     learned: Interval
     bend: Interval
     bent: float
+    exact_bend: Interval | None
     gains: tuple[LabelGain, ...]
     honest_loss: dict[str, Interval]
 
@@ -123,7 +129,8 @@ class _Losses:
         source = np.random.default_rng(seed)
         seeds = self.nats[HARVESTED].shape[1]
         chosen = source.multinomial(seeds, np.full(seeds, 1 / seeds), P.resamples) / seeds
-        self.seed_weights = np.vstack([np.full((1, seeds), 1 / seeds), chosen])
+        even = np.full((1, seeds), 1 / seeds)
+        self.seed_weights = np.vstack([even, even + _widening(seeds) * (chosen - even)])
         self.weights = _group_weights([one.group for one in held.asked], source)
         self.honest_weights = _group_weights([one.group for one in held.asked_honest], source)
 
@@ -133,7 +140,17 @@ class _Losses:
         for kind, each in values.items():
             by_seed = np.einsum("csp,bp->bcs", each, weights)
             means[kind] = np.einsum("bcs,bs->bc", by_seed, self.seed_weights)
-        return {kind: mean / (weights @ per)[:, None] for kind, mean in means.items()}
+        # Neither a loss nor a share is below 0, however far the seeds of a draw are from their mean.
+        return {kind: np.maximum(mean / (weights @ per)[:, None], 0.0) for kind, mean in means.items()}
+
+
+def _widening(seeds: int) -> float:
+    """By how much draws of few seeds are too close to their mean.
+
+    A draw with replacement lacks one degree of freedom, and what it knows of the spread is itself by chance: as for the
+    mean of so few numbers, bounds are those of Student's distribution.
+    """
+    return math.sqrt(seeds / (seeds - 1)) * float(student_t.ppf(_BOUNDS[1], seeds - 1)) / _Z
 
 
 def _stacked(students: Students, values: Sequence[Sequence[float]]) -> dict[str, Floats]:
@@ -175,10 +192,12 @@ def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurv
     harvested, honest = by_byte[HARVESTED], by_byte[HONEST]
     bends = np.array([bend_of(row, counts[HARVESTED]) for row in harvested])
     learned = harvested[:, 0] - harvested[:, -1]
-    best_honest = honest.min(axis=1)
+    # The same count in all draws: the least of several in each draw is low by chance alone, and hides an advantage.
+    best_honest = honest[:, int(np.argmin(honest[0]))]
     advantage = interval_of(best_honest - harvested[:, -1])
+    exact = _exact_shares(students, losses)
     return LearningCurve(
-        points=_points(students, losses, by_token, by_byte),
+        points=_points(students, losses, (by_token, by_byte, exact)),
         advantage=advantage,
         honest_worth=interval_of(_each(equal_count, harvested[:, -1], honest, counts[HONEST])),
         harvested_worth=interval_of(_each(equal_count, best_honest, harvested, counts[HARVESTED])),
@@ -186,6 +205,7 @@ def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurv
         learned=interval_of(learned),
         bend=interval_of(bends),
         bent=float(np.isfinite(bends[1:]).mean()),
+        exact_bend=_exact_bend(exact[HARVESTED], counts[HARVESTED]) if exact else None,
         gains=_gains(losses, held),
         honest_loss=_honest_loss(losses, students),
     )
@@ -253,15 +273,26 @@ def bend_of(losses: Floats, counts: Sequence[int]) -> float:
     return float(counts[place]) if place < len(gains) else math.inf
 
 
-def _points(
-    students: Students, losses: _Losses, by_token: dict[str, Floats], by_byte: dict[str, Floats]
-) -> tuple[CurvePoint, ...]:
+def _exact_shares(students: Students, losses: _Losses) -> dict[str, Floats]:
+    """Kind -> share of the short answers that are given exactly, draws x counts; empty where too few are short."""
     short = np.array(students.asked.short)
-    exact: dict[str, Floats] = {}
-    if short.sum() >= P.least_pairs:
-        short_weights = losses.weights * short
-        # A draw without a short answer would have no share; there are enough of them that none comes.
-        exact = losses.mean(losses.exact, short.astype(float), short_weights)
+    if short.sum() < P.least_pairs:
+        return {}
+    # A draw without a short answer would have no share; there are enough of them that none comes.
+    return losses.mean(losses.exact, short.astype(float), losses.weights * short)
+
+
+def _exact_bend(exact: Floats, counts: tuple[int, ...]) -> Interval | None:
+    if interval_of(exact[:, -1] - exact[:, 0]).low <= 0:
+        return None
+    return interval_of(np.array([bend_of(-row, counts) for row in exact]))
+
+
+def _points(
+    students: Students, losses: _Losses, means: tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]
+) -> tuple[CurvePoint, ...]:
+    by_token, by_byte, exact = means
+    short = sum(students.asked.short)
     points = []
     for kind in KINDS:
         for place, count in enumerate(losses.counts[kind]):
@@ -272,7 +303,7 @@ def _points(
                     count,
                     interval_of(by_token[kind][:, place]),
                     interval_of(by_byte[kind][:, place]),
-                    _widened(interval_of(exact[kind][:, place]), int(short.sum())) if exact else None,
+                    _widened(interval_of(exact[kind][:, place]), short) if exact else None,
                     steps,
                 )
             )
@@ -312,7 +343,9 @@ def _gains(losses: _Losses, held: HeldOut) -> tuple[LabelGain, ...]:
             ).items()
         }
         gain = kept[HONEST] - kept[HARVESTED]
-        gains.append(LabelGain(aspect, name, int(shows.sum()), interval_of(gain), interval_of(gain / kept[HONEST])))
+        # In a draw in which honest students have next to no loss, any share of it would be possible.
+        share = np.clip(gain / np.maximum(kept[HONEST], _LEAST), -1.0, 1.0)
+        gains.append(LabelGain(aspect, name, int(shows.sum()), interval_of(gain), interval_of(share)))
     return tuple(sorted(gains, key=lambda one: (one.aspect, -one.gain.low, one.name)))
 
 

@@ -75,8 +75,8 @@ def _worth(result: DamageResult) -> str:
     difference = bounded(curve.advantage)
     if curve.advantage.low <= 0:
         return (
-            "As far as this can tell, the harvest taught these students no more than honest answers did: the "
-            f"difference is {difference} nats a byte."
+            "It is not certain that the harvest taught these students more than honest answers did: the difference is "
+            f"{difference} nats a byte, and more seeds make its interval narrower."
         )
     smallest = min(one.count for one in curve.points)
     worth = _answers(curve.honest_worth, (smallest, honest), "honest answers")
@@ -88,14 +88,19 @@ def _worth(result: DamageResult) -> str:
 
 
 def _answers(worth: Interval, tried: tuple[int, int], what: str) -> str:
+    value, low, high = (_answer_count(one, tried) for one in (worth.value, worth.low, worth.high))
+    if value == low == high:
+        return f"{value} {what}"
+    about = "about " if 0 < worth.value < math.inf else ""
+    return f"{about}{value} {what} (95 % interval: {low} to {high})"
+
+
+def _answer_count(one: float, tried: tuple[int, int]) -> str:
+    """A count of answers, or that it lies beyond those that were tried."""
     smallest, most = tried
-    if math.isinf(worth.value):
-        return f"more than {count(most)} {what}"
-    if worth.value == 0:
-        return f"fewer than {count(smallest)} {what}"
-    low = f"fewer than {count(smallest)}" if worth.low == 0 else count(round(worth.low))
-    high = f"more than {count(most)}" if math.isinf(worth.high) else count(round(worth.high))
-    return f"about {count(round(worth.value))} {what} (95 % interval: {low} to {high})"
+    if math.isinf(one):
+        return f"more than {count(most)}"
+    return count(round(one)) if one else f"fewer than {count(smallest)}"
 
 
 def _reached(result: DamageResult) -> str:
@@ -117,10 +122,8 @@ def _bend(result: DamageResult) -> str:
             f"The curve does not bend within these counts: the last doubling still brings {share} or more of what the "
             f"best one brought (it bends in {percent(curve.bent)} of the draws). More samples would teach more."
         )
-    high = "beyond all" if math.isinf(curve.bend.high) else count(round(curve.bend.high))
     return (
-        f"The curve bends at {count(round(curve.bend.value))} useful samples (95 % interval: "
-        f"{count(round(curve.bend.low))} to {high}): from there on a doubling brings less than {share} of what the "
+        f"The curve bends at {_bend_count(curve.bend)}: from there on a doubling brings less than {share} of what the "
         "best one brought."
     )
 
@@ -142,4 +145,20 @@ def _exactness(result: DamageResult) -> list[str]:
     if best.exact is None:
         return []
     parts = f"students of all harvested samples give {exact_share(best)} exactly, those of honest answers"
-    return [f"Of the short held-out answers, {parts} {exact_share(honest)}."]
+    return [f"Of the short held-out answers, {parts} {exact_share(honest)}.", *_exact_bend(result)]
+
+
+def _exact_bend(result: DamageResult) -> list[str]:
+    bend = result.curve.exact_bend
+    if bend is None:
+        return []
+    if math.isinf(bend.value):
+        low = "" if math.isinf(bend.low) else f" (95 % interval: from {count(round(bend.low))})"
+        return [f"By answers that are given exactly, the curve bends beyond these counts{low}: they still become more."]
+    return [f"By answers that are given exactly, the curve bends at {_bend_count(bend)}."]
+
+
+def _bend_count(bend: Interval) -> str:
+    high = "beyond all" if math.isinf(bend.high) else count(round(bend.high))
+    low = "beyond all" if math.isinf(bend.low) else count(round(bend.low))
+    return f"{count(round(bend.value))} useful samples (95 % interval: {low} to {high})"
