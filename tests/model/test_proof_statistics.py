@@ -23,7 +23,7 @@ from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt.model.proof.aligned_ranks import aligned_rank_p
 from stillhunt.model.proof.asking import plan_questions
 from stillhunt.model.proof.canary_test import canary_questions
-from stillhunt.model.proof.control_answers import drawn_again, drawn_alone
+from stillhunt.model.proof.control_answers import DrawnAnswers, drawn_again, drawn_alone
 from stillhunt.model.proof.control_test import score_likelihoods
 from stillhunt.model.proof.distinct_tokens import distinct_tokens
 from stillhunt.model.proof.keyed_sums import green_tail, gumbel_tail
@@ -70,6 +70,14 @@ def test_more_controls_say_more_of_few_answers() -> None:
     assert aligned_rank_p(values.tolist()) < 1e-3 * aligned_rank_p(values[:, :2].tolist())
 
 
+@pytest.mark.parametrize("unit", [5e-324, 1e-200, 1.0, 1e200])
+def test_the_bounds_do_not_depend_on_the_unit_of_the_weights(unit: float) -> None:
+    weights, green = np.array([3.0, 1.0, 2.0]), np.array([True, False, True])
+    assert green_tail(unit * weights, green, 0.25) == pytest.approx(green_tail(weights, green, 0.25))
+    scores = np.array([4.0, 1.0, 3.0])
+    assert gumbel_tail(unit * weights, scores) == pytest.approx(gumbel_tail(weights, scores))
+
+
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.integers(0, 2**9 - 1))
 @settings(derandomize=True, deadline=None, max_examples=80)
 def test_the_bound_of_a_green_sum_is_above_its_exact_tail(weights: list[float], chosen: int) -> None:
@@ -80,7 +88,7 @@ def test_the_bound_of_a_green_sum_is_above_its_exact_tail(weights: list[float], 
     sums = flags @ values
     chances = gamma ** flags.sum(1) * (1 - gamma) ** (~flags).sum(1)
     green = flags[chosen % len(flags)]
-    exact = float(chances[sums >= green @ values - 1e-12].sum())
+    exact = float(chances[sums >= green @ values - 1e-12 * np.abs(values).max()].sum())
     assert exact <= green_tail(values, green, gamma) * (1 + 1e-6) + 1e-12
 
 
@@ -216,9 +224,10 @@ def test_a_wording_that_the_prompt_shows_is_not_asked_about() -> None:
 def test_a_model_without_likelihoods_is_an_error_of_the_user() -> None:
     class Broken:
         name = "broken"
+        scores_end = True
 
         def score(self, pairs: list[TextPair]) -> list[list[float]]:
             return [[float("nan")] for _ in pairs]
 
     with pytest.raises(InputError, match="damaged"):
-        score_likelihoods(Broken(), [], answers(2), [["a"], ["b"]])  # type: ignore[arg-type]  # asked for scores alone
+        score_likelihoods(Broken(), [], DrawnAnswers(answers(2), [["a"], ["b"]]))  # type: ignore[arg-type]  # asked for scores alone

@@ -208,13 +208,21 @@ def test_another_version_of_the_teacher_accuses_nobody() -> None:
     train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
     context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
     earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(800))
-    found = ControlAnswersTest().run(earlier, scene.harvest("c-2"), context)
+    found = ControlAnswersTest().run(earlier, scene.harvest(), context)
     assert found.p == 1.0
     assert "logged answers to honest accounts to their control answers as well" in found.note
     # It would be accused if honest accounts had their answers from the later version.
     drawn = generate(later, [one.prompt for one in scene.honest], Sampling(24, seed=6))
     same = tuple(replace(one, answer=text) for one, text in zip(scene.honest, drawn, strict=True))
-    assert ControlAnswersTest().run(earlier, replace(scene.harvest("c-2"), honest=same), context).p < 1e-6
+    assert ControlAnswersTest().run(earlier, replace(scene.harvest(), honest=same), context).p < 1e-6
+
+
+def test_honest_answers_that_are_shorter_than_every_harvested_one_leave_nothing_to_compare() -> None:
+    harvest = prove_scene().harvest()
+    short = tuple(replace(one, answer=" ".join(one.answer.split()[:2])) for one in harvest.honest[:2])
+    found = control_result(replace(harvest, honest=short), "student")
+    assert (found.p, found.used) == (1.0, 0)
+    assert "fewer tokens together than one harvested answer" in found.note
 
 
 def test_short_honest_answers_do_not_let_another_version_accuse() -> None:

@@ -107,6 +107,15 @@ def canary_choices(text: str) -> list[CanaryChoice]:
     return choices
 
 
+def unkeyed_text(text: str) -> str:
+    """A text with the first wording of each pair, whatever a key chose.
+
+    Args:
+        text: an answer, with canaries or without.
+    """
+    return _chosen(text, lambda _: 0)[0]
+
+
 def shown_choices(text: str) -> set[tuple[int, str]]:
     """Pair and word before of every wording in a text, also where it is left as it is: what a reader may repeat.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillhunt.base import formatting
 from stillhunt.dossier.keys.folder import keys_folder
@@ -20,10 +19,12 @@ from stillhunt.model.proof.asking import ask, plan_questions
 from stillhunt.model.proof.budget import QueryBudget
 from stillhunt.model.proof.control_answers import (
     AnswerMark,
+    DrawnAnswers,
     alike,
     comparable,
     draw_controls,
     drawn_again,
+    ended_alike,
 )
 from stillhunt.model.proof.control_test import ControlScore, score_continuations, score_likelihoods
 from stillhunt.model.proof.mark_test import KeyedMark, score_texts
@@ -33,10 +34,10 @@ from stillhunt.model.proof.suspects import LocalSuspect, Suspect
 from stillhunt.model.proof.verdict import CONTROLS_TEST, SMALLEST_P, TestResult
 from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
 
-POWER = ((100, 3, 6, 6, 6), (40, 1, 6, 6, 6), (20, 0, 0, 4, 6), (10, 0, 0, 0, 6))
+POWER = ((100, 6, 6, 6, 6), (40, 0, 6, 6, 6), (20, 0, 0, 4, 6), (10, 0, 0, 0, 3))
 """Harvested answers; students that were found at a corrected p of 1e-5 for 1,000 pairs, with the teacher as reference,
 with a model of their size as well, and with the one that they were made from; students (measured, descending:
-docs/model-figures.md, unmarked harvests)."""
+docs/model-figures.md, unmarked harvests in whole texts)."""
 _PARTS = 2
 """Harvested answers and honest ones have a part of the queries each (derived: both must see a difference alike)."""
 _SEVERAL = "several marks were ordered for this campaign, so that one control answer cannot be like all harvested ones"
@@ -48,7 +49,8 @@ _NO_HONEST = (
     "no answer to an honest account of the same model and day can be drawn again, so that another version of the "
     "teacher could make an innocent model look guilty"
 )
-_ALL_ONE = "every one of the {} is the same as its control answers, or has one token"
+_ALL_ONE = "every one of the {} is the same as its control answers, or too short to be compared with them"
+_TOO_LONG = "the answers to honest accounts have fewer tokens together than one harvested answer"
 _NOT_ALIKE = (
     "the teacher or a reference itself finds the {} more or less likely than their control answers: they were given by "
     "another version, at another temperature, or under instructions that the log does not have"
@@ -57,6 +59,7 @@ _PREFERS_HONEST = (
     "the suspect prefers {} logged answers to honest accounts to their control answers as well (p = {:.1g}): either "
     "another version of the teacher gave them than the one that was named, or it learned those, too"
 )
+_CUT = "texts were cut to a common length, since they did not end alike or the log has no limit of tokens"
 _HARVESTED, _HONEST = "harvested answers", "answers to honest accounts"
 
 
@@ -68,14 +71,6 @@ class _Asking:
     continues: bool
     draws: int
     queries: int
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Logged answers with their control answers, cut alike."""
-
-    answers: Sequence[HarvestedAnswer]
-    controls: Sequence[Sequence[str]]
 
 
 class ControlAnswersTest:
@@ -101,15 +96,22 @@ class ControlAnswersTest:
             return TestResult(self.name, 1.0, note=_NO_HONEST)
         most = max(1, min(left // 2, P.most_answers, len(usable), len(honest)))
         asking = _Asking(scores, continues, min(P.most_controls, max(1, left // most - 1)) if scores else 1, left)
-        own = _drawn(usable[:most], _HARVESTED, asking, mark, context)
         many = min(left // (1 + asking.draws), P.most_answers)
-        others = _drawn(honest[:many], _HONEST, asking, AnswerMark(), context)
-        if isinstance(own, str) or isinstance(others, str):
-            return TestResult(self.name, 1.0, note=next(one for one in (own, others) if isinstance(one, str)))
-        return self._compared(suspect, _no_longer(own, others, context), others, asking, context)
+        parts = [
+            DrawnAnswers(some, draw_controls(context.teacher, some, asking.draws, context.seed, like))
+            for some, like in ((usable[:most], mark), (honest[:many], AnswerMark()))
+        ]
+        whole = ended_alike(context.teacher, parts)
+        own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
+        note = _unlike(own, _HARVESTED, suspect, context) or _unlike(others, _HONEST, suspect, context)
+        own = _no_longer(own, others, context)
+        if note or not own.answers:
+            return TestResult(self.name, 1.0, note=note or _TOO_LONG)
+        found = self._compared(suspect, own, others, asking, context)
+        return found if whole else replace(found, note=f"{found.note}; {_CUT}")
 
     def _compared(
-        self, suspect: Suspect, own: _Drawn, others: _Drawn, asking: _Asking, context: ProofContext
+        self, suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, asking: _Asking, context: ProofContext
     ) -> TestResult:
         score = _score(suspect, own, asking, context)
         note = (
@@ -134,7 +136,7 @@ def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
         scores: whether the suspect says how likely it finds an answer.
     """
     if not scores:
-        return "without scores, none of the students with 10 to 100 harvested answers was found"
+        return "without scores, no student of a million parameters with 10 to 100 harvested answers was found"
     floor = max(float(1 + draws) ** -answers, SMALLEST_P)
     known = [one for one in POWER if one[0] <= answers]
     measured = "no student with so few answers was measured"
@@ -142,8 +144,8 @@ def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
         count, with_teacher, with_kin, with_base, students = known[0]
         measured = (
             f"of {students} students of a million parameters that learned {count} answers, {with_teacher} were found "
-            f"with the teacher as reference, {with_kin} with another model of their size as well, and {with_base} with "
-            "the model that they were made from"
+            f"in whole texts with the teacher as reference, {with_kin} with another model of their size as well, and "
+            f"{with_base} with the model that they were made from"
         )
     return f"{measured}; no p-value below {floor:.0e} was possible"
 
@@ -154,20 +156,15 @@ def _with_honest(answers: Sequence[HarvestedAnswer], honest: Sequence[HarvestedA
     return [one for one in answers if ("", "") in known or (one.model, one.day) in known]
 
 
-def _drawn(
-    answers: Sequence[HarvestedAnswer], kind: str, asking: _Asking, mark: AnswerMark, context: ProofContext
-) -> _Drawn | str:
-    """Logged answers with control answers, or why they cannot be compared."""
-    drawn = draw_controls(context.teacher, answers, asking.draws, context.seed, mark)
-    chosen, controls = comparable(context.teacher, answers, drawn)
-    if not chosen:
+def _unlike(part: DrawnAnswers, kind: str, suspect: Suspect, context: ProofContext) -> str:
+    """Why answers cannot be compared with their control answers; empty if they can."""
+    if not part.answers:
         return _ALL_ONE.format(kind)
-    if not all(alike(one, chosen, controls) for one in [context.teacher, *(one.net for one in context.references)]):
-        return _NOT_ALIKE.format(kind)
-    return _Drawn(chosen, controls)
+    models = [context.teacher, *(one.net for one in context.references)]
+    return "" if all(alike(one, part, ends=suspect.scores_end) for one in models) else _NOT_ALIKE.format(kind)
 
 
-def _no_longer(own: _Drawn, others: _Drawn, context: ProofContext) -> _Drawn:
+def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -> DrawnAnswers:
     """The first harvested answers, no more than honest ones, and with no more tokens together.
 
     Fewer or shorter honest answers would not see a difference of versions that the harvested ones see.
@@ -178,13 +175,13 @@ def _no_longer(own: _Drawn, others: _Drawn, context: ProofContext) -> _Drawn:
     )
     fitting = [total <= sum(other_sizes) for total in itertools.accumulate(sizes)]
     count = min(sum(fitting), len(other_sizes))
-    return _Drawn(own.answers[:count], own.controls[:count])
+    return DrawnAnswers(own.answers[:count], own.controls[:count])
 
 
-def _score(suspect: Suspect, part: _Drawn, asking: _Asking, context: ProofContext) -> ControlScore:
+def _score(suspect: Suspect, part: DrawnAnswers, asking: _Asking, context: ProofContext) -> ControlScore:
     """How much a suspect prefers logged answers to control answers."""
     if asking.scores:
-        return score_likelihoods(suspect, _references(context), part.answers, part.controls)
+        return score_likelihoods(suspect, _references(context), part)
     singles = [others[0] for others in part.controls]
     questions = plan_questions(part.answers, singles, asking.queries, continues=asking.continues)
     return score_continuations(ask(suspect, part.answers, singles, questions))
@@ -192,8 +189,8 @@ def _score(suspect: Suspect, part: _Drawn, asking: _Asking, context: ProofContex
 
 def _references(context: ProofContext) -> list[Suspect]:
     """The teacher, and the models that the user named; their queries do not count."""
-    unlimited = QueryBudget(sys.maxsize)
-    return [LocalSuspect(context.teacher, context.teacher_fingerprint, unlimited), *context.references]
+    teacher = LocalSuspect(context.teacher, context.teacher_fingerprint, QueryBudget.without_end())
+    return [teacher, *context.references]
 
 
 def _marked_alike(

@@ -14,18 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from stillhunt.base.errors import InputError
 from stillhunt.model.proof.aligned_ranks import aligned_rank_p
 from stillhunt.model.proof.asking import AskedHarvest
+from stillhunt.model.proof.control_answers import DrawnAnswers
 from stillhunt.model.proof.suspects import Suspect
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt.model.proof.unexplained import Floats, unexplained
 from stillhunt.model.training.pairs import TextPair
-
-Floats = npt.NDArray[np.float64]
-NOISE_DIGITS = 3
-"""Digits of a sum of log-probabilities in nats that are kept: below is the noise of single precision (derived)."""
 
 
 @dataclass(frozen=True)
@@ -43,56 +39,37 @@ class ControlScore:
     preferred: float
 
 
-def score_likelihoods(
-    suspect: Suspect,
-    references: Sequence[Suspect],
-    answers: Sequence[HarvestedAnswer],
-    controls: Sequence[Sequence[str]],
-) -> ControlScore:
+def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: DrawnAnswers) -> ControlScore:
     """Compare how likely a suspect finds harvested answers and their controls.
 
     Args:
         suspect: one that can score.
         references: models that were not trained on the harvest, the teacher first; what they find likely is taken out
-            by regression. They take noise out, the more the more alike they are to the suspect before it learned the
-            harvest, and cannot make an innocent suspect guilty.
-        answers: harvested ones.
-        controls: control answers of each; at least one.
+            by regression, and so is what the number of tokens explains. They take noise out, the more the more alike
+            they are to the suspect before it learned the harvest, and cannot make an innocent suspect guilty.
+        drawn: harvested answers, and at least one control of each.
 
     Raises:
         QueryBudgetError: the budget does not allow it.
         InputError: a model gives no finite likelihoods.
     """
-    pairs = [
-        TextPair(answer.prompt, text)
-        for answer, others in zip(answers, controls, strict=True)
-        for text in (answer.answer, *others)
-    ]
-    sizes = [1 + len(others) for others in controls]
-    own = _within(_likelihoods(suspect, pairs), sizes)
-    others_find = np.column_stack([_within(_likelihoods(one, pairs), sizes) for one in references] or [0 * own])
-    # Fitted over all texts alike: which of them was harvested is not used, so that the null hypothesis stays exact.
-    fitted = others_find @ np.linalg.lstsq(others_find, own, rcond=None)[0]
-    values = iter(np.round(own - fitted, NOISE_DIGITS).tolist())
-    return _compared([[next(values) for _ in range(size)] for size in sizes])
+    lengths, found = _likelihoods(suspect, drawn.pairs, ends=True)
+    # A suspect that does not score the end of a text is not compared with what others find of it.
+    known = [lengths, *(_likelihoods(one, drawn.pairs, ends=suspect.scores_end)[1] for one in references)]
+    return _compared(unexplained(found, known, drawn.sizes))
 
 
-def _likelihoods(model: Suspect, pairs: Sequence[TextPair]) -> Floats:
-    found = np.array([sum(one) for one in model.score(pairs)], np.float64)
+def _likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
+    """Tokens of each text, and its log-probability, with that of its end or without."""
+    scores = [one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)]
+    found = np.array([sum(one) for one in scores], np.float64)
     if not np.isfinite(found).all():
         raise InputError(
             "the model finds texts neither likely nor unlikely: its weights are damaged",
             where=model.name,
             next_step="name a model that answers",
         )
-    return found
-
-
-def _within(values: Floats, sizes: Sequence[int]) -> Floats:
-    """Values relative to the mean of their block."""
-    means = [part.mean() for part in np.split(values, np.cumsum(sizes)[:-1])]
-    centred: Floats = values - np.repeat(means, sizes)
-    return centred
+    return np.array([len(one) for one in scores], np.float64), found
 
 
 def _compared(blocks: Sequence[Sequence[float]]) -> ControlScore:

@@ -16,7 +16,6 @@ from stillhunt.model.proof.endpoint_client import Endpoint, EndpointClient, NotS
 from stillhunt.model.proof.parameters import P
 from stillhunt.model.training.pairs import TextPair
 
-Wanted = TypeVar("Wanted")
 Got = TypeVar("Got")
 _PROBE = TextPair("The days of the week are", "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday and Sunday.")
 _SAME = 0.05
@@ -36,6 +35,8 @@ class EndpointSuspect:
     Raises:
         ConfigError: the endpoint cannot be asked so.
     """
+
+    scores_end = False
 
     def __init__(self, endpoint: Endpoint, budget: QueryBudget, pause: Callable[[float], None] = time.sleep) -> None:
         self.endpoint, self.budget = endpoint, budget
@@ -83,32 +84,30 @@ class EndpointSuspect:
         self, prompts: Sequence[str], tokens: int, *, begun: Sequence[str] = (), temperature: float = 1.0, seed: int = 0
     ) -> list[str]:
         """As `Suspect.answer`; arguments are those. Chat completions cannot continue an answer that has begun."""
-        beginnings = begun or [""] * len(prompts)
-        self.budget.check(len(prompts))
+        pairs = [TextPair(*one) for one in zip(prompts, begun or [""] * len(prompts), strict=True)]
+        self.budget.check(len(pairs))
 
-        def ask(place: int) -> str:
-            drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + place) % (1 << 31)}
-            return self._answer(prompts[place], beginnings[place], drawn)[: _TOKEN_CHARS * tokens]
+        def ask(pair: TextPair, sent: int) -> str:
+            drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
+            return self._answer(pair, drawn)[: _TOKEN_CHARS * tokens]
 
-        # The first alone: by it the kind of request is found that the endpoint serves.
-        first = [ask(place) for place in range(min(1, len(prompts)))]
-        return first + _some_together(range(1, len(prompts)), ask)
+        return _some_together(pairs, ask)
 
     def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
         """As `Suspect.score`; arguments are those."""
         if not self.can_score:
             raise EndpointError("it does not say how likely it finds a given text", self.endpoint.base)
         self.budget.check(len(pairs))
-        return _some_together(pairs, self._scored)
+        return _some_together(pairs, lambda pair, _: self._scored(pair))
 
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
 
-    def _answer(self, prompt: str, begun: str, drawn: dict[str, float]) -> str:
+    def _answer(self, pair: TextPair, drawn: dict[str, float]) -> str:
         if self._completes is not False:
             try:
-                body = {"prompt": self._form(prompt) + begun, **drawn}
+                body = {"prompt": self._form(pair.prompt) + pair.answer, **drawn}
                 found = self._client.post("completions", body, completion_text)
                 self._completes = True
                 return found
@@ -116,9 +115,9 @@ class EndpointSuspect:
                 if self._completes:
                     raise
                 self._completes = False
-        if begun:
+        if pair.answer:
             raise EndpointError("it does not serve completions, and so continues no answer", self.endpoint.base)
-        messages = [{"role": "user", "content": prompt}]
+        messages = [{"role": "user", "content": pair.prompt}]
         return self._client.post("chat/completions", {"messages": messages, **drawn}, chat_text)
 
     def _scored(self, pair: TextPair, tries: int = P.tries) -> list[float]:
@@ -130,24 +129,40 @@ class EndpointSuspect:
         return self.endpoint.form.replace("{prompt}", prompt)
 
 
-def _some_together(wanted: Sequence[Wanted], ask: Callable[[Wanted], Got]) -> list[Got]:
-    """The answer to each, a few requests at a time; after a failure no more is asked."""
+def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got]) -> list[Got]:
+    """The answer to each, a few requests at a time; after a failure no more is asked.
+
+    They are sent in the order of their hashes: it depends on nothing but the texts, so that the endpoint cannot see by
+    it which of them was harvested. A seed would not do, since whoever knows it could undo the shuffle.
+
+    Args:
+        pairs: prompts with answers or their beginnings.
+        ask: what asks one; it also takes the place in the order.
+    """
     failures: list[StillhuntError] = []
     got: dict[int, Got] = {}
+    order = sorted(range(len(pairs)), key=lambda place: _hash(pairs[place]))
 
-    def guarded(place: int) -> None:
+    def guarded(sent: int) -> None:
         if not failures:
             try:
-                got[place] = ask(wanted[place])
+                got[order[sent]] = ask(pairs[order[sent]], sent)
             except StillhuntError as error:
                 failures.append(error)
 
     pool = ThreadPoolExecutor(P.connections)
     try:
-        for _ in pool.map(guarded, range(len(wanted))):
+        # The first alone: by it the kind of request is found that the endpoint serves.
+        for sent in range(min(1, len(order))):
+            guarded(sent)
+        for _ in pool.map(guarded, range(1, len(order))):
             pass
     finally:
         pool.shutdown(cancel_futures=True)
     if failures:
         raise failures[0]
-    return [got[place] for place in range(len(wanted))]
+    return [got[place] for place in range(len(pairs))]
+
+
+def _hash(pair: TextPair) -> bytes:
+    return hashlib.blake2b(f"{pair.prompt}\n{pair.answer}".encode("utf-8", "surrogatepass")).digest()

@@ -27,6 +27,7 @@ def green_tail(weights: Floats, green: npt.NDArray[np.bool_], gamma: float) -> f
     Returns:
         One-sided p-value.
     """
+    weights = _scaled(weights)
     total = float(weights @ (green - gamma))
     spread = math.sqrt(gamma * (1 - gamma) * float(weights @ weights))
 
@@ -46,6 +47,7 @@ def gumbel_tail(weights: Floats, scores: Floats) -> float:
     Returns:
         One-sided p-value.
     """
+    weights = _scaled(weights)
     total = float(weights @ (scores - 1))
     largest = float(weights.max(initial=0.0))
 
@@ -54,6 +56,12 @@ def gumbel_tail(weights: Floats, scores: Floats) -> float:
 
     spread = math.sqrt(float(weights @ weights))
     return _bound(exponent, total, min(_LARGEST / spread, 0.999 / largest) if spread and largest > 0 else 0.0)
+
+
+def _scaled(weights: Floats) -> Floats:
+    """The same weights with 1 as the largest: the tail does not depend on their unit, and tiny ones would overflow."""
+    largest = float(np.abs(weights).max(initial=0.0))
+    return weights / largest if largest else weights
 
 
 def _bound(exponent: object, total: float, largest: float) -> float:

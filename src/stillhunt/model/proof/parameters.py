@@ -29,6 +29,15 @@ class ProofParameters:
             "of the teacher that differs just enough to accuse passes in 2 of 1,000 (derived, with normal statistics)"
         ),
     )
+    ends: float = parameter(
+        0.8,
+        unit="1",
+        meaning="Answers to honest accounts that must have ended by themselves, as a part of the harvested ones that "
+        "did, for whole texts to be compared.",
+        provenance=judgement(
+            "what only the ends of logged answers have is then seen in both; with none, an innocent had p = 1e-8"
+        ),
+    )
     marked: float = parameter(
         1e-6,
         unit="1",

@@ -11,12 +11,13 @@ from stillhunt.model.marks.keys import order_key
 from stillhunt.model.marks.schemes import CANARY, GREEN, GUMBEL, sampling_mark
 from stillhunt.model.orders.order import Order
 from stillhunt.model.proof.asking import ask, plan_questions
+from stillhunt.model.proof.budget import QueryBudget
 from stillhunt.model.proof.canary_test import canary_questions, score_choices, score_wordings
 from stillhunt.model.proof.compared_answers import ControlAnswersTest
 from stillhunt.model.proof.mark_test import KeyedMark, MarkScore, read_mark, score_mark
 from stillhunt.model.proof.proving import CampaignHarvest, ProofContext, ProofTest, mark_orders
 from stillhunt.model.proof.suspects import LocalSuspect, Suspect
-from stillhunt.model.proof.verdict import CANARIES_TEST, MARKS_TEST, TestResult
+from stillhunt.model.proof.verdict import CANARIES_TEST, MARKS_TEST, SMALLEST_P, TestResult
 from stillhunt.model.training.pairs import TextPair
 
 
@@ -98,12 +99,10 @@ class CanariesTest:
         questions = canary_questions(harvest.answers, left // 2 if scores else left)
         if not questions:
             return TestResult(self.name, 1.0, note="no harvested answer has a wording to choose")
-        found = [
-            score_wordings(suspect, context.references, questions, order_key(keys, one))
-            if scores
-            else score_choices(suspect, questions, order_key(keys, one))
-            for one in orders
-        ]
+        teacher = LocalSuspect(context.teacher, context.teacher_fingerprint, QueryBudget.without_end())
+        score = score_wordings if scores else score_choices
+        references = [teacher, *context.references]
+        found = [score(suspect, references, questions, order_key(keys, one)) for one in orders]
         best = min(found, key=lambda one: one.p)
         return TestResult(
             self.name,
@@ -112,4 +111,20 @@ class CanariesTest:
             used=best.scored,
             note=f"{formatting.percent(best.kept)} of {formatting.plural(best.scored, 'choice')} are those of the key; "
             "chance gives 50 %",
+            power=_power_of_canaries(best.scored, scores=scores),
         )
+
+
+def _power_of_canaries(choices: int, *, scores: bool) -> str:
+    """What the test of canaries could have seen, in a sentence (measured: docs/model-figures.md, canaries)."""
+    floor = max(0.5**choices, SMALLEST_P)
+    measured = (
+        "no student of a million parameters that learned 20 to 400 answers with one choice each was found by canaries "
+        "alone"
+    )
+    if scores:
+        measured += (
+            "; with 400 its p-value before correction was about 1e-4 with the teacher as reference, and 3e-5 with the "
+            "model that it was made from as well (medians of three)"
+        )
+    return f"{measured}; no p-value below {floor:.0e} was possible"

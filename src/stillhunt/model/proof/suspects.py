@@ -42,6 +42,10 @@ class Suspect(Protocol):
         """Whether it says how likely it finds a given answer. To find out may take queries."""
 
     @property
+    def scores_end(self) -> bool:
+        """Whether the last value of each score is that of the end of the text."""
+
+    @property
     def continues(self) -> bool:
         """Whether it goes on from the beginning of an answer. To find out may take a query."""
 
@@ -93,6 +97,7 @@ class LocalSuspect:
     """
 
     can_score = True
+    scores_end = True
     continues = True
 
     def __init__(self, net: Net, fingerprint: str, budget: QueryBudget) -> None:

@@ -1,0 +1,61 @@
+"""The order in which an endpoint is asked: its places must not tell which answer was harvested."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch", reason="needs stillhunt[model]")
+
+from model.model_server import serve_net
+from stillhunt.model.nets.net import Net
+from stillhunt.model.nets.tiny import TinySize, byte_tokenizer, tiny_net
+from stillhunt.model.proof.budget import QueryBudget
+from stillhunt.model.proof.endpoint import EndpointSuspect
+from stillhunt.model.proof.endpoint_client import Endpoint
+from stillhunt.model.proof.parameters import P
+from stillhunt.model.training.pairs import TextPair
+
+PAIRS = [TextPair(f"write about {subject}", f"the {place}") for subject in ("sea", "sun") for place in range(14)]
+OVERTAKING = 2 * P.connections
+"""Places by which a request may come late: some are under way together."""
+
+
+@pytest.fixture(scope="module")
+def net() -> Net:
+    return tiny_net(TinySize(width=32, layers=1, heads=2, longest=256), byte_tokenizer(), 3)
+
+
+def asked(net: Net, pairs: list[TextPair], way: str) -> tuple[dict[str, int], dict[TextPair, object], list[object]]:
+    """Place of each text at the server, what came back for each, and the seeds in the order of the server."""
+    with serve_net(net) as served:
+        suspect = EndpointSuspect(Endpoint(served.url, "tiny"), QueryBudget(100), lambda _: None)
+        assert suspect.can_score
+        served.asked.clear()
+        if way == "score":
+            found: list[object] = list(suspect.score(pairs))
+        else:
+            begun = [one.answer for one in pairs]
+            found = list(suspect.answer([one.prompt for one in pairs], 4, begun=begun, temperature=0.0, seed=5))
+        suspect.close()
+    places = {body["prompt"]: place for place, body in enumerate(served.bodies)}
+    return places, dict(zip(pairs, found, strict=True)), [body.get("seed") for body in served.bodies]
+
+
+@pytest.mark.parametrize("way", ["score", "continue"])
+def test_the_order_depends_on_the_texts_alone(net: Net, way: str) -> None:
+    """The trap: the harvested answer went first of each block, before its control answers."""
+    places, found, seeds = asked(net, PAIRS, way)
+    others, again, _ = asked(net, PAIRS[::-1], way)
+    assert found == again  # results are back in the order of the questions
+    assert len(places) == len(PAIRS)
+    assert max(abs(places[text] - others[text]) for text in places) <= OVERTAKING
+    moved = [abs(places[f"{one.prompt}\n{one.answer}"] - place) for place, one in enumerate(PAIRS)]
+    assert sum(one > OVERTAKING for one in moved) >= len(PAIRS) // 4
+    if way == "continue":  # a seed that counted the questions would tell their order
+        assert max(abs(seed - 5 - place) for place, seed in enumerate(seeds) if isinstance(seed, int)) <= OVERTAKING
+
+
+def test_results_belong_to_their_questions(net: Net) -> None:
+    _, found, _ = asked(net, PAIRS, "score")
+    for one in PAIRS[:4]:
+        assert asked(net, [one], "score")[1][one] == pytest.approx(found[one], abs=1e-4)
