@@ -1,8 +1,9 @@
 """What `model damage` says of harvests whose worth is known: where the curve bends, and what honest answers are worth.
 
-    python benchmarks/model/damage.py OUT                      all worlds, 5 seeds: some hours on two cores
-    python benchmarks/model/damage.py OUT --small              one task and short trainings, to see that it runs
-    python benchmarks/model/damage.py OUT --worlds plain --tasks sums --seeds 3 --samples 4096
+    python benchmarks/model/damage.py OUT.jsonl                 all worlds, 3 seeds: some 12 minutes of one core
+    python benchmarks/model/damage.py OUT.jsonl --worlds plain --honest 190   fewer students of honest answers
+    python benchmarks/model/damage.py OUT.jsonl --small         short trainings, to see that it runs
+    python benchmarks/model/damage.py OUT.jsonl --worlds plain --tasks strings --seeds 5 --samples 4096 --steps 2000
 
 Worlds, each a log with answers and a case whose harvest is known:
 
@@ -12,9 +13,12 @@ Worlds, each a log with answers and a case whose harvest is known:
   the curve should be that of a quarter.
 - rewordings: it takes a quarter of the questions, each in four wordings that count as samples of their own. All samples
   should be worth what a quarter of so many different ones are.
-- prose: it takes what honest customers take. It should be worth no more than as many honest answers.
+- prose: it takes what honest customers take, in the same mixture. It should be worth no more than as many honest
+  answers.
 
-Right answers are those that a student gives exactly, steps included. OUT gets one line of JSON for each world and task.
+Right answers are those that a student gives exactly, steps included. OUT.jsonl gets one line of JSON for each world and
+task as soon as it is finished, and finished students are kept in the folder OUT.students: run again with the same file
+and settings, it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -25,22 +29,21 @@ import random
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import stillhunt
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
 from stillhunt.cli.model.starting import start_models
-from stillhunt.model.damage.curve import Interval, bend_of
-from stillhunt.model.damage.measuring import DamageResult, measure_damage
+from stillhunt.model.damage.curve import Interval
+from stillhunt.model.damage.measuring import DamageResult, result_of_students
 from stillhunt.model.damage.report import damage_document
-from stillhunt.model.damage.samples import HarvestSource
-from stillhunt.model.damage.splitting import HARVESTED
-from stillhunt.model.damage.students import StudentSpec
+from stillhunt.model.damage.samples import HarvestSource, gather_answers
+from stillhunt.model.damage.splitting import HARVESTED, HeldOut, hold_out, shuffled
+from stillhunt.model.damage.students import StudentSpec, train_students
 from stillhunt.model.tasks.checkable import TASKS
 from stillhunt.model.tasks.prose import prose_pairs, prose_world
 from stillhunt.model.tasks.task import draw_examples
@@ -54,6 +57,8 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 WORDINGS = ("{}", "kindly work out: {}", "what comes out of {}", "the next puzzle reads {}")
 HELD_OUT = 1.4
 """Times as many questions as are learned from at most: one in four is held out, and some are tied to those."""
+OTHER_SEED = 1000
+"""Added to the seed for what a campaign takes that takes what customers take: other draws of the same."""
 
 
 def task_pairs(task: str, count: int, seed: int) -> list[TextPair]:
@@ -69,7 +74,7 @@ def spelt(prompt: str) -> str:
 def harvest(world: str, task: str, count: int, seed: int) -> list[TextPair]:
     """What the campaign takes."""
     if world == "prose":
-        return prose_pairs(prose_world(), count, seed, subject=1)
+        return honest(task, count, seed + OTHER_SEED)
     if world == "plain":
         return task_pairs(task, count, seed)
     pairs = task_pairs(task, count // len(WORDINGS), seed)
@@ -80,8 +85,12 @@ def harvest(world: str, task: str, count: int, seed: int) -> list[TextPair]:
 
 
 def honest(task: str, count: int, seed: int) -> list[TextPair]:
-    """What customers take: prose on several subjects, and a quarter of other tasks."""
-    texts = [one for subject in range(4) for one in prose_pairs(prose_world(), count // 5, seed, subject=subject)]
+    """What customers take: a sentence of prose on one of several subjects, and a fifth of other tasks."""
+    texts = [
+        one
+        for subject in range(4)
+        for one in prose_pairs(prose_world(), count // 5, seed, subject=subject, sentences=1)
+    ]
     others = [one for one in TASKS if one != task]
     return texts + [pair for one in others for pair in task_pairs(one, count // (5 * len(others)), seed + 1)]
 
@@ -117,32 +126,32 @@ def filled(name: str, **columns: list[Any]) -> Any:
     return CASE_TABLES[name].build(**columns)
 
 
-def row_of(world: str, task: str, result: DamageResult, seconds: float) -> dict[str, Any]:
+def row_of(result: DamageResult, held: HeldOut) -> dict[str, Any]:
     """What is reported of one world."""
     curve = result.curve
     own = [one for one in curve.points if one.kind == HARVESTED]
-    shares = [None if one.exact is None else one.exact.value for one in own]
-    known = [-one for one in shares if one is not None]
-    by_right = bend_of(np.array(known), [one.count for one in own]) if len(known) == len(own) else None
     document = damage_document(result)
     points = [
         {"kind": one.kind, "count": one.count, "loss_by_byte": bounds(one.loss_by_byte), "right": bounds(one.exact)}
         for one in curve.points
     ]
+    most = max(one.count for one in own)
+    learned = shuffled(held.training[HARVESTED], result.spec.seed * OTHER_SEED)[:most]
     return {
-        "world": world,
-        "task": task,
         "requests": result.requests,
-        "samples": max(one.count for one in own),
+        "samples": most,
+        "questions": len({one.pair.answer for one in learned}),
         "asked": result.asked,
+        "parameters": result.parameters,
         "points": points,
         "bend": document["curve"]["bend"],
         "bent": curve.bent,
-        "bend_by_right_answers": by_right if by_right is None or np.isfinite(by_right) else "none",
+        "bend_by_right_answers": document["curve"]["exact_bend"],
         "advantage": bounds(curve.advantage),
         "honest_worth": document["curve"]["honest_worth"],
         "harvested_worth": document["curve"]["harvested_worth"],
-        "seconds": round(seconds, 1),
+        "reached": [[count, *(bounds(one) or [])] for count, one in curve.reached.items()],
+        "sentences": document["sentences"],
     }
 
 
@@ -152,36 +161,54 @@ def bounds(one: Interval | None) -> list[float] | None:
 
 
 def main() -> None:
-    """Build the worlds, measure them, and write a line for each."""
+    """Build the worlds, measure those that the file lacks, and append a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
-    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=["sums", "strings"])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=2048)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=["sums"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=512)
+    parser.add_argument(
+        "--honest", type=int, help="answers to customers in the log, but for prose; else twice the harvest"
+    )
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--small", action="store_true")
-    parser.add_argument("--keep", type=Path, help="folder for finished students, so that a stopped run goes on")
     given = parser.parse_args()
     start_models(stillhunt.Config())
-    spec = StudentSpec(given.samples, given.seeds, given.steps, 32, 96, 2, 96, 300, seed=given.seed)
+    spec = StudentSpec(given.samples, given.seeds, given.steps, 16, 64, 2, 96, 512, learning_rate=5e-3, seed=given.seed)
     if given.small:
-        spec = StudentSpec(256, 3, 120, 16, 48, 2, 96, 300, learning_rate=5e-3, seed=given.seed)
+        spec = StudentSpec(256, 3, 60, 16, 32, 2, 96, 512, learning_rate=5e-3, seed=given.seed)
     wanted = [(world, task) for world in given.worlds for task in given.tasks[: 1 if world == "prose" else None]]
-    with given.out.open("w") as out:
-        for world, task in wanted:
-            begun = time.perf_counter()
-            count = round(spec.samples * HELD_OUT)
-            with tempfile.TemporaryDirectory() as scratch:
-                pairs = harvest(world, task, count, spec.seed)
-                source = write_world(Path(scratch), pairs, honest(task, 2 * count, spec.seed), spec.seed)
-                work = None if given.keep is None else given.keep / f"{world}-{task}"
-                result = measure_damage(source, spec, stillhunt.Config(), Silent(), work)
-            row = row_of(world, task, result, time.perf_counter() - begun)
+    for world, task in wanted:
+        # Nothing in prose has to be exact.
+        own, others = (replace(spec, steps=spec.steps // 2), None) if world == "prose" else (spec, given.honest)
+        settings = {**asdict(own), "base": None, "honest": others}
+        if any((row["world"], row["task"], row["settings"]) == (world, task, settings) for row in rows_of(given.out)):
+            continue
+        begun = time.process_time()
+        row = {"world": world, "task": task, "settings": settings, **measure(world, task, own, others, given.out)}
+        row["cpu_seconds"] = round(time.process_time() - begun, 1)
+        with given.out.open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
-            out.flush()
-            print(json.dumps({key: value for key, value in row.items() if key != "points"}))
+        print(world, task, *row["sentences"], sep="\n  ", flush=True)
+
+
+def measure(world: str, task: str, spec: StudentSpec, others: int | None, out: Path) -> dict[str, Any]:
+    """Build one world and train its students, except those that are kept beside the file of rows."""
+    count = round(spec.samples * HELD_OUT)
+    with tempfile.TemporaryDirectory() as scratch:
+        pairs = harvest(world, task, count, spec.seed)
+        source = write_world(Path(scratch), pairs, honest(task, others or 2 * count, spec.seed), spec.seed)
+        gathered = gather_answers(source, stillhunt.Config(), Silent(), spec.seed)
+    held = hold_out(gathered, spec.seed)
+    students = train_students(held, spec, Silent(), out.with_suffix(".students") / f"{world}-{task}")
+    return row_of(result_of_students(gathered, held, students, spec), held)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Rows of a file that may not be there yet."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest
+from canaries_tables import canary_innocents, canary_power
+from damage_tables import point_cells, world_cells
+from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest, without_canaries
 
 from stillhunt.model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt.model.proof.parameters import P
@@ -34,7 +36,8 @@ PROVE = """## Prove
 A teacher of 1.7 million parameters learned beginnings of real texts. Ten campaigns take 100 answers each. A thief
 has a model of 1.1 million parameters that learned other texts, and trains it, over two epochs, on 2,000 texts of
 which the harvest is the part that the table names (5 % is 100 answers). *Control answers* has the teacher as its
-only reference; *kin known* has also a model of the thief's size that was trained on the teacher's texts, which
+only reference, and compares whole texts; where *no limit* is *logged*, the log does not say how long answers could be,
+so that texts are cut; *kin known* has also a model of the thief's size that was trained on the teacher's texts, which
 whoever has the teacher can make; *base known* has the model from which the thief started. *Continued* is what an
 endpoint shows that gives no probabilities. p-values are corrected as `prove` corrects them, for 1,000 pairs of
 suspect and campaign. Words are exchanged for words like them by static vectors.
@@ -47,12 +50,34 @@ Where the answers to the next campaign, which the thief does not have, stand for
 Innocents have no answer of the campaigns that they are tried on. They are students of other texts; of the same
 public texts; of a sibling of the teacher that answered the same prompts; of the teacher itself, which answered the
 same prompts again; and of paraphrases of the same public texts. Each has a tenth of its data from there. Expected
-are 5 %, 1 % and 0.1 % of the tests below the three bars, or fewer. Innocents from the seventh of each kind on have
-harvests of their own: of the draws to each prompt another one counts as harvested, which is the same to a model that
-learned none of them. The other tests share their texts: {sets} sets of draws in all, on each of which most models
-agree, so that shares scatter more than the number of tests suggests.
+are 5 %, 1 % and 0.1 % of the tests below the three bars, or fewer. For the test of control answers each innocent has
+harvests of its own: of the draws to each prompt another one counts as harvested, which is the same to a model that
+learned none of them. The other tests, and those of thieves, share their texts: {sets} sets of draws in all, on each of
+which most models agree, so that shares scatter more than the number of tests suggests.
 
 {innocents}
+"""
+CANARIES = """### Canaries
+
+Real texts with capitals and commas; harvested answers are excerpts of some 40 words around a wording, as they were
+before with the key's wordings. A thief of 1.3 million parameters, which learned other texts before, is trained over two
+epochs on 2,000 texts, among them the harvests of six campaigns: 400, 200, 100, 40 and 20 answers, and 100 in which it
+exchanged 30 % of the words. It is innocent of four more, of 100 answers each: it learned the texts of one as they were
+before canaries, those of another one with another key, and nothing of two. The teacher has 2.0 million parameters, kin
+the thief's size; both learned little. *Base* is the model from which the thieves started. p-values are corrected for
+1,000 pairs of suspect and campaign. *Named* says in how many models the p-value is smaller than those of all four
+campaigns of which the model has no harvest.
+
+{power}
+
+Innocent pairs of model and campaign; every one was also tried with {keys} keys that nobody used. Expected are 5 %,
+1 % and 0.1 % of the tests below the bars, or fewer.
+
+{innocents}
+
+How many choices there are: {sample:,} answers of a chat model have {choices:.0f} for each 100 answers of {words:.0f}
+words on average, and {with_choice:.0%} of the answers have one. The same wording after the same word counts once:
+{distinct}.
 """
 DISTIL = """## Distil
 
@@ -80,10 +105,12 @@ before and after the guards.
 """
 REAL = """### A pretrained model
 
-The teacher is SmolLM2-135M-Instruct. Copies of it learned, twice, {answers} of its answers (48 tokens, temperature 0.8)
-among 80 texts of a grammar; four control answers to each, and the teacher as the only reference, which is the best
-one that there can be, since the suspects were made from it. The honest student learned other draws to the same
-prompts. One run each.
+The teacher is SmolLM2-135M-Instruct after 60 steps on other texts. Suspects start from SmolLM2 as it was published,
+which is the *base*, and learn 40 texts twice, of which the table says how many are answers of the teacher (40 tokens at
+most, temperature 0.8); the others are beginnings of real texts. The honest student learned other answers to the same
+prompts. Each answer has nine control answers. p-values are those of single tests, one of each seed, not corrected.
+*Continued* is what an endpoint shows that goes on from beginnings and gives no probabilities, and *whole answers* what
+one shows that only answers, each with at most 400 queries.
 
 {table}
 """
@@ -101,10 +128,17 @@ numbers, names, code and sure choices, and without it.
 """
 DAMAGE = """## Damage
 
-Worlds whose harvest is known: see `benchmarks/model/damage.py`. *Right answers* are exact ones, steps included, of the
-students with the most samples.
+Worlds whose harvest is known: see `benchmarks/model/damage.py`. Students of {parameters} parameters, made from nothing,
+learn from what the campaign took or from honest answers, {batch} of them in each update; {seeds} seeds. Of honest
+answers, the worlds of a task have fewer than the harvest, since they teach nothing of it.
+All figures but *worth in samples of plain* are what the command says, with its 95 % intervals. *Right answers* are
+exact ones, steps included. *none* is a curve that does not bend within its counts.
 
-{table}
+{worlds}
+
+The curves:
+
+{curves}
 """
 
 
@@ -116,6 +150,7 @@ def main() -> None:
         "prove": prove_part,
         "versions": versions_part,
         "real_family": real_part,
+        "canaries": canaries_part,
         "distil": distil_part,
         "blunt": blunt_part,
         "mark_cost": marks_part,
@@ -138,6 +173,7 @@ def prove_part(rows: Rows) -> str:
     Args:
         rows: of `prove.py`.
     """
+    rows = without_canaries(rows)
     thieves = [row for row in rows if row["kind"] == "thief"]
     sets = {(one["campaign"], one["scheme"]) for row in thieves for one in row["tests"]}
     innocents = "\n".join(innocent_table(rows))
@@ -183,15 +219,37 @@ def real_part(rows: Rows) -> str:
     Args:
         rows: of `real_family.py`.
     """
-    lines = table("suspect", "harvest that is asked about", "control answers", "honest answers", "inherited marks")
-    for row in rows:
-        mark = f"p = {row['inherited marks']:.1e}" if "inherited marks" in row else ""
-        tests = (
-            f"p = {row[name]:.1e}, preferred {row[f'{name}, preferred']:.0%}"
-            for name in ("control answers", "honest answers")
-        )
-        lines.append(line(row["suspect"], "green mark" if row["harvest"] == "green" else "no mark", *tests, mark))
-    return REAL.format(table="\n".join(lines), answers=max(row["answers"] for row in rows))
+    tests = ("teacher known", "base known", "continued", "whole answers", "marks")
+    lines = table("suspect", "mark", "answers", "seeds", *tests)
+    for kind, mark, answers in in_order(tuple(row["cell"].values())[:3] for row in rows):
+        own = [row["tests"] for row in rows if tuple(row["cell"].values())[:3] == (kind, mark, answers)]
+        for about in ("", ", another campaign"):
+            found = [[one[test + about]["p"] for one in own if test + about in one] for test in tests]
+            if any(found):
+                values = (", ".join(f"{p:.0e}" for p in of_test) for of_test in found)
+                lines.append(line(f"{kind}{about.replace(',', ', asked about')}", mark, answers, len(own), *values))
+    return REAL.format(table="\n".join(lines))
+
+
+def canaries_part(rows: Rows) -> str:
+    """The part about canaries.
+
+    Args:
+        rows: of `canaries.py`.
+    """
+    (texts,) = (row for row in rows if "distinct" in row)
+    tried = [row for row in rows if "tests" in row]
+    distinct = ", ".join(f"{found} of {int(count):,} answers" for count, found in texts["distinct"].items())
+    return CANARIES.format(
+        power="\n".join(canary_power(tried)),
+        innocents="\n".join(canary_innocents(tried)),
+        keys=max(len(values) for row in tried for name, values in row.items() if name.startswith("p with other keys")),
+        sample=texts["answers"],
+        choices=100 * texts["choices"] / texts["answers"],
+        words=texts["words"] / texts["answers"],
+        with_choice=texts["with_choice"] / texts["answers"],
+        distinct=distinct,
+    )
 
 
 def distil_part(rows: Rows) -> str:
@@ -297,24 +355,14 @@ def damage_part(rows: Rows) -> str:
     Args:
         rows: of `damage.py`.
     """
-    lines = table(
-        "world",
-        "task",
-        "samples",
-        "right answers",
-        "bend, in samples",
-        "bend by right answers",
-        "worth in honest answers",
+    first = rows[0]["settings"]
+    (head, *worlds), (titles, *points) = world_cells(rows), point_cells(rows)
+    return DAMAGE.format(
+        worlds="\n".join([*table(*head), *(line(*one) for one in worlds)]),
+        curves="\n".join([*table(*titles), *(line(*one) for one in points)]),
+        parameters=" to ".join(f"{one:,}" for one in sorted({row["parameters"] for row in rows})),
+        **{name: first[name] for name in ("batch", "seeds")},
     )
-    for row in rows:
-        worth = row["honest_worth"]
-        honest = "more than there were" if worth["beyond"] else f"{worth['value']:.0f}"
-        right = max(
-            (one["right"][0] for one in row["points"] if one["kind"] == "harvested" and one["right"]), default=0
-        )
-        bends = (row["bend"]["value"], row["bend_by_right_answers"])
-        lines.append(line(row["world"], row["task"], row["samples"], f"{right:.0%}", *bends, honest))
-    return DAMAGE.format(table="\n".join(lines))
 
 
 def table(*titles: str) -> list[str]:

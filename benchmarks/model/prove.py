@@ -52,7 +52,6 @@ def prepare(world: World) -> None:
     for name in ("teacher-0", "sibling-1", "base-0", "kin-1"):
         world.net(name)
     for campaign in range(CAMPAIGNS):
-        world.harvest(campaign, "canary")
         for scheme in (*SCHEMES, "none"):
             world.harvest(campaign, scheme)
             world.controls(campaign, scheme)

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
+import torch
 from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
 
 from stillhunt.model.nets.net import Net
 from stillhunt.model.proof.asking import ask, plan_questions
 from stillhunt.model.proof.budget import QueryBudget
-from stillhunt.model.proof.canary_test import canary_questions, score_choices, score_wordings
+from stillhunt.model.proof.control_answers import DrawnAnswers, comparable
 from stillhunt.model.proof.control_test import score_continuations, score_likelihoods
 from stillhunt.model.proof.mark_test import KeyedMark, read_mark, score_mark
 from stillhunt.model.proof.suspects import LocalSuspect
@@ -36,6 +37,8 @@ REFERENCES = {
     "control answers, base known": ("teacher-0", "base-0"),
 }
 """Test -> models whose likelihoods are taken out."""
+NO_LIMIT = ", no limit logged"
+"""End of the name of a test in which the log does not say how long answers could be, so that texts are cut."""
 SHARES = (0.05, 0.02, 0.01, 0.005)
 
 
@@ -79,7 +82,7 @@ def all_cells(seeds: int, innocents: int) -> Iterator[Cell]:
         if seed < seeds:
             for share in SHARES:
                 yield Cell("thief", "none", share, 0.0, seed)
-            for scheme in ("green", "gumbel", "canary"):
+            for scheme in ("green", "gumbel"):
                 yield Cell("thief", scheme, SHARES[0], 0.0, seed)
             for scheme in ("none", "green"):
                 yield Cell("thief", scheme, SHARES[0], PARAPHRASED, seed)
@@ -100,13 +103,10 @@ def run_cell(world: World, cell: Cell) -> dict[str, Any]:
     Returns:
         The cell, with p-values by test and campaign.
     """
-    net = world.net("base-0")
-    pairs = training_data(world, cell)
-    steps = EPOCHS * len(pairs) // BATCH
-    trained = train(net, pairs, TrainingRecipe(steps, BATCH, RATE, seed=cell.seed))
-    row: dict[str, Any] = {**asdict(cell), "loss": trained.loss, "seconds": trained.seconds, "tests": []}
+    net = student(world, cell)
+    row: dict[str, Any] = {**asdict(cell), "tests": []}
     harvested = round(SAMPLES * cell.share) if cell.kind == "thief" else ASKED
-    schemes = (cell.scheme,) if cell.kind == "thief" else (*SCHEMES, "none", "canary")
+    schemes = (cell.scheme,) if cell.kind == "thief" else (*SCHEMES, "none")
     for campaign in range(CAMPAIGNS):
         own = cell.kind == "thief" and campaign == cell.campaign
         for scheme in schemes:
@@ -120,6 +120,26 @@ def run_cell(world: World, cell: Cell) -> dict[str, Any]:
                     {"campaign": campaign, "scheme": scheme, "test": test, "queries": queries} | asdict(score)
                 )
     return row
+
+
+def student(world: World, cell: Cell) -> Net:
+    """The model of a cell, trained once and kept in the world's folder.
+
+    Args:
+        world: what cells share.
+        cell: which.
+    """
+    net = world.net("base-0")
+    named = "-".join(str(part).replace(" ", "_") for part in asdict(cell).values())
+    path = world.folder / f"student-{named}.pt"
+    if path.exists():
+        net.model.load_state_dict(torch.load(path, weights_only=True))
+        return net
+    pairs = training_data(world, cell)
+    trained = train(net, pairs, TrainingRecipe(EPOCHS * len(pairs) // BATCH, BATCH, RATE, seed=cell.seed))
+    print(f"{path.stem}: loss {trained.loss:.3f}, {trained.seconds:.0f} s", flush=True)
+    torch.save(net.model.state_dict(), path)
+    return net
 
 
 def training_data(world: World, cell: Cell) -> list[TextPair]:
@@ -222,23 +242,16 @@ def tried(
         yield "marks, continued", score_mark(asked, mark), suspect.asked
         pairs = [TextPair(one.prompt, one.answer) for one in answers]
         yield "marks", read_mark(net, [world.net("teacher-0")], pairs, mark), len(pairs)
-    if scheme == "canary":
-        questions = canary_questions(answers, queries // 2)
-        key = world.key(campaign, scheme)
-        suspect = _suspect(net)
-        yield "canaries", score_wordings(suspect, [_suspect(world.net("teacher-0"))], questions, key), suspect.asked
-        suspect = _suspect(net)
-        yield "canaries, continued", score_choices(suspect, questions, key), suspect.asked
-        return
     controls = world.controls(campaign, scheme)[: queries // len(answers) - 1]
     texts = [[control[place] for control in controls] for place in range(len(answers))]
     if labels is not None:
         answers, texts = relabelled(answers, texts, labels)
     suspect = ScoredOnce(net)
-    scored = len(answers) * (1 + len(controls))
-    for test, names in REFERENCES.items():
-        references = [KnownScores(world, name) for name in names]
-        yield test, score_likelihoods(suspect, references, answers, texts), scored
+    for whole, limit in ((True, ""), (False, NO_LIMIT)):
+        compared = comparable(world.net("teacher-0"), DrawnAnswers(answers, texts), whole=whole)
+        for test, names in REFERENCES.items():
+            references = [KnownScores(world, name) for name in names]
+            yield test + limit, score_likelihoods(suspect, references, compared), sum(compared.sizes)
     if scheme == "none" and queries == QUERIES:
         asked_suspect = _suspect(net)
         planned = plan_questions(answers, controls[0][: len(answers)], queries, continues=True)
@@ -247,24 +260,27 @@ def tried(
 
 
 class ScoredOnce:
-    """A suspect whose scores serve two tests, which differ in their references alone.
+    """A suspect whose scores serve several tests, which differ in their references or in some texts.
 
     Args:
         net: suspect.
     """
 
+    scores_end = True
+
     def __init__(self, net: Net) -> None:
         self._net = net
-        self._found: list[list[float]] = []
+        self._found: dict[TextPair, list[float]] = {}
 
     def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
-        """As a suspect's; the same pairs each time.
+        """As a suspect's.
 
         Args:
             pairs: prompts and answers.
         """
-        self._found = self._found or answer_logprobs(self._net, pairs)
-        return self._found
+        new = [one for one in dict.fromkeys(pairs) if one not in self._found]
+        self._found.update(zip(new, answer_logprobs(self._net, new), strict=True))
+        return [self._found[one] for one in pairs]
 
 
 class KnownScores:
@@ -275,22 +291,13 @@ class KnownScores:
         name: of the model.
     """
 
-    _found: ClassVar[dict[tuple[str, str, str], list[float]]] = {}
+    scores_end = True
+    _kept: ClassVar[dict[str, ScoredOnce]] = {}
 
     def __init__(self, world: World, name: str) -> None:
-        self._world, self._name = world, name
-
-    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
-        """As a suspect's.
-
-        Args:
-            pairs: prompts and answers.
-        """
-        new = [one for one in dict.fromkeys(pairs) if (self._name, one.prompt, one.answer) not in self._found]
-        if new:
-            for pair, scores in zip(new, answer_logprobs(self._world.net(self._name), new), strict=True):
-                self._found[self._name, pair.prompt, pair.answer] = [sum(scores)]
-        return [self._found[self._name, one.prompt, one.answer] for one in pairs]
+        if name not in self._kept:
+            self._kept[name] = ScoredOnce(world.net(name))
+        self.score = self._kept[name].score
 
 
 def _suspect(net: Net) -> LocalSuspect:

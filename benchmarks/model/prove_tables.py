@@ -18,6 +18,19 @@ TESTS = {"marks": "inherited marks", "canaries": "canaries", "control answers": 
 """Name in the tables -> name of the test."""
 
 
+def without_canaries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without tests of canaries, which older runs tried on texts that have no wordings.
+
+    Args:
+        rows: of `prove.py`.
+    """
+    return [
+        {**row, "tests": [one for one in row["tests"] if one["scheme"] != "canary"]}
+        for row in rows
+        if row["scheme"] != "canary"
+    ]
+
+
 def corrected(test: dict[str, Any]) -> float:
     """The p-value of one test as `prove` states it: divided by the test's weight, times the pairs of the register.
 

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from stillhunt.model.marks.canaries import canary_text
 from stillhunt.model.marks.gate import Gate, gate_of
 from stillhunt.model.marks.green_list import GreenListMark, GreenListProcessor
 from stillhunt.model.marks.gumbel import GumbelMark, GumbelProcessor
@@ -81,6 +80,8 @@ class World:
     """
 
     folder: Path
+    steps: ClassVar[dict[str, int]] = STEPS
+    """Kind of model -> steps of its training."""
 
     @cached_property
     def texts(self) -> Texts:
@@ -129,7 +130,7 @@ class World:
             net.model.load_state_dict(torch.load(path, weights_only=True))
             return net
         pairs = self.texts.base if kind == "base" else self.texts.teacher
-        trained = train(net, pairs, TrainingRecipe(STEPS[kind], BATCH, seed=int(seed)))
+        trained = train(net, pairs, TrainingRecipe(self.steps[kind], BATCH, seed=int(seed)))
         print(f"{name}: {net.parameters:,} parameters, loss {trained.loss:.3f}, {trained.seconds:.0f} s", flush=True)
         torch.save(net.model.state_dict(), path)
         return net
@@ -147,7 +148,7 @@ class World:
 
         Args:
             campaign: its number.
-            scheme: `green`, `gumbel`, `canary` or `none`.
+            scheme: `green`, `gumbel` or `none`.
             draw: `harvested`, or another name for the same drawn again, which the campaign did not receive.
             teacher: who answers.
         """
@@ -175,8 +176,6 @@ class World:
         seed = int.from_bytes(hashlib.blake2b(path.name.encode(), digest_size=4).digest(), "big")
         sampling = Sampling(ANSWER_TOKENS, TEMPERATURE, seed=seed, processors=processors)
         answers = generate(self.net(teacher), self.prompts(campaign) * times, sampling)
-        if scheme == "canary":
-            answers = [canary_text(key, one)[0] for one in answers]
         parts = [answers[first : first + ASKED] for first in range(0, len(answers), ASKED)]
         path.write_text(json.dumps(parts))
         return parts
@@ -199,7 +198,10 @@ class World:
             scheme: of its mark.
         """
         texts = zip(self.prompts(campaign), self.harvest(campaign, scheme), strict=True)
-        return [HarvestedAnswer(f"{campaign}-{place}", prompt, text) for place, (prompt, text) in enumerate(texts)]
+        return [
+            HarvestedAnswer(f"{campaign}-{place}", prompt, text, temperature=TEMPERATURE, max_tokens=ANSWER_TOKENS)
+            for place, (prompt, text) in enumerate(texts)
+        ]
 
 
 def _real_pairs(path: Path) -> list[TextPair]:

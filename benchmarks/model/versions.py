@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from prove_cells import BATCH, EPOCHS, RATE, Cell, ScoredOnce, training_data
+from prove_cells import BATCH, Cell, ScoredOnce, student
 from prove_world import ANSWER_TOKENS, CONTROLS, TEMPERATURE, World
 
 from stillhunt.model.nets.net import Net
-from stillhunt.model.proof.control_answers import alike
+from stillhunt.model.proof.control_answers import DrawnAnswers, alike, comparable
 from stillhunt.model.proof.control_test import score_likelihoods
 from stillhunt.model.training.generating import Sampling, generate
 from stillhunt.model.training.run import TrainingRecipe, train
@@ -46,20 +46,8 @@ def main() -> None:
         for steps in STEPS:
             for row in rows_of(world, steps, suspects):
                 file.write(json.dumps(row) + "\n")
+                file.flush()
                 print(row, flush=True)
-
-
-def student(world: World, cell: Cell) -> Net:
-    """The model of a cell, trained.
-
-    Args:
-        world: models and texts.
-        cell: which.
-    """
-    net = world.net("base-0")
-    pairs = training_data(world, cell)
-    train(net, pairs, TrainingRecipe(EPOCHS * len(pairs) // BATCH, BATCH, RATE, seed=cell.seed))
-    return net
 
 
 def rows_of(world: World, steps: int, suspects: dict[str, Net]) -> Iterator[dict[str, Any]]:
@@ -81,10 +69,11 @@ def rows_of(world: World, steps: int, suspects: dict[str, Net]) -> Iterator[dict
             prompts = [answer.prompt for answer in answers]
             sampling = Sampling(ANSWER_TOKENS, TEMPERATURE, seed=10 * steps + one)
             drawn = generate(named, prompts * CONTROLS, sampling)
-            controls = [drawn[place :: len(prompts)] for place in range(len(prompts))]
-            guards.append(alike(named, answers, controls))
+            blocks = [drawn[place :: len(prompts)] for place in range(len(prompts))]
+            compared = comparable(named, DrawnAnswers(answers, blocks), whole=True)
+            guards.append(alike(named, compared))
             for name, net in suspects.items():
-                found[name].append(score_likelihoods(ScoredOnce(net), [ScoredOnce(named)], answers, controls).p)
+                found[name].append(score_likelihoods(ScoredOnce(net), [ScoredOnce(named)], compared).p)
         for name, (p, honest_p) in found.items():
             yield {
                 "steps": steps,

@@ -45,8 +45,8 @@ class InheritedMarksTest:
             used=best.scored,
             note=f"{best.value:.3f} on {formatting.plural(best.scored, 'distinct token')}; "
             f"chance gives {best.expected:.3f}",
-            power="no student of a million parameters with 100 marked answers was found by its mark alone; a copy of "
-            "SmolLM2-135M that learned 20 was (p = 5e-19)",
+            power="no student of a million parameters with 100 marked answers was found by its mark alone; copies of "
+            "SmolLM2-135M that learned 20 had p = 5e-19 if they were made from the teacher, and 5e-7 if they were not",
         )
 
 

@@ -1,0 +1,125 @@
+"""Tables of `damage.py`'s rows: what is true of each world by construction, and what the command said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stillhunt.model.damage.curve import equal_count
+
+Rows = list[dict[str, Any]]
+PLAIN = "plain"
+TRUE = {
+    PLAIN: "{samples:,} different questions; no honest answer is of the task",
+    "copies": "{questions:,} different questions, four near-copies of each: the curve of so many samples of *plain*",
+    "rewordings": "{questions:,} different questions in four wordings: worth what so many samples of *plain* are",
+    "prose": "what honest customers take: worth as many honest answers, an advantage of 0",
+}
+"""World -> what is true of it."""
+WORLD_TITLES = (
+    "world",
+    "task",
+    "true by construction",
+    "samples learned from",
+    "updates",
+    "worth in honest answers",
+    "advantage over them, nats a byte",
+    "worth in samples of *plain*",
+    "bend by loss",
+    "bend by right answers",
+    "share of the gain at a quarter",
+)
+POINT_TITLES = ("world", "task", "samples", "loss, nats a byte", "right answers", "honest answers: loss")
+
+
+def world_cells(rows: Rows) -> list[tuple[str, ...]]:
+    """Titles, and the cells of each world and task.
+
+    Args:
+        rows: of `damage.py`.
+    """
+    return [WORLD_TITLES, *(_world(row, rows) for row in rows)]
+
+
+def point_cells(rows: Rows) -> list[tuple[str, ...]]:
+    """Titles, and the cells of each point of each learning curve.
+
+    Args:
+        rows: of `damage.py`.
+    """
+    return [POINT_TITLES, *(_point(row, one) for row in rows for one in _curve(row, "harvested"))]
+
+
+def _world(row: dict[str, Any], rows: Rows) -> tuple[str, ...]:
+    reached = [one for one in row["reached"] if one[0] == row["samples"] // 4]
+    return (
+        row["world"],
+        "" if row["world"] == "prose" else row["task"],
+        TRUE[row["world"]].format(**row),
+        f"{row['samples']:,}",
+        f"{row['settings']['steps']:,}",
+        _honest_answers(row),
+        _bounded(row["advantage"]),
+        _in_plain_samples(row, rows),
+        _bend(row["bend"]),
+        _bend(row["bend_by_right_answers"]),
+        f"{reached[0][1]:.0%} ({reached[0][2]:.0%} to {reached[0][3]:.0%})" if reached else "no certain gain",
+    )
+
+
+def _honest_answers(row: dict[str, Any]) -> str:
+    """The worth in honest answers, with its interval."""
+    worth, honest = row["honest_worth"], _curve(row, "honest")
+    least, most = honest[0]["count"], honest[-1]["count"]
+
+    def shown(value: float | None) -> str:
+        if value is None:
+            return f"more than {most:,}"
+        return f"fewer than {least:,}" if value == 0 else f"{value:,.0f}"
+
+    ends = [shown(worth[name]) for name in ("low", "high")]
+    value = shown(worth["value"])
+    return value if ends == [value, value] else f"{value} ({ends[0]} to {ends[1]})"
+
+
+def _in_plain_samples(row: dict[str, Any], rows: Rows) -> str:
+    """Samples of the plain world of the same task after which students have the loss that all of this world give."""
+    plain = next((one for one in rows if (one["world"], one["task"]) == (PLAIN, row["task"])), None)
+    if plain is None or row["world"] in (PLAIN, "prose"):
+        return ""
+    points = _curve(plain, "harvested")
+    counts = [one["count"] for one in points]
+    losses = np.array([one["loss_by_byte"][0] for one in points])
+    at = [equal_count(loss, losses, counts) for loss in _curve(row, "harvested")[-1]["loss_by_byte"]]
+    value, low, high = (f"{one:,.0f}" if np.isfinite(one) else f"more than {counts[-1]:,}" for one in at)
+    return f"{value} ({high} to {low})"  # a lower loss is worth more samples
+
+
+def _point(row: dict[str, Any], point: dict[str, Any]) -> tuple[str, ...]:
+    honest = next((one for one in _curve(row, "honest") if one["count"] == point["count"]), None)
+    return (
+        row["world"],
+        "" if row["world"] == "prose" else row["task"],
+        f"{point['count']:,}",
+        _bounded(point["loss_by_byte"]),
+        f"{point['right'][0]:.0%} ({point['right'][1]:.0%} to {point['right'][2]:.0%})" if point["right"] else "",
+        "" if honest is None else _bounded(honest["loss_by_byte"]),
+    )
+
+
+def _curve(row: dict[str, Any], kind: str) -> Rows:
+    """Points of one kind, the smallest count first."""
+    return sorted((one for one in row["points"] if one["kind"] == kind), key=lambda one: one["count"])
+
+
+def _bounded(one: list[float]) -> str:
+    return f"{one[0]:.3f} ({one[1]:.3f} to {one[2]:.3f})"
+
+
+def _bend(bend: dict[str, float | None] | None) -> str:
+    """A count with its interval; a bend beyond all counts is none."""
+    if bend is None:
+        return ""
+    value, low, high = ("none" if bend[name] is None else f"{bend[name]:,.0f}" for name in ("value", "low", "high"))
+    return value if value == low == high else f"{value} ({low} to {high})"
