@@ -30,7 +30,7 @@ from stillhunt.model.proof.canary_test import canary_questions, score_choices, s
 from stillhunt.model.proof.suspects import LocalSuspect
 from stillhunt.model.training.likelihood import answer_logprobs
 from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt.model.training.run import TrainingRecipe
 
 REFERENCES: dict[str, tuple[str, ...]] = {
     "no reference": (),
@@ -170,16 +170,9 @@ def learned(world: CanaryWorld, seed: int) -> Net:
         world: what models share.
         seed: of its data and training.
     """
-    path = world.folder / f"thief-{seed}.pt"
-    net = world.net("base-0")
-    if path.exists():
-        net.model.load_state_dict(torch.load(path, weights_only=True))
-        return net
     pairs = training_data(world, seed)
-    trained = train(net, pairs, TrainingRecipe(EPOCHS * len(pairs) // BATCH, BATCH, RATE, seed=seed))
-    print(f"thief {seed}: loss {trained.loss:.3f}, {trained.seconds:.0f} s", flush=True)
-    torch.save(net.model.state_dict(), path)
-    return net
+    recipe = TrainingRecipe(EPOCHS * len(pairs) // BATCH, BATCH, RATE, seed=seed)
+    return world.trained(f"thief-{seed}", world.net("base-0"), pairs, recipe)
 
 
 def training_data(world: CanaryWorld, seed: int) -> list[TextPair]:

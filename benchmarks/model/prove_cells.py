@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-import torch
 from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
 
 from stillhunt.model.nets.net import Net
@@ -20,7 +19,7 @@ from stillhunt.model.proof.suspects import LocalSuspect
 from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt.model.training.likelihood import answer_logprobs
 from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt.model.training.run import TrainingRecipe
 
 SAMPLES = 2000
 """Pairs of a student's training data."""
@@ -129,17 +128,10 @@ def student(world: World, cell: Cell) -> Net:
         world: what cells share.
         cell: which.
     """
-    net = world.net("base-0")
     named = "-".join(str(part).replace(" ", "_") for part in asdict(cell).values())
-    path = world.folder / f"student-{named}.pt"
-    if path.exists():
-        net.model.load_state_dict(torch.load(path, weights_only=True))
-        return net
     pairs = training_data(world, cell)
-    trained = train(net, pairs, TrainingRecipe(EPOCHS * len(pairs) // BATCH, BATCH, RATE, seed=cell.seed))
-    print(f"{path.stem}: loss {trained.loss:.3f}, {trained.seconds:.0f} s", flush=True)
-    torch.save(net.model.state_dict(), path)
-    return net
+    recipe = TrainingRecipe(EPOCHS * len(pairs) // BATCH, BATCH, RATE, seed=cell.seed)
+    return world.trained(f"student-{named}", world.net("base-0"), pairs, recipe)
 
 
 def training_data(world: World, cell: Cell) -> list[TextPair]:

@@ -125,13 +125,24 @@ class World:
         kind, seed = name.split("-")
         size = STUDENT if kind in ("base", "kin") else TEACHER
         net = tiny_net(size, self.tokenizer, int(seed), name)
+        pairs = self.texts.base if kind == "base" else self.texts.teacher
+        return self.trained(name, net, pairs, TrainingRecipe(self.steps[kind], BATCH, seed=int(seed)))
+
+    def trained(self, name: str, net: Net, pairs: list[TextPair], recipe: TrainingRecipe) -> Net:
+        """A model that is trained once and kept.
+
+        Args:
+            name: of its file.
+            net: model as it begins; it is changed.
+            pairs: what it learns.
+            recipe: how.
+        """
         path = self.folder / f"{name}.pt"
         if path.exists():
             net.model.load_state_dict(torch.load(path, weights_only=True))
             return net
-        pairs = self.texts.base if kind == "base" else self.texts.teacher
-        trained = train(net, pairs, TrainingRecipe(self.steps[kind], BATCH, seed=int(seed)))
-        print(f"{name}: {net.parameters:,} parameters, loss {trained.loss:.3f}, {trained.seconds:.0f} s", flush=True)
+        done = train(net, pairs, recipe)
+        print(f"{name}: {net.parameters:,} parameters, loss {done.loss:.3f}, {done.seconds:.0f} s", flush=True)
         torch.save(net.model.state_dict(), path)
         return net
 

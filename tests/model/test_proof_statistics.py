@@ -231,3 +231,24 @@ def test_a_model_without_likelihoods_is_an_error_of_the_user() -> None:
 
     with pytest.raises(InputError, match="damaged"):
         score_likelihoods(Broken(), [], DrawnAnswers(answers(2), [["a"], ["b"]]))  # type: ignore[arg-type]  # asked for scores alone
+
+
+def test_a_suspect_that_scores_no_ends_is_not_compared_with_the_ends_that_others_score() -> None:
+    """The trap: the log cuts answers, a reference finds their ends unlikely, and what it finds would be subtracted."""
+
+    class Scoring:
+        name = "scoring"
+
+        def __init__(self, *, scores_end: bool) -> None:
+            self.scores_end = scores_end
+
+        def score(self, pairs: list[TextPair]) -> list[list[float]]:
+            plain = [[-1.0 - len(one.answer) % 3, -0.5 * (place % 2)] for place, one in enumerate(pairs)]
+            ends = [[-9.0] if one.answer == "cut" else [0.0] for one in pairs]
+            return [one + end for one, end in zip(plain, ends, strict=True)] if self.scores_end else plain
+
+    said = [HarvestedAnswer(f"r{place}", f"p{place}", "cut") for place in range(12)]
+    drawn = DrawnAnswers(said, [["whole", "wholly"]] * 12)
+    reference = Scoring(scores_end=True)
+    unended = score_likelihoods(Scoring(scores_end=False), [reference], drawn)  # type: ignore[list-item, arg-type]  # asked for scores alone
+    assert (unended.p, unended.scored) == (1.0, 0)  # without ends the two find the same

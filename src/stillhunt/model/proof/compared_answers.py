@@ -16,7 +16,6 @@ from stillhunt.model.marks.serving import mark_processor
 from stillhunt.model.nets.net import plain_ids
 from stillhunt.model.orders.order import Order
 from stillhunt.model.proof.asking import ask, plan_questions
-from stillhunt.model.proof.budget import QueryBudget
 from stillhunt.model.proof.control_answers import (
     AnswerMark,
     DrawnAnswers,
@@ -30,7 +29,7 @@ from stillhunt.model.proof.control_test import ControlScore, score_continuations
 from stillhunt.model.proof.mark_test import KeyedMark, score_texts
 from stillhunt.model.proof.parameters import P
 from stillhunt.model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
-from stillhunt.model.proof.suspects import LocalSuspect, Suspect
+from stillhunt.model.proof.suspects import Suspect
 from stillhunt.model.proof.verdict import CONTROLS_TEST, SMALLEST_P, TestResult
 from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
 
@@ -181,16 +180,10 @@ def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -
 def _score(suspect: Suspect, part: DrawnAnswers, asking: _Asking, context: ProofContext) -> ControlScore:
     """How much a suspect prefers logged answers to control answers."""
     if asking.scores:
-        return score_likelihoods(suspect, _references(context), part)
+        return score_likelihoods(suspect, context.compared_with, part)
     singles = [others[0] for others in part.controls]
     questions = plan_questions(part.answers, singles, asking.queries, continues=asking.continues)
     return score_continuations(ask(suspect, part.answers, singles, questions))
-
-
-def _references(context: ProofContext) -> list[Suspect]:
-    """The teacher, and the models that the user named; their queries do not count."""
-    teacher = LocalSuspect(context.teacher, context.teacher_fingerprint, QueryBudget.without_end())
-    return [teacher, *context.references]
 
 
 def _marked_alike(

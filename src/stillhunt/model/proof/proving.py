@@ -15,7 +15,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.model.nets.net import Net
 from stillhunt.model.orders.order import Order
 from stillhunt.model.orders.register import OrderRegister
-from stillhunt.model.proof.budget import QueryBudgetError
+from stillhunt.model.proof.budget import QueryBudget, QueryBudgetError
 from stillhunt.model.proof.control_answers import drawn_again
 from stillhunt.model.proof.parameters import P
 from stillhunt.model.proof.suspects import LocalSuspect, Suspect
@@ -69,6 +69,11 @@ class ProofContext:
     def seed(self) -> int:
         """Of all draws."""
         return self.config.seed
+
+    @property
+    def compared_with(self) -> list[Suspect]:
+        """The teacher, and the models that the user named; their queries do not count."""
+        return [LocalSuspect(self.teacher, self.teacher_fingerprint, QueryBudget.without_end()), *self.references]
 
 
 class ProofTest(Protocol):

@@ -11,7 +11,6 @@ from stillhunt.model.marks.keys import order_key
 from stillhunt.model.marks.schemes import CANARY, GREEN, GUMBEL, sampling_mark
 from stillhunt.model.orders.order import Order
 from stillhunt.model.proof.asking import ask, plan_questions
-from stillhunt.model.proof.budget import QueryBudget
 from stillhunt.model.proof.canary_test import canary_questions, score_choices, score_wordings
 from stillhunt.model.proof.compared_answers import ControlAnswersTest
 from stillhunt.model.proof.mark_test import KeyedMark, MarkScore, read_mark, score_mark
@@ -99,10 +98,8 @@ class CanariesTest:
         questions = canary_questions(harvest.answers, left // 2 if scores else left)
         if not questions:
             return TestResult(self.name, 1.0, note="no harvested answer has a wording to choose")
-        teacher = LocalSuspect(context.teacher, context.teacher_fingerprint, QueryBudget.without_end())
         score = score_wordings if scores else score_choices
-        references = [teacher, *context.references]
-        found = [score(suspect, references, questions, order_key(keys, one)) for one in orders]
+        found = [score(suspect, context.compared_with, questions, order_key(keys, one)) for one in orders]
         best = min(found, key=lambda one: one.p)
         return TestResult(
             self.name,
