@@ -22,6 +22,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
 from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
@@ -52,7 +53,9 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
     database = WatchDatabase("", folder.database)
     gateways = Gateways(LiveDecisions(database, lambda: None), KnownTokens(database), Config().decide)
     gateways.answered["/v1/decide", "none"] += 1
-    text = metrics_text(folder, traffic, schedule, gateways)[0].decode()
+    faults = ServiceFaults()
+    faults.begin("decisions", "the decisions cannot be read")
+    text = metrics_text(folder, traffic, schedule, gateways, faults)[0].decode()
     database.close()
     return {
         sample.name: family.documentation

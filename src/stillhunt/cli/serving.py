@@ -30,6 +30,7 @@ from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
@@ -108,7 +109,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         if "hunt" in order.parts:
             with open_progress(quiet=order.quiet) as progress:
                 compile_once(progress)
-        traffic, limits = Traffic(), Limits(config.serve, folder.spool)
+        traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
         schedule = None
@@ -117,7 +118,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
         inlet = (traffic, limits) if receives else (None, None)
-        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database)
+        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
         console: Application | None = None
         if "web" in order.parts:
             served, console = _web(opened, served, (database, config), screen)

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from stillhunt.base.errors import CaseError
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
@@ -21,7 +22,11 @@ from stillhunt.web.traffic import Traffic
 
 
 def metrics_text(
-    folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None, gateways: Gateways | None = None
+    folder: DataFolder,
+    traffic: Traffic | None,
+    schedule: HuntSchedule | None,
+    gateways: Gateways | None,
+    faults: ServiceFaults,
 ) -> tuple[bytes, str]:
     """The figures in Prometheus' text form, and its content type.
 
@@ -30,19 +35,27 @@ def metrics_text(
         traffic: counts of the receiver, if this process has one.
         schedule: of the hunts, if this process hunts.
         gateways: what they asked, if this process answers them.
+        faults: what does not work in this process.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(folder, traffic, schedule, gateways))
+    registry.register(_Figures(folder, traffic, schedule, gateways, faults))
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Figures(Collector):
     def __init__(
-        self, folder: DataFolder, traffic: Traffic | None, schedule: HuntSchedule | None, gateways: Gateways | None
+        self,
+        folder: DataFolder,
+        traffic: Traffic | None,
+        schedule: HuntSchedule | None,
+        gateways: Gateways | None,
+        faults: ServiceFaults,
     ) -> None:
         self._folder, self._traffic, self._schedule, self._gateways = folder, traffic, schedule, gateways
+        self._faults = faults
 
     def collect(self) -> Iterator[Metric]:
+        yield from _of_faults(self._faults)
         if self._traffic is not None:
             yield from _of_traffic(self._traffic)
         if self._schedule is not None:
@@ -53,6 +66,13 @@ class _Figures(Collector):
         with suppress(CaseError):  # a damaged snapshot must not take the other figures away
             if snapshot is not None:
                 yield from _of_snapshot(snapshot.facts())
+
+
+def _of_faults(faults: ServiceFaults) -> Iterator[Metric]:
+    began = GaugeMetricFamily("stillhunt_fault_since", "When each present fault began, Unix time.", labels=["fault"])
+    for fault in faults.current():
+        began.add_metric([fault.name], fault.since / 1e6)
+    yield began
 
 
 def _of_snapshot(facts: dict[str, Any]) -> Iterator[Metric]:

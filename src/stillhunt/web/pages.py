@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, sign_fields
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
@@ -43,6 +44,7 @@ class PageSources:
         database: of the data folder; None where it is not to be asked.
         api: what the API works on; None where this process has none.
         gateways: what gateways asked; None where this process answers none.
+        faults: what does not work in this process.
     """
 
     folder: DataFolder
@@ -53,6 +55,7 @@ class PageSources:
     database: WatchDatabase | None = None
     api: ApiSources | None = None
     gateways: Gateways | None = None
+    faults: ServiceFaults = field(default_factory=ServiceFaults)
 
 
 def pages_of(served: PageSources) -> Starlette:
@@ -87,7 +90,9 @@ class _Pages:
     async def metrics(self, _request: Request) -> Response:
         """Figures for Prometheus; they name sources, never accounts."""
         served = self._served
-        text, content_type = metrics_text(served.folder, served.traffic, served.schedule, served.gateways)
+        text, content_type = metrics_text(
+            served.folder, served.traffic, served.schedule, served.gateways, served.faults
+        )
         return Response(text, media_type=content_type)
 
     async def status(self, request: Request) -> Response:
@@ -132,7 +137,7 @@ class _Pages:
             found.append("the decisions were not read yet")
         if self._served.schedule is not None and self._served.schedule.progress.failures:
             found.append("the latest hunt failed")
-        return found
+        return found + [fault.statement for fault in self._served.faults.current()]
 
     def _status(self) -> dict[str, Any]:
         served, snapshot = self._served, latest_snapshot(self._served.folder)
@@ -140,6 +145,7 @@ class _Pages:
         return {
             "version": __version__,
             "now": int(time.time()),
+            "faults": [asdict(fault) for fault in served.faults.current()],
             "received": {} if traffic is None else dict(traffic.records),
             "refused": {} if traffic is None else {" ".join(key): count for key, count in traffic.refused.items()},
             "brokers": {} if traffic is None else dict(traffic.problems),
