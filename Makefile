@@ -20,10 +20,12 @@ MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 FUZZ_OPTIONS ?= --seconds 60
+ATTACK_OPTIONS ?=
+FAULT_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -101,6 +103,12 @@ test-spark: setup-spark ## everything about Spark; the usual tests hold one part
 
 fuzz: setup-fuzz ## damage logs of every kind for a minute each: make fuzz FUZZ_OPTIONS='--seconds 600 --jobs 2'
 	$(PY) benchmarks/fuzz/guided.py $(FUZZ_OPTIONS)
+
+attack: setup ## attack what is served and read; one table of what held: make attack ATTACK_OPTIONS='--only fields'
+	$(PY) benchmarks/attack $(ATTACK_OPTIONS)
+
+faults: setup ## break what is served while it runs; one table of what held: make faults FAULT_OPTIONS='--only spool'
+	$(PY) benchmarks/faults $(FAULT_OPTIONS)
 
 format: setup ## put the code in its form
 	$(PY) -m ruff check --fix

@@ -1,0 +1,12 @@
+"""`make faults`: damage, kills, clocks and services that hang, against a folder that is served."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from trials import main
+
+sys.exit(main(Path(__file__).parent))
