@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Fell(Exception):
+class Fell(Exception):  # noqa: N818 - a result, not an error
     """What was tried did what must not happen; the text says what."""
 
 
@@ -71,7 +71,9 @@ def table_of(tallies: dict[str, Tally]) -> str:
     rows.append(("all", *(sum(row[place] for row in rows) for place in (1, 2, 3)), sum(row[4] for row in rows)))
     width = max(len(row[0]) for row in rows)
     head = f"{'':{width}}  {'tried':>7}  {'held':>7}  {'fell':>5}  {'s':>6}"
-    return "\n".join([head, *(f"{name:{width}}  {tried:7}  {held:7}  {fell:5}  {s:6.0f}" for name, tried, held, fell, s in rows)])
+    return "\n".join(
+        [head, *(f"{name:{width}}  {tried:7}  {held:7}  {fell:5}  {s:6.0f}" for name, tried, held, fell, s in rows)]
+    )
 
 
 def main(folder: Path, words: Sequence[str] | None = None) -> int:
@@ -93,8 +95,8 @@ def main(folder: Path, words: Sequence[str] | None = None) -> int:
     tallies: dict[str, Tally] = {}
     for name in filter(None, chosen.only.split(",")) if chosen.only else suites:
         spec = importlib.util.spec_from_file_location(name, suites[name])
-        assert spec is not None
-        assert spec.loader is not None
+        if spec is None or spec.loader is None:
+            raise ImportError(name)
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)

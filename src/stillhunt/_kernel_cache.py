@@ -64,6 +64,9 @@ def _folder_of_this_process() -> str:
     import shutil  # rarely needed
     import tempfile  # rarely needed
 
+    from stillhunt.base.forced_end import remove_at_forced_end  # rarely needed
+
     folder = tempfile.mkdtemp(prefix=_PREFIX)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    remove_at_forced_end(Path(folder))
     return folder

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -150,16 +152,29 @@ def test_the_first_traffic_does_not_wait_for_a_whole_interval(tmp_path: Path, mo
     assert not schedule._due()  # from now on the interval holds
 
 
-@pytest.mark.parametrize(("content", "limit"), [("1073741824\n", 805_306_368), ("max\n", None), (None, None)])
+@pytest.mark.parametrize(("bytes_allowed", "limit"), [(1 << 30, 805_306_368), (sys.maxsize, None)])
 def test_the_memory_of_a_container_bounds_a_hunt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, limit: int | None
+    monkeypatch: pytest.MonkeyPatch, bytes_allowed: int, limit: int | None
 ) -> None:
-    path = tmp_path / "memory.max"
-    if content is not None:
-        path.write_text(content)
-    monkeypatch.setattr(child, "_CONTAINER_LIMIT", path)
+    monkeypatch.setattr(child, "container_memory", lambda: bytes_allowed)
     whole = int(child.MEMORY_SHARE * child.psutil.virtual_memory().total)
     assert child.memory_limit(CONFIG) == (limit or whole)
+
+
+@pytest.mark.parametrize(("kills", "said"), [((4, 5), "the kernel ended the hunt for lack of memory"), ((4, 4), "-9")])
+def test_a_hunt_that_the_kernel_killed_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: tuple[int, int], said: str
+) -> None:
+    counts = iter(kills)
+    monkeypatch.setattr(child, "memory_kills", lambda: next(counts))
+    words = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    pipe = subprocess.PIPE
+    monkeypatch.setattr(
+        child, "_started", lambda _: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    )
+    outcome = child.hunt_in_child(plan(DataFolder(tmp_path / "data")))
+    assert said in outcome.failure
+    assert outcome.next_step
 
 
 def test_a_campaign_that_comes_back_with_other_accounts_is_tied_to_the_old_one(tmp_path: Path) -> None:

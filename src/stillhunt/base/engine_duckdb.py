@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.base.errors import EngineError
+from stillhunt.base.forced_end import remove_at_forced_end
 
 
 class DuckDBEngine:
@@ -33,8 +34,10 @@ class DuckDBEngine:
         self._connection.execute(f"SET memory_limit = '{memory_gb:.3f}GiB'")
         self._connection.execute("SET TimeZone = 'UTC'")
         # By default, DuckDB would use the current folder. It removes this one at the end, so the name must be new.
-        spill = str(Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{secrets.token_hex(8)}").replace("'", "''")
-        self._connection.execute(f"SET temp_directory = '{spill}'")
+        spill = Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{secrets.token_hex(8)}"
+        remove_at_forced_end(spill)
+        quoted = str(spill).replace("'", "''")
+        self._connection.execute(f"SET temp_directory = '{quoted}'")
         # Hostile logs must not reach the network or other files through SQL functions.
         self._connection.execute("SET autoinstall_known_extensions = false")
         self._connection.execute("SET autoload_known_extensions = false")

@@ -7,14 +7,11 @@ pydantic takes most of a second, and `--help` must answer at once.
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
-import threading
 import traceback
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -27,6 +24,7 @@ from stillhunt.cli.benching import commands as bench_commands
 from stillhunt.cli.cases import case_app
 from stillhunt.cli.database_commands import commands as database_commands
 from stillhunt.cli.history import commands as history_commands
+from stillhunt.cli.interrupts import end_now, watch_signals
 from stillhunt.cli.keep import commands as keep_commands
 from stillhunt.cli.keys import keys_app
 from stillhunt.cli.labs import lab_app
@@ -332,7 +330,7 @@ def main() -> NoReturn:
     Raises:
         SystemExit: always; the codes are listed in `stillhunt.cli.findings.EXIT_MEANINGS`.
     """
-    signals = _watch_signals()
+    signals = watch_signals()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the hunt.
         if hasattr(stream, "reconfigure"):
@@ -342,34 +340,9 @@ def main() -> NoReturn:
     except (SystemExit, KeyboardInterrupt, Exception) as leaving:
         # Libraries turn an interrupt into errors of their own (the SQL engine does), so the signal decides.
         if signals or isinstance(leaving, KeyboardInterrupt):
-            _say("interrupted: no incomplete output was left behind")
-            sys.exit(128 + (signals or [signal.SIGINT])[0])
+            end_now((signals or [signal.SIGINT])[0])
         sys.exit(_exit_code_of(leaving))
     sys.exit(0)
-
-
-def _watch_signals() -> list[int]:
-    """Let SIGTERM unwind like an interrupt, so that temporary folders are removed; the list collects the signals."""
-    seen: list[int] = []
-
-    def note_and_interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        del frame
-        seen.append(number)
-        raise KeyboardInterrupt
-
-    def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
-        # Python drops an interrupt that arrives during a callback of the memory manager; it is sent again a moment
-        # later, when ordinary code runs.
-        if isinstance(lost.exc_value, KeyboardInterrupt) and seen:
-            threading.Timer(0.02, os.kill, (os.getpid(), seen[-1])).start()
-        else:
-            sys.__unraisablehook__(lost)
-
-    sys.unraisablehook = interrupt_again
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # background jobs ignore interrupts
-            signal.signal(number, note_and_interrupt)
-    return seen
 
 
 def _exit_code_of(leaving: BaseException) -> int | str | None:

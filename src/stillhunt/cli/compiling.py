@@ -25,6 +25,7 @@ from numba.core import event
 from numba.core.registry import CPUDispatcher
 
 import stillhunt
+from stillhunt.base.forced_end import kill_at_forced_end
 from stillhunt.base.progress import Advance, Progress
 
 COMPILING_TAKES = "one to two minutes on two cores"
@@ -95,6 +96,8 @@ def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
         subprocess.Popen([*command, part], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603 - our own module
         for part in parts
     ]
+    for child in children:
+        kill_at_forced_end(child)
 
     def follow(child: subprocess.Popen[str]) -> None:
         for name in child.stdout or ():

@@ -30,11 +30,11 @@ from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
 from stillhunt.base.config import is_secret
 from stillhunt.base.errors import CaseError, ContractError
+from stillhunt.base.forced_end import RENAMING, remove_at_forced_end
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.base.shape import Table
 from stillhunt.triage.case_target import cannot_be_written, check_existing, check_target
@@ -153,9 +154,11 @@ def write_folder(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        remove_at_forced_end(temporary)
         _fill(temporary, tables, run, report)
         _sync(temporary)
-        _put_in_place(temporary, target, force=force)
+        with RENAMING:
+            _put_in_place(temporary, target, force=force)
         _sync(target.parent)
     except OSError as error:
         raise cannot_be_written(target, error) from error
@@ -199,6 +202,7 @@ def _put_in_place(temporary: Path, target: Path, *, force: bool) -> None:
             aside.rename(target)
         raise
     if aside is not None:
+        remove_at_forced_end(aside)  # from here on: until now it may have been the only case
         shutil.rmtree(aside, ignore_errors=True)
 
 

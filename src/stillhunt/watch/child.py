@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import container_memory, memory_kills
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 
@@ -23,8 +25,8 @@ MEMORY_SHARE = 0.75
 """Of the memory of this machine or container, for a hunt without a limit of its own. Judgement: the rest serves."""
 _POLL_SECONDS = 0.5
 _GIB = 1 << 30
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _LONGEST_ERROR = 2000
+LESS_MEMORY = "shorten watch.window_days, give it more memory, or hunt on Spark"
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,7 @@ def order_of(text: str) -> HuntPlan:
 def memory_limit(config: Config) -> int:
     """Bytes that a hunt may take."""
     limit = config.watch.memory_limit_gb
-    return int(limit * _GIB) if limit else int(MEMORY_SHARE * min(psutil.virtual_memory().total, _container_memory()))
-
-
-def _container_memory() -> int:
-    """Bytes that the container may take (control groups, version 2); very many where there is no limit."""
-    try:
-        return int(_CONTAINER_LIMIT.read_text())
-    except (OSError, ValueError):  # the file says "max" where there is no limit
-        return sys.maxsize
+    return int(limit * _GIB) if limit else int(MEMORY_SHARE * min(psutil.virtual_memory().total, container_memory()))
 
 
 def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOutcome:
@@ -89,7 +83,7 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
         plan: what to do.
         stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
     """
-    began = time.monotonic()
+    began, killed_before = time.monotonic(), memory_kills()
     try:
         child = _started(plan.data)
     except OSError as error:
@@ -108,14 +102,20 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     try:
         found = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
-        last = errors.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
-        return HuntOutcome(
-            failure=f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}",
-            next_step="it is tried again; if that fails too, run 'stillhunt hunt' over the spool folder",
-            seconds=seconds,
-            peak_bytes=watcher.peak,
-        )
+        failure, next_step = _unexpected_end(child.returncode, errors, out_of_memory=memory_kills() > killed_before)
+        return HuntOutcome(failure=failure, next_step=next_step, seconds=seconds, peak_bytes=watcher.peak)
     return HuntOutcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
+
+
+def _unexpected_end(code: int, errors: str, *, out_of_memory: bool) -> tuple[str, str]:
+    """Why a hunt ended without an outcome, and what can be done about it."""
+    if code == -signal.SIGKILL and out_of_memory:
+        most = min(psutil.virtual_memory().total, container_memory())
+        whose = "this container may take" if most == container_memory() else "this machine has"
+        return f"the kernel ended the hunt for lack of memory: {most / _GIB:.1f} GiB is all that {whose}", LESS_MEMORY
+    last = errors.strip().splitlines()[-1:] or [f"exit code {code}"]
+    again = "it is tried again; if that fails too, run 'stillhunt hunt' over the spool folder"
+    return f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}", again
 
 
 def _started(folder: DataFolder) -> subprocess.Popen[str]:
@@ -142,7 +142,7 @@ class _Watcher(threading.Thread):
             if self.peak > self._limit:
                 self._end(
                     f"the hunt took more than {self._limit / _GIB:.1f} GiB of memory",
-                    "raise watch.memory_limit_gb, shorten watch.window_days, or hunt on Spark",
+                    f"raise watch.memory_limit_gb, or {LESS_MEMORY}",
                 )
             elif self._stop_wanted is not None and self._stop_wanted.wait(0):
                 self._end("the hunt was stopped", "the next one goes on from what this one kept")

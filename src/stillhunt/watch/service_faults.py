@@ -1,4 +1,4 @@
-"""ServiceFaults of a running server that somebody must hear of, in one place: every health page, metric and alert reads it."""
+"""Faults of a running server that somebody must hear of; health pages, metrics and alerts all read them here."""
 
 from __future__ import annotations
 

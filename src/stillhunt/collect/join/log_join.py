@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from stillhunt.base.arrays import I64, U64
 from stillhunt.base.engine import Engine
+from stillhunt.base.forced_end import remove_at_forced_end
 from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
@@ -123,6 +124,7 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
         EngineError: the join failed, for example for lack of disk space.
     """
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
+        remove_at_forced_end(Path(folder))
         join = _Join(readers, rules, engine, Path(folder))
         with progress.stage("joining logs of the same calls", None, "rows") as advance:
             join.read(advance)

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from stillhunt.base.errors import OutputError
+from stillhunt.base.forced_end import remove_at_forced_end
 
 KEY = "identity.key"
 MARKER = "made-by-stillhunt"
@@ -107,6 +108,7 @@ def own_folder(state: Path | None) -> Path:
                 if _is_ours(old) and not _in_use(old):
                     shutil.rmtree(old, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{host_tag()}-", dir=base))
+        remove_at_forced_end(folder)
         (folder / MARKER).write_text(MARKED)
     except (OSError, ValueError) as error:
         raise OutputError(

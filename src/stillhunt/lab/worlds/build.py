@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.forced_end import remove_at_forced_end
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.lab.worlds.assemble import assemble
 from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
@@ -167,6 +168,7 @@ def new_world_folder(out: Path) -> Iterator[Path]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError("the world's folder is not empty", where=str(out), next_step="choose another or empty it")
     beside = out.with_name(out.name + ".part")
+    remove_at_forced_end(beside)
     try:
         shutil.rmtree(beside, ignore_errors=True)
         for folder in ("requests", "truth"):
