@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 from trials import Fell, Trial
 
-ENDS = int(__import__("os").environ.get("ENDS", "60"))
+ENDS = 60
 MOST_SECONDS = 2.0
 LONGEST_HUNT = 120.0
 

@@ -9,6 +9,7 @@ renamed, so none is ever half there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -20,9 +21,20 @@ from stillhunt.base.forced_end import remove_and_kill
 
 UNWINDING_SECONDS = 0.8
 """Time for a command to end by itself. Judgement: removing the temporary folders, too, is done within two seconds."""
+DRAINING_SECONDS = 15.0
+"""The same for a server, which answers what was begun, closes its files and ends its hunt. Judgement: uvicorn waits for
+ten seconds, and systemd kills after ninety."""
 INTERRUPTED = "interrupted: no incomplete output was left behind"
 _SHOW_CURSOR = "\x1b[?25h"
 """A bar of progress hides the cursor of the terminal."""
+
+
+_allowed = [UNWINDING_SECONDS]
+
+
+def allow_draining() -> None:
+    """Give this command as much time to end as a server needs."""
+    _allowed[0] = DRAINING_SECONDS
 
 
 def watch_signals() -> list[int]:
@@ -61,6 +73,9 @@ def end_now(number: int) -> NoReturn:
         number: the signal that ends it.
     """
     remove_and_kill()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # closed, or another thread writes to it
+            stream.flush()
     text = f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}{INTERRUPTED}\n"
     os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, text.encode())
     os._exit(128 + number)
@@ -76,7 +91,7 @@ def _end_if_late(handler: object) -> None:
         number = os.read(told, 1)[0]
         while signal.getsignal(number) is not handler:  # a server handles its signals itself, and drains first
             number = os.read(told, 1)[0]
-        threading.Event().wait(UNWINDING_SECONDS)
+        threading.Event().wait(_allowed[0])
         end_now(number)
 
     threading.Thread(target=wait, name="stillhunt-end", daemon=True).start()

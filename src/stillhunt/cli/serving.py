@@ -18,6 +18,7 @@ from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR
 from stillhunt.cli.hunting import nested_settings
+from stillhunt.cli.interrupts import allow_draining
 from stillhunt.cli.live_screen import Screen, open_screen
 from stillhunt.cli.ports import check_port
 from stillhunt.cli.progress import MEGABYTE, open_progress
@@ -90,6 +91,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     Raises:
         StillhuntError: settings, folder, database or port cannot be used, or another process does the same work.
     """
+    allow_draining()
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
@@ -162,6 +164,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     Raises:
         StillhuntError: settings, folder or database cannot be used, or another process does the same work.
     """
+    allow_draining()
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
