@@ -23,7 +23,7 @@ from stillhunt.collect import LogFacts
 from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.score import evidence_needs, list_version, log_budget
-from stillhunt.triage import allowed_groups, personal_ids
+from stillhunt.triage import allowed_groups, personal_ids, set_aside_facts
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which the system reports the memory of a process."""
@@ -112,6 +112,8 @@ def findings_record(
         "counts": counts,
         "personal_ids": personal_ids(tables["accounts"]["account_id"]),
         "sampled": sampled,
+        "set_aside": set_aside_facts(facts.set_aside, tables["accounts"]),
+        "changed": dict(facts.changed),
     }
 
 

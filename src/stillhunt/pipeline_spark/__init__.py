@@ -36,6 +36,7 @@ from stillhunt.collect import InputFile, LogFacts
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import ColumnStats
 from stillhunt.collect.read.inputs import NO_USABLE_ROW
+from stillhunt.collect.values.account_counts import AccountCounts
 from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     REQUIRED_REQUEST_FIELDS,
@@ -229,8 +230,12 @@ def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.
     rows: Counter[int] = Counter()
     filled: Counter[str] = Counter()
     rates: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
     sizes: dict[int, int] = {}
+    set_aside = AccountCounts()
     for fact in facts:
+        changed.update(fact.get("changed", {}))
+        set_aside.add(fact.get("set_aside", {}))
         filled.update(fact.get("filled", {}))
         rates.update(fact.get("rates", {}))
         rows.update({int(index): count for index, count in fact.get("rows", {}).items()})
@@ -239,7 +244,17 @@ def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.
     inputs = tuple(InputFile(name, "", sizes.get(i, 0), rows[i]) for i, name in enumerate(reading.names))
     columns = ColumnStats.of(rows.total(), filled, rates)
     unmapped = reading.fields.unmapped()
-    found = LogFacts(inputs, columns, total["settled"], int(rejected), total["replaced"], unmapped)
+    by_account = dict(sorted(set_aside.rows().items()))
+    found = LogFacts(
+        inputs,
+        columns,
+        total["settled"],
+        int(rejected),
+        total["replaced"],
+        unmapped,
+        by_account,
+        dict(sorted(changed.items())),
+    )
     return first.cast(REJECTS.arrow), found, total["repeats"]
 
 
