@@ -233,13 +233,15 @@ class _Build:
     def accepted(self, rejects: Rejects) -> npt.NDArray[np.bool_]:
         """Which rows are accepted; the others go to the rejects."""
         good = np.ones(self.raw.rows, np.bool_)
+        accounts = self.columns.get("account_id")
         for row in sorted(self.faults):
             name, reason = self.faults[row]
             good[row] = False
-            place = f"{self.raw.place(row)}, column {name}"
-            rejects.add(
-                self.raw.source, place, reason, self.raw.raw(row), account=self.columns["account_id"][row].as_py()
+            place, account = (
+                f"{self.raw.place(row)}, column {name}",
+                None if accounts is None else accounts[row].as_py(),
             )
+            rejects.add(self.raw.source, place, reason, self.raw.raw(row), account=account)
         return good
 
 

@@ -38,19 +38,23 @@ def tolerant_value(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text, strict=False, parse_int=_integer)
+        return json.loads(text, strict=False, parse_int=bounded_integer)
     except RecursionError:
         pass
     except ValueError:
         return None
     try:
-        return json.loads(_shallow(text), strict=False, parse_int=_integer)
+        return json.loads(_shallow(text), strict=False, parse_int=bounded_integer)
     except (ValueError, RecursionError):
         return None
 
 
-def _integer(digits: str) -> int | float:
-    """An integer; infinity if it has more digits than any number that a column holds, which Python may refuse."""
+def bounded_integer(digits: str) -> int | float:
+    """An integer of JSON; infinity if it has more digits than any number that a column holds: Python may refuse those.
+
+    Args:
+        digits: as JSON writes it.
+    """
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 
