@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from stillhunt.base.coded import codes, plain
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.base.schema_case import REJECTS
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.extract.store import segments, store
 from stillhunt.extract.store.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
