@@ -39,8 +39,8 @@ class Sketches(Protocol):
 
     rows: int
 
-    def settle_repeats(self) -> tuple[pa.Table, int, int]:
-        """Keep each request once: REJECTS of rows that conflict with it, their number, number of exact repeats."""
+    def settle_repeats(self) -> tuple[int, int]:
+        """Keep each call once: number of calls that share their id with others, and that of exact repeats."""
 
     def dataset(self, threads: int) -> Dataset:
         """The sketches in account partitions, of which so many are worked on at a time."""
@@ -106,7 +106,7 @@ def hunt(
             customers, bad_customers = _customers(log, (accounts, accounts_mapping), config, engine, progress)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
-            conflicts, *repeats = sketches.settle_repeats()
+            repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
             linked = link_slices(sketches.dataset(_workers(config)), config, progress)
@@ -121,11 +121,11 @@ def hunt(
             views = _campaign_views(linked, tables, harvested, (log, customers), lasting)
         with clock.stage("phrases"):
             known_by = _phrases(sketches.dataset(_workers(config)), linked, tables, harvested)
-        tables["rejects"] = _sorted_rejects([rejects, conflicts, bad_customers])
+        tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
                 after(sketches.dataset(_workers(config)), tables, config)
-        found = findings_record(tables, linked.totals, config, log.facts, (repeats[0], repeats[1]))
+        found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, run=run, **views._asdict(), phrases=known_by)
 

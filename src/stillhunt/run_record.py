@@ -21,9 +21,9 @@ from stillhunt.base.memory import give_back
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
-from stillhunt.extract import SKETCH_VERSION
+from stillhunt.extract import SHARED_ID, SKETCH_VERSION
 from stillhunt.score import evidence_needs, list_version, log_budget
-from stillhunt.triage import allowed_groups, personal_ids
+from stillhunt.triage import allowed_groups, personal_ids, set_aside_facts
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which the system reports the memory of a process."""
@@ -91,15 +91,14 @@ def findings_record(
         totals: requests of all accounts by day, as `link_slices` gives them.
         config: settings.
         facts: what the log held.
-        repeats: number of rows that were rejected since they conflict with a row of the same request id, and number
-            of exact repeats.
+        repeats: number of calls that share their id with other calls of the account, and number of exact repeats.
     """
-    conflicts, duplicates = repeats
+    shared, duplicates = repeats
     verdicts = tables["campaigns"]["verdict"].to_pylist()
     counts = {
         "requests": pc.sum(totals["requests"]).as_py() or 0,
         "accounts": tables["accounts"].num_rows,
-        "rejects": facts.rejected_rows + conflicts,
+        "rejects": facts.rejected_rows,
         "duplicates": duplicates,
         "campaigns": sum(v == "act" for v in verdicts),
         "review": sum(v == "review" for v in verdicts),
@@ -112,6 +111,8 @@ def findings_record(
         "counts": counts,
         "personal_ids": personal_ids(tables["accounts"]["account_id"]),
         "sampled": sampled,
+        "set_aside": set_aside_facts(facts.set_aside, tables["accounts"]),
+        "changed": {**facts.changed, **({SHARED_ID: shared} if shared else {})},
     }
 
 

@@ -104,7 +104,7 @@ def test_one_file_without_a_required_column_does_not_stop_the_others(tmp_path: P
     assert log.facts.rejected_rows == 7  # all its rows are lost, and count
 
 
-def test_wrong_types_reject_the_row_and_name_the_column(tmp_path: Path) -> None:
+def test_wrong_types_become_null_and_are_counted_by_column(tmp_path: Path) -> None:
     bad = {
         "input_tokens": "many",
         "output_tokens": -1,
@@ -113,27 +113,36 @@ def test_wrong_types_reject_the_row_and_name_the_column(tmp_path: Path) -> None:
         "turn": 1.5,
         "status": 2**40,
         "max_tokens": True,
-        "timestamp": "yesterday",
-        "model": None,
-        "account_id": "x" * 2000,
+        "asn": "a number",
+        "sampling_rate": 2,
     }
     rows = [row(n, **{name: value}) for n, (name, value) in enumerate(bad.items())]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(r) + "\n" for r in [*rows, row(99)]).replace("Infinity", "1e999"))
     kept, log = collected(path)
+    assert len(kept) == len(bad) + 1
+    assert all(kept[n][name] is None for n, name in enumerate(bad))
+    assert sorted(what.partition(":")[0] for what in log.facts.changed) == sorted(bad)
+    assert set(log.facts.changed.values()) == {1}
+    assert log.facts.rejected_rows == 0
+
+
+def test_rows_without_time_or_account_name_the_column(tmp_path: Path) -> None:
+    bad = {"timestamp": "yesterday", "account_id": None}
+    rows = [row(n, **{name: value}) for n, (name, value) in enumerate(bad.items())]
+    kept, log = collected(write_lines(tmp_path / "a.jsonl", [*rows, row(99)]))
     assert [r["request_id"] for r in kept] == ["r99"]
     assert [place for _source, place, _reason, _raw in reasons(log)] == [
         f"line {n + 1}, column {name}" for n, name in enumerate(bad)
     ]
-    assert log.facts.rejected_rows == len(bad)
 
 
-def test_negative_tokens_reject_the_row_in_every_format(tmp_path: Path) -> None:
+def test_negative_tokens_are_unknown_in_every_format(tmp_path: Path) -> None:
     for name, write in {"a.parquet": write_parquet, "a.jsonl": write_lines, "a.csv": write_csv}.items():
         path = write(tmp_path / name, [row(1, input_tokens=5), row(2, input_tokens=-5)])
         rows, log = collected(path)
-        assert [r["input_tokens"] for r in rows] == [5], name
-        assert reasons(log)[0][2] == "negative", name
+        assert [r["input_tokens"] for r in rows] == [5, None], name
+        assert log.facts.changed == {"input_tokens: negative, so unknown": 1}, name
 
 
 def test_a_truncated_parquet_file_is_set_aside(tmp_path: Path) -> None:
@@ -198,11 +207,11 @@ def test_nul_and_terminal_escapes_stay_in_the_prompt_and_nowhere_else(tmp_path: 
     write = {"a.parquet": write_parquet, "a.jsonl": write_lines, "a.csv": write_csv}[name]
     escape = "\x1b]0;owned\x07\x00\u202e"
     good = row(1, prompt=f"p{escape}q", account_id=f"acc{escape}", user_agent=f"ua{escape}")
-    path = write(tmp_path / name, [good, row(2, prompt=escape, account_id=escape, input_tokens=-1)])
+    path = write(tmp_path / name, [good, row(2, prompt=escape, account_id=escape, timestamp=1)])
     rows, log = collected(path)
     assert rows[0]["prompt"] == f"p{escape}q"
     assert rows[0]["account_id"] == "acc\ufffd1b;]0;owned\ufffd7;\ufffd0;\ufffd202e;"
-    assert rows[0]["user_agent"] == "ua\ufffd]0;owned\ufffd\ufffd\ufffd"
+    assert rows[0]["user_agent"] == "ua\ufffd1b;]0;owned\ufffd7;\ufffd0;\ufffd202e;"
     shown = json.dumps(log.rejects().to_pylist(), ensure_ascii=False)
     assert all(c not in shown for c in "\x1b\x07\x00\u202e")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from hashlib import blake2b
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -146,12 +148,12 @@ NUMBERS = st.one_of(
 @given(st.lists(NUMBERS, min_size=1, max_size=5))
 def test_columns_of_numbers_agree_with_single_values(values: list[Any]) -> None:
     for column in columns_of(values):
-        found, faults = integers(column, 64)
+        found, changes = integers(column, 64)
         assert found.to_pylist() == [singly(one_integer, v, 2**63 - 1) for v in values]
-        assert set(faults) == {n for n, v in enumerate(values) if refused(one_integer, v, 2**63 - 1)}
-        found, faults = floats(column)
+        assert sum(changes.values()) == sum(refused(one_integer, v, 2**63 - 1) for v in values)
+        found, changes = floats(column)
         assert found.to_pylist() == [singly(one_float, v) for v in values]
-        assert set(faults) == {n for n, v in enumerate(values) if refused(one_float, v)}
+        assert sum(changes.values()) == sum(refused(one_float, v) for v in values)
 
 
 def columns_of(values: list[Any]) -> list[Any]:
@@ -194,12 +196,29 @@ def test_ids_with_control_characters_stay_apart() -> None:
 
 
 def test_short_strings_are_bounded_in_bytes_not_characters() -> None:
-    found, faults, _broken = short_strings(pa.array(["é" * 32, "é" * 33, "ok"]), 64)
-    assert set(faults) == {1}
-    assert found[0].as_py() == "é" * 32
-    cut, faults, _broken = short_strings(pa.array(["x" + "é" * 40]), 64, cut=True)
-    assert cut[0].as_py() == "x" + "é" * 31
-    assert not faults
+    found, changes, _broken = short_strings(pa.array(["é" * 32, "é" * 33, "ok"]), 64)
+    assert changes == {"longer than 64 bytes, so cut, with a hash of all of it": 1}
+    assert found.to_pylist() == [
+        "é" * 32,
+        f"{'é' * 15}~{blake2b(('é' * 33).encode(), digest_size=16).hexdigest()}",
+        "ok",
+    ]
+
+
+LONG = st.builds(lambda head, middle, tail: head + middle + tail, *[st.text(max_size=80)] * 3)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(st.lists(LONG, min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_short_strings_stay_apart_and_in_their_bound(values: list[str], draw: Random) -> None:
+    """Equal ones stay equal, different ones different, whatever lies beside them."""
+    values = [value for value in values if value]
+    found = short_strings(pa.array(values, pa.string()), 64)[0].to_pylist()
+    assert all(len(text.encode()) <= 64 for text in found)
+    assert len(set(found)) == len(set(values))
+    assert found == [short_strings(pa.array([value]), 64)[0][0].as_py() for value in values]
+    mixed = draw.sample(values, len(values))
+    assert short_strings(mixed, 64)[0].to_pylist() == [found[values.index(value)] for value in mixed]
 
 
 @pytest.mark.parametrize("values", [["a", "\x00b", None, "é\u202e"], ["same", "same", "x\x7f", ""]])

@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from stillhunt.base.coded import codes, plain
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.base.schema_case import REJECTS
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.extract.store import segments, store
 from stillhunt.extract.store.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
-from stillhunt.extract.store.store import CONFLICT, SegmentWriter, Store
+from stillhunt.extract.store.store import SegmentWriter, Store
 
 steady = settings(derandomize=True, deadline=None, max_examples=25)
 EVERYBODY = range(PARTITIONS)
@@ -166,8 +165,7 @@ def test_a_store_of_nothing_is_one_empty_partition(tmp_path: Path) -> None:
         tables, rows = whole_of(found)
         assert len(tables) == 1
         assert in_order(rows).equals(SKETCHES.empty())
-        rejects, conflicting, exact = found.settle_repeats()
-        assert REJECTS.check(rejects).num_rows == conflicting == exact == 0
+        assert found.settle_repeats() == (0, 0)
 
 
 Repeat = tuple[int, int, int, str]
@@ -197,17 +195,16 @@ def repeated(rows: list[Repeat]) -> dict[int, pa.Table]:
     return files
 
 
-def plainly_settled(files: dict[int, pa.Table]) -> tuple[set[tuple[int, int]], set[tuple[int, int]], int]:
-    """Places of the rows that stay, of those in conflict, and the number of exact repeats."""
-    rows = [
-        (table["request_id"][row].as_py(), table["content_hash"][row].as_py(), number, row)
-        for number, table in files.items()
-        for row in range(table.num_rows)
-    ]
-    stays = {name: min(row[1:] for row in rows if row[0] == name) for name in {row[0] for row in rows}}
-    conflicts = {row[2:] for row in rows if row[1] != stays[row[0]][0]}
-    exact = sum(row[1] == stays[row[0]][0] and row[2:] != stays[row[0]][1:] for row in rows)
-    return {place[1:] for place in stays.values()}, conflicts, exact
+def plainly_settled(files: dict[int, pa.Table]) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """Places of the rows that stay, and of those among them that share their id with others of the account."""
+    names = ("account_id", "request_id", "content_hash")
+    calls: defaultdict[tuple[Any, Any], dict[Any, tuple[int, int]]] = defaultdict(dict)
+    for number, table in sorted(files.items()):
+        for row in range(table.num_rows):
+            account, request, content = (table[name][row].as_py() for name in names)
+            calls[account, request].setdefault(content, (number, row))
+    stay = {place for own in calls.values() for place in own.values()}
+    return stay, {place for own in calls.values() if len(own) > 1 for place in own.values()}
 
 
 @steady
@@ -222,21 +219,25 @@ def plainly_settled(files: dict[int, pa.Table]) -> tuple[set[tuple[int, int]], s
 def test_repeats_are_settled(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Repeat], segment_rows: int, worked: int
 ) -> None:
-    """Exact ones and conflicts, many-fold, within a file and across files, segments and accounts."""
+    """Exact ones, and ids of several calls, many-fold, within a file and across files, segments and accounts."""
     files = repeated(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "SEGMENT_ROWS", segment_rows)
         patch.setattr(store, "WORKED_ROWS", worked)
         found = stored(tmp_path_factory.mktemp("log"), files, range(3, 40, 3))
-        rejects, conflicting, exact = found.settle_repeats()
-        stay, conflicts, expected_exact = plainly_settled(files)
-        assert (conflicting, exact) == (len(conflicts), expected_exact)
-        assert set(REJECTS.check(rejects)["reason"].to_pylist()) <= {CONFLICT}
-        places = [f"file {file}, row {row}" for file, row in sorted(conflicts)]
-        assert rejects["place"].to_pylist() == places
-        names = {f"file {n}, row {r}": t["request_id"][r].as_py() for n, t in files.items() for r in range(t.num_rows)}
-        assert rejects["raw"].to_pylist() == [names[place] for place in places]
-        kept = [table.filter(pa.array([(n, r) in stay for r in range(table.num_rows)])) for n, table in files.items()]
+        stay, shared = plainly_settled(files)
+        assert found.settle_repeats() == (len(shared), sum(t.num_rows for t in files.values()) - len(stay))
+        kept = []
+        for number, table in files.items():
+            keys = [
+                key ^ content if (number, row) in shared else key
+                for row, (key, content) in enumerate(
+                    zip(table["request_key"].to_pylist(), table["content_hash"].to_pylist(), strict=True)
+                )
+            ]
+            place = table.schema.get_field_index("request_key")
+            table = table.set_column(place, SKETCHES.arrow.field("request_key"), pa.array(keys, pa.uint64()))
+            kept.append(table.filter(pa.array([(number, row) in stay for row in range(table.num_rows)])))
         expected = in_order(pa.concat_tables(kept)) if kept else SKETCHES.empty()
         assert_same(in_order(whole_of(found)[1]), expected)
         few = whole_of(found, ["topic_words", "content_hash"])[1]
@@ -245,24 +246,17 @@ def test_repeats_are_settled(
         assert whole_of(found, ["origin_row"])[1].num_rows == expected.num_rows
 
 
-def test_conflicts_beyond_the_bound_are_counted_and_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST_CONFLICTS", 4)
-    found = stored(tmp_path, repeated([(n % 3, n % 2, n, "a") for n in range(20)]))
-    rejects, conflicting, exact = found.settle_repeats()
-    assert (rejects.num_rows, conflicting, exact) == (4, 18, 0)
-
-
 def test_files_with_few_values_each_and_many_together(tmp_path: Path) -> None:
     """Each file's ids and clients are coded in a byte; those of all files together do not fit in one."""
     files = {number: random_sketches(number, 150, file=number) for number in range(3)}
     for number, table in files.items():
         place = table.schema.get_field_index("user_agent")
         table = table.set_column(place, "user_agent", pa.array([f"client {number}-{row}" for row in range(150)]))
-        place = table.schema.get_field_index("request_key")
-        files[number] = table.set_column(place, "request_key", files[0]["request_key"])
+        for name in ("request_key", "account_key", "account_id", "content_hash"):
+            table = table.set_column(table.schema.get_field_index(name), name, files[0][name])
+        files[number] = table
     found = stored(tmp_path, files)
-    rejects, conflicting, exact = found.settle_repeats()
-    assert (rejects.num_rows, conflicting + exact) == (conflicting, 300)
+    assert found.settle_repeats() == (0, 300)
     clients: list[int] = []
 
     def count(table: pa.Table, _: Any) -> pa.Table:

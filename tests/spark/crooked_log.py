@@ -15,7 +15,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import REJECTS
-from stillhunt.collect import open_requests
+from stillhunt.collect import LogFacts, open_requests
 from stillhunt.extract import Partials, sketch_requests
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -71,6 +71,9 @@ def crooked_rows(seed: int = 3) -> list[dict[str, Any]]:
     rows += [
         {**row, "account_id": f"a{(i * 7) % 40:02d}", "prompt": f"taken id {i}"} for i, row in enumerate(rows[200:212])
     ]
+    long, odd = "x" * 1_100, {"output_tokens": -1, "temperature": float("inf"), "user_agent": "y" * 1_100}
+    rows += [{**row, "request_id": f"{long}{i}", **odd} for i, row in enumerate(rows[300:306])]
+    rows += [{**row, "request_id": None, "model": None} for row in rows[310:314]]
     rows += [{**rows[i], "request_id": f"x{i}", "timestamp": None} for i in range(4)]
     rows += [{**rows[i], "request_id": f"y{i}", "account_id": None} for i in range(3)]
     return [rows[i] for i in draw.permutation(len(rows))]
@@ -107,18 +110,18 @@ def write_log(folder: Path, rows: list[dict[str, Any]]) -> str:
     return str(folder)
 
 
-def local_sketches(source: Any, config: Config) -> tuple[pa.Table, pa.Table, int]:
-    """SKETCHES, REJECTS and repeats as one machine makes them."""
+def local_sketches(source: Any, config: Config) -> tuple[pa.Table, pa.Table, int, LogFacts]:
+    """SKETCHES, REJECTS, repeats and facts as one machine makes them."""
     with DuckDBEngine(threads=1, memory_gb=1) as engine, Partials(config) as partials:
         log = open_requests(source, mapping=None, config=config, engine=engine, progress=Silent())
         for batch in log.batches():
             partials.add(batch["origin_file"][0].as_py(), sketch_requests(batch, config))
         store = partials.store()
-        conflicts, _, repeats = store.settle_repeats()
+        _, repeats = store.settle_repeats()
         sketches = store.dataset(1).gather(same_rows, SKETCHES.arrow, columns=SKETCHES.names)
-        rejects = pa.concat_tables([log.rejects(), conflicts])
+        rejects = log.rejects()
         log.close()
-    return sketches, rejects.sort_by([(name, "ascending") for name in REJECTS.names]), repeats
+    return sketches, rejects.sort_by([(name, "ascending") for name in REJECTS.names]), repeats, log.facts
 
 
 def same_rows(table: pa.Table, context: Any) -> pa.Table:

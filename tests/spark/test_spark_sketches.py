@@ -16,7 +16,7 @@ from stillhunt.base.schema import SKETCHES
 pytestmark = [pytest.mark.service, pytest.mark.spark_more]
 
 CONFIG = Config(collect={"identity_key": "a fixed key, so that hashes of two readings compare"})
-CANONICAL = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id")]
+CANONICAL = [(name, "ascending") for name in ("account_id", "timestamp", "source", "request_id", "content_hash")]
 
 
 def heads_of_prompts(table: pa.Table, context: Any) -> pa.Table:
@@ -35,13 +35,15 @@ def test_sketches_are_the_same(engine: Any, tmp_path: Path) -> None:
     from stillhunt.pipeline_spark import spark_sketches, spark_texts
 
     log = write_log(tmp_path / "log", crooked_rows())
-    expected, rejects, repeats = local_sketches(log, CONFIG)
+    expected, rejects, repeats, here = local_sketches(log, CONFIG)
     sketches, refused, facts = spark_sketches(engine, log, None, CONFIG)
     dataset = sketches.dataset(1)
 
     assert whole(dataset).equals(expected.sort_by(CANONICAL))
     assert refused.to_pylist() == rejects.to_pylist()
-    assert (sketches.rows, sketches.settle_repeats()[2], facts.rejected_rows) == (
+    assert facts.changed == here.changed
+    assert facts.set_aside == here.set_aside
+    assert (sketches.rows, sketches.settle_repeats()[1], facts.rejected_rows) == (
         expected.num_rows,
         repeats,
         rejects.num_rows,

@@ -78,7 +78,9 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
             "rows": case.count("rejects"),
             "share": case.rejected_share,
             "reasons": dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
+            "accounts": dict(run.get("set_aside", {})),
         },
+        "changed": dict(run.get("changed", {})),
         "inputs": list(run.get("inputs", [])),
     }
 

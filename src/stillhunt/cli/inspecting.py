@@ -21,6 +21,7 @@ from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.inspection import Inspection
 from stillhunt.pipeline import inspect_logs
+from stillhunt.triage import changed_values
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REJECT_REASONS_SHOWN = 5
@@ -90,12 +91,14 @@ def print_inspection(console: Console, found: Inspection, *, every_file: bool = 
         formatting.shorten(f"{formatting.count(rows)} in {source}: {reason}", STATEMENT_CHARS)
         for (source, reason), rows in reasons.most_common(REJECT_REASONS_SHOWN)
     ]
+    changed = changed_values({"changed": found.changed}, REJECT_REASONS_SHOWN)
     blocks = (
         [("evidence" if n == 0 else "", family.sentence) for n, family in enumerate(found.coverage)],
         [("clients", formatting.shorten(found.clients, STATEMENT_CHARS))] if found.clients else [],
         [("check", formatting.shorten(text, STATEMENT_CHARS)) for text in found.unmapped],
         [("not looked up", text) for text in found.unenriched] + [("sample", text) for text in found.sampled],
         [(formatting.plural(found.rejected, "reject") if n == 0 else "", text) for n, text in enumerate(rejects)],
+        [("changed" if n == 0 else "", text) for n, text in enumerate(changed)],
     )
     for block in filter(None, blocks):
         console.print()
@@ -158,4 +161,5 @@ def _as_dict(found: Inspection) -> dict[str, Any]:
         "unenriched": list(found.unenriched),
         "sampled": list(found.sampled),
         "unmapped": list(found.unmapped),
+        "changed": dict(found.changed),
     }

@@ -14,7 +14,7 @@ from stillhunt.base import formatting
 from stillhunt.cli.terminal import print_columns
 from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.formats import CANONICAL_FORMAT
-from stillhunt.triage import CaseModel
+from stillhunt.triage import CaseModel, changed_values, set_aside_sentence
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name
 from stillhunt.triage.roles import roles_in_words
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
@@ -151,6 +151,10 @@ def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
             ("", f"{formatting.count(count)} in {formatting.shorten(source, NAME_CHARS)}: {_shown(reason)}")
             for (source, reason), count in list(case.rejects.items())[:REASONS_SHOWN]
         ]
+    if losers := set_aside_sentence(case.run):
+        notes.append(("check", _shown(losers)))
+    changed = changed_values(case.run, REASONS_SHOWN)
+    notes += [("changed" if place == 0 else "", _shown(text)) for place, text in enumerate(changed)]
     return notes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,10 +13,11 @@ from stillhunt.base.clients import OTHER, client_families, tells_browsers
 from stillhunt.base.formatting import percent
 from stillhunt.base.needs import EvidenceNeeds
 from stillhunt.collect.checks.coverage import FamilyCoverage, coverage, sampled_facts, unenriched
-from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL
-from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
+from stillhunt.collect.decode.records import NO_COUNTERPART
+from stillhunt.collect.formats import SOURCES
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, InputFile
 from stillhunt.collect.read.request_log import RequestLog
+from stillhunt.collect.values.fields import UNKNOWN_MODEL
 
 SHOWN_COLUMNS = (
     "request_id",
@@ -75,6 +76,7 @@ class Inspection:
         unenriched: what else could be found with files that are missing.
         sampled: consequences of the log being a sample, if it is one.
         unmapped: fields that the user mapped and no input has, in sentences.
+        changed: values that could not be kept as they were, by column and what became of them.
     """
 
     inputs: Sequence[InspectedInput]
@@ -88,6 +90,7 @@ class Inspection:
     unenriched: Sequence[str] = ()
     sampled: Sequence[str] = ()
     unmapped: Sequence[str] = ()
+    changed: Mapping[str, int] = field(default_factory=dict)
 
 
 def inspect_log(
@@ -133,6 +136,7 @@ def inspect_log(
         unenriched(facts.columns.present, browsers=tells_browsers()),
         [sample["sentence"]] if sample else [],
         facts.unmapped,
+        facts.changed,
     )
 
 
@@ -181,8 +185,7 @@ def _inspected(
     file = log.facts.inputs[index]
     source = next((source for source in SOURCES if source.name == file.format), None)
     filled = {name: counts.filled[index][name] for name in SHOWN_COLUMNS}
-    if file.format != CANONICAL_FORMAT:
-        filled["model"] -= counts.unknown_models[index]
+    filled["model"] -= counts.unknown_models[index]
     elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS
     others = {name: OWN_ID if name == "request_id" else elsewhere for name in SHOWN_COLUMNS if filled[name]}
     carries = dict(source.carries) if source else {name: name for name in SHOWN_COLUMNS}

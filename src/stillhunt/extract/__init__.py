@@ -4,7 +4,7 @@ from stillhunt.extract.languages import languages_of
 from stillhunt.extract.sketches import PhraseReader, sketch_requests, warm_up
 from stillhunt.extract.store.folders import identity_key
 from stillhunt.extract.store.partials import KeptInput, Partials, names_in_use
-from stillhunt.extract.store.store import Store
+from stillhunt.extract.store.store import SHARED_ID, Store
 from stillhunt.extract.text.conduct import CONDUCT_FLAGS
 from stillhunt.extract.text.words import SCRIPTS, SKETCH_VERSION
 from stillhunt.extract.word_buckets import word_buckets
@@ -12,6 +12,7 @@ from stillhunt.extract.word_buckets import word_buckets
 __all__ = [
     "CONDUCT_FLAGS",
     "SCRIPTS",
+    "SHARED_ID",
     "SKETCH_VERSION",
     "KeptInput",
     "Partials",

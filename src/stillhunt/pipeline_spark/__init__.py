@@ -36,6 +36,7 @@ from stillhunt.collect import InputFile, LogFacts
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import ColumnStats
 from stillhunt.collect.read.inputs import NO_USABLE_ROW
+from stillhunt.collect.values.account_counts import AccountCounts
 from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     REQUIRED_REQUEST_FIELDS,
@@ -57,7 +58,7 @@ from stillhunt.pipeline_spark.rows import (
     standardise_batches,
     stream_schema,
 )
-from stillhunt.pipeline_spark.settle import contested_ids, settle_batches
+from stillhunt.pipeline_spark.settle import settle_batches
 
 
 class SparkSketches:
@@ -66,16 +67,16 @@ class SparkSketches:
     Args:
         dataset: SKETCHES, all rows of an account in one partition.
         rows: number of requests.
-        repeats: number of exact repeats of a request that were dropped.
+        repeats: number of calls that share their id with others of the account, and that of exact repeats.
     """
 
-    def __init__(self, dataset: SparkDataset, rows: int, repeats: int) -> None:
+    def __init__(self, dataset: SparkDataset, rows: int, repeats: tuple[int, int]) -> None:
         self._dataset, self._repeats = dataset, repeats
         self.rows = rows
 
-    def settle_repeats(self) -> tuple[pa.Table, int, int]:
-        """Nothing is left to settle: no REJECTS, no conflicts, and the number of exact repeats that were dropped."""
-        return REJECTS.empty(), 0, self._repeats
+    def settle_repeats(self) -> tuple[int, int]:
+        """Nothing is left to settle: number of calls that share their id, and of exact repeats that were dropped."""
+        return self._repeats
 
     def dataset(self, threads: int) -> SparkDataset:
         """The sketches in account partitions; the cluster decides how many are worked on at a time."""
@@ -116,8 +117,7 @@ def spark_sketches(
     frame, reading = _standardised_frame(engine, sources, mapping, with_identity_key(config))
     packed = f"kind tinyint, {packed_schema(PACKED)}"
     sketched = persisted(engine.map(_by_account(engine, frame), partial(sketch_batches, config), packed))
-    contested = contested_ids(engine, sketched.where(f"kind = {ROW}").select(*SKETCHES.names))
-    settled = persisted(engine.map(sketched, partial(settle_batches, contested), packed))
+    settled = persisted(engine.map(sketched, settle_batches, packed))
     sketched.unpersist()
     rejects, facts, repeats = _described(engine, settled, reading)
     if facts.rows == 0 and facts.rejected_rows:
@@ -211,8 +211,8 @@ def _by_account(engine: SparkEngine, frame: Any) -> Any:
     return frame.repartition(engine.partitions, "key").sortWithinPartitions("kind", "timestamp", "turn")
 
 
-def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table, LogFacts, int]:
-    """REJECTS (the first rows in order of file and place), facts of the log, and number of exact repeats."""
+def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table, LogFacts, tuple[int, int]]:
+    """REJECTS (the first rows in order of file and place), facts of the log, and as `SparkSketches` takes repeats."""
     schema = ", ".join(f"`{name}` string" for name in REJECTS.names)
     packed_facts = settled.where(f"kind = {FACT}").select("blob")
     rows_of_facts = engine.collect(engine.map(packed_facts, table_rows, schema), purpose="facts of the log")
@@ -229,18 +229,32 @@ def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.
     rows: Counter[int] = Counter()
     filled: Counter[str] = Counter()
     rates: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
     sizes: dict[int, int] = {}
+    set_aside = AccountCounts()
     for fact in facts:
+        changed.update(fact.get("changed", {}))
+        set_aside.add(fact.get("set_aside", {}))
         filled.update(fact.get("filled", {}))
         rates.update(fact.get("rates", {}))
         rows.update({int(index): count for index, count in fact.get("rows", {}).items()})
         sizes.update({int(index): size for index, size in fact.get("sizes", {}).items()})
-    total = {name: sum(fact.get(name, 0) for fact in facts) for name in ("settled", "replaced", "repeats")}
+    total = {name: sum(fact.get(name, 0) for fact in facts) for name in ("settled", "replaced", "repeats", "shared")}
     inputs = tuple(InputFile(name, "", sizes.get(i, 0), rows[i]) for i, name in enumerate(reading.names))
     columns = ColumnStats.of(rows.total(), filled, rates)
     unmapped = reading.fields.unmapped()
-    found = LogFacts(inputs, columns, total["settled"], int(rejected), total["replaced"], unmapped)
-    return first.cast(REJECTS.arrow), found, total["repeats"]
+    by_account = dict(sorted(set_aside.rows().items()))
+    found = LogFacts(
+        inputs,
+        columns,
+        total["settled"],
+        int(rejected),
+        total["replaced"],
+        unmapped,
+        by_account,
+        dict(sorted(changed.items())),
+    )
+    return first.cast(REJECTS.arrow), found, (total["shared"], total["repeats"])
 
 
 def table_rows(batches: Batches) -> Batches:

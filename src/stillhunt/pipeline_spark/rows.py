@@ -125,8 +125,7 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
     sizes: dict[int, int] = {}
     filled: Counter[str] = Counter()
     rates: Counter[str] = Counter()
-    replaced = 0
-    rules = reading.rules()
+    rules, seen = reading.rules(), Rejects()
     for batch in batches:
         for index, part in _runs(batch, reading, number):
             rejects = Rejects()
@@ -135,12 +134,20 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
             sizes[index] = int(part.column(_SIZE)[0].as_py() or 0)
             filled.update({name: table.num_rows - table.column(name).null_count for name in OPTIONAL_COLUMNS})
             rates.update(count_sampling_rates(table))
-            replaced += rejects.replaced_texts
             if table.num_rows:
                 yield _row_stream(table)
             if rejects.rows:
                 yield _reject_stream(rejects.table())
-    facts = {"rows": rows, "sizes": sizes, "filled": filled, "rates": rates, "replaced": replaced}
+            seen.count(rejects)
+    facts = {
+        "rows": rows,
+        "sizes": sizes,
+        "filled": filled,
+        "rates": rates,
+        "replaced": seen.replaced_texts,
+        "changed": seen.changed,
+        "set_aside": seen.by_account.rows(),
+    }
     columns = {"kind": pa.array([FACT], pa.int8()), "key": pa.array([f"{number}"])}
     yield _stream({**columns, "reject_raw": pa.array([json.dumps(facts)])}, 1)
 

@@ -8,6 +8,7 @@ from stillhunt.triage.origins import ASPECTS, origin_words, origins_table
 from stillhunt.triage.personal_ids import personal_ids, personal_ids_sentence
 from stillhunt.triage.redact import excerpt
 from stillhunt.triage.samples import sample_table
+from stillhunt.triage.set_aside import changed_values, set_aside_facts, set_aside_sentence
 from stillhunt.triage.taken_summary import taken_summary
 from stillhunt.triage.timeline import timeline_table
 
@@ -18,12 +19,15 @@ __all__ = [
     "Explanation",
     "allowed_groups",
     "case_model",
+    "changed_values",
     "excerpt",
     "origin_words",
     "origins_table",
     "personal_ids",
     "personal_ids_sentence",
     "sample_table",
+    "set_aside_facts",
+    "set_aside_sentence",
     "taken_summary",
     "timeline_table",
 ]

@@ -22,6 +22,7 @@ from stillhunt.triage import charts, sentences
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, CaseModel
 from stillhunt.triage.redact import WHAT_IS_REPLACED
 from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, CampaignView, campaign_views
+from stillhunt.triage.set_aside import changed_values, set_aside_sentence
 
 _ROOM = resources.files("stillhunt.triage")
 _SENTENCE_CHARS = 600
@@ -77,6 +78,8 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
             rejects=_rejects(case),
             rejects_total=tables["rejects"].num_rows,
+            set_aside=formatting.sentence_case(set_aside_sentence(run)),
+            changed=changed_values(run, _REASONS_SHOWN),
             run=_run_facts(run),
             in_contents=campaigns[:_CAMPAIGNS_IN_CONTENTS],
             replaced=WHAT_IS_REPLACED,

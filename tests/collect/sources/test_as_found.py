@@ -23,7 +23,6 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Advance, Silent
 from stillhunt.collect import open_requests
 from stillhunt.collect.formats.otlp.entries import FOREIGN, METRICS
-from stillhunt.collect.values import strings
 
 EDGE = {"remote_addr": "192.0.2.7", "request_id": "e1", "msec": 1_767_225_600, "request": "POST /v1/x HTTP/1.1"}
 
@@ -123,15 +122,16 @@ def test_the_line_proposed_for_nested_logs_reads_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [{"id": "heron"}, ["heron"], {"a": {"b": "sk-1"}}])
-def test_an_object_is_no_id(value: Any, tmp_path: Path) -> None:
+def test_an_object_as_id_is_kept_as_json(value: Any, tmp_path: Path) -> None:
+    text = json.dumps(value, separators=(",", ":"))
     path = written(tmp_path / "a.jsonl", plain(1, account_id=value), plain(2), plain(3, end_user_id=value))
     read = read_logs(path)
-    assert [row["request_id"] for row in read.rows] == ["r2", "r3"]
-    assert [reject["reason"] for reject in read.rejects] == [strings.NESTED]
-    table = pa.Table.from_pylist([plain(1, account_id=value), plain(2, account_id=None)])
-    pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(InputError, match="an object or a list"):
-        read_logs(tmp_path / "a.parquet")
+    assert read.rows[0]["account_id"] == text
+    assert [row["end_user_id"] for row in read.rows] == [None, None, text]
+    pq.write_table(
+        pa.Table.from_pylist([plain(1, account_id=value), plain(2, account_id=value)]), tmp_path / "a.parquet"
+    )
+    assert [row["account_id"] for row in read_logs(tmp_path / "a.parquet").rows] == [text] * 2
 
 
 @pytest.mark.parametrize(

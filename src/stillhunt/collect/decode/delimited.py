@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 
 HEADER = "add a first line with the names of the columns"
+NO_RECORD = "not a CSV record"
 DELIMITERS = ("\t", ",", ";", "|")
 
 
@@ -37,10 +39,11 @@ class _Feed:
         self.size = 0
         self.head = b""
         self.broken = False
+        self.lines: list[str] = []
 
     def start_record(self) -> None:
         """Forget the last record."""
-        self.size, self.head, self.broken = 0, b"", False
+        self.size, self.head, self.broken, self.lines = 0, b"", False, []
 
     def __iter__(self) -> _Feed:
         return self
@@ -55,10 +58,16 @@ class _Feed:
         if not line.complete or self.size > self._longest:
             raise RecordTooLongError
         try:
-            return data.decode() + "\n"
+            text = data.decode() + "\n"
         except UnicodeDecodeError:
             self.broken = True
-            return data.decode("utf-8", "replace") + "\n"
+            text = data.decode("utf-8", "replace") + "\n"
+        self.lines.append(text)
+        return text
+
+    def once_more(self) -> Iterator[str]:
+        """The lines of the current record with blanks for carriage returns, which some writers do not quote."""
+        return itertools.chain([line.replace("\r", " ") for line in self.lines], self)
 
 
 class CsvReader:
@@ -133,6 +142,9 @@ class CsvReader:
             while True:
                 feed.start_record()
                 record, reason = _next_record(parser, self._file.longest)
+                if reason.startswith(NO_RECORD):
+                    parser_again = csv.reader(feed.once_more(), delimiter=self._delimiter)
+                    record, reason = _next_record(parser_again, self._file.longest)
                 if record is None and not reason:
                     return
                 if not reason and (not record or (record == [""] and width > 1)):
@@ -156,7 +168,7 @@ def _next_record(parser: Iterator[list[str]], longest: int) -> tuple[list[str] |
     except RecordTooLongError:
         return None, f"record is longer than {longest} bytes (collect.max_line_bytes), or a quote is not closed"
     except csv.Error as error:
-        return None, f"not a CSV record: {error}"
+        return None, f"{NO_RECORD}: {error}"
 
 
 def _placed(places: dict[int, int]) -> Callable[[int], str]:

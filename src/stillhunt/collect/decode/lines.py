@@ -21,7 +21,7 @@ from stillhunt.collect.values.fields import Column, FieldMap, path_splits, pytho
 from stillhunt.collect.values.kernels import split_array
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
-from stillhunt.collect.values.tolerant_json import is_utf8, tolerant_object
+from stillhunt.collect.values.tolerant_json import bounded_integer, is_utf8, objects_in, tolerant_object
 
 TEXT_BATCH_BYTES = 32 << 20
 """Bytes of records in a batch."""
@@ -282,7 +282,7 @@ def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
             yield Line(0, parts[0][:_RAW_BYTES], complete=False)
             return
     text = b"".join(parts).decode("utf-8", "replace")
-    decoder = json.JSONDecoder(strict=False)
+    decoder = json.JSONDecoder(strict=False, parse_int=bounded_integer)
     at = number = 0
     while at < len(text):
         if text[at] in " \t\r\n,\x1e":
@@ -291,7 +291,9 @@ def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
         try:
             _value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            yield Line(number, text[at : at + _RAW_BYTES].encode())
+            for part in objects_in(text[at:]):
+                yield Line(number, part.encode("utf-8", "surrogatepass"))
+                number += 1
             return
         yield Line(number, text[at:end].encode())
         at, number = end, number + 1

@@ -32,15 +32,13 @@ from stillhunt.collect.formats.source import (
 from stillhunt.collect.locate.object_stores import changed_at
 from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
-from stillhunt.collect.values.fields import from_object
+from stillhunt.collect.values.fields import UNKNOWN_MODEL, from_object
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 
 NO_COUNTERPART = "of calls that no other log has"
 """Why rows that only complete calls of other logs are passed over if there is no such call."""
 HOLDS_NONE = "a record without a call"  # such as an empty export
-UNKNOWN_MODEL = "unknown"
-"""Model of calls whose log names none, such as edge logs."""
 
 
 @dataclass

@@ -26,7 +26,7 @@ from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.checks.proxy_check import ProxyCheck
-from stillhunt.collect.decode.records import NO_COUNTERPART, UNKNOWN_MODEL, RecordReader
+from stillhunt.collect.decode.records import NO_COUNTERPART, RecordReader
 from stillhunt.collect.formats import SOURCES
 from stillhunt.collect.join.match_calls import (
     CONTENT,
@@ -41,11 +41,11 @@ from stillhunt.collect.join.match_calls import (
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
-from stillhunt.collect.values.fields import REQUEST_FIELDS
+from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL
 from stillhunt.collect.values.kernels import KEYS, hash_rows
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
-from stillhunt.collect.values.strings import text_buffers
+from stillhunt.collect.values.strings import short_strings, text_buffers
 
 FIRST_HAND_AT_THE_EDGE = (
     "client_ip",
@@ -200,7 +200,7 @@ class _Join:
 
     def _noted(self, raw: RawBatch, log: _Log, rejects: Rejects) -> pa.Table:
         """Checked rows with their numbers; hashes of the names of their calls are kept."""
-        table = standardise_requests(raw, self._rules, rejects, required=("request_id",))
+        table = standardise_requests(raw, self._rules, rejects, required=())
         # Rejected rows are missing from the table; the others are found by their number within the input.
         kept = np.searchsorted(raw.origin_rows, table.column("origin_row").to_numpy())
         rows = np.arange(self._rows, self._rows + table.num_rows, dtype=np.int64)
@@ -222,7 +222,9 @@ class _Join:
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands, addresses = (_listed(raw, name) for name in ("account_fallback", "client_ip"))
-        fallback = _text_array([None if stands[i] is None else str(stands[i]) for i in kept], pa.string())
+        fallback, _changes, _broken = short_strings(
+            [stands[i] for i in kept], self._rules.config.collect.max_field_bytes
+        )
         addressed = pa.array([None if stands[i] is None else stands[i] == addresses[i] for i in kept], pa.bool_())
         for name, values in (("row", pa.array(rows)), ("fallback", fallback), ("addressed", addressed)):
             table = table.append_column(name, values)
@@ -262,9 +264,10 @@ class _Join:
         useless = pc.or_(pc.is_null(table["account_id"]), pc.is_null(table["timestamp"]))
         if log.role == "parts":
             useless = pa.array(np.ones(table.num_rows, np.bool_))
-        for index, reason in zip(*_lost(table.filter(useless), log.role), strict=True):
+        lost = table.filter(useless)
+        for index, reason, account in zip(*_lost(lost, log.role), lost["account_id"].to_pylist(), strict=True):
             if log.role == "calls":
-                result.rejects[index].add(self._readers[index].name, "a call", reason)
+                result.rejects[index].add(self._readers[index].name, "a call", reason, account=account)
             else:
                 self._readers[index].passed_over[reason] += 1
         table = table.filter(pc.invert(useless))

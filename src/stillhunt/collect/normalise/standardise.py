@@ -1,4 +1,8 @@
-"""One raw batch -> checked columns; rows with unusable values go to the rejects, with the reason.
+"""One raw batch -> checked columns. Rows without a time or an account go to the rejects, with the reason.
+
+No row is lost for what its client may choose: a value that cannot be kept as it is becomes something else or null, and
+is counted. A row without a time has no place in any order, and one without an account belongs to nobody; the gateway
+writes both.
 
 Every type of value is checked in two ways: for a column at once, and value by value if something in the column is
 wrong. Both accept the same values and give the same result, so that the result for one row never depends on others.
@@ -6,6 +10,7 @@ wrong. Both accept the same values and give the same result, so that the result 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,13 +28,15 @@ from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
 from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
-from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, Column
+from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column
 from stillhunt.collect.values.numbers import floats, integers
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import (
-    Faults,
+    NESTED,
+    Changes,
     as_text,
+    bounded_id,
     bounded_texts,
     changed,
     nested_values,
@@ -47,6 +54,10 @@ from stillhunt.collect.values.timestamps import (
 )
 
 REQUIRED = "required value is missing"
+NAMED_BY_PLACE = "missing, so the call is named after its place"
+NO_MODEL = f"missing, so '{UNKNOWN_MODEL}'"
+Faults = dict[int, str]
+"""Row within the batch -> why it is set aside."""
 SHORT_REQUEST_COLUMNS = (
     "request_id",
     "account_id",
@@ -60,6 +71,8 @@ SHORT_REQUEST_COLUMNS = (
     "tls_fingerprint",
     "channel",
     "ip_kind",
+    "user_agent",
+    "asn_name",
 )
 INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
 FLOAT_COLUMNS = ("temperature", "top_p")
@@ -124,6 +137,7 @@ class _Build:
     rules: Rules
     columns: dict[str, pa.Array] = field(default_factory=dict)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    changes: Counter[str] = field(default_factory=Counter)
     broken: int = 0
 
     def values(self, name: str) -> Column:
@@ -131,32 +145,54 @@ class _Build:
         found = self.raw.columns.get(name)
         return pa.nulls(self.raw.rows) if found is None else found
 
-    def put(self, name: str, values: pa.Array, faults: Faults | None = None, broken: int = 0) -> None:
+    def put(self, name: str, values: pa.Array, changes: Changes | None = None, broken: int = 0) -> None:
         """Store a finished column."""
         self.columns[name] = values
         self.broken += broken
-        for row, reason in (faults or {}).items():
-            self.faults.setdefault(row, (name, reason))
+        for reason, count in (changes or {}).items():
+            self.changes[f"{name}: {reason}"] += count
 
     def require(self, names: tuple[str, ...]) -> None:
         """Refuse rows that lack a required value."""
         for name in names:
-            values = self.columns[name]
-            if values.null_count:
-                for row in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)):
-                    self.faults.setdefault(int(row), (name, REQUIRED))
+            for row in self._missing(name):
+                self.faults.setdefault(row, (name, REQUIRED))
 
-    def short(self, name: str, *, cut: bool = False) -> None:
+    def name_calls(self) -> None:
+        """Name calls without an id after their place in the input."""
+        if missing := self._missing("request_id"):
+            ids = self.columns["request_id"].to_pylist()
+            for row in missing:
+                ids[row] = bounded_id(f"{self.raw.source}#{self.raw.place(row)}", self._limit)
+            self.put("request_id", pa.array(ids, pa.string()), {NAMED_BY_PLACE: len(missing)})
+
+    def name_models(self) -> None:
+        """Fill in the model of calls that name none."""
+        if missing := self._missing("model"):
+            self.put("model", pc.fill_null(self.columns["model"], UNKNOWN_MODEL), {NO_MODEL: len(missing)})
+
+    def _missing(self, name: str) -> list[int]:
+        """Rows without a value in a finished column."""
+        values = self.columns[name]
+        return np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)).tolist() if values.null_count else []
+
+    @property
+    def _limit(self) -> int:
+        return self.rules.config.collect.max_field_bytes
+
+    def short(self, name: str) -> None:
         """A short string column."""
-        limit = self.rules.config.collect.max_field_bytes
         values = self.values(name)
-        text, faults, broken = short_strings(values, limit, cut=cut)
-        # In other columns an object becomes JSON text: a client that sends one must not lose its rows.
-        self.put(name, text, faults | (nested_values(values) if name in REQUIRED_REQUEST_FIELDS else {}), broken)
+        text, changes, broken = short_strings(values, self._limit)
+        if name in REQUIRED_REQUEST_FIELDS and (nested := nested_values(values)):
+            changes[NESTED] = nested
+        self.put(name, text, changes, broken)
 
     def time(self, name: str, allowed: TimeRange) -> None:
         """A timestamp column."""
-        self.put(name, *times(self.values(name), allowed))
+        self.columns[name], faults = times(self.values(name), allowed)
+        for row, reason in faults.items():
+            self.faults.setdefault(row, (name, reason))
 
     def look_up(self, address: str, lookups: Mapping[str, str]) -> None:
         """Fill gaps in columns about an address from the MMDB files.
@@ -168,7 +204,7 @@ class _Build:
         wanted = [name for name in lookups if self.columns[name].null_count]
         if self.rules.networks is None or not wanted or address not in self.raw.columns:
             return
-        found = self.rules.networks.of(self.values(address), self.rules.config.collect.max_field_bytes)
+        found = self.rules.networks.of(self.values(address), self._limit)
         own = self.columns.get("asn")
         for name in wanted:
             values = found.column(lookups[name])
@@ -179,16 +215,14 @@ class _Build:
 
     def rate(self) -> None:
         """The sampling rate of the log: its own column, else the setting for its format."""
-        stated, faults = floats(self.values("sampling_rate"))
+        stated, changes = floats(self.values("sampling_rate"))
         wrong = pc.fill_null(pc.or_(pc.less(stated, MIN_SAMPLING_RATE), pc.greater(stated, 1.0)), False)
-        if pc.any(wrong).as_py():
-            faults |= {
-                int(row): f"not a share from {MIN_SAMPLING_RATE:g} to 1"
-                for row in np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
-            }
+        if count := pc.sum(wrong).as_py():
+            changes[f"not a share from {MIN_SAMPLING_RATE:g} to 1, so unknown"] = count
+            stated = pc.if_else(wrong, None, stated)
         rates = self.rules.config.collect.sampling_rate
         usual = rates.get(self.rules.formats.get(self.raw.origin_file, CANONICAL_FORMAT)) if rates else None
-        self.put("sampling_rate", stated if usual is None else pc.fill_null(stated, usual), faults)
+        self.put("sampling_rate", stated if usual is None else pc.fill_null(stated, usual), changes)
 
     def text(self, name: str) -> pa.Array:
         """A long text column, not yet bounded."""
@@ -199,10 +233,15 @@ class _Build:
     def accepted(self, rejects: Rejects) -> npt.NDArray[np.bool_]:
         """Which rows are accepted; the others go to the rejects."""
         good = np.ones(self.raw.rows, np.bool_)
+        accounts = self.columns.get("account_id")
         for row in sorted(self.faults):
             name, reason = self.faults[row]
             good[row] = False
-            rejects.add(self.raw.source, f"{self.raw.place(row)}, column {name}", reason, self.raw.raw(row))
+            place, account = (
+                f"{self.raw.place(row)}, column {name}",
+                None if accounts is None else accounts[row].as_py(),
+            )
+            rejects.add(self.raw.source, place, reason, self.raw.raw(row), account=account)
         return good
 
 
@@ -237,7 +276,8 @@ def standardise_requests(
         raw: the batch.
         rules: conditions on values.
         rejects: takes the rows that cannot be used.
-        required: columns without which a row cannot be used.
+        required: columns without which a row cannot be used. Calls without an id get one in any case, and calls without
+            a model are of an unknown model if it is required.
     """
     build = _Build(raw, rules)
     config = rules.config
@@ -246,8 +286,6 @@ def standardise_requests(
     build.put("source", _source_names(build.columns["source"], config.collect.source))
     build.time("timestamp", rules.request_times)
     _put_texts(build)
-    for name in ("user_agent", "asn_name"):
-        build.short(name, cut=True)
     for name, bits in INTEGER_COLUMNS.items():
         build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
     for name in FLOAT_COLUMNS:
@@ -257,6 +295,9 @@ def standardise_requests(
     address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
     build.put("client_ip", address, broken=broken)
     build.put("client_prefix", prefix)
+    build.name_calls()
+    if "model" in required:
+        build.name_models()
     build.require(required)
     build.put("origin_file", pa.array(np.full(raw.rows, raw.origin_file, np.int32)))
     build.put("origin_row", pa.array(raw.origin_rows, pa.int64()))
@@ -283,6 +324,7 @@ def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
 
 def _finish(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
     rejects.replaced_texts += build.broken
+    rejects.changed.update(build.changes)
     batch = pa.RecordBatch.from_arrays([build.columns[name] for name in schema.names], names=schema.names)
     if build.faults:
         batch = batch.filter(pa.array(build.accepted(rejects)))
@@ -328,7 +370,7 @@ def standardise_accounts(
     build = _Build(raw, rules)
     limit = rules.config.collect.max_field_bytes
     for name in SHORT_ACCOUNT_COLUMNS:
-        build.short(name, cut=name == "declared_use")
+        build.short(name)
     build.time("created_at", rules.account_times)
     mails, domains = _mail_columns(build)
     build.put("email_domain", *short_strings(domains, limit))

@@ -16,6 +16,7 @@ from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.read.input_stats import InputStats
 from stillhunt.collect.read.inputs import OpenedInputs
 from stillhunt.collect.values.fields import REQUEST_FIELDS
+from stillhunt.collect.values.rejects import Rejects
 
 SeeRows = Callable[[int, pa.Table], None]
 """Called with the index of an input and some of its rows."""
@@ -65,16 +66,16 @@ class HeldInputs:
             if reader.rewindable or index in self._spools:
                 continue
             spool = self._spools[index] = Spool(REQUESTS.arrow)
-            before = self._rejects.rows
+            rejects = Rejects()
             with self._progress.stage(f"reading {reader.name}", None, "rows") as advance:
-                for raw in reader.batches(REQUEST_FIELDS, self._rejects):
+                for raw in reader.batches(REQUEST_FIELDS, rejects):
                     self._stats.proxy_checks[index].note(raw)
-                    table = standardise_requests(raw, self._rules, self._rejects)
+                    table = standardise_requests(raw, self._rules, rejects)
                     if see is not None:
                         see(index, table)
                     spool.add(table)
                     advance(raw.rows)
-            self._stats.count_rejected(index, self._rejects.rows - before)
+            self._count(index, rejects)
         self._join_repeats(inputs)
 
     def _join(self, wanted: frozenset[int]) -> None:
@@ -86,8 +87,11 @@ class HeldInputs:
         self._stats.proxy_checks |= joined.proxy_checks
         for index, rejects in sorted(joined.rejects.items()):
             self._spools[index] = joined.spools[index]
-            self._stats.count_rejected(index, rejects.rows)
-            self._rejects.absorb(rejects)
+            self._count(index, rejects)
+
+    def _count(self, index: int, rejects: Rejects) -> None:
+        self._stats.count_rejected(index, rejects)
+        self._rejects.absorb(rejects)
 
     def _join_repeats(self, inputs: Sequence[int]) -> None:
         """Join rows of vendor logs that are one call, and give calls that share an id names of their own."""

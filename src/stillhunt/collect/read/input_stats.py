@@ -18,6 +18,8 @@ from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.read.inputs import OpenedInputs
+from stillhunt.collect.values.account_counts import AccountCounts
+from stillhunt.collect.values.rejects import Rejects
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
@@ -86,6 +88,8 @@ class InputFacts:
         rows: number of its rows that were used.
         filled: optional column of REQUESTS -> number of rows that have a value in it.
         rejected: number of rows that were rejected.
+        set_aside: account -> number of them, where the account can be read; see `AccountCounts`.
+        changed: "COLUMN: what became of the value" -> number of values that could not be kept as they were.
         rates: share of calls that the log keeps, as text -> number of rows for which it is known.
         passed_over: reason -> number of records that are not calls.
         by_address: rows counted under their client's address.
@@ -96,6 +100,8 @@ class InputFacts:
     rows: int = 0
     filled: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, int] = field(default_factory=dict)
     passed_over: Mapping[str, int] = field(default_factory=dict)
     by_address: int = 0
@@ -127,6 +133,8 @@ class LogFacts:
         rejected_rows: number of rejected rows, including those beyond the limit of REJECTS.
         replaced_texts: number of texts in which broken UTF-8 was replaced by U+FFFD.
         unmapped: sentences about fields that the user mapped and no input has.
+        set_aside: account -> number of its rejected rows, where the account can be read; see `AccountCounts`.
+        changed: "COLUMN: what became of the value" -> number of values that could not be kept as they were.
     """
 
     inputs: tuple[InputFile, ...]
@@ -135,6 +143,8 @@ class LogFacts:
     rejected_rows: int
     replaced_texts: int
     unmapped: tuple[str, ...] = ()
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
 
 
 class InputStats:
@@ -167,10 +177,23 @@ class InputStats:
         """
         self._facts[index] = facts
 
-    def count_rejected(self, index: int, rows: int) -> None:
-        """Count rejected rows of an input."""
+    def count_rejected(self, index: int, rejects: Rejects) -> None:
+        """Count rejected rows and changed values of an input.
+
+        Args:
+            index: of the input.
+            rejects: what was not counted yet.
+        """
         facts = self._facts.get(index, InputFacts())
-        self._facts[index] = replace(facts, rejected=facts.rejected + rows)
+        set_aside = AccountCounts()
+        for counts in (facts.set_aside, rejects.by_account.rows()):
+            set_aside.add(counts)
+        self._facts[index] = replace(
+            facts,
+            rejected=facts.rejected + rejects.rows,
+            set_aside=set_aside.rows(),
+            changed=_sum(facts.changed, rejects.changed),
+        )
 
     def count_used(self, index: int, table: pa.Table) -> None:
         """Count rows of an input that are used.
@@ -238,6 +261,20 @@ class InputStats:
                 )
             )
         return files
+
+    def set_aside(self) -> dict[str, int]:
+        """Account -> number of its rejected rows in all inputs."""
+        counts = AccountCounts()
+        for facts in self._facts.values():
+            counts.add(facts.set_aside)
+        return dict(sorted(counts.rows().items()))
+
+    def changed(self) -> dict[str, int]:
+        """Values of all inputs that could not be kept as they were, by column and what became of them."""
+        changed: dict[str, int] = {}
+        for facts in self._facts.values():
+            changed = _sum(changed, facts.changed)
+        return changed
 
     def columns(self) -> ColumnStats:
         """How completely the columns are filled so far, and of which calls the log is a sample."""

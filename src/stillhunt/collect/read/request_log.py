@@ -80,7 +80,16 @@ class RequestLog:
         rejects = self.opened.rejects
         rejected = rejects.rows + self._known_rejected
         inputs, columns, unmapped = tuple(self._inputs), self.stats.columns(), self.opened.unmapped
-        return LogFacts(inputs, columns, self.stats.rows, rejected, rejects.replaced_texts, unmapped)
+        return LogFacts(
+            inputs,
+            columns,
+            self.stats.rows,
+            rejected,
+            rejects.replaced_texts,
+            unmapped,
+            self.stats.set_aside(),
+            self.stats.changed(),
+        )
 
     def rejects(self) -> pa.Table:
         """REJECTS: the rejected rows with reasons; the first 100,000, further ones are only counted."""
@@ -147,7 +156,7 @@ class RequestLog:
         with self._progress.stage("reading requests", self.rows.rows_expected(order), "rows") as advance:
             for index, table, rejects in self.rows.checked(order):
                 self.opened.rejects.absorb(rejects)
-                self.stats.count_rejected(index, rejects.rows)
+                self.stats.count_rejected(index, rejects)
                 if table is None or table.num_rows == 0:
                     continue
                 table = with_bounded_prompts(self.history.cut(index, table), self._config)

@@ -32,6 +32,8 @@ REQUEST_FIELDS = (
 ACCOUNT_FIELDS = (*(name for name in ACCOUNTS.names if name != "signup_prefix"), "email")
 REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
+UNKNOWN_MODEL = "unknown"
+"""Model of calls that name none, such as those of edge logs."""
 
 OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
 """Optional columns for which a mapping is proposed too when required ones are missing."""

@@ -1,9 +1,14 @@
-"""Counts, statuses and sampling parameters from whatever type a log gives them."""
+"""Counts, statuses and sampling parameters from whatever type a log gives them.
+
+Clients choose sampling parameters, and servers take more than makes sense: a wrong number is null and costs no row.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.values.fields import Column
-from stillhunt.collect.values.strings import Faults, text_buffers
+from stillhunt.collect.values.strings import Changes, text_buffers
 from stillhunt.collect.values.timestamps import BadValueError
 
 MAX_NUMBER_CHARACTERS = 400
@@ -105,21 +110,25 @@ def _one_number(value: Any, prefix: str) -> int | float | None:
     raise BadValueError("not a number")
 
 
-def integers(values: Column, bits: int, *, prefix: str = "") -> tuple[pa.Array, Faults]:
-    """A column of counts as int32 or int64, and the rows whose value is refused."""
+def integers(values: Column, bits: int, *, prefix: str = "") -> tuple[pa.Array, Changes]:
+    """A column of counts as int32 or int64 with wrong values as null, and these by reason."""
     target = pa.int32() if bits == 32 else pa.int64()
     fast = _fast_integers(values, target)
     if fast is not None:
         return fast, {}
-    result: list[int | None] = []
-    faults: Faults = {}
-    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
+    return _one_by_one(values, target, lambda value: one_integer(value, _LIMITS[bits], prefix=prefix))
+
+
+def _one_by_one(values: Column, target: pa.DataType, read: Callable[[Any], Any]) -> tuple[pa.Array, Changes]:
+    result: list[Any] = []
+    changes: Counter[str] = Counter()
+    for value in values if isinstance(values, list) else values.to_pylist():
         try:
-            result.append(one_integer(value, _LIMITS[bits], prefix=prefix))
+            result.append(read(value))
         except BadValueError as error:
-            faults[row] = str(error)
+            changes[f"{error}, so unknown"] += 1
             result.append(None)
-    return pa.array(result, target), faults
+    return pa.array(result, target), changes
 
 
 def _fast_integers(values: Column, target: pa.DataType) -> pa.Array | None:
@@ -158,20 +167,10 @@ def _used_bytes(values: pa.Array) -> npt.NDArray[np.uint8]:
     return data[offsets[0] : offsets[-1]]
 
 
-def floats(values: Column) -> tuple[pa.Array, Faults]:
-    """A column of sampling parameters as float64, and the rows whose value is refused."""
+def floats(values: Column) -> tuple[pa.Array, Changes]:
+    """A column of sampling parameters as float64 with wrong values as null, and these by reason."""
     fast = _fast_floats(values)
-    if fast is not None:
-        return fast, {}
-    result: list[float | None] = []
-    faults: Faults = {}
-    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
-        try:
-            result.append(one_float(value))
-        except BadValueError as error:
-            faults[row] = str(error)
-            result.append(None)
-    return pa.array(result, pa.float64()), faults
+    return (fast, {}) if fast is not None else _one_by_one(values, pa.float64(), one_float)
 
 
 def _fast_floats(values: Column) -> pa.Array | None:

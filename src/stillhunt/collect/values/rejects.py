@@ -1,9 +1,10 @@
-"""Rows that cannot be used: counted, with a reason each, and bounded in memory."""
+"""Rows that cannot be used, and values that cannot be kept: counted, with a reason each, and bounded in memory."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow as pa
 from stillhunt.base.formatting import ELLIPSIS, shorten
 from stillhunt.base.redaction import redacted
 from stillhunt.base.schema_case import REJECTS
+from stillhunt.collect.values.account_counts import AccountCounts
 
 KEPT_ROWS = 100_000
 """Rejects kept; further ones are only counted, so that a broken log cannot fill the memory."""
@@ -68,11 +70,17 @@ class Rejects:
     first: str = ""
     replaced_texts: int = 0
     """Values (in text files: records) that were kept with broken UTF-8 replaced."""
+    changed: Counter[str] = field(default_factory=Counter)
+    """"COLUMN: what became of the value" -> values of kept rows that could not be kept as they were."""
+    by_account: AccountCounts = field(default_factory=AccountCounts)
+    """Rejected rows by account, where the account can be read."""
     _kept: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in REJECTS.names})
     _shown: int = 0
     """Rejects from the first one on whose rows are as they are shown."""
 
-    def add(self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1) -> None:
+    def add(
+        self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1, account: str | None = None
+    ) -> None:
         """Reject one row, or a damaged part of a file.
 
         Args:
@@ -81,8 +89,11 @@ class Rejects:
             reason: why, in words; redacted here, for it may quote a value.
             raw: the row; what is shown of it is redacted, controls are escaped and the middle is cut out.
             rows: how many rows are lost.
+            account: whose they are; None where nobody knows.
         """
         self.rows += rows
+        if account is not None:
+            self.by_account.add({account: rows})
         if len(self._kept["source"]) >= KEPT_ROWS:
             return
         source, place = shorten(source, NAME_CHARACTERS), shorten(place, NAME_CHARACTERS)
@@ -94,19 +105,24 @@ class Rejects:
 
     def take(self) -> Rejects:
         """The rejects collected so far; this collector is empty afterwards."""
-        taken = Rejects(self.rows, self.first, self.replaced_texts, self._kept, self._shown)
-        self.rows, self.first, self.replaced_texts, self._shown = 0, "", 0, 0
-        self._kept = {name: [] for name in REJECTS.names}
+        taken = replace(self)
+        vars(self).update(vars(Rejects()))
         return taken
 
     def absorb(self, other: Rejects) -> None:
         """Add the rejects of another collector, as if they had been added here."""
-        self.rows += other.rows
-        self.first = self.first or other.first
-        self.replaced_texts += other.replaced_texts
+        self.count(other)
         room = KEPT_ROWS - len(self._kept["source"])
         for name, values in other._kept.items():
             self._kept[name] += values[:room]
+
+    def count(self, other: Rejects) -> None:
+        """Add the counts of another collector, and not its rows."""
+        self.rows += other.rows
+        self.first = self.first or other.first
+        self.replaced_texts += other.replaced_texts
+        self.changed.update(other.changed)
+        self.by_account.add(other.by_account.rows())
 
     def table(self) -> pa.Table:
         """REJECTS, at most KEPT_ROWS rows; the first SHOWN_ROWS show their raw row."""

@@ -1,25 +1,42 @@
-"""Ids, short fields and long texts: valid UTF-8 of bounded length; ids without control characters."""
+"""Ids, short fields and long texts: valid UTF-8 of bounded length; ids without control characters.
+
+Clients choose most of these values, so none of them costs its row: what cannot be kept as it is becomes something else.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.base.visible_ids import REPLACEMENT, UNPRINTABLE, visible_id
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.collect.values.fields import Column
 
 Faults = dict[int, str]
 """Row within the batch -> why its value is refused."""
 
-NESTED = "an object or a list, not an id: map the column to a field in it (THEIRS.FIELD)"
+Changes = dict[str, int]
+"""What became of values that could not be kept as they were, in words -> number of values."""
+
+NESTED = "an object or a list, kept as JSON text: map the column to a field in it (THEIRS.FIELD)"
+TOO_DEEP = "(nested too deeply)"
+_HASH_BYTES = 16
+"""Of the hash that stands for a long value. Derived: among 2^40 values no two are expected to share 128 bits."""
 _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x7e
+
+
+def _unusual(value: Any) -> str | None:
+    return object_text(value)
+
+
+_SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_unusual)
+_UNSORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), skipkeys=True, default=_unusual)
 
 
 def as_text(values: Column) -> tuple[pa.Array, int]:
@@ -107,48 +124,71 @@ def object_text(value: Any) -> str | None:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, list | tuple | dict):
-        try:
-            return msgspec.json.encode(value, order="deterministic").decode("utf-8", "replace")
-        except (TypeError, ValueError, RecursionError, UnicodeError):
-            return repr(value)
+        return _canonical_json(value)
     return str(value)
 
 
-def nested_values(values: Column) -> Faults:
-    """Rows whose value is an object or a list, which cannot serve as an id."""
+def _canonical_json(value: Any) -> str:
+    """JSON text of a list or object: keys in order, no blanks, so that equal values have equal texts."""
+    for how in (_SORTED, _UNSORTED):  # keys of several kinds have no order
+        try:
+            return how.encode(value)
+        except RecursionError:
+            return TOO_DEEP
+        except (TypeError, ValueError):
+            continue
+    return TOO_DEEP
+
+
+def nested_values(values: Column) -> int:
+    """Number of values that are objects or lists, which are no ids."""
     if isinstance(values, list):
-        return {row: NESTED for row, value in enumerate(values) if isinstance(value, list | tuple | dict)}
-    if pa.types.is_nested(values.type):
-        return dict.fromkeys(np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False)).tolist(), NESTED)
-    return {}
+        return sum([isinstance(value, list | tuple | dict) for value in values])
+    return len(values) - values.null_count if pa.types.is_nested(values.type) else 0
 
 
-def short_strings(values: Column, limit: int, *, cut: bool = False) -> tuple[pa.Array, Faults, int]:
-    """Ids and other short fields.
+def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
+    """Ids and other short fields, see `bounded_id`.
 
     Args:
         values: the column.
         limit: bytes allowed.
-        cut: cut longer values at the limit instead of refusing the row.
 
     Returns:
-        The column as string with empty values as null; refused rows; values with replaced UTF-8.
+        The column as string with empty values as null; values that were cut; values with replaced UTF-8.
     """
     text, broken = as_text(values)
-    faults: Faults = {}
+    changes: Changes = {}
     offsets, data = text_buffers(text)
     sizes = np.diff(offsets)
     used = data[offsets[0] : offsets[-1]]
-    if used.size and bool(np.any((used - _FIRST_PLAIN) >= _PLAIN_CODES)):
-        text = changed(text, (lambda value: UNPRINTABLE.sub(REPLACEMENT, value)) if cut else visible_id)
+    over = int(np.count_nonzero(sizes > limit))
+    if over or (used.size and bool(np.any((used - _FIRST_PLAIN) >= _PLAIN_CODES))):
+        text = changed(text, lambda value: bounded_id(value, limit))
         offsets, _data = text_buffers(text)
         sizes = np.diff(offsets)
-    if sizes.size and int(sizes.max()) > limit:
-        over = np.flatnonzero(sizes > limit)
-        if not cut:
-            faults = {int(row): f"longer than {limit} bytes" for row in over}
-        text = changed(text, lambda value: cut_at(value.encode(), limit) if len(value.encode()) > limit else value)
-    return _empty_to_null(text, sizes).cast(pa.string()), faults, broken
+    if over:
+        changes[f"longer than {limit} bytes, so cut, with a hash of all of it"] = over
+    return _empty_to_null(text, sizes).cast(pa.string()), changes, broken
+
+
+def bounded_id(value: str, limit: int) -> str:
+    """A short text without control characters; of one that is too long the beginning, and a hash of all of it.
+
+    Equal values stay equal and different ones different, however long they are.
+
+    Args:
+        value: valid Unicode.
+        limit: bytes allowed; at least 64.
+    """
+    data = value.encode()
+    if len(data) <= limit:
+        shown = visible_id(value)
+        if shown is value or len(shown.encode()) <= limit:
+            return shown
+    digest = hashlib.blake2b(data, digest_size=_HASH_BYTES).hexdigest()
+    head = visible_id(cut_at(data, limit)).encode()
+    return f"{cut_at(head, limit - len(digest) - 1)}~{digest}"
 
 
 def changed(text: pa.Array, change: Callable[[str], str]) -> pa.Array:

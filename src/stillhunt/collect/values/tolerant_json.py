@@ -11,6 +11,8 @@ import msgspec
 
 MAX_JSON_DEPTH = 64
 """Levels that are read of a JSON value with more than a decoder can handle; real ones have ten."""
+MAX_INTEGER_DIGITS = 400
+"""Digits that are read of an integer. Derived: from 1e309 on a float is infinite, and Python refuses 4,300 digits."""
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]]', re.DOTALL)
 _NGINX_ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\.")
 r"""A byte as nginx writes it if its log_format lacks `escape=json`, or any escape of JSON."""
@@ -36,15 +38,24 @@ def tolerant_value(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text, strict=False)
+        return json.loads(text, strict=False, parse_int=bounded_integer)
     except RecursionError:
         pass
     except ValueError:
         return None
     try:
-        return json.loads(_shallow(text), strict=False)
+        return json.loads(_shallow(text), strict=False, parse_int=bounded_integer)
     except (ValueError, RecursionError):
         return None
+
+
+def bounded_integer(digits: str) -> int | float:
+    """An integer of JSON; infinity if it has more digits than any number that a column holds: Python may refuse those.
+
+    Args:
+        digits: as JSON writes it.
+    """
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 
 def _shallow(text: str) -> str:

@@ -37,7 +37,7 @@ from stillhunt.extract.store.segments import damaged
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.extract.text.words import SKETCH_VERSION
 
-LAYOUT = 7
+LAYOUT = 8
 """Version of what a kept folder holds; a new one makes new folders."""
 FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8

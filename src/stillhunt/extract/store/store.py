@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 from stillhunt.base.coded import plain
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.schema import SKETCHES
-from stillhunt.base.schema_case import REJECTS
 from stillhunt.extract.store.segments import ORIGIN_COLUMN, PARTITIONS, Segment, joined, write_segment
 
 SEGMENT_ROWS = 262_144
@@ -35,10 +34,12 @@ MARK_EVERY = 32
 JOINED = "00000.segment"
 WORKED_ROWS = 250_000
 """Requests that a pass works on at a time, about: few partitions of a large log, all of a small one."""
-MOST_CONFLICTS = 100_000
-"""Rejected repeats that are listed; all are counted."""
-CONFLICT = "another row with this request_id and other content was kept (the smaller content hash stays)"
-_OF_REPEATS = ("request_key", "content_hash", "source", "request_id", "origin_file", "origin_row")
+SHARED_ID = "request_id: that of other calls of the account, so told apart by their content"
+"""What became of ids that a client gave to several calls."""
+OF_REPEATS = ("request_key", "account_key", "content_hash", "origin_file", "origin_row")
+
+_SPREAD = 0x9E3779B97F4A7C15
+"""Odd factor that keeps keys of accounts apart from keys of requests."""
 
 Keys = npt.NDArray[np.uint64]
 
@@ -107,6 +108,7 @@ class Store:
             self.rows_of[segment.origins[0]] += segment.rows
         self._dropped: Keys = np.zeros(0, np.uint64)
         self._dropped_rows: set[tuple[int, int]] = set()
+        self._shared: Keys = np.zeros(0, np.uint64)
 
     def gather_small(self, folder: Path, state: Path | None) -> list[str]:
         """Join small segments into few large ones: each pass opens each segment, and a log may have thousands of files.
@@ -165,12 +167,13 @@ class Store:
         return read
 
     def _read(self, partitions: range, columns: Sequence[str]) -> pa.Table:
-        extra = [name for name in ("request_key", "origin_file", "origin_row") if name not in columns]
-        wanted = [*columns, *extra] if len(self._dropped) else list(columns)
+        settled = len(self._dropped) or ("request_key" in columns and len(self._shared))
+        extra = [name for name in OF_REPEATS if name not in columns] if settled else []
+        wanted = [*columns, *extra]
         tables = [table for segment in self._segments for table in segment.read(partitions, wanted)]
         table = joined(tables, wanted)
-        if len(self._dropped):
-            table = self._without_dropped(table).select(list(columns))
+        if settled:
+            table = told_apart(self._without_dropped(table), self._shared).select(list(columns))
         return table
 
     def _without_dropped(self, table: pa.Table) -> pa.Table:
@@ -183,11 +186,11 @@ class Store:
         keep[near] = [place not in self._dropped_rows for place in zip(files, rows, strict=True)]
         return table.filter(pa.array(keep))
 
-    def settle_repeats(self) -> tuple[pa.Table, int, int]:
-        """Keep each (source, request id) once: the row with the smallest content hash, the first of equals.
+    def settle_repeats(self) -> tuple[int, int]:
+        """Keep each call once, the first row of equal content; calls of an account that share an id stay, told apart.
 
         Returns:
-            REJECTS of rows with other content (at most `MOST_CONFLICTS`), their number, and that of exact repeats.
+            Number of calls that share their id with others of the account, and that of exact repeats.
         """
         keys = np.empty(self.rows, np.uint64)
         first = 0
@@ -198,25 +201,66 @@ class Store:
         twice = np.unique(keys[1:][keys[1:] == keys[:-1]])
         del keys
         if not len(twice):
-            return REJECTS.empty(), 0, 0
-        table = joined(list(self._repeated(twice)), _OF_REPEATS)
-        key, content = table.column("request_key").to_numpy(), table.column("content_hash").to_numpy()
-        file, row = table.column("origin_file").to_numpy(), table.column("origin_row").to_numpy()
-        order = np.lexsort((row, file, content, key))
-        begins = np.ones(len(order), bool)
-        begins[1:] = key[order][1:] != key[order][:-1]
-        stays = content[order][np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
-        goes, exact = order[~begins], (stays == content[order])[~begins]
-        self._dropped = np.unique(key[goes])
-        self._dropped_rows = set(zip(file[goes].tolist(), row[goes].tolist(), strict=True))
-        return _conflicts(table.take(pa.array(goes[~exact]))), int((~exact).sum()), int(exact.sum())
+            return 0, 0
+        table = joined(list(self._repeated(twice)), OF_REPEATS)
+        key, repeated, shares = settled_rows(table)
+        file, row = table.column("origin_file").to_numpy()[repeated], table.column("origin_row").to_numpy()[repeated]
+        self._dropped, self._dropped_rows = np.unique(key[repeated]), set(zip(file.tolist(), row.tolist(), strict=True))
+        self._shared = np.unique(request_in_account(table)[shares])
+        return int(shares.sum()), int(repeated.sum())
 
     def _repeated(self, twice: Keys) -> Iterator[pa.Table]:
-        for table in self._read_all(_OF_REPEATS):
+        for table in self._read_all(OF_REPEATS):
             yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
 
     def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         return (table for segment in self._segments for table in segment.read(range(PARTITIONS), columns))
+
+
+def settled_rows(table: pa.Table) -> tuple[Keys, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Rows that repeat a call, and those that share their id with other calls of their account.
+
+    Args:
+        table: `OF_REPEATS` of all rows with these request ids of these accounts.
+
+    Returns:
+        (request_key, which rows repeat an earlier one exactly, which of the others share their id).
+    """
+    key, _account, content, file, row = (table.column(name).to_numpy() for name in OF_REPEATS)
+    own = request_in_account(table)
+    order = np.lexsort((row, file, content, own))
+    after = own[order][1:] == own[order][:-1]
+    repeated, shares = np.zeros(len(order), np.bool_), np.zeros(len(order), np.bool_)
+    repeated[order[1:]] = after & (content[order][1:] == content[order][:-1])
+    stay = order[~repeated[order]]
+    after = own[stay][1:] == own[stay][:-1]
+    shares[stay[1:]] |= after
+    shares[stay[:-1]] |= after
+    return key, repeated, shares
+
+
+def request_in_account(table: pa.Table) -> Keys:
+    """Key of a request id within its account."""
+    spread = table.column("account_key").to_numpy() * np.uint64(_SPREAD)
+    found: Keys = table.column("request_key").to_numpy() ^ spread
+    return found
+
+
+def told_apart(table: pa.Table, shared: Keys) -> pa.Table:
+    """Rows with another request_key where several calls of an account share one, so that their order is fixed.
+
+    Args:
+        table: with the columns `OF_REPEATS`.
+        shared: keys of ids within their accounts.
+    """
+    if not len(shared):
+        return table
+    own = np.isin(request_in_account(table), shared)
+    key = table.column("request_key").to_numpy()
+    keys = np.where(own, key ^ table.column("content_hash").to_numpy(), key)
+    return table.set_column(
+        table.schema.get_field_index("request_key"), SKETCHES.arrow.field("request_key"), pa.array(keys)
+    )
 
 
 def _runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], bool]]:
@@ -261,15 +305,3 @@ def _join(run: Sequence[Segment], folder: Path) -> None:
     table = joined(tables, SKETCHES.names)
     coded_anew = pa.table({name: plain(table.column(name)) for name in table.column_names})
     write_segment(folder / JOINED, coded_anew, several=True)
-
-
-def _conflicts(rows: pa.Table) -> pa.Table:
-    columns = (rows.column(name).to_pylist() for name in ("source", "origin_file", "origin_row", "request_id"))
-    listed = sorted((source, file, row, name) for source, file, row, name in zip(*columns, strict=True))
-    listed = listed[:MOST_CONFLICTS]
-    return REJECTS.build(
-        source=[source for source, _, _, _ in listed],
-        place=[f"file {file}, row {row}" for _, file, row, _ in listed],
-        reason=[CONFLICT] * len(listed),
-        raw=[name[:200] for _, _, _, name in listed],
-    )

@@ -6,7 +6,6 @@ are hex, 64-bit integers are strings).
 
 from __future__ import annotations
 
-import json
 from binascii import unhexlify
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +23,7 @@ from stillhunt.collect.formats.otlp.entry import (
 )
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
+from stillhunt.collect.values.tolerant_json import tolerant_value
 
 _TIME_LIMIT = 1 << 63
 METRICS = "metrics, which describe no single call"
@@ -202,11 +202,11 @@ def _struct_value(value: _Value) -> Any:
 
 def _tolerant_attributes(raw: msgspec.Raw) -> Attributes:
     """Attributes of which some are malformed; the others are read."""
-    try:
-        values = json.loads(bytes(raw).decode("utf-8", "replace"), strict=False)
-    except (ValueError, RecursionError):
-        return {}
-    return _json_pairs({"values": values}, MAX_VALUE_DEPTH)
+    return _json_pairs({"values": _tolerant_value(raw)}, MAX_VALUE_DEPTH)
+
+
+def _tolerant_value(raw: msgspec.Raw) -> Any:
+    return tolerant_value(bytes(raw).decode("utf-8", "replace"))
 
 
 def _json_pairs(value: Any, depth: int) -> Attributes:
@@ -244,7 +244,12 @@ def _json_events(raw: msgspec.Raw) -> tuple[tuple[str, Attributes], ...]:
     try:
         return tuple([(_text(event.name), _json_attributes(event.attributes)) for event in _EVENTS.decode(raw)])
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return ()
+        events = _tolerant_value(raw)
+        return tuple(
+            (_text(event.get("name")), _json_pairs({"values": event.get("attributes")}, MAX_VALUE_DEPTH))
+            for event in (events if isinstance(events, list) else ())
+            if isinstance(event, dict)
+        )
 
 
 def _integer(value: Any) -> Any:

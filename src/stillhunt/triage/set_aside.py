@@ -1,0 +1,75 @@
+"""Rows that were set aside, as evidence: whose they are, and which values of the others could not be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base import formatting
+
+LEAST_ROWS = 5
+"""Rows of an account that must be set aside before it is named. Judgement: fewer happen to anybody."""
+LEAST_SHARE = 0.5
+"""Share of the rows of an account, 0 to 1, above which it is named. Judgement: what is left says little of it."""
+MOST_NAMED = 20
+"""Accounts that are named. Judgement: whoever sees so many looks at the log, not at the accounts."""
+_NAMES_IN_SENTENCE, _NAME_CHARACTERS = 3, 64
+
+
+def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[str, Any]:
+    """Accounts most of whose rows were set aside, for run.json.
+
+    Args:
+        set_aside: account -> its rows that were set aside.
+        accounts: CASE_ACCOUNTS.
+
+    Returns:
+        Number of accounts that lost rows; of those most of whose rows were set aside the number, and the ones with most
+        such rows, with these and with their requests. Empty where no account lost rows.
+    """
+    if not set_aside:
+        return {}
+    used = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(sorted(set_aside))))
+    requests = dict(zip(used["account_id"].to_pylist(), used["requests"].to_pylist(), strict=True))
+    mostly = [
+        {"account_id": account, "rows": rows, "requests": requests.get(account, 0)}
+        for account, rows in set_aside.items()
+        if rows >= LEAST_ROWS and rows > LEAST_SHARE * (rows + requests.get(account, 0))
+    ]
+    mostly.sort(key=lambda one: (-one["rows"], one["account_id"]))
+    return {"accounts": len(set_aside), "mostly": len(mostly), "named": mostly[:MOST_NAMED]}
+
+
+def set_aside_sentence(run: Mapping[str, Any]) -> str:
+    """Which accounts lost most of their rows, in a sentence; empty where none did.
+
+    Args:
+        run: content of run.json.
+    """
+    facts = run.get("set_aside") or {}
+    named = facts.get("named") or []
+    if not named:
+        return ""
+    parts = [
+        f"{formatting.shorten(str(one['account_id']), _NAME_CHARACTERS)} "
+        f"({formatting.count(one['rows'])} of {formatting.plural(one['rows'] + one['requests'], 'row')})"
+        for one in named[:_NAMES_IN_SENTENCE]
+    ]
+    rest = int(facts["mostly"]) - len(parts)
+    if rest > 0:
+        parts.append(formatting.plural(rest, "more account"))
+    return f"most rows of {formatting.join_words(parts)} were set aside: look at what they send"
+
+
+def changed_values(run: Mapping[str, Any], most: int) -> list[str]:
+    """Values that could not be kept as they were, the most frequent first, in words.
+
+    Args:
+        run: content of run.json.
+        most: lines at most.
+    """
+    changed = sorted((run.get("changed") or {}).items(), key=lambda pair: (-pair[1], pair[0]))
+    return [f"{formatting.plural(count, 'value')} of {formatting.shorten(what, 200)}" for what, count in changed[:most]]
