@@ -30,12 +30,13 @@ from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
@@ -43,6 +44,7 @@ from stillhunt.web.brokers import check_broker, fetching
 from stillhunt.web.console.app import console_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.snapshot import LatestSource
+from stillhunt.web.decoders import Decoders
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.people.people import people_of
@@ -127,7 +129,10 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             close_left_behind(folder.spool)
             committer = opened.enter_context(_committing(folder))
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
-            receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
+            decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
+            opened.callback(decoders.stop)
+            letters = DeadLetters(folder.dead_letters)
+            receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
