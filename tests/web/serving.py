@@ -81,4 +81,5 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
         decisions.stop()
         committer.stop()
         decoders.stop()
+        gateways.stop()
         database.close()

@@ -151,6 +151,7 @@ def _web(
     screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
     api = ApiSources(database, tokens, decisions)
     gateways = Gateways(decisions, tokens, config.decide, signatures)
+    opened.callback(gateways.stop)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
 
 

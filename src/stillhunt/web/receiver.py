@@ -22,6 +22,7 @@ from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
 from stillhunt.web.decoding import BodyForm, small_records
+from stillhunt.web.descriptors import most_connections
 from stillhunt.web.traffic import Limits, Traffic
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -33,9 +34,6 @@ BODY_SECONDS = 60.0
 MOST_HELD_BYTES = 256 << 20
 """Bytes of bodies that are in memory at a time, as they were sent or, later, as they are written; one body of the
 longest size always has room. Judgement: with two more that are being decoded, it is half a gigabyte."""
-MOST_AT_ONCE = 1000
-"""Requests with records that are under way at a time: half of all connections, so that gateways and health always have
-some. Judgement."""
 MOST_QUEUED = 64
 """Bodies of one token that wait to be decoded; further ones are sent again later. Judgement: twice the connections of a
 busy collector."""
@@ -134,6 +132,8 @@ class Receiver:
         self._answers = _Answers()
         self._turns: dict[str, _Turn] = defaultdict(_Turn)
         self._at_once = 0
+        # Half of all connections, so that gateways and health always have some.
+        self._most_at_once = most_connections() // 2
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -144,7 +144,7 @@ class Receiver:
         try:
             if scope["method"] != "POST":
                 raise BodyError(405, "send records with POST")
-            if self._at_once > MOST_AT_ONCE:
+            if self._at_once > self._most_at_once:
                 raise BodyError(503, "more requests are under way than this server takes at a time", "busy")
             headers = single_headers(scope)
             protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
@@ -357,5 +357,7 @@ async def _answer(send: Send, status: int, content_type: str, body: bytes, *, cl
         headers.append((b"www-authenticate", b"Bearer"))
     if close:
         headers.append((b"connection", b"close"))
+    if status == 405:
+        headers.append((b"allow", b"POST"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
