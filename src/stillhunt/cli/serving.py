@@ -45,6 +45,7 @@ from stillhunt.web.console.app import console_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.snapshot import LatestSource
 from stillhunt.web.decoders import Decoders
+from stillhunt.web.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.people.people import people_of
@@ -100,6 +101,8 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     if check:
         check_port(config.serve.listen)
         check_broker(config.serve)
+        for text in _warnings(order, config):
+            message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
         return 0
     keep_little_memory()
@@ -114,6 +117,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
+        screen.warned(_warnings(order, config))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
@@ -153,6 +157,13 @@ def _web(
     gateways = Gateways(decisions, tokens, config.decide, signatures)
     opened.callback(gateways.stop)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
+
+
+def _warnings(order: ServeOrder, config: Config) -> list[str]:
+    """What is allowed, and weaker than it could be."""
+    raise_descriptor_limit()
+    shown = config.console.warnings() if "web" in order.parts else []
+    return [*shown, *filter(None, (descriptor_warning(),))]
 
 
 def run_watch(order: ServeOrder, *, once: bool) -> int:

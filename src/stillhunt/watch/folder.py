@@ -14,6 +14,8 @@ OWNER_ONLY = 0o700
 """Mode of every folder: logs and cases are about people."""
 SPOOL, STATE, SNAPSHOTS, LATEST, DATABASE = "spool", "state", "snapshots", "latest", "stillhunt.db"
 DEAD_LETTERS = "dead-letters"
+POLICY_FILE = "policy.toml"
+"""The policy of a data folder, unless `decide.policy` names another file."""
 SCRATCH = "scratch"
 
 

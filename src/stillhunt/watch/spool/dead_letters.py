@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from stillhunt.watch.folder import OWNER_ONLY, sync_folder
 
 ENDING = ".letter"
 _HALF_WRITTEN = ".part"
+_NAME = re.compile(r"(\d{20})-\d+-\d+\.letter")
 
 
 @parameter_table("watch.dead_letters", "How much is kept of what could not be stored as records.")
@@ -36,6 +38,16 @@ class DeadLetterLimits:
 
 
 LIMITS = values_of(DeadLetterLimits)
+
+
+def letters_of(folder: Path) -> list[tuple[Path, int]]:
+    """Dead letters with the times at which they came, microseconds since 1970, the oldest first.
+
+    Args:
+        folder: where they lie; none where it does not exist.
+    """
+    named = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob(f"*{ENDING}"))]
+    return [(path, int(name[1]) // 1000) for path, name in named if name and not path.is_symlink()]
 
 
 class DeadLetters:
@@ -68,7 +80,7 @@ class DeadLetters:
         head = json.dumps({"at": time.time_ns() // 1000, "source": source, "reason": reason, "bytes": len(data)})
         with self._lock:
             try:
-                sizes = [path.stat().st_size for path in self._letters()]
+                sizes = [path.stat().st_size for path, _ in letters_of(self._folder)]
                 room = self._limits.most_bytes - sum(sizes)
                 if len(sizes) >= self._limits.most_letters or len(data) > room:
                     return False
@@ -79,10 +91,7 @@ class DeadLetters:
 
     def count(self) -> int:
         """How many there are."""
-        return len(self._letters())
-
-    def _letters(self) -> list[Path]:
-        return list(self._folder.glob(f"*{ENDING}"))
+        return len(letters_of(self._folder))
 
     def _write(self, letter: bytes) -> None:
         if not self._folder.is_dir():
