@@ -25,7 +25,7 @@ from stillhunt.watch import backup
 from stillhunt.watch.backup import MANIFEST, back_up, restore
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
-from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.holds import KEEPING
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
@@ -83,6 +83,16 @@ def test_everything_that_cannot_be_made_again_is_in_it(
     assert newest_sequence(other) == 2
     assert [row["campaign_id"] for row in other.read(select(CAMPAIGN_ROWS))] == ["hunt-1"]
     other.close()
+
+
+def test_the_policy_is_in_it_also_where_it_is_a_link(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
+    fill(folder, store)
+    (tmp_path / "mounted.toml").write_bytes(b"# a policy")
+    (folder.path / POLICY_FILE).symlink_to(tmp_path / "mounted.toml")
+    back_up(folder, store, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "again")
+    assert (tmp_path / "again" / POLICY_FILE).read_bytes() == b"# a policy"
+    assert not (tmp_path / "again" / POLICY_FILE).is_symlink()
 
 
 def test_only_its_owner_can_read_it(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:

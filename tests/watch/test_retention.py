@@ -29,6 +29,7 @@ from stillhunt.watch.database.tables import (
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import KEEPING, add_hold, all_holds, release_hold, undisturbed
 from stillhunt.watch.retention import Expired, expire
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from watch.alert_scenes import record, some_alert
 from watch.data_folders import CONFIG, DAY, NOW, aged, campaign, moment, part, put, snapshot
 
@@ -68,6 +69,24 @@ def test_hours_of_the_spool_go_when_they_are_too_old(folder: DataFolder, store: 
     assert not open_one.parent.exists()
     assert all(path.exists() for path in kept)
     assert not expire(folder, store, CONFIG, NOW)
+
+
+def test_dead_letters_go_with_the_spool(
+    folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = DeadLetters(folder.dead_letters)
+    for days_ago in (11, 9, 0):
+        monkeypatch.setattr("time.time_ns", lambda days_ago=days_ago: (NOW - days_ago * DAY) * 1000)
+        assert letters.keep("gateway", b"x", "ValueError")
+    monkeypatch.undo()
+    hold = add_hold(folder, store, "a case", (None, None), NOW)
+    expire(folder, store, CONFIG, NOW)
+    assert letters.count() == 3
+    assert release_hold(store, hold, NOW)
+    (folder.dead_letters / "notes.letter").write_bytes(b"mine")
+    expire(folder, store, CONFIG, NOW)
+    assert letters.count() == 2
+    assert (folder.dead_letters / "notes.letter").exists()
 
 
 def test_a_part_that_was_written_late_keeps_its_hour(folder: DataFolder, store: WatchDatabase) -> None:

@@ -70,7 +70,7 @@ class ConsoleSettings(SettingsGroup):
     proxy_addresses: tuple[Annotated[str, Field(max_length=64)], ...] = Field(
         (),
         description="Addresses or networks of proxies: that header and X-Forwarded-For count from them alone. Whoever "
-        "can connect from there can be anybody.",
+        "can connect from there can be anybody. Set it for every proxy, also where it only does TLS.",
     )
 
     @field_validator("url", "oidc_issuer")
@@ -93,6 +93,21 @@ class ConsoleSettings(SettingsGroup):
         for one in addresses:
             ip_network(one)  # raises ValueError, which names the address
         return addresses
+
+    def warnings(self) -> list[str]:
+        """What is allowed, and weaker than it could be; one sentence each."""
+        found = []
+        if self.sign_in == "local" and self.url.startswith("https://") and not self.proxy_addresses:
+            found.append(
+                "console.url is set, and console.proxy_addresses is not: everybody behind the proxy has its address, "
+                "so wrong passwords are counted by name alone. Set it to the address of the proxy, such as 127.0.0.1"
+            )
+        if self.sign_in == "proxy" and not self.url:
+            found.append(
+                "console.url is not set: a page of any name that leads to this machine can ask the console as the "
+                "proxy does. Set it to the address at which people reach the console"
+            )
+        return found
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

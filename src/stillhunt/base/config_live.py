@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stillhunt.base.config_group import SettingsGroup
 
@@ -142,3 +143,10 @@ class DecideSettings(SettingsGroup):
         pattern=r"^(https?://[!#-\[\]-~]+)?$",
         description="Where a customer appeals; told to whoever is refused. Empty: nothing is told.",
     )
+
+    @field_validator("appeal_url")
+    @classmethod
+    def _holds_no_password(cls, url: str) -> str:
+        if "@" in urlsplit(url).netloc:
+            raise ValueError("it holds a name or password, which customers would read: leave it out")
+        return url

@@ -106,6 +106,11 @@ class Screen:
         if password:
             self._console.print(f"# The console's first user is 'admin', with the password {password}", markup=False)
 
+    def warned(self, warnings: Sequence[str]) -> None:
+        """Say what is weaker than it could be."""
+        for text in warnings:
+            self._say("warning", text=text)
+
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.failure:
@@ -172,6 +177,11 @@ class LiveScreen(Screen):
         """Say where the server listens, and how to send to it."""
         if listen:
             self._print_pasteable(listen, data, token, parts)
+
+    def warned(self, warnings: Sequence[str]) -> None:
+        """Say what is weaker than it could be."""
+        for text in warnings:
+            self._console.print(f"# Warning: {text}.", markup=False, soft_wrap=True)
 
     def console_ready(self, listen: str, password: str) -> None:
         """Say where the console is, and the first admin's password, this once."""

@@ -37,6 +37,7 @@ from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
@@ -44,6 +45,8 @@ from stillhunt.web.brokers import check_broker, fetching
 from stillhunt.web.console.app import console_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.snapshot import LatestSource
+from stillhunt.web.decoders import Decoders
+from stillhunt.web.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.people.people import people_of
@@ -100,6 +103,8 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     if check:
         check_port(config.serve.listen)
         check_broker(config.serve)
+        for text in _warnings(order, config):
+            message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
         return 0
     keep_little_memory()
@@ -114,6 +119,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
+        screen.warned(_warnings(order, config))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
@@ -129,7 +135,10 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             close_left_behind(folder.spool)
             committer = opened.enter_context(_committing(folder))
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
-            receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
+            decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
+            opened.callback(decoders.stop)
+            letters = DeadLetters(folder.dead_letters)
+            receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
@@ -148,7 +157,15 @@ def _web(
     screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
     api = ApiSources(database, tokens, decisions)
     gateways = Gateways(decisions, tokens, config.decide, signatures)
+    opened.callback(gateways.stop)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
+
+
+def _warnings(order: ServeOrder, config: Config) -> list[str]:
+    """What is allowed, and weaker than it could be."""
+    raise_descriptor_limit()
+    shown = config.console.warnings() if "web" in order.parts else []
+    return [*shown, *filter(None, (descriptor_warning(),))]
 
 
 def run_watch(order: ServeOrder, *, once: bool) -> int:

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS
 from stillhunt.decide.actions import HIGHEST_CEILING, Action, ReasonCode, rank
+from stillhunt.watch.folder import POLICY_FILE
 
-POLICY_FILE = "policy.toml"
 MOST_POLICY_BYTES = 1 << 20
 SIGNATURE_RULE = "signature"
 """Name under which decisions about linked accounts stand in the log."""

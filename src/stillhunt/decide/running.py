@@ -9,12 +9,12 @@ from stillhunt.base.config import Config
 from stillhunt.decide.cases.dismissals import dismissed_within
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import append_within, log_locked
-from stillhunt.decide.policy import POLICY_FILE, Policy, read_policy
+from stillhunt.decide.policy import Policy, read_policy
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.triage import Case
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.snapshots import Snapshot, latest_snapshot
 
 

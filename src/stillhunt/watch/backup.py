@@ -25,7 +25,7 @@ from stillhunt._version import __version__
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.extract.store.folders import KEY
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder
+from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
@@ -36,7 +36,7 @@ BACKUP_VERSION = 1
 _CHUNK = 1 << 20
 _LONGEST_MANIFEST = 1 << 28
 _ALLOWED = re.compile(
-    rf"{re.escape(DATABASE)}|{STATE}/{re.escape(KEY)}"
+    rf"{re.escape(DATABASE)}|{re.escape(POLICY_FILE)}|{STATE}/{re.escape(KEY)}"
     rf"|{SPOOL}/[a-z0-9][a-z0-9_-]{{0,62}}/\d{{4}}-\d\d-\d\dT\d\d/part-[\w.-]{{1,200}}"
     rf"|{SNAPSHOTS}/\d{{8,10}}(?:/(?!\.)[\w.-]{{1,120}}){{1,4}}"
 )
@@ -137,6 +137,9 @@ def _to_copy(folder: DataFolder, newest: int | None) -> Iterator[tuple[Path, str
     key = folder.state / KEY
     if key.exists():
         yield key, f"{STATE}/{KEY}"
+    policy = (folder.path / POLICY_FILE).resolve()  # it may be a link, as containers mount files
+    if policy.is_file():
+        yield policy, POLICY_FILE
     for snapshot in all_snapshots(folder):
         if newest is not None and snapshot.sequence <= newest:
             yield from _files_of(folder, snapshot)

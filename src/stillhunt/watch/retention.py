@@ -31,6 +31,7 @@ from stillhunt.watch.holds import KEEPING, all_holds
 from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
+from stillhunt.watch.spool.dead_letters import letters_of
 from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, arrivals, is_source_name
 from stillhunt.watch.subject.packs import pack_span, packs_of
 
@@ -102,6 +103,7 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
 
     watch = config.watch
     parts, part_bytes = _expire_spool(folder.spool, now, now - int(watch.spool_days * DAY), held)
+    _expire_letters(folder.dead_letters, now - int(watch.spool_days * DAY), held)
     states = _expire_state(folder.state, now - int(watch.spool_days * DAY), held)
     snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held)
     campaigns = _expire_campaigns(database, now - int(watch.history_days * DAY), held)
@@ -152,6 +154,13 @@ def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, 
             with suppress(OSError):  # something else lies in it
                 hour.rmdir()
     return number, size
+
+
+def _expire_letters(letters: Path, before: int, held: Held) -> None:
+    """Dead letters by the time in their name; one is of that moment, as far as is known."""
+    for path, at in letters_of(letters):
+        if at < before and not held(at, at):
+            path.unlink(missing_ok=True)
 
 
 def _expire_state(state: Path, before: int, held: Held) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -24,7 +25,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN, KnownTokens
 from stillhunt.web.api import API_ROUTES
-from stillhunt.web.api_routes import ApiSources, routes_of
+from stillhunt.web.api_routes import ApiSources, bearer_of, error_as_json, routes_of
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.openapi import openapi
@@ -61,7 +62,8 @@ class PageSources:
 def pages_of(served: PageSources) -> Starlette:
     """The application for all paths that are no inlets."""
     pages = _Pages(served)
-    return Starlette(
+    made = Starlette(
+        exception_handlers={HTTPException: error_as_json},
         routes=[
             Route("/healthz", pages.health),
             Route("/readyz", pages.ready),
@@ -70,8 +72,10 @@ def pages_of(served: PageSources) -> Starlette:
             Route("/v1/hunts", pages.hunt, methods=["POST"]),
             Route("/v1/openapi.json", pages.document),
             *(routes_of(API_ROUTES, served.api) if served.api is not None else ()),
-        ]
+        ],
     )
+    made.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return made
 
 
 class _Pages:
@@ -113,8 +117,8 @@ class _Pages:
         return JSONResponse({"asked": True}, 202)
 
     def _refused(self, request: Request) -> Response | None:
-        scheme, _, text = request.headers.get("authorization", "").partition(" ")
-        token = self._served.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        text = bearer_of(request)
+        token = self._served.tokens.find(text) if text else None
         if token is None or token.revoked:
             return JSONResponse({"error": "send a token of this server"}, 401, {"www-authenticate": "Bearer"})
         if ADMIN not in token.scopes:

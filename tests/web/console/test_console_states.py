@@ -19,11 +19,10 @@ import pytest
 from stillhunt.base.case_folder import REPORT_FILE
 from stillhunt.base.config import Config
 from stillhunt.base.schema_case import CASE_VERSION
-from stillhunt.decide.policy import POLICY_FILE
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.schedule import ScheduleState
 from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot
 from stillhunt.web.console.snapshot import LatestSource

@@ -280,7 +280,12 @@ def test_the_way_back_counts_once_and_in_the_browser_that_went(lied_to: Console,
     assert browser.get("/oidc/return", params=back).status_code == 403
 
 
-@pytest.mark.parametrize("pending", ["", "x", "e30", "bnVsbA", "W1tbW1tbW1tb" * 500, "\u00e9", "eyJzdGF0ZSI6MX0"])
+SURROGATE = base64.urlsafe_b64encode(b'{"state": "\\ud800", "nonce": "n", "verifier": "v", "next": "/"}').decode()
+
+
+@pytest.mark.parametrize(
+    "pending", ["", "x", "e30", "bnVsbA", "W1tbW1tbW1tb" * 500, "\u00e9", "eyJzdGF0ZSI6MX0", SURROGATE]
+)
 def test_a_cookie_that_is_not_ours_is_refused(lied_to: Console, pending: str) -> None:
     browser = lied_to.browser()
     headers = {b"cookie": f"{PENDING_COOKIE}={pending}".encode()}

@@ -110,6 +110,39 @@ def test_behind_a_trusted_proxy_each_client_has_its_own_tries(tmp_path: Path) ->
         assert other.sign_in("anna").status_code == 303
 
 
+def test_nobody_can_lock_out_others_behind_a_proxy_that_is_not_named(limited: Console) -> None:
+    for number in range(TRIES_OF_ADDRESS + 5):
+        assert wrong(limited, f"name {number}", "127.0.0.1") == [401]
+    assert limited.browser("127.0.0.1").sign_in("anna").status_code == 303
+
+
+def test_who_signed_in_before_is_never_kept_out_by_others(limited: Console) -> None:
+    own = limited.browser("127.0.0.1")
+    assert own.sign_in("anna").status_code == 303
+    assert set(wrong(limited, "anna", "127.0.0.1", TRIES_OF_NAME + 1)) == {401, 429}
+    assert set(wrong(limited, "anna", "127.0.0.1", 3)) == {429}
+    assert own.sign_in("anna").status_code == 303
+
+
+def test_the_cookie_of_a_known_browser_is_of_one_name_and_has_tries_of_its_own(limited: Console) -> None:
+    own, copied = limited.browser("127.0.0.1"), limited.browser("127.0.0.1")
+    own.sign_in("anna")
+    copied.client.cookies.set("stillhunt_browser", own.client.cookies["stillhunt_browser"])
+    assert copied.get("/").status_code == 303  # it signs nobody in
+    assert set(wrong(limited, "adam", "127.0.0.1", TRIES_OF_NAME)) == {401}
+    assert copied.sign_in("adam").status_code == 429
+    tried = [copied.sign_in("anna", "a wrong password").status_code for _ in range(TRIES_OF_NAME + 1)]
+    assert tried == [401] * TRIES_OF_NAME + [429]
+    for forged in ("", "x", "x" * 86, own.client.cookies["stillhunt_browser"][:-1] + "\u00e9"):
+        other = limited.browser("127.0.0.1")
+        answer = other.post(
+            "/sign-in",
+            {"name": "adam", "password": PASSWORD},
+            headers={b"cookie": f"stillhunt_browser={forged}".encode("latin-1")},
+        )
+        assert answer.status_code == 429
+
+
 def test_memory_does_not_grow_with_names() -> None:
     limit = TryLimit(10, 900, Ticks())
     size = len(limit._levels)

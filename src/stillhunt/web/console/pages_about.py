@@ -13,11 +13,11 @@ from stillhunt.base.case_folder import REPORT_FILE
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.decide.cases.filters import filters_of
-from stillhunt.decide.policy import POLICY_FILE
 from stillhunt.decide.running import policy_of
 from stillhunt.triage.folder import public_run
 from stillhunt.triage.harm import HARM_MEANING
 from stillhunt.triage.report import coverage_parts
+from stillhunt.watch.folder import POLICY_FILE
 from stillhunt.web.console.context import answer_table, case_of, console_of, look
 from stillhunt.web.console.member_table import campaign_link, probability_of, verdict_mark
 from stillhunt.web.console.queue import groups_spec, groups_table, queue_rows, queue_spec, queue_table

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from stillhunt.base.errors import OutputError
-from stillhunt.web.people.form_body import form_fields, read_body, replayed
-from stillhunt.web.people.origins import is_same_site, is_secure, local_path
+from stillhunt.web.people.form_body import MOST_FORM_BYTES, MOST_STRANGER_BYTES, form_fields, read_body, replayed
+from stillhunt.web.people.origins import is_own_host, is_same_site, is_secure, local_path
 from stillhunt.web.people.people import PeopleParts
 from stillhunt.web.people.sessions import Viewer
 from stillhunt.web.receiver import Receive, Scope, Send
@@ -107,6 +107,10 @@ class Guard:
         sending = with_security_headers(send, keeps=scope["path"].startswith(_STATIC))
         request = Request(scope, receive)
         request.state.viewer, request.state.form = None, {}
+        if not is_own_host(request, self._people.settings.url):
+            text = f"This console is at {self._people.settings.url}; a proxy before it has to pass on the header Host."
+            await PlainTextResponse(text + "\n", 421)(scope, receive, sending)
+            return
         needed = self._needs(request.method, scope["path"])
         if needed is None and request.method in _READING and scope["path"] not in OPEN_PATHS:
             await self._app(scope, receive, sending)  # files that are the same for everybody
@@ -129,7 +133,7 @@ class Guard:
         if needed is not None and viewer is None:
             return self._to_sign_in(request), receive
         if posting:
-            body = await read_body(receive)
+            body = await read_body(receive, MOST_STRANGER_BYTES if viewer is None else MOST_FORM_BYTES)
             if body is None:
                 return self._problem(request, 413, "That is too long to be sent at once."), receive
             request.state.form = form_fields(request.headers.get("content-type", ""), body)

@@ -250,7 +250,9 @@ def _unpacked(pending: str) -> dict[str, str]:
         if len(pending) > _LONGEST_PENDING:
             raise ValueError("too long")
         kept = json.loads(base64.urlsafe_b64decode(pending + "=" * (-len(pending) % 4)))
-        return {name: str(kept[name]) for name in ("state", "nonce", "verifier", "next")}
+        found = {name: str(kept[name]) for name in ("state", "nonce", "verifier", "next")}
+        "".join(found.values()).encode()  # a lone surrogate is nothing that `start` writes
+        return found
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SignInRefusedError("Signing in took too long, or was begun elsewhere; sign in again.") from error
 

@@ -48,7 +48,9 @@ def people_of(database: WatchDatabase, settings: ConsoleSettings) -> PeopleParts
         database,
         settings,
         sessions,
-        desk=SignInDesk(database, sessions) if settings.sign_in == "local" else None,
+        desk=SignInDesk(database, sessions, behind_proxies=bool(settings.proxy_addresses))
+        if settings.sign_in == "local"
+        else None,
         proxy=TrustedProxy(database, settings) if settings.sign_in == "proxy" else None,
         oidc=OpenIdClient(database, settings, sessions) if settings.sign_in == "oidc" else None,
     )

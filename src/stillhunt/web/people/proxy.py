@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 import time
 from collections.abc import Callable
 
-from sqlalchemy import insert, select
 from starlette.requests import HTTPConnection
 
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.visible_ids import UNPRINTABLE
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import META
+from stillhunt.web.people.known_browsers import kept_secret
 from stillhunt.web.people.origins import comes_from, networks_of
 from stillhunt.web.people.sessions import KNOWN_SECONDS, MOST_KNOWN, Viewer
 from stillhunt.web.people.users import MOST_NAME, user_of_subject
@@ -77,20 +75,10 @@ class TrustedProxy:
         if user is None:
             self._known.pop(name, None)
             return None
-        self._key = self._key or _form_key(self._database)
+        self._key = self._key or kept_secret(self._database, FORM_KEY)
         token = hmac.new(self._key, str(user.user_id).encode(), hashlib.sha256).hexdigest()
         viewer = Viewer(user.name, user.role, token, user.user_id)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[name] = (self._ticks() + KNOWN_SECONDS, viewer)
         return viewer
-
-
-def _form_key(database: WatchDatabase) -> bytes:
-    wanted = select(META.c.value).where(META.c.name == FORM_KEY)
-    with database.write() as connection:
-        value = connection.execute(wanted).scalar_one_or_none()
-        if value is None:
-            value = secrets.token_hex(32)
-            connection.execute(insert(META).values(name=FORM_KEY, value=value))
-    return bytes.fromhex(value)

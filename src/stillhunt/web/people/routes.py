@@ -14,6 +14,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.web.people.audit import record_look
 from stillhunt.web.people.form_body import posted
 from stillhunt.web.people.guard import cookie_name, session_cookie
+from stillhunt.web.people.known_browsers import BROWSER_SECONDS
 from stillhunt.web.people.oidc import PENDING_SECONDS, SignInRefusedError
 from stillhunt.web.people.origins import client_address, is_secure, local_path, networks_of
 from stillhunt.web.people.people import PeopleParts
@@ -23,6 +24,8 @@ SIGN_IN_PAGE = "sign_in.html"
 oidc and proxy)."""
 PENDING_COOKIE = "stillhunt_oidc"
 """Cookie that ties the way back from a provider to the browser that went there."""
+BROWSER_COOKIE = "stillhunt_browser"
+"""Cookie by which a browser is known in which somebody has signed in."""
 
 _LOCKED = "The database cannot be used now; try again in a minute."
 
@@ -67,11 +70,14 @@ class _SignInPages:
             return self._page(request, leads, "Passwords are not used here.", 404)
         address = client_address(request, self._proxies)
         try:
-            result = await desk.sign_in(posted(request, "name").strip(), posted(request, "password"), address)
+            known = request.cookies.get(self._named(request, BROWSER_COOKIE), "")
+            result = await desk.sign_in(posted(request, "name").strip(), posted(request, "password"), address, known)
         except OutputError:
             return self._page(request, leads, _LOCKED, 503)
         if result.cookie:
-            return self._led(request, result.cookie, leads)
+            led = self._led(request, result.cookie, leads)
+            self._remember(request, led, self._named(request, BROWSER_COOKIE), result.browser, BROWSER_SECONDS)
+            return led
         answer = self._page(request, leads, result.error, 429 if result.wait_seconds else 401)
         if result.wait_seconds:
             answer.headers["retry-after"] = str(result.wait_seconds)
@@ -97,13 +103,13 @@ class _SignInPages:
         except SignInRefusedError as error:
             return self._page(request, leads, error.text, 502)
         answer = RedirectResponse(url, 303)
-        self._remember(request, answer, self._pending_name(request), pending, PENDING_SECONDS)
+        self._remember(request, answer, self._named(request, PENDING_COOKIE), pending, PENDING_SECONDS)
         return answer
 
     async def oidc_return(self, request: Request) -> Response:
         """Come back from the provider."""
         assert self._people.oidc is not None  # noqa: S101 - the route exists only then
-        name = self._pending_name(request)
+        name = self._named(request, PENDING_COOKIE)
         try:
             cookie, leads = await self._people.oidc.finish(dict(request.query_params), request.cookies.get(name, ""))
             answer = self._led(request, cookie, local_path(leads))
@@ -138,8 +144,8 @@ class _SignInPages:
     def _forget(self, request: Request, answer: Response, name: str) -> None:
         answer.delete_cookie(name, path="/", secure=self._secure(request), httponly=True, samesite="lax")
 
-    def _pending_name(self, request: Request) -> str:
-        return f"__Host-{PENDING_COOKIE}" if self._secure(request) else PENDING_COOKIE
+    def _named(self, request: Request, cookie: str) -> str:
+        return f"__Host-{cookie}" if self._secure(request) else cookie
 
     def _secure(self, request: Request) -> bool:
         return is_secure(request, self._people.settings.url)

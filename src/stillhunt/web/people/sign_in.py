@@ -7,8 +7,9 @@ import hashlib
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import anyio
 import anyio.to_thread
@@ -16,6 +17,7 @@ import anyio.to_thread
 from stillhunt.base.formatting import plural
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.web.people.audit import record_look
+from stillhunt.web.people.known_browsers import KnownBrowsers
 from stillhunt.web.people.sessions import SessionStore
 from stillhunt.web.people.users import check_password, find_user
 
@@ -29,8 +31,8 @@ TRIES_WINDOW = 15 * 60.0
 _COUNTERS = 1 << 14
 """Counters, onto which names are spread by a secret hash: memory is the same however many names are tried, and two
 names have one counter in 16,384 cases."""
-_CHECKED_AT_ONCE = 2
-"""Passwords that are checked at the same time: each takes 64 MiB."""
+_CHECKED_AT_ONCE = 1
+"""Passwords that are checked at the same time, from browsers that are known and from others: each takes 64 MiB."""
 _MOST_WAITING = 32
 _WRONG = "Name or password is wrong."
 
@@ -43,11 +45,13 @@ class SignInResult:
         cookie: of the new session; "" where there is none.
         error: one sentence for the page; "" where there is none.
         wait_seconds: after which it may be tried again; 0 at once.
+        browser: cookie by which this browser is known from now on; "" where nobody signed in.
     """
 
     cookie: str = ""
     error: str = ""
     wait_seconds: int = 0
+    browser: str = ""
 
 
 class TryLimit:
@@ -94,47 +98,68 @@ class TryLimit:
 class SignInDesk:
     """Checks names and passwords, as often as is allowed.
 
-    Who knows a name can keep it from signing in for some minutes, by trying wrong passwords from many addresses; an
-    attacker who may try for ever would be worse. Limits hold for each process.
+    A browser in which this user has signed in before has tries of its own, and its own turn to be checked, so nobody
+    else can keep it out. Who knows a name can keep other browsers from signing in under it for some minutes, by trying
+    wrong passwords; an attacker who may try for ever would be worse. Limits hold for each process.
 
     Args:
         database: of the data folder.
         sessions: where sessions begin.
         ticks: seconds of a clock that never goes back.
+        behind_proxies: whether addresses are known behind proxies; if not, all people behind one on this machine have
+            its address, which therefore has no limit.
     """
 
     def __init__(
-        self, database: WatchDatabase, sessions: SessionStore, ticks: Callable[[], float] = time.monotonic
+        self,
+        database: WatchDatabase,
+        sessions: SessionStore,
+        ticks: Callable[[], float] = time.monotonic,
+        *,
+        behind_proxies: bool = False,
     ) -> None:
-        self._database, self._sessions = database, sessions
+        self._database, self._sessions, self._behind_proxies = database, sessions, behind_proxies
         self._names = TryLimit(TRIES_OF_NAME, TRIES_WINDOW, ticks)
         self._addresses = TryLimit(TRIES_OF_ADDRESS, TRIES_WINDOW, ticks)
+        self._tries_of_known = TryLimit(TRIES_OF_NAME, TRIES_WINDOW, ticks)
+        self._known = KnownBrowsers(database)
         self._limiter = anyio.CapacityLimiter(_CHECKED_AT_ONCE)
+        self._limiter_of_known = anyio.CapacityLimiter(_CHECKED_AT_ONCE)
 
-    async def sign_in(self, name: str, password: str, address: str) -> SignInResult:
+    async def sign_in(self, name: str, password: str, address: str, cookie: str = "") -> SignInResult:
         """Sign somebody in, or say why not; both are in the audit.
 
         Args:
             name: as it was typed.
             password: as it was typed.
             address: of the client.
+            cookie: by which the browser is known, from anybody.
 
         Raises:
             OutputError: the database cannot be used, and then nobody is signed in.
         """
-        if self._limiter.statistics().tasks_waiting >= _MOST_WAITING:
+        await anyio.to_thread.run_sync(self._known.read_key)
+        browser = self._known.browser_of(cookie, name)
+        limiter = self._limiter_of_known if browser else self._limiter
+        if limiter.statistics().tasks_waiting >= _MOST_WAITING:
             return SignInResult(error="Too many people sign in at once; try again in a minute.", wait_seconds=60)
-        if wait := self._addresses.take(address):
-            return _later(wait)
-        if wait := self._names.take(name):
-            self._addresses.give_back(address)
-            return _later(wait)
-        cookie = await anyio.to_thread.run_sync(self._checked, name, password, address, limiter=self._limiter)
-        if not cookie:
+        limits = [(self._tries_of_known, browser)] if browser else self._limits_of(name, address)
+        taken: list[tuple[TryLimit, str]] = []
+        for limit, key in limits:
+            if wait := limit.take(key):
+                _give_back(taken)
+                return _later(wait)
+            taken.append((limit, key))
+        session = await anyio.to_thread.run_sync(self._checked, name, password, address, limiter=limiter)
+        if not session:
             return SignInResult(error=_WRONG)
-        self._names.give_back(name)
-        self._addresses.give_back(address)
-        return SignInResult(cookie)
+        _give_back(taken)
+        return SignInResult(session, browser=self._known.cookie_for(name))
+
+    def _limits_of(self, name: str, address: str) -> list[tuple[TryLimit, str]]:
+        """What is counted for a browser that is not known."""
+        shared = not self._behind_proxies and (not address or ip_address(address.partition("/")[0]).is_loopback)
+        return [*([] if shared else [(self._addresses, address)]), (self._names, name)]
 
     def _checked(self, name: str, password: str, address: str) -> str:
         user = check_password(self._database, name, password)
@@ -145,6 +170,11 @@ class SignInDesk:
         known = find_user(self._database, name) if "\0" not in name else None
         record_look(self._database, known.name if known else "", "sign_in_failed", f"from {address}")
         return ""
+
+
+def _give_back(taken: Sequence[tuple[TryLimit, str]]) -> None:
+    for limit, key in taken:
+        limit.give_back(key)
 
 
 def _later(wait: float) -> SignInResult:
