@@ -132,7 +132,8 @@ def _still_said(entry: LogEntry, wish: _Wish | None, policy: Policy) -> bool:
 
 
 def _signature_says(entry: LogEntry, policy: Policy) -> bool:
-    known = policy.signature.linked == entry.action and entry.account_id not in policy.exempt.accounts
+    wanted = policy.signature.linked
+    known = entry.action in (wanted, weaker(wanted, WITHOUT_FLAG)) and entry.account_id not in policy.exempt.accounts
     return known and not policy.kill_switch and entry.dry_run == (policy.mode == "dry_run")
 
 
