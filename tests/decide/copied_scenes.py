@@ -157,7 +157,11 @@ class CopiedScene:
         """Write the accounts table: that of the world, and these customers."""
         now = datetime.now(UTC)
         new = [
-            {"account_id": one.name, "created_at": now - timedelta(days=one.days_old), "email_domain": f"{one.name}.com"}
+            {
+                "account_id": one.name,
+                "created_at": now - timedelta(days=one.days_old),
+                "email_domain": f"{one.name}.com",
+            }
             for one in customers
         ]
         pq.write_table(pa.Table.from_pylist([*self._table, *new], self._schema), self.root / "accounts.parquet")
